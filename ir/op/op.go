@@ -1,0 +1,209 @@
+// Package op is the network at the level of kernels: what the lowering pass
+// makes of an ir.Graph, and what slicing, scheduling and code generation work
+// on. Tensors are in physical order (innermost axis last and contiguous), all
+// fusion, layout and weight packing is decided, and nothing here depends on the
+// memory budget or the instruction set. That is what makes answers independent
+// of both.
+package op
+
+import (
+	"github.com/flexnnc/flexnnc/ir"
+	"github.com/flexnnc/flexnnc/ir/lane"
+)
+
+// Type is an element type.
+type Type int
+
+// Element types. Every one of them is 4 bytes in an arena but I8 and F16.
+const (
+	F32 Type = iota
+	I32
+	I8
+	F16
+)
+
+// Bytes is the size of an element.
+func (t Type) Bytes() int { return [...]int{4, 4, 1, 2}[t] }
+
+func (t Type) String() string { return [...]string{"f32", "i32", "i8", "f16"}[t] }
+
+// Tensor is an array that operations read and write. Dims are physical: an image
+// is [H,W,C] (channels last), a planar one [C,H,W], a matrix [rows,columns], a
+// vector [n]. Without a Base it owns a dense buffer; with one it is a window on
+// Base's buffer: element (i,j,..) lies at Offset + i*Strides[0] + j*Strides[1]..
+// elements from the start of Base. A Base has no Base itself. A Const tensor
+// lives in the weights file and is loaded like weights.
+type Tensor struct {
+	ID      int
+	Name    string // the blob's, or the layer's with a suffix
+	Type    Type
+	Dims    []int
+	Base    *Tensor
+	Offset  int
+	Strides []int // len(Dims); filled by placement for every tensor
+	Const   *Const
+	// Producer is nil for Const tensors.
+	Producer *Op
+}
+
+// Len is the number of elements.
+func (t *Tensor) Len() int {
+	n := 1
+	for _, d := range t.Dims {
+		n *= d
+	}
+	return n
+}
+
+// Root is the tensor that owns the buffer.
+func (t *Tensor) Root() *Tensor {
+	if t.Base != nil {
+		return t.Base
+	}
+	return t
+}
+
+// Kind is the family of an operation; each has its own attribute struct.
+type Kind int
+
+// Operation kinds.
+const (
+	Input     Kind = iota // user's planar array -> Out[0]; attribute Port
+	Output                // In[0] -> user's planar array; attribute Port
+	Conv                  // attribute Conv, Panels: convolution, inner product, matrix times constant
+	Depthwise             // attribute Conv, Panels (Taps=KH*KW, Chans=1)
+	Pool                  // attribute Pool
+	Map                   // attribute Map: element-wise program with broadcast
+	Rows                  // attribute Rows: passes over each innermost row (softmax, norms)
+	Copy                  // In[0] -> Out[0], same element count, any strides; attribute Perm
+	Concat                // In... -> Out[0] along Axis; removed by placement (windows) or turned into Copy
+	View                  // Out[0] is a window of In[0]; Tensor.Base/Offset/Strides say which; no step
+	Call                  // attribute Call: portable kernel of the runtime by name
+)
+
+func (k Kind) String() string {
+	return [...]string{"input", "output", "conv", "depthwise", "pool", "map", "rows", "copy", "concat", "view", "call"}[k]
+}
+
+// Op is one operation. Const tensors among In are loaded before it runs.
+type Op struct {
+	Index  int
+	Name   string // unique; the layer's name, with a suffix where a layer makes several
+	Kind   Kind
+	Layers []*ir.Layer // those computed here, in order, the fused ones last
+	In     []*Tensor
+	Out    []*Tensor
+
+	Port   *Port
+	Conv   *ConvAttr
+	Pool   *PoolAttr
+	Map    *MapAttr
+	Rows   *RowsAttr
+	Call   *CallAttr
+	Panels *Panels // weights of Conv and Depthwise
+	Axis   int     // Concat: physical axis
+	Perm   []int   // Copy: Out axis i is In axis Perm[i]; nil = same order
+	// Affine marks a Map that is y = x*scale[c]+shift[c] over the innermost axis
+	// (batch norm, scale, bias), which fusion may fold into the Panels before it.
+	Affine Affine
+	// Epilogue is applied to Out[0] while it is in cache, in place: the fused
+	// activation or residual add. Its inputs beyond the first are EpilogueIn.
+	Epilogue   *lane.Program
+	EpilogueIn []*Tensor
+	// Scratch is bytes live only during the step, shared by all threads;
+	// ThreadScratch bytes per thread.
+	Scratch, ThreadScratch int
+}
+
+// Affine gives per-channel factors; it reads weights, so it may fail.
+type Affine func() (scale, shift []float64, err error)
+
+// Port ties an Input or Output op to the emitted package's API.
+type Port struct {
+	Blob  *ir.Blob
+	Shape ir.Shape // the user's array is dense C,D,H,W
+	// Perm maps the user's axes (Shape.Axes order) to the tensor's: tensor axis i
+	// is user axis Perm[i].
+	Perm []int
+}
+
+// ConvAttr is a convolution over [H,W,C] tensors. An inner product or a matrix
+// product is H=1, W=rows, KH=KW=1. Output pixel (y,x) reads input rows
+// y*SH - PadT + ky*DH; cells outside the image count as zero. Every output is
+// bias + the sum over ky, kx, c in that order, a chain of fused multiply-adds
+// that starts from the bias.
+type ConvAttr struct {
+	InH, InW, InC    int
+	OutH, OutW, OutC int
+	KH, KW           int
+	SH, SW           int
+	DH, DW           int
+	PadT, PadL       int
+	// Mult is, for Depthwise, output channels per input channel (output o reads input o/Mult).
+	Mult int
+}
+
+// PoolAttr is a pooling over [H,W,C]: per channel, over the window's cells inside the image.
+type PoolAttr struct {
+	Max            bool // else average: sum of cells in row order / divisor
+	InH, InW, C    int
+	OutH, OutW     int
+	KH, KW, SH, SW int
+	PadT, PadL     int
+	CountPad       bool // divisor is KH*KW, else the cells inside the image
+	Adaptive       bool // windows are floor(i*In/Out) .. ceil((i+1)*In/Out)
+}
+
+// MapAttr is Program over the elements of Out[0]; input i has Out's dims, or
+// dims of 1 (or missing outer axes) where it is broadcast.
+type MapAttr struct{ Program *lane.Program }
+
+// RowsAttr runs Passes in order over each innermost row of In[0]. Registers are
+// float32 values per row.
+type RowsAttr struct{ Passes []Pass }
+
+// Pass is one sweep over a row, or (with N of 1) scalar arithmetic.
+type Pass struct {
+	Program *lane.Program
+	In      []Source // one per program input
+	// To is the register that a reducing or Scalar pass writes; -1 for none.
+	To int
+	// Scalar says the program runs once on registers, and not over the row.
+	Scalar bool
+	// Out says whether per-element results go to the output row.
+	Out bool
+}
+
+// Source is what a Pass reads.
+type Source struct {
+	Kind  SourceKind
+	Index int // Register: number; Input: index into Op.In
+}
+
+// SourceKind tells where a Source is.
+type SourceKind int
+
+// Sources.
+const (
+	FromInput    SourceKind = iota // row of Op.In[Index] (Const vectors: the same for all rows)
+	FromOutput                     // output row, as left by an earlier pass
+	FromRegister                   // value per row
+)
+
+// CallAttr names a portable kernel of the runtime, func(*call), with its
+// compile-time numbers. In and Out are the op's.
+type CallAttr struct {
+	Func   string
+	Ints   []int
+	Floats []float32
+}
+
+// Graph is a lowered network; Ops are in execution order.
+type Graph struct {
+	Name    string
+	Source  *ir.Graph
+	Ops     []*Op
+	Tensors []*Tensor
+	Inputs  []*Op
+	Outputs []*Op
+}

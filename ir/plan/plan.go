@@ -1,0 +1,122 @@
+// Package plan is the result of planning as a value: which step runs which slice
+// of which operation, where every buffer lies in the arena, and when each piece
+// of weights is loaded. Its text form is stable and complete. It knows the
+// operations it places and nothing of how the plan was found.
+package plan
+
+import "github.com/flexnnc/flexnnc/ir/op"
+
+// Bytes is a size or an offset in bytes.
+type Bytes int64
+
+// Align is the alignment of every buffer and of every weights file item.
+const Align = 64
+
+// Plan says how a lowered network runs within Budget bytes.
+type Plan struct {
+	Graph   *op.Graph
+	Budget  Bytes // as asked; 0 = unlimited ("max")
+	Threads int   // the most compute threads; per-thread scratch is reserved for all
+	Arena   Bytes // peak: what is mapped
+	File    File  // the weights file; the same for every budget
+	Buffers []Buffer
+	Steps   []Step
+	Loads   []Load // in the order in which the loader makes them
+}
+
+// BufferKind says what a buffer holds.
+type BufferKind int
+
+// Kinds of buffer.
+const (
+	Activation    BufferKind = iota // a root tensor's elements (or a ring of its rows)
+	Weights                         // a range of panels or a const, from the weights file
+	Scratch                         // of one step, shared by threads
+	ThreadScratch                   // whole run; Threads * per-thread bytes
+	Zeros                           // whole run; all zero, read by padding
+)
+
+func (k BufferKind) String() string {
+	return [...]string{"activation", "weights", "scratch", "threads", "zeros"}[k]
+}
+
+// Buffer is a block of the arena, live from step First to step Last inclusive.
+// For a Weights buffer First is the first step during which its load may write.
+// A resident buffer is live in all steps and keeps its content between runs.
+type Buffer struct {
+	ID          int
+	Name        string
+	Kind        BufferKind
+	Offset      Bytes
+	Size        Bytes
+	First, Last int
+	Resident    bool
+	Tensor      *op.Tensor // Activation
+	// RingRows is the number of rows of the tensor's outermost axis that exist at
+	// a time (row y lies at y mod RingRows); 0 = all of them.
+	RingRows int
+	// SharesWith is the buffer whose bytes this one deliberately overlaps (an
+	// in-place output over its dying input), or -1.
+	SharesWith int
+}
+
+// Range is half open.
+type Range struct{ Lo, Hi int }
+
+// Len is Hi-Lo.
+func (r Range) Len() int { return r.Hi - r.Lo }
+
+// Step is one call of a kernel driver: a slice of an operation.
+type Step struct {
+	Index  int
+	Op     *op.Op
+	Panels Range // of Op.Panels; {0,0} where the op has none
+	Rows   Range // of the output's outermost axis; {0,0} = all
+	// Weights is the buffer with the panels of this step, -1 where none.
+	Weights int
+	// Consts are buffers of const inputs, in the order of the op's const tensors
+	// (In, then EpilogueIn).
+	Consts []int
+	// Scratch is the step's scratch buffer or -1.
+	Scratch int
+	// Wait is the number of loads (in Loads order) that must be complete first.
+	Wait int
+}
+
+// Load brings one contiguous piece of the weights file into a buffer.
+type Load struct {
+	Index      int
+	Buffer     int
+	Item       int   // of File.Items
+	Panels     Range // of the item's panels; {0,0} for a const
+	FileOffset Bytes
+	Bytes      Bytes
+	Arena      Bytes // destination offset
+	// After is the number of steps of this run that must be complete before the
+	// load may start: 0 = at the start of the run.
+	After int
+	// Resident loads are made once, in New, before any run.
+	Resident bool
+}
+
+// File is the layout of the weights file: items in op order, each aligned.
+type File struct {
+	Items []Item
+	Bytes Bytes // of all items, without header and checksum table
+}
+
+// Item is one op's panels or one const.
+type Item struct {
+	Name   string
+	Offset Bytes // from the first item
+	Bytes  Bytes
+	Panels *op.Panels // or
+	Const  *op.Const
+	// Chunk is the number of bytes that one checksum covers, from the item's start:
+	// a panel where that is at most MaxChunk, else MaxChunk, with a shorter one at
+	// the end of each panel. Loads begin and end at panel boundaries.
+	Chunk Bytes
+}
+
+// MaxChunk bounds what a single checksum covers.
+const MaxChunk Bytes = 256 << 10
