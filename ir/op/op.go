@@ -77,7 +77,7 @@ const (
 	Rows                  // attribute Rows: passes over each innermost row (softmax, norms)
 	Copy                  // In[0] -> Out[0], same element count, any strides; attribute Perm
 	Concat                // In... -> Out[0] along Axis; removed by placement (windows) or turned into Copy
-	View                  // Out[0] is a window of In[0]; Tensor.Base/Offset/Strides say which; no step
+	View                  // Out[0] is In[0] seen with other dims, or a window of it (Start); no step
 	Call                  // attribute Call: portable kernel of the runtime by name
 )
 
@@ -103,6 +103,7 @@ type Op struct {
 	Panels *Panels // weights of Conv and Depthwise
 	Axis   int     // Concat: physical axis
 	Perm   []int   // Copy: Out axis i is In axis Perm[i]; nil = same order
+	Start  []int   // View: first index per axis of a window with Out's dims; nil = In reinterpreted densely
 	// Affine marks a Map that is y = x*scale[c]+shift[c] over the innermost axis
 	// (batch norm, scale, bias), which fusion may fold into the Panels before it.
 	Affine Affine

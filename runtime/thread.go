@@ -1,0 +1,45 @@
+// Package runtime is the part of every emitted package that does not depend on
+// the model: arena, weights loader, workers, kernel drivers and the portable
+// twins of the assembly kernels. Its source is copied into each package, so it
+// imports the standard library only, exports what the package's user needs, and
+// knows nothing of ncnn or of planning.
+package runtime
+
+import (
+	"sync/atomic"
+	"unsafe"
+)
+
+// image is a window [rows][pixels][channels] of float32 in the arena. Strides
+// are in bytes; channels are contiguous. Where ring is not 0 only that many rows
+// exist at a time, and row y lies at y mod ring.
+type image struct {
+	off  int // bytes from the arena's start to element (0,0,0)
+	row  int // bytes between rows
+	pix  int // bytes between pixels
+	ring int
+}
+
+// rowOffset is the byte offset of row y.
+func (m *image) rowOffset(y int) int {
+	if m.ring != 0 {
+		y %= m.ring
+	}
+	return m.off + y*m.row
+}
+
+// thread is one compute thread's state. Drivers run on all threads at once and
+// share out a step's tiles through claim; no driver may depend on which thread
+// gets which tile.
+type thread struct {
+	id      int
+	arena   unsafe.Pointer // start of the arena
+	scratch unsafe.Pointer // this thread's scratch, in the arena
+	tiles   *atomic.Int64  // next tile of the running step
+}
+
+// claim returns the next tile; the driver stops at the first beyond its count.
+func (t *thread) claim() int { return int(t.tiles.Add(1)) - 1 }
+
+// at is the address of a byte offset in the arena.
+func (t *thread) at(off int) unsafe.Pointer { return unsafe.Add(t.arena, off) }
