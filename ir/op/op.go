@@ -132,7 +132,8 @@ type Port struct {
 // product is H=1, W=rows, KH=KW=1. Output pixel (y,x) reads input rows
 // y*SH - PadT + ky*DH; cells outside the image count as zero. Every output is
 // bias + the sum over ky, kx, c in that order, a chain of fused multiply-adds
-// that starts from the bias.
+// that starts from the bias. Its tensors have dims [H,W,C], or [W,C] where H is
+// 1, or [C] where W is 1 too; so have those of a pooling.
 type ConvAttr struct {
 	InH, InW, InC    int
 	OutH, OutW, OutC int
