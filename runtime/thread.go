@@ -36,6 +36,7 @@ type thread struct {
 	arena   unsafe.Pointer // start of the arena
 	scratch unsafe.Pointer // this thread's scratch, in the arena
 	tiles   *atomic.Int64  // next tile of the running step
+	ports   [][]float32    // the user's arrays of this run, inputs first
 }
 
 // claim returns the next tile; the driver stops at the first beyond its count.

@@ -1,0 +1,108 @@
+package runtime
+
+import (
+	"runtime"
+	"sync/atomic"
+)
+
+func yield() { runtime.Gosched() }
+
+// team is the fixed set of compute threads. The goroutine that calls Run is
+// thread 0; the others are goroutines locked to OS threads, which spin for a
+// while between steps and park between runs. A step costs no channel operation
+// and creates nothing.
+type team struct {
+	threads []thread
+	tiles   atomic.Int64
+	work    func(*thread) // the running step
+	turn    atomic.Int64  // step number, counted over all runs; -1 = stop
+	done    atomic.Int64  // workers that have finished this turn
+	parked  []atomic.Bool
+	wake    []chan struct{}
+}
+
+// start launches the workers.
+func (m *team) start(n int) {
+	m.threads = make([]thread, n)
+	m.parked = make([]atomic.Bool, n)
+	m.wake = make([]chan struct{}, n)
+	for i := range m.threads {
+		m.threads[i].id = i
+		m.threads[i].tiles = &m.tiles
+		m.wake[i] = make(chan struct{}, 1)
+	}
+	for i := 1; i < n; i++ {
+		go m.worker(i)
+	}
+}
+
+// step runs work on all threads and returns when all have finished.
+func (m *team) step(work func(*thread)) {
+	m.tiles.Store(0)
+	if len(m.threads) == 1 {
+		work(&m.threads[0])
+		return
+	}
+	m.work = work
+	m.done.Store(0)
+	m.turn.Add(1)
+	m.unpark()
+	work(&m.threads[0])
+	for spin := 0; m.done.Load() < int64(len(m.threads)-1); spin++ {
+		if spin%64 == 63 {
+			yield()
+		}
+	}
+}
+
+func (m *team) unpark() {
+	for i := 1; i < len(m.threads); i++ {
+		if m.parked[i].CompareAndSwap(true, false) {
+			m.wake[i] <- struct{}{}
+		}
+	}
+}
+
+// stop ends the workers.
+func (m *team) stop() {
+	m.turn.Store(-1)
+	m.unpark()
+}
+
+func (m *team) worker(id int) {
+	runtime.LockOSThread()
+	seen := int64(0)
+	for {
+		seen = m.awaitTurn(id, seen)
+		if seen < 0 {
+			return
+		}
+		m.work(&m.threads[id])
+		m.done.Add(1)
+	}
+}
+
+// awaitTurn returns the first turn after seen.
+func (m *team) awaitTurn(id int, seen int64) int64 {
+	for spin := range 20000 {
+		if t := m.turn.Load(); t != seen {
+			return t
+		}
+		if spin%64 == 63 {
+			yield()
+		}
+	}
+	for {
+		m.parked[id].Store(true)
+		if t := m.turn.Load(); t != seen {
+			if !m.parked[id].CompareAndSwap(true, false) {
+				<-m.wake[id] // the token of whoever saw us parked
+			}
+			return t
+		}
+		<-m.wake[id]
+		if t := m.turn.Load(); t != seen {
+			return t
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package runtime
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// A weights file is a header of headerBytes, a table of CRC-32C checksums (one
+// little-endian uint32 per chunk), zeros up to dataOffset, then the data. The
+// package holds the CRC of header, table and zeros together, so that no byte of
+// the file is trusted unchecked.
+const (
+	weightsMagic   = "flexnncW"
+	weightsVersion = 1
+	headerBytes    = 128
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// weightsFile is what the package knows about its weights file at compile time.
+type weightsFile struct {
+	name       string   // as found beside the binary
+	modelHash  [32]byte // of the .param and .bin it was packed from
+	planHash   [32]byte // of the file's layout and packing
+	dataOffset int64
+	dataBytes  int64
+	chunks     int
+	headCRC    uint32 // of the bytes before dataOffset
+}
+
+// weights reads and checks pieces of an opened weights file.
+type weights struct {
+	info  *weightsFile
+	src   io.ReaderAt
+	file  *os.File // nil unless this package opened it
+	table []uint32
+	drop  bool // tell the kernel to forget what was read
+}
+
+// WeightsError says that a weights file cannot be used, and why.
+type WeightsError struct {
+	Name   string
+	Offset int64 // in the file, -1 where no byte is to blame
+	Reason string
+	Err    error
+}
+
+func (e *WeightsError) Error() string {
+	s := "weights " + e.Name + ": "
+	if e.Offset >= 0 {
+		s += fmt.Sprintf("at byte %d: ", e.Offset)
+	}
+	s += e.Reason
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the I/O error behind it, if any.
+func (e *WeightsError) Unwrap() error { return e.Err }
+
+// openWeights finds the file (given reader, given path, embedded data, or beside
+// the binary, in that order) and checks its header and checksum table.
+func openWeights(info *weightsFile, o *Options, embedded string) (*weights, error) {
+	w := &weights{info: info, drop: o.DropCache}
+	name := info.name
+	switch {
+	case o.Weights != nil:
+		w.src, name = o.Weights, "(reader)"
+	case o.WeightsPath != "":
+		name = o.WeightsPath
+	case embedded != "":
+		w.src, name = embeddedWeights(embedded), "(embedded)"
+	default:
+		exe, err := os.Executable()
+		if err != nil {
+			return nil, &WeightsError{name, -1, "cannot tell where the binary is; set Options.WeightsPath", err}
+		}
+		name = filepath.Join(filepath.Dir(exe), info.name)
+		if _, err := os.Stat(name); err != nil {
+			return nil, &WeightsError{name, -1, "put the package's weights.bin there under this name, or set Options.WeightsPath", err}
+		}
+	}
+	if w.src == nil {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, &WeightsError{name, -1, "cannot be opened", err}
+		}
+		w.src, w.file = f, f
+	}
+	if err := w.checkHead(name); err != nil {
+		w.close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *weights) checkHead(name string) error {
+	i := w.info
+	head := make([]byte, i.dataOffset)
+	if n, err := w.src.ReadAt(head, 0); n < len(head) {
+		if n < 8 || string(head[:8]) == weightsMagic {
+			return &WeightsError{name, int64(n), "the file is truncated", noEOF(err)}
+		}
+		return &WeightsError{name, 0, "not a flexnnc weights file", nil}
+	}
+	if string(head[:8]) != weightsMagic {
+		return &WeightsError{name, 0, "not a flexnnc weights file", nil}
+	}
+	if v := binary.LittleEndian.Uint32(head[8:]); v != weightsVersion {
+		return &WeightsError{name, 8, fmt.Sprintf("format version %d, this package reads %d", v, weightsVersion), nil}
+	}
+	if [32]byte(head[16:48]) != i.modelHash {
+		return &WeightsError{name, 16, "weights of another model (or damaged): its hash differs from the one this package was compiled from", nil}
+	}
+	if [32]byte(head[48:80]) != i.planHash {
+		return &WeightsError{name, 48, "packed for another compilation of this model (or damaged): its layout hash differs", nil}
+	}
+	if crc32.Checksum(head, castagnoli) != i.headCRC {
+		return &WeightsError{name, 80, "header or checksum table is damaged", nil}
+	}
+	w.table = make([]uint32, i.chunks)
+	for k := range w.table {
+		w.table[k] = binary.LittleEndian.Uint32(head[headerBytes+4*k:])
+	}
+	var last [2]byte
+	end := i.dataOffset + i.dataBytes
+	n, err := w.src.ReadAt(last[:], end-1)
+	switch {
+	case n == 0:
+		return &WeightsError{name, -1, fmt.Sprintf("the file is truncated: %d bytes expected", end), noEOF(err)}
+	case n == 2:
+		return &WeightsError{name, end, "the file goes on after its end", nil}
+	}
+	return nil
+}
+
+// noEOF drops io.EOF, which says no more than "truncated" does.
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
+	return err
+}
+
+// load is one entry of the load table: bytes of the file go to an arena offset
+// once `after` steps of the run are complete. A load is `groups` equal groups of
+// groupBytes, each summed in chunks of at most chunkBytes.
+type load struct {
+	offset     int64 // from dataOffset
+	bytes      int
+	arena      int
+	after      int
+	firstChunk int
+	groupBytes int
+	chunkBytes int
+}
+
+// read brings a load into the arena and checks it.
+func (w *weights) read(l *load, arena []byte) error {
+	dst := arena[l.arena : l.arena+l.bytes]
+	at := w.info.dataOffset + l.offset
+	if n, err := w.src.ReadAt(dst, at); n < len(dst) {
+		return &WeightsError{w.name(), at + int64(n), fmt.Sprintf("short read: %d of %d bytes", n, len(dst)), noEOF(err)}
+	}
+	chunk := l.firstChunk
+	for g := 0; g < l.bytes; g += l.groupBytes {
+		group := dst[g:min(g+l.groupBytes, l.bytes)]
+		for c := 0; c < len(group); c += l.chunkBytes {
+			piece := group[c:min(c+l.chunkBytes, len(group))]
+			if crc32.Checksum(piece, castagnoli) != w.table[chunk] {
+				return &WeightsError{w.name(), at + int64(g+c), fmt.Sprintf("damaged: checksum of %d bytes is wrong", len(piece)), nil}
+			}
+			chunk++
+		}
+	}
+	if w.drop && w.file != nil {
+		forget(w.file, at, int64(l.bytes))
+	}
+	return nil
+}
+
+func (w *weights) name() string {
+	if w.file != nil {
+		return w.file.Name()
+	}
+	if _, ok := w.src.(embeddedWeights); ok {
+		return "(embedded)"
+	}
+	return "(reader)"
+}
+
+func (w *weights) close() {
+	if w.file != nil {
+		w.file.Close()
+		w.file = nil
+	}
+}
+
+// embeddedWeights reads from the binary itself, giving the pages back as it goes:
+// otherwise the whole file would stay resident beside the arena.
+type embeddedWeights string
+
+// ReadAt implements io.ReaderAt.
+func (e embeddedWeights) ReadAt(p []byte, at int64) (int, error) {
+	const piece = 64 << 10
+	n := 0
+	for n < len(p) {
+		if at >= int64(len(e)) {
+			return n, io.EOF
+		}
+		src := e[at:min(int64(len(e)), at+piece)]
+		c := copy(p[n:], src)
+		releaseText(string(src[:c]))
+		n += c
+		at += int64(c)
+	}
+	return n, nil
+}
