@@ -12,7 +12,13 @@ type Bytes int64
 // Align is the alignment of every buffer and of every weights file item.
 const Align = 64
 
-// Plan says how a lowered network runs within Budget bytes.
+// Plan says how a lowered network runs within Budget bytes. What schedule makes
+// and verify demands, and code generation may rely on:
+//   - every Weights buffer is filled by exactly one load, over its whole size;
+//   - a step's first panel lies at the Offset of its Weights buffer;
+//   - resident loads come first in Loads, in the order of the file; streamed loads
+//     follow in the order in which steps need them;
+//   - Threads, Scratch, Weights and Zeros buffers have no Tensor, Activation ones do.
 type Plan struct {
 	Graph   *op.Graph
 	Budget  Bytes // as asked; 0 = unlimited ("max")
@@ -21,7 +27,7 @@ type Plan struct {
 	File    File  // the weights file; the same for every budget
 	Buffers []Buffer
 	Steps   []Step
-	Loads   []Load // in the order in which the loader makes them
+	Loads   []Load // resident ones first; then in the order in which the loader makes them
 }
 
 // BufferKind says what a buffer holds.
@@ -32,7 +38,7 @@ const (
 	Activation    BufferKind = iota // a root tensor's elements (or a ring of its rows)
 	Weights                         // a range of panels or a const, from the weights file
 	Scratch                         // of one step, shared by threads
-	ThreadScratch                   // whole run; Threads * per-thread bytes
+	ThreadScratch                   // whole run; Threads * per-thread bytes, each a multiple of Align
 	Zeros                           // whole run; all zero, read by padding
 )
 
@@ -50,8 +56,8 @@ type Buffer struct {
 	Offset      Bytes
 	Size        Bytes
 	First, Last int
-	Resident    bool
-	Tensor      *op.Tensor // Activation
+	Resident    bool       // Weights only
+	Tensor      *op.Tensor // Activation: a root tensor
 	// RingRows is the number of rows of the tensor's outermost axis that exist at
 	// a time (row y lies at y mod RingRows); 0 = all of them.
 	RingRows int
@@ -79,7 +85,9 @@ type Step struct {
 	Consts []int
 	// Scratch is the step's scratch buffer or -1.
 	Scratch int
-	// Wait is the number of loads (in Loads order) that must be complete first.
+	// Wait is the number of streamed loads that must be complete first: one more
+	// than the position, among the loads that are not Resident, of the last one
+	// that this step needs, 0 where it needs none. Loads complete in order.
 	Wait int
 }
 
@@ -93,7 +101,8 @@ type Load struct {
 	Bytes      Bytes
 	Arena      Bytes // destination offset
 	// After is the number of steps of this run that must be complete before the
-	// load may start: 0 = at the start of the run.
+	// load may start: 0 = at the start of the run. It never decreases from one
+	// streamed load to the next.
 	After int
 	// Resident loads are made once, in New, before any run.
 	Resident bool
