@@ -2,57 +2,114 @@ package layer
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/flexnnc/flexnnc/ir"
+	"github.com/flexnnc/flexnnc/ir/lane"
 	"github.com/flexnnc/flexnnc/ir/op"
 )
 
 // Lowering collects the kernel operations of a whole network.
 type Lowering struct {
-	Graph             *op.Graph
-	values, converted map[*ir.Blob]Value
+	Graph     *op.Graph
+	values    map[*ir.Blob]Value
+	converted map[twin]Value
+	names     map[string]int // op names taken
+}
+
+// twin names the transposed copy of a tensor in another layout, made at most once.
+type twin struct {
+	tensor *op.Tensor
+	layout Layout
+}
+
+// Builder lowers one layer: it knows the values of the layer's inputs, and its
+// methods append operations that are charged to the layer.
+type Builder struct {
+	Layer *ir.Layer
+	*Lowering
 }
 
 // NewLowering starts an empty op graph for g.
 func NewLowering(g *ir.Graph) *Lowering {
 	return &Lowering{
 		Graph:  &op.Graph{Name: g.Name, Source: g},
-		values: map[*ir.Blob]Value{}, converted: map[*ir.Blob]Value{},
+		values: map[*ir.Blob]Value{}, converted: map[twin]Value{}, names: map[string]int{},
 	}
 }
 
 // Layer returns the builder for one layer.
-func (w *Lowering) Layer(l *ir.Layer) *Builder {
-	return &Builder{Layer: l, graph: w.Graph, values: w.values, converted: w.converted}
+func (w *Lowering) Layer(l *ir.Layer) *Builder { return &Builder{l, w} }
+
+// Value is the lowered form of a blob, after its producer was lowered. Blobs of
+// rank 1 and 2 come in planar layout.
+func (w *Lowering) Value(blob *ir.Blob) (Value, bool) {
+	if _, ok := w.values[blob]; !ok {
+		return Value{}, false
+	}
+	v := w.settle(blob)
+	if v.Shape.Dims == 2 {
+		b := &Builder{blob.Producer, w}
+		v = b.Convert(v, Planar, blob.Name)
+	}
+	return v, true
 }
 
-// Value is the lowered form of a blob, after its producer was lowered.
-func (w *Lowering) Value(b *ir.Blob) (Value, bool) { v, ok := w.values[b]; return v, ok }
+// settle makes the tensor of a blob that was left lazily flattened.
+func (w *Lowering) settle(blob *ir.Blob) Value {
+	v := w.values[blob]
+	if v.Tensor != nil {
+		return v
+	}
+	b := &Builder{v.flat.layer, w}
+	from := b.Convert(v.flat.from, Planar, v.flat.name)
+	v.Tensor = b.View(from.Tensor, v.flat.name, []int{v.Shape.W})
+	v.flat = nil
+	w.values[blob] = v
+	return v
+}
 
 // Any returns input i in whatever layout it has.
-func (b *Builder) Any(i int) Value { return b.values[b.Layer.Inputs[i]] }
+func (b *Builder) Any(i int) Value { return b.settle(b.Layer.Inputs[i]) }
 
 // In returns input i in the wanted layout, adding a Copy that transposes it where
-// it has another; blobs of rank 1 and 2 come as they are.
+// it has another; blobs of rank 1 come as they are.
 func (b *Builder) In(i int, want Layout) Value {
-	blob := b.Layer.Inputs[i]
-	v := b.values[blob]
-	if v.Layout == want || v.Shape.Dims < 3 {
-		return v
-	}
-	if c, ok := b.converted[blob]; ok {
-		return c
-	}
-	c := b.Convert(v, want, blob.Name)
-	b.converted[blob] = c
-	return c
+	return b.Convert(b.Any(i), want, b.Layer.Inputs[i].Name)
 }
 
-// Convert transposes a value of rank 3 or 4 to another layout. Where one of the
+// Unflattened returns input i as it was before a Flatten, where it was, so that
+// a reader that does not care for the order of elements saves the transposition.
+func (b *Builder) Unflattened(i int) Value {
+	if v := b.values[b.Layer.Inputs[i]]; v.Tensor == nil {
+		return v.flat.from
+	}
+	return b.Any(i)
+}
+
+// Flattened sets output i to a value of rank 1 in ncnn's order (planar),
+// transposing from's tensor only when somebody reads it as such.
+func (b *Builder) Flattened(i int, from Value) {
+	blob := b.Layer.Outputs[i]
+	s := ir.Shape1(from.Shape.Len())
+	if from.Layout == Planar {
+		b.Set(i, Value{Tensor: b.View(from.Tensor, blob.Name, []int{s.W}), Shape: s, Int8: from.Int8})
+		return
+	}
+	b.Set(i, Value{Shape: s, Int8: from.Int8, flat: &flat{from, b.Layer, blob.Name}})
+}
+
+// Alias makes output o the same value as input i.
+func (b *Builder) Alias(o, i int) { b.Set(o, b.values[b.Layer.Inputs[i]]) }
+
+// Convert transposes a value of rank 2 to 4 to another layout. Where one of the
 // two axes groups has length one this is a View, which costs nothing.
 func (b *Builder) Convert(v Value, want Layout, name string) Value {
-	if v.Layout == want || v.Shape.Dims < 3 {
+	if v.Layout == want || v.Shape.Dims < 2 {
 		return v
+	}
+	if c, ok := b.converted[twin{v.Tensor, want}]; ok {
+		return c
 	}
 	r := v.Shape.Dims
 	perm := make([]int, r) // output axis i is input axis perm[i]
@@ -63,16 +120,10 @@ func (b *Builder) Convert(v Value, want Layout, name string) Value {
 			perm[i] = (i + r - 1) % r
 		}
 	}
-	dims := make([]int, r)
-	for i, p := range perm {
-		dims[i] = v.Tensor.Dims[p]
-	}
-	if v.Shape.C == 1 || v.Shape.Len() == v.Shape.C {
-		return Value{b.View(v.Tensor, name+"/"+suffix(want), dims), v.Shape, want}
-	}
-	out := b.NewTensor(name+"/"+suffix(want), v.Tensor.Type, dims)
-	b.Add(&op.Op{Kind: op.Copy, Name: name + "/" + suffix(want), In: []*op.Tensor{v.Tensor}, Out: []*op.Tensor{out}, Perm: perm})
-	return Value{out, v.Shape, want}
+	c := v
+	c.Tensor, c.Layout = b.Transpose(v.Tensor, name+"/"+suffix(want), perm), want
+	b.converted[twin{v.Tensor, want}] = c
+	return c
 }
 
 func suffix(l Layout) string {
@@ -82,13 +133,33 @@ func suffix(l Layout) string {
 	return "planar"
 }
 
+// Transpose reorders axes: output axis i is input axis perm[i]. Where only axes
+// of length one move this is a View.
+func (b *Builder) Transpose(t *op.Tensor, name string, perm []int) *op.Tensor {
+	dims := make([]int, len(perm))
+	last, moved := -1, false
+	for i, p := range perm {
+		dims[i] = t.Dims[p]
+		if dims[i] != 1 {
+			moved = moved || p < last
+			last = p
+		}
+	}
+	if !moved {
+		return b.View(t, name, dims)
+	}
+	out := b.NewTensor(name, t.Type, dims)
+	b.Add(&op.Op{Kind: op.Copy, Name: name, In: []*op.Tensor{t}, Out: []*op.Tensor{out}, Perm: append([]int{}, perm...)})
+	return out
+}
+
 // Set gives output i its value.
 func (b *Builder) Set(i int, v Value) { b.values[b.Layer.Outputs[i]] = v }
 
 // Dims are the physical dims of a shape in a layout.
 func Dims(s ir.Shape, l Layout) []int {
 	a := s.Axes()
-	if l == ChannelsLast && s.Dims >= 3 {
+	if l == ChannelsLast && s.Dims >= 2 {
 		return append(append([]int{}, a[1:]...), a[0])
 	}
 	return a
@@ -96,8 +167,8 @@ func Dims(s ir.Shape, l Layout) []int {
 
 // NewTensor declares a tensor with a buffer of its own.
 func (b *Builder) NewTensor(name string, t op.Type, dims []int) *op.Tensor {
-	n := &op.Tensor{ID: len(b.graph.Tensors), Name: name, Type: t, Dims: append([]int{}, dims...)}
-	b.graph.Tensors = append(b.graph.Tensors, n)
+	n := &op.Tensor{ID: len(b.Graph.Tensors), Name: name, Type: t, Dims: append([]int{}, dims...)}
+	b.Graph.Tensors = append(b.Graph.Tensors, n)
 	return n
 }
 
@@ -105,12 +176,20 @@ func (b *Builder) NewTensor(name string, t op.Type, dims []int) *op.Tensor {
 // sets it.
 func (b *Builder) Output(i int, l Layout) *op.Tensor {
 	blob := b.Layer.Outputs[i]
-	if blob.Shape.Dims < 3 {
+	if blob.Shape.Dims < 2 {
 		l = Planar
 	}
 	t := b.NewTensor(blob.Name, op.F32, Dims(blob.Shape, l))
-	b.Set(i, Value{t, blob.Shape, l})
+	b.Set(i, Value{Tensor: t, Shape: blob.Shape, Layout: l})
 	return t
+}
+
+// Reshaped sets output i to v's elements in planar order, seen with i's shape.
+func (b *Builder) Reshaped(i int, v Value) {
+	blob := b.Layer.Outputs[i]
+	v.Tensor = b.View(b.Convert(v, Planar, blob.Name).Tensor, blob.Name, Dims(blob.Shape, Planar))
+	v.Shape, v.Layout = blob.Shape, Planar
+	b.Set(i, v)
 }
 
 // Const declares an array in the weights file.
@@ -126,6 +205,11 @@ func (b *Builder) WeightConst(weight string, dims []int) *op.Tensor {
 	return b.Const(b.Layer.Name+"/"+weight, dims, func(dst []float32) error { return w.ReadFloat32(dst, 0) })
 }
 
+// FixedConst declares a const tensor with values known now.
+func (b *Builder) FixedConst(name string, dims []int, values []float32) *op.Tensor {
+	return b.Const(b.Layer.Name+"/"+name, dims, func(dst []float32) error { copy(dst, values); return nil })
+}
+
 // View reinterprets a dense tensor with other dims of the same length.
 func (b *Builder) View(t *op.Tensor, name string, dims []int) *op.Tensor {
 	out := b.NewTensor(name, t.Type, dims)
@@ -136,11 +220,30 @@ func (b *Builder) View(t *op.Tensor, name string, dims []int) *op.Tensor {
 	return out
 }
 
-// Add appends an operation; Name defaults to the layer's.
+// Window is a View of the part of t that starts at start and has the given dims.
+func (b *Builder) Window(t *op.Tensor, name string, start, dims []int) *op.Tensor {
+	out := b.NewTensor(name, t.Type, dims)
+	b.Add(&op.Op{Kind: op.View, Name: name, In: []*op.Tensor{t}, Out: []*op.Tensor{out}, Start: append([]int{}, start...)})
+	return out
+}
+
+// Add appends an operation; Name defaults to the layer's, and gets a number where
+// it is taken.
 func (b *Builder) Add(o *op.Op) *op.Op {
-	o.Index = len(b.graph.Ops)
+	o.Index = len(b.Graph.Ops)
 	if o.Name == "" {
 		o.Name = b.Layer.Name
+	}
+	for base := o.Name; ; {
+		b.names[base]++
+		if b.names[base] == 1 && o.Name == base {
+			break
+		}
+		o.Name = base + "/" + strconv.Itoa(b.names[base])
+		if b.names[o.Name] == 0 {
+			b.names[o.Name] = 1
+			break
+		}
 	}
 	if o.Layers == nil {
 		o.Layers = []*ir.Layer{b.Layer}
@@ -148,17 +251,59 @@ func (b *Builder) Add(o *op.Op) *op.Op {
 	for _, t := range o.Out {
 		t.Producer = o
 	}
-	b.graph.Ops = append(b.graph.Ops, o)
+	b.Graph.Ops = append(b.Graph.Ops, o)
 	switch o.Kind {
 	case op.Input:
-		b.graph.Inputs = append(b.graph.Inputs, o)
+		b.Graph.Inputs = append(b.Graph.Inputs, o)
 	case op.Output:
-		b.graph.Outputs = append(b.graph.Outputs, o)
+		b.Graph.Outputs = append(b.Graph.Outputs, o)
 	}
 	return o
 }
 
 // Map appends an element-wise operation over out's dims.
-func (b *Builder) Map(m *op.MapAttr, out *op.Tensor, in ...*op.Tensor) *op.Op {
-	return b.Add(&op.Op{Kind: op.Map, Map: m, In: in, Out: []*op.Tensor{out}})
+func (b *Builder) Map(p *lane.Program, out *op.Tensor, in ...*op.Tensor) *op.Op {
+	return b.Add(&op.Op{Kind: op.Map, Map: &op.MapAttr{Program: p}, In: in, Out: []*op.Tensor{out}})
+}
+
+// Call appends a call of a portable kernel; see calls.go for their meanings.
+func (b *Builder) Call(fn string, ints []int, floats []float32, out []*op.Tensor, in ...*op.Tensor) *op.Op {
+	return b.Add(&op.Op{Kind: op.Call, Call: &op.CallAttr{Func: fn, Ints: ints, Floats: floats}, In: in, Out: out})
+}
+
+// operand declares t as the next input of a Map program with result out: a
+// vector where it has out's innermost length, else one value per row. The
+// letter v or s belongs into the program's name.
+func operand(p *lane.Builder, t, out *op.Tensor) lane.Reg {
+	if operandKind(t, out) == "s" {
+		return p.Splat()
+	}
+	return p.Vec()
+}
+
+func operandKind(t, out *op.Tensor) string {
+	if t.Len() == 1 || (t.Dims[len(t.Dims)-1] == 1 && out.Dims[len(out.Dims)-1] != 1) {
+		return "s"
+	}
+	return "v"
+}
+
+// digits writes a number so that it can be part of a program's name and says
+// its bits: short decimals as m0p5, others as hex bits.
+func digits(v float32) string {
+	s := []byte(strconv.FormatFloat(float64(v), 'f', -1, 32))
+	if len(s) > 6 || v != v {
+		return fmt.Sprintf("x%08x", ir.FloatScalar(v).Bits)
+	}
+	for i, c := range s {
+		switch c {
+		case '-':
+			s[i] = 'm'
+		case '.':
+			s[i] = 'p'
+		case '+': // +Inf
+			return "inf"
+		}
+	}
+	return string(s)
 }

@@ -75,10 +75,13 @@ type ShapeCall struct {
 type Tensor struct {
 	Shape ir.Shape
 	Data  []float64
+	// Type is I8 or I32 for the integers that pass between quantised layers, and F32
+	// otherwise.
+	Type op.Type
 }
 
 // NewTensor makes a zero tensor.
-func NewTensor(s ir.Shape) Tensor { return Tensor{s, make([]float64, s.Len())} }
+func NewTensor(s ir.Shape) Tensor { return Tensor{Shape: s, Data: make([]float64, s.Len())} }
 
 // At returns a pointer to element (c,d,h,w).
 func (t Tensor) At(c, d, h, w int) *float64 {
@@ -123,11 +126,11 @@ func All() []*Def {
 	return ds
 }
 
-// Layout says how a blob's axes lie in its tensor. Blobs of rank 1 and 2 are
-// always Planar: their tensor is [w] or [h,w].
+// Layout says how a blob's axes lie in its tensor; a blob of rank 1 is Planar.
 type Layout int
 
-// Layouts of a rank 3 blob: [C,H,W] or [H,W,C]; of rank 4: [C,D,H,W] or [D,H,W,C].
+// Layouts of a rank 3 blob: [C,H,W] or [H,W,C]; of rank 4: [C,D,H,W] or [D,H,W,C];
+// of rank 2: [H,W] or, between layers that take rows for channels, [W,H].
 const (
 	Planar Layout = iota
 	ChannelsLast
@@ -138,13 +141,15 @@ type Value struct {
 	Tensor *op.Tensor
 	Shape  ir.Shape
 	Layout Layout
+	// Int8 says that the float32 elements are integers that a layer quantised, to be
+	// taken as they are by int8 layers.
+	Int8 bool
+	flat *flat // where Tensor is nil
 }
 
-// Builder lowers one layer; see build.go for its methods.
-type Builder struct {
-	Layer *ir.Layer
-	graph *op.Graph
-	// values maps each blob to its lowered value; converted holds its transposed
-	// twin once one was needed.
-	values, converted map[*ir.Blob]Value
+// flat is a channels-last value that is to be read as rank 1.
+type flat struct {
+	from  Value
+	layer *ir.Layer
+	name  string
 }

@@ -1,0 +1,79 @@
+package layer
+
+import (
+	"fmt"
+
+	"github.com/flexnnc/flexnnc/ir/op"
+)
+
+// The portable kernels of the runtime that op.Call names, with the meaning of
+// their Ints and Floats. All tensors are dense float32 in row-major order unless
+// said otherwise; the runtime works over any Go type of loops, but each output
+// element must be one fixed sequence of operations, in the order given.
+//
+// In the table, x, y are In[0] and Out[0]; d0..d3 are four dims, outermost
+// first, padded on the left with ones.
+//
+//	pad             Ints: mode (0 constant, 1 replicate, 2 reflect), in d0..d3, before b0..b3, after a0..a3 (17 numbers
+//	                in groups: [0] mode, [1:5] in, [5:9] before, [9:13] after, [13] axis of values or -1); Floats: [0] value.
+//	                y has dims b+d+a. Mode 0: value, or In[1][index of y on axis] where axis >= 0. Mode 2 does not repeat the edge.
+//	conv_dynamic    In: x [H,W,C], weight, bias (optional). Ints: InH InW InC OutH OutW OutC KH KW SH SW DH DW PadT PadL group.
+//	                weight is [OutC][InC/group][KH][KW]. y [OutH,OutW,OutC] = fma chain from bias (or 0) over ky, kx, c, cells outside
+//	                the image skipped.
+
+// padCall appends a pad; in, before and after have equal lengths of at most 4.
+func (b *Builder) padCall(mode int, value float32, in, before, after []int, out *op.Tensor, x ...*op.Tensor) *op.Op {
+	return b.padCallAxis(mode, value, in, before, after, -1, out, x...)
+}
+
+func (b *Builder) padCallAxis(mode int, value float32, in, before, after []int, axis int, out *op.Tensor, x ...*op.Tensor) *op.Op {
+	ints := []int{mode}
+	for _, d := range [][]int{four(in, 1), four(before, 0), four(after, 0)} {
+		ints = append(ints, d...)
+	}
+	if axis >= 0 {
+		axis += 4 - len(in)
+	}
+	return b.Call("pad", append(ints, axis), []float32{value}, []*op.Tensor{out}, x...)
+}
+
+// four pads dims on the left to four.
+func four(dims []int, with int) []int {
+	d := []int{with, with, with, with}
+	copy(d[4-len(dims):], dims)
+	return d
+}
+
+// lowerDynamicConv lowers a convolution whose weight is an input.
+func lowerDynamicConv(b *Builder, v Value, axes, group int) error {
+	l := b.Layer
+	weight := b.In(1, Planar)
+	c, err := convOf(l, v.Shape, axes, group, &weight.Shape)
+	if err != nil {
+		return err
+	}
+	if c.padded() && c.padValue != 0 {
+		return fmt.Errorf("pad_value %v with dynamic weights has no kernel yet", c.padValue)
+	}
+	in := []*op.Tensor{b.Convert(v, ChannelsLast, l.Inputs[0].Name).Tensor, weight.Tensor}
+	if l.Params.Int(5, 0) != 0 {
+		in = append(in, b.In(2, Planar).Tensor)
+	}
+	finish, err := convEpilogue(b)
+	if err != nil {
+		return err
+	}
+	out := b.Output(0, ChannelsLast)
+	sum := out
+	if finish != nil {
+		sum = b.NewTensor(l.Name+"/sum", op.F32, out.Dims)
+	}
+	b.Call("conv_dynamic", []int{
+		c.in[1], c.in[0], c.inC, c.out[1], c.out[0], c.outC, c.kernel[1], c.kernel[0], c.stride[1], c.stride[0],
+		c.dilation[1], c.dilation[0], c.before[1], c.before[0], group,
+	}, nil, []*op.Tensor{sum}, in...)
+	if finish != nil {
+		b.Map(finish, out, sum)
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package layer
+
+import (
+	"fmt"
+
+	"github.com/flexnnc/flexnnc/ir"
+	"github.com/flexnnc/flexnnc/ir/lane"
+	"github.com/flexnnc/flexnnc/ir/op"
+)
+
+func init() {
+	Register(&Def{
+		Type: "Convolution", Index: 6, MinIn: 1, MaxIn: 3, MinOut: 1, MaxOut: 1,
+		Params:  convParams(2, int8ScaleParam, convImplParam, padValueParam, dynamicWeightParam),
+		Check:   checkConv(2),
+		Weights: func(l *ir.Layer) []WeightDef { return convWeights(l, false) },
+		Shape: func(c *ShapeCall) ([]ir.Shape, error) {
+			if convOfVector(c.Layer, c.In[0]) {
+				return one(ir.Shape1(c.Layer.Params.Int(0, 0))), nil
+			}
+			return shapeConv(2, oneGroup)(c)
+		},
+		Eval: func(c *EvalCall) error {
+			if !convOfVector(c.Layer, c.In[0].Shape) {
+				return evalConv(2, oneGroup)(c)
+			}
+			v := *c
+			v.In = append([]Tensor{}, c.In...)
+			v.In[0].Shape = ir.Shape3(1, 1, v.In[0].Shape.W)
+			return evalConv(2, oneGroup)(&v)
+		},
+		Lower: func(b *Builder) error {
+			v := b.Any(0)
+			if convOfVector(b.Layer, v.Shape) {
+				s := ir.Shape3(1, 1, v.Shape.W)
+				v = Value{Tensor: b.View(v.Tensor, b.Layer.Inputs[0].Name+"/image", []int{1, 1, s.C}), Shape: s, Layout: ChannelsLast}
+			}
+			return lowerConv(b, v, 2, 1)
+		},
+	})
+}
+
+// convOfVector is ncnn's special case of a 1x1 convolution on a blob of rank 1,
+// which is an inner product with a result of rank 1.
+func convOfVector(l *ir.Layer, in ir.Shape) bool {
+	g := windowOf(l, 2)
+	return in.Dims == 1 && g.taps() == 1 && l.Params.Int(0, 0)*in.W == l.Params.Int(6, 0)
+}
+
+// lowerConv lowers a convolution over one or two axes: as it is, as a depthwise
+// one, or as one convolution per group on windows of the channels.
+func lowerConv(b *Builder, v Value, axes, group int) error {
+	l := b.Layer
+	if l.Params.Int(19, 0) != 0 {
+		return lowerDynamicConv(b, v, axes, group)
+	}
+	c, err := convOf(l, v.Shape, axes, group, nil)
+	if err != nil {
+		return err
+	}
+	name := l.Inputs[0].Name
+	v = b.Convert(v, ChannelsLast, name)
+	x := v.Tensor
+	if l.Params.Int(8, 0) != 0 && !v.Int8 {
+		scale, err := l.Weight("input_scale").Float32s()
+		if err != nil {
+			return err
+		}
+		x = quantize(b, x, l.Name+"/quantized", scale[0])
+	}
+	if c.padded() && c.padValue != 0 {
+		pad := b.NewTensor(name+"/padded", op.F32, []int{c.in[1] + c.before[1] + c.after[1], c.in[0] + c.before[0] + c.after[0], c.inC})
+		b.padCall(0, float32(c.padValue), []int{c.in[1], c.in[0], c.inC}, []int{c.before[1], c.before[0], 0}, []int{c.after[1], c.after[0], 0}, pad, x)
+		for i := range axes {
+			c.in[i] += c.before[i] + c.after[i]
+			c.before[i], c.after[i] = 0, 0
+		}
+		x = pad
+	}
+	out := b.Output(0, ChannelsLast)
+	finish, err := convEpilogue(b)
+	if err != nil {
+		return err
+	}
+	attr := &op.ConvAttr{
+		InH: c.in[1], InW: c.in[0], InC: c.inC, OutH: c.out[1], OutW: c.out[0], OutC: c.outC,
+		KH: c.kernel[1], KW: c.kernel[0], SH: c.stride[1], SW: c.stride[0], DH: c.dilation[1], DW: c.dilation[0],
+		PadT: c.before[1], PadL: c.before[0],
+	}
+	if group == c.inC && group > 1 {
+		attr.Mult = c.outC / c.inC
+		p, err := convPanels(b, l.Name, c.outC, c.taps(), 1, 0)
+		if err != nil {
+			return err
+		}
+		b.Add(&op.Op{Kind: op.Depthwise, In: []*op.Tensor{x}, Out: []*op.Tensor{out}, Conv: attr, Panels: p, Epilogue: finish})
+		return nil
+	}
+	if group == 1 {
+		p, err := convPanels(b, l.Name, c.outC, c.taps(), c.inC, 0)
+		if err != nil {
+			return err
+		}
+		b.Add(&op.Op{Kind: op.Conv, In: []*op.Tensor{x}, Out: []*op.Tensor{out}, Conv: attr, Panels: p, Epilogue: finish})
+		return nil
+	}
+	gi, gout := c.inC/group, c.outC/group
+	last := len(x.Dims) - 1
+	var parts []*op.Tensor
+	for g := range group {
+		tag := fmt.Sprintf("%s/group%d", l.Name, g)
+		start, dims := make([]int, last+1), append([]int{}, x.Dims...)
+		start[last], dims[last] = g*gi, gi
+		in := b.Window(x, tag+"/in", start, dims)
+		dims = append([]int{}, out.Dims...)
+		dims[last] = gout
+		part := b.NewTensor(tag, op.F32, dims)
+		a := *attr
+		a.InC, a.OutC = gi, gout
+		p, err := convPanels(b, tag, gout, c.taps(), gi, g*gout)
+		if err != nil {
+			return err
+		}
+		b.Add(&op.Op{Kind: op.Conv, Name: tag, In: []*op.Tensor{in}, Out: []*op.Tensor{part}, Conv: &a, Panels: p, Epilogue: finish})
+		parts = append(parts, part)
+	}
+	b.Add(&op.Op{Kind: op.Concat, Name: l.Name + "/join", In: parts, Out: []*op.Tensor{out}, Axis: last})
+	return nil
+}
+
+// convPanels are the weights of n output channels from the first-th on.
+func convPanels(b *Builder, name string, n, taps, chans, first int) (*op.Panels, error) {
+	l := b.Layer
+	p := &op.Panels{
+		Name: name, N: n, Taps: taps, Chans: chans, Type: op.F32,
+		Weight: l.Weight("weight"), First: first * taps * chans,
+	}
+	if l.Params.Int(8, 0) != 0 {
+		return p, int8Panels(l, p, first)
+	}
+	if w := l.Weight("bias"); w != nil {
+		p.Bias, p.BiasAt = w, first
+	}
+	return p, nil
+}
+
+// convEpilogue is what a convolution does to each sum, nil for nothing: its
+// activation, and for an int8 output the rounding. It marks output 0 as int8.
+func convEpilogue(b *Builder) (*lane.Program, error) {
+	l := b.Layer
+	act, ok, err := activation(l, 9, 10)
+	if err != nil {
+		return nil, err
+	}
+	if ok && act.lane == nil {
+		return nil, fmt.Errorf("activation %s has no kernel yet", act.name)
+	}
+	if l.Params.Int(8, 0) <= 100 {
+		if !ok {
+			return nil, nil
+		}
+		return act.program(), nil
+	}
+	scale, err := l.Weight("output_scale").Float32s()
+	if err != nil {
+		return nil, err
+	}
+	v := b.values[l.Outputs[0]]
+	v.Int8 = true
+	b.Set(0, v)
+	name := "quantize_" + digits(scale[0])
+	if ok {
+		name = act.name + "_" + name
+	}
+	p := lane.New(name)
+	x := p.Vec()
+	if ok {
+		x = act.lane(p, x)
+	}
+	return p.Return(roundInt8(p, p.Mul(x, p.F(scale[0])))), nil
+}
