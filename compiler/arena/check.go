@@ -1,0 +1,42 @@
+package arena
+
+import "fmt"
+
+// Check says whether offsets are a valid placement of bs inside capacity bytes.
+// It is deliberately naive, byte arithmetic on every pair of buffers, and shares
+// nothing with the solver.
+func Check(bs []Buffer, offsets []int64, capacity int64) error {
+	if len(offsets) != len(bs) {
+		return fmt.Errorf("arena: %d offsets for %d buffers", len(offsets), len(bs))
+	}
+	for i, b := range bs {
+		o := offsets[i]
+		if b.Fixed != nil && o != *b.Fixed {
+			return fmt.Errorf("arena: buffer %q [%d,%d) at %d, fixed at %d", b.ID, b.Lower, b.Upper, o, *b.Fixed)
+		}
+		if b.Size <= 0 || b.Lower >= b.Upper {
+			continue // never occupies a byte
+		}
+		if o < 0 {
+			return fmt.Errorf("arena: buffer %q [%d,%d) at negative offset %d", b.ID, b.Lower, b.Upper, o)
+		}
+		if b.Align > 1 && o%b.Align != 0 {
+			return fmt.Errorf("arena: buffer %q [%d,%d) at %d, not a multiple of %d", b.ID, b.Lower, b.Upper, o, b.Align)
+		}
+		if o > capacity-b.Size {
+			return fmt.Errorf("arena: buffer %q [%d,%d) at %d ends at %d, beyond capacity %d", b.ID, b.Lower, b.Upper, o, o+b.Size, capacity)
+		}
+		for j, c := range bs[:i] {
+			if c.Size <= 0 || c.Lower >= c.Upper {
+				continue
+			}
+			liveTogether := b.Lower < c.Upper && c.Lower < b.Upper
+			shareBytes := o < offsets[j]+c.Size && offsets[j] < o+b.Size
+			if liveTogether && shareBytes {
+				return fmt.Errorf("arena: buffer %q [%d,%d) bytes %d..%d overlaps buffer %q [%d,%d) bytes %d..%d",
+					b.ID, b.Lower, b.Upper, o, o+b.Size, c.ID, c.Lower, c.Upper, offsets[j], offsets[j]+c.Size)
+			}
+		}
+	}
+	return nil
+}
