@@ -14,12 +14,11 @@ import (
 type binaryFunc struct {
 	name string
 	eval func(x, y float64) float64
-	lane func(p *lane.Builder, x, y lane.Reg) lane.Reg // nil: no kernel yet
-	swap bool                                          // operands are exchanged first
+	lane func(p *lane.Builder, x, y lane.Reg) lane.Reg
+	swap bool // operands are exchanged first
 }
 
-// binaryOps are the operations by parameter 0. The second half of the "r" forms
-// is the same function with operands exchanged.
+// binaryOps are the operations by parameter 0; an r form is the same function with operands exchanged.
 var binaryOps = []binaryFunc{
 	{"add", func(x, y float64) float64 { return x + y }, (*lane.Builder).Add, false},
 	{"sub", func(x, y float64) float64 { return x - y }, (*lane.Builder).Sub, false},
@@ -27,19 +26,25 @@ var binaryOps = []binaryFunc{
 	{"div", func(x, y float64) float64 { return x / y }, (*lane.Builder).Div, false},
 	{"max", math.Max, func(p *lane.Builder, x, y lane.Reg) lane.Reg { return p.Max(y, x) }, false},
 	{"min", math.Min, func(p *lane.Builder, x, y lane.Reg) lane.Reg { return p.Min(y, x) }, false},
-	{"pow", math.Pow, nil, false},
+	{"pow", math.Pow, (*lane.Builder).Pow, false},
 	{"sub", func(x, y float64) float64 { return x - y }, (*lane.Builder).Sub, true},
 	{"div", func(x, y float64) float64 { return x / y }, (*lane.Builder).Div, true},
-	{"pow", math.Pow, nil, true},
-	{"atan2", math.Atan2, nil, false},
-	{"atan2", math.Atan2, nil, true},
-	{"fmod", math.Mod, nil, false},
-	{"fmod", math.Mod, nil, true},
-	{"logaddexp", func(x, y float64) float64 { return math.Max(x, y) + math.Log1p(math.Exp(-math.Abs(x-y))) }, nil, false},
+	{"pow", math.Pow, (*lane.Builder).Pow, true},
+	{"atan2", math.Atan2, (*lane.Builder).Atan2, false},
+	{"atan2", math.Atan2, (*lane.Builder).Atan2, true},
+	{"fmod", math.Mod, (*lane.Builder).Fmod, false},
+	{"fmod", math.Mod, (*lane.Builder).Fmod, true},
+	{"logaddexp", func(x, y float64) float64 { return math.Max(x, y) + math.Log1p(math.Exp(-math.Abs(x-y))) }, logAddExp, false},
 	{"floor_div", floorDiv, func(p *lane.Builder, x, y lane.Reg) lane.Reg { return p.Floor(p.Div(x, y)) }, false},
 	{"floor_div", floorDiv, func(p *lane.Builder, x, y lane.Reg) lane.Reg { return p.Floor(p.Div(x, y)) }, true},
-	{"remainder", math.Remainder, nil, false},
-	{"remainder", math.Remainder, nil, true},
+	{"remainder", math.Remainder, (*lane.Builder).Remainder, false},
+	{"remainder", math.Remainder, (*lane.Builder).Remainder, true},
+}
+
+// logAddExp is max(x,y) + log1p(exp(min(x,y)-max(x,y))).
+func logAddExp(p *lane.Builder, x, y lane.Reg) lane.Reg {
+	high, low := p.Max(y, x), p.Min(y, x)
+	return p.Add(high, p.Log1p(p.Exp(p.Sub(low, high))))
 }
 
 // floorDiv divides in float32, because the floor shows its rounding.
@@ -148,9 +153,6 @@ func lowerBinary(b *Builder) error {
 	if len(l.Inputs) == 1 {
 		return lowerScalar(b, f, l.Params.Float(2, 0))
 	}
-	if f.lane == nil {
-		return fmt.Errorf("operation %s has no kernel yet", f.name)
-	}
 	x, y := b.Any(0), b.Any(1)
 	s, t, _, err := broadcast(x.Shape, y.Shape)
 	if err != nil {
@@ -189,9 +191,6 @@ func lowerScalar(b *Builder, f binaryFunc, y float32) error {
 		if short := shortPower(y); short != nil {
 			fn = func(p *lane.Builder, x, _ lane.Reg) lane.Reg { return short(p, x) }
 		}
-	}
-	if fn == nil {
-		return fmt.Errorf("operation %s has no kernel yet", f.name)
 	}
 	if f.swap {
 		name = "r" + name

@@ -152,9 +152,6 @@ func convEpilogue(b *Builder) (*lane.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ok && act.lane == nil {
-		return nil, fmt.Errorf("activation %s has no kernel yet", act.name)
-	}
 	if l.Params.Int(8, 0) <= 100 {
 		if !ok {
 			return nil, nil

@@ -14,7 +14,7 @@ import (
 type pointwise struct {
 	name string
 	eval func(x float64) float64
-	lane func(p *lane.Builder, x lane.Reg) lane.Reg // nil: no kernel yet
+	lane func(p *lane.Builder, x lane.Reg) lane.Reg
 }
 
 // program is the function as a Map.
@@ -48,9 +48,6 @@ func registerPointwise(typ string, index int, params []ParamDef, of func(l *ir.L
 			f, err := of(b.Layer)
 			if err != nil {
 				return err
-			}
-			if f.lane == nil {
-				return fmt.Errorf("%s has no kernel yet", f.name)
 			}
 			v := b.Any(0)
 			b.Map(f.program(), b.Output(0, v.Layout), v.Tensor)
@@ -160,9 +157,14 @@ func hardSwish(alpha, beta float32) pointwise {
 	}
 }
 
-var sigmoid = pointwise{"sigmoid", func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, nil}
+func sigmoid64(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
-var mish = pointwise{"mish", func(x float64) float64 { return x * math.Tanh(softplus64(x)) }, nil}
+var sigmoid = pointwise{"sigmoid", sigmoid64, func(p *lane.Builder, x lane.Reg) lane.Reg { return p.Sigmoid(x) }}
+
+var tanh = pointwise{"tanh", math.Tanh, func(p *lane.Builder, x lane.Reg) lane.Reg { return p.Tanh(x) }}
+
+var mish = pointwise{"mish", func(x float64) float64 { return x * math.Tanh(softplus64(x)) },
+	func(p *lane.Builder, x lane.Reg) lane.Reg { return p.Mish(x) }}
 
 // softplus64 is log(exp(x)+1) without overflow.
 func softplus64(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
