@@ -1,0 +1,97 @@
+package schedule
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// emit writes a draft out as a plan.
+func emit(t *timeline, d *draft, o Options) *plan.Plan {
+	p := &plan.Plan{Graph: t.graph, Budget: o.Budget, Threads: o.Threads, File: t.file}
+	last := len(d.steps) - 1
+	begin := make([]int, len(t.units)+1) // first step of each unit
+	for i := len(d.steps) - 1; i >= 0; i-- {
+		begin[d.steps[i].unit] = i
+	}
+	begin[len(t.units)] = len(d.steps)
+	add := func(b plan.Buffer) int {
+		b.ID = len(p.Buffers)
+		p.Buffers = append(p.Buffers, b)
+		p.Arena = max(p.Arena, b.Offset+b.Size)
+		return b.ID
+	}
+	if t.zeros > 0 {
+		add(plan.Buffer{Name: "zeros", Kind: plan.Zeros, Size: t.zeros, Last: last, SharesWith: -1})
+	}
+	if t.threads > 0 {
+		add(plan.Buffer{Name: "threads", Kind: plan.ThreadScratch, Offset: t.zeros, Size: t.threads, Last: last, SharesWith: -1})
+	}
+	blocks := make([]int, len(t.blocks))
+	order := make([]int, len(t.blocks))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.blocks[a].first, t.blocks[b].first) })
+	for _, i := range order {
+		b := &t.blocks[i]
+		shares := -1
+		if b.shares >= 0 {
+			shares = blocks[b.shares]
+		}
+		blocks[i] = add(plan.Buffer{
+			Name: b.name, Kind: b.kind, Tensor: b.tensor, RingRows: b.ring, SharesWith: shares,
+			Offset: t.base + d.place.offsets[b.span], Size: b.size, First: begin[b.first], Last: begin[b.last+1] - 1,
+		})
+	}
+	buffers := map[ref]int{}
+	load := func(r ref, c piece) {
+		it := &t.file.Items[c.item]
+		name, at := it.Name, it.Offset
+		if it.Panels != nil {
+			at += plan.Bytes(c.panels.Lo * it.Panels.PanelBytes())
+			if c.panels.Len() < it.Panels.Count() {
+				name = fmt.Sprintf("%s[%d:%d]", it.Name, c.panels.Lo, c.panels.Hi)
+			}
+		}
+		b := plan.Buffer{
+			Name: name, Kind: plan.Weights, Offset: c.at, Size: up(c.size),
+			First: c.start, Last: c.last, SharesWith: -1, Resident: r.resident,
+		}
+		if r.resident {
+			b.First, b.Last = 0, last
+		}
+		buffers[r] = add(b)
+		p.Loads = append(p.Loads, plan.Load{
+			Index: len(p.Loads), Buffer: buffers[r], Item: c.item, Panels: c.panels, FileOffset: at,
+			Bytes: c.size, Arena: c.at, After: b.First, Resident: r.resident,
+		})
+	}
+	for i, c := range d.resident {
+		load(ref{true, i}, c)
+	}
+	for i, c := range d.streamed {
+		load(ref{false, i}, c)
+	}
+	for i, s := range d.steps {
+		u := &t.units[s.unit]
+		st := plan.Step{Index: i, Op: u.op, Panels: s.panels, Rows: u.rows, Weights: -1, Scratch: -1, Wait: s.wait}
+		if s.weights != none {
+			st.Weights = buffers[s.weights]
+		}
+		if u.scratch >= 0 {
+			st.Scratch = blocks[u.scratch]
+		}
+		for _, c := range plan.Consts(u.op) {
+			for k, item := range u.consts {
+				if t.file.Items[item].Const == c {
+					st.Consts = append(st.Consts, buffers[s.consts[k]])
+				}
+			}
+		}
+		p.Steps = append(p.Steps, st)
+	}
+	return p
+}

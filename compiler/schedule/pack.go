@@ -1,0 +1,213 @@
+package schedule
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/flexnnc/flexnnc/ir/op"
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// rect is something to place: size bytes during units first to last.
+type rect struct {
+	first, last int
+	size        plan.Bytes
+}
+
+// placement is an offset for each span, above timeline.base, and the height
+// within which they and the room they were packed with lie.
+type placement struct {
+	offsets []plan.Bytes
+	height  plan.Bytes
+}
+
+// least is the room that unit i cannot do without while its weights are streamed:
+// its consts and one panel.
+func (t *timeline) least(i int) plan.Bytes {
+	u := &t.units[i]
+	n := t.constBytes(u)
+	if u.panels >= 0 {
+		n += up(plan.Bytes(u.op.Panels.PanelBytes()))
+	}
+	return n
+}
+
+func (t *timeline) constBytes(u *unit) (n plan.Bytes) {
+	for _, c := range u.consts {
+		n += up(t.file.Items[c].Bytes)
+	}
+	return n
+}
+
+// all is the room for all weights of unit i.
+func (t *timeline) all(i int) plan.Bytes {
+	u := &t.units[i]
+	n := t.constBytes(u)
+	if u.panels >= 0 {
+		n += up(t.file.Items[u.panels].Bytes)
+	}
+	return n
+}
+
+// floor is the lowest placement that leaves each unit its least room. Whatever
+// budget is at least that high can be planned for, and no other.
+func (t *timeline) floor() placement {
+	p := t.packWith(t.least, true)
+	// The spans alone, with the largest room above them, is a way too.
+	c := t.packWith(nil, true)
+	for i := range t.units {
+		c.height = max(c.height, c.live(t, i)+t.least(i))
+	}
+	if c.height < p.height {
+		return c
+	}
+	return p
+}
+
+// live is the top of what lies in the arena during unit i.
+func (p *placement) live(t *timeline, i int) (top plan.Bytes) {
+	for k, s := range t.spans {
+		if s.first <= i && i <= s.last {
+			top = max(top, p.offsets[k]+s.size)
+		}
+	}
+	return top
+}
+
+// roomy is a placement within height that leaves every unit as large a contiguous
+// room as can be found, up to that of all its weights; ok is false where none fits.
+func (t *timeline) roomy(height plan.Bytes) (best placement, ok bool) {
+	lo, hi := plan.Bytes(0), plan.Bytes(0)
+	for i := range t.units {
+		hi = max(hi, t.all(i))
+	}
+	for tries := 0; tries < 12 && lo <= hi; tries++ {
+		mid := (lo + hi) / 2 &^ (plan.Align - 1)
+		if tries == 0 {
+			mid = hi
+		}
+		p := t.packWith(func(i int) plan.Bytes {
+			return max(t.least(i), min(t.all(i), mid))
+		}, false)
+		if p.height <= height {
+			best, ok, lo = p, true, mid+plan.Align
+		} else {
+			hi = mid - plan.Align
+		}
+	}
+	return best, ok
+}
+
+// packWith places spans together with room(i) bytes of room in each unit.
+// thorough spends time on the lowest result.
+func (t *timeline) packWith(room func(int) plan.Bytes, thorough bool) placement {
+	var rects []rect
+	for _, s := range t.spans {
+		rects = append(rects, rect{s.first, s.last, s.size})
+	}
+	if room != nil {
+		for i := range t.units {
+			if n := room(i); n > 0 {
+				rects = append(rects, rect{i, i, n})
+			}
+		}
+	}
+	off, height := pack(rects, thorough)
+	return placement{off[:len(t.spans)], height}
+}
+
+// pack places rects so that none overlap, as low as it can.
+func pack(rects []rect, thorough bool) (best []plan.Bytes, height plan.Bytes) {
+	area := func(r rect) int64 { return int64(r.size) * int64(r.last-r.first+1) }
+	orders := []func(a, b rect) int{
+		func(a, b rect) int { return cmp.Compare(b.size, a.size) },
+		func(a, b rect) int { return cmp.Compare(area(b), area(a)) },
+		func(a, b rect) int { return cmp.Compare(b.last-b.first, a.last-a.first) },
+		func(a, b rect) int { return cmp.Compare(a.first, b.first) },
+	}
+	for _, less := range orders {
+		off, h := firstFit(rects, less)
+		if best == nil || h < height {
+			best, height = off, h
+		}
+	}
+	return best, height
+}
+
+// firstFit places rects in the given order, each at the lowest offset that is
+// free throughout its life.
+func firstFit(rects []rect, less func(a, b rect) int) (off []plan.Bytes, height plan.Bytes) {
+	order := make([]int, len(rects))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return less(rects[a], rects[b]) })
+	off = make([]plan.Bytes, len(rects))
+	var placed []int // by offset
+	for _, i := range order {
+		r := rects[i]
+		at := plan.Bytes(0)
+		for _, j := range placed {
+			q := rects[j]
+			if q.last < r.first || r.last < q.first || off[j]+q.size <= at {
+				continue
+			}
+			if off[j] >= at+r.size {
+				break
+			}
+			at = off[j] + q.size
+		}
+		off[i] = at
+		k, _ := slices.BinarySearchFunc(placed, at, func(j int, at plan.Bytes) int { return cmp.Compare(off[j], at) })
+		placed = slices.Insert(placed, k, i)
+		height = max(height, at+r.size)
+	}
+	return off, height
+}
+
+// blocking names the op at which the most bytes must be live at once, and them.
+func (t *timeline) blocking() (at string, what []string) {
+	type item struct {
+		size plan.Bytes
+		text string
+	}
+	var items []item
+	worst, peak := 0, plan.Bytes(-1)
+	for i := range t.units {
+		n := t.least(i)
+		for _, s := range t.spans {
+			if s.first <= i && i <= s.last {
+				n += s.size
+			}
+		}
+		if n > peak {
+			worst, peak = i, n
+		}
+	}
+	add := func(size plan.Bytes, name, kind string) {
+		if size > 0 {
+			items = append(items, item{size, fmt.Sprintf("%s (%s) %d bytes", name, kind, size)})
+		}
+	}
+	for _, b := range t.blocks {
+		if b.first <= worst && worst <= b.last && (b.shares < 0 || t.blocks[b.shares].last < worst) {
+			add(b.size, b.name, b.kind.String())
+		}
+	}
+	u := &t.units[worst]
+	for _, c := range u.consts {
+		add(up(t.file.Items[c].Bytes), t.file.Items[c].Name, "weights")
+	}
+	if u.panels >= 0 {
+		p := u.op.Panels
+		add(up(plan.Bytes(p.PanelBytes())), p.Name, fmt.Sprintf("weights of %d channels", min(op.PanelWidth, p.N)))
+	}
+	add(t.zeros, "padding", plan.Zeros.String())
+	add(t.threads, "all ops", plan.ThreadScratch.String())
+	slices.SortStableFunc(items, func(a, b item) int { return cmp.Compare(b.size, a.size) })
+	for _, i := range items {
+		what = append(what, i.text)
+	}
+	return u.op.Name, what
+}

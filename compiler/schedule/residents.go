@@ -1,0 +1,131 @@
+package schedule
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// keep says how much of each file item stays in the arena between runs: the
+// first keep[i] panels, or 1 for a const. Runs visit the weights in the same
+// order every time, so what to keep is a knapsack and not a cache.
+type keep []int
+
+// parts is the number of pieces of an item that may stay, and the size of each.
+func (t *timeline) parts(i int) (n int, each plan.Bytes) {
+	if p := t.file.Items[i].Panels; p != nil {
+		return p.Count(), plan.Bytes(p.PanelBytes())
+	}
+	return 1, t.file.Items[i].Bytes
+}
+
+// bytes is what k takes in the arena, one buffer per item.
+func (k keep) bytes(t *timeline) (n plan.Bytes) {
+	for i := range k {
+		_, each := t.parts(i)
+		n += up(plan.Bytes(k[i]) * each)
+	}
+	return n
+}
+
+// everything keeps all weights.
+func (t *timeline) everything() keep {
+	k := make(keep, len(t.file.Items))
+	for i := range k {
+		k[i], _ = t.parts(i)
+	}
+	return k
+}
+
+// residentOrder is how room is handed out once the small items are in.
+type residentOrder int
+
+// Orders. A byte kept is a byte less to read, whichever it is; they differ in
+// where the reads that remain fall.
+const (
+	early residentOrder = iota // the first used stay: the rest can load behind them
+	paced                      // what remains is spread in proportion to compute
+	large                      // the largest items stay, each whole: fewest steps
+)
+
+// residents chooses what to keep within room bytes.
+func (t *timeline) residents(room plan.Bytes, how residentOrder, s Speed) keep {
+	k := make(keep, len(t.file.Items))
+	order := make([]int, len(k))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.first[a], t.first[b]) })
+	left := room
+	add := func(i, n int) {
+		total, each := t.parts(i)
+		n = min(n, total-k[i], int((left+up(plan.Bytes(k[i])*each))/each)-k[i])
+		for n > 0 && up(plan.Bytes(k[i]+n)*each)-up(plan.Bytes(k[i])*each) > left {
+			n--
+		}
+		if n <= 0 {
+			return
+		}
+		left -= up(plan.Bytes(k[i]+n)*each) - up(plan.Bytes(k[i])*each)
+		k[i] += n
+	}
+	// Items whose reading is mostly the cost of a call bring most per byte.
+	for _, i := range order {
+		if s.Read*int64(t.file.Items[i].Bytes) <= 2*s.Load {
+			n, _ := t.parts(i)
+			add(i, n)
+		}
+	}
+	switch how {
+	case paced:
+		rate := t.pace(k, left, s)
+		for _, i := range order {
+			add(i, t.surplus(i, k[i], rate, s))
+		}
+	case large:
+		slices.SortStableFunc(order, func(a, b int) int {
+			return cmp.Compare(t.file.Items[b].Bytes, t.file.Items[a].Bytes)
+		})
+		for _, i := range order {
+			if n, each := t.parts(i); up(plan.Bytes(n)*each) <= left {
+				add(i, n)
+			}
+		}
+	}
+	for _, i := range order {
+		n, _ := t.parts(i)
+		add(i, n)
+	}
+	return k
+}
+
+// surplus is how many more pieces of item i must stay for its reads to take at
+// most rate/1024 of the compute time of the unit that uses it.
+func (t *timeline) surplus(i, kept int, rate int64, s Speed) int {
+	n, each := t.parts(i)
+	u := &t.units[t.first[i]]
+	time := s.compute(u, 1, 1) / 1024 * rate
+	stream := int(time / (s.Read * int64(each)))
+	return max(0, n-kept-stream)
+}
+
+// pace is the least rate, of reads to compute and in 1/1024, for which the
+// surplus of all items fits room.
+func (t *timeline) pace(k keep, room plan.Bytes, s Speed) int64 {
+	lo, hi := int64(0), int64(1)<<30
+	for lo < hi {
+		mid := (lo + hi) / 2
+		var n plan.Bytes
+		for i := range k {
+			_, each := t.parts(i)
+			n += up(plan.Bytes(t.surplus(i, k[i], mid, s)) * each)
+		}
+		if n <= room {
+			hi = mid
+		} else {
+			lo = mid + 1
+		}
+	}
+	return lo
+}

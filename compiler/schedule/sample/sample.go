@@ -1,0 +1,228 @@
+// Package sample builds lowered networks by hand, and at random, for tests of
+// planning and of plan validation. Nothing here computes: weights have sizes and
+// no values. It must not know how plans are made.
+package sample
+
+import (
+	"fmt"
+
+	"github.com/flexnnc/flexnnc/ir/lane"
+	"github.com/flexnnc/flexnnc/ir/op"
+)
+
+// Net is a network in the making.
+type Net struct{ Graph *op.Graph }
+
+// New starts a network.
+func New(name string) *Net { return &Net{&op.Graph{Name: name}} }
+
+func (n *Net) tensor(name string, dims ...int) *op.Tensor {
+	t := &op.Tensor{ID: len(n.Graph.Tensors), Name: name, Dims: dims, Strides: dense(dims)}
+	n.Graph.Tensors = append(n.Graph.Tensors, t)
+	return t
+}
+
+func dense(dims []int) []int {
+	s := make([]int, len(dims))
+	k := 1
+	for i := len(dims) - 1; i >= 0; i-- {
+		s[i] = k
+		k *= dims[i]
+	}
+	return s
+}
+
+func (n *Net) add(o *op.Op) *op.Tensor {
+	o.Index = len(n.Graph.Ops)
+	if o.Name == "" {
+		o.Name = fmt.Sprintf("%v%d", o.Kind, o.Index)
+	}
+	n.Graph.Ops = append(n.Graph.Ops, o)
+	for _, t := range o.Out {
+		t.Producer = o
+	}
+	if len(o.Out) == 0 {
+		return nil
+	}
+	return o.Out[0]
+}
+
+// Input declares an image [h,w,c].
+func (n *Net) Input(h, w, c int) *op.Tensor {
+	o := &op.Op{Kind: op.Input, Out: []*op.Tensor{n.tensor(fmt.Sprintf("in%d", len(n.Graph.Inputs)), h, w, c)}}
+	n.Graph.Inputs = append(n.Graph.Inputs, o)
+	return n.add(o)
+}
+
+// Output makes x an output.
+func (n *Net) Output(x *op.Tensor) {
+	o := &op.Op{Kind: op.Output, In: []*op.Tensor{x}}
+	n.Graph.Outputs = append(n.Graph.Outputs, o)
+	n.add(o)
+}
+
+// Conv is a square convolution to c channels with stride s and padding pad, into
+// a new tensor or, where into is not nil, into that.
+func (n *Net) Conv(x *op.Tensor, c, k, s, pad int, into *op.Tensor) *op.Tensor {
+	a := &op.ConvAttr{InH: x.Dims[0], InW: x.Dims[1], InC: x.Dims[2], OutC: c, KH: k, KW: k, SH: s, SW: s, DH: 1, DW: 1, PadT: pad, PadL: pad}
+	a.OutH, a.OutW = (a.InH+2*pad-k)/s+1, (a.InW+2*pad-k)/s+1
+	name := fmt.Sprintf("conv%d", len(n.Graph.Ops))
+	if into == nil {
+		into = n.tensor(name, a.OutH, a.OutW, c)
+	}
+	return n.add(&op.Op{
+		Kind: op.Conv, Name: name, Conv: a, In: []*op.Tensor{x}, Out: []*op.Tensor{into},
+		Panels: &op.Panels{Name: name, N: c, Taps: k * k, Chans: a.InC}, ThreadScratch: 64 * k,
+	})
+}
+
+// Dense is an inner product over all of x.
+func (n *Net) Dense(x *op.Tensor, c int) *op.Tensor {
+	name := fmt.Sprintf("dense%d", len(n.Graph.Ops))
+	return n.add(&op.Op{
+		Kind: op.Conv, Name: name, In: []*op.Tensor{n.Window(x, 0, 1, 1, x.Len())}, Out: []*op.Tensor{n.tensor(name, 1, 1, c)},
+		Conv:   &op.ConvAttr{InH: 1, InW: 1, InC: x.Len(), OutH: 1, OutW: 1, OutC: c, KH: 1, KW: 1, SH: 1, SW: 1, DH: 1, DW: 1},
+		Panels: &op.Panels{Name: name, N: c, Taps: 1, Chans: x.Len()},
+	})
+}
+
+// Depthwise is a 3x3 convolution per channel.
+func (n *Net) Depthwise(x *op.Tensor) *op.Tensor {
+	h, w, c := x.Dims[0], x.Dims[1], x.Dims[2]
+	name := fmt.Sprintf("depthwise%d", len(n.Graph.Ops))
+	return n.add(&op.Op{
+		Kind: op.Depthwise, Name: name, In: []*op.Tensor{x}, Out: []*op.Tensor{n.tensor(name, h, w, c)},
+		Conv:   &op.ConvAttr{InH: h, InW: w, InC: c, OutH: h, OutW: w, OutC: c, KH: 3, KW: 3, SH: 1, SW: 1, DH: 1, DW: 1, PadT: 1, PadL: 1, Mult: 1},
+		Panels: &op.Panels{Name: name, N: c, Taps: 9, Chans: 1},
+	})
+}
+
+// Pool halves an image.
+func (n *Net) Pool(x *op.Tensor) *op.Tensor {
+	h, w, c := x.Dims[0], x.Dims[1], x.Dims[2]
+	out := n.tensor(fmt.Sprintf("pool%d", len(n.Graph.Ops)), (h+1)/2, (w+1)/2, c)
+	return n.add(&op.Op{
+		Kind: op.Pool, In: []*op.Tensor{x}, Out: []*op.Tensor{out},
+		Pool: &op.PoolAttr{Max: true, InH: h, InW: w, C: c, OutH: out.Dims[0], OutW: out.Dims[1], KH: 2, KW: 2, SH: 2, SW: 2},
+	})
+}
+
+// Map applies some element-wise program to xs, which have equal dims.
+func (n *Net) Map(xs ...*op.Tensor) *op.Tensor {
+	b := lane.New(fmt.Sprintf("sum%d", len(xs)))
+	r := b.Vec()
+	for range xs[1:] {
+		r = b.Add(r, b.Vec())
+	}
+	return n.add(&op.Op{
+		Kind: op.Map, Map: &op.MapAttr{Program: b.Return(r)}, In: xs,
+		Out: []*op.Tensor{n.tensor(fmt.Sprintf("map%d", len(n.Graph.Ops)), xs[0].Dims...)},
+	})
+}
+
+// Scale multiplies x by a const of its channels.
+func (n *Net) Scale(x *op.Tensor) *op.Tensor {
+	name := fmt.Sprintf("scale%d", len(n.Graph.Ops))
+	c := n.tensor(name+"/slope", x.Dims[len(x.Dims)-1])
+	c.Const = &op.Const{Name: c.Name, Len: c.Len()}
+	b := lane.New("scale")
+	return n.add(&op.Op{
+		Kind: op.Map, Name: name, Map: &op.MapAttr{Program: b.Return(b.Mul(b.Vec(), b.Vec()))},
+		In: []*op.Tensor{x, c}, Out: []*op.Tensor{n.tensor(name, x.Dims...)},
+	})
+}
+
+// Call is an op with scratch.
+func (n *Net) Call(x *op.Tensor, scratch int) *op.Tensor {
+	return n.add(&op.Op{
+		Kind: op.Call, Call: &op.CallAttr{Func: "test"}, In: []*op.Tensor{x}, Scratch: scratch,
+		Out: []*op.Tensor{n.tensor(fmt.Sprintf("call%d", len(n.Graph.Ops)), x.Dims...)},
+	})
+}
+
+// Image declares a tensor that several ops write windows of.
+func (n *Net) Image(name string, dims ...int) *op.Tensor { return n.tensor(name, dims...) }
+
+// Channels is the window on channels [first, first+c) of an image.
+func (n *Net) Channels(x *op.Tensor, first, c int) *op.Tensor {
+	t := n.tensor(fmt.Sprintf("%s[%d]", x.Name, first), x.Dims[0], x.Dims[1], c)
+	t.Base, t.Offset, t.Strides = x.Root(), x.Offset+first, x.Strides
+	return t
+}
+
+// Window sees x from an element on with other, dense dims.
+func (n *Net) Window(x *op.Tensor, offset int, dims ...int) *op.Tensor {
+	t := n.tensor(fmt.Sprintf("%s@%d", x.Name, offset), dims...)
+	t.Base, t.Offset = x.Root(), x.Offset+offset
+	return t
+}
+
+// Fire is SqueezeNet's module: a squeeze, and two convolutions into one image.
+func (n *Net) Fire(x *op.Tensor, squeeze, expand int) *op.Tensor {
+	s := n.Conv(x, squeeze, 1, 1, 0, nil)
+	out := n.Image(fmt.Sprintf("fire%d", len(n.Graph.Ops)), s.Dims[0], s.Dims[1], 2*expand)
+	n.Conv(s, expand, 1, 1, 0, n.Channels(out, 0, expand))
+	n.Conv(s, expand, 3, 1, 1, n.Channels(out, expand, expand))
+	return out
+}
+
+// Random is a small network; pick(k) returns a number below k.
+func Random(pick func(k int) int) *op.Graph {
+	n := New("random")
+	x := n.Input(1+pick(6), 1+pick(6), 1+pick(20))
+	same := x // an earlier tensor, for residual adds
+	for range 1 + pick(7) {
+		switch pick(9) {
+		case 0, 1:
+			x = n.Conv(x, 1+pick(80), []int{1, 3}[pick(2)], 1, 1, nil)
+		case 2:
+			x = n.Depthwise(x)
+		case 3:
+			x = n.Pool(x)
+		case 4:
+			x = n.Map(x)
+		case 5:
+			x = n.Scale(x)
+		case 6:
+			x = n.Fire(x, 1+pick(20), 1+pick(40))
+		case 7:
+			x = n.Call(x, pick(3)*100)
+		case 8:
+			if pick(2) == 0 {
+				x = n.Dense(x, 1+pick(70))
+			} else {
+				same = x
+			}
+		}
+		if fmt.Sprint(x.Dims) == fmt.Sprint(same.Dims) && x != same && pick(2) == 0 {
+			x = n.Map(x, same)
+		}
+		if pick(5) == 0 {
+			n.Output(x)
+		}
+	}
+	n.Output(x)
+	return n.Graph
+}
+
+// Squeeze is a network like SqueezeNet at a tenth of its size, with a residual
+// add, a depthwise convolution, consts, scratch and windows.
+func Squeeze() *op.Graph {
+	n := New("squeeze")
+	x := n.Input(33, 33, 3)
+	x = n.Conv(x, 48, 3, 2, 0, nil)
+	x = n.Scale(x)
+	x = n.Pool(x)
+	x = n.Fire(x, 16, 40)
+	y := n.Fire(x, 16, 40)
+	x = n.Map(x, y)
+	x = n.Depthwise(x)
+	x = n.Pool(x)
+	x = n.Fire(x, 24, 64)
+	x = n.Call(x, 1000)
+	x = n.Conv(x, 128, 1, 1, 0, nil)
+	x = n.Map(x)
+	x = n.Dense(x, 100)
+	n.Output(x)
+	return n.Graph
+}

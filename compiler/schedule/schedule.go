@@ -1,0 +1,80 @@
+// Package schedule turns a lowered network and a memory budget into a plan: how
+// each weighted op is sliced, where every buffer lies in the arena, which weights
+// stay between runs, and when each of the others is loaded.
+//
+// One decision per file: lifetimes.go (which bytes are live when), pack.go (where
+// activations lie, and the smallest budget), residents.go (which weights stay),
+// slices.go (how large the slices are), gaps.go and stream.go (where and how early
+// each slice is loaded), cost.go (what a plan would take), search.go (which of the
+// candidate plans is best), emit.go (the plan as a value).
+//
+// The package must not know ncnn, instruction sets, kernels or Go source. It
+// never checks its own result: compiler/verify does, and shares no code with it.
+//
+// The structure follows FlexNN (MobiCom '24, sections 4 and 5): activations first,
+// then weights into the gaps as early as their space is free. Beyond it: one knob,
+// a floor that is found and reported, feasibility that is monotone in the budget,
+// and a resident set of single panels.
+package schedule
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/flexnnc/flexnnc/ir/op"
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// Options steer planning. The No switches leave out one technique each, for
+// ablation; every combination gives valid plans.
+type Options struct {
+	Budget  plan.Bytes // of the arena; 0 = unlimited
+	Min     bool       // use the smallest budget that this planner can make work, whatever Budget says
+	Threads int        // the most compute threads, for which scratch is reserved; 0 = 1
+	Speed   Speed      // zero fields take defaults
+
+	NoPreload   bool // a slice is loaded only once the step before its own is complete
+	NoResidents bool // no weights stay between runs
+	NoInPlace   bool // no output lies over a dying input
+}
+
+// InfeasibleError says that the budget is too small for every plan that this
+// planner can make.
+type InfeasibleError struct {
+	Budget, Smallest plan.Bytes
+	// At names the op at which the most bytes are live, and Blocking what is live
+	// there with its size, largest first.
+	At       string
+	Blocking []string
+}
+
+func (e *InfeasibleError) Error() string {
+	return fmt.Sprintf("a budget of %d bytes is too small: the smallest that works is %d bytes; during %s there are %s",
+		e.Budget, e.Smallest, e.At, strings.Join(e.Blocking, ", "))
+}
+
+// Plan finds a plan for g, which must be lowered and placed: no Concat or View
+// ops, and strides in every tensor.
+func Plan(g *op.Graph, o Options) (*plan.Plan, error) {
+	if o.Budget < 0 {
+		return nil, fmt.Errorf("a budget of %d bytes is not possible", o.Budget)
+	}
+	o.Threads = max(1, o.Threads)
+	o.Speed = o.Speed.withDefaults()
+	t, err := newTimeline(g, o)
+	if err != nil {
+		return nil, err
+	}
+	low := t.floor()
+	switch smallest := t.base + low.height; {
+	case o.Min:
+		o.Budget = smallest
+	case o.Budget != 0 && o.Budget < smallest:
+		at, blocking := t.blocking()
+		return nil, &InfeasibleError{Budget: o.Budget, Smallest: smallest, At: at, Blocking: blocking}
+	}
+	return emit(t, t.search(o, low), o), nil
+}
+
+// up rounds a size up to the alignment of buffers.
+func up(n plan.Bytes) plan.Bytes { return (n + plan.Align - 1) &^ (plan.Align - 1) }

@@ -1,0 +1,281 @@
+package verify_test
+
+import (
+	"fmt"
+
+	"github.com/flexnnc/flexnnc/ir/op"
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// machine runs plans on hash values instead of numbers: every word of the arena
+// is the hash of everything that it was computed from, so that one wrong read
+// anywhere changes the outputs. It is an oracle for the validator itself.
+type machine struct {
+	value  func(root *op.Tensor, i int) *uint64
+	weight func(s *plan.Step, panel, word int) uint64
+	konst  func(s *plan.Step, k int) uint64 // hash over const k of the op
+	// middle is called while a step is half done, ready before it starts.
+	ready, middle func(s *plan.Step)
+	inputs        map[*op.Op]uint64
+	outputs       map[*op.Op]uint64
+}
+
+func mix(vs ...uint64) uint64 {
+	h := uint64(0x9e3779b97f4a7c15)
+	for _, v := range vs {
+		h ^= v
+		h *= 0xff51afd7ed558ccd
+		h ^= h >> 32
+	}
+	return h
+}
+
+var known = map[*op.Tensor][]int{}
+
+// elements lists, in order, where the elements of a window lie in its root.
+func elements(x *op.Tensor) []int {
+	if at := known[x]; at != nil {
+		return at
+	}
+	at := []int{x.Offset}
+	for i, d := range x.Dims {
+		var next []int
+		for _, a := range at {
+			for k := range d {
+				next = append(next, a+k*x.Strides[i])
+			}
+		}
+		at = next
+	}
+	known[x] = at
+	return at
+}
+
+func (m *machine) step(s *plan.Step) {
+	m.ready(s)
+	o := s.Op
+	all := func(x *op.Tensor) uint64 {
+		h := uint64(1)
+		for _, e := range elements(x) {
+			h = mix(h, *m.value(x.Root(), e))
+		}
+		return h
+	}
+	if o.Kind == op.Output {
+		m.outputs[o] = all(o.In[0])
+		m.middle(s)
+		m.outputs[o] = mix(m.outputs[o], all(o.In[0]))
+		return
+	}
+	out := elements(o.Out[0])
+	inner := o.Out[0].Dims[len(o.Out[0].Dims)-1]
+	var konst uint64
+	for k := range plan.Consts(o) {
+		konst = mix(konst, m.konst(s, k))
+	}
+	for half := range 2 {
+		whole := uint64(0)
+		if o.Kind != op.Map {
+			for _, x := range o.In {
+				if x.Root().Const == nil {
+					whole = mix(whole, all(x))
+				}
+			}
+		}
+		for i := half * len(out) / 2; i < (half+1)*len(out)/2; i++ {
+			h := mix(uint64(o.Index), uint64(i), whole, konst, m.inputs[o])
+			if o.Panels != nil {
+				panel := i % inner / op.PanelWidth
+				if panel < s.Panels.Lo || panel >= s.Panels.Hi {
+					continue
+				}
+				for _, w := range []int{0, o.Panels.PanelBytes()/4 - 1} {
+					h = mix(h, m.weight(s, panel, w))
+				}
+			}
+			if o.Kind == op.Map {
+				for _, x := range o.In {
+					if x.Root().Const == nil {
+						h = mix(h, *m.value(x.Root(), elements(x)[i]))
+					}
+				}
+			}
+			*m.value(o.Out[0].Root(), out[i]) = h
+		}
+		if half == 0 {
+			m.middle(s)
+		}
+	}
+}
+
+func fileWord(at plan.Bytes) uint64 { return mix(77, uint64(at)) }
+
+// reference runs every op whole, each tensor in memory of its own.
+func reference(p *plan.Plan, inputs map[*op.Op]uint64) map[*op.Op]uint64 {
+	mem := map[*op.Tensor][]uint64{}
+	items := map[any]plan.Item{}
+	for _, it := range p.File.Items {
+		if it.Panels != nil {
+			items[it.Panels] = it
+		} else {
+			items[it.Const] = it
+		}
+	}
+	m := &machine{
+		value: func(r *op.Tensor, i int) *uint64 {
+			if mem[r] == nil {
+				mem[r] = make([]uint64, r.Len())
+			}
+			return &mem[r][i]
+		},
+		weight: func(s *plan.Step, panel, word int) uint64 {
+			return fileWord(items[s.Op.Panels].Offset + plan.Bytes(panel*s.Op.Panels.PanelBytes()+4*word))
+		},
+		konst: func(s *plan.Step, k int) uint64 {
+			c := plan.Consts(s.Op)[k]
+			h := uint64(0)
+			for w := range c.Len {
+				h = mix(h, fileWord(items[c].Offset+plan.Bytes(4*w)))
+			}
+			return h
+		},
+		ready: func(*plan.Step) {}, middle: func(*plan.Step) {},
+		inputs: inputs, outputs: map[*op.Op]uint64{},
+	}
+	for _, o := range p.Graph.Ops {
+		s := plan.Step{Op: o}
+		if o.Panels != nil {
+			s.Panels.Hi = o.Panels.Count()
+		}
+		m.step(&s)
+	}
+	return m.outputs
+}
+
+// timing says, each time that a load may be made, whether it is made now or later.
+type timing func() bool
+
+// play runs a plan twice in an arena as the emitted package would, and returns
+// the outputs of both runs.
+func play(p *plan.Plan, inputs [2]map[*op.Op]uint64, now timing) (outs [2]map[*op.Op]uint64, err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			err = fmt.Errorf("the machine stopped: %v", e)
+		}
+	}()
+	arena := make([]uint64, p.Arena/4)
+	buffer := map[*op.Tensor]*plan.Buffer{}
+	for i := range p.Buffers {
+		if t := p.Buffers[i].Tensor; t != nil {
+			buffer[t] = &p.Buffers[i]
+		}
+	}
+	load := func(l *plan.Load) {
+		for b := plan.Bytes(0); b < l.Bytes; b += 4 {
+			arena[(l.Arena+b)/4] = fileWord(l.FileOffset + b)
+		}
+	}
+	var loads []*plan.Load
+	for i := range p.Loads {
+		if p.Loads[i].Resident {
+			load(&p.Loads[i])
+		} else {
+			loads = append(loads, &p.Loads[i])
+		}
+	}
+	garbage := uint64(0)
+	spoil := func(at, n plan.Bytes) {
+		for b := plan.Bytes(0); b < n; b += 4 {
+			garbage++
+			arena[(at+b)/4] = mix(5, garbage)
+		}
+	}
+	next := 0
+	some := func(s *plan.Step) {
+		for next < len(loads) && loads[next].After <= s.Index && now() {
+			load(loads[next])
+			next++
+		}
+	}
+	scratch := func(s *plan.Step) {
+		if s.Scratch >= 0 {
+			spoil(p.Buffers[s.Scratch].Offset, plan.Bytes(s.Op.Scratch+3)&^3)
+		}
+		for i := range p.Buffers {
+			if b := &p.Buffers[i]; b.Kind == plan.ThreadScratch && s.Op.ThreadScratch > 0 {
+				spoil(b.Offset, plan.Bytes(p.Threads)*(plan.Bytes(s.Op.ThreadScratch+63)&^63))
+			} else if b.Kind == plan.Zeros && s.Op.Conv != nil && s.Op.Conv.PadT > 0 {
+				for k := range s.Op.Conv.InC {
+					if arena[int(b.Offset)/4+k] != 0 {
+						panic("padding is not zero")
+					}
+				}
+			}
+		}
+	}
+	m := &machine{
+		value: func(r *op.Tensor, i int) *uint64 { return &arena[int(buffer[r].Offset)/4+i] },
+		weight: func(s *plan.Step, panel, word int) uint64 {
+			return arena[(int(p.Buffers[s.Weights].Offset)+(panel-s.Panels.Lo)*s.Op.Panels.PanelBytes())/4+word]
+		},
+		konst: func(s *plan.Step, k int) uint64 {
+			h := uint64(0)
+			for w := range plan.Consts(s.Op)[k].Len {
+				h = mix(h, arena[int(p.Buffers[s.Consts[k]].Offset)/4+w])
+			}
+			return h
+		},
+		ready: func(s *plan.Step) {
+			some(s)
+			for next < s.Wait {
+				if loads[next].After > s.Index {
+					panic("deadlock")
+				}
+				load(loads[next])
+				next++
+			}
+			scratch(s)
+		},
+		middle: func(s *plan.Step) {
+			some(s)
+			scratch(s)
+		},
+	}
+	for run := range outs {
+		m.inputs, m.outputs = inputs[run], map[*op.Op]uint64{}
+		next = 0
+		for i := range p.Steps {
+			m.step(&p.Steps[i])
+		}
+		if next < len(loads) {
+			panic("loads are left")
+		}
+		outs[run] = m.outputs
+	}
+	return outs, nil
+}
+
+// runs says whether a plan gives right outputs in two runs with the given timing.
+func runs(p *plan.Plan, now timing) error {
+	var in [2]map[*op.Op]uint64
+	for run := range in {
+		in[run] = map[*op.Op]uint64{}
+		for i, o := range p.Graph.Inputs {
+			in[run][o] = mix(uint64(run), uint64(i))
+		}
+	}
+	got, err := play(p, in, now)
+	if err != nil {
+		return err
+	}
+	for run := range in {
+		want := reference(p, in[run])
+		for _, o := range p.Graph.Outputs {
+			// In play an output is read once before and once after the middle, as here.
+			if got[run][o] != want[o] {
+				return fmt.Errorf("run %d: output %s is wrong", run, o.Name)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+package verify
+
+import (
+	"github.com/flexnnc/flexnnc/ir/op"
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// timing checks weights: that steps find what they need, wait for exactly that,
+// can wait for it without end, and that no load can write outside its buffer's life.
+func (c *checker) timing() {
+	p := c.p
+	used := make([]bool, len(p.Loads))
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		need := 0
+		// use notes that the step reads a Weights buffer.
+		use := func(buffer int, what string) *plan.Load {
+			b := &p.Buffers[buffer]
+			if b.Kind != plan.Weights {
+				c.fault("%s takes %s from %s", stepName(s), what, c.name(buffer))
+				return nil
+			}
+			if i < b.First || i > b.Last {
+				c.fault("%s takes %s from %s, which is live in steps %d to %d", stepName(s), what, c.name(buffer), b.First, b.Last)
+			}
+			l := c.loadOf[buffer]
+			used[l] = true
+			need = max(need, c.position[l]+1)
+			return &p.Loads[l]
+		}
+		if s.Weights >= 0 {
+			if l := use(s.Weights, "panels"); l != nil {
+				if it := &p.File.Items[l.Item]; it.Panels == nil || it.Panels != s.Op.Panels {
+					c.fault("%s takes its panels from %s, which holds %s", stepName(s), c.name(s.Weights), it.Name)
+				}
+				if l.Panels.Lo != s.Panels.Lo || l.Panels.Hi < s.Panels.Hi {
+					c.fault("%s uses panels %v, its buffer holds %v", stepName(s), s.Panels, l.Panels)
+				}
+			}
+		} else if s.Op.Panels != nil {
+			c.fault("%s has no weights", stepName(s))
+		}
+		if s.Weights >= 0 && s.Op.Panels == nil {
+			c.fault("%s has weights and needs none", stepName(s))
+		}
+		consts := constsOf(s.Op)
+		if len(consts) != len(s.Consts) {
+			c.fault("%s has %d consts, want %d", stepName(s), len(s.Consts), len(consts))
+			continue
+		}
+		for k, b := range s.Consts {
+			if b < 0 {
+				c.fault("%s lacks const %d", stepName(s), k)
+				continue
+			}
+			if l := use(b, "a const"); l != nil && p.File.Items[l.Item].Const != consts[k] {
+				c.fault("%s takes const %s from %s", stepName(s), consts[k].Name, c.name(b))
+			}
+		}
+		if s.Wait != need {
+			c.fault("%s waits for %d loads, and needs %d", stepName(s), s.Wait, need)
+		}
+		for l := range p.Loads {
+			if at := c.position[l]; at >= 0 && at < s.Wait && c.begin[l] > i {
+				c.fault("%s waits for load %d, which waits for %d steps", stepName(s), l, c.begin[l])
+				break
+			}
+		}
+	}
+	for l := range p.Loads {
+		if !used[l] {
+			c.fault("load %d (%s) is never used", l, p.File.Items[p.Loads[l].Item].Name)
+		}
+		// It ends before a step in the buffer's life, the one that uses it.
+		if b := &p.Buffers[p.Loads[l].Buffer]; c.begin[l] < b.First {
+			c.fault("load %d may begin in step %d, %s is live from step %d", l, c.begin[l], c.name(p.Loads[l].Buffer), b.First)
+		}
+	}
+}
+
+// cover checks that the steps of every op make its whole output once, and in order.
+func (c *checker) cover() {
+	p := c.p
+	steps := map[*op.Op][]*plan.Step{}
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		steps[s.Op] = append(steps[s.Op], s)
+	}
+	for _, o := range p.Graph.Ops {
+		if o.Kind == op.View || o.Kind == op.Concat {
+			c.fault("op %s is a %v, which has no steps", o.Name, o.Kind)
+			continue
+		}
+		rows, panels := outRows(o), 1
+		if o.Panels != nil {
+			panels = o.Panels.Count()
+		}
+		done := make([]bool, rows*panels)
+		left := len(done)
+		for k, s := range steps[o] {
+			r, n := s.Rows, s.Panels
+			if r == (plan.Range{}) {
+				r = plan.Range{Lo: 0, Hi: rows}
+			}
+			if o.Panels == nil {
+				if n != (plan.Range{}) {
+					c.fault("%s has panels %v", stepName(s), n)
+				}
+				n = plan.Range{Lo: 0, Hi: 1}
+			}
+			if r.Lo < 0 || r.Lo >= r.Hi || r.Hi > rows || n.Lo < 0 || n.Lo >= n.Hi || n.Hi > panels {
+				c.fault("%s makes rows %v of %d, panels %v of %d", stepName(s), r, rows, n, panels)
+				continue
+			}
+			if k > 0 {
+				before := steps[o][k-1]
+				if s.Rows == before.Rows && s.Panels.Lo < before.Panels.Lo || s.Panels == before.Panels && s.Rows.Lo < before.Rows.Lo {
+					c.fault("%s is out of order", stepName(s))
+				}
+			}
+			for y := r.Lo; y < r.Hi; y++ {
+				for q := n.Lo; q < n.Hi; q++ {
+					if done[y*panels+q] {
+						c.fault("%s makes row %d, panel %d again", stepName(s), y, q)
+						y = r.Hi
+						break
+					}
+					done[y*panels+q] = true
+					left--
+				}
+			}
+		}
+		if left > 0 {
+			c.fault("the steps of %s leave %d of %d row panels", o.Name, left, len(done))
+		}
+	}
+}
+
+// outRows is the length of the axis that Step.Rows counts; a vector is one row.
+func outRows(o *op.Op) int {
+	if len(o.Out) == 0 || len(o.Out[0].Dims) == 1 {
+		return 1
+	}
+	return o.Out[0].Dims[0]
+}
