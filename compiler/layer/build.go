@@ -227,12 +227,17 @@ func (b *Builder) Window(t *op.Tensor, name string, start, dims []int) *op.Tenso
 	return out
 }
 
-// Add appends an operation; Name defaults to the layer's, and gets a number where
-// it is taken.
+// Add appends an operation. Name defaults to the layer's where the operation makes
+// one of its outputs, else to the tensor's, and gets a number where it is taken.
 func (b *Builder) Add(o *op.Op) *op.Op {
 	o.Index = len(b.Graph.Ops)
 	if o.Name == "" {
-		o.Name = b.Layer.Name
+		o.Name = o.Out[0].Name
+		for _, blob := range b.Layer.Outputs {
+			if b.values[blob].Tensor == o.Out[0] {
+				o.Name = b.Layer.Name
+			}
+		}
 	}
 	for base := o.Name; ; {
 		b.names[base]++

@@ -20,6 +20,10 @@ import (
 //	conv_dynamic    In: x [H,W,C], weight, bias (optional). Ints: InH InW InC OutH OutW OutC KH KW SH SW DH DW PadT PadL group.
 //	                weight is [OutC][InC/group][KH][KW]. y [OutH,OutW,OutC] = fma chain from bias (or 0) over ky, kx, c, cells outside
 //	                the image skipped.
+//	resize          In: x [InH,InW,C], row indices (i32), row weights, column indices (i32), column weights.
+//	                Ints: InH InW C OutH OutW RT CT: output row r reads the RT input rows at r*RT.., column w the CT columns
+//	                at w*CT... y[r,w,c] = fma chain over the rows of (fma chain over the columns of x*column weight) * row weight;
+//	                each chain starts with a plain product, and RT = CT = 1 is a copy.
 
 // padCall appends a pad; in, before and after have equal lengths of at most 4.
 func (b *Builder) padCall(mode int, value float32, in, before, after []int, out *op.Tensor, x ...*op.Tensor) *op.Op {

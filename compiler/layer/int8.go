@@ -98,7 +98,7 @@ func evalConvInt8(c *EvalCall, g conv, weight, bias []float64, act func(float64)
 func quantize(b *Builder, x *op.Tensor, name string, scale float32) *op.Tensor {
 	p := lane.New("quantize_" + digits(scale))
 	q := b.NewTensor(name, op.F32, x.Dims)
-	b.Map(p.Return(roundInt8(p, p.Mul(p.Vec(), p.F(scale)))), q, x).Name = name
+	b.Map(p.Return(roundInt8(p, p.Mul(p.Vec(), p.F(scale)))), q, x)
 	return q
 }
 

@@ -89,9 +89,7 @@ func (r *rows) normalize(n int, eps float32, gamma, beta *op.Tensor) {
 		d := p.Sub(v[0], v[1])
 		return p.Mul(d, d)
 	}, r.x(), mean)
-	factor := r.scalar(fmt.Sprintf("inverse_deviation_%s_%s", digits(float32(n)), digits(eps)), func(p *lane.Builder, v []lane.Reg) lane.Reg {
-		return p.Div(p.F(1), p.Sqrt(p.Add(p.Div(v[0], p.F(float32(n))), p.F(eps))))
-	}, sum)
+	factor := r.scalar(fmt.Sprintf("inverse_deviation_%s_%s", digits(float32(n)), digits(eps)), inverseDeviation(n, eps), sum)
 	if gamma == nil {
 		r.store("standardize", func(p *lane.Builder, v []lane.Reg) lane.Reg {
 			return p.Mul(p.Sub(v[0], v[1]), v[2])
