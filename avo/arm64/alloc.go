@@ -147,6 +147,7 @@ func (c *Context) allocateKind(fn *ir.Function, k reg.Kind) error {
 			return err
 		}
 	}
+	g.same = forced(fn, k, bits.OnesCount32(class), node)
 	for n := range g.adj {
 		slices.Sort(g.adj[n])
 		g.adj[n] = slices.Compact(g.adj[n])
@@ -162,6 +163,31 @@ func (c *Context) allocateKind(fn *ir.Function, k reg.Kind) error {
 		fn.Allocation[id] = regs[colors[n]].ID()
 	}
 	return nil
+}
+
+// forced finds pairs that must share a register: where the whole file is alive
+// before and after an instruction and one value takes the place of another, that
+// one frees the only register left. Colouring tight loops without this is a
+// search in the dark.
+func forced(fn *ir.Function, k reg.Kind, size int, node map[reg.ID]int) (pairs [][2]int) {
+	for _, i := range fn.Instructions() {
+		in, out := i.LiveIn.OfKind(k), i.LiveOut.OfKind(k)
+		if len(in) != size || len(out) != size {
+			continue
+		}
+		dead, born := in.Difference(out), out.Difference(in)
+		if len(dead) != 1 || len(born) != 1 {
+			continue
+		}
+		for d := range dead {
+			for b := range born {
+				if d.IsVirtual() && b.IsVirtual() {
+					pairs = append(pairs, [2]int{node[d], node[b]})
+				}
+			}
+		}
+	}
+	return pairs
 }
 
 // list records the register list of i, if it has one of kind k.

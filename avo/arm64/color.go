@@ -3,6 +3,8 @@ package arm64
 import (
 	"errors"
 	"math/bits"
+	"math/rand/v2"
+	"slices"
 )
 
 // graph is an interference graph over one register file. Nodes are virtual
@@ -11,117 +13,156 @@ type graph struct {
 	adj   [][]int  // sorted neighbours of a node
 	allow []uint32 // colours a node may take: class and fixed neighbours
 	lists [][]int  // nodes that need consecutive colours modulo 32
+	same  [][2]int // nodes that need the same colour
 }
 
-// searchSteps bounds the backtracking: a step colours one unit. The kernels of
-// this project need fewer steps than they have registers times two.
-const searchSteps = 100_000
+// The search is bounded in steps, each of which colours one unit: a first
+// attempt of firstSteps, then restarts in other orders, each twice as long, until
+// searchSteps are spent (about a second). A wrong early choice is undone late by
+// plain backtracking; a restart avoids it.
+const (
+	firstSteps  = 500
+	searchSteps = 1_000_000
+)
 
 var (
 	errNoColouring = errors.New("no colouring found within the search bound")
 	errLists       = errors.New("register lists with contradictory orders")
 )
 
-// unit is what is coloured at once: a single node, or the nodes of joined
-// register lists at fixed distances from each other.
+// unit is what is coloured at once: a single node, or nodes whose colours are at
+// fixed distances, because of register lists or because they must be equal.
 type unit struct {
 	nodes []int
 	dist  []int // colour of nodes[i] = base + dist[i] modulo 32
 }
 
-// color assigns a colour to every node: DSATUR (fewest bases left first, then
-// the most neighbours, then the lowest number) with bounded backtracking.
-// A greedy order alone fails on kernels that keep all 32 vectors alive although
-// a colouring exists.
+// color assigns a colour to every node: DSATUR (fewest places left first, then
+// the most neighbours, then a fixed order) with bounded backtracking and
+// restarts. A greedy order alone fails on kernels that keep all 32 vectors alive
+// although a colouring exists. The result depends on the graph only.
 func (g *graph) color() (colors []int, steps int, err error) {
 	units, err := g.units()
 	if err != nil {
 		return nil, 0, err
 	}
-	n := len(g.adj)
-	colors = make([]int, n)
-	used := make([][32]int16, n) // coloured neighbours per colour
-	free := append([]uint32(nil), g.allow...)
-	for i := range colors {
-		colors[i] = -1
-	}
-	degree := make([]int, len(units))
-	for u, un := range units {
-		for _, x := range un.nodes {
-			degree[u] += len(g.adj[x])
+	for attempt, budget := 0, firstSteps; steps < searchSteps; attempt, budget = attempt+1, budget*2 {
+		s := newSearch(g, units, attempt, min(budget, searchSteps-steps))
+		found := s.run()
+		steps += s.steps
+		if found {
+			return s.colors, steps, nil
+		}
+		if s.steps <= s.budget {
+			break // the whole tree was searched
 		}
 	}
-	bases := func(u int) uint32 { // bit b: the unit may start at colour b
-		m := ^uint32(0)
-		for i, x := range units[u].nodes {
-			d := units[u].dist[i]
-			m &= free[x]>>d | free[x]<<(32-d)
-		}
-		return m
-	}
-	set := func(u, base, delta int) {
-		for i, x := range units[u].nodes {
-			c := (base + units[u].dist[i]) & 31
-			if colors[x] = -1; delta > 0 {
-				colors[x] = c
-			}
-			for _, y := range g.adj[x] {
-				used[y][c] += int16(delta)
-				if used[y][c] > 0 {
-					free[y] &^= 1 << c
-				} else {
-					free[y] |= g.allow[y] & (1 << c)
-				}
-			}
-		}
-	}
-	todo := make([]bool, len(units))
-	left := len(units)
-	for i := range todo {
-		todo[i] = true
-	}
-	var search func() bool
-	search = func() bool {
-		if left == 0 {
-			return true
-		}
-		if steps++; steps > searchSteps {
-			return false
-		}
-		best, count, choice := -1, 0, uint32(0)
-		for u := range units {
-			if !todo[u] {
-				continue
-			}
-			b := bases(u)
-			k := bits.OnesCount32(b)
-			if best < 0 || k < count || k == count && degree[u] > degree[best] {
-				best, count, choice = u, k, b
-			}
-		}
-		todo[best] = false
-		left--
-		for b := 0; b < 32 && steps <= searchSteps; b++ {
-			if choice>>b&1 == 0 {
-				continue
-			}
-			set(best, b, 1)
-			if search() {
-				return true
-			}
-			set(best, b, -1)
-		}
-		todo[best] = true
-		left++
-		return false
-	}
-	if !search() {
-		return nil, steps, errNoColouring
-	}
-	return colors, steps, nil
+	return nil, steps, errNoColouring
 }
 
-// units joins the nodes of lists that share a register.
+// search is one attempt.
+type search struct {
+	g      *graph
+	units  []unit
+	degree []int       // neighbours of a unit
+	rank   []int       // order of units among equals
+	first  int         // colour tried first
+	colors []int       // of a node, -1 = none yet
+	used   [][32]int16 // of a node: coloured neighbours per colour
+	free   []uint32    // of a node: colours left
+	todo   []bool
+	left   int
+	steps  int
+	budget int
+}
+
+func newSearch(g *graph, units []unit, attempt, budget int) *search {
+	s := &search{g: g, units: units, budget: budget, left: len(units),
+		degree: make([]int, len(units)), rank: make([]int, len(units)), todo: make([]bool, len(units)),
+		colors: make([]int, len(g.adj)), used: make([][32]int16, len(g.adj)), free: append([]uint32(nil), g.allow...)}
+	for i := range s.colors {
+		s.colors[i] = -1
+	}
+	r := rand.New(rand.NewPCG(uint64(attempt), 0))
+	for u, un := range units {
+		s.todo[u], s.rank[u] = true, u
+		for _, x := range un.nodes {
+			s.degree[u] += len(g.adj[x])
+		}
+	}
+	if attempt > 0 {
+		r.Shuffle(len(s.rank), func(i, j int) { s.rank[i], s.rank[j] = s.rank[j], s.rank[i] })
+		s.first = r.IntN(32)
+	}
+	return s
+}
+
+// bases has bit b set when the unit may start at colour b.
+func (s *search) bases(u int) uint32 {
+	m := ^uint32(0)
+	for i, x := range s.units[u].nodes {
+		m &= bits.RotateLeft32(s.free[x], -s.units[u].dist[i])
+	}
+	return m
+}
+
+// set colours a unit (delta 1) or takes its colours back (delta -1).
+func (s *search) set(u, base int, delta int16) {
+	for i, x := range s.units[u].nodes {
+		c := (base + s.units[u].dist[i]) & 31
+		s.colors[x] = c
+		if delta < 0 {
+			s.colors[x] = -1
+		}
+		for _, y := range s.g.adj[x] {
+			s.used[y][c] += delta
+			if s.used[y][c] > 0 {
+				s.free[y] &^= 1 << c
+			} else {
+				s.free[y] |= s.g.allow[y] & (1 << c)
+			}
+		}
+	}
+}
+
+func (s *search) run() bool {
+	if s.left == 0 {
+		return true
+	}
+	if s.steps++; s.steps > s.budget {
+		return false
+	}
+	best, count, choice := -1, 0, uint32(0)
+	for u := range s.units {
+		if !s.todo[u] {
+			continue
+		}
+		b := s.bases(u)
+		k := bits.OnesCount32(b)
+		if best < 0 || k < count || k == count && (s.degree[u] > s.degree[best] || s.degree[u] == s.degree[best] && s.rank[u] < s.rank[best]) {
+			best, count, choice = u, k, b
+		}
+	}
+	s.todo[best] = false
+	s.left--
+	for i := 0; i < 32 && s.steps <= s.budget; i++ {
+		b := (s.first + i) & 31
+		if choice>>b&1 == 0 {
+			continue
+		}
+		s.set(best, b, 1)
+		if s.run() {
+			return true
+		}
+		s.set(best, b, -1)
+	}
+	s.todo[best] = true
+	s.left++
+	return false
+}
+
+// units joins the nodes of lists that share a register and the nodes of equal
+// colour.
 func (g *graph) units() ([]unit, error) {
 	type link struct{ node, dist int }
 	links := make([][]link, len(g.adj))
@@ -130,6 +171,10 @@ func (g *graph) units() ([]unit, error) {
 			links[l[i-1]] = append(links[l[i-1]], link{l[i], 1})
 			links[l[i]] = append(links[l[i]], link{l[i-1], -1})
 		}
+	}
+	for _, s := range g.same {
+		links[s[0]] = append(links[s[0]], link{s[1], 0})
+		links[s[1]] = append(links[s[1]], link{s[0], 0})
 	}
 	dist := make([]int, len(g.adj))
 	seen := make([]bool, len(g.adj))
@@ -151,6 +196,13 @@ func (g *graph) units() ([]unit, error) {
 				}
 				seen[l.node], dist[l.node] = true, d
 				u.nodes, u.dist = append(u.nodes, l.node), append(u.dist, d)
+			}
+		}
+		for _, n := range u.nodes {
+			for _, m := range g.adj[n] {
+				if slices.Contains(u.nodes, m) && dist[n] == dist[m] {
+					return nil, errNoColouring
+				}
 			}
 		}
 		units = append(units, u)

@@ -64,6 +64,9 @@ func named(p func(*ir.Function) error) func(*ir.Function) error {
 	}
 }
 
+// regNum finds the number of a register after allocation.
+type regNum func(r reg.Register) int64
+
 // lower replaces each proxy by its text and collects the listing.
 func (c *Context) lower(fn *ir.Function) error {
 	num := func(r reg.Register) int64 { return int64(fn.Allocation.LookupDefault(r.ID()).Index()) }

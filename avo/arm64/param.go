@@ -3,10 +3,10 @@ package arm64
 import (
 	"fmt"
 	"go/types"
+	"regexp"
 	"strings"
 
 	"github.com/mmcloughlin/avo/gotypes"
-	"github.com/mmcloughlin/avo/reg"
 )
 
 // sizes are those of arm64; avo's own are of amd64, equal for all basic types.
@@ -100,9 +100,17 @@ func (c *Context) StoreS(s Vec, result string) {
 // with an empty frame: the slot of the link register.
 const frameLink = 8
 
+// registerName matches the words cmd/asm reads as a register, so that the operand
+// g+8(FP) would not be a parameter.
+var registerName = regexp.MustCompile(`^(g|R[0-9]+|R[0-9]+_PLATFORM|[FV][0-9]+|ZR|LR|RSP|SP|FP|PC|SB)$`)
+
 // param resolves a parameter or a result; nil after an error.
 func (c *Context) param(name string, result bool) *gotypes.Basic {
 	if !c.needFunction() {
+		return nil
+	}
+	if registerName.MatchString(name) {
+		c.fail("%s: cmd/asm takes this name for a register", name)
 		return nil
 	}
 	tuple := c.fn.Signature.Params()
@@ -111,11 +119,12 @@ func (c *Context) param(name string, result bool) *gotypes.Basic {
 	}
 	b, err := tuple.Lookup(name).Resolve()
 	if err != nil {
-		for suffix, part := range map[string]func(gotypes.Component) gotypes.Component{
-			"_base": gotypes.Component.Base, "_len": gotypes.Component.Len, "_cap": gotypes.Component.Cap,
-		} {
-			if whole, ok := strings.CutSuffix(name, suffix); ok {
-				b, err = part(tuple.Lookup(whole)).Resolve()
+		for _, p := range []struct {
+			suffix string
+			part   func(gotypes.Component) gotypes.Component
+		}{{"_base", gotypes.Component.Base}, {"_len", gotypes.Component.Len}, {"_cap", gotypes.Component.Cap}} {
+			if whole, ok := strings.CutSuffix(name, p.suffix); ok {
+				b, err = p.part(tuple.Lookup(whole)).Resolve()
 			}
 		}
 	}
@@ -125,6 +134,3 @@ func (c *Context) param(name string, result bool) *gotypes.Basic {
 	}
 	return b
 }
-
-// regNum finds the number of a register after allocation.
-type regNum func(r reg.Register) int64
