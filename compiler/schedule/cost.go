@@ -36,9 +36,19 @@ func (s Speed) compute(u *unit, n, all int) int64 {
 
 func (s Speed) read(n plan.Bytes) int64 { return s.Load + s.Read*int64(n) }
 
-// makespan plays a draft: loads one after another, each once the steps before it
+// forecast is what a draft would take, in picoseconds.
+type forecast struct{ span, compute, read int64 }
+
+// hiddenRead is the part of a read that counts even where compute hides it: it
+// takes energy, and memory bandwidth from the kernels.
+const hiddenRead = 8
+
+// cost is what the search minimises.
+func (f forecast) cost() int64 { return f.span + f.read/hiddenRead }
+
+// predict plays a draft: loads one after another, each once the steps before it
 // are complete; steps one after another, each once its loads are complete.
-func (d *draft) makespan(t *timeline, s Speed) int64 {
+func (d *draft) predict(t *timeline, s Speed) (f forecast) {
 	loaded := make([]int64, len(d.streamed)+1) // when load i-1 is complete
 	done := make([]int64, len(d.steps)+1)      // when step i-1 is complete
 	next := 0
@@ -46,7 +56,9 @@ func (d *draft) makespan(t *timeline, s Speed) int64 {
 		st := &d.steps[i]
 		for next < st.wait {
 			p := &d.streamed[next]
-			loaded[next+1] = max(loaded[next], done[p.start]) + s.read(p.size)
+			read := s.read(p.size)
+			loaded[next+1] = max(loaded[next], done[p.start]) + read
+			f.read += read
 			next++
 		}
 		u := &t.units[st.unit]
@@ -54,7 +66,31 @@ func (d *draft) makespan(t *timeline, s Speed) int64 {
 		if u.panels >= 0 {
 			n, all = st.panels.Len(), u.op.Panels.Count()
 		}
-		done[i+1] = max(done[i], loaded[st.wait]) + s.compute(u, n, all)
+		compute := s.compute(u, n, all)
+		done[i+1] = max(done[i], loaded[st.wait]) + compute
+		f.compute += compute
 	}
-	return done[len(d.steps)]
+	f.span = done[len(d.steps)]
+	return f
+}
+
+// bound is a time that no plan within a budget can beat, by this cost model and
+// with this order of ops: that of compute with one step for each unit, and that
+// of reading what has no room to stay beside the activations.
+func (t *timeline) bound(o Options) int64 {
+	var compute int64
+	for i := range t.units {
+		compute += o.Speed.compute(&t.units[i], 1, 1)
+	}
+	if o.Budget == 0 {
+		return compute
+	}
+	var peak, weights plan.Bytes
+	for i := range t.units {
+		peak = max(peak, t.liveBytes(i))
+	}
+	for _, it := range t.file.Items {
+		weights += it.Bytes
+	}
+	return max(compute, o.Speed.Read*int64(weights-(o.Budget-t.base-peak)))
 }

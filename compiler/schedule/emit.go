@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
@@ -11,6 +12,9 @@ import (
 // emit writes a draft out as a plan.
 func emit(t *timeline, d *draft, o Options) *plan.Plan {
 	p := &plan.Plan{Graph: t.graph, Budget: o.Budget, Threads: o.Threads, File: t.file}
+	p.Forecast = plan.Forecast{
+		Run: duration(d.span), Compute: duration(d.compute), Read: duration(d.read), Bound: duration(t.bound(o)),
+	}
 	last := len(d.steps) - 1
 	begin := make([]int, len(t.units)+1) // first step of each unit
 	for i := len(d.steps) - 1; i >= 0; i-- {
@@ -95,3 +99,5 @@ func emit(t *timeline, d *draft, o Options) *plan.Plan {
 	}
 	return p
 }
+
+func duration(picoseconds int64) time.Duration { return time.Duration(picoseconds / 1000) }

@@ -5,15 +5,14 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/flexnnc/flexnnc/compiler/arena"
 	"github.com/flexnnc/flexnnc/ir/op"
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
-// rect is something to place: size bytes during units first to last.
-type rect struct {
-	first, last int
-	size        plan.Bytes
-}
+// packNodes bounds the exact search for the floor; beyond it the best so far is
+// taken. It is a count and not a time, so that plans do not depend on the machine.
+const packNodes = 100_000
 
 // placement is an offset for each span, above timeline.base, and the height
 // within which they and the room they were packed with lie.
@@ -65,6 +64,16 @@ func (t *timeline) floor() placement {
 	return p
 }
 
+// liveBytes is the size of all that is live during unit i, weights apart.
+func (t *timeline) liveBytes(i int) (n plan.Bytes) {
+	for _, s := range t.spans {
+		if s.first <= i && i <= s.last {
+			n += s.size
+		}
+	}
+	return n
+}
+
 // live is the top of what lies in the arena during unit i.
 func (p *placement) live(t *timeline, i int) (top plan.Bytes) {
 	for k, s := range t.spans {
@@ -102,68 +111,31 @@ func (t *timeline) roomy(height plan.Bytes) (best placement, ok bool) {
 // packWith places spans together with room(i) bytes of room in each unit.
 // thorough spends time on the lowest result.
 func (t *timeline) packWith(room func(int) plan.Bytes, thorough bool) placement {
-	var rects []rect
+	var bs []arena.Buffer
+	add := func(id string, first, last int, size plan.Bytes) {
+		bs = append(bs, arena.Buffer{ID: id, Lower: first, Upper: last + 1, Size: int64(size), Align: int64(plan.Align)})
+	}
 	for _, s := range t.spans {
-		rects = append(rects, rect{s.first, s.last, s.size})
+		add(s.name, s.first, s.last, s.size)
 	}
 	if room != nil {
 		for i := range t.units {
 			if n := room(i); n > 0 {
-				rects = append(rects, rect{i, i, n})
+				add(t.units[i].op.Name, i, i, n)
 			}
 		}
 	}
-	off, height := pack(rects, thorough)
-	return placement{off[:len(t.spans)], height}
-}
-
-// pack places rects so that none overlap, as low as it can.
-func pack(rects []rect, thorough bool) (best []plan.Bytes, height plan.Bytes) {
-	area := func(r rect) int64 { return int64(r.size) * int64(r.last-r.first+1) }
-	orders := []func(a, b rect) int{
-		func(a, b rect) int { return cmp.Compare(b.size, a.size) },
-		func(a, b rect) int { return cmp.Compare(area(b), area(a)) },
-		func(a, b rect) int { return cmp.Compare(b.last-b.first, a.last-a.first) },
-		func(a, b rect) int { return cmp.Compare(a.first, b.first) },
+	var sol arena.Solution
+	if thorough {
+		sol = arena.Minimize(bs, arena.Options{Nodes: packNodes})
+	} else {
+		sol = arena.Greedy(bs)
 	}
-	for _, less := range orders {
-		off, h := firstFit(rects, less)
-		if best == nil || h < height {
-			best, height = off, h
-		}
+	p := placement{height: plan.Bytes(sol.Height)}
+	for _, at := range sol.Offsets[:len(t.spans)] {
+		p.offsets = append(p.offsets, plan.Bytes(at))
 	}
-	return best, height
-}
-
-// firstFit places rects in the given order, each at the lowest offset that is
-// free throughout its life.
-func firstFit(rects []rect, less func(a, b rect) int) (off []plan.Bytes, height plan.Bytes) {
-	order := make([]int, len(rects))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return less(rects[a], rects[b]) })
-	off = make([]plan.Bytes, len(rects))
-	var placed []int // by offset
-	for _, i := range order {
-		r := rects[i]
-		at := plan.Bytes(0)
-		for _, j := range placed {
-			q := rects[j]
-			if q.last < r.first || r.last < q.first || off[j]+q.size <= at {
-				continue
-			}
-			if off[j] >= at+r.size {
-				break
-			}
-			at = off[j] + q.size
-		}
-		off[i] = at
-		k, _ := slices.BinarySearchFunc(placed, at, func(j int, at plan.Bytes) int { return cmp.Compare(off[j], at) })
-		placed = slices.Insert(placed, k, i)
-		height = max(height, at+r.size)
-	}
-	return off, height
+	return p
 }
 
 // blocking names the op at which the most bytes must be live at once, and them.
@@ -175,13 +147,7 @@ func (t *timeline) blocking() (at string, what []string) {
 	var items []item
 	worst, peak := 0, plan.Bytes(-1)
 	for i := range t.units {
-		n := t.least(i)
-		for _, s := range t.spans {
-			if s.first <= i && i <= s.last {
-				n += s.size
-			}
-		}
-		if n > peak {
+		if n := t.least(i) + t.liveBytes(i); n > peak {
 			worst, peak = i, n
 		}
 	}

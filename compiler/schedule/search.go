@@ -6,7 +6,7 @@ import "github.com/flexnnc/flexnnc/ir/plan"
 // the fewest steps, less lets the next slices load meanwhile.
 var shares = []plan.Bytes{1, 2, 3, 5, 9}
 
-// search makes the candidate plans and returns the best: least predicted time,
+// search makes the candidate plans and returns the best: least predicted cost,
 // then fewest steps, then least memory, then the first. The budget is at least
 // the height of low (and unlimited if 0), and low is always among the candidates:
 // what fits a budget fits a larger one.
@@ -72,8 +72,8 @@ func heights(low, space plan.Bytes, noResidents bool) []plan.Bytes {
 
 func better(a, b *draft) bool {
 	switch {
-	case a.span != b.span:
-		return a.span < b.span
+	case a.cost() != b.cost():
+		return a.cost() < b.cost()
 	case len(a.steps) != len(b.steps):
 		return len(a.steps) < len(b.steps)
 	}

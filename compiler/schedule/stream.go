@@ -41,7 +41,7 @@ type draft struct {
 	streamed []piece // in load order
 	steps    []stepDraft
 	top      plan.Bytes // arena size
-	span     int64      // predicted time, picoseconds
+	forecast
 }
 
 // shape is what the search varies.
@@ -89,7 +89,7 @@ func (t *timeline) stream(sh shape, o Options) *draft {
 	for i := range d.streamed {
 		d.top = max(d.top, d.streamed[i].at+up(d.streamed[i].size))
 	}
-	d.span = d.makespan(t, o.Speed)
+	d.forecast = d.predict(t, o.Speed)
 	return d
 }
 

@@ -4,7 +4,11 @@
 // operations it places and nothing of how the plan was found.
 package plan
 
-import "github.com/flexnnc/flexnnc/ir/op"
+import (
+	"time"
+
+	"github.com/flexnnc/flexnnc/ir/op"
+)
 
 // Bytes is a size or an offset in bytes.
 type Bytes int64
@@ -20,14 +24,23 @@ const Align = 64
 //     follow in the order in which steps need them;
 //   - Threads, Scratch, Weights and Zeros buffers have no Tensor, Activation ones do.
 type Plan struct {
-	Graph   *op.Graph
-	Budget  Bytes // as asked; 0 = unlimited ("max")
-	Threads int   // the most compute threads; per-thread scratch is reserved for all
-	Arena   Bytes // peak: what is mapped
-	File    File  // the weights file; the same for every budget
-	Buffers []Buffer
-	Steps   []Step
-	Loads   []Load // resident ones first; then in the order in which the loader makes them
+	Graph    *op.Graph
+	Budget   Bytes // as asked; 0 = unlimited ("max")
+	Threads  int   // the most compute threads; per-thread scratch is reserved for all
+	Arena    Bytes // peak: what is mapped
+	File     File  // the weights file; the same for every budget
+	Buffers  []Buffer
+	Steps    []Step
+	Forecast Forecast
+	Loads    []Load // resident ones first; then in the order in which the loader makes them
+}
+
+// Forecast is what a run is predicted to take by the planner's cost model.
+type Forecast struct {
+	Run     time.Duration // from the first step to the last
+	Compute time.Duration // of all steps, if nothing waited for a load
+	Read    time.Duration // of all streamed loads, if nothing waited for a step
+	Bound   time.Duration // no plan within the budget can be faster, by the same model
 }
 
 // BufferKind says what a buffer holds.

@@ -107,6 +107,15 @@ func (n *Net) Pool(x *op.Tensor) *op.Tensor {
 	})
 }
 
+// GlobalPool averages an image per channel.
+func (n *Net) GlobalPool(x *op.Tensor) *op.Tensor {
+	h, w, c := x.Dims[0], x.Dims[1], x.Dims[2]
+	return n.add(&op.Op{
+		Kind: op.Pool, In: []*op.Tensor{x}, Out: []*op.Tensor{n.tensor(fmt.Sprintf("pool%d", len(n.Graph.Ops)), 1, 1, c)},
+		Pool: &op.PoolAttr{InH: h, InW: w, C: c, OutH: 1, OutW: 1, KH: h, KW: w, SH: 1, SW: 1},
+	})
+}
+
 // Map applies some element-wise program to xs, which have equal dims.
 func (n *Net) Map(xs ...*op.Tensor) *op.Tensor {
 	b := lane.New(fmt.Sprintf("sum%d", len(xs)))

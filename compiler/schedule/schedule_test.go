@@ -1,0 +1,330 @@
+package schedule_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flexnnc/flexnnc/compiler/schedule"
+	"github.com/flexnnc/flexnnc/compiler/schedule/sample"
+	"github.com/flexnnc/flexnnc/compiler/verify"
+	"github.com/flexnnc/flexnnc/ir/op"
+	"github.com/flexnnc/flexnnc/ir/plan"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+func mustPlan(t testing.TB, g *op.Graph, o schedule.Options) *plan.Plan {
+	t.Helper()
+	p, err := schedule.Plan(g, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := verify.Check(p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func text(t testing.TB, p *plan.Plan) string {
+	var b bytes.Buffer
+	if err := plan.Print(&b, p); err != nil {
+		t.Fatal(err)
+	}
+	b.WriteByte('\n')
+	if err := plan.Picture(&b, p, 24, 100); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// TestNetworks plans networks of the real sizes over the whole range of budgets.
+func TestNetworks(t *testing.T) {
+	for _, c := range []struct {
+		graph *op.Graph
+		floor plan.Bytes // the smallest budget must not be above
+	}{{squeezenet(), 4.2e6}, {vgg16(), 26e6}, {resnet152(), 7.3e6}} {
+		t.Run(c.graph.Name, func(t *testing.T) {
+			low := mustPlan(t, c.graph, schedule.Options{Min: true, Threads: 4})
+			if low.Arena > c.floor {
+				t.Errorf("the smallest budget is %d, want at most %d", low.Arena, c.floor)
+			}
+			high := mustPlan(t, c.graph, schedule.Options{Threads: 4})
+			if resident, streamed := high.Traffic(); streamed != 0 || resident == 0 {
+				t.Errorf("without a limit %d bytes are read in each run", streamed)
+			}
+			for _, b := range []plan.Bytes{low.Arena, low.Arena * 21 / 20, low.Arena * 5 / 4, low.Arena * 3 / 2, low.Arena * 2, low.Arena * 4, high.Arena - 1, high.Arena} {
+				if b > high.Arena {
+					continue
+				}
+				start := time.Now()
+				p := mustPlan(t, c.graph, schedule.Options{Budget: b, Threads: 4})
+				took := time.Since(start)
+				if took > 5*time.Second {
+					t.Errorf("planning and validation took %v", took)
+				}
+				f := p.Forecast
+				if f.Run < f.Bound || f.Run < f.Compute || f.Run > f.Compute+f.Read {
+					t.Errorf("budget %d: forecast %+v", b, f)
+				}
+				resident, streamed := p.Traffic()
+				t.Logf("budget %9d arena %9d steps %4d resident %9d streamed %9d run %v bound %v in %v", b, p.Arena, len(p.Steps), resident, streamed, f.Run, f.Bound, took)
+			}
+		})
+	}
+}
+
+func TestInfeasible(t *testing.T) {
+	_, err := schedule.Plan(vgg16(), schedule.Options{Budget: 20e6})
+	var no *schedule.InfeasibleError
+	if !errors.As(err, &no) {
+		t.Fatal(err)
+	}
+	if no.At != "conv2" || no.Smallest < 25e6 || no.Smallest > 26e6 {
+		t.Errorf("%+v", no)
+	}
+	want := []string{"conv1 (activation) 12845056 bytes", "conv2 (activation) 12845056 bytes", "conv2 (weights of 16 channels) 36928 bytes"}
+	if diff := cmp.Diff(want, no.Blocking[:3]); diff != "" {
+		t.Error(diff)
+	}
+	for _, b := range no.Blocking {
+		if !strings.Contains(err.Error(), b) {
+			t.Errorf("%q does not name %q", err, b)
+		}
+	}
+	if _, err := schedule.Plan(vgg16(), schedule.Options{Budget: -1}); err == nil {
+		t.Error("a negative budget was accepted")
+	}
+}
+
+func TestDeterministic(t *testing.T) {
+	for _, b := range []plan.Bytes{0, 4.3e6, 6e6} {
+		o := schedule.Options{Budget: b, Threads: 3}
+		if diff := cmp.Diff(text(t, mustPlan(t, squeezenet(), o)), text(t, mustPlan(t, squeezenet(), o))); diff != "" {
+			t.Errorf("budget %d: %s", b, diff)
+		}
+	}
+}
+
+func TestGolden(t *testing.T) {
+	low := mustPlan(t, sample.Squeeze(), schedule.Options{Min: true, Threads: 2})
+	for name, o := range map[string]schedule.Options{
+		"min": {Min: true}, "tight": {Budget: low.Arena * 5 / 4}, "max": {},
+	} {
+		o.Threads = 2
+		got := text(t, mustPlan(t, sample.Squeeze(), o))
+		file := filepath.Join("testdata", name+".plan")
+		if *update {
+			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got); diff != "" {
+			t.Errorf("%s (run with -update if this is wanted):\n%s", file, diff)
+		}
+	}
+}
+
+// TestSwitches: each technique does something, and without it plans stay valid.
+func TestSwitches(t *testing.T) {
+	g := squeezenet()
+	budget := plan.Bytes(6e6)
+	full := mustPlan(t, g, schedule.Options{Budget: budget})
+	late := mustPlan(t, g, schedule.Options{Budget: budget, NoPreload: true})
+	for _, l := range late.Loads {
+		if b := late.Buffers[l.Buffer]; !l.Resident && b.First != b.Last {
+			t.Errorf("without preloading, %s is live in steps %d to %d", b.Name, b.First, b.Last)
+		}
+	}
+	if late.Forecast.Run <= full.Forecast.Run {
+		t.Errorf("preloading gains nothing: %v against %v", full.Forecast.Run, late.Forecast.Run)
+	}
+	gone := mustPlan(t, g, schedule.Options{Budget: budget, NoResidents: true})
+	if r, _ := gone.Traffic(); r != 0 {
+		t.Errorf("without residents, %d bytes stay", r)
+	}
+	if r, _ := full.Traffic(); r == 0 {
+		t.Error("nothing stays")
+	}
+	n := sample.New("maps")
+	n.Output(n.Map(n.Map(n.Input(100, 100, 4))))
+	in := mustPlan(t, n.Graph, schedule.Options{Min: true})
+	out := mustPlan(t, n.Graph, schedule.Options{Min: true, NoInPlace: true})
+	if in.Arena != 160000 || out.Arena != 320000 {
+		t.Errorf("two element-wise ops over 160000 bytes take %d in place and %d not", in.Arena, out.Arena)
+	}
+}
+
+// TestInPlace: which inputs an element-wise op may lie over.
+func TestInPlace(t *testing.T) {
+	over := func(build func(n *sample.Net, x *op.Tensor) *op.Tensor) bool {
+		n := sample.New("net")
+		x := n.Map(n.Input(8, 8, 4), n.Input(8, 8, 4))
+		y := build(n, x)
+		n.Output(y)
+		p := mustPlan(t, n.Graph, schedule.Options{})
+		for _, b := range p.Buffers {
+			if b.Tensor == y {
+				return b.SharesWith >= 0 && p.Buffers[b.SharesWith].Tensor == x
+			}
+		}
+		return false
+	}
+	for _, c := range []struct {
+		name  string
+		want  bool
+		build func(n *sample.Net, x *op.Tensor) *op.Tensor
+	}{
+		{"dying input", true, func(n *sample.Net, x *op.Tensor) *op.Tensor { return n.Map(x) }},
+		{"both inputs the same", true, func(n *sample.Net, x *op.Tensor) *op.Tensor { return n.Map(x, x) }},
+		{"input read later", false, func(n *sample.Net, x *op.Tensor) *op.Tensor {
+			y := n.Map(x)
+			n.Output(x)
+			return y
+		}},
+		{"other places of the input read too", false, func(n *sample.Net, x *op.Tensor) *op.Tensor {
+			half := n.Window(x, 0, 1, 8, 4)
+			half.Strides = []int{0, 4, 1}
+			half.Dims[0] = 8
+			return n.Map(x, half)
+		}},
+		{"pooling", false, func(n *sample.Net, x *op.Tensor) *op.Tensor { return n.Pool(x) }},
+		{"depthwise convolution", false, func(n *sample.Net, x *op.Tensor) *op.Tensor { return n.Depthwise(x) }},
+	} {
+		if got := over(c.build); got != c.want {
+			t.Errorf("%s: in place %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestFloor: the smallest budget of a small network is what trying all orders of
+// packing finds; it works, and one byte less does not.
+func TestFloor(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := sample.Random(func(k int) int { return rapid.IntRange(0, k-1).Draw(t, "pick") })
+		o := schedule.Options{Min: true, Threads: rapid.IntRange(1, 2).Draw(t, "threads"), NoInPlace: true}
+		p, err := schedule.Plan(g, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Min, o.Budget = false, p.Arena-1
+		var no *schedule.InfeasibleError
+		if _, err := schedule.Plan(g, o); !errors.As(err, &no) || no.Smallest != p.Arena {
+			t.Fatalf("one byte below the smallest budget %d: %v", p.Arena, err)
+		}
+		if want, ok := bruteFloor(g, o.Threads); ok && want != p.Arena {
+			t.Fatalf("smallest budget %d, trying everything gives %d", p.Arena, want)
+		}
+	})
+}
+
+// bruteFloor packs all tensors, scratch and one panel per step in all orders,
+// each at the lowest free offset; some order gives the optimum. Not for more
+// than seven blocks.
+func bruteFloor(g *op.Graph, threads int) (plan.Bytes, bool) {
+	type block struct{ first, last, size int }
+	up := func(n int) int { return (n + 63) &^ 63 }
+	var bs []block
+	seen := map[*op.Tensor]int{}
+	fixed, zeros, perThread := 0, 0, 0
+	for i, o := range g.Ops {
+		need := 0
+		for _, x := range append(append([]*op.Tensor{}, o.Out...), o.In...) {
+			r := x.Root()
+			if r.Const != nil {
+				need += r.Const.Bytes()
+				continue
+			}
+			if _, ok := seen[r]; !ok {
+				seen[r] = len(bs)
+				bs = append(bs, block{i, i, up(4 * r.Len())})
+			}
+			bs[seen[r]].last = i
+		}
+		if o.Panels != nil {
+			need += up(o.Panels.PanelBytes())
+		}
+		if o.Conv != nil && o.Conv.PadT > 0 {
+			zeros = max(zeros, up(4*o.Conv.InC))
+		}
+		perThread = max(perThread, up(o.ThreadScratch))
+		for _, n := range []int{need, up(o.Scratch)} {
+			if n > 0 {
+				bs = append(bs, block{i, i, n})
+			}
+		}
+	}
+	fixed = zeros + threads*perThread
+	if len(bs) > 7 {
+		return 0, false
+	}
+	best := -1
+	at := make([]int, len(bs))
+	var place func(done []int)
+	place = func(done []int) {
+		if len(done) == len(bs) {
+			top := 0
+			for i, b := range bs {
+				top = max(top, at[i]+b.size)
+			}
+			if best < 0 || top < best {
+				best = top
+			}
+			return
+		}
+	next:
+		for i, b := range bs {
+			for _, j := range done {
+				if j == i {
+					continue next
+				}
+			}
+			for lowest := 0; ; {
+				moved := false
+				for _, j := range done {
+					c := bs[j]
+					if c.first <= b.last && b.first <= c.last && at[j] < lowest+b.size && lowest < at[j]+c.size {
+						lowest, moved = at[j]+c.size, true
+					}
+				}
+				if !moved {
+					at[i] = lowest
+					break
+				}
+			}
+			place(append(done[:len(done):len(done)], i))
+		}
+	}
+	place(nil)
+	return plan.Bytes(best + fixed), true
+}
+
+func BenchmarkPlan(b *testing.B) {
+	for _, g := range []*op.Graph{squeezenet(), vgg16(), resnet152()} {
+		low, err := schedule.Plan(g, schedule.Options{Min: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, times := range []plan.Bytes{1, 2, 4} {
+			b.Run(fmt.Sprintf("%s/%dxfloor", g.Name, times), func(b *testing.B) {
+				for b.Loop() {
+					if _, err := schedule.Plan(g, schedule.Options{Budget: times * low.Arena}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
