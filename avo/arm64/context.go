@@ -3,6 +3,8 @@ package arm64
 import (
 	"errors"
 	"fmt"
+	"go/token"
+	"go/types"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -21,6 +23,7 @@ type Context struct {
 	file *ir.File
 	fn   *ir.Function
 	regs *reg.Collection
+	pkg  *types.Package // declares the structs that signatures may point to
 	errs []error
 
 	low      map[reg.ID]bool // vectors restricted to V0-V15
@@ -48,6 +51,7 @@ func New() *Context {
 	return &Context{
 		file:     ir.NewFile(),
 		regs:     reg.NewCollection(),
+		pkg:      types.NewPackage("kernels", "kernels"),
 		low:      map[reg.ID]bool{},
 		inst:     map[*ir.Instruction]*inst{},
 		listings: map[string][]Line{},
@@ -74,6 +78,14 @@ func callerPos() string {
 	}
 }
 
+// Struct declares a struct type of the package that the file will belong to, so
+// that signatures may point to it. Its fields are addressed by offset.
+func (c *Context) Struct(name string) {
+	t := types.NewTypeName(token.NoPos, c.pkg, name, nil)
+	types.NewNamed(t, types.NewStruct(nil, nil), nil)
+	c.pkg.Scope().Insert(t)
+}
+
 // Function starts a function with the given Go signature, such as
 // "func(n int, x, y *float32)". It is NOSPLIT with an empty frame; its
 // parameters do not escape.
@@ -83,7 +95,7 @@ func (c *Context) Function(name, sig string, doc ...string) {
 	c.fn.Doc = doc
 	c.fn.AddPragma("noescape")
 	c.file.AddSection(c.fn)
-	s, err := gotypes.ParseSignature(sig)
+	s, err := gotypes.ParseSignatureInPackage(c.pkg, sig)
 	if err != nil {
 		c.fail("signature %q: %w", sig, err)
 		return
