@@ -82,33 +82,37 @@ func lowerConv(b *Builder, v Value, axes, group int) error {
 	if err != nil {
 		return err
 	}
+	return convOps(b, l.Name, c, x, out, finish, func(name string, n, chans, first int) (*op.Panels, error) {
+		return convPanels(b, name, n, c.taps(), chans, first)
+	})
+}
+
+// convOps appends the operations of a convolution over channels-last tensors:
+// one, or one for each group on windows of the channels. panels makes the weights
+// of n output channels from the first-th on.
+func convOps(b *Builder, name string, c conv, x, out *op.Tensor, finish *lane.Program, panels func(name string, n, chans, first int) (*op.Panels, error)) error {
 	attr := &op.ConvAttr{
 		InH: c.in[1], InW: c.in[0], InC: c.inC, OutH: c.out[1], OutW: c.out[0], OutC: c.outC,
 		KH: c.kernel[1], KW: c.kernel[0], SH: c.stride[1], SW: c.stride[0], DH: c.dilation[1], DW: c.dilation[0],
 		PadT: c.before[1], PadL: c.before[0],
 	}
-	if group == c.inC && group > 1 {
-		attr.Mult = c.outC / c.inC
-		p, err := convPanels(b, l.Name, c.outC, c.taps(), 1, 0)
+	if c.group == 1 || c.group == c.inC {
+		kind, chans := op.Conv, c.inC
+		if c.group > 1 {
+			kind, chans, attr.Mult = op.Depthwise, 1, c.outC/c.inC
+		}
+		p, err := panels(name, c.outC, chans, 0)
 		if err != nil {
 			return err
 		}
-		b.Add(&op.Op{Kind: op.Depthwise, In: []*op.Tensor{x}, Out: []*op.Tensor{out}, Conv: attr, Panels: p, Epilogue: finish})
+		b.Add(&op.Op{Kind: kind, Name: name, In: []*op.Tensor{x}, Out: []*op.Tensor{out}, Conv: attr, Panels: p, Epilogue: finish})
 		return nil
 	}
-	if group == 1 {
-		p, err := convPanels(b, l.Name, c.outC, c.taps(), c.inC, 0)
-		if err != nil {
-			return err
-		}
-		b.Add(&op.Op{Kind: op.Conv, In: []*op.Tensor{x}, Out: []*op.Tensor{out}, Conv: attr, Panels: p, Epilogue: finish})
-		return nil
-	}
-	gi, gout := c.inC/group, c.outC/group
+	gi, gout := c.inC/c.group, c.outC/c.group
 	last := len(x.Dims) - 1
 	var parts []*op.Tensor
-	for g := range group {
-		tag := fmt.Sprintf("%s/group%d", l.Name, g)
+	for g := range c.group {
+		tag := fmt.Sprintf("%s/group%d", name, g)
 		start, dims := make([]int, last+1), append([]int{}, x.Dims...)
 		start[last], dims[last] = g*gi, gi
 		in := b.Window(x, tag+"/in", start, dims)
@@ -117,14 +121,14 @@ func lowerConv(b *Builder, v Value, axes, group int) error {
 		part := b.NewTensor(tag, op.F32, dims)
 		a := *attr
 		a.InC, a.OutC = gi, gout
-		p, err := convPanels(b, tag, gout, c.taps(), gi, g*gout)
+		p, err := panels(tag, gout, gi, g*gout)
 		if err != nil {
 			return err
 		}
 		b.Add(&op.Op{Kind: op.Conv, Name: tag, In: []*op.Tensor{in}, Out: []*op.Tensor{part}, Conv: &a, Panels: p, Epilogue: finish})
 		parts = append(parts, part)
 	}
-	b.Add(&op.Op{Kind: op.Concat, Name: l.Name + "/join", In: parts, Out: []*op.Tensor{out}, Axis: last})
+	b.Add(&op.Op{Kind: op.Concat, Name: name + "/join", In: parts, Out: []*op.Tensor{out}, Axis: last})
 	return nil
 }
 
