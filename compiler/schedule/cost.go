@@ -75,22 +75,32 @@ func (d *draft) predict(t *timeline, s Speed) (f forecast) {
 }
 
 // bound is a time that no plan within a budget can beat, by this cost model and
-// with this order of ops: that of compute with one step for each unit, and that
-// of reading what has no room to stay beside the activations.
+// with these activations live during these units. For any two units a <= b: when a starts, the arena holds
+// at most what is free beside its activations; the rest of the weights of a to b
+// is read after the compute before a and before the compute after b.
 func (t *timeline) bound(o Options) int64 {
-	var compute int64
+	n := len(t.units)
+	compute := make([]int64, n+1)      // of units before i
+	weights := make([]plan.Bytes, n+1) // first read by units before i
 	for i := range t.units {
-		compute += o.Speed.compute(&t.units[i], 1, 1)
+		compute[i+1] = compute[i] + o.Speed.compute(&t.units[i], 1, 1)
+		weights[i+1] = weights[i]
+		for _, item := range t.read(&t.units[i]) {
+			if t.first[item] == i {
+				weights[i+1] += t.file.Items[item].Bytes
+			}
+		}
 	}
+	best := compute[n]
 	if o.Budget == 0 {
-		return compute
+		return best
 	}
-	var peak, weights plan.Bytes
-	for i := range t.units {
-		peak = max(peak, t.liveBytes(i))
+	for a := range t.units {
+		room := o.Budget - t.base - t.liveBytes(a)
+		for b := a; b < n; b++ {
+			read := o.Speed.Read * int64(weights[b+1]-weights[a]-room)
+			best = max(best, compute[a]+read+compute[n]-compute[b+1])
+		}
 	}
-	for _, it := range t.file.Items {
-		weights += it.Bytes
-	}
-	return max(compute, o.Speed.Read*int64(weights-(o.Budget-t.base-peak)))
+	return best
 }
