@@ -53,3 +53,8 @@ func outputRow(s *portStep, u, a unsafe.Pointer) {
 		*(*float32)(unsafe.Add(u, i*du)) = *(*float32)(unsafe.Add(a, i*da))
 	}
 }
+
+// wordsAsFloats sees int32 values as the 32-bit words that the arena holds.
+func wordsAsFloats(v []int32) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(v))), len(v))
+}
