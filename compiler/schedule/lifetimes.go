@@ -56,10 +56,11 @@ type timeline struct {
 	spans  []span
 	// base is the bytes at the arena's start that are reserved for the whole run.
 	zeros, threads, base plan.Bytes
+	whole                bool // ops are not sliced
 }
 
 func newTimeline(g *op.Graph, o Options) (*timeline, error) {
-	t := &timeline{graph: g, file: plan.Layout(g)}
+	t := &timeline{graph: g, file: plan.Layout(g), whole: o.NoSlices}
 	t.uses = make([]int, len(t.file.Items))
 	t.first = make([]int, len(t.file.Items))
 	if err := t.order(); err != nil {

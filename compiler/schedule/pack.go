@@ -24,6 +24,9 @@ type placement struct {
 // least is the room that unit i cannot do without while its weights are streamed:
 // its consts and one panel.
 func (t *timeline) least(i int) plan.Bytes {
+	if t.whole {
+		return t.all(i)
+	}
 	u := &t.units[i]
 	n := t.constBytes(u)
 	if u.panels >= 0 {
@@ -167,7 +170,11 @@ func (t *timeline) blocking() (at string, what []string) {
 	}
 	if u.panels >= 0 {
 		p := u.op.Panels
-		add(up(plan.Bytes(p.PanelBytes())), p.Name, fmt.Sprintf("weights of %d channels", min(op.PanelWidth, p.N)))
+		n := min(op.PanelWidth, p.N)
+		if t.whole {
+			n = p.N
+		}
+		add(t.least(worst)-t.constBytes(u), p.Name, fmt.Sprintf("weights of %d channels", n))
 	}
 	add(t.zeros, "padding", plan.Zeros.String())
 	add(t.threads, "all ops", plan.ThreadScratch.String())

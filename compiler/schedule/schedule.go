@@ -36,6 +36,8 @@ type Options struct {
 	NoPreload   bool // a slice is loaded only once the step before its own is complete
 	NoResidents bool // no weights stay between runs
 	NoInPlace   bool // no output lies over a dying input
+	NoSlices    bool // the weights that an op streams come as one slice
+	NoSearch    bool // the first candidate is taken: the tightest packing, the largest slices, nothing kept
 }
 
 // InfeasibleError says that the budget is too small for every plan that this

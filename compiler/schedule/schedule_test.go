@@ -158,6 +158,14 @@ func TestSwitches(t *testing.T) {
 	if r, _ := full.Traffic(); r == 0 {
 		t.Error("nothing stays")
 	}
+	plain := mustPlan(t, g, schedule.Options{Budget: budget, NoSearch: true})
+	if plain.Forecast.Run+plain.Forecast.Read/8 < full.Forecast.Run+full.Forecast.Read/8 {
+		t.Errorf("the search made it worse: %v against %v", full.Forecast, plain.Forecast)
+	}
+	low := mustPlan(t, vgg16(), schedule.Options{Min: true, NoSlices: true})
+	if low.Arena < 400e6 || len(low.Steps) != len(low.Graph.Ops) {
+		t.Errorf("without slices, %d bytes and %d steps for %d ops", low.Arena, len(low.Steps), len(low.Graph.Ops))
+	}
 	n := sample.New("maps")
 	n.Output(n.Map(n.Map(n.Input(100, 100, 4))))
 	in := mustPlan(t, n.Graph, schedule.Options{Min: true})

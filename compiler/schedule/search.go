@@ -26,6 +26,10 @@ func (t *timeline) search(o Options, low placement) *draft {
 		}
 		return t.stream(sh, o)
 	}
+	if o.NoSearch {
+		none := make(keep, len(t.file.Items))
+		return t.stream(shape{place: low, kept: none, height: (o.Budget - t.base) &^ (plan.Align - 1), share: 1}, o)
+	}
 	var best *draft
 	space := (o.Budget - t.base) &^ (plan.Align - 1) // for activations, streams and residents
 	for _, height := range heights(low.height, space, o.NoResidents) {

@@ -171,7 +171,11 @@ func (f *feed) steps(share plan.Bytes) {
 		add(plan.Range{Lo: 0, Hi: kept}, ref{true, f.resident[u.panels]})
 	}
 	n, each := f.t.parts(u.panels)
-	for _, r := range slice(kept, n, each, (room-streamed)/share) {
+	room -= streamed
+	if !f.t.whole {
+		room /= share
+	}
+	for _, r := range slice(kept, n, each, room) {
 		add(r, none)
 	}
 }

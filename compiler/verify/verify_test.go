@@ -385,6 +385,8 @@ func TestRandomPlans(t *testing.T) {
 			NoPreload:   rapid.Bool().Draw(t, "nopreload"),
 			NoResidents: rapid.Bool().Draw(t, "noresidents"),
 			NoInPlace:   rapid.Bool().Draw(t, "noinplace"),
+			NoSlices:    rapid.IntRange(0, 4).Draw(t, "noslices") == 4,
+			NoSearch:    rapid.IntRange(0, 4).Draw(t, "nosearch") == 4,
 		}
 		most := o
 		high, err := schedule.Plan(g, most)
