@@ -24,6 +24,14 @@ import (
 //	                Ints: InH InW C OutH OutW RT CT: output row r reads the RT input rows at r*RT.., column w the CT columns
 //	                at w*CT... y[r,w,c] = fma chain over the rows of (fma chain over the columns of x*column weight) * row weight;
 //	                each chain starts with a plain product, and RT = CT = 1 is a copy.
+//	lstm            In: xg [T,4H] (input's part of the gates, order I F O G, biases included), h0 [P], c0 [H], W [4H,P],
+//	                and where P != H the projection R [P,H]. Out: y [T,P], h [P], c [H]. Ints: T H P reverse.
+//	                Per step t (from T-1 down if reverse): g = xg[t] + (fma chain of W h, from zero), then
+//	                c = fma(sigmoid(F), c, sigmoid(I)*tanh(G)), h = sigmoid(O)*tanh(c) (then R h), y[t] = h.
+//	gru             In: xg [T,3H] (order R U N), h0 [H], W [3H,H], BN [H]. Out: y [T,H], h [H]. Ints: T H P reverse (P = H).
+//	                r = sigmoid(xg R + (W h) R), u likewise, n = tanh(fma(r, chain of (W h) N from BN, xg N)),
+//	                h = fma(u, h, (1-u)*n).
+//	rnn             In: xg [T,H], h0 [H], W [H,H]. Out: y [T,H], h [H]. Ints as for gru. h = tanh(xg + W h).
 
 // padCall appends a pad; in, before and after have equal lengths of at most 4.
 func (b *Builder) padCall(mode int, value float32, in, before, after []int, out *op.Tensor, x ...*op.Tensor) *op.Op {

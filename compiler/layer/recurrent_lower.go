@@ -1,0 +1,205 @@
+package layer
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/flexnnc/flexnnc/ir"
+	"github.com/flexnnc/flexnnc/ir/lane"
+	"github.com/flexnnc/flexnnc/ir/op"
+)
+
+// lower makes the input's part of all gates and steps one matrix product. The
+// state's part follows: for a single step as a product and element-wise maps,
+// for more by a call that runs them.
+func (t cell) lower(b *Builder) error {
+	l := b.Layer
+	if l.Params.Int(8, 0) != 0 {
+		return fmt.Errorf("int8 weights have no kernel yet")
+	}
+	r := t.of(l)
+	x := b.In(0, Planar).Tensor
+	steps := l.Inputs[0].Shape.H
+	state := func(i, d, n int) *op.Tensor {
+		if len(l.Inputs) == 1 {
+			return b.FixedConst(fmt.Sprintf("state%d_%d", i, d), []int{n}, make([]float32, n))
+		}
+		s := b.In(1+i, Planar).Tensor
+		if r.dirs > 1 {
+			s = b.Window(b.View(s, fmt.Sprintf("%s/state%d", l.Name, i), []int{r.dirs, n}), fmt.Sprintf("%s/state%d_%d", l.Name, i, d), []int{d, 0}, []int{1, n})
+		}
+		return b.View(s, fmt.Sprintf("%s/state%d_%d/vector", l.Name, i, d), []int{n})
+	}
+	var ys, hs, cs []*op.Tensor
+	for d := range r.dirs {
+		name := l.Name
+		if r.dirs > 1 {
+			name = fmt.Sprintf("%s/%s", l.Name, []string{"forward", "reverse"}[d])
+		}
+		c := cellCall{b: b, t: t, r: r, name: name, d: d, reverse: r.direction == 1 || d == 1}
+		h0 := state(0, d, r.outputs)
+		var c0 *op.Tensor
+		if t.hasCell {
+			c0 = state(1, d, r.hidden)
+		}
+		var y, h, cc *op.Tensor
+		if steps == 1 {
+			h, cc = c.once(x, h0, c0)
+			y = b.View(h, name+"/row", []int{1, r.outputs})
+		} else {
+			y, h, cc = c.all(x, h0, c0, steps)
+		}
+		ys, hs, cs = append(ys, y), append(hs, h), append(cs, cc)
+	}
+	join := func(i int, parts []*op.Tensor, ax int) {
+		if i >= len(l.Outputs) {
+			return
+		}
+		blob := l.Outputs[i]
+		t := parts[0]
+		if len(parts) > 1 {
+			dims := append([]int{}, t.Dims...)
+			dims[ax] *= 2
+			t = b.NewTensor(blob.Name, op.F32, dims)
+			b.Add(&op.Op{Kind: op.Concat, Name: fmt.Sprintf("%s/join%d", l.Name, i), In: parts, Out: []*op.Tensor{t}, Axis: ax})
+		}
+		b.Set(i, Value{Tensor: b.View(t, blob.Name+"/whole", Dims(blob.Shape, Planar)), Shape: blob.Shape})
+	}
+	join(0, ys, 1)
+	join(1, hs, 0)
+	if t.hasCell {
+		join(2, cs, 0)
+	}
+	return nil
+}
+
+// cellCall lowers one direction of a recurrent layer.
+type cellCall struct {
+	b       *Builder
+	t       cell
+	r       recurrence
+	name    string
+	d       int // direction: which part of the weights
+	reverse bool
+}
+
+// linear appends a product of rows with one of the weight blobs.
+func (c cellCall) linear(name, weight string, x *op.Tensor, rows, k int, bias *ir.Weight, biasAt int) *op.Tensor {
+	n := c.t.gates * c.r.hidden
+	if weight == "weight_hr" {
+		n = c.r.outputs
+	}
+	dims := []int{n}
+	if rows > 1 {
+		dims = []int{rows, n}
+	}
+	y := c.b.NewTensor(c.name+name, op.F32, dims)
+	c.b.Add(&op.Op{Kind: op.Conv, In: []*op.Tensor{x}, Out: []*op.Tensor{y},
+		Conv: &op.ConvAttr{InH: 1, InW: rows, InC: k, OutH: 1, OutW: rows, OutC: n, KH: 1, KW: 1, SH: 1, SW: 1, DH: 1, DW: 1},
+		Panels: &op.Panels{Name: c.name + name, N: n, Taps: 1, Chans: k, Type: op.F32,
+			Weight: c.b.Layer.Weight(weight), First: c.d * n * k, Bias: bias, BiasAt: biasAt},
+	})
+	return y
+}
+
+// input is the input's part of the gates of all steps, with their biases.
+func (c cellCall) input(x *op.Tensor, steps int) *op.Tensor {
+	return c.linear("/input", "weight_xc", x, steps, c.r.size, c.b.Layer.Weight("bias"), c.d*c.t.biases*c.r.hidden)
+}
+
+// once is a single step.
+func (c cellCall) once(x, h0, c0 *op.Tensor) (h, cc *op.Tensor) {
+	b, n := c.b, c.r.hidden
+	if len(x.Dims) == 2 {
+		x = b.View(x, c.name+"/vector", []int{c.r.size})
+	}
+	xg := c.input(x, 1)
+	var bias *ir.Weight
+	if c.t.typ == "GRU" {
+		bias = c.newGateBias()
+	}
+	hg := c.linear("/state", "weight_hc", h0, 1, c.r.outputs, bias, 0)
+	part := func(t *op.Tensor, name string, k int) *op.Tensor {
+		return b.Window(t, fmt.Sprintf("%s/%s%d", c.name, name, k), []int{k * n}, []int{n})
+	}
+	h = b.NewTensor(c.name+"/hidden", op.F32, []int{n})
+	switch c.t.typ {
+	case "RNN":
+		p := lane.New("tanh_of_sum")
+		v := p.Vec()
+		b.Map(p.Return(p.Tanh(p.Add(v, p.Vec()))), h, xg, hg)
+	case "GRU":
+		p := lane.New("gru_step")
+		xr, hr, xu, hu, xn, hn, old := p.Vec(), p.Vec(), p.Vec(), p.Vec(), p.Vec(), p.Vec(), p.Vec()
+		reset, update := p.Sigmoid(p.Add(xr, hr)), p.Sigmoid(p.Add(xu, hu))
+		fresh := p.Tanh(p.FMA(reset, hn, xn))
+		b.Map(p.Return(p.FMA(update, old, p.Mul(p.Sub(p.F(1), update), fresh))), h,
+			part(xg, "x", 0), part(hg, "h", 0), part(xg, "x", 1), part(hg, "h", 1), part(xg, "x", 2), part(hg, "h", 2), h0)
+	case "LSTM":
+		g := b.NewTensor(c.name+"/gates", op.F32, xg.Dims)
+		binaryMap(b, binaryOps[0], g, xg, hg)
+		cc = b.NewTensor(c.name+"/cell", op.F32, []int{n})
+		p := lane.New("lstm_cell")
+		i, f, fresh, old := p.Vec(), p.Vec(), p.Vec(), p.Vec()
+		b.Map(p.Return(p.FMA(p.Sigmoid(f), old, p.Mul(p.Sigmoid(i), p.Tanh(fresh)))), cc,
+			part(g, "gate", 0), part(g, "gate", 1), part(g, "gate", 3), c0)
+		q := lane.New("lstm_hidden")
+		o := q.Vec()
+		b.Map(q.Return(q.Mul(q.Sigmoid(o), q.Tanh(q.Vec()))), h, part(g, "gate", 2), cc)
+		if c.r.outputs != n {
+			h = c.linear("/projection", "weight_hr", h, 1, n, nil, 0)
+		}
+	}
+	return h, cc
+}
+
+// newGateBias is the bias of the state's part of a GRU's gates: that of the new
+// gate, behind zeros.
+func (c cellCall) newGateBias() *ir.Weight {
+	w, n := c.b.Layer.Weight("bias"), c.r.hidden
+	return computedWeight(c.name+"/bias", 3*n, ir.StoreF32, func() ([]byte, error) {
+		v := make([]float32, n)
+		if err := w.ReadFloat32(v, (c.d*4+3)*n); err != nil {
+			return nil, err
+		}
+		data := make([]byte, 8*n, 12*n)
+		for _, x := range v {
+			data = binary.LittleEndian.AppendUint32(data, math.Float32bits(x))
+		}
+		return data, nil
+	})
+}
+
+// all runs several steps by one call.
+func (c cellCall) all(x, h0, c0 *op.Tensor, steps int) (y, h, cc *op.Tensor) {
+	b, r := c.b, c.r
+	l := b.Layer
+	rows := c.t.gates * r.hidden
+	part := func(weight string, dims []int, first int) *op.Tensor {
+		w := l.Weight(weight)
+		return b.Const(c.name+"/"+weight, dims, func(dst []float32) error { return w.ReadFloat32(dst, first) })
+	}
+	in := []*op.Tensor{c.input(x, steps), h0}
+	y = b.NewTensor(c.name+"/steps", op.F32, []int{steps, r.outputs})
+	h = b.NewTensor(c.name+"/hidden", op.F32, []int{r.outputs})
+	out := []*op.Tensor{y, h}
+	if c.t.hasCell {
+		cc = b.NewTensor(c.name+"/cell", op.F32, []int{r.hidden})
+		in, out = append(in, c0), append(out, cc)
+	}
+	in = append(in, part("weight_hc", []int{rows, r.outputs}, c.d*rows*r.outputs))
+	if c.t.typ == "GRU" {
+		in = append(in, part("bias", []int{r.hidden}, (c.d*4+3)*r.hidden))
+	}
+	if r.outputs != r.hidden {
+		in = append(in, part("weight_hr", []int{r.outputs, r.hidden}, c.d*r.outputs*r.hidden))
+	}
+	reverse := 0
+	if c.reverse {
+		reverse = 1
+	}
+	fn := map[string]string{"LSTM": "lstm", "GRU": "gru", "RNN": "rnn"}[c.t.typ]
+	b.Call(fn, []int{steps, r.hidden, r.outputs, reverse}, nil, out, in...)
+	return y, h, cc
+}
