@@ -72,13 +72,13 @@ type Reduction int
 
 // A program stores its result per element (Store) or reduces it to one value
 // with a fixed structure: 16 accumulators, element i into accumulator i mod 16,
-// then pairwise j with j+8, j+4, j+2, j+1. Missing elements of the last group
-// of 16 leave their accumulator alone.
+// then pairwise j with j+8, j+4, j+2, j+1, where the lower one is the accumulator.
+// Missing elements of the last group of 16 leave their accumulator alone.
 const (
-	Store Reduction = iota
-	ReduceSum
-	ReduceMax // by Max above, accumulator as B; starts at -Inf
-	ReduceMin // by Min above, accumulator as B; starts at +Inf
+	Store     Reduction = iota
+	ReduceSum           // starts at +0
+	ReduceMax           // by Max above, accumulator as B; starts at -Inf
+	ReduceMin           // by Min above, accumulator as B; starts at +Inf
 )
 
 // Program is an element-wise computation. Two programs with equal Name are equal.
