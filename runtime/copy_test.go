@@ -12,7 +12,7 @@ import (
 func TestCopy(t *testing.T) {
 	r := rand.New(rand.NewSource(1))
 	for range 300 {
-		const half = 1 << 14
+		const half = 1 << 15
 		arena := make([]uint32, 2*half)
 		for i := range arena {
 			arena[i] = uint32(i)
