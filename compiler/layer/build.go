@@ -312,3 +312,10 @@ func digits(v float32) string {
 	}
 	return string(s)
 }
+
+// mapOf starts a Map program of two operands, whose name says how they are read.
+func mapOf(name string, out, x, y *op.Tensor) (p *lane.Builder, a, b lane.Reg) {
+	p = lane.New(name + "_" + operandKind(x, out) + operandKind(y, out))
+	a = operand(p, x, out)
+	return p, a, operand(p, y, out)
+}

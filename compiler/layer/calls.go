@@ -24,6 +24,9 @@ import (
 //	                Ints: InH InW C OutH OutW RT CT: output row r reads the RT input rows at r*RT.., column w the CT columns
 //	                at w*CT... y[r,w,c] = fma chain over the rows of (fma chain over the columns of x*column weight) * row weight;
 //	                each chain starts with a plain product, and RT = CT = 1 is a copy.
+//	matmul          In: a, b. Ints: outer inner M N K, element strides of a (outer, inner, m, k), of b (outer, inner, k, n), of y
+//	                (outer, inner, m, n). Floats: [0] factor. y = factor * (fma chain over k of a*b, from zero).
+//	embed           In: ids (i32, [words]), table [rows,n]. Ints: words n rows. y [words,n]: y[i] = table[id clamped to 0..rows-1].
 //	lstm            In: xg [T,4H] (input's part of the gates, order I F O G, biases included), h0 [P], c0 [H], W [4H,P],
 //	                and where P != H the projection R [P,H]. Out: y [T,P], h [P], c [H]. Ints: T H P reverse.
 //	                Per step t (from T-1 down if reverse): g = xg[t] + (fma chain of W h, from zero), then

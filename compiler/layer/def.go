@@ -27,6 +27,9 @@ type Def struct {
 	// Weights lists what ncnn's load_model reads, in file order. Sizes come from
 	// the layer's parameters alone. nil: no weights.
 	Weights func(l *ir.Layer) []WeightDef
+	// Words tells whether input i holds int32 words (token ids, accumulators) and not
+	// floats. nil: none does.
+	Words func(l *ir.Layer, i int) bool
 	// Shape infers the outputs' shapes from the inputs'.
 	Shape func(c *ShapeCall) ([]ir.Shape, error)
 	// Eval computes the outputs in float64: ncnn's semantics, written plainly.
@@ -124,6 +127,34 @@ func All() []*Def {
 	}
 	sort.Slice(ds, func(i, j int) bool { return ds[i].Type < ds[j].Type })
 	return ds
+}
+
+// WantsWords tells whether a blob is read as int32 words: by its consumer, or by
+// those of the blobs that the consumer merely hands on.
+func WantsWords(b *ir.Blob) bool {
+	l := b.Consumer
+	if l == nil {
+		return false
+	}
+	switch l.Type {
+	case "Split", "Noop", "Reshape", "Flatten", "Squeeze", "ExpandDims", "Crop", "Slice", "Permute":
+		for _, o := range l.Outputs {
+			if WantsWords(o) {
+				return true
+			}
+		}
+		return false
+	}
+	d := Lookup(l.Type)
+	if d == nil || d.Words == nil {
+		return false
+	}
+	for i, in := range l.Inputs {
+		if in == b && d.Words(l, i) {
+			return true
+		}
+	}
+	return false
 }
 
 // Layout says how a blob's axes lie in its tensor; a blob of rank 1 is Planar.

@@ -29,7 +29,7 @@ func init() {
 				layout = Planar // rows, as they come
 			}
 			t := b.Output(0, layout)
-			if blob.Ints {
+			if blob.Ints || WantsWords(blob) {
 				t.Type = op.I32
 			}
 			perm := make([]int, blob.Shape.Dims)
