@@ -26,6 +26,11 @@ import (
 //	                each chain starts with a plain product, and RT = CT = 1 is a copy.
 //	matmul          In: a, b. Ints: outer inner M N K, element strides of a (outer, inner, m, k), of b (outer, inner, k, n), of y
 //	                (outer, inner, m, n). Floats: [0] factor. y = factor * (fma chain over k of a*b, from zero).
+//	attention       In: q, k, v, and mask or not. Ints: heads perGroup rows keys width vWidth, then element strides per head and per
+//	                row of q, of k, of v, of y, of mask (k, v: head is the query's head/perGroup); innermost stride 1.
+//	                Floats: [0] scale. Per head and row: s[j] = scale * (fma chain over width of q*k[j], from zero) + mask[j];
+//	                p = softmax of s (max, exp and sum as the Rows of a Softmax, then division); y[n] = fma chain over j of
+//	                p[j]*v[j][n], from zero. ThreadScratch has room for s.
 //	embed           In: ids (i32, [words]), table [rows,n]. Ints: words n rows. y [words,n]: y[i] = table[id clamped to 0..rows-1].
 //	lstm            In: xg [T,4H] (input's part of the gates, order I F O G, biases included), h0 [P], c0 [H], W [4H,P],
 //	                and where P != H the projection R [P,H]. Out: y [T,P], h [P], c [H]. Ints: T H P reverse.
