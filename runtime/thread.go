@@ -37,6 +37,13 @@ type thread struct {
 	scratch unsafe.Pointer // this thread's scratch, in the arena
 	tiles   *atomic.Int64  // next tile of the running step
 	ports   [][]float32    // the user's arrays of this run, inputs first
+
+	// Arguments of kernels, here so that calls through function values do not
+	// allocate.
+	conv      convArgs
+	depthwise depthwiseArgs
+	pool      poolArgs
+	_         [64]byte // no other thread's fields in a cache line with these
 }
 
 // claim returns the next tile; the driver stops at the first beyond its count.

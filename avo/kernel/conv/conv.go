@@ -1,0 +1,108 @@
+// Package conv generates the convolution, depthwise and pooling kernels of a
+// package: assembly for AVX-512, AVX2 and NEON, and the tables that the runtime's
+// drivers choose kernels from. What a kernel computes is written at convArgs,
+// depthwiseArgs and poolArgs in the runtime, whose portable kernels are the twins
+// of these. It knows nothing of networks and plans.
+package conv
+
+import "fmt"
+
+// PanelWidth is the output channels of a weight panel.
+const PanelWidth = 16
+
+// ISA is an instruction set that kernels are generated for.
+type ISA int
+
+// Instruction sets.
+const (
+	AVX512 ISA = iota
+	AVX2
+	NEON
+)
+
+func (i ISA) String() string { return [...]string{"AVX512", "AVX2", "NEON"}[i] }
+
+// Pixels is the output pixels of the main tile. With 3 panels of 16 floats
+// AVX-512's takes 24 of 32 registers as accumulators, AVX2's 12 of 16, NEON's 24
+// of 32.
+func (i ISA) Pixels() int { return [...]int{8, 6, 6}[i] }
+
+// Panels is the most panels of a tile with so many pixels: few pixels take more
+// panels, to have as many independent sums as the latency of an FMA asks for.
+func (i ISA) Panels(pixels int) int {
+	if i == AVX512 {
+		return [...]int{8, 4, 3, 3, 3, 3, 3, 3}[pixels-1]
+	}
+	return [...]int{4, 2, 2, 1, 1, 1}[pixels-1]
+}
+
+// Tile is the shape of a convolution kernel.
+type Tile struct {
+	ISA            ISA
+	Pixels, Panels int
+}
+
+// Name is the kernel's: convF32x8x48AVX512 makes 8 pixels of 48 channels.
+func (t Tile) Name() string {
+	return fmt.Sprintf("convF32x%dx%d%s", t.Pixels, PanelWidth*t.Panels, t.ISA)
+}
+
+// Tiles are all shapes of an ISA.
+func (i ISA) Tiles() []Tile {
+	var ts []Tile
+	for m := 1; m <= i.Pixels(); m++ {
+		for p := 1; p <= i.Panels(m); p++ {
+			ts = append(ts, Tile{i, m, p})
+		}
+	}
+	return ts
+}
+
+// Offsets of the fields of the runtime's argument structs, and the value of its
+// actRelu. A test compares them.
+const (
+	convBase    = 0
+	convInd     = 8
+	convTaps    = 16
+	convK       = 24
+	convW       = 32
+	convWStep   = 40
+	convOut     = 48
+	convOutStep = 56
+	convLast    = 64
+	convAct     = 72
+
+	depthwiseBase    = 0
+	depthwiseInd     = 8
+	depthwiseTaps    = 16
+	depthwiseW       = 24
+	depthwisePanels  = 32
+	depthwiseOut     = 40
+	depthwiseOutStep = 48
+	depthwiseLast    = 56
+	depthwiseAct     = 64
+
+	poolBase    = 0
+	poolInd     = 8
+	poolCells   = 16
+	poolFirst   = 24
+	poolOut     = 32
+	poolChans   = 40
+	poolDivide  = 48
+	poolDivisor = 56
+
+	actRelu = 1
+)
+
+// Offsets lists them by struct and field, for that test.
+func Offsets() map[string]map[string]int {
+	return map[string]map[string]int{
+		"conv": {"base": convBase, "ind": convInd, "taps": convTaps, "k": convK, "w": convW, "wstep": convWStep,
+			"out": convOut, "outStep": convOutStep, "last": convLast, "act": convAct},
+		"depthwise": {"base": depthwiseBase, "ind": depthwiseInd, "taps": depthwiseTaps, "w": depthwiseW,
+			"panels": depthwisePanels, "out": depthwiseOut, "outStep": depthwiseOutStep, "last": depthwiseLast, "act": depthwiseAct},
+		"pool": {"base": poolBase, "ind": poolInd, "cells": poolCells, "first": poolFirst, "out": poolOut,
+			"chans": poolChans, "divide": poolDivide, "divisor": poolDivisor},
+		"value": {"relu": actRelu},
+	}
+}

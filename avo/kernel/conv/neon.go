@@ -1,0 +1,325 @@
+package conv
+
+import (
+	"fmt"
+
+	"github.com/flexnnc/flexnnc/avo/arm64"
+)
+
+// field loads a 64-bit field of an argument struct.
+func field(c *arm64.Context, args arm64.GP, offset int) arm64.GP {
+	d := c.GP()
+	c.LDRX(offset, args, d)
+	return d
+}
+
+// quads allocates n vector registers.
+func quads(c *arm64.Context, n int) []arm64.Vec {
+	var v []arm64.Vec
+	for range n {
+		v = append(v, c.Vec())
+	}
+	return v
+}
+
+// reluNEON makes x < 0 ? 0 : x of every register where act says so.
+func reluNEON(c *arm64.Context, act arm64.GP, acc []arm64.Vec, label string) {
+	c.CMPI(actRelu, act)
+	c.BNE(label)
+	for _, r := range acc {
+		below := c.Vec()
+		c.FCMLT0(r, below)
+		c.BIC_16B(below, r, r)
+	}
+	c.Label(label)
+}
+
+// convNEON generates the kernel of a tile.
+func convNEON(c *arm64.Context, t Tile) {
+	c.Function(t.Name(), "func(a *convArgs)",
+		fmt.Sprintf("%s computes %d pixels of %d panels; see convArgs.", t.Name(), t.Pixels, t.Panels))
+	const unroll = 4 // cells that a register of the image holds
+	args := c.Load("a")
+	base, ind, taps := field(c, args, convBase), field(c, args, convInd), field(c, args, convTaps)
+	k := field(c, args, convK)
+	fours, rest := c.GP(), c.GP()
+	c.LSRI(2, k, fours)
+	c.ANDI(unroll-1, k, rest)
+	w := []arm64.GP{field(c, args, convW)}
+	wstep := field(c, args, convWStep)
+	for p := 1; p < t.Panels; p++ {
+		w = append(w, c.GP())
+		c.ADD(wstep, w[p-1], w[p])
+	}
+
+	// acc[m][4*p+q]: biases to begin with.
+	acc := make([][]arm64.Vec, t.Pixels)
+	var all []arm64.Vec
+	for m := range acc {
+		acc[m] = quads(c, 4*t.Panels)
+		all = append(all, acc[m]...)
+	}
+	for p := range w {
+		for q := 0; q < 4; q += 2 {
+			c.LDPQ(16*q, w[p], acc[0][4*p+q], acc[0][4*p+q+1])
+		}
+		c.ADDI(64, w[p], w[p])
+	}
+	for m := 1; m < t.Pixels; m++ {
+		for n := range acc[m] {
+			c.VMOV(acc[0][n], acc[m][n])
+		}
+	}
+
+	step := func(s, lane int, x []arm64.Vec) {
+		for p := range w {
+			for q := 0; q < 4; q += 2 {
+				b0, b1 := c.Vec(), c.Vec()
+				c.LDPQ(64*s+16*q, w[p], b0, b1)
+				for m := range acc {
+					c.FMLAElem(x[m], lane, b0, acc[m][4*p+q])
+				}
+				for m := range acc {
+					c.FMLAElem(x[m], lane, b1, acc[m][4*p+q+1])
+				}
+			}
+		}
+	}
+	c.Label("tap")
+	a := make([]arm64.GP, t.Pixels)
+	for m := range a {
+		a[m] = c.GP()
+		c.LDRWPost(4, ind, a[m])
+		c.ADD(base, a[m], a[m])
+	}
+	n := c.GP()
+	c.MOV(fours, n)
+	c.CBZ(n, "tail")
+	c.Label("loop")
+	x := quads(c, t.Pixels)
+	for m := range a {
+		c.LDRQPost(16, a[m], x[m])
+	}
+	for s := range unroll {
+		step(s, s, x)
+	}
+	for p := range w {
+		c.ADDI(64*unroll, w[p], w[p])
+	}
+	c.SUBI(1, n, n)
+	c.CBNZ(n, "loop")
+	c.Label("tail")
+	c.MOV(rest, n)
+	c.CBZ(n, "next")
+	c.Label("one")
+	x = quads(c, t.Pixels)
+	for m := range a {
+		c.LDRSPost(4, a[m], x[m])
+	}
+	step(0, 0, x)
+	for p := range w {
+		c.ADDI(64, w[p], w[p])
+	}
+	c.SUBI(1, n, n)
+	c.CBNZ(n, "one")
+	c.Label("next")
+	c.SUBI(1, taps, taps)
+	c.CBNZ(taps, "tap")
+
+	reluNEON(c, field(c, args, convAct), all, "store")
+	out, outStep, last := field(c, args, convOut), field(c, args, convOutStep), field(c, args, convLast)
+	pairs := func(m, n int) {
+		for i := 0; i < n; i += 2 {
+			c.STPQ(acc[m][i], acc[m][i+1], 16*i, out)
+		}
+	}
+	c.CMPI(PanelWidth, last)
+	c.BNE("partial")
+	for m := range acc {
+		pairs(m, 4*t.Panels)
+		c.ADD(outStep, out, out)
+	}
+	c.RET()
+	c.Label("partial")
+	for m := range acc {
+		pairs(m, 4*(t.Panels-1))
+		at := c.GP()
+		c.ADDI(64*(t.Panels-1), out, at)
+		storeFirst(c, at, [4]arm64.Vec(acc[m][4*(t.Panels-1):]), last, fmt.Sprintf("pixel%d", m))
+		c.ADD(outStep, out, out)
+	}
+	c.RET()
+}
+
+// storeFirst stores the first n lanes, 1 to 15, of four registers, which it spoils.
+func storeFirst(c *arm64.Context, at arm64.GP, v [4]arm64.Vec, n arm64.GP, label string) {
+	c.TBZ(3, n, label+"four")
+	c.STPQPost(v[0], v[1], 32, at)
+	c.VMOV(v[2], v[0])
+	c.VMOV(v[3], v[1])
+	c.Label(label + "four")
+	c.TBZ(2, n, label+"two")
+	c.STRQPost(v[0], 16, at)
+	c.VMOV(v[1], v[0])
+	c.Label(label + "two")
+	c.TBZ(1, n, label+"one")
+	c.STRDPost(v[0], 8, at)
+	c.EXT(8, v[0], v[0], v[0])
+	c.Label(label + "one")
+	c.TBZ(0, n, label+"done")
+	c.STRS(v[0], 0, at)
+	c.Label(label + "done")
+}
+
+// channels loads or stores 16, 4 or 1 channels as registers.
+type channels struct {
+	*arm64.Context
+	n int
+}
+
+func (c channels) regs() int { return max(1, c.n/4) }
+
+func (c channels) load(at arm64.GP) []arm64.Vec {
+	v := quads(c.Context, c.regs())
+	switch c.n {
+	case 16:
+		c.LDPQ(0, at, v[0], v[1])
+		c.LDPQ(32, at, v[2], v[3])
+	case 4:
+		c.LDRQ(0, at, v[0])
+	default:
+		c.LDRS(0, at, v[0])
+	}
+	return v
+}
+
+func (c channels) store(v []arm64.Vec, at arm64.GP) {
+	switch c.n {
+	case 16:
+		c.STPQ(v[0], v[1], 0, at)
+		c.STPQ(v[2], v[3], 32, at)
+	case 4:
+		c.STRQ(v[0], 0, at)
+	default:
+		c.STRS(v[0], 0, at)
+	}
+}
+
+// overChannels emits body for 16, then 4, then single channels while count lasts.
+func overChannels(c *arm64.Context, count arm64.GP, body func(channels, string)) {
+	for i, n := range []int{16, 4, 1} {
+		label := fmt.Sprintf("by%d", n)
+		next := [...]string{"by4", "by1", "done"}[i]
+		c.Label(label)
+		c.CMPI(n, count)
+		c.BLT(next)
+		body(channels{c, n}, label)
+		c.SUBI(n, count, count)
+		c.B(label)
+	}
+	c.Label("done")
+}
+
+// depthwiseNEON generates the kernel of some pixels.
+func depthwiseNEON(c *arm64.Context, name string, pixels int) {
+	c.Function(name, "func(a *depthwiseArgs)",
+		fmt.Sprintf("%s computes %d pixels of all panels; see depthwiseArgs.", name, pixels))
+	args := c.Load("a")
+	base, w, out := field(c, args, depthwiseBase), field(c, args, depthwiseW), field(c, args, depthwiseOut)
+	outStep, act := field(c, args, depthwiseOutStep), field(c, args, depthwiseAct)
+	count, last := field(c, args, depthwisePanels), field(c, args, depthwiseLast)
+	c.SUBI(1, count, count)
+	c.LSLI(4, count, count)
+	c.ADD(last, count, count)
+	overChannels(c, count, func(ch channels, label string) {
+		tap := c.GP()
+		c.MOV(w, tap)
+		acc := [][]arm64.Vec{ch.load(tap)}
+		all := acc[0]
+		for m := 1; m < pixels; m++ {
+			acc = append(acc, quads(c, ch.regs()))
+			for i := range acc[m] {
+				c.VMOV(acc[0][i], acc[m][i])
+			}
+			all = append(all, acc[m]...)
+		}
+		ind, taps := field(c, args, depthwiseInd), field(c, args, depthwiseTaps)
+		c.Label(label + "tap")
+		c.ADDI(64, tap, tap)
+		b := ch.load(tap)
+		for m := range acc {
+			at := c.GP()
+			c.LDRWPost(4, ind, at)
+			c.ADD(base, at, at)
+			for i, x := range ch.load(at) {
+				c.FMLA(x, b[i], acc[m][i])
+			}
+		}
+		c.SUBI(1, taps, taps)
+		c.CBNZ(taps, label+"tap")
+		reluNEON(c, act, all, label+"store")
+		at := c.GP()
+		c.MOV(out, at)
+		for m := range acc {
+			ch.store(acc[m], at)
+			c.ADD(outStep, at, at)
+		}
+		if ch.n == PanelWidth {
+			c.ADDI(64, tap, w) // the panel after this one
+		} else {
+			c.ADDI(4*ch.n, w, w)
+		}
+		c.ADDI(4*ch.n, base, base)
+		c.ADDI(4*ch.n, out, out)
+	})
+	c.RET()
+}
+
+// poolNEON generates a pooling kernel.
+func poolNEON(c *arm64.Context, name string, max bool) {
+	what := "sum, or the average,"
+	if max {
+		what = "maximum"
+	}
+	c.Function(name, "func(a *poolArgs)",
+		fmt.Sprintf("%s computes the %s of a window; see poolArgs.", name, what))
+	args := c.Load("a")
+	base, first, out := field(c, args, poolBase), field(c, args, poolFirst), field(c, args, poolOut)
+	count := field(c, args, poolChans)
+	overChannels(c, count, func(ch channels, label string) {
+		acc := ch.load(first)
+		ind, cells := field(c, args, poolInd), field(c, args, poolCells)
+		c.CBZ(cells, label+"store")
+		c.Label(label + "cell")
+		at := c.GP()
+		c.LDRWPost(4, ind, at)
+		c.ADD(base, at, at)
+		for i, x := range ch.load(at) {
+			if max {
+				above := c.Vec()
+				c.FCMGT(acc[i], x, above)
+				c.BIT(above, x, acc[i])
+			} else {
+				c.FADD(x, acc[i], acc[i])
+			}
+		}
+		c.SUBI(1, cells, cells)
+		c.CBNZ(cells, label+"cell")
+		c.Label(label + "store")
+		if !max {
+			c.CBZ(field(c, args, poolDivide), label+"whole")
+			at, d := c.GP(), c.Vec()
+			c.ADDI(poolDivisor, args, at)
+			c.LD1R_4S(at, d)
+			for i := range acc {
+				c.FDIV(d, acc[i], acc[i])
+			}
+			c.Label(label + "whole")
+		}
+		ch.store(acc, out)
+		for _, p := range []arm64.GP{base, first, out} {
+			c.ADDI(4*ch.n, p, p)
+		}
+	})
+	c.RET()
+}

@@ -1,0 +1,298 @@
+package conv
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+	"github.com/mmcloughlin/avo/x86"
+
+	"github.com/flexnnc/flexnnc/avo/amd64"
+)
+
+// vector is the vector unit of an amd64 ISA: its registers and the ways to load
+// and store the last panel's channels.
+type vector struct {
+	*amd64.Context
+	avx512 bool
+	ones   operand.Mem // AVX2: 16 words of ones, then 16 of zeros
+}
+
+// floats is the width of a register.
+func (v *vector) floats() int {
+	if v.avx512 {
+		return 16
+	}
+	return 8
+}
+
+// perPanel is registers per panel.
+func (v *vector) perPanel() int { return PanelWidth / v.floats() }
+
+func (v *vector) reg() reg.VecVirtual {
+	if v.avx512 {
+		return v.ZMM()
+	}
+	return v.YMM()
+}
+
+func (v *vector) zero() reg.VecVirtual {
+	z := v.reg()
+	if v.avx512 {
+		v.I(x86.VPXORD(z, z, z))
+	} else {
+		v.I(x86.VXORPS(z, z, z))
+	}
+	return z
+}
+
+func (v *vector) end() {
+	v.I(x86.VZEROUPPER())
+	v.I(x86.RET())
+}
+
+func mem(base reg.Register, disp int) operand.Mem { return operand.Mem{Base: base, Disp: disp} }
+
+// counter is a 64-bit register with a constant.
+func (v *vector) constant(n int) reg.GPVirtual {
+	r := v.GP64()
+	v.I(x86.MOVQ(operand.I32(n), r))
+	return r
+}
+
+// masks selects the first `count` lanes of a panel: AVX-512 as one opmask, AVX2 as
+// a vector per register.
+type masks struct {
+	k reg.OpmaskVirtual
+	y []reg.VecVirtual
+}
+
+// masksFor makes masks for a count of 1 to 16 lanes over n registers.
+func (v *vector) masksFor(count reg.GPVirtual, n int) masks {
+	if v.avx512 {
+		m, k := v.GP32(), v.K()
+		v.I(x86.MOVL(operand.U32(1), m))
+		v.I(x86.SHLXL(count.As32(), m, m))
+		v.I(x86.DECL(m))
+		v.I(x86.KMOVW(m, k))
+		return masks{k: k}
+	}
+	at := v.GP64()
+	v.I(x86.LEAQ(v.ones, at))
+	neg := v.GP64()
+	v.I(x86.MOVQ(count, neg))
+	v.I(x86.NEGQ(neg))
+	var ms masks
+	for i := range n {
+		y := v.YMM()
+		v.I(x86.VMOVUPS(operand.Mem{Base: at, Index: neg, Scale: 4, Disp: 4 * (PanelWidth + 8*i)}, y))
+		ms.y = append(ms.y, y)
+	}
+	return ms
+}
+
+func (v *vector) storeMasked(r reg.Register, ms masks, i int, m operand.Mem) {
+	if v.avx512 {
+		v.I(x86.VMOVUPS(r, ms.k, m))
+	} else {
+		v.I(x86.VMASKMOVPS(r, ms.y[i], m))
+	}
+}
+
+// loadMasked loads lanes of the mask and zero elsewhere; no byte beyond is touched.
+func (v *vector) loadMasked(m operand.Mem, ms masks, i int) reg.VecVirtual {
+	r := v.reg()
+	if v.avx512 {
+		v.I(x86.VMOVUPS_Z(m, ms.k, r))
+	} else {
+		v.I(x86.VMASKMOVPS(m, ms.y[i], r))
+	}
+	return r
+}
+
+// relu makes x < 0 ? 0 : x of every register where the act field says so.
+func (v *vector) relu(act operand.Mem, acc []reg.VecVirtual, label string) {
+	v.I(x86.CMPQ(act, operand.I8(actRelu)))
+	v.I(x86.JNE(operand.LabelRef(label)))
+	z := v.zero()
+	for _, r := range acc {
+		// The second source is the answer where either is NaN or both are zero.
+		v.I(x86.VMAXPS(r, z, r))
+	}
+	v.Label(label)
+}
+
+// convX86 generates the kernel of a tile.
+func convX86(v *vector, t Tile) {
+	v.Function(t.Name(), "func(a *convArgs)",
+		fmt.Sprintf("%s computes %d pixels of %d panels; see convArgs.", t.Name(), t.Pixels, t.Panels))
+	const unroll = 4
+	per := v.perPanel()
+	args := v.Load("a")
+	w, wstep, ind, taps := v.GP64(), v.GP64(), v.GP64(), v.GP64()
+	v.I(x86.MOVQ(mem(args, convW), w))
+	v.I(x86.MOVQ(mem(args, convWStep), wstep))
+	v.I(x86.MOVQ(mem(args, convInd), ind))
+	v.I(x86.MOVQ(mem(args, convTaps), taps))
+	panel := v.panelAddresses(w, wstep, t.Panels)
+
+	// acc[m][p*per+i]: biases to begin with.
+	acc := make([][]reg.VecVirtual, t.Pixels)
+	for m := range acc {
+		for n := range t.Panels * per {
+			r := v.reg()
+			if m == 0 {
+				v.I(x86.VMOVUPS(panel(n/per, 64/per*(n%per)), r))
+			} else {
+				v.I(x86.VMOVAPS(acc[0][n], r))
+			}
+			acc[m] = append(acc[m], r)
+		}
+	}
+	v.I(x86.ADDQ(operand.I32(4*PanelWidth), w))
+
+	// Pointers to the pixels' cells of a tap are 4*k bytes further on, and k counts
+	// from -k to 0.
+	end := v.GP64()
+	v.I(x86.MOVQ(mem(args, convK), end))
+	v.I(x86.SHLQ(operand.U8(2), end))
+	v.I(x86.ADDQ(mem(args, convBase), end))
+	v.Label("tap")
+	a := make([]reg.GPVirtual, t.Pixels)
+	for m := range a {
+		a[m] = v.GP64()
+		v.I(x86.MOVL(mem(ind, 4*m), a[m].As32()))
+		v.I(x86.ADDQ(end, a[m]))
+	}
+	v.I(x86.ADDQ(operand.I32(4*t.Pixels), ind))
+	k := v.Load("a")
+	v.I(x86.MOVQ(mem(k, convK), k))
+	v.I(x86.NEGQ(k))
+
+	step := func(s, disp int) {
+		cell := func(m int) reg.VecVirtual {
+			r := v.reg()
+			v.I(x86.VBROADCASTSS(operand.Mem{Base: a[m], Index: k, Scale: 4, Disp: disp}, r))
+			return r
+		}
+		weight := func(n int) operand.Mem { return panel(n/per, 64*s+64/per*(n%per)) }
+		if t.Pixels == 1 {
+			x := cell(0)
+			for n, r := range acc[0] {
+				v.I(x86.VFMADD231PS(weight(n), x, r))
+			}
+			return
+		}
+		if t.Pixels < t.Panels*per {
+			var x []reg.VecVirtual
+			for m := range a {
+				x = append(x, cell(m))
+			}
+			for n := range acc[0] {
+				b := v.reg()
+				v.I(x86.VMOVUPS(weight(n), b))
+				for m := range a {
+					v.I(x86.VFMADD231PS(b, x[m], acc[m][n]))
+				}
+			}
+			return
+		}
+		var b []reg.VecVirtual
+		for n := range acc[0] {
+			b = append(b, v.reg())
+			v.I(x86.VMOVUPS(weight(n), b[n]))
+		}
+		for m := range a {
+			x := cell(m)
+			for n := range b {
+				v.I(x86.VFMADD231PS(b[n], x, acc[m][n]))
+			}
+		}
+	}
+	v.I(x86.ADDQ(operand.I8(unroll), k))
+	v.I(x86.JGT(operand.LabelRef("tail")))
+	v.Label("loop")
+	for s := range unroll {
+		step(s, 4*(s-unroll))
+	}
+	v.I(x86.ADDQ(operand.I32(64*unroll), w))
+	v.I(x86.ADDQ(operand.I8(unroll), k))
+	v.I(x86.JLE(operand.LabelRef("loop")))
+	v.Label("tail")
+	v.I(x86.SUBQ(operand.I8(unroll), k))
+	v.I(x86.JEQ(operand.LabelRef("next")))
+	v.Label("one")
+	step(0, 0)
+	v.I(x86.ADDQ(operand.I32(64), w))
+	v.I(x86.INCQ(k))
+	v.I(x86.JNE(operand.LabelRef("one")))
+	v.Label("next")
+	v.I(x86.DECQ(taps))
+	v.I(x86.JNE(operand.LabelRef("tap")))
+
+	args = v.Load("a")
+	var all []reg.VecVirtual
+	for m := range acc {
+		all = append(all, acc[m]...)
+	}
+	v.relu(mem(args, convAct), all, "store")
+	out, outStep, last := v.GP64(), v.GP64(), v.GP64()
+	v.I(x86.MOVQ(mem(args, convOut), out))
+	v.I(x86.MOVQ(mem(args, convOutStep), outStep))
+	v.I(x86.MOVQ(mem(args, convLast), last))
+	whole := (t.Panels - 1) * per
+	v.I(x86.CMPQ(last, operand.I8(PanelWidth)))
+	v.I(x86.JNE(operand.LabelRef("partial")))
+	for m := range acc {
+		for n, r := range acc[m] {
+			v.I(x86.VMOVUPS(r, mem(out, 64/per*n)))
+		}
+		if m < len(acc)-1 {
+			v.I(x86.ADDQ(outStep, out))
+		}
+	}
+	v.end()
+	v.Label("partial")
+	ms := v.masksFor(last, per)
+	for m := range acc {
+		for n, r := range acc[m] {
+			if n < whole {
+				v.I(x86.VMOVUPS(r, mem(out, 64/per*n)))
+			} else {
+				v.storeMasked(r, ms, n-whole, mem(out, 64/per*n))
+			}
+		}
+		if m < len(acc)-1 {
+			v.I(x86.ADDQ(outStep, out))
+		}
+	}
+	v.end()
+}
+
+// panelAddresses returns the address of a byte of panel p at w: w itself moves
+// along the panels, wstep and its multiples lead from one to the next.
+func (v *vector) panelAddresses(w, wstep reg.GPVirtual, panels int) func(p, disp int) operand.Mem {
+	multiple := map[int]reg.GPVirtual{1: wstep}
+	for _, n := range []int{3, 5, 7} {
+		if n >= panels {
+			break
+		}
+		r := v.GP64()
+		if n == 7 {
+			v.I(x86.LEAQ(operand.Mem{Base: multiple[3], Index: wstep, Scale: 4}, r))
+		} else {
+			v.I(x86.LEAQ(operand.Mem{Base: wstep, Index: wstep, Scale: uint8(n - 1)}, r))
+		}
+		multiple[n] = r
+	}
+	return func(p, disp int) operand.Mem {
+		if p == 0 {
+			return mem(w, disp)
+		}
+		scale := 1
+		for p%2 == 0 {
+			p, scale = p/2, 2*scale
+		}
+		return operand.Mem{Base: w, Index: multiple[p], Scale: uint8(scale), Disp: disp}
+	}
+}

@@ -1,0 +1,308 @@
+//go:build linux
+
+package kernels
+
+import (
+	"fmt"
+	"math/rand"
+	"reflect"
+	"testing"
+	"unsafe"
+
+	"github.com/flexnnc/flexnnc/avo/kernel/conv"
+)
+
+// TestOffsets compares the offsets in the assembly with the structs.
+func TestOffsets(t *testing.T) {
+	structs := map[string]reflect.Type{
+		"conv": reflect.TypeFor[convArgs](), "depthwise": reflect.TypeFor[depthwiseArgs](), "pool": reflect.TypeFor[poolArgs](),
+	}
+	for name, fields := range conv.Offsets() {
+		typ, ok := structs[name]
+		if !ok {
+			if fields["relu"] != actRelu {
+				t.Errorf("the assembly's relu is %d, the runtime's %d", fields["relu"], actRelu)
+			}
+			continue
+		}
+		if typ.NumField() != len(fields) {
+			t.Errorf("%s has %d fields, the assembly knows %d", name, typ.NumField(), len(fields))
+		}
+		for f, off := range fields {
+			if sf, ok := typ.FieldByName(f); !ok || int(sf.Offset) != off {
+				t.Errorf("%s.%s is at %d, the assembly takes it at %d", name, f, sf.Offset, off)
+			}
+		}
+	}
+}
+
+// convOperands makes the arguments of a kernel call whose every operand ends at a
+// guard page, and returns the output.
+func convOperands(t testing.TB, r *rand.Rand, mr, np, taps, k, last, kind int) (*convArgs, []float32) {
+	cells := guarded(t, taps*mr*k)
+	w := guarded(t, np*panelWidth*(taps*k+1))
+	values(r, cells, kind)
+	values(r, w, kind)
+	order := r.Perm(taps * mr)
+	ind := guarded(t, taps*mr)
+	table := unsafe.Slice((*uint32)(unsafe.Pointer(&ind[0])), taps*mr)
+	for i := range table {
+		table[i] = uint32(4 * k * order[i])
+	}
+	width := panelWidth*(np-1) + last
+	step := width + r.Intn(3)
+	out := guarded(t, step*(mr-1)+width)
+	return &convArgs{
+		base: unsafe.Pointer(&cells[0]), ind: unsafe.Pointer(&ind[0]), taps: taps, k: k,
+		w: unsafe.Pointer(&w[0]), wstep: 4 * panelWidth * (taps*k + 1),
+		out: unsafe.Pointer(&out[0]), outStep: 4 * step, last: last,
+	}, out
+}
+
+// convNaive is one element of a kernel's result, straight from its definition.
+func convNaive(a *convArgs, mr, m, n int) float32 {
+	w := unsafe.Add(a.w, n/panelWidth*a.wstep+4*(n%panelWidth))
+	acc := f32(w, 0)
+	for i := range a.taps * a.k {
+		cell := *(*uint32)(unsafe.Add(a.ind, 4*(i/a.k*mr+m)))
+		acc = fma32(f32(unsafe.Add(a.base, cell), i%a.k), f32(w, panelWidth*(i+1)), acc)
+	}
+	if a.act == actRelu {
+		acc = relu32(acc)
+	}
+	return acc
+}
+
+// forTables runs a subtest per instruction set of this CPU, the portable one included.
+func forTables(t *testing.T, f func(*testing.T, *kernelTable)) {
+	tables := append([]*kernelTable{&portableKernels}, assemblyTables()...)
+	for _, tab := range tables {
+		t.Run(tab.name, func(t *testing.T) { f(t, tab) })
+	}
+}
+
+// use makes tab the table in use.
+func use(t testing.TB, tab *kernelTable) {
+	old := kernels
+	kernels = tab
+	t.Cleanup(func() { kernels = old })
+}
+
+func TestConvKernels(t *testing.T) {
+	forTables(t, func(t *testing.T, tab *kernelTable) {
+		tested := 0
+		for np := range tab.conv {
+			for mr, f := range tab.conv[np] {
+				if f == nil {
+					continue
+				}
+				tested++
+				r := rand.New(rand.NewSource(int64(100*np + mr)))
+				for i, c := range []struct{ taps, k, last int }{
+					{1, 1, 16}, {1, 3, 1}, {2, 4, 3}, {3, 5, 4}, {1, 7, 5}, {9, 8, 7}, {2, 12, 8},
+					{3, 13, 12}, {1, 15, 13}, {4, 16, 15}, {1, 17, 16}, {2, 31, 9}, {1, 49, 16}, {7, 2, 6}, {1, 64, 2}, {3, 6, 10}, {5, 9, 11}, {2, 10, 14},
+				} {
+					a, out := convOperands(t, r, mr, np, c.taps, c.k, c.last, i%4)
+					a.act = i % 2
+					f(a)
+					what := fmt.Sprintf("mr %d, np %d, taps %d, k %d, last %d", mr, np, c.taps, c.k, c.last)
+					checkRed(t, what, out)
+					width, step := panelWidth*(np-1)+c.last, a.outStep/4
+					for o, got := range out {
+						m, n := o/step, o%step
+						if n >= width {
+							if !isPattern(got) {
+								t.Fatalf("%s: wrote %g beyond channel %d of pixel %d", what, got, width, m)
+							}
+							continue
+						}
+						if want := convNaive(a, mr, m, n); !same(got, want) {
+							t.Fatalf("%s: pixel %d, channel %d: %g, want %g", what, m, n, got, want)
+						}
+					}
+				}
+			}
+		}
+		want := map[string]int{"portable": 4}
+		for _, i := range []conv.ISA{conv.AVX512, conv.AVX2, conv.NEON} {
+			want[tableName(i)] = len(i.Tiles())
+		}
+		if tested != want[tab.name] {
+			t.Errorf("%d kernels, want %d", tested, want[tab.name])
+		}
+	})
+}
+
+// convCase is a convolution of the drivers' tests.
+type convCase struct {
+	inH, inW, inC, channels int
+	kh, kw, sh, sw, dh, dw  int
+	padT, padL, padB, padR  int
+	inWide, outWide         int // floats between pixels beyond the channels
+	rowGap                  int // floats between output rows: a window
+	inRing, outRing         bool
+	rows                    [2]int
+	first                   int // first panel of the slice
+}
+
+func (c *convCase) out() (h, w int) {
+	return (c.inH+c.padT+c.padB-c.dh*(c.kh-1)-1)/c.sh + 1, (c.inW+c.padL+c.padR-c.dw*(c.kw-1)-1)/c.sw + 1
+}
+
+// convCases are corner cases, then random ones.
+func convCases() []convCase {
+	one := func(c convCase) convCase {
+		c.kh, c.kw = max(c.kh, 1), max(c.kw, 1)
+		c.sh, c.sw, c.dh, c.dw = max(c.sh, 1), max(c.sw, 1), max(c.dh, 1), max(c.dw, 1)
+		return c
+	}
+	cs := []convCase{
+		{inH: 1, inW: 1, inC: 33, channels: 49},   // inner product
+		{inH: 1, inW: 1, inC: 100, channels: 200}, // more panels than one group
+		{inH: 1, inW: 3, inC: 17, channels: 48},   // matrix
+		{inH: 5, inW: 7, inC: 8, channels: 31},    // 1x1
+		{inH: 9, inW: 9, inC: 3, channels: 16, kh: 3, kw: 3, sh: 2, sw: 2, padT: 1, padL: 1, padB: 1, padR: 1},           // a first layer
+		{inH: 9, inW: 9, inC: 3, channels: 17, kh: 7, kw: 7, sh: 2, sw: 2, padT: 3, padL: 3, padB: 3, padR: 3},           //
+		{inH: 8, inW: 8, inC: 5, channels: 16, kh: 3, kw: 3, dh: 2, dw: 2, padT: 2, padL: 2, padB: 2, padR: 2},           // dilated
+		{inH: 6, inW: 20, inC: 4, channels: 33, kh: 1, kw: 5, padL: 2, padR: 2},                                          // a row
+		{inH: 20, inW: 6, inC: 4, channels: 33, kh: 5, kw: 1, padT: 2, padB: 2, sh: 2},                                   // a column
+		{inH: 4, inW: 4, inC: 1, channels: 1, kh: 3, kw: 3, padT: 1, padL: 1, padB: 1, padR: 1},                          //
+		{inH: 2, inW: 2, inC: 6, channels: 20, kh: 5, kw: 5, padT: 4, padL: 4, padB: 4, padR: 4},                         // windows outside the image
+		{inH: 7, inW: 7, inC: 12, channels: 48, kh: 3, kw: 3, padT: 1, padL: 1, padB: 1, padR: 1, inWide: 5, outWide: 9}, // concat windows
+		{inH: 7, inW: 9, inC: 12, channels: 48, kh: 3, kw: 3, padT: 1, padL: 1, padB: 1, padR: 1, rowGap: 13},            // a window of rows
+		{inH: 9, inW: 9, inC: 7, channels: 40, kh: 3, kw: 3, padT: 1, padL: 1, padB: 1, padR: 1, rows: [2]int{2, 5}},     // a band
+		{inH: 9, inW: 9, inC: 7, channels: 40, kh: 3, kw: 3, padT: 1, padL: 1, padB: 1, padR: 1, rows: [2]int{3, 5}, inRing: true, outRing: true},
+		{inH: 5, inW: 5, inC: 9, channels: 70, kh: 3, kw: 3, first: 2},
+		{inH: 30, inW: 30, inC: 40, channels: 64, kh: 3, kw: 3, padT: 1, padL: 1}, // several units
+	}
+	r := rand.New(rand.NewSource(7))
+	pick := func(v ...int) int { return v[r.Intn(len(v))] }
+	for range 60 {
+		c := convCase{
+			inH: 1 + r.Intn(9), inW: 1 + r.Intn(12),
+			inC: pick(1, 3, 4, 5, 7, 8, 12, 13, 15, 16, 17, 31, 33, 48, 49), channels: pick(1, 3, 4, 5, 7, 8, 12, 13, 15, 16, 17, 31, 33, 48, 49, 97),
+			kh: 1 + r.Intn(7), kw: 1 + r.Intn(7), sh: 1 + r.Intn(2), sw: 1 + r.Intn(2), dh: 1 + r.Intn(2), dw: 1 + r.Intn(2),
+			padT: r.Intn(4), padL: r.Intn(4), padB: r.Intn(4), padR: r.Intn(4), inWide: pick(0, 0, 3), outWide: pick(0, 0, 17), rowGap: pick(0, 0, 5),
+		}
+		if c.inH+c.padT+c.padB < c.dh*(c.kh-1)+1 || c.inW+c.padL+c.padR < c.dw*(c.kw-1)+1 {
+			continue
+		}
+		cs = append(cs, c)
+	}
+	for i := range cs {
+		cs[i] = one(cs[i])
+	}
+	return cs
+}
+
+// layout places buffers in one arena of floats, with red zones between them.
+type layout struct{ floats int }
+
+func (l *layout) add(n int) (byteOffset int) {
+	at := (l.floats + redZone + 15) / 16 * 16
+	l.floats = at + n
+	return 4 * at
+}
+
+// onTeam runs a step on n threads that share mem as arena; scratch is per thread.
+func onTeam(t testing.TB, mem []float32, n, scratch int, step func(*thread)) {
+	var m team
+	m.start(n)
+	defer m.stop()
+	for i := range m.threads {
+		m.threads[i].arena = unsafe.Pointer(&mem[0])
+		m.threads[i].scratch = unsafe.Pointer(&guarded(t, (scratch+3)/4)[0])
+	}
+	m.step(step)
+}
+
+// arenaImage is an image's place and its accessor by row, pixel and channel.
+func arenaImage(l *layout, h, w, c, wide, gap int, ring int) image {
+	pix := c + wide
+	row := w*pix + gap
+	rows := h
+	if ring > 0 {
+		rows = ring
+	}
+	return image{off: l.add(rows * row), row: 4 * row, pix: 4 * pix, ring: ring}
+}
+
+func (m *image) index(y, x, c int) int { return (m.rowOffset(y)+x*m.pix)/4 + c }
+
+func TestConvDriver(t *testing.T) {
+	forTables(t, func(t *testing.T, tab *kernelTable) {
+		use(t, tab)
+		for i, c := range convCases() {
+			testConvCase(t, c, i)
+		}
+	})
+}
+
+func testConvCase(t *testing.T, c convCase, seed int) {
+	r := rand.New(rand.NewSource(int64(seed)))
+	what := fmt.Sprintf("case %d %+v", seed, c)
+	oh, ow := c.out()
+	panels := (c.channels + panelWidth - 1) / panelWidth
+	row0, row1 := 0, oh
+	if c.rows[1] != 0 {
+		row0, row1 = c.rows[0], c.rows[1]
+	}
+	inRing, outRing := 0, 0
+	if c.inRing {
+		inRing = min(c.inH, (row1-row0-1)*c.sh+c.dh*(c.kh-1)+1)
+	}
+	if c.outRing {
+		outRing = row1 - row0
+	}
+	var l layout
+	k := c.kh * c.kw * c.inC
+	s := convStep{
+		zeros: l.add(c.inC),
+		in:    arenaImage(&l, c.inH, c.inW, c.inC, c.inWide, 0, inRing),
+		out:   arenaImage(&l, oh, ow, c.channels, c.outWide, c.rowGap, outRing),
+		inH:   c.inH, inW: c.inW, inC: c.inC, outH: oh, outW: ow,
+		kh: c.kh, kw: c.kw, sh: c.sh, sw: c.sw, dh: c.dh, dw: c.dw, padT: c.padT, padL: c.padL,
+		rows: c.rows, act: seed % 2,
+	}
+	s.out.off += 4 * panelWidth * c.first
+	s.channels = c.channels - panelWidth*c.first
+	s.weights = l.add((panels - c.first) * panelWidth * (k + 1))
+	mem := guarded(t, l.floats)
+	clear(mem[s.zeros/4:][:c.inC])
+	for y := range c.inH {
+		for x := range c.inW {
+			values(r, mem[s.in.index(y, x, 0):][:c.inC], seed%4)
+		}
+	}
+	w := mem[s.weights/4:][:(panels-c.first)*panelWidth*(k+1)]
+	values(r, w, seed%4)
+	before := append([]float32(nil), mem...)
+
+	// want holds every element of the arena after the step.
+	want := append([]float32(nil), mem...)
+	for y := row0; y < row1; y++ {
+		for x := range ow {
+			for n := range s.channels {
+				p := w[n/panelWidth*panelWidth*(k+1)+n%panelWidth:]
+				acc := p[0]
+				for i := range k {
+					iy, ix, ch := y*c.sh-c.padT+i/c.inC/c.kw*c.dh, x*c.sw-c.padL+i/c.inC%c.kw*c.dw, i%c.inC
+					v := float32(0)
+					if iy >= 0 && iy < c.inH && ix >= 0 && ix < c.inW {
+						v = mem[s.in.index(iy, ix, ch)]
+					}
+					acc = fma32(v, p[panelWidth*(i+1)], acc)
+				}
+				if s.act == actRelu {
+					acc = relu32(acc)
+				}
+				want[s.out.index(y, x, n)] = acc
+			}
+		}
+	}
+	for threads := 1; threads <= 3; threads++ {
+		copy(mem, before)
+		onTeam(t, mem, threads, convScratch(c.kh*c.kw), func(t *thread) { runConv(t, &s) })
+		compareArena(t, fmt.Sprintf("%s, %d threads", what, threads), mem, want)
+	}
+}

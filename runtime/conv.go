@@ -1,0 +1,254 @@
+package runtime
+
+import "unsafe"
+
+// panelWidth is the output channels of a weight panel: [16]bias, then [K][16]weight.
+const panelWidth = 16
+
+// Activations that the kernels apply before they store.
+const (
+	actNone = iota
+	actRelu // x < 0 ? 0 : x, so NaN and -0 stay
+)
+
+// convArgs is what a convolution kernel reads. A kernel of MR pixels and NP
+// panels computes, for pixel m and channel n of panel p, with w at panel p,
+//
+//	acc := w[n]
+//	for t := range taps {
+//		a := base + ind[t*MR+m]
+//		for c := range k {
+//			acc = fma32(a[c], w[16+(t*k+c)*16+n], acc)
+//		}
+//	}
+//	out[m*outStep+p*16+n] = act(acc)
+//
+// and writes no more than last channels of panel NP-1. The assembly knows the
+// fields by their offsets.
+type convArgs struct {
+	base    unsafe.Pointer
+	ind     unsafe.Pointer // [taps][MR]uint32: bytes from base
+	taps    int
+	k       int // channels per tap, at least 1
+	w       unsafe.Pointer
+	wstep   int // bytes from panel to panel
+	out     unsafe.Pointer
+	outStep int // bytes from pixel to pixel
+	last    int // channels of the last panel, 1 to 16
+	act     int
+}
+
+// Bounds of kernel tiles on any ISA.
+const (
+	maxConvPixels = 8
+	maxConvPanels = 8
+)
+
+// kernelTable is the kernels of one instruction set. Where conv[np][mr] is nil
+// for the panels and pixels at hand the driver takes smaller tiles; [1][1] must
+// be there, as must depthwise[1] and both pools.
+type kernelTable struct {
+	name      string
+	mr        int // pixels of the main convolution tile
+	conv      [maxConvPanels + 1][maxConvPixels + 1]func(*convArgs)
+	depthwise [maxDepthwisePixels + 1]func(*depthwiseArgs)
+	poolMax   func(*poolArgs)
+	poolAvg   func(*poolArgs)
+}
+
+// kernels is the table in use. Generated files choose a better one at start.
+var kernels = &portableKernels
+
+// convStep is one slice of a convolution: a range of output channels (its
+// panels) and of output rows.
+type convStep struct {
+	in, out                image // out starts at the slice's first channel
+	zeros                  int   // arena offset of inC zero floats, for cells outside the image
+	inH, inW, inC          int
+	outH, outW             int
+	kh, kw, sh, sw, dh, dw int
+	padT, padL             int
+	weights                int    // arena offset of the slice's first panel
+	channels               int    // output channels of the slice
+	rows                   [2]int // output rows; {0, 0} = all
+	act                    int
+}
+
+// convScratch is the bytes of per-thread scratch that a convolution or a
+// depthwise one with so many taps needs.
+func convScratch(taps int) int { return 4 * maxConvPixels * taps }
+
+// convTiling is how a step is cut into tiles and units; every thread computes
+// the same one.
+type convTiling struct {
+	runPixels int // pixels that lie at one distance in the output
+	perRun    int // tiles of a run: its pixels cut evenly
+	tiles     int
+	groups    int // of panels: cut evenly
+	chunks    int // of groups: weights that stay in cache
+	blocks    int // of tiles
+}
+
+const (
+	convUnits    = 32        // units of a step, about, where it is large enough
+	convUnitMACs = 1 << 18   // smallest unit worth a claim
+	convCache    = 384 << 10 // bytes of weights that a core's L2 keeps beside the image
+)
+
+func (s *convStep) tiling(tab *kernelTable, rows int) convTiling {
+	var g convTiling
+	panels := (s.channels + panelWidth - 1) / panelWidth
+	k := s.kh * s.kw * s.inC
+	g.runPixels = s.outW
+	runs := rows
+	if s.out.ring == 0 && s.out.row == s.outW*s.out.pix || rows == 1 {
+		g.runPixels *= rows
+		runs = 1
+	}
+	g.perRun = (g.runPixels + tab.mr - 1) / tab.mr
+	g.tiles = runs * g.perRun
+	g.groups = (panels + tab.panelsFor(g.runPixels, g.perRun) - 1) / tab.panelsFor(g.runPixels, g.perRun)
+
+	want := min(max(1, rows*s.outW*panels*panelWidth*k/convUnitMACs), convUnits)
+	weights := panels * panelWidth * 4 * (k + 1)
+	g.chunks = min(g.groups, (weights+convCache-1)/convCache)
+	g.blocks = min(g.tiles, (want+g.chunks-1)/g.chunks)
+	if g.chunks*g.blocks < want {
+		g.chunks = min(g.groups, (want+g.blocks-1)/g.blocks)
+	}
+	return g
+}
+
+// panelsFor is the most panels for which there is a kernel at the tile sizes
+// that pixels cut evenly into tiles give.
+func (tab *kernelTable) panelsFor(pixels, tiles int) int {
+	lo := pixels / tiles
+	hi := (pixels + tiles - 1) / tiles
+	np := maxConvPanels
+	for np > 1 && (tab.conv[np][lo] == nil || tab.conv[np][hi] == nil) {
+		np--
+	}
+	return np
+}
+
+// runConv computes a slice of a convolution.
+func runConv(t *thread, s *convStep) {
+	tab := kernels
+	row0, rows := s.rows[0], s.rows[1]-s.rows[0]
+	if s.rows[1] == 0 {
+		row0, rows = 0, s.outH
+	}
+	g := s.tiling(tab, rows)
+	panels := (s.channels + panelWidth - 1) / panelWidth
+	k := s.kh * s.kw * s.inC
+	a := &t.conv
+	a.base = t.arena
+	a.ind = t.scratch
+	a.wstep = 4 * panelWidth * (k + 1)
+	a.outStep = s.out.pix
+	a.act = s.act
+	for {
+		u := t.claim()
+		if u >= g.chunks*g.blocks {
+			return
+		}
+		c, b := u/g.blocks, u%g.blocks
+		group0, group1 := g.groups*c/g.chunks, g.groups*(c+1)/g.chunks
+		for i := g.tiles * b / g.blocks; i < g.tiles*(b+1)/g.blocks; i++ {
+			run, j := i/g.perRun, i%g.perRun
+			p0, p1 := g.runPixels*j/g.perRun, g.runPixels*(j+1)/g.perRun
+			y, x := row0+run+p0/s.outW, p0%s.outW
+			mr := p1 - p0
+			s.indirect(t, y, x, mr)
+			out := s.out.rowOffset(y) + x*s.out.pix
+			for n := group0; n < group1; n++ {
+				first, end := panels*n/g.groups, panels*(n+1)/g.groups
+				a.out = t.at(out + 4*panelWidth*first)
+				a.w = t.at(s.weights + first*a.wstep)
+				a.last = min(s.channels-panelWidth*(end-1), panelWidth)
+				tab.runTile(a, mr, end-first)
+			}
+		}
+	}
+}
+
+// runTile runs the kernel for mr pixels and np panels, or several smaller ones
+// that together make the tile.
+func (tab *kernelTable) runTile(a *convArgs, mr, np int) {
+	if f := tab.conv[np][mr]; f != nil {
+		f(a)
+		return
+	}
+	last, out, w := a.last, a.out, a.w
+	for p := range np {
+		a.last = panelWidth
+		if p == np-1 {
+			a.last = last
+		}
+		if f := tab.conv[1][mr]; f != nil {
+			f(a)
+		} else {
+			convPortable(a, mr, 1)
+		}
+		a.out = unsafe.Add(a.out, 4*panelWidth)
+		a.w = unsafe.Add(a.w, a.wstep)
+	}
+	a.last, a.out, a.w = last, out, w
+}
+
+// indirect fills the table of the tile of mr output pixels that starts at (y,x).
+// Where every cell of every window lies inside the image and the cells of a
+// window's row are contiguous, such a row counts as one tap.
+func (s *convStep) indirect(t *thread, y, x, mr int) {
+	a := &t.conv
+	y0, x0 := y*s.sh-s.padT, x*s.sw-s.padL
+	inside := true // the windows of the tile
+	contiguous := s.dw == 1 && s.in.pix == 4*s.inC
+	table := unsafe.Slice((*uint32)(t.scratch), s.kh*s.kw*mr)
+	var tops, lefts [maxConvPixels]int
+	ox := x
+	for m := range mr {
+		tops[m], lefts[m] = y0, x0
+		if y0 < 0 || x0 < 0 || y0+(s.kh-1)*s.dh >= s.inH || x0+(s.kw-1)*s.dw >= s.inW {
+			inside = false
+		}
+		x0 += s.sw
+		if ox++; ox == s.outW {
+			ox = 0
+			x0 = -s.padL
+			y0 += s.sh
+		}
+	}
+	if inside && (contiguous || s.kw == 1) {
+		a.taps, a.k = s.kh, s.kw*s.inC
+		for m := range mr {
+			for ky := range s.kh {
+				table[ky*mr+m] = uint32(s.in.rowOffset(tops[m]+ky*s.dh) + lefts[m]*s.in.pix)
+			}
+		}
+		return
+	}
+	a.taps, a.k = s.kh*s.kw, s.inC
+	for m := range mr {
+		for ky := range s.kh {
+			iy := tops[m] + ky*s.dh
+			row := table[ky*s.kw*mr:]
+			if iy < 0 || iy >= s.inH {
+				for kx := range s.kw {
+					row[kx*mr+m] = uint32(s.zeros)
+				}
+				continue
+			}
+			off := s.in.rowOffset(iy)
+			ix := lefts[m]
+			for kx := range s.kw {
+				if ix >= 0 && ix < s.inW {
+					row[kx*mr+m] = uint32(off + ix*s.in.pix)
+				} else {
+					row[kx*mr+m] = uint32(s.zeros)
+				}
+				ix += s.dw
+			}
+		}
+	}
+}

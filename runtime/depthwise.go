@@ -1,0 +1,174 @@
+package runtime
+
+import "unsafe"
+
+const maxDepthwisePixels = 4
+
+// depthwiseArgs is what a depthwise kernel reads. A kernel of MR pixels computes,
+// for each of its channels n, with w the panel of n,
+//
+//	acc := w[n%16]
+//	for t := range taps {
+//		acc = fma32((base + ind[t*MR+m])[n], w[16+t*16+n%16], acc)
+//	}
+//	out[m*outStep+n] = act(acc)
+//
+// and neither reads nor writes beyond channel (panels-1)*16+last.
+type depthwiseArgs struct {
+	base    unsafe.Pointer // of the slice's first channel
+	ind     unsafe.Pointer // [taps][MR]uint32: bytes from base
+	taps    int
+	w       unsafe.Pointer
+	panels  int
+	out     unsafe.Pointer
+	outStep int
+	last    int // channels of the last panel, 1 to 16
+	act     int
+}
+
+// depthwiseStep is one slice of a depthwise convolution: a range of output
+// channels and of output rows.
+type depthwiseStep struct {
+	in, out image // both start at channel 0 of the slice: in at firstChannel/mult
+	// zeros is the arena offset of zero floats, one per input channel of the slice.
+	zeros                  int
+	inH, inW               int
+	outH, outW             int
+	kh, kw, sh, sw, dh, dw int
+	padT, padL             int
+	weights                int // arena offset of the slice's first panel
+	channels               int // output channels of the slice
+	mult                   int // output channels per input channel
+	firstChannel           int // the slice's first output channel, where mult is not 1
+	rows                   [2]int
+	act                    int
+}
+
+// runDepthwise computes a slice of a depthwise convolution. A unit is some rows.
+func runDepthwise(t *thread, s *depthwiseStep) {
+	row0, rows := s.rows[0], s.rows[1]-s.rows[0]
+	if s.rows[1] == 0 {
+		row0, rows = 0, s.outH
+	}
+	taps := s.kh * s.kw
+	a := &t.depthwise
+	a.ind = t.scratch
+	a.taps = taps
+	a.w = t.at(s.weights)
+	a.panels = (s.channels + panelWidth - 1) / panelWidth
+	a.outStep = s.out.pix
+	a.last = s.channels - panelWidth*(a.panels-1)
+	a.act = s.act
+	// Rows are claimed in blocks that are worth a claim.
+	work := max(1, s.outW*s.channels*taps)
+	block := min(max(1, 1<<16/work), max(1, rows/convUnits))
+	// Columns whose windows lie inside the image.
+	left := min((s.padL+s.sw-1)/s.sw, s.outW)
+	right := left
+	if n := s.inW - 1 - (s.kw-1)*s.dw + s.padL; n >= 0 {
+		right = max(left, min(n/s.sw+1, s.outW))
+	}
+	for {
+		lo := t.claim() * block
+		if lo >= rows {
+			return
+		}
+		for y := row0 + lo; y < row0+min(lo+block, rows); y++ {
+			s.row(t, y, left, right)
+		}
+	}
+}
+
+// row computes output row y; columns left to right need no look at the image's
+// sides.
+func (s *depthwiseStep) row(t *thread, y, left, right int) {
+	a := &t.depthwise
+	out := s.out.rowOffset(y)
+	y0 := y*s.sh - s.padT
+	inside := y0 >= 0 && y0+(s.kh-1)*s.dh < s.inH
+	for x := 0; x < s.outW; {
+		n := 1
+		if s.outW-x >= maxDepthwisePixels {
+			n = maxDepthwisePixels
+		}
+		a.base = t.arena
+		if inside && x >= left && x+n <= right {
+			// One table serves the run: only the base moves.
+			s.indirect(t, y0, x, n)
+			for x+n <= right {
+				a.out = t.at(out + x*s.out.pix)
+				s.kernel(a, n)
+				a.base = unsafe.Add(a.base, n*s.sw*s.in.pix)
+				x += n
+			}
+			continue
+		}
+		s.indirect(t, y0, x, n)
+		a.out = t.at(out + x*s.out.pix)
+		s.kernel(a, n)
+		x += n
+	}
+}
+
+func (s *depthwiseStep) kernel(a *depthwiseArgs, n int) {
+	if s.mult != 1 {
+		depthwiseMult(a, n, s.mult, s.firstChannel%s.mult)
+		return
+	}
+	kernels.depthwise[n](a)
+}
+
+// indirect fills the table for n output pixels from column x on.
+func (s *depthwiseStep) indirect(t *thread, y0, x, n int) {
+	table := unsafe.Slice((*uint32)(t.scratch), s.kh*s.kw*n)
+	i := 0
+	for ky := range s.kh {
+		iy := y0 + ky*s.dh
+		if iy < 0 || iy >= s.inH {
+			for range s.kw * n {
+				table[i] = uint32(s.zeros)
+				i++
+			}
+			continue
+		}
+		off := s.in.rowOffset(iy)
+		for kx := range s.kw {
+			ix := x*s.sw - s.padL + kx*s.dw
+			for range n {
+				if ix >= 0 && ix < s.inW {
+					table[i] = uint32(off + ix*s.in.pix)
+				} else {
+					table[i] = uint32(s.zeros)
+				}
+				ix += s.sw
+				i++
+			}
+		}
+	}
+}
+
+// depthwisePortable is the kernel of mr pixels in plain Go.
+func depthwisePortable(a *depthwiseArgs, mr int) { depthwiseMult(a, mr, 1, 0) }
+
+// depthwiseMult is the kernel where each input channel makes mult output
+// channels; first is the number of those that belong to earlier slices.
+func depthwiseMult(a *depthwiseArgs, mr, mult, first int) {
+	channels := panelWidth*(a.panels-1) + a.last
+	for m := range mr {
+		out := unsafe.Add(a.out, m*a.outStep)
+		for n := range channels {
+			w := unsafe.Add(a.w, 4*(n/panelWidth*panelWidth*(a.taps+1)+n%panelWidth))
+			c := (first + n) / mult
+			acc := f32(w, 0)
+			for tap := range a.taps {
+				w = unsafe.Add(w, 4*panelWidth)
+				x := unsafe.Add(a.base, *(*uint32)(unsafe.Add(a.ind, 4*(tap*mr+m))))
+				acc = fma32(f32(x, c), f32(w, 0), acc)
+			}
+			if a.act == actRelu {
+				acc = relu32(acc)
+			}
+			putf32(out, n, acc)
+		}
+	}
+}
