@@ -51,6 +51,7 @@ func (s *search) sections(from, to int32) bool {
 				continue
 			}
 			if s.count[t] > 0 && !s.examine(t) {
+				s.fails[t]++
 				return false
 			}
 			if s.dirty[w] == 0 {

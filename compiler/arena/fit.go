@@ -148,6 +148,9 @@ func (k *packing) restarts(p *piece, capacity, budget int64) verdict {
 		before := s.nodes
 		v := s.run(c, limit)
 		budget -= s.nodes - before
+		if v == solved {
+			s.order.wins[s.order.number]++
+		}
 		if v != limited {
 			return v
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"testing"
 
@@ -79,6 +80,9 @@ func TestMiniMalloc(t *testing.T) {
 			if err := arena.Check(bs, sol.Offsets, miniMallocCapacity); err != nil {
 				t.Fatal(err)
 			}
+			if again, err := arena.Fit(bs, miniMallocCapacity, arena.Options{}); err != nil || !reflect.DeepEqual(sol, again) {
+				t.Fatalf("a second call differs: %v, %d nodes after %d", err, again.Nodes, sol.Nodes)
+			}
 			if low := arena.LowerBound(bs); sol.LowerBound < low || sol.Height < low {
 				t.Fatalf("height %d and bound %d, but %d bytes are live at once", sol.Height, sol.LowerBound, low)
 			}
@@ -118,15 +122,23 @@ func BenchmarkMiniMalloc(b *testing.B) {
 	}
 }
 
-// BenchmarkMiniMallocMinimize states the least height found within the default
-// node limit for the instances whose lower bound is below the capacity.
+// BenchmarkMiniMallocMinimize states the least height found within a node limit
+// (100 000, or the environment's MINIMALLOC_NODES) for the instances whose lower
+// bound is below the capacity.
 func BenchmarkMiniMallocMinimize(b *testing.B) {
+	limit := int64(100_000)
+	if v := os.Getenv("MINIMALLOC_NODES"); v != "" {
+		var err error
+		if limit, err = strconv.ParseInt(v, 10, 64); err != nil {
+			b.Fatal(err)
+		}
+	}
 	for _, name := range []string{"C", "D", "J"} {
 		b.Run(name, func(b *testing.B) {
 			bs := miniMalloc(b, name)
 			var sol arena.Solution
 			for b.Loop() {
-				sol = arena.Minimize(bs, arena.Options{})
+				sol = arena.Minimize(bs, arena.Options{Nodes: limit})
 			}
 			if err := arena.Check(bs, sol.Offsets, sol.Height); err != nil {
 				b.Fatal(err)
@@ -138,8 +150,8 @@ func BenchmarkMiniMallocMinimize(b *testing.B) {
 	}
 }
 
-// BenchmarkMiniMallocAblation leaves each technique out in turn.
-func BenchmarkMiniMallocAblation(b *testing.B) {
+// BenchmarkTechniques leaves each technique out in turn.
+func BenchmarkTechniques(b *testing.B) {
 	for _, c := range []struct {
 		name    string
 		without arena.Technique

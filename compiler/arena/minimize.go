@@ -25,37 +25,27 @@ func (k *packing) height() int64 {
 }
 
 // descend lowers the best height: first straight to the lower bound, which often
-// succeeds; then by bisection, where running out of nodes counts as "too low";
-// then in ever smaller steps down from the best with what is left.
+// succeeds, then by steps down that halve the gap, shorter after an attempt that
+// ran out of nodes and longer again after a success. An order that led to one
+// success is preferred in the next attempts.
 func (k *packing) descend() {
 	total := k.left
-	floor := k.low()
-	if k.height() > floor {
-		k.attempt(floor, total/8)
+	// An attempt below one node per buffer cannot succeed.
+	budget := max(total/16, 3*int64(len(k.bs)))
+	if c := k.low(); k.height() > c {
+		k.attempt(c, budget)
 	}
-	for floor++; k.left > 0; {
-		floor = max(floor, k.low())
-		high := k.below(k.height() - 1)
-		if high < floor {
-			break
-		}
-		mid := max(k.below(floor+(high-floor)/2), k.low())
-		if k.attempt(mid, total/16) != solved {
-			floor = mid + 1
-		}
-	}
-	for part := int64(8); k.left > 0; {
+	for part := int64(2); k.left > 0; {
 		high, low := k.below(k.height()-1), k.low()
 		if high < low {
 			break
 		}
 		c := max(k.below(high-(high-low)/part), low)
-		budget := k.left
-		if c < high {
-			budget = max(total/32, k.left/4)
-		}
-		if k.attempt(c, budget) == limited {
-			part *= 2
+		switch k.attempt(c, budget) {
+		case limited:
+			part = min(part*2, 1<<40)
+		case solved:
+			part = max(2, part/2)
 		}
 	}
 }

@@ -42,7 +42,8 @@ type search struct {
 	trail  []change
 	stack  []int32
 	memo   table
-	prop   []int32 // a neighbour that recently could carry the buffer
+	fails  []float64 // how often a section was overfull, halved with every run
+	prop   []int32   // a neighbour that recently could carry the buffer
 }
 
 func newSearch(p *part, without Technique) *search {
@@ -52,6 +53,7 @@ func newSearch(p *part, without Technique) *search {
 	s.e = make([]int64, n)
 	s.placed = make([]bool, n)
 	s.prop = make([]int32, n)
+	s.fails = make([]float64, p.secs)
 	for i := range s.prop {
 		s.prop[i] = int32(i)
 	}
@@ -72,6 +74,7 @@ func (s *search) run(c, limit int64) verdict {
 	for t := range s.secb {
 		s.secb[t] = s.secb[t][:0]
 		s.total[t], s.cut[t] = 0, 0
+		s.fails[t] /= 2
 	}
 	clear(s.dirty)
 	for i := range s.idx {
