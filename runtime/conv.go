@@ -68,9 +68,8 @@ type convStep struct {
 	outH, outW             int
 	kh, kw, sh, sw, dh, dw int
 	padT, padL             int
-	weights                int    // arena offset of the slice's first panel
-	channels               int    // output channels of the slice
-	rows                   [2]int // output rows; {0, 0} = all
+	weights                int // arena offset of the slice's first panel
+	channels               int // output channels of the slice
 	act                    int
 }
 
@@ -134,10 +133,8 @@ func (tab *kernelTable) panelsFor(pixels, tiles int) int {
 // runConv computes a slice of a convolution.
 func runConv(t *thread, s *convStep) {
 	tab := kernels
-	row0, rows := s.rows[0], s.rows[1]-s.rows[0]
-	if s.rows[1] == 0 {
-		row0, rows = 0, s.outH
-	}
+	row0, row1 := t.rowRange(s.outH)
+	rows := row1 - row0
 	g := s.tiling(tab, rows)
 	panels := (s.channels + panelWidth - 1) / panelWidth
 	k := s.kh * s.kw * s.inC

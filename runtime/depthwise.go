@@ -40,16 +40,13 @@ type depthwiseStep struct {
 	channels               int // output channels of the slice
 	mult                   int // output channels per input channel
 	firstChannel           int // the slice's first output channel, where mult is not 1
-	rows                   [2]int
 	act                    int
 }
 
 // runDepthwise computes a slice of a depthwise convolution. A unit is some rows.
 func runDepthwise(t *thread, s *depthwiseStep) {
-	row0, rows := s.rows[0], s.rows[1]-s.rows[0]
-	if s.rows[1] == 0 {
-		row0, rows = 0, s.outH
-	}
+	row0, row1 := t.rowRange(s.outH)
+	rows := row1 - row0
 	taps := s.kh * s.kw
 	a := &t.depthwise
 	a.ind = t.scratch

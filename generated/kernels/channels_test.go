@@ -99,7 +99,7 @@ func testDepthwiseCase(t *testing.T, c convCase, mult, seed int) {
 		inH:   c.inH, inW: c.inW, outH: oh, outW: ow,
 		kh: c.kh, kw: c.kw, sh: c.sh, sw: c.sw, dh: c.dh, dw: c.dw, padT: c.padT, padL: c.padL,
 		weights: l.add(panels * panelWidth * (taps + 1)), channels: channels - first, mult: mult, firstChannel: first,
-		rows: c.rows, act: seed % 2,
+		act: seed % 2,
 	}
 	mem := guarded(t, l.floats)
 	clear(mem[s.zeros/4:][:c.inC])
@@ -136,7 +136,7 @@ func testDepthwiseCase(t *testing.T, c convCase, mult, seed int) {
 	s.out.off += 4 * first
 	for threads := 1; threads <= 3; threads++ {
 		copy(mem, before)
-		onTeam(t, mem, threads, convScratch(taps), func(t *thread) { runDepthwise(t, &s) })
+		onTeam(t, mem, threads, convScratch(taps), c.rows, func(t *thread) { runDepthwise(t, &s) })
 		compareArena(t, fmt.Sprintf("%s, %d threads", what, threads), mem, want)
 	}
 }
@@ -232,8 +232,8 @@ func TestPoolDriver(t *testing.T) {
 				var l layout
 				s := poolStep{
 					in: arenaImage(&l, c.inH, c.inW, c.c, c.wide, 0, 0), out: arenaImage(&l, c.outH, c.outW, c.c, c.wide, 3*c.wide, 0),
-					max: isMax, inH: c.inH, inW: c.inW, c: c.c, outH: c.outH, outW: c.outW, kh: c.kh, kw: c.kw, sh: c.sh, sw: c.sw,
-					padT: c.padT, padL: c.padL, countPad: c.countPad, adaptive: c.adaptive, rows: c.rows,
+					max: isMax, inH: c.inH, inW: c.inW, channels: c.c, outH: c.outH, outW: c.outW, kh: c.kh, kw: c.kw, sh: c.sh, sw: c.sw,
+					padT: c.padT, padL: c.padL, countPad: c.countPad, adaptive: c.adaptive,
 				}
 				mem := guarded(t, l.floats)
 				for y := range c.inH {
@@ -256,7 +256,7 @@ func TestPoolDriver(t *testing.T) {
 				}
 				for threads := 1; threads <= 3; threads++ {
 					copy(mem, before)
-					onTeam(t, mem, threads, poolScratch, func(t *thread) { runPool(t, &s) })
+					onTeam(t, mem, threads, poolScratch, c.rows, func(t *thread) { runPool(t, &s) })
 					compareArena(t, fmt.Sprintf("case %d, max %v, %d threads", i, isMax, threads), mem, want)
 				}
 			}

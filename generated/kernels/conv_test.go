@@ -204,16 +204,22 @@ func (l *layout) add(n int) (byteOffset int) {
 	return 4 * at
 }
 
-// onTeam runs a step on n threads that share mem as arena; scratch is per thread.
-func onTeam(t testing.TB, mem []float32, n, scratch int, step func(*thread)) {
-	var m team
+// startTeam starts n threads that share mem as arena; scratch is per thread.
+func startTeam(t testing.TB, mem []float32, n, scratch int) *team {
+	m := new(team)
 	m.start(n)
-	defer m.stop()
 	for i := range m.threads {
 		m.threads[i].arena = unsafe.Pointer(&mem[0])
 		m.threads[i].scratch = unsafe.Pointer(&guarded(t, (scratch+3)/4)[0])
 	}
-	m.step(step)
+	return m
+}
+
+// onTeam runs some rows of a step on n threads.
+func onTeam(t testing.TB, mem []float32, n, scratch int, rows [2]int, step func(*thread)) {
+	m := startTeam(t, mem, n, scratch)
+	defer m.stop()
+	m.step(step, rows)
 }
 
 // arenaImage is an image's place and its accessor by row, pixel and channel.
@@ -262,7 +268,7 @@ func testConvCase(t *testing.T, c convCase, seed int) {
 		out:   arenaImage(&l, oh, ow, c.channels, c.outWide, c.rowGap, outRing),
 		inH:   c.inH, inW: c.inW, inC: c.inC, outH: oh, outW: ow,
 		kh: c.kh, kw: c.kw, sh: c.sh, sw: c.sw, dh: c.dh, dw: c.dw, padT: c.padT, padL: c.padL,
-		rows: c.rows, act: seed % 2,
+		act: seed % 2,
 	}
 	s.out.off += 4 * panelWidth * c.first
 	s.channels = c.channels - panelWidth*c.first
@@ -302,7 +308,7 @@ func testConvCase(t *testing.T, c convCase, seed int) {
 	}
 	for threads := 1; threads <= 3; threads++ {
 		copy(mem, before)
-		onTeam(t, mem, threads, convScratch(c.kh*c.kw), func(t *thread) { runConv(t, &s) })
+		onTeam(t, mem, threads, convScratch(c.kh*c.kw), c.rows, func(t *thread) { runConv(t, &s) })
 		compareArena(t, fmt.Sprintf("%s, %d threads", what, threads), mem, want)
 	}
 }

@@ -37,7 +37,8 @@ var ErrClosed = errors.New("net is closed")
 // step is one entry of the emitted run table.
 type step struct {
 	run  func(*thread)
-	wait int // loads that must be complete
+	wait int    // loads that must be complete
+	rows [2]int // of the operation's output; {0, 0} = all
 }
 
 // program is everything the engine needs to know about the emitted plan.
@@ -177,7 +178,7 @@ func (e *engine) compute(ctx context.Context) error {
 				return e.failure
 			}
 		}
-		e.team.step(s.run)
+		e.team.step(s.run, s.rows)
 		e.steps.advance(int64(i + 1))
 	}
 	return nil

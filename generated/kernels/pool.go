@@ -29,13 +29,13 @@ type poolArgs struct {
 type poolStep struct {
 	in, out        image
 	max            bool // else average
-	inH, inW, c    int
+	inH, inW       int
+	channels       int
 	outH, outW     int
 	kh, kw, sh, sw int
 	padT, padL     int
 	countPad       bool // average over all kh*kw cells, those outside the image as zero
 	adaptive       bool // windows are floor(i*in/out) .. ceil((i+1)*in/out)
-	rows           [2]int
 }
 
 // poolCells is how many cells one call of a kernel takes: a window with more is
@@ -47,10 +47,8 @@ const poolScratch = 4 * poolCells
 
 // runPool computes a pooling. A unit is some output pixels of a row.
 func runPool(t *thread, s *poolStep) {
-	row0, rows := s.rows[0], s.rows[1]-s.rows[0]
-	if s.rows[1] == 0 {
-		row0, rows = 0, s.outH
-	}
+	row0, row1 := t.rowRange(s.outH)
+	rows := row1 - row0
 	kernel := kernels.poolAvg
 	if s.max {
 		kernel = kernels.poolMax
@@ -59,11 +57,11 @@ func runPool(t *thread, s *poolStep) {
 	if s.adaptive {
 		cells = (s.inH + s.outH - 1) / s.outH * ((s.inW + s.outW - 1) / s.outW)
 	}
-	block := max(1, 1<<14/(cells*s.c+64)) // pixels
+	block := max(1, 1<<14/(cells*s.channels+64)) // pixels
 	perRow := (s.outW + block - 1) / block
 	cuts := 1 // of the channels, where there are few pixels
 	if rows*s.outW < 8 {
-		cuts = (s.c + 255) / 256
+		cuts = (s.channels + 255) / 256
 	}
 	for {
 		u := t.claim()
@@ -71,7 +69,7 @@ func runPool(t *thread, s *poolStep) {
 			return
 		}
 		cut := u % cuts
-		c0, c1 := s.c*cut/cuts, s.c*(cut+1)/cuts
+		c0, c1 := s.channels*cut/cuts, s.channels*(cut+1)/cuts
 		u /= cuts
 		y, x := row0+u/perRow, u%perRow*block
 		t.pool.chans = c1 - c0

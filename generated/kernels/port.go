@@ -7,33 +7,52 @@ import "unsafe"
 // portStep copies between a user's dense array and a window in the arena. Axes
 // run from the outermost to the innermost of the window; user[i] is the distance,
 // in elements, of axis i in the user's array, arena[i] in bytes in the arena.
+// Axes that the tensor lacks come first and have length one; rows is the
+// tensor's outermost axis, of which the step's row range is taken and of which
+// only ring indices exist in the arena at a time, where ring is not 0.
 type portStep struct {
 	port  int
 	off   int // arena byte offset of element 0
 	dims  [4]int
 	user  [4]int
 	arena [4]int
+	rows  int
+	ring  int
 }
 
 const portTile = 4096 // elements that one claim covers, about
 
 // each calls row for every innermost row of s that this thread claims.
-func (s *portStep) each(t *thread, row func(*portStep, unsafe.Pointer, unsafe.Pointer)) {
-	rows := s.dims[0] * s.dims[1] * s.dims[2]
-	block := max(1, portTile/max(1, s.dims[3]))
+func (s *portStep) each(t *thread, row func(s *portStep, user, arena unsafe.Pointer)) {
+	lo, hi := t.rowRange(s.dims[s.rows])
+	dims := s.dims
+	dims[s.rows] = hi - lo
+	if s.rows == 3 { // a vector has no rows but its elements
+		lo, dims = 0, s.dims
+	}
+	rows := dims[0] * dims[1] * dims[2]
+	block := max(1, portTile/max(1, dims[3]))
 	user := unsafe.Pointer(unsafe.SliceData(t.ports[s.port]))
 	for {
-		lo := t.claim() * block
-		if lo >= rows {
+		first := t.claim() * block
+		if first >= rows {
 			return
 		}
-		for r := lo; r < min(lo+block, rows); r++ {
-			k := r % s.dims[2]
-			j := r / s.dims[2] % s.dims[1]
-			i := r / (s.dims[2] * s.dims[1])
-			u := unsafe.Add(user, 4*(i*s.user[0]+j*s.user[1]+k*s.user[2]))
-			a := t.at(s.off + i*s.arena[0] + j*s.arena[1] + k*s.arena[2])
-			row(s, u, a)
+		for r := first; r < min(first+block, rows); r++ {
+			at := [3]int{r / (dims[2] * dims[1]), r / dims[2] % dims[1], r % dims[2]}
+			u, a := 0, s.off
+			for i := range at {
+				y := at[i]
+				if i == s.rows {
+					y += lo
+				}
+				u += y * s.user[i]
+				if i == s.rows && s.ring != 0 {
+					y %= s.ring
+				}
+				a += y * s.arena[i]
+			}
+			row(s, unsafe.Add(user, 4*u), t.at(a))
 		}
 	}
 }

@@ -7,3 +7,5 @@ import "github.com/flexnnc/flexnnc/avo/kernel/conv"
 func assemblyTables() []*kernelTable { return nil }
 
 func tableName(i conv.ISA) string { return i.String() }
+
+func peakFMA(*kernelTable) (loop func(int), flops float64) { return nil, 0 }

@@ -17,6 +17,7 @@ type team struct {
 	threads []thread
 	tiles   atomic.Int64
 	work    func(*thread) // the running step
+	rows    [2]int        // its range of rows
 	turn    atomic.Int64  // step number, counted over all runs; -1 = stop
 	done    atomic.Int64  // workers that have finished this turn
 	parked  []atomic.Bool
@@ -39,13 +40,14 @@ func (m *team) start(n int) {
 }
 
 // step runs work on all threads and returns when all have finished.
-func (m *team) step(work func(*thread)) {
+func (m *team) step(work func(*thread), rows [2]int) {
 	m.tiles.Store(0)
+	m.threads[0].rows = rows
 	if len(m.threads) == 1 {
 		work(&m.threads[0])
 		return
 	}
-	m.work = work
+	m.work, m.rows = work, rows
 	m.done.Store(0)
 	m.turn.Add(1)
 	m.unpark()
@@ -79,6 +81,7 @@ func (m *team) worker(id int) {
 		if seen < 0 {
 			return
 		}
+		m.threads[id].rows = m.rows
 		m.work(&m.threads[id])
 		m.done.Add(1)
 	}

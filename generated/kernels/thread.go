@@ -39,6 +39,7 @@ type thread struct {
 	scratch unsafe.Pointer // this thread's scratch, in the arena
 	tiles   *atomic.Int64  // next tile of the running step
 	ports   [][]float32    // the user's arrays of this run, inputs first
+	rows    [2]int         // the running step's range of rows; {0, 0} = all
 
 	// Arguments of kernels, here so that calls through function values do not
 	// allocate.
@@ -46,6 +47,14 @@ type thread struct {
 	depthwise depthwiseArgs
 	pool      poolArgs
 	_         [64]byte // no other thread's fields in a cache line with these
+}
+
+// rowRange is the running step's range of an operation's n rows.
+func (t *thread) rowRange(n int) (lo, hi int) {
+	if t.rows[1] == 0 {
+		return 0, n
+	}
+	return t.rows[0], t.rows[1]
 }
 
 // claim returns the next tile; the driver stops at the first beyond its count.

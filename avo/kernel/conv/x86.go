@@ -175,6 +175,15 @@ func convX86(v *vector, t Tile) {
 			v.I(x86.VBROADCASTSS(operand.Mem{Base: a[m], Index: k, Scale: 4, Disp: disp}, r))
 			return r
 		}
+		if v.avx512 && t.Panels == 1 && t.Pixels > 1 {
+			// Each cell is used once: one instruction loads, spreads and uses it.
+			b := v.reg()
+			v.I(x86.VMOVUPS(panel(0, 64*s), b))
+			for m := range a {
+				v.I(x86.VFMADD231PS_BCST(operand.Mem{Base: a[m], Index: k, Scale: 4, Disp: disp}, b, acc[m][0]))
+			}
+			return
+		}
 		weight := func(n int) operand.Mem { return panel(n/per, 64*s+64/per*(n%per)) }
 		if t.Pixels == 1 {
 			x := cell(0)

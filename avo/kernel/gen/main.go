@@ -50,6 +50,7 @@ func sources() (map[string][]byte, error) {
 	for _, generate := range []func() (map[string][]byte, error){
 		func() (map[string][]byte, error) { return cpu.Generate(pkg) },
 		func() (map[string][]byte, error) { return conv.Generate(pkg, conv.Need{All: true}) },
+		func() (map[string][]byte, error) { return conv.Peak(pkg) },
 	} {
 		more, err := generate()
 		if err != nil {
