@@ -60,7 +60,7 @@ func (c *Context) AddConst(v int, n, d GP) {
 	case v > 0 && v < 4096<<12:
 		c.ADDI(v&^4095, n, d)
 		c.ADDI(v&4095, d, d)
-	case v < 0 && -v < 4096<<12:
+	case v < 0 && v > -(4096<<12):
 		c.SUBI(-v&^4095, n, d)
 		c.SUBI(-v&4095, d, d)
 	default:
