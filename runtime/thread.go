@@ -44,6 +44,8 @@ type thread struct {
 	conv      convArgs
 	depthwise depthwiseArgs
 	pool      poolArgs
+	maps      mapArgs
+	registers [maxRowRegisters]float32 // of the row that passes are made over
 	_         [64]byte // no other thread's fields in a cache line with these
 }
 
