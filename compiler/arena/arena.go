@@ -13,10 +13,7 @@
 // identical-buffer symmetry.
 package arena
 
-import (
-	"errors"
-	"fmt"
-)
+import "errors"
 
 // ErrInfeasible says that no placement inside the capacity exists.
 var ErrInfeasible = errors.New("arena: buffers do not fit the capacity")
@@ -103,8 +100,4 @@ func alignUp(x, a int64) int64 {
 		return x + a - r
 	}
 	return x
-}
-
-func (b *Buffer) String() string {
-	return fmt.Sprintf("buffer %q [%d,%d) size %d", b.ID, b.Lower, b.Upper, b.Size)
 }
