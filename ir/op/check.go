@@ -1,0 +1,520 @@
+package op
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/flexnnc/flexnnc/ir/lane"
+)
+
+// Check asserts the invariants that hold between any two passes: numbering,
+// unique names, one producer before all readers, and attributes that agree with
+// the dims of the tensors. What it finds is a mistake of a pass, or of the
+// lowering of a layer.
+func Check(g *Graph) error {
+	c := checker{produced: map[*Tensor]*Op{}, names: map[string]bool{}}
+	c.tensors(g)
+	for i, o := range g.Ops {
+		c.op = o
+		if o.Index != i {
+			c.bugf("has index %d at position %d", o.Index, i)
+		}
+		if c.names[o.Name] || o.Name == "" {
+			c.bugf("its name is empty or not unique")
+		}
+		c.names[o.Name] = true
+		for _, t := range append(append([]*Tensor{}, o.In...), o.EpilogueIn...) {
+			c.read(g, t)
+		}
+		before := len(c.errs)
+		c.kind(o)
+		if len(c.errs) == before {
+			c.epilogue(o)
+		}
+		for _, t := range o.Out {
+			c.write(g, t)
+		}
+	}
+	c.op = nil
+	c.ends(g)
+	return errors.Join(c.errs...)
+}
+
+type checker struct {
+	op       *Op
+	produced map[*Tensor]*Op
+	names    map[string]bool
+	placed   bool
+	errs     []error
+}
+
+func (c *checker) bugf(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if c.op != nil {
+		text = fmt.Sprintf("%s %q: %s", c.op.Kind, c.op.Name, text)
+	}
+	c.errs = append(c.errs, errors.New("BUG: lowered graph: "+text))
+}
+
+func owned(g *Graph, t *Tensor) bool {
+	return t.ID >= 0 && t.ID < len(g.Tensors) && g.Tensors[t.ID] == t
+}
+
+func (c *checker) tensors(g *Graph) {
+	for i, t := range g.Tensors {
+		if t.ID != i {
+			c.bugf("tensor %v has id %d at position %d", t, t.ID, i)
+		}
+		if len(t.Dims) == 0 {
+			c.bugf("tensor %v has no dims", t)
+		}
+		for _, d := range t.Dims {
+			if d < 1 {
+				c.bugf("tensor %v has an empty axis", t)
+			}
+		}
+		if t.Const != nil && (t.Const.Len != t.Len() || t.Const.Type != t.Type || t.Producer != nil || t.Base != nil) {
+			c.bugf("const tensor %v has a producer, a base, or %d elements of %s", t, t.Const.Len, t.Const.Type)
+		}
+		if t.Strides != nil || t.Base != nil {
+			c.window(g, t)
+		}
+	}
+}
+
+// window checks that every element of t lies inside its base.
+func (c *checker) window(g *Graph, t *Tensor) {
+	if len(t.Strides) != len(t.Dims) {
+		c.bugf("tensor %v has %d strides", t, len(t.Strides))
+		return
+	}
+	root := t.Root()
+	if !owned(g, root) || root.Base != nil || root.Const != nil && root != t {
+		c.bugf("tensor %v has a base that is itself a window, a const or not in the graph", t)
+		return
+	}
+	if t.Base == nil && t.Offset != 0 {
+		c.bugf("tensor %v has an offset without a base", t)
+	}
+	last := t.Offset
+	for i, d := range t.Dims {
+		if t.Strides[i] < 0 {
+			c.bugf("tensor %v has a negative stride", t)
+		}
+		last += (d - 1) * t.Strides[i]
+	}
+	if t.Offset < 0 || last >= root.Len() {
+		c.bugf("tensor %v reaches element %d of a base with %d", t, last, root.Len())
+	}
+	if t.Type != root.Type {
+		c.bugf("tensor %v has a base of type %s", t, root.Type)
+	}
+}
+
+func (c *checker) read(g *Graph, t *Tensor) {
+	switch {
+	case !owned(g, t):
+		c.bugf("reads %v, which is not in the graph", t)
+	case t.Const != nil || c.placed:
+	case c.produced[t] == nil:
+		c.bugf("reads %v before it is produced", t)
+	}
+}
+
+func (c *checker) write(g *Graph, t *Tensor) {
+	switch {
+	case !owned(g, t):
+		c.bugf("writes %v, which is not in the graph", t)
+	case t.Const != nil:
+		c.bugf("writes the const %v", t)
+	case c.produced[t] != nil:
+		c.bugf("writes %v, as does %q", t, c.produced[t].Name)
+	case t.Producer != c.op:
+		c.bugf("writes %v, which names another producer", t)
+	}
+	c.produced[t] = c.op
+}
+
+// ends compares the lists of inputs and outputs with the operations.
+func (c *checker) ends(g *Graph) {
+	var in, out []*Op
+	for _, o := range g.Ops {
+		switch o.Kind {
+		case Input:
+			in = append(in, o)
+		case Output:
+			out = append(out, o)
+		}
+	}
+	if !sameOps(in, g.Inputs) || !sameOps(out, g.Outputs) {
+		c.bugf("the lists of inputs and outputs are not those of the operations")
+	}
+}
+
+func sameOps(a, b []*Op) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// count checks the numbers of tensors; most of -1 means any.
+func (c *checker) count(o *Op, least, most, outs int) bool {
+	if len(o.In) < least || most >= 0 && len(o.In) > most || len(o.Out) != outs {
+		c.bugf("has %d inputs and %d outputs", len(o.In), len(o.Out))
+		return false
+	}
+	return true
+}
+
+func (c *checker) kind(o *Op) {
+	attrs := 0
+	for _, have := range []bool{o.Port != nil, o.Conv != nil, o.Pool != nil, o.Map != nil, o.Rows != nil, o.Call != nil} {
+		if have {
+			attrs++
+		}
+	}
+	want := 1
+	if o.Kind == Copy || o.Kind == Concat || o.Kind == View {
+		want = 0
+	}
+	if attrs != want {
+		c.bugf("has %d attribute structs", attrs)
+		return
+	}
+	switch o.Kind {
+	case Input:
+		if o.Port == nil {
+			c.bugf("has no port")
+		} else if c.count(o, 0, 0, 1) {
+			c.port(o.Port, o.Out[0])
+		}
+	case Output:
+		if o.Port == nil {
+			c.bugf("has no port")
+		} else if c.count(o, 1, 1, 0) {
+			c.port(o.Port, o.In[0])
+		}
+	case Conv, Depthwise:
+		c.conv(o)
+	case Pool:
+		c.pool(o)
+	case Map:
+		if o.Map == nil {
+			c.bugf("has no program")
+		} else if c.count(o, 0, -1, 1) {
+			c.program(o.Map.Program, o.In, o.Out[0])
+		}
+	case Rows:
+		if o.Rows == nil {
+			c.bugf("has no passes")
+		} else if c.count(o, 1, -1, 1) {
+			c.rows(o)
+		}
+	case Copy:
+		if c.count(o, 1, 1, 1) {
+			c.copy(o)
+		}
+	case Concat:
+		if c.placed {
+			c.bugf("is left after placement")
+		} else if c.count(o, 1, -1, 1) {
+			c.concat(o)
+		}
+	case View:
+		if c.placed {
+			c.bugf("is left after placement")
+		} else if c.count(o, 1, 1, 1) {
+			c.view(o)
+		}
+	case Call:
+		if o.Call == nil || o.Call.Func == "" {
+			c.bugf("calls nothing")
+		}
+	default:
+		c.bugf("has an unknown kind")
+	}
+}
+
+func (c *checker) port(p *Port, t *Tensor) {
+	axes := p.Shape.Axes()
+	if p.Blob == nil || !isPerm(p.Perm, len(axes)) || len(t.Dims) != len(axes) {
+		c.bugf("port of shape %v, perm %v and tensor %v", p.Shape, p.Perm, t)
+		return
+	}
+	for i, a := range p.Perm {
+		if t.Dims[i] != axes[a] {
+			c.bugf("port of shape %v, perm %v and tensor %v", p.Shape, p.Perm, t)
+			return
+		}
+	}
+}
+
+func isPerm(p []int, n int) bool {
+	if len(p) != n {
+		return false
+	}
+	seen := make([]bool, n)
+	for _, a := range p {
+		if a < 0 || a >= n || seen[a] {
+			return false
+		}
+		seen[a] = true
+	}
+	return true
+}
+
+// image reports whether t is [h,w,ch], or [w,ch] where h is 1, or [ch] where w is 1 too.
+func image(t *Tensor, h, w, ch int) bool {
+	full := [3]int{h, w, ch}
+	skip := 3 - len(t.Dims)
+	if skip < 0 {
+		return false
+	}
+	for i, d := range full {
+		switch {
+		case i < skip && d != 1:
+			return false
+		case i >= skip && d != t.Dims[i-skip]:
+			return false
+		}
+	}
+	return true
+}
+
+func (c *checker) conv(o *Op) {
+	a, p := o.Conv, o.Panels
+	if a == nil || p == nil {
+		c.bugf("has no attributes or no panels")
+		return
+	}
+	if !c.count(o, 1, 1, 1) {
+		return
+	}
+	if !image(o.In[0], a.InH, a.InW, a.InC) || !image(o.Out[0], a.OutH, a.OutW, a.OutC) {
+		c.bugf("maps [%d,%d,%d] to [%d,%d,%d], but its tensors are %v and %v", a.InH, a.InW, a.InC, a.OutH, a.OutW, a.OutC, o.In[0], o.Out[0])
+	}
+	if min(a.KH, a.KW, a.SH, a.SW, a.DH, a.DW) < 1 {
+		c.bugf("kernel %d,%d stride %d,%d dilation %d,%d", a.KH, a.KW, a.SH, a.SW, a.DH, a.DW)
+	}
+	chans := a.InC
+	if o.Kind == Depthwise {
+		chans = 1
+		if a.OutC != a.InC*a.Mult {
+			c.bugf("%d output channels from %d input channels times %d", a.OutC, a.InC, a.Mult)
+		}
+	}
+	// An inner product over a flattened image is a 1x1 convolution whose panels
+	// know the pixels as taps.
+	flat := a.KH*a.KW == 1 && p.K() == chans
+	if p.N != a.OutC || !flat && (p.Taps != a.KH*a.KW || p.Chans != chans) {
+		c.bugf("panels of %d channels, %d taps of %d, where %d, %d and %d are needed", p.N, p.Taps, p.Chans, a.OutC, a.KH*a.KW, chans)
+	}
+}
+
+func (c *checker) pool(o *Op) {
+	a := o.Pool
+	if a == nil || !c.count(o, 1, 1, 1) {
+		c.bugf("has no attributes")
+		return
+	}
+	if !image(o.In[0], a.InH, a.InW, a.C) || !image(o.Out[0], a.OutH, a.OutW, a.C) {
+		c.bugf("maps [%d,%d,%d] to [%d,%d], but its tensors are %v and %v", a.InH, a.InW, a.C, a.OutH, a.OutW, o.In[0], o.Out[0])
+	}
+	if !a.Adaptive && min(a.KH, a.KW, a.SH, a.SW) < 1 {
+		c.bugf("kernel %d,%d stride %d,%d", a.KH, a.KW, a.SH, a.SW)
+	}
+}
+
+// program checks an element-wise program over out.
+func (c *checker) program(p *lane.Program, in []*Tensor, out *Tensor) {
+	if p == nil {
+		c.bugf("has no program")
+		return
+	}
+	if err := p.Check(); err != nil {
+		c.bugf("%v", err)
+	}
+	if p.Reduce != lane.Store {
+		c.bugf("program %s reduces", p.Name)
+	}
+	if len(p.Inputs) != len(in) {
+		c.bugf("program %s has %d inputs, and there are %d tensors", p.Name, len(p.Inputs), len(in))
+		return
+	}
+	for i, t := range in {
+		if !Broadcasts(t.Dims, out.Dims) {
+			c.bugf("input %v does not broadcast to %v", t, out)
+			continue
+		}
+		inner, splat := t.Dims[len(t.Dims)-1], p.Inputs[i] == lane.Splat
+		if splat && inner != 1 || !splat && inner != out.Dims[len(out.Dims)-1] {
+			c.bugf("program %s reads %v as %s for rows of %d", p.Name, t, p.Inputs[i], out.Dims[len(out.Dims)-1])
+		}
+	}
+}
+
+// Broadcasts reports whether dims, with ones in front, are those of to or 1.
+func Broadcasts(dims, to []int) bool {
+	skip := len(to) - len(dims)
+	if skip < 0 {
+		return false
+	}
+	for i, d := range dims {
+		if d != 1 && d != to[skip+i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *checker) epilogue(o *Op) {
+	if o.Epilogue == nil {
+		if len(o.EpilogueIn) > 0 {
+			c.bugf("has inputs for an epilogue that it has not")
+		}
+		return
+	}
+	if o.Kind != Conv && o.Kind != Depthwise {
+		c.bugf("has an epilogue")
+		return
+	}
+	out := o.Out[0]
+	for _, t := range o.EpilogueIn {
+		if !sameDims(t.Dims, out.Dims) && !(t.Const != nil && t.Len() == out.Dims[len(out.Dims)-1]) {
+			c.bugf("the epilogue's input %v is neither like %v nor a vector of channels", t, out)
+		}
+	}
+	c.program(o.Epilogue, append([]*Tensor{out}, o.EpilogueIn...), out)
+}
+
+func (c *checker) rows(o *Op) {
+	defined := map[int]bool{}
+	wrote := false
+	for i, p := range o.Rows.Passes {
+		if p.Program == nil {
+			c.bugf("pass %d has no program", i)
+			return
+		}
+		if err := p.Program.Check(); err != nil {
+			c.bugf("pass %d: %v", i, err)
+		}
+		if len(p.In) != len(p.Program.Inputs) {
+			c.bugf("pass %d has %d sources for a program with %d inputs", i, len(p.In), len(p.Program.Inputs))
+			return
+		}
+		for _, s := range p.In {
+			switch s.Kind {
+			case FromInput:
+				if s.Index < 0 || s.Index >= len(o.In) {
+					c.bugf("pass %d reads input %d", i, s.Index)
+				}
+			case FromOutput:
+				if !wrote {
+					c.bugf("pass %d reads the output before a pass writes it", i)
+				}
+			case FromRegister:
+				if !defined[s.Index] {
+					c.bugf("pass %d reads register %d before a pass writes it", i, s.Index)
+				}
+			}
+		}
+		reduces := p.Program.Reduce != lane.Store
+		if (reduces || p.Scalar) != (p.To >= 0) {
+			c.bugf("pass %d writes register %d", i, p.To)
+		}
+		if p.Scalar && (reduces || p.Out) || !reduces && !p.Scalar && !p.Out || reduces && p.Out != p.Program.Both {
+			c.bugf("pass %d neither reduces nor writes, or both where it should not", i)
+		}
+		defined[p.To] = p.To >= 0
+		wrote = wrote || p.Out
+	}
+	if !wrote {
+		c.bugf("no pass writes the output")
+	}
+}
+
+func (c *checker) copy(o *Op) {
+	in, out := o.In[0], o.Out[0]
+	if o.Perm == nil {
+		if in.Len() != out.Len() || in.Type != out.Type {
+			c.bugf("copies %v to %v", in, out)
+		}
+		return
+	}
+	if !isPerm(o.Perm, len(in.Dims)) || len(out.Dims) != len(in.Dims) || in.Type != out.Type {
+		c.bugf("copies %v to %v by %v", in, out, o.Perm)
+		return
+	}
+	for i, p := range o.Perm {
+		if out.Dims[i] != in.Dims[p] {
+			c.bugf("copies %v to %v by %v", in, out, o.Perm)
+			return
+		}
+	}
+}
+
+func (c *checker) concat(o *Op) {
+	out := o.Out[0]
+	if o.Axis < 0 || o.Axis >= len(out.Dims) {
+		c.bugf("axis %d of %v", o.Axis, out)
+		return
+	}
+	sum := 0
+	for _, t := range o.In {
+		if len(t.Dims) != len(out.Dims) || t.Type != out.Type {
+			c.bugf("joins %v to %v", t, out)
+			return
+		}
+		for i, d := range t.Dims {
+			if i != o.Axis && d != out.Dims[i] {
+				c.bugf("joins %v to %v along axis %d", t, out, o.Axis)
+				return
+			}
+		}
+		sum += t.Dims[o.Axis]
+	}
+	if sum != out.Dims[o.Axis] {
+		c.bugf("joins %d to %v along axis %d", sum, out, o.Axis)
+	}
+}
+
+func (c *checker) view(o *Op) {
+	in, out := o.In[0], o.Out[0]
+	if in.Type != out.Type {
+		c.bugf("sees %v as %v", in, out)
+	}
+	if o.Start == nil {
+		if in.Len() != out.Len() {
+			c.bugf("sees %v as %v", in, out)
+		}
+		return
+	}
+	if len(o.Start) != len(in.Dims) || len(out.Dims) != len(in.Dims) {
+		c.bugf("window %v from %v of %v", out, o.Start, in)
+		return
+	}
+	for i, s := range o.Start {
+		if s < 0 || s+out.Dims[i] > in.Dims[i] {
+			c.bugf("window %v from %v of %v", out, o.Start, in)
+			return
+		}
+	}
+}
+
+func sameDims(a, b []int) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
