@@ -208,3 +208,66 @@ func closeTo(got, want []float64, share float64) error {
 	}
 	return nil
 }
+
+// TestTrained runs the smaller trained networks.
+func TestTrained(t *testing.T) {
+	root := filepath.Join(models(t), "trained")
+	for _, name := range []string{
+		"mnist", "ultraface_rfb320", "squeezenet_v1.1", "antispoof_1", "dtln_1", "silero_vad5", "stories260k_modern",
+		"mobilefacenet", "fastestdet", "minivision_facedet", "mobilenetv2_int8", "nanodet_plus_m416",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(root, name)
+			if _, err := os.Stat(dir); err != nil {
+				t.Skip("not there")
+			}
+			c, n := loadCase(t, dir)
+			for _, run := range c.Cases[:1] {
+				in := map[string]layer.Tensor{}
+				for _, i := range run.Inputs {
+					x := layer.Tensor{Shape: shapeOf(i.Shape)}
+					switch {
+					case i.Png != "":
+						x.Data = readPicture(t, filepath.Join(dir, i.Png), i.Pixel, x.Shape, i.Mean, i.Norm)
+					default:
+						dtype := i.Dtype
+						for _, b := range n.Graph.Inputs {
+							if b.Name == i.Name && layer.WantsWords(b) {
+								dtype = "i32"
+							}
+						}
+						x.Data = readFloats(t, filepath.Join(dir, i.File), dtype)
+					}
+					in[i.Name] = x
+				}
+				got, err := Run(n.Graph, in, Options{KeepAll: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, o := range run.Outputs {
+					if o.AfterNMS || o.File == "" {
+						continue
+					}
+					want := readFloats(t, filepath.Join(dir, o.File), "f32")
+					y := got[o.Name].Data
+					if len(y) != len(want) {
+						t.Errorf("%s has %d elements, want %d", o.Name, len(y), len(want))
+						continue
+					}
+					tol := o.Tol
+					if tol == 0 {
+						tol = 1e-4
+					}
+					peak, worst := 0.0, 0.0
+					for i, w := range want {
+						peak, worst = math.Max(peak, math.Abs(w)), math.Max(worst, math.Abs(y[i]-w))
+					}
+					t.Logf("%s: off by %.2g of the peak %g (limit %g)", o.Name, worst/peak, peak, tol)
+					if !(worst <= tol*peak) {
+						t.Errorf("%s is off by %g of the peak %g, allowed %g", o.Name, worst/peak, peak, tol)
+					}
+				}
+			}
+		})
+	}
+}

@@ -31,6 +31,19 @@ import (
 //	                Floats: [0] scale. Per head and row: s[j] = scale * (fma chain over width of q*k[j], from zero) + mask[j];
 //	                p = softmax of s (max, exp and sum as the Rows of a Softmax, then division); y[n] = fma chain over j of
 //	                p[j]*v[j][n], from zero. ThreadScratch has room for s.
+//	reduce          In: x [rows,n]. Ints: operation (numbers of Reduction: 0 sum 1 sum|x| 2 sum x*x 3 mean 4 max 5 min 6 product
+//	                7 sum|x| 8 sqrt of sum x*x 9 log of sum 10 log of sum of exp, by max + log(sum exp(x-max))), rows, n.
+//	                Floats: [0] factor of the result. y [rows]. Sums, products and extrema by the lane reductions' structure.
+//	flip            Ints: d0..d3, f0..f3: y is x with the axes of f = 1 reversed.
+//	cumulative_sum  Ints: outer n inner. x, y [outer,n,inner]: y[:,0,:] = x[:,0,:], y[:,i,:] = x[:,i,:] + y[:,i-1,:].
+//	insert          In: x, part. Ints: d0..d3 of x, p0..p3 of part, s0..s3: y is x with part at index s.
+//	detection_output In: location [4*P], confidence [P*C] ([C,P] if mxnet), prior [2,4*P] ([P,4] if mxnet; variances are Floats).
+//	                Ints: P C mxnet topK keep rows. Floats: nms threshold, confidence threshold, 4 variances.
+//	                y [rows,6]: label score x1 y1 x2 y2, by descending score; rows not used are zero. See evalDetectionOutput.
+//	                Scratch as lowered: 16 bytes per prior, 8 per candidate of a class, 12 per kept box.
+//	yolov3_output   In: heads [H,W,boxes*(5+classes)]. Ints: heads classes boxes, then H W of each. Floats: confidence threshold,
+//	                nms threshold, then per head: net width, net height, boxes times width height. y [rows,6] as above; see
+//	                evalYolo. Scratch: 32 bytes per box of all heads.
 //	embed           In: ids (i32, [words]), table [rows,n]. Ints: words n rows. y [words,n]: y[i] = table[id clamped to 0..rows-1].
 //	lstm            In: xg [T,4H] (input's part of the gates, order I F O G, biases included), h0 [P], c0 [H], W [4H,P],
 //	                and where P != H the projection R [P,H]. Out: y [T,P], h [P], c [H]. Ints: T H P reverse.

@@ -78,19 +78,26 @@ func lowerConv(b *Builder, v Value, axes, group int) error {
 		x = pad
 	}
 	out := b.Output(0, ChannelsLast)
+	panels := func(name string, n, chans, first int) *op.Panels {
+		return convPanels(b, name, n, c.taps(), chans, first)
+	}
+	if l.Params.Int(8, 0) != 0 {
+		sum := b.NewTensor(l.Name+"/sum", op.F32, out.Dims)
+		convOps(b, l.Name+"/sum", c, x, sum, nil, panels)
+		return dequantize(b, sum, out, c.outC, 9)
+	}
 	finish, err := convEpilogue(b)
 	if err != nil {
 		return err
 	}
-	return convOps(b, l.Name, c, x, out, finish, func(name string, n, chans, first int) (*op.Panels, error) {
-		return convPanels(b, name, n, c.taps(), chans, first)
-	})
+	convOps(b, l.Name, c, x, out, finish, panels)
+	return nil
 }
 
 // convOps appends the operations of a convolution over channels-last tensors:
 // one, or one for each group on windows of the channels. panels makes the weights
 // of n output channels from the first-th on.
-func convOps(b *Builder, name string, c conv, x, out *op.Tensor, finish *lane.Program, panels func(name string, n, chans, first int) (*op.Panels, error)) error {
+func convOps(b *Builder, name string, c conv, x, out *op.Tensor, finish *lane.Program, panels func(name string, n, chans, first int) *op.Panels) {
 	attr := &op.ConvAttr{
 		InH: c.in[1], InW: c.in[0], InC: c.inC, OutH: c.out[1], OutW: c.out[0], OutC: c.outC,
 		KH: c.kernel[1], KW: c.kernel[0], SH: c.stride[1], SW: c.stride[0], DH: c.dilation[1], DW: c.dilation[0],
@@ -101,12 +108,8 @@ func convOps(b *Builder, name string, c conv, x, out *op.Tensor, finish *lane.Pr
 		if c.group > 1 {
 			kind, chans, attr.Mult = op.Depthwise, 1, c.outC/c.inC
 		}
-		p, err := panels(name, c.outC, chans, 0)
-		if err != nil {
-			return err
-		}
-		b.Add(&op.Op{Kind: kind, Name: name, In: []*op.Tensor{x}, Out: []*op.Tensor{out}, Conv: attr, Panels: p, Epilogue: finish})
-		return nil
+		b.Add(&op.Op{Kind: kind, Name: name, In: []*op.Tensor{x}, Out: []*op.Tensor{out}, Conv: attr, Panels: panels(name, c.outC, chans, 0), Epilogue: finish})
+		return
 	}
 	gi, gout := c.inC/c.group, c.outC/c.group
 	last := len(x.Dims) - 1
@@ -121,62 +124,34 @@ func convOps(b *Builder, name string, c conv, x, out *op.Tensor, finish *lane.Pr
 		part := b.NewTensor(tag, op.F32, dims)
 		a := *attr
 		a.InC, a.OutC = gi, gout
-		p, err := panels(tag, gout, gi, g*gout)
-		if err != nil {
-			return err
-		}
-		b.Add(&op.Op{Kind: op.Conv, Name: tag, In: []*op.Tensor{in}, Out: []*op.Tensor{part}, Conv: &a, Panels: p, Epilogue: finish})
+		b.Add(&op.Op{Kind: op.Conv, Name: tag, In: []*op.Tensor{in}, Out: []*op.Tensor{part}, Conv: &a, Panels: panels(tag, gout, gi, g*gout), Epilogue: finish})
 		parts = append(parts, part)
 	}
 	b.Add(&op.Op{Kind: op.Concat, Name: name + "/join", In: parts, Out: []*op.Tensor{out}, Axis: last})
-	return nil
 }
 
 // convPanels are the weights of n output channels from the first-th on.
-func convPanels(b *Builder, name string, n, taps, chans, first int) (*op.Panels, error) {
+func convPanels(b *Builder, name string, n, taps, chans, first int) *op.Panels {
 	l := b.Layer
 	p := &op.Panels{
 		Name: name, N: n, Taps: taps, Chans: chans, Type: op.F32,
 		Weight: l.Weight("weight"), First: first * taps * chans,
 	}
-	if l.Params.Int(8, 0) != 0 {
-		return p, int8Panels(l, p, first)
-	}
 	if w := l.Weight("bias"); w != nil {
 		p.Bias, p.BiasAt = w, first
 	}
-	return p, nil
+	if l.Params.Int(8, 0) != 0 {
+		int8Panels(l, p)
+	}
+	return p
 }
 
-// convEpilogue is what a convolution does to each sum, nil for nothing: its
-// activation, and for an int8 output the rounding. It marks output 0 as int8.
+// convEpilogue is what a convolution does to each sum: its activation, nil for
+// none.
 func convEpilogue(b *Builder) (*lane.Program, error) {
-	l := b.Layer
-	act, ok, err := activation(l, 9, 10)
-	if err != nil {
+	act, ok, err := activation(b.Layer, 9, 10)
+	if err != nil || !ok {
 		return nil, err
 	}
-	if l.Params.Int(8, 0) <= 100 {
-		if !ok {
-			return nil, nil
-		}
-		return act.program(), nil
-	}
-	scale, err := l.Weight("output_scale").Float32s()
-	if err != nil {
-		return nil, err
-	}
-	v := b.values[l.Outputs[0]]
-	v.Int8 = true
-	b.Set(0, v)
-	name := "quantize_" + digits(scale[0])
-	if ok {
-		name = act.name + "_" + name
-	}
-	p := lane.New(name)
-	x := p.Vec()
-	if ok {
-		x = act.lane(p, x)
-	}
-	return p.Return(roundInt8(p, p.Mul(x, p.F(scale[0])))), nil
+	return act.program(), nil
 }

@@ -275,9 +275,7 @@ func lowerDeconv(b *Builder, axes, group int) error {
 				name = fmt.Sprintf("%s/phase%d_%d", l.Name, y, c)
 			}
 			out := b.NewTensor(name, op.F32, []int{h, w, g.outC})
-			if err := g.lowerPhase(b, name, x, out, g.phase(1, y), g.phase(0, c), finish); err != nil {
-				return err
-			}
+			g.lowerPhase(b, name, x, out, g.phase(1, y), g.phase(0, c), finish)
 			if sw > 1 {
 				out = b.View(out, name+"/column", []int{h, w, 1, g.outC})
 			}
@@ -313,7 +311,7 @@ func lowerDeconv(b *Builder, axes, group int) error {
 }
 
 // lowerPhase appends the convolution of one phase.
-func (g deconv) lowerPhase(b *Builder, name string, x, out *op.Tensor, y, c phase, finish *lane.Program) error {
+func (g deconv) lowerPhase(b *Builder, name string, x, out *op.Tensor, y, c phase, finish *lane.Program) {
 	l := b.Layer
 	k := conv{inC: g.inC, outC: g.outC, group: g.group}
 	k.axes = 2
@@ -330,7 +328,7 @@ func (g deconv) lowerPhase(b *Builder, name string, x, out *op.Tensor, y, c phas
 		x = b.Window(x, name+"/in", start, dims)
 	}
 	weight := g.phaseWeight(l, y, c)
-	return convOps(b, name, k, x, out, finish, func(name string, n, chans, first int) (*op.Panels, error) {
+	convOps(b, name, k, x, out, finish, func(name string, n, chans, first int) *op.Panels {
 		p := &op.Panels{
 			Name: name, N: n, Taps: k.taps(), Chans: chans, Type: op.F32,
 			Weight: weight, First: first * k.taps() * chans,
@@ -338,7 +336,7 @@ func (g deconv) lowerPhase(b *Builder, name string, x, out *op.Tensor, y, c phas
 		if w := l.Weight("bias"); w != nil {
 			p.Bias, p.BiasAt = w, first
 		}
-		return p, nil
+		return p
 	})
 }
 

@@ -141,20 +141,19 @@ func lowerInnerProduct(b *Builder) error {
 		}
 		x = quantize(b, x, l.Name+"/quantized", scale[0])
 	}
-	p, err := convPanels(b, l.Name, n, taps, chans, 0)
-	if err != nil {
-		return err
-	}
-	act, ok, err := activation(l, 9, 10)
-	if err != nil {
-		return err
-	}
-	o := &op.Op{Kind: op.Conv, In: []*op.Tensor{x}, Out: []*op.Tensor{b.Output(0, Planar)}, Panels: p, Conv: &op.ConvAttr{
+	out := b.Output(0, Planar)
+	o := &op.Op{Kind: op.Conv, In: []*op.Tensor{x}, Out: []*op.Tensor{out}, Panels: convPanels(b, l.Name, n, taps, chans, 0), Conv: &op.ConvAttr{
 		InH: 1, InW: width, InC: k, OutH: 1, OutW: width, OutC: n,
 		KH: 1, KW: 1, SH: 1, SW: 1, DH: 1, DW: 1,
 	}}
-	if ok {
-		o.Epilogue = act.program()
+	if l.Params.Int(8, 0) != 0 {
+		o.Name = l.Name + "/sum"
+		o.Out[0] = b.NewTensor(o.Name, op.F32, out.Dims)
+		b.Add(o)
+		return dequantize(b, o.Out[0], out, n, 9)
+	}
+	if o.Epilogue, err = convEpilogue(b); err != nil {
+		return err
 	}
 	b.Add(o)
 	return nil

@@ -44,7 +44,7 @@ func dequantScale(input, weight float64) float64 {
 	if weight == 0 {
 		return 0
 	}
-	return 1 / float64(float32(input)*float32(weight))
+	return float64(1 / (float32(input) * float32(weight)))
 }
 
 // evalConvInt8 computes in integers: quantised input times quantised weights, then
@@ -79,11 +79,12 @@ func evalConvInt8(c *EvalCall, g conv, weight, bias []float64, act func(float64)
 	for o := range g.outC {
 		s := dequantScale(input[0], scales[min(o/per, len(scales)-1)])
 		for i := range size {
-			v := y[o*size+i] * s
+			// In float32, because the rounding to int8 shows its last bit.
+			v32 := float32(float32(y[o*size+i]) * float32(s)) // the conversion forbids fusing
 			if bias != nil {
-				v += bias[o]
+				v32 = v32 + float32(bias[o])
 			}
-			v = act(v)
+			v := act(float64(v32))
 			if output != nil {
 				v = quantized(v, output[0])
 			}
@@ -93,8 +94,8 @@ func evalConvInt8(c *EvalCall, g conv, weight, bias []float64, act func(float64)
 	return nil
 }
 
-// quantize appends the Map that makes integers (held as float32) of x: exact
-// sums up to 2^24 follow from float32 arithmetic on them.
+// quantize appends the Map that makes integers (held as float32) of x: float32
+// sums of their products are exact up to 2^24.
 func quantize(b *Builder, x *op.Tensor, name string, scale float32) *op.Tensor {
 	p := lane.New("quantize_" + digits(scale))
 	q := b.NewTensor(name, op.F32, x.Dims)
@@ -111,39 +112,70 @@ func roundInt8(p *lane.Builder, x lane.Reg) lane.Reg {
 	return p.Or(p.Add(t, up), p.And(x, p.I(1<<31)))
 }
 
-// int8Panels makes p hold dequantised int8 weights, input scale included, for the
-// output channels from the first-th on, and the bias.
-func int8Panels(l *ir.Layer, p *op.Panels, first int) error {
-	ws := l.Weight("weight_scales")
-	is, err := l.Weight("input_scale").Float32s()
+// int8Panels makes p hold a layer's weights as integers, and no bias.
+func int8Panels(l *ir.Layer, p *op.Panels) {
+	if p.Weight.Storage != ir.StoreI8 {
+		p.Weight = quantizedWeight(p.Weight, l.Weight("weight_scales"))
+	}
+	p.Bias = nil
+}
+
+// dequantize appends the Map from exact integer sums to the layer's output: times
+// the scale of the output channel, plus bias, activation, and for an int8 output
+// the rounding. The steps are those of ncnn, in float32, because a rounding to
+// int8 shows their last bits; so the scales must not be folded into weights.
+func dequantize(b *Builder, sum, out *op.Tensor, n int, activationID int) error {
+	l := b.Layer
+	act, ok, err := activation(l, activationID, activationID+1)
 	if err != nil {
 		return err
 	}
-	if p.Weight.Storage != ir.StoreI8 {
-		p.Weight = quantizedWeight(p.Weight, ws)
+	input, err := l.Weight("input_scale").Float32s()
+	if err != nil {
+		return err
 	}
-	total := l.Params.Int(0, 0)
-	p.Fold = []op.Affine{func() (scale, shift []float64, err error) {
-		scales, err := ws.Float32s()
+	ws := l.Weight("weight_scales")
+	per := max(n/ws.Count, 1)
+	scale := b.Const(l.Name+"/scale", []int{n}, func(dst []float32) error {
+		v, err := ws.Float32s()
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		scale, shift = make([]float64, p.N), make([]float64, p.N)
-		per := max(total/len(scales), 1)
-		for i := range scale {
-			scale[i] = dequantScale(float64(is[0]), float64(scales[min((first+i)/per, len(scales)-1)]))
+		for i := range dst {
+			dst[i] = float32(dequantScale(float64(input[0]), float64(v[min(i/per, len(v)-1)])))
 		}
-		if bias := l.Weight("bias"); bias != nil {
-			v := make([]float32, p.N)
-			if err := bias.ReadFloat32(v, first); err != nil {
-				return nil, nil, err
-			}
-			for i := range v {
-				shift[i] = float64(v[i])
-			}
+		return nil
+	})
+	in := []*op.Tensor{sum, scale}
+	name := "dequantize_" + operandKind(scale, out)
+	if l.Weight("bias") != nil {
+		in = append(in, b.WeightConst("bias", []int{n}))
+		name += operandKind(in[2], out)
+	}
+	if ok {
+		name += "_" + act.name
+	}
+	var output []float32
+	if w := l.Weight("output_scale"); w != nil {
+		if output, err = w.Float32s(); err != nil {
+			return err
 		}
-		return scale, shift, nil
-	}}
+		name += "_quantize_" + digits(output[0])
+		b.markInt8(0)
+	}
+	p := lane.New(name)
+	v := p.Vec()
+	v = p.Mul(v, operand(p, scale, out))
+	if len(in) > 2 {
+		v = p.Add(v, operand(p, in[2], out))
+	}
+	if ok {
+		v = act.lane(p, v)
+	}
+	if output != nil {
+		v = roundInt8(p, p.Mul(v, p.F(output[0])))
+	}
+	b.Map(p.Return(v), out, in...)
 	return nil
 }
 

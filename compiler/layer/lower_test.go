@@ -133,12 +133,21 @@ func lowerCase(t *testing.T, dir, name string) (missing string) {
 			if !ok {
 				continue // an intermediate blob
 			}
-			if want := (ir.Shape{Dims: out.Dims, W: out.W, H: out.H, D: out.D, C: out.C}); v.Shape != want {
-				t.Fatalf("%s has shape %v, want %v", out.Name, v.Shape, want)
-			}
 			got, err := m.planar(v)
 			if err != nil {
 				t.Fatal(err)
+			}
+			want := ir.Shape{Dims: out.Dims, W: out.W, H: out.H, D: out.D, C: out.C}
+			if strings.Contains(name, "detectionoutput/") { // rows beyond the detections are zero
+				for _, x := range got[want.Len():] {
+					if x != 0 {
+						t.Fatalf("%s has more than %d rows", out.Name, want.H)
+					}
+				}
+				v.Shape, got = want, got[:want.Len()]
+			}
+			if v.Shape != want {
+				t.Fatalf("%s has shape %v, want %v", out.Name, v.Shape, want)
 			}
 			compare(t, name, run.Name, out.Name, got, readRaw(t, filepath.Join(dir, out.File)))
 		}

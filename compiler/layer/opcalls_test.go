@@ -3,11 +3,20 @@ package layer_test
 import (
 	"math"
 
+	"github.com/flexnnc/flexnnc/compiler/layer"
+	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/op"
 )
 
 // calls are the portable kernels as the table in calls.go describes them.
 var calls = map[string]func(o *op.Op, in, out [][]float32) error{
+	"reduce":           callReduce,
+	"flip":             callFlip,
+	"cumulative_sum":   callCumulativeSum,
+	"insert":           callInsert,
+	"detection_output": callDetection,
+	"yolov3_output":    callYolo,
+
 	"pad":          callPad,
 	"conv_dynamic": callConv,
 	"resize":       callResize,
@@ -244,5 +253,129 @@ func callRNN(o *op.Op, in, out [][]float32) error {
 			h[i] = float32(math.Tanh(v + float64(in[0][t*n+i])))
 		}
 	})
+	return nil
+}
+
+func callReduce(o *op.Op, in, out [][]float32) error {
+	operation, rows, n := o.Call.Ints[0], o.Call.Ints[1], o.Call.Ints[2]
+	for r := range rows {
+		sum, abs, squares, product, top, low := 0.0, 0.0, 0.0, 1.0, math.Inf(-1), math.Inf(1)
+		for _, x := range in[0][r*n:][:n] {
+			v := float64(x)
+			sum, abs, squares, product = sum+v, abs+math.Abs(v), squares+v*v, product*v
+			top, low = math.Max(top, v), math.Min(low, v)
+		}
+		exp := 0.0
+		for _, x := range in[0][r*n:][:n] {
+			exp += math.Exp(float64(x) - top)
+		}
+		v := [...]float64{sum, abs, squares, sum / float64(n), top, low, product, abs, math.Sqrt(squares), math.Log(sum), top + math.Log(exp)}[operation]
+		out[0][r] = float32(v * float64(o.Call.Floats[0]))
+	}
+	return nil
+}
+
+func callFlip(o *op.Op, in, out [][]float32) error {
+	dims, flip := o.Call.Ints[:4], o.Call.Ints[4:]
+	each(dims, func(k int, index []int) {
+		at := 0
+		for i, n := range index {
+			if flip[i] != 0 {
+				n = dims[i] - 1 - n
+			}
+			at = at*dims[i] + n
+		}
+		out[0][k] = in[0][at]
+	})
+	return nil
+}
+
+func callCumulativeSum(o *op.Op, in, out [][]float32) error {
+	n, inner := o.Call.Ints[1], o.Call.Ints[2]
+	for k, v := range in[0] {
+		if k/inner%n > 0 {
+			v += out[0][k-inner]
+		}
+		out[0][k] = v
+	}
+	return nil
+}
+
+func callInsert(o *op.Op, in, out [][]float32) error {
+	dims, part, start := o.Call.Ints[:4], o.Call.Ints[4:8], o.Call.Ints[8:]
+	copy(out[0], in[0])
+	each(part, func(k int, index []int) {
+		at := 0
+		for i, n := range index {
+			at = at*dims[i] + start[i] + n
+		}
+		out[0][at] = in[1][k]
+	})
+	return nil
+}
+
+// The detection kernels are tested through the layers' own references: the
+// arguments must hold all that these need.
+func callDetection(o *op.Op, in, out [][]float32) error {
+	n, f := o.Call.Ints, o.Call.Floats
+	l := &ir.Layer{Type: "DetectionOutput", Inputs: make([]*ir.Blob, 3)}
+	classes, prior := n[1], ir.Shape2(4*n[0], 2)
+	confidence := ir.Shape1(len(in[1]))
+	if n[2] != 0 {
+		classes, prior, confidence = -233, ir.Shape2(4, n[0]), ir.Shape2(n[0], n[1])
+	}
+	l.Params = ir.Params{scalarParam(0, ir.IntScalar(classes)), scalarParam(1, ir.FloatScalar(f[0])),
+		scalarParam(2, ir.IntScalar(n[3])), scalarParam(3, ir.IntScalar(n[4])), scalarParam(4, ir.FloatScalar(f[1]))}
+	for i := range 4 {
+		l.Params = append(l.Params, scalarParam(5+i, ir.FloatScalar(f[2+i])))
+	}
+	return evalInto(l, out[0], []layer.Tensor{wide(in[0], ir.Shape1(len(in[0]))), wide(in[1], confidence), wide(in[2], prior)})
+}
+
+func callYolo(o *op.Op, in, out [][]float32) error {
+	n, f := o.Call.Ints, o.Call.Floats
+	heads, boxes := n[0], n[2]
+	l := &ir.Layer{Type: "Yolov3DetectionOutput"}
+	anchors, mask, scale := ir.Param{ID: 4, Kind: ir.ParamArray}, ir.Param{ID: 5, Kind: ir.ParamArray}, ir.Param{ID: 6, Kind: ir.ParamArray}
+	var tensors []layer.Tensor
+	for i := range heads {
+		h, w := n[3+2*i], n[4+2*i]
+		part := f[2+i*(2+2*boxes):]
+		scale.Array = append(scale.Array, ir.FloatScalar((part[0]+0.5)/float32(w)))
+		for k := range boxes {
+			mask.Array = append(mask.Array, ir.FloatScalar(float32(i*boxes+k)))
+			anchors.Array = append(anchors.Array, ir.FloatScalar(part[2+2*k]), ir.FloatScalar(part[3+2*k]))
+		}
+		c := len(in[i]) / (h * w)
+		t := layer.NewTensor(ir.Shape3(w, h, c))
+		for k, v := range in[i] {
+			t.Data[k%c*h*w+k/c] = float64(v)
+		}
+		tensors = append(tensors, t)
+	}
+	l.Params = ir.Params{scalarParam(0, ir.IntScalar(n[1])), scalarParam(1, ir.IntScalar(boxes)),
+		scalarParam(2, ir.FloatScalar(f[0])), scalarParam(3, ir.FloatScalar(f[1])), anchors, mask, scale}
+	return evalInto(l, out[0], tensors)
+}
+
+func scalarParam(id int, s ir.Scalar) ir.Param { return ir.Param{ID: id, Scalar: s} }
+
+func wide(v []float32, s ir.Shape) layer.Tensor {
+	t := layer.NewTensor(s)
+	for i, x := range v {
+		t.Data[i] = float64(x)
+	}
+	return t
+}
+
+// evalInto runs a layer's reference and leaves its rows at the start of y.
+func evalInto(l *ir.Layer, y []float32, in []layer.Tensor) error {
+	c := &layer.EvalCall{Layer: l, In: in, Out: make([]layer.Tensor, 1)}
+	if err := layer.Lookup(l.Type).Eval(c); err != nil {
+		return err
+	}
+	for i, v := range c.Out[0].Data {
+		y[i] = float32(v)
+	}
 	return nil
 }
