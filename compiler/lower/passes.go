@@ -22,7 +22,7 @@ type pass struct {
 var passes = []pass{
 	{
 		name: "identity", run: removeIdentity,
-		does: "removes copies, views and maps that change nothing",
+		does: "removes copies, views and maps that change nothing, and makes one transposition of two",
 		why:  "first, since they stand between the operations that the next passes join",
 	},
 	{

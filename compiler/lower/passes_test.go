@@ -54,6 +54,30 @@ net: 2 ops, 1 tensors
 `)
 }
 
+func TestTransposes(t *testing.T) {
+	n := newNet()
+	x := n.relu("r", n.input("x", 2, 3, 4))
+	a := n.transpose("a", x, 2, 0, 1)
+	n.output(n.relu("back", n.transpose("b", a, 1, 2, 0)))  // there and back
+	n.output(n.relu("other", n.transpose("c", a, 0, 2, 1))) // by now a's only reader
+	y := n.relu("s", n.input("yy", 1, 3, 4))
+	n.output(n.relu("flat", n.transpose("e", n.transpose("d", y, 2, 0, 1), 1, 2, 0)))
+	expect(t, after(t, n, "identity"), `
+net: 11 ops, 8 tensors
+  0 input "x/in": -> %0 x f32[2,3,4]  user 4,3,2 perm 0,1,2
+  1 map "r": %0 x -> %1 r f32[2,3,4]  relu
+  2 map "back": %1 r -> %2 back f32[2,3,4]  relu
+  3 output "back/out0": %2 back ->  user 4,3,2 perm 0,1,2
+  4 copy "c": %1 r -> %3 c f32[4,3,2]  perm 2,1,0
+  5 map "other": %3 c -> %4 other f32[4,3,2]  relu
+  6 output "other/out1": %4 other ->  user 2,3,4 perm 0,1,2
+  7 input "yy/in": -> %5 yy f32[1,3,4]  user 4,3,1 perm 0,1,2
+  8 map "s": %5 yy -> %6 s f32[1,3,4]  relu
+  9 map "flat": %6 s -> %7 flat f32[1,3,4]  relu
+ 10 output "flat/out2": %7 flat ->  user 4,3,1 perm 0,1,2
+`)
+}
+
 func TestPorts(t *testing.T) {
 	n := newNet()
 	last := n.transpose("last", n.input("x", 3, 2, 4), 1, 2, 0)
@@ -154,7 +178,7 @@ func TestEpilogueRefuses(t *testing.T) {
 	b := n.conv("b", x, 4)
 	n.output(n.sub("vector", b, n.window("row", late, []int{0, 0, 0}, 1, 1, 4))) // broadcast, not constant
 	c := n.conv("c", x, 4)
-	d := n.transpose("after", late, 1, 0, 2)
+	d := n.transpose("after", n.relu("before", late), 1, 0, 2)
 	n.output(n.sub("order", c, d)) // d does not exist when c runs
 	got := after(t, n, "epilogue")
 	for _, name := range []string{"twice", "vector", "order"} {

@@ -5,16 +5,49 @@ import (
 	"github.com/flexnnc/flexnnc/ir/op"
 )
 
-// removeIdentity removes operations whose result is their input. A constant
-// stays copied: as an activation it may be what a kernel wants.
+// removeIdentity makes one transposition of two, and removes operations whose
+// result is their input. A constant stays copied: as an activation it may be what
+// a kernel wants.
 func removeIdentity(e *editor) error {
 	for _, o := range e.g.Ops {
+		e.joinTransposes(o)
 		if isIdentity(o) {
 			e.remove(o)
 			e.redirect(o.Out[0], o.In[0])
 		}
 	}
 	return nil
+}
+
+// joinTransposes has o read what the transposition before it reads, where that
+// has no other reader, or where the two together keep the order: then o is a View.
+func (e *editor) joinTransposes(o *op.Op) {
+	if o.Kind != op.Copy || o.Perm == nil {
+		return
+	}
+	mid := o.In[0]
+	first := mid.Producer
+	if first == nil || first.Kind != op.Copy || first.Perm == nil || first.In[0].Const != nil {
+		return
+	}
+	from := first.In[0]
+	perm := make([]int, len(o.Perm))
+	for i, p := range o.Perm {
+		perm[i] = first.Perm[p]
+	}
+	keeps := keepsOrder(perm, from.Dims)
+	if !keeps && e.only(mid) != o {
+		return
+	}
+	e.unread(mid, o)
+	if len(e.readers[mid]) == 0 {
+		e.remove(first)
+	}
+	o.In[0], o.Perm = from, perm
+	e.readers[from] = append(e.readers[from], o)
+	if keeps {
+		o.Kind, o.Perm = op.View, nil
+	}
 }
 
 func isIdentity(o *op.Op) bool {
