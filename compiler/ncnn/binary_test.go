@@ -70,8 +70,8 @@ func TestBinary(t *testing.T) {
 	}
 }
 
-// The hostile ones are what has crashed ncnn: see Tencent/ncnn pull requests 6902
-// and 6922.
+// The hostile ones are of the kinds that have crashed readers of this format:
+// huge and negative counts, blobs out of range, lengths that wrap around.
 func TestBinaryFaults(t *testing.T) {
 	const huge = math.MaxInt32
 	pad := strings.Repeat("\x00", 4*64)

@@ -199,9 +199,17 @@ func (b *builder) checkParam(r *record, p *ir.Param) {
 	}
 }
 
-// wrongBits reports whether a number was written in the other kind, zero excepted,
-// which has the same bits in both.
-func wrongBits(s ir.Scalar, float bool) bool { return s.IsFloat != float && s.Bits != 0 }
+// wrongBits reports whether a number was written in the other kind. Zero has the
+// same bits in both. Some converters write floats as the integer of their bits:
+// an integer that makes a normal float is meant so.
+func wrongBits(s ir.Scalar, float bool) bool {
+	const exponent = 0xff << 23
+	if s.IsFloat == float || s.Bits == 0 {
+		return false
+	}
+	e := s.Bits & exponent
+	return !float || e == 0 || e == exponent
+}
 
 func (b *builder) bitsWarning(r *record, p *ir.Param, name string, float bool) {
 	if float {

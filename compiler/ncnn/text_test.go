@@ -100,6 +100,7 @@ func TestArrayForms(t *testing.T) {
 		{"2=1,2.5", []uint32{1, 2}, true},
 		{"-23303=2,1.0,2", []uint32{math.Float32bits(1), 2}, true}, // one by one
 		{"3=5,6", []uint32{5, 6}, true},
+		{"-23303=2,1077936128,-1082130432", []uint32{0x40400000, 0xbf800000}, false}, // 3.0 and -1.0 as their bits
 	} {
 		g, warnings := parse(t, "7767517\n2 2\nInput in0 0 1 in0\nTestConv c 1 1 in0 out "+c.text)
 		p := g.Layers[1].Params[0]
