@@ -5,7 +5,7 @@ import "unsafe"
 // Sizes that the kernels of lane programs share with their callers.
 const (
 	maxMapInputs = 8
-	mapRoomBytes = (maxMapInputs+1)*64 + 16*64
+	mapRoomBytes = (maxMapInputs+1)*64 + 32*64
 )
 
 // mapArgs is what the kernel of a lane program reads: rows runs of n elements,
@@ -20,7 +20,7 @@ type mapArgs struct {
 	in      [maxMapInputs]unsafe.Pointer
 	inStep  [maxMapInputs]int
 	result  float32
-	_       float32
+	_       [3]float32
 	room    [mapRoomBytes]byte
 }
 

@@ -46,7 +46,9 @@ type thread struct {
 	conv      convArgs
 	depthwise depthwiseArgs
 	pool      poolArgs
-	_         [64]byte // no other thread's fields in a cache line with these
+	maps      mapArgs
+	registers [maxRowRegisters]float32 // of the row that passes are made over
+	_         [64]byte                 // no other thread's fields in a cache line with these
 }
 
 // rowRange is the running step's range of an operation's n rows.

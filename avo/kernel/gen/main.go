@@ -13,6 +13,8 @@ import (
 
 	"github.com/flexnnc/flexnnc/avo/kernel/conv"
 	"github.com/flexnnc/flexnnc/avo/kernel/cpu"
+	"github.com/flexnnc/flexnnc/avo/kernel/lane"
+	"github.com/flexnnc/flexnnc/avo/kernel/lane/sample"
 	"github.com/flexnnc/flexnnc/runtime"
 )
 
@@ -50,6 +52,8 @@ func sources() (map[string][]byte, error) {
 	for _, generate := range []func() (map[string][]byte, error){
 		func() (map[string][]byte, error) { return cpu.Generate(pkg) },
 		func() (map[string][]byte, error) { return conv.Generate(pkg, conv.Need{All: true}) },
+		func() (map[string][]byte, error) { return lane.Generate(pkg, sample.Programs()) },
+		func() (map[string][]byte, error) { return lane.Versions(pkg, sample.Programs()) },
 		func() (map[string][]byte, error) { return conv.Peak(pkg) },
 	} {
 		more, err := generate()

@@ -96,7 +96,8 @@ type sweep struct {
 	at     []int   // register, -1 = none
 	slot   []int   // spill slot, -1 = none
 	held   [classes]map[int]value
-	slots  int
+	spare  []int // slots that nothing is in
+	slots  int   // slots in use so far
 	locked map[value]bool
 	cost   cost
 }
@@ -185,11 +186,15 @@ func (w *sweep) take(c class) (int, error) {
 		if c != vec {
 			return 0, errMasks
 		}
-		if w.slots == slots {
+		if len(w.spare) > 0 {
+			w.slot[victim] = w.spare[len(w.spare)-1]
+			w.spare = w.spare[:len(w.spare)-1]
+		} else if w.slots < slots {
+			w.slot[victim] = w.slots
+			w.slots++
+		} else {
 			return 0, fmt.Errorf("more than %d values to spill", slots)
 		}
-		w.slot[victim] = w.slots
-		w.slots++
 		w.m.spill(w.slot[victim], w.at[victim])
 		w.cost.spills++
 	}
@@ -290,8 +295,12 @@ func (w *sweep) step(i *instr, emit bool) error {
 // finish frees the sources that nothing reads any more.
 func (w *sweep) finish(i *instr) {
 	for _, v := range i.srcs {
-		if v != i.dst && w.next(v) == never {
-			w.release(v)
+		if w.next(v) != never {
+			continue
+		}
+		w.release(v)
+		if n := w.slot[v]; n >= 0 {
+			w.spare, w.slot[v] = append(w.spare, n), -1
 		}
 	}
 }

@@ -26,12 +26,12 @@ const (
 	argIn      = 32 // [lane.MaxInputs]
 	argInStep  = argIn + 8*lane.MaxInputs
 	argResult  = argInStep + 8*lane.MaxInputs
-	argRoom    = argResult + 8
+	argRoom    = argResult + 16 // a multiple of 16
 
 	stageBytes = 4 * lane.Groups
 	stages     = lane.MaxInputs + 1 // the inputs of a tail, its results
 	slotBytes  = 64
-	slots      = 16
+	slots      = 32
 	spillAt    = argRoom + stages*stageBytes
 	argBytes   = spillAt + slots*slotBytes
 )
