@@ -146,6 +146,17 @@ func TestPixels(t *testing.T) {
 	if _, err := in.Words(); err == nil {
 		t.Error("a coloured picture was taken for a gray one")
 	}
+	img.Set(0, 0, color.NRGBA{7, 7, 7, 255})
+	img.Set(1, 0, color.NRGBA{9, 9, 9, 255})
+	b.Reset()
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	in.png, in.mean, in.norm = write(t, "p.png", b.String()), nil, nil
+	words, err = in.Words()
+	if d := cmp.Diff([]uint32{math.Float32bits(7), math.Float32bits(9)}, words); err != nil || d != "" {
+		t.Error(err, d)
+	}
 }
 
 // The expected hashes are of what the reference generator writes for the same

@@ -110,16 +110,14 @@ func (in *Input) pixels() ([]uint32, error) {
 	return words, nil
 }
 
-// channelsOf reads 8-bit pixels, unchanged, in the order asked for.
+// channelsOf reads 8-bit pixels, unchanged, in the order asked for. Gray ones may
+// come out of a coloured picture whose channels are equal.
 func channelsOf(img image.Image, order string) (func(x, y int) [3]uint8, error) {
 	if g, ok := img.(*image.Gray); ok {
 		return func(x, y int) [3]uint8 {
 			v := g.GrayAt(x, y).Y
 			return [3]uint8{v, v, v}
 		}, nil
-	}
-	if order == "gray" {
-		return nil, fmt.Errorf("the picture has colours, and pixels are to be gray: convert it first")
 	}
 	switch img.(type) {
 	case *image.Gray16, *image.RGBA64, *image.NRGBA64:
@@ -129,10 +127,20 @@ func channelsOf(img image.Image, order string) (func(x, y int) [3]uint8, error) 
 	if order == "bgr" {
 		r, b = 2, 0
 	}
-	return func(x, y int) [3]uint8 {
+	read := func(x, y int) [3]uint8 {
 		p := color.NRGBAModel.Convert(img.At(x, y)).(color.NRGBA)
 		var v [3]uint8
 		v[r], v[1], v[b] = p.R, p.G, p.B
 		return v
-	}, nil
+	}
+	if order == "gray" {
+		for y := img.Bounds().Min.Y; y < img.Bounds().Max.Y; y++ {
+			for x := img.Bounds().Min.X; x < img.Bounds().Max.X; x++ {
+				if v := read(x, y); v[0] != v[1] || v[1] != v[2] {
+					return nil, fmt.Errorf("pixel %d,%d has a colour, and pixels are to be gray: convert the picture first", x, y)
+				}
+			}
+		}
+	}
+	return read, nil
 }
