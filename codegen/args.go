@@ -1,0 +1,330 @@
+package codegen
+
+import (
+	"fmt"
+
+	"github.com/dave/jennifer/jen"
+
+	"github.com/flexnnc/flexnnc/ir/op"
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// stepArgs is the static description that a step's driver takes, and the
+// driver's name. Every arena offset in it is final.
+func (u *unit) stepArgs(s *plan.Step) (*jen.Statement, string, error) {
+	switch s.Op.Kind {
+	case op.Input:
+		return u.portArgs(s, s.Op.Out[0], u.portIndex(u.inputs, s.Op)), "runInput", nil
+	case op.Output:
+		return u.portArgs(s, s.Op.In[0], len(u.inputs)+u.portIndex(u.outputs, s.Op)), "runOutput", nil
+	case op.Conv:
+		a, err := u.convArgs(s, "convStep")
+		return a, "runConv", err
+	case op.Depthwise:
+		a, err := u.convArgs(s, "depthwiseStep")
+		return a, "runDepthwise", err
+	case op.Pool:
+		return u.poolArgs(s), "runPool", nil
+	case op.Map:
+		a, err := u.mapArgs(s)
+		return a, "runMap", err
+	case op.Rows:
+		a, err := u.rowsArgs(s)
+		return a, "runRows", err
+	case op.Copy:
+		return u.copyArgs(s), "runCopy", nil
+	case op.Call:
+		return u.callArgs(s), "runCall", nil
+	}
+	return nil, "", fmt.Errorf("BUG: no driver for %s", s.Op.Kind)
+}
+
+// field is one "name: value" of a struct literal.
+func field(name string, v int) jen.Code { return jen.Id(name).Op(":").Lit(v) }
+
+// literal is a struct literal, one field a line. Zero-valued ints are left out.
+type literal struct{ codes []jen.Code }
+
+func (l *literal) int(name string, v int) {
+	if v != 0 {
+		l.codes = append(l.codes, jen.Line().Add(field(name, v)))
+	}
+}
+
+func (l *literal) code(name string, c jen.Code) {
+	l.codes = append(l.codes, jen.Line().Id(name).Op(":").Add(c))
+}
+
+func (l *literal) of(typ string) *jen.Statement {
+	return jen.Id(typ).Values(append(l.codes, jen.Line())...)
+}
+
+// ints is an array literal of fixed length.
+func ints(n int, v []int) *jen.Statement {
+	return jen.Index(jen.Lit(n)).Int().ValuesFunc(func(g *jen.Group) {
+		for _, x := range v {
+			g.Lit(x)
+		}
+	})
+}
+
+// place is where a tensor lies: bytes from the arena's start to its first
+// element, and bytes between the elements of each axis.
+type place struct {
+	off     int
+	strides []int
+	ring    int
+}
+
+// where finds a tensor's place. const tensors lie in a step's own buffer.
+func (u *unit) where(s *plan.Step, t *op.Tensor) (place, error) {
+	b := u.bufferOf(s, t.Root())
+	if b == nil {
+		return place{}, fmt.Errorf("BUG: tensor %q has no buffer", t.Name)
+	}
+	size := t.Type.Bytes()
+	p := place{off: int(b.Offset) + t.Offset*size, ring: b.RingRows}
+	for _, st := range t.Strides {
+		p.strides = append(p.strides, st*size)
+	}
+	return p, nil
+}
+
+// bufferOf is the buffer that holds a root tensor during a step.
+func (u *unit) bufferOf(s *plan.Step, root *op.Tensor) *plan.Buffer {
+	if root.Const != nil {
+		i := 0
+		for _, list := range [][]*op.Tensor{s.Op.In, s.Op.EpilogueIn} {
+			for _, t := range list {
+				r := t.Root()
+				if r.Const == nil {
+					continue
+				}
+				if r == root {
+					return &u.p.Buffers[s.Consts[i]]
+				}
+				i++
+			}
+		}
+		return nil
+	}
+	if id, ok := u.buffers[root]; ok {
+		return &u.p.Buffers[id]
+	}
+	return nil
+}
+
+// mustPlace is where for tensors that the validator has seen.
+func (u *unit) mustPlace(s *plan.Step, t *op.Tensor) place {
+	p, err := u.where(s, t)
+	if err != nil {
+		panic(err.Error())
+	}
+	return p
+}
+
+// image renders a tensor as the runtime's image of [rows][pixels][channels];
+// missing outer axes have length one.
+func (u *unit) image(s *plan.Step, t *op.Tensor, channel int) *jen.Statement {
+	p := u.mustPlace(s, t)
+	n := len(p.strides)
+	var l []jen.Code
+	add := func(name string, v int) {
+		if v != 0 {
+			l = append(l, field(name, v))
+		}
+	}
+	add("off", p.off+channel*t.Type.Bytes())
+	if n >= 3 {
+		add("row", p.strides[n-3])
+	}
+	if n >= 2 {
+		add("pix", p.strides[n-2])
+	} else {
+		add("pix", t.Dims[0]*t.Type.Bytes())
+	}
+	add("ring", p.ring)
+	return jen.Id("image").Values(l...)
+}
+
+func (u *unit) portIndex(ports []port, o *op.Op) int {
+	for i, p := range ports {
+		if p.op == o {
+			return i
+		}
+	}
+	panic("BUG: port of no graph input or output")
+}
+
+// portArgs renders an Input or Output step.
+func (u *unit) portArgs(s *plan.Step, t *op.Tensor, index int) *jen.Statement {
+	p := u.mustPlace(s, t)
+	axes := s.Op.Port.Shape.Axes()
+	user := make([]int, len(axes)) // elements between neighbours on each user axis
+	n := 1
+	for i := len(axes) - 1; i >= 0; i-- {
+		user[i] = n
+		n *= axes[i]
+	}
+	var dims, us, as [4]int
+	for i := range dims {
+		dims[i] = 1
+	}
+	for i, d := range t.Dims {
+		k := 4 - len(t.Dims) + i
+		from := i
+		if s.Op.Port.Perm != nil {
+			from = s.Op.Port.Perm[i]
+		}
+		dims[k], us[k], as[k] = d, user[from], p.strides[i]
+	}
+	var l literal
+	l.int("port", index)
+	l.int("off", p.off)
+	l.code("dims", ints(4, dims[:]))
+	l.code("user", ints(4, us[:]))
+	l.code("arena", ints(4, as[:]))
+	l.int("rows", 4-len(t.Dims))
+	l.int("ring", p.ring)
+	return l.of("portStep")
+}
+
+// convArgs renders a convolution or depthwise step.
+func (u *unit) convArgs(s *plan.Step, typ string) (*jen.Statement, error) {
+	o, c := s.Op, s.Op.Conv
+	first := s.Panels.Lo * op.PanelWidth
+	var l literal
+	l.code("in", u.image(s, o.In[0], u.depthwiseInput(s, first)))
+	l.code("out", u.image(s, o.Out[0], first))
+	l.int("zeros", u.zeros())
+	l.int("inH", c.InH)
+	l.int("inW", c.InW)
+	if o.Kind == op.Conv {
+		l.int("inC", c.InC)
+	}
+	l.int("outH", c.OutH)
+	l.int("outW", c.OutW)
+	l.int("kh", c.KH)
+	l.int("kw", c.KW)
+	l.int("sh", c.SH)
+	l.int("sw", c.SW)
+	l.int("dh", c.DH)
+	l.int("dw", c.DW)
+	l.int("padT", c.PadT)
+	l.int("padL", c.PadL)
+	l.int("weights", int(u.p.Buffers[s.Weights].Offset))
+	l.int("channels", min(s.Panels.Hi*op.PanelWidth, o.Panels.N)-first)
+	if o.Kind == op.Depthwise {
+		l.int("mult", max(1, c.Mult))
+		l.int("firstChannel", first)
+	}
+	err := u.epilogue(&l, s, first)
+	return l.of(typ), err
+}
+
+// depthwiseInput is the input channel of a depthwise slice's first output channel.
+func (u *unit) depthwiseInput(s *plan.Step, first int) int {
+	if s.Op.Kind != op.Depthwise {
+		return 0
+	}
+	return first / max(1, s.Op.Conv.Mult)
+}
+
+// poolArgs renders a pooling step.
+func (u *unit) poolArgs(s *plan.Step) *jen.Statement {
+	o, c := s.Op, s.Op.Pool
+	var l literal
+	l.code("in", u.image(s, o.In[0], 0))
+	l.code("out", u.image(s, o.Out[0], 0))
+	l.int("channels", c.C)
+	l.int("inH", c.InH)
+	l.int("inW", c.InW)
+	l.int("outH", c.OutH)
+	l.int("outW", c.OutW)
+	l.int("kh", c.KH)
+	l.int("kw", c.KW)
+	l.int("sh", c.SH)
+	l.int("sw", c.SW)
+	l.int("padT", c.PadT)
+	l.int("padL", c.PadL)
+	if c.Max {
+		l.code("max", jen.True())
+	}
+	if c.CountPad {
+		l.code("countPad", jen.True())
+	}
+	if c.Adaptive {
+		l.code("adaptive", jen.True())
+	}
+	return l.of("poolStep")
+}
+
+// callFile is the runtime source of a portable kernel; callFunc its function.
+func callFile(name string) string { return name }
+
+func callFunc(name string) string { return "call" + names{}.exported(name) }
+
+// callArgs renders a use of a portable kernel.
+func (u *unit) callArgs(s *plan.Step) *jen.Statement {
+	tensors := func(ts []*op.Tensor) *jen.Statement {
+		return jen.Index().Id("callTensor").ValuesFunc(func(g *jen.Group) {
+			for _, t := range ts {
+				p := u.mustPlace(s, t)
+				dims, strides := []int{1, 1, 1, 1}, []int{0, 0, 0, 0}
+				copy(dims[4-len(t.Dims):], t.Dims)
+				copy(strides[4-len(t.Dims):], p.strides)
+				g.Line().Values(jen.Id("off").Op(":").Lit(p.off), jen.Id("dims").Op(":").Add(ints(4, dims)), jen.Id("strides").Op(":").Add(ints(4, strides)))
+			}
+			g.Line()
+		})
+	}
+	c := s.Op.Call
+	var l literal
+	l.code("kernel", jen.Id(callFunc(c.Func)))
+	l.code("in", tensors(s.Op.In))
+	l.code("out", tensors(s.Op.Out))
+	if len(c.Ints) > 0 {
+		l.code("ints", jen.Index().Int().ValuesFunc(func(g *jen.Group) {
+			for _, v := range c.Ints {
+				g.Lit(v)
+			}
+		}))
+	}
+	if len(c.Floats) > 0 {
+		l.code("floats", jen.Index().Float32().ValuesFunc(func(g *jen.Group) {
+			for _, v := range c.Floats {
+				g.Lit(float64(v))
+			}
+		}))
+	}
+	return l.of("callStep")
+}
+
+// copyArgs renders a strided copy. Axes come in the order of the output.
+func (u *unit) copyArgs(s *plan.Step) *jen.Statement {
+	in, out := s.Op.In[0], s.Op.Out[0]
+	pi, po := u.mustPlace(s, in), u.mustPlace(s, out)
+	from := pi.strides
+	if s.Op.Perm != nil {
+		from = make([]int, len(s.Op.Perm))
+		for i, a := range s.Op.Perm {
+			from[i] = pi.strides[a]
+		}
+	}
+	n := collapse(out.Dims, [][]int{from, po.strides})
+	if k := len(n.dims); k >= 2 && n.strides[0][k-1] != 4 && n.strides[0][k-2] != 4 {
+		n.nearest(0)
+	}
+	dims, inStep, outStep := []int{1, 1, 1, 1, 1}, []int{0, 0, 0, 0, 0}, []int{0, 0, 0, 0, 0}
+	at := 5 - len(n.dims)
+	copy(dims[at:], n.dims)
+	copy(inStep[at:], n.strides[0])
+	copy(outStep[at:], n.strides[1])
+	var l literal
+	l.int("in", pi.off)
+	l.int("out", po.off)
+	l.code("dims", ints(5, dims))
+	l.code("inStep", ints(5, inStep))
+	l.code("outStep", ints(5, outStep))
+	return l.of("copyStep")
+}

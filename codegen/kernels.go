@@ -1,0 +1,86 @@
+package codegen
+
+import (
+	"sort"
+
+	"github.com/flexnnc/flexnnc/avo/kernel/conv"
+	"github.com/flexnnc/flexnnc/avo/kernel/cpu"
+	lanekernel "github.com/flexnnc/flexnnc/avo/kernel/lane"
+	"github.com/flexnnc/flexnnc/ir/lane"
+	"github.com/flexnnc/flexnnc/ir/op"
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// kernelSet collects the kernels that the steps call.
+type kernelSet struct {
+	programs map[string]*lane.Program // by name of the kernel variable
+	need     conv.Need
+}
+
+// program notes a lane program and returns the variable it is called through.
+func (k *kernelSet) program(p *lane.Program) string {
+	if k.programs == nil {
+		k.programs = map[string]*lane.Program{}
+	}
+	n := lanekernel.Name(p)
+	k.programs[n] = p
+	return n
+}
+
+// conv notes a convolution slice; pixels follow each other across rows unless
+// the output is a window or a ring.
+func (u *unit) needConv(s *plan.Step) {
+	o := s.Op
+	rows := o.Conv.OutH
+	if s.Rows.Hi != 0 {
+		rows = s.Rows.Len()
+	}
+	p := u.mustPlace(s, o.Out[0])
+	pixels := o.Conv.OutW
+	if n := len(p.strides); n < 3 || p.ring == 0 && p.strides[n-3] == o.Conv.OutW*p.strides[n-2] || rows == 1 {
+		pixels *= rows
+	}
+	u.kernels.need.Convs = append(u.kernels.need.Convs, conv.Conv{Pixels: pixels, Panels: s.Panels.Len()})
+}
+
+// kernelFiles generates the kernels that the steps asked for.
+func (u *unit) kernelFiles() (map[string][]byte, error) {
+	files, err := cpu.Generate(u.o.Package)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(u.kernels.programs))
+	for n := range u.kernels.programs {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	programs := make([]*lane.Program, len(names))
+	for i, n := range names {
+		programs[i] = u.kernels.programs[n]
+	}
+	for i := range u.p.Steps {
+		switch s := &u.p.Steps[i]; {
+		case s.Op.Kind == op.Conv:
+			u.needConv(s)
+		case s.Op.Kind == op.Depthwise:
+			u.kernels.need.Depthwise = true
+		case s.Op.Kind == op.Pool && s.Op.Pool.Max:
+			u.kernels.need.PoolMax = true
+		case s.Op.Kind == op.Pool:
+			u.kernels.need.PoolAvg = true
+		}
+	}
+	for _, generate := range []func() (map[string][]byte, error){
+		func() (map[string][]byte, error) { return conv.Generate(u.o.Package, u.kernels.need) },
+		func() (map[string][]byte, error) { return lanekernel.Generate(u.o.Package, programs) },
+	} {
+		more, err := generate()
+		if err != nil {
+			return nil, err
+		}
+		for n, b := range more {
+			files[n] = b
+		}
+	}
+	return files, nil
+}

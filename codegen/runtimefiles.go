@@ -1,0 +1,87 @@
+package codegen
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/flexnnc/flexnnc/ir/op"
+	"github.com/flexnnc/flexnnc/runtime"
+)
+
+// drivers names the runtime sources (base names, without build-tag suffix and
+// extension) that each kind of step needs beyond the common ones.
+var drivers = map[op.Kind][]string{
+	op.Copy: {"copy"},
+}
+
+// common are the runtime sources of every package.
+var common = []string{
+	"advise", "arena", "conv", "convportable", "cpu", "depthwise", "engine", "epilogue", "fma", "gate", "map", "pool", "port", "rows", "team", "thread", "weights",
+}
+
+// runtimeFiles copies the runtime sources that this plan needs, with the package
+// clause and the generated mark in place.
+func (u *unit) runtimeFiles() (map[string][]byte, error) {
+	want := map[string]bool{}
+	for _, n := range common {
+		want[n] = true
+	}
+	for i := range u.p.Steps {
+		o := u.p.Steps[i].Op
+		for _, n := range drivers[o.Kind] {
+			want[n] = true
+		}
+		if o.Call != nil {
+			want["call"] = true
+			want["call_"+callFile(o.Call.Func)] = true
+		}
+	}
+	all, err := runtime.Source()
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	for name, b := range all {
+		stem := sourceStem(name)
+		if !want[stem] {
+			continue
+		}
+		out, err := u.rename(name, b)
+		if err != nil {
+			return nil, err
+		}
+		files["runtime_"+name] = out
+	}
+	return files, nil
+}
+
+// sourceStem drops the extension and the GOOS or GOARCH ending of a file name.
+func sourceStem(name string) string {
+	stem, _, _ := strings.Cut(name, ".")
+	for _, end := range []string{"_unix", "_other", "_linux", "_amd64", "_arm64", "_asm", "_noasm", "_portable"} {
+		stem = strings.TrimSuffix(stem, end)
+	}
+	return stem
+}
+
+// rename makes a runtime source part of the emitted package.
+func (u *unit) rename(name string, b []byte) ([]byte, error) {
+	mark := []byte(generatedMark + " " + u.o.Version + " from its runtime; DO NOT EDIT.\n\n")
+	if strings.HasSuffix(name, ".s") {
+		return append(mark, b...), nil
+	}
+	clause := []byte("package runtime\n")
+	i := bytes.Index(b, append([]byte("\n"), clause...)) + 1
+	if i == 0 && !bytes.HasPrefix(b, clause) {
+		return nil, fmt.Errorf("BUG: runtime source %s has no package clause", name)
+	}
+	head := b[:i]
+	// The package comment of the runtime is not the emitted package's.
+	if bytes.Contains(head, []byte("// Package runtime ")) {
+		head = nil
+	}
+	out := append(mark, head...)
+	out = append(out, "package "+u.o.Package+"\n"...)
+	return append(out, b[i+len(clause):]...), nil
+}
