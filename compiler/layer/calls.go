@@ -2,6 +2,7 @@ package layer
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/flexnnc/flexnnc/ir/op"
 )
@@ -34,6 +35,11 @@ import (
 //	reduce          In: x [rows,n]. Ints: operation (numbers of Reduction: 0 sum 1 sum|x| 2 sum x*x 3 mean 4 max 5 min 6 product
 //	                7 sum|x| 8 sqrt of sum x*x 9 log of sum 10 log of sum of exp, by max + log(sum exp(x-max))), rows, n.
 //	                Floats: [0] factor of the result. y [rows]. Sums, products and extrema by the lane reductions' structure.
+//	gather          In: x, table (i32). Ints: n terms. Floats: [0] value. y[i], i < n: x[table[i*terms]], plus the x of the
+//	                following entries of i in order; entries of -1 are skipped, and y[i] = value where all are.
+//	einsum          Ints: letters, letters of the result, the letters' sizes, then per input a stride per letter. y (the first
+//	                letters, row-major) = fma chain, from zero, over the other letters (last fastest) of the product of the
+//	                inputs, in order, the last factor by the fma.
 //	flip            Ints: d0..d3, f0..f3: y is x with the axes of f = 1 reversed.
 //	cumulative_sum  Ints: outer n inner. x, y [outer,n,inner]: y[:,0,:] = x[:,0,:], y[:,i,:] = x[:,i,:] + y[:,i-1,:].
 //	insert          In: x, part. Ints: d0..d3 of x, p0..p3 of part, s0..s3: y is x with part at index s.
@@ -44,6 +50,7 @@ import (
 //	yolov3_output   In: heads [H,W,boxes*(5+classes)]. Ints: heads classes boxes, then H W of each. Floats: confidence threshold,
 //	                nms threshold, then per head: net width, net height, boxes times width height. y [rows,6] as above; see
 //	                evalYolo. Scratch: 32 bytes per box of all heads.
+//	yolov2_output   The same with version 2's score: sigmoid of the box score times the softmax over the classes.
 //	embed           In: ids (i32, [words]), table [rows,n]. Ints: words n rows. y [words,n]: y[i] = table[id clamped to 0..rows-1].
 //	lstm            In: xg [T,4H] (input's part of the gates, order I F O G, biases included), h0 [P], c0 [H], W [4H,P],
 //	                and where P != H the projection R [P,H]. Out: y [T,P], h [P], c [H]. Ints: T H P reverse.
@@ -53,6 +60,18 @@ import (
 //	                r = sigmoid(xg R + (W h) R), u likewise, n = tanh(fma(r, chain of (W h) N from BN, xg N)),
 //	                h = fma(u, h, (1-u)*n).
 //	rnn             In: xg [T,H], h0 [H], W [H,H]. Out: y [T,H], h [H]. Ints as for gru. h = tanh(xg + W h).
+
+// gather appends a gather: element i of out is the sum of the elements of x that
+// index gives for it (-1: none), value where there are none.
+func (b *Builder) gather(name string, terms int, index []int, value float32, out, x *op.Tensor) {
+	table := make([]float32, len(index))
+	for i, k := range index {
+		table[i] = math.Float32frombits(uint32(int32(k)))
+	}
+	t := b.FixedConst(name, []int{len(table)}, table)
+	t.Type, t.Const.Type = op.I32, op.I32
+	b.Call("gather", []int{out.Len(), terms}, []float32{value}, []*op.Tensor{out}, x, t)
+}
 
 // padCall appends a pad; in, before and after have equal lengths of at most 4.
 func (b *Builder) padCall(mode int, value float32, in, before, after []int, out *op.Tensor, x ...*op.Tensor) *op.Op {

@@ -57,34 +57,13 @@ func init() {
 	Register(&Def{
 		Type: "YoloDetectionOutput", Index: 56, MinIn: 1, MaxIn: -1, MinOut: 1, MaxOut: 1,
 		Params: yolo, Shape: yoloShape, Eval: evalYolo,
+		Lower: func(b *Builder) error { return lowerYolo(b, "yolov2_output") },
 	})
 	Register(&Def{
 		Type: "Yolov3DetectionOutput", Index: 59, MinIn: 1, MaxIn: -1, MinOut: 1, MaxOut: 1,
 		Params: append(yolo, ParamDef{5, "mask", FloatArray, "per input, which boxes"}, ParamDef{6, "anchors_scale", FloatArray, "per input"}),
 		Shape:  yoloShape, Eval: evalYolo,
-		Lower: func(b *Builder) error {
-			l := b.Layer
-			var in []ir.Shape
-			var x []*op.Tensor
-			for i, blob := range l.Inputs {
-				in = append(in, blob.Shape)
-				x = append(x, b.In(i, ChannelsLast).Tensor)
-			}
-			y, err := yoloOf(l, in)
-			if err != nil {
-				return err
-			}
-			ints, floats := []int{len(in), y.classes, y.boxes}, []float32{y.confidence, y.nms}
-			for i, s := range in {
-				ints = append(ints, s.H, s.W)
-				floats = append(floats, y.netW[i], y.netH[i])
-				floats = append(floats, y.anchors[i]...)
-			}
-			most := l.Outputs[0].Shape.H
-			b.Add(&op.Op{Kind: op.Call, In: x, Out: []*op.Tensor{b.Output(0, Planar)},
-				Call: &op.CallAttr{Func: "yolov3_output", Ints: ints, Floats: floats}, Scratch: (32*most + 63) &^ 63})
-			return nil
-		},
+		Lower: func(b *Builder) error { return lowerYolo(b, "yolov3_output") },
 	})
 	Register(&Def{
 		Type: "Proposal", Index: 24, MinIn: 3, MaxIn: 3, MinOut: 1, MaxOut: 2,
@@ -364,5 +343,29 @@ func evalProposal(c *EvalCall) error {
 			c.Out[1].Data[i] = b.score
 		}
 	}
+	return nil
+}
+
+func lowerYolo(b *Builder, call string) error {
+	l := b.Layer
+	var in []ir.Shape
+	var x []*op.Tensor
+	for i, blob := range l.Inputs {
+		in = append(in, blob.Shape)
+		x = append(x, b.In(i, ChannelsLast).Tensor)
+	}
+	y, err := yoloOf(l, in)
+	if err != nil {
+		return err
+	}
+	ints, floats := []int{len(in), y.classes, y.boxes}, []float32{y.confidence, y.nms}
+	for i, s := range in {
+		ints = append(ints, s.H, s.W)
+		floats = append(floats, y.netW[i], y.netH[i])
+		floats = append(floats, y.anchors[i]...)
+	}
+	most := l.Outputs[0].Shape.H
+	b.Add(&op.Op{Kind: op.Call, In: x, Out: []*op.Tensor{b.Output(0, Planar)},
+		Call: &op.CallAttr{Func: call, Ints: ints, Floats: floats}, Scratch: (32*most + 63) &^ 63})
 	return nil
 }

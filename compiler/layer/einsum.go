@@ -6,6 +6,7 @@ import (
 
 	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/diag"
+	"github.com/flexnnc/flexnnc/ir/op"
 )
 
 func init() {
@@ -69,6 +70,34 @@ func init() {
 					return nil
 				}
 			}
+		},
+		Lower: func(b *Builder) error {
+			e, err := einsumOf(b.Layer)
+			if err != nil {
+				return err
+			}
+			var in []ir.Shape
+			var x []*op.Tensor
+			for i, blob := range b.Layer.Inputs {
+				in = append(in, blob.Shape)
+				x = append(x, b.In(i, Planar).Tensor)
+			}
+			size, err := e.sizes(in)
+			if err != nil {
+				return err
+			}
+			ints := append([]int{len(size), len(e.out)}, size...)
+			for i, s := range in {
+				stride := make([]int, len(size))
+				axes := s.Axes()
+				for j, n := len(axes)-1, 1; j >= 0; j-- {
+					stride[e.in[i][j]-'i'] += n // a letter may come twice
+					n *= axes[j]
+				}
+				ints = append(ints, stride...)
+			}
+			b.Call("einsum", ints, nil, []*op.Tensor{b.Output(0, Planar)}, x...)
+			return nil
 		},
 	})
 }

@@ -15,7 +15,10 @@ var calls = map[string]func(o *op.Op, in, out [][]float32) error{
 	"cumulative_sum":   callCumulativeSum,
 	"insert":           callInsert,
 	"detection_output": callDetection,
-	"yolov3_output":    callYolo,
+	"yolov3_output":    func(o *op.Op, in, out [][]float32) error { return callYolo("Yolov3DetectionOutput", o, in, out) },
+	"yolov2_output":    func(o *op.Op, in, out [][]float32) error { return callYolo("YoloDetectionOutput", o, in, out) },
+	"gather":           callGather,
+	"einsum":           callEinsum,
 
 	"pad":          callPad,
 	"conv_dynamic": callConv,
@@ -332,10 +335,10 @@ func callDetection(o *op.Op, in, out [][]float32) error {
 	return evalInto(l, out[0], []layer.Tensor{wide(in[0], ir.Shape1(len(in[0]))), wide(in[1], confidence), wide(in[2], prior)})
 }
 
-func callYolo(o *op.Op, in, out [][]float32) error {
+func callYolo(typ string, o *op.Op, in, out [][]float32) error {
 	n, f := o.Call.Ints, o.Call.Floats
 	heads, boxes := n[0], n[2]
-	l := &ir.Layer{Type: "Yolov3DetectionOutput"}
+	l := &ir.Layer{Type: typ}
 	anchors, mask, scale := ir.Param{ID: 4, Kind: ir.ParamArray}, ir.Param{ID: 5, Kind: ir.ParamArray}, ir.Param{ID: 6, Kind: ir.ParamArray}
 	var tensors []layer.Tensor
 	for i := range heads {
@@ -376,6 +379,51 @@ func evalInto(l *ir.Layer, y []float32, in []layer.Tensor) error {
 	}
 	for i, v := range c.Out[0].Data {
 		y[i] = float32(v)
+	}
+	return nil
+}
+
+func callGather(o *op.Op, in, out [][]float32) error {
+	n, terms := o.Call.Ints[0], o.Call.Ints[1]
+	for i := range n {
+		first := true
+		for _, k := range in[1][i*terms:][:terms] {
+			at := int(int32(math.Float32bits(k)))
+			switch {
+			case at < 0:
+			case first:
+				out[0][i], first = in[0][at], false
+			default:
+				out[0][i] += in[0][at]
+			}
+		}
+		if first {
+			out[0][i] = o.Call.Floats[0]
+		}
+	}
+	return nil
+}
+
+func callEinsum(o *op.Op, in, out [][]float32) error {
+	letters, results := o.Call.Ints[0], o.Call.Ints[1]
+	size, strides := o.Call.Ints[2:2+letters], o.Call.Ints[2+letters:]
+	sums := make([]float64, len(out[0]))
+	each(size, func(_ int, index []int) {
+		product, at := 1.0, 0
+		for i := range in {
+			k := 0
+			for j, n := range index {
+				k += n * strides[i*letters+j]
+			}
+			product *= float64(in[i][k])
+		}
+		for i := range results {
+			at = at*size[i] + index[i]
+		}
+		sums[at] += product
+	})
+	for i, v := range sums {
+		out[0][i] = float32(v)
 	}
 	return nil
 }

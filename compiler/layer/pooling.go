@@ -35,9 +35,7 @@ func init() {
 				return nil
 			},
 		}
-		if t.axes < 3 {
-			d.Lower = func(b *Builder) error { return lowerPool(b, t.axes) }
-		}
+		d.Lower = func(b *Builder) error { return lowerPool(b, t.axes) }
 		Register(d)
 	}
 }
@@ -242,18 +240,54 @@ func lowerPool(b *Builder, axes int) error {
 		b.Alias(0, 0)
 		return nil
 	}
-	a := &op.PoolAttr{
+	if b.Layer.Params.Int(5, 0) >= 2 && !g.adaptive && !g.global && !g.max && !g.countPad {
+		if g.excludeLow != [3]int{} || g.excludeHigh != [3]int{} {
+			return fmt.Errorf("average pooling with SAME padding and pads besides has no kernel")
+		}
+		g.countPad = true
+	}
+	x := b.In(0, ChannelsLast).Tensor
+	switch {
+	case axes == 3 && g.global:
+		x = b.View(x, b.Layer.Name+"/image", []int{g.in[2] * g.in[1], g.in[0], g.c})
+		g.in[1], g.kernel[1] = g.in[1]*g.in[2], g.in[1]*g.in[2]
+	case axes == 3:
+		return lowerPool3D(b, g, x)
+	}
+	b.Add(&op.Op{Kind: op.Pool, In: []*op.Tensor{x}, Out: []*op.Tensor{b.Output(0, ChannelsLast)}, Pool: g.attr()})
+	return nil
+}
+
+// attr is the pooling over h and w.
+func (g pool) attr() *op.PoolAttr {
+	return &op.PoolAttr{
 		Max: g.max, InH: g.in[1], InW: g.in[0], C: g.c, OutH: g.out[1], OutW: g.out[0],
 		KH: g.kernel[1], KW: g.kernel[0], SH: g.stride[1], SW: g.stride[0], PadT: g.before[1], PadL: g.before[0],
 		CountPad: g.countPad, Adaptive: g.adaptive,
 	}
-	if mode := b.Layer.Params.Int(5, 0); mode >= 2 && !g.adaptive && !g.global && !g.max && !g.countPad {
-		if g.excludeLow != [3]int{} || g.excludeHigh != [3]int{} {
-			return fmt.Errorf("average pooling with SAME padding and pads besides has no kernel")
-		}
-		a.CountPad = true
+}
+
+// lowerPool3D pools every slice of depth over h and w and then the results over
+// depth: the windows are products of ranges, and so are their counts.
+func lowerPool3D(b *Builder, g pool, x *op.Tensor) error {
+	name := b.Layer.Name
+	var slices []*op.Tensor
+	for z := range g.in[2] {
+		tag := fmt.Sprintf("%s/slice%d", name, z)
+		s := b.View(b.Window(x, tag+"/in", []int{z, 0, 0, 0}, []int{1, g.in[1], g.in[0], g.c}), tag+"/image", []int{g.in[1], g.in[0], g.c})
+		y := b.NewTensor(tag, op.F32, []int{g.out[1], g.out[0], g.c})
+		b.Add(&op.Op{Kind: op.Pool, In: []*op.Tensor{s}, Out: []*op.Tensor{y}, Pool: g.attr()})
+		slices = append(slices, y)
 	}
-	x := b.In(0, ChannelsLast)
-	b.Add(&op.Op{Kind: op.Pool, In: []*op.Tensor{x.Tensor}, Out: []*op.Tensor{b.Output(0, ChannelsLast)}, Pool: a})
+	all := b.NewTensor(name+"/slices", op.F32, []int{g.in[2] * g.out[1], g.out[0], g.c})
+	b.Add(&op.Op{Kind: op.Concat, In: slices, Out: []*op.Tensor{all}})
+	size := g.out[1] * g.out[0]
+	depth := g
+	depth.in, depth.out = [3]int{size, g.in[2], 1}, [3]int{size, g.out[2], 1}
+	depth.kernel, depth.stride, depth.before = [3]int{1, g.kernel[2], 1}, [3]int{1, g.stride[2], 1}, [3]int{0, g.before[2], 0}
+	y := b.NewTensor(name+"/depth", op.F32, []int{g.out[2], size, g.c})
+	b.Add(&op.Op{Kind: op.Pool, Name: name, In: []*op.Tensor{b.View(all, name+"/planes", []int{g.in[2], size, g.c})}, Out: []*op.Tensor{y}, Pool: depth.attr()})
+	blob := b.Layer.Outputs[0]
+	b.Set(0, Value{Tensor: b.View(y, blob.Name, Dims(blob.Shape, ChannelsLast)), Shape: blob.Shape, Layout: ChannelsLast})
 	return nil
 }

@@ -101,7 +101,8 @@ func init() {
 			}
 			return one(ir.Shape1(n)), nil
 		},
-		Eval: evalInverseSpectrogram,
+		Eval:  evalInverseSpectrogram,
+		Lower: lowerInverseSpectrogram,
 	})
 }
 
@@ -294,4 +295,102 @@ func evalInverseSpectrogram(c *EvalCall) error {
 		}
 	}
 	return nil
+}
+
+// lowerInverseSpectrogram is a product with the inverse transform's rows, which
+// gives the samples of each frame, then the sum of what overlaps, over the
+// window's weight.
+func lowerInverseSpectrogram(b *Builder) error {
+	l := b.Layer
+	s, v := stftOf(l), b.Any(0)
+	frames, freqs := v.Shape.H, v.Shape.C
+	parts := 1 // of each sample
+	returns := l.Params.Int(1, 0)
+	if returns == 0 {
+		parts = 2
+	}
+	// Rows of frames, frequencies and their parts inside.
+	rows := b.Convert(b.Permute(v, l.Name+"/rows", []int{1, 0, 2}, Planar), Planar, l.Name+"/rows")
+	x := b.View(rows.Tensor, l.Name+"/frames", []int{frames, 2 * freqs})
+	weight := computedWeight(l.Name+"/transform", s.n*parts*2*freqs, ir.StoreF32, func() ([]byte, error) {
+		var data []byte
+		for _, v := range s.inverse(freqs, returns) {
+			data = binary.LittleEndian.AppendUint32(data, math.Float32bits(float32(v)))
+		}
+		return data, nil
+	})
+	y := b.NewTensor(l.Name+"/samples", op.F32, []int{frames, s.n * parts})
+	b.Add(&op.Op{Kind: op.Conv, In: []*op.Tensor{x}, Out: []*op.Tensor{y},
+		Conv: &op.ConvAttr{InH: 1, InW: frames, InC: 2 * freqs, OutH: 1, OutW: frames, OutC: s.n * parts,
+			KH: 1, KW: 1, SH: 1, SW: 1, DH: 1, DW: 1},
+		Panels: &op.Panels{Name: l.Name, N: s.n * parts, Taps: 1, Chans: 2 * freqs, Type: op.F32, Weight: weight},
+	})
+	out := b.Output(0, Planar)
+	lists := make([][]int, out.Len())
+	window, _ := s.shape()
+	factor := make([]float32, out.Len())
+	sums := make([]float64, out.Len()/parts)
+	for t := range frames {
+		for i := range s.n {
+			o := t*s.hop + i
+			if s.center {
+				o -= s.n / 2
+			}
+			if o < 0 || o >= len(sums) {
+				continue
+			}
+			sums[o] += window[i] * window[i]
+			for p := range parts {
+				lists[o*parts+p] = append(lists[o*parts+p], (t*s.n+i)*parts+p)
+			}
+		}
+	}
+	for i := range factor {
+		if factor[i] = 1; sums[i/parts] != 0 {
+			factor[i] = float32(1 / sums[i/parts])
+		}
+	}
+	terms, index := termsTable(lists)
+	sum := b.NewTensor(l.Name+"/overlap", op.F32, out.Dims)
+	b.gather("overlap", terms, index, 0, sum, y)
+	binaryMap(b, binaryOps[2], out, sum, b.FixedConst("inverse_weight", out.Dims, factor))
+	return nil
+}
+
+// inverse is the inverse transform as a matrix [n*parts][freqs*2], window and
+// normalisation included. Frequencies that are not given mirror those that are.
+func (s stft) inverse(freqs, returns int) []float64 {
+	window, norm := s.shape()
+	factor := 1 / float64(s.n)
+	switch s.normalized {
+	case 1:
+		factor *= math.Sqrt(float64(s.n))
+	case 2:
+		factor *= norm
+	}
+	var w []float64
+	for i := range s.n {
+		re, im := make([]float64, 2*freqs), make([]float64, 2*freqs)
+		for k := range s.n {
+			sin, cos := math.Sincos(2 * math.Pi * float64(i*k%s.n) / float64(s.n))
+			f, sign := k, 1.0
+			if k >= freqs {
+				f, sign = s.n-k, -1
+			}
+			g := factor * window[i]
+			re[2*f] += g * cos
+			re[2*f+1] -= g * sin * sign
+			im[2*f] += g * sin
+			im[2*f+1] += g * cos * sign
+		}
+		switch returns {
+		case 0:
+			w = append(append(w, re...), im...)
+		case 1:
+			w = append(w, re...)
+		default:
+			w = append(w, im...)
+		}
+	}
+	return w
 }

@@ -34,6 +34,18 @@ func init() {
 			})
 			return nil
 		},
+		Lower: func(b *Builder) error {
+			x := b.In(0, Planar)
+			g, n, err := unfoldOf(b.Layer, x.Shape)
+			if err != nil {
+				return err
+			}
+			out := b.Output(0, Planar)
+			index := make([]int, out.Len())
+			g.pairs(n, func(image, column int) { index[column] = image })
+			b.gather("columns", 1, index, b.Layer.Params.Float(18, 0), out, x.Tensor)
+			return nil
+		},
 	})
 	Register(&Def{
 		Type: "Fold", Index: 95, MinIn: 1, MaxIn: 1, MinOut: 1, MaxOut: 1,
@@ -54,7 +66,39 @@ func init() {
 			})
 			return nil
 		},
+		Lower: func(b *Builder) error {
+			x := b.In(0, Planar)
+			g, n, err := foldOf(b.Layer, x.Shape)
+			if err != nil {
+				return err
+			}
+			out := b.Output(0, Planar)
+			columns := make([][]int, out.Len())
+			g.pairs(n, func(image, column int) {
+				if image >= 0 {
+					columns[image] = append(columns[image], column)
+				}
+			})
+			terms, index := termsTable(columns)
+			b.gather("columns", terms, index, 0, out, x.Tensor)
+			return nil
+		},
 	})
+}
+
+// termsTable lays out lists of different lengths as rows of one length.
+func termsTable(lists [][]int) (terms int, index []int) {
+	terms = 1
+	for _, l := range lists {
+		terms = max(terms, len(l))
+	}
+	for _, l := range lists {
+		index = append(index, l...)
+		for range terms - len(l) {
+			index = append(index, -1)
+		}
+	}
+	return terms, index
 }
 
 func unfoldOf(l *ir.Layer, in ir.Shape) (g window, channels int, err error) {
