@@ -52,6 +52,11 @@ func (c *callTensor) split(r int) (i, j, k int) {
 // where nothing is read from there.
 func (c *callTensor) start(t *thread, n int) unsafe.Pointer { return unsafe.Pointer(c.linear(t, n)) }
 
+// slice is the n elements from element first on, which must lie in one row.
+func (c *callTensor) slice(t *thread, first, n int) []float32 {
+	return unsafe.Slice(c.linear(t, first), n)
+}
+
 // step is the distance in bytes of n elements in row-major order, for steps that
 // stay on one axis; 0 where n elements are the whole tensor or more, as the
 // step of an axis of length one is.

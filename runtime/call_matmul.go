@@ -31,7 +31,7 @@ func callMatmul(t *thread, s *callStep) {
 			var sum [4]float32
 			chains4(ap, aStep, fourFrom(bp, bNext, n, hi), bStep, depth, &sum)
 			for c := range min(4, hi-n) {
-				put32(yp, (n+c)*yNext, s.floats[0]*sum[c])
+				put32(yp, (n+c)*yNext, float32(s.floats[0]*sum[c]))
 			}
 		}
 	}

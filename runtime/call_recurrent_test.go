@@ -1,0 +1,119 @@
+package runtime
+
+import (
+	"math"
+	"testing"
+)
+
+// recur runs a recurrence plainly: step makes the new state from the gates' part
+// of one step, as xg, and W times the state.
+func recur(steps, reverse int, xg []float32, w, h []float64, step func(x []float32, wh, h []float64) []float64) (y, last []float64) {
+	y = make([]float64, steps*len(h))
+	rows := len(w) / len(h)
+	for i := range steps {
+		t := i
+		if reverse != 0 {
+			t = steps - 1 - i
+		}
+		wh := make([]float64, rows)
+		for r := range wh {
+			for c, v := range h {
+				wh[r] += w[r*len(h)+c] * v
+			}
+		}
+		h = step(xg[t*len(xg)/steps:], wh, h)
+		copy(y[t*len(h):], h)
+	}
+	return y, h
+}
+
+func widen(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
+}
+
+func plainSigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+func TestCallLSTM(t *testing.T) {
+	rounds(t, 30, func(t *testing.T, g *callRig) {
+		steps, n, reverse := 1+g.r.Intn(6), 1+g.r.Intn(20), g.r.Intn(2)
+		outputs := n
+		if g.r.Intn(2) == 0 {
+			outputs = 1 + g.r.Intn(20)
+		}
+		xg, h0, c := g.inRandom(steps, 4*n), g.inRandom(outputs), widen(g.inRandom(n))
+		w := g.inRandom(4*n, outputs)
+		var project []float64
+		if outputs != n {
+			project = widen(g.inRandom(outputs, n))
+			g.perThread = 4 * n
+		}
+		g.outTensor(steps, outputs)
+		g.outTensor(outputs)
+		g.outTensor(n)
+		out := g.run(callLstm, []int{steps, n, outputs, reverse})
+		y, h := recur(steps, reverse, xg, widen(w), widen(h0), func(x []float32, wh, _ []float64) []float64 {
+			h := make([]float64, n)
+			for i := range n {
+				gate := func(k int) float64 { return float64(x[k*n+i]) + wh[k*n+i] }
+				c[i] = plainSigmoid(gate(1))*c[i] + plainSigmoid(gate(0))*math.Tanh(gate(3))
+				h[i] = plainSigmoid(gate(2)) * math.Tanh(c[i])
+			}
+			if project == nil {
+				return h
+			}
+			p := make([]float64, outputs)
+			for i := range p {
+				for k, v := range h {
+					p[i] += project[i*n+k] * v
+				}
+			}
+			return p
+		})
+		near(t, "y", out[0], y, 3e-5)
+		near(t, "h", out[1], h, 3e-5)
+		near(t, "c", out[2], c, 3e-5)
+	})
+}
+
+func TestCallGRU(t *testing.T) {
+	rounds(t, 30, func(t *testing.T, g *callRig) {
+		steps, n, reverse := 1+g.r.Intn(6), 1+g.r.Intn(20), g.r.Intn(2)
+		xg, h0, w, bias := g.inRandom(steps, 3*n), g.inRandom(n), g.inRandom(3*n, n), g.inRandom(n)
+		g.outTensor(steps, n)
+		g.outTensor(n)
+		out := g.run(callGru, []int{steps, n, n, reverse})
+		y, h := recur(steps, reverse, xg, widen(w), widen(h0), func(x []float32, wh, old []float64) []float64 {
+			h := make([]float64, n)
+			for i := range n {
+				r, u := plainSigmoid(float64(x[i])+wh[i]), plainSigmoid(float64(x[n+i])+wh[n+i])
+				h[i] = (1-u)*math.Tanh(float64(x[2*n+i])+r*(wh[2*n+i]+float64(bias[i]))) + u*old[i]
+			}
+			return h
+		})
+		near(t, "y", out[0], y, 3e-5)
+		near(t, "h", out[1], h, 3e-5)
+	})
+}
+
+func TestCallRNN(t *testing.T) {
+	rounds(t, 30, func(t *testing.T, g *callRig) {
+		steps, n, reverse := 1+g.r.Intn(6), 1+g.r.Intn(20), g.r.Intn(2)
+		xg, h0, w := g.inRandom(steps, n), g.inRandom(n), g.inRandom(n, n)
+		g.outTensor(steps, n)
+		g.outTensor(n)
+		out := g.run(callRnn, []int{steps, n, n, reverse})
+		y, h := recur(steps, reverse, xg, widen(w), widen(h0), func(x []float32, wh, _ []float64) []float64 {
+			h := make([]float64, n)
+			for i := range n {
+				h[i] = math.Tanh(float64(x[i]) + wh[i])
+			}
+			return h
+		})
+		near(t, "y", out[0], y, 1e-4)
+		near(t, "h", out[1], h, 1e-4)
+	})
+}
