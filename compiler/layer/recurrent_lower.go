@@ -200,6 +200,9 @@ func (c cellCall) all(x, h0, c0 *op.Tensor, steps int) (y, h, cc *op.Tensor) {
 		reverse = 1
 	}
 	fn := map[string]string{"LSTM": "lstm", "GRU": "gru", "RNN": "rnn"}[c.t.typ]
-	b.Call(fn, []int{steps, r.hidden, r.outputs, reverse}, nil, out, in...)
+	call := b.Call(fn, []int{steps, r.hidden, r.outputs, reverse}, nil, out, in...)
+	if r.outputs != r.hidden {
+		call.ThreadScratch = (4*r.hidden + 63) &^ 63 // the state before its projection
+	}
 	return y, h, cc
 }
