@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	"github.com/flexnnc/flexnnc/ir"
+	"github.com/flexnnc/flexnnc/ir/op"
 )
 
 func init() {
@@ -39,6 +40,11 @@ func init() {
 					c.Out[0].Data[i] = float64(order[i])
 				}
 			}
+			return nil
+		},
+		Lower: func(b *Builder) error {
+			s := b.Layer.Outputs[0].Shape
+			b.Call("argmax", []int{b.Layer.Inputs[0].Shape.Len(), s.W, s.H - 1}, nil, []*op.Tensor{b.Output(0, Planar)}, b.In(0, Planar).Tensor)
 			return nil
 		},
 	})

@@ -40,6 +40,25 @@ import (
 //	einsum          Ints: letters, letters of the result, the letters' sizes, then per input a stride per letter. y (the first
 //	                letters, row-major) = fma chain, from zero, over the other letters (last fastest) of the product of the
 //	                inputs, in order, the last factor by the fma.
+//	grid_sample     In: x [(D,)H,W,C], grid. Ints: D H W C OD OH OW n kind padding align fusion. y [(OD,)OH,OW,C]. The n = 2 or 3
+//	                coordinates x y (z) of point i are grid[i*n..], or with fusion grid[k*points+i]. Kinds, padding and the
+//	                arithmetic as in gridsample.go (coordinates in float32, then weighted sums of cells, zero outside).
+//	roi_pool, psroi_pool, roi_align
+//	                In: x [H,W,C], region (4 numbers). Ints: H W C PH PW outputs (roi_align: then sampling ratio, aligned,
+//	                version). Floats: [0] spatial scale. y [PH,PW,outputs]. The arithmetic as in roi.go.
+//	argmax          In: x (planar). Ints: n, k, values (1: they come first). y: the k largest values and/or their indices as floats,
+//	                descending, of equal ones the larger index first.
+//	deform          In: x [H,W,C], offset [OH,OW,2*taps], mask [OH,OW,taps] or not. Ints: H W C OH OW KH KW SH SW DH DW PadT PadL.
+//	                y [OH*OW, taps*C]: cell (y*SH-PadT+ky*DH+dy, x*SW-PadL+kx*DW+dx) of each tap by bilinear interpolation
+//	                (see bilinear), times mask; dy, dx are channels 2*tap, 2*tap+1 of offset.
+//	conv3d          In: x [D,H,W,C], weight [OutC][C/group][KD][KH][KW], bias or not. Ints: D H W C OD OH OW OutC KD KH KW SD SH SW
+//	                DD DH DW, PadF PadT PadL, group. y [OD,OH,OW,OutC] = fma chain from bias over kz, ky, kx, c.
+//	deconv          In: x [D,H,W,C], weight, bias or not. Ints: as conv3d, then swapped. Weight is [OutC][C/group][taps], or where
+//	                swapped [group][C/group][OutC/group][taps]. y = fma chain from bias over kz, ky, kx (falling), c of
+//	                x[(o+Pad-k*dilation)/stride] where that is whole and inside.
+//	proposal        In: scores [H,W,18], boxes [H,W,36], image (height, width, scale). Ints: H W stride base before after min_size rows.
+//	                Floats: [0] threshold. Out: boxes [rows,4], and scores [rows] where there are two. See evalProposal; rows not
+//	                used are zero. Scratch: 24 bytes per box.
 //	flip            Ints: d0..d3, f0..f3: y is x with the axes of f = 1 reversed.
 //	cumulative_sum  Ints: outer n inner. x, y [outer,n,inner]: y[:,0,:] = x[:,0,:], y[:,i,:] = x[:,i,:] + y[:,i-1,:].
 //	insert          In: x, part. Ints: d0..d3 of x, p0..p3 of part, s0..s3: y is x with part at index s.
@@ -56,6 +75,7 @@ import (
 //	                and where P != H the projection R [P,H]. Out: y [T,P], h [P], c [H]. Ints: T H P reverse.
 //	                Per step t (from T-1 down if reverse): g = xg[t] + (fma chain of W h, from zero), then
 //	                c = fma(sigmoid(F), c, sigmoid(I)*tanh(G)), h = sigmoid(O)*tanh(c) (then R h), y[t] = h.
+//	                With R, ThreadScratch has room for H floats.
 //	gru             In: xg [T,3H] (order R U N), h0 [H], W [3H,H], BN [H]. Out: y [T,H], h [H]. Ints: T H P reverse (P = H).
 //	                r = sigmoid(xg R + (W h) R), u likewise, n = tanh(fma(r, chain of (W h) N from BN, xg N)),
 //	                h = fma(u, h, (1-u)*n).
@@ -98,34 +118,21 @@ func four(dims []int, with int) []int {
 
 // lowerDynamicConv lowers a convolution whose weight is an input.
 func lowerDynamicConv(b *Builder, v Value, axes, group int) error {
-	l := b.Layer
 	weight := b.In(1, Planar)
-	c, err := convOf(l, v.Shape, axes, group, &weight.Shape)
+	c, err := convOf(b.Layer, v.Shape, axes, group, &weight.Shape)
 	if err != nil {
 		return err
 	}
 	if c.padded() && c.padValue != 0 {
-		return fmt.Errorf("pad_value %v with dynamic weights has no kernel yet", c.padValue)
-	}
-	in := []*op.Tensor{b.Convert(v, ChannelsLast, l.Inputs[0].Name).Tensor, weight.Tensor}
-	if l.Params.Int(5, 0) != 0 {
-		in = append(in, b.In(2, Planar).Tensor)
+		return fmt.Errorf("pad_value %v with dynamic weights has no kernel", c.padValue)
 	}
 	finish, err := convEpilogue(b)
 	if err != nil {
 		return err
 	}
-	out := b.Output(0, ChannelsLast)
-	sum := out
-	if finish != nil {
-		sum = b.NewTensor(l.Name+"/sum", op.F32, out.Dims)
-	}
-	b.Call("conv_dynamic", []int{
+	callWithWeights(b, "conv_dynamic", []int{
 		c.in[1], c.in[0], c.inC, c.out[1], c.out[0], c.outC, c.kernel[1], c.kernel[0], c.stride[1], c.stride[0],
 		c.dilation[1], c.dilation[0], c.before[1], c.before[0], group,
-	}, nil, []*op.Tensor{sum}, in...)
-	if finish != nil {
-		b.Map(finish, out, sum)
-	}
+	}, b.Convert(v, ChannelsLast, b.Layer.Inputs[0].Name).Tensor, weight.Tensor, finish)
 	return nil
 }

@@ -49,9 +49,7 @@ func init() {
 			},
 			Eval: func(c *EvalCall) error { return evalDeconv(c, t.axes, t.group(c.Layer)) },
 		}
-		if t.axes < 3 {
-			d.Lower = func(b *Builder) error { return lowerDeconv(b, t.axes, t.group(b.Layer)) }
-		}
+		d.Lower = func(b *Builder) error { return lowerDeconv(b, t.axes, t.group(b.Layer)) }
 		Register(d)
 	}
 }
@@ -249,16 +247,28 @@ func (g deconv) phase(axis, first int) phase {
 func lowerDeconv(b *Builder, axes, group int) error {
 	l := b.Layer
 	v := b.In(0, ChannelsLast)
-	if l.Params.Int(28, 0) != 0 {
-		return fmt.Errorf("dynamic weights have no kernel yet")
+	var in []ir.Shape
+	for _, blob := range l.Inputs {
+		in = append(in, blob.Shape)
 	}
-	g, err := deconvOf(l, []ir.Shape{v.Shape}, axes, group)
+	g, err := deconvOf(l, in, axes, group)
 	if err != nil {
 		return err
 	}
 	finish, err := convEpilogue(b)
 	if err != nil {
 		return err
+	}
+	if dynamic := l.Params.Int(28, 0) != 0; dynamic || axes == 3 {
+		ints, weight := append(g.ints(g.inC, g.outC, group), 0), (*op.Tensor)(nil)
+		if dynamic {
+			ints[len(ints)-1] = 1
+			weight = b.In(1, Planar).Tensor
+		} else {
+			weight = b.WeightConst("weight", []int{g.outC, g.inC / group, g.taps()})
+		}
+		callWithWeights(b, "deconv", ints, v.Tensor, weight, finish)
+		return nil
 	}
 	sh, sw := g.stride[1], g.stride[0]
 	h, w := (g.out[1]+sh-1)/sh, (g.out[0]+sw-1)/sw

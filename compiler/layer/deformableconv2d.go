@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/flexnnc/flexnnc/ir"
+	"github.com/flexnnc/flexnnc/ir/op"
 )
 
 func init() {
@@ -61,6 +62,35 @@ func init() {
 					}
 				}
 			}
+			return nil
+		},
+		// The interpolated cells are gathered to rows, which the weights then multiply.
+		Lower: func(b *Builder) error {
+			l := b.Layer
+			v := b.In(0, ChannelsLast)
+			g, err := convOf(l, v.Shape, 2, 1, nil)
+			if err != nil {
+				return err
+			}
+			finish, err := convEpilogue(b)
+			if err != nil {
+				return err
+			}
+			in := []*op.Tensor{v.Tensor}
+			for i := 1; i < len(l.Inputs); i++ {
+				in = append(in, b.In(i, ChannelsLast).Tensor)
+			}
+			pixels, k := g.out[0]*g.out[1], g.taps()*g.inC
+			columns := b.NewTensor(l.Name+"/columns", op.F32, []int{pixels, k})
+			b.Call("deform", []int{g.in[1], g.in[0], g.inC, g.out[1], g.out[0], g.kernel[1], g.kernel[0], g.stride[1], g.stride[0],
+				g.dilation[1], g.dilation[0], g.before[1], g.before[0]}, nil, []*op.Tensor{columns}, in...)
+			y := b.NewTensor(l.Name+"/pixels", op.F32, []int{pixels, g.outC})
+			b.Add(&op.Op{Kind: op.Conv, Name: l.Name, In: []*op.Tensor{columns}, Out: []*op.Tensor{y}, Epilogue: finish,
+				Panels: convPanels(b, l.Name, g.outC, g.taps(), g.inC, 0),
+				Conv:   &op.ConvAttr{InH: 1, InW: pixels, InC: k, OutH: 1, OutW: pixels, OutC: g.outC, KH: 1, KW: 1, SH: 1, SW: 1, DH: 1, DW: 1},
+			})
+			blob := l.Outputs[0]
+			b.Set(0, Value{Tensor: b.View(y, blob.Name, Dims(blob.Shape, ChannelsLast)), Shape: blob.Shape, Layout: ChannelsLast})
 			return nil
 		},
 	})

@@ -80,6 +80,26 @@ func init() {
 			return []ir.Shape{ir.Shape3(4, 1, n), ir.Shape3(1, 1, n)}[:len(c.Layer.Outputs)], nil
 		},
 		Eval: evalProposal,
+		Lower: func(b *Builder) error {
+			l := b.Layer
+			p, s := l.Params, l.Inputs[0].Shape
+			rows := l.Outputs[0].Shape.C
+			out := []*op.Tensor{b.NewTensor(l.Name+"/boxes", op.F32, []int{rows, 4})}
+			if len(l.Outputs) > 1 {
+				out = append(out, b.NewTensor(l.Name+"/scores", op.F32, []int{rows}))
+			}
+			b.Add(&op.Op{Kind: op.Call, Name: l.Name, Out: out,
+				In: []*op.Tensor{b.In(0, ChannelsLast).Tensor, b.In(1, ChannelsLast).Tensor, b.In(2, Planar).Tensor},
+				Call: &op.CallAttr{Func: "proposal", Floats: []float32{p.Float(4, 0.7)},
+					Ints: []int{s.H, s.W, p.Int(0, 16), p.Int(1, 16), p.Int(2, 6000), p.Int(3, 300), p.Int(5, 16), rows}},
+				Scratch: (24*9*s.H*s.W + 63) &^ 63,
+			})
+			for i, t := range out {
+				blob := l.Outputs[i]
+				b.Set(i, Value{Tensor: b.View(t, blob.Name, blob.Shape.Axes()), Shape: blob.Shape})
+			}
+			return nil
+		},
 	})
 }
 

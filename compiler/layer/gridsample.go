@@ -6,6 +6,7 @@ import (
 
 	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/diag"
+	"github.com/flexnnc/flexnnc/ir/op"
 )
 
 func init() {
@@ -39,6 +40,13 @@ func init() {
 			return one(ir.FromAxes(append([]int{in.C}, size...))), nil
 		},
 		Eval: evalGridSample,
+		Lower: func(b *Builder) error {
+			p, s, o := b.Layer.Params, b.Layer.Inputs[0].Shape, b.Layer.Outputs[0].Shape
+			flag := func(id int) int { return min(p.Int(id, 0), 1) }
+			b.Call("grid_sample", []int{s.D, s.H, s.W, s.C, o.D, o.H, o.W, s.Dims - 1, p.Int(0, 1), p.Int(1, 1), flag(2), flag(3)}, nil,
+				[]*op.Tensor{b.Output(0, ChannelsLast)}, b.In(0, ChannelsLast).Tensor, b.In(1, Planar).Tensor)
+			return nil
+		},
 	})
 }
 

@@ -3,8 +3,6 @@ package layer_test
 import (
 	"math"
 
-	"github.com/flexnnc/flexnnc/compiler/layer"
-	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/op"
 )
 
@@ -18,6 +16,15 @@ var calls = map[string]func(o *op.Op, in, out [][]float32) error{
 	"yolov3_output":    func(o *op.Op, in, out [][]float32) error { return callYolo("Yolov3DetectionOutput", o, in, out) },
 	"yolov2_output":    func(o *op.Op, in, out [][]float32) error { return callYolo("YoloDetectionOutput", o, in, out) },
 	"gather":           callGather,
+	"grid_sample":      callGridSample,
+	"roi_pool":         func(o *op.Op, in, out [][]float32) error { return callROI("ROIPooling", o, in, out) },
+	"psroi_pool":       func(o *op.Op, in, out [][]float32) error { return callROI("PSROIPooling", o, in, out) },
+	"roi_align":        func(o *op.Op, in, out [][]float32) error { return callROI("ROIAlign", o, in, out) },
+	"argmax":           callArgMax,
+	"deform":           callDeform,
+	"conv3d":           callConv3D,
+	"deconv":           callDeconv,
+	"proposal":         callProposal,
 	"einsum":           callEinsum,
 
 	"pad":          callPad,
@@ -314,72 +321,6 @@ func callInsert(o *op.Op, in, out [][]float32) error {
 		}
 		out[0][at] = in[1][k]
 	})
-	return nil
-}
-
-// The detection kernels are tested through the layers' own references: the
-// arguments must hold all that these need.
-func callDetection(o *op.Op, in, out [][]float32) error {
-	n, f := o.Call.Ints, o.Call.Floats
-	l := &ir.Layer{Type: "DetectionOutput", Inputs: make([]*ir.Blob, 3)}
-	classes, prior := n[1], ir.Shape2(4*n[0], 2)
-	confidence := ir.Shape1(len(in[1]))
-	if n[2] != 0 {
-		classes, prior, confidence = -233, ir.Shape2(4, n[0]), ir.Shape2(n[0], n[1])
-	}
-	l.Params = ir.Params{scalarParam(0, ir.IntScalar(classes)), scalarParam(1, ir.FloatScalar(f[0])),
-		scalarParam(2, ir.IntScalar(n[3])), scalarParam(3, ir.IntScalar(n[4])), scalarParam(4, ir.FloatScalar(f[1]))}
-	for i := range 4 {
-		l.Params = append(l.Params, scalarParam(5+i, ir.FloatScalar(f[2+i])))
-	}
-	return evalInto(l, out[0], []layer.Tensor{wide(in[0], ir.Shape1(len(in[0]))), wide(in[1], confidence), wide(in[2], prior)})
-}
-
-func callYolo(typ string, o *op.Op, in, out [][]float32) error {
-	n, f := o.Call.Ints, o.Call.Floats
-	heads, boxes := n[0], n[2]
-	l := &ir.Layer{Type: typ}
-	anchors, mask, scale := ir.Param{ID: 4, Kind: ir.ParamArray}, ir.Param{ID: 5, Kind: ir.ParamArray}, ir.Param{ID: 6, Kind: ir.ParamArray}
-	var tensors []layer.Tensor
-	for i := range heads {
-		h, w := n[3+2*i], n[4+2*i]
-		part := f[2+i*(2+2*boxes):]
-		scale.Array = append(scale.Array, ir.FloatScalar((part[0]+0.5)/float32(w)))
-		for k := range boxes {
-			mask.Array = append(mask.Array, ir.FloatScalar(float32(i*boxes+k)))
-			anchors.Array = append(anchors.Array, ir.FloatScalar(part[2+2*k]), ir.FloatScalar(part[3+2*k]))
-		}
-		c := len(in[i]) / (h * w)
-		t := layer.NewTensor(ir.Shape3(w, h, c))
-		for k, v := range in[i] {
-			t.Data[k%c*h*w+k/c] = float64(v)
-		}
-		tensors = append(tensors, t)
-	}
-	l.Params = ir.Params{scalarParam(0, ir.IntScalar(n[1])), scalarParam(1, ir.IntScalar(boxes)),
-		scalarParam(2, ir.FloatScalar(f[0])), scalarParam(3, ir.FloatScalar(f[1])), anchors, mask, scale}
-	return evalInto(l, out[0], tensors)
-}
-
-func scalarParam(id int, s ir.Scalar) ir.Param { return ir.Param{ID: id, Scalar: s} }
-
-func wide(v []float32, s ir.Shape) layer.Tensor {
-	t := layer.NewTensor(s)
-	for i, x := range v {
-		t.Data[i] = float64(x)
-	}
-	return t
-}
-
-// evalInto runs a layer's reference and leaves its rows at the start of y.
-func evalInto(l *ir.Layer, y []float32, in []layer.Tensor) error {
-	c := &layer.EvalCall{Layer: l, In: in, Out: make([]layer.Tensor, 1)}
-	if err := layer.Lookup(l.Type).Eval(c); err != nil {
-		return err
-	}
-	for i, v := range c.Out[0].Data {
-		y[i] = float32(v)
-	}
 	return nil
 }
 

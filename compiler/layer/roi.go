@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/flexnnc/flexnnc/ir"
+	"github.com/flexnnc/flexnnc/ir/op"
 )
 
 // Layers that pool one region of interest: the first four numbers of the second
@@ -39,6 +40,7 @@ func init() {
 				return best
 			})
 		},
+		Lower: func(b *Builder) error { return lowerROI(b, "roi_pool", 0, 1) },
 	})
 	Register(&Def{
 		Type: "PSROIPooling", Index: 60, MinIn: 2, MaxIn: 2, MinOut: 1, MaxOut: 1,
@@ -64,6 +66,7 @@ func init() {
 				return sum / float64(max(n, 1))
 			})
 		},
+		Lower: func(b *Builder) error { return lowerROI(b, "psroi_pool", 7, 0.0625) },
 	})
 	Register(&Def{
 		Type: "ROIAlign", Index: 61, MinIn: 2, MaxIn: 2, MinOut: 1, MaxOut: 1,
@@ -71,6 +74,10 @@ func init() {
 			ParamDef{4, "aligned", Int, "1: shifted by half a cell"}, ParamDef{5, "version", Int, "1: as in detectron2"}),
 		Shape: func(c *ShapeCall) ([]ir.Shape, error) { return roiShape(c, 0, c.In[0].C) },
 		Eval:  evalROIAlign,
+		Lower: func(b *Builder) error {
+			p := b.Layer.Params
+			return lowerROI(b, "roi_align", 0, 1, p.Int(3, 0), p.Int(4, 0), p.Int(5, 0))
+		},
 	})
 }
 
@@ -166,4 +173,11 @@ func evalROIAlign(c *EvalCall) error {
 		}
 		return sum / float64(max(ny*nx, 1))
 	})
+}
+
+func lowerROI(b *Builder, call string, size int, scale float32, more ...int) error {
+	p, s, o := b.Layer.Params, b.Layer.Inputs[0].Shape, b.Layer.Outputs[0].Shape
+	ints := append([]int{s.H, s.W, s.C, p.Int(1, size), p.Int(0, size), o.C}, more...)
+	b.Call(call, ints, []float32{p.Float(2, scale)}, []*op.Tensor{b.Output(0, ChannelsLast)}, b.In(0, ChannelsLast).Tensor, b.In(1, Planar).Tensor)
+	return nil
 }
