@@ -297,7 +297,7 @@ func operandKind(t, out *op.Tensor) string {
 // its bits: short decimals as m0p5, others as hex bits.
 func digits(v float32) string {
 	s := []byte(strconv.FormatFloat(float64(v), 'f', -1, 32))
-	if len(s) > 6 || v != v {
+	if len(s) > 6 || v-v != 0 { // long, infinite or not a number
 		return fmt.Sprintf("x%08x", ir.FloatScalar(v).Bits)
 	}
 	for i, c := range s {
@@ -306,8 +306,6 @@ func digits(v float32) string {
 			s[i] = 'm'
 		case '.':
 			s[i] = 'p'
-		case '+': // +Inf
-			return "inf"
 		}
 	}
 	return string(s)
