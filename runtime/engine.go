@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
@@ -70,6 +71,11 @@ type engine struct {
 	runs    int64
 	failure error // set by the loader before it advances loaded to its end
 	stop    atomic.Bool
+
+	// observe, where not nil, is told when a step begins, its loads being there, and
+	// when it is complete. Benchmarks set it, from a file that they add to the package.
+	observe func(step int, complete bool)
+	waited  time.Duration // for loads, in all runs
 }
 
 func (e *engine) open(p *program, o *Options, embedded string, ports int) error {
@@ -170,13 +176,21 @@ func (e *engine) compute(ctx context.Context) error {
 		s := &e.prog.steps[i]
 		if s.wait > 0 {
 			if int64(s.wait) > e.loaded.value.Load() {
+				from := time.Now()
 				e.loaded.await(int64(s.wait))
+				e.waited += time.Since(from)
 			}
 			if e.loaded.value.Load() == math.MaxInt64 {
 				return e.failure
 			}
 		}
+		if e.observe != nil {
+			e.observe(i, false)
+		}
 		e.team.step(s.run, s.rows)
+		if e.observe != nil {
+			e.observe(i, true)
+		}
 		e.steps.advance(int64(i + 1))
 	}
 	return nil
