@@ -33,7 +33,7 @@ func (u *unit) runtimeFiles() (map[string][]byte, error) {
 			want[n] = true
 		}
 		if o.Call != nil {
-			want["call"] = true
+			want["call"], want["scalar"] = true, true
 			want["call_"+callFile(o.Call.Func)] = true
 		}
 	}

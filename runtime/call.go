@@ -74,6 +74,18 @@ func (c *callTensor) step(n int) int {
 // len is the number of elements.
 func (c *callTensor) len() int { return c.rows() * c.dims[3] }
 
+// dense tells that elements follow each other without gaps.
+func (c *callTensor) dense() bool {
+	size := 4
+	for i := 3; i >= 0; i-- {
+		if c.dims[i] != 1 && c.strides[i] != size {
+			return false
+		}
+		size *= c.dims[i]
+	}
+	return true
+}
+
 // word is element n, in row-major order, of a tensor of int32.
 func (c *callTensor) word(t *thread, n int) int {
 	return int(int32(math.Float32bits(*c.linear(t, n))))
@@ -188,6 +200,28 @@ func (a *lanes) max() float32 {
 	return a[0]
 }
 
+// min is the smallest: the upper one of a pair where it is less.
+func (a *lanes) min() float32 {
+	for d := 8; d > 0; d /= 2 {
+		for j := range d {
+			if a[j+d] < a[j] {
+				a[j] = a[j+d]
+			}
+		}
+	}
+	return a[0]
+}
+
+// product joins as sum does.
+func (a *lanes) product() float32 {
+	for d := 8; d > 0; d /= 2 {
+		for j := range d {
+			a[j] = a[j+d] * a[j]
+		}
+	}
+	return a[0]
+}
+
 // fill sets all accumulators.
 func (a *lanes) fill(v float32) {
 	for j := range a {
@@ -195,19 +229,24 @@ func (a *lanes) fill(v float32) {
 	}
 }
 
-// softmaxRow replaces the n floats at p by their softmax, with the operations of
-// a Softmax layer.
-func softmaxRow(p unsafe.Pointer, n int) {
+// largest is the maximum of a row, NaN left out.
+func largest(x []float32) float32 {
 	var acc lanes
 	acc.fill(float32(math.Inf(-1)))
-	x := unsafe.Slice((*float32)(p), n)
 	for i, v := range x {
 		if v > acc[i&15] {
 			acc[i&15] = v
 		}
 	}
-	top := acc.max()
-	acc.fill(0)
+	return acc.max()
+}
+
+// softmaxRow replaces the n floats at p by their softmax, with the operations of
+// a Softmax layer.
+func softmaxRow(p unsafe.Pointer, n int) {
+	x := unsafe.Slice((*float32)(p), n)
+	top := largest(x)
+	var acc lanes
 	for i, v := range x {
 		e := exp32(v - top)
 		x[i] = e
@@ -217,4 +256,21 @@ func softmaxRow(p unsafe.Pointer, n int) {
 	for i := range x {
 		x[i] /= sum
 	}
+}
+
+// rank orders values, and of equal ones numbers: NaN first, zeros alike. The
+// number is the lower half.
+func rank(v float32, number int) uint64 {
+	u := math.Float32bits(v)
+	switch {
+	case v != v:
+		u = 0
+	case v == 0:
+		u = 1 << 31
+	case u>>31 != 0:
+		u = ^u
+	default:
+		u |= 1 << 31
+	}
+	return uint64(u)<<32 | uint64(uint32(number))
 }

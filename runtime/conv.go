@@ -71,6 +71,7 @@ type convStep struct {
 	weights                int // arena offset of the slice's first panel
 	channels               int // output channels of the slice
 	act                    int
+	epilogue               epilogue // after act
 }
 
 // convScratch is the bytes of per-thread scratch that a convolution or a
@@ -134,12 +135,20 @@ func (tab *kernelTable) panelsFor(pixels, tiles int) int {
 func runConv(t *thread, s *convStep) {
 	tab := kernels
 	row0, row1 := t.rowRange(s.outH)
-	rows := row1 - row0
-	g := s.tiling(tab, rows)
+	image, firstRow := s, row0
+	if s.pointwise() {
+		// Rows follow each other on both sides: the image is one long row.
+		line := *s
+		line.in.off += row0 * s.in.row
+		line.out.off += row0 * s.out.row
+		line.inH, line.inW = 1, (row1-row0)*s.inW
+		line.outH, line.outW = 1, line.inW
+		row0, row1, s = 0, 1, &line
+	}
+	g := s.tiling(tab, row1-row0)
 	panels := (s.channels + panelWidth - 1) / panelWidth
 	k := s.kh * s.kw * s.inC
 	a := &t.conv
-	a.base = t.arena
 	a.ind = t.scratch
 	a.wstep = 4 * panelWidth * (k + 1)
 	a.outStep = s.out.pix
@@ -151,12 +160,13 @@ func runConv(t *thread, s *convStep) {
 		}
 		c, b := u/g.blocks, u%g.blocks
 		group0, group1 := g.groups*c/g.chunks, g.groups*(c+1)/g.chunks
+		var table convTable
 		for i := g.tiles * b / g.blocks; i < g.tiles*(b+1)/g.blocks; i++ {
 			run, j := i/g.perRun, i%g.perRun
 			p0, p1 := g.runPixels*j/g.perRun, g.runPixels*(j+1)/g.perRun
 			y, x := row0+run+p0/s.outW, p0%s.outW
 			mr := p1 - p0
-			s.indirect(t, y, x, mr)
+			s.indirect(t, &table, y, x, mr)
 			out := s.out.rowOffset(y) + x*s.out.pix
 			for n := group0; n < group1; n++ {
 				first, end := panels*n/g.groups, panels*(n+1)/g.groups
@@ -164,9 +174,22 @@ func runConv(t *thread, s *convStep) {
 				a.w = t.at(s.weights + first*a.wstep)
 				a.last = min(s.channels-panelWidth*(end-1), panelWidth)
 				tab.runTile(a, mr, end-first)
+				if s.epilogue.kernel != nil {
+					p := (y-row0)*s.outW + x
+					s.epilogue.apply(t, a.out, a.outStep, image.outW, firstRow+p/image.outW, p%image.outW,
+						mr, panelWidth*first, panelWidth*(end-first-1)+a.last)
+				}
 			}
 		}
 	}
+}
+
+// pointwise tells that output pixel i of the image is made of input pixel i alone,
+// and that both lie at one distance from the next.
+func (s *convStep) pointwise() bool {
+	return s.kh == 1 && s.kw == 1 && s.sh == 1 && s.sw == 1 && s.padT == 0 && s.padL == 0 &&
+		s.inW == s.outW && s.outH <= s.inH &&
+		s.in.ring == 0 && s.out.ring == 0 && s.in.row == s.inW*s.in.pix && s.out.row == s.outW*s.out.pix
 }
 
 // runTile runs the kernel for mr pixels and np panels, or several smaller ones
@@ -193,59 +216,79 @@ func (tab *kernelTable) runTile(a *convArgs, mr, np int) {
 	a.last, a.out, a.w = last, out, w
 }
 
-// indirect fills the table of the tile of mr output pixels that starts at (y,x).
-// Where every cell of every window lies inside the image and the cells of a
-// window's row are contiguous, such a row counts as one tap.
-func (s *convStep) indirect(t *thread, y, x, mr int) {
+// convTable says which tile the table of offsets is for, where it can serve
+// others: that of mr pixels from (y, x) on, all windows inside the image. The
+// zero convTable is for none.
+type convTable struct{ y, x, mr int }
+
+// indirect sets base, table and taps for the tile of mr output pixels that starts
+// at (y,x). Where every cell of every window lies inside the image and the cells
+// of a window's row are contiguous, such a row counts as one tap.
+func (s *convStep) indirect(t *thread, table *convTable, y, x, mr int) {
 	a := &t.conv
 	y0, x0 := y*s.sh-s.padT, x*s.sw-s.padL
-	inside := true // the windows of the tile
-	contiguous := s.dw == 1 && s.in.pix == 4*s.inC
-	table := unsafe.Slice((*uint32)(t.scratch), s.kh*s.kw*mr)
-	var tops, lefts [maxConvPixels]int
-	ox := x
-	for m := range mr {
-		tops[m], lefts[m] = y0, x0
-		if y0 < 0 || x0 < 0 || y0+(s.kh-1)*s.dh >= s.inH || x0+(s.kw-1)*s.dw >= s.inW {
-			inside = false
-		}
-		x0 += s.sw
-		if ox++; ox == s.outW {
-			ox = 0
-			x0 = -s.padL
-			y0 += s.sh
-		}
-	}
-	if inside && (contiguous || s.kw == 1) {
-		a.taps, a.k = s.kh, s.kw*s.inC
-		for m := range mr {
-			for ky := range s.kh {
-				table[ky*mr+m] = uint32(s.in.rowOffset(tops[m]+ky*s.dh) + lefts[m]*s.in.pix)
-			}
-		}
+	if y0 < 0 || x0 < 0 || x+mr > s.outW || y0+(s.kh-1)*s.dh >= s.inH || x0+(mr-1)*s.sw+(s.kw-1)*s.dw >= s.inW {
+		table.mr = 0
+		a.base = t.arena
+		s.indirectAny(t, y0, x0, x, mr)
 		return
 	}
-	a.taps, a.k = s.kh*s.kw, s.inC
-	for m := range mr {
-		for ky := range s.kh {
-			iy := tops[m] + ky*s.dh
-			row := table[ky*s.kw*mr:]
-			if iy < 0 || iy >= s.inH {
-				for kx := range s.kw {
-					row[kx*mr+m] = uint32(s.zeros)
-				}
-				continue
+	if y == table.y && mr == table.mr {
+		a.base = t.at((x - table.x) * s.sw * s.in.pix)
+		return
+	}
+	*table = convTable{y, x, mr}
+	a.base = t.arena
+	taps := 1 // of a row
+	a.k = s.kw * s.inC
+	if s.kw > 1 && (s.dw > 1 || s.in.pix != 4*s.inC) {
+		taps, a.k = s.kw, s.inC
+	}
+	a.taps = s.kh * taps
+	ind := unsafe.Slice((*uint32)(t.scratch), a.taps*mr)
+	for ky := range s.kh {
+		off := s.in.rowOffset(y0+ky*s.dh) + x0*s.in.pix
+		for range taps {
+			at := off
+			for m := range mr {
+				ind[m] = uint32(at)
+				at += s.sw * s.in.pix
 			}
-			off := s.in.rowOffset(iy)
-			ix := lefts[m]
-			for kx := range s.kw {
-				if ix >= 0 && ix < s.inW {
-					row[kx*mr+m] = uint32(off + ix*s.in.pix)
-				} else {
-					row[kx*mr+m] = uint32(s.zeros)
+			ind = ind[mr:]
+			off += s.dw * s.in.pix
+		}
+	}
+}
+
+// indirectAny fills the table of a tile that crosses rows, or whose windows reach
+// beyond the image. Its first window starts at (y0, x0).
+func (s *convStep) indirectAny(t *thread, y0, x0, x, mr int) {
+	a := &t.conv
+	a.taps, a.k = s.kh*s.kw, s.inC
+	ind := unsafe.Slice((*uint32)(t.scratch), a.taps*mr)
+	for m := range mr {
+		at := m
+		for ky := range s.kh {
+			iy := y0 + ky*s.dh
+			off, inside := 0, iy >= 0 && iy < s.inH
+			if inside {
+				off = s.in.rowOffset(iy)
+			}
+			ix := x0
+			for range s.kw {
+				v := s.zeros
+				if inside && ix >= 0 && ix < s.inW {
+					v = off + ix*s.in.pix
 				}
+				ind[at] = uint32(v)
+				at += mr
 				ix += s.dw
 			}
+		}
+		x0 += s.sw
+		if x++; x == s.outW {
+			x, x0 = 0, -s.padL
+			y0 += s.sh
 		}
 	}
 }

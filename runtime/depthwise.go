@@ -41,6 +41,7 @@ type depthwiseStep struct {
 	mult                   int // output channels per input channel
 	firstChannel           int // the slice's first output channel, where mult is not 1
 	act                    int
+	epilogue               epilogue // after act
 }
 
 // runDepthwise computes a slice of a depthwise convolution. A unit is some rows.
@@ -94,7 +95,7 @@ func (s *depthwiseStep) row(t *thread, y, left, right int) {
 			s.indirect(t, y0, x, n)
 			for x+n <= right {
 				a.out = t.at(out + x*s.out.pix)
-				s.kernel(a, n)
+				s.kernel(t, y, x, n)
 				a.base = unsafe.Add(a.base, n*s.sw*s.in.pix)
 				x += n
 			}
@@ -102,17 +103,22 @@ func (s *depthwiseStep) row(t *thread, y, left, right int) {
 		}
 		s.indirect(t, y0, x, n)
 		a.out = t.at(out + x*s.out.pix)
-		s.kernel(a, n)
+		s.kernel(t, y, x, n)
 		x += n
 	}
 }
 
-func (s *depthwiseStep) kernel(a *depthwiseArgs, n int) {
-	if s.mult != 1 {
+// kernel computes n pixels from (y, x) on.
+func (s *depthwiseStep) kernel(t *thread, y, x, n int) {
+	a := &t.depthwise
+	if s.mult == 1 {
+		kernels.depthwise[n](a)
+	} else {
 		depthwiseMult(a, n, s.mult, s.firstChannel%s.mult)
-		return
 	}
-	kernels.depthwise[n](a)
+	if s.epilogue.kernel != nil {
+		s.epilogue.apply(t, a.out, a.outStep, s.outW, y, x, n, 0, s.channels)
+	}
 }
 
 // indirect fills the table for n output pixels from column x on.

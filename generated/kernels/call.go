@@ -2,7 +2,10 @@
 
 package kernels
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
 // callTensor is an operand of a portable kernel: up to four axes, outermost
 // first, those that are missing in front of length one; strides in bytes.
@@ -47,6 +50,53 @@ func (c *callTensor) split(r int) (i, j, k int) {
 	return r / (c.dims[2] * c.dims[1]), r / c.dims[2] % c.dims[1], r % c.dims[2]
 }
 
+// start is the address of element n in row-major order; n may lie beyond the end
+// where nothing is read from there.
+func (c *callTensor) start(t *thread, n int) unsafe.Pointer { return unsafe.Pointer(c.linear(t, n)) }
+
+// slice is the n elements from element first on, which must lie in one row.
+func (c *callTensor) slice(t *thread, first, n int) []float32 {
+	return unsafe.Slice(c.linear(t, first), n)
+}
+
+// step is the distance in bytes of n elements in row-major order, for steps that
+// stay on one axis; 0 where n elements are the whole tensor or more, as the
+// step of an axis of length one is.
+func (c *callTensor) step(n int) int {
+	size := 1
+	for i := 3; i >= 0; i-- {
+		if n < size*c.dims[i] {
+			return n / size * c.strides[i]
+		}
+		size *= c.dims[i]
+	}
+	return 0
+}
+
+// len is the number of elements.
+func (c *callTensor) len() int { return c.rows() * c.dims[3] }
+
+// dense tells that elements follow each other without gaps.
+func (c *callTensor) dense() bool {
+	size := 4
+	for i := 3; i >= 0; i-- {
+		if c.dims[i] != 1 && c.strides[i] != size {
+			return false
+		}
+		size *= c.dims[i]
+	}
+	return true
+}
+
+// word is element n, in row-major order, of a tensor of int32.
+func (c *callTensor) word(t *thread, n int) int {
+	return int(int32(math.Float32bits(*c.linear(t, n))))
+}
+
+// get32 and put32 access the float at off bytes from p.
+func get32(p unsafe.Pointer, off int) float32    { return *(*float32)(unsafe.Add(p, off)) }
+func put32(p unsafe.Pointer, off int, v float32) { *(*float32)(unsafe.Add(p, off)) = v }
+
 // callStep is one use of a portable kernel for a layer that has none in assembly.
 // What ints and floats mean is the kernel's own business.
 type callStep struct {
@@ -55,6 +105,174 @@ type callStep struct {
 	out    []callTensor
 	ints   []int
 	floats []float32
+	// scratch is the arena offset of memory that only this step uses, if it asked
+	// for any.
+	scratch int
 }
 
 func runCall(t *thread, s *callStep) { s.kernel(t, s) }
+
+// chains4 continues four chains of fused multiply-adds over the same n values of
+// a: sum[i] = fma32(a[k], b[i][k], sum[i]) for k = 0, 1 .. with elements aStep and
+// bStep bytes apart. Sums are rounded by way of float64 where that is known to be
+// right, which it nearly always is.
+func chains4(a unsafe.Pointer, aStep int, b *[4]unsafe.Pointer, bStep, n int, sum *[4]float32) {
+	b0, b1, b2, b3 := b[0], b[1], b[2], b[3]
+	s0, s1, s2, s3 := float64(sum[0]), float64(sum[1]), float64(sum[2]), float64(sum[3])
+	var v, s float64
+	var late, at int // the first chain that is not done for this k
+	for k := range n {
+		v, at = float64(get32(a, k*aStep)), k*bStep
+		if s, late = s0+float64(v*float64(get32(b0, at))), 0; doubtful(s) {
+			goto exactly
+		}
+		s0 = float64(float32(s))
+		if s, late = s1+float64(v*float64(get32(b1, at))), 1; doubtful(s) {
+			goto exactly
+		}
+		s1 = float64(float32(s))
+		if s, late = s2+float64(v*float64(get32(b2, at))), 2; doubtful(s) {
+			goto exactly
+		}
+		s2 = float64(float32(s))
+		if s, late = s3+float64(v*float64(get32(b3, at))), 3; doubtful(s) {
+			goto exactly
+		}
+		s3 = float64(float32(s))
+		continue
+	exactly:
+		switch late {
+		case 0:
+			s0 = float64(fma32(float32(v), get32(b0, at), float32(s0)))
+			fallthrough
+		case 1:
+			s1 = float64(fma32(float32(v), get32(b1, at), float32(s1)))
+			fallthrough
+		case 2:
+			s2 = float64(fma32(float32(v), get32(b2, at), float32(s2)))
+			fallthrough
+		default:
+			s3 = float64(fma32(float32(v), get32(b3, at), float32(s3)))
+		}
+	}
+	*sum = [4]float32{float32(s0), float32(s1), float32(s2), float32(s3)}
+}
+
+// fourFrom is where elements n to n+3 are, step bytes apart; those from end on
+// are the one before it, whose chain is then not used.
+func fourFrom(p unsafe.Pointer, step, n, end int) *[4]unsafe.Pointer {
+	last := end - 1
+	return &[4]unsafe.Pointer{
+		unsafe.Add(p, n*step), unsafe.Add(p, min(n+1, last)*step),
+		unsafe.Add(p, min(n+2, last)*step), unsafe.Add(p, min(n+3, last)*step),
+	}
+}
+
+// doubtful tells that s, a sum rounded to float64, may not be rounded to float32
+// as the exact sum is: it is a tie of two float32, or below float32's normal
+// range and not zero.
+func doubtful(s float64) bool {
+	u := math.Float64bits(s)
+	return u<<35 == 1<<63 || u+u-1 < 897<<53-1
+}
+
+// lanes are the accumulators of a reduction: element i of a row goes into number
+// i mod 16, as in the reductions of lane programs.
+type lanes [16]float32
+
+// sum joins the accumulators j and j+8, j+4, j+2, j+1.
+func (a *lanes) sum() float32 {
+	for d := 8; d > 0; d /= 2 {
+		for j := range d {
+			a[j] = a[j+d] + a[j]
+		}
+	}
+	return a[0]
+}
+
+// max is the largest: the upper one of a pair where it is greater.
+func (a *lanes) max() float32 {
+	for d := 8; d > 0; d /= 2 {
+		for j := range d {
+			if a[j+d] > a[j] {
+				a[j] = a[j+d]
+			}
+		}
+	}
+	return a[0]
+}
+
+// min is the smallest: the upper one of a pair where it is less.
+func (a *lanes) min() float32 {
+	for d := 8; d > 0; d /= 2 {
+		for j := range d {
+			if a[j+d] < a[j] {
+				a[j] = a[j+d]
+			}
+		}
+	}
+	return a[0]
+}
+
+// product joins as sum does.
+func (a *lanes) product() float32 {
+	for d := 8; d > 0; d /= 2 {
+		for j := range d {
+			a[j] = a[j+d] * a[j]
+		}
+	}
+	return a[0]
+}
+
+// fill sets all accumulators.
+func (a *lanes) fill(v float32) {
+	for j := range a {
+		a[j] = v
+	}
+}
+
+// largest is the maximum of a row, NaN left out.
+func largest(x []float32) float32 {
+	var acc lanes
+	acc.fill(float32(math.Inf(-1)))
+	for i, v := range x {
+		if v > acc[i&15] {
+			acc[i&15] = v
+		}
+	}
+	return acc.max()
+}
+
+// softmaxRow replaces the n floats at p by their softmax, with the operations of
+// a Softmax layer.
+func softmaxRow(p unsafe.Pointer, n int) {
+	x := unsafe.Slice((*float32)(p), n)
+	top := largest(x)
+	var acc lanes
+	for i, v := range x {
+		e := exp32(v - top)
+		x[i] = e
+		acc[i&15] += e
+	}
+	sum := acc.sum()
+	for i := range x {
+		x[i] /= sum
+	}
+}
+
+// rank orders values, and of equal ones numbers: NaN first, zeros alike. The
+// number is the lower half.
+func rank(v float32, number int) uint64 {
+	u := math.Float32bits(v)
+	switch {
+	case v != v:
+		u = 0
+	case v == 0:
+		u = 1 << 31
+	case u>>31 != 0:
+		u = ^u
+	default:
+		u |= 1 << 31
+	}
+	return uint64(u)<<32 | uint64(uint32(number))
+}

@@ -101,7 +101,10 @@ func testDepthwiseCase(t *testing.T, c convCase, mult, seed int) {
 		weights: l.add(panels * panelWidth * (taps + 1)), channels: channels - first, mult: mult, firstChannel: first,
 		act: seed % 2,
 	}
+	residual, perPixel := arenaImage(&l, oh, ow, channels, 3, 0, outRing), arenaImage(&l, oh, ow, 1, 1, 0, 0)
+	vector := l.add(channels)
 	mem := guarded(t, l.floats)
+	values(r, mem[residual.off/4:], 0)
 	clear(mem[s.zeros/4:][:c.inC])
 	for y := range c.inH {
 		for x := range c.inW {
@@ -110,6 +113,10 @@ func testDepthwiseCase(t *testing.T, c convCase, mult, seed int) {
 	}
 	w := mem[s.weights/4:][:panels*panelWidth*(taps+1)]
 	values(r, w, seed%4)
+	after := func(v float32, y, x, n int) float32 { return v }
+	if seed%3 == 0 {
+		after = addEpilogue(&s.epilogue, mem, residual, perPixel, vector, first)
+	}
 	before := append([]float32(nil), mem...)
 	want := append([]float32(nil), mem...)
 	for y := row0; y < row1; y++ {
@@ -128,7 +135,7 @@ func testDepthwiseCase(t *testing.T, c convCase, mult, seed int) {
 				if s.act == actRelu {
 					acc = relu32(acc)
 				}
-				want[s.out.index(y, x, first+n)] = acc
+				want[s.out.index(y, x, first+n)] = after(acc, y, x, n)
 			}
 		}
 	}

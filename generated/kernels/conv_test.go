@@ -244,6 +244,33 @@ func TestConvDriver(t *testing.T) {
 	})
 }
 
+// testEpilogue is out = in1*in2 + in0 + in3, where in3 is a splat.
+func testEpilogue(a *mapArgs) {
+	for r := range a.rows {
+		at := func(i int) unsafe.Pointer { return unsafe.Add(a.in[i], r*a.inStep[i]) }
+		for n := range a.n {
+			v := fma32(f32(at(1), n), f32(at(2), n), f32(at(0), n)) + f32(at(3), 0)
+			putf32(unsafe.Add(a.out, r*a.outStep), n, v)
+		}
+	}
+}
+
+var testEpilogueKernel = testEpilogue
+
+// addEpilogue gives a step that epilogue, with an image, a vector and a value per
+// pixel from mem, and returns what it makes of v at (y, x, n) of the slice.
+func addEpilogue(e *epilogue, mem []float32, image, perPixel image, vector, firstChannel int) func(v float32, y, x, n int) float32 {
+	e.kernel = &testEpilogueKernel
+	e.in = []operand{
+		{off: image.off + 4*firstChannel, step: [4]int{2: image.row, 3: image.pix}, ring: image.ring},
+		{off: vector + 4*firstChannel},
+		{off: perPixel.off, step: [4]int{2: perPixel.row, 3: perPixel.pix}, splat: true},
+	}
+	return func(v float32, y, x, n int) float32 {
+		return fma32(mem[image.index(y, x, firstChannel+n)], mem[vector/4+firstChannel+n], v) + mem[perPixel.index(y, x, 0)]
+	}
+}
+
 func testConvCase(t *testing.T, c convCase, seed int) {
 	r := rand.New(rand.NewSource(int64(seed)))
 	what := fmt.Sprintf("case %d %+v", seed, c)
@@ -273,7 +300,10 @@ func testConvCase(t *testing.T, c convCase, seed int) {
 	s.out.off += 4 * panelWidth * c.first
 	s.channels = c.channels - panelWidth*c.first
 	s.weights = l.add((panels - c.first) * panelWidth * (k + 1))
+	residual, perPixel := arenaImage(&l, oh, ow, c.channels, 3, 0, outRing), arenaImage(&l, oh, ow, 1, 1, 0, 0)
+	vector := l.add(c.channels)
 	mem := guarded(t, l.floats)
+	values(r, mem[residual.off/4:], 0)
 	clear(mem[s.zeros/4:][:c.inC])
 	for y := range c.inH {
 		for x := range c.inW {
@@ -282,6 +312,10 @@ func testConvCase(t *testing.T, c convCase, seed int) {
 	}
 	w := mem[s.weights/4:][:(panels-c.first)*panelWidth*(k+1)]
 	values(r, w, seed%4)
+	after := func(v float32, y, x, n int) float32 { return v }
+	if seed%3 == 0 {
+		after = addEpilogue(&s.epilogue, mem, residual, perPixel, vector, panelWidth*c.first)
+	}
 	before := append([]float32(nil), mem...)
 
 	// want holds every element of the arena after the step.
@@ -302,7 +336,7 @@ func testConvCase(t *testing.T, c convCase, seed int) {
 				if s.act == actRelu {
 					acc = relu32(acc)
 				}
-				want[s.out.index(y, x, n)] = acc
+				want[s.out.index(y, x, n)] = after(acc, y, x, n)
 			}
 		}
 	}

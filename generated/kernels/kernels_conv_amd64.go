@@ -24,26 +24,6 @@ func convF32x1x48AVX512(a *convArgs)
 //go:noescape
 func convF32x1x64AVX512(a *convArgs)
 
-// convF32x1x80AVX512 computes 1 pixels of 5 panels; see convArgs.
-//
-//go:noescape
-func convF32x1x80AVX512(a *convArgs)
-
-// convF32x1x96AVX512 computes 1 pixels of 6 panels; see convArgs.
-//
-//go:noescape
-func convF32x1x96AVX512(a *convArgs)
-
-// convF32x1x112AVX512 computes 1 pixels of 7 panels; see convArgs.
-//
-//go:noescape
-func convF32x1x112AVX512(a *convArgs)
-
-// convF32x1x128AVX512 computes 1 pixels of 8 panels; see convArgs.
-//
-//go:noescape
-func convF32x1x128AVX512(a *convArgs)
-
 // convF32x2x16AVX512 computes 2 pixels of 1 panels; see convArgs.
 //
 //go:noescape

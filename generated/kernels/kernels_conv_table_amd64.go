@@ -52,18 +52,6 @@ var kernelsAVX512 = kernelTable{
 			1: convF32x1x64AVX512,
 			2: convF32x2x64AVX512,
 		},
-		5: {
-			1: convF32x1x80AVX512,
-		},
-		6: {
-			1: convF32x1x96AVX512,
-		},
-		7: {
-			1: convF32x1x112AVX512,
-		},
-		8: {
-			1: convF32x1x128AVX512,
-		},
 	},
 	depthwise: [maxDepthwisePixels + 1]func(*depthwiseArgs){
 		1: depthwiseF32x1x16AVX512,

@@ -31,7 +31,7 @@ func (i ISA) Pixels() int { return [...]int{8, 6, 6}[i] }
 // panels, to have as many independent sums as the latency of an FMA asks for.
 func (i ISA) Panels(pixels int) int {
 	if i == AVX512 {
-		return [...]int{8, 4, 3, 3, 3, 3, 3, 3}[pixels-1]
+		return [...]int{4, 4, 3, 3, 3, 3, 3, 3}[pixels-1]
 	}
 	return [...]int{4, 2, 2, 1, 1, 1}[pixels-1]
 }

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
+	"github.com/flexnnc/flexnnc/compiler"
+)
+
+var benchCommand = &cli.Command{
+	Name:  "bench",
+	Usage: "measure how fast a network runs, or build the program that does",
+	Flags: []cli.Flag{
+		paramFlag, binFlag,
+		&cli.BoolFlag{Name: "random", Usage: "make weights up, in place of --bin"},
+		&cli.StringFlag{Name: "budget", Value: "max", Usage: "memory for everything the package allocates: `SIZE`, min or max"},
+		inputFlag, outputFlag,
+		&cli.IntFlag{Name: "threads", Value: 1, Usage: "compute threads `N`"},
+		&cli.IntFlag{Name: "runs", Usage: "timed runs `N`; by default as many as take some seconds"},
+		&cli.StringFlag{Name: "against", Usage: "`COMMAND` to take turns with: the last word of each line that it prints is the milliseconds of one run"},
+		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
+		&cli.StringFlag{Name: "target", Value: bench.Host().String(), Usage: "`GOOS/GOARCH` to build for; another machine's needs --build-only"},
+		&cli.BoolFlag{Name: "build-only", Usage: "build the benchmark and do not run it"},
+		&cli.StringFlag{Name: "out", Usage: "where --build-only writes the benchmark: `FILE`"},
+	},
+	Action: benchAction,
+}
+
+func benchAction(c *cli.Context) error {
+	target, err := bench.ParseTarget(c.String("target"))
+	switch {
+	case err != nil:
+		return usagef("bench: --target: %v", err)
+	case c.Bool("build-only") != (c.String("out") != ""):
+		return usagef("bench: --build-only and --out FILE go together")
+	case !c.Bool("build-only") && target != bench.Host():
+		return usagef("bench: a benchmark for %s does not run here; --build-only --out FILE writes it", target)
+	case c.Bool("random") && c.String("bin") != "":
+		return usagef("bench: --random and --bin exclude each other")
+	case c.Int("runs") < 0:
+		return usagef("bench: --runs %d is negative", c.Int("runs"))
+	case !c.Bool("random") && c.String("bin") == "":
+		return usagef("bench: --bin FILE or --random is needed")
+	}
+	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt)
+	defer stop()
+	work, err := os.MkdirTemp("", "flexnncbench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	p, err := buildBench(ctx, c, target, work)
+	if err != nil {
+		return err
+	}
+	if c.Bool("build-only") {
+		fmt.Fprintf(c.App.Writer, "benchmark for %s in %s\n", target, c.String("out"))
+		if p.Weights != "" {
+			fmt.Fprintf(c.App.Writer, "its weights, to be kept in the same folder, in %s\n", filepath.Join(filepath.Dir(c.String("out")), filepath.Base(p.Weights)))
+		}
+		return nil
+	}
+	return runBench(ctx, c, p)
+}
+
+// buildBench compiles the network and builds its benchmark.
+func buildBench(ctx context.Context, c *cli.Context, target bench.Target, work string) (*bench.Program, error) {
+	b, err := parseBudget(c.String("budget"))
+	if err != nil {
+		return nil, usagef("bench: %v", err)
+	}
+	pr := newProgress(c.App.ErrWriter)
+	defer pr.done()
+	pr.say("reading %s", c.String("param"))
+	n, o, err := network(c, !c.Bool("random"))
+	if err != nil {
+		return nil, err
+	}
+	defer n.Close()
+	if c.Bool("random") {
+		bench.RandomWeights(n.Graph)
+	}
+	o.Budget, o.Min = b.bytes, b.min
+	pr.say("planning")
+	planned, err := compiler.Compile(n.Graph, o)
+	if err != nil {
+		return nil, err
+	}
+	pr.say("building")
+	out := c.String("out")
+	if out == "" {
+		out = filepath.Join(work, "benchmark")
+	}
+	return bench.Build(ctx, planned, target, version, filepath.Join(work, "src"), out)
+}
+
+// runBench runs a benchmark, whose output becomes the command's.
+func runBench(ctx context.Context, c *cli.Context, p *bench.Program) error {
+	args := []string{"-threads", strconv.Itoa(c.Int("threads")), "-runs", strconv.Itoa(c.Int("runs"))}
+	if c.Bool("json") {
+		args = append(args, "-json")
+	}
+	if c.String("against") != "" {
+		args = append(args, "-against", c.String("against"))
+	}
+	cmd := exec.CommandContext(ctx, p.Path, args...)
+	cmd.Stdout, cmd.Stderr = c.App.Writer, c.App.ErrWriter
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("the benchmark failed: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package bench
+
+import (
+	"embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// runnerSources are copied into the module that is built.
+//
+//go:embed runner/*.go
+var runnerSources embed.FS
+
+func decimal(n int) string { return strconv.Itoa(n) }
+
+// writeRunner adds package runner and the main program to the module.
+func (m *Module) writeRunner(p *plan.Plan) error {
+	dir := filepath.Join(m.Dir, "runner")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	entries, err := runnerSources.ReadDir("runner")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), "_test.go") {
+			continue
+		}
+		b, err := runnerSources.ReadFile("runner/" + e.Name())
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, e.Name()), b, 0o644); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(m.Dir, "main.go"), m.mainSource(p), 0o644)
+}
+
+// mainSource is the main program: the network's description and ways into its
+// package.
+func (m *Module) mainSource(p *plan.Plan) []byte {
+	var b strings.Builder
+	_, streamed := p.Traffic()
+	budget := "max"
+	if p.Budget > 0 {
+		budget = fmt.Sprintf("%d bytes", p.Budget)
+	}
+	fmt.Fprintf(&b, "package main\n\nimport (\n\t\"context\"\n\n\t%q\n\tnet %q\n)\n\n", ModuleName+"/runner", ModuleName+"/"+m.Package)
+	b.WriteString("func main() { runner.Main(&described) }\n\nvar described = runner.Net{\n")
+	fmt.Fprintf(&b, "\tName: %q,\n\tBudget: %q,\n\tMaxThreads: net.MaxThreads,\n", p.Graph.Name, budget)
+	fmt.Fprintf(&b, "\tArenaBytes: net.ArenaBytes,\n\tWeightsBytes: net.WeightsBytes,\n\tStreamedBytes: %d,\n", streamed)
+	b.WriteString("\tKernels: net.BenchKernels,\n\tPeak: net.BenchPeak,\n\tOpen: open,\n\tSteps: []runner.Step{\n")
+	for _, s := range Steps(p) {
+		fmt.Fprintf(&b, "\t\t{Layer: %q, Kind: %q, MACs: %.0f, Bytes: %.0f},\n", s.Layer, s.Kind, s.MACs, s.Bytes)
+	}
+	b.WriteString(`	},
+}
+
+func open(threads int, weights string) (*runner.Session, error) {
+	n, err := net.New(net.Options{Threads: threads, WeightsPath: weights})
+	if err != nil {
+		return nil, err
+	}
+	in, out, ctx := net.NewInputs(), net.NewOutputs(), context.Background()
+	runner.Fill(in)
+	return &runner.Session{
+		Run:     func() error { return n.Run(ctx, in, out) },
+		Close:   n.Close,
+		Observe: n.BenchObserve,
+		Waited:  n.BenchWaited,
+	}, nil
+}
+`)
+	return []byte(b.String())
+}

@@ -1,0 +1,106 @@
+package bench
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"io"
+	"math"
+
+	"github.com/flexnnc/flexnnc/ir"
+)
+
+// RandomWeights gives every layer of a graph that was read without weights such
+// that keep the size of activations: computed from a hash when they are read,
+// the same ones each time, and nowhere stored.
+func RandomWeights(g *ir.Graph) {
+	stream := uint64(1)
+	for _, l := range g.Layers {
+		for _, w := range l.Weights {
+			r := &randomWeights{stream: mix(stream), size: 4 * int64(w.Count)}
+			stream++
+			r.low, r.high = bounds(l, w)
+			// Layers that compute with int8 have their weights as such.
+			if w.Name == "weight" && l.Params.Int(8, 0) != 0 && int8Layers[l.Type] {
+				w.Storage, r.low, r.high, r.size = ir.StoreI8, -127, 127, int64(w.Count)
+				r.bytes = true
+			}
+			w.Offset, w.Source = 0, r
+		}
+	}
+	g.BinHash = sha256.Sum256([]byte("random weights"))
+}
+
+var int8Layers = map[string]bool{"Convolution": true, "ConvolutionDepthWise": true, "InnerProduct": true}
+
+// bounds are those of the even distribution that weights are taken from: the
+// variance of a sum over all that an output reads is twice that of its terms, so
+// that a ReLU restores it; what scales is around one, what is added is small.
+func bounds(l *ir.Layer, w *ir.Weight) (low, high float32) {
+	switch w.Name {
+	case "variance", "scale", "gamma":
+		return 0.8, 1.2
+	case "slope":
+		if l.Type == "PReLU" {
+			return 0.1, 0.4
+		}
+		return 0.8, 1.2
+	case "bias", "beta", "mean", "q_bias", "k_bias", "v_bias", "out_bias", "bias_c":
+		return -0.1, 0.1
+	case "weight_scales", "input_scale", "output_scale", "scale_in", "scale_out":
+		return 30, 40
+	case "data", "values":
+		return -1, 1
+	}
+	reads := 1.0 // values that make an output
+	if n := l.Params.Int(0, 0); n > 0 && w.Count > n {
+		reads = float64(w.Count) / float64(n)
+	}
+	if l.Type == "Embed" {
+		return -1, 1
+	}
+	b := float32(math.Sqrt(6 / reads))
+	return -b, b
+}
+
+// randomWeights is the content of a weight blob: element i is low + (high-low)*u(i).
+type randomWeights struct {
+	stream    uint64
+	size      int64 // bytes
+	low, high float32
+	bytes     bool // elements are int8, else float32
+}
+
+// ReadAt implements io.ReaderAt.
+func (r *randomWeights) ReadAt(p []byte, at int64) (int, error) {
+	n := 0
+	for n < len(p) && at < r.size {
+		if r.bytes {
+			p[n] = byte(int8(math.Round(float64(r.element(at)))))
+			n++
+			at++
+			continue
+		}
+		var word [4]byte
+		binary.LittleEndian.PutUint32(word[:], math.Float32bits(r.element(at/4)))
+		c := copy(p[n:], word[at%4:])
+		n += c
+		at += int64(c)
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (r *randomWeights) element(i int64) float32 {
+	u := float64(mix(r.stream+uint64(i)*0x9E3779B97F4A7C15)>>11) / (1 << 53)
+	span := float64(float64(r.high)-float64(r.low)) * u
+	return float32(span + float64(r.low))
+}
+
+// mix is the finalizer of splitmix64.
+func mix(z uint64) uint64 {
+	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
+	z = (z ^ z>>27) * 0x94D049BB133111EB
+	return z ^ z>>31
+}

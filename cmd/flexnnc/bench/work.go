@@ -1,0 +1,128 @@
+package bench
+
+import (
+	"strings"
+
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench/runner"
+	"github.com/flexnnc/flexnnc/ir/op"
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// Steps describes the steps of a plan for a report: what they are called and how
+// much they do.
+func Steps(p *plan.Plan) []runner.Step {
+	steps := make([]runner.Step, len(p.Steps))
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		steps[i] = runner.Step{Layer: s.Op.Name, Kind: kind(s.Op), MACs: MACs(s), Bytes: moved(s)}
+	}
+	return steps
+}
+
+// kind is the operation, the kernel's size, and the layers fused into it.
+func kind(o *op.Op) string {
+	t := o.Kind.String()
+	switch {
+	case o.Conv != nil:
+		t += " " + window(o.Conv.KH, o.Conv.KW, o.Conv.SH, o.Conv.SW)
+	case o.Pool != nil && !o.Pool.Adaptive:
+		t += " " + window(o.Pool.KH, o.Pool.KW, o.Pool.SH, o.Pool.SW)
+	case o.Call != nil:
+		t += " " + o.Call.Func
+	case len(o.Layers) > 0:
+		t += " " + o.Layers[0].Type
+	}
+	if len(o.Layers) > 1 {
+		var more []string
+		for _, l := range o.Layers[1:] {
+			more = append(more, l.Type)
+		}
+		t += " + " + strings.Join(more, " + ")
+	}
+	return t
+}
+
+func window(kh, kw, sh, sw int) string {
+	t := decimal(kh) + "x" + decimal(kw)
+	if sh != 1 || sw != 1 {
+		t += "/" + decimal(max(sh, sw))
+	}
+	return t
+}
+
+// MACs is the multiply-adds of a step as the direct algorithm makes them, zeros
+// of the padding included. Operations that are no sums of products have none.
+func MACs(s *plan.Step) float64 {
+	o := s.Op
+	n := 0.0
+	switch {
+	case o.Conv != nil:
+		c := o.Conv
+		n = float64(c.KH) * float64(c.KW) * float64(c.OutH) * float64(c.OutW) * float64(channels(s))
+		if o.Kind == op.Conv {
+			n *= float64(c.InC)
+		}
+	case o.Call != nil:
+		n = callMACs(o.Call)
+	}
+	return n * share(s)
+}
+
+// channels is the output channels that a step computes.
+func channels(s *plan.Step) int {
+	if s.Panels == (plan.Range{}) {
+		return s.Op.Conv.OutC
+	}
+	return min(s.Panels.Hi*op.PanelWidth, s.Op.Conv.OutC) - s.Panels.Lo*op.PanelWidth
+}
+
+// share is the part of the operation's rows that a step computes.
+func share(s *plan.Step) float64 {
+	if s.Rows == (plan.Range{}) || len(s.Op.Out) == 0 {
+		return 1
+	}
+	return float64(s.Rows.Len()) / float64(s.Op.Out[0].Dims[0])
+}
+
+// callMACs reads the sizes that the runtime's products are called with.
+func callMACs(c *op.CallAttr) float64 {
+	product := func(v ...int) float64 {
+		n := 1.0
+		for _, x := range v {
+			n *= float64(x)
+		}
+		return n
+	}
+	v := c.Ints
+	switch {
+	case c.Func == "matmul" && len(v) >= 5: // outer inner M N K
+		return product(v[:5]...)
+	case c.Func == "attention" && len(v) >= 6: // heads perGroup rows keys width vWidth
+		return product(v[0], v[2], v[3], v[4]+v[5])
+	case c.Func == "conv_dynamic" && len(v) >= 15: // InH InW InC OutH OutW OutC KH KW SH SW DH DW PadT PadL group
+		return product(v[2], v[3], v[4], v[5], v[6], v[7]) / float64(v[14])
+	case c.Func == "lstm" && len(v) >= 3: // T H P
+		return product(4, v[0], v[1], v[2])
+	case c.Func == "gru" && len(v) >= 3:
+		return product(3, v[0], v[1], v[2])
+	case c.Func == "rnn" && len(v) >= 3:
+		return product(v[0], v[1], v[2])
+	}
+	return 0
+}
+
+// moved is the bytes of operands that a step reads and writes, each once.
+func moved(s *plan.Step) float64 {
+	o := s.Op
+	n := 0.0
+	for _, list := range [][]*op.Tensor{o.In, o.EpilogueIn, o.Out} {
+		for _, t := range list {
+			n += float64(t.Len()) * float64(t.Type.Bytes())
+		}
+	}
+	n *= share(s)
+	if o.Panels != nil {
+		n += float64(o.Panels.PanelBytes()) * float64(s.Panels.Len())
+	}
+	return n
+}

@@ -1,0 +1,267 @@
+package runtime
+
+import (
+	"math"
+	"math/rand"
+	"slices"
+	"sort"
+	"testing"
+)
+
+// randomDims is a rank 4 array's dims, some of them one.
+func randomDims(r *rand.Rand) []int {
+	d := make([]int, 4)
+	for i := range d {
+		d[i] = 1 + r.Intn([]int{1, 4, 9}[r.Intn(3)])
+	}
+	return d
+}
+
+// visit calls f with every index, in row-major order.
+func visit(dims []int, f func(n int, index []int)) {
+	index := make([]int, len(dims))
+	total := 1
+	for _, d := range dims {
+		total *= d
+	}
+	for n := range total {
+		f(n, index)
+		for i := len(dims) - 1; i >= 0; i-- {
+			if index[i]++; index[i] < dims[i] {
+				break
+			}
+			index[i] = 0
+		}
+	}
+}
+
+// number is the row-major number of an index.
+func number(dims, index []int) int {
+	n := 0
+	for i, d := range dims {
+		n = n*d + index[i]
+	}
+	return n
+}
+
+func TestCallReduce(t *testing.T) {
+	rounds(t, 66, func(t *testing.T, g *callRig) {
+		operation, rows, n := g.r.Intn(11), 1+g.r.Intn(6), 1+g.r.Intn(60)
+		x := g.inRandom(rows, n)
+		if operation == reduceLogSum {
+			for i, at := range g.r.Perm(len(x)) {
+				x[i] = float32(at + 1)
+			}
+			g = newCallRig(t, int64(n))
+			g.in(x, rows, n)
+		}
+		g.outTensor(rows)
+		y := g.run(callReduce, []int{operation, rows, n}, -1.5)[0]
+		want := make([]float64, rows)
+		for r := range want {
+			row := widen(x[r*n:][:n])
+			sum, abs, squares, product, exps := 0.0, 0.0, 0.0, 1.0, 0.0
+			for _, v := range row {
+				sum, abs, squares, product, exps = sum+v, abs+math.Abs(v), squares+v*v, product*v, exps+math.Exp(v)
+			}
+			want[r] = -1.5 * []float64{sum, abs, squares, sum / float64(n), slices.Max(row), slices.Min(row), product, abs,
+				math.Sqrt(squares), math.Log(sum), math.Log(exps)}[operation]
+		}
+		near(t, "y", y, want, 3e-5)
+	})
+}
+
+func TestCallGather(t *testing.T) {
+	rounds(t, 20, func(t *testing.T, g *callRig) {
+		size, n, terms := 1+g.r.Intn(30), 1+g.r.Intn(600), 1+g.r.Intn(3)
+		x := g.inRandom(size)
+		table := make([]int, n*terms)
+		for i := range table {
+			table[i] = g.r.Intn(size+2) - 2
+			table[i] = max(table[i], -1)
+		}
+		g.inWords(table, n, terms)
+		g.outTensor(n)
+		y := g.run(callGather, []int{n, terms}, 7)[0]
+		want := make([]float32, n)
+		for i := range want {
+			found := false
+			for _, at := range table[i*terms:][:terms] {
+				if at >= 0 {
+					want[i] += x[at]
+					found = true
+				}
+			}
+			if !found {
+				want[i] = 7
+			}
+		}
+		same(t, "y", y, want)
+	})
+}
+
+func TestCallArgmax(t *testing.T) {
+	rounds(t, 20, func(t *testing.T, g *callRig) {
+		n := 1 + g.r.Intn(40)
+		k, values := 1+g.r.Intn(n), g.r.Intn(2)
+		x := g.random(n)
+		if n > 4 {
+			x[0], x[1], x[2] = 0, float32(math.Copysign(0, -1)), float32(math.Inf(1))
+		}
+		g.in(x, n)
+		g.outTensor(1+values, k)
+		y := g.run(callArgmax, []int{n, k, values})[0]
+		order := make([]int, n)
+		for i := range order {
+			order[i] = i
+		}
+		sort.Slice(order, func(i, j int) bool {
+			a, b := order[i], order[j]
+			return x[a] > x[b] || x[a] == x[b] && a > b
+		})
+		var want []float32
+		for _, at := range order[:k*values] {
+			want = append(want, x[at])
+		}
+		for _, at := range order[:k] {
+			want = append(want, float32(at))
+		}
+		same(t, "y", y, want)
+	})
+}
+
+func TestCallFlip(t *testing.T) {
+	rounds(t, 20, func(t *testing.T, g *callRig) {
+		d, flags := randomDims(g.r), g.r.Perm(4)
+		for i := range flags {
+			flags[i] &= 1
+		}
+		x := g.inRandom(d...)
+		g.outTensor(d...)
+		y := g.run(callFlip, append(slices.Clone(d), flags...))[0]
+		want := make([]float32, len(x))
+		visit(d, func(n int, index []int) {
+			from := slices.Clone(index)
+			for i := range from {
+				if flags[i] != 0 {
+					from[i] = d[i] - 1 - from[i]
+				}
+			}
+			want[n] = x[number(d, from)]
+		})
+		same(t, "y", y, want)
+	})
+}
+
+func TestCallCumulativeSum(t *testing.T) {
+	rounds(t, 30, func(t *testing.T, g *callRig) {
+		d, axis := randomDims(g.r), g.r.Intn(4)
+		outer, inner := 1, 1
+		for i, n := range d {
+			if i < axis {
+				outer *= n
+			} else if i > axis {
+				inner *= n
+			}
+		}
+		x := g.inRandom(d...)
+		g.outTensor(d...)
+		y := g.run(callCumulativeSum, []int{outer, d[axis], inner})[0]
+		want := slices.Clone(x)
+		visit(d, func(n int, index []int) {
+			if index[axis] > 0 {
+				want[n] += want[n-inner]
+			}
+		})
+		same(t, "y", y, want)
+	})
+}
+
+func TestCallInsert(t *testing.T) {
+	rounds(t, 20, func(t *testing.T, g *callRig) {
+		d := randomDims(g.r)
+		part, first := make([]int, 4), make([]int, 4)
+		for i, n := range d {
+			part[i] = 1 + g.r.Intn(n)
+			first[i] = g.r.Intn(n - part[i] + 1)
+		}
+		x, p := g.inRandom(d...), g.inRandom(part...)
+		g.outTensor(d...)
+		y := g.run(callInsert, slices.Concat(d, part, first))[0]
+		want := slices.Clone(x)
+		visit(part, func(n int, index []int) {
+			to := slices.Clone(index)
+			for i := range to {
+				to[i] += first[i]
+			}
+			want[number(d, to)] = p[n]
+		})
+		same(t, "y", y, want)
+	})
+}
+
+func TestCallEinsum(t *testing.T) {
+	for n, e := range []struct {
+		out string
+		in  []string
+	}{
+		{"ij", []string{"ik", "kj"}}, {"ij", []string{"ik", "jk"}}, {"ijk", []string{"ijl", "ilk"}}, {"ij", []string{"kj", "ik"}},
+		{"", []string{"ii"}}, {"i", []string{"ij"}}, {"ijkl", []string{"ijm", "klm"}}, {"ij", []string{"ij", "j", "kij"}},
+		{"ij", []string{"ikl", "jlk"}}, {"ijkl", []string{"ijml", "mk"}}, {"i", []string{"i", "i"}}, {"ij", []string{"i", "j"}},
+		{"ijk", []string{"kij"}}, {"ij", []string{"iik", "kkj"}},
+	} {
+		rounds(t, 4, func(t *testing.T, g *callRig) {
+			g.r.Seed(int64(n) + g.r.Int63())
+			letters := len(e.out)
+			for _, s := range e.in {
+				for _, c := range s {
+					letters = max(letters, int(c-'i')+1)
+				}
+			}
+			ints := []int{letters, len(e.out)}
+			for range letters {
+				ints = append(ints, 1+g.r.Intn(7))
+			}
+			size := slices.Clone(ints[2:])
+			x, strides := make([][]float32, len(e.in)), make([][]int, len(e.in))
+			for i, s := range e.in {
+				var dims []int
+				for _, c := range s {
+					dims = append(dims, size[c-'i'])
+				}
+				stride, run := make([]int, letters), 1
+				for j := len(s) - 1; j >= 0; j-- {
+					stride[s[j]-'i'] += run
+					run *= dims[j]
+				}
+				strides[i], ints = stride, append(ints, stride...)
+				x[i] = g.inRandom(dims...)
+			}
+			out := size[:len(e.out)]
+			if len(out) == 0 {
+				out = []int{1}
+			}
+			g.outTensor(out...)
+			y := g.run(callEinsum, ints)[0]
+			want, exact := make([]float64, len(y)), make([]float32, len(y))
+			visit(size, func(_ int, index []int) {
+				to, product, factor := number(size[:len(e.out)], index), 1.0, float32(1)
+				for i := range x {
+					at := 0
+					for l, n := range index {
+						at += n * strides[i][l]
+					}
+					product *= float64(x[i][at])
+					if i < len(x)-1 {
+						factor *= x[i][at]
+					} else {
+						exact[to] = fma32(factor, x[i][at], exact[to])
+					}
+				}
+				want[to] += product
+			})
+			near(t, "y", y, want, 1e-5)
+			same(t, "y", y, exact)
+		})
+	}
+}

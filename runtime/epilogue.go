@@ -1,0 +1,38 @@
+package runtime
+
+import "unsafe"
+
+// epilogue is a lane program that a convolution applies in place to each piece of
+// its output while that is in cache: input 0 is the output itself, the others are
+// in. Loops 2 and 3 of an operand are the output's rows and pixels; its elements
+// follow the channels of the step's slice, or are splats.
+type epilogue struct {
+	kernel *func(*mapArgs) // nil = none
+	in     []operand
+}
+
+// apply runs the program over pixels from (y, x) of an output w pixels wide,
+// whose channel `channel` of the first is at out.
+func (e *epilogue) apply(t *thread, out unsafe.Pointer, outStep, w, y, x, pixels, channel, channels int) {
+	a := &t.maps
+	a.n = channels
+	a.outStep = outStep
+	a.inStep[0] = outStep
+	for pixels > 0 {
+		a.rows = min(pixels, w-x)
+		a.out, a.in[0] = out, out
+		at := [4]int{2: y, 3: x}
+		for i := range e.in {
+			in := &e.in[i]
+			p := in.at(t, &at, 2)
+			if !in.splat {
+				p = unsafe.Add(p, 4*channel)
+			}
+			a.in[i+1], a.inStep[i+1] = p, in.step[3]
+		}
+		(*e.kernel)(a)
+		pixels -= a.rows
+		out = unsafe.Add(out, a.rows*outStep)
+		y, x = y+1, 0
+	}
+}
