@@ -1,0 +1,55 @@
+# make demo   compile the built-in network, build static binaries, read pictures
+# make test   the quick suite; installs qemu where it may, else skips arm64 by name
+# make generate, make test-models, make fuzz   what they say
+
+GO     ?= go
+BUDGET ?= 96KiB
+GLYPHS := testdata/glyphs
+
+.PHONY: demo test test-models fuzz generate generated-check tools clean
+
+demo:
+	@mkdir -p bin
+	@$(GO) build -o bin/flexnnc ./cmd/flexnnc
+	@echo "== compile the network for a budget of $(BUDGET)"
+	@bin/flexnnc compile --param $(GLYPHS)/glyphs.param --bin $(GLYPHS)/glyphs.bin --budget $(BUDGET) --out generated/glyphs
+	@echo "== build static binaries for this machine and for linux/arm64"
+	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/demo ./generated/demo
+	@CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -o bin/demo-arm64 ./generated/demo
+	@ls -l bin/demo bin/demo-arm64 | awk '{print "   " $$9 ": " $$5 " bytes"}'
+	@echo "== read $(GLYPHS)/pictures"
+	@bin/demo $(GLYPHS)/pictures/*.png
+	@echo "== the arena: bytes over steps"
+	@bin/flexnnc plan --param $(GLYPHS)/glyphs.param --budget $(BUDGET)
+
+test: tools
+	@GO="$(GO)" sh testdata/test.sh
+
+test-models:
+	@mkdir -p bin
+	@$(GO) build -o bin/flexnnc ./cmd/flexnnc
+	@GO="$(GO)" sh testdata/test-models.sh
+
+fuzz:
+	$(GO) test -run '^$$' -fuzz FuzzParamText -fuzztime 20s ./compiler/ncnn
+	$(GO) test -run '^$$' -fuzz FuzzParamBinary -fuzztime 20s ./compiler/ncnn
+	$(GO) test -run '^$$' -fuzz FuzzWeights -fuzztime 20s ./compiler/ncnn
+
+generate:
+	$(GO) run ./avo/kernel/gen
+	$(GO) run ./cmd/flexnnc compile --param $(GLYPHS)/glyphs.param --bin $(GLYPHS)/glyphs.bin --budget $(BUDGET) --out generated/glyphs
+
+generated-check: generate
+	@git diff --exit-code --stat -- generated || { echo "generated/ is not what the generators write: commit the result of make generate"; exit 1; }
+
+# qemu-user runs the arm64 tests. Only root on Debian installs it; others skip.
+tools:
+	@if ! command -v qemu-aarch64 >/dev/null 2>&1; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	    echo "installing qemu-user for the arm64 tests"; \
+	    { apt-get update -qq && apt-get install -y -qq qemu-user; } >/dev/null 2>&1 || echo "qemu-user could not be installed"; \
+	  fi; \
+	fi
+
+clean:
+	rm -rf bin
