@@ -150,7 +150,8 @@ func (j *Job) run(n *Net, threads int, e *Event) error {
 			}
 		}
 	}
-	for range 4 {
+	// A waiter that moves between processors takes a few runs to be recycled by Go.
+	for range 60 {
 		if e.Allocs == 0 {
 			break
 		}
