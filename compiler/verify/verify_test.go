@@ -452,7 +452,8 @@ func TestMutations(t *testing.T) {
 			}
 		}
 	})
-	if accepted == 0 || refused == 0 {
+	// The few draws of the short suite may all be of one kind.
+	if !testing.Short() && (accepted == 0 || refused == 0) {
 		t.Errorf("%d mutations accepted, %d refused: not both kinds were seen", accepted, refused)
 	}
 }
