@@ -141,6 +141,14 @@ func (t *timeline) packWith(room func(int) plan.Bytes, thorough bool) placement 
 	return p
 }
 
+// peak is the most bytes that must be live at once, above base.
+func (t *timeline) peak() (n plan.Bytes) {
+	for i := range t.units {
+		n = max(n, t.least(i)+t.liveBytes(i))
+	}
+	return n
+}
+
 // blocking names the op at which the most bytes must be live at once, and them.
 func (t *timeline) blocking() (at string, what []string) {
 	type item struct {

@@ -68,14 +68,18 @@ func Plan(g *op.Graph, o Options) (*plan.Plan, error) {
 		return nil, err
 	}
 	low := t.floor()
-	switch smallest := t.base + low.height; {
+	smallest := t.base + low.height
+	at, blocking := t.blocking()
+	switch {
 	case o.Min:
 		o.Budget = smallest
 	case o.Budget != 0 && o.Budget < smallest:
-		at, blocking := t.blocking()
 		return nil, &InfeasibleError{Budget: o.Budget, Smallest: smallest, At: at, Blocking: blocking}
 	}
-	return emit(t, t.search(o, low), o), nil
+	p := emit(t, t.search(o, low), o)
+	p.Certificate = certify(p, smallest)
+	p.Certificate.Least = plan.MemoryBound{Bytes: t.base + t.peak(), At: at, Blocking: blocking}
+	return p, nil
 }
 
 // up rounds a size up to the alignment of buffers.

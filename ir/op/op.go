@@ -114,6 +114,11 @@ type Op struct {
 	// Scratch is bytes live only during the step, shared by all threads;
 	// ThreadScratch bytes per thread.
 	Scratch, ThreadScratch int
+	// PanelScratch is bytes of scratch more for each panel of the step's slice.
+	PanelScratch int
+	// RowGrain says that a step's rows must start at a multiple of it, or the bits
+	// would change; 0 and 1 mean anywhere.
+	RowGrain int
 }
 
 // Affine gives per-channel factors; it reads weights, so it may fail.

@@ -104,6 +104,12 @@ func (o *Op) attributes() []string {
 	if o.Scratch != 0 || o.ThreadScratch != 0 {
 		add("scratch %d, per thread %d", o.Scratch, o.ThreadScratch)
 	}
+	if o.PanelScratch != 0 {
+		add("scratch %d per panel", o.PanelScratch)
+	}
+	if o.RowGrain > 1 {
+		add("rows from multiples of %d", o.RowGrain)
+	}
 	return a
 }
 

@@ -33,6 +33,8 @@ type Plan struct {
 	Steps    []Step
 	Forecast Forecast
 	Loads    []Load // resident ones first; then in the order in which the loader makes them
+	// Certificate says how far this plan can be from the best one.
+	Certificate Certificate
 }
 
 // Forecast is what a run is predicted to take by the planner's cost model.
@@ -42,6 +44,39 @@ type Forecast struct {
 	Read    time.Duration // of all streamed loads, if nothing waited for a step
 	Bound   time.Duration // no plan within the budget can be faster, by the same model
 }
+
+// Certificate holds bounds that no plan can beat which the planner may make: with
+// the slices and bands it can choose from, and by its cost model.
+type Certificate struct {
+	// MinBudget is the smallest budget with which planning succeeds.
+	MinBudget Bytes
+	// Least holds for every choice of slices and bands: MinBudget-Least.Bytes is the
+	// gap of the planner itself.
+	Least MemoryBound
+	// Live holds for the steps of this plan: Arena-Live.Bytes is what lies fallow at
+	// the worst moment, holds weights that wait for their step, or stays for the next run.
+	Live MemoryBound
+	Time TimeBound
+}
+
+// MemoryBound is the bytes that must be in the arena at once during an op.
+type MemoryBound struct {
+	Bytes    Bytes
+	At       string   // the op
+	Blocking []string // what is there, the largest first
+}
+
+// TimeBound is what a run within the budget takes at least. Bytes that do not fit
+// beside the activations must be read in every run.
+type TimeBound struct {
+	Compute    time.Duration // all ops, each in one step
+	Read       time.Duration // the weights that cannot stay between runs
+	Dependency time.Duration // reads that fit neither before an op nor behind one
+	Binding    string        // the op or load that makes the largest of the three
+}
+
+// Bound is the largest of the three.
+func (t TimeBound) Bound() time.Duration { return max(t.Compute, t.Read, t.Dependency) }
 
 // BufferKind says what a buffer holds.
 type BufferKind int
