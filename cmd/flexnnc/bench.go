@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
+	"github.com/flexnnc/flexnnc/codegen"
 	"github.com/flexnnc/flexnnc/compiler"
 )
 
@@ -29,7 +31,7 @@ var benchCommand = &cli.Command{
 		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 		&cli.StringFlag{Name: "target", Value: bench.Host().String(), Usage: "`GOOS/GOARCH` to build for; another machine's needs --build-only"},
 		&cli.BoolFlag{Name: "build-only", Usage: "build the benchmark and do not run it"},
-		&cli.StringFlag{Name: "out", Usage: "where --build-only writes the benchmark: `FILE`"},
+		&cli.StringFlag{Name: "out", Usage: "where --build-only writes the benchmark: `FILE`; by default NETWORK-bench-GOOS-GOARCH in this folder"},
 	},
 	Action: benchAction,
 }
@@ -39,10 +41,12 @@ func benchAction(c *cli.Context) error {
 	switch {
 	case err != nil:
 		return usagef("bench: --target: %v", err)
-	case c.Bool("build-only") != (c.String("out") != ""):
-		return usagef("bench: --build-only and --out FILE go together")
+	case c.String("out") != "" && !c.Bool("build-only"):
+		return usagef("bench: --out FILE is for --build-only, which writes the benchmark in place of running it")
+	case c.String("against") != "" && c.Bool("build-only"):
+		return usagef("bench: --build-only runs nothing; give the benchmark that it writes -against COMMAND")
 	case !c.Bool("build-only") && target != bench.Host():
-		return usagef("bench: a benchmark for %s does not run here; --build-only --out FILE writes it", target)
+		return usagef("bench: a benchmark for %s does not run here; --build-only writes it", target)
 	case c.Bool("random") && c.String("bin") != "":
 		return usagef("bench: --random and --bin exclude each other")
 	case c.Int("runs") < 0:
@@ -62,13 +66,25 @@ func benchAction(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("build-only") {
-		fmt.Fprintf(c.App.Writer, "benchmark for %s in %s\n", target, c.String("out"))
-		if p.Weights != "" {
-			fmt.Fprintf(c.App.Writer, "its weights, to be kept in the same folder, in %s\n", filepath.Join(filepath.Dir(c.String("out")), filepath.Base(p.Weights)))
-		}
-		return nil
+		return printBuilt(c, target, p)
 	}
 	return runBench(ctx, c, p)
+}
+
+// printBuilt says what --build-only has written.
+func printBuilt(c *cli.Context, target bench.Target, p *bench.Program) error {
+	if c.Bool("json") {
+		return json.NewEncoder(c.App.Writer).Encode(struct {
+			Target  string `json:"target"`
+			Path    string `json:"path"`
+			Weights string `json:"weights,omitempty"`
+		}{target.String(), p.Path, p.Weights})
+	}
+	fmt.Fprintf(c.App.Writer, "benchmark for %s in %s\n", target, p.Path)
+	if p.Weights != "" {
+		fmt.Fprintf(c.App.Writer, "its weights, to be kept in the same folder, in %s\n", p.Weights)
+	}
+	return nil
 }
 
 // buildBench compiles the network and builds its benchmark.
@@ -96,7 +112,11 @@ func buildBench(ctx context.Context, c *cli.Context, target bench.Target, work s
 	}
 	pr.say("building")
 	out := c.String("out")
-	if out == "" {
+	switch {
+	case out != "":
+	case c.Bool("build-only"):
+		out = fmt.Sprintf("%s-bench-%s-%s", codegen.PackageName(planned.Graph.Name), target.OS, target.Arch)
+	default:
 		out = filepath.Join(work, "benchmark")
 	}
 	return bench.Build(ctx, planned, target, version, filepath.Join(work, "src"), out)

@@ -39,7 +39,7 @@ func ParseTarget(s string) (Target, error) {
 type Program struct {
 	Path string
 	// Weights is the weights file, which the binary looks for in its own folder;
-	// "" where it is embedded.
+	// "" where it is embedded in the binary.
 	Weights string
 }
 

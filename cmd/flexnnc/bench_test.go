@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/json"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+const glyphsParam = "../../testdata/glyphs/glyphs.param"
+
+// command runs a command line and returns what it printed.
+func command(t *testing.T, want int, args ...string) (stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if code := run(append([]string{"flexnnc"}, args...), &out, &errs); code != want {
+		t.Fatalf("flexnnc %s: exit code %d, want %d\n%s", strings.Join(args, " "), code, want, errs.String())
+	}
+	return out.String(), errs.String()
+}
+
+func TestBenchFlagsThatExcludeEachOther(t *testing.T) {
+	for _, args := range [][]string{
+		{"--random", "--bin", "x"},
+		{},
+		{"--random", "--out", "x"},
+		{"--random", "--target", "linux"},
+		{"--random", "--target", "plan9/mips"},
+		{"--random", "--runs", "-1"},
+		{"--random", "--budget", "lots"},
+		{"--random", "--build-only", "--against", "echo 1"},
+	} {
+		command(t, exitUsage, append([]string{"bench", "--param", glyphsParam}, args...)...)
+	}
+}
+
+func TestBench(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds binaries")
+	}
+	for _, weights := range [][]string{{"--random"}, {"--bin", "../../testdata/glyphs/glyphs.bin"}} {
+		args := append([]string{"bench", "--param", glyphsParam, "--runs", "3", "--budget", "min", "--json", "--against", "echo 2.5"}, weights...)
+		text, _ := command(t, exitOK, args...)
+		var r struct {
+			MedianMS   float64 `json:"median_ms"`
+			GFLOPS     float64 `json:"gflops"`
+			ArenaBytes int64   `json:"arena_bytes"`
+			Layers     []struct {
+				Name string
+				MACs float64
+			}
+			Against struct{ Pairs []struct{ Ratio float64 } }
+		}
+		if err := json.Unmarshal([]byte(text), &r); err != nil {
+			t.Fatalf("%v in %s", err, text)
+		}
+		macs := 0.0
+		for _, l := range r.Layers {
+			macs += l.MACs
+		}
+		if r.MedianMS <= 0 || r.GFLOPS <= 0 || r.ArenaBytes <= 0 || macs <= 0 || len(r.Against.Pairs) == 0 {
+			t.Errorf("%s", text)
+		}
+	}
+}
+
+func TestBenchForAnotherMachine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a binary")
+	}
+	target := "linux/arm64"
+	machine := elf.EM_AARCH64
+	if runtime.GOARCH == "arm64" {
+		target, machine = "linux/amd64", elf.EM_X86_64
+	}
+	out := filepath.Join(t.TempDir(), "glyphs-bench")
+	command(t, exitUsage, "bench", "--param", glyphsParam, "--random", "--target", target)
+	text, _ := command(t, exitOK, "bench", "--param", glyphsParam, "--random", "--target", target, "--build-only", "--out", out)
+	if !strings.Contains(text, out) {
+		t.Errorf("%q does not name %s", text, out)
+	}
+	f, err := elf.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if f.Machine != machine {
+		t.Errorf("built for %v", f.Machine)
+	}
+}
