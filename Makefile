@@ -1,12 +1,13 @@
 # make demo   compile the built-in network, build static binaries, read pictures
 # make test   the quick suite; installs qemu where it may, else skips arm64 by name
 # make generate, make test-models, make fuzz   what they say
+# make arm64-cost   instructions and modelled cycles on arm64, into docs/arm64-cost.md
 
 GO     ?= go
 BUDGET ?= 96KiB
 GLYPHS := testdata/glyphs
 
-.PHONY: demo test test-models fuzz generate generated-check tools clean
+.PHONY: demo test test-models fuzz generate generated-check arm64-cost arm64-cost-check tools cost-tools clean
 
 demo:
 	@mkdir -p bin
@@ -41,6 +42,21 @@ generate:
 
 generated-check: generate
 	@git diff --exit-code --stat -- generated || { echo "generated/ is not what the generators write: commit the result of make generate"; exit 1; }
+
+arm64-cost: cost-tools
+	@$(GO) run ./cmd/arm64cost -models $${FLEXNNC_MODELS:-../shared/models} -out docs/arm64-cost.md -write
+
+arm64-cost-check: cost-tools
+	@$(GO) run ./cmd/arm64cost -models $${FLEXNNC_MODELS:-../shared/models} -check
+
+# What counts instructions and models cycles. Only root on Debian installs it; others skip.
+cost-tools:
+	@if ! command -v llvm-mca-19 >/dev/null 2>&1 || ! command -v qemu-aarch64 >/dev/null 2>&1; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	    echo "installing qemu-user, llvm-19 and gcc to model arm64 CPUs"; \
+	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends qemu-user llvm-19 gcc libc6-dev; } >/dev/null 2>&1 || echo "they could not be installed"; \
+	  fi; \
+	fi
 
 # qemu-user runs the arm64 tests. Only root on Debian installs it; others skip.
 tools:

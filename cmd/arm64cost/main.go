@@ -1,0 +1,184 @@
+// Arm64cost tells what networks would cost on arm64 CPUs that are not at hand:
+// executed instructions, counted under emulation, and cycles by models of the CPUs.
+//
+//	go run ./cmd/arm64cost -models FOLDER -out docs/arm64-cost.md -baseline FILE -write
+//	go run ./cmd/arm64cost -models FOLDER -baseline FILE -check
+//
+// It is a tool for those who change kernels and drivers; nothing that is emitted
+// depends on it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/flexnnc/flexnnc/avo/cost"
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
+)
+
+// builtIn is the network that is always there.
+const builtIn = "testdata/glyphs/glyphs.param"
+
+type options struct {
+	models    string
+	networks  string
+	out       string
+	baseline  string
+	write     bool
+	check     bool
+	functions bool
+}
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return
+		}
+		var missing *cost.MissingError
+		if errors.As(err, &missing) {
+			fmt.Println("SKIP arm64 cost:", missing)
+			return
+		}
+		fmt.Fprintln(os.Stderr, "arm64cost:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string, w io.Writer) error {
+	var o options
+	f := flag.NewFlagSet("arm64cost", flag.ContinueOnError)
+	f.StringVar(&o.models, "models", "../shared/models", "`folder` with the networks as synthetic/NAME/NAME.param")
+	f.StringVar(&o.networks, "networks", "squeezenet,mobilenet,mobilenet_v2,mobilenet_v3,shufflenet_v2,resnet18", "`names` of networks, with commas, beside the built-in one")
+	f.StringVar(&o.out, "out", "", "`file` for the report; by default it is printed")
+	f.StringVar(&o.baseline, "baseline", "testdata/arm64-cost.json", "`file` with the figures to compare with")
+	f.BoolVar(&o.write, "write", false, "write the baseline")
+	f.BoolVar(&o.check, "check", false, "fail where a figure is over 2 % above the baseline's")
+	f.BoolVar(&o.functions, "functions", false, "print the functions that execute most instructions in each step")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if f.NArg() > 0 || o.write && o.check {
+		return fmt.Errorf("no arguments, and one of -write and -check")
+	}
+	work, err := os.MkdirTemp("", "arm64cost")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	ctx := context.Background()
+	tools, err := cost.Find(ctx, work)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "counts by %s, cycles by %s and an own in-order model\n", filepath.Base(tools.QEMU), tools.Models())
+	model := tools.NewModel()
+	var nets []*result
+	for _, param := range o.params(w) {
+		r, err := measure(ctx, tools, model, filepath.Join(work, fmt.Sprint(len(nets))), param)
+		if err != nil {
+			return fmt.Errorf("%s: %w", param, err)
+		}
+		if o.functions {
+			r.printFunctions(w)
+		}
+		fmt.Fprintln(w, r.line())
+		nets = append(nets, r)
+	}
+	return o.finish(w, tools, nets)
+}
+
+// params are the networks' files; what is not there is named.
+func (o *options) params(w io.Writer) []string {
+	list := []string{builtIn}
+	for _, n := range strings.Split(o.networks, ",") {
+		if n == "" {
+			continue
+		}
+		p := filepath.Join(o.models, "synthetic", n, n+".param")
+		if _, err := os.Stat(p); err != nil {
+			fmt.Fprintf(w, "SKIP arm64 cost of %s: no file %s\n", n, p)
+			continue
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// result is a network's cost.
+type result struct {
+	name   string
+	total  cost.Sum
+	layers []layer
+}
+
+// layer is the cost of an operation's steps.
+type layer struct {
+	name, kind string
+	sum        cost.Sum
+	functions  map[string]uint64
+}
+
+// betweenSteps is the name of what is executed between steps, in tables.
+const betweenSteps = "(between steps)"
+
+func measure(ctx context.Context, tools *cost.Tools, model *cost.Model, work, param string) (*result, error) {
+	if err := os.MkdirAll(work, 0o755); err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(work)
+	p, err := build(ctx, work, param)
+	if err != nil {
+		return nil, err
+	}
+	code, err := tools.Read(ctx, p.path, p.counted)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := tools.Count(ctx, work, p.path, code.Lo, code.Hi)
+	if err != nil {
+		return nil, err
+	}
+	steps := bench.Steps(p.plan)
+	for label := range counts {
+		if label > uint64(len(steps)) {
+			delete(counts, label)
+		}
+	}
+	c, err := model.Sum(ctx, code, counts, p.kind)
+	if err != nil {
+		return nil, err
+	}
+	r := &result{name: strings.TrimSuffix(filepath.Base(param), ".param")}
+	at := map[string]int{}
+	add := func(label uint64, name, kind string) {
+		s := c.ByLabel[label]
+		if s == nil {
+			return
+		}
+		i, ok := at[name]
+		if !ok {
+			i = len(r.layers)
+			at[name] = i
+			r.layers = append(r.layers, layer{name: name, kind: kind, functions: map[string]uint64{}})
+		}
+		r.layers[i].sum.Add(s)
+		r.total.Add(s)
+		for f, n := range c.BySymbol[label] {
+			r.layers[i].functions[strings.TrimPrefix(f, p.pkg+".")] += n
+		}
+	}
+	for i, s := range steps {
+		add(uint64(i+1), s.Layer, s.Kind)
+	}
+	add(0, betweenSteps, "")
+	if r.total.All() == 0 {
+		return nil, fmt.Errorf("nothing was counted")
+	}
+	return r, nil
+}

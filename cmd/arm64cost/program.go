@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/flexnnc/flexnnc/avo/cost"
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
+	"github.com/flexnnc/flexnnc/compiler"
+	"github.com/flexnnc/flexnnc/compiler/ncnn"
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// program is a network's package in a binary for arm64 that makes one inference
+// and marks the steps.
+type program struct {
+	path    string
+	plan    *plan.Plan
+	pkg     string          // import path of the network's package
+	kernels map[string]bool // functions in assembly
+}
+
+// build compiles a network, with weights that are made up, for the budget that
+// keeps everything in memory.
+func build(ctx context.Context, work, param string) (*program, error) {
+	n, err := ncnn.Open(param, "")
+	if err != nil {
+		return nil, err
+	}
+	defer n.Close()
+	bench.RandomWeights(n.Graph)
+	p, err := compiler.Compile(n.Graph, compiler.Options{Threads: 1})
+	if err != nil {
+		return nil, err
+	}
+	m, err := bench.NewModule(filepath.Join(work, "src"), p, "")
+	if err != nil {
+		return nil, err
+	}
+	weights := ""
+	if m.Weights != "" {
+		if weights, err = filepath.Abs(m.Weights); err != nil {
+			return nil, err
+		}
+	}
+	main := fmt.Sprintf(mainSource, bench.ModuleName+"/"+m.Package, cost.Mark, weights)
+	if err := os.WriteFile(filepath.Join(m.Dir, "main.go"), []byte(main), 0o644); err != nil {
+		return nil, err
+	}
+	r := &program{path: filepath.Join(work, "program"), plan: p, pkg: bench.ModuleName + "/" + m.Package, kernels: map[string]bool{}}
+	if err := r.findKernels(filepath.Join(m.Dir, m.Package)); err != nil {
+		return nil, err
+	}
+	return r, m.Build(ctx, bench.Target{OS: "linux", Arch: "arm64"}, r.path)
+}
+
+var text = regexp.MustCompile(`(?m)^TEXT ·(\w+)\(SB\)`)
+
+// findKernels reads the names of the functions in assembly.
+func (p *program) findKernels(dir string) error {
+	files, err := filepath.Glob(filepath.Join(dir, "*_arm64.s"))
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			return err
+		}
+		for _, m := range text.FindAllSubmatch(b, -1) {
+			p.kernels[string(m[1])] = true
+		}
+	}
+	return nil
+}
+
+// library is the functions of Go's library that a package calls in its steps.
+var library = regexp.MustCompile(`^(runtime\.(memmove|memclrNoHeapPointers|memequal|duff\w+)|math\.[\w.]+|math/bits\.\w+|internal/runtime/atomic\.[\w.()*]+)(\.abi0)?$`)
+
+// counted tells which functions' instructions count.
+func (p *program) counted(symbol string) bool {
+	return strings.HasPrefix(symbol, p.pkg+".") || library.MatchString(symbol)
+}
+
+// kind tells who wrote a function.
+func (p *program) kind(symbol string) cost.Kind {
+	name, ok := strings.CutPrefix(symbol, p.pkg+".")
+	switch {
+	case !ok:
+		return cost.Library
+	case p.kernels[strings.TrimSuffix(name, ".abi0")]:
+		return cost.Kernel
+	}
+	return cost.Driver
+}
+
+// mainSource makes one inference on one thread. What lies between steps has label
+// 0; step i has label i+1.
+const mainSource = `package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"reflect"
+	"syscall"
+
+	net %q
+)
+
+func mark(label int) { syscall.RawSyscall(syscall.SYS_GETPGID, %#x, uintptr(label), 0) }
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	n, err := net.New(net.Options{Threads: 1, WeightsPath: %q})
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	in, out := net.NewInputs(), net.NewOutputs()
+	fill(in)
+	n.BenchObserve(func(step int, complete bool) {
+		if complete {
+			mark(step + 1)
+		} else {
+			mark(0)
+		}
+	})
+	mark(1 << 30) // what came before the run
+	return n.Run(context.Background(), in, out)
+}
+
+// fill gives arrays values between -1 and 1, and ids of any vocabulary.
+func fill(inputs any) {
+	v := reflect.ValueOf(inputs).Elem()
+	seed := uint32(1)
+	for i := range v.NumField() {
+		switch a := v.Field(i).Interface().(type) {
+		case []float32:
+			for k := range a {
+				seed = seed*1664525 + 1013904223
+				a[k] = float32(int32(seed)>>8) / (1 << 23)
+			}
+		case []int32:
+			for k := range a {
+				a[k] = int32(k %% 32)
+			}
+		}
+	}
+}
+`

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sort"
+	"strings"
+
+	"github.com/flexnnc/flexnnc/avo/cost"
+)
+
+// reference is the instructions, in millions, that ncnn's arm64 build in float32
+// executes in its kernels for an inference, and the multiply-adds among them where
+// known: counted once, the same way.
+var reference = map[string]struct{ all, fmlas float64 }{
+	"squeezenet":    {91.4, 68.2},
+	"mobilenet":     {171.5, 0},
+	"mobilenet_v2":  {103.8, 0},
+	"mobilenet_v3":  {87.9, 0},
+	"shufflenet_v2": {52.3, 0},
+	"resnet18":      {244.1, 0},
+	"resnet50":      {770, 0},
+	"resnet152":     {2322, 0},
+	"vgg19":         {1619, 0},
+}
+
+func millions(n uint64) string { return fmt.Sprintf("%.2f", float64(n)/1e6) }
+
+func percent(part, whole uint64) string {
+	if whole == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f", 100*float64(part)/float64(whole))
+}
+
+// against is the ratio to ncnn's instructions.
+func (r *result) against() string {
+	ref, ok := reference[r.name]
+	if !ok {
+		return "–"
+	}
+	return fmt.Sprintf("%.3f", float64(r.total.All())/1e6/ref.all)
+}
+
+// line sums a network up.
+func (r *result) line() string {
+	t := &r.total
+	s := fmt.Sprintf("%-14s %8s M (kernels %s, Go %s, library %s; FMLA %s, %s %% of GEMM loops) of ncnn's %s; M cycles", r.name, millions(t.All()),
+		millions(t.Instructions[cost.Kernel]), millions(t.Instructions[cost.Driver]), millions(t.Instructions[cost.Library]),
+		millions(t.FMLAs), percent(t.GEMMFMLAs, t.GEMM), r.against())
+	for _, c := range cost.CPUs() {
+		s += fmt.Sprintf(" %s %.2f", c, t.Cycles[c]/1e6)
+	}
+	return s
+}
+
+// printFunctions lists what executes instructions, by step.
+func (r *result) printFunctions(w io.Writer) {
+	all := map[string]uint64{}
+	for _, l := range r.layers {
+		fmt.Fprintf(w, "%10s M %s (%s)\n", millions(l.sum.All()), l.name, l.kind)
+		printMost(w, l.functions, l.sum.All()/100, "  ")
+		for f, n := range l.functions {
+			all[f] += n
+		}
+	}
+	fmt.Fprintf(w, "all of %s\n", r.name)
+	printMost(w, all, r.total.All()/500, "  ")
+}
+
+func printMost(w io.Writer, functions map[string]uint64, least uint64, indent string) {
+	var names []string
+	for f, n := range functions {
+		if n >= least {
+			names = append(names, f)
+		}
+	}
+	sort.Slice(names, func(i, j int) bool {
+		a, b := functions[names[i]], functions[names[j]]
+		return a > b || a == b && names[i] < names[j]
+	})
+	for _, f := range names {
+		fmt.Fprintf(w, "%s%10.3f M %s\n", indent, float64(functions[f])/1e6, f)
+	}
+}
+
+// document is the report in Markdown.
+func document(tools *cost.Tools, nets []*result) []byte {
+	var b strings.Builder
+	b.WriteString(preface(tools))
+	b.WriteString("| network | instructions, M | kernels | Go | library | of ncnn's | FMLA, M | FMLA, % of GEMM loops |")
+	rule := "|---|---:|---:|---:|---:|---:|---:|---:|"
+	for _, c := range cost.CPUs() {
+		fmt.Fprintf(&b, " %s |", c)
+		rule += "---:|"
+	}
+	b.WriteString("\n" + rule + "\n")
+	for _, r := range nets {
+		t := &r.total
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |", r.name, millions(t.All()), millions(t.Instructions[cost.Kernel]),
+			millions(t.Instructions[cost.Driver]), millions(t.Instructions[cost.Library]), r.against(), millions(t.FMLAs), percent(t.GEMMFMLAs, t.GEMM))
+		for _, c := range cost.CPUs() {
+			fmt.Fprintf(&b, " %.2f |", t.Cycles[c]/1e6)
+		}
+		b.WriteString("\n")
+	}
+	for _, r := range nets {
+		fmt.Fprintf(&b, "\n## %s\n\n| layer | what | instructions, k | of them not kernels | FMLA, %% |", r.name)
+		rule := "|---|---|---:|---:|---:|"
+		for _, c := range cost.CPUs() {
+			fmt.Fprintf(&b, " %s |", c)
+			rule += "---:|"
+		}
+		b.WriteString("\n" + rule + "\n")
+		for _, l := range r.layers {
+			s := &l.sum
+			fmt.Fprintf(&b, "| %s | %s | %.1f | %.1f | %s |", l.name, l.kind, float64(s.All())/1e3, float64(s.All()-s.Instructions[cost.Kernel])/1e3, percent(s.FMLAs, s.All()))
+			for _, c := range cost.CPUs() {
+				fmt.Fprintf(&b, " %.1f |", s.Cycles[c]/1e3)
+			}
+			b.WriteString("\n")
+		}
+	}
+	return []byte(b.String())
+}
+
+func preface(tools *cost.Tools) string {
+	return fmt.Sprintf(`# What networks cost on arm64
+
+Written by `+"`make arm64-cost`"+`. One inference, one thread, everything in memory, weights made up. No arm64 silicon was used.
+
+- *Instructions* are executed ones, counted in an emulator by a plugin, from the beginning to the end of each step: of the
+  generated assembly (kernels), of the Go code of the emitted package (drivers and portable kernels), and of Go's library
+  (memmove and the like). They are the same on every run.
+- *of ncnn's*: divided by what ncnn's arm64 build executes in its float32 kernels.
+- *FMLA, %% of GEMM loops*: multiply-adds among the instructions of the innermost loops of matrix products.
+- *Cycles* are modelled: each straight piece of code by %s, or for the in-order Cortex-A53 and A55 by a model of
+  dual issue of our own (avo/cost), times its executions. The models see ports, latencies and issue rules; not caches, memory,
+  branches or frequency. They rank kernels; they are no promise of speed.
+
+Millions of cycles in the first table, thousands in the others.
+
+`, tools.Models())
+}
+
+// figures are what a baseline keeps of a network: instructions and modelled cycles.
+type figures struct {
+	Instructions uint64            `json:"instructions"`
+	Cycles       map[string]uint64 `json:"cycles"`
+}
+
+// baseline is the file that figures are compared with.
+type baseline struct {
+	LLVM     string             `json:"llvm"` // of llvm-mca: another version has other models
+	Networks map[string]figures `json:"networks"`
+}
+
+func newBaseline(tools *cost.Tools, nets []*result) *baseline {
+	b := &baseline{LLVM: tools.LLVM, Networks: map[string]figures{}}
+	for _, r := range nets {
+		f := figures{r.total.All(), map[string]uint64{}}
+		for _, c := range cost.CPUs() {
+			f.Cycles[string(c)] = uint64(r.total.Cycles[c] + 0.5)
+		}
+		b.Networks[r.name] = f
+	}
+	return b
+}
+
+// tolerance is the growth that a check lets pass.
+const tolerance = 0.02
+
+// grown lists the figures that have grown too much. Cycles of llvm-mca are not
+// compared with those of another version of it.
+func (b *baseline) grown(now *baseline) []error {
+	var errs []error
+	var names []string
+	for n := range now.Networks {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	for _, n := range names {
+		old, ok := b.Networks[n]
+		if !ok {
+			continue
+		}
+		over := func(what string, before, after uint64) {
+			if float64(after) > (1+tolerance)*float64(before) {
+				errs = append(errs, fmt.Errorf("%s: %s grew from %d to %d, by %.1f %%", n, what, before, after, 100*(float64(after)/float64(before)-1)))
+			}
+		}
+		over("executed instructions", old.Instructions, now.Networks[n].Instructions)
+		for _, c := range cost.CPUs() {
+			if before := old.Cycles[string(c)]; before > 0 && (c.InOrder() || b.LLVM == now.LLVM) {
+				over("modelled cycles of "+string(c), before, now.Networks[n].Cycles[string(c)])
+			}
+		}
+	}
+	return errs
+}
+
+// finish writes or prints the report, and writes or checks the baseline.
+func (o *options) finish(w io.Writer, tools *cost.Tools, nets []*result) error {
+	if o.out != "" {
+		if err := os.WriteFile(o.out, document(tools, nets), 0o644); err != nil {
+			return err
+		}
+	}
+	now := newBaseline(tools, nets)
+	switch {
+	case o.write:
+		b, err := json.MarshalIndent(now, "", "  ")
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(o.baseline, append(b, '\n'), 0o644)
+	case o.check:
+		b, err := os.ReadFile(o.baseline)
+		if err != nil {
+			return err
+		}
+		var old baseline
+		if err := json.Unmarshal(b, &old); err != nil {
+			return fmt.Errorf("%s: %w", o.baseline, err)
+		}
+		if old.LLVM != now.LLVM {
+			fmt.Fprintf(w, "SKIP comparing cycles of llvm-mca: the baseline is of version %s, this is %s\n", old.LLVM, now.LLVM)
+		}
+		if errs := old.grown(now); len(errs) > 0 {
+			return errors.Join(append(errs, fmt.Errorf("if that has its reason, write a new baseline: make arm64-cost"))...)
+		}
+		fmt.Fprintln(w, "ok: no network's instructions or modelled cycles grew by over 2 %")
+	}
+	return nil
+}
