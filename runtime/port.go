@@ -20,56 +20,78 @@ type portStep struct {
 
 const portTile = 4096 // elements that one claim covers, about
 
-// each calls row for every innermost row of s that this thread claims.
-func (s *portStep) each(t *thread, row func(s *portStep, user, arena unsafe.Pointer)) {
+// each calls move for runs of n rows, neighbours on axis 2, that this thread claims.
+func (s *portStep) each(t *thread, move func(s *portStep, user, arena unsafe.Pointer, n int)) {
 	lo, hi := t.rowRange(s.dims[s.rows])
 	dims := s.dims
 	dims[s.rows] = hi - lo
 	if s.rows == 3 { // a vector has no rows but its elements
 		lo, dims = 0, s.dims
 	}
-	rows := dims[0] * dims[1] * dims[2]
 	block := max(1, portTile/max(1, dims[3]))
+	if s.rows == 2 && s.ring != 0 {
+		block = 1 // neighbours may be apart
+	}
+	perPlane := (dims[2] + block - 1) / block
 	user := unsafe.Pointer(unsafe.SliceData(t.ports[s.port]))
 	for {
-		first := t.claim() * block
-		if first >= rows {
+		c := t.claim()
+		if c >= dims[0]*dims[1]*perPlane {
 			return
 		}
-		for r := first; r < min(first+block, rows); r++ {
-			at := [3]int{r / (dims[2] * dims[1]), r / dims[2] % dims[1], r % dims[2]}
-			u, a := 0, s.off
-			for i := range at {
-				y := at[i]
-				if i == s.rows {
-					y += lo
-				}
-				u += y * s.user[i]
-				if i == s.rows && s.ring != 0 {
-					y %= s.ring
-				}
-				a += y * s.arena[i]
+		p, first := c/perPlane, c%perPlane*block
+		at := [3]int{p / dims[1], p % dims[1], first}
+		u, a := 0, s.off
+		for i := range at {
+			y := at[i]
+			if i == s.rows {
+				y += lo
 			}
-			row(s, unsafe.Add(user, 4*u), t.at(a))
+			u += y * s.user[i]
+			if i == s.rows && s.ring != 0 {
+				y %= s.ring
+			}
+			a += y * s.arena[i]
 		}
+		move(s, unsafe.Add(user, 4*u), t.at(a), min(block, dims[2]-first))
 	}
 }
 
-func runInput(t *thread, s *portStep) { s.each(t, inputRow) }
+func runInput(t *thread, s *portStep) { s.each(t, inputRows) }
 
-func inputRow(s *portStep, u, a unsafe.Pointer) {
-	du, da := 4*s.user[3], s.arena[3]
-	for i := range s.dims[3] {
-		*(*float32)(unsafe.Add(a, i*da)) = *(*float32)(unsafe.Add(u, i*du))
+func inputRows(s *portStep, u, a unsafe.Pointer, n int) {
+	if s.arena[3] == 4 && s.user[2] == 1 && s.user[3] != 1 {
+		transpose(a, u, s.dims[3], n, s.arena[2], 4*s.user[3])
+		return
+	}
+	for range n {
+		if s.arena[3] == 4 && s.user[3] == 1 {
+			copy(unsafe.Slice((*float32)(a), s.dims[3]), unsafe.Slice((*float32)(u), s.dims[3]))
+		} else {
+			for i := range s.dims[3] {
+				*(*float32)(unsafe.Add(a, i*s.arena[3])) = f32(u, i*s.user[3])
+			}
+		}
+		u, a = unsafe.Add(u, 4*s.user[2]), unsafe.Add(a, s.arena[2])
 	}
 }
 
-func runOutput(t *thread, s *portStep) { s.each(t, outputRow) }
+func runOutput(t *thread, s *portStep) { s.each(t, outputRows) }
 
-func outputRow(s *portStep, u, a unsafe.Pointer) {
-	du, da := 4*s.user[3], s.arena[3]
-	for i := range s.dims[3] {
-		*(*float32)(unsafe.Add(u, i*du)) = *(*float32)(unsafe.Add(a, i*da))
+func outputRows(s *portStep, u, a unsafe.Pointer, n int) {
+	if s.arena[3] == 4 && s.user[2] == 1 && s.user[3] != 1 {
+		transpose(u, a, n, s.dims[3], 4*s.user[3], s.arena[2])
+		return
+	}
+	for range n {
+		if s.arena[3] == 4 && s.user[3] == 1 {
+			copy(unsafe.Slice((*float32)(u), s.dims[3]), unsafe.Slice((*float32)(a), s.dims[3]))
+		} else {
+			for i := range s.dims[3] {
+				putf32(u, i*s.user[3], *(*float32)(unsafe.Add(a, i*s.arena[3])))
+			}
+		}
+		u, a = unsafe.Add(u, 4*s.user[2]), unsafe.Add(a, s.arena[2])
 	}
 }
 

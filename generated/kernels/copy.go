@@ -13,52 +13,55 @@ type copyStep struct {
 	inStep, outStep [5]int
 }
 
-const (
-	copyTile  = 16   // rows and columns of a transposed block: a cache line each way
-	copyBlock = 4096 // elements that one claim covers, about
-)
+const copyBlock = 4096 // elements that one claim covers, about
 
-// runCopy shares the rows of the last two axes among threads.
+// runCopy shares the rows of the last two axes among threads: some rows of a
+// plane, or several planes where they are small.
 func runCopy(t *thread, s *copyStep) {
 	planes := s.dims[0] * s.dims[1] * s.dims[2]
 	rows, n := s.dims[3], s.dims[4]
 	block := max(1, copyBlock/n)
 	if s.inStep[4] != 4 || s.outStep[4] != 4 {
-		block = (block + copyTile - 1) / copyTile * copyTile
+		block = (block + 15) &^ 15 // a cache line each way
 	}
+	group := max(1, copyBlock/(n*rows))
 	perPlane := (rows + block - 1) / block
+	groups := (planes + group - 1) / group
 	for {
 		u := t.claim()
-		if u >= planes*perPlane {
+		if u >= groups*perPlane {
 			return
 		}
-		p, lo := u/perPlane, u%perPlane*block
-		i, j, k := p/(s.dims[2]*s.dims[1]), p/s.dims[2]%s.dims[1], p%s.dims[2]
-		in := s.in + i*s.inStep[0] + j*s.inStep[1] + k*s.inStep[2]
-		out := s.out + i*s.outStep[0] + j*s.outStep[1] + k*s.outStep[2]
-		copyPlane(t, s, in, out, lo, min(lo+block, rows))
+		lo := u % perPlane * block
+		u /= perPlane
+		for p := u * group; p < min((u+1)*group, planes); p++ {
+			i, j, k := p/(s.dims[2]*s.dims[1]), p/s.dims[2]%s.dims[1], p%s.dims[2]
+			in := s.in + i*s.inStep[0] + j*s.inStep[1] + k*s.inStep[2]
+			out := s.out + i*s.outStep[0] + j*s.outStep[1] + k*s.outStep[2]
+			s.plane(t.at(in+lo*s.inStep[3]), t.at(out+lo*s.outStep[3]), min(block, rows-lo))
+		}
 	}
 }
 
-// copyPlane copies rows [lo,hi) of one plane.
-func copyPlane(t *thread, s *copyStep, in, out, lo, hi int) {
+// plane copies some rows of a plane.
+func (s *copyStep) plane(in, out unsafe.Pointer, rows int) {
 	n := s.dims[4]
-	if s.inStep[4] == 4 && s.outStep[4] == 4 {
-		for r := lo; r < hi; r++ {
-			copy(unsafe.Slice((*float32)(t.at(out+r*s.outStep[3])), n), unsafe.Slice((*float32)(t.at(in+r*s.inStep[3])), n))
+	switch {
+	case s.inStep[4] == 4 && s.outStep[4] == 4:
+		for range rows {
+			copy(unsafe.Slice((*float32)(out), n), unsafe.Slice((*float32)(in), n))
+			in, out = unsafe.Add(in, s.inStep[3]), unsafe.Add(out, s.outStep[3])
 		}
-		return
-	}
-	for r0 := lo; r0 < hi; r0 += copyTile {
-		r1 := min(r0+copyTile, hi)
-		for c0 := 0; c0 < n; c0 += copyTile {
-			c1 := min(c0+copyTile, n)
-			for r := r0; r < r1; r++ {
-				from, to := t.at(in+r*s.inStep[3]+c0*s.inStep[4]), t.at(out+r*s.outStep[3]+c0*s.outStep[4])
-				for c := range c1 - c0 {
-					*(*float32)(unsafe.Add(to, c*s.outStep[4])) = *(*float32)(unsafe.Add(from, c*s.inStep[4]))
-				}
+	case s.inStep[4] == 4 && s.outStep[3] == 4:
+		transpose(out, in, rows, n, s.outStep[4], s.inStep[3])
+	case s.inStep[3] == 4 && s.outStep[4] == 4:
+		transpose(out, in, n, rows, s.outStep[3], s.inStep[4])
+	default:
+		for range rows {
+			for c := range n {
+				*(*float32)(unsafe.Add(out, c*s.outStep[4])) = *(*float32)(unsafe.Add(in, c*s.inStep[4]))
 			}
+			in, out = unsafe.Add(in, s.inStep[3]), unsafe.Add(out, s.outStep[3])
 		}
 	}
 }

@@ -1,0 +1,60 @@
+package runtime
+
+import "unsafe"
+
+// transpose writes element (r,c) of a matrix to (c,r) of another: in has rows
+// rows, inStep bytes apart, of cols neighbouring elements; out has cols rows,
+// outStep bytes apart, of rows neighbours. It works on so many columns at a time
+// that lines of out stay in L1 until they are full.
+func transpose(out, in unsafe.Pointer, rows, cols, outStep, inStep int) {
+	for cols > transposeTile {
+		transposeColumns(out, in, rows, transposeTile, outStep, inStep)
+		cols -= transposeTile
+		in, out = unsafe.Add(in, 4*transposeTile), unsafe.Add(out, transposeTile*outStep)
+	}
+	transposeColumns(out, in, rows, cols, outStep, inStep)
+}
+
+const transposeTile = 128
+
+func transposeColumns(out, in unsafe.Pointer, rows, cols, outStep, inStep int) {
+	for ; rows >= 4; rows -= 4 {
+		transpose4(out, in, cols, outStep, inStep)
+		in, out = unsafe.Add(in, 4*inStep), unsafe.Add(out, 16)
+	}
+	switch rows {
+	case 1:
+		for range cols {
+			putf32(out, 0, f32(in, 0))
+			in, out = unsafe.Add(in, 4), unsafe.Add(out, outStep)
+		}
+	case 2:
+		next := unsafe.Add(in, inStep)
+		for range cols {
+			putf32(out, 0, f32(in, 0))
+			putf32(out, 1, f32(next, 0))
+			in, next, out = unsafe.Add(in, 4), unsafe.Add(next, 4), unsafe.Add(out, outStep)
+		}
+	case 3: // the channels of a picture
+		second, third := unsafe.Add(in, inStep), unsafe.Add(in, 2*inStep)
+		for range cols {
+			putf32(out, 0, f32(in, 0))
+			putf32(out, 1, f32(second, 0))
+			putf32(out, 2, f32(third, 0))
+			in, second, third, out = unsafe.Add(in, 4), unsafe.Add(second, 4), unsafe.Add(third, 4), unsafe.Add(out, outStep)
+		}
+	}
+}
+
+// transpose4 is transpose for four rows.
+func transpose4(out, in unsafe.Pointer, cols, outStep, inStep int) {
+	b, c, d := unsafe.Add(in, inStep), unsafe.Add(in, 2*inStep), unsafe.Add(in, 3*inStep)
+	for i := range cols {
+		v0, v1, v2, v3 := f32(in, i), f32(b, i), f32(c, i), f32(d, i)
+		putf32(out, 0, v0)
+		putf32(out, 1, v1)
+		putf32(out, 2, v2)
+		putf32(out, 3, v3)
+		out = unsafe.Add(out, outStep)
+	}
+}
