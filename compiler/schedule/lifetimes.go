@@ -66,7 +66,7 @@ func newTimeline(g *op.Graph, o Options) (*timeline, error) {
 	if err := t.order(); err != nil {
 		return nil, err
 	}
-	if err := t.live(!o.NoInPlace); err != nil {
+	if err := t.live(o); err != nil {
 		return nil, err
 	}
 	perThread := plan.Bytes(0)
@@ -125,7 +125,7 @@ func (t *timeline) read(u *unit) []int {
 }
 
 // live fills blocks and spans.
-func (t *timeline) live(inPlace bool) error {
+func (t *timeline) live(options Options) error {
 	of := map[*op.Tensor]int{}
 	writers := map[*op.Tensor]int{}
 	for i := range t.units {
@@ -154,14 +154,14 @@ func (t *timeline) live(inPlace bool) error {
 		for _, x := range o.Out {
 			writers[x.Root()]++
 		}
-		if o.Scratch > 0 {
+		if n := o.StepScratch(options.Threads); n > 0 {
 			t.units[i].scratch = len(t.blocks)
 			t.blocks = append(t.blocks, block{
-				kind: plan.Scratch, name: o.Name, first: i, last: i, shares: -1, size: up(plan.Bytes(o.Scratch)),
+				kind: plan.Scratch, name: o.Name, first: i, last: i, shares: -1, size: up(plan.Bytes(n)),
 			})
 		}
 	}
-	if inPlace {
+	if !options.NoInPlace {
 		for i := range t.units {
 			o := t.units[i].op
 			if in := dyingInput(o); in != nil && writers[o.Out[0]] == 1 {

@@ -268,7 +268,7 @@ func bruteFloor(g *op.Graph, threads int) (plan.Bytes, bool) {
 			zeros = max(zeros, up(4*o.Conv.InC))
 		}
 		perThread = max(perThread, up(o.ThreadScratch))
-		for _, n := range []int{need, up(o.Scratch)} {
+		for _, n := range []int{need, up(o.StepScratch(threads))} {
 			if n > 0 {
 				bs = append(bs, block{i, i, n})
 			}

@@ -96,7 +96,8 @@ func (c *checker) reserved() {
 	}
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		if s.Op.Scratch == 0 {
+		need := s.Op.Scratch + p.Threads*s.Op.WorkScratch
+		if need == 0 {
 			if s.Scratch != -1 {
 				c.fault("%s has scratch and needs none", stepName(s))
 			}
@@ -107,8 +108,8 @@ func (c *checker) reserved() {
 			continue
 		}
 		b := &p.Buffers[s.Scratch]
-		if b.Kind != plan.Scratch || b.Size < plan.Bytes(s.Op.Scratch) || i < b.First || i > b.Last {
-			c.fault("%s has %s of %d bytes, live %d to %d, as scratch of %d", stepName(s), c.name(s.Scratch), b.Size, b.First, b.Last, s.Op.Scratch)
+		if b.Kind != plan.Scratch || b.Size < plan.Bytes(need) || i < b.First || i > b.Last {
+			c.fault("%s has %s of %d bytes, live %d to %d, as scratch of %d", stepName(s), c.name(s.Scratch), b.Size, b.First, b.Last, need)
 		}
 	}
 }

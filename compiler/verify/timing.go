@@ -112,6 +112,9 @@ func (c *checker) cover() {
 				c.fault("%s makes rows %v of %d, panels %v of %d", stepName(s), r, rows, n, panels)
 				continue
 			}
+			if g := max(1, o.RowGrain); r.Lo%g != 0 || r.Hi%g != 0 && r.Hi != rows {
+				c.fault("%s makes rows %v, and not by %d", stepName(s), r, g)
+			}
 			if k > 0 {
 				before := steps[o][k-1]
 				if s.Rows == before.Rows && s.Panels.Lo < before.Panels.Lo || s.Panels == before.Panels && s.Rows.Lo < before.Rows.Lo {

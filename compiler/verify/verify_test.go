@@ -159,6 +159,17 @@ var corruptions = []corruption{
 	}},
 	{"panels beyond the end", "panels", func(p *plan.Plan) bool { firstStep(p, weighted).Panels.Hi += 50; return true }},
 	{"rows missing", "row panels", func(p *plan.Plan) bool { p.Steps[0].Rows = plan.Range{Lo: 0, Hi: 5}; return true }},
+	{"rows off the grain", "not by 4", func(p *plan.Plan) bool {
+		o := *p.Steps[0].Op
+		o.RowGrain = 4
+		for i, g := range p.Graph.Ops {
+			if g == p.Steps[0].Op {
+				p.Graph.Ops[i] = &o
+			}
+		}
+		p.Steps[0].Op, p.Steps[0].Rows = &o, plan.Range{Lo: 0, Hi: 5}
+		return true
+	}},
 	{"wrong weights", "", func(p *plan.Plan) bool {
 		s := firstStep(p, weighted)
 		p.Steps[s.Index].Weights = p.Loads[len(p.Loads)-1].Buffer

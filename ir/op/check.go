@@ -26,6 +26,9 @@ func Check(g *Graph) error {
 		for _, t := range append(append([]*Tensor{}, o.In...), o.EpilogueIn...) {
 			c.read(g, t)
 		}
+		if min(o.Scratch, o.WorkScratch, o.ThreadScratch, o.RowGrain) < 0 {
+			c.bugf("scratch %d, %d, %d, by %d rows", o.Scratch, o.WorkScratch, o.ThreadScratch, o.RowGrain)
+		}
 		before := len(c.errs)
 		c.kind(o)
 		if len(c.errs) == before {
@@ -301,6 +304,14 @@ func (c *checker) conv(o *Op) {
 	}
 	if min(a.KH, a.KW, a.SH, a.SW, a.DH, a.DW) < 1 {
 		c.bugf("kernel %d,%d stride %d,%d dilation %d,%d", a.KH, a.KW, a.SH, a.SW, a.DH, a.DW)
+	}
+	if w := a.Winograd; w != 0 {
+		if w != 2 && w != 4 && w != 6 || o.Kind != Conv || a.KH != 3 || a.KW != 3 || max(a.SH, a.SW, a.DH, a.DW) != 1 {
+			c.bugf("winograd %d of a kernel %d,%d stride %d,%d dilation %d,%d", w, a.KH, a.KW, a.SH, a.SW, a.DH, a.DW)
+		}
+		if c.placed && o.RowGrain != w {
+			c.bugf("winograd %d with steps by %d rows", w, o.RowGrain)
+		}
 	}
 	chans := a.InC
 	if o.Kind == Depthwise {

@@ -85,6 +85,8 @@ func TestCheck(t *testing.T) {
 		{"panels", func(g *Graph) { g.Ops[1].Panels.Taps = 1 }, `panels of 8 channels, 1 taps of 3, where 8, 9 and 3 are needed`},
 		{"no panels", func(g *Graph) { g.Ops[1].Panels = nil }, `has no attributes or no panels`},
 		{"stride", func(g *Graph) { g.Ops[1].Conv.SW = 0 }, `kernel 3,3 stride 1,0 dilation 1,1`},
+		{"winograd of a row", func(g *Graph) { g.Ops[1].Conv.Winograd, g.Ops[1].Conv.DH = 4, 2 }, `winograd 4 of a kernel 3,3 stride 1,1 dilation 2,1`},
+		{"negative scratch", func(g *Graph) { g.Ops[1].WorkScratch = -1 }, `scratch 0, -1, 0, by 0 rows`},
 		{"attributes", func(g *Graph) { g.Ops[1].Pool = &PoolAttr{} }, `has 2 attribute structs`},
 		{"port perm", func(g *Graph) { g.Ops[0].Port.Perm = []int{0, 1, 2} }, `port of shape 5,4,3, perm [0 1 2] and tensor`},
 		{"port list", func(g *Graph) { g.Outputs = nil }, `the lists of inputs and outputs are not those of the operations`},

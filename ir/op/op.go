@@ -111,15 +111,19 @@ type Op struct {
 	// activation or residual add. Its inputs beyond the first are EpilogueIn.
 	Epilogue   *lane.Program
 	EpilogueIn []*Tensor
-	// Scratch is bytes live only during the step, shared by all threads;
-	// ThreadScratch bytes per thread.
-	Scratch, ThreadScratch int
+	// Scratch is bytes live only during a step, shared by all threads; WorkScratch
+	// is live as long, per thread, and lies behind it; ThreadScratch bytes per
+	// thread are reserved for the whole run.
+	Scratch, WorkScratch, ThreadScratch int
 	// PanelScratch is bytes of scratch more for each panel of the step's slice.
 	PanelScratch int
 	// RowGrain says that a step's rows must start at a multiple of it, or the bits
 	// would change; 0 and 1 mean anywhere.
 	RowGrain int
 }
+
+// StepScratch is the bytes of a step's scratch buffer for so many threads.
+func (o *Op) StepScratch(threads int) int { return o.Scratch + threads*o.WorkScratch }
 
 // Affine gives per-channel factors; it reads weights, so it may fail.
 type Affine func() (scale, shift []float64, err error)
@@ -148,6 +152,12 @@ type ConvAttr struct {
 	PadT, PadL       int
 	// Mult is, for Depthwise, output channels per input channel (output o reads input o/Mult).
 	Mult int
+	// Winograd is the side of the square of output pixels that are made at once, of
+	// a 3x3 convolution of stride and dilation 1 by Winograd's algorithm (Lavin and
+	// Gray, "Fast Algorithms for Convolutional Neural Networks", section 4.1): 2, 4
+	// or 6, or 0 for none. The sum above is then made in another order, which the
+	// runtime's winogradStep gives. It follows from the shapes alone.
+	Winograd int
 }
 
 // PoolAttr is a pooling over [H,W,C]: per channel, over the window's cells inside the image.

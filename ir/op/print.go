@@ -61,6 +61,9 @@ func (o *Op) attributes() []string {
 	if c := o.Conv; c != nil {
 		add("kernel %d,%d stride %d,%d%s%s", c.KH, c.KW, c.SH, c.SW,
 			unless(c.DH == 1 && c.DW == 1, " dilation %d,%d", c.DH, c.DW), unless(c.PadT == 0 && c.PadL == 0, " pad %d,%d", c.PadT, c.PadL))
+		if c.Winograd != 0 {
+			add("winograd %d,%d", c.Winograd, c.Winograd)
+		}
 	}
 	if p := o.Pool; p != nil {
 		how := "average"
@@ -101,8 +104,8 @@ func (o *Op) attributes() []string {
 		}
 		add("then %s%s", o.Epilogue.Name, with)
 	}
-	if o.Scratch != 0 || o.ThreadScratch != 0 {
-		add("scratch %d, per thread %d", o.Scratch, o.ThreadScratch)
+	if o.Scratch != 0 || o.WorkScratch != 0 || o.ThreadScratch != 0 {
+		add("scratch %d%s, per thread %d", o.Scratch, unless(o.WorkScratch == 0, " and %d per thread", o.WorkScratch), o.ThreadScratch)
 	}
 	if o.PanelScratch != 0 {
 		add("scratch %d per panel", o.PanelScratch)
