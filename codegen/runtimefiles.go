@@ -17,7 +17,8 @@ var drivers = map[op.Kind][]string{
 
 // common are the runtime sources of every package.
 var common = []string{
-	"advise", "arena", "conv", "convportable", "cpu", "depthwise", "engine", "epilogue", "fma", "gate", "map", "pool", "port", "rows", "team", "thread", "transpose", "weights",
+	"advise", "arena", "conv", "convportable", "cpu", "depthwise", "engine", "epilogue", "fma", "gate", "map", "pool", "port", "rows", "team", "thread", "transpose",
+	"warm", "weights",
 }
 
 // runtimeFiles copies the runtime sources that this plan needs, with the package

@@ -108,6 +108,7 @@ func (e *engine) open(p *program, o *Options, embedded string, ports int) error 
 		}
 	}
 	e.ports = make([][]float32, ports)
+	warm(n)
 	e.team.start(n)
 	for i := range e.team.threads {
 		t := &e.team.threads[i]
@@ -199,7 +200,6 @@ func (e *engine) compute(ctx context.Context) error {
 // loader runs ahead of compute by the schedule: load i starts once its `after`
 // steps are complete.
 func (e *engine) loader() {
-	runtime.LockOSThread()
 	for run := int64(1); ; run++ {
 		e.started.await(run)
 		if e.started.value.Load() == math.MaxInt64 {

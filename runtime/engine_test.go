@@ -10,6 +10,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -292,23 +293,50 @@ func TestOptionsChecked(t *testing.T) {
 	e.end()
 }
 
-// TestRunAllocates nothing.
+// TestRunAllocates nothing, from the first run on, with few processors or many,
+// after a collection, and whether the threads park between runs or not.
 func TestRunAllocates(t *testing.T) {
 	p, file := sumProgram(t)
-	e := new(engine)
-	if err := e.open(p, &Options{Threads: 3, Weights: bytes.NewReader(file)}, "", 1); err != nil {
-		t.Fatal(err)
-	}
-	defer e.close()
-	out := make([]float32, 1)
 	ctx := context.Background()
-	if n := testing.AllocsPerRun(100, func() {
-		e.ports[0] = out
-		if err := e.run(ctx); err != nil {
-			t.Fatal(err)
+	for _, procs := range []int{1, 2, 4, 8} {
+		before := runtime.GOMAXPROCS(procs)
+		for threads := 1; threads <= 3; threads++ {
+			e := new(engine)
+			if err := e.open(p, &Options{Threads: threads, Weights: bytes.NewReader(file)}, "", 1); err != nil {
+				t.Fatal(err)
+			}
+			out := make([]float32, 1)
+			var from, to runtime.MemStats
+			for i := range 60 {
+				switch {
+				case i == 20 && procs <= threads+4:
+					runtime.GC()
+				case i%10 == 9:
+					time.Sleep(5 * time.Millisecond) // everybody parks
+				}
+				runtime.ReadMemStats(&from)
+				e.ports[0] = out
+				err := e.run(ctx)
+				runtime.ReadMemStats(&to)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n := to.Mallocs - from.Mallocs; n != 0 {
+					t.Errorf("%d processors, %d threads: run %d makes %d allocations", procs, threads, i, n)
+				}
+			}
+			if n := testing.AllocsPerRun(20, func() {
+				if err := e.run(ctx); err != nil {
+					t.Fatal(err)
+				}
+			}); n != 0 {
+				t.Errorf("%d processors, %d threads: %v allocations per run", procs, threads, n)
+			}
+			if err := e.close(); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}); n != 0 {
-		t.Errorf("%v allocations per run", n)
+		runtime.GOMAXPROCS(before)
 	}
 }
 

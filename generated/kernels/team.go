@@ -10,9 +10,10 @@ import (
 func yield() { runtime.Gosched() }
 
 // team is the fixed set of compute threads. The goroutine that calls Run is
-// thread 0; the others are goroutines locked to OS threads, which spin for a
-// while between steps and park between runs. A step costs no channel operation
-// and creates nothing.
+// thread 0; the others are goroutines that spin for a while between steps and park
+// between runs. A step costs no channel operation and creates nothing. They are not
+// locked to OS threads: a locked goroutine that yields or parks makes Go's scheduler
+// wake another thread to go on, which costs more than a small step.
 type team struct {
 	threads []thread
 	tiles   atomic.Int64
@@ -74,7 +75,6 @@ func (m *team) stop() {
 }
 
 func (m *team) worker(id int) {
-	runtime.LockOSThread()
 	seen := int64(0)
 	for {
 		seen = m.awaitTurn(id, seen)

@@ -92,7 +92,7 @@ type Run struct {
 	Equal   bool     // bits, to those
 	Differs []Judged // the outputs whose bits differ
 	// Unstable says that a second run gave other bits; Allocs counts the heap
-	// allocations of a run.
+	// allocations of all runs, two for each case.
 	Unstable bool
 	Allocs   uint64
 	// Peak is the most resident memory above the idle process, -1 where it was not
@@ -132,7 +132,7 @@ func (r *Run) Failures() []string {
 		list = append(list, "a second run gave other bits")
 	}
 	if r.Allocs > 0 {
-		list = append(list, fmt.Sprintf("a run makes %d heap allocations", r.Allocs))
+		list = append(list, fmt.Sprintf("its runs make %d heap allocations", r.Allocs))
 	}
 	if r.Over() {
 		list = append(list, fmt.Sprintf("the peak of resident memory, %d bytes, is beyond the budget of %d and 1 MiB", r.Peak, r.Bytes))

@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"reflect"
 	"runtime"
@@ -46,8 +45,8 @@ type Event struct {
 	Error   string `json:",omitempty"`
 	// Unstable says that a second run of the same net gave other bits.
 	Unstable bool `json:",omitempty"`
-	// Allocs is the least number of heap allocations that a run made: the
-	// scheduler makes some of its own now and then, a run that allocates always does.
+	// Allocs is the number of heap allocations that all runs made together, from the
+	// first run of the net on.
 	Allocs uint64 `json:",omitempty"`
 	// Idle and Peak are resident bytes before New, and at most until Close; -1
 	// where the system does not tell.
@@ -120,7 +119,6 @@ func (j *Job) run(n *Net, threads int, e *Event) error {
 		return err
 	}
 	defer end()
-	e.Allocs = math.MaxUint64
 	for c := range j.Inputs {
 		if c > 0 {
 			if err := j.load(c, inputs); err != nil {
@@ -128,7 +126,7 @@ func (j *Job) run(n *Net, threads int, e *Event) error {
 			}
 		}
 		poison(outputs)
-		if err := run(); err != nil {
+		if err := counted(run, &e.Allocs); err != nil {
 			return err
 		}
 		for k := range outputs {
@@ -150,25 +148,16 @@ func (j *Job) run(n *Net, threads int, e *Event) error {
 			}
 		}
 	}
-	// A waiter that moves between processors takes a few runs to be recycled by Go.
-	for range 60 {
-		if e.Allocs == 0 {
-			break
-		}
-		if err := counted(run, &e.Allocs); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
-// counted runs, and lowers least to the heap allocations that were made.
-func counted(run func() error, least *uint64) error {
+// counted runs, and adds the heap allocations that were made.
+func counted(run func() error, sum *uint64) error {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	err := run()
 	runtime.ReadMemStats(&after)
-	*least = min(*least, after.Mallocs-before.Mallocs)
+	*sum += after.Mallocs - before.Mallocs
 	return err
 }
 
