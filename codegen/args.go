@@ -297,6 +297,9 @@ func (u *unit) callArgs(s *plan.Step) *jen.Statement {
 			}
 		}))
 	}
+	if len(c.Passes) > 0 {
+		l.code("passes", u.passes(c.Passes))
+	}
 	return l.of("callStep")
 }
 

@@ -68,6 +68,10 @@ func (u *unit) kernelFiles() (map[string][]byte, error) {
 			u.kernels.need.PoolMax = true
 		case s.Op.Kind == op.Pool:
 			u.kernels.need.PoolAvg = true
+		case s.Op.Call != nil:
+			for _, p := range s.Op.Call.Products {
+				u.kernels.need.Convs = append(u.kernels.need.Convs, conv.Conv{Pixels: p.Rows, Panels: p.Panels})
+			}
 		}
 	}
 	for _, generate := range []func() (map[string][]byte, error){

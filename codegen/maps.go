@@ -168,8 +168,14 @@ func (u *unit) rowsArgs(s *plan.Step) (*jen.Statement, error) {
 	l.code("dims", ints(4, n.dims[:]))
 	l.int("n", n.n)
 	l.codes = append(l.codes, jen.Line().Id("rows").Op(":").Lit(n.rows))
-	l.code("passes", jen.Index().Id("rowPass").ValuesFunc(func(g *jen.Group) {
-		for _, p := range o.Rows.Passes {
+	l.code("passes", u.passes(o.Rows.Passes))
+	return l.of("rowsStep"), nil
+}
+
+// passes renders passes over a row.
+func (u *unit) passes(passes []op.Pass) *jen.Statement {
+	return jen.Index().Id("rowPass").ValuesFunc(func(g *jen.Group) {
+		for _, p := range passes {
 			vals := []jen.Code{
 				jen.Id("kernel").Op(":").Op("&").Id(u.kernels.program(p.Program)),
 				jen.Id("in").Op(":").Index().Id("rowSource").ValuesFunc(func(g *jen.Group) {
@@ -185,8 +191,7 @@ func (u *unit) rowsArgs(s *plan.Step) (*jen.Statement, error) {
 			g.Line().Values(vals...)
 		}
 		g.Line()
-	}))
-	return l.of("rowsStep"), nil
+	})
 }
 
 // epilogue renders what follows a convolution on each piece of its output: the

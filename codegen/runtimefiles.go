@@ -36,6 +36,9 @@ func (u *unit) runtimeFiles() (map[string][]byte, error) {
 		if o.Call != nil {
 			want["call"], want["scalar"] = true, true
 			want["call_"+callFile(o.Call.Func)] = true
+			if len(o.Call.Products) > 0 {
+				want["call_product"] = true
+			}
 		}
 	}
 	all, err := runtime.Source()

@@ -103,6 +103,7 @@ type callStep struct {
 	out    []callTensor
 	ints   []int
 	floats []float32
+	passes []rowPass // over rows, where the kernel asks for them
 	// scratch is the arena offset of memory that only this step uses, if it asked
 	// for any.
 	scratch int
@@ -239,23 +240,6 @@ func largest(x []float32) float32 {
 		}
 	}
 	return acc.max()
-}
-
-// softmaxRow replaces the n floats at p by their softmax, with the operations of
-// a Softmax layer.
-func softmaxRow(p unsafe.Pointer, n int) {
-	x := unsafe.Slice((*float32)(p), n)
-	top := largest(x)
-	var acc lanes
-	for i, v := range x {
-		e := exp32(v - top)
-		x[i] = e
-		acc[i&15] += e
-	}
-	sum := acc.sum()
-	for i := range x {
-		x[i] /= sum
-	}
 }
 
 // rank orders values, and of equal ones numbers: NaN first, zeros alike. The

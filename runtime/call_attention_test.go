@@ -4,15 +4,14 @@ import (
 	"math"
 	"testing"
 	"unsafe"
-
-	"github.com/flexnnc/flexnnc/ir/lane"
 )
 
 func TestCallAttention(t *testing.T) {
 	rounds(t, 40, func(t *testing.T, g *callRig) {
 		groups, perGroup := 1+g.r.Intn(3), 1+g.r.Intn(3)
 		heads := groups * perGroup
-		rows, keys, width, vWidth := 1+g.r.Intn(6), 1+g.r.Intn(40), 1+g.r.Intn(20), 1+g.r.Intn(20)
+		rows, keys, width, vWidth := 1+g.r.Intn(20), 1+g.r.Intn(70), 1+g.r.Intn(20), 1+g.r.Intn(40)
+		blocks, keyPanels, valuePanels := 1+g.r.Intn(min(3, rows)), 1+g.r.Intn(3), 1+g.r.Intn(3)
 		var q, k, v []float32
 		var qs, ks, vs, ys []int
 		if sides := g.r.Intn(2) == 0; sides { // heads side by side in each row
@@ -32,8 +31,9 @@ func TestCallAttention(t *testing.T) {
 		case 1:
 			mask, ms = g.inRandom(heads, rows, keys), []int{rows * keys, keys}
 		}
-		ints := []int{heads, perGroup, rows, keys, width, vWidth, qs[0], qs[1], ks[0], ks[1], vs[0], vs[1], ys[0], ys[1], ms[0], ms[1]}
-		g.perThread = 4 * keys
+		ints := []int{heads, perGroup, rows, keys, width, vWidth, qs[0], qs[1], ks[0], ks[1], vs[0], vs[1], ys[0], ys[1], ms[0], ms[1], blocks, keyPanels, valuePanels}
+		g.perThread = 64 + 64*max(keyPanels*(width+1), valuePanels*(keys+1)) + (rows+blocks-1)/blocks*((4*keys+63)&^63)
+		g.step.passes = attentionPasses(0.7, mask != nil)
 		y := g.run(callAttention, ints, 0.7)[0]
 		want := make([]float64, len(y))
 		for h := range heads {
@@ -61,39 +61,34 @@ func TestCallAttention(t *testing.T) {
 	})
 }
 
-// TestSoftmaxRow compares with the lane programs of a Softmax layer, in bits.
-func TestSoftmaxRow(t *testing.T) {
-	rounds(t, 50, func(t *testing.T, g *callRig) {
-		n := 1 + g.r.Intn(50)
-		x := g.random(n)
+// attentionPasses are the passes of an attention in plain Go.
+func attentionPasses(scale float32, masked bool) []rowPass {
+	row := func(p unsafe.Pointer, n int) []float32 { return unsafe.Slice((*float32)(p), n) }
+	scores := func(a *mapArgs) {
+		x := row(a.out, a.n)
 		for i := range x {
-			x[i] *= 30
-		}
-		eval := func(b *lane.Builder, r lane.Reg, how lane.Reduction, in ...[]float32) ([]float32, float32) {
-			p := b.ReturnReduced(r, how, how == lane.ReduceSum)
-			y := make([]float32, n)
-			v, err := p.Eval(n, in, y)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return y, v
-		}
-		b := lane.New("top")
-		_, top := eval(b, b.Vec(), lane.ReduceMax, x)
-		b = lane.New("e")
-		d := b.Sub(b.Vec(), b.Splat())
-		want, sum := eval(b, b.Exp(d), lane.ReduceSum, x, []float32{top})
-		b = lane.New("q")
-		q := b.Div(b.Vec(), b.Splat())
-		want, _ = eval(b, q, lane.Store, want, []float32{sum})
-		g.in(x, n)
-		c := &g.step.in[0]
-		th := &thread{arena: unsafe.Pointer(&g.arena[0])}
-		softmaxRow(c.start(th, 0), n)
-		for i := range want {
-			if got := *c.linear(th, i); math.Float32bits(got) != math.Float32bits(want[i]) {
-				t.Fatalf("element %d of %d is %g, want %g", i, n, got, want[i])
+			x[i] *= scale
+			if masked {
+				x[i] += f32(a.in[1], i)
 			}
 		}
-	})
+	}
+	softmax := func(a *mapArgs) {
+		x, top, sum := row(a.out, a.n), float32(math.Inf(-1)), float32(0)
+		for _, v := range x {
+			top = max(top, v)
+		}
+		for i, v := range x {
+			x[i] = exp32(v - top)
+			sum += x[i]
+		}
+		for i := range x {
+			x[i] /= sum
+		}
+	}
+	passes := []rowPass{{kernel: &scores, in: []rowSource{{kind: rowOutput}}, to: -1}, {kernel: &softmax, in: []rowSource{{kind: rowOutput}}, to: -1}}
+	if masked {
+		passes[0].in = append(passes[0].in, rowSource{kind: rowInput, index: 1})
+	}
+	return passes
 }

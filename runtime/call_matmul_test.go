@@ -5,7 +5,7 @@ import "testing"
 func TestCallMatmul(t *testing.T) {
 	rounds(t, 40, func(t *testing.T, g *callRig) {
 		outer, inner := 1+g.r.Intn(3), 1+g.r.Intn(3)
-		m, n, k := 1+g.r.Intn(9), 1+g.r.Intn(19), 1+g.r.Intn(40)
+		m, n, k := 1+g.r.Intn(20), 1+g.r.Intn(70), 1+g.r.Intn(40)
 		transA, transB, share := g.r.Intn(2) == 0, g.r.Intn(2) == 0, g.r.Intn(3)
 		aStride, bStride := []int{inner * m * k, m * k, k, 1}, []int{inner * n * k, n * k, n, 1}
 		aDims, bDims := []int{outer, inner, m, k}, []int{outer, inner, k, n}
@@ -23,14 +23,15 @@ func TestCallMatmul(t *testing.T) {
 		}
 		a, b := g.inRandom(aDims...), g.inRandom(bDims...)
 		yStride := []int{inner * m * n, m * n, n, 1}
-		if g.r.Intn(4) == 0 { // transposed result
-			g.outTensor(outer, inner, n, m)
-			yStride[2], yStride[3] = 1, m
-		} else {
-			g.outTensor(outer, inner, m, n)
-		}
+		g.outTensor(outer, inner, m, n)
 		ints := append([]int{outer, inner, m, n, k}, aStride...)
 		ints = append(append(ints, bStride...), yStride...)
+		width, blocks := 1+g.r.Intn(3), 1+g.r.Intn(min(m, 3))
+		ints = append(ints, width, blocks)
+		g.perThread = 64 + 64*width*(k+1)
+		if transA {
+			g.perThread += (4*((m+blocks-1)/blocks)*k + 63) &^ 63
+		}
 		y := g.run(callMatmul, ints, 0.37)[0]
 		want, exact := make([]float64, len(y)), make([]float32, len(y))
 		for o := range outer {

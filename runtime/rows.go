@@ -61,11 +61,19 @@ func runRows(t *thread, s *rowsStep) {
 
 // row makes all passes over one row.
 func (s *rowsStep) row(t *thread, at *[4]int) {
+	var in [maxMapInputs]unsafe.Pointer
+	for i := range s.in {
+		in[i] = s.in[i].at(t, at, s.rows)
+	}
+	runPasses(t, s.passes, s.n, &in, s.out.at(t, at, s.rows))
+}
+
+// runPasses makes passes over rows of n elements.
+func runPasses(t *thread, passes []rowPass, n int, in *[maxMapInputs]unsafe.Pointer, out unsafe.Pointer) {
 	a := &t.maps
-	out := s.out.at(t, at, s.rows)
-	for i := range s.passes {
-		p := &s.passes[i]
-		a.n, a.rows = s.n, 1
+	for i := range passes {
+		p := &passes[i]
+		a.n, a.rows = n, 1
 		a.out = out
 		if p.scalar {
 			a.n = 1
@@ -74,7 +82,7 @@ func (s *rowsStep) row(t *thread, at *[4]int) {
 		for k, src := range p.in {
 			switch src.kind {
 			case rowInput:
-				a.in[k] = s.in[src.index].at(t, at, s.rows)
+				a.in[k] = in[src.index]
 			case rowOutput:
 				a.in[k] = out
 			default:

@@ -3,6 +3,7 @@ package layer
 import (
 	"math"
 
+	"github.com/flexnnc/flexnnc/ir/lane"
 	"github.com/flexnnc/flexnnc/ir/op"
 )
 
@@ -51,13 +52,86 @@ func (a attention) lower(b *Builder, name string, y, q, k, v, mask *op.Tensor) {
 	if mask != nil {
 		in = append(in, mask)
 	}
+	t := a.tiles()
 	b.Add(&op.Op{Kind: op.Call, Name: name, In: in, Out: []*op.Tensor{y},
-		ThreadScratch: (4*a.keys + 63) &^ 63,
+		ThreadScratch: t.scratch,
 		Call: &op.CallAttr{Func: "attention", Ints: []int{
 			a.heads, a.perGroup, a.rows, a.keys, a.width, a.vWidth,
 			a.q[0], a.q[1], a.k[0], a.k[1], a.v[0], a.v[1], a.y[0], a.y[1], a.mask[0], a.mask[1],
-		}, Floats: []float32{a.scale}},
+			t.blocks, t.keyPanels, t.valuePanels,
+		}, Floats: []float32{a.scale}, Passes: a.passes(mask != nil), Products: t.products},
 	})
+}
+
+// passes make a row of products into weights: times the scale, plus the mask's
+// row, then the operations of a Softmax.
+func (a attention) passes(masked bool) []op.Pass {
+	r := &rows{}
+	in := []op.Source{r.y()}
+	if masked {
+		in = append(in, op.Source{Kind: op.FromInput, Index: 1})
+	}
+	if masked || a.scale != 1 {
+		name := "scores_times_" + digits(a.scale)
+		if masked {
+			name += "_plus_mask"
+		}
+		r.store(name, func(p *lane.Builder, v []lane.Reg) lane.Reg {
+			x := v[0]
+			if a.scale != 1 {
+				x = p.Mul(x, p.F(a.scale))
+			}
+			if masked {
+				x = p.Add(x, v[1])
+			}
+			return x
+		}, in...)
+	}
+	r.softmax(r.y())
+	return r.passes
+}
+
+// attentionTiles says how the kernel goes through its operands, from shapes alone.
+type attentionTiles struct {
+	blocks                 int // that a head's rows are cut into
+	keyPanels, valuePanels int // packed at a time
+	scratch                int // bytes per thread
+	products               []op.Product
+}
+
+// Bytes of scores and of packed panels that stay in a core's L2 together with
+// what else is read.
+const (
+	attentionScores = 128 << 10
+	attentionPanels = 64 << 10
+	attentionUnits  = 8 // blocks over all heads, at least, for as many threads
+)
+
+func (a attention) tiles() attentionTiles {
+	const panel = 4 * op.PanelWidth
+	panels := func(n int) int { return (n + op.PanelWidth - 1) / op.PanelWidth }
+	row := (4*a.keys + 63) &^ 63
+	t := attentionTiles{
+		keyPanels:   min(panels(a.keys), max(3, attentionPanels/(panel*(a.width+1)))),
+		valuePanels: min(panels(a.vWidth), max(1, attentionPanels/(panel*(a.keys+1)))),
+	}
+	most := min(a.rows, max(8, attentionScores/row))
+	t.blocks = (a.rows + most - 1) / most
+	if a.heads*t.blocks < attentionUnits {
+		t.blocks = min((attentionUnits+a.heads-1)/a.heads, (a.rows+7)/8)
+	}
+	most = (a.rows + t.blocks - 1) / t.blocks
+	t.scratch = 64 + panel*max(t.keyPanels*(a.width+1), t.valuePanels*(a.keys+1)) + most*row
+	// The kernels' shapes: rows and panels are cut evenly.
+	for _, rows := range []int{a.rows / t.blocks, most} {
+		for _, c := range [][2]int{{panels(a.keys), t.keyPanels}, {panels(a.vWidth), t.valuePanels}} {
+			cuts := (c[0] + c[1] - 1) / c[1]
+			for _, n := range []int{c[0] / cuts, (c[0] + cuts - 1) / cuts} {
+				t.products = append(t.products, op.Product{Rows: rows, Panels: n})
+			}
+		}
+	}
+	return t
 }
 
 func inverseRoot(n int) float32 { return float32(1 / math.Sqrt(float64(n))) }

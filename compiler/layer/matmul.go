@@ -143,5 +143,49 @@ func (b *Builder) matmulCall(sizes, aStride, bStride, yStride []int, factor floa
 	for _, s := range [][]int{aStride, bStride, yStride} {
 		ints = append(ints, s...)
 	}
-	return b.Call("matmul", ints, []float32{float32(factor)}, []*op.Tensor{y}, x, w)
+	// Where a's rows are columns of its tensor, of which there may be but one, its
+	// terms lie a row apart.
+	dense := aStride[3] == 1 && (aStride[2] != 1 || sizes[4] == 1)
+	width, blocks, scratch, products := matmulTiles(sizes[0]*sizes[1], sizes[2], sizes[3], sizes[4], dense)
+	o := b.Call("matmul", append(ints, width, blocks), []float32{float32(factor)}, []*op.Tensor{y}, x, w)
+	o.ThreadScratch = scratch
+	o.Call.Products = products
+	return o
+}
+
+// matmulTiles says how the kernel cuts a product of m rows and n columns: how many
+// panels of columns it packs at a time, and into how many blocks it cuts rows. That
+// follows from shapes alone, as does the bytes of scratch per thread.
+func matmulTiles(batches, m, n, k int, dense bool) (width, blocks, scratch int, products []op.Product) {
+	const (
+		panel  = 4 * op.PanelWidth
+		packed = 128 << 10 // bytes of panels, and of rows, that stay in a core's L2
+		units  = 8         // at least, for as many threads
+		least  = 16        // rows of a block that are worth packing panels for
+	)
+	panels := (n + op.PanelWidth - 1) / op.PanelWidth
+	width = min(panels, max(1, packed/(panel*(k+1))))
+	for width > 3 && batches*((panels+width-1)/width) < units {
+		width--
+	}
+	cuts := (panels + width - 1) / width
+	blocks = 1
+	if !dense {
+		blocks = (m + max(8, packed/(4*k)) - 1) / max(8, packed/(4*k))
+	}
+	if batches*cuts*blocks < units {
+		blocks = max(blocks, min((units+batches*cuts-1)/(batches*cuts), m/least))
+	}
+	blocks = max(1, min(blocks, m))
+	rows := (m + blocks - 1) / blocks
+	scratch = 64 + panel*width*(k+1)
+	if !dense {
+		scratch += (4*rows*k + 63) &^ 63
+	}
+	for _, r := range []int{m / blocks, rows} {
+		for _, p := range []int{panels / cuts, (panels + cuts - 1) / cuts} {
+			products = append(products, op.Product{Rows: r, Panels: p})
+		}
+	}
+	return width, blocks, scratch, products
 }

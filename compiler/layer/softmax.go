@@ -110,10 +110,15 @@ func softmax64(x, y []float64, n, stride int) {
 // softmaxRows appends the softmax of each innermost row.
 func softmaxRows(b *Builder, name string, x, y *op.Tensor) {
 	r := newRows(b, x)
-	top := r.reduce("max", lane.ReduceMax, false, first, r.x())
+	r.softmax(r.x())
+	r.end(name, y)
+}
+
+// softmax appends the passes of a softmax of x, which go to the output.
+func (r *rows) softmax(x op.Source) {
+	top := r.reduce("max", lane.ReduceMax, false, first, x)
 	sum := r.reduce("exp_of_difference_sum", lane.ReduceSum, true, func(p *lane.Builder, v []lane.Reg) lane.Reg {
 		return p.Exp(p.Sub(v[0], v[1]))
-	}, r.x(), top)
+	}, x, top)
 	r.store("quotient", func(p *lane.Builder, v []lane.Reg) lane.Reg { return p.Div(v[0], v[1]) }, r.y(), sum)
-	r.end(name, y)
 }

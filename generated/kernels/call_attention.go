@@ -6,47 +6,60 @@ import "unsafe"
 
 // callAttention is softmax(q*k' * scale + mask) * v per head. In: q, k, v, mask if
 // any. ints: heads perGroup rows keys width vWidth, then element strides per head
-// and per row of q, k, v, y and mask; head h of q reads head h/perGroup of k and v.
-// Floats: the scale. Products are chains of fused multiply-adds from zero; the
-// thread's scratch holds one row of scores.
+// and per row of q, k, v, y and mask, then blocks keyPanels valuePanels; head h of
+// q reads head h/perGroup of k and v. Products are chains of fused multiply-adds
+// from zero. The passes make a row of products into a row of weights, of the row
+// (input and output) and the mask's row (input 1).
+//
+// A unit is one of the blocks that a head's rows are cut into evenly. It goes
+// through the keys, and then through the columns of v, as many panels at a time as
+// the thread's scratch has room for: that many panels follow the table of multiply,
+// and the block's scores follow those.
 func callAttention(t *thread, s *callStep) {
 	p := s.ints
 	heads, perGroup, rows, keys, width, vWidth := p[0], p[1], p[2], p[3], p[4], p[5]
 	qs, ks, vs, ys, ms := p[6:8], p[8:10], p[10:12], p[12:14], p[14:16]
+	blocks, keyPanels, valuePanels := p[16], p[17], p[18]
 	q, k, v, y := &s.in[0], &s.in[1], &s.in[2], &s.out[0]
-	kNext, vNext := k.step(ks[1]), v.step(vs[1])
-	scores := t.scratch
+	qNext, kNext, vNext, yNext := q.step(qs[1]), k.step(ks[1]), v.step(vs[1]), y.step(ys[1])
+	panels := unsafe.Add(t.scratch, productPanels)
+	scores := unsafe.Add(panels, 4*panelWidth*max(keyPanels*(width+1), valuePanels*(keys+1)))
+	scoresNext := (4*keys + 63) &^ 63
 	for {
 		u := t.claim()
-		if u >= heads*rows {
+		if u >= heads*blocks {
 			return
 		}
-		h, i := u/rows, u%rows
+		h, b := u/blocks, u%blocks
 		g := h / perGroup
-		qp, kp, vp := q.start(t, h*qs[0]+i*qs[1]), k.start(t, g*ks[0]), v.start(t, g*vs[0])
-		var mp unsafe.Pointer
-		if len(s.in) > 3 {
-			mp = s.in[3].start(t, h*ms[0]+i*ms[1])
+		lo, hi := rows*b/blocks, rows*(b+1)/blocks
+		pr := product{rows: hi - lo, panels: panels}
+
+		pr.depth, pr.a, pr.aStep, pr.outStep = width, q.start(t, h*qs[0]+lo*qs[1]), qNext, scoresNext
+		cuts := evenCuts(keys, keyPanels)
+		for c := range cuts {
+			first, end := cutAt(keys, c, cuts), cutAt(keys, c+1, cuts)
+			packPanels(panels, k.start(t, g*ks[0]+first*ks[1]), end-first, width, kNext, 4)
+			pr.columns, pr.out = end-first, unsafe.Add(scores, 4*first)
+			pr.multiply(t)
 		}
-		for j := 0; j < keys; j += 4 {
-			var sum [4]float32
-			chains4(qp, 4, fourFrom(kp, kNext, j, keys), 4, width, &sum)
-			for c := range min(4, keys-j) {
-				score := float32(s.floats[0] * sum[c])
-				if mp != nil {
-					score += get32(mp, 4*(j+c))
-				}
-				put32(scores, 4*(j+c), score)
+
+		var in [maxMapInputs]unsafe.Pointer
+		for i := range hi - lo {
+			in[0] = unsafe.Add(scores, i*scoresNext)
+			if len(s.in) > 3 {
+				in[1] = s.in[3].start(t, h*ms[0]+(lo+i)*ms[1])
 			}
+			runPasses(t, s.passes, keys, &in, in[0])
 		}
-		softmaxRow(scores, keys)
-		yp := y.start(t, h*ys[0]+i*ys[1])
-		for n := 0; n < vWidth; n += 4 {
-			var sum [4]float32
-			chains4(scores, 4, fourFrom(vp, 4, n, vWidth), vNext, keys, &sum)
-			for c := range min(4, vWidth-n) {
-				put32(yp, 4*(n+c), sum[c])
-			}
+
+		pr.depth, pr.a, pr.aStep, pr.outStep = keys, scores, scoresNext, yNext
+		cuts = evenCuts(vWidth, valuePanels)
+		for c := range cuts {
+			first, end := cutAt(vWidth, c, cuts), cutAt(vWidth, c+1, cuts)
+			packPanels(panels, v.start(t, g*vs[0]+first), end-first, keys, 4, vNext)
+			pr.columns, pr.out = end-first, y.start(t, h*ys[0]+lo*ys[1]+first)
+			pr.multiply(t)
 		}
 	}
 }

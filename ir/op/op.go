@@ -213,7 +213,16 @@ type CallAttr struct {
 	Func   string
 	Ints   []int
 	Floats []float32
+	// Passes are programs that the kernel runs over rows of its choosing.
+	Passes []Pass
+	// Products are the shapes of the matrix products that it makes with the
+	// convolution kernels.
+	Products []Product
 }
+
+// Product is the shape of a matrix product: rows of the left matrix, and panels of
+// PanelWidth columns of the right one.
+type Product struct{ Rows, Panels int }
 
 // Graph is a lowered network; Ops are in execution order.
 type Graph struct {

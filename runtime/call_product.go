@@ -1,0 +1,93 @@
+package runtime
+
+import "unsafe"
+
+// A product of two computed matrices runs on the convolution kernels: the right
+// one is packed into panels of 16 columns, as weights are, with zeros for biases.
+// So its sums are chains of fused multiply-adds from zero, as they are where the
+// right matrix comes from the weights file.
+
+// productPanels is where panels may begin in a thread's scratch: the bytes before
+// them are the table of multiply.
+const productPanels = (4*maxConvPixels + 63) &^ 63
+
+// product is one matrix product. Rows of a are aStep bytes apart, their terms
+// neighbours; rows of out are outStep bytes apart, their columns neighbours.
+type product struct {
+	rows, depth, columns int
+	a                    unsafe.Pointer
+	aStep                int
+	panels               unsafe.Pointer
+	out                  unsafe.Pointer
+	outStep              int
+}
+
+// packPanels fills panels with columns of a matrix: columnStep bytes from column
+// to column, depthStep from term to term.
+func packPanels(panels, from unsafe.Pointer, columns, depth, columnStep, depthStep int) {
+	for ; columns > 0; columns -= panelWidth {
+		n := min(columns, panelWidth)
+		floats := unsafe.Slice((*float32)(panels), panelWidth*(depth+1))
+		if n < panelWidth {
+			clear(floats)
+		} else {
+			clear(floats[:panelWidth])
+		}
+		first := unsafe.Add(panels, 4*panelWidth)
+		switch {
+		case depthStep == 4:
+			transpose(first, from, n, depth, 4*panelWidth, columnStep)
+		case columnStep == 4:
+			for k := range depth {
+				copy(floats[panelWidth*(k+1):][:n], unsafe.Slice((*float32)(unsafe.Add(from, k*depthStep)), n))
+			}
+		default:
+			for k := range depth {
+				for c := range n {
+					floats[panelWidth*(k+1)+c] = *(*float32)(unsafe.Add(from, k*depthStep+c*columnStep))
+				}
+			}
+		}
+		panels = unsafe.Add(panels, 4*panelWidth*(depth+1))
+		from = unsafe.Add(from, panelWidth*columnStep)
+	}
+}
+
+// multiply computes a product on this thread.
+func (p *product) multiply(t *thread) {
+	tab := kernels
+	tiles := (p.rows + tab.mr - 1) / tab.mr
+	panels := (p.columns + panelWidth - 1) / panelWidth
+	most := tab.panelsFor(p.rows, tiles)
+	groups := (panels + most - 1) / most
+	table := (*[maxConvPixels]uint32)(t.scratch)
+	for m := range table {
+		table[m] = uint32(m * p.aStep)
+	}
+	a := &t.conv
+	a.ind, a.taps, a.k = t.scratch, 1, p.depth
+	a.wstep = 4 * panelWidth * (p.depth + 1)
+	a.outStep = p.outStep
+	a.act = actNone
+	for g := range groups {
+		first, end := panels*g/groups, panels*(g+1)/groups
+		a.w = unsafe.Add(p.panels, first*a.wstep)
+		a.last = min(p.columns-panelWidth*(end-1), panelWidth)
+		for i := range tiles {
+			row, next := p.rows*i/tiles, p.rows*(i+1)/tiles
+			a.base = unsafe.Add(p.a, row*p.aStep)
+			a.out = unsafe.Add(p.out, row*p.outStep+4*panelWidth*first)
+			tab.runTile(a, next-row, end-first)
+		}
+	}
+}
+
+// evenCuts is how many parts n columns make, none of more than so many panels.
+func evenCuts(n, panels int) int {
+	return ((n+panelWidth-1)/panelWidth + panels - 1) / panels
+}
+
+// cutAt is where part c begins, of parts that take whole panels, about as many each.
+func cutAt(n, c, cuts int) int {
+	return min(n, (n+panelWidth-1)/panelWidth*c/cuts*panelWidth)
+}
