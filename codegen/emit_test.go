@@ -16,7 +16,17 @@ import (
 // emit compiles testdata's character reader into a fresh module.
 func emit(t *testing.T, o compiler.Options, dir string) *plan.Plan {
 	t.Helper()
-	n, err := ncnn.Open("../testdata/glyphs/glyphs.param", "../testdata/glyphs/glyphs.bin")
+	p := emitWith(t, "../testdata/glyphs/glyphs.bin", o, dir)
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module glyphs\n\ngo 1.24\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// emitWith writes just the package, with weights of another file.
+func emitWith(t *testing.T, bin string, o compiler.Options, dir string) *plan.Plan {
+	t.Helper()
+	n, err := ncnn.Open("../testdata/glyphs/glyphs.param", bin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,9 +36,6 @@ func emit(t *testing.T, o compiler.Options, dir string) *plan.Plan {
 		t.Fatal(err)
 	}
 	if _, err := codegen.Emit(p, codegen.Options{Dir: dir, Package: "glyphs", Command: "test", Version: "test"}); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module glyphs\n\ngo 1.24\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return p

@@ -42,16 +42,26 @@ func usagef(format string, args ...any) error {
 	return &usageError{fmt.Sprintf(format, args...)}
 }
 
-// failed is an error that has been printed already; only the exit code is left.
+// errPrinted is an error that has been printed already; only the exit code is left.
 var errPrinted = errors.New("printed")
 
 // run is the whole program but for the exit.
-func run(args []string, stdout, stderr io.Writer) (code int) {
+func run(args []string, stdout, stderr io.Writer) int {
 	showStack := false
+	app := newApp(stdout, stderr)
+	app.Before = func(c *cli.Context) error {
+		showStack = c.Bool("debug")
+		return nil
+	}
+	return protect(stderr, func() bool { return showStack }, func() error { return app.Run(args) })
+}
+
+// protect runs the program, and makes a panic an exit code.
+func protect(stderr io.Writer, showStack func() bool, program func() error) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
 			fmt.Fprintf(stderr, "flexnnc: internal error: %v\n%s\n", p, reportText)
-			if showStack {
+			if showStack() {
 				stderr.Write(debug.Stack())
 			} else {
 				fmt.Fprintln(stderr, "flexnnc --debug COMMAND ... shows where it happened.")
@@ -59,12 +69,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 			code = exitBug
 		}
 	}()
-	app := newApp(stdout, stderr)
-	app.Before = func(c *cli.Context) error {
-		showStack = c.Bool("debug")
-		return nil
-	}
-	return report(app.Run(args), stderr)
+	return report(program(), stderr)
 }
 
 const reportText = "This is a mistake in flexnnc and not in your network. Please report it, with the command and the .param file."
