@@ -74,6 +74,7 @@ type place struct {
 	off     int
 	strides []int
 	ring    int
+	width   int // channels that exist at a time, 0 = all
 }
 
 // where finds a tensor's place. const tensors lie in a step's own buffer.
@@ -86,6 +87,14 @@ func (u *unit) where(s *plan.Step, t *op.Tensor) (place, error) {
 	p := place{off: int(b.Offset) + t.Offset*size, ring: b.RingRows}
 	for _, st := range t.Strides {
 		p.strides = append(p.strides, st*size)
+	}
+	if b.RingPanels > 0 { // the tensor owns the buffer, which is dense
+		p.width = min(t.Dims[len(t.Dims)-1], b.RingPanels*op.PanelWidth)
+		n := size * p.width
+		for i := len(t.Dims) - 2; i >= 0; i-- {
+			p.strides[i] = n
+			n *= t.Dims[i]
+		}
 	}
 	return p, nil
 }
@@ -133,6 +142,9 @@ func (u *unit) image(s *plan.Step, t *op.Tensor, channel int) *jen.Statement {
 		if v != 0 {
 			l = append(l, field(name, v))
 		}
+	}
+	if p.width > 0 {
+		channel %= p.width
 	}
 	add("off", p.off+channel*t.Type.Bytes())
 	if n >= 3 {
@@ -234,9 +246,13 @@ func (u *unit) depthwiseInput(s *plan.Step, first int) int {
 func (u *unit) poolArgs(s *plan.Step) *jen.Statement {
 	o, c := s.Op, s.Op.Pool
 	var l literal
-	l.code("in", u.image(s, o.In[0], 0))
-	l.code("out", u.image(s, o.Out[0], 0))
-	l.int("channels", c.C)
+	first, end := 0, c.C
+	if s.Panels != (plan.Range{}) {
+		first, end = s.Panels.Lo*op.PanelWidth, min(s.Panels.Hi*op.PanelWidth, c.C)
+	}
+	l.code("in", u.image(s, o.In[0], first))
+	l.code("out", u.image(s, o.Out[0], first))
+	l.int("channels", end-first)
 	l.int("inH", c.InH)
 	l.int("inW", c.InW)
 	l.int("outH", c.OutH)
@@ -314,7 +330,13 @@ func (u *unit) copyArgs(s *plan.Step) *jen.Statement {
 			from[i] = pi.strides[a]
 		}
 	}
-	n := collapse(out.Dims, [][]int{from, po.strides})
+	// The rows that steps take ranges of, or that a ring holds, stay a loop of their own.
+	banded := (u.banded[s.Op] || pi.ring != 0 || po.ring != 0) && len(out.Dims) > 1
+	cut := 0
+	if banded {
+		cut = 1
+	}
+	n := collapse(out.Dims[cut:], [][]int{from[cut:], po.strides[cut:]})
 	if k := len(n.dims); k >= 2 && n.strides[0][k-1] != 4 && n.strides[0][k-2] != 4 {
 		n.nearest(0)
 	}
@@ -324,6 +346,12 @@ func (u *unit) copyArgs(s *plan.Step) *jen.Statement {
 	copy(inStep[at:], n.strides[0])
 	copy(outStep[at:], n.strides[1])
 	var l literal
+	if banded {
+		dims[0], inStep[0], outStep[0] = out.Dims[0], from[0], po.strides[0]
+		l.code("rows", jen.True())
+		l.int("inRing", pi.ring)
+		l.int("outRing", po.ring)
+	}
 	l.int("in", pi.off)
 	l.int("out", po.off)
 	l.code("dims", ints(5, dims))

@@ -194,6 +194,22 @@ func (u *unit) passes(passes []op.Pass) *jen.Statement {
 	})
 }
 
+// tilePixels is the most pixels of a tile of the runtime's convolutions, whose
+// table of offsets comes first in the scratch of a thread.
+const tilePixels = 8
+
+// overlaid says whether the output of a step lies over what its epilogue reads.
+func (u *unit) overlaid(s *plan.Step) bool {
+	out := u.bufferOf(s, s.Op.Out[0].Root())
+	for _, t := range s.Op.EpilogueIn {
+		b := u.bufferOf(s, t.Root())
+		if t.Root().Const == nil && b.Offset < out.Offset+out.Size && out.Offset < b.Offset+b.Size {
+			return true
+		}
+	}
+	return false
+}
+
 // epilogue renders what follows a convolution on each piece of its output: the
 // activation that the kernels apply themselves, or a program.
 func (u *unit) epilogue(l *literal, s *plan.Step, first int) error {
@@ -223,6 +239,9 @@ func (u *unit) epilogue(l *literal, s *plan.Step, first int) error {
 	fields := []jen.Code{jen.Id("kernel").Op(":").Op("&").Id(u.kernels.program(o.Epilogue))}
 	if len(in) > 0 {
 		fields = append(fields, jen.Id("in").Op(":").Index().Id("operand").Values(append(in, jen.Line())...))
+	}
+	if u.overlaid(s) {
+		fields = append(fields, field("aside", (4*tilePixels*o.Conv.KH*o.Conv.KW+63)&^63))
 	}
 	l.code("epilogue", jen.Id("epilogue").Values(fields...))
 	return nil

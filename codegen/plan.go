@@ -228,6 +228,9 @@ func (u *unit) stepComment(s *plan.Step) []string {
 		b.WriteString(fmt.Sprintf("%s%v", t.Name, t.Dims))
 	}
 	lines = append(lines, b.String())
+	if o.Panels == nil && s.Panels != (plan.Range{}) {
+		lines = append(lines, fmt.Sprintf("channels %d to %d of %d", s.Panels.Lo*op.PanelWidth, min(s.Panels.Hi*op.PanelWidth, o.Pool.C), o.Pool.C))
+	}
 	if o.Panels != nil {
 		lo, hi := s.Panels.Lo*op.PanelWidth, min(s.Panels.Hi*op.PanelWidth, o.Panels.N)
 		w := u.p.Buffers[s.Weights]

@@ -117,7 +117,7 @@ func (s *depthwiseStep) kernel(t *thread, y, x, n int) {
 		depthwiseMult(a, n, s.mult, s.firstChannel%s.mult)
 	}
 	if s.epilogue.kernel != nil {
-		s.epilogue.apply(t, a.out, a.outStep, s.outW, y, x, n, 0, s.channels)
+		s.epilogue.apply(t, a.out, a.outStep, a.out, a.outStep, s.outW, y, x, n, 0, s.channels)
 	}
 }
 

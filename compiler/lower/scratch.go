@@ -7,6 +7,8 @@ import "github.com/flexnnc/flexnnc/ir/op"
 const (
 	tilePixels = 8
 	poolCells  = 256
+	// A tile whose epilogue reads what lies under the output is made beside it.
+	tileBytes = 4 * tilePixels * 8 * op.PanelWidth
 )
 
 // reserveScratch notes what drivers need beside their operands.
@@ -14,10 +16,24 @@ func reserveScratch(e *editor) error {
 	for _, o := range e.g.Ops {
 		switch o.Kind {
 		case op.Conv, op.Depthwise:
-			o.ThreadScratch = max(o.ThreadScratch, 4*tilePixels*o.Conv.KH*o.Conv.KW)
+			n := 4 * tilePixels * o.Conv.KH * o.Conv.KW
+			if o.Kind == op.Conv && readsImage(o) {
+				n = (n+63)&^63 + tileBytes
+			}
+			o.ThreadScratch = max(o.ThreadScratch, n)
 		case op.Pool:
 			o.ThreadScratch = max(o.ThreadScratch, 4*poolCells)
 		}
 	}
 	return nil
+}
+
+// readsImage says whether the epilogue of o reads another tensor element by element.
+func readsImage(o *op.Op) bool {
+	for _, t := range o.EpilogueIn {
+		if t.Const == nil {
+			return true
+		}
+	}
+	return false
 }

@@ -28,10 +28,33 @@ func (s Speed) withDefaults() Speed {
 	return s
 }
 
-// compute is the time of a unit's slice of n of its panels (of all); n and all
-// are 1 where it has none. Every slice reads all of the input again.
-func (s Speed) compute(u *unit, n, all int) int64 {
-	return s.Step + s.MAC*(u.macs*int64(n)/int64(all)) + s.Touch*u.touched
+// step is the time of one step: a slice of n of a node's panels of all, and of
+// so many of its rows. n and all are 1 where it has no slices, rows 0 stands for
+// all. Every slice of a convolution reads all of its rows' input again.
+func (s Speed) step(d *node, n, all, rows int) int64 {
+	macs, touched := d.macs, d.touched
+	if d.op.Panels == nil {
+		touched = touched * int64(n) / int64(all)
+	}
+	if rows > 0 {
+		macs, touched = macs*int64(rows)/int64(d.height), touched*int64(rows)/int64(d.height)
+	}
+	return s.Step + s.MAC*(macs*int64(n)/int64(all)) + s.Touch*touched
+}
+
+// unit is the time of a unit's steps, if nothing is sliced.
+func (s Speed) unit(n *network, u *unit) (time int64) {
+	if u.turns == nil {
+		return s.step(&n.nodes[u.lo], 1, 1, 0)
+	}
+	for _, t := range u.turns {
+		p, all := 1, 1
+		if u.width > 0 {
+			p, all = t.panels.Len(), n.nodes[u.lo].op.Panels.Count()
+		}
+		time += s.step(&n.nodes[t.node], p, all, t.rows.Len())
+	}
+	return time
 }
 
 func (s Speed) read(n plan.Bytes) int64 { return s.Load + s.Read*int64(n) }
@@ -61,12 +84,12 @@ func (d *draft) predict(t *timeline, s Speed) (f forecast) {
 			f.read += read
 			next++
 		}
-		u := &t.units[st.unit]
+		node := &t.n.nodes[st.node]
 		n, all := 1, 1
-		if u.panels >= 0 {
-			n, all = st.panels.Len(), u.op.Panels.Count()
+		if st.panels.Hi > 0 {
+			n, all = st.panels.Len(), t.n.panels(st.node)
 		}
-		compute := s.compute(u, n, all)
+		compute := s.step(node, n, all, st.rows.Len())
 		done[i+1] = max(done[i], loaded[st.wait]) + compute
 		f.compute += compute
 	}
@@ -74,32 +97,35 @@ func (d *draft) predict(t *timeline, s Speed) (f forecast) {
 	return f
 }
 
-// bound is a time that no plan within a budget can beat, by this cost model and
-// with these activations live during these units. For any two units a <= b: when a starts, the arena holds
-// at most what is free beside its activations; the rest of the weights of a to b
-// is read after the compute before a and before the compute after b.
-func (t *timeline) bound(o Options) int64 {
-	n := len(t.units)
-	compute := make([]int64, n+1)      // of units before i
-	weights := make([]plan.Bytes, n+1) // first read by units before i
-	for i := range t.units {
-		compute[i+1] = compute[i] + o.Speed.compute(&t.units[i], 1, 1)
+// bound is a time that no plan within a budget can beat, by this cost model. For
+// any two ops a <= b: when a starts, the arena holds at most what is free beside
+// its activations, of which at least live(a) bytes are there; the rest of the
+// weights of a to b is read after the compute before a and before the compute
+// after b.
+func (n *network) bound(o Options, live func(node int) plan.Bytes) int64 {
+	k := len(n.nodes)
+	compute := make([]int64, k+1)      // of nodes before i
+	weights := make([]plan.Bytes, k+1) // first read by nodes before i
+	seen := make([]bool, len(n.file.Items))
+	for i := range n.nodes {
+		compute[i+1] = compute[i] + o.Speed.step(&n.nodes[i], 1, 1, 0)
 		weights[i+1] = weights[i]
-		for _, item := range t.read(&t.units[i]) {
-			if t.first[item] == i {
-				weights[i+1] += t.file.Items[item].Bytes
+		for _, item := range n.nodes[i].items() {
+			if !seen[item] {
+				seen[item] = true
+				weights[i+1] += n.file.Items[item].Bytes
 			}
 		}
 	}
-	best := compute[n]
+	best := compute[k]
 	if o.Budget == 0 {
 		return best
 	}
-	for a := range t.units {
-		room := o.Budget - t.base - t.liveBytes(a)
-		for b := a; b < n; b++ {
+	for a := range n.nodes {
+		room := o.Budget - n.base - live(a)
+		for b := a; b < k; b++ {
 			read := o.Speed.Read * int64(weights[b+1]-weights[a]-room)
-			best = max(best, compute[a]+read+compute[n]-compute[b+1])
+			best = max(best, compute[a]+read+compute[k]-compute[b+1])
 		}
 	}
 	return best

@@ -6,14 +6,20 @@ import (
 	"slices"
 	"time"
 
+	"github.com/flexnnc/flexnnc/ir/op"
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
 // emit writes a draft out as a plan.
 func emit(t *timeline, d *draft, o Options) *plan.Plan {
-	p := &plan.Plan{Graph: t.graph, Budget: o.Budget, Threads: o.Threads, File: t.file}
+	n := t.n
+	p := &plan.Plan{Graph: n.graph, Budget: o.Budget, Threads: o.Threads, File: n.file}
+	live := func(int) plan.Bytes { return 0 }
+	if o.NoBands { // units are nodes
+		live = t.liveBytes
+	}
 	p.Forecast = plan.Forecast{
-		Run: duration(d.span), Compute: duration(d.compute), Read: duration(d.read), Bound: duration(t.bound(o)),
+		Run: duration(d.span), Compute: duration(d.compute), Read: duration(d.read), Bound: duration(n.bound(o, live)),
 	}
 	last := len(d.steps) - 1
 	begin := make([]int, len(t.units)+1) // first step of each unit
@@ -27,11 +33,11 @@ func emit(t *timeline, d *draft, o Options) *plan.Plan {
 		p.Arena = max(p.Arena, b.Offset+b.Size)
 		return b.ID
 	}
-	if t.zeros > 0 {
-		add(plan.Buffer{Name: "zeros", Kind: plan.Zeros, Size: t.zeros, Last: last, SharesWith: -1})
+	if n.zeros > 0 {
+		add(plan.Buffer{Name: "zeros", Kind: plan.Zeros, Size: n.zeros, Last: last, SharesWith: -1})
 	}
-	if t.threads > 0 {
-		add(plan.Buffer{Name: "threads", Kind: plan.ThreadScratch, Offset: t.zeros, Size: t.threads, Last: last, SharesWith: -1})
+	if n.threads > 0 {
+		add(plan.Buffer{Name: "threads", Kind: plan.ThreadScratch, Offset: n.zeros, Size: n.threads, Last: last, SharesWith: -1})
 	}
 	blocks := make([]int, len(t.blocks))
 	order := make([]int, len(t.blocks))
@@ -45,14 +51,18 @@ func emit(t *timeline, d *draft, o Options) *plan.Plan {
 		if b.shares >= 0 {
 			shares = blocks[b.shares]
 		}
+		var tensor *op.Tensor
+		if b.root >= 0 {
+			tensor = n.roots[b.root].tensor
+		}
 		blocks[i] = add(plan.Buffer{
-			Name: b.name, Kind: b.kind, Tensor: b.tensor, RingRows: b.ring, SharesWith: shares,
-			Offset: t.base + d.place.offsets[b.span], Size: b.size, First: begin[b.first], Last: begin[b.last+1] - 1,
+			Name: b.name, Kind: b.kind, Tensor: tensor, RingRows: b.ring, RingPanels: b.panels, SharesWith: shares,
+			Offset: t.base + d.place.offsets[b.span] + b.at, Size: b.size, First: begin[b.first], Last: begin[b.last+1] - 1,
 		})
 	}
 	buffers := map[ref]int{}
 	load := func(r ref, c piece) {
-		it := &t.file.Items[c.item]
+		it := &n.file.Items[c.item]
 		name, at := it.Name, it.Offset
 		if it.Panels != nil {
 			at += plan.Bytes(c.panels.Lo * it.Panels.PanelBytes())
@@ -79,18 +89,21 @@ func emit(t *timeline, d *draft, o Options) *plan.Plan {
 	for i, c := range d.streamed {
 		load(ref{false, i}, c)
 	}
+	if o.Min {
+		p.Arena = o.Budget
+	}
 	for i, s := range d.steps {
-		u := &t.units[s.unit]
-		st := plan.Step{Index: i, Op: u.op, Panels: s.panels, Rows: u.rows, Weights: -1, Scratch: -1, Wait: s.wait}
+		node := &n.nodes[s.node]
+		st := plan.Step{Index: i, Op: node.op, Panels: s.panels, Rows: s.rows, Weights: -1, Scratch: -1, Wait: s.wait}
 		if s.weights != none {
 			st.Weights = buffers[s.weights]
 		}
-		if u.scratch >= 0 {
-			st.Scratch = blocks[u.scratch]
+		if node.scratch > 0 {
+			st.Scratch = blocks[t.units[s.unit].scratch]
 		}
-		for _, c := range plan.Consts(u.op) {
-			for k, item := range u.consts {
-				if t.file.Items[item].Const == c {
+		for _, c := range plan.Consts(node.op) {
+			for k, item := range node.consts {
+				if n.file.Items[item].Const == c {
 					st.Consts = append(st.Consts, buffers[s.consts[k]])
 				}
 			}

@@ -1,40 +1,39 @@
 package schedule
 
 import (
-	"fmt"
 	"slices"
 
-	"github.com/flexnnc/flexnnc/ir/lane"
-	"github.com/flexnnc/flexnnc/ir/op"
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
-// unit is what runs without interruption by another op: an op, or a band of its
-// rows. Time is counted in units until slices are chosen, then in steps; a unit
-// becomes one step per slice.
+// unit is what holds its memory together: one op, whose panels may be sliced, a
+// braid of ops, or a chain of them. Time is counted in units until slices are chosen, then in steps.
 type unit struct {
-	op   *op.Op
-	rows plan.Range // {0,0}: all
-	// items are the weights file items of the unit's consts, each once, and of its
-	// panels (-1 where it has none).
-	consts []int
-	panels int
-	// cost, in the terms of Speed
-	macs, touched int64
-	scratch       int // block, or -1
+	lo, hi  int // nodes
+	braid   bool
+	width   int    // of a chain: panels per slice
+	turns   []turn // of a braid or a chain
+	items   []int  // of the weights file, in the order of their first use
+	scratch int    // block, or -1
+	compute int64  // picoseconds, with as few steps as possible
 }
 
-// block is a buffer whose place does not depend on slices: a root tensor or an
-// op's scratch, live during units first to last.
+// node is the op of a unit that is neither braid nor chain.
+func (t *timeline) node(u *unit) *node { return &t.n.nodes[u.lo] }
+
+// block is a buffer whose place does not depend on slices: a root tensor, a ring
+// of its rows, or a unit's scratch, live during units first to last.
 type block struct {
 	kind        plan.BufferKind
 	name        string
-	tensor      *op.Tensor
+	root        int // of the network, -1 for scratch
 	size        plan.Bytes
-	ring        int
+	ring        int // rows
+	panels      int // panels of channels that exist at a time, 0 = all
 	first, last int
 	span        int
-	shares      int // the block that this one deliberately overlaps, or -1
+	at          plan.Bytes // in the span
+	shares      int        // the block that this one deliberately overlaps, or -1
 }
 
 // span is a chain of blocks that share one place, each lying over the one that
@@ -45,200 +44,159 @@ type span struct {
 	first, last int
 }
 
-// timeline is everything about the network that planning needs, and no plan yet.
+// timeline is a network divided into units, with the lives of its activations.
 type timeline struct {
-	graph  *op.Graph
-	file   plan.File
-	uses   []int // per file item, the units that read it in one run
-	first  []int // per file item, the first unit that reads it
+	n      *network
+	cut    cutting
 	units  []unit
+	first  []int  // per file item, the first unit that reads it
+	atomic []bool // per file item: it is loaded in one piece
 	blocks []block
 	spans  []span
-	// base is the bytes at the arena's start that are reserved for the whole run.
-	zeros, threads, base plan.Bytes
-	whole                bool // ops are not sliced
+	over   [][]int // per block, those that lie over it
+	whole  bool    // ops are not sliced
+	base   plan.Bytes
 }
 
-func newTimeline(g *op.Graph, o Options) (*timeline, error) {
-	t := &timeline{graph: g, file: plan.Layout(g), whole: o.NoSlices}
-	t.uses = make([]int, len(t.file.Items))
-	t.first = make([]int, len(t.file.Items))
-	if err := t.order(); err != nil {
-		return nil, err
+func newTimeline(n *network, cut cutting, o Options) *timeline {
+	t := &timeline{n: n, cut: cut, whole: o.NoSlices, base: n.base}
+	t.first = make([]int, len(n.file.Items))
+	t.atomic = make([]bool, len(n.file.Items))
+	for i := range t.first {
+		t.first[i] = -1
 	}
-	if err := t.live(o); err != nil {
-		return nil, err
-	}
-	perThread := plan.Bytes(0)
-	for i := range t.units {
-		o := t.units[i].op
-		perThread = max(perThread, up(plan.Bytes(o.ThreadScratch)))
-		t.zeros = max(t.zeros, paddingBytes(o))
-	}
-	t.threads = perThread * plan.Bytes(o.Threads)
-	t.base = t.zeros + t.threads
-	return t, nil
-}
-
-// order fills units: for now, one for each op, in the graph's order.
-func (t *timeline) order() error {
-	consts := map[*op.Const]int{}
-	panels := map[*op.Panels]int{}
-	for i, it := range t.file.Items {
-		if it.Const != nil {
-			consts[it.Const] = i
+	var braids []*braid
+	for k, s := range cut {
+		u := unit{lo: s.lo, hi: s.hi, scratch: -1}
+		var b *braid
+		if s.bands > 0 {
+			b, _ = n.braid(s.lo, s.hi, s.bands, maxTurns, !o.NoInPlace)
+			u.braid, u.turns = true, b.turns
+			for _, turn := range b.turns {
+				for _, i := range n.nodes[turn.node].items() {
+					if !t.atomic[i] || !slices.Contains(u.items, i) {
+						t.atomic[i] = true
+						u.items = append(u.items, i)
+					}
+				}
+			}
 		} else {
-			panels[it.Panels] = i
-		}
-	}
-	for _, o := range t.graph.Ops {
-		if o.Kind == op.Concat || o.Kind == op.View {
-			return fmt.Errorf("BUG: op %s of kind %v was not removed by placement", o.Name, o.Kind)
-		}
-		u := unit{op: o, panels: -1, scratch: -1}
-		for _, c := range plan.Consts(o) {
-			if i := consts[c]; !slices.Contains(u.consts, i) {
-				u.consts = append(u.consts, i)
+			for i := s.lo; i < s.hi; i++ {
+				u.items = append(u.items, n.nodes[i].items()...)
+			}
+			if s.width > 0 {
+				u.width, u.turns = s.width, n.chainTurns(s.lo, s.width)
+				t.atomic[n.nodes[s.lo].panels] = true
 			}
 		}
-		if o.Panels != nil {
-			u.panels = panels[o.Panels]
-		}
-		u.macs, u.touched = work(o)
-		for _, i := range t.read(&u) {
-			if t.uses[i] == 0 {
-				t.first[i] = len(t.units)
+		for _, i := range u.items {
+			if t.first[i] < 0 {
+				t.first[i] = k
 			}
-			t.uses[i]++
 		}
+		u.compute = o.Speed.unit(n, &u)
 		t.units = append(t.units, u)
+		braids = append(braids, b)
 	}
-	return nil
-}
-
-// read lists the file items that a unit reads, in the order of the file.
-func (t *timeline) read(u *unit) []int {
-	if u.panels < 0 {
-		return u.consts
-	}
-	return append(slices.Clip(u.consts), u.panels)
+	t.live(braids, !o.NoInPlace)
+	return t
 }
 
 // live fills blocks and spans.
-func (t *timeline) live(options Options) error {
-	of := map[*op.Tensor]int{}
-	writers := map[*op.Tensor]int{}
-	for i := range t.units {
-		o := t.units[i].op
-		for _, list := range [][]*op.Tensor{o.Out, o.In, o.EpilogueIn} {
-			for _, x := range list {
-				r := x.Root()
-				if r.Const != nil {
-					continue
-				}
-				if len(x.Strides) != len(x.Dims) {
-					return fmt.Errorf("BUG: tensor %s has no strides", x.Name)
-				}
-				b, ok := of[r]
-				if !ok {
-					b = len(t.blocks)
-					of[r] = b
-					t.blocks = append(t.blocks, block{
-						kind: plan.Activation, name: r.Name, tensor: r, first: i, shares: -1,
-						size: up(plan.Bytes(r.Len() * r.Type.Bytes())),
-					})
-				}
-				t.blocks[b].last = i
-			}
+func (t *timeline) live(braids []*braid, inPlace bool) {
+	n := t.n
+	unitOf := make([]int, len(n.nodes))
+	for k := range t.units {
+		for i := t.units[k].lo; i < t.units[k].hi; i++ {
+			unitOf[i] = k
 		}
-		for _, x := range o.Out {
-			writers[x.Root()]++
-		}
-		if n := o.StepScratch(options.Threads); n > 0 {
-			t.units[i].scratch = len(t.blocks)
+	}
+	of := make([]int, len(n.roots)) // block of each root
+	next := 0
+	for i := range n.nodes {
+		for ; next < len(n.roots) && n.roots[next].first == i; next++ {
+			r := &n.roots[next]
+			of[next] = len(t.blocks)
 			t.blocks = append(t.blocks, block{
-				kind: plan.Scratch, name: o.Name, first: i, last: i, shares: -1, size: up(plan.Bytes(n)),
+				kind: plan.Activation, name: r.tensor.Name, root: next, size: r.size,
+				first: unitOf[r.first], last: unitOf[r.last], shares: -1,
+			})
+		}
+		u := &t.units[unitOf[i]]
+		if need := n.scratch(u.lo, u.hi); need > 0 && u.scratch < 0 {
+			u.scratch = len(t.blocks)
+			t.blocks = append(t.blocks, block{
+				kind: plan.Scratch, name: n.nodes[i].op.Name, root: -1, size: need,
+				first: unitOf[i], last: unitOf[i], shares: -1,
 			})
 		}
 	}
-	if !options.NoInPlace {
-		for i := range t.units {
-			o := t.units[i].op
-			if in := dyingInput(o); in != nil && writers[o.Out[0]] == 1 {
-				a, b := of[in], of[o.Out[0]]
-				// A block may lie over one that dies here, and was not yet covered.
-				if t.blocks[a].last == i && t.blocks[b].first == i && t.blocks[a].size == t.blocks[b].size {
-					t.blocks[b].shares = a
-				}
+	for k, b := range braids {
+		if b == nil {
+			i := t.units[k].lo
+			if w := t.units[k].width; w > 0 {
+				between, _ := n.chained(i)
+				x := &t.blocks[of[between]]
+				x.panels, x.size = w, n.sliceBytes(between, w)
+				continue
 			}
+			if in := n.overwritten(i); in >= 0 && inPlace {
+				t.blocks[of[n.nodes[i].writes]].shares = of[in]
+			}
+			continue
+		}
+		for i, rows := range b.rings {
+			if rows < n.roots[i].rows {
+				t.blocks[of[i]].ring = rows
+				t.blocks[of[i]].size = up(plan.Bytes(rows) * n.roots[i].row)
+			}
+		}
+		for _, j := range b.joins {
+			t.blocks[of[j.out]].shares = of[j.in]
+			t.blocks[of[j.out]].at = -j.shift // from the one below, for now
 		}
 	}
 	// A block's owner always comes before it, since it was live earlier.
 	for i := range t.blocks {
 		b := &t.blocks[i]
-		if b.shares >= 0 {
-			b.span = t.blocks[b.shares].span
-			t.spans[b.span].last = b.last
+		if b.shares < 0 {
+			b.span = len(t.spans)
+			t.spans = append(t.spans, span{name: b.name, size: b.size, first: b.first, last: b.last})
 			continue
 		}
-		b.span = len(t.spans)
-		t.spans = append(t.spans, span{name: b.name, size: b.size, first: b.first, last: b.last})
+		a := &t.blocks[b.shares]
+		b.span = a.span
+		b.at += a.at
+		s := &t.spans[b.span]
+		s.last = max(s.last, b.last)
+		s.size = max(s.size, b.at+b.size)
 	}
-	return nil
-}
-
-// dyingInput is the root that an element-wise op may overwrite with its output,
-// if that is not read later: every use of it in the op is the same dense view
-// of the whole, so that an element is read only at the place where its result goes.
-func dyingInput(o *op.Op) *op.Tensor {
-	if o.Kind != op.Map || o.Map.Program.Reduce != lane.Store || o.Out[0].Base != nil || len(o.Out) != 1 {
-		return nil
-	}
-	out := o.Out[0]
-	whole := func(x *op.Tensor) bool {
-		return x.Offset == 0 && x.Type.Bytes() == out.Type.Bytes() && x.Root().Len() == out.Len() &&
-			slices.Equal(x.Dims, out.Dims) && slices.Equal(x.Strides, out.Strides)
-	}
-	uses := append(slices.Clip(o.In), o.EpilogueIn...)
-	for _, x := range o.In {
-		r := x.Root()
-		if r.Const != nil {
-			continue
-		}
-		if !slices.ContainsFunc(uses, func(y *op.Tensor) bool { return y.Root() == r && !whole(y) }) {
-			return r
+	t.over = make([][]int, len(t.blocks))
+	for i := range t.blocks {
+		for k := t.blocks[i].shares; k >= 0; k = t.blocks[k].shares {
+			t.over[k] = append(t.over[k], i)
 		}
 	}
-	return nil
+	// Nothing lies below its span.
+	lowest := make([]plan.Bytes, len(t.spans))
+	for i := range t.blocks {
+		lowest[t.blocks[i].span] = min(lowest[t.blocks[i].span], t.blocks[i].at)
+	}
+	for i := range t.blocks {
+		t.blocks[i].at -= lowest[t.blocks[i].span]
+	}
+	for k := range t.spans {
+		t.spans[k].size -= lowest[k]
+	}
 }
 
-// paddingBytes is what a convolution reads instead of a cell outside the image:
-// one pixel of zeros.
-func paddingBytes(o *op.Op) plan.Bytes {
-	c := o.Conv
-	if c == nil {
-		return 0
+// events lists the blocks that begin and end at each unit.
+func (t *timeline) events() (begins, ends [][]int) {
+	begins = make([][]int, len(t.units))
+	ends = make([][]int, len(t.units))
+	for k, b := range t.blocks {
+		begins[b.first] = append(begins[b.first], k)
+		ends[b.last] = append(ends[b.last], k)
 	}
-	lastRow := (c.OutH-1)*c.SH - c.PadT + (c.KH-1)*c.DH
-	lastCol := (c.OutW-1)*c.SW - c.PadL + (c.KW-1)*c.DW
-	if c.PadT <= 0 && c.PadL <= 0 && lastRow < c.InH && lastCol < c.InW {
-		return 0
-	}
-	return up(plan.Bytes(c.InC * 4))
-}
-
-// work is the multiply-adds of an op and the bytes that it reads and writes,
-// weights apart.
-func work(o *op.Op) (macs, touched int64) {
-	for _, list := range [][]*op.Tensor{o.In, o.EpilogueIn, o.Out} {
-		for _, x := range list {
-			if x.Root().Const == nil {
-				touched += int64(x.Len() * x.Type.Bytes())
-			}
-		}
-	}
-	if c := o.Conv; c != nil && o.Panels != nil {
-		macs = int64(c.OutH) * int64(c.OutW) * int64(o.Panels.N) * int64(o.Panels.K())
-	}
-	return macs, touched
+	return begins, ends
 }

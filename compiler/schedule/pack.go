@@ -19,35 +19,26 @@ const packNodes = 100_000
 type placement struct {
 	offsets []plan.Bytes
 	height  plan.Bytes
+	rooms   [][]plan.Bytes // per unit, where the rooms are
 }
 
 // least is the room that unit i cannot do without while its weights are streamed:
-// its consts and one panel.
+// for one op its consts and one panel, for a chain one slice, for a braid everything.
 func (t *timeline) least(i int) plan.Bytes {
-	if t.whole {
-		return t.all(i)
-	}
 	u := &t.units[i]
-	n := t.constBytes(u)
-	if u.panels >= 0 {
-		n += up(plan.Bytes(u.op.Panels.PanelBytes()))
+	switch {
+	case u.braid:
+		return t.all(i)
+	case u.width > 0:
+		return t.n.chainWeights(u.lo, u.width)
 	}
-	return n
-}
-
-func (t *timeline) constBytes(u *unit) (n plan.Bytes) {
-	for _, c := range u.consts {
-		n += up(t.file.Items[c].Bytes)
-	}
-	return n
+	return t.n.leastWeights(u.lo, t.whole)
 }
 
 // all is the room for all weights of unit i.
-func (t *timeline) all(i int) plan.Bytes {
-	u := &t.units[i]
-	n := t.constBytes(u)
-	if u.panels >= 0 {
-		n += up(t.file.Items[u.panels].Bytes)
+func (t *timeline) all(i int) (n plan.Bytes) {
+	for _, k := range t.units[i].items {
+		n += up(t.n.file.Items[k].Bytes)
 	}
 	return n
 }
@@ -58,8 +49,14 @@ func (t *timeline) floor() placement {
 	p := t.packWith(t.least, true)
 	// The spans alone, with the largest room above them, is a way too.
 	c := t.packWith(nil, true)
+	c.rooms = make([][]plan.Bytes, len(t.units))
 	for i := range t.units {
-		c.height = max(c.height, c.live(t, i)+t.least(i))
+		at := c.live(t, i)
+		c.height = max(c.height, at+t.least(i))
+		for _, k := range t.units[i].items {
+			c.rooms[i] = append(c.rooms[i], at)
+			at += up(t.n.file.Items[k].Bytes)
+		}
 	}
 	if c.height < p.height {
 		return c
@@ -111,7 +108,8 @@ func (t *timeline) roomy(height plan.Bytes) (best placement, ok bool) {
 	return best, ok
 }
 
-// packWith places spans together with room(i) bytes of room in each unit.
+// packWith places spans together with room(i) bytes of room in each unit, which
+// a braid may have in one part per item.
 // thorough spends time on the lowest result.
 func (t *timeline) packWith(room func(int) plan.Bytes, thorough bool) placement {
 	var bs []arena.Buffer
@@ -123,8 +121,13 @@ func (t *timeline) packWith(room func(int) plan.Bytes, thorough bool) placement 
 	}
 	if room != nil {
 		for i := range t.units {
-			if n := room(i); n > 0 {
-				add(t.units[i].op.Name, i, i, n)
+			u := &t.units[i]
+			if !u.braid {
+				add("", i, i, room(i))
+				continue
+			}
+			for _, k := range u.items {
+				add("", i, i, up(t.n.file.Items[k].Bytes))
 			}
 		}
 	}
@@ -135,9 +138,20 @@ func (t *timeline) packWith(room func(int) plan.Bytes, thorough bool) placement 
 		sol = arena.Greedy(bs)
 	}
 	p := placement{height: plan.Bytes(sol.Height)}
-	for _, at := range sol.Offsets[:len(t.spans)] {
+	for _, at := range sol.Offsets {
 		p.offsets = append(p.offsets, plan.Bytes(at))
 	}
+	if room != nil {
+		rest := p.offsets[len(t.spans):]
+		for i := range t.units {
+			k := 1
+			if u := &t.units[i]; u.braid {
+				k = len(u.items)
+			}
+			p.rooms, rest = append(p.rooms, rest[:k]), rest[k:]
+		}
+	}
+	p.offsets = p.offsets[:len(t.spans)]
 	return p
 }
 
@@ -168,27 +182,44 @@ func (t *timeline) blocking() (at string, what []string) {
 		}
 	}
 	for _, b := range t.blocks {
-		if b.first <= worst && worst <= b.last && (b.shares < 0 || t.blocks[b.shares].last < worst) {
-			add(b.size, b.name, b.kind.String())
+		if b.first > worst || worst > b.last || b.shares >= 0 && t.blocks[b.shares].last >= worst {
+			continue
 		}
+		name := b.name
+		if b.ring > 0 {
+			name = fmt.Sprintf("%d rows of %s", b.ring, name)
+		}
+		if b.panels > 0 {
+			name = fmt.Sprintf("%d channels of %s", b.panels*op.PanelWidth, name)
+		}
+		add(b.size, name, b.kind.String())
 	}
 	u := &t.units[worst]
-	for _, c := range u.consts {
-		add(up(t.file.Items[c].Bytes), t.file.Items[c].Name, "weights")
-	}
-	if u.panels >= 0 {
-		p := u.op.Panels
-		n := min(op.PanelWidth, p.N)
-		if t.whole {
-			n = p.N
+	d := t.node(u)
+	for _, k := range u.items {
+		it := &t.n.file.Items[k]
+		if k != d.panels || u.braid {
+			add(up(it.Bytes), it.Name, "weights")
+			continue
 		}
-		add(t.least(worst)-t.constBytes(u), p.Name, fmt.Sprintf("weights of %d channels", n))
+		p := d.op.Panels
+		n, bytes := min(op.PanelWidth, p.N), p.PanelBytes()
+		if t.whole {
+			n, bytes = p.N, int(it.Bytes)
+		} else if u.width > 0 {
+			n, bytes = u.width*op.PanelWidth, u.width*bytes
+		}
+		add(up(plan.Bytes(bytes)), p.Name, fmt.Sprintf("weights of %d channels", n))
 	}
-	add(t.zeros, "padding", plan.Zeros.String())
-	add(t.threads, "all ops", plan.ThreadScratch.String())
+	add(t.n.zeros, "padding", plan.Zeros.String())
+	add(t.n.threads, "all ops", plan.ThreadScratch.String())
 	slices.SortStableFunc(items, func(a, b item) int { return cmp.Compare(b.size, a.size) })
 	for _, i := range items {
 		what = append(what, i.text)
 	}
-	return u.op.Name, what
+	at = d.op.Name
+	if u.hi > u.lo+1 {
+		at += " to " + t.n.nodes[u.hi-1].op.Name
+	}
+	return at, what
 }

@@ -13,11 +13,12 @@ import (
 type keep []int
 
 // parts is the number of pieces of an item that may stay, and the size of each.
+// What is loaded in one piece stays in one.
 func (t *timeline) parts(i int) (n int, each plan.Bytes) {
-	if p := t.file.Items[i].Panels; p != nil {
+	if p := t.n.file.Items[i].Panels; p != nil && !t.atomic[i] {
 		return p.Count(), plan.Bytes(p.PanelBytes())
 	}
-	return 1, t.file.Items[i].Bytes
+	return 1, t.n.file.Items[i].Bytes
 }
 
 // bytes is what k takes in the arena, one buffer per item.
@@ -31,7 +32,7 @@ func (k keep) bytes(t *timeline) (n plan.Bytes) {
 
 // everything keeps all weights.
 func (t *timeline) everything() keep {
-	k := make(keep, len(t.file.Items))
+	k := make(keep, len(t.n.file.Items))
 	for i := range k {
 		k[i], _ = t.parts(i)
 	}
@@ -51,7 +52,7 @@ const (
 
 // residents chooses what to keep within room bytes.
 func (t *timeline) residents(room plan.Bytes, how residentOrder, s Speed) keep {
-	k := make(keep, len(t.file.Items))
+	k := make(keep, len(t.n.file.Items))
 	order := make([]int, len(k))
 	for i := range order {
 		order[i] = i
@@ -72,7 +73,7 @@ func (t *timeline) residents(room plan.Bytes, how residentOrder, s Speed) keep {
 	}
 	// Items whose reading is mostly the cost of a call bring most per byte.
 	for _, i := range order {
-		if s.Read*int64(t.file.Items[i].Bytes) <= 2*s.Load {
+		if s.Read*int64(t.n.file.Items[i].Bytes) <= 2*s.Load {
 			n, _ := t.parts(i)
 			add(i, n)
 		}
@@ -85,7 +86,7 @@ func (t *timeline) residents(room plan.Bytes, how residentOrder, s Speed) keep {
 		}
 	case large:
 		slices.SortStableFunc(order, func(a, b int) int {
-			return cmp.Compare(t.file.Items[b].Bytes, t.file.Items[a].Bytes)
+			return cmp.Compare(t.n.file.Items[b].Bytes, t.n.file.Items[a].Bytes)
 		})
 		for _, i := range order {
 			if n, each := t.parts(i); up(plan.Bytes(n)*each) <= left {
@@ -104,8 +105,7 @@ func (t *timeline) residents(room plan.Bytes, how residentOrder, s Speed) keep {
 // most rate/1024 of the compute time of the unit that uses it.
 func (t *timeline) surplus(i, kept int, rate int64, s Speed) int {
 	n, each := t.parts(i)
-	u := &t.units[t.first[i]]
-	time := s.compute(u, 1, 1) / 1024 * rate
+	time := t.units[t.first[i]].compute / 1024 * rate
 	stream := int(time / (s.Read * int64(each)))
 	return max(0, n-kept-stream)
 }

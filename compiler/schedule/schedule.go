@@ -2,8 +2,11 @@
 // each weighted op is sliced, where every buffer lies in the arena, which weights
 // stay between runs, and when each of the others is loaded.
 //
-// One decision per file: lifetimes.go (which bytes are live when), pack.go (where
-// activations lie, and the smallest budget), residents.go (which weights stay),
+// One decision per file: network.go and rows.go (what each op reads and writes),
+// segments.go and chains.go (which ops take turns), bands.go (in which order,
+// and how many rows of each image exist at a time), lifetimes.go (which bytes are
+// live when), pack.go (where activations lie, and the smallest budget),
+// residents.go (which weights stay),
 // slices.go (how large the slices are), gaps.go and stream.go (where and how early
 // each slice is loaded), cost.go (what a plan would take), search.go (which of the
 // candidate plans is best), emit.go (the plan as a value).
@@ -37,6 +40,7 @@ type Options struct {
 	NoResidents bool // no weights stay between runs
 	NoInPlace   bool // no output lies over a dying input
 	NoSlices    bool // the weights that an op streams come as one slice
+	NoBands     bool // ops run one after another, each whole but for slices of its panels
 	NoSearch    bool // the first candidate is taken: the tightest packing, the largest slices, nothing kept
 }
 
@@ -63,22 +67,28 @@ func Plan(g *op.Graph, o Options) (*plan.Plan, error) {
 	}
 	o.Threads = max(1, o.Threads)
 	o.Speed = o.Speed.withDefaults()
-	t, err := newTimeline(g, o)
+	n, err := newNetwork(g, o.Threads)
 	if err != nil {
 		return nil, err
 	}
-	low := t.floor()
-	smallest := t.base + low.height
-	at, blocking := t.blocking()
+	ways := n.ways(o)
+	least := ways[0]
+	for _, w := range ways {
+		if w.floor() < least.floor() {
+			least = w
+		}
+	}
+	smallest := least.floor()
+	at, blocking := least.t.blocking()
 	switch {
 	case o.Min:
 		o.Budget = smallest
 	case o.Budget != 0 && o.Budget < smallest:
 		return nil, &InfeasibleError{Budget: o.Budget, Smallest: smallest, At: at, Blocking: blocking}
 	}
-	p := emit(t, t.search(o, low), o)
+	t, d := search(ways, o)
+	p := emit(t, d, o)
 	p.Certificate = certify(p, smallest)
-	p.Certificate.Least = plan.MemoryBound{Bytes: t.base + t.peak(), At: at, Blocking: blocking}
 	return p, nil
 }
 

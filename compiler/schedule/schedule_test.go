@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,7 +69,7 @@ func TestNetworks(t *testing.T) {
 				start := time.Now()
 				p := mustPlan(t, c.graph, schedule.Options{Budget: b, Threads: 4})
 				took := time.Since(start)
-				if took > 5*time.Second {
+				if took > 30*time.Second {
 					t.Errorf("planning and validation took %v", took)
 				}
 				f := p.Forecast
@@ -83,7 +84,7 @@ func TestNetworks(t *testing.T) {
 }
 
 func TestInfeasible(t *testing.T) {
-	_, err := schedule.Plan(vgg16(), schedule.Options{Budget: 20e6})
+	_, err := schedule.Plan(vgg16(), schedule.Options{Budget: 20e6, NoBands: true})
 	var no *schedule.InfeasibleError
 	if !errors.As(err, &no) {
 		t.Fatal(err)
@@ -140,12 +141,13 @@ func TestGolden(t *testing.T) {
 // TestSwitches: each technique does something, and without it plans stay valid.
 func TestSwitches(t *testing.T) {
 	g := squeezenet()
-	budget := plan.Bytes(6e6)
+	budget := plan.Bytes(2e6)
 	full := mustPlan(t, g, schedule.Options{Budget: budget})
 	late := mustPlan(t, g, schedule.Options{Budget: budget, NoPreload: true})
 	for _, l := range late.Loads {
-		if b := late.Buffers[l.Buffer]; !l.Resident && b.First != b.Last {
-			t.Errorf("without preloading, %s is live in steps %d to %d", b.Name, b.First, b.Last)
+		b := &late.Buffers[l.Buffer]
+		if s := &late.Steps[b.First]; !l.Resident && s.Weights != b.ID && !slices.Contains(s.Consts, b.ID) {
+			t.Errorf("without preloading, %s is live from step %d on, which does not use it", b.Name, b.First)
 		}
 	}
 	if late.Forecast.Run <= full.Forecast.Run {
@@ -168,8 +170,8 @@ func TestSwitches(t *testing.T) {
 	}
 	n := sample.New("maps")
 	n.Output(n.Map(n.Map(n.Input(100, 100, 4))))
-	in := mustPlan(t, n.Graph, schedule.Options{Min: true})
-	out := mustPlan(t, n.Graph, schedule.Options{Min: true, NoInPlace: true})
+	in := mustPlan(t, n.Graph, schedule.Options{Min: true, NoBands: true})
+	out := mustPlan(t, n.Graph, schedule.Options{Min: true, NoBands: true, NoInPlace: true})
 	if in.Arena != 160000 || out.Arena != 320000 {
 		t.Errorf("two element-wise ops over 160000 bytes take %d in place and %d not", in.Arena, out.Arena)
 	}
@@ -222,7 +224,7 @@ func TestInPlace(t *testing.T) {
 func TestFloor(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := sample.Random(func(k int) int { return rapid.IntRange(0, k-1).Draw(t, "pick") })
-		o := schedule.Options{Min: true, Threads: rapid.IntRange(1, 2).Draw(t, "threads"), NoInPlace: true}
+		o := schedule.Options{Min: true, Threads: rapid.IntRange(1, 2).Draw(t, "threads"), NoInPlace: true, NoBands: true}
 		p, err := schedule.Plan(g, o)
 		if err != nil {
 			t.Fatal(err)
@@ -249,7 +251,7 @@ func bruteFloor(g *op.Graph, threads int) (plan.Bytes, bool) {
 	fixed, zeros, perThread := 0, 0, 0
 	for i, o := range g.Ops {
 		need := 0
-		for _, x := range append(append([]*op.Tensor{}, o.Out...), o.In...) {
+		for _, x := range slices.Concat(o.Out, o.In, o.EpilogueIn) {
 			r := x.Root()
 			if r.Const != nil {
 				need += r.Const.Bytes()

@@ -27,9 +27,11 @@ var none = ref{index: -1}
 // stepDraft is a step in the making.
 type stepDraft struct {
 	unit    int
+	node    int
+	rows    plan.Range // {0,0}: all
 	panels  plan.Range
 	weights ref
-	consts  []ref // in the order of unit.consts
+	consts  []ref // in the order of node.consts
 	wait    int
 }
 
@@ -67,23 +69,38 @@ func (t *timeline) stream(sh shape, o Options) *draft {
 	}
 	g := newGaps(lo, hi)
 	begins, ends := t.events()
+	set := func(k, from int) {
+		b := &t.blocks[k]
+		at := t.base + sh.place.offsets[b.span] + b.at
+		g.set(at, at+b.size, from)
+	}
 	now := 0
 	for i := range t.units {
 		for _, k := range begins[i] {
-			at := t.base + sh.place.offsets[k]
-			g.set(at, at+t.spans[k].size, never)
+			set(k, never)
 		}
 		g.merge(now)
 		f := feed{t: t, d: d, g: g, unit: i, resident: index, now: now, preload: !o.NoPreload}
-		f.steps(sh.share)
+		if t.units[i].turns != nil {
+			f.turns()
+		} else {
+			f.steps(sh.share)
+		}
 		if !f.place() {
 			f.undo()
 			f.placeInTurn()
 		}
 		now = f.now
 		for _, k := range ends[i] {
-			at := t.base + sh.place.offsets[k]
-			g.set(at, at+t.spans[k].size, len(d.steps))
+			set(k, len(d.steps))
+		}
+		for _, k := range ends[i] {
+			// What lies over it may go on.
+			for j := range t.over[k] {
+				if b := &t.blocks[t.over[k][j]]; b.last > i {
+					set(t.over[k][j], never)
+				}
+			}
 		}
 	}
 	for i := range d.streamed {
@@ -93,19 +110,8 @@ func (t *timeline) stream(sh shape, o Options) *draft {
 	return d
 }
 
-// events lists the spans that begin and end at each unit.
-func (t *timeline) events() (begins, ends [][]int) {
-	begins = make([][]int, len(t.units))
-	ends = make([][]int, len(t.units))
-	for k, s := range t.spans {
-		begins[s.first] = append(begins[s.first], k)
-		ends[s.last] = append(ends[s.last], k)
-	}
-	return begins, ends
-}
-
 // keepResidents lays the kept weights out from at upward, in the order of the
-// file, and returns the index of each item's piece in d.resident.
+// file, and returns the index of each item's first piece in d.resident.
 func (t *timeline) keepResidents(d *draft, at plan.Bytes) []int {
 	index := make([]int, len(d.kept))
 	for i, n := range d.kept {
@@ -115,12 +121,28 @@ func (t *timeline) keepResidents(d *draft, at plan.Bytes) []int {
 		}
 		_, each := t.parts(i)
 		p := piece{item: i, size: plan.Bytes(n) * each, at: at}
-		if t.file.Items[i].Panels != nil {
-			p.panels = plan.Range{Lo: 0, Hi: n}
-		}
 		index[i] = len(d.resident)
-		d.resident = append(d.resident, p)
-		at += up(p.size)
+		items := t.n.file.Items[i].Panels
+		if items == nil {
+			d.resident = append(d.resident, p)
+			at += up(p.size)
+			d.top = at
+			continue
+		}
+		if t.atomic[i] {
+			n = items.Count()
+		}
+		each = plan.Bytes(items.PanelBytes())
+		width := n
+		if w := t.units[t.first[i]].width; w > 0 {
+			width = w // one buffer per step
+		}
+		for lo := 0; lo < n; lo += width {
+			p.panels = plan.Range{Lo: lo, Hi: min(n, lo+width)}
+			p.size, p.at = plan.Bytes(p.panels.Len())*each, at
+			d.resident = append(d.resident, p)
+			at += up(p.size)
+		}
 		d.top = at
 	}
 	return index
@@ -139,44 +161,84 @@ type feed struct {
 	before           []seg
 	beforeNow        int
 	streamed, firstS int
-	roomAt           plan.Bytes
+	roomAt, room     plan.Bytes // the widest gap
 }
 
-// steps appends the unit's steps, with resident weights filled in.
-func (f *feed) steps(share plan.Bytes) {
-	u := &f.t.units[f.unit]
+// begin notes the state before the unit.
+func (f *feed) begin() {
 	f.before, f.beforeNow = slices.Clone(f.g.segs), f.now
 	f.streamed, f.firstS = len(f.d.streamed), len(f.d.steps)
-	consts := make([]ref, len(u.consts))
-	streamed := plan.Bytes(0)
-	for i, c := range u.consts {
-		consts[i] = none
-		if r := f.resident[c]; r >= 0 {
-			consts[i] = ref{true, r}
-		} else {
-			streamed += up(f.t.file.Items[c].Bytes)
-		}
+	f.roomAt, f.room = f.g.widest()
+}
+
+// add appends a step, with its resident consts filled in.
+func (f *feed) add(node int, rows, panels plan.Range, w ref) {
+	d := &f.t.n.nodes[node]
+	s := stepDraft{unit: f.unit, node: node, rows: rows, panels: panels, weights: w}
+	for _, c := range d.consts {
+		s.consts = append(s.consts, f.kept(c))
 	}
-	add := func(panels plan.Range, w ref) {
-		f.d.steps = append(f.d.steps, stepDraft{unit: f.unit, panels: panels, weights: w, consts: slices.Clone(consts)})
+	f.d.steps = append(f.d.steps, s)
+}
+
+// kept is the resident piece of an item, or none.
+func (f *feed) kept(item int) ref {
+	if r := f.resident[item]; r >= 0 {
+		return ref{true, r}
 	}
-	at, room := f.g.widest()
-	f.roomAt = at
-	if u.panels < 0 {
-		add(plan.Range{}, none)
+	return none
+}
+
+// steps appends the steps of a unit of one op, with resident weights filled in.
+func (f *feed) steps(share plan.Bytes) {
+	f.begin()
+	u := &f.t.units[f.unit]
+	d := f.t.node(u)
+	if d.panels < 0 {
+		f.add(u.lo, plan.Range{}, plan.Range{}, none)
 		return
 	}
-	kept := f.d.kept[u.panels]
-	if kept > 0 {
-		add(plan.Range{Lo: 0, Hi: kept}, ref{true, f.resident[u.panels]})
+	room := f.room
+	for _, c := range d.consts {
+		if f.kept(c) == none {
+			room -= up(f.t.n.file.Items[c].Bytes)
+		}
 	}
-	n, each := f.t.parts(u.panels)
-	room -= streamed
 	if !f.t.whole {
 		room /= share
 	}
+	kept := f.d.kept[d.panels]
+	if kept > 0 {
+		if f.t.atomic[d.panels] {
+			kept = d.op.Panels.Count()
+		}
+		f.add(u.lo, plan.Range{}, plan.Range{Lo: 0, Hi: kept}, f.kept(d.panels))
+	}
+	n, each := d.op.Panels.Count(), plan.Bytes(d.op.Panels.PanelBytes())
 	for _, r := range slice(kept, n, each, room) {
-		add(r, none)
+		f.add(u.lo, plan.Range{}, r, none)
+	}
+}
+
+// turns appends the steps of a braid or a chain.
+func (f *feed) turns() {
+	f.begin()
+	u := &f.t.units[f.unit]
+	for _, t := range u.turns {
+		d := &f.t.n.nodes[t.node]
+		if d.panels < 0 {
+			f.add(t.node, t.rows, t.panels, none)
+			continue
+		}
+		w := f.kept(d.panels)
+		if u.width > 0 {
+			if w != none {
+				w.index += t.panels.Lo / u.width
+			}
+		} else {
+			t.panels = plan.Range{Lo: 0, Hi: d.op.Panels.Count()}
+		}
+		f.add(t.node, t.rows, t.panels, w)
 	}
 }
 
@@ -195,13 +257,12 @@ func (f *feed) place() bool {
 func (f *feed) undo() {
 	f.g.segs, f.now = f.before, f.beforeNow
 	f.d.streamed = f.d.streamed[:f.streamed]
-	u := &f.t.units[f.unit]
 	for i := f.firstS; i < len(f.d.steps); i++ {
 		s := &f.d.steps[i]
 		if !s.weights.resident {
 			s.weights = none
 		}
-		for c := range u.consts {
+		for c := range s.consts {
 			if !s.consts[c].resident {
 				s.consts[c] = none
 			}
@@ -210,13 +271,19 @@ func (f *feed) undo() {
 	}
 }
 
-// placeInTurn puts consts at the bottom of the widest gap and each slice above
-// them, loaded when the one before it is done with.
+// placeInTurn fills the widest gap from below: consts stay there, and each slice
+// comes above them, loaded when the one before it is done with. The weights of a
+// braid take the places that packing has reserved, at its first step.
 func (f *feed) placeInTurn() {
 	at := f.roomAt
+	u := &f.t.units[f.unit]
 	ok := f.each(func(p piece, step int) (plan.Bytes, int, bool) {
+		if u.braid {
+			k := slices.Index(u.items, p.item)
+			return f.t.base + f.d.place.rooms[f.unit][k], f.firstS, true
+		}
 		here := at
-		if p.panels.Len() == 0 { // a const: it stays for the unit, slices come above
+		if p.panels.Len() == 0 {
 			at += up(p.size)
 		}
 		return here, step, true
@@ -226,12 +293,24 @@ func (f *feed) placeInTurn() {
 	}
 }
 
-// each calls find for every piece that the unit's steps miss, consts first, and
-// enters what it finds.
+// each calls find for every piece that the unit's steps miss, in the order in
+// which they need it, consts before panels, and enters what it finds. Pieces of
+// a braid live from their first step to their last, consts of a single op for all
+// of its steps.
 func (f *feed) each(find func(p piece, step int) (at plan.Bytes, from int, ok bool)) bool {
 	t, d := f.t, f.d
-	u := &t.units[f.unit]
-	last := len(d.steps) - 1
+	braid := t.units[f.unit].braid
+	end := len(d.steps) - 1
+	found := map[int]ref{} // of items that serve several steps
+	var last map[int]int   // step
+	if braid {
+		last = map[int]int{}
+		for i := f.firstS; i <= end; i++ {
+			for _, k := range t.n.nodes[d.steps[i].node].items() {
+				last[k] = i
+			}
+		}
+	}
 	add := func(p piece, step int) (ref, bool) {
 		at, from, ok := find(p, step)
 		if !ok {
@@ -243,27 +322,43 @@ func (f *feed) each(find func(p piece, step int) (at plan.Bytes, from int, ok bo
 		d.streamed = append(d.streamed, p)
 		return ref{false, len(d.streamed) - 1}, true
 	}
-	for c, item := range u.consts {
-		if d.steps[f.firstS].consts[c] != none {
-			continue
+	// lasting is a whole item for as long as the unit needs it.
+	lasting := func(item, step int) (ref, bool) {
+		if r, ok := found[item]; ok {
+			return r, true
 		}
-		r, ok := add(piece{item: item, size: t.file.Items[item].Bytes, last: last}, f.firstS)
-		if !ok {
-			return false
+		p := piece{item: item, size: t.n.file.Items[item].Bytes, last: end}
+		if c := t.n.file.Items[item].Panels; c != nil {
+			p.panels = plan.Range{Lo: 0, Hi: c.Count()}
 		}
-		for i := f.firstS; i <= last; i++ {
-			d.steps[i].consts[c] = r
+		if braid {
+			p.last = last[item]
 		}
+		r, ok := add(p, step)
+		found[item] = r
+		return r, ok
 	}
-	for i := f.firstS; i <= last; i++ {
+	for i := f.firstS; i <= end; i++ {
 		s := &d.steps[i]
-		if u.panels >= 0 && s.weights == none {
-			_, each := t.parts(u.panels)
-			r, ok := add(piece{item: u.panels, panels: s.panels, size: plan.Bytes(s.panels.Len()) * each, last: i}, i)
+		node := &t.n.nodes[s.node]
+		var ok bool
+		for c, item := range node.consts {
+			if s.consts[c] == none {
+				if s.consts[c], ok = lasting(item, i); !ok {
+					return false
+				}
+			}
+		}
+		if node.panels >= 0 && s.weights == none {
+			if braid {
+				s.weights, ok = lasting(node.panels, i)
+			} else {
+				each := plan.Bytes(node.op.Panels.PanelBytes())
+				s.weights, ok = add(piece{item: node.panels, panels: s.panels, size: plan.Bytes(s.panels.Len()) * each, last: i}, i)
+			}
 			if !ok {
 				return false
 			}
-			s.weights = r
 		}
 		for _, r := range append(s.consts[:len(s.consts):len(s.consts)], s.weights) {
 			if !r.resident {

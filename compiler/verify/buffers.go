@@ -28,8 +28,8 @@ func (c *checker) buffers() {
 		if b.Resident && b.Kind != plan.Weights {
 			c.fault("%s is resident", c.name(i))
 		}
-		if b.RingRows != 0 && b.Kind != plan.Activation {
-			c.fault("%s has %d ring rows", c.name(i), b.RingRows)
+		if (b.RingRows != 0 || b.RingPanels != 0) && b.Kind != plan.Activation {
+			c.fault("%s is a ring", c.name(i))
 		}
 		switch b.Kind {
 		case plan.Weights:
@@ -54,6 +54,14 @@ func (c *checker) buffers() {
 			need := t.Len() * t.Type.Bytes()
 			if b.RingRows > 0 {
 				need = need / rows * b.RingRows
+			}
+			if n := b.RingPanels; n != 0 {
+				channels := t.Dims[len(t.Dims)-1]
+				if n < 0 || b.RingRows != 0 || b.SharesWith >= 0 {
+					c.fault("%s has %d ring panels, %d ring rows, and shares with %d", c.name(i), n, b.RingRows, b.SharesWith)
+					continue
+				}
+				need = need / channels * min(channels, n*op.PanelWidth)
 			}
 			if b.Size < plan.Bytes(need) {
 				c.fault("%s has %d bytes for %d", c.name(i), b.Size, need)
@@ -96,7 +104,7 @@ func (c *checker) reserved() {
 	}
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		need := s.Op.Scratch + p.Threads*s.Op.WorkScratch
+		need := plan.Bytes(s.Op.Scratch + p.Threads*s.Op.WorkScratch)
 		if need == 0 {
 			if s.Scratch != -1 {
 				c.fault("%s has scratch and needs none", stepName(s))
@@ -108,7 +116,7 @@ func (c *checker) reserved() {
 			continue
 		}
 		b := &p.Buffers[s.Scratch]
-		if b.Kind != plan.Scratch || b.Size < plan.Bytes(need) || i < b.First || i > b.Last {
+		if b.Kind != plan.Scratch || b.Size < need || i < b.First || i > b.Last {
 			c.fault("%s has %s of %d bytes, live %d to %d, as scratch of %d", stepName(s), c.name(s.Scratch), b.Size, b.First, b.Last, need)
 		}
 	}

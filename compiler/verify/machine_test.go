@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/flexnnc/flexnnc/ir/op"
 	"github.com/flexnnc/flexnnc/ir/plan"
@@ -30,11 +31,11 @@ func mix(vs ...uint64) uint64 {
 	return h
 }
 
-var known = map[*op.Tensor][]int{}
-
-// elements lists, in order, where the elements of a window lie in its root.
-func elements(x *op.Tensor) []int {
-	if at := known[x]; at != nil {
+// elements lists, in order, where the elements of row y of a window lie in its
+// root, or those of all rows where y is -1.
+func elements(x *op.Tensor, y int) []int {
+	key := row{x, y}
+	if at := known[key]; at != nil {
 		return at
 	}
 	at := []int{x.Offset}
@@ -42,65 +43,152 @@ func elements(x *op.Tensor) []int {
 		var next []int
 		for _, a := range at {
 			for k := range d {
+				if i == 0 && y >= 0 && k != y {
+					continue
+				}
 				next = append(next, a+k*x.Strides[i])
 			}
 		}
 		at = next
 	}
-	known[x] = at
+	known[key] = at
 	return at
+}
+
+type row struct {
+	x *op.Tensor
+	y int
+}
+
+var known = map[row][]int{}
+
+// cells lists the input rows that one row of output depends on: all of them,
+// unless the op goes along the rows of an image.
+func cells(o *op.Op, x *op.Tensor, y int) (rows []int) {
+	in := x.Dims[0]
+	if y < 0 && len(x.Dims) == 3 {
+		y = 0 // a vector is made from the only row that there is
+	}
+	switch {
+	case o.Conv != nil && len(x.Dims) == 3:
+		for k := range o.Conv.KH {
+			if r := y*o.Conv.SH + k*o.Conv.DH - o.Conv.PadT; r >= 0 && r < in {
+				rows = append(rows, r)
+			}
+		}
+		return rows
+	case o.Pool != nil && len(x.Dims) == 3 && !o.Pool.Adaptive:
+		for k := range o.Pool.KH {
+			if r := y*o.Pool.SH + k - o.Pool.PadT; r >= 0 && r < in {
+				rows = append(rows, r)
+			}
+		}
+		return rows
+	case o.Pool != nil && len(x.Dims) == 3:
+		for r := range in { // cell r of in, window y of OutH, both in units of 1/(in*OutH)
+			if (r+1)*o.Pool.OutH > y*in && r*o.Pool.OutH < (y+1)*in {
+				rows = append(rows, r)
+			}
+		}
+		return rows
+	case o.Kind == op.Output, o.Kind == op.Rows, o.Kind == op.Copy && (o.Perm == nil || o.Perm[0] == 0) && in == o.Out[0].Dims[0]:
+		return []int{y}
+	}
+	return []int{-1}
 }
 
 func (m *machine) step(s *plan.Step) {
 	m.ready(s)
 	o := s.Op
-	all := func(x *op.Tensor) uint64 {
+	like := append(o.Out[:len(o.Out):len(o.Out)], o.In...)[0]
+	first, last := 0, like.Dims[0]
+	if s.Rows != (plan.Range{}) {
+		first, last = s.Rows.Lo, s.Rows.Hi
+	} else if len(like.Dims) == 1 {
+		first, last = -1, 0
+	}
+	// need hashes all that a row of output depends on, or that its channel c does
+	// where c is not negative, element-wise operands apart.
+	need := func(y, c int) uint64 {
 		h := uint64(1)
-		for _, e := range elements(x) {
-			h = mix(h, *m.value(x.Root(), e))
+		if o.Kind == op.Map {
+			return h
+		}
+		for _, x := range o.In {
+			if x.Root().Const != nil {
+				continue
+			}
+			first, n := 0, 1
+			if c >= 0 {
+				first, n = c, x.Dims[len(x.Dims)-1]
+			}
+			for _, r := range cells(o, x, y) {
+				at := elements(x, r)
+				for k := first; k < len(at); k += n {
+					h = mix(h, *m.value(x.Root(), at[k]))
+				}
+			}
 		}
 		return h
 	}
+	perChannel := o.Kind == op.Pool || o.Kind == op.Depthwise && o.Conv.Mult == 1
 	if o.Kind == op.Output {
-		m.outputs[o] = all(o.In[0])
+		for y := first; y < last; y++ {
+			m.outputs[o] += mix(uint64(y), need(y, -1))
+		}
 		m.middle(s)
-		m.outputs[o] = mix(m.outputs[o], all(o.In[0]))
+		for y := first; y < last; y++ {
+			m.outputs[o] += mix(uint64(-y), need(y, -1))
+		}
 		return
 	}
-	out := elements(o.Out[0])
-	inner := o.Out[0].Dims[len(o.Out[0].Dims)-1]
+	out := o.Out[0]
+	inner := out.Dims[len(out.Dims)-1]
 	var konst uint64
 	for k := range plan.Consts(o) {
 		konst = mix(konst, m.konst(s, k))
 	}
-	for half := range 2 {
-		whole := uint64(0)
-		if o.Kind != op.Map {
-			for _, x := range o.In {
-				if x.Root().Const == nil {
-					whole = mix(whole, all(x))
+	operands := func(xs []*op.Tensor, y, i int) (h uint64) {
+		for _, x := range xs {
+			switch {
+			case x.Root().Const != nil:
+			case slices.Equal(x.Dims, out.Dims):
+				h = mix(h, *m.value(x.Root(), elements(x, y)[i]))
+			default:
+				for _, e := range elements(x, -1) {
+					h = mix(h, *m.value(x.Root(), e))
 				}
 			}
 		}
-		for i := half * len(out) / 2; i < (half+1)*len(out)/2; i++ {
-			h := mix(uint64(o.Index), uint64(i), whole, konst, m.inputs[o])
-			if o.Panels != nil {
+		return h
+	}
+	// One half of every row, and then the other.
+	for half := range 2 {
+		for y := first; y < last; y++ {
+			all := uint64(0)
+			if !perChannel {
+				all = need(y, -1)
+			}
+			at := elements(out, y)
+			for i := half * len(at) / 2; i < (half+1)*len(at)/2; i++ {
 				panel := i % inner / op.PanelWidth
-				if panel < s.Panels.Lo || panel >= s.Panels.Hi {
+				if s.Panels != (plan.Range{}) && (panel < s.Panels.Lo || panel >= s.Panels.Hi) {
 					continue
 				}
-				for _, w := range []int{0, o.Panels.PanelBytes()/4 - 1} {
-					h = mix(h, m.weight(s, panel, w))
+				if perChannel {
+					all = need(y, i%inner)
 				}
-			}
-			if o.Kind == op.Map {
-				for _, x := range o.In {
-					if x.Root().Const == nil {
-						h = mix(h, *m.value(x.Root(), elements(x)[i]))
+				h := mix(uint64(o.Index), uint64(y), uint64(i), all, konst, m.inputs[o])
+				if o.Panels != nil {
+					for _, w := range []int{0, o.Panels.PanelBytes()/4 - 1} {
+						h = mix(h, m.weight(s, panel, w))
 					}
 				}
+				if o.Kind == op.Map {
+					h = mix(h, operands(o.In, y, i))
+				}
+				*m.value(out.Root(), at[i]) = mix(h, operands(o.EpilogueIn, y, i))
 			}
-			*m.value(o.Out[0].Root(), out[i]) = h
 		}
 		if half == 0 {
 			m.middle(s)
@@ -214,7 +302,19 @@ func play(p *plan.Plan, inputs [2]map[*op.Op]uint64, now timing) (outs [2]map[*o
 		}
 	}
 	m := &machine{
-		value: func(r *op.Tensor, i int) *uint64 { return &arena[int(buffer[r].Offset)/4+i] },
+		value: func(r *op.Tensor, i int) *uint64 {
+			b := buffer[r]
+			if b.RingRows > 0 {
+				n := r.Len() / r.Dims[0]
+				i = i/n%b.RingRows*n + i%n
+			}
+			if b.RingPanels > 0 {
+				n := r.Dims[len(r.Dims)-1]
+				w := min(n, b.RingPanels*op.PanelWidth)
+				i = i/n*w + i%n%w
+			}
+			return &arena[int(b.Offset)/4+i]
+		},
 		weight: func(s *plan.Step, panel, word int) uint64 {
 			return arena[(int(p.Buffers[s.Weights].Offset)+(panel-s.Panels.Lo)*s.Op.Panels.PanelBytes())/4+word]
 		},

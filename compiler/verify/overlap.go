@@ -5,19 +5,15 @@ import (
 
 	"github.com/flexnnc/flexnnc/ir/lane"
 	"github.com/flexnnc/flexnnc/ir/op"
+	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
 // overlap checks that no two buffers that are live in the same step share a byte,
-// but for legal in-place outputs.
+// but for activations that say so: those are a family, and replay decides whether
+// what one of them overwrites of another is still needed.
 func (c *checker) overlap() {
 	p := c.p
-	for i := range p.Buffers {
-		if b := &p.Buffers[i]; b.SharesWith >= 0 {
-			if why := c.inPlace(b.SharesWith, i); why != "" {
-				c.fault("%s may not lie over %s: %s", c.name(i), c.name(b.SharesWith), why)
-			}
-		}
-	}
+	c.families()
 	for i := range p.Buffers {
 		a := &p.Buffers[i]
 		for j := range p.Buffers[:i] {
@@ -25,7 +21,7 @@ func (c *checker) overlap() {
 			if a.First > b.Last || b.First > a.Last || a.Offset >= b.Offset+b.Size || b.Offset >= a.Offset+a.Size {
 				continue
 			}
-			if a.SharesWith != j && b.SharesWith != i {
+			if c.family[i] != c.family[j] {
 				c.fault("%s (bytes %d to %d, steps %d to %d) overlaps %s (bytes %d to %d, steps %d to %d)",
 					c.name(i), a.Offset, a.Offset+a.Size, a.First, a.Last, c.name(j), b.Offset, b.Offset+b.Size, b.First, b.Last)
 			}
@@ -33,75 +29,55 @@ func (c *checker) overlap() {
 	}
 }
 
-// inPlace says why the tensor of buffer out may not lie over that of buffer in, or "".
-func (c *checker) inPlace(in, out int) string {
+// families joins buffers by SharesWith.
+func (c *checker) families() {
 	p := c.p
-	a, b := &p.Buffers[in], &p.Buffers[out]
-	x, y := a.Tensor, b.Tensor
+	c.family = make([]int, len(p.Buffers))
+	for i := range c.family {
+		c.family[i] = i
+	}
+	for i := range p.Buffers {
+		j := p.Buffers[i].SharesWith
+		if j < 0 {
+			continue
+		}
+		if p.Buffers[i].Kind != plan.Activation || p.Buffers[j].Kind != plan.Activation || p.Buffers[j].RingPanels != 0 {
+			c.fault("%s may not lie over %s: both must hold activations, and all channels of them", c.name(i), c.name(j))
+			continue
+		}
+		from, to := c.family[i], c.family[j]
+		for k, f := range c.family {
+			if f == from {
+				c.family[k] = to
+			}
+		}
+	}
+}
+
+// inPlace says whether an op reads each element of x before it writes the element
+// of y at the same address, and no other: x is an operand of an element-wise
+// program, or of the epilogue of a direct convolution, which makes its tiles
+// elsewhere then, and lies exactly where y does.
+func (c *checker) inPlace(o *op.Op, x *op.Tensor, epilogue bool) bool {
 	switch {
-	case x == nil || y == nil || x == y:
-		return "both must hold activations"
-	case a.RingRows != b.RingRows:
-		return "one is a ring"
-	case a.Offset != b.Offset || a.Size != b.Size:
-		return "their places differ"
+	case o.Kind == op.Map && o.Map.Program.Reduce == lane.Store:
+	case epilogue && o.Kind == op.Conv && o.Conv.Winograd == 0 && o.Panels.Type != op.I8:
+	default:
+		return false
 	}
-	// Every step that touches either must be of the same op from the first write
-	// of y on, and all reads of x must be over by then or happen in that op.
-	var writer *op.Op
-	for i := range p.Steps {
-		for _, t := range p.Steps[i].Op.Out {
-			if t.Root() == y {
-				if writer != nil && writer != p.Steps[i].Op {
-					return "several ops write it"
-				}
-				writer = p.Steps[i].Op
-			}
-		}
+	if len(o.Out) != 1 {
+		return false
 	}
-	if writer == nil || writer.Kind != op.Map || writer.Map.Program.Reduce != lane.Store {
-		return "it is not written element by element"
+	y := o.Out[0]
+	i, ok := c.bufferOf[x.Root()]
+	j, also := c.bufferOf[y.Root()]
+	if !ok || !also {
+		return false
 	}
-	first, last := -1, -1
-	for i := range p.Steps {
-		if p.Steps[i].Op == writer {
-			if first < 0 {
-				first = i
-			}
-			last = i
-		}
-	}
-	for i := range p.Steps {
-		s := &p.Steps[i]
-		for _, list := range [][]*op.Tensor{s.Op.In, s.Op.EpilogueIn, s.Op.Out} {
-			for _, t := range list {
-				if t.Root() == x && i >= first && s.Op != writer {
-					return "the input is used later, or in between"
-				}
-			}
-		}
-	}
-	if a.Last > last || b.First < first {
-		return "their lives overlap outside of the op"
-	}
-	if len(writer.Out) != 1 || writer.Out[0] != y {
-		return "the output is a window"
-	}
-	reads := 0
-	for _, list := range [][]*op.Tensor{writer.In, writer.EpilogueIn} {
-		for _, t := range list {
-			if t.Root() != x {
-				continue
-			}
-			reads++
-			if t.Offset != 0 || !slices.Equal(t.Dims, y.Dims) || !slices.Equal(t.Strides, y.Strides) ||
-				t.Type.Bytes() != y.Type.Bytes() || x.Len() != y.Len() {
-				return "an element would be read after it was overwritten"
-			}
-		}
-	}
-	if reads == 0 {
-		return "the op does not read it"
-	}
-	return ""
+	a, b := &c.p.Buffers[i], &c.p.Buffers[j]
+	size := y.Type.Bytes()
+	row := func(t *op.Tensor) int { return t.Root().Len() / t.Root().Dims[0] }
+	return x.Type.Bytes() == size && slices.Equal(x.Dims, y.Dims) && slices.Equal(x.Strides, y.Strides) &&
+		a.Offset+plan.Bytes(x.Offset*size) == b.Offset+plan.Bytes(y.Offset*size) &&
+		a.RingRows == b.RingRows && (a.RingRows == 0 || a.Offset == b.Offset && row(x) == row(y))
 }

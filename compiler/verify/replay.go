@@ -12,9 +12,14 @@ import (
 type content struct {
 	t     *op.Tensor
 	bits  []uint64
+	size  int // elements that fit in
 	count int
 	row   int   // elements per row of the outermost axis
-	slots []int // nil unless a ring
+	slots []int // nil unless a ring of rows
+	// Of a ring of channels: how many there are and exist at a time, and for each
+	// pixel and place the channel that lies there, -1 where none.
+	channels, width int
+	owner           []int
 }
 
 func newContent(b *plan.Buffer) *content {
@@ -28,6 +33,16 @@ func newContent(b *plan.Buffer) *content {
 			k.slots[i] = -1
 		}
 	}
+	if b.RingPanels > 0 {
+		k.channels = t.Dims[len(t.Dims)-1]
+		k.width = min(k.channels, b.RingPanels*op.PanelWidth)
+		n = n / k.channels * k.width
+		k.owner = make([]int, n)
+		for i := range k.owner {
+			k.owner[i] = -1
+		}
+	}
+	k.size = n
 	k.bits = make([]uint64, (n+63)/64)
 	return k
 }
@@ -71,8 +86,24 @@ func (k *content) place(lo int, write bool) (int, bool) {
 	return lo%k.row + slot*k.row, true
 }
 
+// cell is where element i of a ring of channels lies, and its channel.
+func (k *content) cell(i int) (at, channel int) {
+	channel = i % k.channels
+	return i/k.channels*k.width + channel%k.width, channel
+}
+
 // write notes elements [lo,hi) of one row; false where one is there already.
 func (k *content) write(lo, hi int) bool {
+	if k.owner != nil {
+		for i := lo; i < hi; i++ {
+			at, channel := k.cell(i)
+			if k.owner[at] >= channel {
+				return false
+			}
+			k.owner[at] = channel
+		}
+		return true
+	}
 	at, ok := k.place(lo, true)
 	return ok && each(at, at+hi-lo, func(w int, m uint64) bool {
 		if k.bits[w]&m != 0 {
@@ -86,63 +117,195 @@ func (k *content) write(lo, hi int) bool {
 
 // holds says whether elements [lo,hi) of one row are all there.
 func (k *content) holds(lo, hi int) bool {
+	if k.owner != nil {
+		for i := lo; i < hi; i++ {
+			if at, channel := k.cell(i); k.owner[at] != channel {
+				return false
+			}
+		}
+		return true
+	}
 	at, ok := k.place(lo, false)
 	return ok && each(at, at+hi-lo, func(w int, m uint64) bool { return k.bits[w]&m == m })
 }
 
+// evict forgets the rows of a ring whose slots the rows of elements [lo,hi) take.
+func (k *content) evict(lo, hi int) bool {
+	_, ok := k.place(lo, true)
+	return ok
+}
+
+// forget drops what lies in bytes [lo,hi) of the buffer.
+func (k *content) forget(lo, hi int) {
+	size := k.t.Type.Bytes()
+	lo, hi = max(0, lo)/size, min((max(0, hi)+size-1)/size, k.size)
+	each(lo, hi, func(w int, m uint64) bool {
+		k.count -= bits.OnesCount64(k.bits[w] & m)
+		k.bits[w] &^= m
+		return true
+	})
+}
+
+// access is what a step reads or writes of a tensor.
+type access struct {
+	x       *op.Tensor
+	buffer  int
+	k       *content
+	rows    plan.Range
+	lo, hi  int // of the innermost axis
+	inPlace bool
+}
+
+func (a *access) each(f func(lo, hi int) bool) bool {
+	return window(a.x, a.rows, a.lo, a.hi, a.k.row, a.k.t.Len(), f)
+}
+
+func (a *access) there() bool {
+	if a.k.slots == nil && a.k.count == a.k.t.Len() && inside(a.x) {
+		return true
+	}
+	return a.each(a.k.holds)
+}
+
 // replay runs the steps in order on sets of elements: all that a step reads must
-// be there, and nothing may be written twice.
+// be there, and nothing may be written twice. A step's reads and writes come in
+// any order, so what it overwrites must be gone before it reads, but for elements
+// that it reads only where and when it writes.
 func (c *checker) replay() {
 	contents := make([]*content, len(c.p.Buffers))
+	relatives := make([][]int, len(c.p.Buffers))
 	for i := range c.p.Buffers {
-		if c.p.Buffers[i].Kind == plan.Activation {
-			contents[i] = newContent(&c.p.Buffers[i])
+		if c.p.Buffers[i].Kind != plan.Activation {
+			continue
+		}
+		contents[i] = newContent(&c.p.Buffers[i])
+		for j := range c.p.Buffers {
+			if j != i && c.family[j] == c.family[i] {
+				relatives[i] = append(relatives[i], j)
+			}
 		}
 	}
 	for i := range c.p.Steps {
 		s := &c.p.Steps[i]
-		find := func(x *op.Tensor) *content {
-			b, ok := c.bufferOf[x.Root()]
-			if !ok {
-				c.fault("%s uses %s, which has no buffer", stepName(s), x.Name)
-				return nil
+		reads, writes := c.accesses(s, contents)
+		for _, a := range reads {
+			if a.inPlace && !a.there() {
+				c.fault("%s reads elements of %s that are not there", stepName(s), a.x.Name)
 			}
-			if life := &c.p.Buffers[b]; i < life.First || i > life.Last {
-				c.fault("%s uses %s, which is live in steps %d to %d", stepName(s), c.name(b), life.First, life.Last)
+		}
+		for _, a := range writes {
+			if a.k.slots != nil && !a.each(a.k.evict) {
+				c.fault("%s writes elements of %s that are there already, or outside of it", stepName(s), a.x.Name)
 			}
-			return contents[b]
-		}
-		rows := s.Rows
-		if rows == (plan.Range{}) {
-			rows = plan.Range{Lo: 0, Hi: outRows(s.Op)}
-		}
-		for n, x := range append(s.Op.In[:len(s.Op.In):len(s.Op.In)], s.Op.EpilogueIn...) {
-			if x.Root().Const != nil {
+			if len(relatives[a.buffer]) == 0 {
 				continue
 			}
-			k := find(x)
-			if k == nil || k.slots == nil && k.count == k.t.Len() && inside(x) {
-				continue
-			}
-			if !window(x, inputRows(s.Op, x, n >= len(s.Op.In), rows), 0, x.Dims[len(x.Dims)-1], k.row, k.t.Len(), k.holds) {
-				c.fault("%s reads elements of %s that are not there", stepName(s), x.Name)
-			}
-		}
-		for _, x := range s.Op.Out {
-			lo, hi := 0, x.Dims[len(x.Dims)-1]
-			if s.Op.Panels != nil {
-				if hi != s.Op.Panels.N {
-					c.fault("%s has %d output channels, and an output %v", stepName(s), s.Op.Panels.N, x.Dims)
-					continue
+			b, size := &c.p.Buffers[a.buffer], a.x.Type.Bytes()
+			a.each(func(lo, hi int) bool {
+				at, ok := a.k.place(lo, false)
+				for _, j := range relatives[a.buffer] {
+					from := int(b.Offset-c.p.Buffers[j].Offset) + at*size
+					contents[j].forget(from, from+(hi-lo)*size)
 				}
-				lo, hi = s.Panels.Lo*op.PanelWidth, min(hi, s.Panels.Hi*op.PanelWidth)
+				return ok
+			})
+		}
+		for _, a := range reads {
+			if !a.inPlace && !a.there() {
+				c.fault("%s reads elements of %s that are not there", stepName(s), a.x.Name)
 			}
-			k := find(x)
-			if k != nil && !window(x, rows, lo, hi, k.row, k.t.Len(), k.write) {
-				c.fault("%s writes elements of %s that are there already, or outside of it", stepName(s), x.Name)
+		}
+		for _, a := range writes {
+			if !a.each(a.k.write) {
+				c.fault("%s writes elements of %s that are there already, or outside of it", stepName(s), a.x.Name)
 			}
 		}
 	}
+}
+
+// accesses lists what a step reads and writes, consts and panels apart.
+func (c *checker) accesses(s *plan.Step, contents []*content) (reads, writes []access) {
+	o := s.Op
+	find := func(x *op.Tensor) (access, bool) {
+		b, ok := c.bufferOf[x.Root()]
+		if !ok {
+			c.fault("%s uses %s, which has no buffer", stepName(s), x.Name)
+			return access{}, false
+		}
+		if life := &c.p.Buffers[b]; s.Index < life.First || s.Index > life.Last {
+			c.fault("%s uses %s, which is live in steps %d to %d", stepName(s), c.name(b), life.First, life.Last)
+		}
+		k := contents[b]
+		if k.slots != nil && !(aligned(x) && (banded(o) || o.Kind == op.Call && x.Dims[0] == 1)) {
+			c.fault("%s uses %s, whose rows are not those of the ring", stepName(s), x.Name)
+		}
+		return access{x: x, buffer: b, k: k, hi: x.Dims[len(x.Dims)-1]}, true
+	}
+	// channels narrows an access to those of the step's slice.
+	channels := func(a *access) {
+		if s.Panels != (plan.Range{}) {
+			a.lo, a.hi = s.Panels.Lo*op.PanelWidth, min(a.hi, s.Panels.Hi*op.PanelWidth)
+		}
+		if a.k.owner != nil && (a.x.Root() != a.x || a.lo/a.k.width != (a.hi-1)/a.k.width) {
+			c.fault("%s uses channels %d to %d of %s, of which %d exist at a time", stepName(s), a.lo, a.hi, a.x.Name, a.k.width)
+		}
+	}
+	all := s.Rows == plan.Range{}
+	rows := s.Rows
+	if all {
+		rows = plan.Range{Lo: 0, Hi: outRows(o)}
+	}
+	for n, x := range append(o.In[:len(o.In):len(o.In)], o.EpilogueIn...) {
+		if x.Root().Const != nil {
+			continue
+		}
+		a, ok := find(x)
+		if !ok {
+			continue
+		}
+		epilogue := n >= len(o.In)
+		a.inPlace = c.inPlace(o, x, epilogue)
+		a.rows = plan.Range{Lo: 0, Hi: x.Dims[0]}
+		if !all {
+			a.rows = inputRows(o, x, epilogue, rows)
+		}
+		switch {
+		case epilogue && o.Panels != nil && a.hi == o.Panels.N, n == 0 && o.Kind == op.Pool, n == 0 && o.Kind == op.Depthwise && o.Conv.Mult <= 1:
+			if channels(&a); epilogue && a.k.owner != nil {
+				c.fault("%s reads %s, a ring of channels, in its epilogue", stepName(s), x.Name)
+			}
+		case a.k.owner != nil:
+			c.fault("%s reads all channels of %s, of which %d exist at a time", stepName(s), x.Name, a.k.width)
+		}
+		reads = append(reads, a)
+	}
+	for _, x := range o.Out {
+		a, ok := find(x)
+		if !ok {
+			continue
+		}
+		a.rows = rows
+		if o.Panels != nil {
+			if a.hi != o.Panels.N {
+				c.fault("%s has %d output channels, and an output %v", stepName(s), o.Panels.N, x.Dims)
+				continue
+			}
+		}
+		channels(&a)
+		writes = append(writes, a)
+	}
+	return reads, writes
+}
+
+// aligned says whether row y of x lies in row y of its root, for all y, as drivers
+// that know of rings suppose. What has one row lies in the first.
+func aligned(x *op.Tensor) bool {
+	row := x.Root().Len() / x.Root().Dims[0]
+	end := x.Offset
+	for i, d := range x.Dims[1:] {
+		end += (d - 1) * x.Strides[i+1]
+	}
+	return len(x.Dims) > 1 && x.Offset >= 0 && end < row && (x.Dims[0] == 1 || x.Strides[0] == row)
 }
 
 // inside says whether the last element of a window is inside its root.
@@ -202,26 +365,31 @@ func window(x *op.Tensor, rows plan.Range, lo, hi, rootRow, rootLen int, f func(
 // output; all of them where nothing better is known.
 func inputRows(o *op.Op, x *op.Tensor, epilogue bool, out plan.Range) plan.Range {
 	all := plan.Range{Lo: 0, Hi: x.Dims[0]}
-	if len(o.Out) == 0 || len(x.Dims) == 1 || out.Len() == outRows(o) {
-		return all
-	}
-	same := func() plan.Range {
-		if len(x.Dims) == len(o.Out[0].Dims) && x.Dims[0] == o.Out[0].Dims[0] {
-			return out
-		}
+	if len(x.Dims) == 1 || outRows(o) == 1 {
 		return all
 	}
 	reach := func(stride, pad, span int) plan.Range {
 		return plan.Range{Lo: max(0, out.Lo*stride-pad), Hi: min(x.Dims[0], (out.Hi-1)*stride-pad+span)}
 	}
 	switch {
-	case epilogue:
-		return same()
-	case o.Kind == op.Map || o.Kind == op.Rows || o.Kind == op.Copy && o.Perm == nil:
-		return same()
+	case o.Kind == op.Output:
+		return out
+	case epilogue || o.Kind == op.Map || o.Kind == op.Rows:
+		if len(x.Dims) == len(o.Out[0].Dims) && x.Dims[0] == o.Out[0].Dims[0] {
+			return out
+		}
+	case o.Kind == op.Copy:
+		// Elements are in the same order, or the axes inside the outermost one change places.
+		if (o.Perm == nil || o.Perm[0] == 0) && x.Dims[0] == o.Out[0].Dims[0] {
+			return out
+		}
 	case o.Conv != nil && len(x.Dims) == 3 && x.Dims[0] == o.Conv.InH:
 		return reach(o.Conv.SH, o.Conv.PadT, (o.Conv.KH-1)*o.Conv.DH+1)
-	case o.Pool != nil && !o.Pool.Adaptive && len(x.Dims) == 3:
+	case o.Pool != nil && len(x.Dims) == 3 && o.Pool.Adaptive:
+		first := out.Lo * o.Pool.InH / o.Pool.OutH
+		last := (out.Hi*o.Pool.InH + o.Pool.OutH - 1) / o.Pool.OutH
+		return plan.Range{Lo: first, Hi: last}
+	case o.Pool != nil && len(x.Dims) == 3:
 		return reach(o.Pool.SH, o.Pool.PadT, o.Pool.KH)
 	}
 	return all

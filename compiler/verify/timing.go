@@ -92,8 +92,11 @@ func (c *checker) cover() {
 			continue
 		}
 		rows, panels := outRows(o), 1
-		if o.Panels != nil {
+		switch {
+		case o.Panels != nil:
 			panels = o.Panels.Count()
+		case o.Kind == op.Pool: // channel by channel, so in any slices of them
+			panels = (o.Pool.C + op.PanelWidth - 1) / op.PanelWidth
 		}
 		done := make([]bool, rows*panels)
 		left := len(done)
@@ -102,11 +105,14 @@ func (c *checker) cover() {
 			if r == (plan.Range{}) {
 				r = plan.Range{Lo: 0, Hi: rows}
 			}
-			if o.Panels == nil {
-				if n != (plan.Range{}) {
-					c.fault("%s has panels %v", stepName(s), n)
-				}
-				n = plan.Range{Lo: 0, Hi: 1}
+			if o.Panels == nil && n == (plan.Range{}) {
+				n = plan.Range{Lo: 0, Hi: panels}
+			} else if o.Panels == nil && o.Kind != op.Pool {
+				c.fault("%s has panels %v", stepName(s), n)
+				continue
+			}
+			if s.Rows != (plan.Range{}) && !banded(o) {
+				c.fault("%s makes rows %v, and its driver knows no rows", stepName(s), r)
 			}
 			if r.Lo < 0 || r.Lo >= r.Hi || r.Hi > rows || n.Lo < 0 || n.Lo >= n.Hi || n.Hi > panels {
 				c.fault("%s makes rows %v of %d, panels %v of %d", stepName(s), r, rows, n, panels)
@@ -139,10 +145,26 @@ func (c *checker) cover() {
 	}
 }
 
-// outRows is the length of the axis that Step.Rows counts; a vector is one row.
+// banded says whether an op's driver can make a range of rows: of images where it
+// looks beyond a row, of anything where it does not.
+func banded(o *op.Op) bool {
+	switch o.Kind {
+	case op.Conv, op.Depthwise, op.Pool:
+		return len(o.Out[0].Dims) == 3 && len(o.In[0].Dims) == 3
+	case op.Call:
+		return false
+	case op.Copy:
+		return len(o.Out[0].Dims) > 1 && (o.Perm == nil || o.Perm[0] == 0)
+	}
+	return true
+}
+
+// outRows is the length of the axis that Step.Rows counts, of the output or, where
+// an op has none, of its input; a vector is one row.
 func outRows(o *op.Op) int {
-	if len(o.Out) == 0 || len(o.Out[0].Dims) == 1 {
+	like := append(o.Out[:len(o.Out):len(o.Out)], o.In...)[0]
+	if len(like.Dims) == 1 {
 		return 1
 	}
-	return o.Out[0].Dims[0]
+	return like.Dims[0]
 }

@@ -5,12 +5,13 @@
 // of them.
 //
 // The argument has three parts. Buffers that are live at the same time never
-// share a byte (overlap.go), but for an element-wise output over its dying input,
-// whose conditions are derived again here. Every access of a step, and every
-// moment at which a load may write, falls into the life of its buffer
-// (timing.go, replay.go). So each buffer can be judged alone: it must hold, when
-// a step reads it, exactly the panels or const that the step needs (timing.go),
-// or every element of the tensor rows that it reads (replay.go).
+// share a byte (overlap.go), but for activations that say they do. Every access
+// of a step, and every moment at which a load may write, falls into the life of
+// its buffer (timing.go, replay.go). So each buffer of weights can be judged
+// alone, and activations together with those that they overlap: a buffer must
+// hold, when a step reads it, exactly the panels or const that the step needs
+// (timing.go), or every element of the tensor rows that it reads (replay.go),
+// written once and by no other tensor since.
 package verify
 
 import (
@@ -61,6 +62,8 @@ type checker struct {
 	begin []int
 	// filled by buffers: the buffer of each root tensor
 	bufferOf map[*op.Tensor]int
+	// filled by overlap: a number that buffers share which may overlap
+	family []int
 }
 
 func (c *checker) fault(format string, args ...any) {

@@ -169,16 +169,20 @@ func runConv(t *thread, s *convStep) {
 			y, x := row0+run+p0/s.outW, p0%s.outW
 			mr := p1 - p0
 			s.indirect(t, &table, y, x, mr)
-			out := s.out.rowOffset(y) + x*s.out.pix
+			row := s.out.rowOffset(y) + x*s.out.pix
 			for n := group0; n < group1; n++ {
 				first, end := panels*n/g.groups, panels*(n+1)/g.groups
-				a.out = t.at(out + 4*panelWidth*first)
+				out := t.at(row + 4*panelWidth*first)
+				a.out = out
+				if aside := s.epilogue.aside; aside != 0 {
+					a.out, a.outStep = unsafe.Add(t.scratch, aside), 4*panelWidth*(end-first)
+				}
 				a.w = t.at(s.weights + first*a.wstep)
 				a.last = min(s.channels-panelWidth*(end-1), panelWidth)
 				tab.runTile(a, mr, end-first)
 				if s.epilogue.kernel != nil {
 					p := (y-row0)*s.outW + x
-					s.epilogue.apply(t, a.out, a.outStep, image.outW, firstRow+p/image.outW, p%image.outW,
+					s.epilogue.apply(t, a.out, a.outStep, out, s.out.pix, image.outW, firstRow+p/image.outW, p%image.outW,
 						mr, panelWidth*first, panelWidth*(end-first-1)+a.last)
 				}
 			}

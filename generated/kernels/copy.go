@@ -6,11 +6,15 @@ import "unsafe"
 
 // copyStep moves 4-byte elements between two windows of equal dims, outermost
 // axis first; strides are bytes. The last two axes may be walked in either order,
-// so a transposition is a copy whose strides say so.
+// so a transposition is a copy whose strides say so. Where rows is set the step's
+// range is of the first axis, of which only ring indices exist in the arena at a
+// time on the side where that is not 0.
 type copyStep struct {
 	in, out         int // arena offsets of element 0
 	dims            [5]int
 	inStep, outStep [5]int
+	rows            bool
+	inRing, outRing int
 }
 
 const copyBlock = 4096 // elements that one claim covers, about
@@ -18,7 +22,11 @@ const copyBlock = 4096 // elements that one claim covers, about
 // runCopy shares the rows of the last two axes among threads: some rows of a
 // plane, or several planes where they are small.
 func runCopy(t *thread, s *copyStep) {
-	planes := s.dims[0] * s.dims[1] * s.dims[2]
+	first, last := 0, s.dims[0]
+	if s.rows {
+		first, last = t.rowRange(last)
+	}
+	planes := (last - first) * s.dims[1] * s.dims[2]
 	rows, n := s.dims[3], s.dims[4]
 	block := max(1, copyBlock/n)
 	if s.inStep[4] != 4 || s.outStep[4] != 4 {
@@ -36,8 +44,15 @@ func runCopy(t *thread, s *copyStep) {
 		u /= perPlane
 		for p := u * group; p < min((u+1)*group, planes); p++ {
 			i, j, k := p/(s.dims[2]*s.dims[1]), p/s.dims[2]%s.dims[1], p%s.dims[2]
-			in := s.in + i*s.inStep[0] + j*s.inStep[1] + k*s.inStep[2]
-			out := s.out + i*s.outStep[0] + j*s.outStep[1] + k*s.outStep[2]
+			from, to := first+i, first+i
+			if s.inRing != 0 {
+				from %= s.inRing
+			}
+			if s.outRing != 0 {
+				to %= s.outRing
+			}
+			in := s.in + from*s.inStep[0] + j*s.inStep[1] + k*s.inStep[2]
+			out := s.out + to*s.outStep[0] + j*s.outStep[1] + k*s.outStep[2]
 			s.plane(t.at(in+lo*s.inStep[3]), t.at(out+lo*s.outStep[3]), min(block, rows-lo))
 		}
 	}

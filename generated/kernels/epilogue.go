@@ -4,25 +4,32 @@ package kernels
 
 import "unsafe"
 
-// epilogue is a lane program that a convolution applies in place to each piece of
-// its output while that is in cache: input 0 is the output itself, the others are
-// in. Loops 2 and 3 of an operand are the output's rows and pixels; its elements
-// follow the channels of the step's slice, or are splats.
+// epilogue is a lane program that a convolution applies to each piece of its
+// output while that is in cache: input 0 is the piece, the others are in. Loops 2
+// and 3 of an operand are the output's rows and pixels; its elements follow the
+// channels of the step's slice, or are splats.
 type epilogue struct {
 	kernel *func(*mapArgs) // nil = none
 	in     []operand
+	// aside says that the output lies over one of in: a tile of a convolution comes
+	// into being in the thread's scratch, that many bytes from its start, and only
+	// the program writes the output. 0 = it is made and changed in place.
+	aside int
 }
 
+// maxTileBytes is the size of the largest tile.
+const maxTileBytes = 4 * panelWidth * maxConvPixels * maxConvPanels
+
 // apply runs the program over pixels from (y, x) of an output w pixels wide,
-// whose channel `channel` of the first is at out.
-func (e *epilogue) apply(t *thread, out unsafe.Pointer, outStep, w, y, x, pixels, channel, channels int) {
+// whose channel `channel` of the first comes from `from` and goes to out.
+func (e *epilogue) apply(t *thread, from unsafe.Pointer, fromStep int, out unsafe.Pointer, outStep, w, y, x, pixels, channel, channels int) {
 	a := &t.maps
 	a.n = channels
 	a.outStep = outStep
-	a.inStep[0] = outStep
+	a.inStep[0] = fromStep
 	for pixels > 0 {
 		a.rows = min(pixels, w-x)
-		a.out, a.in[0] = out, out
+		a.out, a.in[0] = out, from
 		at := [4]int{2: y, 3: x}
 		for i := range e.in {
 			in := &e.in[i]
@@ -34,6 +41,7 @@ func (e *epilogue) apply(t *thread, out unsafe.Pointer, outStep, w, y, x, pixels
 		}
 		(*e.kernel)(a)
 		pixels -= a.rows
+		from = unsafe.Add(from, a.rows*fromStep)
 		out = unsafe.Add(out, a.rows*outStep)
 		y, x = y+1, 0
 	}

@@ -115,8 +115,6 @@ type Op struct {
 	// is live as long, per thread, and lies behind it; ThreadScratch bytes per
 	// thread are reserved for the whole run.
 	Scratch, WorkScratch, ThreadScratch int
-	// PanelScratch is bytes of scratch more for each panel of the step's slice.
-	PanelScratch int
 	// RowGrain says that a step's rows must start at a multiple of it, or the bits
 	// would change; 0 and 1 mean anywhere.
 	RowGrain int

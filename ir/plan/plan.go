@@ -109,8 +109,15 @@ type Buffer struct {
 	// RingRows is the number of rows of the tensor's outermost axis that exist at
 	// a time (row y lies at y mod RingRows); 0 = all of them.
 	RingRows int
-	// SharesWith is the buffer whose bytes this one deliberately overlaps (an
-	// in-place output over its dying input), or -1.
+	// RingPanels is the number of panels of op.PanelWidth channels, on the innermost
+	// axis, that exist at a time: the buffer is the tensor with its innermost axis
+	// that long, and channel c lies at c mod (RingPanels*op.PanelWidth). What a step
+	// makes or reads never crosses a multiple of it. 0 = all channels.
+	RingPanels int
+	// SharesWith is a buffer whose bytes this one deliberately overlaps, or -1: an
+	// output over an input that dies with it, exactly in place and element by
+	// element, or anywhere else if rows of the input are overwritten only once no
+	// later step reads them.
 	SharesWith int
 }
 
@@ -122,10 +129,14 @@ func (r Range) Len() int { return r.Hi - r.Lo }
 
 // Step is one call of a kernel driver: a slice of an operation.
 type Step struct {
-	Index  int
-	Op     *op.Op
-	Panels Range // of Op.Panels; {0,0} where the op has none
-	Rows   Range // of the output's outermost axis; {0,0} = all
+	Index int
+	Op    *op.Op
+	// Panels is a range of Op.Panels. Where the op has none it is {0,0} for all
+	// channels or, of a Pool, a range of panels of op.PanelWidth channels.
+	Panels Range
+	// Rows is a range of the output's outermost axis, or of the input's for an
+	// Output; {0,0} = all. The steps of an op make its rows in order.
+	Rows Range
 	// Weights is the buffer with the panels of this step, -1 where none.
 	Weights int
 	// Consts are buffers of const inputs, in the order of the op's const tensors

@@ -43,6 +43,9 @@ func Print(w io.Writer, p *Plan) error {
 		if u.RingRows > 0 {
 			notes += fmt.Sprintf(", ring of %d rows", u.RingRows)
 		}
+		if u.RingPanels > 0 {
+			notes += fmt.Sprintf(", ring of %d panels", u.RingPanels)
+		}
 		if u.SharesWith >= 0 {
 			notes += fmt.Sprintf(", over %d", u.SharesWith)
 		}
@@ -57,7 +60,10 @@ func Print(w io.Writer, p *Plan) error {
 		s := &p.Steps[i]
 		notes := ""
 		if s.Panels != (Range{}) {
-			notes += fmt.Sprintf(", panels %v of %d", s.Panels, s.Op.Panels.Count())
+			notes += fmt.Sprintf(", panels %v", s.Panels)
+			if s.Op.Panels != nil {
+				notes += fmt.Sprintf(" of %d", s.Op.Panels.Count())
+			}
 		}
 		if s.Rows != (Range{}) {
 			notes += fmt.Sprintf(", rows %v", s.Rows)

@@ -76,6 +76,31 @@ func (n *Net) Conv(x *op.Tensor, c, k, s, pad int, into *op.Tensor) *op.Tensor {
 	})
 }
 
+// Residual is a convolution that keeps the size of x, with k taps each way, and
+// then adds skip.
+func (n *Net) Residual(x, skip *op.Tensor, k int) *op.Tensor {
+	out := n.Conv(x, skip.Dims[2], k, 1, k/2, nil)
+	b := lane.New("add")
+	out.Producer.Epilogue = b.Return(b.Add(b.Vec(), b.Vec()))
+	out.Producer.EpilogueIn = []*op.Tensor{skip}
+	return out
+}
+
+// Shuffle makes the columns of x its rows inside each row of the image.
+func (n *Net) Shuffle(x *op.Tensor) *op.Tensor {
+	out := n.tensor(fmt.Sprintf("copy%d", len(n.Graph.Ops)), x.Dims[0], x.Dims[2], x.Dims[1])
+	return n.add(&op.Op{Kind: op.Copy, Perm: []int{0, 2, 1}, In: []*op.Tensor{x}, Out: []*op.Tensor{out}})
+}
+
+// Adaptive averages x to h by w pixels.
+func (n *Net) Adaptive(x *op.Tensor, h, w int) *op.Tensor {
+	out := n.tensor(fmt.Sprintf("pool%d", len(n.Graph.Ops)), h, w, x.Dims[2])
+	return n.add(&op.Op{
+		Kind: op.Pool, In: []*op.Tensor{x}, Out: []*op.Tensor{out},
+		Pool: &op.PoolAttr{InH: x.Dims[0], InW: x.Dims[1], C: x.Dims[2], OutH: h, OutW: w, Adaptive: true},
+	})
+}
+
 // Dense is an inner product over all of x.
 func (n *Net) Dense(x *op.Tensor, c int) *op.Tensor {
 	name := fmt.Sprintf("dense%d", len(n.Graph.Ops))
@@ -178,12 +203,16 @@ func (n *Net) Fire(x *op.Tensor, squeeze, expand int) *op.Tensor {
 // Random is a small network; pick(k) returns a number below k.
 func Random(pick func(k int) int) *op.Graph {
 	n := New("random")
-	x := n.Input(1+pick(6), 1+pick(6), 1+pick(20))
+	x := n.Input(1+pick(20), 1+pick(6), 1+pick(20))
 	same := x // an earlier tensor, for residual adds
-	for range 1 + pick(7) {
-		switch pick(9) {
+	for range 1 + pick(9) {
+		switch pick(13) {
 		case 0, 1:
-			x = n.Conv(x, 1+pick(80), []int{1, 3}[pick(2)], 1, 1, nil)
+			k, s := []int{1, 3}[pick(2)], 1+pick(2)
+			if s > 1 && x.Dims[0]+2 < k {
+				s = 1
+			}
+			x = n.Conv(x, 1+pick(80), k, s, pick(2)*k/2+k/3, nil)
 		case 2:
 			x = n.Depthwise(x)
 		case 3:
@@ -202,9 +231,21 @@ func Random(pick func(k int) int) *op.Graph {
 			} else {
 				same = x
 			}
+		case 9:
+			x = n.Residual(x, n.Conv(x, 1+pick(40), 1, 1, 0, nil), []int{1, 3}[pick(2)])
+		case 10:
+			x = n.Shuffle(x)
+		case 11:
+			x = n.Adaptive(x, 1+pick(x.Dims[0]), 1+pick(x.Dims[1]))
+		case 12:
+			x = n.GlobalPool(n.Conv(x, 17+pick(80), 1, 1, 0, nil))
 		}
 		if fmt.Sprint(x.Dims) == fmt.Sprint(same.Dims) && x != same && pick(2) == 0 {
-			x = n.Map(x, same)
+			if pick(2) == 0 {
+				x = n.Map(x, same)
+			} else {
+				x = n.Residual(x, same, 3)
+			}
 		}
 		if pick(5) == 0 {
 			n.Output(x)

@@ -1,0 +1,346 @@
+package schedule
+
+import (
+	"slices"
+
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// turn is one step of several ops that take turns: rows of one of them, or a
+// slice of its channels.
+type turn struct {
+	node   int
+	rows   plan.Range // {0,0}: all
+	panels plan.Range // {0,0}: all, if there are panels
+}
+
+// braid is consecutive ops that take turns, each making a few rows as soon as
+// their inputs are there, so that of what only they use a few rows exist at a
+// time. No row is made twice.
+type braid struct {
+	lo, hi int // nodes
+	turns  []turn
+	rings  map[int]int // rows that exist at a time, of roots that only the braid uses
+	joins  []join
+	uses   []use // of every root that is touched, by root-first order
+}
+
+// use is when each row of a root is first written and last touched, in turns; -1
+// and the number of turns stand for before and after the braid.
+type use struct {
+	root        int
+	first, last []int
+}
+
+// join says that root out lies over root in, which dies row by row meanwhile: row
+// 0 of out at the start, row 0 of in shift bytes above.
+type join struct {
+	in, out int
+	shift   plan.Bytes
+}
+
+// bandable says whether nodes [lo,hi) can take turns.
+func (n *network) bandable(lo, hi int) bool {
+	for i := lo; i < hi; i++ {
+		if n.nodes[i].height == 0 {
+			return false
+		}
+		for _, r := range n.nodes[i].reads {
+			if !r.whole {
+				continue
+			}
+			for _, w := range n.roots[r.root].writers {
+				if lo <= w && w < hi {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// private says whether only nodes [lo,hi) touch a root, and none of them all of it.
+func (n *network) private(root, lo, hi int) bool {
+	r := &n.roots[root]
+	return lo <= r.first && r.last < hi
+}
+
+// braider interleaves nodes [lo,hi).
+type braider struct {
+	n      *network
+	lo, hi int
+	limit  []int // most rows per turn, per node
+	done   []int // rows made, per node
+	turns  []turn
+	most   int // turns, or stop
+}
+
+// need makes rows of a node, and before that what they are made of.
+func (b *braider) need(node, rows int) {
+	k := node - b.lo
+	for b.done[k] < rows && len(b.turns) <= b.most {
+		d := &b.n.nodes[node]
+		// Rows come in whole grains, for the next step to start at one.
+		grain := max(1, d.op.RowGrain)
+		hi := (min(rows, b.done[k]+b.limit[k]) + grain - 1) / grain * grain
+		out := plan.Range{Lo: b.done[k], Hi: min(d.height, hi)}
+		for i := range d.reads {
+			in := d.reads[i].of(out)
+			for _, w := range b.n.roots[d.reads[i].root].writers {
+				if b.lo <= w && w < node {
+					b.need(w, in.Hi)
+				}
+			}
+		}
+		b.done[k] = out.Hi
+		b.turns = append(b.turns, turn{node: node, rows: out})
+	}
+}
+
+// braid interleaves nodes [lo,hi) in about so many bands: no turn makes more than
+// that part of its node's rows. ok is false where more than most turns would be
+// needed.
+func (n *network) braid(lo, hi, bands, most int, inPlace bool) (*braid, bool) {
+	b := braider{n: n, lo: lo, hi: hi, most: most}
+	for i := lo; i < hi; i++ {
+		b.limit = append(b.limit, (n.nodes[i].height+bands-1)/bands)
+	}
+	b.done = make([]int, hi-lo)
+	// Ops whose output nobody here reads set the pace, all to the same part.
+	for k := 1; k <= bands; k++ {
+		for i := lo; i < hi; i++ {
+			if n.drain(i, lo, hi) {
+				b.need(i, (n.nodes[i].height*k+bands-1)/bands)
+			}
+		}
+	}
+	// Rows that nobody asked for, at the end of an image.
+	for i := lo; i < hi; i++ {
+		b.need(i, n.nodes[i].height)
+	}
+	if len(b.turns) > most {
+		return nil, false
+	}
+	r := &braid{lo: lo, hi: hi, turns: b.turns}
+	r.follow(n)
+	r.place(n, inPlace)
+	return r, true
+}
+
+// drain says whether no node of [lo,hi) reads what a node of them makes.
+func (n *network) drain(node, lo, hi int) bool {
+	root := n.nodes[node].writes
+	if root < 0 {
+		return true
+	}
+	for i := node + 1; i < hi; i++ {
+		for _, r := range n.nodes[i].reads {
+			if r.root == root {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// follow fills uses.
+func (r *braid) follow(n *network) {
+	at := map[int]int{}
+	of := func(root int) *use {
+		k, ok := at[root]
+		if !ok {
+			k = len(r.uses)
+			at[root] = k
+			rows := n.roots[root].rows
+			u := use{root: root, first: make([]int, rows), last: make([]int, rows)}
+			for y := range rows {
+				u.first[y], u.last[y] = len(r.turns), -1
+				if n.roots[root].first < r.lo {
+					u.first[y] = -1
+				}
+				if n.roots[root].last >= r.hi {
+					u.last[y] = len(r.turns)
+				}
+			}
+			r.uses = append(r.uses, u)
+		}
+		return &r.uses[k]
+	}
+	for k, t := range r.turns {
+		d := &n.nodes[t.node]
+		for i := range d.reads {
+			u := of(d.reads[i].root)
+			in := d.reads[i].of(t.rows)
+			for y := in.Lo; y < in.Hi; y++ {
+				u.last[y] = max(u.last[y], k)
+			}
+		}
+		if d.writes >= 0 {
+			u := of(d.writes)
+			for y := t.rows.Lo; y < t.rows.Hi; y++ {
+				u.first[y] = min(u.first[y], k)
+				u.last[y] = max(u.last[y], k)
+			}
+		}
+	}
+}
+
+// ring is the fewest rows such that row y+ring is first written after row y was
+// last touched, for rows written from first on and touched until last.
+func ring(first, last []int) int {
+	n, newest, until := 1, 0, -1
+	for y := range first {
+		until = max(until, last[y])
+		for newest+1 < len(first) && first[newest+1] <= until {
+			newest++
+		}
+		n = max(n, newest-y+1)
+	}
+	return n
+}
+
+// place decides on rings and joins.
+func (r *braid) place(n *network, inPlace bool) {
+	r.rings = map[int]int{}
+	byRoot := map[int]*use{}
+	for i := range r.uses {
+		u := &r.uses[i]
+		byRoot[u.root] = u
+		if n.private(u.root, r.lo, r.hi) {
+			r.rings[u.root] = min(n.roots[u.root].rows, ring(u.first, u.last))
+		}
+	}
+	if !inPlace {
+		return
+	}
+	taken := map[int]bool{} // as in, and as -1-out
+	for i := r.lo; i < r.hi; i++ {
+		r.joinRows(n, i, byRoot, taken)
+	}
+	// What is whole on either side: the largest gain first.
+	for {
+		var best join
+		gain := plan.Bytes(0)
+		for i := range r.uses {
+			for j := range r.uses {
+				in, out := &r.uses[i], &r.uses[j]
+				base := r.chain(out.root)
+				if taken[in.root] || taken[-1-base[len(base)-1]] || !r.crosses(n, in.root, out.root) {
+					continue
+				}
+				s := r.shift(n, in, out)
+				a, b := n.roots[in.root].size, n.roots[out.root].size
+				if g := a + b - max(s+a, b); g > gain {
+					best, gain = join{in.root, base[len(base)-1], s}, g
+				}
+			}
+		}
+		if gain == 0 {
+			return
+		}
+		taken[best.in], taken[-1-best.out] = true, true
+		r.joins = append(r.joins, best)
+	}
+}
+
+// chain lists a root, the one that lies exactly there before it and that only the
+// braid uses, and so on.
+func (r *braid) chain(root int) []int {
+	list := []int{root}
+	for _, j := range slices.Backward(r.joins) {
+		if j.out == list[len(list)-1] && r.rings[j.in] > 0 {
+			list = append(list, j.in)
+		}
+	}
+	return list
+}
+
+// crosses says whether in is whole before the braid and dies in it, and out is
+// born in it and whole after it.
+func (r *braid) crosses(n *network, in, out int) bool {
+	a, b := &n.roots[in], &n.roots[out]
+	return a.first < r.lo && r.lo <= a.last && a.last < r.hi && r.lo <= b.first && b.first < r.hi && b.last >= r.hi
+}
+
+// joinRows lays the output of an element-wise node over an input that only the
+// braid uses and that the node is the last to read, row by row: one ring over
+// another, where one for both is smaller, or a whole output over what need not be
+// a ring then.
+func (r *braid) joinRows(n *network, node int, uses map[int]*use, taken map[int]bool) {
+	d := &n.nodes[node]
+	for _, in := range d.over {
+		out := d.writes
+		if r.rings[in] == 0 || taken[in] || taken[-1-out] || !r.exact(n, uses[in], uses[out]) {
+			continue
+		}
+		// The rows of a chain live from the first one's birth to the last one's end.
+		chain := append([]int{out}, r.chain(in)...)
+		born := uses[chain[len(chain)-1]].first
+		rows := n.roots[out].rows
+		if r.rings[out] > 0 {
+			rows = min(rows, ring(born, uses[out].last))
+			if rows >= r.rings[in]+r.rings[out] {
+				continue
+			}
+		} else if n.roots[out].first < r.lo {
+			continue
+		} else {
+			// Other outputs must keep clear of the place from then on.
+			uses[out].first = born
+		}
+		for _, k := range chain {
+			if r.rings[k] > 0 {
+				r.rings[k] = rows
+			}
+		}
+		taken[in], taken[-1-out] = true, true
+		r.joins = append(r.joins, join{in, out, 0})
+		return
+	}
+}
+
+// shift is the least distance at which in lies above out such that no row of it
+// is overwritten that is still needed.
+func (r *braid) shift(n *network, in, out *use) plan.Bytes {
+	a, b := &n.roots[in.root], &n.roots[out.root]
+	if r.exact(n, in, out) {
+		return 0
+	}
+	s := plan.Bytes(0)
+	// Rows of out in the order of their first writes, against the lowest row of in
+	// that is read in that turn or later.
+	lowest := make([]int, len(r.turns)+1)
+	for k := range lowest {
+		lowest[k] = a.rows
+	}
+	for y, k := range in.last {
+		if k >= 0 {
+			lowest[k] = min(lowest[k], y)
+		}
+	}
+	for k := len(r.turns) - 1; k >= 0; k-- {
+		lowest[k] = min(lowest[k], lowest[k+1])
+	}
+	for y, k := range out.first {
+		// Multiple writers: the row is written until last, but it counts from first on.
+		if low := lowest[k]; low < a.rows {
+			s = max(s, plan.Bytes(y+1)*b.row-plan.Bytes(low)*a.row)
+		}
+	}
+	return up(s)
+}
+
+// exact says whether out may lie exactly over in: it is written element by
+// element where in is read for the last time.
+func (r *braid) exact(n *network, in, out *use) bool {
+	w := n.roots[out.root].writers
+	if len(w) != 1 || !slices.Contains(n.nodes[w[0]].over, in.root) {
+		return false
+	}
+	for y := range in.last {
+		if in.last[y] > out.first[y] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,101 @@
+package schedule_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/flexnnc/flexnnc/compiler/lower"
+	"github.com/flexnnc/flexnnc/compiler/ncnn"
+	"github.com/flexnnc/flexnnc/compiler/schedule"
+	"github.com/flexnnc/flexnnc/compiler/verify"
+	"github.com/flexnnc/flexnnc/ir"
+	"github.com/flexnnc/flexnnc/ir/op"
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// model lowers a reference network; it skips the test where there are none.
+func model(t testing.TB, name string) *op.Graph {
+	t.Helper()
+	root := os.Getenv("FLEXNNC_MODELS")
+	if root == "" {
+		root = filepath.Join("..", "..", "..", "shared", "models")
+	}
+	dir := filepath.Join(root, "synthetic", name)
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("no reference networks: set FLEXNNC_MODELS")
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "case.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c struct {
+		Cases []struct {
+			Inputs []struct {
+				Name  string
+				Shape []int `json:"shape_whc"`
+			}
+		}
+	}
+	if err := json.Unmarshal(data, &c); err != nil {
+		t.Fatal(err)
+	}
+	inputs := map[string]ir.Shape{}
+	for _, in := range c.Cases[0].Inputs {
+		axes := slices.Clone(in.Shape)
+		slices.Reverse(axes)
+		inputs[in.Name] = ir.FromAxes(axes)
+	}
+	n, err := ncnn.Open(filepath.Join(dir, name+".param"), "")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer n.Close()
+	if err := lower.Infer(n.Graph, inputs); err != nil {
+		t.Fatal(err)
+	}
+	g, err := lower.Lower(n.Graph, lower.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// TestFloors: the smallest budgets of reference networks, in bytes.
+func TestFloors(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		most plan.Bytes
+	}{
+		{"squeezenet", 1.2e6}, {"mobilenet_v2", 1.4e6}, {"resnet18", 8e6}, {"resnet152", 4.5e6}, {"vgg19", 8e6},
+		{"alexnet", 0}, {"blazeface", 0}, {"efficientnet_b0", 0}, {"googlenet", 0}, {"gpt2", 0}, {"mnasnet", 0},
+		{"mobilenet", 0}, {"mobilenet_v3", 0}, {"nanodet_m", 0}, {"resnet50", 0}, {"shufflenet_v2", 0}, {"vgg16", 0},
+		{"vision_transformer", 0}, {"yolo-fastestv2", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := model(t, c.name)
+			start := time.Now()
+			p, err := schedule.Plan(g, schedule.Options{Min: true, Threads: 4})
+			took := time.Since(start)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := verify.Check(p); err != nil {
+				t.Fatal(err)
+			}
+			checked := time.Since(start) - took
+			q, err := schedule.Plan(g, schedule.Options{Min: true, Threads: 4, NoBands: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%8d bytes in %4d steps, %v, planned in %v, checked in %v; %8d bytes in %4d steps, %v without bands",
+				p.Arena, len(p.Steps), p.Forecast.Run, took, checked, q.Arena, len(q.Steps), q.Forecast.Run)
+			if c.most > 0 && p.Arena > c.most {
+				t.Errorf("the smallest budget is %d, want at most %d", p.Arena, c.most)
+			}
+		})
+	}
+}

@@ -1,0 +1,378 @@
+package schedule
+
+import (
+	"math"
+	"slices"
+
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// segment is nodes [lo,hi) that are planned together. With bands they take turns
+// by rows; with width the first one's output channels are made in slices of so
+// many panels, each of which passes through all of them; without either there is
+// one node, whose panels may be sliced.
+type segment struct{ lo, hi, bands, width int }
+
+// cutting is how a network is divided into segments.
+type cutting []segment
+
+const (
+	maxTurns = 8000  // of a braid
+	maxSteps = 20000 // of a plan, about
+)
+
+// cutter finds cuttings.
+type cutter struct {
+	n       *network
+	o       Options
+	need    []plan.Bytes // per file item, its size in the arena
+	plain   []plan.Bytes // per node, the least arena while it runs alone
+	parts   []plan.Bytes // per node, how much of that is one panel and consts
+	shapes  map[segment]outline
+	tallest int
+}
+
+// outline is what the choice of segments needs to know of one.
+type outline struct {
+	peak  plan.Bytes // least arena; math.MaxInt64 where the segment is not possible
+	turns int
+}
+
+const impossible = plan.Bytes(math.MaxInt64)
+
+func newCutter(n *network, o Options) *cutter {
+	c := &cutter{n: n, o: o, shapes: map[segment]outline{}}
+	for _, it := range n.file.Items {
+		c.need = append(c.need, up(it.Bytes))
+	}
+	for i := range n.nodes {
+		d := &n.nodes[i]
+		p := n.leastWeights(i, o.NoSlices)
+		c.parts = append(c.parts, p)
+		c.plain = append(c.plain, n.base+c.across(i, i+1)-n.saved(i, o)+d.scratch+p)
+	}
+	return c
+}
+
+// across is the size of all roots that are live while nodes [lo,hi) run, but for
+// those that only they touch.
+func (c *cutter) across(lo, hi int) (bytes plan.Bytes) {
+	for i := range c.n.roots {
+		r := &c.n.roots[i]
+		if r.first < hi && r.last >= lo && (hi == lo+1 || !c.n.private(i, lo, hi)) {
+			bytes += r.size
+		}
+	}
+	return bytes
+}
+
+// saved is what a node that runs alone need not have because its output lies over
+// an input.
+func (n *network) saved(node int, o Options) plan.Bytes {
+	if in := n.overwritten(node); in >= 0 && !o.NoInPlace {
+		return n.roots[in].size
+	}
+	return 0
+}
+
+// overwritten is the root over which the output of a node that runs alone may lie.
+func (n *network) overwritten(node int) int {
+	d := &n.nodes[node]
+	for _, in := range d.over {
+		a, b := &n.roots[in], &n.roots[d.writes]
+		if a.last == node && b.first == node && len(b.writers) == 1 && a.size == b.size {
+			return in
+		}
+	}
+	return -1
+}
+
+// leastWeights is the room that a node cannot do without while its weights are
+// streamed: its consts and one panel, or all of them.
+func (n *network) leastWeights(node int, whole bool) (bytes plan.Bytes) {
+	d := &n.nodes[node]
+	for _, k := range d.consts {
+		bytes += up(n.file.Items[k].Bytes)
+	}
+	if d.panels >= 0 {
+		if whole {
+			return bytes + up(n.file.Items[d.panels].Bytes)
+		}
+		return bytes + up(plan.Bytes(d.op.Panels.PanelBytes()))
+	}
+	return bytes
+}
+
+// weights is the size of all weights of nodes [lo,hi), each once.
+func (n *network) weights(lo, hi int) (items []int) {
+	for i := lo; i < hi; i++ {
+		for _, k := range n.nodes[i].items() {
+			if !slices.Contains(items, k) {
+				items = append(items, k)
+			}
+		}
+	}
+	return items
+}
+
+// outline examines a segment; the answer is remembered.
+func (c *cutter) outline(s segment) outline {
+	if s.bands == 0 && s.width == 0 {
+		return outline{c.plain[s.lo], 1}
+	}
+	if o, ok := c.shapes[s]; ok {
+		return o
+	}
+	o := outline{peak: impossible}
+	if s.width > 0 {
+		o = c.chainOutline(s)
+	} else if r, ok := c.n.braid(s.lo, s.hi, s.bands, maxTurns, !c.o.NoInPlace); ok {
+		o = outline{peak: c.n.peak(r), turns: len(r.turns)}
+	}
+	c.shapes[s] = o
+	return o
+}
+
+// peak is the least arena in which a braid can run, if nothing is lost in packing.
+func (n *network) peak(r *braid) plan.Bytes {
+	p := n.base + n.scratch(r.lo, r.hi)
+	for _, k := range n.weights(r.lo, r.hi) {
+		p += up(n.file.Items[k].Bytes)
+	}
+	for i := range n.roots {
+		a := &n.roots[i]
+		if a.first >= r.hi || a.last < r.lo {
+			continue
+		}
+		if rows := r.rings[i]; rows > 0 {
+			p += up(plan.Bytes(rows) * a.row)
+		} else {
+			p += a.size
+		}
+	}
+	for _, j := range r.joins {
+		if rows := r.rings[j.in]; rows > 0 {
+			p -= up(plan.Bytes(rows) * n.roots[j.in].row)
+			continue
+		}
+		a, b := n.roots[j.in].size, n.roots[j.out].size
+		p -= a + b - max(j.shift+a, b)
+	}
+	return p
+}
+
+// scratch is what nodes [lo,hi) need of it, one at a time.
+func (n *network) scratch(lo, hi int) (bytes plan.Bytes) {
+	for i := lo; i < hi; i++ {
+		bytes = max(bytes, n.nodes[i].scratch)
+	}
+	return bytes
+}
+
+// plainCutting leaves every node alone.
+func (n *network) plainCutting() cutting {
+	var c cutting
+	for i := range n.nodes {
+		c = append(c, segment{lo: i, hi: i + 1})
+	}
+	return c
+}
+
+// bandCounts are the numbers of bands to try for nodes [lo,hi), the fewest first.
+func (n *network) bandCounts(lo, hi int) (counts []int) {
+	tallest := 0
+	for i := lo; i < hi; i++ {
+		tallest = max(tallest, n.nodes[i].height)
+	}
+	for k := tallest; k > 1; k = (k + 1) / 2 {
+		counts = append(counts, k)
+	}
+	slices.Reverse(counts)
+	return counts
+}
+
+// state is the best way found so far to run all nodes before some node.
+type state struct {
+	peak plan.Bytes
+	cost int64
+	by   segment // the last one
+}
+
+// choose finds the cutting of the least peak or, where limit is not 0, that of
+// the least cost among those within limit; nil where there is none.
+func (c *cutter) choose(limit plan.Bytes) cutting {
+	n := c.n
+	best := make([]state, len(n.nodes)+1)
+	for hi := 1; hi <= len(n.nodes); hi++ {
+		best[hi] = state{peak: impossible, cost: math.MaxInt64}
+		b := &best[hi]
+		if hi > 1 && !c.o.NoSlices {
+			if _, ok := n.chained(hi - 2); ok {
+				c.offerChain(b, &best[hi-2], hi-2, limit)
+			}
+		}
+		weights := plan.Bytes(0)
+		seen := map[int]bool{}
+		for lo := hi - 1; lo >= 0; lo-- {
+			before := &best[lo]
+			for _, k := range n.nodes[lo].items() {
+				if !seen[k] {
+					seen[k] = true
+					weights += c.need[k]
+				}
+			}
+			if lo == hi-1 {
+				c.offer(b, before, segment{lo: lo, hi: hi}, limit)
+			}
+			ceiling := b.peak
+			if limit > 0 {
+				ceiling = limit
+			}
+			if !n.bandable(lo, hi) || weights+n.base > ceiling {
+				break
+			}
+			if before.peak == impossible || before.peak > ceiling || weights+n.base+c.across(lo, hi) > ceiling+c.joinable(lo, hi) {
+				continue
+			}
+			counts := n.bandCounts(lo, hi)
+			if limit == 0 {
+				counts = counts[len(counts)-1:]
+			}
+			for _, bands := range counts {
+				s := segment{lo: lo, hi: hi, bands: bands}
+				if limit > 0 && c.outline(s).peak > limit {
+					continue
+				}
+				c.offer(b, before, s, limit)
+				break
+			}
+		}
+	}
+	if best[len(n.nodes)].peak == impossible {
+		return nil
+	}
+	var cut cutting
+	for hi := len(n.nodes); hi > 0; hi = best[hi].by.lo {
+		cut = append(cut, best[hi].by)
+	}
+	slices.Reverse(cut)
+	return cut
+}
+
+// offerChain offers the chain of lo and lo+1 at the widest slices within limit,
+// or at the narrowest.
+func (c *cutter) offerChain(b, before *state, lo int, limit plan.Bytes) {
+	var best segment
+	for _, w := range c.n.chainWidths(lo) {
+		best = segment{lo: lo, hi: lo + 2, width: w}
+		if limit > 0 && c.outline(best).peak <= limit {
+			break
+		}
+	}
+	c.offer(b, before, best, limit)
+}
+
+// joinable is the most that laying outputs over inputs can save in [lo,hi).
+func (c *cutter) joinable(lo, hi int) (bytes plan.Bytes) {
+	if c.o.NoInPlace {
+		return 0
+	}
+	for i := range c.n.roots {
+		if r := &c.n.roots[i]; r.first < lo && lo <= r.last && r.last < hi {
+			bytes += r.size
+		}
+	}
+	return bytes
+}
+
+// offer takes segment s after the best way to its start, if that is better.
+func (c *cutter) offer(b, before *state, s segment, limit plan.Bytes) {
+	o := c.outline(s)
+	if o.peak == impossible || before.peak == impossible || limit > 0 && o.peak > limit {
+		return
+	}
+	peak, cost := max(before.peak, o.peak), before.cost+c.cost(s, o, limit)
+	better := peak < b.peak || peak == b.peak && cost < b.cost
+	if limit > 0 {
+		better = cost < b.cost || cost == b.cost && peak < b.peak
+	}
+	if better {
+		*b = state{peak, cost, s}
+	}
+}
+
+// pinned is the part of the time to read a braid's weights that counts as lost,
+// since they must all be there before its first rows are done.
+const pinned = 4
+
+// cost is what a segment adds to the time that every cutting needs, about.
+func (c *cutter) cost(s segment, o outline, limit plan.Bytes) int64 {
+	speed := c.o.Speed
+	if s.bands > 0 {
+		read := plan.Bytes(0)
+		for _, k := range c.n.weights(s.lo, s.hi) {
+			read += c.need[k]
+		}
+		return int64(o.turns)*speed.Step + speed.Read*int64(read)/pinned
+	}
+	// Every slice reads the input again.
+	d := &c.n.nodes[s.lo]
+	slices := int64(1)
+	if s.width > 0 {
+		return int64(o.turns)*speed.Step + int64(o.turns/2-1)*(speed.Touch*d.touched+speed.Load)
+	}
+	if d.panels >= 0 && limit > 0 {
+		room := limit - o.peak + c.parts[s.lo]
+		slices = int64((c.need[d.panels] + room - 1) / room)
+	}
+	return slices*speed.Step + (slices-1)*(speed.Touch*d.touched+speed.Load)
+}
+
+// cuttings are the ways to divide the network that are worth planning: from the
+// one with the least peak to that without bands.
+func (c *cutter) cuttings() []cutting {
+	plain := c.n.plainCutting()
+	if c.o.NoBands {
+		return []cutting{plain}
+	}
+	least := c.choose(0)
+	low, high := c.height(least), c.height(plain)
+	if low >= high {
+		return []cutting{plain}
+	}
+	var all []cutting
+	add := func(cut cutting) {
+		if cut == nil || c.steps(cut) > maxSteps {
+			return
+		}
+		for _, k := range all {
+			if slices.Equal(k, cut) {
+				return
+			}
+		}
+		all = append(all, cut)
+	}
+	add(least)
+	add(c.choose(low))
+	for h := low + low/32; h < high; h += h / 5 {
+		add(c.choose(h))
+	}
+	add(plain)
+	return all
+}
+
+// height is the least arena for a cutting, if nothing is lost in packing.
+func (c *cutter) height(cut cutting) (peak plan.Bytes) {
+	for _, s := range cut {
+		peak = max(peak, c.outline(s).peak)
+	}
+	return peak
+}
+
+// steps is the number of steps of a cutting, slices apart.
+func (c *cutter) steps(cut cutting) (steps int) {
+	for _, s := range cut {
+		steps += c.outline(s).turns
+	}
+	return steps
+}
