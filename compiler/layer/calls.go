@@ -24,7 +24,8 @@ import (
 //	resize          In: x [InH,InW,C], row indices (i32), row weights, column indices (i32), column weights.
 //	                Ints: InH InW C OutH OutW RT CT: output row r reads the RT input rows at r*RT.., column w the CT columns
 //	                at w*CT... y[r,w,c] = fma chain over the rows of (fma chain over the columns of x*column weight) * row weight;
-//	                each chain starts with a plain product, and RT = CT = 1 is a copy.
+//	                each chain starts with a plain product, and RT = CT = 1 is a copy. Passes: the chain over columns, that over
+//	                rows, of as many vectors and then their factors. ThreadScratch has room for RT pixels.
 //	matmul          In: a, b. Ints: outer inner M N K, element strides of a (outer, inner, m, k), of b (outer, inner, k, n), of y
 //	                (outer, inner, m, n), then panels of columns packed at a time, and blocks that rows are cut into.
 //	                Floats: [0] factor. y = factor * (fma chain over k of a*b, from zero). ThreadScratch has room for the panels,

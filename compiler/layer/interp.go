@@ -226,8 +226,33 @@ func lowerInterp(b *Builder) error {
 	}
 	ints := []int{in.H, in.W, c, out.H, out.W, rows.n, columns.n}
 	x := b.In(0, layout).Tensor
-	b.Call("resize", ints, nil, []*op.Tensor{b.Output(0, layout)}, x,
+	o := b.Call("resize", ints, nil, []*op.Tensor{b.Output(0, layout)}, x,
 		index("rows", rows), b.FixedConst("row_weights", []int{len(rows.weight)}, rows.weight),
 		index("columns", columns), b.FixedConst("column_weights", []int{len(columns.weight)}, columns.weight))
+	o.ThreadScratch = rows.n * ((4*c + 63) &^ 63)
+	o.Call.Passes = []op.Pass{weightedSum(columns.n), weightedSum(rows.n)}
 	return nil
+}
+
+// weightedSum is a chain of fused multiply-adds of n vectors, which come first, and
+// their factors, and starts with a product.
+func weightedSum(n int) op.Pass {
+	p := lane.New(fmt.Sprintf("weighted_sum_of_%d", n))
+	pass := op.Pass{To: -1, Out: true}
+	v, f := make([]lane.Reg, n), make([]lane.Reg, n)
+	for i := range v {
+		v[i] = p.Vec()
+	}
+	for i := range f {
+		f[i] = p.Splat()
+	}
+	for i := range 2 * n {
+		pass.In = append(pass.In, op.Source{Kind: op.FromInput, Index: i})
+	}
+	sum := p.Mul(v[0], f[0])
+	for i := 1; i < n; i++ {
+		sum = p.FMA(v[i], f[i], sum)
+	}
+	pass.Program = p.Return(sum)
+	return pass
 }

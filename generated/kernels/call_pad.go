@@ -2,49 +2,85 @@
 
 package kernels
 
+import "unsafe"
+
 // callPad surrounds In[0] with a border. ints: mode (0 constant, 1 replicate, 2
 // reflect without repeating the edge), in dims, cells before, cells after per
 // axis, axis of per-index values (In[1]) or -1; floats: the constant.
 func callPad(t *thread, s *callStep) {
-	mode, in, before, axis := s.ints[0], s.ints[1:5], s.ints[5:9], s.ints[13]
+	in, before := s.ints[1:5], s.ints[5:9]
 	x, y := &s.in[0], &s.out[0]
+	n := y.dims[3]
+	block := max(1, copyElements/n)
+	perPlane := (y.dims[2] + block - 1) / block
 	for {
-		r := t.claim()
-		if r >= y.rows() {
+		u := t.claim()
+		if u >= y.dims[0]*y.dims[1]*perPlane {
 			return
 		}
-		var at, from [4]int
-		at[0], at[1], at[2] = y.split(r)
-		for l := range y.dims[3] {
-			at[3] = l
-			outside := false
-			for a := range at {
-				i := at[a] - before[a]
-				if i < 0 || i >= in[a] {
-					outside = true
-					switch mode {
-					case 1:
-						i = min(max(i, 0), in[a]-1)
-					case 2:
-						for i < 0 || i >= in[a] {
-							if i < 0 {
-								i = -i
-							} else {
-								i = 2*(in[a]-1) - i
-							}
-						}
-					}
+		var at [4]int
+		lo := u % perPlane * block
+		u /= perPlane
+		at[0], at[1] = u/y.dims[1], u%y.dims[1]
+		from0, from1 := padIndex(at[0]-before[0], in[0], s.ints[0]), padIndex(at[1]-before[1], in[1], s.ints[0])
+		for at[2] = lo; at[2] < min(lo+block, y.dims[2]); at[2]++ {
+			from2 := padIndex(at[2]-before[2], in[2], s.ints[0])
+			to := unsafe.Slice((*float32)(y.row(t, at[0], at[1], at[2])), n)
+			if from0 < 0 || from1 < 0 || from2 < 0 {
+				padBorder(t, s, to, nil, at, 0, n)
+				continue
+			}
+			row := x.row(t, from0, from1, from2)
+			middle := to[before[3]:][:in[3]]
+			if x.strides[3] == 4 {
+				copy(middle, unsafe.Slice((*float32)(row), in[3]))
+			} else {
+				for i := range middle {
+					middle[i] = get32(row, i*x.strides[3])
 				}
-				from[a] = i
 			}
-			v := s.floats[0]
-			switch {
-			case !outside || mode != 0:
-				v = *x.at(t, from[0], from[1], from[2], from[3])
-			case axis >= 0:
-				v = *s.in[1].linear(t, at[axis])
-			}
-			*y.at(t, at[0], at[1], at[2], at[3]) = v
+			padBorder(t, s, to, row, at, 0, before[3])
+			padBorder(t, s, to, row, at, before[3]+in[3], n)
 		}
 	}
+}
+
+// padBorder writes cells lo to hi of a row of the result, which repeat cells of an
+// input row where there is one.
+func padBorder(t *thread, s *callStep, to []float32, row unsafe.Pointer, at [4]int, lo, hi int) {
+	mode, n, before, axis := s.ints[0], s.ints[4], s.ints[8], s.ints[13]
+	v := s.floats[0]
+	for l := lo; l < hi; l++ {
+		if row != nil && mode != 0 {
+			v = get32(row, padIndex(l-before, n, mode)*s.in[0].strides[3])
+		} else if axis == 3 {
+			v = *s.in[1].linear(t, l)
+		} else if axis >= 0 {
+			v = *s.in[1].linear(t, at[axis])
+		}
+		to[l] = v
+	}
+}
+
+const copyElements = 4096 // that one claim covers, about
+
+// padIndex is the index of n that cell i of a padded axis repeats, -1 where it has
+// a value of its own.
+func padIndex(i, n, mode int) int {
+	switch {
+	case i >= 0 && i < n:
+	case mode == 1:
+		return min(max(i, 0), n-1)
+	case mode == 2:
+		for i < 0 || i >= n {
+			if i < 0 {
+				i = -i
+			} else {
+				i = 2*(n-1) - i
+			}
+		}
+	default:
+		return -1
+	}
+	return i
 }
