@@ -14,8 +14,6 @@ import (
 	"regexp"
 	"sort"
 
-	"github.com/dave/jennifer/jen"
-
 	"github.com/flexnnc/flexnnc/compiler/verify"
 	"github.com/flexnnc/flexnnc/ir/op"
 	"github.com/flexnnc/flexnnc/ir/plan"
@@ -30,8 +28,9 @@ type Options struct {
 	// EmbedLimit is the largest weights file that is embedded in the binary; 0
 	// means DefaultEmbedLimit, negative never.
 	EmbedLimit int64
-	// Answer is a recorded run for the emitted test, or nil.
-	Answer *Answer
+	// Answers are recorded runs for the emitted test, one per shape of a Set; nil
+	// ones, and those beyond the end, are left out.
+	Answers []*Answer
 	// Progress, where not nil, is told how many bytes of weights are packed.
 	Progress func(done, total int64)
 }
@@ -47,28 +46,57 @@ type Result struct {
 	Embedded bool
 }
 
-// unit is one package while it is being generated.
-type unit struct {
-	p       *plan.Plan
+// Set is the plans of one package. They are of one network: Plans[s][b] is for
+// shape s of its inputs within budget b.
+type Set struct {
+	Plans [][]*plan.Plan
+	// Budgets are names for the budgets, as the user wrote them ("4MiB", "min");
+	// where they are missing, sizes are the names.
+	Budgets []string
+}
+
+// pkg is one package while it is being generated.
+type pkg struct {
 	o       Options
 	file    weightsFile
 	embed   bool
-	idents  names // package-level identifiers in use
+	units   []*unit // those of shape s are at s*len(budgets)
+	budgets []budget
+	kernels kernelSet
+	funcs   map[string]*stepFunc // by driver and arguments
+}
+
+// unit is one plan of a package.
+type unit struct {
+	*pkg
+	p       *plan.Plan
+	name    string // of identifiers; "" where it is the only one
+	within  string // of comments: " within 65536 bytes"
 	inputs  []port
 	outputs []port
-	kernels kernelSet
+	items   []int              // where each item of the plan's file is in the package's
 	banded  map[*op.Op]bool    // ops whose steps take ranges of rows
 	buffers map[*op.Tensor]int // the activation buffer of each root tensor
+	first   []*stepFunc        // those that this plan is the first to call
 }
 
 var packageName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// Emit writes the package of a plan. It refuses a plan that the validator does
+// Emit writes the package of one plan. It refuses a plan that the validator does
 // not accept. A failed Emit leaves the folder as it was, but for temporary files
 // that it could not remove.
 func Emit(p *plan.Plan, o Options) (*Result, error) {
-	if err := verify.Check(p); err != nil {
-		return nil, fmt.Errorf("BUG: the validator refuses the plan: %w", err)
+	return EmitSet(Set{Plans: [][]*plan.Plan{{p}}}, o)
+}
+
+// EmitSet writes one package that holds several plans.
+func EmitSet(set Set, o Options) (*Result, error) {
+	for _, row := range set.Plans {
+		for _, p := range row {
+			if err := verify.Check(p); err != nil {
+				return nil, fmt.Errorf("BUG: the validator refuses the plan: %w", err)
+			}
+		}
 	}
 	if o.Package == "" {
 		o.Package = PackageName(filepath.Base(o.Dir))
@@ -83,19 +111,20 @@ func Emit(p *plan.Plan, o Options) (*Result, error) {
 	if limit == 0 {
 		limit = DefaultEmbedLimit
 	}
-	u := &unit{p: p, o: o, file: describe(p), idents: names{}, buffers: map[*op.Tensor]int{}, banded: map[*op.Op]bool{}}
-	for i := range p.Steps {
-		if p.Steps[i].Rows.Hi != 0 {
-			u.banded[p.Steps[i].Op] = true
-		}
+	k := &pkg{o: o, funcs: map[string]*stepFunc{}}
+	if err := k.arrange(set); err != nil {
+		return nil, err
 	}
-	for i, b := range p.Buffers {
-		if b.Tensor != nil {
-			u.buffers[b.Tensor] = i
-		}
+	k.reserve()
+	if err := k.checkShapes(); err != nil {
+		return nil, err
 	}
-	u.embed = u.file.dataOffset+u.file.dataBytes <= limit
-	u.reserve()
+	k.nameUnits()
+	var err error
+	if k.file, err = k.describe(); err != nil {
+		return nil, err
+	}
+	k.embed = k.file.dataOffset+k.file.dataBytes <= limit
 
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, err
@@ -106,31 +135,32 @@ func Emit(p *plan.Plan, o Options) (*Result, error) {
 	}
 	defer os.RemoveAll(tmp)
 	weights := filepath.Join(tmp, "weights.bin")
-	if err := writeWeights(weights, p, &u.file, o.Progress); err != nil {
+	if err := writeWeights(weights, &k.file, o.Progress); err != nil {
 		return nil, err
 	}
-	files, err := u.sources()
+	files, err := k.sources()
 	if err != nil {
 		return nil, err
 	}
-	return u.install(tmp, files)
+	return k.install(tmp, files)
 }
 
 // sources generates every file but the weights.
-func (u *unit) sources() (map[string][]byte, error) {
+func (k *pkg) sources() (map[string][]byte, error) {
 	files := map[string][]byte{}
-	steps, err := u.stepsFile()
+	sources, err := k.planFiles()
 	if err != nil {
 		return nil, err
 	}
-	for name, f := range map[string]*jen.File{"model.go": u.apiFile(), "plan.go": steps, "plan_test.go": u.testFile()} {
+	sources["model.go"], sources["plan_test.go"] = k.apiFile(), k.testFile()
+	for name, f := range sources {
 		var b bytes.Buffer
 		if err := f.Render(&b); err != nil {
 			return nil, fmt.Errorf("BUG: generating %s: %w", name, err)
 		}
 		files[name] = b.Bytes()
 	}
-	for _, add := range []func() (map[string][]byte, error){u.runtimeFiles, u.kernelFiles} {
+	for _, add := range []func() (map[string][]byte, error){k.runtimeFiles, k.kernelFiles} {
 		more, err := add()
 		if err != nil {
 			return nil, err
@@ -147,8 +177,8 @@ func (u *unit) sources() (map[string][]byte, error) {
 
 // install moves the generated files into place, the weights first, and removes
 // files of an earlier generation.
-func (u *unit) install(tmp string, files map[string][]byte) (*Result, error) {
-	r := &Result{Package: u.o.Package, Weights: u.file.dataOffset + u.file.dataBytes, Embedded: u.embed}
+func (k *pkg) install(tmp string, files map[string][]byte) (*Result, error) {
+	r := &Result{Package: k.o.Package, Weights: k.file.dataOffset + k.file.dataBytes, Embedded: k.embed}
 	for n, b := range files {
 		if err := os.WriteFile(filepath.Join(tmp, n), b, 0o644); err != nil {
 			return nil, err
@@ -159,12 +189,12 @@ func (u *unit) install(tmp string, files map[string][]byte) (*Result, error) {
 	sort.Strings(r.Files)
 	var errs []error
 	for _, n := range r.Files {
-		errs = append(errs, os.Rename(filepath.Join(tmp, n), filepath.Join(u.o.Dir, n)))
+		errs = append(errs, os.Rename(filepath.Join(tmp, n), filepath.Join(k.o.Dir, n)))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return r, removeStale(u.o.Dir, files)
+	return r, removeStale(k.o.Dir, files)
 }
 
 // removeStale deletes generated sources that this generation did not write.

@@ -44,39 +44,41 @@ func (u *unit) needConv(s *plan.Step) {
 }
 
 // kernelFiles generates the kernels that the steps asked for.
-func (u *unit) kernelFiles() (map[string][]byte, error) {
-	files, err := cpu.Generate(u.o.Package)
+func (k *pkg) kernelFiles() (map[string][]byte, error) {
+	files, err := cpu.Generate(k.o.Package)
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, 0, len(u.kernels.programs))
-	for n := range u.kernels.programs {
+	names := make([]string, 0, len(k.kernels.programs))
+	for n := range k.kernels.programs {
 		names = append(names, n)
 	}
 	sort.Strings(names)
 	programs := make([]*lane.Program, len(names))
 	for i, n := range names {
-		programs[i] = u.kernels.programs[n]
+		programs[i] = k.kernels.programs[n]
 	}
-	for i := range u.p.Steps {
-		switch s := &u.p.Steps[i]; {
-		case s.Op.Kind == op.Conv:
-			u.needConv(s)
-		case s.Op.Kind == op.Depthwise:
-			u.kernels.need.Depthwise = true
-		case s.Op.Kind == op.Pool && s.Op.Pool.Max:
-			u.kernels.need.PoolMax = true
-		case s.Op.Kind == op.Pool:
-			u.kernels.need.PoolAvg = true
-		case s.Op.Call != nil:
-			for _, p := range s.Op.Call.Products {
-				u.kernels.need.Convs = append(u.kernels.need.Convs, conv.Conv{Pixels: p.Rows, Panels: p.Panels})
+	for _, u := range k.units {
+		for i := range u.p.Steps {
+			switch s := &u.p.Steps[i]; {
+			case s.Op.Kind == op.Conv:
+				u.needConv(s)
+			case s.Op.Kind == op.Depthwise:
+				k.kernels.need.Depthwise = true
+			case s.Op.Kind == op.Pool && s.Op.Pool.Max:
+				k.kernels.need.PoolMax = true
+			case s.Op.Kind == op.Pool:
+				k.kernels.need.PoolAvg = true
+			case s.Op.Call != nil:
+				for _, p := range s.Op.Call.Products {
+					k.kernels.need.Convs = append(k.kernels.need.Convs, conv.Conv{Pixels: p.Rows, Panels: p.Panels})
+				}
 			}
 		}
 	}
 	for _, generate := range []func() (map[string][]byte, error){
-		func() (map[string][]byte, error) { return conv.Generate(u.o.Package, u.kernels.need) },
-		func() (map[string][]byte, error) { return lanekernel.Generate(u.o.Package, programs) },
+		func() (map[string][]byte, error) { return conv.Generate(k.o.Package, k.kernels.need) },
+		func() (map[string][]byte, error) { return lanekernel.Generate(k.o.Package, programs) },
 	} {
 		more, err := generate()
 		if err != nil {

@@ -1,8 +1,10 @@
 package codegen
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dave/jennifer/jen"
@@ -11,47 +13,87 @@ import (
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
-// stepsFile is plan.go: the run, one function per step, and the tables.
-func (u *unit) stepsFile() (*jen.File, error) {
-	f := u.newFile()
-	calls, bodies, err := u.steps()
-	if err != nil {
-		return nil, err
-	}
-	resident, streamed := u.loads()
-	f.Comment("planned is the whole plan: the engine runs steps in order, and each waits until so")
-	f.Comment("many of the loads are complete.")
-	f.Var().Id("planned").Op("=").Id("program").Values(
-		jen.Line().Id("arenaBytes").Op(":").Id("ArenaBytes"),
-		jen.Line().Id("maxThreads").Op(":").Id("MaxThreads"),
-		jen.Line().Id("scratch").Op(":").Lit(u.threadScratch().offset),
-		jen.Line().Id("scratchBytes").Op(":").Lit(u.threadScratch().bytes),
-		jen.Line().Id("resident").Op(":").Id("residentLoads"),
-		jen.Line().Id("loads").Op(":").Id("streamedLoads"),
+// planFiles are plan.go and, where the package has several plans, a file for each.
+func (k *pkg) planFiles() (map[string]*jen.File, error) {
+	f := k.newFile()
+	files := map[string]*jen.File{"plan.go": f}
+	f.Comment("planned is what the package runs: its plans, and the weights file that they share.")
+	f.Var().Id("planned").Op("=").Id("network").Values(
 		jen.Line().Id("file").Op(":").Id("weightsFile").Values(
-			jen.Line().Id("name").Op(":").Lit(u.weightsName()),
-			jen.Line().Id("modelHash").Op(":").Add(hashLit(u.file.modelHash)),
-			jen.Line().Id("planHash").Op(":").Add(hashLit(u.file.layoutHash)),
-			jen.Line().Id("dataOffset").Op(":").Lit(int(u.file.dataOffset)),
-			jen.Line().Id("dataBytes").Op(":").Lit(int(u.file.dataBytes)),
-			jen.Line().Id("chunks").Op(":").Lit(u.file.chunks),
-			jen.Line().Id("headCRC").Op(":").Op(fmt.Sprintf("0x%08x", u.file.headCRC)),
+			jen.Line().Id("name").Op(":").Lit(k.weightsName()),
+			jen.Line().Id("modelHash").Op(":").Add(hashLit(k.file.modelHash)),
+			jen.Line().Id("planHash").Op(":").Add(hashLit(k.file.layoutHash)),
+			jen.Line().Id("dataOffset").Op(":").Lit(int(k.file.dataOffset)),
+			jen.Line().Id("dataBytes").Op(":").Lit(int(k.file.dataBytes)),
+			jen.Line().Id("chunks").Op(":").Lit(k.file.chunks),
+			jen.Line().Id("headCRC").Op(":").Op(fmt.Sprintf("0x%08x", k.file.headCRC)),
 			jen.Line(),
 		),
-		jen.Line().Id("steps").Op(":").Index().Id("step").Values(append(calls, jen.Line())...),
+		jen.Line().Id("maxThreads").Op(":").Id("MaxThreads"),
+		jen.Line().Id("ports").Op(":").Lit(len(k.units[0].inputs)+len(k.units[0].outputs)),
+		jen.Line().Id("budgets").Op(":").Index().Int().ValuesFunc(func(g *jen.Group) {
+			for _, b := range k.budgets {
+				g.Add(k.budgetConst(b))
+			}
+		}),
+		jen.Line().Id("programs").Op(":").Index().Op("*").Id("program").ValuesFunc(func(g *jen.Group) {
+			for i, u := range k.units {
+				if i%len(k.budgets) == 0 && i > 0 {
+					g.Line()
+				}
+				g.Op("&").Id(u.ident("plan"))
+			}
+		}),
 		jen.Line(),
 	)
 	f.Line()
-	f.Comment("residentLoads are made once, by New; streamedLoads in every run, in this order, each as")
-	f.Comment("soon as `after` steps of the run are complete.")
-	f.Var().Id("residentLoads").Op("=").Index().Id("load").Values(resident...)
-	f.Var().Id("streamedLoads").Op("=").Index().Id("load").Values(streamed...)
+	k.bufferType(f)
+	tables := make([][]jen.Code, len(k.units))
+	for i, u := range k.units {
+		var err error
+		if tables[i], err = u.steps(); err != nil {
+			return nil, err
+		}
+	}
+	for i, u := range k.units {
+		g := f
+		if len(k.units) > 1 {
+			g = k.newFile()
+			files["plan_"+strings.ToLower(u.name)+".go"] = g
+		}
+		u.tables(g, tables[i])
+		for _, fn := range u.first {
+			g.Add(fn.code())
+		}
+	}
+	return files, nil
+}
+
+// tables are a plan's steps, loads and buffers.
+func (u *unit) tables(f *jen.File, steps []jen.Code) {
+	resident, streamed := u.loads()
+	name, residents, streams := u.ident("plan"), u.ident("residentLoads"), u.ident("streamedLoads")
+	f.Commentf("%s is the run%s: the engine makes its steps in order, and each waits until so", name, u.within)
+	f.Comment("many of the streamed loads are complete.")
+	scratch, zeros := u.region(plan.ThreadScratch), u.region(plan.Zeros)
+	f.Var().Id(name).Op("=").Id("program").Values(
+		jen.Line().Id("arenaBytes").Op(":").Lit(int(u.p.Arena)),
+		jen.Line().Id("scratch").Op(":").Lit(scratch.offset),
+		jen.Line().Id("scratchBytes").Op(":").Lit(scratch.bytes/u.p.Threads),
+		jen.Line().Id("zeros").Op(":").Lit(zeros.offset),
+		jen.Line().Id("zerosBytes").Op(":").Lit(zeros.bytes),
+		jen.Line().Id("resident").Op(":").Id(residents),
+		jen.Line().Id("loads").Op(":").Id(streams),
+		jen.Line().Id("steps").Op(":").Index().Id("step").Values(append(steps, jen.Line())...),
+		jen.Line(),
+	)
+	f.Line()
+	f.Commentf("%s stay in the arena between runs; %s are made in every run, in this", residents, streams)
+	f.Comment("order, each as soon as `after` steps of the run are complete.")
+	f.Var().Id(residents).Op("=").Index().Id("load").Values(resident...)
+	f.Var().Id(streams).Op("=").Index().Id("load").Values(streamed...)
 	f.Line()
 	u.bufferTable(f)
-	for _, b := range bodies {
-		f.Add(b)
-	}
-	return f, nil
 }
 
 // slice is what the steps of one function have in common.
@@ -61,31 +103,51 @@ type slice struct {
 	weights int
 }
 
-// steps renders the run table, and one function with its arguments for each
+// stepFunc is an emitted function and its arguments. Steps whose arguments are
+// equal call the same one, whichever plan they are of.
+type stepFunc struct {
+	name, driver string
+	args         *jen.Statement
+	uses         []string // "step 7 within 65536 bytes"
+	comment      []string
+}
+
+func (s *stepFunc) code() jen.Code {
+	data := "args" + strings.TrimPrefix(s.name, "step")
+	uses := s.uses[0]
+	if n := len(s.uses); n > 1 {
+		uses = strings.Join(s.uses[:n-1], ", ") + " and " + s.uses[n-1]
+	}
+	lines := append([]string{strings.ToUpper(uses[:1]) + uses[1:] + ": " + s.comment[0]}, s.comment[1:]...)
+	return jen.Add(comment(lines)).Line().
+		Func().Id(s.name).Params(jen.Id("t").Op("*").Id("thread")).Block(jen.Id(s.driver).Call(jen.Id("t"), jen.Op("&").Id(data))).
+		Line().Line().
+		Var().Id(data).Op("=").Add(s.args).Line()
+}
+
+// steps renders the run table, and notes one function with its arguments for each
 // slice of an operation; the bands of a slice are calls of the same function.
-func (u *unit) steps() (table, bodies []jen.Code, err error) {
-	known := map[slice]string{}
+func (u *unit) steps() (table []jen.Code, err error) {
+	known := map[slice]*stepFunc{}
 	for i := range u.p.Steps {
 		s := &u.p.Steps[i]
 		key := slice{s.Op, s.Panels, s.Weights}
-		name, ok := known[key]
-		if !ok {
-			name = u.stepName(s)
-			known[key] = name
+		fn := known[key]
+		if fn == nil {
 			args, driver, err := u.stepArgs(s)
 			if err != nil {
-				return nil, nil, fmt.Errorf("step %d, %q: %w", i, s.Op.Name, err)
+				return nil, fmt.Errorf("step %d, %q: %w", i, s.Op.Name, err)
 			}
-			data := "args" + strings.TrimPrefix(name, "step")
-			bodies = append(bodies,
-				comment(u.stepComment(s)),
-				jen.Func().Id(name).Params(jen.Id("t").Op("*").Id("thread")).Block(jen.Id(driver).Call(jen.Id("t"), jen.Op("&").Id(data))),
-				jen.Line(),
-				jen.Var().Id(data).Op("=").Add(args),
-				jen.Line(),
-			)
+			text := fmt.Sprintf("%s %s %#v", s.Op.Name, driver, args)
+			if fn = u.funcs[text]; fn == nil {
+				fn = &stepFunc{name: u.stepName(s), driver: driver, args: args, comment: u.stepComment(s)}
+				u.funcs[text] = fn
+				u.first = append(u.first, fn)
+			}
+			known[key] = fn
+			fn.uses = append(fn.uses, fmt.Sprintf("step %d%s", i, u.within))
 		}
-		vals := []jen.Code{jen.Id("run").Op(":").Id(name)}
+		vals := []jen.Code{jen.Id("run").Op(":").Id(fn.name)}
 		if s.Wait > 0 {
 			vals = append(vals, jen.Id("wait").Op(":").Lit(s.Wait))
 		}
@@ -94,7 +156,7 @@ func (u *unit) steps() (table, bodies []jen.Code, err error) {
 		}
 		table = append(table, jen.Line().Values(vals...))
 	}
-	return table, bodies, nil
+	return table, nil
 }
 
 // comment renders one comment line per text.
@@ -118,27 +180,38 @@ func hashLit(h [32]byte) jen.Code {
 	})
 }
 
-// loads renders the load tables; each row's comment says what it brings.
+// loads renders the load tables. Residents come in the order of the file.
 func (u *unit) loads() (resident, streamed []jen.Code) {
-	for i := range u.p.Loads {
-		l := &u.p.Loads[i]
-		it := u.p.File.Items[l.Item]
+	offset := func(l *plan.Load) plan.Bytes {
+		return u.file.items[u.items[l.Item]].Offset + l.FileOffset - u.p.File.Items[l.Item].Offset
+	}
+	order := make([]*plan.Load, len(u.p.Loads))
+	for i := range order {
+		order[i] = &u.p.Loads[i]
+	}
+	slices.SortStableFunc(order, func(a, b *plan.Load) int {
+		if !a.Resident || !b.Resident {
+			return 0
+		}
+		return cmp.Compare(offset(a), offset(b))
+	})
+	for _, l := range order {
+		it := u.file.items[u.items[l.Item]].Item
 		group, _ := groups(it)
-		first := u.file.firstChunk[l.Item] + l.Panels.Lo*chunksPerGroup(it)
-		vals := []jen.Code{
-			jen.Id("offset").Op(":").Lit(int(l.FileOffset)),
+		name := it.Name
+		if it.Panels != nil && l.Panels.Len() < it.Panels.Count() {
+			name = fmt.Sprintf("%s, panels %d to %d of %d", it.Name, l.Panels.Lo, l.Panels.Hi, it.Panels.Count())
+		}
+		row := jen.Line().Values(
+			jen.Id("name").Op(":").Lit(name),
+			jen.Id("offset").Op(":").Lit(int(offset(l))),
 			jen.Id("bytes").Op(":").Lit(int(l.Bytes)),
 			jen.Id("arena").Op(":").Lit(int(l.Arena)),
 			jen.Id("after").Op(":").Lit(l.After),
-			jen.Id("firstChunk").Op(":").Lit(first),
+			jen.Id("firstChunk").Op(":").Lit(u.file.items[u.items[l.Item]].firstChunk+l.Panels.Lo*chunksPerGroup(it)),
 			jen.Id("groupBytes").Op(":").Lit(group),
 			jen.Id("chunkBytes").Op(":").Lit(int(it.Chunk)),
-		}
-		what := it.Name
-		if it.Panels != nil {
-			what = fmt.Sprintf("%s, panels %d to %d of %d", it.Name, l.Panels.Lo, l.Panels.Hi, it.Panels.Count())
-		}
-		row := jen.Line().Comment(what).Line().Values(vals...)
+		)
 		if l.Resident {
 			resident = append(resident, row)
 		} else {
@@ -153,16 +226,22 @@ func (u *unit) loads() (resident, streamed []jen.Code) {
 	return resident, streamed
 }
 
-// bufferTable emits what lies where, for readers and for the test.
-func (u *unit) bufferTable(f *jen.File) {
-	f.Comment("buffers is the arena's map: what lies at which offset, from the start of step first to")
-	f.Comment("the end of step last. over names the buffer that one replaces on purpose.")
-	f.Var().Id("buffers").Op("=").Index().Struct(
+// bufferType declares the rows of the buffer tables.
+func (k *pkg) bufferType(f *jen.File) {
+	f.Comment("buffer is a part of the arena's map: what lies at which offset, from the start of")
+	f.Comment("step first to the end of step last. over names the buffer that one replaces on purpose.")
+	f.Type().Id("buffer").Struct(
 		jen.Id("name").String(),
 		jen.List(jen.Id("offset"), jen.Id("size")).Int(),
 		jen.List(jen.Id("first"), jen.Id("last")).Int(),
 		jen.Id("over").String(),
-	).ValuesFunc(func(g *jen.Group) {
+	)
+	f.Line()
+}
+
+// bufferTable emits what lies where, for readers and for the test.
+func (u *unit) bufferTable(f *jen.File) {
+	f.Var().Id(u.ident("buffers")).Op("=").Index().Id("buffer").ValuesFunc(func(g *jen.Group) {
 		for _, b := range u.p.Buffers {
 			over := ""
 			if b.SharesWith >= 0 {
@@ -182,35 +261,32 @@ func (u *unit) bufferName(b plan.Buffer) string {
 
 type region struct{ offset, bytes int }
 
-// threadScratch is the arena region of per-thread scratch; bytes are per thread.
-func (u *unit) threadScratch() region {
+// region is where the buffer of a kind that occurs once lies, empty where there is none.
+func (u *unit) region(kind plan.BufferKind) region {
 	for _, b := range u.p.Buffers {
-		if b.Kind == plan.ThreadScratch {
-			return region{int(b.Offset), int(b.Size) / u.p.Threads}
+		if b.Kind == kind {
+			return region{int(b.Offset), int(b.Size)}
 		}
 	}
 	return region{}
 }
 
 // zeros is the arena offset of the zero buffer, 0 where there is none.
-func (u *unit) zeros() int {
-	for _, b := range u.p.Buffers {
-		if b.Kind == plan.Zeros {
-			return int(b.Offset)
-		}
-	}
-	return 0
-}
+func (u *unit) zeros() int { return u.region(plan.Zeros).offset }
 
-// stepName is "step012Fire2Expand3x3".
+// stepName is "step012Fire2Expand3x3", with the plan's name where there are several.
 func (u *unit) stepName(s *plan.Step) string {
-	return fmt.Sprintf("step%0*d%s", len(fmt.Sprint(len(u.p.Steps)-1)), s.Index, names{}.exported(s.Op.Name))
+	n := fmt.Sprintf("step%0*d%s", len(fmt.Sprint(len(u.p.Steps)-1)), s.Index, names{}.exported(s.Op.Name))
+	if u.name != "" {
+		n += "_" + u.name
+	}
+	return n
 }
 
 // stepComment says what a step does: layers, shapes, slice, weights.
 func (u *unit) stepComment(s *plan.Step) []string {
 	o := s.Op
-	lines := []string{fmt.Sprintf("Step %d: %s %q%s", s.Index, o.Kind, o.Name, kindText(o))}
+	lines := []string{fmt.Sprintf("%s %q%s", o.Kind, o.Name, kindText(o))}
 	var b strings.Builder
 	for i, t := range o.In {
 		if i > 0 {

@@ -17,27 +17,29 @@ var drivers = map[op.Kind][]string{
 
 // common are the runtime sources of every package.
 var common = []string{
-	"advise", "arena", "conv", "convportable", "cpu", "depthwise", "engine", "epilogue", "fma", "gate", "map", "pool", "port", "rows", "team", "thread", "transpose",
+	"advise", "arena", "conv", "convportable", "cpu", "depthwise", "engine", "epilogue", "fma", "gate", "map", "pool", "port", "programs", "rows", "team", "thread", "transpose",
 	"warm", "weights",
 }
 
-// runtimeFiles copies the runtime sources that this plan needs, with the package
+// runtimeFiles copies the runtime sources that the plans need, with the package
 // clause and the generated mark in place.
-func (u *unit) runtimeFiles() (map[string][]byte, error) {
+func (k *pkg) runtimeFiles() (map[string][]byte, error) {
 	want := map[string]bool{}
 	for _, n := range common {
 		want[n] = true
 	}
-	for i := range u.p.Steps {
-		o := u.p.Steps[i].Op
-		for _, n := range drivers[o.Kind] {
-			want[n] = true
-		}
-		if o.Call != nil {
-			want["call"], want["scalar"] = true, true
-			want["call_"+callFile(o.Call.Func)] = true
-			if len(o.Call.Products) > 0 {
-				want["call_product"] = true
+	for _, u := range k.units {
+		for i := range u.p.Steps {
+			o := u.p.Steps[i].Op
+			for _, n := range drivers[o.Kind] {
+				want[n] = true
+			}
+			if o.Call != nil {
+				want["call"], want["scalar"] = true, true
+				want["call_"+callFile(o.Call.Func)] = true
+				if len(o.Call.Products) > 0 {
+					want["call_product"] = true
+				}
 			}
 		}
 	}
@@ -51,7 +53,7 @@ func (u *unit) runtimeFiles() (map[string][]byte, error) {
 		if !want[stem] {
 			continue
 		}
-		out, err := u.rename(name, b)
+		out, err := k.rename(name, b)
 		if err != nil {
 			return nil, err
 		}
@@ -70,8 +72,8 @@ func sourceStem(name string) string {
 }
 
 // rename makes a runtime source part of the emitted package.
-func (u *unit) rename(name string, b []byte) ([]byte, error) {
-	mark := []byte(generatedMark + " " + u.o.Version + " from its runtime; DO NOT EDIT.\n\n")
+func (k *pkg) rename(name string, b []byte) ([]byte, error) {
+	mark := []byte(generatedMark + " " + k.o.Version + " from its runtime; DO NOT EDIT.\n\n")
 	if strings.HasSuffix(name, ".s") {
 		return append(mark, b...), nil
 	}
@@ -86,6 +88,6 @@ func (u *unit) rename(name string, b []byte) ([]byte, error) {
 		head = nil
 	}
 	out := append(mark, head...)
-	out = append(out, "package "+u.o.Package+"\n"...)
+	out = append(out, "package "+k.o.Package+"\n"...)
 	return append(out, b[i+len(clause):]...), nil
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"os"
@@ -28,7 +29,14 @@ type weightsFile struct {
 	dataOffset, dataBytes int64
 	chunks                int
 	headCRC               uint32
-	firstChunk            []int // per item
+	items                 []fileItem
+}
+
+// fileItem is an item with its place in the package's file.
+type fileItem struct {
+	plan.Item
+	firstChunk int
+	content    *[32]byte // hash of the packed bytes, where it was asked for
 }
 
 // modelHash binds a package to the network it was made from.
@@ -39,20 +47,90 @@ func modelHash(g *op.Graph) [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
-// describe computes everything but the checksums.
-func describe(p *plan.Plan) weightsFile {
-	f := weightsFile{modelHash: modelHash(p.Graph), dataBytes: int64(p.File.Bytes)}
+// describe lays out the weights file of all plans, everything but the checksums.
+// Plans of one lowered network have the same items. Those of another shape of its
+// inputs are packed and compared: what has equal bytes is in the file once.
+func (k *pkg) describe() (weightsFile, error) {
+	f := weightsFile{modelHash: modelHash(k.units[0].p.Graph)}
+	panels, consts := map[*op.Panels]int{}, map[*op.Const]int{}
+	for _, u := range k.units {
+		if modelHash(u.p.Graph) != f.modelHash {
+			return f, errors.New("BUG: the plans are of different networks")
+		}
+		for _, it := range u.p.File.Items {
+			at, known := 0, false
+			if it.Panels != nil {
+				at, known = panels[it.Panels]
+			} else {
+				at, known = consts[it.Const]
+			}
+			if !known {
+				var err error
+				if at, err = f.add(it, u.p.Graph != k.units[0].p.Graph); err != nil {
+					return f, fmt.Errorf("packing weights %q: %w", it.Name, err)
+				}
+				if it.Panels != nil {
+					panels[it.Panels] = at
+				} else {
+					consts[it.Const] = at
+				}
+			}
+			u.items = append(u.items, at)
+		}
+	}
 	h := sha256.New()
 	fmt.Fprintf(h, "weights version %d\n", weightsVersion)
-	for _, it := range p.File.Items {
-		group, _ := groups(it)
+	for i := range f.items {
+		it := &f.items[i]
+		group, _ := groups(it.Item)
 		fmt.Fprintf(h, "%q %d %d %d %d\n", it.Name, it.Offset, it.Bytes, group, it.Chunk)
-		f.firstChunk = append(f.firstChunk, f.chunks)
-		f.chunks += chunks(it)
+		it.firstChunk = f.chunks
+		f.chunks += chunks(it.Item)
 	}
 	f.layoutHash = [32]byte(h.Sum(nil))
 	f.dataOffset = (int64(headerBytes+4*f.chunks) + plan.Align - 1) &^ (plan.Align - 1)
-	return f
+	return f, nil
+}
+
+// add gives the index of an item in the file: a new one at its end, or, where the
+// file may hold the same bytes already, that one.
+func (f *weightsFile) add(it plan.Item, compare bool) (int, error) {
+	n := fileItem{Item: it}
+	if compare {
+		group, _ := groups(it)
+		for i := range f.items {
+			have := &f.items[i]
+			if g, _ := groups(have.Item); have.Bytes != it.Bytes || g != group || have.Chunk != it.Chunk {
+				continue
+			}
+			same, err := equalContent(have, &n)
+			if err != nil {
+				return 0, err
+			}
+			if same {
+				return i, nil
+			}
+		}
+	}
+	n.Offset = plan.Bytes(f.dataBytes)
+	f.items = append(f.items, n)
+	f.dataBytes += int64((it.Bytes + plan.Align - 1) &^ (plan.Align - 1))
+	return len(f.items) - 1, nil
+}
+
+// equalContent packs both items, once each, and compares the hashes of their bytes.
+func equalContent(a, b *fileItem) (bool, error) {
+	for _, it := range []*fileItem{a, b} {
+		if it.content != nil {
+			continue
+		}
+		h := sha256.New()
+		if err := packItem(it.Item, func(group []byte) error { h.Write(group); return nil }); err != nil {
+			return false, err
+		}
+		it.content = (*[32]byte)(h.Sum(nil))
+	}
+	return *a.content == *b.content, nil
 }
 
 // groups gives the bytes of an item's panels (or of the whole const) and their number.
@@ -74,7 +152,7 @@ func chunks(it plan.Item) int {
 }
 
 // writeWeights packs all items into a file and completes f.
-func writeWeights(path string, p *plan.Plan, f *weightsFile, progress func(done, total int64)) (err error) {
+func writeWeights(path string, f *weightsFile, progress func(done, total int64)) (err error) {
 	out, err := os.Create(path)
 	if err != nil {
 		return err
@@ -91,11 +169,11 @@ func writeWeights(path string, p *plan.Plan, f *weightsFile, progress func(done,
 	w := bufio.NewWriterSize(out, 1<<20)
 	sums := head[headerBytes:headerBytes]
 	done := int64(0)
-	for _, it := range p.File.Items {
+	for _, it := range f.items {
 		if pad := int64(it.Offset) - done; pad != 0 {
 			return fmt.Errorf("BUG: weights item %q leaves a gap of %d bytes", it.Name, pad)
 		}
-		err := packItem(it, func(group []byte) error {
+		err := packItem(it.Item, func(group []byte) error {
 			for c := 0; c < len(group); c += int(it.Chunk) {
 				piece := group[c:min(c+int(it.Chunk), len(group))]
 				sums = binary.LittleEndian.AppendUint32(sums, crc32.Checksum(piece, castagnoli))

@@ -22,7 +22,7 @@ import (
 // sumProgram is a program of two steps that both add up the 256 bytes that their
 // streamed load brought, into the first output; a resident load holds a factor.
 // It exists as a weights file and as tables, as an emitted package has them.
-func sumProgram(t *testing.T) (*program, []byte) {
+func sumProgram(t *testing.T) (*network, []byte) {
 	t.Helper()
 	data := make([]byte, 64+256+256)
 	for i := range data {
@@ -32,19 +32,20 @@ func sumProgram(t *testing.T) (*program, []byte) {
 	head := make([]byte, 192)
 	copy(head, weightsMagic)
 	binary.LittleEndian.PutUint32(head[8:], weightsVersion)
-	p := &program{arenaBytes: 4096, maxThreads: 3}
-	for i := range p.file.modelHash {
-		p.file.modelHash[i], p.file.planHash[i] = byte(i+1), byte(i+101)
+	p := &program{arenaBytes: 4096}
+	net := &network{maxThreads: 3, ports: 1, budgets: []int{4096}, programs: []*program{p}}
+	for i := range net.file.modelHash {
+		net.file.modelHash[i], net.file.planHash[i] = byte(i+1), byte(i+101)
 	}
-	copy(head[16:], p.file.modelHash[:])
-	copy(head[48:], p.file.planHash[:])
+	copy(head[16:], net.file.modelHash[:])
+	copy(head[48:], net.file.planHash[:])
 	sums := head[headerBytes:headerBytes]
 	for _, c := range [][2]int{{0, 64}, {64, 128}, {128, 192}, {192, 256}, {256, 320}, {320, 448}, {448, 576}} {
 		sums = binary.LittleEndian.AppendUint32(sums, crc32.Checksum(data[c[0]:c[1]], castagnoli))
 	}
-	p.file.name = "sum.weights.bin"
-	p.file.dataOffset, p.file.dataBytes, p.file.chunks = int64(len(head)), int64(len(data)), chunks
-	p.file.headCRC = crc32.Checksum(head, castagnoli)
+	net.file.name = "sum.weights.bin"
+	net.file.dataOffset, net.file.dataBytes, net.file.chunks = int64(len(head)), int64(len(data)), chunks
+	net.file.headCRC = crc32.Checksum(head, castagnoli)
 	p.resident = []load{{offset: 0, bytes: 64, arena: 0, firstChunk: 0, groupBytes: 64, chunkBytes: 64}}
 	p.loads = []load{
 		{offset: 64, bytes: 256, arena: 1024, firstChunk: 1, groupBytes: 64, chunkBytes: 64},
@@ -64,7 +65,7 @@ func sumProgram(t *testing.T) (*program, []byte) {
 		}
 	}
 	p.steps = []step{{run: add, wait: 1}, {run: add, wait: 2}}
-	return p, append(head, data...)
+	return net, append(head, data...)
 }
 
 func sumWant(file []byte) uint32 {
@@ -76,15 +77,15 @@ func sumWant(file []byte) uint32 {
 }
 
 // runSum opens the program over a weights file, runs it twice and returns the sum.
-func runSum(p *program, o Options) (uint32, error) {
+func runSum(p *network, o Options) (uint32, error) {
 	e := new(engine)
-	if err := e.open(p, &o, "", 1); err != nil {
+	if err := e.open(p, &o, ""); err != nil {
 		return 0, err
 	}
 	defer e.close()
 	out := make([]float32, 1)
 	for range 2 {
-		if err := e.begin(); err != nil {
+		if err := e.begin(0); err != nil {
 			return 0, err
 		}
 		out[0] = 0
@@ -216,13 +217,13 @@ func TestReadError(t *testing.T) {
 	for _, from := range []int64{192 + 64, 192 + 320} {
 		src := &failingReader{data: file, from: from}
 		e := new(engine)
-		if err := e.open(p, &Options{Threads: 2, Weights: src}, "", 1); err != nil {
+		if err := e.open(p, &Options{Threads: 2, Weights: src}, ""); err != nil {
 			t.Fatal(err)
 		}
 		out := make([]float32, 1)
 		run := func() error {
 			out[0] = 0
-			if err := e.begin(); err != nil {
+			if err := e.begin(0); err != nil {
 				return err
 			}
 			defer e.end()
@@ -253,7 +254,7 @@ func TestReadError(t *testing.T) {
 func TestRunCancelled(t *testing.T) {
 	p, file := sumProgram(t)
 	e := new(engine)
-	if err := e.open(p, &Options{Threads: 2, Weights: bytes.NewReader(file)}, "", 1); err != nil {
+	if err := e.open(p, &Options{Threads: 2, Weights: bytes.NewReader(file)}, ""); err != nil {
 		t.Fatal(err)
 	}
 	defer e.close()
@@ -274,21 +275,18 @@ func TestOptionsChecked(t *testing.T) {
 		}
 	}
 	e := new(engine)
-	if err := e.open(p, &Options{Threads: 1, Weights: bytes.NewReader(file)}, "", 1); err != nil {
+	if err := e.open(p, &Options{Threads: 1, Weights: bytes.NewReader(file)}, ""); err != nil {
 		t.Fatal(err)
 	}
 	defer e.close()
 	if err := e.port(0, "Outputs.Sum", make([]float32, 2), 1); err == nil || !strings.Contains(err.Error(), "Outputs.Sum has 2 values, want 1") {
 		t.Errorf("wrong length: %v", err)
 	}
-	if err := e.begin(); err != nil {
+	if err := e.begin(0); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.begin(); err == nil {
+	if err := e.begin(0); err == nil {
 		t.Error("a second Run at the same time is accepted")
-	}
-	if err := e.close(); err == nil {
-		t.Error("Close during Run is accepted")
 	}
 	e.end()
 }
@@ -302,7 +300,7 @@ func TestRunAllocates(t *testing.T) {
 		before := runtime.GOMAXPROCS(procs)
 		for threads := 1; threads <= 3; threads++ {
 			e := new(engine)
-			if err := e.open(p, &Options{Threads: threads, Weights: bytes.NewReader(file)}, "", 1); err != nil {
+			if err := e.open(p, &Options{Threads: threads, Weights: bytes.NewReader(file)}, ""); err != nil {
 				t.Fatal(err)
 			}
 			out := make([]float32, 1)

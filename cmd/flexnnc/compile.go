@@ -58,7 +58,7 @@ func compileAction(c *cli.Context) error {
 		name = codegen.PackageName(filepath.Base(dir))
 	}
 	r, err := codegen.Emit(planned, codegen.Options{
-		Dir: dir, Package: name, Command: commandLine(c, name), Version: version, Answer: answer,
+		Dir: dir, Package: name, Command: commandLine(c, name), Version: version, Answers: []*codegen.Answer{answer},
 		Progress: func(done, total int64) { p.say("packing weights: %s of %s", sizeText(done), sizeText(total)) },
 	})
 	if err != nil {
