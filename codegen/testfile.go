@@ -226,7 +226,7 @@ func (k *pkg) switchTest(f *jen.File) {
 		g.Add(fatal())
 		g.Defer().Id("n").Dot("Close").Call()
 		g.Id("count").Op(":=").Len(jen.Id("planned").Dot("programs")).Op("/").Len(jen.Id("planned").Dot("budgets"))
-		g.Id("want").Op(":=").Make(jen.Index().Op("*").Id("Outputs"), jen.Id("shapes"))
+		g.Id("want").Op(":=").Make(jen.Index().Op("*").Id("Outputs"), jen.Id("count"))
 		g.For(jen.Id("i").Op(":=").Range().Id("want")).Block(
 			jen.Id("want").Index(jen.Id("i")).Op("=").Id("answerRun").Call(jen.Id("t"), jen.Lit(1), jen.Lit(0), jen.Id("i")))
 		g.Id("out").Op(":=").Id("NewOutputs").Call()

@@ -84,16 +84,16 @@ type Net struct {
 // New maps the arena, opens and checks the weights and loads those that stay resident.
 func New(o Options) (*Net, error) {
 	n := new(Net)
-	if err := n.engine.open(&planned, &o, weightsData, 2); err != nil {
+	if err := n.engine.open(&planned, &o, weightsData); err != nil {
 		return nil, err
 	}
 	return n, nil
 }
 
 // Run makes one inference; it allocates nothing. It returns early, with ctx's cause,
-// between two steps once ctx is done.
+// between two steps, or two pieces of weights that it waits for, once ctx is done.
 func (n *Net) Run(ctx context.Context, in *Inputs, out *Outputs) error {
-	if err := n.engine.begin(); err != nil {
+	if err := n.engine.begin(0); err != nil {
 		return err
 	}
 	defer n.engine.end()
@@ -111,7 +111,8 @@ func (n *Net) Threads() int {
 	return len(n.engine.team.threads)
 }
 
-// Close ends the goroutines and unmaps the arena.
+// Close ends the goroutines and unmaps the arena. A Run that is under way returns
+// ErrClosed after its current step; Close waits for that.
 func (n *Net) Close() error {
 	return n.engine.close()
 }

@@ -4,26 +4,40 @@ package glyphs
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"runtime"
 	"slices"
 	"testing"
 )
 
+// plans are the plans of the package, as budgets and shapes are ordered.
+var plans = []struct {
+	name    string
+	program *program
+	buffers []buffer
+}{
+	{"plan", &plan, buffers},
+}
+
 // TestBuffers checks that no two buffers are at the same place at the same time, but
 // for an output that replaces its input on purpose, and that all lie in the arena.
 func TestBuffers(t *testing.T) {
-	for i, a := range buffers {
-		if a.offset < 0 || a.offset+a.size > ArenaBytes {
-			t.Errorf("%s lies outside the arena", a.name)
-		}
-		for _, b := range buffers[:i] {
-			if a.first <= b.last && b.first <= a.last &&
-				a.offset < b.offset+b.size && b.offset < a.offset+a.size &&
-				a.over != b.name && b.over != a.name {
-				t.Errorf("%s and %s overlap", a.name, b.name)
+	for _, p := range plans {
+		t.Run(p.name, func(t *testing.T) {
+			for i, a := range p.buffers {
+				if a.offset < 0 || a.offset+a.size > p.program.arenaBytes {
+					t.Errorf("%s lies outside the arena", a.name)
+				}
+				for _, b := range p.buffers[:i] {
+					if a.first <= b.last && b.first <= a.last &&
+						a.offset < b.offset+b.size && b.offset < a.offset+a.size &&
+						a.over != b.name && b.over != a.name {
+						t.Errorf("%s and %s overlap", a.name, b.name)
+					}
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -31,23 +45,28 @@ func TestBuffers(t *testing.T) {
 // loads are asked for in an order that can be met, and that steps wait for no more
 // than there are.
 func TestLoads(t *testing.T) {
-	after := 0
-	for k, l := range append(slices.Clone(planned.resident), planned.loads...) {
-		if l.arena < 0 || l.arena+l.bytes > ArenaBytes || l.offset+int64(l.bytes) > planned.file.dataBytes {
-			t.Errorf("load %d is out of range", k)
-		}
-		if l.after < after {
-			t.Errorf("load %d may start before the one ahead of it", k)
-		}
-		after = l.after
-	}
-	for i, s := range planned.steps {
-		if s.wait > len(planned.loads) {
-			t.Errorf("step %d waits for load %d", i, s.wait)
-		}
-		if s.wait > 0 && planned.loads[s.wait-1].after > i {
-			t.Errorf("step %d waits for a load that waits for it", i)
-		}
+	for _, p := range plans {
+		t.Run(p.name, func(t *testing.T) {
+			prog := p.program
+			after := 0
+			for k, l := range append(slices.Clone(prog.resident), prog.loads...) {
+				if l.arena < 0 || l.arena+l.bytes > prog.arenaBytes || l.offset+int64(l.bytes) > planned.file.dataBytes {
+					t.Errorf("load %d, of %s, is out of range", k, l.name)
+				}
+				if l.after < after {
+					t.Errorf("load %d, of %s, may start before the one ahead of it", k, l.name)
+				}
+				after = l.after
+			}
+			for i, s := range prog.steps {
+				if s.wait > len(prog.loads) {
+					t.Errorf("step %d waits for load %d", i, s.wait)
+				}
+				if s.wait > 0 && prog.loads[s.wait-1].after > i {
+					t.Errorf("step %d waits for a load that waits for it", i)
+				}
+			}
+		})
 	}
 }
 
@@ -57,22 +76,29 @@ func answerHash(k, i int) uint32 {
 	z = (z ^ z>>29) * 0xBF58476D1CE4E5B9
 	return uint32(z >> 32)
 }
-func answerRun(t *testing.T, threads int) *Outputs {
+
+// answerInputs are the inputs of the recorded run.
+func answerInputs(t *testing.T, shape int) *Inputs {
+	in := NewInputs()
+	for i := range in.Data {
+		in.Data[i] = float32(int32(answerHash(0, i))) * (1.0 / (1 << 31))
+	}
+	return in
+}
+
+// answerRun makes the recorded run. A run allocates nothing. Go's scheduler allocates threads
+// and waiters of its own in the first runs, so the best of some runs counts.
+func answerRun(t *testing.T, threads, budget, shape int) *Outputs {
 	t.Helper()
-	n, err := New(Options{Threads: threads, WeightsPath: "weights.bin"})
+	n, err := New(Options{Threads: threads, Budget: budget, WeightsPath: "weights.bin"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer n.Close()
-	in, out := NewInputs(), NewOutputs()
-	for i := range in.Data {
-		in.Data[i] = float32(int32(answerHash(0, i))) * (1.0 / (1 << 31))
-	}
+	in, out := answerInputs(t, shape), NewOutputs()
 	if err := n.Run(context.Background(), in, out); err != nil {
 		t.Fatal(err)
 	}
-	// A run allocates nothing. Go's scheduler allocates threads and waiters of its own in
-	// the first runs, so the best of some runs counts.
 	least := uint64(math.MaxUint64)
 	for i := 0; i < 20 && least > 0; i++ {
 		var before, after runtime.MemStats
@@ -89,60 +115,80 @@ func answerRun(t *testing.T, threads int) *Outputs {
 	return out
 }
 
-// TestAnswer runs the network with one thread and with MaxThreads: the bits must be
-// equal, and near the recorded answer of the compiler's float64 interpreter where the
-// network was small enough for it.
-func TestAnswer(t *testing.T) {
-	one := answerRun(t, 1)
-	all := answerRun(t, MaxThreads)
-	for i, v := range one.Prob {
-		if math.Float32bits(v) != math.Float32bits(all.Prob[i]) {
-			t.Fatalf("Prob[%d] is %v with one thread, %v with %d", i, v, all.Prob[i], MaxThreads)
+// sameBits compares the outputs of two runs.
+func sameBits(t *testing.T, what string, a, b *Outputs) {
+	t.Helper()
+	if len(a.Prob) != len(b.Prob) {
+		t.Fatalf("%s: Prob has %d values and %d", what, len(a.Prob), len(b.Prob))
+	}
+	for i, v := range a.Prob {
+		if math.Float32bits(v) != math.Float32bits(b.Prob[i]) {
+			t.Fatalf("%s: Prob[%d] is %v and %v", what, i, v, b.Prob[i])
 		}
 	}
-	for _, want := range []struct {
-		i int
-		v float32
-	}{
-		{0, 0.0001628789905225858},
-		{1, 0.0001331497187493369},
-		{2, 0.00034684158163145185},
-		{3, 0.006331420037895441},
-		{4, 0.00039804127300158143},
-		{5, 0.00421742582693696},
-		{6, 0.00016961453366093338},
-		{7, 0.0004400871985126287},
-		{8, 0.7987797260284424},
-		{9, 0.0008762759971432388},
-		{10, 0.00027544074691832066},
-		{11, 0.00016024002979975194},
-		{12, 0.00031540048075839877},
-		{13, 0.0010639711981639266},
-		{14, 0.02318081073462963},
-		{15, 0.003758419305086136},
-		{16, 0.005388676188886166},
-		{17, 0.0004418097378220409},
-		{18, 0.0001188001551781781},
-		{19, 0.0011618328280746937},
-		{20, 0.0007894112495705485},
-		{21, 0.00030855234945192933},
-		{22, 0.00516882911324501},
-		{23, 0.0009836409008130431},
-		{24, 0.0001060073627741076},
-		{25, 1.8934950276161544e-05},
-		{26, 0.00046448674402199686},
-		{27, 0.010441666468977928},
-		{28, 0.0022494960576295853},
-		{29, 0.004628652706742287},
-		{30, 0.00037657711072824895},
-		{31, 2.8917364033986814e-05},
-		{32, 0.10446645319461823},
-		{33, 0.02096584439277649},
-		{34, 0.00035144484718330204},
-		{35, 0.0009301993995904922},
-	} {
-		if d := math.Abs(float64(one.Prob[want.i] - want.v)); !(d <= 0.0007987797260284424) {
-			t.Errorf("Prob[%d] is %v, recorded %v", want.i, one.Prob[want.i], want.v)
+}
+
+// recorded are some elements of the outputs that the compiler's float64 interpreter computed, by
+// shape and output, for networks that are small enough for it.
+type recorded struct {
+	i            int
+	v, tolerance float32
+}
+
+var answers = map[[2]int][]recorded{
+	{0, 0}: {
+		{0, 0.0001628789905225858, 0.0007987797143869102},
+		{1, 0.0001331497187493369, 0.0007987797143869102},
+		{2, 0.00034684158163145185, 0.0007987797143869102},
+		{3, 0.006331420037895441, 0.0007987797143869102},
+		{4, 0.00039804127300158143, 0.0007987797143869102},
+		{5, 0.00421742582693696, 0.0007987797143869102},
+		{6, 0.00016961453366093338, 0.0007987797143869102},
+		{7, 0.0004400871985126287, 0.0007987797143869102},
+		{8, 0.7987797260284424, 0.0007987797143869102},
+		{9, 0.0008762759971432388, 0.0007987797143869102},
+		{10, 0.00027544074691832066, 0.0007987797143869102},
+		{11, 0.00016024002979975194, 0.0007987797143869102},
+		{12, 0.00031540048075839877, 0.0007987797143869102},
+		{13, 0.0010639711981639266, 0.0007987797143869102},
+		{14, 0.02318081073462963, 0.0007987797143869102},
+		{15, 0.003758419305086136, 0.0007987797143869102},
+		{16, 0.005388676188886166, 0.0007987797143869102},
+		{17, 0.0004418097378220409, 0.0007987797143869102},
+		{18, 0.0001188001551781781, 0.0007987797143869102},
+		{19, 0.0011618328280746937, 0.0007987797143869102},
+		{20, 0.0007894112495705485, 0.0007987797143869102},
+		{21, 0.00030855234945192933, 0.0007987797143869102},
+		{22, 0.00516882911324501, 0.0007987797143869102},
+		{23, 0.0009836409008130431, 0.0007987797143869102},
+		{24, 0.0001060073627741076, 0.0007987797143869102},
+		{25, 1.8934950276161544e-05, 0.0007987797143869102},
+		{26, 0.00046448674402199686, 0.0007987797143869102},
+		{27, 0.010441666468977928, 0.0007987797143869102},
+		{28, 0.0022494960576295853, 0.0007987797143869102},
+		{29, 0.004628652706742287, 0.0007987797143869102},
+		{30, 0.00037657711072824895, 0.0007987797143869102},
+		{31, 2.8917364033986814e-05, 0.0007987797143869102},
+		{32, 0.10446645319461823, 0.0007987797143869102},
+		{33, 0.02096584439277649, 0.0007987797143869102},
+		{34, 0.00035144484718330204, 0.0007987797143869102},
+		{35, 0.0009301993995904922, 0.0007987797143869102},
+	},
+}
+
+// TestAnswer runs every plan with one thread and with MaxThreads: the bits must be equal, and near
+// the recorded answer.
+func TestAnswer(t *testing.T) {
+	for shape := range len(planned.programs) / len(planned.budgets) {
+		one := answerRun(t, 1, 0, shape)
+		for _, budget := range planned.budgets {
+			what := fmt.Sprintf("one thread within %d bytes, %d within %d", Budget, MaxThreads, budget)
+			sameBits(t, what, one, answerRun(t, MaxThreads, budget, shape))
+		}
+		for _, want := range answers[[2]int{shape, 0}] {
+			if d := math.Abs(float64(one.Prob[want.i] - want.v)); !(d <= float64(want.tolerance)) {
+				t.Errorf("shape %d: Prob[%d] is %v, recorded %v", shape, want.i, one.Prob[want.i], want.v)
+			}
 		}
 	}
 }

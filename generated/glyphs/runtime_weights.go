@@ -152,10 +152,11 @@ func noEOF(err error) error {
 }
 
 // load is one entry of the load table: bytes of the file go to an arena offset
-// once `after` steps of the run are complete. A load is `groups` equal groups of
-// groupBytes, each summed in chunks of at most chunkBytes.
+// once `after` steps of the run are complete. A load is a sequence of equal groups
+// of groupBytes, each summed in chunks of at most chunkBytes.
 type load struct {
-	offset     int64 // from dataOffset
+	name       string // of the layer, for errors
+	offset     int64  // from dataOffset
 	bytes      int
 	arena      int
 	after      int
@@ -164,26 +165,47 @@ type load struct {
 	chunkBytes int
 }
 
-// read brings a load into the arena and checks it.
-func (w *weights) read(l *load, arena []byte) error {
+// covers reports whether the bytes that l brings, and their place, include those of m.
+func (l *load) covers(m *load) bool {
+	return l.offset <= m.offset && m.offset+int64(m.bytes) <= l.offset+int64(l.bytes) &&
+		int64(m.arena)-m.offset == int64(l.arena)-l.offset
+}
+
+// chunk is the length of the chunk that begins at byte p of a load.
+func (l *load) chunk(p int) int {
+	return min(l.chunkBytes, l.groupBytes-p%l.groupBytes, l.bytes-p)
+}
+
+// pieceBytes is about how much is read at a time: enough for storage to be quick,
+// and little enough for the checksum to find it in cache.
+const pieceBytes = 512 << 10
+
+// read brings a load into the arena, a piece of some chunks at a time, and checks
+// each as it arrives. Between pieces it asks halt whether to go on.
+func (w *weights) read(l *load, arena []byte, halt *halt) error {
 	dst := arena[l.arena : l.arena+l.bytes]
 	at := w.info.dataOffset + l.offset
-	if n, err := w.src.ReadAt(dst, at); n < len(dst) {
-		return &WeightsError{w.name(), at + int64(n), fmt.Sprintf("short read: %d of %d bytes", n, len(dst)), noEOF(err)}
-	}
 	chunk := l.firstChunk
-	for g := 0; g < l.bytes; g += l.groupBytes {
-		group := dst[g:min(g+l.groupBytes, l.bytes)]
-		for c := 0; c < len(group); c += l.chunkBytes {
-			piece := group[c:min(c+l.chunkBytes, len(group))]
+	for lo, hi := 0, 0; lo < len(dst); lo = hi {
+		if err := halt.err(); err != nil {
+			return err
+		}
+		for hi < len(dst) && (hi == lo || hi+l.chunk(hi)-lo <= pieceBytes) {
+			hi += l.chunk(hi)
+		}
+		if n, err := w.src.ReadAt(dst[lo:hi], at+int64(lo)); n < hi-lo {
+			return &WeightsError{w.name(), at + int64(lo+n), fmt.Sprintf("loading %s: short read: %d of %d bytes", l.name, lo+n, len(dst)), noEOF(err)}
+		}
+		for p := lo; p < hi; p += l.chunk(p) {
+			piece := dst[p : p+l.chunk(p)]
 			if crc32.Checksum(piece, castagnoli) != w.table[chunk] {
-				return &WeightsError{w.name(), at + int64(g+c), fmt.Sprintf("damaged: checksum of %d bytes is wrong", len(piece)), nil}
+				return &WeightsError{w.name(), at + int64(p), fmt.Sprintf("loading %s: damaged: checksum of %d bytes is wrong", l.name, len(piece)), nil}
 			}
 			chunk++
 		}
-	}
-	if w.drop && w.file != nil {
-		forget(w.file, at, int64(l.bytes))
+		if w.drop && w.file != nil {
+			forget(w.file, at+int64(lo), int64(hi-lo))
+		}
 	}
 	return nil
 }

@@ -12,15 +12,19 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unsafe"
 )
 
 // Options configure New. The zero Options are good: embedded weights (or the
-// file beside the binary) and one thread per core, up to MaxThreads.
+// file beside the binary), one thread per core, up to MaxThreads, and the largest
+// budget.
 type Options struct {
 	// Threads is the number of compute threads; 0 means one per core. At most
 	// MaxThreads, for which the arena has room. Answers do not depend on it.
 	Threads int
+	// Budget, in bytes, chooses among the plans that the package was compiled with:
+	// the largest that it holds. 0 means the largest of all. Answers do not depend
+	// on it.
+	Budget int
 	// WeightsPath names the weights file, where it is not embedded or another
 	// copy is wanted.
 	WeightsPath string
@@ -32,7 +36,7 @@ type Options struct {
 	DropCache bool
 }
 
-// ErrClosed is returned by Run after Close.
+// ErrClosed is returned by Run after Close, and by a Run that Close ended.
 var ErrClosed = errors.New("net is closed")
 
 // step is one entry of the emitted run table.
@@ -42,29 +46,26 @@ type step struct {
 	rows [2]int // of the operation's output; {0, 0} = all
 }
 
-// program is everything the engine needs to know about the emitted plan.
-type program struct {
-	arenaBytes   int
-	maxThreads   int
-	scratch      int // arena offset of per-thread scratch
-	scratchBytes int // per thread
-	steps        []step
-	resident     []load // made once, by New
-	loads        []load // made in each run, in this order
-	file         weightsFile
-}
-
-// engine runs a program: the arena, the compute team and the loader.
+// engine runs the programs of a network, one at a time: the arena, the compute
+// team and the loader.
 type engine struct {
-	prog    *program
-	arena   []byte
+	net     *network
+	arena   *arena
 	team    team
 	weights *weights
 	ports   [][]float32 // the user's arrays, inputs first, set for each run
 
-	running atomic.Bool
-	closed  atomic.Bool
-	once    sync.Once
+	running atomic.Bool // a Run is under way
+	closing atomic.Bool
+	asked   atomic.Int32 // the budget that is wanted; an index, as those below
+	adopted atomic.Int32 // the budget that was last adopted, or refused
+
+	owner   sync.Mutex // of all that follows: held by Run, while budgets change, and by Close
+	budget  int        // that the arena has room for
+	refused error      // why a budget was not adopted after a run, for the next run to tell
+	prog    *program   // what runs next
+	at      int        // its index
+	have    [][]bool   // per program and resident load: it is in the arena, at its place
 
 	started gate // runs asked of the loader
 	idle    gate // runs that the loader has ended
@@ -72,7 +73,7 @@ type engine struct {
 	loaded  gate // loads complete in this run
 	runs    int64
 	failure error // set by the loader before it advances loaded to its end
-	stop    atomic.Bool
+	halt    halt
 
 	// observe, where not nil, is told when a step begins, its loads being there, and
 	// when it is complete. Benchmarks set it, from a file that they add to the package.
@@ -80,85 +81,147 @@ type engine struct {
 	waited  time.Duration // for loads, in all runs
 }
 
-func (e *engine) open(p *program, o *Options, embedded string, ports int) error {
-	e.prog = p
+// halt tells the loader and the steps of a run to end early.
+type halt struct {
+	stop    atomic.Bool  // the run has failed
+	closing *atomic.Bool // the net is being closed
+	ctx     context.Context
+	done    <-chan struct{} // ctx's
+}
+
+var errStopped = errors.New("stopped")
+
+// err is nil while the run may go on.
+func (h *halt) err() error {
+	if h.closing.Load() {
+		return ErrClosed
+	}
+	if h.stop.Load() {
+		return errStopped
+	}
+	if h.done != nil {
+		select {
+		case <-h.done:
+			return context.Cause(h.ctx)
+		default:
+		}
+	}
+	return nil
+}
+
+// open starts the engine. A failed open leaves nothing behind.
+func (e *engine) open(net *network, o *Options, embedded string) error {
+	e.net = net
 	n := o.Threads
 	if n == 0 {
-		n = min(runtime.GOMAXPROCS(0), p.maxThreads)
+		n = min(runtime.GOMAXPROCS(0), net.maxThreads)
 	}
-	if n < 1 || n > p.maxThreads {
-		return fmt.Errorf("Options.Threads is %d; this package was compiled for 1 to %d", n, p.maxThreads)
+	if n < 1 || n > net.maxThreads {
+		return fmt.Errorf("Options.Threads is %d; this package was compiled for 1 to %d", n, net.maxThreads)
 	}
-	if p.file.dataBytes > 0 {
-		w, err := openWeights(&p.file, o, embedded)
+	budget := 0
+	if o.Budget != 0 {
+		var err error
+		if budget, err = net.fitting(o.Budget); err != nil {
+			return fmt.Errorf("Options.Budget: %w", err)
+		}
+	}
+	if net.file.dataBytes > 0 {
+		w, err := openWeights(&net.file, o, embedded)
 		if err != nil {
 			return err
 		}
 		e.weights = w
 	}
-	arena, err := mapArena(p.arenaBytes)
-	if err != nil {
-		e.closeWeights()
+	if err := e.prepare(budget); err != nil {
+		e.unmap()
 		return err
 	}
-	e.arena = arena
-	for i := range p.resident {
-		if err := e.weights.read(&p.resident[i], arena); err != nil {
-			e.closeWeights()
-			unmapArena(arena)
-			return err
-		}
-	}
-	e.ports = make([][]float32, ports)
 	warm(n)
 	e.team.start(n)
 	for i := range e.team.threads {
-		t := &e.team.threads[i]
-		t.arena = unsafe.Pointer(unsafe.SliceData(arena))
-		t.scratch = t.at(p.scratch + i*p.scratchBytes)
-		t.ports = e.ports
+		e.team.threads[i].ports = e.ports
 	}
-	for _, g := range []*gate{&e.started, &e.idle, &e.steps, &e.loaded} {
-		g.init()
-	}
-	if len(p.loads) > 0 {
+	e.bind()
+	if net.streams() {
 		go e.loader()
 	}
 	return nil
 }
 
-// begin claims the net for one run, and end gives it back.
-func (e *engine) begin() error {
-	if e.closed.Load() {
+// prepare maps the arena and loads the residents of the first program.
+func (e *engine) prepare(budget int) error {
+	reserve := 0
+	for b := range e.net.budgets {
+		reserve = max(reserve, e.net.arenaBytes(b))
+	}
+	var err error
+	if e.arena, err = openArena(reserve, e.net.arenaBytes(budget)); err != nil {
+		return err
+	}
+	e.budget, e.ports = budget, make([][]float32, e.net.ports)
+	e.asked.Store(int32(budget))
+	e.adopted.Store(int32(budget))
+	e.have = make([][]bool, len(e.net.programs))
+	for i, p := range e.net.programs {
+		e.have[i] = make([]bool, len(p.resident))
+	}
+	for _, g := range []*gate{&e.started, &e.idle, &e.steps, &e.loaded} {
+		g.init()
+	}
+	e.halt.closing = &e.closing
+	e.adopt(0)
+	return e.settle()
+}
+
+// begin claims the net for one run with inputs of a shape, and end gives it back.
+func (e *engine) begin(shape int) error {
+	if e.closing.Load() {
 		return ErrClosed
 	}
 	if !e.running.CompareAndSwap(false, true) {
 		return errors.New("Run called while another Run of the same Net is under way; make one Net per goroutine")
 	}
+	e.owner.Lock()
+	if e.closing.Load() {
+		e.end()
+		return ErrClosed
+	}
+	if err := e.refused; err != nil {
+		e.refused = nil
+		e.end()
+		return err
+	}
+	e.adopt(shape)
 	return nil
 }
 
 func (e *engine) end() {
 	clear(e.ports)
+	e.halt.ctx, e.halt.done = nil, nil
+	e.disown()
 	e.running.Store(false)
 }
 
 // run makes one inference. The caller has filled ports.
 func (e *engine) run(ctx context.Context) error {
-	p := e.prog
-	streaming := len(p.loads) > 0
+	e.halt.ctx, e.halt.done = ctx, ctx.Done()
+	e.halt.stop.Store(false)
+	if err := e.settle(); err != nil {
+		return err
+	}
+	streaming := len(e.prog.loads) > 0
 	if streaming {
 		e.runs++
 		e.failure = nil
-		e.stop.Store(false)
 		e.steps.value.Store(0)
 		e.loaded.value.Store(0)
 		e.started.advance(e.runs)
 	}
-	err := e.compute(ctx)
+	err := e.compute()
 	if streaming {
 		if err != nil {
-			e.stop.Store(true)
+			e.halt.stop.Store(true)
 		}
 		e.steps.advance(math.MaxInt64)
 		e.idle.await(e.runs)
@@ -166,15 +229,10 @@ func (e *engine) run(ctx context.Context) error {
 	return err
 }
 
-func (e *engine) compute(ctx context.Context) error {
-	done := ctx.Done()
+func (e *engine) compute() error {
 	for i := range e.prog.steps {
-		if done != nil {
-			select {
-			case <-done:
-				return context.Cause(ctx)
-			default:
-			}
+		if err := e.halt.err(); err != nil {
+			return err
 		}
 		s := &e.prog.steps[i]
 		if s.wait > 0 {
@@ -218,10 +276,7 @@ func (e *engine) stream() {
 		if l.after > 0 {
 			e.steps.await(int64(l.after))
 		}
-		if e.stop.Load() {
-			return
-		}
-		if err := e.weights.read(l, e.arena); err != nil {
+		if err := e.weights.read(l, e.arena.mem, &e.halt); err != nil {
 			e.failure = err
 			e.loaded.advance(math.MaxInt64)
 			return
@@ -230,28 +285,34 @@ func (e *engine) stream() {
 	}
 }
 
-// close ends the goroutines and unmaps the arena. Calling it again does nothing.
+// close ends a run that is under way, waits for it, ends the goroutines and unmaps
+// the arena. Calling it again does nothing.
 func (e *engine) close() error {
-	if e.running.Load() {
-		return errors.New("Close called during Run")
+	e.closing.Store(true)
+	e.owner.Lock()
+	defer e.owner.Unlock()
+	if e.arena == nil {
+		return nil
 	}
-	var err error
-	e.once.Do(func() {
-		e.closed.Store(true)
-		e.team.stop()
-		if len(e.prog.loads) > 0 {
-			e.started.advance(math.MaxInt64)
-		}
-		e.closeWeights()
-		err = unmapArena(e.arena)
-	})
-	return err
+	e.team.stop()
+	if e.net.streams() {
+		e.started.advance(math.MaxInt64)
+	}
+	return e.unmap()
 }
 
-func (e *engine) closeWeights() {
+// unmap gives back what the system lent.
+func (e *engine) unmap() error {
+	var err error
+	if e.arena != nil {
+		err = e.arena.close()
+		e.arena = nil
+	}
 	if e.weights != nil {
 		e.weights.close()
+		e.weights = nil
 	}
+	return err
 }
 
 // port checks and records one of the user's arrays.
