@@ -33,7 +33,7 @@ type buffer struct {
 var plan = program{
 	arenaBytes:   98304,
 	scratch:      384,
-	scratchBytes: 1024,
+	scratchBytes: 4160,
 	zeros:        0,
 	zerosBytes:   384,
 	resident:     residentLoads,
@@ -42,21 +42,24 @@ var plan = program{
 		{run: step00Data},
 		{run: step01Conv1},
 		{run: step02Dw2},
-		{run: step03Pw2},
-		{run: step04Pool2},
-		{run: step05Dw3},
-		{run: step06Pw3},
-		{run: step07Pw3, wait: 1},
-		{run: step08Pw4a, wait: 2},
-		{run: step09Dw4b},
-		{run: step10Dw4b, wait: 3},
-		{run: step11Pw4b, wait: 4},
-		{run: step12Dw5, wait: 5},
-		{run: step13Pw5, wait: 6},
-		{run: step14Gap5},
-		{run: step15Fc, wait: 7},
-		{run: step16Prob},
-		{run: step17ProbOut},
+		{run: step03Pw2, rows: [2]int{0, 8}},
+		{run: step04Pool2, rows: [2]int{0, 4}},
+		{run: step03Pw2, rows: [2]int{8, 16}},
+		{run: step04Pool2, rows: [2]int{4, 8}},
+		{run: step07Dw3},
+		{run: step08Pw3},
+		{run: step09Pw3, wait: 1},
+		{run: step10Pw4a, wait: 2},
+		{run: step11Dw4b},
+		{run: step12Dw4b, wait: 3},
+		{run: step13Pw4b, wait: 4},
+		{run: step14Dw5, wait: 5},
+		{run: step15Pw5, wait: 6},
+		{run: step16Pw5, wait: 7},
+		{run: step17Gap5},
+		{run: step18Fc, wait: 8},
+		{run: step19Prob},
+		{run: step20ProbOut},
 	},
 }
 
@@ -71,45 +74,47 @@ var residentLoads = []load{
 	{name: "dw4b, panels 0 to 1 of 3", offset: 22144, bytes: 640, arena: 97664, after: 0, firstChunk: 13, groupBytes: 640, chunkBytes: 640},
 }
 var streamedLoads = []load{
-	{name: "pw3, panels 2 to 3 of 3", offset: 12736, bytes: 3136, arena: 70016, after: 0, firstChunk: 10, groupBytes: 3136, chunkBytes: 3136},
-	{name: "pw4a", offset: 15872, bytes: 6272, arena: 73152, after: 0, firstChunk: 11, groupBytes: 3136, chunkBytes: 3136},
-	{name: "dw4b, panels 1 to 3 of 3", offset: 22784, bytes: 1280, arena: 79424, after: 0, firstChunk: 14, groupBytes: 640, chunkBytes: 640},
-	{name: "pw4b", offset: 24064, bytes: 12544, arena: 53888, after: 8, firstChunk: 16, groupBytes: 3136, chunkBytes: 3136},
-	{name: "dw5", offset: 36608, bytes: 3840, arena: 66432, after: 8, firstChunk: 20, groupBytes: 640, chunkBytes: 640},
-	{name: "pw5", offset: 40448, bytes: 62080, arena: 4480, after: 13, firstChunk: 26, groupBytes: 6208, chunkBytes: 6208},
-	{name: "fc", offset: 102528, bytes: 30912, arena: 4480, after: 14, firstChunk: 36, groupBytes: 10304, chunkBytes: 10304},
+	{name: "pw3, panels 2 to 3 of 3", offset: 12736, bytes: 3136, arena: 57984, after: 0, firstChunk: 10, groupBytes: 3136, chunkBytes: 3136},
+	{name: "pw4a", offset: 15872, bytes: 6272, arena: 61120, after: 0, firstChunk: 11, groupBytes: 3136, chunkBytes: 3136},
+	{name: "dw4b, panels 1 to 3 of 3", offset: 22784, bytes: 1280, arena: 70272, after: 0, firstChunk: 14, groupBytes: 640, chunkBytes: 640},
+	{name: "pw4b", offset: 24064, bytes: 12544, arena: 71552, after: 0, firstChunk: 16, groupBytes: 3136, chunkBytes: 3136},
+	{name: "dw5", offset: 36608, bytes: 3840, arena: 53888, after: 7, firstChunk: 20, groupBytes: 640, chunkBytes: 640},
+	{name: "pw5, panels 0 to 6 of 10", offset: 40448, bytes: 37248, arena: 17024, after: 15, firstChunk: 26, groupBytes: 6208, chunkBytes: 6208},
+	{name: "pw5, panels 6 to 10 of 10", offset: 77696, bytes: 24832, arena: 17024, after: 16, firstChunk: 32, groupBytes: 6208, chunkBytes: 6208},
+	{name: "fc", offset: 102528, bytes: 30912, arena: 17024, after: 17, firstChunk: 36, groupBytes: 10304, chunkBytes: 10304},
 }
 
 var buffers = []buffer{
-	{"0 zeros zeros", 0, 384, 0, 17, ""},
-	{"1 threads threads", 384, 4096, 0, 17, ""},
-	{"2 activation data", 20864, 4096, 0, 1, ""},
-	{"3 activation conv1", 4480, 16384, 1, 2, ""},
-	{"4 activation dw2", 53632, 16384, 2, 3, ""},
-	{"5 activation pw2", 4480, 49152, 3, 4, ""},
-	{"6 activation pool2", 53632, 12288, 4, 7, ""},
-	{"7 activation dw3", 4480, 12288, 5, 7, ""},
-	{"8 activation relu3", 29056, 12288, 6, 10, ""},
-	{"9 activation cat4", 4480, 24576, 8, 12, ""},
-	{"10 activation dw4b", 41600, 12288, 9, 11, ""},
-	{"11 activation dw5", 76800, 6144, 12, 13, ""},
-	{"12 activation relu5", 66560, 10240, 13, 14, ""},
-	{"13 activation gap5", 35392, 640, 14, 15, ""},
-	{"14 activation fc", 36032, 192, 15, 16, ""},
-	{"15 activation prob", 4480, 192, 16, 17, ""},
-	{"16 weights conv1", 84928, 640, 0, 17, ""},
-	{"17 weights dw2", 85568, 640, 0, 17, ""},
-	{"18 weights pw2", 86208, 3264, 0, 17, ""},
-	{"19 weights dw3", 89472, 1920, 0, 17, ""},
-	{"20 weights pw3[0:2]", 91392, 6272, 0, 17, ""},
-	{"21 weights dw4b[0:1]", 97664, 640, 0, 17, ""},
-	{"22 weights pw3[2:3]", 70016, 3136, 0, 7, ""},
-	{"23 weights pw4a", 73152, 6272, 0, 8, ""},
-	{"24 weights dw4b[1:3]", 79424, 1280, 0, 10, ""},
-	{"25 weights pw4b", 53888, 12544, 8, 11, ""},
-	{"26 weights dw5", 66432, 3840, 8, 12, ""},
-	{"27 weights pw5", 4480, 62080, 13, 13, ""},
-	{"28 weights fc", 4480, 30912, 14, 15, ""},
+	{"0 zeros zeros", 0, 384, 0, 20, ""},
+	{"1 threads threads", 384, 16640, 0, 20, ""},
+	{"2 activation data", 33408, 4096, 0, 1, ""},
+	{"3 activation conv1", 17024, 16384, 1, 2, ""},
+	{"4 activation dw2", 41600, 16384, 2, 6, ""},
+	{"5 activation pw2", 17024, 24576, 3, 6, ""},
+	{"6 activation pool2", 41600, 12288, 3, 9, "4 activation dw2"},
+	{"7 activation dw3", 17024, 12288, 7, 9, ""},
+	{"8 activation relu3", 41600, 12288, 8, 12, "6 activation pool2"},
+	{"9 activation cat4", 17024, 24576, 10, 14, ""},
+	{"10 activation dw4b", 57984, 12288, 11, 13, ""},
+	{"11 activation dw5", 78464, 6144, 14, 16, ""},
+	{"12 activation relu5", 68224, 10240, 15, 17, ""},
+	{"13 activation gap5", 47936, 640, 17, 18, ""},
+	{"14 activation fc", 48576, 192, 18, 19, ""},
+	{"15 activation prob", 17024, 192, 19, 20, ""},
+	{"16 weights conv1", 84928, 640, 0, 20, ""},
+	{"17 weights dw2", 85568, 640, 0, 20, ""},
+	{"18 weights pw2", 86208, 3264, 0, 20, ""},
+	{"19 weights dw3", 89472, 1920, 0, 20, ""},
+	{"20 weights pw3[0:2]", 91392, 6272, 0, 20, ""},
+	{"21 weights dw4b[0:1]", 97664, 640, 0, 20, ""},
+	{"22 weights pw3[2:3]", 57984, 3136, 0, 9, ""},
+	{"23 weights pw4a", 61120, 6272, 0, 10, ""},
+	{"24 weights dw4b[1:3]", 70272, 1280, 0, 12, ""},
+	{"25 weights pw4b", 71552, 12544, 0, 13, ""},
+	{"26 weights dw5", 53888, 3840, 7, 14, ""},
+	{"27 weights pw5[0:6]", 17024, 37248, 15, 15, ""},
+	{"28 weights pw5[6:10]", 17024, 24832, 16, 16, ""},
+	{"29 weights fc", 17024, 30912, 17, 18, ""},
 }
 
 // Step 0: input "data"
@@ -119,7 +124,7 @@ func step00Data(t *thread) {
 }
 
 var args00Data = portStep{
-	off:   20864,
+	off:   33408,
 	dims:  [4]int{1, 32, 32, 1},
 	user:  [4]int{0, 32, 1, 1024},
 	arena: [4]int{0, 128, 4, 4},
@@ -135,8 +140,8 @@ func step01Conv1(t *thread) {
 }
 
 var args01Conv1 = convStep{
-	in:       image{off: 20864, row: 128, pix: 4},
-	out:      image{off: 4480, row: 1024, pix: 64},
+	in:       image{off: 33408, row: 128, pix: 4},
+	out:      image{off: 17024, row: 1024, pix: 64},
 	inH:      32,
 	inW:      32,
 	inC:      1,
@@ -164,8 +169,8 @@ func step02Dw2(t *thread) {
 }
 
 var args02Dw2 = depthwiseStep{
-	in:       image{off: 4480, row: 1024, pix: 64},
-	out:      image{off: 53632, row: 1024, pix: 64},
+	in:       image{off: 17024, row: 1024, pix: 64},
+	out:      image{off: 41600, row: 1024, pix: 64},
 	inH:      16,
 	inW:      16,
 	outH:     16,
@@ -193,8 +198,8 @@ func step03Pw2(t *thread) {
 }
 
 var args03Pw2 = convStep{
-	in:       image{off: 53632, row: 1024, pix: 64},
-	out:      image{off: 4480, row: 3072, pix: 192},
+	in:       image{off: 41600, row: 1024, pix: 64},
+	out:      image{off: 17024, row: 3072, pix: 192, ring: 8},
 	inH:      16,
 	inW:      16,
 	inC:      16,
@@ -218,8 +223,8 @@ func step04Pool2(t *thread) {
 }
 
 var args04Pool2 = poolStep{
-	in:       image{off: 4480, row: 3072, pix: 192},
-	out:      image{off: 53632, row: 1536, pix: 192},
+	in:       image{off: 17024, row: 3072, pix: 192, ring: 8},
+	out:      image{off: 41600, row: 1536, pix: 192},
 	channels: 48,
 	inH:      16,
 	inW:      16,
@@ -232,17 +237,17 @@ var args04Pool2 = poolStep{
 	max:      true,
 }
 
-// Step 5: depthwise "dw3", 3x3
+// Step 7: depthwise "dw3", 3x3
 // pool2[8 8 48] -> dw3[8 8 48]
 // output channels 0 to 48 of 48; weights: 1920 B at 89472
 // then relu
-func step05Dw3(t *thread) {
-	runDepthwise(t, &args05Dw3)
+func step07Dw3(t *thread) {
+	runDepthwise(t, &args07Dw3)
 }
 
-var args05Dw3 = depthwiseStep{
-	in:       image{off: 53632, row: 1536, pix: 192},
-	out:      image{off: 4480, row: 1536, pix: 192},
+var args07Dw3 = depthwiseStep{
+	in:       image{off: 41600, row: 1536, pix: 192},
+	out:      image{off: 17024, row: 1536, pix: 192},
 	inH:      8,
 	inW:      8,
 	outH:     8,
@@ -261,17 +266,17 @@ var args05Dw3 = depthwiseStep{
 	act:      actRelu,
 }
 
-// Step 6: conv "pw3", 1x1
+// Step 8: conv "pw3", 1x1
 // dw3[8 8 48] -> relu3[8 8 48]
 // output channels 0 to 32 of 48; weights: 6272 B at 91392
 // then add_vv_then_relu_first1
-func step06Pw3(t *thread) {
-	runConv(t, &args06Pw3)
+func step08Pw3(t *thread) {
+	runConv(t, &args08Pw3)
 }
 
-var args06Pw3 = convStep{
-	in:       image{off: 4480, row: 1536, pix: 192},
-	out:      image{off: 29056, row: 1536, pix: 192},
+var args08Pw3 = convStep{
+	in:       image{off: 17024, row: 1536, pix: 192},
+	out:      image{off: 41600, row: 1536, pix: 192},
 	inH:      8,
 	inW:      8,
 	inC:      48,
@@ -286,21 +291,21 @@ var args06Pw3 = convStep{
 	weights:  91392,
 	channels: 32,
 	epilogue: epilogue{kernel: &mapAddVvThenReluFirst1, in: []operand{
-		{off: 53632, step: [4]int{0, 0, 1536, 192}},
-	}},
+		{off: 41600, step: [4]int{0, 0, 1536, 192}},
+	}, aside: 64},
 }
 
-// Step 7: conv "pw3", 1x1
+// Step 9: conv "pw3", 1x1
 // dw3[8 8 48] -> relu3[8 8 48]
-// output channels 32 to 48 of 48; weights: 3136 B at 70016
+// output channels 32 to 48 of 48; weights: 3136 B at 57984
 // then add_vv_then_relu_first1
-func step07Pw3(t *thread) {
-	runConv(t, &args07Pw3)
+func step09Pw3(t *thread) {
+	runConv(t, &args09Pw3)
 }
 
-var args07Pw3 = convStep{
-	in:       image{off: 4480, row: 1536, pix: 192},
-	out:      image{off: 29184, row: 1536, pix: 192},
+var args09Pw3 = convStep{
+	in:       image{off: 17024, row: 1536, pix: 192},
+	out:      image{off: 41728, row: 1536, pix: 192},
 	inH:      8,
 	inW:      8,
 	inC:      48,
@@ -312,24 +317,24 @@ var args07Pw3 = convStep{
 	sw:       1,
 	dh:       1,
 	dw:       1,
-	weights:  70016,
+	weights:  57984,
 	channels: 16,
 	epilogue: epilogue{kernel: &mapAddVvThenReluFirst1, in: []operand{
-		{off: 53760, step: [4]int{0, 0, 1536, 192}},
-	}},
+		{off: 41728, step: [4]int{0, 0, 1536, 192}},
+	}, aside: 64},
 }
 
-// Step 8: conv "pw4a", 1x1
+// Step 10: conv "pw4a", 1x1
 // relu3[8 8 48] -> pw4a[8 8 32]
-// output channels 0 to 32 of 32; weights: 6272 B at 73152
+// output channels 0 to 32 of 32; weights: 6272 B at 61120
 // then relu
-func step08Pw4a(t *thread) {
-	runConv(t, &args08Pw4a)
+func step10Pw4a(t *thread) {
+	runConv(t, &args10Pw4a)
 }
 
-var args08Pw4a = convStep{
-	in:       image{off: 29056, row: 1536, pix: 192},
-	out:      image{off: 4480, row: 3072, pix: 384},
+var args10Pw4a = convStep{
+	in:       image{off: 41600, row: 1536, pix: 192},
+	out:      image{off: 17024, row: 3072, pix: 384},
 	inH:      8,
 	inW:      8,
 	inC:      48,
@@ -341,22 +346,22 @@ var args08Pw4a = convStep{
 	sw:       1,
 	dh:       1,
 	dw:       1,
-	weights:  73152,
+	weights:  61120,
 	channels: 32,
 	act:      actRelu,
 }
 
-// Step 9: depthwise "dw4b", 3x3
+// Step 11: depthwise "dw4b", 3x3
 // relu3[8 8 48] -> dw4b[8 8 48]
 // output channels 0 to 16 of 48; weights: 640 B at 97664
 // then relu
-func step09Dw4b(t *thread) {
-	runDepthwise(t, &args09Dw4b)
+func step11Dw4b(t *thread) {
+	runDepthwise(t, &args11Dw4b)
 }
 
-var args09Dw4b = depthwiseStep{
-	in:       image{off: 29056, row: 1536, pix: 192},
-	out:      image{off: 41600, row: 1536, pix: 192},
+var args11Dw4b = depthwiseStep{
+	in:       image{off: 41600, row: 1536, pix: 192},
+	out:      image{off: 57984, row: 1536, pix: 192},
 	inH:      8,
 	inW:      8,
 	outH:     8,
@@ -375,17 +380,17 @@ var args09Dw4b = depthwiseStep{
 	act:      actRelu,
 }
 
-// Step 10: depthwise "dw4b", 3x3
+// Step 12: depthwise "dw4b", 3x3
 // relu3[8 8 48] -> dw4b[8 8 48]
-// output channels 16 to 48 of 48; weights: 1280 B at 79424
+// output channels 16 to 48 of 48; weights: 1280 B at 70272
 // then relu
-func step10Dw4b(t *thread) {
-	runDepthwise(t, &args10Dw4b)
+func step12Dw4b(t *thread) {
+	runDepthwise(t, &args12Dw4b)
 }
 
-var args10Dw4b = depthwiseStep{
-	in:           image{off: 29120, row: 1536, pix: 192},
-	out:          image{off: 41664, row: 1536, pix: 192},
+var args12Dw4b = depthwiseStep{
+	in:           image{off: 41664, row: 1536, pix: 192},
+	out:          image{off: 58048, row: 1536, pix: 192},
 	inH:          8,
 	inW:          8,
 	outH:         8,
@@ -398,24 +403,24 @@ var args10Dw4b = depthwiseStep{
 	dw:           1,
 	padT:         1,
 	padL:         1,
-	weights:      79424,
+	weights:      70272,
 	channels:     32,
 	mult:         1,
 	firstChannel: 16,
 	act:          actRelu,
 }
 
-// Step 11: conv "pw4b", 1x1
+// Step 13: conv "pw4b", 1x1
 // dw4b[8 8 48] -> pw4b[8 8 64]
-// output channels 0 to 64 of 64; weights: 12.2 KiB at 53888
+// output channels 0 to 64 of 64; weights: 12.2 KiB at 71552
 // then relu
-func step11Pw4b(t *thread) {
-	runConv(t, &args11Pw4b)
+func step13Pw4b(t *thread) {
+	runConv(t, &args13Pw4b)
 }
 
-var args11Pw4b = convStep{
-	in:       image{off: 41600, row: 1536, pix: 192},
-	out:      image{off: 4608, row: 3072, pix: 384},
+var args13Pw4b = convStep{
+	in:       image{off: 57984, row: 1536, pix: 192},
+	out:      image{off: 17152, row: 3072, pix: 384},
 	inH:      8,
 	inW:      8,
 	inC:      48,
@@ -427,22 +432,22 @@ var args11Pw4b = convStep{
 	sw:       1,
 	dh:       1,
 	dw:       1,
-	weights:  53888,
+	weights:  71552,
 	channels: 64,
 	act:      actRelu,
 }
 
-// Step 12: depthwise "dw5", 3x3 stride 2x2
+// Step 14: depthwise "dw5", 3x3 stride 2x2
 // cat4[8 8 96] -> dw5[4 4 96]
-// output channels 0 to 96 of 96; weights: 3840 B at 66432
+// output channels 0 to 96 of 96; weights: 3840 B at 53888
 // then relu
-func step12Dw5(t *thread) {
-	runDepthwise(t, &args12Dw5)
+func step14Dw5(t *thread) {
+	runDepthwise(t, &args14Dw5)
 }
 
-var args12Dw5 = depthwiseStep{
-	in:       image{off: 4480, row: 3072, pix: 384},
-	out:      image{off: 76800, row: 1536, pix: 384},
+var args14Dw5 = depthwiseStep{
+	in:       image{off: 17024, row: 3072, pix: 384},
+	out:      image{off: 78464, row: 1536, pix: 384},
 	inH:      8,
 	inW:      8,
 	outH:     4,
@@ -455,23 +460,23 @@ var args12Dw5 = depthwiseStep{
 	dw:       1,
 	padT:     1,
 	padL:     1,
-	weights:  66432,
+	weights:  53888,
 	channels: 96,
 	mult:     1,
 	act:      actRelu,
 }
 
-// Step 13: conv "pw5", 1x1
+// Step 15: conv "pw5", 1x1
 // dw5[4 4 96] -> relu5[4 4 160]
-// output channels 0 to 160 of 160; weights: 60.6 KiB at 4480
+// output channels 0 to 96 of 160; weights: 36.4 KiB at 17024
 // then relu
-func step13Pw5(t *thread) {
-	runConv(t, &args13Pw5)
+func step15Pw5(t *thread) {
+	runConv(t, &args15Pw5)
 }
 
-var args13Pw5 = convStep{
-	in:       image{off: 76800, row: 1536, pix: 384},
-	out:      image{off: 66560, row: 2560, pix: 640},
+var args15Pw5 = convStep{
+	in:       image{off: 78464, row: 1536, pix: 384},
+	out:      image{off: 68224, row: 2560, pix: 640},
 	inH:      4,
 	inW:      4,
 	inC:      96,
@@ -483,20 +488,47 @@ var args13Pw5 = convStep{
 	sw:       1,
 	dh:       1,
 	dw:       1,
-	weights:  4480,
-	channels: 160,
+	weights:  17024,
+	channels: 96,
 	act:      actRelu,
 }
 
-// Step 14: pool "gap5", 4x4 stride 1x1
-// relu5[4 4 160] -> gap5[160]
-func step14Gap5(t *thread) {
-	runPool(t, &args14Gap5)
+// Step 16: conv "pw5", 1x1
+// dw5[4 4 96] -> relu5[4 4 160]
+// output channels 96 to 160 of 160; weights: 24.2 KiB at 17024
+// then relu
+func step16Pw5(t *thread) {
+	runConv(t, &args16Pw5)
 }
 
-var args14Gap5 = poolStep{
-	in:       image{off: 66560, row: 2560, pix: 640},
-	out:      image{off: 35392, pix: 640},
+var args16Pw5 = convStep{
+	in:       image{off: 78464, row: 1536, pix: 384},
+	out:      image{off: 68608, row: 2560, pix: 640},
+	inH:      4,
+	inW:      4,
+	inC:      96,
+	outH:     4,
+	outW:     4,
+	kh:       1,
+	kw:       1,
+	sh:       1,
+	sw:       1,
+	dh:       1,
+	dw:       1,
+	weights:  17024,
+	channels: 64,
+	act:      actRelu,
+}
+
+// Step 17: pool "gap5", 4x4 stride 1x1
+// relu5[4 4 160] -> gap5[160]
+func step17Gap5(t *thread) {
+	runPool(t, &args17Gap5)
+}
+
+var args17Gap5 = poolStep{
+	in:       image{off: 68224, row: 2560, pix: 640},
+	out:      image{off: 47936, pix: 640},
 	channels: 160,
 	inH:      4,
 	inW:      4,
@@ -508,16 +540,16 @@ var args14Gap5 = poolStep{
 	sw:       1,
 }
 
-// Step 15: conv "fc", 1x1
+// Step 18: conv "fc", 1x1
 // gap5[160] -> fc[36]
-// output channels 0 to 36 of 36; weights: 30.2 KiB at 4480
-func step15Fc(t *thread) {
-	runConv(t, &args15Fc)
+// output channels 0 to 36 of 36; weights: 30.2 KiB at 17024
+func step18Fc(t *thread) {
+	runConv(t, &args18Fc)
 }
 
-var args15Fc = convStep{
-	in:       image{off: 35392, pix: 640},
-	out:      image{off: 36032, pix: 144},
+var args18Fc = convStep{
+	in:       image{off: 47936, pix: 640},
+	out:      image{off: 48576, pix: 144},
 	inH:      1,
 	inW:      1,
 	inC:      160,
@@ -529,20 +561,20 @@ var args15Fc = convStep{
 	sw:       1,
 	dh:       1,
 	dw:       1,
-	weights:  4480,
+	weights:  17024,
 	channels: 36,
 }
 
-// Step 16: rows "prob"
+// Step 19: rows "prob"
 // fc[36] -> prob[36]
-func step16Prob(t *thread) {
-	runRows(t, &args16Prob)
+func step19Prob(t *thread) {
+	runRows(t, &args19Prob)
 }
 
-var args16Prob = rowsStep{
-	out: operand{off: 4480, step: [4]int{0, 0, 0, 0}},
+var args19Prob = rowsStep{
+	out: operand{off: 17024, step: [4]int{0, 0, 0, 0}},
 	in: []operand{
-		{off: 36032, step: [4]int{0, 0, 0, 0}},
+		{off: 48576, step: [4]int{0, 0, 0, 0}},
 	},
 	dims: [4]int{1, 1, 1, 1},
 	n:    36,
@@ -554,15 +586,15 @@ var args16Prob = rowsStep{
 	},
 }
 
-// Step 17: output "prob/out"
+// Step 20: output "prob/out"
 // prob[36] ->
-func step17ProbOut(t *thread) {
-	runOutput(t, &args17ProbOut)
+func step20ProbOut(t *thread) {
+	runOutput(t, &args20ProbOut)
 }
 
-var args17ProbOut = portStep{
+var args20ProbOut = portStep{
 	port:  1,
-	off:   4480,
+	off:   17024,
 	dims:  [4]int{1, 1, 1, 36},
 	user:  [4]int{0, 0, 0, 1},
 	arena: [4]int{0, 0, 0, 4},
