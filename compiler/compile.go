@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/flexnnc/flexnnc/compiler/cost"
 	"github.com/flexnnc/flexnnc/compiler/lower"
 	"github.com/flexnnc/flexnnc/compiler/schedule"
 	"github.com/flexnnc/flexnnc/compiler/tap"
@@ -22,6 +23,7 @@ type Options struct {
 	Budget  plan.Bytes          // of everything the package allocates; 0 = unlimited
 	Min     bool                // the smallest budget that works, whatever Budget says
 	Threads int                 // the most compute threads; 0 = 1
+	Target  *cost.Target        // the device that plans are made for; nil: the default one
 	// Dump is called after each stage with its name and its result.
 	Dump func(stage string, result Printer)
 }
@@ -70,7 +72,11 @@ func Lower(g *ir.Graph, o Options) (*op.Graph, error) {
 
 // Plan is the part of Compile that does.
 func Plan(lowered *op.Graph, o Options) (*plan.Plan, error) {
-	p, err := schedule.Plan(lowered, schedule.Options{Budget: o.Budget, Min: o.Min, Threads: o.Threads})
+	so := schedule.Options{Budget: o.Budget, Min: o.Min, Threads: o.Threads}
+	if o.Target != nil {
+		so.Speed = schedule.Speed{Model: o.Target.Model(o.Threads)}
+	}
+	p, err := schedule.Plan(lowered, so)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,9 @@ const (
 	// keeps the records of 128 waits with each processor, and those beyond in a list
 	// that all share, which a garbage collection empties.
 	warmRecords = 192
+	// warmTimers is how many timers each processor has room for; Go's own background
+	// work sets one now and then.
+	warmTimers = 4
 	// warmPatience bounds how long processors wait for each other, on a machine
 	// that has other things to do.
 	warmPatience = 2 * time.Millisecond
@@ -41,6 +44,9 @@ func warm(threads int) {
 				cases[i] = reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(wake)}
 			}
 			meet(&in, n)
+			for range warmTimers {
+				defer time.AfterFunc(time.Hour, func() {}).Stop()
+			}
 			go close(wake)
 			reflect.Select(cases)
 			meet(&out, n)

@@ -29,7 +29,7 @@ var benchCommand = &cli.Command{
 		&cli.IntFlag{Name: "runs", Usage: "timed runs `N`; by default as many as take some seconds"},
 		&cli.StringFlag{Name: "against", Usage: "`COMMAND` to take turns with: the last word of each line that it prints is the milliseconds of one run"},
 		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
-		&cli.StringFlag{Name: "target", Value: bench.Host().String(), Usage: "`GOOS/GOARCH` to build for; another machine's needs --build-only"},
+		platformFlag, // another machine's needs --build-only
 		&cli.BoolFlag{Name: "build-only", Usage: "build the benchmark and do not run it"},
 		&cli.StringFlag{Name: "out", Usage: "where --build-only writes the benchmark: `FILE`; by default NETWORK-bench-GOOS-GOARCH in this folder"},
 	},
@@ -37,10 +37,10 @@ var benchCommand = &cli.Command{
 }
 
 func benchAction(c *cli.Context) error {
-	target, err := bench.ParseTarget(c.String("target"))
+	target, err := bench.ParseTarget(c.String("platform"))
 	switch {
 	case err != nil:
-		return usagef("bench: --target: %v", err)
+		return usagef("bench: --platform: %v", err)
 	case c.String("out") != "" && !c.Bool("build-only"):
 		return usagef("bench: --out FILE is for --build-only, which writes the benchmark in place of running it")
 	case c.String("against") != "" && c.Bool("build-only"):

@@ -17,7 +17,7 @@ var compileCommand = &cli.Command{
 		paramFlag, binFlag, budgetFlag,
 		&cli.StringFlag{Name: "out", Usage: "`DIR` that the package is written to"},
 		&cli.StringFlag{Name: "package", Usage: "Go package `NAME`; by default from DIR"},
-		inputFlag, outputFlag, threadsFlag, dumpFlag,
+		inputFlag, outputFlag, threadsFlag, targetFlag, dumpFlag,
 	},
 	Action: compileAction,
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/flexnnc/flexnnc/compiler"
 	"github.com/flexnnc/flexnnc/compiler/cases"
+	"github.com/flexnnc/flexnnc/compiler/cost"
 	"github.com/flexnnc/flexnnc/compiler/ncnn"
 	"github.com/flexnnc/flexnnc/ir"
 )
@@ -23,6 +24,7 @@ var (
 	inputFlag   = &cli.StringSliceFlag{Name: "input", Usage: "shape of an input, `NAME=W,H,C` (or W / W,H / W,H,D,C); may be repeated"}
 	outputFlag  = &cli.StringSliceFlag{Name: "output", Usage: "blob `NAME` to hand out beside the network's outputs; may be repeated"}
 	threadsFlag = &cli.IntFlag{Name: "threads", Value: 4, Usage: "the most compute threads `N` that the package will be asked to use"}
+	targetFlag  = &cli.StringFlag{Name: "target", Value: cost.Default, Usage: "device to plan for: " + strings.Join(cost.Builtin(), ", ") + ", or a `FILE` as flexnnc profile makes it"}
 	dumpFlag    = &cli.StringSliceFlag{Name: "dump", Usage: "print the network after stage `PASS`: " + strings.Join(compiler.Stages(), ", ")}
 )
 
@@ -44,6 +46,9 @@ func network(c *cli.Context, weightsNeeded bool) (*ncnn.Network, compiler.Option
 		return nil, o, usagef("--threads %d: from 1 to %d", o.Threads, mostThreads)
 	}
 	var err error
+	if o.Target, err = cost.Load(c.String("target")); err != nil {
+		return nil, o, err
+	}
 	if o.Inputs, err = parseInputs(c.StringSlice("input")); err != nil {
 		return nil, o, err
 	}
@@ -120,6 +125,9 @@ func commandLine(c *cli.Context, packageName string) string {
 		for _, v := range c.StringSlice(name) {
 			s += " --" + name + " " + v
 		}
+	}
+	if t := c.String("target"); t != cost.Default {
+		s += " --target " + filepath.Base(t)
 	}
 	return s + " --threads " + strconv.Itoa(c.Int("threads"))
 }

@@ -1,30 +1,17 @@
 package schedule
 
-import "github.com/flexnnc/flexnnc/ir/plan"
+import (
+	"github.com/flexnnc/flexnnc/compiler/cost"
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
 
-// Speed predicts times, in integers so that a plan is the same wherever it is
-// made. A zero field takes the default, that of a board with four small cores
-// and a card reader's successor.
-type Speed struct {
-	MAC   int64 // picoseconds per multiply-add, all threads together
-	Touch int64 // picoseconds per byte of activations read or written
-	Step  int64 // picoseconds per step
-	Read  int64 // picoseconds per byte of the weights file
-	Load  int64 // picoseconds per load
-}
+// Speed predicts times. The zero Speed is that of the default target.
+type Speed struct{ *cost.Model }
 
-func (s Speed) withDefaults() Speed {
-	d := Speed{MAC: 60, Touch: 100, Step: 5_000_000, Read: 2500, Load: 20_000_000}
-	set := func(v *int64, d int64) {
-		if *v <= 0 {
-			*v = d
-		}
+func (s Speed) withDefaults(threads int) Speed {
+	if s.Model == nil {
+		s.Model = cost.Standard().Model(threads)
 	}
-	set(&s.MAC, d.MAC)
-	set(&s.Touch, d.Touch)
-	set(&s.Step, d.Step)
-	set(&s.Read, d.Read)
-	set(&s.Load, d.Load)
 	return s
 }
 
@@ -32,15 +19,18 @@ func (s Speed) withDefaults() Speed {
 // so many of its rows. n and all are 1 where it has no slices, rows 0 stands for
 // all. Every slice of a convolution reads all of its rows' input again.
 func (s Speed) step(d *node, n, all, rows int) int64 {
-	macs, touched := d.macs, d.touched
+	work, touched := d.work, d.touched
 	if d.op.Panels == nil {
-		touched = touched * int64(n) / int64(all)
+		touched = share(touched, n, all)
 	}
 	if rows > 0 {
-		macs, touched = macs*int64(rows)/int64(d.height), touched*int64(rows)/int64(d.height)
+		work, touched = share(work, rows, d.height), share(touched, rows, d.height)
 	}
-	return s.Step + s.MAC*(macs*int64(n)/int64(all)) + s.Touch*touched
+	return s.Step + share(work, n, all) + s.Touch*touched
 }
+
+// share is n parts of all.
+func share(v int64, n, all int) int64 { return v * int64(n) / int64(all) }
 
 // unit is the time of a unit's steps, if nothing is sliced.
 func (s Speed) unit(n *network, u *unit) (time int64) {

@@ -28,8 +28,9 @@ type node struct {
 	consts  []int
 	panels  int
 	scratch plan.Bytes // of a step
-	// cost, in the terms of Speed
-	macs, touched int64
+	// work is the picoseconds of the op's arithmetic, and touched the bytes of
+	// activations that it reads and writes, in terms of Speed.
+	work, touched int64
 	// height is the rows of the output where the op can run by rows, else 0.
 	height int
 	reads  []reach
@@ -48,7 +49,7 @@ type root struct {
 	writers     []int
 }
 
-func newNetwork(g *op.Graph, threads int) (*network, error) {
+func newNetwork(g *op.Graph, options Options) (*network, error) {
 	n := &network{graph: g, file: plan.Layout(g)}
 	n.uses = make([]int, len(n.file.Items))
 	consts := map[*op.Const]int{}
@@ -75,8 +76,8 @@ func newNetwork(g *op.Graph, threads int) (*network, error) {
 		if o.Panels != nil {
 			d.panels = panels[o.Panels]
 		}
-		d.macs, d.touched = work(o)
-		d.scratch = up(plan.Bytes(o.StepScratch(threads)))
+		d.work, d.touched = options.Speed.Work(o)
+		d.scratch = up(plan.Bytes(o.StepScratch(options.Threads)))
 		for _, k := range d.items() {
 			n.uses[k]++
 		}
@@ -114,7 +115,7 @@ func newNetwork(g *op.Graph, threads int) (*network, error) {
 		perThread = max(perThread, up(plan.Bytes(o.ThreadScratch)))
 		n.zeros = max(n.zeros, paddingBytes(o))
 	}
-	n.threads = perThread * plan.Bytes(threads)
+	n.threads = perThread * plan.Bytes(options.Threads)
 	n.base = n.zeros + n.threads
 	return n, nil
 }
@@ -174,20 +175,4 @@ func paddingBytes(o *op.Op) plan.Bytes {
 		return 0
 	}
 	return up(plan.Bytes(c.InC * 4))
-}
-
-// work is the multiply-adds of an op and the bytes that it reads and writes,
-// weights apart.
-func work(o *op.Op) (macs, touched int64) {
-	for _, list := range [][]*op.Tensor{o.In, o.EpilogueIn, o.Out} {
-		for _, x := range list {
-			if x.Root().Const == nil {
-				touched += int64(x.Len() * x.Type.Bytes())
-			}
-		}
-	}
-	if c := o.Conv; c != nil && o.Panels != nil {
-		macs = int64(c.OutH) * int64(c.OutW) * int64(o.Panels.N) * int64(o.Panels.K())
-	}
-	return macs, touched
 }

@@ -34,7 +34,7 @@ type Options struct {
 	Budget  plan.Bytes // of the arena; 0 = unlimited
 	Min     bool       // use the smallest budget that this planner can make work, whatever Budget says
 	Threads int        // the most compute threads, for which scratch is reserved; 0 = 1
-	Speed   Speed      // zero fields take defaults
+	Speed   Speed      // by which times are predicted
 
 	NoPreload   bool // a slice is loaded only once the step before its own is complete
 	NoResidents bool // no weights stay between runs
@@ -66,8 +66,8 @@ func Plan(g *op.Graph, o Options) (*plan.Plan, error) {
 		return nil, fmt.Errorf("a budget of %d bytes is not possible", o.Budget)
 	}
 	o.Threads = max(1, o.Threads)
-	o.Speed = o.Speed.withDefaults()
-	n, err := newNetwork(g, o.Threads)
+	o.Speed = o.Speed.withDefaults(o.Threads)
+	n, err := newNetwork(g, o)
 	if err != nil {
 		return nil, err
 	}

@@ -119,6 +119,8 @@ func (j *Job) run(n *Net, threads int, e *Event) error {
 		return err
 	}
 	defer end()
+	// Go's collector allocates for itself, and starts every two minutes.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	for c := range j.Inputs {
 		if c > 0 {
 			if err := j.load(c, inputs); err != nil {

@@ -1,0 +1,107 @@
+package cost
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/flexnnc/flexnnc/ir/op"
+)
+
+func TestBuiltinTargets(t *testing.T) {
+	names := Builtin()
+	if len(names) < 5 {
+		t.Fatalf("built in are only %v", names)
+	}
+	for _, n := range names {
+		target, err := Load(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if target.Name != n {
+			t.Errorf("%s calls itself %q", n, target.Name)
+		}
+		var b bytes.Buffer
+		if err := target.Print(&b); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Parse("again", b.Bytes())
+		if err != nil || again.Kernels[Conv] != target.Kernels[Conv] || again.StepNS != target.StepNS {
+			t.Errorf("%s printed and read again: %v", n, err)
+		}
+	}
+}
+
+func TestParseFaults(t *testing.T) {
+	var good bytes.Buffer
+	if err := Standard().Print(&good); err != nil {
+		t.Fatal(err)
+	}
+	change := func(from, to string) string {
+		s := strings.Replace(good.String(), from, to, 1)
+		if s == good.String() {
+			t.Fatalf("no %q in %s", from, s)
+		}
+		return s
+	}
+	for want, text := range map[string]string{
+		"f.json:1:":                            "",
+		"f.json:2:":                            "{\n \"name\" 5}",
+		"f.json:3:":                            "{\n \"name\": \"x\",\n \"cores\": \"four\"}",
+		"unknown field":                        change(`"cores"`, `"kores": 4, "cores"`),
+		"something follows":                    good.String() + "{}",
+		"cores is 0; from 1 to 1024":           change(`"cores": 4`, `"cores": 0`),
+		"kernels_per_second.conv is missing":   change(`"conv"`, `"kconv"`),
+		"kernels_per_second.kconv is no class": change(`"conv"`, `"kconv"`),
+		"step_ns is -1":                        change(`"step_ns": 5000`, `"step_ns": -1`),
+	} {
+		_, err := Parse("f.json", []byte(text))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	if _, err := Load("no such thing"); err == nil || !strings.Contains(err.Error(), "pi4") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestModel checks that predictions grow with work and shrink with threads, that
+// threads beyond the cores bring nothing, and that large numbers do not overflow.
+func TestModel(t *testing.T) {
+	target := Standard()
+	one, four, many := target.Model(1), target.Model(4), target.Model(100)
+	for _, c := range Classes() {
+		last := int64(-1)
+		for _, n := range []int64{0, 1000, 1e6, 1e9, 1e12, 1e15} {
+			a, b, m := one.Units(c, n), four.Units(c, n), many.Units(c, n)
+			if a <= last || b > a || b != m {
+				t.Errorf("%s, %d units: %d ps on one thread, %d on four, %d on a hundred", c, n, a, b, m)
+			}
+			last = a
+		}
+	}
+}
+
+func TestClasses(t *testing.T) {
+	conv := func(kh, inC, outH int) *op.Op {
+		return &op.Op{
+			Kind:   op.Conv,
+			Conv:   &op.ConvAttr{KH: kh, KW: kh, InC: inC, OutC: 16, OutH: outH, OutW: outH},
+			Panels: &op.Panels{N: 16, Taps: kh * kh, Chans: inC},
+			Out:    []*op.Tensor{{Dims: []int{outH, outH, 16}}},
+		}
+	}
+	for want, o := range map[Class]*op.Op{
+		Conv: conv(3, 64, 20), Stem: conv(3, 3, 20), Pointwise: conv(1, 64, 20), Vector: conv(1, 64, 1),
+		Transpose: {Kind: op.Copy, Perm: []int{1, 2, 0}, Out: []*op.Tensor{{Dims: []int{4, 5, 6}}}},
+		Copy:      {Kind: op.Copy, Perm: []int{1, 2, 0}, Out: []*op.Tensor{{Dims: []int{1, 5, 1}}}},
+	} {
+		w := Of(o)
+		if w.Class != want || w.Units == 0 {
+			t.Errorf("%+v, want %s", w, want)
+		}
+		if (w.Once > 0) != (want == Vector) {
+			t.Errorf("%s: %d bytes of weights are read for one use", want, w.Once)
+		}
+	}
+}
