@@ -225,6 +225,9 @@ func (u *unit) convArgs(s *plan.Step, typ string) (*jen.Statement, error) {
 	l.int("padT", c.PadT)
 	l.int("padL", c.PadL)
 	l.int("weights", int(u.p.Buffers[s.Weights].Offset))
+	if o.Panels.Type == op.F16 {
+		l.code("half", jen.True())
+	}
 	l.int("channels", min(s.Panels.Hi*op.PanelWidth, o.Panels.N)-first)
 	if o.Kind == op.Depthwise {
 		l.int("mult", max(1, c.Mult))

@@ -40,7 +40,7 @@ func (u *unit) needConv(s *plan.Step) {
 	if n := len(p.strides); n < 3 || p.ring == 0 && p.strides[n-3] == o.Conv.OutW*p.strides[n-2] || rows == 1 {
 		pixels *= rows
 	}
-	u.kernels.need.Convs = append(u.kernels.need.Convs, conv.Conv{Pixels: pixels, Panels: s.Panels.Len()})
+	u.kernels.need.Convs = append(u.kernels.need.Convs, conv.Conv{Pixels: pixels, Panels: s.Panels.Len(), Half: o.Panels.Type == op.F16})
 }
 
 // kernelFiles generates the kernels that the steps asked for.
@@ -63,6 +63,8 @@ func (k *pkg) kernelFiles() (map[string][]byte, error) {
 			switch s := &u.p.Steps[i]; {
 			case s.Op.Kind == op.Conv:
 				u.needConv(s)
+			case s.Op.Kind == op.Depthwise && s.Op.Panels.Type == op.F16:
+				k.kernels.need.DepthwiseHalf = true
 			case s.Op.Kind == op.Depthwise:
 				k.kernels.need.Depthwise = true
 			case s.Op.Kind == op.Pool && s.Op.Pool.Max:

@@ -17,8 +17,27 @@ var drivers = map[op.Kind][]string{
 
 // common are the runtime sources of every package.
 var common = []string{
-	"advise", "arena", "conv", "convportable", "cpu", "depthwise", "engine", "epilogue", "fma", "gate", "map", "pool", "port", "programs", "rows", "team", "thread", "transpose",
-	"warm", "weights",
+	"advise",
+	"arena",
+	"conv",
+	"convportable",
+	"cpu",
+	"depthwise",
+	"engine",
+	"epilogue",
+	"fma",
+	"gate",
+	"half",
+	"map",
+	"pool",
+	"port",
+	"programs",
+	"rows",
+	"team",
+	"thread",
+	"transpose",
+	"warm",
+	"weights",
 }
 
 // runtimeFiles copies the runtime sources that the plans need, with the package

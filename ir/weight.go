@@ -95,17 +95,3 @@ func (w *Weight) Float32s() ([]float32, error) {
 	v := make([]float32, w.Count)
 	return v, w.ReadFloat32(v, 0)
 }
-
-// HalfToFloat widens an IEEE 754 binary16, exactly.
-func HalfToFloat(h uint16) float32 {
-	sign := uint32(h>>15) << 31
-	exp, frac := uint32(h>>10)&31, uint32(h)&1023
-	switch {
-	case exp == 31:
-		return math.Float32frombits(sign | 0x7f800000 | frac<<13)
-	case exp == 0:
-		v := float32(frac) * (1.0 / (1 << 24))
-		return math.Float32frombits(sign | math.Float32bits(v))
-	}
-	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
-}

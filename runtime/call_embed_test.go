@@ -1,6 +1,9 @@
 package runtime
 
-import "testing"
+import (
+	"math"
+	"testing"
+)
 
 func TestCallEmbed(t *testing.T) {
 	rounds(t, 20, func(t *testing.T, g *callRig) {
@@ -10,13 +13,44 @@ func TestCallEmbed(t *testing.T) {
 			ids[i] = g.r.Intn(rows+4) - 2
 		}
 		g.inWords(ids, words)
-		table := g.inRandom(rows, n)
+		half := g.r.Intn(2)
+		var table []float32
+		if half == 0 {
+			table = g.inRandom(rows, n)
+		} else {
+			table = g.inHalves(rows, n)
+		}
 		g.outTensor(words, n)
-		y := g.run(callEmbed, []int{words, n, rows})[0]
+		y := g.run(callEmbed, []int{words, n, rows, half})[0]
 		var want []float32
 		for _, id := range ids {
 			want = append(want, table[min(max(id, 0), rows-1)*n:][:n]...)
 		}
 		same(t, "y", y, want)
 	})
+}
+
+// inHalves adds a dense matrix of float16 and returns its elements widened.
+func (g *callRig) inHalves(rows, n int) []float32 {
+	var wide []float32
+	words := make([]uint32, (rows*n+1)/2)
+	for i := range rows * n {
+		h := uint16(g.r.Uint32())
+		if h&0x7c00 == 0x7c00 {
+			h &^= 0x0400 // no NaN, whose bits may change
+		}
+		words[i/2] |= uint32(h) << (i % 2 * 16)
+		wide = append(wide, fromHalf(h))
+	}
+	data := make([]float32, len(words))
+	for i, w := range words {
+		data[i] = math.Float32frombits(w)
+	}
+	dense := g.dense
+	g.dense = true
+	g.in(data, len(data))
+	g.dense = dense
+	c := &g.step.in[len(g.step.in)-1]
+	c.dims, c.strides = [4]int{1, 1, rows, n}, [4]int{0, 0, 2 * n, 2}
+	return wide
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/op"
 )
 
@@ -23,7 +24,7 @@ type Packer struct {
 
 // New prepares the packing of p: it reads biases and folded factors.
 func New(p *op.Panels) (*Packer, error) {
-	if p.Type != op.F32 {
+	if p.Type != op.F32 && p.Type != op.F16 {
 		return nil, fmt.Errorf("BUG: panels of %q have element type %s, which has no packing", p.Name, p.Type)
 	}
 	k := &Packer{p: p, scale: make([]float64, p.N), shift: make([]float64, p.N), bias: make([]float32, p.N)}
@@ -75,6 +76,7 @@ func (k *Packer) Panel(i int, dst []byte) error {
 	for j := range n {
 		put(dst, j, float32(k.shift[first+j]))
 	}
+	weights := dst[4*op.PanelWidth:]
 	if p.Order == op.OutChanTap {
 		if err := p.Weight.ReadFloat32(k.rows[:n*K], p.First+first*K); err != nil {
 			return err
@@ -88,7 +90,12 @@ func (k *Packer) Panel(i int, dst []byte) error {
 				if scale != 1 {
 					w = float32(float64(w) * scale)
 				}
-				put(dst, op.PanelWidth*(1+t*p.Chans+c)+j, w)
+				at := op.PanelWidth*(t*p.Chans+c) + j
+				if p.Type == op.F32 {
+					put(weights, at, w)
+				} else if err := putHalf(weights, at, w); err != nil {
+					return fmt.Errorf("%w (output channel %d, input channel %d, tap %d)", err, first+j, c, t)
+				}
 			}
 		}
 	}
@@ -111,6 +118,16 @@ func put(dst []byte, i int, v float32) {
 	binary.LittleEndian.PutUint32(dst[4*i:], math.Float32bits(v))
 }
 
+// putHalf rounds to the nearest float16; what the file holds as such stays as it is.
+func putHalf(dst []byte, i int, v float32) error {
+	h := ir.FloatToHalf(v)
+	if h&0x7fff == 0x7c00 && math.Abs(float64(v)) <= math.MaxFloat32 {
+		return fmt.Errorf("%g is beyond the range of fp16, which ends at %d", v, ir.MaxHalf)
+	}
+	binary.LittleEndian.PutUint16(dst[2*i:], h)
+	return nil
+}
+
 // Const writes a const array to dst, which has c.Bytes() bytes.
 func Const(c *op.Const, dst []byte) error {
 	v := make([]float32, c.Len)
@@ -119,7 +136,11 @@ func Const(c *op.Const, dst []byte) error {
 	}
 	clear(dst)
 	for i, f := range v {
-		put(dst, i, f)
+		if c.Type != op.F16 {
+			put(dst, i, f)
+		} else if err := putHalf(dst, i, f); err != nil {
+			return fmt.Errorf("%w (element %d)", err, i)
+		}
 	}
 	return nil
 }

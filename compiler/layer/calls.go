@@ -74,7 +74,8 @@ import (
 //	                nms threshold, then per head: net width, net height, boxes times width height. y [rows,6] as above; see
 //	                evalYolo. Scratch: 32 bytes per box of all heads.
 //	yolov2_output   The same with version 2's score: sigmoid of the box score times the softmax over the classes.
-//	embed           In: ids (i32, [words]), table [rows,n]. Ints: words n rows. y [words,n]: y[i] = table[id clamped to 0..rows-1].
+//	embed           In: ids (i32, [words]), table [rows,n]. Ints: words n rows half. y [words,n]: y[i] = table[id clamped to 0..rows-1].
+//	                half is 1 where the table's tensor is F16, which the pass over weights decides.
 //	lstm            In: xg [T,4H] (input's part of the gates, order I F O G, biases included), h0 [P], c0 [H], W [4H,P],
 //	                and where P != H the projection R [P,H]. Out: y [T,P], h [P], c [H]. Ints: T H P reverse.
 //	                Per step t (from T-1 down if reverse): g = xg[t] + (fma chain of W h, from zero), then

@@ -81,7 +81,8 @@ func init() {
 			if descale || biased {
 				y = b.NewTensor(l.Name+"/rows", op.F32, out.Dims)
 			}
-			b.Call("embed", []int{words, n, rows}, nil, []*op.Tensor{y}, ids.Tensor, table)
+			table.Const.Half = w.Storage == ir.StoreF16
+			b.Call("embed", []int{words, n, rows, 0}, nil, []*op.Tensor{y}, ids.Tensor, table)
 			if !descale && !biased {
 				return nil
 			}

@@ -56,6 +56,11 @@ var passes = []pass{
 		why:  "after the last pass that orphans some; placement would keep memory for them",
 	},
 	{
+		name: "weights", run: storeWeights,
+		does: "keeps weights as float16 that the file holds as such",
+		why:  "after affine, which makes other numbers of those that it folds factors into",
+	},
+	{
 		name: "place", run: place, required: true, placed: true,
 		does: "makes windows of concatenations and views, and copies where that is impossible",
 		why:  "after everything that joins operations: it fixes which tensors share buffers, which fusing would have to undo",

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/op"
 	"github.com/google/go-cmp/cmp"
 )
@@ -201,6 +202,30 @@ net: 4 ops, 3 tensors
   1 input "yy/in": -> %1 yy f32[2,4]  user 4,2 perm 0,1
   2 map "d": %0 x %1 yy -> %2 d f32[2,4]  relu_then1_sub_then_sub_same12_then_neg
   3 output "d/out0": %2 d ->  user 4,2 perm 0,1
+`)
+}
+
+// Weights that the file holds as float16 stay so, unless a factor is folded in.
+func TestWeights(t *testing.T) {
+	n := newNet()
+	half := &ir.Weight{Storage: ir.StoreF16}
+	x := n.input("x", 4, 5, 3)
+	y := n.conv("plain", x, 8)
+	y.Producer.Panels.Weight = half
+	z := n.conv("folded", y, 8)
+	z.Producer.Panels.Weight = half
+	z = n.norm("norm", z)
+	u := n.conv("scaled", z, 8)
+	u.Producer.Panels.Weight, u.Producer.Panels.WeightScale = half, 0.5
+	n.output(n.conv("float", u, 4))
+	expect(t, after(t, n, "weights"), `
+net: 6 ops, 5 tensors
+  0 input "x/in": -> %0 x f32[4,5,3]  user 3,5,4 perm 0,1,2
+  1 conv "plain": %0 x -> %1 plain f32[4,5,8]  kernel 1,1 stride 1,1; panels 1 of K 3 f16
+  2 conv "folded": %1 plain -> %2 norm f32[4,5,8]  kernel 1,1 stride 1,1; panels 1 of K 8 folding 1 f16 widened
+  3 conv "scaled": %2 norm -> %3 scaled f32[4,5,8]  kernel 1,1 stride 1,1; panels 1 of K 8 f16 widened
+  4 conv "float": %3 scaled -> %4 float f32[4,5,4]  kernel 1,1 stride 1,1; panels 1 of K 8
+  5 output "float/out0": %4 float ->  user 4,5,4 perm 0,1,2
 `)
 }
 

@@ -4,7 +4,7 @@
 
 package glyphs
 
-// hasAVX2 says that the CPU has AVX2, FMA and BMI2; hasAVX512 that it has those and
+// hasAVX2 says that the CPU has AVX2, FMA, F16C and BMI2; hasAVX512 that it has those and
 // AVX-512 F, VL, BW and DQ; both that the system saves the registers.
 var hasAVX2, hasAVX512 = detectAVX()
 
@@ -15,8 +15,8 @@ func detectAVX() (avx2, avx512 bool) {
 		return false, false
 	}
 	cpuid(1, 0, &r)
-	const fma, osxsave = 1 << 12, 1 << 27
-	if r[2]&fma == 0 || r[2]&osxsave == 0 {
+	const needed = 1<<12 | 1<<27 | 1<<29 // FMA, OSXSAVE, F16C
+	if r[2]&needed != needed {
 		return false, false
 	}
 	var xcr0 uint32

@@ -956,19 +956,20 @@ TEXT ·depthwiseF32x1x16AVX512(SB), NOSPLIT, $0-8
 	JEQ  last
 
 whole:
+	LEAQ    64(DX), DI
 	VMOVUPS (DX), Z0
-	MOVQ    8(AX), DI
-	MOVQ    16(AX), R8
+	MOVQ    8(AX), R8
+	MOVQ    16(AX), R9
 
 wholetap:
-	ADDQ        $+64, DX
-	VMOVUPS     (DX), Z1
-	MOVL        (DI), R9
-	VFMADD231PS (CX)(R9*1), Z1, Z0
-	ADDQ        $+4, DI
-	DECQ        R8
+	VMOVUPS     (DI), Z1
+	ADDQ        $+64, DI
+	MOVL        (R8), R10
+	VFMADD231PS (CX)(R10*1), Z1, Z0
+	ADDQ        $+4, R8
+	DECQ        R9
 	JNE         wholetap
-	ADDQ        $+64, DX
+	ADDQ        72(AX), DX
 	ADDQ        $+64, CX
 	CMPQ        64(AX), $+1
 	JNE         wholestore
@@ -991,20 +992,21 @@ last:
 	SHLXL   DI, BX, BX
 	DECL    BX
 	KMOVW   BX, K1
+	LEAQ    64(DX), BX
 	VMOVUPS (DX), Z0
-	MOVQ    8(AX), BX
-	MOVQ    16(AX), DI
+	MOVQ    8(AX), DI
+	MOVQ    16(AX), R8
 
 partialtap:
-	ADDQ        $+64, DX
-	VMOVUPS     (DX), Z1
-	MOVL        (BX), R8
-	VMOVUPS.Z   (CX)(R8*1), K1, Z2
+	VMOVUPS     (BX), Z1
+	ADDQ        $+64, BX
+	MOVL        (DI), R9
+	VMOVUPS.Z   (CX)(R9*1), K1, Z2
 	VFMADD231PS Z2, Z1, Z0
-	ADDQ        $+4, BX
-	DECQ        DI
+	ADDQ        $+4, DI
+	DECQ        R8
 	JNE         partialtap
-	ADDQ        $+64, DX
+	ADDQ        72(AX), DX
 	ADDQ        $+64, CX
 	CMPQ        64(AX), $+1
 	JNE         partialstore
@@ -1031,28 +1033,29 @@ TEXT ·depthwiseF32x4x16AVX512(SB), NOSPLIT, $0-8
 	JEQ  last
 
 whole:
+	LEAQ    64(DX), DI
 	VMOVUPS (DX), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
-	MOVQ    8(AX), DI
-	MOVQ    16(AX), R8
+	MOVQ    8(AX), R8
+	MOVQ    16(AX), R9
 
 wholetap:
-	ADDQ        $+64, DX
-	VMOVUPS     (DX), Z4
-	MOVL        (DI), R9
-	VFMADD231PS (CX)(R9*1), Z4, Z0
-	MOVL        4(DI), R9
-	VFMADD231PS (CX)(R9*1), Z4, Z1
-	MOVL        8(DI), R9
-	VFMADD231PS (CX)(R9*1), Z4, Z2
-	MOVL        12(DI), R9
-	VFMADD231PS (CX)(R9*1), Z4, Z3
-	ADDQ        $+16, DI
-	DECQ        R8
+	VMOVUPS     (DI), Z4
+	ADDQ        $+64, DI
+	MOVL        (R8), R10
+	VFMADD231PS (CX)(R10*1), Z4, Z0
+	MOVL        4(R8), R10
+	VFMADD231PS (CX)(R10*1), Z4, Z1
+	MOVL        8(R8), R10
+	VFMADD231PS (CX)(R10*1), Z4, Z2
+	MOVL        12(R8), R10
+	VFMADD231PS (CX)(R10*1), Z4, Z3
+	ADDQ        $+16, R8
+	DECQ        R9
 	JNE         wholetap
-	ADDQ        $+64, DX
+	ADDQ        72(AX), DX
 	ADDQ        $+64, CX
 	CMPQ        64(AX), $+1
 	JNE         wholestore
@@ -1084,32 +1087,33 @@ last:
 	SHLXL   DI, BX, BX
 	DECL    BX
 	KMOVW   BX, K1
+	LEAQ    64(DX), BX
 	VMOVUPS (DX), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
-	MOVQ    8(AX), BX
-	MOVQ    16(AX), DI
+	MOVQ    8(AX), DI
+	MOVQ    16(AX), R8
 
 partialtap:
-	ADDQ        $+64, DX
-	VMOVUPS     (DX), Z4
-	MOVL        (BX), R8
-	VMOVUPS.Z   (CX)(R8*1), K1, Z5
+	VMOVUPS     (BX), Z4
+	ADDQ        $+64, BX
+	MOVL        (DI), R9
+	VMOVUPS.Z   (CX)(R9*1), K1, Z5
 	VFMADD231PS Z5, Z4, Z0
-	MOVL        4(BX), R8
-	VMOVUPS.Z   (CX)(R8*1), K1, Z5
+	MOVL        4(DI), R9
+	VMOVUPS.Z   (CX)(R9*1), K1, Z5
 	VFMADD231PS Z5, Z4, Z1
-	MOVL        8(BX), R8
-	VMOVUPS.Z   (CX)(R8*1), K1, Z5
+	MOVL        8(DI), R9
+	VMOVUPS.Z   (CX)(R9*1), K1, Z5
 	VFMADD231PS Z5, Z4, Z2
-	MOVL        12(BX), R8
-	VMOVUPS.Z   (CX)(R8*1), K1, Z5
+	MOVL        12(DI), R9
+	VMOVUPS.Z   (CX)(R9*1), K1, Z5
 	VFMADD231PS Z5, Z4, Z3
-	ADDQ        $+16, BX
-	DECQ        DI
+	ADDQ        $+16, DI
+	DECQ        R8
 	JNE         partialtap
-	ADDQ        $+64, DX
+	ADDQ        72(AX), DX
 	ADDQ        $+64, CX
 	CMPQ        64(AX), $+1
 	JNE         partialstore
@@ -1913,22 +1917,23 @@ TEXT ·depthwiseF32x1x16AVX2(SB), NOSPLIT, $0-8
 	JEQ  last
 
 whole:
+	LEAQ    64(DX), DI
 	VMOVUPS (DX), Y0
 	VMOVUPS 32(DX), Y1
-	MOVQ    8(AX), DI
-	MOVQ    16(AX), R8
+	MOVQ    8(AX), R8
+	MOVQ    16(AX), R9
 
 wholetap:
-	ADDQ        $+64, DX
-	VMOVUPS     (DX), Y2
-	VMOVUPS     32(DX), Y3
-	MOVL        (DI), R9
-	VFMADD231PS (CX)(R9*1), Y2, Y0
-	VFMADD231PS 32(CX)(R9*1), Y3, Y1
-	ADDQ        $+4, DI
-	DECQ        R8
+	VMOVUPS     (DI), Y2
+	VMOVUPS     32(DI), Y3
+	ADDQ        $+64, DI
+	MOVL        (R8), R10
+	VFMADD231PS (CX)(R10*1), Y2, Y0
+	VFMADD231PS 32(CX)(R10*1), Y3, Y1
+	ADDQ        $+4, R8
+	DECQ        R9
 	JNE         wholetap
-	ADDQ        $+64, DX
+	ADDQ        72(AX), DX
 	ADDQ        $+64, CX
 	CMPQ        64(AX), $+1
 	JNE         wholestore
@@ -1953,24 +1958,25 @@ last:
 	NEGQ    DI
 	VMOVUPS 64(BX)(DI*4), Y0
 	VMOVUPS 96(BX)(DI*4), Y1
+	LEAQ    64(DX), BX
 	VMOVUPS (DX), Y2
 	VMOVUPS 32(DX), Y3
-	MOVQ    8(AX), BX
-	MOVQ    16(AX), DI
+	MOVQ    8(AX), DI
+	MOVQ    16(AX), R8
 
 partialtap:
-	ADDQ        $+64, DX
-	VMOVUPS     (DX), Y4
-	VMOVUPS     32(DX), Y5
-	MOVL        (BX), R8
-	VMASKMOVPS  (CX)(R8*1), Y0, Y6
+	VMOVUPS     (BX), Y4
+	VMOVUPS     32(BX), Y5
+	ADDQ        $+64, BX
+	MOVL        (DI), R9
+	VMASKMOVPS  (CX)(R9*1), Y0, Y6
 	VFMADD231PS Y6, Y4, Y2
-	VMASKMOVPS  32(CX)(R8*1), Y1, Y4
+	VMASKMOVPS  32(CX)(R9*1), Y1, Y4
 	VFMADD231PS Y4, Y5, Y3
-	ADDQ        $+4, BX
-	DECQ        DI
+	ADDQ        $+4, DI
+	DECQ        R8
 	JNE         partialtap
-	ADDQ        $+64, DX
+	ADDQ        72(AX), DX
 	ADDQ        $+64, CX
 	CMPQ        64(AX), $+1
 	JNE         partialstore
@@ -1999,6 +2005,7 @@ TEXT ·depthwiseF32x4x16AVX2(SB), NOSPLIT, $0-8
 	JEQ  last
 
 whole:
+	LEAQ    64(DX), DI
 	VMOVUPS (DX), Y0
 	VMOVUPS 32(DX), Y1
 	VMOVAPS Y0, Y2
@@ -2007,29 +2014,29 @@ whole:
 	VMOVAPS Y1, Y5
 	VMOVAPS Y0, Y6
 	VMOVAPS Y1, Y7
-	MOVQ    8(AX), DI
-	MOVQ    16(AX), R8
+	MOVQ    8(AX), R8
+	MOVQ    16(AX), R9
 
 wholetap:
-	ADDQ        $+64, DX
-	VMOVUPS     (DX), Y8
-	VMOVUPS     32(DX), Y9
-	MOVL        (DI), R9
-	VFMADD231PS (CX)(R9*1), Y8, Y0
-	VFMADD231PS 32(CX)(R9*1), Y9, Y1
-	MOVL        4(DI), R9
-	VFMADD231PS (CX)(R9*1), Y8, Y2
-	VFMADD231PS 32(CX)(R9*1), Y9, Y3
-	MOVL        8(DI), R9
-	VFMADD231PS (CX)(R9*1), Y8, Y4
-	VFMADD231PS 32(CX)(R9*1), Y9, Y5
-	MOVL        12(DI), R9
-	VFMADD231PS (CX)(R9*1), Y8, Y6
-	VFMADD231PS 32(CX)(R9*1), Y9, Y7
-	ADDQ        $+16, DI
-	DECQ        R8
+	VMOVUPS     (DI), Y8
+	VMOVUPS     32(DI), Y9
+	ADDQ        $+64, DI
+	MOVL        (R8), R10
+	VFMADD231PS (CX)(R10*1), Y8, Y0
+	VFMADD231PS 32(CX)(R10*1), Y9, Y1
+	MOVL        4(R8), R10
+	VFMADD231PS (CX)(R10*1), Y8, Y2
+	VFMADD231PS 32(CX)(R10*1), Y9, Y3
+	MOVL        8(R8), R10
+	VFMADD231PS (CX)(R10*1), Y8, Y4
+	VFMADD231PS 32(CX)(R10*1), Y9, Y5
+	MOVL        12(R8), R10
+	VFMADD231PS (CX)(R10*1), Y8, Y6
+	VFMADD231PS 32(CX)(R10*1), Y9, Y7
+	ADDQ        $+16, R8
+	DECQ        R9
 	JNE         wholetap
-	ADDQ        $+64, DX
+	ADDQ        72(AX), DX
 	ADDQ        $+64, CX
 	CMPQ        64(AX), $+1
 	JNE         wholestore
@@ -2069,6 +2076,7 @@ last:
 	NEGQ    DI
 	VMOVUPS 64(BX)(DI*4), Y0
 	VMOVUPS 96(BX)(DI*4), Y1
+	LEAQ    64(DX), BX
 	VMOVUPS (DX), Y2
 	VMOVUPS 32(DX), Y3
 	VMOVAPS Y2, Y4
@@ -2077,37 +2085,37 @@ last:
 	VMOVAPS Y3, Y7
 	VMOVAPS Y2, Y8
 	VMOVAPS Y3, Y9
-	MOVQ    8(AX), BX
-	MOVQ    16(AX), DI
+	MOVQ    8(AX), DI
+	MOVQ    16(AX), R8
 
 partialtap:
-	ADDQ        $+64, DX
-	VMOVUPS     (DX), Y10
-	VMOVUPS     32(DX), Y11
-	MOVL        (BX), R8
-	VMASKMOVPS  (CX)(R8*1), Y0, Y12
+	VMOVUPS     (BX), Y10
+	VMOVUPS     32(BX), Y11
+	ADDQ        $+64, BX
+	MOVL        (DI), R9
+	VMASKMOVPS  (CX)(R9*1), Y0, Y12
 	VFMADD231PS Y12, Y10, Y2
-	VMASKMOVPS  32(CX)(R8*1), Y1, Y12
+	VMASKMOVPS  32(CX)(R9*1), Y1, Y12
 	VFMADD231PS Y12, Y11, Y3
-	MOVL        4(BX), R8
-	VMASKMOVPS  (CX)(R8*1), Y0, Y12
+	MOVL        4(DI), R9
+	VMASKMOVPS  (CX)(R9*1), Y0, Y12
 	VFMADD231PS Y12, Y10, Y4
-	VMASKMOVPS  32(CX)(R8*1), Y1, Y12
+	VMASKMOVPS  32(CX)(R9*1), Y1, Y12
 	VFMADD231PS Y12, Y11, Y5
-	MOVL        8(BX), R8
-	VMASKMOVPS  (CX)(R8*1), Y0, Y12
+	MOVL        8(DI), R9
+	VMASKMOVPS  (CX)(R9*1), Y0, Y12
 	VFMADD231PS Y12, Y10, Y6
-	VMASKMOVPS  32(CX)(R8*1), Y1, Y12
+	VMASKMOVPS  32(CX)(R9*1), Y1, Y12
 	VFMADD231PS Y12, Y11, Y7
-	MOVL        12(BX), R8
-	VMASKMOVPS  (CX)(R8*1), Y0, Y12
+	MOVL        12(DI), R9
+	VMASKMOVPS  (CX)(R9*1), Y0, Y12
 	VFMADD231PS Y12, Y10, Y8
-	VMASKMOVPS  32(CX)(R8*1), Y1, Y10
+	VMASKMOVPS  32(CX)(R9*1), Y1, Y10
 	VFMADD231PS Y10, Y11, Y9
-	ADDQ        $+16, BX
-	DECQ        DI
+	ADDQ        $+16, DI
+	DECQ        R8
 	JNE         partialtap
-	ADDQ        $+64, DX
+	ADDQ        72(AX), DX
 	ADDQ        $+64, CX
 	CMPQ        64(AX), $+1
 	JNE         partialstore

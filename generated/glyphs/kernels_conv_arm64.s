@@ -1007,40 +1007,41 @@ pixel5done:
 TEXT ·depthwiseF32x1x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400c06 // ldr x6, [x0, #24]
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0xf9401803 // ldr x3, [x0, #48]
-	WORD $0xf9402004 // ldr x4, [x0, #64]
-	WORD $0xf9401005 // ldr x5, [x0, #32]
-	WORD $0xf9401c07 // ldr x7, [x0, #56]
-	WORD $0xd10004a5 // sub x5, x5, #1
-	WORD $0xd37ceca5 // lsl x5, x5, #4
-	WORD $0x8b0700a5 // add x5, x5, x7
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9401403 // ldr x3, [x0, #40]
+	WORD $0xf9401804 // ldr x4, [x0, #48]
+	WORD $0xf9402005 // ldr x5, [x0, #64]
+	WORD $0xf9401006 // ldr x6, [x0, #32]
+	WORD $0xf9401c08 // ldr x8, [x0, #56]
+	WORD $0x91010047 // add x7, x2, #64
+	WORD $0xd10004c6 // sub x6, x6, #1
+	WORD $0xd37cecc6 // lsl x6, x6, #4
+	WORD $0x8b0800c6 // add x6, x6, x8
 
 by16:
-	WORD $0xf10040bf // cmp x5, #16
+	WORD $0xf10040df // cmp x6, #16
 	BLT  by4
-	WORD $0xaa0603e6 // mov x6, x6
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0xf9400407 // ldr x7, [x0, #8]
-	WORD $0xf9400808 // ldr x8, [x0, #16]
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0xad400440 // ldp q0, q1, [x2]
+	WORD $0xad410c42 // ldp q2, q3, [x2, #32]
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 by16tap:
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xad4014c4 // ldp q4, q5, [x6]
-	WORD $0xad411cc6 // ldp q6, q7, [x6, #32]
-	WORD $0xb84044e9 // ldr w9, [x7], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xad402528 // ldp q8, q9, [x9]
-	WORD $0xad412d2a // ldp q10, q11, [x9, #32]
+	WORD $0xad401504 // ldp q4, q5, [x8]
+	WORD $0xad411d06 // ldp q6, q7, [x8, #32]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xad402568 // ldp q8, q9, [x11]
+	WORD $0xad412d6a // ldp q10, q11, [x11, #32]
 	WORD $0x4e28cc80 // fmla v0.4s, v4.4s, v8.4s
 	WORD $0x4e29cca1 // fmla v1.4s, v5.4s, v9.4s
 	WORD $0x4e2accc2 // fmla v2.4s, v6.4s, v10.4s
 	WORD $0x4e2bcce3 // fmla v3.4s, v7.4s, v11.4s
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, by16tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by16tap
+	WORD $0xf10004bf // cmp x5, #1
 	BNE  by16store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
@@ -1052,78 +1053,82 @@ by16tap:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by16store:
-	WORD $0xaa0203e7 // mov x7, x2
-	WORD $0xad0004e0 // stp q0, q1, [x7]
-	WORD $0xad010ce2 // stp q2, q3, [x7, #32]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0xad000500 // stp q0, q1, [x8]
+	WORD $0xad010d02 // stp q2, q3, [x8, #32]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	WORD $0x8b080042 // add x2, x2, x8
+	WORD $0x8b0800e7 // add x7, x7, x8
 	WORD $0x91010021 // add x1, x1, #64
-	WORD $0x91010042 // add x2, x2, #64
-	WORD $0xd10040a5 // sub x5, x5, #16
+	WORD $0x91010063 // add x3, x3, #64
+	WORD $0xd10040c6 // sub x6, x6, #16
 	JMP  by16
 
 by4:
-	WORD $0xf10010bf // cmp x5, #4
+	WORD $0xf10010df // cmp x6, #4
 	BLT  by1
-	WORD $0xaa0603e7 // mov x7, x6
-	WORD $0x3dc000e0 // ldr q0, [x7]
-	WORD $0xf9400408 // ldr x8, [x0, #8]
-	WORD $0xf9400809 // ldr x9, [x0, #16]
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 by4tap:
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0x3dc000e1 // ldr q1, [x7]
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0x3dc00142 // ldr q2, [x10]
+	WORD $0x3dc00101 // ldr q1, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x3dc00162 // ldr q2, [x11]
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, by4tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by4tap
+	WORD $0xf10004bf // cmp x5, #1
 	BNE  by4store
 	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
 	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 
 by4store:
-	WORD $0xaa0203e7 // mov x7, x2
-	WORD $0x3d8000e0 // str q0, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x910040c6 // add x6, x6, #16
-	WORD $0x91004021 // add x1, x1, #16
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0x3d800100 // str q0, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
 	WORD $0x91004042 // add x2, x2, #16
-	WORD $0xd10010a5 // sub x5, x5, #4
+	WORD $0x910040e7 // add x7, x7, #16
+	WORD $0x91004021 // add x1, x1, #16
+	WORD $0x91004063 // add x3, x3, #16
+	WORD $0xd10010c6 // sub x6, x6, #4
 	JMP  by4
 
 by1:
-	WORD $0xf10004bf // cmp x5, #1
+	WORD $0xf10004df // cmp x6, #1
 	BLT  done
-	WORD $0xaa0603e7 // mov x7, x6
-	WORD $0xbd4000e0 // ldr s0, [x7]
-	WORD $0xf9400408 // ldr x8, [x0, #8]
-	WORD $0xf9400809 // ldr x9, [x0, #16]
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0xbd400040 // ldr s0, [x2]
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 by1tap:
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0xbd4000e1 // ldr s1, [x7]
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xbd400142 // ldr s2, [x10]
+	WORD $0xbd400101 // ldr s1, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400162 // ldr s2, [x11]
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, by1tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by1tap
+	WORD $0xf10004bf // cmp x5, #1
 	BNE  by1store
 	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
 	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 
 by1store:
-	WORD $0xaa0203e7 // mov x7, x2
-	WORD $0xbd0000e0 // str s0, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x910010c6 // add x6, x6, #4
-	WORD $0x91001021 // add x1, x1, #4
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0xbd000100 // str s0, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
 	WORD $0x91001042 // add x2, x2, #4
-	WORD $0xd10004a5 // sub x5, x5, #1
+	WORD $0x910010e7 // add x7, x7, #4
+	WORD $0x91001021 // add x1, x1, #4
+	WORD $0x91001063 // add x3, x3, #4
+	WORD $0xd10004c6 // sub x6, x6, #1
 	JMP  by1
 
 done:
@@ -1133,22 +1138,23 @@ done:
 TEXT ·depthwiseF32x4x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400c06 // ldr x6, [x0, #24]
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0xf9401803 // ldr x3, [x0, #48]
-	WORD $0xf9402004 // ldr x4, [x0, #64]
-	WORD $0xf9401005 // ldr x5, [x0, #32]
-	WORD $0xf9401c07 // ldr x7, [x0, #56]
-	WORD $0xd10004a5 // sub x5, x5, #1
-	WORD $0xd37ceca5 // lsl x5, x5, #4
-	WORD $0x8b0700a5 // add x5, x5, x7
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9401403 // ldr x3, [x0, #40]
+	WORD $0xf9401804 // ldr x4, [x0, #48]
+	WORD $0xf9402005 // ldr x5, [x0, #64]
+	WORD $0xf9401006 // ldr x6, [x0, #32]
+	WORD $0xf9401c08 // ldr x8, [x0, #56]
+	WORD $0x91010047 // add x7, x2, #64
+	WORD $0xd10004c6 // sub x6, x6, #1
+	WORD $0xd37cecc6 // lsl x6, x6, #4
+	WORD $0x8b0800c6 // add x6, x6, x8
 
 by16:
-	WORD $0xf10040bf // cmp x5, #16
+	WORD $0xf10040df // cmp x6, #16
 	BLT  by4
-	WORD $0xaa0603e6 // mov x6, x6
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0xad400440 // ldp q0, q1, [x2]
+	WORD $0xad410c42 // ldp q2, q3, [x2, #32]
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4ea21c46 // mov v6.16b, v2.16b
@@ -1161,48 +1167,48 @@ by16:
 	WORD $0x4ea11c2d // mov v13.16b, v1.16b
 	WORD $0x4ea21c4e // mov v14.16b, v2.16b
 	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0xf9400407 // ldr x7, [x0, #8]
-	WORD $0xf9400808 // ldr x8, [x0, #16]
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 by16tap:
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xad4044d0 // ldp q16, q17, [x6]
-	WORD $0xad414cd2 // ldp q18, q19, [x6, #32]
-	WORD $0xb84044e9 // ldr w9, [x7], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xad405534 // ldp q20, q21, [x9]
-	WORD $0xad415d36 // ldp q22, q23, [x9, #32]
+	WORD $0xad404510 // ldp q16, q17, [x8]
+	WORD $0xad414d12 // ldp q18, q19, [x8, #32]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xad405574 // ldp q20, q21, [x11]
+	WORD $0xad415d76 // ldp q22, q23, [x11, #32]
 	WORD $0x4e34ce00 // fmla v0.4s, v16.4s, v20.4s
 	WORD $0x4e35ce21 // fmla v1.4s, v17.4s, v21.4s
 	WORD $0x4e36ce42 // fmla v2.4s, v18.4s, v22.4s
 	WORD $0x4e37ce63 // fmla v3.4s, v19.4s, v23.4s
-	WORD $0xb84044e9 // ldr w9, [x7], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xad405534 // ldp q20, q21, [x9]
-	WORD $0xad415d36 // ldp q22, q23, [x9, #32]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xad405574 // ldp q20, q21, [x11]
+	WORD $0xad415d76 // ldp q22, q23, [x11, #32]
 	WORD $0x4e34ce04 // fmla v4.4s, v16.4s, v20.4s
 	WORD $0x4e35ce25 // fmla v5.4s, v17.4s, v21.4s
 	WORD $0x4e36ce46 // fmla v6.4s, v18.4s, v22.4s
 	WORD $0x4e37ce67 // fmla v7.4s, v19.4s, v23.4s
-	WORD $0xb84044e9 // ldr w9, [x7], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xad405534 // ldp q20, q21, [x9]
-	WORD $0xad415d36 // ldp q22, q23, [x9, #32]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xad405574 // ldp q20, q21, [x11]
+	WORD $0xad415d76 // ldp q22, q23, [x11, #32]
 	WORD $0x4e34ce08 // fmla v8.4s, v16.4s, v20.4s
 	WORD $0x4e35ce29 // fmla v9.4s, v17.4s, v21.4s
 	WORD $0x4e36ce4a // fmla v10.4s, v18.4s, v22.4s
 	WORD $0x4e37ce6b // fmla v11.4s, v19.4s, v23.4s
-	WORD $0xb84044e9 // ldr w9, [x7], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xad405534 // ldp q20, q21, [x9]
-	WORD $0xad415d36 // ldp q22, q23, [x9, #32]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xad405574 // ldp q20, q21, [x11]
+	WORD $0xad415d76 // ldp q22, q23, [x11, #32]
 	WORD $0x4e34ce0c // fmla v12.4s, v16.4s, v20.4s
 	WORD $0x4e35ce2d // fmla v13.4s, v17.4s, v21.4s
 	WORD $0x4e36ce4e // fmla v14.4s, v18.4s, v22.4s
 	WORD $0x4e37ce6f // fmla v15.4s, v19.4s, v23.4s
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, by16tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by16tap
+	WORD $0xf10004bf // cmp x5, #1
 	BNE  by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
@@ -1238,58 +1244,60 @@ by16tap:
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 by16store:
-	WORD $0xaa0203e7 // mov x7, x2
-	WORD $0xad0004e0 // stp q0, q1, [x7]
-	WORD $0xad010ce2 // stp q2, q3, [x7, #32]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xad0014e4 // stp q4, q5, [x7]
-	WORD $0xad011ce6 // stp q6, q7, [x7, #32]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xad0024e8 // stp q8, q9, [x7]
-	WORD $0xad012cea // stp q10, q11, [x7, #32]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xad0034ec // stp q12, q13, [x7]
-	WORD $0xad013cee // stp q14, q15, [x7, #32]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0xad000500 // stp q0, q1, [x8]
+	WORD $0xad010d02 // stp q2, q3, [x8, #32]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xad001504 // stp q4, q5, [x8]
+	WORD $0xad011d06 // stp q6, q7, [x8, #32]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xad002508 // stp q8, q9, [x8]
+	WORD $0xad012d0a // stp q10, q11, [x8, #32]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xad00350c // stp q12, q13, [x8]
+	WORD $0xad013d0e // stp q14, q15, [x8, #32]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	WORD $0x8b080042 // add x2, x2, x8
+	WORD $0x8b0800e7 // add x7, x7, x8
 	WORD $0x91010021 // add x1, x1, #64
-	WORD $0x91010042 // add x2, x2, #64
-	WORD $0xd10040a5 // sub x5, x5, #16
+	WORD $0x91010063 // add x3, x3, #64
+	WORD $0xd10040c6 // sub x6, x6, #16
 	JMP  by16
 
 by4:
-	WORD $0xf10010bf // cmp x5, #4
+	WORD $0xf10010df // cmp x6, #4
 	BLT  by1
-	WORD $0xaa0603e7 // mov x7, x6
-	WORD $0x3dc000e0 // ldr q0, [x7]
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0x3dc00040 // ldr q0, [x2]
 	WORD $0x4ea01c01 // mov v1.16b, v0.16b
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	WORD $0xf9400408 // ldr x8, [x0, #8]
-	WORD $0xf9400809 // ldr x9, [x0, #16]
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 by4tap:
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0x3dc000e4 // ldr q4, [x7]
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0x3dc00145 // ldr q5, [x10]
+	WORD $0x3dc00104 // ldr q4, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x3dc00165 // ldr q5, [x11]
 	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0x3dc00145 // ldr q5, [x10]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x3dc00165 // ldr q5, [x11]
 	WORD $0x4e25cc81 // fmla v1.4s, v4.4s, v5.4s
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0x3dc00145 // ldr q5, [x10]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x3dc00165 // ldr q5, [x11]
 	WORD $0x4e25cc82 // fmla v2.4s, v4.4s, v5.4s
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0x3dc00145 // ldr q5, [x10]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x3dc00165 // ldr q5, [x11]
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, by4tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by4tap
+	WORD $0xf10004bf // cmp x5, #1
 	BNE  by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
@@ -1301,54 +1309,55 @@ by4tap:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0xaa0203e7 // mov x7, x2
-	WORD $0x3d8000e0 // str q0, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x3d8000e1 // str q1, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x3d8000e2 // str q2, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x3d8000e3 // str q3, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x910040c6 // add x6, x6, #16
-	WORD $0x91004021 // add x1, x1, #16
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0x3d800100 // str q0, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x3d800101 // str q1, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x3d800102 // str q2, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x3d800103 // str q3, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
 	WORD $0x91004042 // add x2, x2, #16
-	WORD $0xd10010a5 // sub x5, x5, #4
+	WORD $0x910040e7 // add x7, x7, #16
+	WORD $0x91004021 // add x1, x1, #16
+	WORD $0x91004063 // add x3, x3, #16
+	WORD $0xd10010c6 // sub x6, x6, #4
 	JMP  by4
 
 by1:
-	WORD $0xf10004bf // cmp x5, #1
+	WORD $0xf10004df // cmp x6, #1
 	BLT  done
-	WORD $0xaa0603e7 // mov x7, x6
-	WORD $0xbd4000e0 // ldr s0, [x7]
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0xbd400040 // ldr s0, [x2]
 	WORD $0x4ea01c01 // mov v1.16b, v0.16b
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	WORD $0xf9400408 // ldr x8, [x0, #8]
-	WORD $0xf9400809 // ldr x9, [x0, #16]
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 by1tap:
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0xbd4000e4 // ldr s4, [x7]
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xbd400145 // ldr s5, [x10]
+	WORD $0xbd400104 // ldr s4, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400165 // ldr s5, [x11]
 	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xbd400145 // ldr s5, [x10]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400165 // ldr s5, [x11]
 	WORD $0x4e25cc81 // fmla v1.4s, v4.4s, v5.4s
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xbd400145 // ldr s5, [x10]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400165 // ldr s5, [x11]
 	WORD $0x4e25cc82 // fmla v2.4s, v4.4s, v5.4s
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xbd400145 // ldr s5, [x10]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400165 // ldr s5, [x11]
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, by1tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by1tap
+	WORD $0xf10004bf // cmp x5, #1
 	BNE  by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
@@ -1360,19 +1369,20 @@ by1tap:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0xaa0203e7 // mov x7, x2
-	WORD $0xbd0000e0 // str s0, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xbd0000e1 // str s1, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xbd0000e2 // str s2, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xbd0000e3 // str s3, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x910010c6 // add x6, x6, #4
-	WORD $0x91001021 // add x1, x1, #4
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0xbd000100 // str s0, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xbd000101 // str s1, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xbd000102 // str s2, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xbd000103 // str s3, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
 	WORD $0x91001042 // add x2, x2, #4
-	WORD $0xd10004a5 // sub x5, x5, #1
+	WORD $0x910010e7 // add x7, x7, #4
+	WORD $0x91001021 // add x1, x1, #4
+	WORD $0x91001063 // add x3, x3, #4
+	WORD $0xd10004c6 // sub x6, x6, #1
 	JMP  by1
 
 done:

@@ -17,7 +17,7 @@ func init() {
 var kernelsAVX512 = kernelTable{
 	name: "avx512",
 	mr:   8,
-	conv: [maxConvPanels + 1][maxConvPixels + 1]func(*convArgs){
+	conv: convKernels{
 		1: {
 			8: convF32x8x16AVX512,
 		},
@@ -33,14 +33,15 @@ var kernelsAVX512 = kernelTable{
 		1: depthwiseF32x1x16AVX512,
 		4: depthwiseF32x4x16AVX512,
 	},
-	poolMax: poolMaxF32AVX512,
-	poolAvg: poolAvgF32AVX512,
+	depthwiseHalf: portableDepthwiseHalf,
+	poolMax:       poolMaxF32AVX512,
+	poolAvg:       poolAvgF32AVX512,
 }
 
 var kernelsAVX2 = kernelTable{
 	name: "avx2",
 	mr:   6,
-	conv: [maxConvPanels + 1][maxConvPixels + 1]func(*convArgs){
+	conv: convKernels{
 		1: {
 			5: convF32x5x16AVX2,
 			6: convF32x6x16AVX2,
@@ -53,6 +54,7 @@ var kernelsAVX2 = kernelTable{
 		1: depthwiseF32x1x16AVX2,
 		4: depthwiseF32x4x16AVX2,
 	},
-	poolMax: poolMaxF32AVX2,
-	poolAvg: poolAvgF32AVX2,
+	depthwiseHalf: portableDepthwiseHalf,
+	poolMax:       poolMaxF32AVX2,
+	poolAvg:       poolAvgF32AVX2,
 }

@@ -11,7 +11,7 @@ func init() {
 var kernelsNEON = kernelTable{
 	name: "neon",
 	mr:   6,
-	conv: [maxConvPanels + 1][maxConvPixels + 1]func(*convArgs){
+	conv: convKernels{
 		1: {
 			5: convF32x5x16NEON,
 			6: convF32x6x16NEON,
@@ -24,6 +24,7 @@ var kernelsNEON = kernelTable{
 		1: depthwiseF32x1x16NEON,
 		4: depthwiseF32x4x16NEON,
 	},
-	poolMax: poolMaxF32NEON,
-	poolAvg: poolAvgF32NEON,
+	depthwiseHalf: portableDepthwiseHalf,
+	poolMax:       poolMaxF32NEON,
+	poolAvg:       poolAvgF32NEON,
 }

@@ -7,6 +7,15 @@ import "unsafe"
 // panelWidth is the output channels of a weight panel: [16]bias, then [K][16]weight.
 const panelWidth = 16
 
+// panelBytes is the size of a panel with k weights per channel, of 4 bytes or, if
+// half, of 2; biases have 4. Panels start at multiples of 64 bytes.
+func panelBytes(k int, half bool) int {
+	if half {
+		return (4*panelWidth + 2*panelWidth*k + 63) &^ 63
+	}
+	return 4 * panelWidth * (k + 1)
+}
+
 // Activations that the kernels apply before they store.
 const (
 	actNone = iota
@@ -25,8 +34,9 @@ const (
 //	}
 //	out[m*outStep+p*16+n] = act(acc)
 //
-// and writes no more than last channels of panel NP-1. The assembly knows the
-// fields by their offsets.
+// and writes no more than last channels of panel NP-1. Kernels for half weights
+// find [K][16]float16 behind the biases and widen them, which is exact. The
+// assembly knows the fields by their offsets.
 type convArgs struct {
 	base    unsafe.Pointer
 	ind     unsafe.Pointer // [taps][MR]uint32: bytes from base
@@ -46,16 +56,29 @@ const (
 	maxConvPanels = 8
 )
 
+// convKernels are convolution kernels by panels and pixels.
+type convKernels [maxConvPanels + 1][maxConvPixels + 1]func(*convArgs)
+
 // kernelTable is the kernels of one instruction set. Where conv[np][mr] is nil
 // for the panels and pixels at hand the driver takes smaller tiles; [1][1] must
 // be there, as must depthwise[1] and both pools.
 type kernelTable struct {
-	name      string
-	mr        int // pixels of the main convolution tile
-	conv      [maxConvPanels + 1][maxConvPixels + 1]func(*convArgs)
-	depthwise [maxDepthwisePixels + 1]func(*depthwiseArgs)
-	poolMax   func(*poolArgs)
-	poolAvg   func(*poolArgs)
+	name          string
+	mr            int // pixels of the main convolution tile
+	conv          convKernels
+	convHalf      convKernels // for weights of 2 bytes
+	depthwise     [maxDepthwisePixels + 1]func(*depthwiseArgs)
+	depthwiseHalf [maxDepthwisePixels + 1]func(*depthwiseArgs)
+	poolMax       func(*poolArgs)
+	poolAvg       func(*poolArgs)
+}
+
+// convFor is the table's convolution kernels for a form of weights.
+func (tab *kernelTable) convFor(half bool) *convKernels {
+	if half {
+		return &tab.convHalf
+	}
+	return &tab.conv
 }
 
 // kernels is the table in use. Generated files choose a better one at start.
@@ -71,6 +94,7 @@ type convStep struct {
 	kh, kw, sh, sw, dh, dw int
 	padT, padL             int
 	weights                int // arena offset of the slice's first panel
+	half                   bool
 	channels               int // output channels of the slice
 	act                    int
 	epilogue               epilogue // after act
@@ -109,10 +133,11 @@ func (s *convStep) tiling(tab *kernelTable, rows int) convTiling {
 	}
 	g.perRun = (g.runPixels + tab.mr - 1) / tab.mr
 	g.tiles = runs * g.perRun
-	g.groups = (panels + tab.panelsFor(g.runPixels, g.perRun) - 1) / tab.panelsFor(g.runPixels, g.perRun)
+	most := tab.convFor(s.half).panelsFor(g.runPixels, g.perRun)
+	g.groups = (panels + most - 1) / most
 
 	want := min(max(1, rows*s.outW*panels*panelWidth*k/convUnitMACs), convUnits)
-	weights := panels * panelWidth * 4 * (k + 1)
+	weights := panels * panelBytes(k, s.half)
 	g.chunks = min(g.groups, (weights+convCache-1)/convCache)
 	g.blocks = min(g.tiles, (want+g.chunks-1)/g.chunks)
 	if g.chunks*g.blocks < want {
@@ -123,11 +148,11 @@ func (s *convStep) tiling(tab *kernelTable, rows int) convTiling {
 
 // panelsFor is the most panels for which there is a kernel at the tile sizes
 // that pixels cut evenly into tiles give.
-func (tab *kernelTable) panelsFor(pixels, tiles int) int {
+func (c *convKernels) panelsFor(pixels, tiles int) int {
 	lo := pixels / tiles
 	hi := (pixels + tiles - 1) / tiles
 	np := maxConvPanels
-	for np > 1 && (tab.conv[np][lo] == nil || tab.conv[np][hi] == nil) {
+	for np > 1 && (c[np][lo] == nil || c[np][hi] == nil) {
 		np--
 	}
 	return np
@@ -152,7 +177,7 @@ func runConv(t *thread, s *convStep) {
 	k := s.kh * s.kw * s.inC
 	a := &t.conv
 	a.ind = t.scratch
-	a.wstep = 4 * panelWidth * (k + 1)
+	a.wstep = panelBytes(k, s.half)
 	a.outStep = s.out.pix
 	a.act = s.act
 	for {
@@ -179,7 +204,7 @@ func runConv(t *thread, s *convStep) {
 				}
 				a.w = t.at(s.weights + first*a.wstep)
 				a.last = min(s.channels-panelWidth*(end-1), panelWidth)
-				tab.runTile(a, mr, end-first)
+				tab.runTile(a, mr, end-first, s.half)
 				if s.epilogue.kernel != nil {
 					p := (y-row0)*s.outW + x
 					s.epilogue.apply(t, a.out, a.outStep, out, s.out.pix, image.outW, firstRow+p/image.outW, p%image.outW,
@@ -200,8 +225,9 @@ func (s *convStep) pointwise() bool {
 
 // runTile runs the kernel for mr pixels and np panels, or several smaller ones
 // that together make the tile.
-func (tab *kernelTable) runTile(a *convArgs, mr, np int) {
-	if f := tab.conv[np][mr]; f != nil {
+func (tab *kernelTable) runTile(a *convArgs, mr, np int, half bool) {
+	c := tab.convFor(half)
+	if f := c[np][mr]; f != nil {
 		f(a)
 		return
 	}
@@ -211,10 +237,10 @@ func (tab *kernelTable) runTile(a *convArgs, mr, np int) {
 		if p == np-1 {
 			a.last = last
 		}
-		if f := tab.conv[1][mr]; f != nil {
+		if f := c[1][mr]; f != nil {
 			f(a)
 		} else {
-			convPortable(a, mr, 1)
+			convPortable(a, mr, 1, half)
 		}
 		a.out = unsafe.Add(a.out, 4*panelWidth)
 		a.w = unsafe.Add(a.w, a.wstep)

@@ -58,7 +58,7 @@ func BenchmarkConvKernel(b *testing.B) {
 				}
 				for _, k := range []int{96, 1152} {
 					b.Run(fmt.Sprintf("%dx%d/K=%d", mr, np*panelWidth, k), func(b *testing.B) {
-						a, _ := convOperands(b, rand.New(rand.NewSource(1)), mr, np, 3, k/3, 16, 0)
+						a, _ := convOperands(b, rand.New(rand.NewSource(1)), mr, np, 3, k/3, 16, 0, false)
 						reps := max(1, 1<<21/(mr*np*panelWidth*k))
 						report(b, tab, 1, 2*float64(reps*mr*np*panelWidth*k), func() {
 							for range reps {

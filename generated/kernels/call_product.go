@@ -60,7 +60,7 @@ func (p *product) multiply(t *thread) {
 	tab := kernels
 	tiles := (p.rows + tab.mr - 1) / tab.mr
 	panels := (p.columns + panelWidth - 1) / panelWidth
-	most := tab.panelsFor(p.rows, tiles)
+	most := tab.conv.panelsFor(p.rows, tiles)
 	groups := (panels + most - 1) / most
 	table := (*[maxConvPixels]uint32)(t.scratch)
 	for m := range table {
@@ -68,7 +68,7 @@ func (p *product) multiply(t *thread) {
 	}
 	a := &t.conv
 	a.ind, a.taps, a.k = t.scratch, 1, p.depth
-	a.wstep = 4 * panelWidth * (p.depth + 1)
+	a.wstep = panelBytes(p.depth, false)
 	a.outStep = p.outStep
 	a.act = actNone
 	for g := range groups {
@@ -79,7 +79,7 @@ func (p *product) multiply(t *thread) {
 			row, next := p.rows*i/tiles, p.rows*(i+1)/tiles
 			a.base = unsafe.Add(p.a, row*p.aStep)
 			a.out = unsafe.Add(p.out, row*p.outStep+4*panelWidth*first)
-			tab.runTile(a, next-row, end-first)
+			tab.runTile(a, next-row, end-first, false)
 		}
 	}
 }

@@ -13,50 +13,56 @@ var channelCounts = []int{1, 3, 4, 5, 7, 8, 12, 13, 15, 16, 17, 24, 31, 33, 48, 
 
 func TestDepthwiseKernels(t *testing.T) {
 	forTables(t, func(t *testing.T, tab *kernelTable) {
-		for mr, f := range tab.depthwise {
-			if f == nil {
-				continue
+		testDepthwiseKernels(t, tab.depthwise[:], false)
+		testDepthwiseKernels(t, tab.depthwiseHalf[:], true)
+	})
+}
+
+func testDepthwiseKernels(t *testing.T, kernels []func(*depthwiseArgs), half bool) {
+	for mr, f := range kernels {
+		if f == nil {
+			continue
+		}
+		for i, n := range channelCounts {
+			r := rand.New(rand.NewSource(int64(n)))
+			taps := 1 + i%10
+			panels := (n + panelWidth - 1) / panelWidth
+			cells, w, ind := guarded(t, taps*mr*n), guarded(t, panels*panelBytes(taps, half)/4), guarded(t, taps*mr)
+			values(r, cells, i%4)
+			panelValues(r, w, panels, taps, i%4, half)
+			table := unsafe.Slice((*uint32)(unsafe.Pointer(&ind[0])), taps*mr)
+			for j, o := range r.Perm(len(table)) {
+				table[j] = uint32(4 * n * o)
 			}
-			for i, n := range channelCounts {
-				r := rand.New(rand.NewSource(int64(n)))
-				taps := 1 + i%10
-				panels := (n + panelWidth - 1) / panelWidth
-				cells, w, ind := guarded(t, taps*mr*n), guarded(t, panels*panelWidth*(taps+1)), guarded(t, taps*mr)
-				values(r, cells, i%4)
-				values(r, w, i%4)
-				table := unsafe.Slice((*uint32)(unsafe.Pointer(&ind[0])), taps*mr)
-				for j, o := range r.Perm(len(table)) {
-					table[j] = uint32(4 * n * o)
-				}
-				step := n + i%3
-				out := guarded(t, step*(mr-1)+n)
-				a := &depthwiseArgs{
-					base: unsafe.Pointer(&cells[0]), ind: unsafe.Pointer(&ind[0]), taps: taps, w: unsafe.Pointer(&w[0]), panels: panels,
-					out: unsafe.Pointer(&out[0]), outStep: 4 * step, last: n - panelWidth*(panels-1), act: i % 2,
-				}
-				f(a)
-				what := fmt.Sprintf("mr %d, %d channels, %d taps", mr, n, taps)
-				checkRed(t, what, out)
-				for o, got := range out {
-					m, c := o/step, o%step
-					want := pattern
-					if c < n {
-						p := w[c/panelWidth*panelWidth*(taps+1)+c%panelWidth:]
-						want = p[0]
-						for tap := range taps {
-							want = fma32(cells[int(table[tap*mr+m])/4+c], p[panelWidth*(tap+1)], want)
-						}
-						if a.act == actRelu {
-							want = relu32(want)
-						}
+			step := n + i%3
+			out := guarded(t, step*(mr-1)+n)
+			a := &depthwiseArgs{
+				base: unsafe.Pointer(&cells[0]), ind: unsafe.Pointer(&ind[0]), taps: taps, w: unsafe.Pointer(&w[0]), panels: panels,
+				out: unsafe.Pointer(&out[0]), outStep: 4 * step, last: n - panelWidth*(panels-1), act: i % 2,
+				wstep: panelBytes(taps, half),
+			}
+			f(a)
+			what := fmt.Sprintf("half %v, mr %d, %d channels, %d taps", half, mr, n, taps)
+			checkRed(t, what, out)
+			for o, got := range out {
+				m, c := o/step, o%step
+				want := pattern
+				if c < n {
+					p := unsafe.Pointer(&w[c/panelWidth*panelBytes(taps, half)/4])
+					want = f32(p, c%panelWidth)
+					for tap := range taps {
+						want = fma32(cells[int(table[tap*mr+m])/4+c], panelWeight(p, tap, c%panelWidth, half), want)
 					}
-					if !same(got, want) && !(isPattern(got) && isPattern(want)) {
-						t.Fatalf("%s: pixel %d, channel %d: %g, want %g", what, m, c, got, want)
+					if a.act == actRelu {
+						want = relu32(want)
 					}
+				}
+				if !same(got, want) && !(isPattern(got) && isPattern(want)) {
+					t.Fatalf("%s: pixel %d, channel %d: %g, want %g", what, m, c, got, want)
 				}
 			}
 		}
-	})
+	}
 }
 
 func TestDepthwiseDriver(t *testing.T) {
@@ -98,7 +104,7 @@ func testDepthwiseCase(t *testing.T, c convCase, mult, seed int) {
 		out:   arenaImage(&l, oh, ow, channels, c.outWide, c.rowGap, outRing),
 		inH:   c.inH, inW: c.inW, outH: oh, outW: ow,
 		kh: c.kh, kw: c.kw, sh: c.sh, sw: c.sw, dh: c.dh, dw: c.dw, padT: c.padT, padL: c.padL,
-		weights: l.add(panels * panelWidth * (taps + 1)), channels: channels - first, mult: mult, firstChannel: first,
+		weights: l.add(panels * panelBytes(taps, c.half) / 4), half: c.half, channels: channels - first, mult: mult, firstChannel: first,
 		act: seed % 2,
 	}
 	residual, perPixel := arenaImage(&l, oh, ow, channels, 3, 0, outRing), arenaImage(&l, oh, ow, 1, 1, 0, 0)
@@ -111,8 +117,8 @@ func testDepthwiseCase(t *testing.T, c convCase, mult, seed int) {
 			values(r, mem[s.in.index(y, x, 0):][:c.inC], seed%4)
 		}
 	}
-	w := mem[s.weights/4:][:panels*panelWidth*(taps+1)]
-	values(r, w, seed%4)
+	w := mem[s.weights/4:][:panels*panelBytes(taps, c.half)/4]
+	panelValues(r, w, panels, taps, seed%4, c.half)
 	after := func(v float32, y, x, n int) float32 { return v }
 	if seed%3 == 0 {
 		after = addEpilogue(&s.epilogue, mem, residual, perPixel, vector, first)
@@ -122,15 +128,15 @@ func testDepthwiseCase(t *testing.T, c convCase, mult, seed int) {
 	for y := row0; y < row1; y++ {
 		for x := range ow {
 			for n := range s.channels {
-				p := w[n/panelWidth*panelWidth*(taps+1)+n%panelWidth:]
-				acc := p[0]
+				p := unsafe.Pointer(&w[n/panelWidth*panelBytes(taps, c.half)/4])
+				acc := f32(p, n%panelWidth)
 				for i := range taps {
 					iy, ix := y*c.sh-c.padT+i/c.kw*c.dh, x*c.sw-c.padL+i%c.kw*c.dw
 					v := float32(0)
 					if iy >= 0 && iy < c.inH && ix >= 0 && ix < c.inW {
 						v = mem[s.in.index(iy, ix, (first+n)/mult)]
 					}
-					acc = fma32(v, p[panelWidth*(i+1)], acc)
+					acc = fma32(v, panelWeight(p, i, n%panelWidth, c.half), acc)
 				}
 				if s.act == actRelu {
 					acc = relu32(acc)

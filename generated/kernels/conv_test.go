@@ -38,11 +38,11 @@ func TestOffsets(t *testing.T) {
 
 // convOperands makes the arguments of a kernel call whose every operand ends at a
 // guard page, and returns the output.
-func convOperands(t testing.TB, r *rand.Rand, mr, np, taps, k, last, kind int) (*convArgs, []float32) {
+func convOperands(t testing.TB, r *rand.Rand, mr, np, taps, k, last, kind int, half bool) (*convArgs, []float32) {
 	cells := guarded(t, taps*mr*k)
-	w := guarded(t, np*panelWidth*(taps*k+1))
+	w := guarded(t, np*panelBytes(taps*k, half)/4)
 	values(r, cells, kind)
-	values(r, w, kind)
+	panelValues(r, w, np, taps*k, kind, half)
 	order := r.Perm(taps * mr)
 	ind := guarded(t, taps*mr)
 	table := unsafe.Slice((*uint32)(unsafe.Pointer(&ind[0])), taps*mr)
@@ -54,18 +54,18 @@ func convOperands(t testing.TB, r *rand.Rand, mr, np, taps, k, last, kind int) (
 	out := guarded(t, step*(mr-1)+width)
 	return &convArgs{
 		base: unsafe.Pointer(&cells[0]), ind: unsafe.Pointer(&ind[0]), taps: taps, k: k,
-		w: unsafe.Pointer(&w[0]), wstep: 4 * panelWidth * (taps*k + 1),
+		w: unsafe.Pointer(&w[0]), wstep: panelBytes(taps*k, half),
 		out: unsafe.Pointer(&out[0]), outStep: 4 * step, last: last,
 	}, out
 }
 
 // convNaive is one element of a kernel's result, straight from its definition.
-func convNaive(a *convArgs, mr, m, n int) float32 {
-	w := unsafe.Add(a.w, n/panelWidth*a.wstep+4*(n%panelWidth))
-	acc := f32(w, 0)
+func convNaive(a *convArgs, mr, m, n int, half bool) float32 {
+	w := unsafe.Add(a.w, n/panelWidth*a.wstep)
+	acc := f32(w, n%panelWidth)
 	for i := range a.taps * a.k {
 		cell := *(*uint32)(unsafe.Add(a.ind, 4*(i/a.k*mr+m)))
-		acc = fma32(f32(unsafe.Add(a.base, cell), i%a.k), f32(w, panelWidth*(i+1)), acc)
+		acc = fma32(f32(unsafe.Add(a.base, cell), i%a.k), panelWeight(w, i, n%panelWidth, half), acc)
 	}
 	if a.act == actRelu {
 		acc = relu32(acc)
@@ -90,47 +90,52 @@ func use(t testing.TB, tab *kernelTable) {
 
 func TestConvKernels(t *testing.T) {
 	forTables(t, func(t *testing.T, tab *kernelTable) {
-		tested := 0
-		for np := range tab.conv {
-			for mr, f := range tab.conv[np] {
-				if f == nil {
-					continue
-				}
-				tested++
-				r := rand.New(rand.NewSource(int64(100*np + mr)))
-				for i, c := range []struct{ taps, k, last int }{
-					{1, 1, 16}, {1, 3, 1}, {2, 4, 3}, {3, 5, 4}, {1, 7, 5}, {9, 8, 7}, {2, 12, 8},
-					{3, 13, 12}, {1, 15, 13}, {4, 16, 15}, {1, 17, 16}, {2, 31, 9}, {1, 49, 16}, {7, 2, 6}, {1, 64, 2}, {3, 6, 10}, {5, 9, 11}, {2, 10, 14},
-				} {
-					a, out := convOperands(t, r, mr, np, c.taps, c.k, c.last, i%4)
-					a.act = i % 2
-					f(a)
-					what := fmt.Sprintf("mr %d, np %d, taps %d, k %d, last %d", mr, np, c.taps, c.k, c.last)
-					checkRed(t, what, out)
-					width, step := panelWidth*(np-1)+c.last, a.outStep/4
-					for o, got := range out {
-						m, n := o/step, o%step
-						if n >= width {
-							if !isPattern(got) {
-								t.Fatalf("%s: wrote %g beyond channel %d of pixel %d", what, got, width, m)
-							}
-							continue
+		testConvKernels(t, tab, false)
+		testConvKernels(t, tab, true)
+	})
+}
+
+func testConvKernels(t *testing.T, tab *kernelTable, half bool) {
+	tested := 0
+	for np, row := range tab.convFor(half) {
+		for mr, f := range row {
+			if f == nil {
+				continue
+			}
+			tested++
+			r := rand.New(rand.NewSource(int64(100*np + mr)))
+			for i, c := range []struct{ taps, k, last int }{
+				{1, 1, 16}, {1, 3, 1}, {2, 4, 3}, {3, 5, 4}, {1, 7, 5}, {9, 8, 7}, {2, 12, 8},
+				{3, 13, 12}, {1, 15, 13}, {4, 16, 15}, {1, 17, 16}, {2, 31, 9}, {1, 49, 16}, {7, 2, 6}, {1, 64, 2}, {3, 6, 10}, {5, 9, 11}, {2, 10, 14},
+			} {
+				a, out := convOperands(t, r, mr, np, c.taps, c.k, c.last, i%4, half)
+				a.act = i % 2
+				f(a)
+				what := fmt.Sprintf("half %v, mr %d, np %d, taps %d, k %d, last %d", half, mr, np, c.taps, c.k, c.last)
+				checkRed(t, what, out)
+				width, step := panelWidth*(np-1)+c.last, a.outStep/4
+				for o, got := range out {
+					m, n := o/step, o%step
+					if n >= width {
+						if !isPattern(got) {
+							t.Fatalf("%s: wrote %g beyond channel %d of pixel %d", what, got, width, m)
 						}
-						if want := convNaive(a, mr, m, n); !same(got, want) {
-							t.Fatalf("%s: pixel %d, channel %d: %g, want %g", what, m, n, got, want)
-						}
+						continue
+					}
+					if want := convNaive(a, mr, m, n, half); !same(got, want) {
+						t.Fatalf("%s: pixel %d, channel %d: %g, want %g", what, m, n, got, want)
 					}
 				}
 			}
 		}
-		want := map[string]int{"portable": 4}
-		for _, i := range []conv.ISA{conv.AVX512, conv.AVX2, conv.NEON} {
-			want[tableName(i)] = len(i.Tiles())
-		}
-		if tested != want[tab.name] {
-			t.Errorf("%d kernels, want %d", tested, want[tab.name])
-		}
-	})
+	}
+	want := map[string]int{"portable": 4}
+	for _, i := range []conv.ISA{conv.AVX512, conv.AVX2, conv.NEON} {
+		want[tableName(i)] = len(i.Tiles(half))
+	}
+	if tested != want[tab.name] {
+		t.Errorf("%d kernels, want %d", tested, want[tab.name])
+	}
 }
 
 // convCase is a convolution of the drivers' tests.
@@ -143,6 +148,7 @@ type convCase struct {
 	inRing, outRing         bool
 	rows                    [2]int
 	first                   int // first panel of the slice
+	half                    bool
 }
 
 func (c *convCase) out() (h, w int) {
@@ -191,6 +197,7 @@ func convCases() []convCase {
 	}
 	for i := range cs {
 		cs[i] = one(cs[i])
+		cs[i].half = i%3 == 1
 	}
 	return cs
 }
@@ -295,11 +302,11 @@ func testConvCase(t *testing.T, c convCase, seed int) {
 		out:   arenaImage(&l, oh, ow, c.channels, c.outWide, c.rowGap, outRing),
 		inH:   c.inH, inW: c.inW, inC: c.inC, outH: oh, outW: ow,
 		kh: c.kh, kw: c.kw, sh: c.sh, sw: c.sw, dh: c.dh, dw: c.dw, padT: c.padT, padL: c.padL,
-		act: seed % 2,
+		half: c.half, act: seed % 2,
 	}
 	s.out.off += 4 * panelWidth * c.first
 	s.channels = c.channels - panelWidth*c.first
-	s.weights = l.add((panels - c.first) * panelWidth * (k + 1))
+	s.weights = l.add((panels - c.first) * panelBytes(k, c.half) / 4)
 	residual, perPixel := arenaImage(&l, oh, ow, c.channels, 3, 0, outRing), arenaImage(&l, oh, ow, 1, 1, 0, 0)
 	vector := l.add(c.channels)
 	mem := guarded(t, l.floats)
@@ -315,8 +322,8 @@ func testConvCase(t *testing.T, c convCase, seed int) {
 			values(r, mem[s.in.index(y, x, 0):][:c.inC], seed%4)
 		}
 	}
-	w := mem[s.weights/4:][:(panels-c.first)*panelWidth*(k+1)]
-	values(r, w, seed%4)
+	w := mem[s.weights/4:][:(panels-c.first)*panelBytes(k, c.half)/4]
+	panelValues(r, w, panels-c.first, k, seed%4, c.half)
 	after := func(v float32, y, x, n int) float32 { return v }
 	if seed%3 == 0 {
 		after = addEpilogue(&s.epilogue, mem, residual, perPixel, vector, panelWidth*c.first)
@@ -328,15 +335,15 @@ func testConvCase(t *testing.T, c convCase, seed int) {
 	for y := row0; y < row1; y++ {
 		for x := range ow {
 			for n := range s.channels {
-				p := w[n/panelWidth*panelWidth*(k+1)+n%panelWidth:]
-				acc := p[0]
+				p := unsafe.Pointer(&w[n/panelWidth*panelBytes(k, c.half)/4])
+				acc := f32(p, n%panelWidth)
 				for i := range k {
 					iy, ix, ch := y*c.sh-c.padT+i/c.inC/c.kw*c.dh, x*c.sw-c.padL+i/c.inC%c.kw*c.dw, i%c.inC
 					v := float32(0)
 					if iy >= 0 && iy < c.inH && ix >= 0 && ix < c.inW {
 						v = mem[s.in.index(iy, ix, ch)]
 					}
-					acc = fma32(v, p[panelWidth*(i+1)], acc)
+					acc = fma32(v, panelWeight(p, i, n%panelWidth, c.half), acc)
 				}
 				if s.act == actRelu {
 					acc = relu32(acc)

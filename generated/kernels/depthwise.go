@@ -15,7 +15,8 @@ const maxDepthwisePixels = 4
 //	}
 //	out[m*outStep+n] = act(acc)
 //
-// and neither reads nor writes beyond channel (panels-1)*16+last.
+// and neither reads nor writes beyond channel (panels-1)*16+last. Kernels for half
+// weights widen them.
 type depthwiseArgs struct {
 	base    unsafe.Pointer // of the slice's first channel
 	ind     unsafe.Pointer // [taps][MR]uint32: bytes from base
@@ -26,6 +27,7 @@ type depthwiseArgs struct {
 	outStep int
 	last    int // channels of the last panel, 1 to 16
 	act     int
+	wstep   int // bytes from panel to panel
 }
 
 // depthwiseStep is one slice of a depthwise convolution: a range of output
@@ -39,6 +41,7 @@ type depthwiseStep struct {
 	kh, kw, sh, sw, dh, dw int
 	padT, padL             int
 	weights                int // arena offset of the slice's first panel
+	half                   bool
 	channels               int // output channels of the slice
 	mult                   int // output channels per input channel
 	firstChannel           int // the slice's first output channel, where mult is not 1
@@ -55,6 +58,7 @@ func runDepthwise(t *thread, s *depthwiseStep) {
 	a.ind = t.scratch
 	a.taps = taps
 	a.w = t.at(s.weights)
+	a.wstep = panelBytes(taps, s.half)
 	a.panels = (s.channels + panelWidth - 1) / panelWidth
 	a.outStep = s.out.pix
 	a.last = s.channels - panelWidth*(a.panels-1)
@@ -113,10 +117,13 @@ func (s *depthwiseStep) row(t *thread, y, left, right int) {
 // kernel computes n pixels from (y, x) on.
 func (s *depthwiseStep) kernel(t *thread, y, x, n int) {
 	a := &t.depthwise
-	if s.mult == 1 {
+	switch {
+	case s.mult != 1:
+		depthwiseMult(a, n, s.mult, s.firstChannel%s.mult, s.half)
+	case s.half:
+		kernels.depthwiseHalf[n](a)
+	default:
 		kernels.depthwise[n](a)
-	} else {
-		depthwiseMult(a, n, s.mult, s.firstChannel%s.mult)
 	}
 	if s.epilogue.kernel != nil {
 		s.epilogue.apply(t, a.out, a.outStep, a.out, a.outStep, s.outW, y, x, n, 0, s.channels)
@@ -153,22 +160,22 @@ func (s *depthwiseStep) indirect(t *thread, y0, x, n int) {
 }
 
 // depthwisePortable is the kernel of mr pixels in plain Go.
-func depthwisePortable(a *depthwiseArgs, mr int) { depthwiseMult(a, mr, 1, 0) }
+func depthwisePortable(a *depthwiseArgs, mr int, half bool) { depthwiseMult(a, mr, 1, 0, half) }
 
 // depthwiseMult is the kernel where each input channel makes mult output
 // channels; first is the number of those that belong to earlier slices.
-func depthwiseMult(a *depthwiseArgs, mr, mult, first int) {
+func depthwiseMult(a *depthwiseArgs, mr, mult, first int, half bool) {
 	channels := panelWidth*(a.panels-1) + a.last
 	for m := range mr {
 		out := unsafe.Add(a.out, m*a.outStep)
 		for n := range channels {
-			w := unsafe.Add(a.w, 4*(n/panelWidth*panelWidth*(a.taps+1)+n%panelWidth))
+			w := unsafe.Add(a.w, n/panelWidth*a.wstep)
 			c := (first + n) / mult
-			acc := f32(w, 0)
+			acc := f32(w, n%panelWidth)
+			w = unsafe.Add(w, 4*panelWidth)
 			for tap := range a.taps {
-				w = unsafe.Add(w, 4*panelWidth)
 				x := unsafe.Add(a.base, *(*uint32)(unsafe.Add(a.ind, 4*(tap*mr+m))))
-				acc = fma32(f32(x, c), f32(w, 0), acc)
+				acc = fma32(f32(x, c), weight(w, panelWidth*tap+n%panelWidth, half), acc)
 			}
 			if a.act == actRelu {
 				acc = relu32(acc)

@@ -144,6 +144,146 @@ func depthwiseF32x1x16AVX512(a *depthwiseArgs)
 //go:noescape
 func depthwiseF32x4x16AVX512(a *depthwiseArgs)
 
+// convF16x1x16AVX512 computes 1 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x1x16AVX512(a *convArgs)
+
+// convF16x1x32AVX512 computes 1 pixels of 2 panels; see convArgs.
+//
+//go:noescape
+func convF16x1x32AVX512(a *convArgs)
+
+// convF16x1x48AVX512 computes 1 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF16x1x48AVX512(a *convArgs)
+
+// convF16x1x64AVX512 computes 1 pixels of 4 panels; see convArgs.
+//
+//go:noescape
+func convF16x1x64AVX512(a *convArgs)
+
+// convF16x2x16AVX512 computes 2 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x2x16AVX512(a *convArgs)
+
+// convF16x2x32AVX512 computes 2 pixels of 2 panels; see convArgs.
+//
+//go:noescape
+func convF16x2x32AVX512(a *convArgs)
+
+// convF16x2x48AVX512 computes 2 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF16x2x48AVX512(a *convArgs)
+
+// convF16x2x64AVX512 computes 2 pixels of 4 panels; see convArgs.
+//
+//go:noescape
+func convF16x2x64AVX512(a *convArgs)
+
+// convF16x3x16AVX512 computes 3 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x3x16AVX512(a *convArgs)
+
+// convF16x3x32AVX512 computes 3 pixels of 2 panels; see convArgs.
+//
+//go:noescape
+func convF16x3x32AVX512(a *convArgs)
+
+// convF16x3x48AVX512 computes 3 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF16x3x48AVX512(a *convArgs)
+
+// convF16x4x16AVX512 computes 4 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x4x16AVX512(a *convArgs)
+
+// convF16x4x32AVX512 computes 4 pixels of 2 panels; see convArgs.
+//
+//go:noescape
+func convF16x4x32AVX512(a *convArgs)
+
+// convF16x4x48AVX512 computes 4 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF16x4x48AVX512(a *convArgs)
+
+// convF16x5x16AVX512 computes 5 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x5x16AVX512(a *convArgs)
+
+// convF16x5x32AVX512 computes 5 pixels of 2 panels; see convArgs.
+//
+//go:noescape
+func convF16x5x32AVX512(a *convArgs)
+
+// convF16x5x48AVX512 computes 5 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF16x5x48AVX512(a *convArgs)
+
+// convF16x6x16AVX512 computes 6 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x6x16AVX512(a *convArgs)
+
+// convF16x6x32AVX512 computes 6 pixels of 2 panels; see convArgs.
+//
+//go:noescape
+func convF16x6x32AVX512(a *convArgs)
+
+// convF16x6x48AVX512 computes 6 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF16x6x48AVX512(a *convArgs)
+
+// convF16x7x16AVX512 computes 7 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x7x16AVX512(a *convArgs)
+
+// convF16x7x32AVX512 computes 7 pixels of 2 panels; see convArgs.
+//
+//go:noescape
+func convF16x7x32AVX512(a *convArgs)
+
+// convF16x7x48AVX512 computes 7 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF16x7x48AVX512(a *convArgs)
+
+// convF16x8x16AVX512 computes 8 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x8x16AVX512(a *convArgs)
+
+// convF16x8x32AVX512 computes 8 pixels of 2 panels; see convArgs.
+//
+//go:noescape
+func convF16x8x32AVX512(a *convArgs)
+
+// convF16x8x48AVX512 computes 8 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF16x8x48AVX512(a *convArgs)
+
+// depthwiseF16x1x16AVX512 computes 1 pixels of all panels; see depthwiseArgs.
+//
+//go:noescape
+func depthwiseF16x1x16AVX512(a *depthwiseArgs)
+
+// depthwiseF16x4x16AVX512 computes 4 pixels of all panels; see depthwiseArgs.
+//
+//go:noescape
+func depthwiseF16x4x16AVX512(a *depthwiseArgs)
+
 // poolMaxF32AVX512 computes the maximum of a window; see poolArgs.
 //
 //go:noescape
@@ -218,6 +358,71 @@ func depthwiseF32x1x16AVX2(a *depthwiseArgs)
 //
 //go:noescape
 func depthwiseF32x4x16AVX2(a *depthwiseArgs)
+
+// convF16x1x16AVX2 computes 1 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x1x16AVX2(a *convArgs)
+
+// convF16x1x32AVX2 computes 1 pixels of 2 panels; see convArgs.
+//
+//go:noescape
+func convF16x1x32AVX2(a *convArgs)
+
+// convF16x1x48AVX2 computes 1 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF16x1x48AVX2(a *convArgs)
+
+// convF16x1x64AVX2 computes 1 pixels of 4 panels; see convArgs.
+//
+//go:noescape
+func convF16x1x64AVX2(a *convArgs)
+
+// convF16x2x16AVX2 computes 2 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x2x16AVX2(a *convArgs)
+
+// convF16x2x32AVX2 computes 2 pixels of 2 panels; see convArgs.
+//
+//go:noescape
+func convF16x2x32AVX2(a *convArgs)
+
+// convF16x3x16AVX2 computes 3 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x3x16AVX2(a *convArgs)
+
+// convF16x3x32AVX2 computes 3 pixels of 2 panels; see convArgs.
+//
+//go:noescape
+func convF16x3x32AVX2(a *convArgs)
+
+// convF16x4x16AVX2 computes 4 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x4x16AVX2(a *convArgs)
+
+// convF16x5x16AVX2 computes 5 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x5x16AVX2(a *convArgs)
+
+// convF16x6x16AVX2 computes 6 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x6x16AVX2(a *convArgs)
+
+// depthwiseF16x1x16AVX2 computes 1 pixels of all panels; see depthwiseArgs.
+//
+//go:noescape
+func depthwiseF16x1x16AVX2(a *depthwiseArgs)
+
+// depthwiseF16x4x16AVX2 computes 4 pixels of all panels; see depthwiseArgs.
+//
+//go:noescape
+func depthwiseF16x4x16AVX2(a *depthwiseArgs)
 
 // poolMaxF32AVX2 computes the maximum of a window; see poolArgs.
 //

@@ -69,6 +69,71 @@ func depthwiseF32x1x16NEON(a *depthwiseArgs)
 //go:noescape
 func depthwiseF32x4x16NEON(a *depthwiseArgs)
 
+// convF16x1x16NEON computes 1 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x1x16NEON(a *convArgs)
+
+// convF16x1x32NEON computes 1 pixels of 2 panels; see convArgs.
+//
+//go:noescape
+func convF16x1x32NEON(a *convArgs)
+
+// convF16x1x48NEON computes 1 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF16x1x48NEON(a *convArgs)
+
+// convF16x1x64NEON computes 1 pixels of 4 panels; see convArgs.
+//
+//go:noescape
+func convF16x1x64NEON(a *convArgs)
+
+// convF16x2x16NEON computes 2 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x2x16NEON(a *convArgs)
+
+// convF16x2x32NEON computes 2 pixels of 2 panels; see convArgs.
+//
+//go:noescape
+func convF16x2x32NEON(a *convArgs)
+
+// convF16x3x16NEON computes 3 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x3x16NEON(a *convArgs)
+
+// convF16x3x32NEON computes 3 pixels of 2 panels; see convArgs.
+//
+//go:noescape
+func convF16x3x32NEON(a *convArgs)
+
+// convF16x4x16NEON computes 4 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x4x16NEON(a *convArgs)
+
+// convF16x5x16NEON computes 5 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x5x16NEON(a *convArgs)
+
+// convF16x6x16NEON computes 6 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF16x6x16NEON(a *convArgs)
+
+// depthwiseF16x1x16NEON computes 1 pixels of all panels; see depthwiseArgs.
+//
+//go:noescape
+func depthwiseF16x1x16NEON(a *depthwiseArgs)
+
+// depthwiseF16x4x16NEON computes 4 pixels of all panels; see depthwiseArgs.
+//
+//go:noescape
+func depthwiseF16x4x16NEON(a *depthwiseArgs)
+
 // poolMaxF32NEON computes the maximum of a window; see poolArgs.
 //
 //go:noescape

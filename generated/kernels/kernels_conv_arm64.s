@@ -2896,40 +2896,41 @@ pixel5done:
 TEXT ·depthwiseF32x1x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400c06 // ldr x6, [x0, #24]
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0xf9401803 // ldr x3, [x0, #48]
-	WORD $0xf9402004 // ldr x4, [x0, #64]
-	WORD $0xf9401005 // ldr x5, [x0, #32]
-	WORD $0xf9401c07 // ldr x7, [x0, #56]
-	WORD $0xd10004a5 // sub x5, x5, #1
-	WORD $0xd37ceca5 // lsl x5, x5, #4
-	WORD $0x8b0700a5 // add x5, x5, x7
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9401403 // ldr x3, [x0, #40]
+	WORD $0xf9401804 // ldr x4, [x0, #48]
+	WORD $0xf9402005 // ldr x5, [x0, #64]
+	WORD $0xf9401006 // ldr x6, [x0, #32]
+	WORD $0xf9401c08 // ldr x8, [x0, #56]
+	WORD $0x91010047 // add x7, x2, #64
+	WORD $0xd10004c6 // sub x6, x6, #1
+	WORD $0xd37cecc6 // lsl x6, x6, #4
+	WORD $0x8b0800c6 // add x6, x6, x8
 
 by16:
-	WORD $0xf10040bf // cmp x5, #16
+	WORD $0xf10040df // cmp x6, #16
 	BLT  by4
-	WORD $0xaa0603e6 // mov x6, x6
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0xf9400407 // ldr x7, [x0, #8]
-	WORD $0xf9400808 // ldr x8, [x0, #16]
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0xad400440 // ldp q0, q1, [x2]
+	WORD $0xad410c42 // ldp q2, q3, [x2, #32]
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 by16tap:
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xad4014c4 // ldp q4, q5, [x6]
-	WORD $0xad411cc6 // ldp q6, q7, [x6, #32]
-	WORD $0xb84044e9 // ldr w9, [x7], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xad402528 // ldp q8, q9, [x9]
-	WORD $0xad412d2a // ldp q10, q11, [x9, #32]
+	WORD $0xad401504 // ldp q4, q5, [x8]
+	WORD $0xad411d06 // ldp q6, q7, [x8, #32]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xad402568 // ldp q8, q9, [x11]
+	WORD $0xad412d6a // ldp q10, q11, [x11, #32]
 	WORD $0x4e28cc80 // fmla v0.4s, v4.4s, v8.4s
 	WORD $0x4e29cca1 // fmla v1.4s, v5.4s, v9.4s
 	WORD $0x4e2accc2 // fmla v2.4s, v6.4s, v10.4s
 	WORD $0x4e2bcce3 // fmla v3.4s, v7.4s, v11.4s
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, by16tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by16tap
+	WORD $0xf10004bf // cmp x5, #1
 	BNE  by16store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
@@ -2941,78 +2942,82 @@ by16tap:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by16store:
-	WORD $0xaa0203e7 // mov x7, x2
-	WORD $0xad0004e0 // stp q0, q1, [x7]
-	WORD $0xad010ce2 // stp q2, q3, [x7, #32]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0xad000500 // stp q0, q1, [x8]
+	WORD $0xad010d02 // stp q2, q3, [x8, #32]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	WORD $0x8b080042 // add x2, x2, x8
+	WORD $0x8b0800e7 // add x7, x7, x8
 	WORD $0x91010021 // add x1, x1, #64
-	WORD $0x91010042 // add x2, x2, #64
-	WORD $0xd10040a5 // sub x5, x5, #16
+	WORD $0x91010063 // add x3, x3, #64
+	WORD $0xd10040c6 // sub x6, x6, #16
 	JMP  by16
 
 by4:
-	WORD $0xf10010bf // cmp x5, #4
+	WORD $0xf10010df // cmp x6, #4
 	BLT  by1
-	WORD $0xaa0603e7 // mov x7, x6
-	WORD $0x3dc000e0 // ldr q0, [x7]
-	WORD $0xf9400408 // ldr x8, [x0, #8]
-	WORD $0xf9400809 // ldr x9, [x0, #16]
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 by4tap:
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0x3dc000e1 // ldr q1, [x7]
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0x3dc00142 // ldr q2, [x10]
+	WORD $0x3dc00101 // ldr q1, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x3dc00162 // ldr q2, [x11]
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, by4tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by4tap
+	WORD $0xf10004bf // cmp x5, #1
 	BNE  by4store
 	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
 	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 
 by4store:
-	WORD $0xaa0203e7 // mov x7, x2
-	WORD $0x3d8000e0 // str q0, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x910040c6 // add x6, x6, #16
-	WORD $0x91004021 // add x1, x1, #16
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0x3d800100 // str q0, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
 	WORD $0x91004042 // add x2, x2, #16
-	WORD $0xd10010a5 // sub x5, x5, #4
+	WORD $0x910040e7 // add x7, x7, #16
+	WORD $0x91004021 // add x1, x1, #16
+	WORD $0x91004063 // add x3, x3, #16
+	WORD $0xd10010c6 // sub x6, x6, #4
 	JMP  by4
 
 by1:
-	WORD $0xf10004bf // cmp x5, #1
+	WORD $0xf10004df // cmp x6, #1
 	BLT  done
-	WORD $0xaa0603e7 // mov x7, x6
-	WORD $0xbd4000e0 // ldr s0, [x7]
-	WORD $0xf9400408 // ldr x8, [x0, #8]
-	WORD $0xf9400809 // ldr x9, [x0, #16]
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0xbd400040 // ldr s0, [x2]
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 by1tap:
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0xbd4000e1 // ldr s1, [x7]
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xbd400142 // ldr s2, [x10]
+	WORD $0xbd400101 // ldr s1, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400162 // ldr s2, [x11]
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, by1tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by1tap
+	WORD $0xf10004bf // cmp x5, #1
 	BNE  by1store
 	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
 	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 
 by1store:
-	WORD $0xaa0203e7 // mov x7, x2
-	WORD $0xbd0000e0 // str s0, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x910010c6 // add x6, x6, #4
-	WORD $0x91001021 // add x1, x1, #4
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0xbd000100 // str s0, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
 	WORD $0x91001042 // add x2, x2, #4
-	WORD $0xd10004a5 // sub x5, x5, #1
+	WORD $0x910010e7 // add x7, x7, #4
+	WORD $0x91001021 // add x1, x1, #4
+	WORD $0x91001063 // add x3, x3, #4
+	WORD $0xd10004c6 // sub x6, x6, #1
 	JMP  by1
 
 done:
@@ -3022,22 +3027,23 @@ done:
 TEXT ·depthwiseF32x4x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400c06 // ldr x6, [x0, #24]
-	WORD $0xf9401402 // ldr x2, [x0, #40]
-	WORD $0xf9401803 // ldr x3, [x0, #48]
-	WORD $0xf9402004 // ldr x4, [x0, #64]
-	WORD $0xf9401005 // ldr x5, [x0, #32]
-	WORD $0xf9401c07 // ldr x7, [x0, #56]
-	WORD $0xd10004a5 // sub x5, x5, #1
-	WORD $0xd37ceca5 // lsl x5, x5, #4
-	WORD $0x8b0700a5 // add x5, x5, x7
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9401403 // ldr x3, [x0, #40]
+	WORD $0xf9401804 // ldr x4, [x0, #48]
+	WORD $0xf9402005 // ldr x5, [x0, #64]
+	WORD $0xf9401006 // ldr x6, [x0, #32]
+	WORD $0xf9401c08 // ldr x8, [x0, #56]
+	WORD $0x91010047 // add x7, x2, #64
+	WORD $0xd10004c6 // sub x6, x6, #1
+	WORD $0xd37cecc6 // lsl x6, x6, #4
+	WORD $0x8b0800c6 // add x6, x6, x8
 
 by16:
-	WORD $0xf10040bf // cmp x5, #16
+	WORD $0xf10040df // cmp x6, #16
 	BLT  by4
-	WORD $0xaa0603e6 // mov x6, x6
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0xad400440 // ldp q0, q1, [x2]
+	WORD $0xad410c42 // ldp q2, q3, [x2, #32]
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4ea21c46 // mov v6.16b, v2.16b
@@ -3050,48 +3056,48 @@ by16:
 	WORD $0x4ea11c2d // mov v13.16b, v1.16b
 	WORD $0x4ea21c4e // mov v14.16b, v2.16b
 	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0xf9400407 // ldr x7, [x0, #8]
-	WORD $0xf9400808 // ldr x8, [x0, #16]
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 by16tap:
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xad4044d0 // ldp q16, q17, [x6]
-	WORD $0xad414cd2 // ldp q18, q19, [x6, #32]
-	WORD $0xb84044e9 // ldr w9, [x7], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xad405534 // ldp q20, q21, [x9]
-	WORD $0xad415d36 // ldp q22, q23, [x9, #32]
+	WORD $0xad404510 // ldp q16, q17, [x8]
+	WORD $0xad414d12 // ldp q18, q19, [x8, #32]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xad405574 // ldp q20, q21, [x11]
+	WORD $0xad415d76 // ldp q22, q23, [x11, #32]
 	WORD $0x4e34ce00 // fmla v0.4s, v16.4s, v20.4s
 	WORD $0x4e35ce21 // fmla v1.4s, v17.4s, v21.4s
 	WORD $0x4e36ce42 // fmla v2.4s, v18.4s, v22.4s
 	WORD $0x4e37ce63 // fmla v3.4s, v19.4s, v23.4s
-	WORD $0xb84044e9 // ldr w9, [x7], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xad405534 // ldp q20, q21, [x9]
-	WORD $0xad415d36 // ldp q22, q23, [x9, #32]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xad405574 // ldp q20, q21, [x11]
+	WORD $0xad415d76 // ldp q22, q23, [x11, #32]
 	WORD $0x4e34ce04 // fmla v4.4s, v16.4s, v20.4s
 	WORD $0x4e35ce25 // fmla v5.4s, v17.4s, v21.4s
 	WORD $0x4e36ce46 // fmla v6.4s, v18.4s, v22.4s
 	WORD $0x4e37ce67 // fmla v7.4s, v19.4s, v23.4s
-	WORD $0xb84044e9 // ldr w9, [x7], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xad405534 // ldp q20, q21, [x9]
-	WORD $0xad415d36 // ldp q22, q23, [x9, #32]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xad405574 // ldp q20, q21, [x11]
+	WORD $0xad415d76 // ldp q22, q23, [x11, #32]
 	WORD $0x4e34ce08 // fmla v8.4s, v16.4s, v20.4s
 	WORD $0x4e35ce29 // fmla v9.4s, v17.4s, v21.4s
 	WORD $0x4e36ce4a // fmla v10.4s, v18.4s, v22.4s
 	WORD $0x4e37ce6b // fmla v11.4s, v19.4s, v23.4s
-	WORD $0xb84044e9 // ldr w9, [x7], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xad405534 // ldp q20, q21, [x9]
-	WORD $0xad415d36 // ldp q22, q23, [x9, #32]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xad405574 // ldp q20, q21, [x11]
+	WORD $0xad415d76 // ldp q22, q23, [x11, #32]
 	WORD $0x4e34ce0c // fmla v12.4s, v16.4s, v20.4s
 	WORD $0x4e35ce2d // fmla v13.4s, v17.4s, v21.4s
 	WORD $0x4e36ce4e // fmla v14.4s, v18.4s, v22.4s
 	WORD $0x4e37ce6f // fmla v15.4s, v19.4s, v23.4s
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, by16tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by16tap
+	WORD $0xf10004bf // cmp x5, #1
 	BNE  by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
@@ -3127,58 +3133,60 @@ by16tap:
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 by16store:
-	WORD $0xaa0203e7 // mov x7, x2
-	WORD $0xad0004e0 // stp q0, q1, [x7]
-	WORD $0xad010ce2 // stp q2, q3, [x7, #32]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xad0014e4 // stp q4, q5, [x7]
-	WORD $0xad011ce6 // stp q6, q7, [x7, #32]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xad0024e8 // stp q8, q9, [x7]
-	WORD $0xad012cea // stp q10, q11, [x7, #32]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xad0034ec // stp q12, q13, [x7]
-	WORD $0xad013cee // stp q14, q15, [x7, #32]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0xad000500 // stp q0, q1, [x8]
+	WORD $0xad010d02 // stp q2, q3, [x8, #32]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xad001504 // stp q4, q5, [x8]
+	WORD $0xad011d06 // stp q6, q7, [x8, #32]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xad002508 // stp q8, q9, [x8]
+	WORD $0xad012d0a // stp q10, q11, [x8, #32]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xad00350c // stp q12, q13, [x8]
+	WORD $0xad013d0e // stp q14, q15, [x8, #32]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	WORD $0x8b080042 // add x2, x2, x8
+	WORD $0x8b0800e7 // add x7, x7, x8
 	WORD $0x91010021 // add x1, x1, #64
-	WORD $0x91010042 // add x2, x2, #64
-	WORD $0xd10040a5 // sub x5, x5, #16
+	WORD $0x91010063 // add x3, x3, #64
+	WORD $0xd10040c6 // sub x6, x6, #16
 	JMP  by16
 
 by4:
-	WORD $0xf10010bf // cmp x5, #4
+	WORD $0xf10010df // cmp x6, #4
 	BLT  by1
-	WORD $0xaa0603e7 // mov x7, x6
-	WORD $0x3dc000e0 // ldr q0, [x7]
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0x3dc00040 // ldr q0, [x2]
 	WORD $0x4ea01c01 // mov v1.16b, v0.16b
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	WORD $0xf9400408 // ldr x8, [x0, #8]
-	WORD $0xf9400809 // ldr x9, [x0, #16]
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 by4tap:
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0x3dc000e4 // ldr q4, [x7]
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0x3dc00145 // ldr q5, [x10]
+	WORD $0x3dc00104 // ldr q4, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x3dc00165 // ldr q5, [x11]
 	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0x3dc00145 // ldr q5, [x10]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x3dc00165 // ldr q5, [x11]
 	WORD $0x4e25cc81 // fmla v1.4s, v4.4s, v5.4s
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0x3dc00145 // ldr q5, [x10]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x3dc00165 // ldr q5, [x11]
 	WORD $0x4e25cc82 // fmla v2.4s, v4.4s, v5.4s
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0x3dc00145 // ldr q5, [x10]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x3dc00165 // ldr q5, [x11]
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, by4tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by4tap
+	WORD $0xf10004bf // cmp x5, #1
 	BNE  by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
@@ -3190,54 +3198,55 @@ by4tap:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0xaa0203e7 // mov x7, x2
-	WORD $0x3d8000e0 // str q0, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x3d8000e1 // str q1, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x3d8000e2 // str q2, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x3d8000e3 // str q3, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x910040c6 // add x6, x6, #16
-	WORD $0x91004021 // add x1, x1, #16
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0x3d800100 // str q0, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x3d800101 // str q1, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x3d800102 // str q2, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x3d800103 // str q3, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
 	WORD $0x91004042 // add x2, x2, #16
-	WORD $0xd10010a5 // sub x5, x5, #4
+	WORD $0x910040e7 // add x7, x7, #16
+	WORD $0x91004021 // add x1, x1, #16
+	WORD $0x91004063 // add x3, x3, #16
+	WORD $0xd10010c6 // sub x6, x6, #4
 	JMP  by4
 
 by1:
-	WORD $0xf10004bf // cmp x5, #1
+	WORD $0xf10004df // cmp x6, #1
 	BLT  done
-	WORD $0xaa0603e7 // mov x7, x6
-	WORD $0xbd4000e0 // ldr s0, [x7]
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0xbd400040 // ldr s0, [x2]
 	WORD $0x4ea01c01 // mov v1.16b, v0.16b
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	WORD $0xf9400408 // ldr x8, [x0, #8]
-	WORD $0xf9400809 // ldr x9, [x0, #16]
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 by1tap:
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0xbd4000e4 // ldr s4, [x7]
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xbd400145 // ldr s5, [x10]
+	WORD $0xbd400104 // ldr s4, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400165 // ldr s5, [x11]
 	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xbd400145 // ldr s5, [x10]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400165 // ldr s5, [x11]
 	WORD $0x4e25cc81 // fmla v1.4s, v4.4s, v5.4s
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xbd400145 // ldr s5, [x10]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400165 // ldr s5, [x11]
 	WORD $0x4e25cc82 // fmla v2.4s, v4.4s, v5.4s
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xbd400145 // ldr s5, [x10]
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400165 // ldr s5, [x11]
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, by1tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by1tap
+	WORD $0xf10004bf // cmp x5, #1
 	BNE  by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
@@ -3249,19 +3258,3685 @@ by1tap:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0xaa0203e7 // mov x7, x2
-	WORD $0xbd0000e0 // str s0, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xbd0000e1 // str s1, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xbd0000e2 // str s2, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xbd0000e3 // str s3, [x7]
-	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0x910010c6 // add x6, x6, #4
-	WORD $0x91001021 // add x1, x1, #4
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0xbd000100 // str s0, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xbd000101 // str s1, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xbd000102 // str s2, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xbd000103 // str s3, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
 	WORD $0x91001042 // add x2, x2, #4
-	WORD $0xd10004a5 // sub x5, x5, #1
+	WORD $0x910010e7 // add x7, x7, #4
+	WORD $0x91001021 // add x1, x1, #4
+	WORD $0x91001063 // add x3, x3, #4
+	WORD $0xd10004c6 // sub x6, x6, #1
+	JMP  by1
+
+done:
+	RET
+
+// func convF16x1x16NEON(a *convArgs)
+TEXT ·convF16x1x16NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9400803 // ldr x3, [x0, #16]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xd342fca4 // lsr x4, x5, #2
+	WORD $0x924004a5 // and x5, x5, #0x3
+	WORD $0xf9401006 // ldr x6, [x0, #32]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xad4004c0 // ldp q0, q1, [x6]
+	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0x910100c6 // add x6, x6, #64
+
+tap:
+	WORD $0xb8404447 // ldr w7, [x2], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0xaa0403e8 // mov x8, x4
+	CBZ  R8, tail
+
+loop:
+	WORD $0x3cc104e4 // ldr q4, [x7], #16
+	WORD $0x3dc000c5 // ldr q5, [x6]
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4f8410c0 // fmla v0.4s, v6.4s, v4.s[0]
+	WORD $0x4f8410a1 // fmla v1.4s, v5.4s, v4.s[0]
+	WORD $0x3dc004c5 // ldr q5, [x6, #16]
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4f8410c2 // fmla v2.4s, v6.4s, v4.s[0]
+	WORD $0x4f8410a3 // fmla v3.4s, v5.4s, v4.s[0]
+	WORD $0x3dc008c5 // ldr q5, [x6, #32]
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4fa410c0 // fmla v0.4s, v6.4s, v4.s[1]
+	WORD $0x4fa410a1 // fmla v1.4s, v5.4s, v4.s[1]
+	WORD $0x3dc00cc5 // ldr q5, [x6, #48]
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4fa410c2 // fmla v2.4s, v6.4s, v4.s[1]
+	WORD $0x4fa410a3 // fmla v3.4s, v5.4s, v4.s[1]
+	WORD $0x3dc010c5 // ldr q5, [x6, #64]
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4f8418c0 // fmla v0.4s, v6.4s, v4.s[2]
+	WORD $0x4f8418a1 // fmla v1.4s, v5.4s, v4.s[2]
+	WORD $0x3dc014c5 // ldr q5, [x6, #80]
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4f8418c2 // fmla v2.4s, v6.4s, v4.s[2]
+	WORD $0x4f8418a3 // fmla v3.4s, v5.4s, v4.s[2]
+	WORD $0x3dc018c5 // ldr q5, [x6, #96]
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4fa418c0 // fmla v0.4s, v6.4s, v4.s[3]
+	WORD $0x4fa418a1 // fmla v1.4s, v5.4s, v4.s[3]
+	WORD $0x3dc01cc5 // ldr q5, [x6, #112]
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4fa418c2 // fmla v2.4s, v6.4s, v4.s[3]
+	WORD $0x4fa418a3 // fmla v3.4s, v5.4s, v4.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, loop
+
+tail:
+	WORD $0xaa0503e8 // mov x8, x5
+	CBZ  R8, next
+
+one:
+	WORD $0xbc4044e4 // ldr s4, [x7], #4
+	WORD $0x3dc000c5 // ldr q5, [x6]
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4f8410c0 // fmla v0.4s, v6.4s, v4.s[0]
+	WORD $0x4f8410a1 // fmla v1.4s, v5.4s, v4.s[0]
+	WORD $0x3dc004c5 // ldr q5, [x6, #16]
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x4f8410c2 // fmla v2.4s, v6.4s, v4.s[0]
+	WORD $0x4f8410a3 // fmla v3.4s, v5.4s, v4.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, one
+
+next:
+	WORD $0xd1000463 // sub x3, x3, #1
+	CBNZ R3, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	WORD $0xf100043f // cmp x1, #1
+	BNE  store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+store:
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9401c02 // ldr x2, [x0, #56]
+	WORD $0xf9402000 // ldr x0, [x0, #64]
+	WORD $0xf100401f // cmp x0, #16
+	BNE  partial
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+partial:
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel0four
+	WORD $0xac810460 // stp q0, q1, [x3], #32
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+
+pixel0four:
+	TBZ  $2, R0, pixel0two
+	WORD $0x3c810460 // str q0, [x3], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+
+pixel0two:
+	TBZ  $1, R0, pixel0one
+	WORD $0xfc008460 // str d0, [x3], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+
+pixel0one:
+	TBZ  $0, R0, pixel0done
+	WORD $0xbd000060 // str s0, [x3]
+
+pixel0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+// func convF16x1x32NEON(a *convArgs)
+TEXT ·convF16x1x32NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9400803 // ldr x3, [x0, #16]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xd342fca4 // lsr x4, x5, #2
+	WORD $0x924004a5 // and x5, x5, #0x3
+	WORD $0xf9401006 // ldr x6, [x0, #32]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0x8b0700c7 // add x7, x6, x7
+	WORD $0xad4004c0 // ldp q0, q1, [x6]
+	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xad4014e4 // ldp q4, q5, [x7]
+	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
+	WORD $0x910100e7 // add x7, x7, #64
+
+tap:
+	WORD $0xb8404448 // ldr w8, [x2], #4
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xaa0403e9 // mov x9, x4
+	CBZ  R9, tail
+
+loop:
+	WORD $0x3cc10508 // ldr q8, [x8], #16
+	WORD $0x3dc000c9 // ldr q9, [x6]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
+	WORD $0x4f881121 // fmla v1.4s, v9.4s, v8.s[0]
+	WORD $0x3dc004c9 // ldr q9, [x6, #16]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
+	WORD $0x4f881123 // fmla v3.4s, v9.4s, v8.s[0]
+	WORD $0x3dc000e9 // ldr q9, [x7]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f881144 // fmla v4.4s, v10.4s, v8.s[0]
+	WORD $0x4f881125 // fmla v5.4s, v9.4s, v8.s[0]
+	WORD $0x3dc004e9 // ldr q9, [x7, #16]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f881146 // fmla v6.4s, v10.4s, v8.s[0]
+	WORD $0x4f881127 // fmla v7.4s, v9.4s, v8.s[0]
+	WORD $0x3dc008c9 // ldr q9, [x6, #32]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
+	WORD $0x4fa81121 // fmla v1.4s, v9.4s, v8.s[1]
+	WORD $0x3dc00cc9 // ldr q9, [x6, #48]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
+	WORD $0x4fa81123 // fmla v3.4s, v9.4s, v8.s[1]
+	WORD $0x3dc008e9 // ldr q9, [x7, #32]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa81144 // fmla v4.4s, v10.4s, v8.s[1]
+	WORD $0x4fa81125 // fmla v5.4s, v9.4s, v8.s[1]
+	WORD $0x3dc00ce9 // ldr q9, [x7, #48]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa81146 // fmla v6.4s, v10.4s, v8.s[1]
+	WORD $0x4fa81127 // fmla v7.4s, v9.4s, v8.s[1]
+	WORD $0x3dc010c9 // ldr q9, [x6, #64]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
+	WORD $0x4f881921 // fmla v1.4s, v9.4s, v8.s[2]
+	WORD $0x3dc014c9 // ldr q9, [x6, #80]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
+	WORD $0x4f881923 // fmla v3.4s, v9.4s, v8.s[2]
+	WORD $0x3dc010e9 // ldr q9, [x7, #64]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f881944 // fmla v4.4s, v10.4s, v8.s[2]
+	WORD $0x4f881925 // fmla v5.4s, v9.4s, v8.s[2]
+	WORD $0x3dc014e9 // ldr q9, [x7, #80]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f881946 // fmla v6.4s, v10.4s, v8.s[2]
+	WORD $0x4f881927 // fmla v7.4s, v9.4s, v8.s[2]
+	WORD $0x3dc018c9 // ldr q9, [x6, #96]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
+	WORD $0x4fa81921 // fmla v1.4s, v9.4s, v8.s[3]
+	WORD $0x3dc01cc9 // ldr q9, [x6, #112]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
+	WORD $0x4fa81923 // fmla v3.4s, v9.4s, v8.s[3]
+	WORD $0x3dc018e9 // ldr q9, [x7, #96]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa81944 // fmla v4.4s, v10.4s, v8.s[3]
+	WORD $0x4fa81925 // fmla v5.4s, v9.4s, v8.s[3]
+	WORD $0x3dc01ce9 // ldr q9, [x7, #112]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa81946 // fmla v6.4s, v10.4s, v8.s[3]
+	WORD $0x4fa81927 // fmla v7.4s, v9.4s, v8.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	WORD $0x910200e7 // add x7, x7, #128
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, loop
+
+tail:
+	WORD $0xaa0503e9 // mov x9, x5
+	CBZ  R9, next
+
+one:
+	WORD $0xbc404508 // ldr s8, [x8], #4
+	WORD $0x3dc000c9 // ldr q9, [x6]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
+	WORD $0x4f881121 // fmla v1.4s, v9.4s, v8.s[0]
+	WORD $0x3dc004c9 // ldr q9, [x6, #16]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
+	WORD $0x4f881123 // fmla v3.4s, v9.4s, v8.s[0]
+	WORD $0x3dc000e9 // ldr q9, [x7]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f881144 // fmla v4.4s, v10.4s, v8.s[0]
+	WORD $0x4f881125 // fmla v5.4s, v9.4s, v8.s[0]
+	WORD $0x3dc004e9 // ldr q9, [x7, #16]
+	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f881146 // fmla v6.4s, v10.4s, v8.s[0]
+	WORD $0x4f881127 // fmla v7.4s, v9.4s, v8.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0x910080e7 // add x7, x7, #32
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, one
+
+next:
+	WORD $0xd1000463 // sub x3, x3, #1
+	CBNZ R3, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	WORD $0xf100043f // cmp x1, #1
+	BNE  store
+	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
+	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
+	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
+	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
+	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
+	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
+	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
+	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+
+store:
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9401c02 // ldr x2, [x0, #56]
+	WORD $0xf9402000 // ldr x0, [x0, #64]
+	WORD $0xf100401f // cmp x0, #16
+	BNE  partial
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad021424 // stp q4, q5, [x1, #64]
+	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+partial:
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x91010023 // add x3, x1, #64
+	TBZ  $3, R0, pixel0four
+	WORD $0xac811464 // stp q4, q5, [x3], #32
+	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
+	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+
+pixel0four:
+	TBZ  $2, R0, pixel0two
+	WORD $0x3c810464 // str q4, [x3], #16
+	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+
+pixel0two:
+	TBZ  $1, R0, pixel0one
+	WORD $0xfc008464 // str d4, [x3], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+
+pixel0one:
+	TBZ  $0, R0, pixel0done
+	WORD $0xbd000064 // str s4, [x3]
+
+pixel0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+// func convF16x1x48NEON(a *convArgs)
+TEXT ·convF16x1x48NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9400803 // ldr x3, [x0, #16]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xd342fca4 // lsr x4, x5, #2
+	WORD $0x924004a5 // and x5, x5, #0x3
+	WORD $0xf9401006 // ldr x6, [x0, #32]
+	WORD $0xf9401408 // ldr x8, [x0, #40]
+	WORD $0x8b0800c7 // add x7, x6, x8
+	WORD $0x8b0800e8 // add x8, x7, x8
+	WORD $0xad4004c0 // ldp q0, q1, [x6]
+	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xad4014e4 // ldp q4, q5, [x7]
+	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
+	WORD $0x910100e7 // add x7, x7, #64
+	WORD $0xad402508 // ldp q8, q9, [x8]
+	WORD $0xad412d0a // ldp q10, q11, [x8, #32]
+	WORD $0x91010108 // add x8, x8, #64
+
+tap:
+	WORD $0xb8404449 // ldr w9, [x2], #4
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xaa0403ea // mov x10, x4
+	CBZ  R10, tail
+
+loop:
+	WORD $0x3cc1052c // ldr q12, [x9], #16
+	WORD $0x3dc000cd // ldr q13, [x6]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c11c0 // fmla v0.4s, v14.4s, v12.s[0]
+	WORD $0x4f8c11a1 // fmla v1.4s, v13.4s, v12.s[0]
+	WORD $0x3dc004cd // ldr q13, [x6, #16]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c11c2 // fmla v2.4s, v14.4s, v12.s[0]
+	WORD $0x4f8c11a3 // fmla v3.4s, v13.4s, v12.s[0]
+	WORD $0x3dc000ed // ldr q13, [x7]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c11c4 // fmla v4.4s, v14.4s, v12.s[0]
+	WORD $0x4f8c11a5 // fmla v5.4s, v13.4s, v12.s[0]
+	WORD $0x3dc004ed // ldr q13, [x7, #16]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c11c6 // fmla v6.4s, v14.4s, v12.s[0]
+	WORD $0x4f8c11a7 // fmla v7.4s, v13.4s, v12.s[0]
+	WORD $0x3dc0010d // ldr q13, [x8]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c11c8 // fmla v8.4s, v14.4s, v12.s[0]
+	WORD $0x4f8c11a9 // fmla v9.4s, v13.4s, v12.s[0]
+	WORD $0x3dc0050d // ldr q13, [x8, #16]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c11ca // fmla v10.4s, v14.4s, v12.s[0]
+	WORD $0x4f8c11ab // fmla v11.4s, v13.4s, v12.s[0]
+	WORD $0x3dc008cd // ldr q13, [x6, #32]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fac11c0 // fmla v0.4s, v14.4s, v12.s[1]
+	WORD $0x4fac11a1 // fmla v1.4s, v13.4s, v12.s[1]
+	WORD $0x3dc00ccd // ldr q13, [x6, #48]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fac11c2 // fmla v2.4s, v14.4s, v12.s[1]
+	WORD $0x4fac11a3 // fmla v3.4s, v13.4s, v12.s[1]
+	WORD $0x3dc008ed // ldr q13, [x7, #32]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fac11c4 // fmla v4.4s, v14.4s, v12.s[1]
+	WORD $0x4fac11a5 // fmla v5.4s, v13.4s, v12.s[1]
+	WORD $0x3dc00ced // ldr q13, [x7, #48]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fac11c6 // fmla v6.4s, v14.4s, v12.s[1]
+	WORD $0x4fac11a7 // fmla v7.4s, v13.4s, v12.s[1]
+	WORD $0x3dc0090d // ldr q13, [x8, #32]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fac11c8 // fmla v8.4s, v14.4s, v12.s[1]
+	WORD $0x4fac11a9 // fmla v9.4s, v13.4s, v12.s[1]
+	WORD $0x3dc00d0d // ldr q13, [x8, #48]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fac11ca // fmla v10.4s, v14.4s, v12.s[1]
+	WORD $0x4fac11ab // fmla v11.4s, v13.4s, v12.s[1]
+	WORD $0x3dc010cd // ldr q13, [x6, #64]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c19c0 // fmla v0.4s, v14.4s, v12.s[2]
+	WORD $0x4f8c19a1 // fmla v1.4s, v13.4s, v12.s[2]
+	WORD $0x3dc014cd // ldr q13, [x6, #80]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c19c2 // fmla v2.4s, v14.4s, v12.s[2]
+	WORD $0x4f8c19a3 // fmla v3.4s, v13.4s, v12.s[2]
+	WORD $0x3dc010ed // ldr q13, [x7, #64]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c19c4 // fmla v4.4s, v14.4s, v12.s[2]
+	WORD $0x4f8c19a5 // fmla v5.4s, v13.4s, v12.s[2]
+	WORD $0x3dc014ed // ldr q13, [x7, #80]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c19c6 // fmla v6.4s, v14.4s, v12.s[2]
+	WORD $0x4f8c19a7 // fmla v7.4s, v13.4s, v12.s[2]
+	WORD $0x3dc0110d // ldr q13, [x8, #64]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c19c8 // fmla v8.4s, v14.4s, v12.s[2]
+	WORD $0x4f8c19a9 // fmla v9.4s, v13.4s, v12.s[2]
+	WORD $0x3dc0150d // ldr q13, [x8, #80]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c19ca // fmla v10.4s, v14.4s, v12.s[2]
+	WORD $0x4f8c19ab // fmla v11.4s, v13.4s, v12.s[2]
+	WORD $0x3dc018cd // ldr q13, [x6, #96]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fac19c0 // fmla v0.4s, v14.4s, v12.s[3]
+	WORD $0x4fac19a1 // fmla v1.4s, v13.4s, v12.s[3]
+	WORD $0x3dc01ccd // ldr q13, [x6, #112]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fac19c2 // fmla v2.4s, v14.4s, v12.s[3]
+	WORD $0x4fac19a3 // fmla v3.4s, v13.4s, v12.s[3]
+	WORD $0x3dc018ed // ldr q13, [x7, #96]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fac19c4 // fmla v4.4s, v14.4s, v12.s[3]
+	WORD $0x4fac19a5 // fmla v5.4s, v13.4s, v12.s[3]
+	WORD $0x3dc01ced // ldr q13, [x7, #112]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fac19c6 // fmla v6.4s, v14.4s, v12.s[3]
+	WORD $0x4fac19a7 // fmla v7.4s, v13.4s, v12.s[3]
+	WORD $0x3dc0190d // ldr q13, [x8, #96]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fac19c8 // fmla v8.4s, v14.4s, v12.s[3]
+	WORD $0x4fac19a9 // fmla v9.4s, v13.4s, v12.s[3]
+	WORD $0x3dc01d0d // ldr q13, [x8, #112]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fac19ca // fmla v10.4s, v14.4s, v12.s[3]
+	WORD $0x4fac19ab // fmla v11.4s, v13.4s, v12.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	WORD $0x910200e7 // add x7, x7, #128
+	WORD $0x91020108 // add x8, x8, #128
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, loop
+
+tail:
+	WORD $0xaa0503ea // mov x10, x5
+	CBZ  R10, next
+
+one:
+	WORD $0xbc40452c // ldr s12, [x9], #4
+	WORD $0x3dc000cd // ldr q13, [x6]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c11c0 // fmla v0.4s, v14.4s, v12.s[0]
+	WORD $0x4f8c11a1 // fmla v1.4s, v13.4s, v12.s[0]
+	WORD $0x3dc004cd // ldr q13, [x6, #16]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c11c2 // fmla v2.4s, v14.4s, v12.s[0]
+	WORD $0x4f8c11a3 // fmla v3.4s, v13.4s, v12.s[0]
+	WORD $0x3dc000ed // ldr q13, [x7]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c11c4 // fmla v4.4s, v14.4s, v12.s[0]
+	WORD $0x4f8c11a5 // fmla v5.4s, v13.4s, v12.s[0]
+	WORD $0x3dc004ed // ldr q13, [x7, #16]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c11c6 // fmla v6.4s, v14.4s, v12.s[0]
+	WORD $0x4f8c11a7 // fmla v7.4s, v13.4s, v12.s[0]
+	WORD $0x3dc0010d // ldr q13, [x8]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c11c8 // fmla v8.4s, v14.4s, v12.s[0]
+	WORD $0x4f8c11a9 // fmla v9.4s, v13.4s, v12.s[0]
+	WORD $0x3dc0050d // ldr q13, [x8, #16]
+	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8c11ca // fmla v10.4s, v14.4s, v12.s[0]
+	WORD $0x4f8c11ab // fmla v11.4s, v13.4s, v12.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0x910080e7 // add x7, x7, #32
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, one
+
+next:
+	WORD $0xd1000463 // sub x3, x3, #1
+	CBNZ R3, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	WORD $0xf100043f // cmp x1, #1
+	BNE  store
+	WORD $0x4ea0e80c // fcmlt v12.4s, v0.4s, #0.0
+	WORD $0x4e6c1c00 // bic v0.16b, v0.16b, v12.16b
+	WORD $0x4ea0e82c // fcmlt v12.4s, v1.4s, #0.0
+	WORD $0x4e6c1c21 // bic v1.16b, v1.16b, v12.16b
+	WORD $0x4ea0e84c // fcmlt v12.4s, v2.4s, #0.0
+	WORD $0x4e6c1c42 // bic v2.16b, v2.16b, v12.16b
+	WORD $0x4ea0e86c // fcmlt v12.4s, v3.4s, #0.0
+	WORD $0x4e6c1c63 // bic v3.16b, v3.16b, v12.16b
+	WORD $0x4ea0e88c // fcmlt v12.4s, v4.4s, #0.0
+	WORD $0x4e6c1c84 // bic v4.16b, v4.16b, v12.16b
+	WORD $0x4ea0e8ac // fcmlt v12.4s, v5.4s, #0.0
+	WORD $0x4e6c1ca5 // bic v5.16b, v5.16b, v12.16b
+	WORD $0x4ea0e8cc // fcmlt v12.4s, v6.4s, #0.0
+	WORD $0x4e6c1cc6 // bic v6.16b, v6.16b, v12.16b
+	WORD $0x4ea0e8ec // fcmlt v12.4s, v7.4s, #0.0
+	WORD $0x4e6c1ce7 // bic v7.16b, v7.16b, v12.16b
+	WORD $0x4ea0e90c // fcmlt v12.4s, v8.4s, #0.0
+	WORD $0x4e6c1d08 // bic v8.16b, v8.16b, v12.16b
+	WORD $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
+	WORD $0x4e6c1d29 // bic v9.16b, v9.16b, v12.16b
+	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
+	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
+	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
+	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
+
+store:
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9401c02 // ldr x2, [x0, #56]
+	WORD $0xf9402000 // ldr x0, [x0, #64]
+	WORD $0xf100401f // cmp x0, #16
+	BNE  partial
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad021424 // stp q4, q5, [x1, #64]
+	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0xad042428 // stp q8, q9, [x1, #128]
+	WORD $0xad052c2a // stp q10, q11, [x1, #160]
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+partial:
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad021424 // stp q4, q5, [x1, #64]
+	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0x91020023 // add x3, x1, #128
+	TBZ  $3, R0, pixel0four
+	WORD $0xac812468 // stp q8, q9, [x3], #32
+	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
+	WORD $0x4eab1d69 // mov v9.16b, v11.16b
+
+pixel0four:
+	TBZ  $2, R0, pixel0two
+	WORD $0x3c810468 // str q8, [x3], #16
+	WORD $0x4ea91d28 // mov v8.16b, v9.16b
+
+pixel0two:
+	TBZ  $1, R0, pixel0one
+	WORD $0xfc008468 // str d8, [x3], #8
+	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+
+pixel0one:
+	TBZ  $0, R0, pixel0done
+	WORD $0xbd000068 // str s8, [x3]
+
+pixel0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+// func convF16x1x64NEON(a *convArgs)
+TEXT ·convF16x1x64NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9400803 // ldr x3, [x0, #16]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xd342fca4 // lsr x4, x5, #2
+	WORD $0x924004a5 // and x5, x5, #0x3
+	WORD $0xf9401006 // ldr x6, [x0, #32]
+	WORD $0xf9401409 // ldr x9, [x0, #40]
+	WORD $0x8b0900c7 // add x7, x6, x9
+	WORD $0x8b0900e8 // add x8, x7, x9
+	WORD $0x8b090109 // add x9, x8, x9
+	WORD $0xad4004c0 // ldp q0, q1, [x6]
+	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xad4014e4 // ldp q4, q5, [x7]
+	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
+	WORD $0x910100e7 // add x7, x7, #64
+	WORD $0xad402508 // ldp q8, q9, [x8]
+	WORD $0xad412d0a // ldp q10, q11, [x8, #32]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xad40352c // ldp q12, q13, [x9]
+	WORD $0xad413d2e // ldp q14, q15, [x9, #32]
+	WORD $0x91010129 // add x9, x9, #64
+
+tap:
+	WORD $0xb840444a // ldr w10, [x2], #4
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xaa0403eb // mov x11, x4
+	CBZ  R11, tail
+
+loop:
+	WORD $0x3cc10550 // ldr q16, [x10], #16
+	WORD $0x3dc000d1 // ldr q17, [x6]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901240 // fmla v0.4s, v18.4s, v16.s[0]
+	WORD $0x4f901221 // fmla v1.4s, v17.4s, v16.s[0]
+	WORD $0x3dc004d1 // ldr q17, [x6, #16]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901242 // fmla v2.4s, v18.4s, v16.s[0]
+	WORD $0x4f901223 // fmla v3.4s, v17.4s, v16.s[0]
+	WORD $0x3dc000f1 // ldr q17, [x7]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901244 // fmla v4.4s, v18.4s, v16.s[0]
+	WORD $0x4f901225 // fmla v5.4s, v17.4s, v16.s[0]
+	WORD $0x3dc004f1 // ldr q17, [x7, #16]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901246 // fmla v6.4s, v18.4s, v16.s[0]
+	WORD $0x4f901227 // fmla v7.4s, v17.4s, v16.s[0]
+	WORD $0x3dc00111 // ldr q17, [x8]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901248 // fmla v8.4s, v18.4s, v16.s[0]
+	WORD $0x4f901229 // fmla v9.4s, v17.4s, v16.s[0]
+	WORD $0x3dc00511 // ldr q17, [x8, #16]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f90124a // fmla v10.4s, v18.4s, v16.s[0]
+	WORD $0x4f90122b // fmla v11.4s, v17.4s, v16.s[0]
+	WORD $0x3dc00131 // ldr q17, [x9]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f90124c // fmla v12.4s, v18.4s, v16.s[0]
+	WORD $0x4f90122d // fmla v13.4s, v17.4s, v16.s[0]
+	WORD $0x3dc00531 // ldr q17, [x9, #16]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f90124e // fmla v14.4s, v18.4s, v16.s[0]
+	WORD $0x4f90122f // fmla v15.4s, v17.4s, v16.s[0]
+	WORD $0x3dc008d1 // ldr q17, [x6, #32]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4fb01240 // fmla v0.4s, v18.4s, v16.s[1]
+	WORD $0x4fb01221 // fmla v1.4s, v17.4s, v16.s[1]
+	WORD $0x3dc00cd1 // ldr q17, [x6, #48]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4fb01242 // fmla v2.4s, v18.4s, v16.s[1]
+	WORD $0x4fb01223 // fmla v3.4s, v17.4s, v16.s[1]
+	WORD $0x3dc008f1 // ldr q17, [x7, #32]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4fb01244 // fmla v4.4s, v18.4s, v16.s[1]
+	WORD $0x4fb01225 // fmla v5.4s, v17.4s, v16.s[1]
+	WORD $0x3dc00cf1 // ldr q17, [x7, #48]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4fb01246 // fmla v6.4s, v18.4s, v16.s[1]
+	WORD $0x4fb01227 // fmla v7.4s, v17.4s, v16.s[1]
+	WORD $0x3dc00911 // ldr q17, [x8, #32]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4fb01248 // fmla v8.4s, v18.4s, v16.s[1]
+	WORD $0x4fb01229 // fmla v9.4s, v17.4s, v16.s[1]
+	WORD $0x3dc00d11 // ldr q17, [x8, #48]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4fb0124a // fmla v10.4s, v18.4s, v16.s[1]
+	WORD $0x4fb0122b // fmla v11.4s, v17.4s, v16.s[1]
+	WORD $0x3dc00931 // ldr q17, [x9, #32]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4fb0124c // fmla v12.4s, v18.4s, v16.s[1]
+	WORD $0x4fb0122d // fmla v13.4s, v17.4s, v16.s[1]
+	WORD $0x3dc00d31 // ldr q17, [x9, #48]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4fb0124e // fmla v14.4s, v18.4s, v16.s[1]
+	WORD $0x4fb0122f // fmla v15.4s, v17.4s, v16.s[1]
+	WORD $0x3dc010d1 // ldr q17, [x6, #64]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901a40 // fmla v0.4s, v18.4s, v16.s[2]
+	WORD $0x4f901a21 // fmla v1.4s, v17.4s, v16.s[2]
+	WORD $0x3dc014d1 // ldr q17, [x6, #80]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901a42 // fmla v2.4s, v18.4s, v16.s[2]
+	WORD $0x4f901a23 // fmla v3.4s, v17.4s, v16.s[2]
+	WORD $0x3dc010f1 // ldr q17, [x7, #64]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901a44 // fmla v4.4s, v18.4s, v16.s[2]
+	WORD $0x4f901a25 // fmla v5.4s, v17.4s, v16.s[2]
+	WORD $0x3dc014f1 // ldr q17, [x7, #80]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901a46 // fmla v6.4s, v18.4s, v16.s[2]
+	WORD $0x4f901a27 // fmla v7.4s, v17.4s, v16.s[2]
+	WORD $0x3dc01111 // ldr q17, [x8, #64]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901a48 // fmla v8.4s, v18.4s, v16.s[2]
+	WORD $0x4f901a29 // fmla v9.4s, v17.4s, v16.s[2]
+	WORD $0x3dc01511 // ldr q17, [x8, #80]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901a4a // fmla v10.4s, v18.4s, v16.s[2]
+	WORD $0x4f901a2b // fmla v11.4s, v17.4s, v16.s[2]
+	WORD $0x3dc01131 // ldr q17, [x9, #64]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901a4c // fmla v12.4s, v18.4s, v16.s[2]
+	WORD $0x4f901a2d // fmla v13.4s, v17.4s, v16.s[2]
+	WORD $0x3dc01531 // ldr q17, [x9, #80]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901a4e // fmla v14.4s, v18.4s, v16.s[2]
+	WORD $0x4f901a2f // fmla v15.4s, v17.4s, v16.s[2]
+	WORD $0x3dc018d1 // ldr q17, [x6, #96]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4fb01a40 // fmla v0.4s, v18.4s, v16.s[3]
+	WORD $0x4fb01a21 // fmla v1.4s, v17.4s, v16.s[3]
+	WORD $0x3dc01cd1 // ldr q17, [x6, #112]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4fb01a42 // fmla v2.4s, v18.4s, v16.s[3]
+	WORD $0x4fb01a23 // fmla v3.4s, v17.4s, v16.s[3]
+	WORD $0x3dc018f1 // ldr q17, [x7, #96]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4fb01a44 // fmla v4.4s, v18.4s, v16.s[3]
+	WORD $0x4fb01a25 // fmla v5.4s, v17.4s, v16.s[3]
+	WORD $0x3dc01cf1 // ldr q17, [x7, #112]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4fb01a46 // fmla v6.4s, v18.4s, v16.s[3]
+	WORD $0x4fb01a27 // fmla v7.4s, v17.4s, v16.s[3]
+	WORD $0x3dc01911 // ldr q17, [x8, #96]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4fb01a48 // fmla v8.4s, v18.4s, v16.s[3]
+	WORD $0x4fb01a29 // fmla v9.4s, v17.4s, v16.s[3]
+	WORD $0x3dc01d11 // ldr q17, [x8, #112]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4fb01a4a // fmla v10.4s, v18.4s, v16.s[3]
+	WORD $0x4fb01a2b // fmla v11.4s, v17.4s, v16.s[3]
+	WORD $0x3dc01931 // ldr q17, [x9, #96]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4fb01a4c // fmla v12.4s, v18.4s, v16.s[3]
+	WORD $0x4fb01a2d // fmla v13.4s, v17.4s, v16.s[3]
+	WORD $0x3dc01d31 // ldr q17, [x9, #112]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4fb01a4e // fmla v14.4s, v18.4s, v16.s[3]
+	WORD $0x4fb01a2f // fmla v15.4s, v17.4s, v16.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	WORD $0x910200e7 // add x7, x7, #128
+	WORD $0x91020108 // add x8, x8, #128
+	WORD $0x91020129 // add x9, x9, #128
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, loop
+
+tail:
+	WORD $0xaa0503eb // mov x11, x5
+	CBZ  R11, next
+
+one:
+	WORD $0xbc404550 // ldr s16, [x10], #4
+	WORD $0x3dc000d1 // ldr q17, [x6]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901240 // fmla v0.4s, v18.4s, v16.s[0]
+	WORD $0x4f901221 // fmla v1.4s, v17.4s, v16.s[0]
+	WORD $0x3dc004d1 // ldr q17, [x6, #16]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901242 // fmla v2.4s, v18.4s, v16.s[0]
+	WORD $0x4f901223 // fmla v3.4s, v17.4s, v16.s[0]
+	WORD $0x3dc000f1 // ldr q17, [x7]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901244 // fmla v4.4s, v18.4s, v16.s[0]
+	WORD $0x4f901225 // fmla v5.4s, v17.4s, v16.s[0]
+	WORD $0x3dc004f1 // ldr q17, [x7, #16]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901246 // fmla v6.4s, v18.4s, v16.s[0]
+	WORD $0x4f901227 // fmla v7.4s, v17.4s, v16.s[0]
+	WORD $0x3dc00111 // ldr q17, [x8]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f901248 // fmla v8.4s, v18.4s, v16.s[0]
+	WORD $0x4f901229 // fmla v9.4s, v17.4s, v16.s[0]
+	WORD $0x3dc00511 // ldr q17, [x8, #16]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f90124a // fmla v10.4s, v18.4s, v16.s[0]
+	WORD $0x4f90122b // fmla v11.4s, v17.4s, v16.s[0]
+	WORD $0x3dc00131 // ldr q17, [x9]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f90124c // fmla v12.4s, v18.4s, v16.s[0]
+	WORD $0x4f90122d // fmla v13.4s, v17.4s, v16.s[0]
+	WORD $0x3dc00531 // ldr q17, [x9, #16]
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4f90124e // fmla v14.4s, v18.4s, v16.s[0]
+	WORD $0x4f90122f // fmla v15.4s, v17.4s, v16.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0x910080e7 // add x7, x7, #32
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0x91008129 // add x9, x9, #32
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, one
+
+next:
+	WORD $0xd1000463 // sub x3, x3, #1
+	CBNZ R3, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	WORD $0xf100043f // cmp x1, #1
+	BNE  store
+	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
+	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
+	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
+	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
+	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
+	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
+	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+
+store:
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9401c02 // ldr x2, [x0, #56]
+	WORD $0xf9402000 // ldr x0, [x0, #64]
+	WORD $0xf100401f // cmp x0, #16
+	BNE  partial
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad021424 // stp q4, q5, [x1, #64]
+	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0xad042428 // stp q8, q9, [x1, #128]
+	WORD $0xad052c2a // stp q10, q11, [x1, #160]
+	WORD $0xad06342c // stp q12, q13, [x1, #192]
+	WORD $0xad073c2e // stp q14, q15, [x1, #224]
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+partial:
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad021424 // stp q4, q5, [x1, #64]
+	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0xad042428 // stp q8, q9, [x1, #128]
+	WORD $0xad052c2a // stp q10, q11, [x1, #160]
+	WORD $0x91030023 // add x3, x1, #192
+	TBZ  $3, R0, pixel0four
+	WORD $0xac81346c // stp q12, q13, [x3], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+
+pixel0four:
+	TBZ  $2, R0, pixel0two
+	WORD $0x3c81046c // str q12, [x3], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+
+pixel0two:
+	TBZ  $1, R0, pixel0one
+	WORD $0xfc00846c // str d12, [x3], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+pixel0one:
+	TBZ  $0, R0, pixel0done
+	WORD $0xbd00006c // str s12, [x3]
+
+pixel0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+// func convF16x2x16NEON(a *convArgs)
+TEXT ·convF16x2x16NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9400803 // ldr x3, [x0, #16]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xd342fca4 // lsr x4, x5, #2
+	WORD $0x924004a5 // and x5, x5, #0x3
+	WORD $0xf9401006 // ldr x6, [x0, #32]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xad4004c0 // ldp q0, q1, [x6]
+	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+
+tap:
+	WORD $0xb8404447 // ldr w7, [x2], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0xb8404448 // ldr w8, [x2], #4
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xaa0403e9 // mov x9, x4
+	CBZ  R9, tail
+
+loop:
+	WORD $0x3cc104e8 // ldr q8, [x7], #16
+	WORD $0x3cc10509 // ldr q9, [x8], #16
+	WORD $0x3dc000ca // ldr q10, [x6]
+	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4f881160 // fmla v0.4s, v11.4s, v8.s[0]
+	WORD $0x4f891164 // fmla v4.4s, v11.4s, v9.s[0]
+	WORD $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	WORD $0x4f891145 // fmla v5.4s, v10.4s, v9.s[0]
+	WORD $0x3dc004ca // ldr q10, [x6, #16]
+	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4f881162 // fmla v2.4s, v11.4s, v8.s[0]
+	WORD $0x4f891166 // fmla v6.4s, v11.4s, v9.s[0]
+	WORD $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
+	WORD $0x4f891147 // fmla v7.4s, v10.4s, v9.s[0]
+	WORD $0x3dc008ca // ldr q10, [x6, #32]
+	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4fa81160 // fmla v0.4s, v11.4s, v8.s[1]
+	WORD $0x4fa91164 // fmla v4.4s, v11.4s, v9.s[1]
+	WORD $0x4fa81141 // fmla v1.4s, v10.4s, v8.s[1]
+	WORD $0x4fa91145 // fmla v5.4s, v10.4s, v9.s[1]
+	WORD $0x3dc00cca // ldr q10, [x6, #48]
+	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4fa81162 // fmla v2.4s, v11.4s, v8.s[1]
+	WORD $0x4fa91166 // fmla v6.4s, v11.4s, v9.s[1]
+	WORD $0x4fa81143 // fmla v3.4s, v10.4s, v8.s[1]
+	WORD $0x4fa91147 // fmla v7.4s, v10.4s, v9.s[1]
+	WORD $0x3dc010ca // ldr q10, [x6, #64]
+	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4f881960 // fmla v0.4s, v11.4s, v8.s[2]
+	WORD $0x4f891964 // fmla v4.4s, v11.4s, v9.s[2]
+	WORD $0x4f881941 // fmla v1.4s, v10.4s, v8.s[2]
+	WORD $0x4f891945 // fmla v5.4s, v10.4s, v9.s[2]
+	WORD $0x3dc014ca // ldr q10, [x6, #80]
+	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4f881962 // fmla v2.4s, v11.4s, v8.s[2]
+	WORD $0x4f891966 // fmla v6.4s, v11.4s, v9.s[2]
+	WORD $0x4f881943 // fmla v3.4s, v10.4s, v8.s[2]
+	WORD $0x4f891947 // fmla v7.4s, v10.4s, v9.s[2]
+	WORD $0x3dc018ca // ldr q10, [x6, #96]
+	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4fa81960 // fmla v0.4s, v11.4s, v8.s[3]
+	WORD $0x4fa91964 // fmla v4.4s, v11.4s, v9.s[3]
+	WORD $0x4fa81941 // fmla v1.4s, v10.4s, v8.s[3]
+	WORD $0x4fa91945 // fmla v5.4s, v10.4s, v9.s[3]
+	WORD $0x3dc01cca // ldr q10, [x6, #112]
+	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4fa81962 // fmla v2.4s, v11.4s, v8.s[3]
+	WORD $0x4fa91966 // fmla v6.4s, v11.4s, v9.s[3]
+	WORD $0x4fa81943 // fmla v3.4s, v10.4s, v8.s[3]
+	WORD $0x4fa91947 // fmla v7.4s, v10.4s, v9.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, loop
+
+tail:
+	WORD $0xaa0503e9 // mov x9, x5
+	CBZ  R9, next
+
+one:
+	WORD $0xbc4044e8 // ldr s8, [x7], #4
+	WORD $0xbc404509 // ldr s9, [x8], #4
+	WORD $0x3dc000ca // ldr q10, [x6]
+	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4f881160 // fmla v0.4s, v11.4s, v8.s[0]
+	WORD $0x4f891164 // fmla v4.4s, v11.4s, v9.s[0]
+	WORD $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
+	WORD $0x4f891145 // fmla v5.4s, v10.4s, v9.s[0]
+	WORD $0x3dc004ca // ldr q10, [x6, #16]
+	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
+	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
+	WORD $0x4f881162 // fmla v2.4s, v11.4s, v8.s[0]
+	WORD $0x4f891166 // fmla v6.4s, v11.4s, v9.s[0]
+	WORD $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
+	WORD $0x4f891147 // fmla v7.4s, v10.4s, v9.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, one
+
+next:
+	WORD $0xd1000463 // sub x3, x3, #1
+	CBNZ R3, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	WORD $0xf100043f // cmp x1, #1
+	BNE  store
+	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
+	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
+	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
+	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
+	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
+	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
+	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
+	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+
+store:
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9401c02 // ldr x2, [x0, #56]
+	WORD $0xf9402000 // ldr x0, [x0, #64]
+	WORD $0xf100401f // cmp x0, #16
+	BNE  partial
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad001424 // stp q4, q5, [x1]
+	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+partial:
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel0four
+	WORD $0xac810460 // stp q0, q1, [x3], #32
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+
+pixel0four:
+	TBZ  $2, R0, pixel0two
+	WORD $0x3c810460 // str q0, [x3], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+
+pixel0two:
+	TBZ  $1, R0, pixel0one
+	WORD $0xfc008460 // str d0, [x3], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+
+pixel0one:
+	TBZ  $0, R0, pixel0done
+	WORD $0xbd000060 // str s0, [x3]
+
+pixel0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel1four
+	WORD $0xac811464 // stp q4, q5, [x3], #32
+	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
+	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+
+pixel1four:
+	TBZ  $2, R0, pixel1two
+	WORD $0x3c810464 // str q4, [x3], #16
+	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+
+pixel1two:
+	TBZ  $1, R0, pixel1one
+	WORD $0xfc008464 // str d4, [x3], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+
+pixel1one:
+	TBZ  $0, R0, pixel1done
+	WORD $0xbd000064 // str s4, [x3]
+
+pixel1done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+// func convF16x2x32NEON(a *convArgs)
+TEXT ·convF16x2x32NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9400803 // ldr x3, [x0, #16]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xd342fca4 // lsr x4, x5, #2
+	WORD $0x924004a5 // and x5, x5, #0x3
+	WORD $0xf9401006 // ldr x6, [x0, #32]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0x8b0700c7 // add x7, x6, x7
+	WORD $0xad4004c0 // ldp q0, q1, [x6]
+	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xad4014e4 // ldp q4, q5, [x7]
+	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
+	WORD $0x910100e7 // add x7, x7, #64
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea11c29 // mov v9.16b, v1.16b
+	WORD $0x4ea21c4a // mov v10.16b, v2.16b
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4ea41c8c // mov v12.16b, v4.16b
+	WORD $0x4ea51cad // mov v13.16b, v5.16b
+	WORD $0x4ea61cce // mov v14.16b, v6.16b
+	WORD $0x4ea71cef // mov v15.16b, v7.16b
+
+tap:
+	WORD $0xb8404448 // ldr w8, [x2], #4
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xb8404449 // ldr w9, [x2], #4
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xaa0403ea // mov x10, x4
+	CBZ  R10, tail
+
+loop:
+	WORD $0x3cc10510 // ldr q16, [x8], #16
+	WORD $0x3cc10531 // ldr q17, [x9], #16
+	WORD $0x3dc000d2 // ldr q18, [x6]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4f901260 // fmla v0.4s, v19.4s, v16.s[0]
+	WORD $0x4f911268 // fmla v8.4s, v19.4s, v17.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	WORD $0x4f911249 // fmla v9.4s, v18.4s, v17.s[0]
+	WORD $0x3dc004d2 // ldr q18, [x6, #16]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4f901262 // fmla v2.4s, v19.4s, v16.s[0]
+	WORD $0x4f91126a // fmla v10.4s, v19.4s, v17.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	WORD $0x4f91124b // fmla v11.4s, v18.4s, v17.s[0]
+	WORD $0x3dc000f2 // ldr q18, [x7]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4f901264 // fmla v4.4s, v19.4s, v16.s[0]
+	WORD $0x4f91126c // fmla v12.4s, v19.4s, v17.s[0]
+	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	WORD $0x4f91124d // fmla v13.4s, v18.4s, v17.s[0]
+	WORD $0x3dc004f2 // ldr q18, [x7, #16]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4f901266 // fmla v6.4s, v19.4s, v16.s[0]
+	WORD $0x4f91126e // fmla v14.4s, v19.4s, v17.s[0]
+	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	WORD $0x4f91124f // fmla v15.4s, v18.4s, v17.s[0]
+	WORD $0x3dc008d2 // ldr q18, [x6, #32]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4fb01260 // fmla v0.4s, v19.4s, v16.s[1]
+	WORD $0x4fb11268 // fmla v8.4s, v19.4s, v17.s[1]
+	WORD $0x4fb01241 // fmla v1.4s, v18.4s, v16.s[1]
+	WORD $0x4fb11249 // fmla v9.4s, v18.4s, v17.s[1]
+	WORD $0x3dc00cd2 // ldr q18, [x6, #48]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4fb01262 // fmla v2.4s, v19.4s, v16.s[1]
+	WORD $0x4fb1126a // fmla v10.4s, v19.4s, v17.s[1]
+	WORD $0x4fb01243 // fmla v3.4s, v18.4s, v16.s[1]
+	WORD $0x4fb1124b // fmla v11.4s, v18.4s, v17.s[1]
+	WORD $0x3dc008f2 // ldr q18, [x7, #32]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4fb01264 // fmla v4.4s, v19.4s, v16.s[1]
+	WORD $0x4fb1126c // fmla v12.4s, v19.4s, v17.s[1]
+	WORD $0x4fb01245 // fmla v5.4s, v18.4s, v16.s[1]
+	WORD $0x4fb1124d // fmla v13.4s, v18.4s, v17.s[1]
+	WORD $0x3dc00cf2 // ldr q18, [x7, #48]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4fb01266 // fmla v6.4s, v19.4s, v16.s[1]
+	WORD $0x4fb1126e // fmla v14.4s, v19.4s, v17.s[1]
+	WORD $0x4fb01247 // fmla v7.4s, v18.4s, v16.s[1]
+	WORD $0x4fb1124f // fmla v15.4s, v18.4s, v17.s[1]
+	WORD $0x3dc010d2 // ldr q18, [x6, #64]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4f901a60 // fmla v0.4s, v19.4s, v16.s[2]
+	WORD $0x4f911a68 // fmla v8.4s, v19.4s, v17.s[2]
+	WORD $0x4f901a41 // fmla v1.4s, v18.4s, v16.s[2]
+	WORD $0x4f911a49 // fmla v9.4s, v18.4s, v17.s[2]
+	WORD $0x3dc014d2 // ldr q18, [x6, #80]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4f901a62 // fmla v2.4s, v19.4s, v16.s[2]
+	WORD $0x4f911a6a // fmla v10.4s, v19.4s, v17.s[2]
+	WORD $0x4f901a43 // fmla v3.4s, v18.4s, v16.s[2]
+	WORD $0x4f911a4b // fmla v11.4s, v18.4s, v17.s[2]
+	WORD $0x3dc010f2 // ldr q18, [x7, #64]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4f901a64 // fmla v4.4s, v19.4s, v16.s[2]
+	WORD $0x4f911a6c // fmla v12.4s, v19.4s, v17.s[2]
+	WORD $0x4f901a45 // fmla v5.4s, v18.4s, v16.s[2]
+	WORD $0x4f911a4d // fmla v13.4s, v18.4s, v17.s[2]
+	WORD $0x3dc014f2 // ldr q18, [x7, #80]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4f901a66 // fmla v6.4s, v19.4s, v16.s[2]
+	WORD $0x4f911a6e // fmla v14.4s, v19.4s, v17.s[2]
+	WORD $0x4f901a47 // fmla v7.4s, v18.4s, v16.s[2]
+	WORD $0x4f911a4f // fmla v15.4s, v18.4s, v17.s[2]
+	WORD $0x3dc018d2 // ldr q18, [x6, #96]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4fb01a60 // fmla v0.4s, v19.4s, v16.s[3]
+	WORD $0x4fb11a68 // fmla v8.4s, v19.4s, v17.s[3]
+	WORD $0x4fb01a41 // fmla v1.4s, v18.4s, v16.s[3]
+	WORD $0x4fb11a49 // fmla v9.4s, v18.4s, v17.s[3]
+	WORD $0x3dc01cd2 // ldr q18, [x6, #112]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4fb01a62 // fmla v2.4s, v19.4s, v16.s[3]
+	WORD $0x4fb11a6a // fmla v10.4s, v19.4s, v17.s[3]
+	WORD $0x4fb01a43 // fmla v3.4s, v18.4s, v16.s[3]
+	WORD $0x4fb11a4b // fmla v11.4s, v18.4s, v17.s[3]
+	WORD $0x3dc018f2 // ldr q18, [x7, #96]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4fb01a64 // fmla v4.4s, v19.4s, v16.s[3]
+	WORD $0x4fb11a6c // fmla v12.4s, v19.4s, v17.s[3]
+	WORD $0x4fb01a45 // fmla v5.4s, v18.4s, v16.s[3]
+	WORD $0x4fb11a4d // fmla v13.4s, v18.4s, v17.s[3]
+	WORD $0x3dc01cf2 // ldr q18, [x7, #112]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4fb01a66 // fmla v6.4s, v19.4s, v16.s[3]
+	WORD $0x4fb11a6e // fmla v14.4s, v19.4s, v17.s[3]
+	WORD $0x4fb01a47 // fmla v7.4s, v18.4s, v16.s[3]
+	WORD $0x4fb11a4f // fmla v15.4s, v18.4s, v17.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	WORD $0x910200e7 // add x7, x7, #128
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, loop
+
+tail:
+	WORD $0xaa0503ea // mov x10, x5
+	CBZ  R10, next
+
+one:
+	WORD $0xbc404510 // ldr s16, [x8], #4
+	WORD $0xbc404531 // ldr s17, [x9], #4
+	WORD $0x3dc000d2 // ldr q18, [x6]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4f901260 // fmla v0.4s, v19.4s, v16.s[0]
+	WORD $0x4f911268 // fmla v8.4s, v19.4s, v17.s[0]
+	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
+	WORD $0x4f911249 // fmla v9.4s, v18.4s, v17.s[0]
+	WORD $0x3dc004d2 // ldr q18, [x6, #16]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4f901262 // fmla v2.4s, v19.4s, v16.s[0]
+	WORD $0x4f91126a // fmla v10.4s, v19.4s, v17.s[0]
+	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
+	WORD $0x4f91124b // fmla v11.4s, v18.4s, v17.s[0]
+	WORD $0x3dc000f2 // ldr q18, [x7]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4f901264 // fmla v4.4s, v19.4s, v16.s[0]
+	WORD $0x4f91126c // fmla v12.4s, v19.4s, v17.s[0]
+	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
+	WORD $0x4f91124d // fmla v13.4s, v18.4s, v17.s[0]
+	WORD $0x3dc004f2 // ldr q18, [x7, #16]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x4f901266 // fmla v6.4s, v19.4s, v16.s[0]
+	WORD $0x4f91126e // fmla v14.4s, v19.4s, v17.s[0]
+	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
+	WORD $0x4f91124f // fmla v15.4s, v18.4s, v17.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0x910080e7 // add x7, x7, #32
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, one
+
+next:
+	WORD $0xd1000463 // sub x3, x3, #1
+	CBNZ R3, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	WORD $0xf100043f // cmp x1, #1
+	BNE  store
+	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
+	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
+	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
+	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
+	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
+	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
+	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+
+store:
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9401c02 // ldr x2, [x0, #56]
+	WORD $0xf9402000 // ldr x0, [x0, #64]
+	WORD $0xf100401f // cmp x0, #16
+	BNE  partial
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad021424 // stp q4, q5, [x1, #64]
+	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0xad02342c // stp q12, q13, [x1, #64]
+	WORD $0xad033c2e // stp q14, q15, [x1, #96]
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+partial:
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x91010023 // add x3, x1, #64
+	TBZ  $3, R0, pixel0four
+	WORD $0xac811464 // stp q4, q5, [x3], #32
+	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
+	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+
+pixel0four:
+	TBZ  $2, R0, pixel0two
+	WORD $0x3c810464 // str q4, [x3], #16
+	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+
+pixel0two:
+	TBZ  $1, R0, pixel0one
+	WORD $0xfc008464 // str d4, [x3], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+
+pixel0one:
+	TBZ  $0, R0, pixel0done
+	WORD $0xbd000064 // str s4, [x3]
+
+pixel0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0x91010023 // add x3, x1, #64
+	TBZ  $3, R0, pixel1four
+	WORD $0xac81346c // stp q12, q13, [x3], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+
+pixel1four:
+	TBZ  $2, R0, pixel1two
+	WORD $0x3c81046c // str q12, [x3], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+
+pixel1two:
+	TBZ  $1, R0, pixel1one
+	WORD $0xfc00846c // str d12, [x3], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+pixel1one:
+	TBZ  $0, R0, pixel1done
+	WORD $0xbd00006c // str s12, [x3]
+
+pixel1done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+// func convF16x3x16NEON(a *convArgs)
+TEXT ·convF16x3x16NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9400803 // ldr x3, [x0, #16]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xd342fca4 // lsr x4, x5, #2
+	WORD $0x924004a5 // and x5, x5, #0x3
+	WORD $0xf9401006 // ldr x6, [x0, #32]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xad4004c0 // ldp q0, q1, [x6]
+	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea11c29 // mov v9.16b, v1.16b
+	WORD $0x4ea21c4a // mov v10.16b, v2.16b
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+
+tap:
+	WORD $0xb8404447 // ldr w7, [x2], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0xb8404448 // ldr w8, [x2], #4
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xb8404449 // ldr w9, [x2], #4
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xaa0403ea // mov x10, x4
+	CBZ  R10, tail
+
+loop:
+	WORD $0x3cc104ec // ldr q12, [x7], #16
+	WORD $0x3cc1050d // ldr q13, [x8], #16
+	WORD $0x3cc1052e // ldr q14, [x9], #16
+	WORD $0x3dc000cf // ldr q15, [x6]
+	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8c1200 // fmla v0.4s, v16.4s, v12.s[0]
+	WORD $0x4f8d1204 // fmla v4.4s, v16.4s, v13.s[0]
+	WORD $0x4f8e1208 // fmla v8.4s, v16.4s, v14.s[0]
+	WORD $0x4f8c11e1 // fmla v1.4s, v15.4s, v12.s[0]
+	WORD $0x4f8d11e5 // fmla v5.4s, v15.4s, v13.s[0]
+	WORD $0x4f8e11e9 // fmla v9.4s, v15.4s, v14.s[0]
+	WORD $0x3dc004cf // ldr q15, [x6, #16]
+	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8c1202 // fmla v2.4s, v16.4s, v12.s[0]
+	WORD $0x4f8d1206 // fmla v6.4s, v16.4s, v13.s[0]
+	WORD $0x4f8e120a // fmla v10.4s, v16.4s, v14.s[0]
+	WORD $0x4f8c11e3 // fmla v3.4s, v15.4s, v12.s[0]
+	WORD $0x4f8d11e7 // fmla v7.4s, v15.4s, v13.s[0]
+	WORD $0x4f8e11eb // fmla v11.4s, v15.4s, v14.s[0]
+	WORD $0x3dc008cf // ldr q15, [x6, #32]
+	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fac1200 // fmla v0.4s, v16.4s, v12.s[1]
+	WORD $0x4fad1204 // fmla v4.4s, v16.4s, v13.s[1]
+	WORD $0x4fae1208 // fmla v8.4s, v16.4s, v14.s[1]
+	WORD $0x4fac11e1 // fmla v1.4s, v15.4s, v12.s[1]
+	WORD $0x4fad11e5 // fmla v5.4s, v15.4s, v13.s[1]
+	WORD $0x4fae11e9 // fmla v9.4s, v15.4s, v14.s[1]
+	WORD $0x3dc00ccf // ldr q15, [x6, #48]
+	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fac1202 // fmla v2.4s, v16.4s, v12.s[1]
+	WORD $0x4fad1206 // fmla v6.4s, v16.4s, v13.s[1]
+	WORD $0x4fae120a // fmla v10.4s, v16.4s, v14.s[1]
+	WORD $0x4fac11e3 // fmla v3.4s, v15.4s, v12.s[1]
+	WORD $0x4fad11e7 // fmla v7.4s, v15.4s, v13.s[1]
+	WORD $0x4fae11eb // fmla v11.4s, v15.4s, v14.s[1]
+	WORD $0x3dc010cf // ldr q15, [x6, #64]
+	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8c1a00 // fmla v0.4s, v16.4s, v12.s[2]
+	WORD $0x4f8d1a04 // fmla v4.4s, v16.4s, v13.s[2]
+	WORD $0x4f8e1a08 // fmla v8.4s, v16.4s, v14.s[2]
+	WORD $0x4f8c19e1 // fmla v1.4s, v15.4s, v12.s[2]
+	WORD $0x4f8d19e5 // fmla v5.4s, v15.4s, v13.s[2]
+	WORD $0x4f8e19e9 // fmla v9.4s, v15.4s, v14.s[2]
+	WORD $0x3dc014cf // ldr q15, [x6, #80]
+	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8c1a02 // fmla v2.4s, v16.4s, v12.s[2]
+	WORD $0x4f8d1a06 // fmla v6.4s, v16.4s, v13.s[2]
+	WORD $0x4f8e1a0a // fmla v10.4s, v16.4s, v14.s[2]
+	WORD $0x4f8c19e3 // fmla v3.4s, v15.4s, v12.s[2]
+	WORD $0x4f8d19e7 // fmla v7.4s, v15.4s, v13.s[2]
+	WORD $0x4f8e19eb // fmla v11.4s, v15.4s, v14.s[2]
+	WORD $0x3dc018cf // ldr q15, [x6, #96]
+	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fac1a00 // fmla v0.4s, v16.4s, v12.s[3]
+	WORD $0x4fad1a04 // fmla v4.4s, v16.4s, v13.s[3]
+	WORD $0x4fae1a08 // fmla v8.4s, v16.4s, v14.s[3]
+	WORD $0x4fac19e1 // fmla v1.4s, v15.4s, v12.s[3]
+	WORD $0x4fad19e5 // fmla v5.4s, v15.4s, v13.s[3]
+	WORD $0x4fae19e9 // fmla v9.4s, v15.4s, v14.s[3]
+	WORD $0x3dc01ccf // ldr q15, [x6, #112]
+	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fac1a02 // fmla v2.4s, v16.4s, v12.s[3]
+	WORD $0x4fad1a06 // fmla v6.4s, v16.4s, v13.s[3]
+	WORD $0x4fae1a0a // fmla v10.4s, v16.4s, v14.s[3]
+	WORD $0x4fac19e3 // fmla v3.4s, v15.4s, v12.s[3]
+	WORD $0x4fad19e7 // fmla v7.4s, v15.4s, v13.s[3]
+	WORD $0x4fae19eb // fmla v11.4s, v15.4s, v14.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, loop
+
+tail:
+	WORD $0xaa0503ea // mov x10, x5
+	CBZ  R10, next
+
+one:
+	WORD $0xbc4044ec // ldr s12, [x7], #4
+	WORD $0xbc40450d // ldr s13, [x8], #4
+	WORD $0xbc40452e // ldr s14, [x9], #4
+	WORD $0x3dc000cf // ldr q15, [x6]
+	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8c1200 // fmla v0.4s, v16.4s, v12.s[0]
+	WORD $0x4f8d1204 // fmla v4.4s, v16.4s, v13.s[0]
+	WORD $0x4f8e1208 // fmla v8.4s, v16.4s, v14.s[0]
+	WORD $0x4f8c11e1 // fmla v1.4s, v15.4s, v12.s[0]
+	WORD $0x4f8d11e5 // fmla v5.4s, v15.4s, v13.s[0]
+	WORD $0x4f8e11e9 // fmla v9.4s, v15.4s, v14.s[0]
+	WORD $0x3dc004cf // ldr q15, [x6, #16]
+	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8c1202 // fmla v2.4s, v16.4s, v12.s[0]
+	WORD $0x4f8d1206 // fmla v6.4s, v16.4s, v13.s[0]
+	WORD $0x4f8e120a // fmla v10.4s, v16.4s, v14.s[0]
+	WORD $0x4f8c11e3 // fmla v3.4s, v15.4s, v12.s[0]
+	WORD $0x4f8d11e7 // fmla v7.4s, v15.4s, v13.s[0]
+	WORD $0x4f8e11eb // fmla v11.4s, v15.4s, v14.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, one
+
+next:
+	WORD $0xd1000463 // sub x3, x3, #1
+	CBNZ R3, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	WORD $0xf100043f // cmp x1, #1
+	BNE  store
+	WORD $0x4ea0e80c // fcmlt v12.4s, v0.4s, #0.0
+	WORD $0x4e6c1c00 // bic v0.16b, v0.16b, v12.16b
+	WORD $0x4ea0e82c // fcmlt v12.4s, v1.4s, #0.0
+	WORD $0x4e6c1c21 // bic v1.16b, v1.16b, v12.16b
+	WORD $0x4ea0e84c // fcmlt v12.4s, v2.4s, #0.0
+	WORD $0x4e6c1c42 // bic v2.16b, v2.16b, v12.16b
+	WORD $0x4ea0e86c // fcmlt v12.4s, v3.4s, #0.0
+	WORD $0x4e6c1c63 // bic v3.16b, v3.16b, v12.16b
+	WORD $0x4ea0e88c // fcmlt v12.4s, v4.4s, #0.0
+	WORD $0x4e6c1c84 // bic v4.16b, v4.16b, v12.16b
+	WORD $0x4ea0e8ac // fcmlt v12.4s, v5.4s, #0.0
+	WORD $0x4e6c1ca5 // bic v5.16b, v5.16b, v12.16b
+	WORD $0x4ea0e8cc // fcmlt v12.4s, v6.4s, #0.0
+	WORD $0x4e6c1cc6 // bic v6.16b, v6.16b, v12.16b
+	WORD $0x4ea0e8ec // fcmlt v12.4s, v7.4s, #0.0
+	WORD $0x4e6c1ce7 // bic v7.16b, v7.16b, v12.16b
+	WORD $0x4ea0e90c // fcmlt v12.4s, v8.4s, #0.0
+	WORD $0x4e6c1d08 // bic v8.16b, v8.16b, v12.16b
+	WORD $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
+	WORD $0x4e6c1d29 // bic v9.16b, v9.16b, v12.16b
+	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
+	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
+	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
+	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
+
+store:
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9401c02 // ldr x2, [x0, #56]
+	WORD $0xf9402000 // ldr x0, [x0, #64]
+	WORD $0xf100401f // cmp x0, #16
+	BNE  partial
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad001424 // stp q4, q5, [x1]
+	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+partial:
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel0four
+	WORD $0xac810460 // stp q0, q1, [x3], #32
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+
+pixel0four:
+	TBZ  $2, R0, pixel0two
+	WORD $0x3c810460 // str q0, [x3], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+
+pixel0two:
+	TBZ  $1, R0, pixel0one
+	WORD $0xfc008460 // str d0, [x3], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+
+pixel0one:
+	TBZ  $0, R0, pixel0done
+	WORD $0xbd000060 // str s0, [x3]
+
+pixel0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel1four
+	WORD $0xac811464 // stp q4, q5, [x3], #32
+	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
+	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+
+pixel1four:
+	TBZ  $2, R0, pixel1two
+	WORD $0x3c810464 // str q4, [x3], #16
+	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+
+pixel1two:
+	TBZ  $1, R0, pixel1one
+	WORD $0xfc008464 // str d4, [x3], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+
+pixel1one:
+	TBZ  $0, R0, pixel1done
+	WORD $0xbd000064 // str s4, [x3]
+
+pixel1done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel2four
+	WORD $0xac812468 // stp q8, q9, [x3], #32
+	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
+	WORD $0x4eab1d69 // mov v9.16b, v11.16b
+
+pixel2four:
+	TBZ  $2, R0, pixel2two
+	WORD $0x3c810468 // str q8, [x3], #16
+	WORD $0x4ea91d28 // mov v8.16b, v9.16b
+
+pixel2two:
+	TBZ  $1, R0, pixel2one
+	WORD $0xfc008468 // str d8, [x3], #8
+	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+
+pixel2one:
+	TBZ  $0, R0, pixel2done
+	WORD $0xbd000068 // str s8, [x3]
+
+pixel2done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+// func convF16x3x32NEON(a *convArgs)
+TEXT ·convF16x3x32NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9400803 // ldr x3, [x0, #16]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xd342fca4 // lsr x4, x5, #2
+	WORD $0x924004a5 // and x5, x5, #0x3
+	WORD $0xf9401006 // ldr x6, [x0, #32]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0x8b0700c7 // add x7, x6, x7
+	WORD $0xad4004c0 // ldp q0, q1, [x6]
+	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xad4014e4 // ldp q4, q5, [x7]
+	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
+	WORD $0x910100e7 // add x7, x7, #64
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea11c29 // mov v9.16b, v1.16b
+	WORD $0x4ea21c4a // mov v10.16b, v2.16b
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4ea41c8c // mov v12.16b, v4.16b
+	WORD $0x4ea51cad // mov v13.16b, v5.16b
+	WORD $0x4ea61cce // mov v14.16b, v6.16b
+	WORD $0x4ea71cef // mov v15.16b, v7.16b
+	WORD $0x4ea01c10 // mov v16.16b, v0.16b
+	WORD $0x4ea11c31 // mov v17.16b, v1.16b
+	WORD $0x4ea21c52 // mov v18.16b, v2.16b
+	WORD $0x4ea31c73 // mov v19.16b, v3.16b
+	WORD $0x4ea41c94 // mov v20.16b, v4.16b
+	WORD $0x4ea51cb5 // mov v21.16b, v5.16b
+	WORD $0x4ea61cd6 // mov v22.16b, v6.16b
+	WORD $0x4ea71cf7 // mov v23.16b, v7.16b
+
+tap:
+	WORD $0xb8404448 // ldr w8, [x2], #4
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xb8404449 // ldr w9, [x2], #4
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xb840444a // ldr w10, [x2], #4
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xaa0403eb // mov x11, x4
+	CBZ  R11, tail
+
+loop:
+	WORD $0x3cc10518 // ldr q24, [x8], #16
+	WORD $0x3cc10539 // ldr q25, [x9], #16
+	WORD $0x3cc1055a // ldr q26, [x10], #16
+	WORD $0x3dc000db // ldr q27, [x6]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f981380 // fmla v0.4s, v28.4s, v24.s[0]
+	WORD $0x4f991388 // fmla v8.4s, v28.4s, v25.s[0]
+	WORD $0x4f9a1390 // fmla v16.4s, v28.4s, v26.s[0]
+	WORD $0x4f981361 // fmla v1.4s, v27.4s, v24.s[0]
+	WORD $0x4f991369 // fmla v9.4s, v27.4s, v25.s[0]
+	WORD $0x4f9a1371 // fmla v17.4s, v27.4s, v26.s[0]
+	WORD $0x3dc004db // ldr q27, [x6, #16]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f981382 // fmla v2.4s, v28.4s, v24.s[0]
+	WORD $0x4f99138a // fmla v10.4s, v28.4s, v25.s[0]
+	WORD $0x4f9a1392 // fmla v18.4s, v28.4s, v26.s[0]
+	WORD $0x4f981363 // fmla v3.4s, v27.4s, v24.s[0]
+	WORD $0x4f99136b // fmla v11.4s, v27.4s, v25.s[0]
+	WORD $0x4f9a1373 // fmla v19.4s, v27.4s, v26.s[0]
+	WORD $0x3dc000fb // ldr q27, [x7]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f981384 // fmla v4.4s, v28.4s, v24.s[0]
+	WORD $0x4f99138c // fmla v12.4s, v28.4s, v25.s[0]
+	WORD $0x4f9a1394 // fmla v20.4s, v28.4s, v26.s[0]
+	WORD $0x4f981365 // fmla v5.4s, v27.4s, v24.s[0]
+	WORD $0x4f99136d // fmla v13.4s, v27.4s, v25.s[0]
+	WORD $0x4f9a1375 // fmla v21.4s, v27.4s, v26.s[0]
+	WORD $0x3dc004fb // ldr q27, [x7, #16]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f981386 // fmla v6.4s, v28.4s, v24.s[0]
+	WORD $0x4f99138e // fmla v14.4s, v28.4s, v25.s[0]
+	WORD $0x4f9a1396 // fmla v22.4s, v28.4s, v26.s[0]
+	WORD $0x4f981367 // fmla v7.4s, v27.4s, v24.s[0]
+	WORD $0x4f99136f // fmla v15.4s, v27.4s, v25.s[0]
+	WORD $0x4f9a1377 // fmla v23.4s, v27.4s, v26.s[0]
+	WORD $0x3dc008db // ldr q27, [x6, #32]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb81380 // fmla v0.4s, v28.4s, v24.s[1]
+	WORD $0x4fb91388 // fmla v8.4s, v28.4s, v25.s[1]
+	WORD $0x4fba1390 // fmla v16.4s, v28.4s, v26.s[1]
+	WORD $0x4fb81361 // fmla v1.4s, v27.4s, v24.s[1]
+	WORD $0x4fb91369 // fmla v9.4s, v27.4s, v25.s[1]
+	WORD $0x4fba1371 // fmla v17.4s, v27.4s, v26.s[1]
+	WORD $0x3dc00cdb // ldr q27, [x6, #48]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb81382 // fmla v2.4s, v28.4s, v24.s[1]
+	WORD $0x4fb9138a // fmla v10.4s, v28.4s, v25.s[1]
+	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
+	WORD $0x4fb81363 // fmla v3.4s, v27.4s, v24.s[1]
+	WORD $0x4fb9136b // fmla v11.4s, v27.4s, v25.s[1]
+	WORD $0x4fba1373 // fmla v19.4s, v27.4s, v26.s[1]
+	WORD $0x3dc008fb // ldr q27, [x7, #32]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb81384 // fmla v4.4s, v28.4s, v24.s[1]
+	WORD $0x4fb9138c // fmla v12.4s, v28.4s, v25.s[1]
+	WORD $0x4fba1394 // fmla v20.4s, v28.4s, v26.s[1]
+	WORD $0x4fb81365 // fmla v5.4s, v27.4s, v24.s[1]
+	WORD $0x4fb9136d // fmla v13.4s, v27.4s, v25.s[1]
+	WORD $0x4fba1375 // fmla v21.4s, v27.4s, v26.s[1]
+	WORD $0x3dc00cfb // ldr q27, [x7, #48]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb81386 // fmla v6.4s, v28.4s, v24.s[1]
+	WORD $0x4fb9138e // fmla v14.4s, v28.4s, v25.s[1]
+	WORD $0x4fba1396 // fmla v22.4s, v28.4s, v26.s[1]
+	WORD $0x4fb81367 // fmla v7.4s, v27.4s, v24.s[1]
+	WORD $0x4fb9136f // fmla v15.4s, v27.4s, v25.s[1]
+	WORD $0x4fba1377 // fmla v23.4s, v27.4s, v26.s[1]
+	WORD $0x3dc010db // ldr q27, [x6, #64]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f981b80 // fmla v0.4s, v28.4s, v24.s[2]
+	WORD $0x4f991b88 // fmla v8.4s, v28.4s, v25.s[2]
+	WORD $0x4f9a1b90 // fmla v16.4s, v28.4s, v26.s[2]
+	WORD $0x4f981b61 // fmla v1.4s, v27.4s, v24.s[2]
+	WORD $0x4f991b69 // fmla v9.4s, v27.4s, v25.s[2]
+	WORD $0x4f9a1b71 // fmla v17.4s, v27.4s, v26.s[2]
+	WORD $0x3dc014db // ldr q27, [x6, #80]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f981b82 // fmla v2.4s, v28.4s, v24.s[2]
+	WORD $0x4f991b8a // fmla v10.4s, v28.4s, v25.s[2]
+	WORD $0x4f9a1b92 // fmla v18.4s, v28.4s, v26.s[2]
+	WORD $0x4f981b63 // fmla v3.4s, v27.4s, v24.s[2]
+	WORD $0x4f991b6b // fmla v11.4s, v27.4s, v25.s[2]
+	WORD $0x4f9a1b73 // fmla v19.4s, v27.4s, v26.s[2]
+	WORD $0x3dc010fb // ldr q27, [x7, #64]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f981b84 // fmla v4.4s, v28.4s, v24.s[2]
+	WORD $0x4f991b8c // fmla v12.4s, v28.4s, v25.s[2]
+	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
+	WORD $0x4f981b65 // fmla v5.4s, v27.4s, v24.s[2]
+	WORD $0x4f991b6d // fmla v13.4s, v27.4s, v25.s[2]
+	WORD $0x4f9a1b75 // fmla v21.4s, v27.4s, v26.s[2]
+	WORD $0x3dc014fb // ldr q27, [x7, #80]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f981b86 // fmla v6.4s, v28.4s, v24.s[2]
+	WORD $0x4f991b8e // fmla v14.4s, v28.4s, v25.s[2]
+	WORD $0x4f9a1b96 // fmla v22.4s, v28.4s, v26.s[2]
+	WORD $0x4f981b67 // fmla v7.4s, v27.4s, v24.s[2]
+	WORD $0x4f991b6f // fmla v15.4s, v27.4s, v25.s[2]
+	WORD $0x4f9a1b77 // fmla v23.4s, v27.4s, v26.s[2]
+	WORD $0x3dc018db // ldr q27, [x6, #96]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb81b80 // fmla v0.4s, v28.4s, v24.s[3]
+	WORD $0x4fb91b88 // fmla v8.4s, v28.4s, v25.s[3]
+	WORD $0x4fba1b90 // fmla v16.4s, v28.4s, v26.s[3]
+	WORD $0x4fb81b61 // fmla v1.4s, v27.4s, v24.s[3]
+	WORD $0x4fb91b69 // fmla v9.4s, v27.4s, v25.s[3]
+	WORD $0x4fba1b71 // fmla v17.4s, v27.4s, v26.s[3]
+	WORD $0x3dc01cdb // ldr q27, [x6, #112]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb81b82 // fmla v2.4s, v28.4s, v24.s[3]
+	WORD $0x4fb91b8a // fmla v10.4s, v28.4s, v25.s[3]
+	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
+	WORD $0x4fb81b63 // fmla v3.4s, v27.4s, v24.s[3]
+	WORD $0x4fb91b6b // fmla v11.4s, v27.4s, v25.s[3]
+	WORD $0x4fba1b73 // fmla v19.4s, v27.4s, v26.s[3]
+	WORD $0x3dc018fb // ldr q27, [x7, #96]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb81b84 // fmla v4.4s, v28.4s, v24.s[3]
+	WORD $0x4fb91b8c // fmla v12.4s, v28.4s, v25.s[3]
+	WORD $0x4fba1b94 // fmla v20.4s, v28.4s, v26.s[3]
+	WORD $0x4fb81b65 // fmla v5.4s, v27.4s, v24.s[3]
+	WORD $0x4fb91b6d // fmla v13.4s, v27.4s, v25.s[3]
+	WORD $0x4fba1b75 // fmla v21.4s, v27.4s, v26.s[3]
+	WORD $0x3dc01cfb // ldr q27, [x7, #112]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb81b86 // fmla v6.4s, v28.4s, v24.s[3]
+	WORD $0x4fb91b8e // fmla v14.4s, v28.4s, v25.s[3]
+	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
+	WORD $0x4fb81b67 // fmla v7.4s, v27.4s, v24.s[3]
+	WORD $0x4fb91b6f // fmla v15.4s, v27.4s, v25.s[3]
+	WORD $0x4fba1b77 // fmla v23.4s, v27.4s, v26.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	WORD $0x910200e7 // add x7, x7, #128
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, loop
+
+tail:
+	WORD $0xaa0503eb // mov x11, x5
+	CBZ  R11, next
+
+one:
+	WORD $0xbc404518 // ldr s24, [x8], #4
+	WORD $0xbc404539 // ldr s25, [x9], #4
+	WORD $0xbc40455a // ldr s26, [x10], #4
+	WORD $0x3dc000db // ldr q27, [x6]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f981380 // fmla v0.4s, v28.4s, v24.s[0]
+	WORD $0x4f991388 // fmla v8.4s, v28.4s, v25.s[0]
+	WORD $0x4f9a1390 // fmla v16.4s, v28.4s, v26.s[0]
+	WORD $0x4f981361 // fmla v1.4s, v27.4s, v24.s[0]
+	WORD $0x4f991369 // fmla v9.4s, v27.4s, v25.s[0]
+	WORD $0x4f9a1371 // fmla v17.4s, v27.4s, v26.s[0]
+	WORD $0x3dc004db // ldr q27, [x6, #16]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f981382 // fmla v2.4s, v28.4s, v24.s[0]
+	WORD $0x4f99138a // fmla v10.4s, v28.4s, v25.s[0]
+	WORD $0x4f9a1392 // fmla v18.4s, v28.4s, v26.s[0]
+	WORD $0x4f981363 // fmla v3.4s, v27.4s, v24.s[0]
+	WORD $0x4f99136b // fmla v11.4s, v27.4s, v25.s[0]
+	WORD $0x4f9a1373 // fmla v19.4s, v27.4s, v26.s[0]
+	WORD $0x3dc000fb // ldr q27, [x7]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f981384 // fmla v4.4s, v28.4s, v24.s[0]
+	WORD $0x4f99138c // fmla v12.4s, v28.4s, v25.s[0]
+	WORD $0x4f9a1394 // fmla v20.4s, v28.4s, v26.s[0]
+	WORD $0x4f981365 // fmla v5.4s, v27.4s, v24.s[0]
+	WORD $0x4f99136d // fmla v13.4s, v27.4s, v25.s[0]
+	WORD $0x4f9a1375 // fmla v21.4s, v27.4s, v26.s[0]
+	WORD $0x3dc004fb // ldr q27, [x7, #16]
+	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f981386 // fmla v6.4s, v28.4s, v24.s[0]
+	WORD $0x4f99138e // fmla v14.4s, v28.4s, v25.s[0]
+	WORD $0x4f9a1396 // fmla v22.4s, v28.4s, v26.s[0]
+	WORD $0x4f981367 // fmla v7.4s, v27.4s, v24.s[0]
+	WORD $0x4f99136f // fmla v15.4s, v27.4s, v25.s[0]
+	WORD $0x4f9a1377 // fmla v23.4s, v27.4s, v26.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0x910080e7 // add x7, x7, #32
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, one
+
+next:
+	WORD $0xd1000463 // sub x3, x3, #1
+	CBNZ R3, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	WORD $0xf100043f // cmp x1, #1
+	BNE  store
+	WORD $0x4ea0e818 // fcmlt v24.4s, v0.4s, #0.0
+	WORD $0x4e781c00 // bic v0.16b, v0.16b, v24.16b
+	WORD $0x4ea0e838 // fcmlt v24.4s, v1.4s, #0.0
+	WORD $0x4e781c21 // bic v1.16b, v1.16b, v24.16b
+	WORD $0x4ea0e858 // fcmlt v24.4s, v2.4s, #0.0
+	WORD $0x4e781c42 // bic v2.16b, v2.16b, v24.16b
+	WORD $0x4ea0e878 // fcmlt v24.4s, v3.4s, #0.0
+	WORD $0x4e781c63 // bic v3.16b, v3.16b, v24.16b
+	WORD $0x4ea0e898 // fcmlt v24.4s, v4.4s, #0.0
+	WORD $0x4e781c84 // bic v4.16b, v4.16b, v24.16b
+	WORD $0x4ea0e8b8 // fcmlt v24.4s, v5.4s, #0.0
+	WORD $0x4e781ca5 // bic v5.16b, v5.16b, v24.16b
+	WORD $0x4ea0e8d8 // fcmlt v24.4s, v6.4s, #0.0
+	WORD $0x4e781cc6 // bic v6.16b, v6.16b, v24.16b
+	WORD $0x4ea0e8f8 // fcmlt v24.4s, v7.4s, #0.0
+	WORD $0x4e781ce7 // bic v7.16b, v7.16b, v24.16b
+	WORD $0x4ea0e918 // fcmlt v24.4s, v8.4s, #0.0
+	WORD $0x4e781d08 // bic v8.16b, v8.16b, v24.16b
+	WORD $0x4ea0e938 // fcmlt v24.4s, v9.4s, #0.0
+	WORD $0x4e781d29 // bic v9.16b, v9.16b, v24.16b
+	WORD $0x4ea0e958 // fcmlt v24.4s, v10.4s, #0.0
+	WORD $0x4e781d4a // bic v10.16b, v10.16b, v24.16b
+	WORD $0x4ea0e978 // fcmlt v24.4s, v11.4s, #0.0
+	WORD $0x4e781d6b // bic v11.16b, v11.16b, v24.16b
+	WORD $0x4ea0e998 // fcmlt v24.4s, v12.4s, #0.0
+	WORD $0x4e781d8c // bic v12.16b, v12.16b, v24.16b
+	WORD $0x4ea0e9b8 // fcmlt v24.4s, v13.4s, #0.0
+	WORD $0x4e781dad // bic v13.16b, v13.16b, v24.16b
+	WORD $0x4ea0e9d8 // fcmlt v24.4s, v14.4s, #0.0
+	WORD $0x4e781dce // bic v14.16b, v14.16b, v24.16b
+	WORD $0x4ea0e9f8 // fcmlt v24.4s, v15.4s, #0.0
+	WORD $0x4e781def // bic v15.16b, v15.16b, v24.16b
+	WORD $0x4ea0ea18 // fcmlt v24.4s, v16.4s, #0.0
+	WORD $0x4e781e10 // bic v16.16b, v16.16b, v24.16b
+	WORD $0x4ea0ea38 // fcmlt v24.4s, v17.4s, #0.0
+	WORD $0x4e781e31 // bic v17.16b, v17.16b, v24.16b
+	WORD $0x4ea0ea58 // fcmlt v24.4s, v18.4s, #0.0
+	WORD $0x4e781e52 // bic v18.16b, v18.16b, v24.16b
+	WORD $0x4ea0ea78 // fcmlt v24.4s, v19.4s, #0.0
+	WORD $0x4e781e73 // bic v19.16b, v19.16b, v24.16b
+	WORD $0x4ea0ea98 // fcmlt v24.4s, v20.4s, #0.0
+	WORD $0x4e781e94 // bic v20.16b, v20.16b, v24.16b
+	WORD $0x4ea0eab8 // fcmlt v24.4s, v21.4s, #0.0
+	WORD $0x4e781eb5 // bic v21.16b, v21.16b, v24.16b
+	WORD $0x4ea0ead8 // fcmlt v24.4s, v22.4s, #0.0
+	WORD $0x4e781ed6 // bic v22.16b, v22.16b, v24.16b
+	WORD $0x4ea0eaf8 // fcmlt v24.4s, v23.4s, #0.0
+	WORD $0x4e781ef7 // bic v23.16b, v23.16b, v24.16b
+
+store:
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9401c02 // ldr x2, [x0, #56]
+	WORD $0xf9402000 // ldr x0, [x0, #64]
+	WORD $0xf100401f // cmp x0, #16
+	BNE  partial
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0xad021424 // stp q4, q5, [x1, #64]
+	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0xad02342c // stp q12, q13, [x1, #64]
+	WORD $0xad033c2e // stp q14, q15, [x1, #96]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
+	WORD $0xad025434 // stp q20, q21, [x1, #64]
+	WORD $0xad035c36 // stp q22, q23, [x1, #96]
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+partial:
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x91010023 // add x3, x1, #64
+	TBZ  $3, R0, pixel0four
+	WORD $0xac811464 // stp q4, q5, [x3], #32
+	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
+	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+
+pixel0four:
+	TBZ  $2, R0, pixel0two
+	WORD $0x3c810464 // str q4, [x3], #16
+	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+
+pixel0two:
+	TBZ  $1, R0, pixel0one
+	WORD $0xfc008464 // str d4, [x3], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+
+pixel0one:
+	TBZ  $0, R0, pixel0done
+	WORD $0xbd000064 // str s4, [x3]
+
+pixel0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0x91010023 // add x3, x1, #64
+	TBZ  $3, R0, pixel1four
+	WORD $0xac81346c // stp q12, q13, [x3], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+
+pixel1four:
+	TBZ  $2, R0, pixel1two
+	WORD $0x3c81046c // str q12, [x3], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+
+pixel1two:
+	TBZ  $1, R0, pixel1one
+	WORD $0xfc00846c // str d12, [x3], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+pixel1one:
+	TBZ  $0, R0, pixel1done
+	WORD $0xbd00006c // str s12, [x3]
+
+pixel1done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
+	WORD $0x91010023 // add x3, x1, #64
+	TBZ  $3, R0, pixel2four
+	WORD $0xac815474 // stp q20, q21, [x3], #32
+	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
+	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
+
+pixel2four:
+	TBZ  $2, R0, pixel2two
+	WORD $0x3c810474 // str q20, [x3], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+
+pixel2two:
+	TBZ  $1, R0, pixel2one
+	WORD $0xfc008474 // str d20, [x3], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+
+pixel2one:
+	TBZ  $0, R0, pixel2done
+	WORD $0xbd000074 // str s20, [x3]
+
+pixel2done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+// func convF16x4x16NEON(a *convArgs)
+TEXT ·convF16x4x16NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9400803 // ldr x3, [x0, #16]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xd342fca4 // lsr x4, x5, #2
+	WORD $0x924004a5 // and x5, x5, #0x3
+	WORD $0xf9401006 // ldr x6, [x0, #32]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xad4004c0 // ldp q0, q1, [x6]
+	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea11c29 // mov v9.16b, v1.16b
+	WORD $0x4ea21c4a // mov v10.16b, v2.16b
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+
+tap:
+	WORD $0xb8404447 // ldr w7, [x2], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0xb8404448 // ldr w8, [x2], #4
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xb8404449 // ldr w9, [x2], #4
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xb840444a // ldr w10, [x2], #4
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xaa0403eb // mov x11, x4
+	CBZ  R11, tail
+
+loop:
+	WORD $0x3cc104f0 // ldr q16, [x7], #16
+	WORD $0x3cc10511 // ldr q17, [x8], #16
+	WORD $0x3cc10532 // ldr q18, [x9], #16
+	WORD $0x3cc10553 // ldr q19, [x10], #16
+	WORD $0x3dc000d4 // ldr q20, [x6]
+	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
+	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
+	WORD $0x4f9012a0 // fmla v0.4s, v21.4s, v16.s[0]
+	WORD $0x4f9112a4 // fmla v4.4s, v21.4s, v17.s[0]
+	WORD $0x4f9212a8 // fmla v8.4s, v21.4s, v18.s[0]
+	WORD $0x4f9312ac // fmla v12.4s, v21.4s, v19.s[0]
+	WORD $0x4f901281 // fmla v1.4s, v20.4s, v16.s[0]
+	WORD $0x4f911285 // fmla v5.4s, v20.4s, v17.s[0]
+	WORD $0x4f921289 // fmla v9.4s, v20.4s, v18.s[0]
+	WORD $0x4f93128d // fmla v13.4s, v20.4s, v19.s[0]
+	WORD $0x3dc004d4 // ldr q20, [x6, #16]
+	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
+	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
+	WORD $0x4f9012a2 // fmla v2.4s, v21.4s, v16.s[0]
+	WORD $0x4f9112a6 // fmla v6.4s, v21.4s, v17.s[0]
+	WORD $0x4f9212aa // fmla v10.4s, v21.4s, v18.s[0]
+	WORD $0x4f9312ae // fmla v14.4s, v21.4s, v19.s[0]
+	WORD $0x4f901283 // fmla v3.4s, v20.4s, v16.s[0]
+	WORD $0x4f911287 // fmla v7.4s, v20.4s, v17.s[0]
+	WORD $0x4f92128b // fmla v11.4s, v20.4s, v18.s[0]
+	WORD $0x4f93128f // fmla v15.4s, v20.4s, v19.s[0]
+	WORD $0x3dc008d4 // ldr q20, [x6, #32]
+	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
+	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
+	WORD $0x4fb012a0 // fmla v0.4s, v21.4s, v16.s[1]
+	WORD $0x4fb112a4 // fmla v4.4s, v21.4s, v17.s[1]
+	WORD $0x4fb212a8 // fmla v8.4s, v21.4s, v18.s[1]
+	WORD $0x4fb312ac // fmla v12.4s, v21.4s, v19.s[1]
+	WORD $0x4fb01281 // fmla v1.4s, v20.4s, v16.s[1]
+	WORD $0x4fb11285 // fmla v5.4s, v20.4s, v17.s[1]
+	WORD $0x4fb21289 // fmla v9.4s, v20.4s, v18.s[1]
+	WORD $0x4fb3128d // fmla v13.4s, v20.4s, v19.s[1]
+	WORD $0x3dc00cd4 // ldr q20, [x6, #48]
+	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
+	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
+	WORD $0x4fb012a2 // fmla v2.4s, v21.4s, v16.s[1]
+	WORD $0x4fb112a6 // fmla v6.4s, v21.4s, v17.s[1]
+	WORD $0x4fb212aa // fmla v10.4s, v21.4s, v18.s[1]
+	WORD $0x4fb312ae // fmla v14.4s, v21.4s, v19.s[1]
+	WORD $0x4fb01283 // fmla v3.4s, v20.4s, v16.s[1]
+	WORD $0x4fb11287 // fmla v7.4s, v20.4s, v17.s[1]
+	WORD $0x4fb2128b // fmla v11.4s, v20.4s, v18.s[1]
+	WORD $0x4fb3128f // fmla v15.4s, v20.4s, v19.s[1]
+	WORD $0x3dc010d4 // ldr q20, [x6, #64]
+	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
+	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
+	WORD $0x4f901aa0 // fmla v0.4s, v21.4s, v16.s[2]
+	WORD $0x4f911aa4 // fmla v4.4s, v21.4s, v17.s[2]
+	WORD $0x4f921aa8 // fmla v8.4s, v21.4s, v18.s[2]
+	WORD $0x4f931aac // fmla v12.4s, v21.4s, v19.s[2]
+	WORD $0x4f901a81 // fmla v1.4s, v20.4s, v16.s[2]
+	WORD $0x4f911a85 // fmla v5.4s, v20.4s, v17.s[2]
+	WORD $0x4f921a89 // fmla v9.4s, v20.4s, v18.s[2]
+	WORD $0x4f931a8d // fmla v13.4s, v20.4s, v19.s[2]
+	WORD $0x3dc014d4 // ldr q20, [x6, #80]
+	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
+	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
+	WORD $0x4f901aa2 // fmla v2.4s, v21.4s, v16.s[2]
+	WORD $0x4f911aa6 // fmla v6.4s, v21.4s, v17.s[2]
+	WORD $0x4f921aaa // fmla v10.4s, v21.4s, v18.s[2]
+	WORD $0x4f931aae // fmla v14.4s, v21.4s, v19.s[2]
+	WORD $0x4f901a83 // fmla v3.4s, v20.4s, v16.s[2]
+	WORD $0x4f911a87 // fmla v7.4s, v20.4s, v17.s[2]
+	WORD $0x4f921a8b // fmla v11.4s, v20.4s, v18.s[2]
+	WORD $0x4f931a8f // fmla v15.4s, v20.4s, v19.s[2]
+	WORD $0x3dc018d4 // ldr q20, [x6, #96]
+	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
+	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
+	WORD $0x4fb01aa0 // fmla v0.4s, v21.4s, v16.s[3]
+	WORD $0x4fb11aa4 // fmla v4.4s, v21.4s, v17.s[3]
+	WORD $0x4fb21aa8 // fmla v8.4s, v21.4s, v18.s[3]
+	WORD $0x4fb31aac // fmla v12.4s, v21.4s, v19.s[3]
+	WORD $0x4fb01a81 // fmla v1.4s, v20.4s, v16.s[3]
+	WORD $0x4fb11a85 // fmla v5.4s, v20.4s, v17.s[3]
+	WORD $0x4fb21a89 // fmla v9.4s, v20.4s, v18.s[3]
+	WORD $0x4fb31a8d // fmla v13.4s, v20.4s, v19.s[3]
+	WORD $0x3dc01cd4 // ldr q20, [x6, #112]
+	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
+	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
+	WORD $0x4fb01aa2 // fmla v2.4s, v21.4s, v16.s[3]
+	WORD $0x4fb11aa6 // fmla v6.4s, v21.4s, v17.s[3]
+	WORD $0x4fb21aaa // fmla v10.4s, v21.4s, v18.s[3]
+	WORD $0x4fb31aae // fmla v14.4s, v21.4s, v19.s[3]
+	WORD $0x4fb01a83 // fmla v3.4s, v20.4s, v16.s[3]
+	WORD $0x4fb11a87 // fmla v7.4s, v20.4s, v17.s[3]
+	WORD $0x4fb21a8b // fmla v11.4s, v20.4s, v18.s[3]
+	WORD $0x4fb31a8f // fmla v15.4s, v20.4s, v19.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, loop
+
+tail:
+	WORD $0xaa0503eb // mov x11, x5
+	CBZ  R11, next
+
+one:
+	WORD $0xbc4044f0 // ldr s16, [x7], #4
+	WORD $0xbc404511 // ldr s17, [x8], #4
+	WORD $0xbc404532 // ldr s18, [x9], #4
+	WORD $0xbc404553 // ldr s19, [x10], #4
+	WORD $0x3dc000d4 // ldr q20, [x6]
+	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
+	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
+	WORD $0x4f9012a0 // fmla v0.4s, v21.4s, v16.s[0]
+	WORD $0x4f9112a4 // fmla v4.4s, v21.4s, v17.s[0]
+	WORD $0x4f9212a8 // fmla v8.4s, v21.4s, v18.s[0]
+	WORD $0x4f9312ac // fmla v12.4s, v21.4s, v19.s[0]
+	WORD $0x4f901281 // fmla v1.4s, v20.4s, v16.s[0]
+	WORD $0x4f911285 // fmla v5.4s, v20.4s, v17.s[0]
+	WORD $0x4f921289 // fmla v9.4s, v20.4s, v18.s[0]
+	WORD $0x4f93128d // fmla v13.4s, v20.4s, v19.s[0]
+	WORD $0x3dc004d4 // ldr q20, [x6, #16]
+	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
+	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
+	WORD $0x4f9012a2 // fmla v2.4s, v21.4s, v16.s[0]
+	WORD $0x4f9112a6 // fmla v6.4s, v21.4s, v17.s[0]
+	WORD $0x4f9212aa // fmla v10.4s, v21.4s, v18.s[0]
+	WORD $0x4f9312ae // fmla v14.4s, v21.4s, v19.s[0]
+	WORD $0x4f901283 // fmla v3.4s, v20.4s, v16.s[0]
+	WORD $0x4f911287 // fmla v7.4s, v20.4s, v17.s[0]
+	WORD $0x4f92128b // fmla v11.4s, v20.4s, v18.s[0]
+	WORD $0x4f93128f // fmla v15.4s, v20.4s, v19.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, one
+
+next:
+	WORD $0xd1000463 // sub x3, x3, #1
+	CBNZ R3, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	WORD $0xf100043f // cmp x1, #1
+	BNE  store
+	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
+	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
+	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
+	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
+	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
+	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
+	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+
+store:
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9401c02 // ldr x2, [x0, #56]
+	WORD $0xf9402000 // ldr x0, [x0, #64]
+	WORD $0xf100401f // cmp x0, #16
+	BNE  partial
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad001424 // stp q4, q5, [x1]
+	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad00342c // stp q12, q13, [x1]
+	WORD $0xad013c2e // stp q14, q15, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+partial:
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel0four
+	WORD $0xac810460 // stp q0, q1, [x3], #32
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+
+pixel0four:
+	TBZ  $2, R0, pixel0two
+	WORD $0x3c810460 // str q0, [x3], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+
+pixel0two:
+	TBZ  $1, R0, pixel0one
+	WORD $0xfc008460 // str d0, [x3], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+
+pixel0one:
+	TBZ  $0, R0, pixel0done
+	WORD $0xbd000060 // str s0, [x3]
+
+pixel0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel1four
+	WORD $0xac811464 // stp q4, q5, [x3], #32
+	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
+	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+
+pixel1four:
+	TBZ  $2, R0, pixel1two
+	WORD $0x3c810464 // str q4, [x3], #16
+	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+
+pixel1two:
+	TBZ  $1, R0, pixel1one
+	WORD $0xfc008464 // str d4, [x3], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+
+pixel1one:
+	TBZ  $0, R0, pixel1done
+	WORD $0xbd000064 // str s4, [x3]
+
+pixel1done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel2four
+	WORD $0xac812468 // stp q8, q9, [x3], #32
+	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
+	WORD $0x4eab1d69 // mov v9.16b, v11.16b
+
+pixel2four:
+	TBZ  $2, R0, pixel2two
+	WORD $0x3c810468 // str q8, [x3], #16
+	WORD $0x4ea91d28 // mov v8.16b, v9.16b
+
+pixel2two:
+	TBZ  $1, R0, pixel2one
+	WORD $0xfc008468 // str d8, [x3], #8
+	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+
+pixel2one:
+	TBZ  $0, R0, pixel2done
+	WORD $0xbd000068 // str s8, [x3]
+
+pixel2done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel3four
+	WORD $0xac81346c // stp q12, q13, [x3], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+
+pixel3four:
+	TBZ  $2, R0, pixel3two
+	WORD $0x3c81046c // str q12, [x3], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+
+pixel3two:
+	TBZ  $1, R0, pixel3one
+	WORD $0xfc00846c // str d12, [x3], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+pixel3one:
+	TBZ  $0, R0, pixel3done
+	WORD $0xbd00006c // str s12, [x3]
+
+pixel3done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+// func convF16x5x16NEON(a *convArgs)
+TEXT ·convF16x5x16NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9400803 // ldr x3, [x0, #16]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xd342fca4 // lsr x4, x5, #2
+	WORD $0x924004a5 // and x5, x5, #0x3
+	WORD $0xf9401006 // ldr x6, [x0, #32]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xad4004c0 // ldp q0, q1, [x6]
+	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea11c29 // mov v9.16b, v1.16b
+	WORD $0x4ea21c4a // mov v10.16b, v2.16b
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4ea01c10 // mov v16.16b, v0.16b
+	WORD $0x4ea11c31 // mov v17.16b, v1.16b
+	WORD $0x4ea21c52 // mov v18.16b, v2.16b
+	WORD $0x4ea31c73 // mov v19.16b, v3.16b
+
+tap:
+	WORD $0xb8404447 // ldr w7, [x2], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0xb8404448 // ldr w8, [x2], #4
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xb8404449 // ldr w9, [x2], #4
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xb840444a // ldr w10, [x2], #4
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xb840444b // ldr w11, [x2], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xaa0403ec // mov x12, x4
+	CBZ  R12, tail
+
+loop:
+	WORD $0x3cc104f4 // ldr q20, [x7], #16
+	WORD $0x3cc10515 // ldr q21, [x8], #16
+	WORD $0x3cc10536 // ldr q22, [x9], #16
+	WORD $0x3cc10557 // ldr q23, [x10], #16
+	WORD $0x3cc10578 // ldr q24, [x11], #16
+	WORD $0x3dc000d9 // ldr q25, [x6]
+	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x4f941340 // fmla v0.4s, v26.4s, v20.s[0]
+	WORD $0x4f951344 // fmla v4.4s, v26.4s, v21.s[0]
+	WORD $0x4f961348 // fmla v8.4s, v26.4s, v22.s[0]
+	WORD $0x4f97134c // fmla v12.4s, v26.4s, v23.s[0]
+	WORD $0x4f981350 // fmla v16.4s, v26.4s, v24.s[0]
+	WORD $0x4f941321 // fmla v1.4s, v25.4s, v20.s[0]
+	WORD $0x4f951325 // fmla v5.4s, v25.4s, v21.s[0]
+	WORD $0x4f961329 // fmla v9.4s, v25.4s, v22.s[0]
+	WORD $0x4f97132d // fmla v13.4s, v25.4s, v23.s[0]
+	WORD $0x4f981331 // fmla v17.4s, v25.4s, v24.s[0]
+	WORD $0x3dc004d9 // ldr q25, [x6, #16]
+	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x4f941342 // fmla v2.4s, v26.4s, v20.s[0]
+	WORD $0x4f951346 // fmla v6.4s, v26.4s, v21.s[0]
+	WORD $0x4f96134a // fmla v10.4s, v26.4s, v22.s[0]
+	WORD $0x4f97134e // fmla v14.4s, v26.4s, v23.s[0]
+	WORD $0x4f981352 // fmla v18.4s, v26.4s, v24.s[0]
+	WORD $0x4f941323 // fmla v3.4s, v25.4s, v20.s[0]
+	WORD $0x4f951327 // fmla v7.4s, v25.4s, v21.s[0]
+	WORD $0x4f96132b // fmla v11.4s, v25.4s, v22.s[0]
+	WORD $0x4f97132f // fmla v15.4s, v25.4s, v23.s[0]
+	WORD $0x4f981333 // fmla v19.4s, v25.4s, v24.s[0]
+	WORD $0x3dc008d9 // ldr q25, [x6, #32]
+	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x4fb41340 // fmla v0.4s, v26.4s, v20.s[1]
+	WORD $0x4fb51344 // fmla v4.4s, v26.4s, v21.s[1]
+	WORD $0x4fb61348 // fmla v8.4s, v26.4s, v22.s[1]
+	WORD $0x4fb7134c // fmla v12.4s, v26.4s, v23.s[1]
+	WORD $0x4fb81350 // fmla v16.4s, v26.4s, v24.s[1]
+	WORD $0x4fb41321 // fmla v1.4s, v25.4s, v20.s[1]
+	WORD $0x4fb51325 // fmla v5.4s, v25.4s, v21.s[1]
+	WORD $0x4fb61329 // fmla v9.4s, v25.4s, v22.s[1]
+	WORD $0x4fb7132d // fmla v13.4s, v25.4s, v23.s[1]
+	WORD $0x4fb81331 // fmla v17.4s, v25.4s, v24.s[1]
+	WORD $0x3dc00cd9 // ldr q25, [x6, #48]
+	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x4fb41342 // fmla v2.4s, v26.4s, v20.s[1]
+	WORD $0x4fb51346 // fmla v6.4s, v26.4s, v21.s[1]
+	WORD $0x4fb6134a // fmla v10.4s, v26.4s, v22.s[1]
+	WORD $0x4fb7134e // fmla v14.4s, v26.4s, v23.s[1]
+	WORD $0x4fb81352 // fmla v18.4s, v26.4s, v24.s[1]
+	WORD $0x4fb41323 // fmla v3.4s, v25.4s, v20.s[1]
+	WORD $0x4fb51327 // fmla v7.4s, v25.4s, v21.s[1]
+	WORD $0x4fb6132b // fmla v11.4s, v25.4s, v22.s[1]
+	WORD $0x4fb7132f // fmla v15.4s, v25.4s, v23.s[1]
+	WORD $0x4fb81333 // fmla v19.4s, v25.4s, v24.s[1]
+	WORD $0x3dc010d9 // ldr q25, [x6, #64]
+	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x4f941b40 // fmla v0.4s, v26.4s, v20.s[2]
+	WORD $0x4f951b44 // fmla v4.4s, v26.4s, v21.s[2]
+	WORD $0x4f961b48 // fmla v8.4s, v26.4s, v22.s[2]
+	WORD $0x4f971b4c // fmla v12.4s, v26.4s, v23.s[2]
+	WORD $0x4f981b50 // fmla v16.4s, v26.4s, v24.s[2]
+	WORD $0x4f941b21 // fmla v1.4s, v25.4s, v20.s[2]
+	WORD $0x4f951b25 // fmla v5.4s, v25.4s, v21.s[2]
+	WORD $0x4f961b29 // fmla v9.4s, v25.4s, v22.s[2]
+	WORD $0x4f971b2d // fmla v13.4s, v25.4s, v23.s[2]
+	WORD $0x4f981b31 // fmla v17.4s, v25.4s, v24.s[2]
+	WORD $0x3dc014d9 // ldr q25, [x6, #80]
+	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x4f941b42 // fmla v2.4s, v26.4s, v20.s[2]
+	WORD $0x4f951b46 // fmla v6.4s, v26.4s, v21.s[2]
+	WORD $0x4f961b4a // fmla v10.4s, v26.4s, v22.s[2]
+	WORD $0x4f971b4e // fmla v14.4s, v26.4s, v23.s[2]
+	WORD $0x4f981b52 // fmla v18.4s, v26.4s, v24.s[2]
+	WORD $0x4f941b23 // fmla v3.4s, v25.4s, v20.s[2]
+	WORD $0x4f951b27 // fmla v7.4s, v25.4s, v21.s[2]
+	WORD $0x4f961b2b // fmla v11.4s, v25.4s, v22.s[2]
+	WORD $0x4f971b2f // fmla v15.4s, v25.4s, v23.s[2]
+	WORD $0x4f981b33 // fmla v19.4s, v25.4s, v24.s[2]
+	WORD $0x3dc018d9 // ldr q25, [x6, #96]
+	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x4fb41b40 // fmla v0.4s, v26.4s, v20.s[3]
+	WORD $0x4fb51b44 // fmla v4.4s, v26.4s, v21.s[3]
+	WORD $0x4fb61b48 // fmla v8.4s, v26.4s, v22.s[3]
+	WORD $0x4fb71b4c // fmla v12.4s, v26.4s, v23.s[3]
+	WORD $0x4fb81b50 // fmla v16.4s, v26.4s, v24.s[3]
+	WORD $0x4fb41b21 // fmla v1.4s, v25.4s, v20.s[3]
+	WORD $0x4fb51b25 // fmla v5.4s, v25.4s, v21.s[3]
+	WORD $0x4fb61b29 // fmla v9.4s, v25.4s, v22.s[3]
+	WORD $0x4fb71b2d // fmla v13.4s, v25.4s, v23.s[3]
+	WORD $0x4fb81b31 // fmla v17.4s, v25.4s, v24.s[3]
+	WORD $0x3dc01cd9 // ldr q25, [x6, #112]
+	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x4fb41b42 // fmla v2.4s, v26.4s, v20.s[3]
+	WORD $0x4fb51b46 // fmla v6.4s, v26.4s, v21.s[3]
+	WORD $0x4fb61b4a // fmla v10.4s, v26.4s, v22.s[3]
+	WORD $0x4fb71b4e // fmla v14.4s, v26.4s, v23.s[3]
+	WORD $0x4fb81b52 // fmla v18.4s, v26.4s, v24.s[3]
+	WORD $0x4fb41b23 // fmla v3.4s, v25.4s, v20.s[3]
+	WORD $0x4fb51b27 // fmla v7.4s, v25.4s, v21.s[3]
+	WORD $0x4fb61b2b // fmla v11.4s, v25.4s, v22.s[3]
+	WORD $0x4fb71b2f // fmla v15.4s, v25.4s, v23.s[3]
+	WORD $0x4fb81b33 // fmla v19.4s, v25.4s, v24.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, loop
+
+tail:
+	WORD $0xaa0503ec // mov x12, x5
+	CBZ  R12, next
+
+one:
+	WORD $0xbc4044f4 // ldr s20, [x7], #4
+	WORD $0xbc404515 // ldr s21, [x8], #4
+	WORD $0xbc404536 // ldr s22, [x9], #4
+	WORD $0xbc404557 // ldr s23, [x10], #4
+	WORD $0xbc404578 // ldr s24, [x11], #4
+	WORD $0x3dc000d9 // ldr q25, [x6]
+	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x4f941340 // fmla v0.4s, v26.4s, v20.s[0]
+	WORD $0x4f951344 // fmla v4.4s, v26.4s, v21.s[0]
+	WORD $0x4f961348 // fmla v8.4s, v26.4s, v22.s[0]
+	WORD $0x4f97134c // fmla v12.4s, v26.4s, v23.s[0]
+	WORD $0x4f981350 // fmla v16.4s, v26.4s, v24.s[0]
+	WORD $0x4f941321 // fmla v1.4s, v25.4s, v20.s[0]
+	WORD $0x4f951325 // fmla v5.4s, v25.4s, v21.s[0]
+	WORD $0x4f961329 // fmla v9.4s, v25.4s, v22.s[0]
+	WORD $0x4f97132d // fmla v13.4s, v25.4s, v23.s[0]
+	WORD $0x4f981331 // fmla v17.4s, v25.4s, v24.s[0]
+	WORD $0x3dc004d9 // ldr q25, [x6, #16]
+	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x4f941342 // fmla v2.4s, v26.4s, v20.s[0]
+	WORD $0x4f951346 // fmla v6.4s, v26.4s, v21.s[0]
+	WORD $0x4f96134a // fmla v10.4s, v26.4s, v22.s[0]
+	WORD $0x4f97134e // fmla v14.4s, v26.4s, v23.s[0]
+	WORD $0x4f981352 // fmla v18.4s, v26.4s, v24.s[0]
+	WORD $0x4f941323 // fmla v3.4s, v25.4s, v20.s[0]
+	WORD $0x4f951327 // fmla v7.4s, v25.4s, v21.s[0]
+	WORD $0x4f96132b // fmla v11.4s, v25.4s, v22.s[0]
+	WORD $0x4f97132f // fmla v15.4s, v25.4s, v23.s[0]
+	WORD $0x4f981333 // fmla v19.4s, v25.4s, v24.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, one
+
+next:
+	WORD $0xd1000463 // sub x3, x3, #1
+	CBNZ R3, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	WORD $0xf100043f // cmp x1, #1
+	BNE  store
+	WORD $0x4ea0e814 // fcmlt v20.4s, v0.4s, #0.0
+	WORD $0x4e741c00 // bic v0.16b, v0.16b, v20.16b
+	WORD $0x4ea0e834 // fcmlt v20.4s, v1.4s, #0.0
+	WORD $0x4e741c21 // bic v1.16b, v1.16b, v20.16b
+	WORD $0x4ea0e854 // fcmlt v20.4s, v2.4s, #0.0
+	WORD $0x4e741c42 // bic v2.16b, v2.16b, v20.16b
+	WORD $0x4ea0e874 // fcmlt v20.4s, v3.4s, #0.0
+	WORD $0x4e741c63 // bic v3.16b, v3.16b, v20.16b
+	WORD $0x4ea0e894 // fcmlt v20.4s, v4.4s, #0.0
+	WORD $0x4e741c84 // bic v4.16b, v4.16b, v20.16b
+	WORD $0x4ea0e8b4 // fcmlt v20.4s, v5.4s, #0.0
+	WORD $0x4e741ca5 // bic v5.16b, v5.16b, v20.16b
+	WORD $0x4ea0e8d4 // fcmlt v20.4s, v6.4s, #0.0
+	WORD $0x4e741cc6 // bic v6.16b, v6.16b, v20.16b
+	WORD $0x4ea0e8f4 // fcmlt v20.4s, v7.4s, #0.0
+	WORD $0x4e741ce7 // bic v7.16b, v7.16b, v20.16b
+	WORD $0x4ea0e914 // fcmlt v20.4s, v8.4s, #0.0
+	WORD $0x4e741d08 // bic v8.16b, v8.16b, v20.16b
+	WORD $0x4ea0e934 // fcmlt v20.4s, v9.4s, #0.0
+	WORD $0x4e741d29 // bic v9.16b, v9.16b, v20.16b
+	WORD $0x4ea0e954 // fcmlt v20.4s, v10.4s, #0.0
+	WORD $0x4e741d4a // bic v10.16b, v10.16b, v20.16b
+	WORD $0x4ea0e974 // fcmlt v20.4s, v11.4s, #0.0
+	WORD $0x4e741d6b // bic v11.16b, v11.16b, v20.16b
+	WORD $0x4ea0e994 // fcmlt v20.4s, v12.4s, #0.0
+	WORD $0x4e741d8c // bic v12.16b, v12.16b, v20.16b
+	WORD $0x4ea0e9b4 // fcmlt v20.4s, v13.4s, #0.0
+	WORD $0x4e741dad // bic v13.16b, v13.16b, v20.16b
+	WORD $0x4ea0e9d4 // fcmlt v20.4s, v14.4s, #0.0
+	WORD $0x4e741dce // bic v14.16b, v14.16b, v20.16b
+	WORD $0x4ea0e9f4 // fcmlt v20.4s, v15.4s, #0.0
+	WORD $0x4e741def // bic v15.16b, v15.16b, v20.16b
+	WORD $0x4ea0ea14 // fcmlt v20.4s, v16.4s, #0.0
+	WORD $0x4e741e10 // bic v16.16b, v16.16b, v20.16b
+	WORD $0x4ea0ea34 // fcmlt v20.4s, v17.4s, #0.0
+	WORD $0x4e741e31 // bic v17.16b, v17.16b, v20.16b
+	WORD $0x4ea0ea54 // fcmlt v20.4s, v18.4s, #0.0
+	WORD $0x4e741e52 // bic v18.16b, v18.16b, v20.16b
+	WORD $0x4ea0ea74 // fcmlt v20.4s, v19.4s, #0.0
+	WORD $0x4e741e73 // bic v19.16b, v19.16b, v20.16b
+
+store:
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9401c02 // ldr x2, [x0, #56]
+	WORD $0xf9402000 // ldr x0, [x0, #64]
+	WORD $0xf100401f // cmp x0, #16
+	BNE  partial
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad001424 // stp q4, q5, [x1]
+	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad00342c // stp q12, q13, [x1]
+	WORD $0xad013c2e // stp q14, q15, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+partial:
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel0four
+	WORD $0xac810460 // stp q0, q1, [x3], #32
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+
+pixel0four:
+	TBZ  $2, R0, pixel0two
+	WORD $0x3c810460 // str q0, [x3], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+
+pixel0two:
+	TBZ  $1, R0, pixel0one
+	WORD $0xfc008460 // str d0, [x3], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+
+pixel0one:
+	TBZ  $0, R0, pixel0done
+	WORD $0xbd000060 // str s0, [x3]
+
+pixel0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel1four
+	WORD $0xac811464 // stp q4, q5, [x3], #32
+	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
+	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+
+pixel1four:
+	TBZ  $2, R0, pixel1two
+	WORD $0x3c810464 // str q4, [x3], #16
+	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+
+pixel1two:
+	TBZ  $1, R0, pixel1one
+	WORD $0xfc008464 // str d4, [x3], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+
+pixel1one:
+	TBZ  $0, R0, pixel1done
+	WORD $0xbd000064 // str s4, [x3]
+
+pixel1done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel2four
+	WORD $0xac812468 // stp q8, q9, [x3], #32
+	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
+	WORD $0x4eab1d69 // mov v9.16b, v11.16b
+
+pixel2four:
+	TBZ  $2, R0, pixel2two
+	WORD $0x3c810468 // str q8, [x3], #16
+	WORD $0x4ea91d28 // mov v8.16b, v9.16b
+
+pixel2two:
+	TBZ  $1, R0, pixel2one
+	WORD $0xfc008468 // str d8, [x3], #8
+	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+
+pixel2one:
+	TBZ  $0, R0, pixel2done
+	WORD $0xbd000068 // str s8, [x3]
+
+pixel2done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel3four
+	WORD $0xac81346c // stp q12, q13, [x3], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+
+pixel3four:
+	TBZ  $2, R0, pixel3two
+	WORD $0x3c81046c // str q12, [x3], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+
+pixel3two:
+	TBZ  $1, R0, pixel3one
+	WORD $0xfc00846c // str d12, [x3], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+pixel3one:
+	TBZ  $0, R0, pixel3done
+	WORD $0xbd00006c // str s12, [x3]
+
+pixel3done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel4four
+	WORD $0xac814470 // stp q16, q17, [x3], #32
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4eb31e71 // mov v17.16b, v19.16b
+
+pixel4four:
+	TBZ  $2, R0, pixel4two
+	WORD $0x3c810470 // str q16, [x3], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+pixel4two:
+	TBZ  $1, R0, pixel4one
+	WORD $0xfc008470 // str d16, [x3], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+pixel4one:
+	TBZ  $0, R0, pixel4done
+	WORD $0xbd000070 // str s16, [x3]
+
+pixel4done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+// func convF16x6x16NEON(a *convArgs)
+TEXT ·convF16x6x16NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9400803 // ldr x3, [x0, #16]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xd342fca4 // lsr x4, x5, #2
+	WORD $0x924004a5 // and x5, x5, #0x3
+	WORD $0xf9401006 // ldr x6, [x0, #32]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xad4004c0 // ldp q0, q1, [x6]
+	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea11c29 // mov v9.16b, v1.16b
+	WORD $0x4ea21c4a // mov v10.16b, v2.16b
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4ea01c10 // mov v16.16b, v0.16b
+	WORD $0x4ea11c31 // mov v17.16b, v1.16b
+	WORD $0x4ea21c52 // mov v18.16b, v2.16b
+	WORD $0x4ea31c73 // mov v19.16b, v3.16b
+	WORD $0x4ea01c14 // mov v20.16b, v0.16b
+	WORD $0x4ea11c35 // mov v21.16b, v1.16b
+	WORD $0x4ea21c56 // mov v22.16b, v2.16b
+	WORD $0x4ea31c77 // mov v23.16b, v3.16b
+
+tap:
+	WORD $0xb8404447 // ldr w7, [x2], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0xb8404448 // ldr w8, [x2], #4
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xb8404449 // ldr w9, [x2], #4
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xb840444a // ldr w10, [x2], #4
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xb840444b // ldr w11, [x2], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xb840444c // ldr w12, [x2], #4
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0xaa0403ed // mov x13, x4
+	CBZ  R13, tail
+
+loop:
+	WORD $0x3cc104f8 // ldr q24, [x7], #16
+	WORD $0x3cc10519 // ldr q25, [x8], #16
+	WORD $0x3cc1053a // ldr q26, [x9], #16
+	WORD $0x3cc1055b // ldr q27, [x10], #16
+	WORD $0x3cc1057c // ldr q28, [x11], #16
+	WORD $0x3cc1059d // ldr q29, [x12], #16
+	WORD $0x3dc000de // ldr q30, [x6]
+	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
+	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
+	WORD $0x4f9813e0 // fmla v0.4s, v31.4s, v24.s[0]
+	WORD $0x4f9913e4 // fmla v4.4s, v31.4s, v25.s[0]
+	WORD $0x4f9a13e8 // fmla v8.4s, v31.4s, v26.s[0]
+	WORD $0x4f9b13ec // fmla v12.4s, v31.4s, v27.s[0]
+	WORD $0x4f9c13f0 // fmla v16.4s, v31.4s, v28.s[0]
+	WORD $0x4f9d13f4 // fmla v20.4s, v31.4s, v29.s[0]
+	WORD $0x4f9813c1 // fmla v1.4s, v30.4s, v24.s[0]
+	WORD $0x4f9913c5 // fmla v5.4s, v30.4s, v25.s[0]
+	WORD $0x4f9a13c9 // fmla v9.4s, v30.4s, v26.s[0]
+	WORD $0x4f9b13cd // fmla v13.4s, v30.4s, v27.s[0]
+	WORD $0x4f9c13d1 // fmla v17.4s, v30.4s, v28.s[0]
+	WORD $0x4f9d13d5 // fmla v21.4s, v30.4s, v29.s[0]
+	WORD $0x3dc004de // ldr q30, [x6, #16]
+	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
+	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
+	WORD $0x4f9813e2 // fmla v2.4s, v31.4s, v24.s[0]
+	WORD $0x4f9913e6 // fmla v6.4s, v31.4s, v25.s[0]
+	WORD $0x4f9a13ea // fmla v10.4s, v31.4s, v26.s[0]
+	WORD $0x4f9b13ee // fmla v14.4s, v31.4s, v27.s[0]
+	WORD $0x4f9c13f2 // fmla v18.4s, v31.4s, v28.s[0]
+	WORD $0x4f9d13f6 // fmla v22.4s, v31.4s, v29.s[0]
+	WORD $0x4f9813c3 // fmla v3.4s, v30.4s, v24.s[0]
+	WORD $0x4f9913c7 // fmla v7.4s, v30.4s, v25.s[0]
+	WORD $0x4f9a13cb // fmla v11.4s, v30.4s, v26.s[0]
+	WORD $0x4f9b13cf // fmla v15.4s, v30.4s, v27.s[0]
+	WORD $0x4f9c13d3 // fmla v19.4s, v30.4s, v28.s[0]
+	WORD $0x4f9d13d7 // fmla v23.4s, v30.4s, v29.s[0]
+	WORD $0x3dc008de // ldr q30, [x6, #32]
+	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
+	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
+	WORD $0x4fb813e0 // fmla v0.4s, v31.4s, v24.s[1]
+	WORD $0x4fb913e4 // fmla v4.4s, v31.4s, v25.s[1]
+	WORD $0x4fba13e8 // fmla v8.4s, v31.4s, v26.s[1]
+	WORD $0x4fbb13ec // fmla v12.4s, v31.4s, v27.s[1]
+	WORD $0x4fbc13f0 // fmla v16.4s, v31.4s, v28.s[1]
+	WORD $0x4fbd13f4 // fmla v20.4s, v31.4s, v29.s[1]
+	WORD $0x4fb813c1 // fmla v1.4s, v30.4s, v24.s[1]
+	WORD $0x4fb913c5 // fmla v5.4s, v30.4s, v25.s[1]
+	WORD $0x4fba13c9 // fmla v9.4s, v30.4s, v26.s[1]
+	WORD $0x4fbb13cd // fmla v13.4s, v30.4s, v27.s[1]
+	WORD $0x4fbc13d1 // fmla v17.4s, v30.4s, v28.s[1]
+	WORD $0x4fbd13d5 // fmla v21.4s, v30.4s, v29.s[1]
+	WORD $0x3dc00cde // ldr q30, [x6, #48]
+	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
+	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
+	WORD $0x4fb813e2 // fmla v2.4s, v31.4s, v24.s[1]
+	WORD $0x4fb913e6 // fmla v6.4s, v31.4s, v25.s[1]
+	WORD $0x4fba13ea // fmla v10.4s, v31.4s, v26.s[1]
+	WORD $0x4fbb13ee // fmla v14.4s, v31.4s, v27.s[1]
+	WORD $0x4fbc13f2 // fmla v18.4s, v31.4s, v28.s[1]
+	WORD $0x4fbd13f6 // fmla v22.4s, v31.4s, v29.s[1]
+	WORD $0x4fb813c3 // fmla v3.4s, v30.4s, v24.s[1]
+	WORD $0x4fb913c7 // fmla v7.4s, v30.4s, v25.s[1]
+	WORD $0x4fba13cb // fmla v11.4s, v30.4s, v26.s[1]
+	WORD $0x4fbb13cf // fmla v15.4s, v30.4s, v27.s[1]
+	WORD $0x4fbc13d3 // fmla v19.4s, v30.4s, v28.s[1]
+	WORD $0x4fbd13d7 // fmla v23.4s, v30.4s, v29.s[1]
+	WORD $0x3dc010de // ldr q30, [x6, #64]
+	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
+	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
+	WORD $0x4f981be0 // fmla v0.4s, v31.4s, v24.s[2]
+	WORD $0x4f991be4 // fmla v4.4s, v31.4s, v25.s[2]
+	WORD $0x4f9a1be8 // fmla v8.4s, v31.4s, v26.s[2]
+	WORD $0x4f9b1bec // fmla v12.4s, v31.4s, v27.s[2]
+	WORD $0x4f9c1bf0 // fmla v16.4s, v31.4s, v28.s[2]
+	WORD $0x4f9d1bf4 // fmla v20.4s, v31.4s, v29.s[2]
+	WORD $0x4f981bc1 // fmla v1.4s, v30.4s, v24.s[2]
+	WORD $0x4f991bc5 // fmla v5.4s, v30.4s, v25.s[2]
+	WORD $0x4f9a1bc9 // fmla v9.4s, v30.4s, v26.s[2]
+	WORD $0x4f9b1bcd // fmla v13.4s, v30.4s, v27.s[2]
+	WORD $0x4f9c1bd1 // fmla v17.4s, v30.4s, v28.s[2]
+	WORD $0x4f9d1bd5 // fmla v21.4s, v30.4s, v29.s[2]
+	WORD $0x3dc014de // ldr q30, [x6, #80]
+	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
+	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
+	WORD $0x4f981be2 // fmla v2.4s, v31.4s, v24.s[2]
+	WORD $0x4f991be6 // fmla v6.4s, v31.4s, v25.s[2]
+	WORD $0x4f9a1bea // fmla v10.4s, v31.4s, v26.s[2]
+	WORD $0x4f9b1bee // fmla v14.4s, v31.4s, v27.s[2]
+	WORD $0x4f9c1bf2 // fmla v18.4s, v31.4s, v28.s[2]
+	WORD $0x4f9d1bf6 // fmla v22.4s, v31.4s, v29.s[2]
+	WORD $0x4f981bc3 // fmla v3.4s, v30.4s, v24.s[2]
+	WORD $0x4f991bc7 // fmla v7.4s, v30.4s, v25.s[2]
+	WORD $0x4f9a1bcb // fmla v11.4s, v30.4s, v26.s[2]
+	WORD $0x4f9b1bcf // fmla v15.4s, v30.4s, v27.s[2]
+	WORD $0x4f9c1bd3 // fmla v19.4s, v30.4s, v28.s[2]
+	WORD $0x4f9d1bd7 // fmla v23.4s, v30.4s, v29.s[2]
+	WORD $0x3dc018de // ldr q30, [x6, #96]
+	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
+	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
+	WORD $0x4fb81be0 // fmla v0.4s, v31.4s, v24.s[3]
+	WORD $0x4fb91be4 // fmla v4.4s, v31.4s, v25.s[3]
+	WORD $0x4fba1be8 // fmla v8.4s, v31.4s, v26.s[3]
+	WORD $0x4fbb1bec // fmla v12.4s, v31.4s, v27.s[3]
+	WORD $0x4fbc1bf0 // fmla v16.4s, v31.4s, v28.s[3]
+	WORD $0x4fbd1bf4 // fmla v20.4s, v31.4s, v29.s[3]
+	WORD $0x4fb81bc1 // fmla v1.4s, v30.4s, v24.s[3]
+	WORD $0x4fb91bc5 // fmla v5.4s, v30.4s, v25.s[3]
+	WORD $0x4fba1bc9 // fmla v9.4s, v30.4s, v26.s[3]
+	WORD $0x4fbb1bcd // fmla v13.4s, v30.4s, v27.s[3]
+	WORD $0x4fbc1bd1 // fmla v17.4s, v30.4s, v28.s[3]
+	WORD $0x4fbd1bd5 // fmla v21.4s, v30.4s, v29.s[3]
+	WORD $0x3dc01cde // ldr q30, [x6, #112]
+	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
+	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
+	WORD $0x4fb81be2 // fmla v2.4s, v31.4s, v24.s[3]
+	WORD $0x4fb91be6 // fmla v6.4s, v31.4s, v25.s[3]
+	WORD $0x4fba1bea // fmla v10.4s, v31.4s, v26.s[3]
+	WORD $0x4fbb1bee // fmla v14.4s, v31.4s, v27.s[3]
+	WORD $0x4fbc1bf2 // fmla v18.4s, v31.4s, v28.s[3]
+	WORD $0x4fbd1bf6 // fmla v22.4s, v31.4s, v29.s[3]
+	WORD $0x4fb81bc3 // fmla v3.4s, v30.4s, v24.s[3]
+	WORD $0x4fb91bc7 // fmla v7.4s, v30.4s, v25.s[3]
+	WORD $0x4fba1bcb // fmla v11.4s, v30.4s, v26.s[3]
+	WORD $0x4fbb1bcf // fmla v15.4s, v30.4s, v27.s[3]
+	WORD $0x4fbc1bd3 // fmla v19.4s, v30.4s, v28.s[3]
+	WORD $0x4fbd1bd7 // fmla v23.4s, v30.4s, v29.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, loop
+
+tail:
+	WORD $0xaa0503ed // mov x13, x5
+	CBZ  R13, next
+
+one:
+	WORD $0xbc4044f8 // ldr s24, [x7], #4
+	WORD $0xbc404519 // ldr s25, [x8], #4
+	WORD $0xbc40453a // ldr s26, [x9], #4
+	WORD $0xbc40455b // ldr s27, [x10], #4
+	WORD $0xbc40457c // ldr s28, [x11], #4
+	WORD $0xbc40459d // ldr s29, [x12], #4
+	WORD $0x3dc000de // ldr q30, [x6]
+	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
+	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
+	WORD $0x4f9813e0 // fmla v0.4s, v31.4s, v24.s[0]
+	WORD $0x4f9913e4 // fmla v4.4s, v31.4s, v25.s[0]
+	WORD $0x4f9a13e8 // fmla v8.4s, v31.4s, v26.s[0]
+	WORD $0x4f9b13ec // fmla v12.4s, v31.4s, v27.s[0]
+	WORD $0x4f9c13f0 // fmla v16.4s, v31.4s, v28.s[0]
+	WORD $0x4f9d13f4 // fmla v20.4s, v31.4s, v29.s[0]
+	WORD $0x4f9813c1 // fmla v1.4s, v30.4s, v24.s[0]
+	WORD $0x4f9913c5 // fmla v5.4s, v30.4s, v25.s[0]
+	WORD $0x4f9a13c9 // fmla v9.4s, v30.4s, v26.s[0]
+	WORD $0x4f9b13cd // fmla v13.4s, v30.4s, v27.s[0]
+	WORD $0x4f9c13d1 // fmla v17.4s, v30.4s, v28.s[0]
+	WORD $0x4f9d13d5 // fmla v21.4s, v30.4s, v29.s[0]
+	WORD $0x3dc004de // ldr q30, [x6, #16]
+	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
+	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
+	WORD $0x4f9813e2 // fmla v2.4s, v31.4s, v24.s[0]
+	WORD $0x4f9913e6 // fmla v6.4s, v31.4s, v25.s[0]
+	WORD $0x4f9a13ea // fmla v10.4s, v31.4s, v26.s[0]
+	WORD $0x4f9b13ee // fmla v14.4s, v31.4s, v27.s[0]
+	WORD $0x4f9c13f2 // fmla v18.4s, v31.4s, v28.s[0]
+	WORD $0x4f9d13f6 // fmla v22.4s, v31.4s, v29.s[0]
+	WORD $0x4f9813c3 // fmla v3.4s, v30.4s, v24.s[0]
+	WORD $0x4f9913c7 // fmla v7.4s, v30.4s, v25.s[0]
+	WORD $0x4f9a13cb // fmla v11.4s, v30.4s, v26.s[0]
+	WORD $0x4f9b13cf // fmla v15.4s, v30.4s, v27.s[0]
+	WORD $0x4f9c13d3 // fmla v19.4s, v30.4s, v28.s[0]
+	WORD $0x4f9d13d7 // fmla v23.4s, v30.4s, v29.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, one
+
+next:
+	WORD $0xd1000463 // sub x3, x3, #1
+	CBNZ R3, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	WORD $0xf100043f // cmp x1, #1
+	BNE  store
+	WORD $0x4ea0e818 // fcmlt v24.4s, v0.4s, #0.0
+	WORD $0x4e781c00 // bic v0.16b, v0.16b, v24.16b
+	WORD $0x4ea0e838 // fcmlt v24.4s, v1.4s, #0.0
+	WORD $0x4e781c21 // bic v1.16b, v1.16b, v24.16b
+	WORD $0x4ea0e858 // fcmlt v24.4s, v2.4s, #0.0
+	WORD $0x4e781c42 // bic v2.16b, v2.16b, v24.16b
+	WORD $0x4ea0e878 // fcmlt v24.4s, v3.4s, #0.0
+	WORD $0x4e781c63 // bic v3.16b, v3.16b, v24.16b
+	WORD $0x4ea0e898 // fcmlt v24.4s, v4.4s, #0.0
+	WORD $0x4e781c84 // bic v4.16b, v4.16b, v24.16b
+	WORD $0x4ea0e8b8 // fcmlt v24.4s, v5.4s, #0.0
+	WORD $0x4e781ca5 // bic v5.16b, v5.16b, v24.16b
+	WORD $0x4ea0e8d8 // fcmlt v24.4s, v6.4s, #0.0
+	WORD $0x4e781cc6 // bic v6.16b, v6.16b, v24.16b
+	WORD $0x4ea0e8f8 // fcmlt v24.4s, v7.4s, #0.0
+	WORD $0x4e781ce7 // bic v7.16b, v7.16b, v24.16b
+	WORD $0x4ea0e918 // fcmlt v24.4s, v8.4s, #0.0
+	WORD $0x4e781d08 // bic v8.16b, v8.16b, v24.16b
+	WORD $0x4ea0e938 // fcmlt v24.4s, v9.4s, #0.0
+	WORD $0x4e781d29 // bic v9.16b, v9.16b, v24.16b
+	WORD $0x4ea0e958 // fcmlt v24.4s, v10.4s, #0.0
+	WORD $0x4e781d4a // bic v10.16b, v10.16b, v24.16b
+	WORD $0x4ea0e978 // fcmlt v24.4s, v11.4s, #0.0
+	WORD $0x4e781d6b // bic v11.16b, v11.16b, v24.16b
+	WORD $0x4ea0e998 // fcmlt v24.4s, v12.4s, #0.0
+	WORD $0x4e781d8c // bic v12.16b, v12.16b, v24.16b
+	WORD $0x4ea0e9b8 // fcmlt v24.4s, v13.4s, #0.0
+	WORD $0x4e781dad // bic v13.16b, v13.16b, v24.16b
+	WORD $0x4ea0e9d8 // fcmlt v24.4s, v14.4s, #0.0
+	WORD $0x4e781dce // bic v14.16b, v14.16b, v24.16b
+	WORD $0x4ea0e9f8 // fcmlt v24.4s, v15.4s, #0.0
+	WORD $0x4e781def // bic v15.16b, v15.16b, v24.16b
+	WORD $0x4ea0ea18 // fcmlt v24.4s, v16.4s, #0.0
+	WORD $0x4e781e10 // bic v16.16b, v16.16b, v24.16b
+	WORD $0x4ea0ea38 // fcmlt v24.4s, v17.4s, #0.0
+	WORD $0x4e781e31 // bic v17.16b, v17.16b, v24.16b
+	WORD $0x4ea0ea58 // fcmlt v24.4s, v18.4s, #0.0
+	WORD $0x4e781e52 // bic v18.16b, v18.16b, v24.16b
+	WORD $0x4ea0ea78 // fcmlt v24.4s, v19.4s, #0.0
+	WORD $0x4e781e73 // bic v19.16b, v19.16b, v24.16b
+	WORD $0x4ea0ea98 // fcmlt v24.4s, v20.4s, #0.0
+	WORD $0x4e781e94 // bic v20.16b, v20.16b, v24.16b
+	WORD $0x4ea0eab8 // fcmlt v24.4s, v21.4s, #0.0
+	WORD $0x4e781eb5 // bic v21.16b, v21.16b, v24.16b
+	WORD $0x4ea0ead8 // fcmlt v24.4s, v22.4s, #0.0
+	WORD $0x4e781ed6 // bic v22.16b, v22.16b, v24.16b
+	WORD $0x4ea0eaf8 // fcmlt v24.4s, v23.4s, #0.0
+	WORD $0x4e781ef7 // bic v23.16b, v23.16b, v24.16b
+
+store:
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9401c02 // ldr x2, [x0, #56]
+	WORD $0xf9402000 // ldr x0, [x0, #64]
+	WORD $0xf100401f // cmp x0, #16
+	BNE  partial
+	WORD $0xad000420 // stp q0, q1, [x1]
+	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad001424 // stp q4, q5, [x1]
+	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad00342c // stp q12, q13, [x1]
+	WORD $0xad013c2e // stp q14, q15, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0xad005434 // stp q20, q21, [x1]
+	WORD $0xad015c36 // stp q22, q23, [x1, #32]
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+partial:
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel0four
+	WORD $0xac810460 // stp q0, q1, [x3], #32
+	WORD $0x4ea21c40 // mov v0.16b, v2.16b
+	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+
+pixel0four:
+	TBZ  $2, R0, pixel0two
+	WORD $0x3c810460 // str q0, [x3], #16
+	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+
+pixel0two:
+	TBZ  $1, R0, pixel0one
+	WORD $0xfc008460 // str d0, [x3], #8
+	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+
+pixel0one:
+	TBZ  $0, R0, pixel0done
+	WORD $0xbd000060 // str s0, [x3]
+
+pixel0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel1four
+	WORD $0xac811464 // stp q4, q5, [x3], #32
+	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
+	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+
+pixel1four:
+	TBZ  $2, R0, pixel1two
+	WORD $0x3c810464 // str q4, [x3], #16
+	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+
+pixel1two:
+	TBZ  $1, R0, pixel1one
+	WORD $0xfc008464 // str d4, [x3], #8
+	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+
+pixel1one:
+	TBZ  $0, R0, pixel1done
+	WORD $0xbd000064 // str s4, [x3]
+
+pixel1done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel2four
+	WORD $0xac812468 // stp q8, q9, [x3], #32
+	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
+	WORD $0x4eab1d69 // mov v9.16b, v11.16b
+
+pixel2four:
+	TBZ  $2, R0, pixel2two
+	WORD $0x3c810468 // str q8, [x3], #16
+	WORD $0x4ea91d28 // mov v8.16b, v9.16b
+
+pixel2two:
+	TBZ  $1, R0, pixel2one
+	WORD $0xfc008468 // str d8, [x3], #8
+	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+
+pixel2one:
+	TBZ  $0, R0, pixel2done
+	WORD $0xbd000068 // str s8, [x3]
+
+pixel2done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel3four
+	WORD $0xac81346c // stp q12, q13, [x3], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+
+pixel3four:
+	TBZ  $2, R0, pixel3two
+	WORD $0x3c81046c // str q12, [x3], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+
+pixel3two:
+	TBZ  $1, R0, pixel3one
+	WORD $0xfc00846c // str d12, [x3], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+pixel3one:
+	TBZ  $0, R0, pixel3done
+	WORD $0xbd00006c // str s12, [x3]
+
+pixel3done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel4four
+	WORD $0xac814470 // stp q16, q17, [x3], #32
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4eb31e71 // mov v17.16b, v19.16b
+
+pixel4four:
+	TBZ  $2, R0, pixel4two
+	WORD $0x3c810470 // str q16, [x3], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+pixel4two:
+	TBZ  $1, R0, pixel4one
+	WORD $0xfc008470 // str d16, [x3], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+pixel4one:
+	TBZ  $0, R0, pixel4done
+	WORD $0xbd000070 // str s16, [x3]
+
+pixel4done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x91000023 // add x3, x1, #0
+	TBZ  $3, R0, pixel5four
+	WORD $0xac815474 // stp q20, q21, [x3], #32
+	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
+	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
+
+pixel5four:
+	TBZ  $2, R0, pixel5two
+	WORD $0x3c810474 // str q20, [x3], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+
+pixel5two:
+	TBZ  $1, R0, pixel5one
+	WORD $0xfc008474 // str d20, [x3], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+
+pixel5one:
+	TBZ  $0, R0, pixel5done
+	WORD $0xbd000074 // str s20, [x3]
+
+pixel5done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+// func depthwiseF16x1x16NEON(a *depthwiseArgs)
+TEXT ·depthwiseF16x1x16NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9401403 // ldr x3, [x0, #40]
+	WORD $0xf9401804 // ldr x4, [x0, #48]
+	WORD $0xf9402005 // ldr x5, [x0, #64]
+	WORD $0xf9401006 // ldr x6, [x0, #32]
+	WORD $0xf9401c08 // ldr x8, [x0, #56]
+	WORD $0x91010047 // add x7, x2, #64
+	WORD $0xd10004c6 // sub x6, x6, #1
+	WORD $0xd37cecc6 // lsl x6, x6, #4
+	WORD $0x8b0800c6 // add x6, x6, x8
+
+by16:
+	WORD $0xf10040df // cmp x6, #16
+	BLT  by4
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0xad400440 // ldp q0, q1, [x2]
+	WORD $0xad410c42 // ldp q2, q3, [x2, #32]
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
+
+by16tap:
+	WORD $0x3dc00104 // ldr q4, [x8]
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x3dc00506 // ldr q6, [x8, #16]
+	WORD $0x0e2178c7 // fcvtl v7.4s, v6.4h
+	WORD $0x4e2178c6 // fcvtl2 v6.4s, v6.8h
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xad402568 // ldp q8, q9, [x11]
+	WORD $0xad412d6a // ldp q10, q11, [x11, #32]
+	WORD $0x4e28cca0 // fmla v0.4s, v5.4s, v8.4s
+	WORD $0x4e29cc81 // fmla v1.4s, v4.4s, v9.4s
+	WORD $0x4e2acce2 // fmla v2.4s, v7.4s, v10.4s
+	WORD $0x4e2bccc3 // fmla v3.4s, v6.4s, v11.4s
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by16tap
+	WORD $0xf10004bf // cmp x5, #1
+	BNE  by16store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by16store:
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0xad000500 // stp q0, q1, [x8]
+	WORD $0xad010d02 // stp q2, q3, [x8, #32]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	WORD $0x8b080042 // add x2, x2, x8
+	WORD $0x8b0800e7 // add x7, x7, x8
+	WORD $0x91010021 // add x1, x1, #64
+	WORD $0x91010063 // add x3, x3, #64
+	WORD $0xd10040c6 // sub x6, x6, #16
+	JMP  by16
+
+by4:
+	WORD $0xf10010df // cmp x6, #4
+	BLT  by1
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
+
+by4tap:
+	WORD $0xfd400101 // ldr d1, [x8]
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x3dc00162 // ldr q2, [x11]
+	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by4tap
+	WORD $0xf10004bf // cmp x5, #1
+	BNE  by4store
+	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
+	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
+
+by4store:
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0x3d800100 // str q0, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x91004042 // add x2, x2, #16
+	WORD $0x910020e7 // add x7, x7, #8
+	WORD $0x91004021 // add x1, x1, #16
+	WORD $0x91004063 // add x3, x3, #16
+	WORD $0xd10010c6 // sub x6, x6, #4
+	JMP  by4
+
+by1:
+	WORD $0xf10004df // cmp x6, #1
+	BLT  done
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0xbd400040 // ldr s0, [x2]
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
+
+by1tap:
+	WORD $0x7d400101 // ldr h1, [x8]
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by1tap
+	WORD $0xf10004bf // cmp x5, #1
+	BNE  by1store
+	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
+	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
+
+by1store:
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0xbd000100 // str s0, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x91001042 // add x2, x2, #4
+	WORD $0x910008e7 // add x7, x7, #2
+	WORD $0x91001021 // add x1, x1, #4
+	WORD $0x91001063 // add x3, x3, #4
+	WORD $0xd10004c6 // sub x6, x6, #1
+	JMP  by1
+
+done:
+	RET
+
+// func depthwiseF16x4x16NEON(a *depthwiseArgs)
+TEXT ·depthwiseF16x4x16NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9401403 // ldr x3, [x0, #40]
+	WORD $0xf9401804 // ldr x4, [x0, #48]
+	WORD $0xf9402005 // ldr x5, [x0, #64]
+	WORD $0xf9401006 // ldr x6, [x0, #32]
+	WORD $0xf9401c08 // ldr x8, [x0, #56]
+	WORD $0x91010047 // add x7, x2, #64
+	WORD $0xd10004c6 // sub x6, x6, #1
+	WORD $0xd37cecc6 // lsl x6, x6, #4
+	WORD $0x8b0800c6 // add x6, x6, x8
+
+by16:
+	WORD $0xf10040df // cmp x6, #16
+	BLT  by4
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0xad400440 // ldp q0, q1, [x2]
+	WORD $0xad410c42 // ldp q2, q3, [x2, #32]
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea11c29 // mov v9.16b, v1.16b
+	WORD $0x4ea21c4a // mov v10.16b, v2.16b
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
+
+by16tap:
+	WORD $0x3dc00110 // ldr q16, [x8]
+	WORD $0x0e217a11 // fcvtl v17.4s, v16.4h
+	WORD $0x4e217a10 // fcvtl2 v16.4s, v16.8h
+	WORD $0x3dc00512 // ldr q18, [x8, #16]
+	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
+	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xad405574 // ldp q20, q21, [x11]
+	WORD $0xad415d76 // ldp q22, q23, [x11, #32]
+	WORD $0x4e34ce20 // fmla v0.4s, v17.4s, v20.4s
+	WORD $0x4e35ce01 // fmla v1.4s, v16.4s, v21.4s
+	WORD $0x4e36ce62 // fmla v2.4s, v19.4s, v22.4s
+	WORD $0x4e37ce43 // fmla v3.4s, v18.4s, v23.4s
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xad405574 // ldp q20, q21, [x11]
+	WORD $0xad415d76 // ldp q22, q23, [x11, #32]
+	WORD $0x4e34ce24 // fmla v4.4s, v17.4s, v20.4s
+	WORD $0x4e35ce05 // fmla v5.4s, v16.4s, v21.4s
+	WORD $0x4e36ce66 // fmla v6.4s, v19.4s, v22.4s
+	WORD $0x4e37ce47 // fmla v7.4s, v18.4s, v23.4s
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xad405574 // ldp q20, q21, [x11]
+	WORD $0xad415d76 // ldp q22, q23, [x11, #32]
+	WORD $0x4e34ce28 // fmla v8.4s, v17.4s, v20.4s
+	WORD $0x4e35ce09 // fmla v9.4s, v16.4s, v21.4s
+	WORD $0x4e36ce6a // fmla v10.4s, v19.4s, v22.4s
+	WORD $0x4e37ce4b // fmla v11.4s, v18.4s, v23.4s
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xad405574 // ldp q20, q21, [x11]
+	WORD $0xad415d76 // ldp q22, q23, [x11, #32]
+	WORD $0x4e34ce2c // fmla v12.4s, v17.4s, v20.4s
+	WORD $0x4e35ce0d // fmla v13.4s, v16.4s, v21.4s
+	WORD $0x4e36ce6e // fmla v14.4s, v19.4s, v22.4s
+	WORD $0x4e37ce4f // fmla v15.4s, v18.4s, v23.4s
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by16tap
+	WORD $0xf10004bf // cmp x5, #1
+	BNE  by16store
+	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
+	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
+	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
+	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
+	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
+	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
+	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+
+by16store:
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0xad000500 // stp q0, q1, [x8]
+	WORD $0xad010d02 // stp q2, q3, [x8, #32]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xad001504 // stp q4, q5, [x8]
+	WORD $0xad011d06 // stp q6, q7, [x8, #32]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xad002508 // stp q8, q9, [x8]
+	WORD $0xad012d0a // stp q10, q11, [x8, #32]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xad00350c // stp q12, q13, [x8]
+	WORD $0xad013d0e // stp q14, q15, [x8, #32]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	WORD $0x8b080042 // add x2, x2, x8
+	WORD $0x8b0800e7 // add x7, x7, x8
+	WORD $0x91010021 // add x1, x1, #64
+	WORD $0x91010063 // add x3, x3, #64
+	WORD $0xd10040c6 // sub x6, x6, #16
+	JMP  by16
+
+by4:
+	WORD $0xf10010df // cmp x6, #4
+	BLT  by1
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
+
+by4tap:
+	WORD $0xfd400104 // ldr d4, [x8]
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x3dc00165 // ldr q5, [x11]
+	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x3dc00165 // ldr q5, [x11]
+	WORD $0x4e25cc81 // fmla v1.4s, v4.4s, v5.4s
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x3dc00165 // ldr q5, [x11]
+	WORD $0x4e25cc82 // fmla v2.4s, v4.4s, v5.4s
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x3dc00165 // ldr q5, [x11]
+	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by4tap
+	WORD $0xf10004bf // cmp x5, #1
+	BNE  by4store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by4store:
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0x3d800100 // str q0, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x3d800101 // str q1, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x3d800102 // str q2, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x3d800103 // str q3, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x91004042 // add x2, x2, #16
+	WORD $0x910020e7 // add x7, x7, #8
+	WORD $0x91004021 // add x1, x1, #16
+	WORD $0x91004063 // add x3, x3, #16
+	WORD $0xd10010c6 // sub x6, x6, #4
+	JMP  by4
+
+by1:
+	WORD $0xf10004df // cmp x6, #1
+	BLT  done
+	WORD $0xaa0703e8 // mov x8, x7
+	WORD $0xbd400040 // ldr s0, [x2]
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
+
+by1tap:
+	WORD $0x7d400104 // ldr h4, [x8]
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400165 // ldr s5, [x11]
+	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400165 // ldr s5, [x11]
+	WORD $0x4e25cc81 // fmla v1.4s, v4.4s, v5.4s
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400165 // ldr s5, [x11]
+	WORD $0x4e25cc82 // fmla v2.4s, v4.4s, v5.4s
+	WORD $0xb840452b // ldr w11, [x9], #4
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400165 // ldr s5, [x11]
+	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, by1tap
+	WORD $0xf10004bf // cmp x5, #1
+	BNE  by1store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by1store:
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0xbd000100 // str s0, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xbd000101 // str s1, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xbd000102 // str s2, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0xbd000103 // str s3, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x91001042 // add x2, x2, #4
+	WORD $0x910008e7 // add x7, x7, #2
+	WORD $0x91001021 // add x1, x1, #4
+	WORD $0x91001063 // add x3, x3, #4
+	WORD $0xd10004c6 // sub x6, x6, #1
 	JMP  by1
 
 done:

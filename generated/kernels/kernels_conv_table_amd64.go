@@ -17,7 +17,7 @@ func init() {
 var kernelsAVX512 = kernelTable{
 	name: "avx512",
 	mr:   8,
-	conv: [maxConvPanels + 1][maxConvPixels + 1]func(*convArgs){
+	conv: convKernels{
 		1: {
 			1: convF32x1x16AVX512,
 			2: convF32x2x16AVX512,
@@ -53,9 +53,49 @@ var kernelsAVX512 = kernelTable{
 			2: convF32x2x64AVX512,
 		},
 	},
+	convHalf: convKernels{
+		1: {
+			1: convF16x1x16AVX512,
+			2: convF16x2x16AVX512,
+			3: convF16x3x16AVX512,
+			4: convF16x4x16AVX512,
+			5: convF16x5x16AVX512,
+			6: convF16x6x16AVX512,
+			7: convF16x7x16AVX512,
+			8: convF16x8x16AVX512,
+		},
+		2: {
+			1: convF16x1x32AVX512,
+			2: convF16x2x32AVX512,
+			3: convF16x3x32AVX512,
+			4: convF16x4x32AVX512,
+			5: convF16x5x32AVX512,
+			6: convF16x6x32AVX512,
+			7: convF16x7x32AVX512,
+			8: convF16x8x32AVX512,
+		},
+		3: {
+			1: convF16x1x48AVX512,
+			2: convF16x2x48AVX512,
+			3: convF16x3x48AVX512,
+			4: convF16x4x48AVX512,
+			5: convF16x5x48AVX512,
+			6: convF16x6x48AVX512,
+			7: convF16x7x48AVX512,
+			8: convF16x8x48AVX512,
+		},
+		4: {
+			1: convF16x1x64AVX512,
+			2: convF16x2x64AVX512,
+		},
+	},
 	depthwise: [maxDepthwisePixels + 1]func(*depthwiseArgs){
 		1: depthwiseF32x1x16AVX512,
 		4: depthwiseF32x4x16AVX512,
+	},
+	depthwiseHalf: [maxDepthwisePixels + 1]func(*depthwiseArgs){
+		1: depthwiseF16x1x16AVX512,
+		4: depthwiseF16x4x16AVX512,
 	},
 	poolMax: poolMaxF32AVX512,
 	poolAvg: poolAvgF32AVX512,
@@ -64,7 +104,7 @@ var kernelsAVX512 = kernelTable{
 var kernelsAVX2 = kernelTable{
 	name: "avx2",
 	mr:   6,
-	conv: [maxConvPanels + 1][maxConvPixels + 1]func(*convArgs){
+	conv: convKernels{
 		1: {
 			1: convF32x1x16AVX2,
 			2: convF32x2x16AVX2,
@@ -85,9 +125,34 @@ var kernelsAVX2 = kernelTable{
 			1: convF32x1x64AVX2,
 		},
 	},
+	convHalf: convKernels{
+		1: {
+			1: convF16x1x16AVX2,
+			2: convF16x2x16AVX2,
+			3: convF16x3x16AVX2,
+			4: convF16x4x16AVX2,
+			5: convF16x5x16AVX2,
+			6: convF16x6x16AVX2,
+		},
+		2: {
+			1: convF16x1x32AVX2,
+			2: convF16x2x32AVX2,
+			3: convF16x3x32AVX2,
+		},
+		3: {
+			1: convF16x1x48AVX2,
+		},
+		4: {
+			1: convF16x1x64AVX2,
+		},
+	},
 	depthwise: [maxDepthwisePixels + 1]func(*depthwiseArgs){
 		1: depthwiseF32x1x16AVX2,
 		4: depthwiseF32x4x16AVX2,
+	},
+	depthwiseHalf: [maxDepthwisePixels + 1]func(*depthwiseArgs){
+		1: depthwiseF16x1x16AVX2,
+		4: depthwiseF16x4x16AVX2,
 	},
 	poolMax: poolMaxF32AVX2,
 	poolAvg: poolAvgF32AVX2,

@@ -11,7 +11,7 @@ func init() {
 var kernelsNEON = kernelTable{
 	name: "neon",
 	mr:   6,
-	conv: [maxConvPanels + 1][maxConvPixels + 1]func(*convArgs){
+	conv: convKernels{
 		1: {
 			1: convF32x1x16NEON,
 			2: convF32x2x16NEON,
@@ -32,9 +32,34 @@ var kernelsNEON = kernelTable{
 			1: convF32x1x64NEON,
 		},
 	},
+	convHalf: convKernels{
+		1: {
+			1: convF16x1x16NEON,
+			2: convF16x2x16NEON,
+			3: convF16x3x16NEON,
+			4: convF16x4x16NEON,
+			5: convF16x5x16NEON,
+			6: convF16x6x16NEON,
+		},
+		2: {
+			1: convF16x1x32NEON,
+			2: convF16x2x32NEON,
+			3: convF16x3x32NEON,
+		},
+		3: {
+			1: convF16x1x48NEON,
+		},
+		4: {
+			1: convF16x1x64NEON,
+		},
+	},
 	depthwise: [maxDepthwisePixels + 1]func(*depthwiseArgs){
 		1: depthwiseF32x1x16NEON,
 		4: depthwiseF32x4x16NEON,
+	},
+	depthwiseHalf: [maxDepthwisePixels + 1]func(*depthwiseArgs){
+		1: depthwiseF16x1x16NEON,
+		4: depthwiseF16x4x16NEON,
 	},
 	poolMax: poolMaxF32NEON,
 	poolAvg: poolAvgF32NEON,

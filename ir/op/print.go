@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/flexnnc/flexnnc/ir"
 )
 
 // Print writes the graph as stable text, an operation a line:
@@ -83,7 +85,7 @@ func (o *Op) attributes() []string {
 		add("%s(%s%s)", c.Func, ints(c.Ints), unless(len(c.Floats) == 0, "; %v", c.Floats))
 	}
 	if p := o.Panels; p != nil {
-		add("panels %d of K %d%s", p.Count(), p.K(), unless(len(p.Fold) == 0, " folding %d", len(p.Fold)))
+		add("panels %d of K %d%s%s", p.Count(), p.K(), unless(len(p.Fold) == 0, " folding %d", len(p.Fold)), p.storage())
 	}
 	if o.Kind == Concat {
 		add("axis %d", o.Axis)
@@ -111,6 +113,15 @@ func (o *Op) attributes() []string {
 		add("rows from multiples of %d", o.RowGrain)
 	}
 	return a
+}
+
+// storage says in which form weights are packed where that is not float32, or is
+// so although the file holds them as float16: folding makes other numbers of them.
+func (p *Panels) storage() string {
+	if p.Type == F32 && p.Weight != nil && p.Weight.Storage == ir.StoreF16 {
+		return " f16 widened"
+	}
+	return unless(p.Type == F32, " %s", p.Type)
 }
 
 func (r *RowsAttr) passes() string {

@@ -9,15 +9,16 @@ import (
 const PanelWidth = 16
 
 // Panels are the weights of a Conv or Depthwise op, packed in panels of
-// PanelWidth output channels. A panel is [16]bias, then for k = 0..K-1 [16]weight,
-// with k running over taps (ky, kx) outside and input channels inside; channels
-// beyond N are zero. Panels are contiguous, so any range of them is one load.
+// PanelWidth output channels. A panel is [16]bias in float32, then for k = 0..K-1
+// [16]weight of Type, with k running over taps (ky, kx) outside and input channels
+// inside; channels beyond N are zero, and so is what is missing to a multiple of 64
+// bytes. Panels are contiguous, so any range of them is one load.
 type Panels struct {
 	Name   string
-	N      int // output channels
-	Taps   int // KH*KW
-	Chans  int // input channels per output channel
-	Type   Type
+	N      int  // output channels
+	Taps   int  // KH*KW
+	Chans  int  // input channels per output channel
+	Type   Type // F32, or F16 where that loses nothing or was asked for
 	Weight *ir.Weight
 	First  int // element of Weight where output channel 0 starts
 	Order  Order
@@ -47,7 +48,15 @@ func (p *Panels) K() int { return p.Taps * p.Chans }
 func (p *Panels) Count() int { return (p.N + PanelWidth - 1) / PanelWidth }
 
 // PanelBytes is the size of one panel; a multiple of 64.
-func (p *Panels) PanelBytes() int { return PanelWidth*4 + PanelWidth*p.K()*p.Type.Bytes() }
+func (p *Panels) PanelBytes() int {
+	return (PanelWidth*4 + PanelWidth*p.K()*p.Type.Bytes() + 63) &^ 63
+}
+
+// AsStored reports whether weights are packed as the numbers that the file holds:
+// no factor is multiplied in.
+func (p *Panels) AsStored() bool {
+	return len(p.Fold) == 0 && (p.WeightScale == 0 || p.WeightScale == 1)
+}
 
 // Const is an array in the weights file that is not packed in panels: slopes,
 // norms, tables, MemoryData.
@@ -55,6 +64,7 @@ type Const struct {
 	Name string
 	Type Type
 	Len  int
+	Half bool // the elements are float16 in the file: as F16 they stay the same numbers
 	// Fill writes the elements (I32 as bit patterns).
 	Fill func(dst []float32) error
 }

@@ -15,11 +15,11 @@ func TestLayout(t *testing.T) {
 	x := &op.Tensor{Name: "x", Dims: []int{3}}
 	small := &op.Panels{Name: "small", N: 20, Taps: 9, Chans: 3}
 	large := &op.Panels{Name: "large", N: 1, Taps: 1, Chans: 5000}
-	bytes8 := &op.Panels{Name: "bytes", N: 17, Taps: 1, Chans: 9, Type: op.I8}
+	halves := &op.Panels{Name: "halves", N: 17, Taps: 1, Chans: 9, Type: op.F16}
 	f := Layout(&op.Graph{Ops: []*op.Op{
 		{Name: "a", In: []*op.Tensor{x}, EpilogueIn: []*op.Tensor{slope}, Panels: small},
 		{Name: "b", In: []*op.Tensor{window, x, slope}, Panels: large},
-		{Name: "c", Panels: bytes8},
+		{Name: "c", Panels: halves},
 		{Name: "again", Panels: small},
 	}})
 	want := []struct {
@@ -29,9 +29,9 @@ func TestLayout(t *testing.T) {
 		{"slope", 0, 64, 64},
 		{"small", 64, 2 * (64 + 64*27), 64 + 64*27},
 		{"large", 64 + 3584, 64 + 64*5000, MaxChunk},
-		{"bytes", 64 + 3584 + 320064, 2 * (64 + 16*9), 64 + 16*9},
+		{"halves", 64 + 3584 + 320064, 2 * (64 + 32*9 + 32), 64 + 32*9 + 32},
 	}
-	if len(f.Items) != len(want) || f.Bytes != 64+3584+320064+448 {
+	if len(f.Items) != len(want) || f.Bytes != 64+3584+320064+768 {
 		t.Fatalf("%+v", f)
 	}
 	for i, w := range want {

@@ -40,19 +40,36 @@ func (i ISA) Panels(pixels int) int {
 type Tile struct {
 	ISA            ISA
 	Pixels, Panels int
+	Half           bool // weights are float16
 }
 
-// Name is the kernel's: convF32x8x48AVX512 makes 8 pixels of 48 channels.
+// Name is the kernel's: convF32x8x48AVX512 makes 8 pixels of 48 channels, and
+// convF16x8x48AVX512 does so from float16 weights.
 func (t Tile) Name() string {
-	return fmt.Sprintf("convF32x%dx%d%s", t.Pixels, PanelWidth*t.Panels, t.ISA)
+	return fmt.Sprintf("conv%sx%dx%d%s", weightName(t.Half), t.Pixels, PanelWidth*t.Panels, t.ISA)
 }
 
-// Tiles are all shapes of an ISA.
-func (i ISA) Tiles() []Tile {
+func weightName(half bool) string {
+	if half {
+		return "F16"
+	}
+	return "F32"
+}
+
+// weightRow is the bytes of a panel's weights for one term of the sums.
+func weightRow(half bool) int {
+	if half {
+		return 2 * PanelWidth
+	}
+	return 4 * PanelWidth
+}
+
+// Tiles are all shapes of an ISA for one form of weights.
+func (i ISA) Tiles(half bool) []Tile {
 	var ts []Tile
 	for m := 1; m <= i.Pixels(); m++ {
 		for p := 1; p <= i.Panels(m); p++ {
-			ts = append(ts, Tile{i, m, p})
+			ts = append(ts, Tile{i, m, p, half})
 		}
 	}
 	return ts
@@ -81,6 +98,7 @@ const (
 	depthwiseOutStep = 48
 	depthwiseLast    = 56
 	depthwiseAct     = 64
+	depthwiseWStep   = 72
 
 	poolBase    = 0
 	poolInd     = 8
@@ -100,7 +118,8 @@ func Offsets() map[string]map[string]int {
 		"conv": {"base": convBase, "ind": convInd, "taps": convTaps, "k": convK, "w": convW, "wstep": convWStep,
 			"out": convOut, "outStep": convOutStep, "last": convLast, "act": convAct},
 		"depthwise": {"base": depthwiseBase, "ind": depthwiseInd, "taps": depthwiseTaps, "w": depthwiseW,
-			"panels": depthwisePanels, "out": depthwiseOut, "outStep": depthwiseOutStep, "last": depthwiseLast, "act": depthwiseAct},
+			"panels": depthwisePanels, "out": depthwiseOut, "outStep": depthwiseOutStep, "last": depthwiseLast, "act": depthwiseAct,
+			"wstep": depthwiseWStep},
 		"pool": {"base": poolBase, "ind": poolInd, "cells": poolCells, "first": poolFirst, "out": poolOut,
 			"chans": poolChans, "divide": poolDivide, "divisor": poolDivisor},
 		"value": {"relu": actRelu},

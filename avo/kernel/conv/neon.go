@@ -22,6 +22,20 @@ func quads(c *arm64.Context, n int) []arm64.Vec {
 	return v
 }
 
+// weightPair loads the pair q, q+1 of quads of weights at off bytes from w; those
+// of float16 are widened.
+func weightPair(c *arm64.Context, w arm64.GP, off, q int, half bool) (b0, b1 arm64.Vec) {
+	b0, b1 = c.Vec(), c.Vec()
+	if !half {
+		c.LDPQ(off+16*q, w, b0, b1)
+		return b0, b1
+	}
+	c.LDRQ(off+8*q, w, b1)
+	c.FCVTL(b1, b0)
+	c.FCVTL2(b1, b1)
+	return b0, b1
+}
+
 // reluNEON makes x < 0 ? 0 : x of every register where act says so.
 func reluNEON(c *arm64.Context, act arm64.GP, acc []arm64.Vec, label string) {
 	c.CMPI(actRelu, act)
@@ -39,6 +53,7 @@ func convNEON(c *arm64.Context, t Tile) {
 	c.Function(t.Name(), "func(a *convArgs)",
 		fmt.Sprintf("%s computes %d pixels of %d panels; see convArgs.", t.Name(), t.Pixels, t.Panels))
 	const unroll = 4 // cells that a register of the image holds
+	row := weightRow(t.Half)
 	args := c.Load("a")
 	base, ind, taps := field(c, args, convBase), field(c, args, convInd), field(c, args, convTaps)
 	k := field(c, args, convK)
@@ -74,8 +89,7 @@ func convNEON(c *arm64.Context, t Tile) {
 	step := func(s, lane int, x []arm64.Vec) {
 		for p := range w {
 			for q := 0; q < 4; q += 2 {
-				b0, b1 := c.Vec(), c.Vec()
-				c.LDPQ(64*s+16*q, w[p], b0, b1)
+				b0, b1 := weightPair(c, w[p], row*s, q, t.Half)
 				for m := range acc {
 					c.FMLAElem(x[m], lane, b0, acc[m][4*p+q])
 				}
@@ -104,7 +118,7 @@ func convNEON(c *arm64.Context, t Tile) {
 		step(s, s, x)
 	}
 	for p := range w {
-		c.ADDI(64*unroll, w[p], w[p])
+		c.ADDI(row*unroll, w[p], w[p])
 	}
 	c.SUBI(1, n, n)
 	c.CBNZ(n, "loop")
@@ -118,7 +132,7 @@ func convNEON(c *arm64.Context, t Tile) {
 	}
 	step(0, 0, x)
 	for p := range w {
-		c.ADDI(64, w[p], w[p])
+		c.ADDI(row, w[p], w[p])
 	}
 	c.SUBI(1, n, n)
 	c.CBNZ(n, "one")
@@ -193,6 +207,26 @@ func (c channels) load(at arm64.GP) []arm64.Vec {
 	return v
 }
 
+// loadWeights is load for weights, which are float16 if half.
+func (c channels) loadWeights(at arm64.GP, half bool) []arm64.Vec {
+	if !half {
+		return c.load(at)
+	}
+	if c.n == 16 {
+		b0, b1 := weightPair(c.Context, at, 0, 0, true)
+		b2, b3 := weightPair(c.Context, at, 0, 2, true)
+		return []arm64.Vec{b0, b1, b2, b3}
+	}
+	b := c.Vec()
+	if c.n == 4 {
+		c.LDRD(0, at, b)
+	} else {
+		c.LDRHalf(0, at, b)
+	}
+	c.FCVTL(b, b)
+	return []arm64.Vec{b}
+}
+
 func (c channels) store(v []arm64.Vec, at arm64.GP) {
 	switch c.n {
 	case 16:
@@ -221,20 +255,23 @@ func overChannels(c *arm64.Context, count arm64.GP, body func(channels, string))
 }
 
 // depthwiseNEON generates the kernel of some pixels.
-func depthwiseNEON(c *arm64.Context, name string, pixels int) {
+func depthwiseNEON(c *arm64.Context, name string, pixels int, half bool) {
 	c.Function(name, "func(a *depthwiseArgs)",
 		fmt.Sprintf("%s computes %d pixels of all panels; see depthwiseArgs.", name, pixels))
 	args := c.Load("a")
 	base, w, out := field(c, args, depthwiseBase), field(c, args, depthwiseW), field(c, args, depthwiseOut)
 	outStep, act := field(c, args, depthwiseOutStep), field(c, args, depthwiseAct)
 	count, last := field(c, args, depthwisePanels), field(c, args, depthwiseLast)
+	// w is at the bias of the next channel, first at its first weight.
+	first := c.GP()
+	c.ADDI(4*PanelWidth, w, first)
 	c.SUBI(1, count, count)
 	c.LSLI(4, count, count)
 	c.ADD(last, count, count)
 	overChannels(c, count, func(ch channels, label string) {
 		tap := c.GP()
-		c.MOV(w, tap)
-		acc := [][]arm64.Vec{ch.load(tap)}
+		c.MOV(first, tap)
+		acc := [][]arm64.Vec{ch.load(w)}
 		all := acc[0]
 		for m := 1; m < pixels; m++ {
 			acc = append(acc, quads(c, ch.regs()))
@@ -245,8 +282,8 @@ func depthwiseNEON(c *arm64.Context, name string, pixels int) {
 		}
 		ind, taps := field(c, args, depthwiseInd), field(c, args, depthwiseTaps)
 		c.Label(label + "tap")
-		c.ADDI(64, tap, tap)
-		b := ch.load(tap)
+		b := ch.loadWeights(tap, half)
+		c.ADDI(weightRow(half), tap, tap)
 		for m := range acc {
 			at := c.GP()
 			c.LDRWPost(4, ind, at)
@@ -265,9 +302,12 @@ func depthwiseNEON(c *arm64.Context, name string, pixels int) {
 			c.ADD(outStep, at, at)
 		}
 		if ch.n == PanelWidth {
-			c.ADDI(64, tap, w) // the panel after this one
+			step := field(c, args, depthwiseWStep)
+			c.ADD(step, w, w)
+			c.ADD(step, first, first)
 		} else {
 			c.ADDI(4*ch.n, w, w)
+			c.ADDI(weightRow(half)/PanelWidth*ch.n, first, first)
 		}
 		c.ADDI(4*ch.n, base, base)
 		c.ADDI(4*ch.n, out, out)

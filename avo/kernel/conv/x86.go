@@ -46,6 +46,15 @@ func (v *vector) zero() reg.VecVirtual {
 	return z
 }
 
+// loadWeights loads the weights at m to r, widened where they are float16.
+func (v *vector) loadWeights(m operand.Mem, r reg.VecVirtual, half bool) {
+	if half {
+		v.I(x86.VCVTPH2PS(m, r))
+	} else {
+		v.I(x86.VMOVUPS(m, r))
+	}
+}
+
 func (v *vector) end() {
 	v.I(x86.VZEROUPPER())
 	v.I(x86.RET())
@@ -127,7 +136,7 @@ func convX86(v *vector, t Tile) {
 	v.Function(t.Name(), "func(a *convArgs)",
 		fmt.Sprintf("%s computes %d pixels of %d panels; see convArgs.", t.Name(), t.Pixels, t.Panels))
 	const unroll = 4
-	per := v.perPanel()
+	per, row := v.perPanel(), weightRow(t.Half)
 	args := v.Load("a")
 	w, wstep, ind, taps := v.GP64(), v.GP64(), v.GP64(), v.GP64()
 	v.I(x86.MOVQ(mem(args, convW), w))
@@ -178,17 +187,23 @@ func convX86(v *vector, t Tile) {
 		if v.avx512 && t.Panels == 1 && t.Pixels > 1 {
 			// Each cell is used once: one instruction loads, spreads and uses it.
 			b := v.reg()
-			v.I(x86.VMOVUPS(panel(0, 64*s), b))
+			v.loadWeights(panel(0, row*s), b, t.Half)
 			for m := range a {
 				v.I(x86.VFMADD231PS_BCST(operand.Mem{Base: a[m], Index: k, Scale: 4, Disp: disp}, b, acc[m][0]))
 			}
 			return
 		}
-		weight := func(n int) operand.Mem { return panel(n/per, 64*s+64/per*(n%per)) }
+		weight := func(n int) operand.Mem { return panel(n/per, row*s+row/per*(n%per)) }
 		if t.Pixels == 1 {
 			x := cell(0)
 			for n, r := range acc[0] {
-				v.I(x86.VFMADD231PS(weight(n), x, r))
+				if !t.Half {
+					v.I(x86.VFMADD231PS(weight(n), x, r))
+					continue
+				}
+				b := v.reg()
+				v.loadWeights(weight(n), b, true)
+				v.I(x86.VFMADD231PS(b, x, r))
 			}
 			return
 		}
@@ -199,7 +214,7 @@ func convX86(v *vector, t Tile) {
 			}
 			for n := range acc[0] {
 				b := v.reg()
-				v.I(x86.VMOVUPS(weight(n), b))
+				v.loadWeights(weight(n), b, t.Half)
 				for m := range a {
 					v.I(x86.VFMADD231PS(b, x[m], acc[m][n]))
 				}
@@ -209,7 +224,7 @@ func convX86(v *vector, t Tile) {
 		var b []reg.VecVirtual
 		for n := range acc[0] {
 			b = append(b, v.reg())
-			v.I(x86.VMOVUPS(weight(n), b[n]))
+			v.loadWeights(weight(n), b[n], t.Half)
 		}
 		for m := range a {
 			x := cell(m)
@@ -224,7 +239,7 @@ func convX86(v *vector, t Tile) {
 	for s := range unroll {
 		step(s, 4*(s-unroll))
 	}
-	v.I(x86.ADDQ(operand.I32(64*unroll), w))
+	v.I(x86.ADDQ(operand.I32(row*unroll), w))
 	v.I(x86.ADDQ(operand.I8(unroll), k))
 	v.I(x86.JLE(operand.LabelRef("loop")))
 	v.Label("tail")
@@ -232,7 +247,7 @@ func convX86(v *vector, t Tile) {
 	v.I(x86.JEQ(operand.LabelRef("next")))
 	v.Label("one")
 	step(0, 0)
-	v.I(x86.ADDQ(operand.I32(64), w))
+	v.I(x86.ADDQ(operand.I32(row), w))
 	v.I(x86.INCQ(k))
 	v.I(x86.JNE(operand.LabelRef("one")))
 	v.Label("next")

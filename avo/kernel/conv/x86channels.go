@@ -11,8 +11,8 @@ import (
 // depthwisePixels are the tiles of depthwise kernels on every ISA.
 var depthwisePixels = []int{1, 4}
 
-func depthwiseName(i ISA, pixels int) string {
-	return fmt.Sprintf("depthwiseF32x%dx%d%s", pixels, PanelWidth, i)
+func depthwiseName(i ISA, pixels int, half bool) string {
+	return fmt.Sprintf("depthwise%sx%dx%d%s", weightName(half), pixels, PanelWidth, i)
 }
 
 func poolName(i ISA, max bool) string {
@@ -23,10 +23,10 @@ func poolName(i ISA, max bool) string {
 }
 
 // depthwiseX86 generates the kernel of some pixels, which loops over panels.
-func depthwiseX86(v *vector, name string, pixels int) {
+func depthwiseX86(v *vector, name string, pixels int, half bool) {
 	v.Function(name, "func(a *depthwiseArgs)",
 		fmt.Sprintf("%s computes %d pixels of all panels; see depthwiseArgs.", name, pixels))
-	per := v.perPanel()
+	per, row := v.perPanel(), weightRow(half)
 	args := v.Load("a")
 	base, w, panels, out := v.GP64(), v.GP64(), v.GP64(), v.GP64()
 	v.I(x86.MOVQ(mem(args, depthwiseBase), base))
@@ -40,6 +40,8 @@ func depthwiseX86(v *vector, name string, pixels int) {
 	panel := func(label string, ms *masks) {
 		acc := make([][]reg.VecVirtual, pixels)
 		var all []reg.VecVirtual
+		tap := v.GP64() // at the weights of a tap
+		v.I(x86.LEAQ(mem(w, 4*PanelWidth), tap))
 		for m := range acc {
 			for i := range per {
 				r := v.reg()
@@ -56,12 +58,12 @@ func depthwiseX86(v *vector, name string, pixels int) {
 		v.I(x86.MOVQ(mem(args, depthwiseInd), ind))
 		v.I(x86.MOVQ(mem(args, depthwiseTaps), taps))
 		v.Label(label + "tap")
-		v.I(x86.ADDQ(operand.I32(64), w))
 		var b []reg.VecVirtual
 		for i := range per {
 			b = append(b, v.reg())
-			v.I(x86.VMOVUPS(mem(w, 64/per*i), b[i]))
+			v.loadWeights(mem(tap, row/per*i), b[i], half)
 		}
+		v.I(x86.ADDQ(operand.I32(row), tap))
 		for m := range acc {
 			off := v.GP64()
 			v.I(x86.MOVL(mem(ind, 4*m), off.As32()))
@@ -77,7 +79,7 @@ func depthwiseX86(v *vector, name string, pixels int) {
 		v.I(x86.ADDQ(operand.I32(4*pixels), ind))
 		v.I(x86.DECQ(taps))
 		v.I(x86.JNE(operand.LabelRef(label + "tap")))
-		v.I(x86.ADDQ(operand.I32(64), w))
+		v.I(x86.ADDQ(mem(args, depthwiseWStep), w))
 		v.I(x86.ADDQ(operand.I32(64), base))
 		v.relu(mem(args, depthwiseAct), all, label+"store")
 		at := v.GP64()
