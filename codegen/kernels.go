@@ -40,7 +40,8 @@ func (u *unit) needConv(s *plan.Step) {
 	if n := len(p.strides); n < 3 || p.ring == 0 && p.strides[n-3] == o.Conv.OutW*p.strides[n-2] || rows == 1 {
 		pixels *= rows
 	}
-	u.kernels.need.Convs = append(u.kernels.need.Convs, conv.Conv{Pixels: pixels, Panels: s.Panels.Len(), Half: o.Panels.Type == op.F16})
+	last := min(s.Panels.Hi*op.PanelWidth, o.Panels.N) - (s.Panels.Hi-1)*op.PanelWidth
+	u.kernels.need.Convs = append(u.kernels.need.Convs, conv.Conv{Pixels: pixels, Panels: s.Panels.Len(), Last: last, Half: o.Panels.Type == op.F16})
 }
 
 // kernelFiles generates the kernels that the steps asked for.

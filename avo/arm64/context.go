@@ -225,5 +225,18 @@ func (c *Context) pseudo(name string, in, out reg.Register, render func(d int64)
 	c.fn.AddInstruction(p)
 }
 
+// Jump ends the function by a jump to another one of the package with the same
+// signature, which finds the parameters where they are.
+func (c *Context) Jump(function string) {
+	if !c.needFunction() {
+		return
+	}
+	p := &ir.Instruction{Opcode: "B", IsTerminal: true}
+	c.inst[p] = &inst{pos: callerPos(), render: func(int64) (string, []string, []string) {
+		return "B", []string{"·" + function + "(SB)"}, []string{"b " + function}
+	}}
+	c.fn.AddInstruction(p)
+}
+
 // Err returns the errors met so far, or nil.
 func (c *Context) Err() error { return errors.Join(c.errs...) }

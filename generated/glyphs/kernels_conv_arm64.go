@@ -9,15 +9,60 @@ package glyphs
 //go:noescape
 func convF32x1x48NEON(a *convArgs)
 
+// convF32x4x16NEON computes 4 pixels of 1 panels; see convArgs.
+//
+//go:noescape
+func convF32x4x16NEON(a *convArgs)
+
+// convF32x4x32NEON computes 4 pixels of 2 panels; see convArgs.
+//
+//go:noescape
+func convF32x4x32NEON(a *convArgs)
+
+// convF32x4x48NEON computes 4 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF32x4x48NEON(a *convArgs)
+
+// convF32x4x64NEON computes 4 pixels of 4 panels; see convArgs.
+//
+//go:noescape
+func convF32x4x64NEON(a *convArgs)
+
+// convF32x4x80NEON computes 4 pixels of 5 panels; see convArgs.
+//
+//go:noescape
+func convF32x4x80NEON(a *convArgs)
+
 // convF32x5x16NEON computes 5 pixels of 1 panels; see convArgs.
 //
 //go:noescape
 func convF32x5x16NEON(a *convArgs)
 
-// convF32x6x16NEON computes 6 pixels of 1 panels; see convArgs.
+// convF32x5x32NEON computes 5 pixels of 2 panels; see convArgs.
 //
 //go:noescape
-func convF32x6x16NEON(a *convArgs)
+func convF32x5x32NEON(a *convArgs)
+
+// convF32x5x48NEON computes 5 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF32x5x48NEON(a *convArgs)
+
+// convF32x5x64NEON computes 5 pixels of 4 panels; see convArgs.
+//
+//go:noescape
+func convF32x5x64NEON(a *convArgs)
+
+// convF32x4NEON computes 4 pixels of as many panels as a.panels says; see convArgs.
+//
+//go:noescape
+func convF32x4NEON(a *convArgs)
+
+// convF32x5NEON computes 5 pixels of as many panels as a.panels says; see convArgs.
+//
+//go:noescape
+func convF32x5NEON(a *convArgs)
 
 // depthwiseF32x1x16NEON computes 1 pixels of all panels; see depthwiseArgs.
 //

@@ -8,171 +8,269 @@
 TEXT ·convF32x1x48NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401408 // ldr x8, [x0, #40]
-	WORD $0x8b0800c7 // add x7, x6, x8
-	WORD $0x8b0800e8 // add x8, x7, x8
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0x8b060085 // add x5, x4, x6
+	WORD $0x8b0600a6 // add x6, x5, x6
+	WORD $0x4c402894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4]
+	WORD $0x4c4028b8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5]
+	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0x910100a5 // add x5, x5, #64
 	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xad4014e4 // ldp q4, q5, [x7]
-	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0xad402508 // ldp q8, q9, [x8]
-	WORD $0xad412d0a // ldp q10, q11, [x8, #32]
-	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xf9400407 // ldr x7, [x0, #8]
+	WORD $0xf9400808 // ldr x8, [x0, #16]
 
 tap:
-	WORD $0xb8404449 // ldr w9, [x2], #4
+	WORD $0xb84044e9 // ldr w9, [x7], #4
 	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xaa0403ea // mov x10, x4
-	CBZ  R10, tail
+	WORD $0xd343fc4a // lsr x10, x2, #3
+	CBZ  R10, four
 
-loop:
-	WORD $0x3cc1052c // ldr q12, [x9], #16
-	WORD $0xad4038cd // ldp q13, q14, [x6]
-	WORD $0x4f8c11a0 // fmla v0.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
-	WORD $0xad4138cd // ldp q13, q14, [x6, #32]
-	WORD $0x4f8c11a2 // fmla v2.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c3 // fmla v3.4s, v14.4s, v12.s[0]
-	WORD $0xad4038ed // ldp q13, q14, [x7]
-	WORD $0x4f8c11a4 // fmla v4.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c5 // fmla v5.4s, v14.4s, v12.s[0]
-	WORD $0xad4138ed // ldp q13, q14, [x7, #32]
-	WORD $0x4f8c11a6 // fmla v6.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c7 // fmla v7.4s, v14.4s, v12.s[0]
-	WORD $0xad40390d // ldp q13, q14, [x8]
-	WORD $0x4f8c11a8 // fmla v8.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c9 // fmla v9.4s, v14.4s, v12.s[0]
-	WORD $0xad41390d // ldp q13, q14, [x8, #32]
-	WORD $0x4f8c11aa // fmla v10.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11cb // fmla v11.4s, v14.4s, v12.s[0]
-	WORD $0xad4238cd // ldp q13, q14, [x6, #64]
-	WORD $0x4fac11a0 // fmla v0.4s, v13.4s, v12.s[1]
-	WORD $0x4fac11c1 // fmla v1.4s, v14.4s, v12.s[1]
-	WORD $0xad4338cd // ldp q13, q14, [x6, #96]
-	WORD $0x4fac11a2 // fmla v2.4s, v13.4s, v12.s[1]
-	WORD $0x4fac11c3 // fmla v3.4s, v14.4s, v12.s[1]
-	WORD $0xad4238ed // ldp q13, q14, [x7, #64]
-	WORD $0x4fac11a4 // fmla v4.4s, v13.4s, v12.s[1]
-	WORD $0x4fac11c5 // fmla v5.4s, v14.4s, v12.s[1]
-	WORD $0xad4338ed // ldp q13, q14, [x7, #96]
-	WORD $0x4fac11a6 // fmla v6.4s, v13.4s, v12.s[1]
-	WORD $0x4fac11c7 // fmla v7.4s, v14.4s, v12.s[1]
-	WORD $0xad42390d // ldp q13, q14, [x8, #64]
-	WORD $0x4fac11a8 // fmla v8.4s, v13.4s, v12.s[1]
-	WORD $0x4fac11c9 // fmla v9.4s, v14.4s, v12.s[1]
-	WORD $0xad43390d // ldp q13, q14, [x8, #96]
-	WORD $0x4fac11aa // fmla v10.4s, v13.4s, v12.s[1]
-	WORD $0x4fac11cb // fmla v11.4s, v14.4s, v12.s[1]
-	WORD $0xad4438cd // ldp q13, q14, [x6, #128]
-	WORD $0x4f8c19a0 // fmla v0.4s, v13.4s, v12.s[2]
-	WORD $0x4f8c19c1 // fmla v1.4s, v14.4s, v12.s[2]
-	WORD $0xad4538cd // ldp q13, q14, [x6, #160]
-	WORD $0x4f8c19a2 // fmla v2.4s, v13.4s, v12.s[2]
-	WORD $0x4f8c19c3 // fmla v3.4s, v14.4s, v12.s[2]
-	WORD $0xad4438ed // ldp q13, q14, [x7, #128]
-	WORD $0x4f8c19a4 // fmla v4.4s, v13.4s, v12.s[2]
-	WORD $0x4f8c19c5 // fmla v5.4s, v14.4s, v12.s[2]
-	WORD $0xad4538ed // ldp q13, q14, [x7, #160]
-	WORD $0x4f8c19a6 // fmla v6.4s, v13.4s, v12.s[2]
-	WORD $0x4f8c19c7 // fmla v7.4s, v14.4s, v12.s[2]
-	WORD $0xad44390d // ldp q13, q14, [x8, #128]
-	WORD $0x4f8c19a8 // fmla v8.4s, v13.4s, v12.s[2]
-	WORD $0x4f8c19c9 // fmla v9.4s, v14.4s, v12.s[2]
-	WORD $0xad45390d // ldp q13, q14, [x8, #160]
-	WORD $0x4f8c19aa // fmla v10.4s, v13.4s, v12.s[2]
-	WORD $0x4f8c19cb // fmla v11.4s, v14.4s, v12.s[2]
-	WORD $0xad4638cd // ldp q13, q14, [x6, #192]
-	WORD $0x4fac19a0 // fmla v0.4s, v13.4s, v12.s[3]
-	WORD $0x4fac19c1 // fmla v1.4s, v14.4s, v12.s[3]
-	WORD $0xad4738cd // ldp q13, q14, [x6, #224]
-	WORD $0x4fac19a2 // fmla v2.4s, v13.4s, v12.s[3]
-	WORD $0x4fac19c3 // fmla v3.4s, v14.4s, v12.s[3]
-	WORD $0xad4638ed // ldp q13, q14, [x7, #192]
-	WORD $0x4fac19a4 // fmla v4.4s, v13.4s, v12.s[3]
-	WORD $0x4fac19c5 // fmla v5.4s, v14.4s, v12.s[3]
-	WORD $0xad4738ed // ldp q13, q14, [x7, #224]
-	WORD $0x4fac19a6 // fmla v6.4s, v13.4s, v12.s[3]
-	WORD $0x4fac19c7 // fmla v7.4s, v14.4s, v12.s[3]
-	WORD $0xad46390d // ldp q13, q14, [x8, #192]
-	WORD $0x4fac19a8 // fmla v8.4s, v13.4s, v12.s[3]
-	WORD $0x4fac19c9 // fmla v9.4s, v14.4s, v12.s[3]
-	WORD $0xad47390d // ldp q13, q14, [x8, #224]
-	WORD $0x4fac19aa // fmla v10.4s, v13.4s, v12.s[3]
-	WORD $0x4fac19cb // fmla v11.4s, v14.4s, v12.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0x910400e7 // add x7, x7, #256
-	WORD $0x91040108 // add x8, x8, #256
+eight:
+	WORD $0xacc1392f // ldp q15, q14, [x9], #32
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4faf1214 // fmla v20.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
+	WORD $0x4faf1256 // fmla v22.4s, v18.4s, v15.s[1]
+	WORD $0x4faf1277 // fmla v23.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4faf1218 // fmla v24.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1239 // fmla v25.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127b // fmla v27.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
+	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f1a14 // fmla v20.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a35 // fmla v21.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a56 // fmla v22.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a77 // fmla v23.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8f1a18 // fmla v24.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a39 // fmla v25.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5a // fmla v26.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7b // fmla v27.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4faf1a14 // fmla v20.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a35 // fmla v21.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a56 // fmla v22.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a77 // fmla v23.4s, v19.4s, v15.s[3]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4faf1a18 // fmla v24.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a39 // fmla v25.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7b // fmla v27.4s, v19.4s, v15.s[3]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8e1214 // fmla v20.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e1235 // fmla v21.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e1256 // fmla v22.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e1277 // fmla v23.4s, v19.4s, v14.s[0]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e1239 // fmla v25.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e125a // fmla v26.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4f8e121c // fmla v28.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e123d // fmla v29.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e125e // fmla v30.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e127f // fmla v31.4s, v19.4s, v14.s[0]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4fae1214 // fmla v20.4s, v16.4s, v14.s[1]
+	WORD $0x4fae1235 // fmla v21.4s, v17.4s, v14.s[1]
+	WORD $0x4fae1256 // fmla v22.4s, v18.4s, v14.s[1]
+	WORD $0x4fae1277 // fmla v23.4s, v19.4s, v14.s[1]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4fae1218 // fmla v24.4s, v16.4s, v14.s[1]
+	WORD $0x4fae1239 // fmla v25.4s, v17.4s, v14.s[1]
+	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
+	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4fae121c // fmla v28.4s, v16.4s, v14.s[1]
+	WORD $0x4fae123d // fmla v29.4s, v17.4s, v14.s[1]
+	WORD $0x4fae125e // fmla v30.4s, v18.4s, v14.s[1]
+	WORD $0x4fae127f // fmla v31.4s, v19.4s, v14.s[1]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8e1a14 // fmla v20.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a35 // fmla v21.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a56 // fmla v22.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a77 // fmla v23.4s, v19.4s, v14.s[2]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8e1a18 // fmla v24.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a39 // fmla v25.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a5a // fmla v26.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4f8e1a1c // fmla v28.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a3d // fmla v29.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a5e // fmla v30.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a7f // fmla v31.4s, v19.4s, v14.s[2]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4fae1a14 // fmla v20.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a35 // fmla v21.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a56 // fmla v22.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a77 // fmla v23.4s, v19.4s, v14.s[3]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4fae1a18 // fmla v24.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a39 // fmla v25.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a5a // fmla v26.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4fae1a1c // fmla v28.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a3d // fmla v29.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a5e // fmla v30.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a7f // fmla v31.4s, v19.4s, v14.s[3]
 	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, loop
+	CBNZ R10, eight
 
-tail:
-	WORD $0xaa0503ea // mov x10, x5
+four:
+	WORD $0x9240084a // and x10, x2, #0x7
+	CBZ  R10, next
+	TBZ  $2, R10, one
+	WORD $0x9240054a // and x10, x10, #0x3
+	WORD $0x3cc1052f // ldr q15, [x9], #16
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4faf1214 // fmla v20.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
+	WORD $0x4faf1256 // fmla v22.4s, v18.4s, v15.s[1]
+	WORD $0x4faf1277 // fmla v23.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4faf1218 // fmla v24.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1239 // fmla v25.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127b // fmla v27.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
+	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f1a14 // fmla v20.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a35 // fmla v21.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a56 // fmla v22.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a77 // fmla v23.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8f1a18 // fmla v24.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a39 // fmla v25.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5a // fmla v26.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7b // fmla v27.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4faf1a14 // fmla v20.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a35 // fmla v21.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a56 // fmla v22.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a77 // fmla v23.4s, v19.4s, v15.s[3]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4faf1a18 // fmla v24.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a39 // fmla v25.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7b // fmla v27.4s, v19.4s, v15.s[3]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
 	CBZ  R10, next
 
 one:
-	WORD $0xbc40452c // ldr s12, [x9], #4
-	WORD $0xad4038cd // ldp q13, q14, [x6]
-	WORD $0x4f8c11a0 // fmla v0.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
-	WORD $0xad4138cd // ldp q13, q14, [x6, #32]
-	WORD $0x4f8c11a2 // fmla v2.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c3 // fmla v3.4s, v14.4s, v12.s[0]
-	WORD $0xad4038ed // ldp q13, q14, [x7]
-	WORD $0x4f8c11a4 // fmla v4.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c5 // fmla v5.4s, v14.4s, v12.s[0]
-	WORD $0xad4138ed // ldp q13, q14, [x7, #32]
-	WORD $0x4f8c11a6 // fmla v6.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c7 // fmla v7.4s, v14.4s, v12.s[0]
-	WORD $0xad40390d // ldp q13, q14, [x8]
-	WORD $0x4f8c11a8 // fmla v8.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c9 // fmla v9.4s, v14.4s, v12.s[0]
-	WORD $0xad41390d // ldp q13, q14, [x8, #32]
-	WORD $0x4f8c11aa // fmla v10.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11cb // fmla v11.4s, v14.4s, v12.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xbc40452f // ldr s15, [x9], #4
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, one
 
 next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  store
-	WORD $0x4ea0e80c // fcmlt v12.4s, v0.4s, #0.0
-	WORD $0x4e6c1c00 // bic v0.16b, v0.16b, v12.16b
-	WORD $0x4ea0e82c // fcmlt v12.4s, v1.4s, #0.0
-	WORD $0x4e6c1c21 // bic v1.16b, v1.16b, v12.16b
-	WORD $0x4ea0e84c // fcmlt v12.4s, v2.4s, #0.0
-	WORD $0x4e6c1c42 // bic v2.16b, v2.16b, v12.16b
-	WORD $0x4ea0e86c // fcmlt v12.4s, v3.4s, #0.0
-	WORD $0x4e6c1c63 // bic v3.16b, v3.16b, v12.16b
-	WORD $0x4ea0e88c // fcmlt v12.4s, v4.4s, #0.0
-	WORD $0x4e6c1c84 // bic v4.16b, v4.16b, v12.16b
-	WORD $0x4ea0e8ac // fcmlt v12.4s, v5.4s, #0.0
-	WORD $0x4e6c1ca5 // bic v5.16b, v5.16b, v12.16b
-	WORD $0x4ea0e8cc // fcmlt v12.4s, v6.4s, #0.0
-	WORD $0x4e6c1cc6 // bic v6.16b, v6.16b, v12.16b
-	WORD $0x4ea0e8ec // fcmlt v12.4s, v7.4s, #0.0
-	WORD $0x4e6c1ce7 // bic v7.16b, v7.16b, v12.16b
-	WORD $0x4ea0e90c // fcmlt v12.4s, v8.4s, #0.0
-	WORD $0x4e6c1d08 // bic v8.16b, v8.16b, v12.16b
-	WORD $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
-	WORD $0x4e6c1d29 // bic v9.16b, v9.16b, v12.16b
-	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
-	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
-	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
-	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
+	WORD $0x4ea0ea8f // fcmlt v15.4s, v20.4s, #0.0
+	WORD $0x4e6f1e94 // bic v20.16b, v20.16b, v15.16b
+	WORD $0x4ea0eaaf // fcmlt v15.4s, v21.4s, #0.0
+	WORD $0x4e6f1eb5 // bic v21.16b, v21.16b, v15.16b
+	WORD $0x4ea0eacf // fcmlt v15.4s, v22.4s, #0.0
+	WORD $0x4e6f1ed6 // bic v22.16b, v22.16b, v15.16b
+	WORD $0x4ea0eaef // fcmlt v15.4s, v23.4s, #0.0
+	WORD $0x4e6f1ef7 // bic v23.16b, v23.16b, v15.16b
+	WORD $0x4ea0eb0f // fcmlt v15.4s, v24.4s, #0.0
+	WORD $0x4e6f1f18 // bic v24.16b, v24.16b, v15.16b
+	WORD $0x4ea0eb2f // fcmlt v15.4s, v25.4s, #0.0
+	WORD $0x4e6f1f39 // bic v25.16b, v25.16b, v15.16b
+	WORD $0x4ea0eb4f // fcmlt v15.4s, v26.4s, #0.0
+	WORD $0x4e6f1f5a // bic v26.16b, v26.16b, v15.16b
+	WORD $0x4ea0eb6f // fcmlt v15.4s, v27.4s, #0.0
+	WORD $0x4e6f1f7b // bic v27.16b, v27.16b, v15.16b
+	WORD $0x4ea0eb8f // fcmlt v15.4s, v28.4s, #0.0
+	WORD $0x4e6f1f9c // bic v28.16b, v28.16b, v15.16b
+	WORD $0x4ea0ebaf // fcmlt v15.4s, v29.4s, #0.0
+	WORD $0x4e6f1fbd // bic v29.16b, v29.16b, v15.16b
+	WORD $0x4ea0ebcf // fcmlt v15.4s, v30.4s, #0.0
+	WORD $0x4e6f1fde // bic v30.16b, v30.16b, v15.16b
+	WORD $0x4ea0ebef // fcmlt v15.4s, v31.4s, #0.0
+	WORD $0x4e6f1fff // bic v31.16b, v31.16b, v15.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -180,827 +278,1057 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
-	WORD $0xad042428 // stp q8, q9, [x1, #128]
-	WORD $0xad052c2a // stp q10, q11, [x1, #160]
+	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad026438 // stp q24, q25, [x1, #64]
+	WORD $0xad036c3a // stp q26, q27, [x1, #96]
+	WORD $0xad04743c // stp q28, q29, [x1, #128]
+	WORD $0xad057c3e // stp q30, q31, [x1, #160]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad026438 // stp q24, q25, [x1, #64]
+	WORD $0xad036c3a // stp q26, q27, [x1, #96]
 	WORD $0x91020023 // add x3, x1, #128
 	TBZ  $3, R0, pixel0four
-	WORD $0xac812468 // stp q8, q9, [x3], #32
-	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
-	WORD $0x4eab1d69 // mov v9.16b, v11.16b
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 pixel0four:
 	TBZ  $2, R0, pixel0two
-	WORD $0x3c810468 // str q8, [x3], #16
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 pixel0two:
 	TBZ  $1, R0, pixel0one
-	WORD $0xfc008468 // str d8, [x3], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 pixel0one:
 	TBZ  $0, R0, pixel0done
-	WORD $0xbd000068 // str s8, [x3]
+	WORD $0xbd00007c // str s28, [x3]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
+
+// func convF32x4x16NEON(a *convArgs)
+TEXT ·convF32x4x16NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800021 // movz x1, #1, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x4NEON(SB)
+
+// func convF32x4x32NEON(a *convArgs)
+TEXT ·convF32x4x32NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800041 // movz x1, #2, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x4NEON(SB)
+
+// func convF32x4x48NEON(a *convArgs)
+TEXT ·convF32x4x48NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800061 // movz x1, #3, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x4NEON(SB)
+
+// func convF32x4x64NEON(a *convArgs)
+TEXT ·convF32x4x64NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800081 // movz x1, #4, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x4NEON(SB)
+
+// func convF32x4x80NEON(a *convArgs)
+TEXT ·convF32x4x80NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000a1 // movz x1, #5, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x4NEON(SB)
 
 // func convF32x5x16NEON(a *convArgs)
 TEXT ·convF32x5x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea11c25 // mov v5.16b, v1.16b
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4ea01c10 // mov v16.16b, v0.16b
-	WORD $0x4ea11c31 // mov v17.16b, v1.16b
-	WORD $0x4ea21c52 // mov v18.16b, v2.16b
-	WORD $0x4ea31c73 // mov v19.16b, v3.16b
+	WORD $0xd2800021 // movz x1, #1, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x5NEON(SB)
 
-tap:
-	WORD $0xb8404447 // ldr w7, [x2], #4
-	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xb8404448 // ldr w8, [x2], #4
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xb8404449 // ldr w9, [x2], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xb840444a // ldr w10, [x2], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xb840444b // ldr w11, [x2], #4
-	WORD $0x8b01016b // add x11, x11, x1
-	WORD $0xaa0403ec // mov x12, x4
-	CBZ  R12, tail
-
-loop:
-	WORD $0x3cc104f4 // ldr q20, [x7], #16
-	WORD $0x3cc10515 // ldr q21, [x8], #16
-	WORD $0x3cc10536 // ldr q22, [x9], #16
-	WORD $0x3cc10557 // ldr q23, [x10], #16
-	WORD $0x3cc10578 // ldr q24, [x11], #16
-	WORD $0xad4068d9 // ldp q25, q26, [x6]
-	WORD $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
-	WORD $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
-	WORD $0x4f961328 // fmla v8.4s, v25.4s, v22.s[0]
-	WORD $0x4f97132c // fmla v12.4s, v25.4s, v23.s[0]
-	WORD $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
-	WORD $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
-	WORD $0x4f951345 // fmla v5.4s, v26.4s, v21.s[0]
-	WORD $0x4f961349 // fmla v9.4s, v26.4s, v22.s[0]
-	WORD $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
-	WORD $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	WORD $0xad4168d9 // ldp q25, q26, [x6, #32]
-	WORD $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
-	WORD $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
-	WORD $0x4f96132a // fmla v10.4s, v25.4s, v22.s[0]
-	WORD $0x4f97132e // fmla v14.4s, v25.4s, v23.s[0]
-	WORD $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
-	WORD $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
-	WORD $0x4f951347 // fmla v7.4s, v26.4s, v21.s[0]
-	WORD $0x4f96134b // fmla v11.4s, v26.4s, v22.s[0]
-	WORD $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
-	WORD $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	WORD $0xad4268d9 // ldp q25, q26, [x6, #64]
-	WORD $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
-	WORD $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
-	WORD $0x4fb61328 // fmla v8.4s, v25.4s, v22.s[1]
-	WORD $0x4fb7132c // fmla v12.4s, v25.4s, v23.s[1]
-	WORD $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
-	WORD $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
-	WORD $0x4fb51345 // fmla v5.4s, v26.4s, v21.s[1]
-	WORD $0x4fb61349 // fmla v9.4s, v26.4s, v22.s[1]
-	WORD $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
-	WORD $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
-	WORD $0xad4368d9 // ldp q25, q26, [x6, #96]
-	WORD $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
-	WORD $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
-	WORD $0x4fb6132a // fmla v10.4s, v25.4s, v22.s[1]
-	WORD $0x4fb7132e // fmla v14.4s, v25.4s, v23.s[1]
-	WORD $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
-	WORD $0x4fb41343 // fmla v3.4s, v26.4s, v20.s[1]
-	WORD $0x4fb51347 // fmla v7.4s, v26.4s, v21.s[1]
-	WORD $0x4fb6134b // fmla v11.4s, v26.4s, v22.s[1]
-	WORD $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
-	WORD $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	WORD $0xad4468d9 // ldp q25, q26, [x6, #128]
-	WORD $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
-	WORD $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
-	WORD $0x4f961b28 // fmla v8.4s, v25.4s, v22.s[2]
-	WORD $0x4f971b2c // fmla v12.4s, v25.4s, v23.s[2]
-	WORD $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
-	WORD $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
-	WORD $0x4f951b45 // fmla v5.4s, v26.4s, v21.s[2]
-	WORD $0x4f961b49 // fmla v9.4s, v26.4s, v22.s[2]
-	WORD $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
-	WORD $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
-	WORD $0xad4568d9 // ldp q25, q26, [x6, #160]
-	WORD $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
-	WORD $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
-	WORD $0x4f961b2a // fmla v10.4s, v25.4s, v22.s[2]
-	WORD $0x4f971b2e // fmla v14.4s, v25.4s, v23.s[2]
-	WORD $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
-	WORD $0x4f941b43 // fmla v3.4s, v26.4s, v20.s[2]
-	WORD $0x4f951b47 // fmla v7.4s, v26.4s, v21.s[2]
-	WORD $0x4f961b4b // fmla v11.4s, v26.4s, v22.s[2]
-	WORD $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
-	WORD $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	WORD $0xad4668d9 // ldp q25, q26, [x6, #192]
-	WORD $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
-	WORD $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
-	WORD $0x4fb61b28 // fmla v8.4s, v25.4s, v22.s[3]
-	WORD $0x4fb71b2c // fmla v12.4s, v25.4s, v23.s[3]
-	WORD $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
-	WORD $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
-	WORD $0x4fb51b45 // fmla v5.4s, v26.4s, v21.s[3]
-	WORD $0x4fb61b49 // fmla v9.4s, v26.4s, v22.s[3]
-	WORD $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
-	WORD $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
-	WORD $0xad4768d9 // ldp q25, q26, [x6, #224]
-	WORD $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
-	WORD $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
-	WORD $0x4fb61b2a // fmla v10.4s, v25.4s, v22.s[3]
-	WORD $0x4fb71b2e // fmla v14.4s, v25.4s, v23.s[3]
-	WORD $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
-	WORD $0x4fb41b43 // fmla v3.4s, v26.4s, v20.s[3]
-	WORD $0x4fb51b47 // fmla v7.4s, v26.4s, v21.s[3]
-	WORD $0x4fb61b4b // fmla v11.4s, v26.4s, v22.s[3]
-	WORD $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
-	WORD $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, loop
-
-tail:
-	WORD $0xaa0503ec // mov x12, x5
-	CBZ  R12, next
-
-one:
-	WORD $0xbc4044f4 // ldr s20, [x7], #4
-	WORD $0xbc404515 // ldr s21, [x8], #4
-	WORD $0xbc404536 // ldr s22, [x9], #4
-	WORD $0xbc404557 // ldr s23, [x10], #4
-	WORD $0xbc404578 // ldr s24, [x11], #4
-	WORD $0xad4068d9 // ldp q25, q26, [x6]
-	WORD $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
-	WORD $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
-	WORD $0x4f961328 // fmla v8.4s, v25.4s, v22.s[0]
-	WORD $0x4f97132c // fmla v12.4s, v25.4s, v23.s[0]
-	WORD $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
-	WORD $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
-	WORD $0x4f951345 // fmla v5.4s, v26.4s, v21.s[0]
-	WORD $0x4f961349 // fmla v9.4s, v26.4s, v22.s[0]
-	WORD $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
-	WORD $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	WORD $0xad4168d9 // ldp q25, q26, [x6, #32]
-	WORD $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
-	WORD $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
-	WORD $0x4f96132a // fmla v10.4s, v25.4s, v22.s[0]
-	WORD $0x4f97132e // fmla v14.4s, v25.4s, v23.s[0]
-	WORD $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
-	WORD $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
-	WORD $0x4f951347 // fmla v7.4s, v26.4s, v21.s[0]
-	WORD $0x4f96134b // fmla v11.4s, v26.4s, v22.s[0]
-	WORD $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
-	WORD $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, one
-
-next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
-	WORD $0x4ea0e814 // fcmlt v20.4s, v0.4s, #0.0
-	WORD $0x4e741c00 // bic v0.16b, v0.16b, v20.16b
-	WORD $0x4ea0e834 // fcmlt v20.4s, v1.4s, #0.0
-	WORD $0x4e741c21 // bic v1.16b, v1.16b, v20.16b
-	WORD $0x4ea0e854 // fcmlt v20.4s, v2.4s, #0.0
-	WORD $0x4e741c42 // bic v2.16b, v2.16b, v20.16b
-	WORD $0x4ea0e874 // fcmlt v20.4s, v3.4s, #0.0
-	WORD $0x4e741c63 // bic v3.16b, v3.16b, v20.16b
-	WORD $0x4ea0e894 // fcmlt v20.4s, v4.4s, #0.0
-	WORD $0x4e741c84 // bic v4.16b, v4.16b, v20.16b
-	WORD $0x4ea0e8b4 // fcmlt v20.4s, v5.4s, #0.0
-	WORD $0x4e741ca5 // bic v5.16b, v5.16b, v20.16b
-	WORD $0x4ea0e8d4 // fcmlt v20.4s, v6.4s, #0.0
-	WORD $0x4e741cc6 // bic v6.16b, v6.16b, v20.16b
-	WORD $0x4ea0e8f4 // fcmlt v20.4s, v7.4s, #0.0
-	WORD $0x4e741ce7 // bic v7.16b, v7.16b, v20.16b
-	WORD $0x4ea0e914 // fcmlt v20.4s, v8.4s, #0.0
-	WORD $0x4e741d08 // bic v8.16b, v8.16b, v20.16b
-	WORD $0x4ea0e934 // fcmlt v20.4s, v9.4s, #0.0
-	WORD $0x4e741d29 // bic v9.16b, v9.16b, v20.16b
-	WORD $0x4ea0e954 // fcmlt v20.4s, v10.4s, #0.0
-	WORD $0x4e741d4a // bic v10.16b, v10.16b, v20.16b
-	WORD $0x4ea0e974 // fcmlt v20.4s, v11.4s, #0.0
-	WORD $0x4e741d6b // bic v11.16b, v11.16b, v20.16b
-	WORD $0x4ea0e994 // fcmlt v20.4s, v12.4s, #0.0
-	WORD $0x4e741d8c // bic v12.16b, v12.16b, v20.16b
-	WORD $0x4ea0e9b4 // fcmlt v20.4s, v13.4s, #0.0
-	WORD $0x4e741dad // bic v13.16b, v13.16b, v20.16b
-	WORD $0x4ea0e9d4 // fcmlt v20.4s, v14.4s, #0.0
-	WORD $0x4e741dce // bic v14.16b, v14.16b, v20.16b
-	WORD $0x4ea0e9f4 // fcmlt v20.4s, v15.4s, #0.0
-	WORD $0x4e741def // bic v15.16b, v15.16b, v20.16b
-	WORD $0x4ea0ea14 // fcmlt v20.4s, v16.4s, #0.0
-	WORD $0x4e741e10 // bic v16.16b, v16.16b, v20.16b
-	WORD $0x4ea0ea34 // fcmlt v20.4s, v17.4s, #0.0
-	WORD $0x4e741e31 // bic v17.16b, v17.16b, v20.16b
-	WORD $0x4ea0ea54 // fcmlt v20.4s, v18.4s, #0.0
-	WORD $0x4e741e52 // bic v18.16b, v18.16b, v20.16b
-	WORD $0x4ea0ea74 // fcmlt v20.4s, v19.4s, #0.0
-	WORD $0x4e741e73 // bic v19.16b, v19.16b, v20.16b
-
-store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402000 // ldr x0, [x0, #64]
-	WORD $0xf100401f // cmp x0, #16
-	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad004430 // stp q16, q17, [x1]
-	WORD $0xad014c32 // stp q18, q19, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
-
-partial:
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel0four
-	WORD $0xac810460 // stp q0, q1, [x3], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
-
-pixel0four:
-	TBZ  $2, R0, pixel0two
-	WORD $0x3c810460 // str q0, [x3], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
-
-pixel0two:
-	TBZ  $1, R0, pixel0one
-	WORD $0xfc008460 // str d0, [x3], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
-
-pixel0one:
-	TBZ  $0, R0, pixel0done
-	WORD $0xbd000060 // str s0, [x3]
-
-pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel1four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
-
-pixel1four:
-	TBZ  $2, R0, pixel1two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
-
-pixel1two:
-	TBZ  $1, R0, pixel1one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
-
-pixel1one:
-	TBZ  $0, R0, pixel1done
-	WORD $0xbd000064 // str s4, [x3]
-
-pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel2four
-	WORD $0xac812468 // stp q8, q9, [x3], #32
-	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
-	WORD $0x4eab1d69 // mov v9.16b, v11.16b
-
-pixel2four:
-	TBZ  $2, R0, pixel2two
-	WORD $0x3c810468 // str q8, [x3], #16
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
-
-pixel2two:
-	TBZ  $1, R0, pixel2one
-	WORD $0xfc008468 // str d8, [x3], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
-
-pixel2one:
-	TBZ  $0, R0, pixel2done
-	WORD $0xbd000068 // str s8, [x3]
-
-pixel2done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel3four
-	WORD $0xac81346c // stp q12, q13, [x3], #32
-	WORD $0x4eae1dcc // mov v12.16b, v14.16b
-	WORD $0x4eaf1ded // mov v13.16b, v15.16b
-
-pixel3four:
-	TBZ  $2, R0, pixel3two
-	WORD $0x3c81046c // str q12, [x3], #16
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
-
-pixel3two:
-	TBZ  $1, R0, pixel3one
-	WORD $0xfc00846c // str d12, [x3], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
-
-pixel3one:
-	TBZ  $0, R0, pixel3done
-	WORD $0xbd00006c // str s12, [x3]
-
-pixel3done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel4four
-	WORD $0xac814470 // stp q16, q17, [x3], #32
-	WORD $0x4eb21e50 // mov v16.16b, v18.16b
-	WORD $0x4eb31e71 // mov v17.16b, v19.16b
-
-pixel4four:
-	TBZ  $2, R0, pixel4two
-	WORD $0x3c810470 // str q16, [x3], #16
-	WORD $0x4eb11e30 // mov v16.16b, v17.16b
-
-pixel4two:
-	TBZ  $1, R0, pixel4one
-	WORD $0xfc008470 // str d16, [x3], #8
-	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
-
-pixel4one:
-	TBZ  $0, R0, pixel4done
-	WORD $0xbd000070 // str s16, [x3]
-
-pixel4done:
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
-
-// func convF32x6x16NEON(a *convArgs)
-TEXT ·convF32x6x16NEON(SB), NOSPLIT, $0-8
+// func convF32x5x32NEON(a *convArgs)
+TEXT ·convF32x5x32NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea11c25 // mov v5.16b, v1.16b
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4ea01c10 // mov v16.16b, v0.16b
-	WORD $0x4ea11c31 // mov v17.16b, v1.16b
-	WORD $0x4ea21c52 // mov v18.16b, v2.16b
-	WORD $0x4ea31c73 // mov v19.16b, v3.16b
-	WORD $0x4ea01c14 // mov v20.16b, v0.16b
-	WORD $0x4ea11c35 // mov v21.16b, v1.16b
-	WORD $0x4ea21c56 // mov v22.16b, v2.16b
-	WORD $0x4ea31c77 // mov v23.16b, v3.16b
+	WORD $0xd2800041 // movz x1, #2, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x5NEON(SB)
 
-tap:
-	WORD $0xb8404447 // ldr w7, [x2], #4
-	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xb8404448 // ldr w8, [x2], #4
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xb8404449 // ldr w9, [x2], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xb840444a // ldr w10, [x2], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xb840444b // ldr w11, [x2], #4
-	WORD $0x8b01016b // add x11, x11, x1
-	WORD $0xb840444c // ldr w12, [x2], #4
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0xaa0403ed // mov x13, x4
-	CBZ  R13, tail
+// func convF32x5x48NEON(a *convArgs)
+TEXT ·convF32x5x48NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800061 // movz x1, #3, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x5NEON(SB)
 
-loop:
-	WORD $0x3cc104f8 // ldr q24, [x7], #16
-	WORD $0x3cc10519 // ldr q25, [x8], #16
-	WORD $0x3cc1053a // ldr q26, [x9], #16
-	WORD $0x3cc1055b // ldr q27, [x10], #16
-	WORD $0x3cc1057c // ldr q28, [x11], #16
-	WORD $0x3cc1059d // ldr q29, [x12], #16
-	WORD $0xad407cde // ldp q30, q31, [x6]
-	WORD $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
-	WORD $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
-	WORD $0x4f9a13c8 // fmla v8.4s, v30.4s, v26.s[0]
-	WORD $0x4f9b13cc // fmla v12.4s, v30.4s, v27.s[0]
-	WORD $0x4f9c13d0 // fmla v16.4s, v30.4s, v28.s[0]
-	WORD $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
-	WORD $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
-	WORD $0x4f9913e5 // fmla v5.4s, v31.4s, v25.s[0]
-	WORD $0x4f9a13e9 // fmla v9.4s, v31.4s, v26.s[0]
-	WORD $0x4f9b13ed // fmla v13.4s, v31.4s, v27.s[0]
-	WORD $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
-	WORD $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	WORD $0xad417cde // ldp q30, q31, [x6, #32]
-	WORD $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
-	WORD $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
-	WORD $0x4f9a13ca // fmla v10.4s, v30.4s, v26.s[0]
-	WORD $0x4f9b13ce // fmla v14.4s, v30.4s, v27.s[0]
-	WORD $0x4f9c13d2 // fmla v18.4s, v30.4s, v28.s[0]
-	WORD $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
-	WORD $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
-	WORD $0x4f9913e7 // fmla v7.4s, v31.4s, v25.s[0]
-	WORD $0x4f9a13eb // fmla v11.4s, v31.4s, v26.s[0]
-	WORD $0x4f9b13ef // fmla v15.4s, v31.4s, v27.s[0]
-	WORD $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
-	WORD $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	WORD $0xad427cde // ldp q30, q31, [x6, #64]
-	WORD $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
-	WORD $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
-	WORD $0x4fba13c8 // fmla v8.4s, v30.4s, v26.s[1]
-	WORD $0x4fbb13cc // fmla v12.4s, v30.4s, v27.s[1]
-	WORD $0x4fbc13d0 // fmla v16.4s, v30.4s, v28.s[1]
-	WORD $0x4fbd13d4 // fmla v20.4s, v30.4s, v29.s[1]
-	WORD $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
-	WORD $0x4fb913e5 // fmla v5.4s, v31.4s, v25.s[1]
-	WORD $0x4fba13e9 // fmla v9.4s, v31.4s, v26.s[1]
-	WORD $0x4fbb13ed // fmla v13.4s, v31.4s, v27.s[1]
-	WORD $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
-	WORD $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
-	WORD $0xad437cde // ldp q30, q31, [x6, #96]
-	WORD $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
-	WORD $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
-	WORD $0x4fba13ca // fmla v10.4s, v30.4s, v26.s[1]
-	WORD $0x4fbb13ce // fmla v14.4s, v30.4s, v27.s[1]
-	WORD $0x4fbc13d2 // fmla v18.4s, v30.4s, v28.s[1]
-	WORD $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
-	WORD $0x4fb813e3 // fmla v3.4s, v31.4s, v24.s[1]
-	WORD $0x4fb913e7 // fmla v7.4s, v31.4s, v25.s[1]
-	WORD $0x4fba13eb // fmla v11.4s, v31.4s, v26.s[1]
-	WORD $0x4fbb13ef // fmla v15.4s, v31.4s, v27.s[1]
-	WORD $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
-	WORD $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	WORD $0xad447cde // ldp q30, q31, [x6, #128]
-	WORD $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
-	WORD $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
-	WORD $0x4f9a1bc8 // fmla v8.4s, v30.4s, v26.s[2]
-	WORD $0x4f9b1bcc // fmla v12.4s, v30.4s, v27.s[2]
-	WORD $0x4f9c1bd0 // fmla v16.4s, v30.4s, v28.s[2]
-	WORD $0x4f9d1bd4 // fmla v20.4s, v30.4s, v29.s[2]
-	WORD $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
-	WORD $0x4f991be5 // fmla v5.4s, v31.4s, v25.s[2]
-	WORD $0x4f9a1be9 // fmla v9.4s, v31.4s, v26.s[2]
-	WORD $0x4f9b1bed // fmla v13.4s, v31.4s, v27.s[2]
-	WORD $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
-	WORD $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
-	WORD $0xad457cde // ldp q30, q31, [x6, #160]
-	WORD $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
-	WORD $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
-	WORD $0x4f9a1bca // fmla v10.4s, v30.4s, v26.s[2]
-	WORD $0x4f9b1bce // fmla v14.4s, v30.4s, v27.s[2]
-	WORD $0x4f9c1bd2 // fmla v18.4s, v30.4s, v28.s[2]
-	WORD $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
-	WORD $0x4f981be3 // fmla v3.4s, v31.4s, v24.s[2]
-	WORD $0x4f991be7 // fmla v7.4s, v31.4s, v25.s[2]
-	WORD $0x4f9a1beb // fmla v11.4s, v31.4s, v26.s[2]
-	WORD $0x4f9b1bef // fmla v15.4s, v31.4s, v27.s[2]
-	WORD $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
-	WORD $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	WORD $0xad467cde // ldp q30, q31, [x6, #192]
-	WORD $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
-	WORD $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
-	WORD $0x4fba1bc8 // fmla v8.4s, v30.4s, v26.s[3]
-	WORD $0x4fbb1bcc // fmla v12.4s, v30.4s, v27.s[3]
-	WORD $0x4fbc1bd0 // fmla v16.4s, v30.4s, v28.s[3]
-	WORD $0x4fbd1bd4 // fmla v20.4s, v30.4s, v29.s[3]
-	WORD $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
-	WORD $0x4fb91be5 // fmla v5.4s, v31.4s, v25.s[3]
-	WORD $0x4fba1be9 // fmla v9.4s, v31.4s, v26.s[3]
-	WORD $0x4fbb1bed // fmla v13.4s, v31.4s, v27.s[3]
-	WORD $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
-	WORD $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
-	WORD $0xad477cde // ldp q30, q31, [x6, #224]
-	WORD $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
-	WORD $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
-	WORD $0x4fba1bca // fmla v10.4s, v30.4s, v26.s[3]
-	WORD $0x4fbb1bce // fmla v14.4s, v30.4s, v27.s[3]
-	WORD $0x4fbc1bd2 // fmla v18.4s, v30.4s, v28.s[3]
-	WORD $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
-	WORD $0x4fb81be3 // fmla v3.4s, v31.4s, v24.s[3]
-	WORD $0x4fb91be7 // fmla v7.4s, v31.4s, v25.s[3]
-	WORD $0x4fba1beb // fmla v11.4s, v31.4s, v26.s[3]
-	WORD $0x4fbb1bef // fmla v15.4s, v31.4s, v27.s[3]
-	WORD $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
-	WORD $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, loop
+// func convF32x5x64NEON(a *convArgs)
+TEXT ·convF32x5x64NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800081 // movz x1, #4, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x5NEON(SB)
 
-tail:
-	WORD $0xaa0503ed // mov x13, x5
-	CBZ  R13, next
+// func convF32x4NEON(a *convArgs)
+TEXT ·convF32x4NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R2
+	WORD $0xf9400043 // ldr x3, [x2]
+	WORD $0xf9400c44 // ldr x4, [x2, #24]
+	WORD $0xf9402445 // ldr x5, [x2, #72]
+	WORD $0xf9401046 // ldr x6, [x2, #32]
+	WORD $0xf9401447 // ldr x7, [x2, #40]
+	WORD $0xf9401848 // ldr x8, [x2, #48]
+	WORD $0xf9401c40 // ldr x0, [x2, #56]
+	WORD $0xf9402849 // ldr x9, [x2, #80]
+	WORD $0xf9402041 // ldr x1, [x2, #64]
 
-one:
-	WORD $0xbc4044f8 // ldr s24, [x7], #4
-	WORD $0xbc404519 // ldr s25, [x8], #4
-	WORD $0xbc40453a // ldr s26, [x9], #4
-	WORD $0xbc40455b // ldr s27, [x10], #4
-	WORD $0xbc40457c // ldr s28, [x11], #4
-	WORD $0xbc40459d // ldr s29, [x12], #4
-	WORD $0xad407cde // ldp q30, q31, [x6]
-	WORD $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
-	WORD $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
-	WORD $0x4f9a13c8 // fmla v8.4s, v30.4s, v26.s[0]
-	WORD $0x4f9b13cc // fmla v12.4s, v30.4s, v27.s[0]
-	WORD $0x4f9c13d0 // fmla v16.4s, v30.4s, v28.s[0]
-	WORD $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
-	WORD $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
-	WORD $0x4f9913e5 // fmla v5.4s, v31.4s, v25.s[0]
-	WORD $0x4f9a13e9 // fmla v9.4s, v31.4s, v26.s[0]
-	WORD $0x4f9b13ed // fmla v13.4s, v31.4s, v27.s[0]
-	WORD $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
-	WORD $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	WORD $0xad417cde // ldp q30, q31, [x6, #32]
-	WORD $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
-	WORD $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
-	WORD $0x4f9a13ca // fmla v10.4s, v30.4s, v26.s[0]
-	WORD $0x4f9b13ce // fmla v14.4s, v30.4s, v27.s[0]
-	WORD $0x4f9c13d2 // fmla v18.4s, v30.4s, v28.s[0]
-	WORD $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
-	WORD $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
-	WORD $0x4f9913e7 // fmla v7.4s, v31.4s, v25.s[0]
-	WORD $0x4f9a13eb // fmla v11.4s, v31.4s, v26.s[0]
-	WORD $0x4f9b13ef // fmla v15.4s, v31.4s, v27.s[0]
-	WORD $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
-	WORD $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, one
+panel:
+	WORD $0xaa0603ea // mov x10, x6
+	WORD $0x4c40295c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x10]
+	WORD $0x4c402958 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10]
+	WORD $0x4c402954 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10]
+	WORD $0x4c402950 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x10]
+	WORD $0x9101014a // add x10, x10, #64
+	WORD $0xf940044b // ldr x11, [x2, #8]
+	WORD $0xf940084c // ldr x12, [x2, #16]
 
-next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
-	WORD $0x4ea0e818 // fcmlt v24.4s, v0.4s, #0.0
-	WORD $0x4e781c00 // bic v0.16b, v0.16b, v24.16b
-	WORD $0x4ea0e838 // fcmlt v24.4s, v1.4s, #0.0
-	WORD $0x4e781c21 // bic v1.16b, v1.16b, v24.16b
-	WORD $0x4ea0e858 // fcmlt v24.4s, v2.4s, #0.0
-	WORD $0x4e781c42 // bic v2.16b, v2.16b, v24.16b
-	WORD $0x4ea0e878 // fcmlt v24.4s, v3.4s, #0.0
-	WORD $0x4e781c63 // bic v3.16b, v3.16b, v24.16b
-	WORD $0x4ea0e898 // fcmlt v24.4s, v4.4s, #0.0
-	WORD $0x4e781c84 // bic v4.16b, v4.16b, v24.16b
-	WORD $0x4ea0e8b8 // fcmlt v24.4s, v5.4s, #0.0
-	WORD $0x4e781ca5 // bic v5.16b, v5.16b, v24.16b
-	WORD $0x4ea0e8d8 // fcmlt v24.4s, v6.4s, #0.0
-	WORD $0x4e781cc6 // bic v6.16b, v6.16b, v24.16b
-	WORD $0x4ea0e8f8 // fcmlt v24.4s, v7.4s, #0.0
-	WORD $0x4e781ce7 // bic v7.16b, v7.16b, v24.16b
-	WORD $0x4ea0e918 // fcmlt v24.4s, v8.4s, #0.0
-	WORD $0x4e781d08 // bic v8.16b, v8.16b, v24.16b
-	WORD $0x4ea0e938 // fcmlt v24.4s, v9.4s, #0.0
-	WORD $0x4e781d29 // bic v9.16b, v9.16b, v24.16b
-	WORD $0x4ea0e958 // fcmlt v24.4s, v10.4s, #0.0
-	WORD $0x4e781d4a // bic v10.16b, v10.16b, v24.16b
-	WORD $0x4ea0e978 // fcmlt v24.4s, v11.4s, #0.0
-	WORD $0x4e781d6b // bic v11.16b, v11.16b, v24.16b
-	WORD $0x4ea0e998 // fcmlt v24.4s, v12.4s, #0.0
-	WORD $0x4e781d8c // bic v12.16b, v12.16b, v24.16b
-	WORD $0x4ea0e9b8 // fcmlt v24.4s, v13.4s, #0.0
-	WORD $0x4e781dad // bic v13.16b, v13.16b, v24.16b
-	WORD $0x4ea0e9d8 // fcmlt v24.4s, v14.4s, #0.0
-	WORD $0x4e781dce // bic v14.16b, v14.16b, v24.16b
-	WORD $0x4ea0e9f8 // fcmlt v24.4s, v15.4s, #0.0
-	WORD $0x4e781def // bic v15.16b, v15.16b, v24.16b
-	WORD $0x4ea0ea18 // fcmlt v24.4s, v16.4s, #0.0
-	WORD $0x4e781e10 // bic v16.16b, v16.16b, v24.16b
-	WORD $0x4ea0ea38 // fcmlt v24.4s, v17.4s, #0.0
-	WORD $0x4e781e31 // bic v17.16b, v17.16b, v24.16b
-	WORD $0x4ea0ea58 // fcmlt v24.4s, v18.4s, #0.0
-	WORD $0x4e781e52 // bic v18.16b, v18.16b, v24.16b
-	WORD $0x4ea0ea78 // fcmlt v24.4s, v19.4s, #0.0
-	WORD $0x4e781e73 // bic v19.16b, v19.16b, v24.16b
-	WORD $0x4ea0ea98 // fcmlt v24.4s, v20.4s, #0.0
-	WORD $0x4e781e94 // bic v20.16b, v20.16b, v24.16b
-	WORD $0x4ea0eab8 // fcmlt v24.4s, v21.4s, #0.0
-	WORD $0x4e781eb5 // bic v21.16b, v21.16b, v24.16b
-	WORD $0x4ea0ead8 // fcmlt v24.4s, v22.4s, #0.0
-	WORD $0x4e781ed6 // bic v22.16b, v22.16b, v24.16b
-	WORD $0x4ea0eaf8 // fcmlt v24.4s, v23.4s, #0.0
-	WORD $0x4e781ef7 // bic v23.16b, v23.16b, v24.16b
+quads4tap:
+	WORD $0x28c1396d // ldp w13, w14, [x11], #8
+	WORD $0x28c1416f // ldp w15, w16, [x11], #8
+	WORD $0x8b0301ad // add x13, x13, x3
+	WORD $0x8b0301ce // add x14, x14, x3
+	WORD $0x8b0301ef // add x15, x15, x3
+	WORD $0x8b030210 // add x16, x16, x3
+	WORD $0xd343fc91 // lsr x17, x4, #3
+	CBZ  R17, quads4four
 
-store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402000 // ldr x0, [x0, #64]
-	WORD $0xf100401f // cmp x0, #16
+quads4eight:
+	WORD $0xacc11dab // ldp q11, q7, [x13], #32
+	WORD $0xacc119ca // ldp q10, q6, [x14], #32
+	WORD $0xacc115e9 // ldp q9, q5, [x15], #32
+	WORD $0xacc11208 // ldp q8, q4, [x16], #32
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
+	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
+	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
+	WORD $0x4f8711ff // fmla v31.4s, v15.4s, v7.s[0]
+	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
+	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
+	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
+	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
+	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
+	WORD $0x4fa711ff // fmla v31.4s, v15.4s, v7.s[1]
+	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
+	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
+	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
+	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
+	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
+	WORD $0x4f8719ff // fmla v31.4s, v15.4s, v7.s[2]
+	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
+	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
+	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
+	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
+	WORD $0x4fa719ff // fmla v31.4s, v15.4s, v7.s[3]
+	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
+	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
+	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads4eight
+
+quads4four:
+	WORD $0x92400891 // and x17, x4, #0x7
+	CBZ  R17, quads4next
+	TBZ  $2, R17, quads4one
+	WORD $0x92400631 // and x17, x17, #0x3
+	WORD $0x3cc105ab // ldr q11, [x13], #16
+	WORD $0x3cc105ca // ldr q10, [x14], #16
+	WORD $0x3cc105e9 // ldr q9, [x15], #16
+	WORD $0x3cc10608 // ldr q8, [x16], #16
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	CBZ  R17, quads4next
+
+quads4one:
+	WORD $0xbc4045ab // ldr s11, [x13], #4
+	WORD $0xbc4045ca // ldr s10, [x14], #4
+	WORD $0xbc4045e9 // ldr s9, [x15], #4
+	WORD $0xbc404608 // ldr s8, [x16], #4
+	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads4one
+
+quads4next:
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, quads4tap
+	WORD $0xf10004bf // cmp x5, #1
+	BNE  quads4store
+	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
+	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
+	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
+	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
+	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
+	WORD $0x4ea0ebeb // fcmlt v11.4s, v31.4s, #0.0
+	WORD $0x4e6b1fff // bic v31.16b, v31.16b, v11.16b
+	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
+	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
+	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
+	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
+	WORD $0x4ea0eb6b // fcmlt v11.4s, v27.4s, #0.0
+	WORD $0x4e6b1f7b // bic v27.16b, v27.16b, v11.16b
+	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
+	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
+	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
+	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
+	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
+	WORD $0x4ea0eaeb // fcmlt v11.4s, v23.4s, #0.0
+	WORD $0x4e6b1ef7 // bic v23.16b, v23.16b, v11.16b
+	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
+	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
+	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
+	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
+	WORD $0x4ea0ea6b // fcmlt v11.4s, v19.4s, #0.0
+	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
+
+quads4store:
+	WORD $0xaa0803ea // mov x10, x8
+	WORD $0xf100053f // cmp x9, #1
+	BNE  whole
+	WORD $0xf100403f // cmp x1, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad004430 // stp q16, q17, [x1]
-	WORD $0xad014c32 // stp q18, q19, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad005434 // stp q20, q21, [x1]
-	WORD $0xad015c36 // stp q22, q23, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
+
+whole:
+	WORD $0x4c00295c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x10]
+	WORD $0x8b00014a // add x10, x10, x0
+	WORD $0x4c002958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10]
+	WORD $0x8b00014a // add x10, x10, x0
+	WORD $0x4c002954 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10]
+	WORD $0x8b00014a // add x10, x10, x0
+	WORD $0x4c002950 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x10]
+	WORD $0x8b0700c6 // add x6, x6, x7
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, panel
 	RET
 
 partial:
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel0four
-	WORD $0xac810460 // stp q0, q1, [x3], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+	WORD $0xaa0a03e2 // mov x2, x10
+	TBZ  $3, R1, quads4pixel0four
+	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
-pixel0four:
-	TBZ  $2, R0, pixel0two
-	WORD $0x3c810460 // str q0, [x3], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+quads4pixel0four:
+	TBZ  $2, R1, quads4pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
-pixel0two:
-	TBZ  $1, R0, pixel0one
-	WORD $0xfc008460 // str d0, [x3], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+quads4pixel0two:
+	TBZ  $1, R1, quads4pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
-pixel0one:
-	TBZ  $0, R0, pixel0done
-	WORD $0xbd000060 // str s0, [x3]
+quads4pixel0one:
+	TBZ  $0, R1, quads4pixel0done
+	WORD $0xbd00005c // str s28, [x2]
 
-pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel1four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+quads4pixel0done:
+	WORD $0x8b00014a // add x10, x10, x0
+	WORD $0xaa0a03e2 // mov x2, x10
+	TBZ  $3, R1, quads4pixel1four
+	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x4eba1f58 // mov v24.16b, v26.16b
+	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
-pixel1four:
-	TBZ  $2, R0, pixel1two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+quads4pixel1four:
+	TBZ  $2, R1, quads4pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
-pixel1two:
-	TBZ  $1, R0, pixel1one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+quads4pixel1two:
+	TBZ  $1, R1, quads4pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
-pixel1one:
-	TBZ  $0, R0, pixel1done
-	WORD $0xbd000064 // str s4, [x3]
+quads4pixel1one:
+	TBZ  $0, R1, quads4pixel1done
+	WORD $0xbd000058 // str s24, [x2]
 
-pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel2four
-	WORD $0xac812468 // stp q8, q9, [x3], #32
-	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
-	WORD $0x4eab1d69 // mov v9.16b, v11.16b
-
-pixel2four:
-	TBZ  $2, R0, pixel2two
-	WORD $0x3c810468 // str q8, [x3], #16
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
-
-pixel2two:
-	TBZ  $1, R0, pixel2one
-	WORD $0xfc008468 // str d8, [x3], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
-
-pixel2one:
-	TBZ  $0, R0, pixel2done
-	WORD $0xbd000068 // str s8, [x3]
-
-pixel2done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel3four
-	WORD $0xac81346c // stp q12, q13, [x3], #32
-	WORD $0x4eae1dcc // mov v12.16b, v14.16b
-	WORD $0x4eaf1ded // mov v13.16b, v15.16b
-
-pixel3four:
-	TBZ  $2, R0, pixel3two
-	WORD $0x3c81046c // str q12, [x3], #16
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
-
-pixel3two:
-	TBZ  $1, R0, pixel3one
-	WORD $0xfc00846c // str d12, [x3], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
-
-pixel3one:
-	TBZ  $0, R0, pixel3done
-	WORD $0xbd00006c // str s12, [x3]
-
-pixel3done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel4four
-	WORD $0xac814470 // stp q16, q17, [x3], #32
-	WORD $0x4eb21e50 // mov v16.16b, v18.16b
-	WORD $0x4eb31e71 // mov v17.16b, v19.16b
-
-pixel4four:
-	TBZ  $2, R0, pixel4two
-	WORD $0x3c810470 // str q16, [x3], #16
-	WORD $0x4eb11e30 // mov v16.16b, v17.16b
-
-pixel4two:
-	TBZ  $1, R0, pixel4one
-	WORD $0xfc008470 // str d16, [x3], #8
-	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
-
-pixel4one:
-	TBZ  $0, R0, pixel4done
-	WORD $0xbd000070 // str s16, [x3]
-
-pixel4done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel5four
-	WORD $0xac815474 // stp q20, q21, [x3], #32
+quads4pixel1done:
+	WORD $0x8b00014a // add x10, x10, x0
+	WORD $0xaa0a03e2 // mov x2, x10
+	TBZ  $3, R1, quads4pixel2four
+	WORD $0xac815454 // stp q20, q21, [x2], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
-pixel5four:
-	TBZ  $2, R0, pixel5two
-	WORD $0x3c810474 // str q20, [x3], #16
+quads4pixel2four:
+	TBZ  $2, R1, quads4pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
-pixel5two:
-	TBZ  $1, R0, pixel5one
-	WORD $0xfc008474 // str d20, [x3], #8
+quads4pixel2two:
+	TBZ  $1, R1, quads4pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
-pixel5one:
-	TBZ  $0, R0, pixel5done
-	WORD $0xbd000074 // str s20, [x3]
+quads4pixel2one:
+	TBZ  $0, R1, quads4pixel2done
+	WORD $0xbd000054 // str s20, [x2]
 
-pixel5done:
-	WORD $0x8b020021 // add x1, x1, x2
+quads4pixel2done:
+	WORD $0x8b00014a // add x10, x10, x0
+	WORD $0xaa0a03e2 // mov x2, x10
+	TBZ  $3, R1, quads4pixel3four
+	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4eb31e71 // mov v17.16b, v19.16b
+
+quads4pixel3four:
+	TBZ  $2, R1, quads4pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+quads4pixel3two:
+	TBZ  $1, R1, quads4pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads4pixel3one:
+	TBZ  $0, R1, quads4pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads4pixel3done:
+	WORD $0x8b00014a // add x10, x10, x0
+	RET
+
+// func convF32x5NEON(a *convArgs)
+TEXT ·convF32x5NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R2
+	WORD $0xf9400043 // ldr x3, [x2]
+	WORD $0xf9400c44 // ldr x4, [x2, #24]
+	WORD $0xf9402445 // ldr x5, [x2, #72]
+	WORD $0xf9401046 // ldr x6, [x2, #32]
+	WORD $0xf9401447 // ldr x7, [x2, #40]
+	WORD $0xf9401848 // ldr x8, [x2, #48]
+	WORD $0xf9401c40 // ldr x0, [x2, #56]
+	WORD $0xf9402849 // ldr x9, [x2, #80]
+	WORD $0xf9402041 // ldr x1, [x2, #64]
+
+panel:
+	WORD $0xaa0603ea // mov x10, x6
+	WORD $0x4c40295c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x10]
+	WORD $0x4c402958 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10]
+	WORD $0x4c402954 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10]
+	WORD $0x4c402950 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x10]
+	WORD $0x4c40294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10]
+	WORD $0x9101014a // add x10, x10, #64
+	WORD $0xf940044b // ldr x11, [x2, #8]
+	WORD $0xf940084c // ldr x12, [x2, #16]
+
+quads4tap:
+	WORD $0x28c1396d // ldp w13, w14, [x11], #8
+	WORD $0x28c1416f // ldp w15, w16, [x11], #8
+	WORD $0xb8404571 // ldr w17, [x11], #4
+	WORD $0x8b0301ad // add x13, x13, x3
+	WORD $0x8b0301ce // add x14, x14, x3
+	WORD $0x8b0301ef // add x15, x15, x3
+	WORD $0x8b030210 // add x16, x16, x3
+	WORD $0x8b030231 // add x17, x17, x3
+	WORD $0xd343fc93 // lsr x19, x4, #3
+	CBZ  R19, quads4four
+
+quads4eight:
+	WORD $0xacc109a7 // ldp q7, q2, [x13], #32
+	WORD $0xacc105c6 // ldp q6, q1, [x14], #32
+	WORD $0xacc101e5 // ldp q5, q0, [x15], #32
+	WORD $0x3cc10604 // ldr q4, [x16], #16
+	WORD $0x3cc10623 // ldr q3, [x17], #16
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0x3cc10604 // ldr q4, [x16], #16
+	WORD $0x3cc10623 // ldr q3, [x17], #16
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0xd1000673 // sub x19, x19, #1
+	CBNZ R19, quads4eight
+
+quads4four:
+	WORD $0x92400893 // and x19, x4, #0x7
+	CBZ  R19, quads4next
+	TBZ  $2, R19, quads4one
+	WORD $0x92400673 // and x19, x19, #0x3
+	WORD $0x3cc105a7 // ldr q7, [x13], #16
+	WORD $0x3cc105c6 // ldr q6, [x14], #16
+	WORD $0x3cc105e5 // ldr q5, [x15], #16
+	WORD $0x3cc10604 // ldr q4, [x16], #16
+	WORD $0x3cc10623 // ldr q3, [x17], #16
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	CBZ  R19, quads4next
+
+quads4one:
+	WORD $0xbc4045a7 // ldr s7, [x13], #4
+	WORD $0xbc4045c6 // ldr s6, [x14], #4
+	WORD $0xbc4045e5 // ldr s5, [x15], #4
+	WORD $0xbc404604 // ldr s4, [x16], #4
+	WORD $0xbc404623 // ldr s3, [x17], #4
+	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0xd1000673 // sub x19, x19, #1
+	CBNZ R19, quads4one
+
+quads4next:
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, quads4tap
+	WORD $0xf10004bf // cmp x5, #1
+	BNE  quads4store
+	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
+	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
+	WORD $0x4e671fbd // bic v29.16b, v29.16b, v7.16b
+	WORD $0x4ea0ebc7 // fcmlt v7.4s, v30.4s, #0.0
+	WORD $0x4e671fde // bic v30.16b, v30.16b, v7.16b
+	WORD $0x4ea0ebe7 // fcmlt v7.4s, v31.4s, #0.0
+	WORD $0x4e671fff // bic v31.16b, v31.16b, v7.16b
+	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
+	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
+	WORD $0x4ea0eb27 // fcmlt v7.4s, v25.4s, #0.0
+	WORD $0x4e671f39 // bic v25.16b, v25.16b, v7.16b
+	WORD $0x4ea0eb47 // fcmlt v7.4s, v26.4s, #0.0
+	WORD $0x4e671f5a // bic v26.16b, v26.16b, v7.16b
+	WORD $0x4ea0eb67 // fcmlt v7.4s, v27.4s, #0.0
+	WORD $0x4e671f7b // bic v27.16b, v27.16b, v7.16b
+	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
+	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
+	WORD $0x4ea0eaa7 // fcmlt v7.4s, v21.4s, #0.0
+	WORD $0x4e671eb5 // bic v21.16b, v21.16b, v7.16b
+	WORD $0x4ea0eac7 // fcmlt v7.4s, v22.4s, #0.0
+	WORD $0x4e671ed6 // bic v22.16b, v22.16b, v7.16b
+	WORD $0x4ea0eae7 // fcmlt v7.4s, v23.4s, #0.0
+	WORD $0x4e671ef7 // bic v23.16b, v23.16b, v7.16b
+	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
+	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
+	WORD $0x4ea0ea27 // fcmlt v7.4s, v17.4s, #0.0
+	WORD $0x4e671e31 // bic v17.16b, v17.16b, v7.16b
+	WORD $0x4ea0ea47 // fcmlt v7.4s, v18.4s, #0.0
+	WORD $0x4e671e52 // bic v18.16b, v18.16b, v7.16b
+	WORD $0x4ea0ea67 // fcmlt v7.4s, v19.4s, #0.0
+	WORD $0x4e671e73 // bic v19.16b, v19.16b, v7.16b
+	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
+	WORD $0x4ea0e9a7 // fcmlt v7.4s, v13.4s, #0.0
+	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
+	WORD $0x4ea0e9c7 // fcmlt v7.4s, v14.4s, #0.0
+	WORD $0x4e671dce // bic v14.16b, v14.16b, v7.16b
+	WORD $0x4ea0e9e7 // fcmlt v7.4s, v15.4s, #0.0
+	WORD $0x4e671def // bic v15.16b, v15.16b, v7.16b
+
+quads4store:
+	WORD $0xaa0803ea // mov x10, x8
+	WORD $0xf100053f // cmp x9, #1
+	BNE  whole
+	WORD $0xf100403f // cmp x1, #16
+	BNE  partial
+
+whole:
+	WORD $0x4c00295c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x10]
+	WORD $0x8b00014a // add x10, x10, x0
+	WORD $0x4c002958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10]
+	WORD $0x8b00014a // add x10, x10, x0
+	WORD $0x4c002954 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10]
+	WORD $0x8b00014a // add x10, x10, x0
+	WORD $0x4c002950 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x10]
+	WORD $0x8b00014a // add x10, x10, x0
+	WORD $0x4c00294c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10]
+	WORD $0x8b0700c6 // add x6, x6, x7
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, panel
+	RET
+
+partial:
+	WORD $0xaa0a03e2 // mov x2, x10
+	TBZ  $3, R1, quads4pixel0four
+	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
+
+quads4pixel0four:
+	TBZ  $2, R1, quads4pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
+
+quads4pixel0two:
+	TBZ  $1, R1, quads4pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
+
+quads4pixel0one:
+	TBZ  $0, R1, quads4pixel0done
+	WORD $0xbd00005c // str s28, [x2]
+
+quads4pixel0done:
+	WORD $0x8b00014a // add x10, x10, x0
+	WORD $0xaa0a03e2 // mov x2, x10
+	TBZ  $3, R1, quads4pixel1four
+	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x4eba1f58 // mov v24.16b, v26.16b
+	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
+
+quads4pixel1four:
+	TBZ  $2, R1, quads4pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
+
+quads4pixel1two:
+	TBZ  $1, R1, quads4pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
+
+quads4pixel1one:
+	TBZ  $0, R1, quads4pixel1done
+	WORD $0xbd000058 // str s24, [x2]
+
+quads4pixel1done:
+	WORD $0x8b00014a // add x10, x10, x0
+	WORD $0xaa0a03e2 // mov x2, x10
+	TBZ  $3, R1, quads4pixel2four
+	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
+	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
+
+quads4pixel2four:
+	TBZ  $2, R1, quads4pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+
+quads4pixel2two:
+	TBZ  $1, R1, quads4pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+
+quads4pixel2one:
+	TBZ  $0, R1, quads4pixel2done
+	WORD $0xbd000054 // str s20, [x2]
+
+quads4pixel2done:
+	WORD $0x8b00014a // add x10, x10, x0
+	WORD $0xaa0a03e2 // mov x2, x10
+	TBZ  $3, R1, quads4pixel3four
+	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4eb31e71 // mov v17.16b, v19.16b
+
+quads4pixel3four:
+	TBZ  $2, R1, quads4pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+quads4pixel3two:
+	TBZ  $1, R1, quads4pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads4pixel3one:
+	TBZ  $0, R1, quads4pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads4pixel3done:
+	WORD $0x8b00014a // add x10, x10, x0
+	WORD $0xaa0a03e2 // mov x2, x10
+	TBZ  $3, R1, quads4pixel4four
+	WORD $0xac81344c // stp q12, q13, [x2], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+
+quads4pixel4four:
+	TBZ  $2, R1, quads4pixel4two
+	WORD $0x3c81044c // str q12, [x2], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+
+quads4pixel4two:
+	TBZ  $1, R1, quads4pixel4one
+	WORD $0xfc00844c // str d12, [x2], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+quads4pixel4one:
+	TBZ  $0, R1, quads4pixel4done
+	WORD $0xbd00004c // str s12, [x2]
+
+quads4pixel4done:
+	WORD $0x8b00014a // add x10, x10, x0
 	RET
 
 // func depthwiseF32x1x16NEON(a *depthwiseArgs)

@@ -10,14 +10,27 @@ func init() {
 
 var kernelsNEON = kernelTable{
 	name: "neon",
-	mr:   6,
+	mr:   5,
 	conv: convKernels{
 		1: {
+			4: convF32x4x16NEON,
 			5: convF32x5x16NEON,
-			6: convF32x6x16NEON,
+		},
+		2: {
+			4: convF32x4x32NEON,
+			5: convF32x5x32NEON,
 		},
 		3: {
 			1: convF32x1x48NEON,
+			4: convF32x4x48NEON,
+			5: convF32x5x48NEON,
+		},
+		4: {
+			4: convF32x4x64NEON,
+			5: convF32x5x64NEON,
+		},
+		5: {
+			4: convF32x4x80NEON,
 		},
 	},
 	depthwise: [maxDepthwisePixels + 1]func(*depthwiseArgs){

@@ -48,6 +48,7 @@ type convArgs struct {
 	outStep int // bytes from pixel to pixel
 	last    int // channels of the last panel, 1 to 16
 	act     int
+	panels  int // kernels' own
 }
 
 // Bounds of kernel tiles on any ISA.

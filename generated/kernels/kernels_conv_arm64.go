@@ -34,6 +34,11 @@ func convF32x2x16NEON(a *convArgs)
 //go:noescape
 func convF32x2x32NEON(a *convArgs)
 
+// convF32x2x48NEON computes 2 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF32x2x48NEON(a *convArgs)
+
 // convF32x3x16NEON computes 3 pixels of 1 panels; see convArgs.
 //
 //go:noescape
@@ -49,15 +54,90 @@ func convF32x3x32NEON(a *convArgs)
 //go:noescape
 func convF32x4x16NEON(a *convArgs)
 
+// convF32x4x32NEON computes 4 pixels of 2 panels; see convArgs.
+//
+//go:noescape
+func convF32x4x32NEON(a *convArgs)
+
+// convF32x4x48NEON computes 4 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF32x4x48NEON(a *convArgs)
+
+// convF32x4x64NEON computes 4 pixels of 4 panels; see convArgs.
+//
+//go:noescape
+func convF32x4x64NEON(a *convArgs)
+
+// convF32x4x80NEON computes 4 pixels of 5 panels; see convArgs.
+//
+//go:noescape
+func convF32x4x80NEON(a *convArgs)
+
+// convF32x4x96NEON computes 4 pixels of 6 panels; see convArgs.
+//
+//go:noescape
+func convF32x4x96NEON(a *convArgs)
+
+// convF32x4x112NEON computes 4 pixels of 7 panels; see convArgs.
+//
+//go:noescape
+func convF32x4x112NEON(a *convArgs)
+
+// convF32x4x128NEON computes 4 pixels of 8 panels; see convArgs.
+//
+//go:noescape
+func convF32x4x128NEON(a *convArgs)
+
 // convF32x5x16NEON computes 5 pixels of 1 panels; see convArgs.
 //
 //go:noescape
 func convF32x5x16NEON(a *convArgs)
 
-// convF32x6x16NEON computes 6 pixels of 1 panels; see convArgs.
+// convF32x5x32NEON computes 5 pixels of 2 panels; see convArgs.
 //
 //go:noescape
-func convF32x6x16NEON(a *convArgs)
+func convF32x5x32NEON(a *convArgs)
+
+// convF32x5x48NEON computes 5 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF32x5x48NEON(a *convArgs)
+
+// convF32x5x64NEON computes 5 pixels of 4 panels; see convArgs.
+//
+//go:noescape
+func convF32x5x64NEON(a *convArgs)
+
+// convF32x5x80NEON computes 5 pixels of 5 panels; see convArgs.
+//
+//go:noescape
+func convF32x5x80NEON(a *convArgs)
+
+// convF32x5x96NEON computes 5 pixels of 6 panels; see convArgs.
+//
+//go:noescape
+func convF32x5x96NEON(a *convArgs)
+
+// convF32x5x112NEON computes 5 pixels of 7 panels; see convArgs.
+//
+//go:noescape
+func convF32x5x112NEON(a *convArgs)
+
+// convF32x5x128NEON computes 5 pixels of 8 panels; see convArgs.
+//
+//go:noescape
+func convF32x5x128NEON(a *convArgs)
+
+// convF32x4NEON computes 4 pixels of as many panels as a.panels says; see convArgs.
+//
+//go:noescape
+func convF32x4NEON(a *convArgs)
+
+// convF32x5NEON computes 5 pixels of as many panels as a.panels says; see convArgs.
+//
+//go:noescape
+func convF32x5NEON(a *convArgs)
 
 // depthwiseF32x1x16NEON computes 1 pixels of all panels; see depthwiseArgs.
 //
@@ -99,6 +179,11 @@ func convF16x2x16NEON(a *convArgs)
 //go:noescape
 func convF16x2x32NEON(a *convArgs)
 
+// convF16x2x48NEON computes 2 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF16x2x48NEON(a *convArgs)
+
 // convF16x3x16NEON computes 3 pixels of 1 panels; see convArgs.
 //
 //go:noescape
@@ -114,15 +199,90 @@ func convF16x3x32NEON(a *convArgs)
 //go:noescape
 func convF16x4x16NEON(a *convArgs)
 
+// convF16x4x32NEON computes 4 pixels of 2 panels; see convArgs.
+//
+//go:noescape
+func convF16x4x32NEON(a *convArgs)
+
+// convF16x4x48NEON computes 4 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF16x4x48NEON(a *convArgs)
+
+// convF16x4x64NEON computes 4 pixels of 4 panels; see convArgs.
+//
+//go:noescape
+func convF16x4x64NEON(a *convArgs)
+
+// convF16x4x80NEON computes 4 pixels of 5 panels; see convArgs.
+//
+//go:noescape
+func convF16x4x80NEON(a *convArgs)
+
+// convF16x4x96NEON computes 4 pixels of 6 panels; see convArgs.
+//
+//go:noescape
+func convF16x4x96NEON(a *convArgs)
+
+// convF16x4x112NEON computes 4 pixels of 7 panels; see convArgs.
+//
+//go:noescape
+func convF16x4x112NEON(a *convArgs)
+
+// convF16x4x128NEON computes 4 pixels of 8 panels; see convArgs.
+//
+//go:noescape
+func convF16x4x128NEON(a *convArgs)
+
 // convF16x5x16NEON computes 5 pixels of 1 panels; see convArgs.
 //
 //go:noescape
 func convF16x5x16NEON(a *convArgs)
 
-// convF16x6x16NEON computes 6 pixels of 1 panels; see convArgs.
+// convF16x5x32NEON computes 5 pixels of 2 panels; see convArgs.
 //
 //go:noescape
-func convF16x6x16NEON(a *convArgs)
+func convF16x5x32NEON(a *convArgs)
+
+// convF16x5x48NEON computes 5 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF16x5x48NEON(a *convArgs)
+
+// convF16x5x64NEON computes 5 pixels of 4 panels; see convArgs.
+//
+//go:noescape
+func convF16x5x64NEON(a *convArgs)
+
+// convF16x5x80NEON computes 5 pixels of 5 panels; see convArgs.
+//
+//go:noescape
+func convF16x5x80NEON(a *convArgs)
+
+// convF16x5x96NEON computes 5 pixels of 6 panels; see convArgs.
+//
+//go:noescape
+func convF16x5x96NEON(a *convArgs)
+
+// convF16x5x112NEON computes 5 pixels of 7 panels; see convArgs.
+//
+//go:noescape
+func convF16x5x112NEON(a *convArgs)
+
+// convF16x5x128NEON computes 5 pixels of 8 panels; see convArgs.
+//
+//go:noescape
+func convF16x5x128NEON(a *convArgs)
+
+// convF16x4NEON computes 4 pixels of as many panels as a.panels says; see convArgs.
+//
+//go:noescape
+func convF16x4NEON(a *convArgs)
+
+// convF16x5NEON computes 5 pixels of as many panels as a.panels says; see convArgs.
+//
+//go:noescape
+func convF16x5NEON(a *convArgs)
 
 // depthwiseF16x1x16NEON computes 1 pixels of all panels; see depthwiseArgs.
 //

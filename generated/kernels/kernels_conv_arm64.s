@@ -8,83 +8,117 @@
 TEXT ·convF32x1x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x4c40289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0xf9400405 // ldr x5, [x0, #8]
+	WORD $0xf9400806 // ldr x6, [x0, #16]
 
 tap:
-	WORD $0xb8404447 // ldr w7, [x2], #4
+	WORD $0xb84044a7 // ldr w7, [x5], #4
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xaa0403e8 // mov x8, x4
-	CBZ  R8, tail
+	WORD $0xd343fc48 // lsr x8, x2, #3
+	CBZ  R8, four
 
-loop:
-	WORD $0x3cc104e4 // ldr q4, [x7], #16
-	WORD $0xad4018c5 // ldp q5, q6, [x6]
-	WORD $0x4f8410a0 // fmla v0.4s, v5.4s, v4.s[0]
-	WORD $0x4f8410c1 // fmla v1.4s, v6.4s, v4.s[0]
-	WORD $0xad4118c5 // ldp q5, q6, [x6, #32]
-	WORD $0x4f8410a2 // fmla v2.4s, v5.4s, v4.s[0]
-	WORD $0x4f8410c3 // fmla v3.4s, v6.4s, v4.s[0]
-	WORD $0xad4218c5 // ldp q5, q6, [x6, #64]
-	WORD $0x4fa410a0 // fmla v0.4s, v5.4s, v4.s[1]
-	WORD $0x4fa410c1 // fmla v1.4s, v6.4s, v4.s[1]
-	WORD $0xad4318c5 // ldp q5, q6, [x6, #96]
-	WORD $0x4fa410a2 // fmla v2.4s, v5.4s, v4.s[1]
-	WORD $0x4fa410c3 // fmla v3.4s, v6.4s, v4.s[1]
-	WORD $0xad4418c5 // ldp q5, q6, [x6, #128]
-	WORD $0x4f8418a0 // fmla v0.4s, v5.4s, v4.s[2]
-	WORD $0x4f8418c1 // fmla v1.4s, v6.4s, v4.s[2]
-	WORD $0xad4518c5 // ldp q5, q6, [x6, #160]
-	WORD $0x4f8418a2 // fmla v2.4s, v5.4s, v4.s[2]
-	WORD $0x4f8418c3 // fmla v3.4s, v6.4s, v4.s[2]
-	WORD $0xad4618c5 // ldp q5, q6, [x6, #192]
-	WORD $0x4fa418a0 // fmla v0.4s, v5.4s, v4.s[3]
-	WORD $0x4fa418c1 // fmla v1.4s, v6.4s, v4.s[3]
-	WORD $0xad4718c5 // ldp q5, q6, [x6, #224]
-	WORD $0x4fa418a2 // fmla v2.4s, v5.4s, v4.s[3]
-	WORD $0x4fa418c3 // fmla v3.4s, v6.4s, v4.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
+eight:
+	WORD $0xacc158f7 // ldp q23, q22, [x7], #32
+	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4f97131c // fmla v28.4s, v24.4s, v23.s[0]
+	WORD $0x4f97133d // fmla v29.4s, v25.4s, v23.s[0]
+	WORD $0x4f97135e // fmla v30.4s, v26.4s, v23.s[0]
+	WORD $0x4f97137f // fmla v31.4s, v27.4s, v23.s[0]
+	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4fb7131c // fmla v28.4s, v24.4s, v23.s[1]
+	WORD $0x4fb7133d // fmla v29.4s, v25.4s, v23.s[1]
+	WORD $0x4fb7135e // fmla v30.4s, v26.4s, v23.s[1]
+	WORD $0x4fb7137f // fmla v31.4s, v27.4s, v23.s[1]
+	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4f971b1c // fmla v28.4s, v24.4s, v23.s[2]
+	WORD $0x4f971b3d // fmla v29.4s, v25.4s, v23.s[2]
+	WORD $0x4f971b5e // fmla v30.4s, v26.4s, v23.s[2]
+	WORD $0x4f971b7f // fmla v31.4s, v27.4s, v23.s[2]
+	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4fb71b1c // fmla v28.4s, v24.4s, v23.s[3]
+	WORD $0x4fb71b3d // fmla v29.4s, v25.4s, v23.s[3]
+	WORD $0x4fb71b5e // fmla v30.4s, v26.4s, v23.s[3]
+	WORD $0x4fb71b7f // fmla v31.4s, v27.4s, v23.s[3]
+	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4f96131c // fmla v28.4s, v24.4s, v22.s[0]
+	WORD $0x4f96133d // fmla v29.4s, v25.4s, v22.s[0]
+	WORD $0x4f96135e // fmla v30.4s, v26.4s, v22.s[0]
+	WORD $0x4f96137f // fmla v31.4s, v27.4s, v22.s[0]
+	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4fb6131c // fmla v28.4s, v24.4s, v22.s[1]
+	WORD $0x4fb6133d // fmla v29.4s, v25.4s, v22.s[1]
+	WORD $0x4fb6135e // fmla v30.4s, v26.4s, v22.s[1]
+	WORD $0x4fb6137f // fmla v31.4s, v27.4s, v22.s[1]
+	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4f961b1c // fmla v28.4s, v24.4s, v22.s[2]
+	WORD $0x4f961b3d // fmla v29.4s, v25.4s, v22.s[2]
+	WORD $0x4f961b5e // fmla v30.4s, v26.4s, v22.s[2]
+	WORD $0x4f961b7f // fmla v31.4s, v27.4s, v22.s[2]
+	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4fb61b1c // fmla v28.4s, v24.4s, v22.s[3]
+	WORD $0x4fb61b3d // fmla v29.4s, v25.4s, v22.s[3]
+	WORD $0x4fb61b5e // fmla v30.4s, v26.4s, v22.s[3]
+	WORD $0x4fb61b7f // fmla v31.4s, v27.4s, v22.s[3]
 	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, loop
+	CBNZ R8, eight
 
-tail:
-	WORD $0xaa0503e8 // mov x8, x5
+four:
+	WORD $0x92400848 // and x8, x2, #0x7
+	CBZ  R8, next
+	TBZ  $2, R8, one
+	WORD $0x92400508 // and x8, x8, #0x3
+	WORD $0x3cc104f7 // ldr q23, [x7], #16
+	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4f97131c // fmla v28.4s, v24.4s, v23.s[0]
+	WORD $0x4f97133d // fmla v29.4s, v25.4s, v23.s[0]
+	WORD $0x4f97135e // fmla v30.4s, v26.4s, v23.s[0]
+	WORD $0x4f97137f // fmla v31.4s, v27.4s, v23.s[0]
+	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4fb7131c // fmla v28.4s, v24.4s, v23.s[1]
+	WORD $0x4fb7133d // fmla v29.4s, v25.4s, v23.s[1]
+	WORD $0x4fb7135e // fmla v30.4s, v26.4s, v23.s[1]
+	WORD $0x4fb7137f // fmla v31.4s, v27.4s, v23.s[1]
+	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4f971b1c // fmla v28.4s, v24.4s, v23.s[2]
+	WORD $0x4f971b3d // fmla v29.4s, v25.4s, v23.s[2]
+	WORD $0x4f971b5e // fmla v30.4s, v26.4s, v23.s[2]
+	WORD $0x4f971b7f // fmla v31.4s, v27.4s, v23.s[2]
+	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4fb71b1c // fmla v28.4s, v24.4s, v23.s[3]
+	WORD $0x4fb71b3d // fmla v29.4s, v25.4s, v23.s[3]
+	WORD $0x4fb71b5e // fmla v30.4s, v26.4s, v23.s[3]
+	WORD $0x4fb71b7f // fmla v31.4s, v27.4s, v23.s[3]
 	CBZ  R8, next
 
 one:
-	WORD $0xbc4044e4 // ldr s4, [x7], #4
-	WORD $0xad4018c5 // ldp q5, q6, [x6]
-	WORD $0x4f8410a0 // fmla v0.4s, v5.4s, v4.s[0]
-	WORD $0x4f8410c1 // fmla v1.4s, v6.4s, v4.s[0]
-	WORD $0xad4118c5 // ldp q5, q6, [x6, #32]
-	WORD $0x4f8410a2 // fmla v2.4s, v5.4s, v4.s[0]
-	WORD $0x4f8410c3 // fmla v3.4s, v6.4s, v4.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xbc4044f7 // ldr s23, [x7], #4
+	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4f97131c // fmla v28.4s, v24.4s, v23.s[0]
+	WORD $0x4f97133d // fmla v29.4s, v25.4s, v23.s[0]
+	WORD $0x4f97135e // fmla v30.4s, v26.4s, v23.s[0]
+	WORD $0x4f97137f // fmla v31.4s, v27.4s, v23.s[0]
 	WORD $0xd1000508 // sub x8, x8, #1
 	CBNZ R8, one
 
 next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  store
-	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
-	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
-	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
-	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
-	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
-	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
-	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
-	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+	WORD $0x4ea0eb97 // fcmlt v23.4s, v28.4s, #0.0
+	WORD $0x4e771f9c // bic v28.16b, v28.16b, v23.16b
+	WORD $0x4ea0ebb7 // fcmlt v23.4s, v29.4s, #0.0
+	WORD $0x4e771fbd // bic v29.16b, v29.16b, v23.16b
+	WORD $0x4ea0ebd7 // fcmlt v23.4s, v30.4s, #0.0
+	WORD $0x4e771fde // bic v30.16b, v30.16b, v23.16b
+	WORD $0x4ea0ebf7 // fcmlt v23.4s, v31.4s, #0.0
+	WORD $0x4e771fff // bic v31.16b, v31.16b, v23.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -92,31 +126,30 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x4c00283c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x1]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
 	WORD $0x91000023 // add x3, x1, #0
 	TBZ  $3, R0, pixel0four
-	WORD $0xac810460 // stp q0, q1, [x3], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 pixel0four:
 	TBZ  $2, R0, pixel0two
-	WORD $0x3c810460 // str q0, [x3], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 pixel0two:
 	TBZ  $1, R0, pixel0one
-	WORD $0xfc008460 // str d0, [x3], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 pixel0one:
 	TBZ  $0, R0, pixel0done
-	WORD $0xbd000060 // str s0, [x3]
+	WORD $0xbd00007c // str s28, [x3]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -126,127 +159,193 @@ pixel0done:
 TEXT ·convF32x1x32NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0x8b0700c7 // add x7, x6, x7
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xad4014e4 // ldp q4, q5, [x7]
-	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
-	WORD $0x910100e7 // add x7, x7, #64
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x8b050085 // add x5, x4, x5
+	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
+	WORD $0x4c4028bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xf9400406 // ldr x6, [x0, #8]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
 
 tap:
-	WORD $0xb8404448 // ldr w8, [x2], #4
+	WORD $0xb84044c8 // ldr w8, [x6], #4
 	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xaa0403e9 // mov x9, x4
-	CBZ  R9, tail
+	WORD $0xd343fc49 // lsr x9, x2, #3
+	CBZ  R9, four
 
-loop:
-	WORD $0x3cc10508 // ldr q8, [x8], #16
-	WORD $0xad4028c9 // ldp q9, q10, [x6]
-	WORD $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
-	WORD $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
-	WORD $0xad4128c9 // ldp q9, q10, [x6, #32]
-	WORD $0x4f881122 // fmla v2.4s, v9.4s, v8.s[0]
-	WORD $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
-	WORD $0xad4028e9 // ldp q9, q10, [x7]
-	WORD $0x4f881124 // fmla v4.4s, v9.4s, v8.s[0]
-	WORD $0x4f881145 // fmla v5.4s, v10.4s, v8.s[0]
-	WORD $0xad4128e9 // ldp q9, q10, [x7, #32]
-	WORD $0x4f881126 // fmla v6.4s, v9.4s, v8.s[0]
-	WORD $0x4f881147 // fmla v7.4s, v10.4s, v8.s[0]
-	WORD $0xad4228c9 // ldp q9, q10, [x6, #64]
-	WORD $0x4fa81120 // fmla v0.4s, v9.4s, v8.s[1]
-	WORD $0x4fa81141 // fmla v1.4s, v10.4s, v8.s[1]
-	WORD $0xad4328c9 // ldp q9, q10, [x6, #96]
-	WORD $0x4fa81122 // fmla v2.4s, v9.4s, v8.s[1]
-	WORD $0x4fa81143 // fmla v3.4s, v10.4s, v8.s[1]
-	WORD $0xad4228e9 // ldp q9, q10, [x7, #64]
-	WORD $0x4fa81124 // fmla v4.4s, v9.4s, v8.s[1]
-	WORD $0x4fa81145 // fmla v5.4s, v10.4s, v8.s[1]
-	WORD $0xad4328e9 // ldp q9, q10, [x7, #96]
-	WORD $0x4fa81126 // fmla v6.4s, v9.4s, v8.s[1]
-	WORD $0x4fa81147 // fmla v7.4s, v10.4s, v8.s[1]
-	WORD $0xad4428c9 // ldp q9, q10, [x6, #128]
-	WORD $0x4f881920 // fmla v0.4s, v9.4s, v8.s[2]
-	WORD $0x4f881941 // fmla v1.4s, v10.4s, v8.s[2]
-	WORD $0xad4528c9 // ldp q9, q10, [x6, #160]
-	WORD $0x4f881922 // fmla v2.4s, v9.4s, v8.s[2]
-	WORD $0x4f881943 // fmla v3.4s, v10.4s, v8.s[2]
-	WORD $0xad4428e9 // ldp q9, q10, [x7, #128]
-	WORD $0x4f881924 // fmla v4.4s, v9.4s, v8.s[2]
-	WORD $0x4f881945 // fmla v5.4s, v10.4s, v8.s[2]
-	WORD $0xad4528e9 // ldp q9, q10, [x7, #160]
-	WORD $0x4f881926 // fmla v6.4s, v9.4s, v8.s[2]
-	WORD $0x4f881947 // fmla v7.4s, v10.4s, v8.s[2]
-	WORD $0xad4628c9 // ldp q9, q10, [x6, #192]
-	WORD $0x4fa81920 // fmla v0.4s, v9.4s, v8.s[3]
-	WORD $0x4fa81941 // fmla v1.4s, v10.4s, v8.s[3]
-	WORD $0xad4728c9 // ldp q9, q10, [x6, #224]
-	WORD $0x4fa81922 // fmla v2.4s, v9.4s, v8.s[3]
-	WORD $0x4fa81943 // fmla v3.4s, v10.4s, v8.s[3]
-	WORD $0xad4628e9 // ldp q9, q10, [x7, #192]
-	WORD $0x4fa81924 // fmla v4.4s, v9.4s, v8.s[3]
-	WORD $0x4fa81945 // fmla v5.4s, v10.4s, v8.s[3]
-	WORD $0xad4728e9 // ldp q9, q10, [x7, #224]
-	WORD $0x4fa81926 // fmla v6.4s, v9.4s, v8.s[3]
-	WORD $0x4fa81947 // fmla v7.4s, v10.4s, v8.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0x910400e7 // add x7, x7, #256
+eight:
+	WORD $0xacc14913 // ldp q19, q18, [x8], #32
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f931298 // fmla v24.4s, v20.4s, v19.s[0]
+	WORD $0x4f9312b9 // fmla v25.4s, v21.4s, v19.s[0]
+	WORD $0x4f9312da // fmla v26.4s, v22.4s, v19.s[0]
+	WORD $0x4f9312fb // fmla v27.4s, v23.4s, v19.s[0]
+	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
+	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
+	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
+	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4fb31298 // fmla v24.4s, v20.4s, v19.s[1]
+	WORD $0x4fb312b9 // fmla v25.4s, v21.4s, v19.s[1]
+	WORD $0x4fb312da // fmla v26.4s, v22.4s, v19.s[1]
+	WORD $0x4fb312fb // fmla v27.4s, v23.4s, v19.s[1]
+	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4fb3129c // fmla v28.4s, v20.4s, v19.s[1]
+	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
+	WORD $0x4fb312de // fmla v30.4s, v22.4s, v19.s[1]
+	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f931a98 // fmla v24.4s, v20.4s, v19.s[2]
+	WORD $0x4f931ab9 // fmla v25.4s, v21.4s, v19.s[2]
+	WORD $0x4f931ada // fmla v26.4s, v22.4s, v19.s[2]
+	WORD $0x4f931afb // fmla v27.4s, v23.4s, v19.s[2]
+	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4f931a9c // fmla v28.4s, v20.4s, v19.s[2]
+	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
+	WORD $0x4f931ade // fmla v30.4s, v22.4s, v19.s[2]
+	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4fb31a98 // fmla v24.4s, v20.4s, v19.s[3]
+	WORD $0x4fb31ab9 // fmla v25.4s, v21.4s, v19.s[3]
+	WORD $0x4fb31ada // fmla v26.4s, v22.4s, v19.s[3]
+	WORD $0x4fb31afb // fmla v27.4s, v23.4s, v19.s[3]
+	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4fb31a9c // fmla v28.4s, v20.4s, v19.s[3]
+	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
+	WORD $0x4fb31ade // fmla v30.4s, v22.4s, v19.s[3]
+	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f921298 // fmla v24.4s, v20.4s, v18.s[0]
+	WORD $0x4f9212b9 // fmla v25.4s, v21.4s, v18.s[0]
+	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
+	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
+	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4f92129c // fmla v28.4s, v20.4s, v18.s[0]
+	WORD $0x4f9212bd // fmla v29.4s, v21.4s, v18.s[0]
+	WORD $0x4f9212de // fmla v30.4s, v22.4s, v18.s[0]
+	WORD $0x4f9212ff // fmla v31.4s, v23.4s, v18.s[0]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4fb21298 // fmla v24.4s, v20.4s, v18.s[1]
+	WORD $0x4fb212b9 // fmla v25.4s, v21.4s, v18.s[1]
+	WORD $0x4fb212da // fmla v26.4s, v22.4s, v18.s[1]
+	WORD $0x4fb212fb // fmla v27.4s, v23.4s, v18.s[1]
+	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4fb2129c // fmla v28.4s, v20.4s, v18.s[1]
+	WORD $0x4fb212bd // fmla v29.4s, v21.4s, v18.s[1]
+	WORD $0x4fb212de // fmla v30.4s, v22.4s, v18.s[1]
+	WORD $0x4fb212ff // fmla v31.4s, v23.4s, v18.s[1]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f921a98 // fmla v24.4s, v20.4s, v18.s[2]
+	WORD $0x4f921ab9 // fmla v25.4s, v21.4s, v18.s[2]
+	WORD $0x4f921ada // fmla v26.4s, v22.4s, v18.s[2]
+	WORD $0x4f921afb // fmla v27.4s, v23.4s, v18.s[2]
+	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4f921a9c // fmla v28.4s, v20.4s, v18.s[2]
+	WORD $0x4f921abd // fmla v29.4s, v21.4s, v18.s[2]
+	WORD $0x4f921ade // fmla v30.4s, v22.4s, v18.s[2]
+	WORD $0x4f921aff // fmla v31.4s, v23.4s, v18.s[2]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4fb21a98 // fmla v24.4s, v20.4s, v18.s[3]
+	WORD $0x4fb21ab9 // fmla v25.4s, v21.4s, v18.s[3]
+	WORD $0x4fb21ada // fmla v26.4s, v22.4s, v18.s[3]
+	WORD $0x4fb21afb // fmla v27.4s, v23.4s, v18.s[3]
+	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4fb21a9c // fmla v28.4s, v20.4s, v18.s[3]
+	WORD $0x4fb21abd // fmla v29.4s, v21.4s, v18.s[3]
+	WORD $0x4fb21ade // fmla v30.4s, v22.4s, v18.s[3]
+	WORD $0x4fb21aff // fmla v31.4s, v23.4s, v18.s[3]
 	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, loop
+	CBNZ R9, eight
 
-tail:
-	WORD $0xaa0503e9 // mov x9, x5
+four:
+	WORD $0x92400849 // and x9, x2, #0x7
+	CBZ  R9, next
+	TBZ  $2, R9, one
+	WORD $0x92400529 // and x9, x9, #0x3
+	WORD $0x3cc10513 // ldr q19, [x8], #16
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f931298 // fmla v24.4s, v20.4s, v19.s[0]
+	WORD $0x4f9312b9 // fmla v25.4s, v21.4s, v19.s[0]
+	WORD $0x4f9312da // fmla v26.4s, v22.4s, v19.s[0]
+	WORD $0x4f9312fb // fmla v27.4s, v23.4s, v19.s[0]
+	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
+	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
+	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
+	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4fb31298 // fmla v24.4s, v20.4s, v19.s[1]
+	WORD $0x4fb312b9 // fmla v25.4s, v21.4s, v19.s[1]
+	WORD $0x4fb312da // fmla v26.4s, v22.4s, v19.s[1]
+	WORD $0x4fb312fb // fmla v27.4s, v23.4s, v19.s[1]
+	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4fb3129c // fmla v28.4s, v20.4s, v19.s[1]
+	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
+	WORD $0x4fb312de // fmla v30.4s, v22.4s, v19.s[1]
+	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f931a98 // fmla v24.4s, v20.4s, v19.s[2]
+	WORD $0x4f931ab9 // fmla v25.4s, v21.4s, v19.s[2]
+	WORD $0x4f931ada // fmla v26.4s, v22.4s, v19.s[2]
+	WORD $0x4f931afb // fmla v27.4s, v23.4s, v19.s[2]
+	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4f931a9c // fmla v28.4s, v20.4s, v19.s[2]
+	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
+	WORD $0x4f931ade // fmla v30.4s, v22.4s, v19.s[2]
+	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4fb31a98 // fmla v24.4s, v20.4s, v19.s[3]
+	WORD $0x4fb31ab9 // fmla v25.4s, v21.4s, v19.s[3]
+	WORD $0x4fb31ada // fmla v26.4s, v22.4s, v19.s[3]
+	WORD $0x4fb31afb // fmla v27.4s, v23.4s, v19.s[3]
+	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4fb31a9c // fmla v28.4s, v20.4s, v19.s[3]
+	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
+	WORD $0x4fb31ade // fmla v30.4s, v22.4s, v19.s[3]
+	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
 	CBZ  R9, next
 
 one:
-	WORD $0xbc404508 // ldr s8, [x8], #4
-	WORD $0xad4028c9 // ldp q9, q10, [x6]
-	WORD $0x4f881120 // fmla v0.4s, v9.4s, v8.s[0]
-	WORD $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
-	WORD $0xad4128c9 // ldp q9, q10, [x6, #32]
-	WORD $0x4f881122 // fmla v2.4s, v9.4s, v8.s[0]
-	WORD $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
-	WORD $0xad4028e9 // ldp q9, q10, [x7]
-	WORD $0x4f881124 // fmla v4.4s, v9.4s, v8.s[0]
-	WORD $0x4f881145 // fmla v5.4s, v10.4s, v8.s[0]
-	WORD $0xad4128e9 // ldp q9, q10, [x7, #32]
-	WORD $0x4f881126 // fmla v6.4s, v9.4s, v8.s[0]
-	WORD $0x4f881147 // fmla v7.4s, v10.4s, v8.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x910100e7 // add x7, x7, #64
+	WORD $0xbc404513 // ldr s19, [x8], #4
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f931298 // fmla v24.4s, v20.4s, v19.s[0]
+	WORD $0x4f9312b9 // fmla v25.4s, v21.4s, v19.s[0]
+	WORD $0x4f9312da // fmla v26.4s, v22.4s, v19.s[0]
+	WORD $0x4f9312fb // fmla v27.4s, v23.4s, v19.s[0]
+	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
+	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
+	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
+	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
 	WORD $0xd1000529 // sub x9, x9, #1
 	CBNZ R9, one
 
 next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  store
-	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
-	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
-	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
-	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
-	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
-	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
-	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
-	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
-	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
-	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
-	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
-	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
-	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
-	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
-	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
-	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+	WORD $0x4ea0eb13 // fcmlt v19.4s, v24.4s, #0.0
+	WORD $0x4e731f18 // bic v24.16b, v24.16b, v19.16b
+	WORD $0x4ea0eb33 // fcmlt v19.4s, v25.4s, #0.0
+	WORD $0x4e731f39 // bic v25.16b, v25.16b, v19.16b
+	WORD $0x4ea0eb53 // fcmlt v19.4s, v26.4s, #0.0
+	WORD $0x4e731f5a // bic v26.16b, v26.16b, v19.16b
+	WORD $0x4ea0eb73 // fcmlt v19.4s, v27.4s, #0.0
+	WORD $0x4e731f7b // bic v27.16b, v27.16b, v19.16b
+	WORD $0x4ea0eb93 // fcmlt v19.4s, v28.4s, #0.0
+	WORD $0x4e731f9c // bic v28.16b, v28.16b, v19.16b
+	WORD $0x4ea0ebb3 // fcmlt v19.4s, v29.4s, #0.0
+	WORD $0x4e731fbd // bic v29.16b, v29.16b, v19.16b
+	WORD $0x4ea0ebd3 // fcmlt v19.4s, v30.4s, #0.0
+	WORD $0x4e731fde // bic v30.16b, v30.16b, v19.16b
+	WORD $0x4ea0ebf3 // fcmlt v19.4s, v31.4s, #0.0
+	WORD $0x4e731fff // bic v31.16b, v31.16b, v19.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -254,35 +353,33 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad02743c // stp q28, q29, [x1, #64]
+	WORD $0xad037c3e // stp q30, q31, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel0four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 pixel0four:
 	TBZ  $2, R0, pixel0two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 pixel0two:
 	TBZ  $1, R0, pixel0one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 pixel0one:
 	TBZ  $0, R0, pixel0done
-	WORD $0xbd000064 // str s4, [x3]
+	WORD $0xbd00007c // str s28, [x3]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -292,171 +389,269 @@ pixel0done:
 TEXT ·convF32x1x48NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401408 // ldr x8, [x0, #40]
-	WORD $0x8b0800c7 // add x7, x6, x8
-	WORD $0x8b0800e8 // add x8, x7, x8
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0x8b060085 // add x5, x4, x6
+	WORD $0x8b0600a6 // add x6, x5, x6
+	WORD $0x4c402894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4]
+	WORD $0x4c4028b8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5]
+	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0x910100a5 // add x5, x5, #64
 	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xad4014e4 // ldp q4, q5, [x7]
-	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0xad402508 // ldp q8, q9, [x8]
-	WORD $0xad412d0a // ldp q10, q11, [x8, #32]
-	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xf9400407 // ldr x7, [x0, #8]
+	WORD $0xf9400808 // ldr x8, [x0, #16]
 
 tap:
-	WORD $0xb8404449 // ldr w9, [x2], #4
+	WORD $0xb84044e9 // ldr w9, [x7], #4
 	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xaa0403ea // mov x10, x4
-	CBZ  R10, tail
+	WORD $0xd343fc4a // lsr x10, x2, #3
+	CBZ  R10, four
 
-loop:
-	WORD $0x3cc1052c // ldr q12, [x9], #16
-	WORD $0xad4038cd // ldp q13, q14, [x6]
-	WORD $0x4f8c11a0 // fmla v0.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
-	WORD $0xad4138cd // ldp q13, q14, [x6, #32]
-	WORD $0x4f8c11a2 // fmla v2.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c3 // fmla v3.4s, v14.4s, v12.s[0]
-	WORD $0xad4038ed // ldp q13, q14, [x7]
-	WORD $0x4f8c11a4 // fmla v4.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c5 // fmla v5.4s, v14.4s, v12.s[0]
-	WORD $0xad4138ed // ldp q13, q14, [x7, #32]
-	WORD $0x4f8c11a6 // fmla v6.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c7 // fmla v7.4s, v14.4s, v12.s[0]
-	WORD $0xad40390d // ldp q13, q14, [x8]
-	WORD $0x4f8c11a8 // fmla v8.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c9 // fmla v9.4s, v14.4s, v12.s[0]
-	WORD $0xad41390d // ldp q13, q14, [x8, #32]
-	WORD $0x4f8c11aa // fmla v10.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11cb // fmla v11.4s, v14.4s, v12.s[0]
-	WORD $0xad4238cd // ldp q13, q14, [x6, #64]
-	WORD $0x4fac11a0 // fmla v0.4s, v13.4s, v12.s[1]
-	WORD $0x4fac11c1 // fmla v1.4s, v14.4s, v12.s[1]
-	WORD $0xad4338cd // ldp q13, q14, [x6, #96]
-	WORD $0x4fac11a2 // fmla v2.4s, v13.4s, v12.s[1]
-	WORD $0x4fac11c3 // fmla v3.4s, v14.4s, v12.s[1]
-	WORD $0xad4238ed // ldp q13, q14, [x7, #64]
-	WORD $0x4fac11a4 // fmla v4.4s, v13.4s, v12.s[1]
-	WORD $0x4fac11c5 // fmla v5.4s, v14.4s, v12.s[1]
-	WORD $0xad4338ed // ldp q13, q14, [x7, #96]
-	WORD $0x4fac11a6 // fmla v6.4s, v13.4s, v12.s[1]
-	WORD $0x4fac11c7 // fmla v7.4s, v14.4s, v12.s[1]
-	WORD $0xad42390d // ldp q13, q14, [x8, #64]
-	WORD $0x4fac11a8 // fmla v8.4s, v13.4s, v12.s[1]
-	WORD $0x4fac11c9 // fmla v9.4s, v14.4s, v12.s[1]
-	WORD $0xad43390d // ldp q13, q14, [x8, #96]
-	WORD $0x4fac11aa // fmla v10.4s, v13.4s, v12.s[1]
-	WORD $0x4fac11cb // fmla v11.4s, v14.4s, v12.s[1]
-	WORD $0xad4438cd // ldp q13, q14, [x6, #128]
-	WORD $0x4f8c19a0 // fmla v0.4s, v13.4s, v12.s[2]
-	WORD $0x4f8c19c1 // fmla v1.4s, v14.4s, v12.s[2]
-	WORD $0xad4538cd // ldp q13, q14, [x6, #160]
-	WORD $0x4f8c19a2 // fmla v2.4s, v13.4s, v12.s[2]
-	WORD $0x4f8c19c3 // fmla v3.4s, v14.4s, v12.s[2]
-	WORD $0xad4438ed // ldp q13, q14, [x7, #128]
-	WORD $0x4f8c19a4 // fmla v4.4s, v13.4s, v12.s[2]
-	WORD $0x4f8c19c5 // fmla v5.4s, v14.4s, v12.s[2]
-	WORD $0xad4538ed // ldp q13, q14, [x7, #160]
-	WORD $0x4f8c19a6 // fmla v6.4s, v13.4s, v12.s[2]
-	WORD $0x4f8c19c7 // fmla v7.4s, v14.4s, v12.s[2]
-	WORD $0xad44390d // ldp q13, q14, [x8, #128]
-	WORD $0x4f8c19a8 // fmla v8.4s, v13.4s, v12.s[2]
-	WORD $0x4f8c19c9 // fmla v9.4s, v14.4s, v12.s[2]
-	WORD $0xad45390d // ldp q13, q14, [x8, #160]
-	WORD $0x4f8c19aa // fmla v10.4s, v13.4s, v12.s[2]
-	WORD $0x4f8c19cb // fmla v11.4s, v14.4s, v12.s[2]
-	WORD $0xad4638cd // ldp q13, q14, [x6, #192]
-	WORD $0x4fac19a0 // fmla v0.4s, v13.4s, v12.s[3]
-	WORD $0x4fac19c1 // fmla v1.4s, v14.4s, v12.s[3]
-	WORD $0xad4738cd // ldp q13, q14, [x6, #224]
-	WORD $0x4fac19a2 // fmla v2.4s, v13.4s, v12.s[3]
-	WORD $0x4fac19c3 // fmla v3.4s, v14.4s, v12.s[3]
-	WORD $0xad4638ed // ldp q13, q14, [x7, #192]
-	WORD $0x4fac19a4 // fmla v4.4s, v13.4s, v12.s[3]
-	WORD $0x4fac19c5 // fmla v5.4s, v14.4s, v12.s[3]
-	WORD $0xad4738ed // ldp q13, q14, [x7, #224]
-	WORD $0x4fac19a6 // fmla v6.4s, v13.4s, v12.s[3]
-	WORD $0x4fac19c7 // fmla v7.4s, v14.4s, v12.s[3]
-	WORD $0xad46390d // ldp q13, q14, [x8, #192]
-	WORD $0x4fac19a8 // fmla v8.4s, v13.4s, v12.s[3]
-	WORD $0x4fac19c9 // fmla v9.4s, v14.4s, v12.s[3]
-	WORD $0xad47390d // ldp q13, q14, [x8, #224]
-	WORD $0x4fac19aa // fmla v10.4s, v13.4s, v12.s[3]
-	WORD $0x4fac19cb // fmla v11.4s, v14.4s, v12.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0x910400e7 // add x7, x7, #256
-	WORD $0x91040108 // add x8, x8, #256
+eight:
+	WORD $0xacc1392f // ldp q15, q14, [x9], #32
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4faf1214 // fmla v20.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
+	WORD $0x4faf1256 // fmla v22.4s, v18.4s, v15.s[1]
+	WORD $0x4faf1277 // fmla v23.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4faf1218 // fmla v24.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1239 // fmla v25.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127b // fmla v27.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
+	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f1a14 // fmla v20.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a35 // fmla v21.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a56 // fmla v22.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a77 // fmla v23.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8f1a18 // fmla v24.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a39 // fmla v25.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5a // fmla v26.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7b // fmla v27.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4faf1a14 // fmla v20.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a35 // fmla v21.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a56 // fmla v22.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a77 // fmla v23.4s, v19.4s, v15.s[3]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4faf1a18 // fmla v24.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a39 // fmla v25.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7b // fmla v27.4s, v19.4s, v15.s[3]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8e1214 // fmla v20.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e1235 // fmla v21.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e1256 // fmla v22.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e1277 // fmla v23.4s, v19.4s, v14.s[0]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e1239 // fmla v25.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e125a // fmla v26.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4f8e121c // fmla v28.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e123d // fmla v29.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e125e // fmla v30.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e127f // fmla v31.4s, v19.4s, v14.s[0]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4fae1214 // fmla v20.4s, v16.4s, v14.s[1]
+	WORD $0x4fae1235 // fmla v21.4s, v17.4s, v14.s[1]
+	WORD $0x4fae1256 // fmla v22.4s, v18.4s, v14.s[1]
+	WORD $0x4fae1277 // fmla v23.4s, v19.4s, v14.s[1]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4fae1218 // fmla v24.4s, v16.4s, v14.s[1]
+	WORD $0x4fae1239 // fmla v25.4s, v17.4s, v14.s[1]
+	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
+	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4fae121c // fmla v28.4s, v16.4s, v14.s[1]
+	WORD $0x4fae123d // fmla v29.4s, v17.4s, v14.s[1]
+	WORD $0x4fae125e // fmla v30.4s, v18.4s, v14.s[1]
+	WORD $0x4fae127f // fmla v31.4s, v19.4s, v14.s[1]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8e1a14 // fmla v20.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a35 // fmla v21.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a56 // fmla v22.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a77 // fmla v23.4s, v19.4s, v14.s[2]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8e1a18 // fmla v24.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a39 // fmla v25.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a5a // fmla v26.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4f8e1a1c // fmla v28.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a3d // fmla v29.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a5e // fmla v30.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a7f // fmla v31.4s, v19.4s, v14.s[2]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4fae1a14 // fmla v20.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a35 // fmla v21.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a56 // fmla v22.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a77 // fmla v23.4s, v19.4s, v14.s[3]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4fae1a18 // fmla v24.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a39 // fmla v25.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a5a // fmla v26.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4fae1a1c // fmla v28.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a3d // fmla v29.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a5e // fmla v30.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a7f // fmla v31.4s, v19.4s, v14.s[3]
 	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, loop
+	CBNZ R10, eight
 
-tail:
-	WORD $0xaa0503ea // mov x10, x5
+four:
+	WORD $0x9240084a // and x10, x2, #0x7
+	CBZ  R10, next
+	TBZ  $2, R10, one
+	WORD $0x9240054a // and x10, x10, #0x3
+	WORD $0x3cc1052f // ldr q15, [x9], #16
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4faf1214 // fmla v20.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
+	WORD $0x4faf1256 // fmla v22.4s, v18.4s, v15.s[1]
+	WORD $0x4faf1277 // fmla v23.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4faf1218 // fmla v24.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1239 // fmla v25.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127b // fmla v27.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
+	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f1a14 // fmla v20.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a35 // fmla v21.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a56 // fmla v22.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a77 // fmla v23.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8f1a18 // fmla v24.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a39 // fmla v25.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5a // fmla v26.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7b // fmla v27.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4faf1a14 // fmla v20.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a35 // fmla v21.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a56 // fmla v22.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a77 // fmla v23.4s, v19.4s, v15.s[3]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4faf1a18 // fmla v24.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a39 // fmla v25.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7b // fmla v27.4s, v19.4s, v15.s[3]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
 	CBZ  R10, next
 
 one:
-	WORD $0xbc40452c // ldr s12, [x9], #4
-	WORD $0xad4038cd // ldp q13, q14, [x6]
-	WORD $0x4f8c11a0 // fmla v0.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c1 // fmla v1.4s, v14.4s, v12.s[0]
-	WORD $0xad4138cd // ldp q13, q14, [x6, #32]
-	WORD $0x4f8c11a2 // fmla v2.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c3 // fmla v3.4s, v14.4s, v12.s[0]
-	WORD $0xad4038ed // ldp q13, q14, [x7]
-	WORD $0x4f8c11a4 // fmla v4.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c5 // fmla v5.4s, v14.4s, v12.s[0]
-	WORD $0xad4138ed // ldp q13, q14, [x7, #32]
-	WORD $0x4f8c11a6 // fmla v6.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c7 // fmla v7.4s, v14.4s, v12.s[0]
-	WORD $0xad40390d // ldp q13, q14, [x8]
-	WORD $0x4f8c11a8 // fmla v8.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11c9 // fmla v9.4s, v14.4s, v12.s[0]
-	WORD $0xad41390d // ldp q13, q14, [x8, #32]
-	WORD $0x4f8c11aa // fmla v10.4s, v13.4s, v12.s[0]
-	WORD $0x4f8c11cb // fmla v11.4s, v14.4s, v12.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xbc40452f // ldr s15, [x9], #4
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
+	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, one
 
 next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  store
-	WORD $0x4ea0e80c // fcmlt v12.4s, v0.4s, #0.0
-	WORD $0x4e6c1c00 // bic v0.16b, v0.16b, v12.16b
-	WORD $0x4ea0e82c // fcmlt v12.4s, v1.4s, #0.0
-	WORD $0x4e6c1c21 // bic v1.16b, v1.16b, v12.16b
-	WORD $0x4ea0e84c // fcmlt v12.4s, v2.4s, #0.0
-	WORD $0x4e6c1c42 // bic v2.16b, v2.16b, v12.16b
-	WORD $0x4ea0e86c // fcmlt v12.4s, v3.4s, #0.0
-	WORD $0x4e6c1c63 // bic v3.16b, v3.16b, v12.16b
-	WORD $0x4ea0e88c // fcmlt v12.4s, v4.4s, #0.0
-	WORD $0x4e6c1c84 // bic v4.16b, v4.16b, v12.16b
-	WORD $0x4ea0e8ac // fcmlt v12.4s, v5.4s, #0.0
-	WORD $0x4e6c1ca5 // bic v5.16b, v5.16b, v12.16b
-	WORD $0x4ea0e8cc // fcmlt v12.4s, v6.4s, #0.0
-	WORD $0x4e6c1cc6 // bic v6.16b, v6.16b, v12.16b
-	WORD $0x4ea0e8ec // fcmlt v12.4s, v7.4s, #0.0
-	WORD $0x4e6c1ce7 // bic v7.16b, v7.16b, v12.16b
-	WORD $0x4ea0e90c // fcmlt v12.4s, v8.4s, #0.0
-	WORD $0x4e6c1d08 // bic v8.16b, v8.16b, v12.16b
-	WORD $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
-	WORD $0x4e6c1d29 // bic v9.16b, v9.16b, v12.16b
-	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
-	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
-	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
-	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
+	WORD $0x4ea0ea8f // fcmlt v15.4s, v20.4s, #0.0
+	WORD $0x4e6f1e94 // bic v20.16b, v20.16b, v15.16b
+	WORD $0x4ea0eaaf // fcmlt v15.4s, v21.4s, #0.0
+	WORD $0x4e6f1eb5 // bic v21.16b, v21.16b, v15.16b
+	WORD $0x4ea0eacf // fcmlt v15.4s, v22.4s, #0.0
+	WORD $0x4e6f1ed6 // bic v22.16b, v22.16b, v15.16b
+	WORD $0x4ea0eaef // fcmlt v15.4s, v23.4s, #0.0
+	WORD $0x4e6f1ef7 // bic v23.16b, v23.16b, v15.16b
+	WORD $0x4ea0eb0f // fcmlt v15.4s, v24.4s, #0.0
+	WORD $0x4e6f1f18 // bic v24.16b, v24.16b, v15.16b
+	WORD $0x4ea0eb2f // fcmlt v15.4s, v25.4s, #0.0
+	WORD $0x4e6f1f39 // bic v25.16b, v25.16b, v15.16b
+	WORD $0x4ea0eb4f // fcmlt v15.4s, v26.4s, #0.0
+	WORD $0x4e6f1f5a // bic v26.16b, v26.16b, v15.16b
+	WORD $0x4ea0eb6f // fcmlt v15.4s, v27.4s, #0.0
+	WORD $0x4e6f1f7b // bic v27.16b, v27.16b, v15.16b
+	WORD $0x4ea0eb8f // fcmlt v15.4s, v28.4s, #0.0
+	WORD $0x4e6f1f9c // bic v28.16b, v28.16b, v15.16b
+	WORD $0x4ea0ebaf // fcmlt v15.4s, v29.4s, #0.0
+	WORD $0x4e6f1fbd // bic v29.16b, v29.16b, v15.16b
+	WORD $0x4ea0ebcf // fcmlt v15.4s, v30.4s, #0.0
+	WORD $0x4e6f1fde // bic v30.16b, v30.16b, v15.16b
+	WORD $0x4ea0ebef // fcmlt v15.4s, v31.4s, #0.0
+	WORD $0x4e6f1fff // bic v31.16b, v31.16b, v15.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -464,39 +659,37 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
-	WORD $0xad042428 // stp q8, q9, [x1, #128]
-	WORD $0xad052c2a // stp q10, q11, [x1, #160]
+	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad026438 // stp q24, q25, [x1, #64]
+	WORD $0xad036c3a // stp q26, q27, [x1, #96]
+	WORD $0xad04743c // stp q28, q29, [x1, #128]
+	WORD $0xad057c3e // stp q30, q31, [x1, #160]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad026438 // stp q24, q25, [x1, #64]
+	WORD $0xad036c3a // stp q26, q27, [x1, #96]
 	WORD $0x91020023 // add x3, x1, #128
 	TBZ  $3, R0, pixel0four
-	WORD $0xac812468 // stp q8, q9, [x3], #32
-	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
-	WORD $0x4eab1d69 // mov v9.16b, v11.16b
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 pixel0four:
 	TBZ  $2, R0, pixel0two
-	WORD $0x3c810468 // str q8, [x3], #16
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 pixel0two:
 	TBZ  $1, R0, pixel0one
-	WORD $0xfc008468 // str d8, [x3], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 pixel0one:
 	TBZ  $0, R0, pixel0done
-	WORD $0xbd000068 // str s8, [x3]
+	WORD $0xbd00007c // str s28, [x3]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -506,215 +699,345 @@ pixel0done:
 TEXT ·convF32x1x64NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401409 // ldr x9, [x0, #40]
-	WORD $0x8b0900c7 // add x7, x6, x9
-	WORD $0x8b0900e8 // add x8, x7, x9
-	WORD $0x8b090109 // add x9, x8, x9
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0x8b070085 // add x5, x4, x7
+	WORD $0x8b0700a6 // add x6, x5, x7
+	WORD $0x8b0700c7 // add x7, x6, x7
+	WORD $0x4c402890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4]
+	WORD $0x4c4028b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5]
+	WORD $0x4c4028d8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
+	WORD $0x4c4028fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x7]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0x910100a5 // add x5, x5, #64
 	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xad4014e4 // ldp q4, q5, [x7]
-	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
 	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0xad402508 // ldp q8, q9, [x8]
-	WORD $0xad412d0a // ldp q10, q11, [x8, #32]
-	WORD $0x91010108 // add x8, x8, #64
-	WORD $0xad40352c // ldp q12, q13, [x9]
-	WORD $0xad413d2e // ldp q14, q15, [x9, #32]
-	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf9400408 // ldr x8, [x0, #8]
+	WORD $0xf9400809 // ldr x9, [x0, #16]
 
 tap:
-	WORD $0xb840444a // ldr w10, [x2], #4
+	WORD $0xb840450a // ldr w10, [x8], #4
 	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xaa0403eb // mov x11, x4
-	CBZ  R11, tail
+	WORD $0xd343fc4b // lsr x11, x2, #3
+	CBZ  R11, four
 
-loop:
-	WORD $0x3cc10550 // ldr q16, [x10], #16
-	WORD $0xad4048d1 // ldp q17, q18, [x6]
-	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
-	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
-	WORD $0xad4148d1 // ldp q17, q18, [x6, #32]
-	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
-	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
-	WORD $0xad4048f1 // ldp q17, q18, [x7]
-	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
-	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
-	WORD $0xad4148f1 // ldp q17, q18, [x7, #32]
-	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
-	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
-	WORD $0xad404911 // ldp q17, q18, [x8]
-	WORD $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
-	WORD $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
-	WORD $0xad414911 // ldp q17, q18, [x8, #32]
-	WORD $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
-	WORD $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
-	WORD $0xad404931 // ldp q17, q18, [x9]
-	WORD $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
-	WORD $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
-	WORD $0xad414931 // ldp q17, q18, [x9, #32]
-	WORD $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
-	WORD $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
-	WORD $0xad4248d1 // ldp q17, q18, [x6, #64]
-	WORD $0x4fb01220 // fmla v0.4s, v17.4s, v16.s[1]
-	WORD $0x4fb01241 // fmla v1.4s, v18.4s, v16.s[1]
-	WORD $0xad4348d1 // ldp q17, q18, [x6, #96]
-	WORD $0x4fb01222 // fmla v2.4s, v17.4s, v16.s[1]
-	WORD $0x4fb01243 // fmla v3.4s, v18.4s, v16.s[1]
-	WORD $0xad4248f1 // ldp q17, q18, [x7, #64]
-	WORD $0x4fb01224 // fmla v4.4s, v17.4s, v16.s[1]
-	WORD $0x4fb01245 // fmla v5.4s, v18.4s, v16.s[1]
-	WORD $0xad4348f1 // ldp q17, q18, [x7, #96]
-	WORD $0x4fb01226 // fmla v6.4s, v17.4s, v16.s[1]
-	WORD $0x4fb01247 // fmla v7.4s, v18.4s, v16.s[1]
-	WORD $0xad424911 // ldp q17, q18, [x8, #64]
-	WORD $0x4fb01228 // fmla v8.4s, v17.4s, v16.s[1]
-	WORD $0x4fb01249 // fmla v9.4s, v18.4s, v16.s[1]
-	WORD $0xad434911 // ldp q17, q18, [x8, #96]
-	WORD $0x4fb0122a // fmla v10.4s, v17.4s, v16.s[1]
-	WORD $0x4fb0124b // fmla v11.4s, v18.4s, v16.s[1]
-	WORD $0xad424931 // ldp q17, q18, [x9, #64]
-	WORD $0x4fb0122c // fmla v12.4s, v17.4s, v16.s[1]
-	WORD $0x4fb0124d // fmla v13.4s, v18.4s, v16.s[1]
-	WORD $0xad434931 // ldp q17, q18, [x9, #96]
-	WORD $0x4fb0122e // fmla v14.4s, v17.4s, v16.s[1]
-	WORD $0x4fb0124f // fmla v15.4s, v18.4s, v16.s[1]
-	WORD $0xad4448d1 // ldp q17, q18, [x6, #128]
-	WORD $0x4f901a20 // fmla v0.4s, v17.4s, v16.s[2]
-	WORD $0x4f901a41 // fmla v1.4s, v18.4s, v16.s[2]
-	WORD $0xad4548d1 // ldp q17, q18, [x6, #160]
-	WORD $0x4f901a22 // fmla v2.4s, v17.4s, v16.s[2]
-	WORD $0x4f901a43 // fmla v3.4s, v18.4s, v16.s[2]
-	WORD $0xad4448f1 // ldp q17, q18, [x7, #128]
-	WORD $0x4f901a24 // fmla v4.4s, v17.4s, v16.s[2]
-	WORD $0x4f901a45 // fmla v5.4s, v18.4s, v16.s[2]
-	WORD $0xad4548f1 // ldp q17, q18, [x7, #160]
-	WORD $0x4f901a26 // fmla v6.4s, v17.4s, v16.s[2]
-	WORD $0x4f901a47 // fmla v7.4s, v18.4s, v16.s[2]
-	WORD $0xad444911 // ldp q17, q18, [x8, #128]
-	WORD $0x4f901a28 // fmla v8.4s, v17.4s, v16.s[2]
-	WORD $0x4f901a49 // fmla v9.4s, v18.4s, v16.s[2]
-	WORD $0xad454911 // ldp q17, q18, [x8, #160]
-	WORD $0x4f901a2a // fmla v10.4s, v17.4s, v16.s[2]
-	WORD $0x4f901a4b // fmla v11.4s, v18.4s, v16.s[2]
-	WORD $0xad444931 // ldp q17, q18, [x9, #128]
-	WORD $0x4f901a2c // fmla v12.4s, v17.4s, v16.s[2]
-	WORD $0x4f901a4d // fmla v13.4s, v18.4s, v16.s[2]
-	WORD $0xad454931 // ldp q17, q18, [x9, #160]
-	WORD $0x4f901a2e // fmla v14.4s, v17.4s, v16.s[2]
-	WORD $0x4f901a4f // fmla v15.4s, v18.4s, v16.s[2]
-	WORD $0xad4648d1 // ldp q17, q18, [x6, #192]
-	WORD $0x4fb01a20 // fmla v0.4s, v17.4s, v16.s[3]
-	WORD $0x4fb01a41 // fmla v1.4s, v18.4s, v16.s[3]
-	WORD $0xad4748d1 // ldp q17, q18, [x6, #224]
-	WORD $0x4fb01a22 // fmla v2.4s, v17.4s, v16.s[3]
-	WORD $0x4fb01a43 // fmla v3.4s, v18.4s, v16.s[3]
-	WORD $0xad4648f1 // ldp q17, q18, [x7, #192]
-	WORD $0x4fb01a24 // fmla v4.4s, v17.4s, v16.s[3]
-	WORD $0x4fb01a45 // fmla v5.4s, v18.4s, v16.s[3]
-	WORD $0xad4748f1 // ldp q17, q18, [x7, #224]
-	WORD $0x4fb01a26 // fmla v6.4s, v17.4s, v16.s[3]
-	WORD $0x4fb01a47 // fmla v7.4s, v18.4s, v16.s[3]
-	WORD $0xad464911 // ldp q17, q18, [x8, #192]
-	WORD $0x4fb01a28 // fmla v8.4s, v17.4s, v16.s[3]
-	WORD $0x4fb01a49 // fmla v9.4s, v18.4s, v16.s[3]
-	WORD $0xad474911 // ldp q17, q18, [x8, #224]
-	WORD $0x4fb01a2a // fmla v10.4s, v17.4s, v16.s[3]
-	WORD $0x4fb01a4b // fmla v11.4s, v18.4s, v16.s[3]
-	WORD $0xad464931 // ldp q17, q18, [x9, #192]
-	WORD $0x4fb01a2c // fmla v12.4s, v17.4s, v16.s[3]
-	WORD $0x4fb01a4d // fmla v13.4s, v18.4s, v16.s[3]
-	WORD $0xad474931 // ldp q17, q18, [x9, #224]
-	WORD $0x4fb01a2e // fmla v14.4s, v17.4s, v16.s[3]
-	WORD $0x4fb01a4f // fmla v15.4s, v18.4s, v16.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0x910400e7 // add x7, x7, #256
-	WORD $0x91040108 // add x8, x8, #256
-	WORD $0x91040129 // add x9, x9, #256
+eight:
+	WORD $0xacc1294b // ldp q11, q10, [x10], #32
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8b1190 // fmla v16.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b1 // fmla v17.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11d2 // fmla v18.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11f3 // fmla v19.4s, v15.4s, v11.s[0]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f8b1194 // fmla v20.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b5 // fmla v21.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11d6 // fmla v22.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11f7 // fmla v23.4s, v15.4s, v11.s[0]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
+	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4fab1190 // fmla v16.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b1 // fmla v17.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11d2 // fmla v18.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11f3 // fmla v19.4s, v15.4s, v11.s[1]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4fab1194 // fmla v20.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b5 // fmla v21.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11d6 // fmla v22.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11f7 // fmla v23.4s, v15.4s, v11.s[1]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4fab1198 // fmla v24.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11da // fmla v26.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
+	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8b1990 // fmla v16.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b1 // fmla v17.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19d2 // fmla v18.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19f3 // fmla v19.4s, v15.4s, v11.s[2]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f8b1994 // fmla v20.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b5 // fmla v21.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19d6 // fmla v22.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19f7 // fmla v23.4s, v15.4s, v11.s[2]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f8b1998 // fmla v24.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19da // fmla v26.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
+	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4fab1990 // fmla v16.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b1 // fmla v17.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19d2 // fmla v18.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19f3 // fmla v19.4s, v15.4s, v11.s[3]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4fab1994 // fmla v20.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b5 // fmla v21.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19d6 // fmla v22.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19f7 // fmla v23.4s, v15.4s, v11.s[3]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4fab1998 // fmla v24.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19da // fmla v26.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
+	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8a1190 // fmla v16.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11b1 // fmla v17.4s, v13.4s, v10.s[0]
+	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
+	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f8a1194 // fmla v20.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11b5 // fmla v21.4s, v13.4s, v10.s[0]
+	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
+	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4f8a119c // fmla v28.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11bd // fmla v29.4s, v13.4s, v10.s[0]
+	WORD $0x4f8a11de // fmla v30.4s, v14.4s, v10.s[0]
+	WORD $0x4f8a11ff // fmla v31.4s, v15.4s, v10.s[0]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4faa1190 // fmla v16.4s, v12.4s, v10.s[1]
+	WORD $0x4faa11b1 // fmla v17.4s, v13.4s, v10.s[1]
+	WORD $0x4faa11d2 // fmla v18.4s, v14.4s, v10.s[1]
+	WORD $0x4faa11f3 // fmla v19.4s, v15.4s, v10.s[1]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4faa1194 // fmla v20.4s, v12.4s, v10.s[1]
+	WORD $0x4faa11b5 // fmla v21.4s, v13.4s, v10.s[1]
+	WORD $0x4faa11d6 // fmla v22.4s, v14.4s, v10.s[1]
+	WORD $0x4faa11f7 // fmla v23.4s, v15.4s, v10.s[1]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4faa119c // fmla v28.4s, v12.4s, v10.s[1]
+	WORD $0x4faa11bd // fmla v29.4s, v13.4s, v10.s[1]
+	WORD $0x4faa11de // fmla v30.4s, v14.4s, v10.s[1]
+	WORD $0x4faa11ff // fmla v31.4s, v15.4s, v10.s[1]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8a1990 // fmla v16.4s, v12.4s, v10.s[2]
+	WORD $0x4f8a19b1 // fmla v17.4s, v13.4s, v10.s[2]
+	WORD $0x4f8a19d2 // fmla v18.4s, v14.4s, v10.s[2]
+	WORD $0x4f8a19f3 // fmla v19.4s, v15.4s, v10.s[2]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f8a1994 // fmla v20.4s, v12.4s, v10.s[2]
+	WORD $0x4f8a19b5 // fmla v21.4s, v13.4s, v10.s[2]
+	WORD $0x4f8a19d6 // fmla v22.4s, v14.4s, v10.s[2]
+	WORD $0x4f8a19f7 // fmla v23.4s, v15.4s, v10.s[2]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4f8a199c // fmla v28.4s, v12.4s, v10.s[2]
+	WORD $0x4f8a19bd // fmla v29.4s, v13.4s, v10.s[2]
+	WORD $0x4f8a19de // fmla v30.4s, v14.4s, v10.s[2]
+	WORD $0x4f8a19ff // fmla v31.4s, v15.4s, v10.s[2]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4faa1990 // fmla v16.4s, v12.4s, v10.s[3]
+	WORD $0x4faa19b1 // fmla v17.4s, v13.4s, v10.s[3]
+	WORD $0x4faa19d2 // fmla v18.4s, v14.4s, v10.s[3]
+	WORD $0x4faa19f3 // fmla v19.4s, v15.4s, v10.s[3]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4faa1994 // fmla v20.4s, v12.4s, v10.s[3]
+	WORD $0x4faa19b5 // fmla v21.4s, v13.4s, v10.s[3]
+	WORD $0x4faa19d6 // fmla v22.4s, v14.4s, v10.s[3]
+	WORD $0x4faa19f7 // fmla v23.4s, v15.4s, v10.s[3]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4faa199c // fmla v28.4s, v12.4s, v10.s[3]
+	WORD $0x4faa19bd // fmla v29.4s, v13.4s, v10.s[3]
+	WORD $0x4faa19de // fmla v30.4s, v14.4s, v10.s[3]
+	WORD $0x4faa19ff // fmla v31.4s, v15.4s, v10.s[3]
 	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, loop
+	CBNZ R11, eight
 
-tail:
-	WORD $0xaa0503eb // mov x11, x5
+four:
+	WORD $0x9240084b // and x11, x2, #0x7
+	CBZ  R11, next
+	TBZ  $2, R11, one
+	WORD $0x9240056b // and x11, x11, #0x3
+	WORD $0x3cc1054b // ldr q11, [x10], #16
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8b1190 // fmla v16.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b1 // fmla v17.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11d2 // fmla v18.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11f3 // fmla v19.4s, v15.4s, v11.s[0]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f8b1194 // fmla v20.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b5 // fmla v21.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11d6 // fmla v22.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11f7 // fmla v23.4s, v15.4s, v11.s[0]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
+	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4fab1190 // fmla v16.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b1 // fmla v17.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11d2 // fmla v18.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11f3 // fmla v19.4s, v15.4s, v11.s[1]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4fab1194 // fmla v20.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b5 // fmla v21.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11d6 // fmla v22.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11f7 // fmla v23.4s, v15.4s, v11.s[1]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4fab1198 // fmla v24.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11da // fmla v26.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
+	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8b1990 // fmla v16.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b1 // fmla v17.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19d2 // fmla v18.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19f3 // fmla v19.4s, v15.4s, v11.s[2]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f8b1994 // fmla v20.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b5 // fmla v21.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19d6 // fmla v22.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19f7 // fmla v23.4s, v15.4s, v11.s[2]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f8b1998 // fmla v24.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19da // fmla v26.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
+	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4fab1990 // fmla v16.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b1 // fmla v17.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19d2 // fmla v18.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19f3 // fmla v19.4s, v15.4s, v11.s[3]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4fab1994 // fmla v20.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b5 // fmla v21.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19d6 // fmla v22.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19f7 // fmla v23.4s, v15.4s, v11.s[3]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4fab1998 // fmla v24.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19da // fmla v26.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
+	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
 	CBZ  R11, next
 
 one:
-	WORD $0xbc404550 // ldr s16, [x10], #4
-	WORD $0xad4048d1 // ldp q17, q18, [x6]
-	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
-	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
-	WORD $0xad4148d1 // ldp q17, q18, [x6, #32]
-	WORD $0x4f901222 // fmla v2.4s, v17.4s, v16.s[0]
-	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
-	WORD $0xad4048f1 // ldp q17, q18, [x7]
-	WORD $0x4f901224 // fmla v4.4s, v17.4s, v16.s[0]
-	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
-	WORD $0xad4148f1 // ldp q17, q18, [x7, #32]
-	WORD $0x4f901226 // fmla v6.4s, v17.4s, v16.s[0]
-	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
-	WORD $0xad404911 // ldp q17, q18, [x8]
-	WORD $0x4f901228 // fmla v8.4s, v17.4s, v16.s[0]
-	WORD $0x4f901249 // fmla v9.4s, v18.4s, v16.s[0]
-	WORD $0xad414911 // ldp q17, q18, [x8, #32]
-	WORD $0x4f90122a // fmla v10.4s, v17.4s, v16.s[0]
-	WORD $0x4f90124b // fmla v11.4s, v18.4s, v16.s[0]
-	WORD $0xad404931 // ldp q17, q18, [x9]
-	WORD $0x4f90122c // fmla v12.4s, v17.4s, v16.s[0]
-	WORD $0x4f90124d // fmla v13.4s, v18.4s, v16.s[0]
-	WORD $0xad414931 // ldp q17, q18, [x9, #32]
-	WORD $0x4f90122e // fmla v14.4s, v17.4s, v16.s[0]
-	WORD $0x4f90124f // fmla v15.4s, v18.4s, v16.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0x91010108 // add x8, x8, #64
-	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xbc40454b // ldr s11, [x10], #4
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8b1190 // fmla v16.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b1 // fmla v17.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11d2 // fmla v18.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11f3 // fmla v19.4s, v15.4s, v11.s[0]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f8b1194 // fmla v20.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b5 // fmla v21.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11d6 // fmla v22.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11f7 // fmla v23.4s, v15.4s, v11.s[0]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
+	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
 	WORD $0xd100056b // sub x11, x11, #1
 	CBNZ R11, one
 
 next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  store
-	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
-	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
-	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
-	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
-	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
-	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
-	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
-	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
-	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
-	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
-	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
-	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
-	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
-	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
-	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
-	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
-	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
-	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
-	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
-	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
-	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
-	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
-	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
-	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
-	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
-	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
-	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
-	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
-	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
-	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
-	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
-	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
+	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
+	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
+	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
+	WORD $0x4ea0ea6b // fcmlt v11.4s, v19.4s, #0.0
+	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
+	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
+	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
+	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
+	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
+	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
+	WORD $0x4ea0eaeb // fcmlt v11.4s, v23.4s, #0.0
+	WORD $0x4e6b1ef7 // bic v23.16b, v23.16b, v11.16b
+	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
+	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
+	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
+	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
+	WORD $0x4ea0eb6b // fcmlt v11.4s, v27.4s, #0.0
+	WORD $0x4e6b1f7b // bic v27.16b, v27.16b, v11.16b
+	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
+	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
+	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
+	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
+	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
+	WORD $0x4ea0ebeb // fcmlt v11.4s, v31.4s, #0.0
+	WORD $0x4e6b1fff // bic v31.16b, v31.16b, v11.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -722,43 +1045,41 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
-	WORD $0xad042428 // stp q8, q9, [x1, #128]
-	WORD $0xad052c2a // stp q10, q11, [x1, #160]
-	WORD $0xad06342c // stp q12, q13, [x1, #192]
-	WORD $0xad073c2e // stp q14, q15, [x1, #224]
+	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad025434 // stp q20, q21, [x1, #64]
+	WORD $0xad035c36 // stp q22, q23, [x1, #96]
+	WORD $0xad046438 // stp q24, q25, [x1, #128]
+	WORD $0xad056c3a // stp q26, q27, [x1, #160]
+	WORD $0xad06743c // stp q28, q29, [x1, #192]
+	WORD $0xad077c3e // stp q30, q31, [x1, #224]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
-	WORD $0xad042428 // stp q8, q9, [x1, #128]
-	WORD $0xad052c2a // stp q10, q11, [x1, #160]
+	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad025434 // stp q20, q21, [x1, #64]
+	WORD $0xad035c36 // stp q22, q23, [x1, #96]
+	WORD $0xad046438 // stp q24, q25, [x1, #128]
+	WORD $0xad056c3a // stp q26, q27, [x1, #160]
 	WORD $0x91030023 // add x3, x1, #192
 	TBZ  $3, R0, pixel0four
-	WORD $0xac81346c // stp q12, q13, [x3], #32
-	WORD $0x4eae1dcc // mov v12.16b, v14.16b
-	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 pixel0four:
 	TBZ  $2, R0, pixel0two
-	WORD $0x3c81046c // str q12, [x3], #16
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 pixel0two:
 	TBZ  $1, R0, pixel0one
-	WORD $0xfc00846c // str d12, [x3], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 pixel0one:
 	TBZ  $0, R0, pixel0done
-	WORD $0xbd00006c // str s12, [x3]
+	WORD $0xbd00007c // str s28, [x3]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -768,119 +1089,182 @@ pixel0done:
 TEXT ·convF32x2x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea11c25 // mov v5.16b, v1.16b
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x4c40289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4]
+	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0xf9400405 // ldr x5, [x0, #8]
+	WORD $0xf9400806 // ldr x6, [x0, #16]
 
 tap:
-	WORD $0xb8404447 // ldr w7, [x2], #4
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xb8404448 // ldr w8, [x2], #4
 	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xaa0403e9 // mov x9, x4
-	CBZ  R9, tail
+	WORD $0xd343fc49 // lsr x9, x2, #3
+	CBZ  R9, four
 
-loop:
-	WORD $0x3cc104e8 // ldr q8, [x7], #16
-	WORD $0x3cc10509 // ldr q9, [x8], #16
-	WORD $0xad402cca // ldp q10, q11, [x6]
-	WORD $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
-	WORD $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
-	WORD $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
-	WORD $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	WORD $0xad412cca // ldp q10, q11, [x6, #32]
-	WORD $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
-	WORD $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
-	WORD $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
-	WORD $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	WORD $0xad422cca // ldp q10, q11, [x6, #64]
-	WORD $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
-	WORD $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
-	WORD $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
-	WORD $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
-	WORD $0xad432cca // ldp q10, q11, [x6, #96]
-	WORD $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
-	WORD $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
-	WORD $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
-	WORD $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	WORD $0xad442cca // ldp q10, q11, [x6, #128]
-	WORD $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
-	WORD $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
-	WORD $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
-	WORD $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
-	WORD $0xad452cca // ldp q10, q11, [x6, #160]
-	WORD $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
-	WORD $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
-	WORD $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
-	WORD $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	WORD $0xad462cca // ldp q10, q11, [x6, #192]
-	WORD $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
-	WORD $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
-	WORD $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
-	WORD $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
-	WORD $0xad472cca // ldp q10, q11, [x6, #224]
-	WORD $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
-	WORD $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
-	WORD $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
-	WORD $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
+eight:
+	WORD $0xacc144f3 // ldp q19, q17, [x7], #32
+	WORD $0xacc14112 // ldp q18, q16, [x8], #32
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
+	WORD $0x4f921298 // fmla v24.4s, v20.4s, v18.s[0]
+	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
+	WORD $0x4f9212b9 // fmla v25.4s, v21.4s, v18.s[0]
+	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
+	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
+	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
+	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4fb3129c // fmla v28.4s, v20.4s, v19.s[1]
+	WORD $0x4fb21298 // fmla v24.4s, v20.4s, v18.s[1]
+	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
+	WORD $0x4fb212b9 // fmla v25.4s, v21.4s, v18.s[1]
+	WORD $0x4fb312de // fmla v30.4s, v22.4s, v19.s[1]
+	WORD $0x4fb212da // fmla v26.4s, v22.4s, v18.s[1]
+	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
+	WORD $0x4fb212fb // fmla v27.4s, v23.4s, v18.s[1]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f931a9c // fmla v28.4s, v20.4s, v19.s[2]
+	WORD $0x4f921a98 // fmla v24.4s, v20.4s, v18.s[2]
+	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
+	WORD $0x4f921ab9 // fmla v25.4s, v21.4s, v18.s[2]
+	WORD $0x4f931ade // fmla v30.4s, v22.4s, v19.s[2]
+	WORD $0x4f921ada // fmla v26.4s, v22.4s, v18.s[2]
+	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
+	WORD $0x4f921afb // fmla v27.4s, v23.4s, v18.s[2]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4fb31a9c // fmla v28.4s, v20.4s, v19.s[3]
+	WORD $0x4fb21a98 // fmla v24.4s, v20.4s, v18.s[3]
+	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
+	WORD $0x4fb21ab9 // fmla v25.4s, v21.4s, v18.s[3]
+	WORD $0x4fb31ade // fmla v30.4s, v22.4s, v19.s[3]
+	WORD $0x4fb21ada // fmla v26.4s, v22.4s, v18.s[3]
+	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
+	WORD $0x4fb21afb // fmla v27.4s, v23.4s, v18.s[3]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f91129c // fmla v28.4s, v20.4s, v17.s[0]
+	WORD $0x4f901298 // fmla v24.4s, v20.4s, v16.s[0]
+	WORD $0x4f9112bd // fmla v29.4s, v21.4s, v17.s[0]
+	WORD $0x4f9012b9 // fmla v25.4s, v21.4s, v16.s[0]
+	WORD $0x4f9112de // fmla v30.4s, v22.4s, v17.s[0]
+	WORD $0x4f9012da // fmla v26.4s, v22.4s, v16.s[0]
+	WORD $0x4f9112ff // fmla v31.4s, v23.4s, v17.s[0]
+	WORD $0x4f9012fb // fmla v27.4s, v23.4s, v16.s[0]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4fb1129c // fmla v28.4s, v20.4s, v17.s[1]
+	WORD $0x4fb01298 // fmla v24.4s, v20.4s, v16.s[1]
+	WORD $0x4fb112bd // fmla v29.4s, v21.4s, v17.s[1]
+	WORD $0x4fb012b9 // fmla v25.4s, v21.4s, v16.s[1]
+	WORD $0x4fb112de // fmla v30.4s, v22.4s, v17.s[1]
+	WORD $0x4fb012da // fmla v26.4s, v22.4s, v16.s[1]
+	WORD $0x4fb112ff // fmla v31.4s, v23.4s, v17.s[1]
+	WORD $0x4fb012fb // fmla v27.4s, v23.4s, v16.s[1]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f911a9c // fmla v28.4s, v20.4s, v17.s[2]
+	WORD $0x4f901a98 // fmla v24.4s, v20.4s, v16.s[2]
+	WORD $0x4f911abd // fmla v29.4s, v21.4s, v17.s[2]
+	WORD $0x4f901ab9 // fmla v25.4s, v21.4s, v16.s[2]
+	WORD $0x4f911ade // fmla v30.4s, v22.4s, v17.s[2]
+	WORD $0x4f901ada // fmla v26.4s, v22.4s, v16.s[2]
+	WORD $0x4f911aff // fmla v31.4s, v23.4s, v17.s[2]
+	WORD $0x4f901afb // fmla v27.4s, v23.4s, v16.s[2]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4fb11a9c // fmla v28.4s, v20.4s, v17.s[3]
+	WORD $0x4fb01a98 // fmla v24.4s, v20.4s, v16.s[3]
+	WORD $0x4fb11abd // fmla v29.4s, v21.4s, v17.s[3]
+	WORD $0x4fb01ab9 // fmla v25.4s, v21.4s, v16.s[3]
+	WORD $0x4fb11ade // fmla v30.4s, v22.4s, v17.s[3]
+	WORD $0x4fb01ada // fmla v26.4s, v22.4s, v16.s[3]
+	WORD $0x4fb11aff // fmla v31.4s, v23.4s, v17.s[3]
+	WORD $0x4fb01afb // fmla v27.4s, v23.4s, v16.s[3]
 	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, loop
+	CBNZ R9, eight
 
-tail:
-	WORD $0xaa0503e9 // mov x9, x5
+four:
+	WORD $0x92400849 // and x9, x2, #0x7
+	CBZ  R9, next
+	TBZ  $2, R9, one
+	WORD $0x92400529 // and x9, x9, #0x3
+	WORD $0x3cc104f3 // ldr q19, [x7], #16
+	WORD $0x3cc10512 // ldr q18, [x8], #16
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
+	WORD $0x4f921298 // fmla v24.4s, v20.4s, v18.s[0]
+	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
+	WORD $0x4f9212b9 // fmla v25.4s, v21.4s, v18.s[0]
+	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
+	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
+	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
+	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4fb3129c // fmla v28.4s, v20.4s, v19.s[1]
+	WORD $0x4fb21298 // fmla v24.4s, v20.4s, v18.s[1]
+	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
+	WORD $0x4fb212b9 // fmla v25.4s, v21.4s, v18.s[1]
+	WORD $0x4fb312de // fmla v30.4s, v22.4s, v19.s[1]
+	WORD $0x4fb212da // fmla v26.4s, v22.4s, v18.s[1]
+	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
+	WORD $0x4fb212fb // fmla v27.4s, v23.4s, v18.s[1]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f931a9c // fmla v28.4s, v20.4s, v19.s[2]
+	WORD $0x4f921a98 // fmla v24.4s, v20.4s, v18.s[2]
+	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
+	WORD $0x4f921ab9 // fmla v25.4s, v21.4s, v18.s[2]
+	WORD $0x4f931ade // fmla v30.4s, v22.4s, v19.s[2]
+	WORD $0x4f921ada // fmla v26.4s, v22.4s, v18.s[2]
+	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
+	WORD $0x4f921afb // fmla v27.4s, v23.4s, v18.s[2]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4fb31a9c // fmla v28.4s, v20.4s, v19.s[3]
+	WORD $0x4fb21a98 // fmla v24.4s, v20.4s, v18.s[3]
+	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
+	WORD $0x4fb21ab9 // fmla v25.4s, v21.4s, v18.s[3]
+	WORD $0x4fb31ade // fmla v30.4s, v22.4s, v19.s[3]
+	WORD $0x4fb21ada // fmla v26.4s, v22.4s, v18.s[3]
+	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
+	WORD $0x4fb21afb // fmla v27.4s, v23.4s, v18.s[3]
 	CBZ  R9, next
 
 one:
-	WORD $0xbc4044e8 // ldr s8, [x7], #4
-	WORD $0xbc404509 // ldr s9, [x8], #4
-	WORD $0xad402cca // ldp q10, q11, [x6]
-	WORD $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
-	WORD $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
-	WORD $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
-	WORD $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	WORD $0xad412cca // ldp q10, q11, [x6, #32]
-	WORD $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
-	WORD $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
-	WORD $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
-	WORD $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xbc4044f3 // ldr s19, [x7], #4
+	WORD $0xbc404512 // ldr s18, [x8], #4
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
+	WORD $0x4f921298 // fmla v24.4s, v20.4s, v18.s[0]
+	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
+	WORD $0x4f9212b9 // fmla v25.4s, v21.4s, v18.s[0]
+	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
+	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
+	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
+	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
 	WORD $0xd1000529 // sub x9, x9, #1
 	CBNZ R9, one
 
 next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  store
-	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
-	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
-	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
-	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
-	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
-	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
-	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
-	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
-	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
-	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
-	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
-	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
-	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
-	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
-	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
-	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+	WORD $0x4ea0eb93 // fcmlt v19.4s, v28.4s, #0.0
+	WORD $0x4e731f9c // bic v28.16b, v28.16b, v19.16b
+	WORD $0x4ea0ebb3 // fcmlt v19.4s, v29.4s, #0.0
+	WORD $0x4e731fbd // bic v29.16b, v29.16b, v19.16b
+	WORD $0x4ea0ebd3 // fcmlt v19.4s, v30.4s, #0.0
+	WORD $0x4e731fde // bic v30.16b, v30.16b, v19.16b
+	WORD $0x4ea0ebf3 // fcmlt v19.4s, v31.4s, #0.0
+	WORD $0x4e731fff // bic v31.16b, v31.16b, v19.16b
+	WORD $0x4ea0eb13 // fcmlt v19.4s, v24.4s, #0.0
+	WORD $0x4e731f18 // bic v24.16b, v24.16b, v19.16b
+	WORD $0x4ea0eb33 // fcmlt v19.4s, v25.4s, #0.0
+	WORD $0x4e731f39 // bic v25.16b, v25.16b, v19.16b
+	WORD $0x4ea0eb53 // fcmlt v19.4s, v26.4s, #0.0
+	WORD $0x4e731f5a // bic v26.16b, v26.16b, v19.16b
+	WORD $0x4ea0eb73 // fcmlt v19.4s, v27.4s, #0.0
+	WORD $0x4e731f7b // bic v27.16b, v27.16b, v19.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -888,56 +1272,54 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x4c00283c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x1]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
 	WORD $0x91000023 // add x3, x1, #0
 	TBZ  $3, R0, pixel0four
-	WORD $0xac810460 // stp q0, q1, [x3], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 pixel0four:
 	TBZ  $2, R0, pixel0two
-	WORD $0x3c810460 // str q0, [x3], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 pixel0two:
 	TBZ  $1, R0, pixel0one
-	WORD $0xfc008460 // str d0, [x3], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 pixel0one:
 	TBZ  $0, R0, pixel0done
-	WORD $0xbd000060 // str s0, [x3]
+	WORD $0xbd00007c // str s28, [x3]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000023 // add x3, x1, #0
 	TBZ  $3, R0, pixel1four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+	WORD $0xac816478 // stp q24, q25, [x3], #32
+	WORD $0x4eba1f58 // mov v24.16b, v26.16b
+	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 pixel1four:
 	TBZ  $2, R0, pixel1two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+	WORD $0x3c810478 // str q24, [x3], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 pixel1two:
 	TBZ  $1, R0, pixel1one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc008478 // str d24, [x3], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 pixel1one:
 	TBZ  $0, R0, pixel1done
-	WORD $0xbd000064 // str s4, [x3]
+	WORD $0xbd000078 // str s24, [x3]
 
 pixel1done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -947,195 +1329,319 @@ pixel1done:
 TEXT ·convF32x2x32NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0x8b0700c7 // add x7, x6, x7
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xad4014e4 // ldp q4, q5, [x7]
-	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4ea41c8c // mov v12.16b, v4.16b
-	WORD $0x4ea51cad // mov v13.16b, v5.16b
-	WORD $0x4ea61cce // mov v14.16b, v6.16b
-	WORD $0x4ea71cef // mov v15.16b, v7.16b
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x8b050085 // add x5, x4, x5
+	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
+	WORD $0x4c402890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4]
+	WORD $0x4c4028bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5]
+	WORD $0x4c4028b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xf9400406 // ldr x6, [x0, #8]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
 
 tap:
-	WORD $0xb8404448 // ldr w8, [x2], #4
+	WORD $0x28c124c8 // ldp w8, w9, [x6], #8
 	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xb8404449 // ldr w9, [x2], #4
 	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xaa0403ea // mov x10, x4
-	CBZ  R10, tail
+	WORD $0xd343fc4a // lsr x10, x2, #3
+	CBZ  R10, four
 
-loop:
-	WORD $0x3cc10510 // ldr q16, [x8], #16
-	WORD $0x3cc10531 // ldr q17, [x9], #16
-	WORD $0xad404cd2 // ldp q18, q19, [x6]
-	WORD $0x4f901240 // fmla v0.4s, v18.4s, v16.s[0]
-	WORD $0x4f911248 // fmla v8.4s, v18.4s, v17.s[0]
-	WORD $0x4f901261 // fmla v1.4s, v19.4s, v16.s[0]
-	WORD $0x4f911269 // fmla v9.4s, v19.4s, v17.s[0]
-	WORD $0xad414cd2 // ldp q18, q19, [x6, #32]
-	WORD $0x4f901242 // fmla v2.4s, v18.4s, v16.s[0]
-	WORD $0x4f91124a // fmla v10.4s, v18.4s, v17.s[0]
-	WORD $0x4f901263 // fmla v3.4s, v19.4s, v16.s[0]
-	WORD $0x4f91126b // fmla v11.4s, v19.4s, v17.s[0]
-	WORD $0xad404cf2 // ldp q18, q19, [x7]
-	WORD $0x4f901244 // fmla v4.4s, v18.4s, v16.s[0]
-	WORD $0x4f91124c // fmla v12.4s, v18.4s, v17.s[0]
-	WORD $0x4f901265 // fmla v5.4s, v19.4s, v16.s[0]
-	WORD $0x4f91126d // fmla v13.4s, v19.4s, v17.s[0]
-	WORD $0xad414cf2 // ldp q18, q19, [x7, #32]
-	WORD $0x4f901246 // fmla v6.4s, v18.4s, v16.s[0]
-	WORD $0x4f91124e // fmla v14.4s, v18.4s, v17.s[0]
-	WORD $0x4f901267 // fmla v7.4s, v19.4s, v16.s[0]
-	WORD $0x4f91126f // fmla v15.4s, v19.4s, v17.s[0]
-	WORD $0xad424cd2 // ldp q18, q19, [x6, #64]
-	WORD $0x4fb01240 // fmla v0.4s, v18.4s, v16.s[1]
-	WORD $0x4fb11248 // fmla v8.4s, v18.4s, v17.s[1]
-	WORD $0x4fb01261 // fmla v1.4s, v19.4s, v16.s[1]
-	WORD $0x4fb11269 // fmla v9.4s, v19.4s, v17.s[1]
-	WORD $0xad434cd2 // ldp q18, q19, [x6, #96]
-	WORD $0x4fb01242 // fmla v2.4s, v18.4s, v16.s[1]
-	WORD $0x4fb1124a // fmla v10.4s, v18.4s, v17.s[1]
-	WORD $0x4fb01263 // fmla v3.4s, v19.4s, v16.s[1]
-	WORD $0x4fb1126b // fmla v11.4s, v19.4s, v17.s[1]
-	WORD $0xad424cf2 // ldp q18, q19, [x7, #64]
-	WORD $0x4fb01244 // fmla v4.4s, v18.4s, v16.s[1]
-	WORD $0x4fb1124c // fmla v12.4s, v18.4s, v17.s[1]
-	WORD $0x4fb01265 // fmla v5.4s, v19.4s, v16.s[1]
-	WORD $0x4fb1126d // fmla v13.4s, v19.4s, v17.s[1]
-	WORD $0xad434cf2 // ldp q18, q19, [x7, #96]
-	WORD $0x4fb01246 // fmla v6.4s, v18.4s, v16.s[1]
-	WORD $0x4fb1124e // fmla v14.4s, v18.4s, v17.s[1]
-	WORD $0x4fb01267 // fmla v7.4s, v19.4s, v16.s[1]
-	WORD $0x4fb1126f // fmla v15.4s, v19.4s, v17.s[1]
-	WORD $0xad444cd2 // ldp q18, q19, [x6, #128]
-	WORD $0x4f901a40 // fmla v0.4s, v18.4s, v16.s[2]
-	WORD $0x4f911a48 // fmla v8.4s, v18.4s, v17.s[2]
-	WORD $0x4f901a61 // fmla v1.4s, v19.4s, v16.s[2]
-	WORD $0x4f911a69 // fmla v9.4s, v19.4s, v17.s[2]
-	WORD $0xad454cd2 // ldp q18, q19, [x6, #160]
-	WORD $0x4f901a42 // fmla v2.4s, v18.4s, v16.s[2]
-	WORD $0x4f911a4a // fmla v10.4s, v18.4s, v17.s[2]
-	WORD $0x4f901a63 // fmla v3.4s, v19.4s, v16.s[2]
-	WORD $0x4f911a6b // fmla v11.4s, v19.4s, v17.s[2]
-	WORD $0xad444cf2 // ldp q18, q19, [x7, #128]
-	WORD $0x4f901a44 // fmla v4.4s, v18.4s, v16.s[2]
-	WORD $0x4f911a4c // fmla v12.4s, v18.4s, v17.s[2]
-	WORD $0x4f901a65 // fmla v5.4s, v19.4s, v16.s[2]
-	WORD $0x4f911a6d // fmla v13.4s, v19.4s, v17.s[2]
-	WORD $0xad454cf2 // ldp q18, q19, [x7, #160]
-	WORD $0x4f901a46 // fmla v6.4s, v18.4s, v16.s[2]
-	WORD $0x4f911a4e // fmla v14.4s, v18.4s, v17.s[2]
-	WORD $0x4f901a67 // fmla v7.4s, v19.4s, v16.s[2]
-	WORD $0x4f911a6f // fmla v15.4s, v19.4s, v17.s[2]
-	WORD $0xad464cd2 // ldp q18, q19, [x6, #192]
-	WORD $0x4fb01a40 // fmla v0.4s, v18.4s, v16.s[3]
-	WORD $0x4fb11a48 // fmla v8.4s, v18.4s, v17.s[3]
-	WORD $0x4fb01a61 // fmla v1.4s, v19.4s, v16.s[3]
-	WORD $0x4fb11a69 // fmla v9.4s, v19.4s, v17.s[3]
-	WORD $0xad474cd2 // ldp q18, q19, [x6, #224]
-	WORD $0x4fb01a42 // fmla v2.4s, v18.4s, v16.s[3]
-	WORD $0x4fb11a4a // fmla v10.4s, v18.4s, v17.s[3]
-	WORD $0x4fb01a63 // fmla v3.4s, v19.4s, v16.s[3]
-	WORD $0x4fb11a6b // fmla v11.4s, v19.4s, v17.s[3]
-	WORD $0xad464cf2 // ldp q18, q19, [x7, #192]
-	WORD $0x4fb01a44 // fmla v4.4s, v18.4s, v16.s[3]
-	WORD $0x4fb11a4c // fmla v12.4s, v18.4s, v17.s[3]
-	WORD $0x4fb01a65 // fmla v5.4s, v19.4s, v16.s[3]
-	WORD $0x4fb11a6d // fmla v13.4s, v19.4s, v17.s[3]
-	WORD $0xad474cf2 // ldp q18, q19, [x7, #224]
-	WORD $0x4fb01a46 // fmla v6.4s, v18.4s, v16.s[3]
-	WORD $0x4fb11a4e // fmla v14.4s, v18.4s, v17.s[3]
-	WORD $0x4fb01a67 // fmla v7.4s, v19.4s, v16.s[3]
-	WORD $0x4fb11a6f // fmla v15.4s, v19.4s, v17.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0x910400e7 // add x7, x7, #256
+eight:
+	WORD $0xacc1250b // ldp q11, q9, [x8], #32
+	WORD $0xacc1212a // ldp q10, q8, [x9], #32
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1190 // fmla v16.4s, v12.4s, v10.s[0]
+	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b1 // fmla v17.4s, v13.4s, v10.s[0]
+	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
+	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1194 // fmla v20.4s, v12.4s, v10.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b5 // fmla v21.4s, v13.4s, v10.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4fab1198 // fmla v24.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1190 // fmla v16.4s, v12.4s, v10.s[1]
+	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b1 // fmla v17.4s, v13.4s, v10.s[1]
+	WORD $0x4fab11da // fmla v26.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11d2 // fmla v18.4s, v14.4s, v10.s[1]
+	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11f3 // fmla v19.4s, v15.4s, v10.s[1]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1194 // fmla v20.4s, v12.4s, v10.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b5 // fmla v21.4s, v13.4s, v10.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11d6 // fmla v22.4s, v14.4s, v10.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11f7 // fmla v23.4s, v15.4s, v10.s[1]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8b1998 // fmla v24.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1990 // fmla v16.4s, v12.4s, v10.s[2]
+	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b1 // fmla v17.4s, v13.4s, v10.s[2]
+	WORD $0x4f8b19da // fmla v26.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19d2 // fmla v18.4s, v14.4s, v10.s[2]
+	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19f3 // fmla v19.4s, v15.4s, v10.s[2]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1994 // fmla v20.4s, v12.4s, v10.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b5 // fmla v21.4s, v13.4s, v10.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19d6 // fmla v22.4s, v14.4s, v10.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19f7 // fmla v23.4s, v15.4s, v10.s[2]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4fab1998 // fmla v24.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1990 // fmla v16.4s, v12.4s, v10.s[3]
+	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b1 // fmla v17.4s, v13.4s, v10.s[3]
+	WORD $0x4fab19da // fmla v26.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19d2 // fmla v18.4s, v14.4s, v10.s[3]
+	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19f3 // fmla v19.4s, v15.4s, v10.s[3]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1994 // fmla v20.4s, v12.4s, v10.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b5 // fmla v21.4s, v13.4s, v10.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19d6 // fmla v22.4s, v14.4s, v10.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19f7 // fmla v23.4s, v15.4s, v10.s[3]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f891198 // fmla v24.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8911b9 // fmla v25.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8911da // fmla v26.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8911fb // fmla v27.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f89119c // fmla v28.4s, v12.4s, v9.s[0]
+	WORD $0x4f881194 // fmla v20.4s, v12.4s, v8.s[0]
+	WORD $0x4f8911bd // fmla v29.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b5 // fmla v21.4s, v13.4s, v8.s[0]
+	WORD $0x4f8911de // fmla v30.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d6 // fmla v22.4s, v14.4s, v8.s[0]
+	WORD $0x4f8911ff // fmla v31.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f7 // fmla v23.4s, v15.4s, v8.s[0]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4fa91198 // fmla v24.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fa911b9 // fmla v25.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fa911da // fmla v26.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fa911fb // fmla v27.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4fa9119c // fmla v28.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81194 // fmla v20.4s, v12.4s, v8.s[1]
+	WORD $0x4fa911bd // fmla v29.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b5 // fmla v21.4s, v13.4s, v8.s[1]
+	WORD $0x4fa911de // fmla v30.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d6 // fmla v22.4s, v14.4s, v8.s[1]
+	WORD $0x4fa911ff // fmla v31.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f7 // fmla v23.4s, v15.4s, v8.s[1]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f891998 // fmla v24.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8919b9 // fmla v25.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8919da // fmla v26.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8919fb // fmla v27.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f89199c // fmla v28.4s, v12.4s, v9.s[2]
+	WORD $0x4f881994 // fmla v20.4s, v12.4s, v8.s[2]
+	WORD $0x4f8919bd // fmla v29.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b5 // fmla v21.4s, v13.4s, v8.s[2]
+	WORD $0x4f8919de // fmla v30.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d6 // fmla v22.4s, v14.4s, v8.s[2]
+	WORD $0x4f8919ff // fmla v31.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f7 // fmla v23.4s, v15.4s, v8.s[2]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4fa91998 // fmla v24.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fa919b9 // fmla v25.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fa919da // fmla v26.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fa919fb // fmla v27.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4fa9199c // fmla v28.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81994 // fmla v20.4s, v12.4s, v8.s[3]
+	WORD $0x4fa919bd // fmla v29.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b5 // fmla v21.4s, v13.4s, v8.s[3]
+	WORD $0x4fa919de // fmla v30.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d6 // fmla v22.4s, v14.4s, v8.s[3]
+	WORD $0x4fa919ff // fmla v31.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f7 // fmla v23.4s, v15.4s, v8.s[3]
 	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, loop
+	CBNZ R10, eight
 
-tail:
-	WORD $0xaa0503ea // mov x10, x5
+four:
+	WORD $0x9240084a // and x10, x2, #0x7
+	CBZ  R10, next
+	TBZ  $2, R10, one
+	WORD $0x9240054a // and x10, x10, #0x3
+	WORD $0x3cc1050b // ldr q11, [x8], #16
+	WORD $0x3cc1052a // ldr q10, [x9], #16
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1190 // fmla v16.4s, v12.4s, v10.s[0]
+	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b1 // fmla v17.4s, v13.4s, v10.s[0]
+	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
+	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1194 // fmla v20.4s, v12.4s, v10.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b5 // fmla v21.4s, v13.4s, v10.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4fab1198 // fmla v24.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1190 // fmla v16.4s, v12.4s, v10.s[1]
+	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b1 // fmla v17.4s, v13.4s, v10.s[1]
+	WORD $0x4fab11da // fmla v26.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11d2 // fmla v18.4s, v14.4s, v10.s[1]
+	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11f3 // fmla v19.4s, v15.4s, v10.s[1]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1194 // fmla v20.4s, v12.4s, v10.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b5 // fmla v21.4s, v13.4s, v10.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11d6 // fmla v22.4s, v14.4s, v10.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11f7 // fmla v23.4s, v15.4s, v10.s[1]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8b1998 // fmla v24.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1990 // fmla v16.4s, v12.4s, v10.s[2]
+	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b1 // fmla v17.4s, v13.4s, v10.s[2]
+	WORD $0x4f8b19da // fmla v26.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19d2 // fmla v18.4s, v14.4s, v10.s[2]
+	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19f3 // fmla v19.4s, v15.4s, v10.s[2]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1994 // fmla v20.4s, v12.4s, v10.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b5 // fmla v21.4s, v13.4s, v10.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19d6 // fmla v22.4s, v14.4s, v10.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19f7 // fmla v23.4s, v15.4s, v10.s[2]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4fab1998 // fmla v24.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1990 // fmla v16.4s, v12.4s, v10.s[3]
+	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b1 // fmla v17.4s, v13.4s, v10.s[3]
+	WORD $0x4fab19da // fmla v26.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19d2 // fmla v18.4s, v14.4s, v10.s[3]
+	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19f3 // fmla v19.4s, v15.4s, v10.s[3]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1994 // fmla v20.4s, v12.4s, v10.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b5 // fmla v21.4s, v13.4s, v10.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19d6 // fmla v22.4s, v14.4s, v10.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19f7 // fmla v23.4s, v15.4s, v10.s[3]
 	CBZ  R10, next
 
 one:
-	WORD $0xbc404510 // ldr s16, [x8], #4
-	WORD $0xbc404531 // ldr s17, [x9], #4
-	WORD $0xad404cd2 // ldp q18, q19, [x6]
-	WORD $0x4f901240 // fmla v0.4s, v18.4s, v16.s[0]
-	WORD $0x4f911248 // fmla v8.4s, v18.4s, v17.s[0]
-	WORD $0x4f901261 // fmla v1.4s, v19.4s, v16.s[0]
-	WORD $0x4f911269 // fmla v9.4s, v19.4s, v17.s[0]
-	WORD $0xad414cd2 // ldp q18, q19, [x6, #32]
-	WORD $0x4f901242 // fmla v2.4s, v18.4s, v16.s[0]
-	WORD $0x4f91124a // fmla v10.4s, v18.4s, v17.s[0]
-	WORD $0x4f901263 // fmla v3.4s, v19.4s, v16.s[0]
-	WORD $0x4f91126b // fmla v11.4s, v19.4s, v17.s[0]
-	WORD $0xad404cf2 // ldp q18, q19, [x7]
-	WORD $0x4f901244 // fmla v4.4s, v18.4s, v16.s[0]
-	WORD $0x4f91124c // fmla v12.4s, v18.4s, v17.s[0]
-	WORD $0x4f901265 // fmla v5.4s, v19.4s, v16.s[0]
-	WORD $0x4f91126d // fmla v13.4s, v19.4s, v17.s[0]
-	WORD $0xad414cf2 // ldp q18, q19, [x7, #32]
-	WORD $0x4f901246 // fmla v6.4s, v18.4s, v16.s[0]
-	WORD $0x4f91124e // fmla v14.4s, v18.4s, v17.s[0]
-	WORD $0x4f901267 // fmla v7.4s, v19.4s, v16.s[0]
-	WORD $0x4f91126f // fmla v15.4s, v19.4s, v17.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x910100e7 // add x7, x7, #64
+	WORD $0xbc40450b // ldr s11, [x8], #4
+	WORD $0xbc40452a // ldr s10, [x9], #4
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1190 // fmla v16.4s, v12.4s, v10.s[0]
+	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b1 // fmla v17.4s, v13.4s, v10.s[0]
+	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
+	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1194 // fmla v20.4s, v12.4s, v10.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b5 // fmla v21.4s, v13.4s, v10.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, one
 
 next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  store
-	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
-	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
-	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
-	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
-	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
-	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
-	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
-	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
-	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
-	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
-	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
-	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
-	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
-	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
-	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
-	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
-	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
-	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
-	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
-	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
-	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
-	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
-	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
-	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
-	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
-	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
-	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
-	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
-	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
-	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
-	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
-	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
+	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
+	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
+	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
+	WORD $0x4ea0eb6b // fcmlt v11.4s, v27.4s, #0.0
+	WORD $0x4e6b1f7b // bic v27.16b, v27.16b, v11.16b
+	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
+	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
+	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
+	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
+	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
+	WORD $0x4ea0ebeb // fcmlt v11.4s, v31.4s, #0.0
+	WORD $0x4e6b1fff // bic v31.16b, v31.16b, v11.16b
+	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
+	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
+	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
+	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
+	WORD $0x4ea0ea6b // fcmlt v11.4s, v19.4s, #0.0
+	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
+	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
+	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
+	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
+	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
+	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
+	WORD $0x4ea0eaeb // fcmlt v11.4s, v23.4s, #0.0
+	WORD $0x4e6b1ef7 // bic v23.16b, v23.16b, v11.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -1143,64 +1649,588 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad02743c // stp q28, q29, [x1, #64]
+	WORD $0xad037c3e // stp q30, q31, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0xad02342c // stp q12, q13, [x1, #64]
-	WORD $0xad033c2e // stp q14, q15, [x1, #96]
+	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad025434 // stp q20, q21, [x1, #64]
+	WORD $0xad035c36 // stp q22, q23, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel0four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 pixel0four:
 	TBZ  $2, R0, pixel0two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 pixel0two:
 	TBZ  $1, R0, pixel0one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 pixel0one:
 	TBZ  $0, R0, pixel0done
-	WORD $0xbd000064 // str s4, [x3]
+	WORD $0xbd00007c // str s28, [x3]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel1four
-	WORD $0xac81346c // stp q12, q13, [x3], #32
-	WORD $0x4eae1dcc // mov v12.16b, v14.16b
-	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+	WORD $0xac815474 // stp q20, q21, [x3], #32
+	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
+	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 pixel1four:
 	TBZ  $2, R0, pixel1two
-	WORD $0x3c81046c // str q12, [x3], #16
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
+	WORD $0x3c810474 // str q20, [x3], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 pixel1two:
 	TBZ  $1, R0, pixel1one
-	WORD $0xfc00846c // str d12, [x3], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+	WORD $0xfc008474 // str d20, [x3], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 pixel1one:
 	TBZ  $0, R0, pixel1done
-	WORD $0xbd00006c // str s12, [x3]
+	WORD $0xbd000074 // str s20, [x3]
+
+pixel1done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+// func convF32x2x48NEON(a *convArgs)
+TEXT ·convF32x2x48NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0x8b060085 // add x5, x4, x6
+	WORD $0x8b0600a6 // add x6, x5, x6
+	WORD $0x4c402894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4]
+	WORD $0x4c402888 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x4]
+	WORD $0x4c4028b8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5]
+	WORD $0x4c4028ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5]
+	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
+	WORD $0x4c4028d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf9400407 // ldr x7, [x0, #8]
+	WORD $0xf9400808 // ldr x8, [x0, #16]
+
+tap:
+	WORD $0x28c128e9 // ldp w9, w10, [x7], #8
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xd343fc4b // lsr x11, x2, #3
+	CBZ  R11, four
+
+eight:
+	WORD $0xacc10523 // ldp q3, q1, [x9], #32
+	WORD $0xacc10142 // ldp q2, q0, [x10], #32
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f831094 // fmla v20.4s, v4.4s, v3.s[0]
+	WORD $0x4f821088 // fmla v8.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310b5 // fmla v21.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210a9 // fmla v9.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310d6 // fmla v22.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210ca // fmla v10.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310f7 // fmla v23.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210eb // fmla v11.4s, v7.4s, v2.s[0]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
+	WORD $0x4f82108c // fmla v12.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210ad // fmla v13.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310da // fmla v26.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210ce // fmla v14.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210ef // fmla v15.4s, v7.4s, v2.s[0]
+	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310de // fmla v30.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa31094 // fmla v20.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21088 // fmla v8.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310b5 // fmla v21.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210a9 // fmla v9.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310d6 // fmla v22.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210ca // fmla v10.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310f7 // fmla v23.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210eb // fmla v11.4s, v7.4s, v2.s[1]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4fa31098 // fmla v24.4s, v4.4s, v3.s[1]
+	WORD $0x4fa2108c // fmla v12.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310b9 // fmla v25.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210ad // fmla v13.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310da // fmla v26.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210ce // fmla v14.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210ef // fmla v15.4s, v7.4s, v2.s[1]
+	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4fa3109c // fmla v28.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310bd // fmla v29.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b1 // fmla v17.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310de // fmla v30.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f831894 // fmla v20.4s, v4.4s, v3.s[2]
+	WORD $0x4f821888 // fmla v8.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318b5 // fmla v21.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218a9 // fmla v9.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318d6 // fmla v22.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218ca // fmla v10.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318f7 // fmla v23.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218eb // fmla v11.4s, v7.4s, v2.s[2]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f831898 // fmla v24.4s, v4.4s, v3.s[2]
+	WORD $0x4f82188c // fmla v12.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318b9 // fmla v25.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218ad // fmla v13.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318da // fmla v26.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218ce // fmla v14.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218ef // fmla v15.4s, v7.4s, v2.s[2]
+	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4f83189c // fmla v28.4s, v4.4s, v3.s[2]
+	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318bd // fmla v29.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b1 // fmla v17.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318de // fmla v30.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa31894 // fmla v20.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21888 // fmla v8.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318b5 // fmla v21.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218a9 // fmla v9.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318d6 // fmla v22.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218ca // fmla v10.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318f7 // fmla v23.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218eb // fmla v11.4s, v7.4s, v2.s[3]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4fa31898 // fmla v24.4s, v4.4s, v3.s[3]
+	WORD $0x4fa2188c // fmla v12.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318b9 // fmla v25.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218ad // fmla v13.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318da // fmla v26.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218ce // fmla v14.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218ef // fmla v15.4s, v7.4s, v2.s[3]
+	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4fa3189c // fmla v28.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318bd // fmla v29.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b1 // fmla v17.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318de // fmla v30.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f811094 // fmla v20.4s, v4.4s, v1.s[0]
+	WORD $0x4f801088 // fmla v8.4s, v4.4s, v0.s[0]
+	WORD $0x4f8110b5 // fmla v21.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010a9 // fmla v9.4s, v5.4s, v0.s[0]
+	WORD $0x4f8110d6 // fmla v22.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010ca // fmla v10.4s, v6.4s, v0.s[0]
+	WORD $0x4f8110f7 // fmla v23.4s, v7.4s, v1.s[0]
+	WORD $0x4f8010eb // fmla v11.4s, v7.4s, v0.s[0]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f811098 // fmla v24.4s, v4.4s, v1.s[0]
+	WORD $0x4f80108c // fmla v12.4s, v4.4s, v0.s[0]
+	WORD $0x4f8110b9 // fmla v25.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010ad // fmla v13.4s, v5.4s, v0.s[0]
+	WORD $0x4f8110da // fmla v26.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010ce // fmla v14.4s, v6.4s, v0.s[0]
+	WORD $0x4f8110fb // fmla v27.4s, v7.4s, v1.s[0]
+	WORD $0x4f8010ef // fmla v15.4s, v7.4s, v0.s[0]
+	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4f81109c // fmla v28.4s, v4.4s, v1.s[0]
+	WORD $0x4f801090 // fmla v16.4s, v4.4s, v0.s[0]
+	WORD $0x4f8110bd // fmla v29.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010b1 // fmla v17.4s, v5.4s, v0.s[0]
+	WORD $0x4f8110de // fmla v30.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010d2 // fmla v18.4s, v6.4s, v0.s[0]
+	WORD $0x4f8110ff // fmla v31.4s, v7.4s, v1.s[0]
+	WORD $0x4f8010f3 // fmla v19.4s, v7.4s, v0.s[0]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa11094 // fmla v20.4s, v4.4s, v1.s[1]
+	WORD $0x4fa01088 // fmla v8.4s, v4.4s, v0.s[1]
+	WORD $0x4fa110b5 // fmla v21.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010a9 // fmla v9.4s, v5.4s, v0.s[1]
+	WORD $0x4fa110d6 // fmla v22.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010ca // fmla v10.4s, v6.4s, v0.s[1]
+	WORD $0x4fa110f7 // fmla v23.4s, v7.4s, v1.s[1]
+	WORD $0x4fa010eb // fmla v11.4s, v7.4s, v0.s[1]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4fa11098 // fmla v24.4s, v4.4s, v1.s[1]
+	WORD $0x4fa0108c // fmla v12.4s, v4.4s, v0.s[1]
+	WORD $0x4fa110b9 // fmla v25.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010ad // fmla v13.4s, v5.4s, v0.s[1]
+	WORD $0x4fa110da // fmla v26.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010ce // fmla v14.4s, v6.4s, v0.s[1]
+	WORD $0x4fa110fb // fmla v27.4s, v7.4s, v1.s[1]
+	WORD $0x4fa010ef // fmla v15.4s, v7.4s, v0.s[1]
+	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4fa1109c // fmla v28.4s, v4.4s, v1.s[1]
+	WORD $0x4fa01090 // fmla v16.4s, v4.4s, v0.s[1]
+	WORD $0x4fa110bd // fmla v29.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010b1 // fmla v17.4s, v5.4s, v0.s[1]
+	WORD $0x4fa110de // fmla v30.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010d2 // fmla v18.4s, v6.4s, v0.s[1]
+	WORD $0x4fa110ff // fmla v31.4s, v7.4s, v1.s[1]
+	WORD $0x4fa010f3 // fmla v19.4s, v7.4s, v0.s[1]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f811894 // fmla v20.4s, v4.4s, v1.s[2]
+	WORD $0x4f801888 // fmla v8.4s, v4.4s, v0.s[2]
+	WORD $0x4f8118b5 // fmla v21.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018a9 // fmla v9.4s, v5.4s, v0.s[2]
+	WORD $0x4f8118d6 // fmla v22.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018ca // fmla v10.4s, v6.4s, v0.s[2]
+	WORD $0x4f8118f7 // fmla v23.4s, v7.4s, v1.s[2]
+	WORD $0x4f8018eb // fmla v11.4s, v7.4s, v0.s[2]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f811898 // fmla v24.4s, v4.4s, v1.s[2]
+	WORD $0x4f80188c // fmla v12.4s, v4.4s, v0.s[2]
+	WORD $0x4f8118b9 // fmla v25.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018ad // fmla v13.4s, v5.4s, v0.s[2]
+	WORD $0x4f8118da // fmla v26.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018ce // fmla v14.4s, v6.4s, v0.s[2]
+	WORD $0x4f8118fb // fmla v27.4s, v7.4s, v1.s[2]
+	WORD $0x4f8018ef // fmla v15.4s, v7.4s, v0.s[2]
+	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4f81189c // fmla v28.4s, v4.4s, v1.s[2]
+	WORD $0x4f801890 // fmla v16.4s, v4.4s, v0.s[2]
+	WORD $0x4f8118bd // fmla v29.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018b1 // fmla v17.4s, v5.4s, v0.s[2]
+	WORD $0x4f8118de // fmla v30.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018d2 // fmla v18.4s, v6.4s, v0.s[2]
+	WORD $0x4f8118ff // fmla v31.4s, v7.4s, v1.s[2]
+	WORD $0x4f8018f3 // fmla v19.4s, v7.4s, v0.s[2]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa11894 // fmla v20.4s, v4.4s, v1.s[3]
+	WORD $0x4fa01888 // fmla v8.4s, v4.4s, v0.s[3]
+	WORD $0x4fa118b5 // fmla v21.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018a9 // fmla v9.4s, v5.4s, v0.s[3]
+	WORD $0x4fa118d6 // fmla v22.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018ca // fmla v10.4s, v6.4s, v0.s[3]
+	WORD $0x4fa118f7 // fmla v23.4s, v7.4s, v1.s[3]
+	WORD $0x4fa018eb // fmla v11.4s, v7.4s, v0.s[3]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4fa11898 // fmla v24.4s, v4.4s, v1.s[3]
+	WORD $0x4fa0188c // fmla v12.4s, v4.4s, v0.s[3]
+	WORD $0x4fa118b9 // fmla v25.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018ad // fmla v13.4s, v5.4s, v0.s[3]
+	WORD $0x4fa118da // fmla v26.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018ce // fmla v14.4s, v6.4s, v0.s[3]
+	WORD $0x4fa118fb // fmla v27.4s, v7.4s, v1.s[3]
+	WORD $0x4fa018ef // fmla v15.4s, v7.4s, v0.s[3]
+	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4fa1189c // fmla v28.4s, v4.4s, v1.s[3]
+	WORD $0x4fa01890 // fmla v16.4s, v4.4s, v0.s[3]
+	WORD $0x4fa118bd // fmla v29.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018b1 // fmla v17.4s, v5.4s, v0.s[3]
+	WORD $0x4fa118de // fmla v30.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018d2 // fmla v18.4s, v6.4s, v0.s[3]
+	WORD $0x4fa118ff // fmla v31.4s, v7.4s, v1.s[3]
+	WORD $0x4fa018f3 // fmla v19.4s, v7.4s, v0.s[3]
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, eight
+
+four:
+	WORD $0x9240084b // and x11, x2, #0x7
+	CBZ  R11, next
+	TBZ  $2, R11, one
+	WORD $0x9240056b // and x11, x11, #0x3
+	WORD $0x3cc10523 // ldr q3, [x9], #16
+	WORD $0x3cc10542 // ldr q2, [x10], #16
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f831094 // fmla v20.4s, v4.4s, v3.s[0]
+	WORD $0x4f821088 // fmla v8.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310b5 // fmla v21.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210a9 // fmla v9.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310d6 // fmla v22.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210ca // fmla v10.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310f7 // fmla v23.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210eb // fmla v11.4s, v7.4s, v2.s[0]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
+	WORD $0x4f82108c // fmla v12.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210ad // fmla v13.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310da // fmla v26.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210ce // fmla v14.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210ef // fmla v15.4s, v7.4s, v2.s[0]
+	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310de // fmla v30.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa31094 // fmla v20.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21088 // fmla v8.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310b5 // fmla v21.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210a9 // fmla v9.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310d6 // fmla v22.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210ca // fmla v10.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310f7 // fmla v23.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210eb // fmla v11.4s, v7.4s, v2.s[1]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4fa31098 // fmla v24.4s, v4.4s, v3.s[1]
+	WORD $0x4fa2108c // fmla v12.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310b9 // fmla v25.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210ad // fmla v13.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310da // fmla v26.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210ce // fmla v14.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210ef // fmla v15.4s, v7.4s, v2.s[1]
+	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4fa3109c // fmla v28.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310bd // fmla v29.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b1 // fmla v17.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310de // fmla v30.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f831894 // fmla v20.4s, v4.4s, v3.s[2]
+	WORD $0x4f821888 // fmla v8.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318b5 // fmla v21.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218a9 // fmla v9.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318d6 // fmla v22.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218ca // fmla v10.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318f7 // fmla v23.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218eb // fmla v11.4s, v7.4s, v2.s[2]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f831898 // fmla v24.4s, v4.4s, v3.s[2]
+	WORD $0x4f82188c // fmla v12.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318b9 // fmla v25.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218ad // fmla v13.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318da // fmla v26.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218ce // fmla v14.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218ef // fmla v15.4s, v7.4s, v2.s[2]
+	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4f83189c // fmla v28.4s, v4.4s, v3.s[2]
+	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318bd // fmla v29.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b1 // fmla v17.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318de // fmla v30.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa31894 // fmla v20.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21888 // fmla v8.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318b5 // fmla v21.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218a9 // fmla v9.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318d6 // fmla v22.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218ca // fmla v10.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318f7 // fmla v23.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218eb // fmla v11.4s, v7.4s, v2.s[3]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4fa31898 // fmla v24.4s, v4.4s, v3.s[3]
+	WORD $0x4fa2188c // fmla v12.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318b9 // fmla v25.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218ad // fmla v13.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318da // fmla v26.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218ce // fmla v14.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218ef // fmla v15.4s, v7.4s, v2.s[3]
+	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4fa3189c // fmla v28.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318bd // fmla v29.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b1 // fmla v17.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318de // fmla v30.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
+	CBZ  R11, next
+
+one:
+	WORD $0xbc404523 // ldr s3, [x9], #4
+	WORD $0xbc404542 // ldr s2, [x10], #4
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f831094 // fmla v20.4s, v4.4s, v3.s[0]
+	WORD $0x4f821088 // fmla v8.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310b5 // fmla v21.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210a9 // fmla v9.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310d6 // fmla v22.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210ca // fmla v10.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310f7 // fmla v23.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210eb // fmla v11.4s, v7.4s, v2.s[0]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
+	WORD $0x4f82108c // fmla v12.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210ad // fmla v13.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310da // fmla v26.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210ce // fmla v14.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210ef // fmla v15.4s, v7.4s, v2.s[0]
+	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310de // fmla v30.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, one
+
+next:
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, tap
+	WORD $0xf100047f // cmp x3, #1
+	BNE  store
+	WORD $0x4ea0ea83 // fcmlt v3.4s, v20.4s, #0.0
+	WORD $0x4e631e94 // bic v20.16b, v20.16b, v3.16b
+	WORD $0x4ea0eaa3 // fcmlt v3.4s, v21.4s, #0.0
+	WORD $0x4e631eb5 // bic v21.16b, v21.16b, v3.16b
+	WORD $0x4ea0eac3 // fcmlt v3.4s, v22.4s, #0.0
+	WORD $0x4e631ed6 // bic v22.16b, v22.16b, v3.16b
+	WORD $0x4ea0eae3 // fcmlt v3.4s, v23.4s, #0.0
+	WORD $0x4e631ef7 // bic v23.16b, v23.16b, v3.16b
+	WORD $0x4ea0eb03 // fcmlt v3.4s, v24.4s, #0.0
+	WORD $0x4e631f18 // bic v24.16b, v24.16b, v3.16b
+	WORD $0x4ea0eb23 // fcmlt v3.4s, v25.4s, #0.0
+	WORD $0x4e631f39 // bic v25.16b, v25.16b, v3.16b
+	WORD $0x4ea0eb43 // fcmlt v3.4s, v26.4s, #0.0
+	WORD $0x4e631f5a // bic v26.16b, v26.16b, v3.16b
+	WORD $0x4ea0eb63 // fcmlt v3.4s, v27.4s, #0.0
+	WORD $0x4e631f7b // bic v27.16b, v27.16b, v3.16b
+	WORD $0x4ea0eb83 // fcmlt v3.4s, v28.4s, #0.0
+	WORD $0x4e631f9c // bic v28.16b, v28.16b, v3.16b
+	WORD $0x4ea0eba3 // fcmlt v3.4s, v29.4s, #0.0
+	WORD $0x4e631fbd // bic v29.16b, v29.16b, v3.16b
+	WORD $0x4ea0ebc3 // fcmlt v3.4s, v30.4s, #0.0
+	WORD $0x4e631fde // bic v30.16b, v30.16b, v3.16b
+	WORD $0x4ea0ebe3 // fcmlt v3.4s, v31.4s, #0.0
+	WORD $0x4e631fff // bic v31.16b, v31.16b, v3.16b
+	WORD $0x4ea0e903 // fcmlt v3.4s, v8.4s, #0.0
+	WORD $0x4e631d08 // bic v8.16b, v8.16b, v3.16b
+	WORD $0x4ea0e923 // fcmlt v3.4s, v9.4s, #0.0
+	WORD $0x4e631d29 // bic v9.16b, v9.16b, v3.16b
+	WORD $0x4ea0e943 // fcmlt v3.4s, v10.4s, #0.0
+	WORD $0x4e631d4a // bic v10.16b, v10.16b, v3.16b
+	WORD $0x4ea0e963 // fcmlt v3.4s, v11.4s, #0.0
+	WORD $0x4e631d6b // bic v11.16b, v11.16b, v3.16b
+	WORD $0x4ea0e983 // fcmlt v3.4s, v12.4s, #0.0
+	WORD $0x4e631d8c // bic v12.16b, v12.16b, v3.16b
+	WORD $0x4ea0e9a3 // fcmlt v3.4s, v13.4s, #0.0
+	WORD $0x4e631dad // bic v13.16b, v13.16b, v3.16b
+	WORD $0x4ea0e9c3 // fcmlt v3.4s, v14.4s, #0.0
+	WORD $0x4e631dce // bic v14.16b, v14.16b, v3.16b
+	WORD $0x4ea0e9e3 // fcmlt v3.4s, v15.4s, #0.0
+	WORD $0x4e631def // bic v15.16b, v15.16b, v3.16b
+	WORD $0x4ea0ea03 // fcmlt v3.4s, v16.4s, #0.0
+	WORD $0x4e631e10 // bic v16.16b, v16.16b, v3.16b
+	WORD $0x4ea0ea23 // fcmlt v3.4s, v17.4s, #0.0
+	WORD $0x4e631e31 // bic v17.16b, v17.16b, v3.16b
+	WORD $0x4ea0ea43 // fcmlt v3.4s, v18.4s, #0.0
+	WORD $0x4e631e52 // bic v18.16b, v18.16b, v3.16b
+	WORD $0x4ea0ea63 // fcmlt v3.4s, v19.4s, #0.0
+	WORD $0x4e631e73 // bic v19.16b, v19.16b, v3.16b
+
+store:
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9401c02 // ldr x2, [x0, #56]
+	WORD $0xf9402000 // ldr x0, [x0, #64]
+	WORD $0xf100401f // cmp x0, #16
+	BNE  partial
+	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad026438 // stp q24, q25, [x1, #64]
+	WORD $0xad036c3a // stp q26, q27, [x1, #96]
+	WORD $0xad04743c // stp q28, q29, [x1, #128]
+	WORD $0xad057c3e // stp q30, q31, [x1, #160]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x4c002828 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x1]
+	WORD $0xad02342c // stp q12, q13, [x1, #64]
+	WORD $0xad033c2e // stp q14, q15, [x1, #96]
+	WORD $0xad044430 // stp q16, q17, [x1, #128]
+	WORD $0xad054c32 // stp q18, q19, [x1, #160]
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+partial:
+	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad026438 // stp q24, q25, [x1, #64]
+	WORD $0xad036c3a // stp q26, q27, [x1, #96]
+	WORD $0x91020023 // add x3, x1, #128
+	TBZ  $3, R0, pixel0four
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
+
+pixel0four:
+	TBZ  $2, R0, pixel0two
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
+
+pixel0two:
+	TBZ  $1, R0, pixel0one
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
+
+pixel0one:
+	TBZ  $0, R0, pixel0done
+	WORD $0xbd00007c // str s28, [x3]
+
+pixel0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x4c002828 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x1]
+	WORD $0xad02342c // stp q12, q13, [x1, #64]
+	WORD $0xad033c2e // stp q14, q15, [x1, #96]
+	WORD $0x91020023 // add x3, x1, #128
+	TBZ  $3, R0, pixel1four
+	WORD $0xac814470 // stp q16, q17, [x3], #32
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4eb31e71 // mov v17.16b, v19.16b
+
+pixel1four:
+	TBZ  $2, R0, pixel1two
+	WORD $0x3c810470 // str q16, [x3], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+pixel1two:
+	TBZ  $1, R0, pixel1one
+	WORD $0xfc008470 // str d16, [x3], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+pixel1one:
+	TBZ  $0, R0, pixel1done
+	WORD $0xbd000070 // str s16, [x3]
 
 pixel1done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -1210,155 +2240,248 @@ pixel1done:
 TEXT ·convF32x3x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea11c25 // mov v5.16b, v1.16b
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x4c40289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4]
+	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
+	WORD $0x4c402894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0xf9400405 // ldr x5, [x0, #8]
+	WORD $0xf9400806 // ldr x6, [x0, #16]
 
 tap:
-	WORD $0xb8404447 // ldr w7, [x2], #4
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
+	WORD $0xb84044a9 // ldr w9, [x5], #4
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xb8404448 // ldr w8, [x2], #4
 	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xb8404449 // ldr w9, [x2], #4
 	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xaa0403ea // mov x10, x4
-	CBZ  R10, tail
+	WORD $0xd343fc4a // lsr x10, x2, #3
+	CBZ  R10, four
 
-loop:
-	WORD $0x3cc104ec // ldr q12, [x7], #16
-	WORD $0x3cc1050d // ldr q13, [x8], #16
-	WORD $0x3cc1052e // ldr q14, [x9], #16
-	WORD $0xad4040cf // ldp q15, q16, [x6]
-	WORD $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
-	WORD $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
-	WORD $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
-	WORD $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
-	WORD $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
-	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	WORD $0xad4140cf // ldp q15, q16, [x6, #32]
-	WORD $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
-	WORD $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
-	WORD $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
-	WORD $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
-	WORD $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
-	WORD $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	WORD $0xad4240cf // ldp q15, q16, [x6, #64]
-	WORD $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
-	WORD $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
-	WORD $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
-	WORD $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
-	WORD $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
-	WORD $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
-	WORD $0xad4340cf // ldp q15, q16, [x6, #96]
-	WORD $0x4fac11e2 // fmla v2.4s, v15.4s, v12.s[1]
-	WORD $0x4fad11e6 // fmla v6.4s, v15.4s, v13.s[1]
-	WORD $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
-	WORD $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
-	WORD $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
-	WORD $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	WORD $0xad4440cf // ldp q15, q16, [x6, #128]
-	WORD $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
-	WORD $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
-	WORD $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
-	WORD $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
-	WORD $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
-	WORD $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
-	WORD $0xad4540cf // ldp q15, q16, [x6, #160]
-	WORD $0x4f8c19e2 // fmla v2.4s, v15.4s, v12.s[2]
-	WORD $0x4f8d19e6 // fmla v6.4s, v15.4s, v13.s[2]
-	WORD $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
-	WORD $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
-	WORD $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
-	WORD $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	WORD $0xad4640cf // ldp q15, q16, [x6, #192]
-	WORD $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
-	WORD $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
-	WORD $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
-	WORD $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
-	WORD $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
-	WORD $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
-	WORD $0xad4740cf // ldp q15, q16, [x6, #224]
-	WORD $0x4fac19e2 // fmla v2.4s, v15.4s, v12.s[3]
-	WORD $0x4fad19e6 // fmla v6.4s, v15.4s, v13.s[3]
-	WORD $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
-	WORD $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
-	WORD $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
-	WORD $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
+eight:
+	WORD $0xacc130ef // ldp q15, q12, [x7], #32
+	WORD $0xacc12d0e // ldp q14, q11, [x8], #32
+	WORD $0xacc1292d // ldp q13, q10, [x9], #32
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
+	WORD $0x4f8d1214 // fmla v20.4s, v16.4s, v13.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8e1239 // fmla v25.4s, v17.4s, v14.s[0]
+	WORD $0x4f8d1235 // fmla v21.4s, v17.4s, v13.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8e125a // fmla v26.4s, v18.4s, v14.s[0]
+	WORD $0x4f8d1256 // fmla v22.4s, v18.4s, v13.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
+	WORD $0x4f8d1277 // fmla v23.4s, v19.4s, v13.s[0]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
+	WORD $0x4fae1218 // fmla v24.4s, v16.4s, v14.s[1]
+	WORD $0x4fad1214 // fmla v20.4s, v16.4s, v13.s[1]
+	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
+	WORD $0x4fae1239 // fmla v25.4s, v17.4s, v14.s[1]
+	WORD $0x4fad1235 // fmla v21.4s, v17.4s, v13.s[1]
+	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
+	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
+	WORD $0x4fad1256 // fmla v22.4s, v18.4s, v13.s[1]
+	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
+	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
+	WORD $0x4fad1277 // fmla v23.4s, v19.4s, v13.s[1]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
+	WORD $0x4f8e1a18 // fmla v24.4s, v16.4s, v14.s[2]
+	WORD $0x4f8d1a14 // fmla v20.4s, v16.4s, v13.s[2]
+	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
+	WORD $0x4f8e1a39 // fmla v25.4s, v17.4s, v14.s[2]
+	WORD $0x4f8d1a35 // fmla v21.4s, v17.4s, v13.s[2]
+	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
+	WORD $0x4f8e1a5a // fmla v26.4s, v18.4s, v14.s[2]
+	WORD $0x4f8d1a56 // fmla v22.4s, v18.4s, v13.s[2]
+	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
+	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
+	WORD $0x4f8d1a77 // fmla v23.4s, v19.4s, v13.s[2]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
+	WORD $0x4fae1a18 // fmla v24.4s, v16.4s, v14.s[3]
+	WORD $0x4fad1a14 // fmla v20.4s, v16.4s, v13.s[3]
+	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
+	WORD $0x4fae1a39 // fmla v25.4s, v17.4s, v14.s[3]
+	WORD $0x4fad1a35 // fmla v21.4s, v17.4s, v13.s[3]
+	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
+	WORD $0x4fae1a5a // fmla v26.4s, v18.4s, v14.s[3]
+	WORD $0x4fad1a56 // fmla v22.4s, v18.4s, v13.s[3]
+	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
+	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
+	WORD $0x4fad1a77 // fmla v23.4s, v19.4s, v13.s[3]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8c121c // fmla v28.4s, v16.4s, v12.s[0]
+	WORD $0x4f8b1218 // fmla v24.4s, v16.4s, v11.s[0]
+	WORD $0x4f8a1214 // fmla v20.4s, v16.4s, v10.s[0]
+	WORD $0x4f8c123d // fmla v29.4s, v17.4s, v12.s[0]
+	WORD $0x4f8b1239 // fmla v25.4s, v17.4s, v11.s[0]
+	WORD $0x4f8a1235 // fmla v21.4s, v17.4s, v10.s[0]
+	WORD $0x4f8c125e // fmla v30.4s, v18.4s, v12.s[0]
+	WORD $0x4f8b125a // fmla v26.4s, v18.4s, v11.s[0]
+	WORD $0x4f8a1256 // fmla v22.4s, v18.4s, v10.s[0]
+	WORD $0x4f8c127f // fmla v31.4s, v19.4s, v12.s[0]
+	WORD $0x4f8b127b // fmla v27.4s, v19.4s, v11.s[0]
+	WORD $0x4f8a1277 // fmla v23.4s, v19.4s, v10.s[0]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4fac121c // fmla v28.4s, v16.4s, v12.s[1]
+	WORD $0x4fab1218 // fmla v24.4s, v16.4s, v11.s[1]
+	WORD $0x4faa1214 // fmla v20.4s, v16.4s, v10.s[1]
+	WORD $0x4fac123d // fmla v29.4s, v17.4s, v12.s[1]
+	WORD $0x4fab1239 // fmla v25.4s, v17.4s, v11.s[1]
+	WORD $0x4faa1235 // fmla v21.4s, v17.4s, v10.s[1]
+	WORD $0x4fac125e // fmla v30.4s, v18.4s, v12.s[1]
+	WORD $0x4fab125a // fmla v26.4s, v18.4s, v11.s[1]
+	WORD $0x4faa1256 // fmla v22.4s, v18.4s, v10.s[1]
+	WORD $0x4fac127f // fmla v31.4s, v19.4s, v12.s[1]
+	WORD $0x4fab127b // fmla v27.4s, v19.4s, v11.s[1]
+	WORD $0x4faa1277 // fmla v23.4s, v19.4s, v10.s[1]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8c1a1c // fmla v28.4s, v16.4s, v12.s[2]
+	WORD $0x4f8b1a18 // fmla v24.4s, v16.4s, v11.s[2]
+	WORD $0x4f8a1a14 // fmla v20.4s, v16.4s, v10.s[2]
+	WORD $0x4f8c1a3d // fmla v29.4s, v17.4s, v12.s[2]
+	WORD $0x4f8b1a39 // fmla v25.4s, v17.4s, v11.s[2]
+	WORD $0x4f8a1a35 // fmla v21.4s, v17.4s, v10.s[2]
+	WORD $0x4f8c1a5e // fmla v30.4s, v18.4s, v12.s[2]
+	WORD $0x4f8b1a5a // fmla v26.4s, v18.4s, v11.s[2]
+	WORD $0x4f8a1a56 // fmla v22.4s, v18.4s, v10.s[2]
+	WORD $0x4f8c1a7f // fmla v31.4s, v19.4s, v12.s[2]
+	WORD $0x4f8b1a7b // fmla v27.4s, v19.4s, v11.s[2]
+	WORD $0x4f8a1a77 // fmla v23.4s, v19.4s, v10.s[2]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4fac1a1c // fmla v28.4s, v16.4s, v12.s[3]
+	WORD $0x4fab1a18 // fmla v24.4s, v16.4s, v11.s[3]
+	WORD $0x4faa1a14 // fmla v20.4s, v16.4s, v10.s[3]
+	WORD $0x4fac1a3d // fmla v29.4s, v17.4s, v12.s[3]
+	WORD $0x4fab1a39 // fmla v25.4s, v17.4s, v11.s[3]
+	WORD $0x4faa1a35 // fmla v21.4s, v17.4s, v10.s[3]
+	WORD $0x4fac1a5e // fmla v30.4s, v18.4s, v12.s[3]
+	WORD $0x4fab1a5a // fmla v26.4s, v18.4s, v11.s[3]
+	WORD $0x4faa1a56 // fmla v22.4s, v18.4s, v10.s[3]
+	WORD $0x4fac1a7f // fmla v31.4s, v19.4s, v12.s[3]
+	WORD $0x4fab1a7b // fmla v27.4s, v19.4s, v11.s[3]
+	WORD $0x4faa1a77 // fmla v23.4s, v19.4s, v10.s[3]
 	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, loop
+	CBNZ R10, eight
 
-tail:
-	WORD $0xaa0503ea // mov x10, x5
+four:
+	WORD $0x9240084a // and x10, x2, #0x7
+	CBZ  R10, next
+	TBZ  $2, R10, one
+	WORD $0x9240054a // and x10, x10, #0x3
+	WORD $0x3cc104ef // ldr q15, [x7], #16
+	WORD $0x3cc1050e // ldr q14, [x8], #16
+	WORD $0x3cc1052d // ldr q13, [x9], #16
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
+	WORD $0x4f8d1214 // fmla v20.4s, v16.4s, v13.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8e1239 // fmla v25.4s, v17.4s, v14.s[0]
+	WORD $0x4f8d1235 // fmla v21.4s, v17.4s, v13.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8e125a // fmla v26.4s, v18.4s, v14.s[0]
+	WORD $0x4f8d1256 // fmla v22.4s, v18.4s, v13.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
+	WORD $0x4f8d1277 // fmla v23.4s, v19.4s, v13.s[0]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
+	WORD $0x4fae1218 // fmla v24.4s, v16.4s, v14.s[1]
+	WORD $0x4fad1214 // fmla v20.4s, v16.4s, v13.s[1]
+	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
+	WORD $0x4fae1239 // fmla v25.4s, v17.4s, v14.s[1]
+	WORD $0x4fad1235 // fmla v21.4s, v17.4s, v13.s[1]
+	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
+	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
+	WORD $0x4fad1256 // fmla v22.4s, v18.4s, v13.s[1]
+	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
+	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
+	WORD $0x4fad1277 // fmla v23.4s, v19.4s, v13.s[1]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
+	WORD $0x4f8e1a18 // fmla v24.4s, v16.4s, v14.s[2]
+	WORD $0x4f8d1a14 // fmla v20.4s, v16.4s, v13.s[2]
+	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
+	WORD $0x4f8e1a39 // fmla v25.4s, v17.4s, v14.s[2]
+	WORD $0x4f8d1a35 // fmla v21.4s, v17.4s, v13.s[2]
+	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
+	WORD $0x4f8e1a5a // fmla v26.4s, v18.4s, v14.s[2]
+	WORD $0x4f8d1a56 // fmla v22.4s, v18.4s, v13.s[2]
+	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
+	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
+	WORD $0x4f8d1a77 // fmla v23.4s, v19.4s, v13.s[2]
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
+	WORD $0x4fae1a18 // fmla v24.4s, v16.4s, v14.s[3]
+	WORD $0x4fad1a14 // fmla v20.4s, v16.4s, v13.s[3]
+	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
+	WORD $0x4fae1a39 // fmla v25.4s, v17.4s, v14.s[3]
+	WORD $0x4fad1a35 // fmla v21.4s, v17.4s, v13.s[3]
+	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
+	WORD $0x4fae1a5a // fmla v26.4s, v18.4s, v14.s[3]
+	WORD $0x4fad1a56 // fmla v22.4s, v18.4s, v13.s[3]
+	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
+	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
+	WORD $0x4fad1a77 // fmla v23.4s, v19.4s, v13.s[3]
 	CBZ  R10, next
 
 one:
-	WORD $0xbc4044ec // ldr s12, [x7], #4
-	WORD $0xbc40450d // ldr s13, [x8], #4
-	WORD $0xbc40452e // ldr s14, [x9], #4
-	WORD $0xad4040cf // ldp q15, q16, [x6]
-	WORD $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
-	WORD $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
-	WORD $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
-	WORD $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
-	WORD $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
-	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	WORD $0xad4140cf // ldp q15, q16, [x6, #32]
-	WORD $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
-	WORD $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
-	WORD $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
-	WORD $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
-	WORD $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
-	WORD $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xbc4044ef // ldr s15, [x7], #4
+	WORD $0xbc40450e // ldr s14, [x8], #4
+	WORD $0xbc40452d // ldr s13, [x9], #4
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
+	WORD $0x4f8d1214 // fmla v20.4s, v16.4s, v13.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8e1239 // fmla v25.4s, v17.4s, v14.s[0]
+	WORD $0x4f8d1235 // fmla v21.4s, v17.4s, v13.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8e125a // fmla v26.4s, v18.4s, v14.s[0]
+	WORD $0x4f8d1256 // fmla v22.4s, v18.4s, v13.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
+	WORD $0x4f8d1277 // fmla v23.4s, v19.4s, v13.s[0]
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, one
 
 next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  store
-	WORD $0x4ea0e80c // fcmlt v12.4s, v0.4s, #0.0
-	WORD $0x4e6c1c00 // bic v0.16b, v0.16b, v12.16b
-	WORD $0x4ea0e82c // fcmlt v12.4s, v1.4s, #0.0
-	WORD $0x4e6c1c21 // bic v1.16b, v1.16b, v12.16b
-	WORD $0x4ea0e84c // fcmlt v12.4s, v2.4s, #0.0
-	WORD $0x4e6c1c42 // bic v2.16b, v2.16b, v12.16b
-	WORD $0x4ea0e86c // fcmlt v12.4s, v3.4s, #0.0
-	WORD $0x4e6c1c63 // bic v3.16b, v3.16b, v12.16b
-	WORD $0x4ea0e88c // fcmlt v12.4s, v4.4s, #0.0
-	WORD $0x4e6c1c84 // bic v4.16b, v4.16b, v12.16b
-	WORD $0x4ea0e8ac // fcmlt v12.4s, v5.4s, #0.0
-	WORD $0x4e6c1ca5 // bic v5.16b, v5.16b, v12.16b
-	WORD $0x4ea0e8cc // fcmlt v12.4s, v6.4s, #0.0
-	WORD $0x4e6c1cc6 // bic v6.16b, v6.16b, v12.16b
-	WORD $0x4ea0e8ec // fcmlt v12.4s, v7.4s, #0.0
-	WORD $0x4e6c1ce7 // bic v7.16b, v7.16b, v12.16b
-	WORD $0x4ea0e90c // fcmlt v12.4s, v8.4s, #0.0
-	WORD $0x4e6c1d08 // bic v8.16b, v8.16b, v12.16b
-	WORD $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
-	WORD $0x4e6c1d29 // bic v9.16b, v9.16b, v12.16b
-	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
-	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
-	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
-	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
+	WORD $0x4ea0eb8f // fcmlt v15.4s, v28.4s, #0.0
+	WORD $0x4e6f1f9c // bic v28.16b, v28.16b, v15.16b
+	WORD $0x4ea0ebaf // fcmlt v15.4s, v29.4s, #0.0
+	WORD $0x4e6f1fbd // bic v29.16b, v29.16b, v15.16b
+	WORD $0x4ea0ebcf // fcmlt v15.4s, v30.4s, #0.0
+	WORD $0x4e6f1fde // bic v30.16b, v30.16b, v15.16b
+	WORD $0x4ea0ebef // fcmlt v15.4s, v31.4s, #0.0
+	WORD $0x4e6f1fff // bic v31.16b, v31.16b, v15.16b
+	WORD $0x4ea0eb0f // fcmlt v15.4s, v24.4s, #0.0
+	WORD $0x4e6f1f18 // bic v24.16b, v24.16b, v15.16b
+	WORD $0x4ea0eb2f // fcmlt v15.4s, v25.4s, #0.0
+	WORD $0x4e6f1f39 // bic v25.16b, v25.16b, v15.16b
+	WORD $0x4ea0eb4f // fcmlt v15.4s, v26.4s, #0.0
+	WORD $0x4e6f1f5a // bic v26.16b, v26.16b, v15.16b
+	WORD $0x4ea0eb6f // fcmlt v15.4s, v27.4s, #0.0
+	WORD $0x4e6f1f7b // bic v27.16b, v27.16b, v15.16b
+	WORD $0x4ea0ea8f // fcmlt v15.4s, v20.4s, #0.0
+	WORD $0x4e6f1e94 // bic v20.16b, v20.16b, v15.16b
+	WORD $0x4ea0eaaf // fcmlt v15.4s, v21.4s, #0.0
+	WORD $0x4e6f1eb5 // bic v21.16b, v21.16b, v15.16b
+	WORD $0x4ea0eacf // fcmlt v15.4s, v22.4s, #0.0
+	WORD $0x4e6f1ed6 // bic v22.16b, v22.16b, v15.16b
+	WORD $0x4ea0eaef // fcmlt v15.4s, v23.4s, #0.0
+	WORD $0x4e6f1ef7 // bic v23.16b, v23.16b, v15.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -1366,81 +2489,78 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x4c00283c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x1]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
 	WORD $0x91000023 // add x3, x1, #0
 	TBZ  $3, R0, pixel0four
-	WORD $0xac810460 // stp q0, q1, [x3], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 pixel0four:
 	TBZ  $2, R0, pixel0two
-	WORD $0x3c810460 // str q0, [x3], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 pixel0two:
 	TBZ  $1, R0, pixel0one
-	WORD $0xfc008460 // str d0, [x3], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 pixel0one:
 	TBZ  $0, R0, pixel0done
-	WORD $0xbd000060 // str s0, [x3]
+	WORD $0xbd00007c // str s28, [x3]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000023 // add x3, x1, #0
 	TBZ  $3, R0, pixel1four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+	WORD $0xac816478 // stp q24, q25, [x3], #32
+	WORD $0x4eba1f58 // mov v24.16b, v26.16b
+	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 pixel1four:
 	TBZ  $2, R0, pixel1two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+	WORD $0x3c810478 // str q24, [x3], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 pixel1two:
 	TBZ  $1, R0, pixel1one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc008478 // str d24, [x3], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 pixel1one:
 	TBZ  $0, R0, pixel1done
-	WORD $0xbd000064 // str s4, [x3]
+	WORD $0xbd000078 // str s24, [x3]
 
 pixel1done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000023 // add x3, x1, #0
 	TBZ  $3, R0, pixel2four
-	WORD $0xac812468 // stp q8, q9, [x3], #32
-	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
-	WORD $0x4eab1d69 // mov v9.16b, v11.16b
+	WORD $0xac815474 // stp q20, q21, [x3], #32
+	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
+	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 pixel2four:
 	TBZ  $2, R0, pixel2two
-	WORD $0x3c810468 // str q8, [x3], #16
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
+	WORD $0x3c810474 // str q20, [x3], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 pixel2two:
 	TBZ  $1, R0, pixel2one
-	WORD $0xfc008468 // str d8, [x3], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+	WORD $0xfc008474 // str d20, [x3], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 pixel2one:
 	TBZ  $0, R0, pixel2done
-	WORD $0xbd000068 // str s8, [x3]
+	WORD $0xbd000074 // str s20, [x3]
 
 pixel2done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -1450,263 +2570,448 @@ pixel2done:
 TEXT ·convF32x3x32NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0x8b0700c7 // add x7, x6, x7
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xad4014e4 // ldp q4, q5, [x7]
-	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4ea41c8c // mov v12.16b, v4.16b
-	WORD $0x4ea51cad // mov v13.16b, v5.16b
-	WORD $0x4ea61cce // mov v14.16b, v6.16b
-	WORD $0x4ea71cef // mov v15.16b, v7.16b
-	WORD $0x4ea01c10 // mov v16.16b, v0.16b
-	WORD $0x4ea11c31 // mov v17.16b, v1.16b
-	WORD $0x4ea21c52 // mov v18.16b, v2.16b
-	WORD $0x4ea31c73 // mov v19.16b, v3.16b
-	WORD $0x4ea41c94 // mov v20.16b, v4.16b
-	WORD $0x4ea51cb5 // mov v21.16b, v5.16b
-	WORD $0x4ea61cd6 // mov v22.16b, v6.16b
-	WORD $0x4ea71cf7 // mov v23.16b, v7.16b
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x8b050085 // add x5, x4, x5
+	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
+	WORD $0x4c402890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4]
+	WORD $0x4c402888 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x4]
+	WORD $0x4c4028bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5]
+	WORD $0x4c4028b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5]
+	WORD $0x4c4028ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xf9400406 // ldr x6, [x0, #8]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
 
 tap:
-	WORD $0xb8404448 // ldr w8, [x2], #4
+	WORD $0x28c124c8 // ldp w8, w9, [x6], #8
+	WORD $0xb84044ca // ldr w10, [x6], #4
 	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xb8404449 // ldr w9, [x2], #4
 	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xb840444a // ldr w10, [x2], #4
 	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xaa0403eb // mov x11, x4
-	CBZ  R11, tail
+	WORD $0xd343fc4b // lsr x11, x2, #3
+	CBZ  R11, four
 
-loop:
-	WORD $0x3cc10518 // ldr q24, [x8], #16
-	WORD $0x3cc10539 // ldr q25, [x9], #16
-	WORD $0x3cc1055a // ldr q26, [x10], #16
-	WORD $0xad4070db // ldp q27, q28, [x6]
-	WORD $0x4f981360 // fmla v0.4s, v27.4s, v24.s[0]
-	WORD $0x4f991368 // fmla v8.4s, v27.4s, v25.s[0]
-	WORD $0x4f9a1370 // fmla v16.4s, v27.4s, v26.s[0]
-	WORD $0x4f981381 // fmla v1.4s, v28.4s, v24.s[0]
-	WORD $0x4f991389 // fmla v9.4s, v28.4s, v25.s[0]
-	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
-	WORD $0xad4170db // ldp q27, q28, [x6, #32]
-	WORD $0x4f981362 // fmla v2.4s, v27.4s, v24.s[0]
-	WORD $0x4f99136a // fmla v10.4s, v27.4s, v25.s[0]
-	WORD $0x4f9a1372 // fmla v18.4s, v27.4s, v26.s[0]
-	WORD $0x4f981383 // fmla v3.4s, v28.4s, v24.s[0]
-	WORD $0x4f99138b // fmla v11.4s, v28.4s, v25.s[0]
-	WORD $0x4f9a1393 // fmla v19.4s, v28.4s, v26.s[0]
-	WORD $0xad4070fb // ldp q27, q28, [x7]
-	WORD $0x4f981364 // fmla v4.4s, v27.4s, v24.s[0]
-	WORD $0x4f99136c // fmla v12.4s, v27.4s, v25.s[0]
-	WORD $0x4f9a1374 // fmla v20.4s, v27.4s, v26.s[0]
-	WORD $0x4f981385 // fmla v5.4s, v28.4s, v24.s[0]
-	WORD $0x4f99138d // fmla v13.4s, v28.4s, v25.s[0]
-	WORD $0x4f9a1395 // fmla v21.4s, v28.4s, v26.s[0]
-	WORD $0xad4170fb // ldp q27, q28, [x7, #32]
-	WORD $0x4f981366 // fmla v6.4s, v27.4s, v24.s[0]
-	WORD $0x4f99136e // fmla v14.4s, v27.4s, v25.s[0]
-	WORD $0x4f9a1376 // fmla v22.4s, v27.4s, v26.s[0]
-	WORD $0x4f981387 // fmla v7.4s, v28.4s, v24.s[0]
-	WORD $0x4f99138f // fmla v15.4s, v28.4s, v25.s[0]
-	WORD $0x4f9a1397 // fmla v23.4s, v28.4s, v26.s[0]
-	WORD $0xad4270db // ldp q27, q28, [x6, #64]
-	WORD $0x4fb81360 // fmla v0.4s, v27.4s, v24.s[1]
-	WORD $0x4fb91368 // fmla v8.4s, v27.4s, v25.s[1]
-	WORD $0x4fba1370 // fmla v16.4s, v27.4s, v26.s[1]
-	WORD $0x4fb81381 // fmla v1.4s, v28.4s, v24.s[1]
-	WORD $0x4fb91389 // fmla v9.4s, v28.4s, v25.s[1]
-	WORD $0x4fba1391 // fmla v17.4s, v28.4s, v26.s[1]
-	WORD $0xad4370db // ldp q27, q28, [x6, #96]
-	WORD $0x4fb81362 // fmla v2.4s, v27.4s, v24.s[1]
-	WORD $0x4fb9136a // fmla v10.4s, v27.4s, v25.s[1]
-	WORD $0x4fba1372 // fmla v18.4s, v27.4s, v26.s[1]
-	WORD $0x4fb81383 // fmla v3.4s, v28.4s, v24.s[1]
-	WORD $0x4fb9138b // fmla v11.4s, v28.4s, v25.s[1]
-	WORD $0x4fba1393 // fmla v19.4s, v28.4s, v26.s[1]
-	WORD $0xad4270fb // ldp q27, q28, [x7, #64]
-	WORD $0x4fb81364 // fmla v4.4s, v27.4s, v24.s[1]
-	WORD $0x4fb9136c // fmla v12.4s, v27.4s, v25.s[1]
-	WORD $0x4fba1374 // fmla v20.4s, v27.4s, v26.s[1]
-	WORD $0x4fb81385 // fmla v5.4s, v28.4s, v24.s[1]
-	WORD $0x4fb9138d // fmla v13.4s, v28.4s, v25.s[1]
-	WORD $0x4fba1395 // fmla v21.4s, v28.4s, v26.s[1]
-	WORD $0xad4370fb // ldp q27, q28, [x7, #96]
-	WORD $0x4fb81366 // fmla v6.4s, v27.4s, v24.s[1]
-	WORD $0x4fb9136e // fmla v14.4s, v27.4s, v25.s[1]
-	WORD $0x4fba1376 // fmla v22.4s, v27.4s, v26.s[1]
-	WORD $0x4fb81387 // fmla v7.4s, v28.4s, v24.s[1]
-	WORD $0x4fb9138f // fmla v15.4s, v28.4s, v25.s[1]
-	WORD $0x4fba1397 // fmla v23.4s, v28.4s, v26.s[1]
-	WORD $0xad4470db // ldp q27, q28, [x6, #128]
-	WORD $0x4f981b60 // fmla v0.4s, v27.4s, v24.s[2]
-	WORD $0x4f991b68 // fmla v8.4s, v27.4s, v25.s[2]
-	WORD $0x4f9a1b70 // fmla v16.4s, v27.4s, v26.s[2]
-	WORD $0x4f981b81 // fmla v1.4s, v28.4s, v24.s[2]
-	WORD $0x4f991b89 // fmla v9.4s, v28.4s, v25.s[2]
-	WORD $0x4f9a1b91 // fmla v17.4s, v28.4s, v26.s[2]
-	WORD $0xad4570db // ldp q27, q28, [x6, #160]
-	WORD $0x4f981b62 // fmla v2.4s, v27.4s, v24.s[2]
-	WORD $0x4f991b6a // fmla v10.4s, v27.4s, v25.s[2]
-	WORD $0x4f9a1b72 // fmla v18.4s, v27.4s, v26.s[2]
-	WORD $0x4f981b83 // fmla v3.4s, v28.4s, v24.s[2]
-	WORD $0x4f991b8b // fmla v11.4s, v28.4s, v25.s[2]
-	WORD $0x4f9a1b93 // fmla v19.4s, v28.4s, v26.s[2]
-	WORD $0xad4470fb // ldp q27, q28, [x7, #128]
-	WORD $0x4f981b64 // fmla v4.4s, v27.4s, v24.s[2]
-	WORD $0x4f991b6c // fmla v12.4s, v27.4s, v25.s[2]
-	WORD $0x4f9a1b74 // fmla v20.4s, v27.4s, v26.s[2]
-	WORD $0x4f981b85 // fmla v5.4s, v28.4s, v24.s[2]
-	WORD $0x4f991b8d // fmla v13.4s, v28.4s, v25.s[2]
-	WORD $0x4f9a1b95 // fmla v21.4s, v28.4s, v26.s[2]
-	WORD $0xad4570fb // ldp q27, q28, [x7, #160]
-	WORD $0x4f981b66 // fmla v6.4s, v27.4s, v24.s[2]
-	WORD $0x4f991b6e // fmla v14.4s, v27.4s, v25.s[2]
-	WORD $0x4f9a1b76 // fmla v22.4s, v27.4s, v26.s[2]
-	WORD $0x4f981b87 // fmla v7.4s, v28.4s, v24.s[2]
-	WORD $0x4f991b8f // fmla v15.4s, v28.4s, v25.s[2]
-	WORD $0x4f9a1b97 // fmla v23.4s, v28.4s, v26.s[2]
-	WORD $0xad4670db // ldp q27, q28, [x6, #192]
-	WORD $0x4fb81b60 // fmla v0.4s, v27.4s, v24.s[3]
-	WORD $0x4fb91b68 // fmla v8.4s, v27.4s, v25.s[3]
-	WORD $0x4fba1b70 // fmla v16.4s, v27.4s, v26.s[3]
-	WORD $0x4fb81b81 // fmla v1.4s, v28.4s, v24.s[3]
-	WORD $0x4fb91b89 // fmla v9.4s, v28.4s, v25.s[3]
-	WORD $0x4fba1b91 // fmla v17.4s, v28.4s, v26.s[3]
-	WORD $0xad4770db // ldp q27, q28, [x6, #224]
-	WORD $0x4fb81b62 // fmla v2.4s, v27.4s, v24.s[3]
-	WORD $0x4fb91b6a // fmla v10.4s, v27.4s, v25.s[3]
-	WORD $0x4fba1b72 // fmla v18.4s, v27.4s, v26.s[3]
-	WORD $0x4fb81b83 // fmla v3.4s, v28.4s, v24.s[3]
-	WORD $0x4fb91b8b // fmla v11.4s, v28.4s, v25.s[3]
-	WORD $0x4fba1b93 // fmla v19.4s, v28.4s, v26.s[3]
-	WORD $0xad4670fb // ldp q27, q28, [x7, #192]
-	WORD $0x4fb81b64 // fmla v4.4s, v27.4s, v24.s[3]
-	WORD $0x4fb91b6c // fmla v12.4s, v27.4s, v25.s[3]
-	WORD $0x4fba1b74 // fmla v20.4s, v27.4s, v26.s[3]
-	WORD $0x4fb81b85 // fmla v5.4s, v28.4s, v24.s[3]
-	WORD $0x4fb91b8d // fmla v13.4s, v28.4s, v25.s[3]
-	WORD $0x4fba1b95 // fmla v21.4s, v28.4s, v26.s[3]
-	WORD $0xad4770fb // ldp q27, q28, [x7, #224]
-	WORD $0x4fb81b66 // fmla v6.4s, v27.4s, v24.s[3]
-	WORD $0x4fb91b6e // fmla v14.4s, v27.4s, v25.s[3]
-	WORD $0x4fba1b76 // fmla v22.4s, v27.4s, v26.s[3]
-	WORD $0x4fb81b87 // fmla v7.4s, v28.4s, v24.s[3]
-	WORD $0x4fb91b8f // fmla v15.4s, v28.4s, v25.s[3]
-	WORD $0x4fba1b97 // fmla v23.4s, v28.4s, v26.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0x910400e7 // add x7, x7, #256
+eight:
+	WORD $0xacc10103 // ldp q3, q0, [x8], #32
+	WORD $0x3cc10522 // ldr q2, [x9], #16
+	WORD $0x3cc10541 // ldr q1, [x10], #16
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f811088 // fmla v8.4s, v4.4s, v1.s[0]
+	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110a9 // fmla v9.4s, v5.4s, v1.s[0]
+	WORD $0x4f8310da // fmla v26.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ca // fmla v10.4s, v6.4s, v1.s[0]
+	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
+	WORD $0x4f821094 // fmla v20.4s, v4.4s, v2.s[0]
+	WORD $0x4f81108c // fmla v12.4s, v4.4s, v1.s[0]
+	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b5 // fmla v21.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110ad // fmla v13.4s, v5.4s, v1.s[0]
+	WORD $0x4f8310de // fmla v30.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d6 // fmla v22.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ce // fmla v14.4s, v6.4s, v1.s[0]
+	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa31098 // fmla v24.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
+	WORD $0x4fa11088 // fmla v8.4s, v4.4s, v1.s[1]
+	WORD $0x4fa310b9 // fmla v25.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b1 // fmla v17.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110a9 // fmla v9.4s, v5.4s, v1.s[1]
+	WORD $0x4fa310da // fmla v26.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ca // fmla v10.4s, v6.4s, v1.s[1]
+	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110eb // fmla v11.4s, v7.4s, v1.s[1]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4fa3109c // fmla v28.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21094 // fmla v20.4s, v4.4s, v2.s[1]
+	WORD $0x4fa1108c // fmla v12.4s, v4.4s, v1.s[1]
+	WORD $0x4fa310bd // fmla v29.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b5 // fmla v21.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110ad // fmla v13.4s, v5.4s, v1.s[1]
+	WORD $0x4fa310de // fmla v30.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d6 // fmla v22.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ce // fmla v14.4s, v6.4s, v1.s[1]
+	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f7 // fmla v23.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110ef // fmla v15.4s, v7.4s, v1.s[1]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f831898 // fmla v24.4s, v4.4s, v3.s[2]
+	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
+	WORD $0x4f811888 // fmla v8.4s, v4.4s, v1.s[2]
+	WORD $0x4f8318b9 // fmla v25.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b1 // fmla v17.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118a9 // fmla v9.4s, v5.4s, v1.s[2]
+	WORD $0x4f8318da // fmla v26.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ca // fmla v10.4s, v6.4s, v1.s[2]
+	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118eb // fmla v11.4s, v7.4s, v1.s[2]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f83189c // fmla v28.4s, v4.4s, v3.s[2]
+	WORD $0x4f821894 // fmla v20.4s, v4.4s, v2.s[2]
+	WORD $0x4f81188c // fmla v12.4s, v4.4s, v1.s[2]
+	WORD $0x4f8318bd // fmla v29.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b5 // fmla v21.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118ad // fmla v13.4s, v5.4s, v1.s[2]
+	WORD $0x4f8318de // fmla v30.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d6 // fmla v22.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ce // fmla v14.4s, v6.4s, v1.s[2]
+	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f7 // fmla v23.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118ef // fmla v15.4s, v7.4s, v1.s[2]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa31898 // fmla v24.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
+	WORD $0x4fa11888 // fmla v8.4s, v4.4s, v1.s[3]
+	WORD $0x4fa318b9 // fmla v25.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b1 // fmla v17.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118a9 // fmla v9.4s, v5.4s, v1.s[3]
+	WORD $0x4fa318da // fmla v26.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ca // fmla v10.4s, v6.4s, v1.s[3]
+	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118eb // fmla v11.4s, v7.4s, v1.s[3]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4fa3189c // fmla v28.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21894 // fmla v20.4s, v4.4s, v2.s[3]
+	WORD $0x4fa1188c // fmla v12.4s, v4.4s, v1.s[3]
+	WORD $0x4fa318bd // fmla v29.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b5 // fmla v21.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118ad // fmla v13.4s, v5.4s, v1.s[3]
+	WORD $0x4fa318de // fmla v30.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d6 // fmla v22.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ce // fmla v14.4s, v6.4s, v1.s[3]
+	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f7 // fmla v23.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
+	WORD $0x3cc10522 // ldr q2, [x9], #16
+	WORD $0x3cc10541 // ldr q1, [x10], #16
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f801098 // fmla v24.4s, v4.4s, v0.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f811088 // fmla v8.4s, v4.4s, v1.s[0]
+	WORD $0x4f8010b9 // fmla v25.4s, v5.4s, v0.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110a9 // fmla v9.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010da // fmla v26.4s, v6.4s, v0.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ca // fmla v10.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010fb // fmla v27.4s, v7.4s, v0.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f80109c // fmla v28.4s, v4.4s, v0.s[0]
+	WORD $0x4f821094 // fmla v20.4s, v4.4s, v2.s[0]
+	WORD $0x4f81108c // fmla v12.4s, v4.4s, v1.s[0]
+	WORD $0x4f8010bd // fmla v29.4s, v5.4s, v0.s[0]
+	WORD $0x4f8210b5 // fmla v21.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110ad // fmla v13.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010de // fmla v30.4s, v6.4s, v0.s[0]
+	WORD $0x4f8210d6 // fmla v22.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ce // fmla v14.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010ff // fmla v31.4s, v7.4s, v0.s[0]
+	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa01098 // fmla v24.4s, v4.4s, v0.s[1]
+	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
+	WORD $0x4fa11088 // fmla v8.4s, v4.4s, v1.s[1]
+	WORD $0x4fa010b9 // fmla v25.4s, v5.4s, v0.s[1]
+	WORD $0x4fa210b1 // fmla v17.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110a9 // fmla v9.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010da // fmla v26.4s, v6.4s, v0.s[1]
+	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ca // fmla v10.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010fb // fmla v27.4s, v7.4s, v0.s[1]
+	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110eb // fmla v11.4s, v7.4s, v1.s[1]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4fa0109c // fmla v28.4s, v4.4s, v0.s[1]
+	WORD $0x4fa21094 // fmla v20.4s, v4.4s, v2.s[1]
+	WORD $0x4fa1108c // fmla v12.4s, v4.4s, v1.s[1]
+	WORD $0x4fa010bd // fmla v29.4s, v5.4s, v0.s[1]
+	WORD $0x4fa210b5 // fmla v21.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110ad // fmla v13.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010de // fmla v30.4s, v6.4s, v0.s[1]
+	WORD $0x4fa210d6 // fmla v22.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ce // fmla v14.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010ff // fmla v31.4s, v7.4s, v0.s[1]
+	WORD $0x4fa210f7 // fmla v23.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110ef // fmla v15.4s, v7.4s, v1.s[1]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f801898 // fmla v24.4s, v4.4s, v0.s[2]
+	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
+	WORD $0x4f811888 // fmla v8.4s, v4.4s, v1.s[2]
+	WORD $0x4f8018b9 // fmla v25.4s, v5.4s, v0.s[2]
+	WORD $0x4f8218b1 // fmla v17.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118a9 // fmla v9.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018da // fmla v26.4s, v6.4s, v0.s[2]
+	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ca // fmla v10.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018fb // fmla v27.4s, v7.4s, v0.s[2]
+	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118eb // fmla v11.4s, v7.4s, v1.s[2]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f80189c // fmla v28.4s, v4.4s, v0.s[2]
+	WORD $0x4f821894 // fmla v20.4s, v4.4s, v2.s[2]
+	WORD $0x4f81188c // fmla v12.4s, v4.4s, v1.s[2]
+	WORD $0x4f8018bd // fmla v29.4s, v5.4s, v0.s[2]
+	WORD $0x4f8218b5 // fmla v21.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118ad // fmla v13.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018de // fmla v30.4s, v6.4s, v0.s[2]
+	WORD $0x4f8218d6 // fmla v22.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ce // fmla v14.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018ff // fmla v31.4s, v7.4s, v0.s[2]
+	WORD $0x4f8218f7 // fmla v23.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118ef // fmla v15.4s, v7.4s, v1.s[2]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa01898 // fmla v24.4s, v4.4s, v0.s[3]
+	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
+	WORD $0x4fa11888 // fmla v8.4s, v4.4s, v1.s[3]
+	WORD $0x4fa018b9 // fmla v25.4s, v5.4s, v0.s[3]
+	WORD $0x4fa218b1 // fmla v17.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118a9 // fmla v9.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018da // fmla v26.4s, v6.4s, v0.s[3]
+	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ca // fmla v10.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018fb // fmla v27.4s, v7.4s, v0.s[3]
+	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118eb // fmla v11.4s, v7.4s, v1.s[3]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4fa0189c // fmla v28.4s, v4.4s, v0.s[3]
+	WORD $0x4fa21894 // fmla v20.4s, v4.4s, v2.s[3]
+	WORD $0x4fa1188c // fmla v12.4s, v4.4s, v1.s[3]
+	WORD $0x4fa018bd // fmla v29.4s, v5.4s, v0.s[3]
+	WORD $0x4fa218b5 // fmla v21.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118ad // fmla v13.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018de // fmla v30.4s, v6.4s, v0.s[3]
+	WORD $0x4fa218d6 // fmla v22.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ce // fmla v14.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018ff // fmla v31.4s, v7.4s, v0.s[3]
+	WORD $0x4fa218f7 // fmla v23.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
 	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, loop
+	CBNZ R11, eight
 
-tail:
-	WORD $0xaa0503eb // mov x11, x5
+four:
+	WORD $0x9240084b // and x11, x2, #0x7
+	CBZ  R11, next
+	TBZ  $2, R11, one
+	WORD $0x9240056b // and x11, x11, #0x3
+	WORD $0x3cc10503 // ldr q3, [x8], #16
+	WORD $0x3cc10522 // ldr q2, [x9], #16
+	WORD $0x3cc10541 // ldr q1, [x10], #16
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f811088 // fmla v8.4s, v4.4s, v1.s[0]
+	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110a9 // fmla v9.4s, v5.4s, v1.s[0]
+	WORD $0x4f8310da // fmla v26.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ca // fmla v10.4s, v6.4s, v1.s[0]
+	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
+	WORD $0x4f821094 // fmla v20.4s, v4.4s, v2.s[0]
+	WORD $0x4f81108c // fmla v12.4s, v4.4s, v1.s[0]
+	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b5 // fmla v21.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110ad // fmla v13.4s, v5.4s, v1.s[0]
+	WORD $0x4f8310de // fmla v30.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d6 // fmla v22.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ce // fmla v14.4s, v6.4s, v1.s[0]
+	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa31098 // fmla v24.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
+	WORD $0x4fa11088 // fmla v8.4s, v4.4s, v1.s[1]
+	WORD $0x4fa310b9 // fmla v25.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b1 // fmla v17.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110a9 // fmla v9.4s, v5.4s, v1.s[1]
+	WORD $0x4fa310da // fmla v26.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ca // fmla v10.4s, v6.4s, v1.s[1]
+	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110eb // fmla v11.4s, v7.4s, v1.s[1]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4fa3109c // fmla v28.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21094 // fmla v20.4s, v4.4s, v2.s[1]
+	WORD $0x4fa1108c // fmla v12.4s, v4.4s, v1.s[1]
+	WORD $0x4fa310bd // fmla v29.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b5 // fmla v21.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110ad // fmla v13.4s, v5.4s, v1.s[1]
+	WORD $0x4fa310de // fmla v30.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d6 // fmla v22.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ce // fmla v14.4s, v6.4s, v1.s[1]
+	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f7 // fmla v23.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110ef // fmla v15.4s, v7.4s, v1.s[1]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f831898 // fmla v24.4s, v4.4s, v3.s[2]
+	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
+	WORD $0x4f811888 // fmla v8.4s, v4.4s, v1.s[2]
+	WORD $0x4f8318b9 // fmla v25.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b1 // fmla v17.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118a9 // fmla v9.4s, v5.4s, v1.s[2]
+	WORD $0x4f8318da // fmla v26.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ca // fmla v10.4s, v6.4s, v1.s[2]
+	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118eb // fmla v11.4s, v7.4s, v1.s[2]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f83189c // fmla v28.4s, v4.4s, v3.s[2]
+	WORD $0x4f821894 // fmla v20.4s, v4.4s, v2.s[2]
+	WORD $0x4f81188c // fmla v12.4s, v4.4s, v1.s[2]
+	WORD $0x4f8318bd // fmla v29.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b5 // fmla v21.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118ad // fmla v13.4s, v5.4s, v1.s[2]
+	WORD $0x4f8318de // fmla v30.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d6 // fmla v22.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ce // fmla v14.4s, v6.4s, v1.s[2]
+	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f7 // fmla v23.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118ef // fmla v15.4s, v7.4s, v1.s[2]
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4fa31898 // fmla v24.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
+	WORD $0x4fa11888 // fmla v8.4s, v4.4s, v1.s[3]
+	WORD $0x4fa318b9 // fmla v25.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b1 // fmla v17.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118a9 // fmla v9.4s, v5.4s, v1.s[3]
+	WORD $0x4fa318da // fmla v26.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ca // fmla v10.4s, v6.4s, v1.s[3]
+	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118eb // fmla v11.4s, v7.4s, v1.s[3]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4fa3189c // fmla v28.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21894 // fmla v20.4s, v4.4s, v2.s[3]
+	WORD $0x4fa1188c // fmla v12.4s, v4.4s, v1.s[3]
+	WORD $0x4fa318bd // fmla v29.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b5 // fmla v21.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118ad // fmla v13.4s, v5.4s, v1.s[3]
+	WORD $0x4fa318de // fmla v30.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d6 // fmla v22.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ce // fmla v14.4s, v6.4s, v1.s[3]
+	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f7 // fmla v23.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
 	CBZ  R11, next
 
 one:
-	WORD $0xbc404518 // ldr s24, [x8], #4
-	WORD $0xbc404539 // ldr s25, [x9], #4
-	WORD $0xbc40455a // ldr s26, [x10], #4
-	WORD $0xad4070db // ldp q27, q28, [x6]
-	WORD $0x4f981360 // fmla v0.4s, v27.4s, v24.s[0]
-	WORD $0x4f991368 // fmla v8.4s, v27.4s, v25.s[0]
-	WORD $0x4f9a1370 // fmla v16.4s, v27.4s, v26.s[0]
-	WORD $0x4f981381 // fmla v1.4s, v28.4s, v24.s[0]
-	WORD $0x4f991389 // fmla v9.4s, v28.4s, v25.s[0]
-	WORD $0x4f9a1391 // fmla v17.4s, v28.4s, v26.s[0]
-	WORD $0xad4170db // ldp q27, q28, [x6, #32]
-	WORD $0x4f981362 // fmla v2.4s, v27.4s, v24.s[0]
-	WORD $0x4f99136a // fmla v10.4s, v27.4s, v25.s[0]
-	WORD $0x4f9a1372 // fmla v18.4s, v27.4s, v26.s[0]
-	WORD $0x4f981383 // fmla v3.4s, v28.4s, v24.s[0]
-	WORD $0x4f99138b // fmla v11.4s, v28.4s, v25.s[0]
-	WORD $0x4f9a1393 // fmla v19.4s, v28.4s, v26.s[0]
-	WORD $0xad4070fb // ldp q27, q28, [x7]
-	WORD $0x4f981364 // fmla v4.4s, v27.4s, v24.s[0]
-	WORD $0x4f99136c // fmla v12.4s, v27.4s, v25.s[0]
-	WORD $0x4f9a1374 // fmla v20.4s, v27.4s, v26.s[0]
-	WORD $0x4f981385 // fmla v5.4s, v28.4s, v24.s[0]
-	WORD $0x4f99138d // fmla v13.4s, v28.4s, v25.s[0]
-	WORD $0x4f9a1395 // fmla v21.4s, v28.4s, v26.s[0]
-	WORD $0xad4170fb // ldp q27, q28, [x7, #32]
-	WORD $0x4f981366 // fmla v6.4s, v27.4s, v24.s[0]
-	WORD $0x4f99136e // fmla v14.4s, v27.4s, v25.s[0]
-	WORD $0x4f9a1376 // fmla v22.4s, v27.4s, v26.s[0]
-	WORD $0x4f981387 // fmla v7.4s, v28.4s, v24.s[0]
-	WORD $0x4f99138f // fmla v15.4s, v28.4s, v25.s[0]
-	WORD $0x4f9a1397 // fmla v23.4s, v28.4s, v26.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x910100e7 // add x7, x7, #64
+	WORD $0xbc404503 // ldr s3, [x8], #4
+	WORD $0xbc404522 // ldr s2, [x9], #4
+	WORD $0xbc404541 // ldr s1, [x10], #4
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f811088 // fmla v8.4s, v4.4s, v1.s[0]
+	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110a9 // fmla v9.4s, v5.4s, v1.s[0]
+	WORD $0x4f8310da // fmla v26.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ca // fmla v10.4s, v6.4s, v1.s[0]
+	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
+	WORD $0x4f821094 // fmla v20.4s, v4.4s, v2.s[0]
+	WORD $0x4f81108c // fmla v12.4s, v4.4s, v1.s[0]
+	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b5 // fmla v21.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110ad // fmla v13.4s, v5.4s, v1.s[0]
+	WORD $0x4f8310de // fmla v30.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d6 // fmla v22.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ce // fmla v14.4s, v6.4s, v1.s[0]
+	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
 	WORD $0xd100056b // sub x11, x11, #1
 	CBNZ R11, one
 
 next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  store
-	WORD $0x4ea0e818 // fcmlt v24.4s, v0.4s, #0.0
-	WORD $0x4e781c00 // bic v0.16b, v0.16b, v24.16b
-	WORD $0x4ea0e838 // fcmlt v24.4s, v1.4s, #0.0
-	WORD $0x4e781c21 // bic v1.16b, v1.16b, v24.16b
-	WORD $0x4ea0e858 // fcmlt v24.4s, v2.4s, #0.0
-	WORD $0x4e781c42 // bic v2.16b, v2.16b, v24.16b
-	WORD $0x4ea0e878 // fcmlt v24.4s, v3.4s, #0.0
-	WORD $0x4e781c63 // bic v3.16b, v3.16b, v24.16b
-	WORD $0x4ea0e898 // fcmlt v24.4s, v4.4s, #0.0
-	WORD $0x4e781c84 // bic v4.16b, v4.16b, v24.16b
-	WORD $0x4ea0e8b8 // fcmlt v24.4s, v5.4s, #0.0
-	WORD $0x4e781ca5 // bic v5.16b, v5.16b, v24.16b
-	WORD $0x4ea0e8d8 // fcmlt v24.4s, v6.4s, #0.0
-	WORD $0x4e781cc6 // bic v6.16b, v6.16b, v24.16b
-	WORD $0x4ea0e8f8 // fcmlt v24.4s, v7.4s, #0.0
-	WORD $0x4e781ce7 // bic v7.16b, v7.16b, v24.16b
-	WORD $0x4ea0e918 // fcmlt v24.4s, v8.4s, #0.0
-	WORD $0x4e781d08 // bic v8.16b, v8.16b, v24.16b
-	WORD $0x4ea0e938 // fcmlt v24.4s, v9.4s, #0.0
-	WORD $0x4e781d29 // bic v9.16b, v9.16b, v24.16b
-	WORD $0x4ea0e958 // fcmlt v24.4s, v10.4s, #0.0
-	WORD $0x4e781d4a // bic v10.16b, v10.16b, v24.16b
-	WORD $0x4ea0e978 // fcmlt v24.4s, v11.4s, #0.0
-	WORD $0x4e781d6b // bic v11.16b, v11.16b, v24.16b
-	WORD $0x4ea0e998 // fcmlt v24.4s, v12.4s, #0.0
-	WORD $0x4e781d8c // bic v12.16b, v12.16b, v24.16b
-	WORD $0x4ea0e9b8 // fcmlt v24.4s, v13.4s, #0.0
-	WORD $0x4e781dad // bic v13.16b, v13.16b, v24.16b
-	WORD $0x4ea0e9d8 // fcmlt v24.4s, v14.4s, #0.0
-	WORD $0x4e781dce // bic v14.16b, v14.16b, v24.16b
-	WORD $0x4ea0e9f8 // fcmlt v24.4s, v15.4s, #0.0
-	WORD $0x4e781def // bic v15.16b, v15.16b, v24.16b
-	WORD $0x4ea0ea18 // fcmlt v24.4s, v16.4s, #0.0
-	WORD $0x4e781e10 // bic v16.16b, v16.16b, v24.16b
-	WORD $0x4ea0ea38 // fcmlt v24.4s, v17.4s, #0.0
-	WORD $0x4e781e31 // bic v17.16b, v17.16b, v24.16b
-	WORD $0x4ea0ea58 // fcmlt v24.4s, v18.4s, #0.0
-	WORD $0x4e781e52 // bic v18.16b, v18.16b, v24.16b
-	WORD $0x4ea0ea78 // fcmlt v24.4s, v19.4s, #0.0
-	WORD $0x4e781e73 // bic v19.16b, v19.16b, v24.16b
-	WORD $0x4ea0ea98 // fcmlt v24.4s, v20.4s, #0.0
-	WORD $0x4e781e94 // bic v20.16b, v20.16b, v24.16b
-	WORD $0x4ea0eab8 // fcmlt v24.4s, v21.4s, #0.0
-	WORD $0x4e781eb5 // bic v21.16b, v21.16b, v24.16b
-	WORD $0x4ea0ead8 // fcmlt v24.4s, v22.4s, #0.0
-	WORD $0x4e781ed6 // bic v22.16b, v22.16b, v24.16b
-	WORD $0x4ea0eaf8 // fcmlt v24.4s, v23.4s, #0.0
-	WORD $0x4e781ef7 // bic v23.16b, v23.16b, v24.16b
+	WORD $0x4ea0eb03 // fcmlt v3.4s, v24.4s, #0.0
+	WORD $0x4e631f18 // bic v24.16b, v24.16b, v3.16b
+	WORD $0x4ea0eb23 // fcmlt v3.4s, v25.4s, #0.0
+	WORD $0x4e631f39 // bic v25.16b, v25.16b, v3.16b
+	WORD $0x4ea0eb43 // fcmlt v3.4s, v26.4s, #0.0
+	WORD $0x4e631f5a // bic v26.16b, v26.16b, v3.16b
+	WORD $0x4ea0eb63 // fcmlt v3.4s, v27.4s, #0.0
+	WORD $0x4e631f7b // bic v27.16b, v27.16b, v3.16b
+	WORD $0x4ea0eb83 // fcmlt v3.4s, v28.4s, #0.0
+	WORD $0x4e631f9c // bic v28.16b, v28.16b, v3.16b
+	WORD $0x4ea0eba3 // fcmlt v3.4s, v29.4s, #0.0
+	WORD $0x4e631fbd // bic v29.16b, v29.16b, v3.16b
+	WORD $0x4ea0ebc3 // fcmlt v3.4s, v30.4s, #0.0
+	WORD $0x4e631fde // bic v30.16b, v30.16b, v3.16b
+	WORD $0x4ea0ebe3 // fcmlt v3.4s, v31.4s, #0.0
+	WORD $0x4e631fff // bic v31.16b, v31.16b, v3.16b
+	WORD $0x4ea0ea03 // fcmlt v3.4s, v16.4s, #0.0
+	WORD $0x4e631e10 // bic v16.16b, v16.16b, v3.16b
+	WORD $0x4ea0ea23 // fcmlt v3.4s, v17.4s, #0.0
+	WORD $0x4e631e31 // bic v17.16b, v17.16b, v3.16b
+	WORD $0x4ea0ea43 // fcmlt v3.4s, v18.4s, #0.0
+	WORD $0x4e631e52 // bic v18.16b, v18.16b, v3.16b
+	WORD $0x4ea0ea63 // fcmlt v3.4s, v19.4s, #0.0
+	WORD $0x4e631e73 // bic v19.16b, v19.16b, v3.16b
+	WORD $0x4ea0ea83 // fcmlt v3.4s, v20.4s, #0.0
+	WORD $0x4e631e94 // bic v20.16b, v20.16b, v3.16b
+	WORD $0x4ea0eaa3 // fcmlt v3.4s, v21.4s, #0.0
+	WORD $0x4e631eb5 // bic v21.16b, v21.16b, v3.16b
+	WORD $0x4ea0eac3 // fcmlt v3.4s, v22.4s, #0.0
+	WORD $0x4e631ed6 // bic v22.16b, v22.16b, v3.16b
+	WORD $0x4ea0eae3 // fcmlt v3.4s, v23.4s, #0.0
+	WORD $0x4e631ef7 // bic v23.16b, v23.16b, v3.16b
+	WORD $0x4ea0e903 // fcmlt v3.4s, v8.4s, #0.0
+	WORD $0x4e631d08 // bic v8.16b, v8.16b, v3.16b
+	WORD $0x4ea0e923 // fcmlt v3.4s, v9.4s, #0.0
+	WORD $0x4e631d29 // bic v9.16b, v9.16b, v3.16b
+	WORD $0x4ea0e943 // fcmlt v3.4s, v10.4s, #0.0
+	WORD $0x4e631d4a // bic v10.16b, v10.16b, v3.16b
+	WORD $0x4ea0e963 // fcmlt v3.4s, v11.4s, #0.0
+	WORD $0x4e631d6b // bic v11.16b, v11.16b, v3.16b
+	WORD $0x4ea0e983 // fcmlt v3.4s, v12.4s, #0.0
+	WORD $0x4e631d8c // bic v12.16b, v12.16b, v3.16b
+	WORD $0x4ea0e9a3 // fcmlt v3.4s, v13.4s, #0.0
+	WORD $0x4e631dad // bic v13.16b, v13.16b, v3.16b
+	WORD $0x4ea0e9c3 // fcmlt v3.4s, v14.4s, #0.0
+	WORD $0x4e631dce // bic v14.16b, v14.16b, v3.16b
+	WORD $0x4ea0e9e3 // fcmlt v3.4s, v15.4s, #0.0
+	WORD $0x4e631def // bic v15.16b, v15.16b, v3.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -1714,93 +3019,87 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad02743c // stp q28, q29, [x1, #64]
+	WORD $0xad037c3e // stp q30, q31, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0xad02342c // stp q12, q13, [x1, #64]
-	WORD $0xad033c2e // stp q14, q15, [x1, #96]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad004430 // stp q16, q17, [x1]
-	WORD $0xad014c32 // stp q18, q19, [x1, #32]
+	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
 	WORD $0xad025434 // stp q20, q21, [x1, #64]
 	WORD $0xad035c36 // stp q22, q23, [x1, #96]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x4c002828 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x1]
+	WORD $0xad02342c // stp q12, q13, [x1, #64]
+	WORD $0xad033c2e // stp q14, q15, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel0four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 pixel0four:
 	TBZ  $2, R0, pixel0two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 pixel0two:
 	TBZ  $1, R0, pixel0one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 pixel0one:
 	TBZ  $0, R0, pixel0done
-	WORD $0xbd000064 // str s4, [x3]
+	WORD $0xbd00007c // str s28, [x3]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel1four
-	WORD $0xac81346c // stp q12, q13, [x3], #32
-	WORD $0x4eae1dcc // mov v12.16b, v14.16b
-	WORD $0x4eaf1ded // mov v13.16b, v15.16b
-
-pixel1four:
-	TBZ  $2, R0, pixel1two
-	WORD $0x3c81046c // str q12, [x3], #16
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
-
-pixel1two:
-	TBZ  $1, R0, pixel1one
-	WORD $0xfc00846c // str d12, [x3], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
-
-pixel1one:
-	TBZ  $0, R0, pixel1done
-	WORD $0xbd00006c // str s12, [x3]
-
-pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad004430 // stp q16, q17, [x1]
-	WORD $0xad014c32 // stp q18, q19, [x1, #32]
-	WORD $0x91010023 // add x3, x1, #64
-	TBZ  $3, R0, pixel2four
 	WORD $0xac815474 // stp q20, q21, [x3], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
-pixel2four:
-	TBZ  $2, R0, pixel2two
+pixel1four:
+	TBZ  $2, R0, pixel1two
 	WORD $0x3c810474 // str q20, [x3], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
-pixel2two:
-	TBZ  $1, R0, pixel2one
+pixel1two:
+	TBZ  $1, R0, pixel1one
 	WORD $0xfc008474 // str d20, [x3], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
+pixel1one:
+	TBZ  $0, R0, pixel1done
+	WORD $0xbd000074 // str s20, [x3]
+
+pixel1done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x4c002828 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x1]
+	WORD $0x91010023 // add x3, x1, #64
+	TBZ  $3, R0, pixel2four
+	WORD $0xac81346c // stp q12, q13, [x3], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+
+pixel2four:
+	TBZ  $2, R0, pixel2two
+	WORD $0x3c81046c // str q12, [x3], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+
+pixel2two:
+	TBZ  $1, R0, pixel2one
+	WORD $0xfc00846c // str d12, [x3], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
 pixel2one:
 	TBZ  $0, R0, pixel2done
-	WORD $0xbd000074 // str s20, [x3]
+	WORD $0xbd00006c // str s12, [x3]
 
 pixel2done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -1809,1087 +3108,3059 @@ pixel2done:
 // func convF32x4x16NEON(a *convArgs)
 TEXT ·convF32x4x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea11c25 // mov v5.16b, v1.16b
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0xd2800021 // movz x1, #1, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x4NEON(SB)
 
-tap:
-	WORD $0xb8404447 // ldr w7, [x2], #4
-	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xb8404448 // ldr w8, [x2], #4
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xb8404449 // ldr w9, [x2], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xb840444a // ldr w10, [x2], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xaa0403eb // mov x11, x4
-	CBZ  R11, tail
+// func convF32x4x32NEON(a *convArgs)
+TEXT ·convF32x4x32NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800041 // movz x1, #2, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x4NEON(SB)
 
-loop:
-	WORD $0x3cc104f0 // ldr q16, [x7], #16
-	WORD $0x3cc10511 // ldr q17, [x8], #16
-	WORD $0x3cc10532 // ldr q18, [x9], #16
-	WORD $0x3cc10553 // ldr q19, [x10], #16
-	WORD $0xad4054d4 // ldp q20, q21, [x6]
-	WORD $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
-	WORD $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
-	WORD $0x4f921288 // fmla v8.4s, v20.4s, v18.s[0]
-	WORD $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
-	WORD $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
-	WORD $0x4f9112a5 // fmla v5.4s, v21.4s, v17.s[0]
-	WORD $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
-	WORD $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	WORD $0xad4154d4 // ldp q20, q21, [x6, #32]
-	WORD $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
-	WORD $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
-	WORD $0x4f92128a // fmla v10.4s, v20.4s, v18.s[0]
-	WORD $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
-	WORD $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
-	WORD $0x4f9112a7 // fmla v7.4s, v21.4s, v17.s[0]
-	WORD $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
-	WORD $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	WORD $0xad4254d4 // ldp q20, q21, [x6, #64]
-	WORD $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
-	WORD $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
-	WORD $0x4fb21288 // fmla v8.4s, v20.4s, v18.s[1]
-	WORD $0x4fb3128c // fmla v12.4s, v20.4s, v19.s[1]
-	WORD $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
-	WORD $0x4fb112a5 // fmla v5.4s, v21.4s, v17.s[1]
-	WORD $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
-	WORD $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
-	WORD $0xad4354d4 // ldp q20, q21, [x6, #96]
-	WORD $0x4fb01282 // fmla v2.4s, v20.4s, v16.s[1]
-	WORD $0x4fb11286 // fmla v6.4s, v20.4s, v17.s[1]
-	WORD $0x4fb2128a // fmla v10.4s, v20.4s, v18.s[1]
-	WORD $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
-	WORD $0x4fb012a3 // fmla v3.4s, v21.4s, v16.s[1]
-	WORD $0x4fb112a7 // fmla v7.4s, v21.4s, v17.s[1]
-	WORD $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
-	WORD $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	WORD $0xad4454d4 // ldp q20, q21, [x6, #128]
-	WORD $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
-	WORD $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
-	WORD $0x4f921a88 // fmla v8.4s, v20.4s, v18.s[2]
-	WORD $0x4f931a8c // fmla v12.4s, v20.4s, v19.s[2]
-	WORD $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
-	WORD $0x4f911aa5 // fmla v5.4s, v21.4s, v17.s[2]
-	WORD $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
-	WORD $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
-	WORD $0xad4554d4 // ldp q20, q21, [x6, #160]
-	WORD $0x4f901a82 // fmla v2.4s, v20.4s, v16.s[2]
-	WORD $0x4f911a86 // fmla v6.4s, v20.4s, v17.s[2]
-	WORD $0x4f921a8a // fmla v10.4s, v20.4s, v18.s[2]
-	WORD $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
-	WORD $0x4f901aa3 // fmla v3.4s, v21.4s, v16.s[2]
-	WORD $0x4f911aa7 // fmla v7.4s, v21.4s, v17.s[2]
-	WORD $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
-	WORD $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	WORD $0xad4654d4 // ldp q20, q21, [x6, #192]
-	WORD $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
-	WORD $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
-	WORD $0x4fb21a88 // fmla v8.4s, v20.4s, v18.s[3]
-	WORD $0x4fb31a8c // fmla v12.4s, v20.4s, v19.s[3]
-	WORD $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
-	WORD $0x4fb11aa5 // fmla v5.4s, v21.4s, v17.s[3]
-	WORD $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
-	WORD $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
-	WORD $0xad4754d4 // ldp q20, q21, [x6, #224]
-	WORD $0x4fb01a82 // fmla v2.4s, v20.4s, v16.s[3]
-	WORD $0x4fb11a86 // fmla v6.4s, v20.4s, v17.s[3]
-	WORD $0x4fb21a8a // fmla v10.4s, v20.4s, v18.s[3]
-	WORD $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
-	WORD $0x4fb01aa3 // fmla v3.4s, v21.4s, v16.s[3]
-	WORD $0x4fb11aa7 // fmla v7.4s, v21.4s, v17.s[3]
-	WORD $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
-	WORD $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, loop
+// func convF32x4x48NEON(a *convArgs)
+TEXT ·convF32x4x48NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800061 // movz x1, #3, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x4NEON(SB)
 
-tail:
-	WORD $0xaa0503eb // mov x11, x5
-	CBZ  R11, next
+// func convF32x4x64NEON(a *convArgs)
+TEXT ·convF32x4x64NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800081 // movz x1, #4, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x4NEON(SB)
 
-one:
-	WORD $0xbc4044f0 // ldr s16, [x7], #4
-	WORD $0xbc404511 // ldr s17, [x8], #4
-	WORD $0xbc404532 // ldr s18, [x9], #4
-	WORD $0xbc404553 // ldr s19, [x10], #4
-	WORD $0xad4054d4 // ldp q20, q21, [x6]
-	WORD $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
-	WORD $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
-	WORD $0x4f921288 // fmla v8.4s, v20.4s, v18.s[0]
-	WORD $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
-	WORD $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
-	WORD $0x4f9112a5 // fmla v5.4s, v21.4s, v17.s[0]
-	WORD $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
-	WORD $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	WORD $0xad4154d4 // ldp q20, q21, [x6, #32]
-	WORD $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
-	WORD $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
-	WORD $0x4f92128a // fmla v10.4s, v20.4s, v18.s[0]
-	WORD $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
-	WORD $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
-	WORD $0x4f9112a7 // fmla v7.4s, v21.4s, v17.s[0]
-	WORD $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
-	WORD $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, one
+// func convF32x4x80NEON(a *convArgs)
+TEXT ·convF32x4x80NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000a1 // movz x1, #5, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x4NEON(SB)
 
-next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
-	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
-	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
-	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
-	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
-	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
-	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
-	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
-	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
-	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
-	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
-	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
-	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
-	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
-	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
-	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
-	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
-	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
-	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
-	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
-	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
-	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
-	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
-	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
-	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
-	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
-	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
-	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
-	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
-	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
-	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
-	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
-	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+// func convF32x4x96NEON(a *convArgs)
+TEXT ·convF32x4x96NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000c1 // movz x1, #6, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x4NEON(SB)
 
-store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402000 // ldr x0, [x0, #64]
-	WORD $0xf100401f // cmp x0, #16
-	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
+// func convF32x4x112NEON(a *convArgs)
+TEXT ·convF32x4x112NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000e1 // movz x1, #7, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x4NEON(SB)
 
-partial:
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel0four
-	WORD $0xac810460 // stp q0, q1, [x3], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
-
-pixel0four:
-	TBZ  $2, R0, pixel0two
-	WORD $0x3c810460 // str q0, [x3], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
-
-pixel0two:
-	TBZ  $1, R0, pixel0one
-	WORD $0xfc008460 // str d0, [x3], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
-
-pixel0one:
-	TBZ  $0, R0, pixel0done
-	WORD $0xbd000060 // str s0, [x3]
-
-pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel1four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
-
-pixel1four:
-	TBZ  $2, R0, pixel1two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
-
-pixel1two:
-	TBZ  $1, R0, pixel1one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
-
-pixel1one:
-	TBZ  $0, R0, pixel1done
-	WORD $0xbd000064 // str s4, [x3]
-
-pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel2four
-	WORD $0xac812468 // stp q8, q9, [x3], #32
-	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
-	WORD $0x4eab1d69 // mov v9.16b, v11.16b
-
-pixel2four:
-	TBZ  $2, R0, pixel2two
-	WORD $0x3c810468 // str q8, [x3], #16
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
-
-pixel2two:
-	TBZ  $1, R0, pixel2one
-	WORD $0xfc008468 // str d8, [x3], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
-
-pixel2one:
-	TBZ  $0, R0, pixel2done
-	WORD $0xbd000068 // str s8, [x3]
-
-pixel2done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel3four
-	WORD $0xac81346c // stp q12, q13, [x3], #32
-	WORD $0x4eae1dcc // mov v12.16b, v14.16b
-	WORD $0x4eaf1ded // mov v13.16b, v15.16b
-
-pixel3four:
-	TBZ  $2, R0, pixel3two
-	WORD $0x3c81046c // str q12, [x3], #16
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
-
-pixel3two:
-	TBZ  $1, R0, pixel3one
-	WORD $0xfc00846c // str d12, [x3], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
-
-pixel3one:
-	TBZ  $0, R0, pixel3done
-	WORD $0xbd00006c // str s12, [x3]
-
-pixel3done:
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
+// func convF32x4x128NEON(a *convArgs)
+TEXT ·convF32x4x128NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800101 // movz x1, #8, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x4NEON(SB)
 
 // func convF32x5x16NEON(a *convArgs)
 TEXT ·convF32x5x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea11c25 // mov v5.16b, v1.16b
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4ea01c10 // mov v16.16b, v0.16b
-	WORD $0x4ea11c31 // mov v17.16b, v1.16b
-	WORD $0x4ea21c52 // mov v18.16b, v2.16b
-	WORD $0x4ea31c73 // mov v19.16b, v3.16b
+	WORD $0xd2800021 // movz x1, #1, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x5NEON(SB)
 
-tap:
-	WORD $0xb8404447 // ldr w7, [x2], #4
-	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xb8404448 // ldr w8, [x2], #4
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xb8404449 // ldr w9, [x2], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xb840444a // ldr w10, [x2], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xb840444b // ldr w11, [x2], #4
-	WORD $0x8b01016b // add x11, x11, x1
-	WORD $0xaa0403ec // mov x12, x4
-	CBZ  R12, tail
-
-loop:
-	WORD $0x3cc104f4 // ldr q20, [x7], #16
-	WORD $0x3cc10515 // ldr q21, [x8], #16
-	WORD $0x3cc10536 // ldr q22, [x9], #16
-	WORD $0x3cc10557 // ldr q23, [x10], #16
-	WORD $0x3cc10578 // ldr q24, [x11], #16
-	WORD $0xad4068d9 // ldp q25, q26, [x6]
-	WORD $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
-	WORD $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
-	WORD $0x4f961328 // fmla v8.4s, v25.4s, v22.s[0]
-	WORD $0x4f97132c // fmla v12.4s, v25.4s, v23.s[0]
-	WORD $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
-	WORD $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
-	WORD $0x4f951345 // fmla v5.4s, v26.4s, v21.s[0]
-	WORD $0x4f961349 // fmla v9.4s, v26.4s, v22.s[0]
-	WORD $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
-	WORD $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	WORD $0xad4168d9 // ldp q25, q26, [x6, #32]
-	WORD $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
-	WORD $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
-	WORD $0x4f96132a // fmla v10.4s, v25.4s, v22.s[0]
-	WORD $0x4f97132e // fmla v14.4s, v25.4s, v23.s[0]
-	WORD $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
-	WORD $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
-	WORD $0x4f951347 // fmla v7.4s, v26.4s, v21.s[0]
-	WORD $0x4f96134b // fmla v11.4s, v26.4s, v22.s[0]
-	WORD $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
-	WORD $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	WORD $0xad4268d9 // ldp q25, q26, [x6, #64]
-	WORD $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
-	WORD $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
-	WORD $0x4fb61328 // fmla v8.4s, v25.4s, v22.s[1]
-	WORD $0x4fb7132c // fmla v12.4s, v25.4s, v23.s[1]
-	WORD $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
-	WORD $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
-	WORD $0x4fb51345 // fmla v5.4s, v26.4s, v21.s[1]
-	WORD $0x4fb61349 // fmla v9.4s, v26.4s, v22.s[1]
-	WORD $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
-	WORD $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
-	WORD $0xad4368d9 // ldp q25, q26, [x6, #96]
-	WORD $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
-	WORD $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
-	WORD $0x4fb6132a // fmla v10.4s, v25.4s, v22.s[1]
-	WORD $0x4fb7132e // fmla v14.4s, v25.4s, v23.s[1]
-	WORD $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
-	WORD $0x4fb41343 // fmla v3.4s, v26.4s, v20.s[1]
-	WORD $0x4fb51347 // fmla v7.4s, v26.4s, v21.s[1]
-	WORD $0x4fb6134b // fmla v11.4s, v26.4s, v22.s[1]
-	WORD $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
-	WORD $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	WORD $0xad4468d9 // ldp q25, q26, [x6, #128]
-	WORD $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
-	WORD $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
-	WORD $0x4f961b28 // fmla v8.4s, v25.4s, v22.s[2]
-	WORD $0x4f971b2c // fmla v12.4s, v25.4s, v23.s[2]
-	WORD $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
-	WORD $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
-	WORD $0x4f951b45 // fmla v5.4s, v26.4s, v21.s[2]
-	WORD $0x4f961b49 // fmla v9.4s, v26.4s, v22.s[2]
-	WORD $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
-	WORD $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
-	WORD $0xad4568d9 // ldp q25, q26, [x6, #160]
-	WORD $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
-	WORD $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
-	WORD $0x4f961b2a // fmla v10.4s, v25.4s, v22.s[2]
-	WORD $0x4f971b2e // fmla v14.4s, v25.4s, v23.s[2]
-	WORD $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
-	WORD $0x4f941b43 // fmla v3.4s, v26.4s, v20.s[2]
-	WORD $0x4f951b47 // fmla v7.4s, v26.4s, v21.s[2]
-	WORD $0x4f961b4b // fmla v11.4s, v26.4s, v22.s[2]
-	WORD $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
-	WORD $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	WORD $0xad4668d9 // ldp q25, q26, [x6, #192]
-	WORD $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
-	WORD $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
-	WORD $0x4fb61b28 // fmla v8.4s, v25.4s, v22.s[3]
-	WORD $0x4fb71b2c // fmla v12.4s, v25.4s, v23.s[3]
-	WORD $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
-	WORD $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
-	WORD $0x4fb51b45 // fmla v5.4s, v26.4s, v21.s[3]
-	WORD $0x4fb61b49 // fmla v9.4s, v26.4s, v22.s[3]
-	WORD $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
-	WORD $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
-	WORD $0xad4768d9 // ldp q25, q26, [x6, #224]
-	WORD $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
-	WORD $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
-	WORD $0x4fb61b2a // fmla v10.4s, v25.4s, v22.s[3]
-	WORD $0x4fb71b2e // fmla v14.4s, v25.4s, v23.s[3]
-	WORD $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
-	WORD $0x4fb41b43 // fmla v3.4s, v26.4s, v20.s[3]
-	WORD $0x4fb51b47 // fmla v7.4s, v26.4s, v21.s[3]
-	WORD $0x4fb61b4b // fmla v11.4s, v26.4s, v22.s[3]
-	WORD $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
-	WORD $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, loop
-
-tail:
-	WORD $0xaa0503ec // mov x12, x5
-	CBZ  R12, next
-
-one:
-	WORD $0xbc4044f4 // ldr s20, [x7], #4
-	WORD $0xbc404515 // ldr s21, [x8], #4
-	WORD $0xbc404536 // ldr s22, [x9], #4
-	WORD $0xbc404557 // ldr s23, [x10], #4
-	WORD $0xbc404578 // ldr s24, [x11], #4
-	WORD $0xad4068d9 // ldp q25, q26, [x6]
-	WORD $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
-	WORD $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
-	WORD $0x4f961328 // fmla v8.4s, v25.4s, v22.s[0]
-	WORD $0x4f97132c // fmla v12.4s, v25.4s, v23.s[0]
-	WORD $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
-	WORD $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
-	WORD $0x4f951345 // fmla v5.4s, v26.4s, v21.s[0]
-	WORD $0x4f961349 // fmla v9.4s, v26.4s, v22.s[0]
-	WORD $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
-	WORD $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	WORD $0xad4168d9 // ldp q25, q26, [x6, #32]
-	WORD $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
-	WORD $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
-	WORD $0x4f96132a // fmla v10.4s, v25.4s, v22.s[0]
-	WORD $0x4f97132e // fmla v14.4s, v25.4s, v23.s[0]
-	WORD $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
-	WORD $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
-	WORD $0x4f951347 // fmla v7.4s, v26.4s, v21.s[0]
-	WORD $0x4f96134b // fmla v11.4s, v26.4s, v22.s[0]
-	WORD $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
-	WORD $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, one
-
-next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
-	WORD $0x4ea0e814 // fcmlt v20.4s, v0.4s, #0.0
-	WORD $0x4e741c00 // bic v0.16b, v0.16b, v20.16b
-	WORD $0x4ea0e834 // fcmlt v20.4s, v1.4s, #0.0
-	WORD $0x4e741c21 // bic v1.16b, v1.16b, v20.16b
-	WORD $0x4ea0e854 // fcmlt v20.4s, v2.4s, #0.0
-	WORD $0x4e741c42 // bic v2.16b, v2.16b, v20.16b
-	WORD $0x4ea0e874 // fcmlt v20.4s, v3.4s, #0.0
-	WORD $0x4e741c63 // bic v3.16b, v3.16b, v20.16b
-	WORD $0x4ea0e894 // fcmlt v20.4s, v4.4s, #0.0
-	WORD $0x4e741c84 // bic v4.16b, v4.16b, v20.16b
-	WORD $0x4ea0e8b4 // fcmlt v20.4s, v5.4s, #0.0
-	WORD $0x4e741ca5 // bic v5.16b, v5.16b, v20.16b
-	WORD $0x4ea0e8d4 // fcmlt v20.4s, v6.4s, #0.0
-	WORD $0x4e741cc6 // bic v6.16b, v6.16b, v20.16b
-	WORD $0x4ea0e8f4 // fcmlt v20.4s, v7.4s, #0.0
-	WORD $0x4e741ce7 // bic v7.16b, v7.16b, v20.16b
-	WORD $0x4ea0e914 // fcmlt v20.4s, v8.4s, #0.0
-	WORD $0x4e741d08 // bic v8.16b, v8.16b, v20.16b
-	WORD $0x4ea0e934 // fcmlt v20.4s, v9.4s, #0.0
-	WORD $0x4e741d29 // bic v9.16b, v9.16b, v20.16b
-	WORD $0x4ea0e954 // fcmlt v20.4s, v10.4s, #0.0
-	WORD $0x4e741d4a // bic v10.16b, v10.16b, v20.16b
-	WORD $0x4ea0e974 // fcmlt v20.4s, v11.4s, #0.0
-	WORD $0x4e741d6b // bic v11.16b, v11.16b, v20.16b
-	WORD $0x4ea0e994 // fcmlt v20.4s, v12.4s, #0.0
-	WORD $0x4e741d8c // bic v12.16b, v12.16b, v20.16b
-	WORD $0x4ea0e9b4 // fcmlt v20.4s, v13.4s, #0.0
-	WORD $0x4e741dad // bic v13.16b, v13.16b, v20.16b
-	WORD $0x4ea0e9d4 // fcmlt v20.4s, v14.4s, #0.0
-	WORD $0x4e741dce // bic v14.16b, v14.16b, v20.16b
-	WORD $0x4ea0e9f4 // fcmlt v20.4s, v15.4s, #0.0
-	WORD $0x4e741def // bic v15.16b, v15.16b, v20.16b
-	WORD $0x4ea0ea14 // fcmlt v20.4s, v16.4s, #0.0
-	WORD $0x4e741e10 // bic v16.16b, v16.16b, v20.16b
-	WORD $0x4ea0ea34 // fcmlt v20.4s, v17.4s, #0.0
-	WORD $0x4e741e31 // bic v17.16b, v17.16b, v20.16b
-	WORD $0x4ea0ea54 // fcmlt v20.4s, v18.4s, #0.0
-	WORD $0x4e741e52 // bic v18.16b, v18.16b, v20.16b
-	WORD $0x4ea0ea74 // fcmlt v20.4s, v19.4s, #0.0
-	WORD $0x4e741e73 // bic v19.16b, v19.16b, v20.16b
-
-store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402000 // ldr x0, [x0, #64]
-	WORD $0xf100401f // cmp x0, #16
-	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad004430 // stp q16, q17, [x1]
-	WORD $0xad014c32 // stp q18, q19, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
-
-partial:
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel0four
-	WORD $0xac810460 // stp q0, q1, [x3], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
-
-pixel0four:
-	TBZ  $2, R0, pixel0two
-	WORD $0x3c810460 // str q0, [x3], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
-
-pixel0two:
-	TBZ  $1, R0, pixel0one
-	WORD $0xfc008460 // str d0, [x3], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
-
-pixel0one:
-	TBZ  $0, R0, pixel0done
-	WORD $0xbd000060 // str s0, [x3]
-
-pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel1four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
-
-pixel1four:
-	TBZ  $2, R0, pixel1two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
-
-pixel1two:
-	TBZ  $1, R0, pixel1one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
-
-pixel1one:
-	TBZ  $0, R0, pixel1done
-	WORD $0xbd000064 // str s4, [x3]
-
-pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel2four
-	WORD $0xac812468 // stp q8, q9, [x3], #32
-	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
-	WORD $0x4eab1d69 // mov v9.16b, v11.16b
-
-pixel2four:
-	TBZ  $2, R0, pixel2two
-	WORD $0x3c810468 // str q8, [x3], #16
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
-
-pixel2two:
-	TBZ  $1, R0, pixel2one
-	WORD $0xfc008468 // str d8, [x3], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
-
-pixel2one:
-	TBZ  $0, R0, pixel2done
-	WORD $0xbd000068 // str s8, [x3]
-
-pixel2done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel3four
-	WORD $0xac81346c // stp q12, q13, [x3], #32
-	WORD $0x4eae1dcc // mov v12.16b, v14.16b
-	WORD $0x4eaf1ded // mov v13.16b, v15.16b
-
-pixel3four:
-	TBZ  $2, R0, pixel3two
-	WORD $0x3c81046c // str q12, [x3], #16
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
-
-pixel3two:
-	TBZ  $1, R0, pixel3one
-	WORD $0xfc00846c // str d12, [x3], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
-
-pixel3one:
-	TBZ  $0, R0, pixel3done
-	WORD $0xbd00006c // str s12, [x3]
-
-pixel3done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel4four
-	WORD $0xac814470 // stp q16, q17, [x3], #32
-	WORD $0x4eb21e50 // mov v16.16b, v18.16b
-	WORD $0x4eb31e71 // mov v17.16b, v19.16b
-
-pixel4four:
-	TBZ  $2, R0, pixel4two
-	WORD $0x3c810470 // str q16, [x3], #16
-	WORD $0x4eb11e30 // mov v16.16b, v17.16b
-
-pixel4two:
-	TBZ  $1, R0, pixel4one
-	WORD $0xfc008470 // str d16, [x3], #8
-	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
-
-pixel4one:
-	TBZ  $0, R0, pixel4done
-	WORD $0xbd000070 // str s16, [x3]
-
-pixel4done:
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
-
-// func convF32x6x16NEON(a *convArgs)
-TEXT ·convF32x6x16NEON(SB), NOSPLIT, $0-8
+// func convF32x5x32NEON(a *convArgs)
+TEXT ·convF32x5x32NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0xd2800041 // movz x1, #2, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x5NEON(SB)
+
+// func convF32x5x48NEON(a *convArgs)
+TEXT ·convF32x5x48NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800061 // movz x1, #3, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x5NEON(SB)
+
+// func convF32x5x64NEON(a *convArgs)
+TEXT ·convF32x5x64NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800081 // movz x1, #4, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x5NEON(SB)
+
+// func convF32x5x80NEON(a *convArgs)
+TEXT ·convF32x5x80NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000a1 // movz x1, #5, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x5NEON(SB)
+
+// func convF32x5x96NEON(a *convArgs)
+TEXT ·convF32x5x96NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000c1 // movz x1, #6, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x5NEON(SB)
+
+// func convF32x5x112NEON(a *convArgs)
+TEXT ·convF32x5x112NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000e1 // movz x1, #7, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x5NEON(SB)
+
+// func convF32x5x128NEON(a *convArgs)
+TEXT ·convF32x5x128NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800101 // movz x1, #8, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x5NEON(SB)
+
+// func convF32x4NEON(a *convArgs)
+TEXT ·convF32x4NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R7
+	WORD $0xf94000e2 // ldr x2, [x7]
+	WORD $0xf9400ce3 // ldr x3, [x7, #24]
+	WORD $0xf94024e4 // ldr x4, [x7, #72]
+	WORD $0xf94010e8 // ldr x8, [x7, #32]
+	WORD $0xf94014e9 // ldr x9, [x7, #40]
+	WORD $0xf94018e5 // ldr x5, [x7, #48]
+	WORD $0xf9401ce0 // ldr x0, [x7, #56]
+	WORD $0xf94028ea // ldr x10, [x7, #80]
+	WORD $0xf94020e1 // ldr x1, [x7, #64]
+
+panel:
+	WORD $0xf100055f // cmp x10, #1
+	BNE  quads4
+	WORD $0xf100303f // cmp x1, #12
+	BGT  quads4
+	WORD $0xf100203f // cmp x1, #8
+	BGT  quads3
+	WORD $0xf100103f // cmp x1, #4
+	BGT  quads2
+	JMP  quads1
+
+quads4:
+	WORD $0xaa0803e6 // mov x6, x8
+	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
+	WORD $0x4c4028d8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
+	WORD $0x4c4028d4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x6]
+	WORD $0x4c4028d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
 	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea11c25 // mov v5.16b, v1.16b
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4ea01c10 // mov v16.16b, v0.16b
-	WORD $0x4ea11c31 // mov v17.16b, v1.16b
-	WORD $0x4ea21c52 // mov v18.16b, v2.16b
-	WORD $0x4ea31c73 // mov v19.16b, v3.16b
-	WORD $0x4ea01c14 // mov v20.16b, v0.16b
-	WORD $0x4ea11c35 // mov v21.16b, v1.16b
-	WORD $0x4ea21c56 // mov v22.16b, v2.16b
-	WORD $0x4ea31c77 // mov v23.16b, v3.16b
+	WORD $0xf94004eb // ldr x11, [x7, #8]
+	WORD $0xf94008ec // ldr x12, [x7, #16]
 
-tap:
-	WORD $0xb8404447 // ldr w7, [x2], #4
-	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xb8404448 // ldr w8, [x2], #4
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xb8404449 // ldr w9, [x2], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xb840444a // ldr w10, [x2], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xb840444b // ldr w11, [x2], #4
-	WORD $0x8b01016b // add x11, x11, x1
-	WORD $0xb840444c // ldr w12, [x2], #4
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0xaa0403ed // mov x13, x4
-	CBZ  R13, tail
+quads4tap:
+	WORD $0x28c1396d // ldp w13, w14, [x11], #8
+	WORD $0x28c1416f // ldp w15, w16, [x11], #8
+	WORD $0x8b0201ad // add x13, x13, x2
+	WORD $0x8b0201ce // add x14, x14, x2
+	WORD $0x8b0201ef // add x15, x15, x2
+	WORD $0x8b020210 // add x16, x16, x2
+	WORD $0xd343fc71 // lsr x17, x3, #3
+	CBZ  R17, quads4four
 
-loop:
-	WORD $0x3cc104f8 // ldr q24, [x7], #16
-	WORD $0x3cc10519 // ldr q25, [x8], #16
-	WORD $0x3cc1053a // ldr q26, [x9], #16
-	WORD $0x3cc1055b // ldr q27, [x10], #16
-	WORD $0x3cc1057c // ldr q28, [x11], #16
-	WORD $0x3cc1059d // ldr q29, [x12], #16
-	WORD $0xad407cde // ldp q30, q31, [x6]
-	WORD $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
-	WORD $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
-	WORD $0x4f9a13c8 // fmla v8.4s, v30.4s, v26.s[0]
-	WORD $0x4f9b13cc // fmla v12.4s, v30.4s, v27.s[0]
-	WORD $0x4f9c13d0 // fmla v16.4s, v30.4s, v28.s[0]
-	WORD $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
-	WORD $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
-	WORD $0x4f9913e5 // fmla v5.4s, v31.4s, v25.s[0]
-	WORD $0x4f9a13e9 // fmla v9.4s, v31.4s, v26.s[0]
-	WORD $0x4f9b13ed // fmla v13.4s, v31.4s, v27.s[0]
-	WORD $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
-	WORD $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	WORD $0xad417cde // ldp q30, q31, [x6, #32]
-	WORD $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
-	WORD $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
-	WORD $0x4f9a13ca // fmla v10.4s, v30.4s, v26.s[0]
-	WORD $0x4f9b13ce // fmla v14.4s, v30.4s, v27.s[0]
-	WORD $0x4f9c13d2 // fmla v18.4s, v30.4s, v28.s[0]
-	WORD $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
-	WORD $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
-	WORD $0x4f9913e7 // fmla v7.4s, v31.4s, v25.s[0]
-	WORD $0x4f9a13eb // fmla v11.4s, v31.4s, v26.s[0]
-	WORD $0x4f9b13ef // fmla v15.4s, v31.4s, v27.s[0]
-	WORD $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
-	WORD $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	WORD $0xad427cde // ldp q30, q31, [x6, #64]
-	WORD $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
-	WORD $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
-	WORD $0x4fba13c8 // fmla v8.4s, v30.4s, v26.s[1]
-	WORD $0x4fbb13cc // fmla v12.4s, v30.4s, v27.s[1]
-	WORD $0x4fbc13d0 // fmla v16.4s, v30.4s, v28.s[1]
-	WORD $0x4fbd13d4 // fmla v20.4s, v30.4s, v29.s[1]
-	WORD $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
-	WORD $0x4fb913e5 // fmla v5.4s, v31.4s, v25.s[1]
-	WORD $0x4fba13e9 // fmla v9.4s, v31.4s, v26.s[1]
-	WORD $0x4fbb13ed // fmla v13.4s, v31.4s, v27.s[1]
-	WORD $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
-	WORD $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
-	WORD $0xad437cde // ldp q30, q31, [x6, #96]
-	WORD $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
-	WORD $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
-	WORD $0x4fba13ca // fmla v10.4s, v30.4s, v26.s[1]
-	WORD $0x4fbb13ce // fmla v14.4s, v30.4s, v27.s[1]
-	WORD $0x4fbc13d2 // fmla v18.4s, v30.4s, v28.s[1]
-	WORD $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
-	WORD $0x4fb813e3 // fmla v3.4s, v31.4s, v24.s[1]
-	WORD $0x4fb913e7 // fmla v7.4s, v31.4s, v25.s[1]
-	WORD $0x4fba13eb // fmla v11.4s, v31.4s, v26.s[1]
-	WORD $0x4fbb13ef // fmla v15.4s, v31.4s, v27.s[1]
-	WORD $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
-	WORD $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	WORD $0xad447cde // ldp q30, q31, [x6, #128]
-	WORD $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
-	WORD $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
-	WORD $0x4f9a1bc8 // fmla v8.4s, v30.4s, v26.s[2]
-	WORD $0x4f9b1bcc // fmla v12.4s, v30.4s, v27.s[2]
-	WORD $0x4f9c1bd0 // fmla v16.4s, v30.4s, v28.s[2]
-	WORD $0x4f9d1bd4 // fmla v20.4s, v30.4s, v29.s[2]
-	WORD $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
-	WORD $0x4f991be5 // fmla v5.4s, v31.4s, v25.s[2]
-	WORD $0x4f9a1be9 // fmla v9.4s, v31.4s, v26.s[2]
-	WORD $0x4f9b1bed // fmla v13.4s, v31.4s, v27.s[2]
-	WORD $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
-	WORD $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
-	WORD $0xad457cde // ldp q30, q31, [x6, #160]
-	WORD $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
-	WORD $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
-	WORD $0x4f9a1bca // fmla v10.4s, v30.4s, v26.s[2]
-	WORD $0x4f9b1bce // fmla v14.4s, v30.4s, v27.s[2]
-	WORD $0x4f9c1bd2 // fmla v18.4s, v30.4s, v28.s[2]
-	WORD $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
-	WORD $0x4f981be3 // fmla v3.4s, v31.4s, v24.s[2]
-	WORD $0x4f991be7 // fmla v7.4s, v31.4s, v25.s[2]
-	WORD $0x4f9a1beb // fmla v11.4s, v31.4s, v26.s[2]
-	WORD $0x4f9b1bef // fmla v15.4s, v31.4s, v27.s[2]
-	WORD $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
-	WORD $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	WORD $0xad467cde // ldp q30, q31, [x6, #192]
-	WORD $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
-	WORD $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
-	WORD $0x4fba1bc8 // fmla v8.4s, v30.4s, v26.s[3]
-	WORD $0x4fbb1bcc // fmla v12.4s, v30.4s, v27.s[3]
-	WORD $0x4fbc1bd0 // fmla v16.4s, v30.4s, v28.s[3]
-	WORD $0x4fbd1bd4 // fmla v20.4s, v30.4s, v29.s[3]
-	WORD $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
-	WORD $0x4fb91be5 // fmla v5.4s, v31.4s, v25.s[3]
-	WORD $0x4fba1be9 // fmla v9.4s, v31.4s, v26.s[3]
-	WORD $0x4fbb1bed // fmla v13.4s, v31.4s, v27.s[3]
-	WORD $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
-	WORD $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
-	WORD $0xad477cde // ldp q30, q31, [x6, #224]
-	WORD $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
-	WORD $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
-	WORD $0x4fba1bca // fmla v10.4s, v30.4s, v26.s[3]
-	WORD $0x4fbb1bce // fmla v14.4s, v30.4s, v27.s[3]
-	WORD $0x4fbc1bd2 // fmla v18.4s, v30.4s, v28.s[3]
-	WORD $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
-	WORD $0x4fb81be3 // fmla v3.4s, v31.4s, v24.s[3]
-	WORD $0x4fb91be7 // fmla v7.4s, v31.4s, v25.s[3]
-	WORD $0x4fba1beb // fmla v11.4s, v31.4s, v26.s[3]
-	WORD $0x4fbb1bef // fmla v15.4s, v31.4s, v27.s[3]
-	WORD $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
-	WORD $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, loop
+quads4eight:
+	WORD $0xacc11dab // ldp q11, q7, [x13], #32
+	WORD $0xacc119ca // ldp q10, q6, [x14], #32
+	WORD $0xacc115e9 // ldp q9, q5, [x15], #32
+	WORD $0xacc11208 // ldp q8, q4, [x16], #32
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
+	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
+	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
+	WORD $0x4f8711ff // fmla v31.4s, v15.4s, v7.s[0]
+	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
+	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
+	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
+	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
+	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
+	WORD $0x4fa711ff // fmla v31.4s, v15.4s, v7.s[1]
+	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
+	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
+	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
+	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
+	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
+	WORD $0x4f8719ff // fmla v31.4s, v15.4s, v7.s[2]
+	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
+	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
+	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
+	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
+	WORD $0x4fa719ff // fmla v31.4s, v15.4s, v7.s[3]
+	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
+	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
+	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads4eight
 
-tail:
-	WORD $0xaa0503ed // mov x13, x5
-	CBZ  R13, next
+quads4four:
+	WORD $0x92400871 // and x17, x3, #0x7
+	CBZ  R17, quads4next
+	TBZ  $2, R17, quads4one
+	WORD $0x92400631 // and x17, x17, #0x3
+	WORD $0x3cc105ab // ldr q11, [x13], #16
+	WORD $0x3cc105ca // ldr q10, [x14], #16
+	WORD $0x3cc105e9 // ldr q9, [x15], #16
+	WORD $0x3cc10608 // ldr q8, [x16], #16
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	CBZ  R17, quads4next
 
-one:
-	WORD $0xbc4044f8 // ldr s24, [x7], #4
-	WORD $0xbc404519 // ldr s25, [x8], #4
-	WORD $0xbc40453a // ldr s26, [x9], #4
-	WORD $0xbc40455b // ldr s27, [x10], #4
-	WORD $0xbc40457c // ldr s28, [x11], #4
-	WORD $0xbc40459d // ldr s29, [x12], #4
-	WORD $0xad407cde // ldp q30, q31, [x6]
-	WORD $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
-	WORD $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
-	WORD $0x4f9a13c8 // fmla v8.4s, v30.4s, v26.s[0]
-	WORD $0x4f9b13cc // fmla v12.4s, v30.4s, v27.s[0]
-	WORD $0x4f9c13d0 // fmla v16.4s, v30.4s, v28.s[0]
-	WORD $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
-	WORD $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
-	WORD $0x4f9913e5 // fmla v5.4s, v31.4s, v25.s[0]
-	WORD $0x4f9a13e9 // fmla v9.4s, v31.4s, v26.s[0]
-	WORD $0x4f9b13ed // fmla v13.4s, v31.4s, v27.s[0]
-	WORD $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
-	WORD $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	WORD $0xad417cde // ldp q30, q31, [x6, #32]
-	WORD $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
-	WORD $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
-	WORD $0x4f9a13ca // fmla v10.4s, v30.4s, v26.s[0]
-	WORD $0x4f9b13ce // fmla v14.4s, v30.4s, v27.s[0]
-	WORD $0x4f9c13d2 // fmla v18.4s, v30.4s, v28.s[0]
-	WORD $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
-	WORD $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
-	WORD $0x4f9913e7 // fmla v7.4s, v31.4s, v25.s[0]
-	WORD $0x4f9a13eb // fmla v11.4s, v31.4s, v26.s[0]
-	WORD $0x4f9b13ef // fmla v15.4s, v31.4s, v27.s[0]
-	WORD $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
-	WORD $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, one
+quads4one:
+	WORD $0xbc4045ab // ldr s11, [x13], #4
+	WORD $0xbc4045ca // ldr s10, [x14], #4
+	WORD $0xbc4045e9 // ldr s9, [x15], #4
+	WORD $0xbc404608 // ldr s8, [x16], #4
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads4one
 
-next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
-	WORD $0x4ea0e818 // fcmlt v24.4s, v0.4s, #0.0
-	WORD $0x4e781c00 // bic v0.16b, v0.16b, v24.16b
-	WORD $0x4ea0e838 // fcmlt v24.4s, v1.4s, #0.0
-	WORD $0x4e781c21 // bic v1.16b, v1.16b, v24.16b
-	WORD $0x4ea0e858 // fcmlt v24.4s, v2.4s, #0.0
-	WORD $0x4e781c42 // bic v2.16b, v2.16b, v24.16b
-	WORD $0x4ea0e878 // fcmlt v24.4s, v3.4s, #0.0
-	WORD $0x4e781c63 // bic v3.16b, v3.16b, v24.16b
-	WORD $0x4ea0e898 // fcmlt v24.4s, v4.4s, #0.0
-	WORD $0x4e781c84 // bic v4.16b, v4.16b, v24.16b
-	WORD $0x4ea0e8b8 // fcmlt v24.4s, v5.4s, #0.0
-	WORD $0x4e781ca5 // bic v5.16b, v5.16b, v24.16b
-	WORD $0x4ea0e8d8 // fcmlt v24.4s, v6.4s, #0.0
-	WORD $0x4e781cc6 // bic v6.16b, v6.16b, v24.16b
-	WORD $0x4ea0e8f8 // fcmlt v24.4s, v7.4s, #0.0
-	WORD $0x4e781ce7 // bic v7.16b, v7.16b, v24.16b
-	WORD $0x4ea0e918 // fcmlt v24.4s, v8.4s, #0.0
-	WORD $0x4e781d08 // bic v8.16b, v8.16b, v24.16b
-	WORD $0x4ea0e938 // fcmlt v24.4s, v9.4s, #0.0
-	WORD $0x4e781d29 // bic v9.16b, v9.16b, v24.16b
-	WORD $0x4ea0e958 // fcmlt v24.4s, v10.4s, #0.0
-	WORD $0x4e781d4a // bic v10.16b, v10.16b, v24.16b
-	WORD $0x4ea0e978 // fcmlt v24.4s, v11.4s, #0.0
-	WORD $0x4e781d6b // bic v11.16b, v11.16b, v24.16b
-	WORD $0x4ea0e998 // fcmlt v24.4s, v12.4s, #0.0
-	WORD $0x4e781d8c // bic v12.16b, v12.16b, v24.16b
-	WORD $0x4ea0e9b8 // fcmlt v24.4s, v13.4s, #0.0
-	WORD $0x4e781dad // bic v13.16b, v13.16b, v24.16b
-	WORD $0x4ea0e9d8 // fcmlt v24.4s, v14.4s, #0.0
-	WORD $0x4e781dce // bic v14.16b, v14.16b, v24.16b
-	WORD $0x4ea0e9f8 // fcmlt v24.4s, v15.4s, #0.0
-	WORD $0x4e781def // bic v15.16b, v15.16b, v24.16b
-	WORD $0x4ea0ea18 // fcmlt v24.4s, v16.4s, #0.0
-	WORD $0x4e781e10 // bic v16.16b, v16.16b, v24.16b
-	WORD $0x4ea0ea38 // fcmlt v24.4s, v17.4s, #0.0
-	WORD $0x4e781e31 // bic v17.16b, v17.16b, v24.16b
-	WORD $0x4ea0ea58 // fcmlt v24.4s, v18.4s, #0.0
-	WORD $0x4e781e52 // bic v18.16b, v18.16b, v24.16b
-	WORD $0x4ea0ea78 // fcmlt v24.4s, v19.4s, #0.0
-	WORD $0x4e781e73 // bic v19.16b, v19.16b, v24.16b
-	WORD $0x4ea0ea98 // fcmlt v24.4s, v20.4s, #0.0
-	WORD $0x4e781e94 // bic v20.16b, v20.16b, v24.16b
-	WORD $0x4ea0eab8 // fcmlt v24.4s, v21.4s, #0.0
-	WORD $0x4e781eb5 // bic v21.16b, v21.16b, v24.16b
-	WORD $0x4ea0ead8 // fcmlt v24.4s, v22.4s, #0.0
-	WORD $0x4e781ed6 // bic v22.16b, v22.16b, v24.16b
-	WORD $0x4ea0eaf8 // fcmlt v24.4s, v23.4s, #0.0
-	WORD $0x4e781ef7 // bic v23.16b, v23.16b, v24.16b
+quads4next:
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, quads4tap
+	WORD $0xf100049f // cmp x4, #1
+	BNE  quads4store
+	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
+	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
+	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
+	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
+	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
+	WORD $0x4ea0ebeb // fcmlt v11.4s, v31.4s, #0.0
+	WORD $0x4e6b1fff // bic v31.16b, v31.16b, v11.16b
+	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
+	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
+	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
+	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
+	WORD $0x4ea0eb6b // fcmlt v11.4s, v27.4s, #0.0
+	WORD $0x4e6b1f7b // bic v27.16b, v27.16b, v11.16b
+	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
+	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
+	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
+	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
+	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
+	WORD $0x4ea0eaeb // fcmlt v11.4s, v23.4s, #0.0
+	WORD $0x4e6b1ef7 // bic v23.16b, v23.16b, v11.16b
+	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
+	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
+	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
+	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
+	WORD $0x4ea0ea6b // fcmlt v11.4s, v19.4s, #0.0
+	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
 
-store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402000 // ldr x0, [x0, #64]
-	WORD $0xf100401f // cmp x0, #16
+quads4store:
+	WORD $0xaa0503e6 // mov x6, x5
+	WORD $0xf100055f // cmp x10, #1
+	BNE  whole
+	WORD $0xf100403f // cmp x1, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad004430 // stp q16, q17, [x1]
-	WORD $0xad014c32 // stp q18, q19, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad005434 // stp q20, q21, [x1]
-	WORD $0xad015c36 // stp q22, q23, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
+
+whole:
+	WORD $0x4c0028dc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0028d8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0028d4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0028d0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
+	WORD $0x8b090108 // add x8, x8, x9
+	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, panel
 	RET
 
 partial:
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel0four
-	WORD $0xac810460 // stp q0, q1, [x3], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel0four
+	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
-pixel0four:
-	TBZ  $2, R0, pixel0two
-	WORD $0x3c810460 // str q0, [x3], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+quads4pixel0four:
+	TBZ  $2, R1, quads4pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
-pixel0two:
-	TBZ  $1, R0, pixel0one
-	WORD $0xfc008460 // str d0, [x3], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+quads4pixel0two:
+	TBZ  $1, R1, quads4pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
-pixel0one:
-	TBZ  $0, R0, pixel0done
-	WORD $0xbd000060 // str s0, [x3]
+quads4pixel0one:
+	TBZ  $0, R1, quads4pixel0done
+	WORD $0xbd00005c // str s28, [x2]
 
-pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel1four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+quads4pixel0done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel1four
+	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x4eba1f58 // mov v24.16b, v26.16b
+	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
-pixel1four:
-	TBZ  $2, R0, pixel1two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+quads4pixel1four:
+	TBZ  $2, R1, quads4pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
-pixel1two:
-	TBZ  $1, R0, pixel1one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+quads4pixel1two:
+	TBZ  $1, R1, quads4pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
-pixel1one:
-	TBZ  $0, R0, pixel1done
-	WORD $0xbd000064 // str s4, [x3]
+quads4pixel1one:
+	TBZ  $0, R1, quads4pixel1done
+	WORD $0xbd000058 // str s24, [x2]
 
-pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel2four
-	WORD $0xac812468 // stp q8, q9, [x3], #32
-	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
-	WORD $0x4eab1d69 // mov v9.16b, v11.16b
-
-pixel2four:
-	TBZ  $2, R0, pixel2two
-	WORD $0x3c810468 // str q8, [x3], #16
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
-
-pixel2two:
-	TBZ  $1, R0, pixel2one
-	WORD $0xfc008468 // str d8, [x3], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
-
-pixel2one:
-	TBZ  $0, R0, pixel2done
-	WORD $0xbd000068 // str s8, [x3]
-
-pixel2done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel3four
-	WORD $0xac81346c // stp q12, q13, [x3], #32
-	WORD $0x4eae1dcc // mov v12.16b, v14.16b
-	WORD $0x4eaf1ded // mov v13.16b, v15.16b
-
-pixel3four:
-	TBZ  $2, R0, pixel3two
-	WORD $0x3c81046c // str q12, [x3], #16
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
-
-pixel3two:
-	TBZ  $1, R0, pixel3one
-	WORD $0xfc00846c // str d12, [x3], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
-
-pixel3one:
-	TBZ  $0, R0, pixel3done
-	WORD $0xbd00006c // str s12, [x3]
-
-pixel3done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel4four
-	WORD $0xac814470 // stp q16, q17, [x3], #32
-	WORD $0x4eb21e50 // mov v16.16b, v18.16b
-	WORD $0x4eb31e71 // mov v17.16b, v19.16b
-
-pixel4four:
-	TBZ  $2, R0, pixel4two
-	WORD $0x3c810470 // str q16, [x3], #16
-	WORD $0x4eb11e30 // mov v16.16b, v17.16b
-
-pixel4two:
-	TBZ  $1, R0, pixel4one
-	WORD $0xfc008470 // str d16, [x3], #8
-	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
-
-pixel4one:
-	TBZ  $0, R0, pixel4done
-	WORD $0xbd000070 // str s16, [x3]
-
-pixel4done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel5four
-	WORD $0xac815474 // stp q20, q21, [x3], #32
+quads4pixel1done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel2four
+	WORD $0xac815454 // stp q20, q21, [x2], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
-pixel5four:
-	TBZ  $2, R0, pixel5two
-	WORD $0x3c810474 // str q20, [x3], #16
+quads4pixel2four:
+	TBZ  $2, R1, quads4pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
-pixel5two:
-	TBZ  $1, R0, pixel5one
-	WORD $0xfc008474 // str d20, [x3], #8
+quads4pixel2two:
+	TBZ  $1, R1, quads4pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
-pixel5one:
-	TBZ  $0, R0, pixel5done
-	WORD $0xbd000074 // str s20, [x3]
+quads4pixel2one:
+	TBZ  $0, R1, quads4pixel2done
+	WORD $0xbd000054 // str s20, [x2]
 
-pixel5done:
-	WORD $0x8b020021 // add x1, x1, x2
+quads4pixel2done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel3four
+	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4eb31e71 // mov v17.16b, v19.16b
+
+quads4pixel3four:
+	TBZ  $2, R1, quads4pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+quads4pixel3two:
+	TBZ  $1, R1, quads4pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads4pixel3one:
+	TBZ  $0, R1, quads4pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads4pixel3done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	RET
+
+quads3:
+	WORD $0xaa0803e6 // mov x6, x8
+	WORD $0x4c4068dc // ld1 {v28.4s, v29.4s, v30.4s}, [x6]
+	WORD $0x4c4068d8 // ld1 {v24.4s, v25.4s, v26.4s}, [x6]
+	WORD $0x4c4068d4 // ld1 {v20.4s, v21.4s, v22.4s}, [x6]
+	WORD $0x4c4068d0 // ld1 {v16.4s, v17.4s, v18.4s}, [x6]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf94004e8 // ldr x8, [x7, #8]
+	WORD $0xf94008e7 // ldr x7, [x7, #16]
+
+quads3tap:
+	WORD $0x28c12909 // ldp w9, w10, [x8], #8
+	WORD $0x28c1310b // ldp w11, w12, [x8], #8
+	WORD $0x8b020129 // add x9, x9, x2
+	WORD $0x8b02014a // add x10, x10, x2
+	WORD $0x8b02016b // add x11, x11, x2
+	WORD $0x8b02018c // add x12, x12, x2
+	WORD $0xd343fc6d // lsr x13, x3, #3
+	CBZ  R13, quads3four
+
+quads3eight:
+	WORD $0xacc11d2b // ldp q11, q7, [x9], #32
+	WORD $0xacc1194a // ldp q10, q6, [x10], #32
+	WORD $0xacc11569 // ldp q9, q5, [x11], #32
+	WORD $0xacc11188 // ldp q8, q4, [x12], #32
+	WORD $0xad4034cc // ldp q12, q13, [x6]
+	WORD $0x3dc008ce // ldr q14, [x6, #32]
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0xad4234cc // ldp q12, q13, [x6, #64]
+	WORD $0x3dc018ce // ldr q14, [x6, #96]
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0xad4434cc // ldp q12, q13, [x6, #128]
+	WORD $0x3dc028ce // ldr q14, [x6, #160]
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0xad4634cc // ldp q12, q13, [x6, #192]
+	WORD $0x3dc038ce // ldr q14, [x6, #224]
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0xad4834cc // ldp q12, q13, [x6, #256]
+	WORD $0x3dc048ce // ldr q14, [x6, #288]
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
+	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
+	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
+	WORD $0xad4a34cc // ldp q12, q13, [x6, #320]
+	WORD $0x3dc058ce // ldr q14, [x6, #352]
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
+	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
+	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
+	WORD $0xad4c34cc // ldp q12, q13, [x6, #384]
+	WORD $0x3dc068ce // ldr q14, [x6, #416]
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
+	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
+	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
+	WORD $0xad4e34cc // ldp q12, q13, [x6, #448]
+	WORD $0x3dc078ce // ldr q14, [x6, #480]
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
+	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
+	WORD $0x910800c6 // add x6, x6, #512
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads3eight
+
+quads3four:
+	WORD $0x9240086d // and x13, x3, #0x7
+	CBZ  R13, quads3next
+	TBZ  $2, R13, quads3one
+	WORD $0x924005ad // and x13, x13, #0x3
+	WORD $0x3cc1052b // ldr q11, [x9], #16
+	WORD $0x3cc1054a // ldr q10, [x10], #16
+	WORD $0x3cc10569 // ldr q9, [x11], #16
+	WORD $0x3cc10588 // ldr q8, [x12], #16
+	WORD $0xad4034cc // ldp q12, q13, [x6]
+	WORD $0x3dc008ce // ldr q14, [x6, #32]
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0xad4234cc // ldp q12, q13, [x6, #64]
+	WORD $0x3dc018ce // ldr q14, [x6, #96]
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0xad4434cc // ldp q12, q13, [x6, #128]
+	WORD $0x3dc028ce // ldr q14, [x6, #160]
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0xad4634cc // ldp q12, q13, [x6, #192]
+	WORD $0x3dc038ce // ldr q14, [x6, #224]
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x910400c6 // add x6, x6, #256
+	CBZ  R13, quads3next
+
+quads3one:
+	WORD $0xbc40452b // ldr s11, [x9], #4
+	WORD $0xbc40454a // ldr s10, [x10], #4
+	WORD $0xbc404569 // ldr s9, [x11], #4
+	WORD $0xbc404588 // ldr s8, [x12], #4
+	WORD $0xad4034cc // ldp q12, q13, [x6]
+	WORD $0x3dc008ce // ldr q14, [x6, #32]
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads3one
+
+quads3next:
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, quads3tap
+	WORD $0xf100049f // cmp x4, #1
+	BNE  quads3store
+	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
+	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
+	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
+	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
+	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
+	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
+	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
+	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
+	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
+	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
+	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
+	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
+	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
+	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
+	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
+	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
+	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
+	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
+
+quads3store:
+	WORD $0xaa0503e6 // mov x6, x5
+	WORD $0xf100303f // cmp x1, #12
+	BNE  quads3partial
+	WORD $0x4c0068dc // st1 {v28.4s, v29.4s, v30.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0068d8 // st1 {v24.4s, v25.4s, v26.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0068d4 // st1 {v20.4s, v21.4s, v22.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0068d0 // st1 {v16.4s, v17.4s, v18.4s}, [x6]
+	RET
+
+quads3partial:
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel0four
+	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebe1fdd // mov v29.16b, v30.16b
+
+quads3pixel0four:
+	TBZ  $2, R1, quads3pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
+
+quads3pixel0two:
+	TBZ  $1, R1, quads3pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
+
+quads3pixel0one:
+	TBZ  $0, R1, quads3pixel0done
+	WORD $0xbd00005c // str s28, [x2]
+
+quads3pixel0done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel1four
+	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x4eba1f58 // mov v24.16b, v26.16b
+	WORD $0x4eba1f59 // mov v25.16b, v26.16b
+
+quads3pixel1four:
+	TBZ  $2, R1, quads3pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
+
+quads3pixel1two:
+	TBZ  $1, R1, quads3pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
+
+quads3pixel1one:
+	TBZ  $0, R1, quads3pixel1done
+	WORD $0xbd000058 // str s24, [x2]
+
+quads3pixel1done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel2four
+	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
+	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
+
+quads3pixel2four:
+	TBZ  $2, R1, quads3pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+
+quads3pixel2two:
+	TBZ  $1, R1, quads3pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+
+quads3pixel2one:
+	TBZ  $0, R1, quads3pixel2done
+	WORD $0xbd000054 // str s20, [x2]
+
+quads3pixel2done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel3four
+	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4eb21e51 // mov v17.16b, v18.16b
+
+quads3pixel3four:
+	TBZ  $2, R1, quads3pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+quads3pixel3two:
+	TBZ  $1, R1, quads3pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads3pixel3one:
+	TBZ  $0, R1, quads3pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads3pixel3done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	RET
+
+quads2:
+	WORD $0xaa0803e6 // mov x6, x8
+	WORD $0xad4074dc // ldp q28, q29, [x6]
+	WORD $0xad4064d8 // ldp q24, q25, [x6]
+	WORD $0xad4054d4 // ldp q20, q21, [x6]
+	WORD $0xad4044d0 // ldp q16, q17, [x6]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf94004e8 // ldr x8, [x7, #8]
+	WORD $0xf94008e7 // ldr x7, [x7, #16]
+
+quads2tap:
+	WORD $0x28c12909 // ldp w9, w10, [x8], #8
+	WORD $0x28c1310b // ldp w11, w12, [x8], #8
+	WORD $0x8b020129 // add x9, x9, x2
+	WORD $0x8b02014a // add x10, x10, x2
+	WORD $0x8b02016b // add x11, x11, x2
+	WORD $0x8b02018c // add x12, x12, x2
+	WORD $0xd343fc6d // lsr x13, x3, #3
+	CBZ  R13, quads2four
+
+quads2eight:
+	WORD $0xacc11d2b // ldp q11, q7, [x9], #32
+	WORD $0xacc1194a // ldp q10, q6, [x10], #32
+	WORD $0xacc11569 // ldp q9, q5, [x11], #32
+	WORD $0xacc11188 // ldp q8, q4, [x12], #32
+	WORD $0xad4034cc // ldp q12, q13, [x6]
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0xad4234cc // ldp q12, q13, [x6, #64]
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0xad4434cc // ldp q12, q13, [x6, #128]
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0xad4634cc // ldp q12, q13, [x6, #192]
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0xad4834cc // ldp q12, q13, [x6, #256]
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0xad4a34cc // ldp q12, q13, [x6, #320]
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0xad4c34cc // ldp q12, q13, [x6, #384]
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0xad4e34cc // ldp q12, q13, [x6, #448]
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x910800c6 // add x6, x6, #512
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads2eight
+
+quads2four:
+	WORD $0x9240086d // and x13, x3, #0x7
+	CBZ  R13, quads2next
+	TBZ  $2, R13, quads2one
+	WORD $0x924005ad // and x13, x13, #0x3
+	WORD $0x3cc1052b // ldr q11, [x9], #16
+	WORD $0x3cc1054a // ldr q10, [x10], #16
+	WORD $0x3cc10569 // ldr q9, [x11], #16
+	WORD $0x3cc10588 // ldr q8, [x12], #16
+	WORD $0xad4034cc // ldp q12, q13, [x6]
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0xad4234cc // ldp q12, q13, [x6, #64]
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0xad4434cc // ldp q12, q13, [x6, #128]
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0xad4634cc // ldp q12, q13, [x6, #192]
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x910400c6 // add x6, x6, #256
+	CBZ  R13, quads2next
+
+quads2one:
+	WORD $0xbc40452b // ldr s11, [x9], #4
+	WORD $0xbc40454a // ldr s10, [x10], #4
+	WORD $0xbc404569 // ldr s9, [x11], #4
+	WORD $0xbc404588 // ldr s8, [x12], #4
+	WORD $0xad4034cc // ldp q12, q13, [x6]
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads2one
+
+quads2next:
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, quads2tap
+	WORD $0xf100049f // cmp x4, #1
+	BNE  quads2store
+	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
+	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
+	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
+	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
+	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
+	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
+	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
+	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
+	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
+	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
+
+quads2store:
+	WORD $0xaa0503e6 // mov x6, x5
+	WORD $0xf100203f // cmp x1, #8
+	BNE  quads2partial
+	WORD $0xad0074dc // stp q28, q29, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xad0064d8 // stp q24, q25, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xad0054d4 // stp q20, q21, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xad0044d0 // stp q16, q17, [x6]
+	RET
+
+quads2partial:
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel0four
+	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
+	WORD $0x4ebd1fbd // mov v29.16b, v29.16b
+
+quads2pixel0four:
+	TBZ  $2, R1, quads2pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
+
+quads2pixel0two:
+	TBZ  $1, R1, quads2pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
+
+quads2pixel0one:
+	TBZ  $0, R1, quads2pixel0done
+	WORD $0xbd00005c // str s28, [x2]
+
+quads2pixel0done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel1four
+	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
+	WORD $0x4eb91f39 // mov v25.16b, v25.16b
+
+quads2pixel1four:
+	TBZ  $2, R1, quads2pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
+
+quads2pixel1two:
+	TBZ  $1, R1, quads2pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
+
+quads2pixel1one:
+	TBZ  $0, R1, quads2pixel1done
+	WORD $0xbd000058 // str s24, [x2]
+
+quads2pixel1done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel2four
+	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+	WORD $0x4eb51eb5 // mov v21.16b, v21.16b
+
+quads2pixel2four:
+	TBZ  $2, R1, quads2pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+
+quads2pixel2two:
+	TBZ  $1, R1, quads2pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+
+quads2pixel2one:
+	TBZ  $0, R1, quads2pixel2done
+	WORD $0xbd000054 // str s20, [x2]
+
+quads2pixel2done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel3four
+	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+	WORD $0x4eb11e31 // mov v17.16b, v17.16b
+
+quads2pixel3four:
+	TBZ  $2, R1, quads2pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+quads2pixel3two:
+	TBZ  $1, R1, quads2pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads2pixel3one:
+	TBZ  $0, R1, quads2pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads2pixel3done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	RET
+
+quads1:
+	WORD $0xaa0803e6 // mov x6, x8
+	WORD $0x3dc000dc // ldr q28, [x6]
+	WORD $0x3dc000d8 // ldr q24, [x6]
+	WORD $0x3dc000d4 // ldr q20, [x6]
+	WORD $0x3dc000d0 // ldr q16, [x6]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf94004e8 // ldr x8, [x7, #8]
+	WORD $0xf94008e7 // ldr x7, [x7, #16]
+
+quads1tap:
+	WORD $0x28c12909 // ldp w9, w10, [x8], #8
+	WORD $0x28c1310b // ldp w11, w12, [x8], #8
+	WORD $0x8b020129 // add x9, x9, x2
+	WORD $0x8b02014a // add x10, x10, x2
+	WORD $0x8b02016b // add x11, x11, x2
+	WORD $0x8b02018c // add x12, x12, x2
+	WORD $0xd343fc6d // lsr x13, x3, #3
+	CBZ  R13, quads1four
+
+quads1eight:
+	WORD $0xacc11d2b // ldp q11, q7, [x9], #32
+	WORD $0xacc1194a // ldp q10, q6, [x10], #32
+	WORD $0xacc11569 // ldp q9, q5, [x11], #32
+	WORD $0xacc11188 // ldp q8, q4, [x12], #32
+	WORD $0x3dc000cc // ldr q12, [x6]
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x3dc010cc // ldr q12, [x6, #64]
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x3dc020cc // ldr q12, [x6, #128]
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x3dc030cc // ldr q12, [x6, #192]
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x3dc040cc // ldr q12, [x6, #256]
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x3dc050cc // ldr q12, [x6, #320]
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x3dc060cc // ldr q12, [x6, #384]
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x3dc070cc // ldr q12, [x6, #448]
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x910800c6 // add x6, x6, #512
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads1eight
+
+quads1four:
+	WORD $0x9240086d // and x13, x3, #0x7
+	CBZ  R13, quads1next
+	TBZ  $2, R13, quads1one
+	WORD $0x924005ad // and x13, x13, #0x3
+	WORD $0x3cc1052b // ldr q11, [x9], #16
+	WORD $0x3cc1054a // ldr q10, [x10], #16
+	WORD $0x3cc10569 // ldr q9, [x11], #16
+	WORD $0x3cc10588 // ldr q8, [x12], #16
+	WORD $0x3dc000cc // ldr q12, [x6]
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x3dc010cc // ldr q12, [x6, #64]
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x3dc020cc // ldr q12, [x6, #128]
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x3dc030cc // ldr q12, [x6, #192]
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x910400c6 // add x6, x6, #256
+	CBZ  R13, quads1next
+
+quads1one:
+	WORD $0xbc40452b // ldr s11, [x9], #4
+	WORD $0xbc40454a // ldr s10, [x10], #4
+	WORD $0xbc404569 // ldr s9, [x11], #4
+	WORD $0xbc404588 // ldr s8, [x12], #4
+	WORD $0x3dc000cc // ldr q12, [x6]
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads1one
+
+quads1next:
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, quads1tap
+	WORD $0xf100049f // cmp x4, #1
+	BNE  quads1store
+	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
+	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
+	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+
+quads1store:
+	WORD $0xaa0503e6 // mov x6, x5
+	WORD $0xf100103f // cmp x1, #4
+	BNE  quads1partial
+	WORD $0x3d8000dc // str q28, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x3d8000d8 // str q24, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x3d8000d4 // str q20, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x3d8000d0 // str q16, [x6]
+	RET
+
+quads1partial:
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel0four
+	WORD $0xac81705c // stp q28, q28, [x2], #32
+	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
+	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
+
+quads1pixel0four:
+	TBZ  $2, R1, quads1pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
+
+quads1pixel0two:
+	TBZ  $1, R1, quads1pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
+
+quads1pixel0one:
+	TBZ  $0, R1, quads1pixel0done
+	WORD $0xbd00005c // str s28, [x2]
+
+quads1pixel0done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel1four
+	WORD $0xac816058 // stp q24, q24, [x2], #32
+	WORD $0x4eb81f18 // mov v24.16b, v24.16b
+	WORD $0x4eb81f18 // mov v24.16b, v24.16b
+
+quads1pixel1four:
+	TBZ  $2, R1, quads1pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb81f18 // mov v24.16b, v24.16b
+
+quads1pixel1two:
+	TBZ  $1, R1, quads1pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
+
+quads1pixel1one:
+	TBZ  $0, R1, quads1pixel1done
+	WORD $0xbd000058 // str s24, [x2]
+
+quads1pixel1done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel2four
+	WORD $0xac815054 // stp q20, q20, [x2], #32
+	WORD $0x4eb41e94 // mov v20.16b, v20.16b
+	WORD $0x4eb41e94 // mov v20.16b, v20.16b
+
+quads1pixel2four:
+	TBZ  $2, R1, quads1pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
+	WORD $0x4eb41e94 // mov v20.16b, v20.16b
+
+quads1pixel2two:
+	TBZ  $1, R1, quads1pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+
+quads1pixel2one:
+	TBZ  $0, R1, quads1pixel2done
+	WORD $0xbd000054 // str s20, [x2]
+
+quads1pixel2done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel3four
+	WORD $0xac814050 // stp q16, q16, [x2], #32
+	WORD $0x4eb01e10 // mov v16.16b, v16.16b
+	WORD $0x4eb01e10 // mov v16.16b, v16.16b
+
+quads1pixel3four:
+	TBZ  $2, R1, quads1pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb01e10 // mov v16.16b, v16.16b
+
+quads1pixel3two:
+	TBZ  $1, R1, quads1pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads1pixel3one:
+	TBZ  $0, R1, quads1pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads1pixel3done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	RET
+
+// func convF32x5NEON(a *convArgs)
+TEXT ·convF32x5NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R7
+	WORD $0xf94000e2 // ldr x2, [x7]
+	WORD $0xf9400ce3 // ldr x3, [x7, #24]
+	WORD $0xf94024e4 // ldr x4, [x7, #72]
+	WORD $0xf94010e8 // ldr x8, [x7, #32]
+	WORD $0xf94014e9 // ldr x9, [x7, #40]
+	WORD $0xf94018e5 // ldr x5, [x7, #48]
+	WORD $0xf9401ce0 // ldr x0, [x7, #56]
+	WORD $0xf94028ea // ldr x10, [x7, #80]
+	WORD $0xf94020e1 // ldr x1, [x7, #64]
+
+panel:
+	WORD $0xf100055f // cmp x10, #1
+	BNE  quads4
+	WORD $0xf100303f // cmp x1, #12
+	BGT  quads4
+	WORD $0xf100203f // cmp x1, #8
+	BGT  quads3
+	WORD $0xf100103f // cmp x1, #4
+	BGT  quads2
+	JMP  quads1
+
+quads4:
+	WORD $0xaa0803e6 // mov x6, x8
+	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
+	WORD $0x4c4028d8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
+	WORD $0x4c4028d4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x6]
+	WORD $0x4c4028d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
+	WORD $0x4c4028cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf94004eb // ldr x11, [x7, #8]
+	WORD $0xf94008ec // ldr x12, [x7, #16]
+
+quads4tap:
+	WORD $0x28c1396d // ldp w13, w14, [x11], #8
+	WORD $0x28c1416f // ldp w15, w16, [x11], #8
+	WORD $0xb8404571 // ldr w17, [x11], #4
+	WORD $0x8b0201ad // add x13, x13, x2
+	WORD $0x8b0201ce // add x14, x14, x2
+	WORD $0x8b0201ef // add x15, x15, x2
+	WORD $0x8b020210 // add x16, x16, x2
+	WORD $0x8b020231 // add x17, x17, x2
+	WORD $0xd343fc73 // lsr x19, x3, #3
+	CBZ  R19, quads4four
+
+quads4eight:
+	WORD $0xacc109a7 // ldp q7, q2, [x13], #32
+	WORD $0xacc105c6 // ldp q6, q1, [x14], #32
+	WORD $0xacc101e5 // ldp q5, q0, [x15], #32
+	WORD $0x3cc10604 // ldr q4, [x16], #16
+	WORD $0x3cc10623 // ldr q3, [x17], #16
+	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0x3cc10604 // ldr q4, [x16], #16
+	WORD $0x3cc10623 // ldr q3, [x17], #16
+	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0xd1000673 // sub x19, x19, #1
+	CBNZ R19, quads4eight
+
+quads4four:
+	WORD $0x92400873 // and x19, x3, #0x7
+	CBZ  R19, quads4next
+	TBZ  $2, R19, quads4one
+	WORD $0x92400673 // and x19, x19, #0x3
+	WORD $0x3cc105a7 // ldr q7, [x13], #16
+	WORD $0x3cc105c6 // ldr q6, [x14], #16
+	WORD $0x3cc105e5 // ldr q5, [x15], #16
+	WORD $0x3cc10604 // ldr q4, [x16], #16
+	WORD $0x3cc10623 // ldr q3, [x17], #16
+	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	CBZ  R19, quads4next
+
+quads4one:
+	WORD $0xbc4045a7 // ldr s7, [x13], #4
+	WORD $0xbc4045c6 // ldr s6, [x14], #4
+	WORD $0xbc4045e5 // ldr s5, [x15], #4
+	WORD $0xbc404604 // ldr s4, [x16], #4
+	WORD $0xbc404623 // ldr s3, [x17], #4
+	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0xd1000673 // sub x19, x19, #1
+	CBNZ R19, quads4one
+
+quads4next:
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, quads4tap
+	WORD $0xf100049f // cmp x4, #1
+	BNE  quads4store
+	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
+	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
+	WORD $0x4e671fbd // bic v29.16b, v29.16b, v7.16b
+	WORD $0x4ea0ebc7 // fcmlt v7.4s, v30.4s, #0.0
+	WORD $0x4e671fde // bic v30.16b, v30.16b, v7.16b
+	WORD $0x4ea0ebe7 // fcmlt v7.4s, v31.4s, #0.0
+	WORD $0x4e671fff // bic v31.16b, v31.16b, v7.16b
+	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
+	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
+	WORD $0x4ea0eb27 // fcmlt v7.4s, v25.4s, #0.0
+	WORD $0x4e671f39 // bic v25.16b, v25.16b, v7.16b
+	WORD $0x4ea0eb47 // fcmlt v7.4s, v26.4s, #0.0
+	WORD $0x4e671f5a // bic v26.16b, v26.16b, v7.16b
+	WORD $0x4ea0eb67 // fcmlt v7.4s, v27.4s, #0.0
+	WORD $0x4e671f7b // bic v27.16b, v27.16b, v7.16b
+	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
+	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
+	WORD $0x4ea0eaa7 // fcmlt v7.4s, v21.4s, #0.0
+	WORD $0x4e671eb5 // bic v21.16b, v21.16b, v7.16b
+	WORD $0x4ea0eac7 // fcmlt v7.4s, v22.4s, #0.0
+	WORD $0x4e671ed6 // bic v22.16b, v22.16b, v7.16b
+	WORD $0x4ea0eae7 // fcmlt v7.4s, v23.4s, #0.0
+	WORD $0x4e671ef7 // bic v23.16b, v23.16b, v7.16b
+	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
+	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
+	WORD $0x4ea0ea27 // fcmlt v7.4s, v17.4s, #0.0
+	WORD $0x4e671e31 // bic v17.16b, v17.16b, v7.16b
+	WORD $0x4ea0ea47 // fcmlt v7.4s, v18.4s, #0.0
+	WORD $0x4e671e52 // bic v18.16b, v18.16b, v7.16b
+	WORD $0x4ea0ea67 // fcmlt v7.4s, v19.4s, #0.0
+	WORD $0x4e671e73 // bic v19.16b, v19.16b, v7.16b
+	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
+	WORD $0x4ea0e9a7 // fcmlt v7.4s, v13.4s, #0.0
+	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
+	WORD $0x4ea0e9c7 // fcmlt v7.4s, v14.4s, #0.0
+	WORD $0x4e671dce // bic v14.16b, v14.16b, v7.16b
+	WORD $0x4ea0e9e7 // fcmlt v7.4s, v15.4s, #0.0
+	WORD $0x4e671def // bic v15.16b, v15.16b, v7.16b
+
+quads4store:
+	WORD $0xaa0503e6 // mov x6, x5
+	WORD $0xf100055f // cmp x10, #1
+	BNE  whole
+	WORD $0xf100403f // cmp x1, #16
+	BNE  partial
+
+whole:
+	WORD $0x4c0028dc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0028d8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0028d4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0028d0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0028cc // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6]
+	WORD $0x8b090108 // add x8, x8, x9
+	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, panel
+	RET
+
+partial:
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel0four
+	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
+
+quads4pixel0four:
+	TBZ  $2, R1, quads4pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
+
+quads4pixel0two:
+	TBZ  $1, R1, quads4pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
+
+quads4pixel0one:
+	TBZ  $0, R1, quads4pixel0done
+	WORD $0xbd00005c // str s28, [x2]
+
+quads4pixel0done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel1four
+	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x4eba1f58 // mov v24.16b, v26.16b
+	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
+
+quads4pixel1four:
+	TBZ  $2, R1, quads4pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
+
+quads4pixel1two:
+	TBZ  $1, R1, quads4pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
+
+quads4pixel1one:
+	TBZ  $0, R1, quads4pixel1done
+	WORD $0xbd000058 // str s24, [x2]
+
+quads4pixel1done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel2four
+	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
+	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
+
+quads4pixel2four:
+	TBZ  $2, R1, quads4pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+
+quads4pixel2two:
+	TBZ  $1, R1, quads4pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+
+quads4pixel2one:
+	TBZ  $0, R1, quads4pixel2done
+	WORD $0xbd000054 // str s20, [x2]
+
+quads4pixel2done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel3four
+	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4eb31e71 // mov v17.16b, v19.16b
+
+quads4pixel3four:
+	TBZ  $2, R1, quads4pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+quads4pixel3two:
+	TBZ  $1, R1, quads4pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads4pixel3one:
+	TBZ  $0, R1, quads4pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads4pixel3done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel4four
+	WORD $0xac81344c // stp q12, q13, [x2], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+
+quads4pixel4four:
+	TBZ  $2, R1, quads4pixel4two
+	WORD $0x3c81044c // str q12, [x2], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+
+quads4pixel4two:
+	TBZ  $1, R1, quads4pixel4one
+	WORD $0xfc00844c // str d12, [x2], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+quads4pixel4one:
+	TBZ  $0, R1, quads4pixel4done
+	WORD $0xbd00004c // str s12, [x2]
+
+quads4pixel4done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	RET
+
+quads3:
+	WORD $0xaa0803e6 // mov x6, x8
+	WORD $0x4c4068dc // ld1 {v28.4s, v29.4s, v30.4s}, [x6]
+	WORD $0x4c4068d8 // ld1 {v24.4s, v25.4s, v26.4s}, [x6]
+	WORD $0x4c4068d4 // ld1 {v20.4s, v21.4s, v22.4s}, [x6]
+	WORD $0x4c4068d0 // ld1 {v16.4s, v17.4s, v18.4s}, [x6]
+	WORD $0x4c4068cc // ld1 {v12.4s, v13.4s, v14.4s}, [x6]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf94004e8 // ldr x8, [x7, #8]
+	WORD $0xf94008e7 // ldr x7, [x7, #16]
+
+quads3tap:
+	WORD $0x28c12909 // ldp w9, w10, [x8], #8
+	WORD $0x28c1310b // ldp w11, w12, [x8], #8
+	WORD $0xb840450d // ldr w13, [x8], #4
+	WORD $0x8b020129 // add x9, x9, x2
+	WORD $0x8b02014a // add x10, x10, x2
+	WORD $0x8b02016b // add x11, x11, x2
+	WORD $0x8b02018c // add x12, x12, x2
+	WORD $0x8b0201ad // add x13, x13, x2
+	WORD $0xd343fc6e // lsr x14, x3, #3
+	CBZ  R14, quads3four
+
+quads3eight:
+	WORD $0xacc10927 // ldp q7, q2, [x9], #32
+	WORD $0xacc10546 // ldp q6, q1, [x10], #32
+	WORD $0xacc10165 // ldp q5, q0, [x11], #32
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0xad4024c8 // ldp q8, q9, [x6]
+	WORD $0x3dc008ca // ldr q10, [x6, #32]
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0xad4224c8 // ldp q8, q9, [x6, #64]
+	WORD $0x3dc018ca // ldr q10, [x6, #96]
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0xad4424c8 // ldp q8, q9, [x6, #128]
+	WORD $0x3dc028ca // ldr q10, [x6, #160]
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0xad4624c8 // ldp q8, q9, [x6, #192]
+	WORD $0x3dc038ca // ldr q10, [x6, #224]
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0xad4824c8 // ldp q8, q9, [x6, #256]
+	WORD $0x3dc048ca // ldr q10, [x6, #288]
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0xad4a24c8 // ldp q8, q9, [x6, #320]
+	WORD $0x3dc058ca // ldr q10, [x6, #352]
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0xad4c24c8 // ldp q8, q9, [x6, #384]
+	WORD $0x3dc068ca // ldr q10, [x6, #416]
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0xad4e24c8 // ldp q8, q9, [x6, #448]
+	WORD $0x3dc078ca // ldr q10, [x6, #480]
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x910800c6 // add x6, x6, #512
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads3eight
+
+quads3four:
+	WORD $0x9240086e // and x14, x3, #0x7
+	CBZ  R14, quads3next
+	TBZ  $2, R14, quads3one
+	WORD $0x924005ce // and x14, x14, #0x3
+	WORD $0x3cc10527 // ldr q7, [x9], #16
+	WORD $0x3cc10546 // ldr q6, [x10], #16
+	WORD $0x3cc10565 // ldr q5, [x11], #16
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0xad4024c8 // ldp q8, q9, [x6]
+	WORD $0x3dc008ca // ldr q10, [x6, #32]
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0xad4224c8 // ldp q8, q9, [x6, #64]
+	WORD $0x3dc018ca // ldr q10, [x6, #96]
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0xad4424c8 // ldp q8, q9, [x6, #128]
+	WORD $0x3dc028ca // ldr q10, [x6, #160]
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0xad4624c8 // ldp q8, q9, [x6, #192]
+	WORD $0x3dc038ca // ldr q10, [x6, #224]
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x910400c6 // add x6, x6, #256
+	CBZ  R14, quads3next
+
+quads3one:
+	WORD $0xbc404527 // ldr s7, [x9], #4
+	WORD $0xbc404546 // ldr s6, [x10], #4
+	WORD $0xbc404565 // ldr s5, [x11], #4
+	WORD $0xbc404584 // ldr s4, [x12], #4
+	WORD $0xbc4045a3 // ldr s3, [x13], #4
+	WORD $0xad4024c8 // ldp q8, q9, [x6]
+	WORD $0x3dc008ca // ldr q10, [x6, #32]
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads3one
+
+quads3next:
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, quads3tap
+	WORD $0xf100049f // cmp x4, #1
+	BNE  quads3store
+	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
+	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
+	WORD $0x4e671fbd // bic v29.16b, v29.16b, v7.16b
+	WORD $0x4ea0ebc7 // fcmlt v7.4s, v30.4s, #0.0
+	WORD $0x4e671fde // bic v30.16b, v30.16b, v7.16b
+	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
+	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
+	WORD $0x4ea0eb27 // fcmlt v7.4s, v25.4s, #0.0
+	WORD $0x4e671f39 // bic v25.16b, v25.16b, v7.16b
+	WORD $0x4ea0eb47 // fcmlt v7.4s, v26.4s, #0.0
+	WORD $0x4e671f5a // bic v26.16b, v26.16b, v7.16b
+	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
+	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
+	WORD $0x4ea0eaa7 // fcmlt v7.4s, v21.4s, #0.0
+	WORD $0x4e671eb5 // bic v21.16b, v21.16b, v7.16b
+	WORD $0x4ea0eac7 // fcmlt v7.4s, v22.4s, #0.0
+	WORD $0x4e671ed6 // bic v22.16b, v22.16b, v7.16b
+	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
+	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
+	WORD $0x4ea0ea27 // fcmlt v7.4s, v17.4s, #0.0
+	WORD $0x4e671e31 // bic v17.16b, v17.16b, v7.16b
+	WORD $0x4ea0ea47 // fcmlt v7.4s, v18.4s, #0.0
+	WORD $0x4e671e52 // bic v18.16b, v18.16b, v7.16b
+	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
+	WORD $0x4ea0e9a7 // fcmlt v7.4s, v13.4s, #0.0
+	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
+	WORD $0x4ea0e9c7 // fcmlt v7.4s, v14.4s, #0.0
+	WORD $0x4e671dce // bic v14.16b, v14.16b, v7.16b
+
+quads3store:
+	WORD $0xaa0503e6 // mov x6, x5
+	WORD $0xf100303f // cmp x1, #12
+	BNE  quads3partial
+	WORD $0x4c0068dc // st1 {v28.4s, v29.4s, v30.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0068d8 // st1 {v24.4s, v25.4s, v26.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0068d4 // st1 {v20.4s, v21.4s, v22.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0068d0 // st1 {v16.4s, v17.4s, v18.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0068cc // st1 {v12.4s, v13.4s, v14.4s}, [x6]
+	RET
+
+quads3partial:
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel0four
+	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebe1fdd // mov v29.16b, v30.16b
+
+quads3pixel0four:
+	TBZ  $2, R1, quads3pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
+
+quads3pixel0two:
+	TBZ  $1, R1, quads3pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
+
+quads3pixel0one:
+	TBZ  $0, R1, quads3pixel0done
+	WORD $0xbd00005c // str s28, [x2]
+
+quads3pixel0done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel1four
+	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x4eba1f58 // mov v24.16b, v26.16b
+	WORD $0x4eba1f59 // mov v25.16b, v26.16b
+
+quads3pixel1four:
+	TBZ  $2, R1, quads3pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
+
+quads3pixel1two:
+	TBZ  $1, R1, quads3pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
+
+quads3pixel1one:
+	TBZ  $0, R1, quads3pixel1done
+	WORD $0xbd000058 // str s24, [x2]
+
+quads3pixel1done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel2four
+	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
+	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
+
+quads3pixel2four:
+	TBZ  $2, R1, quads3pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+
+quads3pixel2two:
+	TBZ  $1, R1, quads3pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+
+quads3pixel2one:
+	TBZ  $0, R1, quads3pixel2done
+	WORD $0xbd000054 // str s20, [x2]
+
+quads3pixel2done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel3four
+	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4eb21e51 // mov v17.16b, v18.16b
+
+quads3pixel3four:
+	TBZ  $2, R1, quads3pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+quads3pixel3two:
+	TBZ  $1, R1, quads3pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads3pixel3one:
+	TBZ  $0, R1, quads3pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads3pixel3done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel4four
+	WORD $0xac81344c // stp q12, q13, [x2], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eae1dcd // mov v13.16b, v14.16b
+
+quads3pixel4four:
+	TBZ  $2, R1, quads3pixel4two
+	WORD $0x3c81044c // str q12, [x2], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+
+quads3pixel4two:
+	TBZ  $1, R1, quads3pixel4one
+	WORD $0xfc00844c // str d12, [x2], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+quads3pixel4one:
+	TBZ  $0, R1, quads3pixel4done
+	WORD $0xbd00004c // str s12, [x2]
+
+quads3pixel4done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	RET
+
+quads2:
+	WORD $0xaa0803e6 // mov x6, x8
+	WORD $0xad4074dc // ldp q28, q29, [x6]
+	WORD $0xad4064d8 // ldp q24, q25, [x6]
+	WORD $0xad4054d4 // ldp q20, q21, [x6]
+	WORD $0xad4044d0 // ldp q16, q17, [x6]
+	WORD $0xad4034cc // ldp q12, q13, [x6]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf94004e8 // ldr x8, [x7, #8]
+	WORD $0xf94008e7 // ldr x7, [x7, #16]
+
+quads2tap:
+	WORD $0x28c12909 // ldp w9, w10, [x8], #8
+	WORD $0x28c1310b // ldp w11, w12, [x8], #8
+	WORD $0xb840450d // ldr w13, [x8], #4
+	WORD $0x8b020129 // add x9, x9, x2
+	WORD $0x8b02014a // add x10, x10, x2
+	WORD $0x8b02016b // add x11, x11, x2
+	WORD $0x8b02018c // add x12, x12, x2
+	WORD $0x8b0201ad // add x13, x13, x2
+	WORD $0xd343fc6e // lsr x14, x3, #3
+	CBZ  R14, quads2four
+
+quads2eight:
+	WORD $0xacc10927 // ldp q7, q2, [x9], #32
+	WORD $0xacc10546 // ldp q6, q1, [x10], #32
+	WORD $0xacc10165 // ldp q5, q0, [x11], #32
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0xad4024c8 // ldp q8, q9, [x6]
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0xad4224c8 // ldp q8, q9, [x6, #64]
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0xad4424c8 // ldp q8, q9, [x6, #128]
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0xad4624c8 // ldp q8, q9, [x6, #192]
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0xad4824c8 // ldp q8, q9, [x6, #256]
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0xad4a24c8 // ldp q8, q9, [x6, #320]
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0xad4c24c8 // ldp q8, q9, [x6, #384]
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0xad4e24c8 // ldp q8, q9, [x6, #448]
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x910800c6 // add x6, x6, #512
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads2eight
+
+quads2four:
+	WORD $0x9240086e // and x14, x3, #0x7
+	CBZ  R14, quads2next
+	TBZ  $2, R14, quads2one
+	WORD $0x924005ce // and x14, x14, #0x3
+	WORD $0x3cc10527 // ldr q7, [x9], #16
+	WORD $0x3cc10546 // ldr q6, [x10], #16
+	WORD $0x3cc10565 // ldr q5, [x11], #16
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0xad4024c8 // ldp q8, q9, [x6]
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0xad4224c8 // ldp q8, q9, [x6, #64]
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0xad4424c8 // ldp q8, q9, [x6, #128]
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0xad4624c8 // ldp q8, q9, [x6, #192]
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x910400c6 // add x6, x6, #256
+	CBZ  R14, quads2next
+
+quads2one:
+	WORD $0xbc404527 // ldr s7, [x9], #4
+	WORD $0xbc404546 // ldr s6, [x10], #4
+	WORD $0xbc404565 // ldr s5, [x11], #4
+	WORD $0xbc404584 // ldr s4, [x12], #4
+	WORD $0xbc4045a3 // ldr s3, [x13], #4
+	WORD $0xad4024c8 // ldp q8, q9, [x6]
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads2one
+
+quads2next:
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, quads2tap
+	WORD $0xf100049f // cmp x4, #1
+	BNE  quads2store
+	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
+	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
+	WORD $0x4e671fbd // bic v29.16b, v29.16b, v7.16b
+	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
+	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
+	WORD $0x4ea0eb27 // fcmlt v7.4s, v25.4s, #0.0
+	WORD $0x4e671f39 // bic v25.16b, v25.16b, v7.16b
+	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
+	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
+	WORD $0x4ea0eaa7 // fcmlt v7.4s, v21.4s, #0.0
+	WORD $0x4e671eb5 // bic v21.16b, v21.16b, v7.16b
+	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
+	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
+	WORD $0x4ea0ea27 // fcmlt v7.4s, v17.4s, #0.0
+	WORD $0x4e671e31 // bic v17.16b, v17.16b, v7.16b
+	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
+	WORD $0x4ea0e9a7 // fcmlt v7.4s, v13.4s, #0.0
+	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
+
+quads2store:
+	WORD $0xaa0503e6 // mov x6, x5
+	WORD $0xf100203f // cmp x1, #8
+	BNE  quads2partial
+	WORD $0xad0074dc // stp q28, q29, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xad0064d8 // stp q24, q25, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xad0054d4 // stp q20, q21, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xad0044d0 // stp q16, q17, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xad0034cc // stp q12, q13, [x6]
+	RET
+
+quads2partial:
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel0four
+	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
+	WORD $0x4ebd1fbd // mov v29.16b, v29.16b
+
+quads2pixel0four:
+	TBZ  $2, R1, quads2pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
+
+quads2pixel0two:
+	TBZ  $1, R1, quads2pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
+
+quads2pixel0one:
+	TBZ  $0, R1, quads2pixel0done
+	WORD $0xbd00005c // str s28, [x2]
+
+quads2pixel0done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel1four
+	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
+	WORD $0x4eb91f39 // mov v25.16b, v25.16b
+
+quads2pixel1four:
+	TBZ  $2, R1, quads2pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
+
+quads2pixel1two:
+	TBZ  $1, R1, quads2pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
+
+quads2pixel1one:
+	TBZ  $0, R1, quads2pixel1done
+	WORD $0xbd000058 // str s24, [x2]
+
+quads2pixel1done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel2four
+	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+	WORD $0x4eb51eb5 // mov v21.16b, v21.16b
+
+quads2pixel2four:
+	TBZ  $2, R1, quads2pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+
+quads2pixel2two:
+	TBZ  $1, R1, quads2pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+
+quads2pixel2one:
+	TBZ  $0, R1, quads2pixel2done
+	WORD $0xbd000054 // str s20, [x2]
+
+quads2pixel2done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel3four
+	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+	WORD $0x4eb11e31 // mov v17.16b, v17.16b
+
+quads2pixel3four:
+	TBZ  $2, R1, quads2pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+quads2pixel3two:
+	TBZ  $1, R1, quads2pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads2pixel3one:
+	TBZ  $0, R1, quads2pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads2pixel3done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel4four
+	WORD $0xac81344c // stp q12, q13, [x2], #32
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+	WORD $0x4ead1dad // mov v13.16b, v13.16b
+
+quads2pixel4four:
+	TBZ  $2, R1, quads2pixel4two
+	WORD $0x3c81044c // str q12, [x2], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+
+quads2pixel4two:
+	TBZ  $1, R1, quads2pixel4one
+	WORD $0xfc00844c // str d12, [x2], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+quads2pixel4one:
+	TBZ  $0, R1, quads2pixel4done
+	WORD $0xbd00004c // str s12, [x2]
+
+quads2pixel4done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	RET
+
+quads1:
+	WORD $0xaa0803e6 // mov x6, x8
+	WORD $0x3dc000dc // ldr q28, [x6]
+	WORD $0x3dc000d8 // ldr q24, [x6]
+	WORD $0x3dc000d4 // ldr q20, [x6]
+	WORD $0x3dc000d0 // ldr q16, [x6]
+	WORD $0x3dc000cc // ldr q12, [x6]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf94004e8 // ldr x8, [x7, #8]
+	WORD $0xf94008e7 // ldr x7, [x7, #16]
+
+quads1tap:
+	WORD $0x28c12909 // ldp w9, w10, [x8], #8
+	WORD $0x28c1310b // ldp w11, w12, [x8], #8
+	WORD $0xb840450d // ldr w13, [x8], #4
+	WORD $0x8b020129 // add x9, x9, x2
+	WORD $0x8b02014a // add x10, x10, x2
+	WORD $0x8b02016b // add x11, x11, x2
+	WORD $0x8b02018c // add x12, x12, x2
+	WORD $0x8b0201ad // add x13, x13, x2
+	WORD $0xd343fc6e // lsr x14, x3, #3
+	CBZ  R14, quads1four
+
+quads1eight:
+	WORD $0xacc10927 // ldp q7, q2, [x9], #32
+	WORD $0xacc10546 // ldp q6, q1, [x10], #32
+	WORD $0xacc10165 // ldp q5, q0, [x11], #32
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0x3dc000c8 // ldr q8, [x6]
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x3dc010c8 // ldr q8, [x6, #64]
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x3dc020c8 // ldr q8, [x6, #128]
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x3dc030c8 // ldr q8, [x6, #192]
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0x3dc040c8 // ldr q8, [x6, #256]
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x3dc050c8 // ldr q8, [x6, #320]
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x3dc060c8 // ldr q8, [x6, #384]
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x3dc070c8 // ldr q8, [x6, #448]
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x910800c6 // add x6, x6, #512
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads1eight
+
+quads1four:
+	WORD $0x9240086e // and x14, x3, #0x7
+	CBZ  R14, quads1next
+	TBZ  $2, R14, quads1one
+	WORD $0x924005ce // and x14, x14, #0x3
+	WORD $0x3cc10527 // ldr q7, [x9], #16
+	WORD $0x3cc10546 // ldr q6, [x10], #16
+	WORD $0x3cc10565 // ldr q5, [x11], #16
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0x3dc000c8 // ldr q8, [x6]
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x3dc010c8 // ldr q8, [x6, #64]
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x3dc020c8 // ldr q8, [x6, #128]
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x3dc030c8 // ldr q8, [x6, #192]
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x910400c6 // add x6, x6, #256
+	CBZ  R14, quads1next
+
+quads1one:
+	WORD $0xbc404527 // ldr s7, [x9], #4
+	WORD $0xbc404546 // ldr s6, [x10], #4
+	WORD $0xbc404565 // ldr s5, [x11], #4
+	WORD $0xbc404584 // ldr s4, [x12], #4
+	WORD $0xbc4045a3 // ldr s3, [x13], #4
+	WORD $0x3dc000c8 // ldr q8, [x6]
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads1one
+
+quads1next:
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, quads1tap
+	WORD $0xf100049f // cmp x4, #1
+	BNE  quads1store
+	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
+	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
+	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
+	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
+	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
+	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
+	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
+	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
+
+quads1store:
+	WORD $0xaa0503e6 // mov x6, x5
+	WORD $0xf100103f // cmp x1, #4
+	BNE  quads1partial
+	WORD $0x3d8000dc // str q28, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x3d8000d8 // str q24, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x3d8000d4 // str q20, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x3d8000d0 // str q16, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x3d8000cc // str q12, [x6]
+	RET
+
+quads1partial:
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel0four
+	WORD $0xac81705c // stp q28, q28, [x2], #32
+	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
+	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
+
+quads1pixel0four:
+	TBZ  $2, R1, quads1pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
+
+quads1pixel0two:
+	TBZ  $1, R1, quads1pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
+
+quads1pixel0one:
+	TBZ  $0, R1, quads1pixel0done
+	WORD $0xbd00005c // str s28, [x2]
+
+quads1pixel0done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel1four
+	WORD $0xac816058 // stp q24, q24, [x2], #32
+	WORD $0x4eb81f18 // mov v24.16b, v24.16b
+	WORD $0x4eb81f18 // mov v24.16b, v24.16b
+
+quads1pixel1four:
+	TBZ  $2, R1, quads1pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb81f18 // mov v24.16b, v24.16b
+
+quads1pixel1two:
+	TBZ  $1, R1, quads1pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
+
+quads1pixel1one:
+	TBZ  $0, R1, quads1pixel1done
+	WORD $0xbd000058 // str s24, [x2]
+
+quads1pixel1done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel2four
+	WORD $0xac815054 // stp q20, q20, [x2], #32
+	WORD $0x4eb41e94 // mov v20.16b, v20.16b
+	WORD $0x4eb41e94 // mov v20.16b, v20.16b
+
+quads1pixel2four:
+	TBZ  $2, R1, quads1pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
+	WORD $0x4eb41e94 // mov v20.16b, v20.16b
+
+quads1pixel2two:
+	TBZ  $1, R1, quads1pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+
+quads1pixel2one:
+	TBZ  $0, R1, quads1pixel2done
+	WORD $0xbd000054 // str s20, [x2]
+
+quads1pixel2done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel3four
+	WORD $0xac814050 // stp q16, q16, [x2], #32
+	WORD $0x4eb01e10 // mov v16.16b, v16.16b
+	WORD $0x4eb01e10 // mov v16.16b, v16.16b
+
+quads1pixel3four:
+	TBZ  $2, R1, quads1pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb01e10 // mov v16.16b, v16.16b
+
+quads1pixel3two:
+	TBZ  $1, R1, quads1pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads1pixel3one:
+	TBZ  $0, R1, quads1pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads1pixel3done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel4four
+	WORD $0xac81304c // stp q12, q12, [x2], #32
+	WORD $0x4eac1d8c // mov v12.16b, v12.16b
+	WORD $0x4eac1d8c // mov v12.16b, v12.16b
+
+quads1pixel4four:
+	TBZ  $2, R1, quads1pixel4two
+	WORD $0x3c81044c // str q12, [x2], #16
+	WORD $0x4eac1d8c // mov v12.16b, v12.16b
+
+quads1pixel4two:
+	TBZ  $1, R1, quads1pixel4one
+	WORD $0xfc00844c // str d12, [x2], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+quads1pixel4one:
+	TBZ  $0, R1, quads1pixel4done
+	WORD $0xbd00004c // str s12, [x2]
+
+quads1pixel4done:
+	WORD $0x8b0000c6 // add x6, x6, x0
 	RET
 
 // func depthwiseF32x1x16NEON(a *depthwiseArgs)
@@ -3281,103 +6552,172 @@ done:
 TEXT ·convF16x1x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x4c40289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0xf9400405 // ldr x5, [x0, #8]
+	WORD $0xf9400806 // ldr x6, [x0, #16]
 
 tap:
-	WORD $0xb8404447 // ldr w7, [x2], #4
+	WORD $0xb84044a7 // ldr w7, [x5], #4
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xaa0403e8 // mov x8, x4
-	CBZ  R8, tail
+	WORD $0xd343fc48 // lsr x8, x2, #3
+	CBZ  R8, four
 
-loop:
-	WORD $0x3cc104e4 // ldr q4, [x7], #16
-	WORD $0x3dc000c5 // ldr q5, [x6]
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4f8410c0 // fmla v0.4s, v6.4s, v4.s[0]
-	WORD $0x4f8410a1 // fmla v1.4s, v5.4s, v4.s[0]
-	WORD $0x3dc004c5 // ldr q5, [x6, #16]
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4f8410c2 // fmla v2.4s, v6.4s, v4.s[0]
-	WORD $0x4f8410a3 // fmla v3.4s, v5.4s, v4.s[0]
-	WORD $0x3dc008c5 // ldr q5, [x6, #32]
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4fa410c0 // fmla v0.4s, v6.4s, v4.s[1]
-	WORD $0x4fa410a1 // fmla v1.4s, v5.4s, v4.s[1]
-	WORD $0x3dc00cc5 // ldr q5, [x6, #48]
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4fa410c2 // fmla v2.4s, v6.4s, v4.s[1]
-	WORD $0x4fa410a3 // fmla v3.4s, v5.4s, v4.s[1]
-	WORD $0x3dc010c5 // ldr q5, [x6, #64]
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4f8418c0 // fmla v0.4s, v6.4s, v4.s[2]
-	WORD $0x4f8418a1 // fmla v1.4s, v5.4s, v4.s[2]
-	WORD $0x3dc014c5 // ldr q5, [x6, #80]
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4f8418c2 // fmla v2.4s, v6.4s, v4.s[2]
-	WORD $0x4f8418a3 // fmla v3.4s, v5.4s, v4.s[2]
-	WORD $0x3dc018c5 // ldr q5, [x6, #96]
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4fa418c0 // fmla v0.4s, v6.4s, v4.s[3]
-	WORD $0x4fa418a1 // fmla v1.4s, v5.4s, v4.s[3]
-	WORD $0x3dc01cc5 // ldr q5, [x6, #112]
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4fa418c2 // fmla v2.4s, v6.4s, v4.s[3]
-	WORD $0x4fa418a3 // fmla v3.4s, v5.4s, v4.s[3]
-	WORD $0x910200c6 // add x6, x6, #128
+eight:
+	WORD $0xacc158f7 // ldp q23, q22, [x7], #32
+	WORD $0xad406c99 // ldp q25, q27, [x4]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f97131c // fmla v28.4s, v24.4s, v23.s[0]
+	WORD $0x4f97133d // fmla v29.4s, v25.4s, v23.s[0]
+	WORD $0x4f97135e // fmla v30.4s, v26.4s, v23.s[0]
+	WORD $0x4f97137f // fmla v31.4s, v27.4s, v23.s[0]
+	WORD $0xad416c99 // ldp q25, q27, [x4, #32]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb7131c // fmla v28.4s, v24.4s, v23.s[1]
+	WORD $0x4fb7133d // fmla v29.4s, v25.4s, v23.s[1]
+	WORD $0x4fb7135e // fmla v30.4s, v26.4s, v23.s[1]
+	WORD $0x4fb7137f // fmla v31.4s, v27.4s, v23.s[1]
+	WORD $0xad426c99 // ldp q25, q27, [x4, #64]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f971b1c // fmla v28.4s, v24.4s, v23.s[2]
+	WORD $0x4f971b3d // fmla v29.4s, v25.4s, v23.s[2]
+	WORD $0x4f971b5e // fmla v30.4s, v26.4s, v23.s[2]
+	WORD $0x4f971b7f // fmla v31.4s, v27.4s, v23.s[2]
+	WORD $0xad436c99 // ldp q25, q27, [x4, #96]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb71b1c // fmla v28.4s, v24.4s, v23.s[3]
+	WORD $0x4fb71b3d // fmla v29.4s, v25.4s, v23.s[3]
+	WORD $0x4fb71b5e // fmla v30.4s, v26.4s, v23.s[3]
+	WORD $0x4fb71b7f // fmla v31.4s, v27.4s, v23.s[3]
+	WORD $0xad446c99 // ldp q25, q27, [x4, #128]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f96131c // fmla v28.4s, v24.4s, v22.s[0]
+	WORD $0x4f96133d // fmla v29.4s, v25.4s, v22.s[0]
+	WORD $0x4f96135e // fmla v30.4s, v26.4s, v22.s[0]
+	WORD $0x4f96137f // fmla v31.4s, v27.4s, v22.s[0]
+	WORD $0xad456c99 // ldp q25, q27, [x4, #160]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb6131c // fmla v28.4s, v24.4s, v22.s[1]
+	WORD $0x4fb6133d // fmla v29.4s, v25.4s, v22.s[1]
+	WORD $0x4fb6135e // fmla v30.4s, v26.4s, v22.s[1]
+	WORD $0x4fb6137f // fmla v31.4s, v27.4s, v22.s[1]
+	WORD $0xad466c99 // ldp q25, q27, [x4, #192]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f961b1c // fmla v28.4s, v24.4s, v22.s[2]
+	WORD $0x4f961b3d // fmla v29.4s, v25.4s, v22.s[2]
+	WORD $0x4f961b5e // fmla v30.4s, v26.4s, v22.s[2]
+	WORD $0x4f961b7f // fmla v31.4s, v27.4s, v22.s[2]
+	WORD $0xad476c99 // ldp q25, q27, [x4, #224]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb61b1c // fmla v28.4s, v24.4s, v22.s[3]
+	WORD $0x4fb61b3d // fmla v29.4s, v25.4s, v22.s[3]
+	WORD $0x4fb61b5e // fmla v30.4s, v26.4s, v22.s[3]
+	WORD $0x4fb61b7f // fmla v31.4s, v27.4s, v22.s[3]
+	WORD $0x91040084 // add x4, x4, #256
 	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, loop
+	CBNZ R8, eight
 
-tail:
-	WORD $0xaa0503e8 // mov x8, x5
+four:
+	WORD $0x92400848 // and x8, x2, #0x7
+	CBZ  R8, next
+	TBZ  $2, R8, one
+	WORD $0x92400508 // and x8, x8, #0x3
+	WORD $0x3cc104f7 // ldr q23, [x7], #16
+	WORD $0xad406c99 // ldp q25, q27, [x4]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f97131c // fmla v28.4s, v24.4s, v23.s[0]
+	WORD $0x4f97133d // fmla v29.4s, v25.4s, v23.s[0]
+	WORD $0x4f97135e // fmla v30.4s, v26.4s, v23.s[0]
+	WORD $0x4f97137f // fmla v31.4s, v27.4s, v23.s[0]
+	WORD $0xad416c99 // ldp q25, q27, [x4, #32]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb7131c // fmla v28.4s, v24.4s, v23.s[1]
+	WORD $0x4fb7133d // fmla v29.4s, v25.4s, v23.s[1]
+	WORD $0x4fb7135e // fmla v30.4s, v26.4s, v23.s[1]
+	WORD $0x4fb7137f // fmla v31.4s, v27.4s, v23.s[1]
+	WORD $0xad426c99 // ldp q25, q27, [x4, #64]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f971b1c // fmla v28.4s, v24.4s, v23.s[2]
+	WORD $0x4f971b3d // fmla v29.4s, v25.4s, v23.s[2]
+	WORD $0x4f971b5e // fmla v30.4s, v26.4s, v23.s[2]
+	WORD $0x4f971b7f // fmla v31.4s, v27.4s, v23.s[2]
+	WORD $0xad436c99 // ldp q25, q27, [x4, #96]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4fb71b1c // fmla v28.4s, v24.4s, v23.s[3]
+	WORD $0x4fb71b3d // fmla v29.4s, v25.4s, v23.s[3]
+	WORD $0x4fb71b5e // fmla v30.4s, v26.4s, v23.s[3]
+	WORD $0x4fb71b7f // fmla v31.4s, v27.4s, v23.s[3]
+	WORD $0x91020084 // add x4, x4, #128
 	CBZ  R8, next
 
 one:
-	WORD $0xbc4044e4 // ldr s4, [x7], #4
-	WORD $0x3dc000c5 // ldr q5, [x6]
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4f8410c0 // fmla v0.4s, v6.4s, v4.s[0]
-	WORD $0x4f8410a1 // fmla v1.4s, v5.4s, v4.s[0]
-	WORD $0x3dc004c5 // ldr q5, [x6, #16]
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4f8410c2 // fmla v2.4s, v6.4s, v4.s[0]
-	WORD $0x4f8410a3 // fmla v3.4s, v5.4s, v4.s[0]
-	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0xbc4044f7 // ldr s23, [x7], #4
+	WORD $0xad406c99 // ldp q25, q27, [x4]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x4f97131c // fmla v28.4s, v24.4s, v23.s[0]
+	WORD $0x4f97133d // fmla v29.4s, v25.4s, v23.s[0]
+	WORD $0x4f97135e // fmla v30.4s, v26.4s, v23.s[0]
+	WORD $0x4f97137f // fmla v31.4s, v27.4s, v23.s[0]
+	WORD $0x91008084 // add x4, x4, #32
 	WORD $0xd1000508 // sub x8, x8, #1
 	CBNZ R8, one
 
 next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  store
-	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
-	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
-	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
-	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
-	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
-	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
-	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
-	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+	WORD $0x4ea0eb97 // fcmlt v23.4s, v28.4s, #0.0
+	WORD $0x4e771f9c // bic v28.16b, v28.16b, v23.16b
+	WORD $0x4ea0ebb7 // fcmlt v23.4s, v29.4s, #0.0
+	WORD $0x4e771fbd // bic v29.16b, v29.16b, v23.16b
+	WORD $0x4ea0ebd7 // fcmlt v23.4s, v30.4s, #0.0
+	WORD $0x4e771fde // bic v30.16b, v30.16b, v23.16b
+	WORD $0x4ea0ebf7 // fcmlt v23.4s, v31.4s, #0.0
+	WORD $0x4e771fff // bic v31.16b, v31.16b, v23.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -3385,31 +6725,30 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x4c00283c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x1]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
 	WORD $0x91000023 // add x3, x1, #0
 	TBZ  $3, R0, pixel0four
-	WORD $0xac810460 // stp q0, q1, [x3], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 pixel0four:
 	TBZ  $2, R0, pixel0two
-	WORD $0x3c810460 // str q0, [x3], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 pixel0two:
 	TBZ  $1, R0, pixel0one
-	WORD $0xfc008460 // str d0, [x3], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 pixel0one:
 	TBZ  $0, R0, pixel0done
-	WORD $0xbd000060 // str s0, [x3]
+	WORD $0xbd00007c // str s28, [x3]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -3419,167 +6758,303 @@ pixel0done:
 TEXT ·convF16x1x32NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0x8b0700c7 // add x7, x6, x7
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xad4014e4 // ldp q4, q5, [x7]
-	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
-	WORD $0x910100e7 // add x7, x7, #64
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x8b050085 // add x5, x4, x5
+	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
+	WORD $0x4c4028bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xf9400406 // ldr x6, [x0, #8]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
 
 tap:
-	WORD $0xb8404448 // ldr w8, [x2], #4
+	WORD $0xb84044c8 // ldr w8, [x6], #4
 	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xaa0403e9 // mov x9, x4
-	CBZ  R9, tail
+	WORD $0xd343fc49 // lsr x9, x2, #3
+	CBZ  R9, four
 
-loop:
-	WORD $0x3cc10508 // ldr q8, [x8], #16
-	WORD $0x3dc000c9 // ldr q9, [x6]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
-	WORD $0x4f881121 // fmla v1.4s, v9.4s, v8.s[0]
-	WORD $0x3dc004c9 // ldr q9, [x6, #16]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
-	WORD $0x4f881123 // fmla v3.4s, v9.4s, v8.s[0]
-	WORD $0x3dc000e9 // ldr q9, [x7]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4f881144 // fmla v4.4s, v10.4s, v8.s[0]
-	WORD $0x4f881125 // fmla v5.4s, v9.4s, v8.s[0]
-	WORD $0x3dc004e9 // ldr q9, [x7, #16]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4f881146 // fmla v6.4s, v10.4s, v8.s[0]
-	WORD $0x4f881127 // fmla v7.4s, v9.4s, v8.s[0]
-	WORD $0x3dc008c9 // ldr q9, [x6, #32]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
-	WORD $0x4fa81121 // fmla v1.4s, v9.4s, v8.s[1]
-	WORD $0x3dc00cc9 // ldr q9, [x6, #48]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
-	WORD $0x4fa81123 // fmla v3.4s, v9.4s, v8.s[1]
-	WORD $0x3dc008e9 // ldr q9, [x7, #32]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4fa81144 // fmla v4.4s, v10.4s, v8.s[1]
-	WORD $0x4fa81125 // fmla v5.4s, v9.4s, v8.s[1]
-	WORD $0x3dc00ce9 // ldr q9, [x7, #48]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4fa81146 // fmla v6.4s, v10.4s, v8.s[1]
-	WORD $0x4fa81127 // fmla v7.4s, v9.4s, v8.s[1]
-	WORD $0x3dc010c9 // ldr q9, [x6, #64]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
-	WORD $0x4f881921 // fmla v1.4s, v9.4s, v8.s[2]
-	WORD $0x3dc014c9 // ldr q9, [x6, #80]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
-	WORD $0x4f881923 // fmla v3.4s, v9.4s, v8.s[2]
-	WORD $0x3dc010e9 // ldr q9, [x7, #64]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4f881944 // fmla v4.4s, v10.4s, v8.s[2]
-	WORD $0x4f881925 // fmla v5.4s, v9.4s, v8.s[2]
-	WORD $0x3dc014e9 // ldr q9, [x7, #80]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4f881946 // fmla v6.4s, v10.4s, v8.s[2]
-	WORD $0x4f881927 // fmla v7.4s, v9.4s, v8.s[2]
-	WORD $0x3dc018c9 // ldr q9, [x6, #96]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
-	WORD $0x4fa81921 // fmla v1.4s, v9.4s, v8.s[3]
-	WORD $0x3dc01cc9 // ldr q9, [x6, #112]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
-	WORD $0x4fa81923 // fmla v3.4s, v9.4s, v8.s[3]
-	WORD $0x3dc018e9 // ldr q9, [x7, #96]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4fa81944 // fmla v4.4s, v10.4s, v8.s[3]
-	WORD $0x4fa81925 // fmla v5.4s, v9.4s, v8.s[3]
-	WORD $0x3dc01ce9 // ldr q9, [x7, #112]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4fa81946 // fmla v6.4s, v10.4s, v8.s[3]
-	WORD $0x4fa81927 // fmla v7.4s, v9.4s, v8.s[3]
-	WORD $0x910200c6 // add x6, x6, #128
-	WORD $0x910200e7 // add x7, x7, #128
+eight:
+	WORD $0xacc14913 // ldp q19, q18, [x8], #32
+	WORD $0xad405c95 // ldp q21, q23, [x4]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f931298 // fmla v24.4s, v20.4s, v19.s[0]
+	WORD $0x4f9312b9 // fmla v25.4s, v21.4s, v19.s[0]
+	WORD $0x4f9312da // fmla v26.4s, v22.4s, v19.s[0]
+	WORD $0x4f9312fb // fmla v27.4s, v23.4s, v19.s[0]
+	WORD $0xad405cb5 // ldp q21, q23, [x5]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
+	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
+	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
+	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
+	WORD $0xad415c95 // ldp q21, q23, [x4, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb31298 // fmla v24.4s, v20.4s, v19.s[1]
+	WORD $0x4fb312b9 // fmla v25.4s, v21.4s, v19.s[1]
+	WORD $0x4fb312da // fmla v26.4s, v22.4s, v19.s[1]
+	WORD $0x4fb312fb // fmla v27.4s, v23.4s, v19.s[1]
+	WORD $0xad415cb5 // ldp q21, q23, [x5, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb3129c // fmla v28.4s, v20.4s, v19.s[1]
+	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
+	WORD $0x4fb312de // fmla v30.4s, v22.4s, v19.s[1]
+	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
+	WORD $0xad425c95 // ldp q21, q23, [x4, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f931a98 // fmla v24.4s, v20.4s, v19.s[2]
+	WORD $0x4f931ab9 // fmla v25.4s, v21.4s, v19.s[2]
+	WORD $0x4f931ada // fmla v26.4s, v22.4s, v19.s[2]
+	WORD $0x4f931afb // fmla v27.4s, v23.4s, v19.s[2]
+	WORD $0xad425cb5 // ldp q21, q23, [x5, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f931a9c // fmla v28.4s, v20.4s, v19.s[2]
+	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
+	WORD $0x4f931ade // fmla v30.4s, v22.4s, v19.s[2]
+	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
+	WORD $0xad435c95 // ldp q21, q23, [x4, #96]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb31a98 // fmla v24.4s, v20.4s, v19.s[3]
+	WORD $0x4fb31ab9 // fmla v25.4s, v21.4s, v19.s[3]
+	WORD $0x4fb31ada // fmla v26.4s, v22.4s, v19.s[3]
+	WORD $0x4fb31afb // fmla v27.4s, v23.4s, v19.s[3]
+	WORD $0xad435cb5 // ldp q21, q23, [x5, #96]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb31a9c // fmla v28.4s, v20.4s, v19.s[3]
+	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
+	WORD $0x4fb31ade // fmla v30.4s, v22.4s, v19.s[3]
+	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
+	WORD $0xad445c95 // ldp q21, q23, [x4, #128]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f921298 // fmla v24.4s, v20.4s, v18.s[0]
+	WORD $0x4f9212b9 // fmla v25.4s, v21.4s, v18.s[0]
+	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
+	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
+	WORD $0xad445cb5 // ldp q21, q23, [x5, #128]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f92129c // fmla v28.4s, v20.4s, v18.s[0]
+	WORD $0x4f9212bd // fmla v29.4s, v21.4s, v18.s[0]
+	WORD $0x4f9212de // fmla v30.4s, v22.4s, v18.s[0]
+	WORD $0x4f9212ff // fmla v31.4s, v23.4s, v18.s[0]
+	WORD $0xad455c95 // ldp q21, q23, [x4, #160]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb21298 // fmla v24.4s, v20.4s, v18.s[1]
+	WORD $0x4fb212b9 // fmla v25.4s, v21.4s, v18.s[1]
+	WORD $0x4fb212da // fmla v26.4s, v22.4s, v18.s[1]
+	WORD $0x4fb212fb // fmla v27.4s, v23.4s, v18.s[1]
+	WORD $0xad455cb5 // ldp q21, q23, [x5, #160]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb2129c // fmla v28.4s, v20.4s, v18.s[1]
+	WORD $0x4fb212bd // fmla v29.4s, v21.4s, v18.s[1]
+	WORD $0x4fb212de // fmla v30.4s, v22.4s, v18.s[1]
+	WORD $0x4fb212ff // fmla v31.4s, v23.4s, v18.s[1]
+	WORD $0xad465c95 // ldp q21, q23, [x4, #192]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f921a98 // fmla v24.4s, v20.4s, v18.s[2]
+	WORD $0x4f921ab9 // fmla v25.4s, v21.4s, v18.s[2]
+	WORD $0x4f921ada // fmla v26.4s, v22.4s, v18.s[2]
+	WORD $0x4f921afb // fmla v27.4s, v23.4s, v18.s[2]
+	WORD $0xad465cb5 // ldp q21, q23, [x5, #192]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f921a9c // fmla v28.4s, v20.4s, v18.s[2]
+	WORD $0x4f921abd // fmla v29.4s, v21.4s, v18.s[2]
+	WORD $0x4f921ade // fmla v30.4s, v22.4s, v18.s[2]
+	WORD $0x4f921aff // fmla v31.4s, v23.4s, v18.s[2]
+	WORD $0xad475c95 // ldp q21, q23, [x4, #224]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb21a98 // fmla v24.4s, v20.4s, v18.s[3]
+	WORD $0x4fb21ab9 // fmla v25.4s, v21.4s, v18.s[3]
+	WORD $0x4fb21ada // fmla v26.4s, v22.4s, v18.s[3]
+	WORD $0x4fb21afb // fmla v27.4s, v23.4s, v18.s[3]
+	WORD $0xad475cb5 // ldp q21, q23, [x5, #224]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb21a9c // fmla v28.4s, v20.4s, v18.s[3]
+	WORD $0x4fb21abd // fmla v29.4s, v21.4s, v18.s[3]
+	WORD $0x4fb21ade // fmla v30.4s, v22.4s, v18.s[3]
+	WORD $0x4fb21aff // fmla v31.4s, v23.4s, v18.s[3]
+	WORD $0x91040084 // add x4, x4, #256
+	WORD $0x910400a5 // add x5, x5, #256
 	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, loop
+	CBNZ R9, eight
 
-tail:
-	WORD $0xaa0503e9 // mov x9, x5
+four:
+	WORD $0x92400849 // and x9, x2, #0x7
+	CBZ  R9, next
+	TBZ  $2, R9, one
+	WORD $0x92400529 // and x9, x9, #0x3
+	WORD $0x3cc10513 // ldr q19, [x8], #16
+	WORD $0xad405c95 // ldp q21, q23, [x4]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f931298 // fmla v24.4s, v20.4s, v19.s[0]
+	WORD $0x4f9312b9 // fmla v25.4s, v21.4s, v19.s[0]
+	WORD $0x4f9312da // fmla v26.4s, v22.4s, v19.s[0]
+	WORD $0x4f9312fb // fmla v27.4s, v23.4s, v19.s[0]
+	WORD $0xad405cb5 // ldp q21, q23, [x5]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
+	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
+	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
+	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
+	WORD $0xad415c95 // ldp q21, q23, [x4, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb31298 // fmla v24.4s, v20.4s, v19.s[1]
+	WORD $0x4fb312b9 // fmla v25.4s, v21.4s, v19.s[1]
+	WORD $0x4fb312da // fmla v26.4s, v22.4s, v19.s[1]
+	WORD $0x4fb312fb // fmla v27.4s, v23.4s, v19.s[1]
+	WORD $0xad415cb5 // ldp q21, q23, [x5, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb3129c // fmla v28.4s, v20.4s, v19.s[1]
+	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
+	WORD $0x4fb312de // fmla v30.4s, v22.4s, v19.s[1]
+	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
+	WORD $0xad425c95 // ldp q21, q23, [x4, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f931a98 // fmla v24.4s, v20.4s, v19.s[2]
+	WORD $0x4f931ab9 // fmla v25.4s, v21.4s, v19.s[2]
+	WORD $0x4f931ada // fmla v26.4s, v22.4s, v19.s[2]
+	WORD $0x4f931afb // fmla v27.4s, v23.4s, v19.s[2]
+	WORD $0xad425cb5 // ldp q21, q23, [x5, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f931a9c // fmla v28.4s, v20.4s, v19.s[2]
+	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
+	WORD $0x4f931ade // fmla v30.4s, v22.4s, v19.s[2]
+	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
+	WORD $0xad435c95 // ldp q21, q23, [x4, #96]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb31a98 // fmla v24.4s, v20.4s, v19.s[3]
+	WORD $0x4fb31ab9 // fmla v25.4s, v21.4s, v19.s[3]
+	WORD $0x4fb31ada // fmla v26.4s, v22.4s, v19.s[3]
+	WORD $0x4fb31afb // fmla v27.4s, v23.4s, v19.s[3]
+	WORD $0xad435cb5 // ldp q21, q23, [x5, #96]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb31a9c // fmla v28.4s, v20.4s, v19.s[3]
+	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
+	WORD $0x4fb31ade // fmla v30.4s, v22.4s, v19.s[3]
+	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
+	WORD $0x91020084 // add x4, x4, #128
+	WORD $0x910200a5 // add x5, x5, #128
 	CBZ  R9, next
 
 one:
-	WORD $0xbc404508 // ldr s8, [x8], #4
-	WORD $0x3dc000c9 // ldr q9, [x6]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
-	WORD $0x4f881121 // fmla v1.4s, v9.4s, v8.s[0]
-	WORD $0x3dc004c9 // ldr q9, [x6, #16]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
-	WORD $0x4f881123 // fmla v3.4s, v9.4s, v8.s[0]
-	WORD $0x3dc000e9 // ldr q9, [x7]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4f881144 // fmla v4.4s, v10.4s, v8.s[0]
-	WORD $0x4f881125 // fmla v5.4s, v9.4s, v8.s[0]
-	WORD $0x3dc004e9 // ldr q9, [x7, #16]
-	WORD $0x0e21792a // fcvtl v10.4s, v9.4h
-	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
-	WORD $0x4f881146 // fmla v6.4s, v10.4s, v8.s[0]
-	WORD $0x4f881127 // fmla v7.4s, v9.4s, v8.s[0]
-	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0x910080e7 // add x7, x7, #32
+	WORD $0xbc404513 // ldr s19, [x8], #4
+	WORD $0xad405c95 // ldp q21, q23, [x4]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f931298 // fmla v24.4s, v20.4s, v19.s[0]
+	WORD $0x4f9312b9 // fmla v25.4s, v21.4s, v19.s[0]
+	WORD $0x4f9312da // fmla v26.4s, v22.4s, v19.s[0]
+	WORD $0x4f9312fb // fmla v27.4s, v23.4s, v19.s[0]
+	WORD $0xad405cb5 // ldp q21, q23, [x5]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
+	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
+	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
+	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
+	WORD $0x91008084 // add x4, x4, #32
+	WORD $0x910080a5 // add x5, x5, #32
 	WORD $0xd1000529 // sub x9, x9, #1
 	CBNZ R9, one
 
 next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  store
-	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
-	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
-	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
-	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
-	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
-	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
-	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
-	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
-	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
-	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
-	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
-	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
-	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
-	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
-	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
-	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+	WORD $0x4ea0eb13 // fcmlt v19.4s, v24.4s, #0.0
+	WORD $0x4e731f18 // bic v24.16b, v24.16b, v19.16b
+	WORD $0x4ea0eb33 // fcmlt v19.4s, v25.4s, #0.0
+	WORD $0x4e731f39 // bic v25.16b, v25.16b, v19.16b
+	WORD $0x4ea0eb53 // fcmlt v19.4s, v26.4s, #0.0
+	WORD $0x4e731f5a // bic v26.16b, v26.16b, v19.16b
+	WORD $0x4ea0eb73 // fcmlt v19.4s, v27.4s, #0.0
+	WORD $0x4e731f7b // bic v27.16b, v27.16b, v19.16b
+	WORD $0x4ea0eb93 // fcmlt v19.4s, v28.4s, #0.0
+	WORD $0x4e731f9c // bic v28.16b, v28.16b, v19.16b
+	WORD $0x4ea0ebb3 // fcmlt v19.4s, v29.4s, #0.0
+	WORD $0x4e731fbd // bic v29.16b, v29.16b, v19.16b
+	WORD $0x4ea0ebd3 // fcmlt v19.4s, v30.4s, #0.0
+	WORD $0x4e731fde // bic v30.16b, v30.16b, v19.16b
+	WORD $0x4ea0ebf3 // fcmlt v19.4s, v31.4s, #0.0
+	WORD $0x4e731fff // bic v31.16b, v31.16b, v19.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -3587,35 +7062,33 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad02743c // stp q28, q29, [x1, #64]
+	WORD $0xad037c3e // stp q30, q31, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel0four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 pixel0four:
 	TBZ  $2, R0, pixel0two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 pixel0two:
 	TBZ  $1, R0, pixel0one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 pixel0one:
 	TBZ  $0, R0, pixel0done
-	WORD $0xbd000064 // str s4, [x3]
+	WORD $0xbd00007c // str s28, [x3]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -3625,231 +7098,434 @@ pixel0done:
 TEXT ·convF16x1x48NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401408 // ldr x8, [x0, #40]
-	WORD $0x8b0800c7 // add x7, x6, x8
-	WORD $0x8b0800e8 // add x8, x7, x8
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0x8b060085 // add x5, x4, x6
+	WORD $0x8b0600a6 // add x6, x5, x6
+	WORD $0x4c402894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4]
+	WORD $0x4c4028b8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5]
+	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0x910100a5 // add x5, x5, #64
 	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xad4014e4 // ldp q4, q5, [x7]
-	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0xad402508 // ldp q8, q9, [x8]
-	WORD $0xad412d0a // ldp q10, q11, [x8, #32]
-	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xf9400407 // ldr x7, [x0, #8]
+	WORD $0xf9400808 // ldr x8, [x0, #16]
 
 tap:
-	WORD $0xb8404449 // ldr w9, [x2], #4
+	WORD $0xb84044e9 // ldr w9, [x7], #4
 	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xaa0403ea // mov x10, x4
-	CBZ  R10, tail
+	WORD $0xd343fc4a // lsr x10, x2, #3
+	CBZ  R10, four
 
-loop:
-	WORD $0x3cc1052c // ldr q12, [x9], #16
-	WORD $0x3dc000cd // ldr q13, [x6]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c11c0 // fmla v0.4s, v14.4s, v12.s[0]
-	WORD $0x4f8c11a1 // fmla v1.4s, v13.4s, v12.s[0]
-	WORD $0x3dc004cd // ldr q13, [x6, #16]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c11c2 // fmla v2.4s, v14.4s, v12.s[0]
-	WORD $0x4f8c11a3 // fmla v3.4s, v13.4s, v12.s[0]
-	WORD $0x3dc000ed // ldr q13, [x7]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c11c4 // fmla v4.4s, v14.4s, v12.s[0]
-	WORD $0x4f8c11a5 // fmla v5.4s, v13.4s, v12.s[0]
-	WORD $0x3dc004ed // ldr q13, [x7, #16]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c11c6 // fmla v6.4s, v14.4s, v12.s[0]
-	WORD $0x4f8c11a7 // fmla v7.4s, v13.4s, v12.s[0]
-	WORD $0x3dc0010d // ldr q13, [x8]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c11c8 // fmla v8.4s, v14.4s, v12.s[0]
-	WORD $0x4f8c11a9 // fmla v9.4s, v13.4s, v12.s[0]
-	WORD $0x3dc0050d // ldr q13, [x8, #16]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c11ca // fmla v10.4s, v14.4s, v12.s[0]
-	WORD $0x4f8c11ab // fmla v11.4s, v13.4s, v12.s[0]
-	WORD $0x3dc008cd // ldr q13, [x6, #32]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4fac11c0 // fmla v0.4s, v14.4s, v12.s[1]
-	WORD $0x4fac11a1 // fmla v1.4s, v13.4s, v12.s[1]
-	WORD $0x3dc00ccd // ldr q13, [x6, #48]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4fac11c2 // fmla v2.4s, v14.4s, v12.s[1]
-	WORD $0x4fac11a3 // fmla v3.4s, v13.4s, v12.s[1]
-	WORD $0x3dc008ed // ldr q13, [x7, #32]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4fac11c4 // fmla v4.4s, v14.4s, v12.s[1]
-	WORD $0x4fac11a5 // fmla v5.4s, v13.4s, v12.s[1]
-	WORD $0x3dc00ced // ldr q13, [x7, #48]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4fac11c6 // fmla v6.4s, v14.4s, v12.s[1]
-	WORD $0x4fac11a7 // fmla v7.4s, v13.4s, v12.s[1]
-	WORD $0x3dc0090d // ldr q13, [x8, #32]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4fac11c8 // fmla v8.4s, v14.4s, v12.s[1]
-	WORD $0x4fac11a9 // fmla v9.4s, v13.4s, v12.s[1]
-	WORD $0x3dc00d0d // ldr q13, [x8, #48]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4fac11ca // fmla v10.4s, v14.4s, v12.s[1]
-	WORD $0x4fac11ab // fmla v11.4s, v13.4s, v12.s[1]
-	WORD $0x3dc010cd // ldr q13, [x6, #64]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c19c0 // fmla v0.4s, v14.4s, v12.s[2]
-	WORD $0x4f8c19a1 // fmla v1.4s, v13.4s, v12.s[2]
-	WORD $0x3dc014cd // ldr q13, [x6, #80]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c19c2 // fmla v2.4s, v14.4s, v12.s[2]
-	WORD $0x4f8c19a3 // fmla v3.4s, v13.4s, v12.s[2]
-	WORD $0x3dc010ed // ldr q13, [x7, #64]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c19c4 // fmla v4.4s, v14.4s, v12.s[2]
-	WORD $0x4f8c19a5 // fmla v5.4s, v13.4s, v12.s[2]
-	WORD $0x3dc014ed // ldr q13, [x7, #80]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c19c6 // fmla v6.4s, v14.4s, v12.s[2]
-	WORD $0x4f8c19a7 // fmla v7.4s, v13.4s, v12.s[2]
-	WORD $0x3dc0110d // ldr q13, [x8, #64]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c19c8 // fmla v8.4s, v14.4s, v12.s[2]
-	WORD $0x4f8c19a9 // fmla v9.4s, v13.4s, v12.s[2]
-	WORD $0x3dc0150d // ldr q13, [x8, #80]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c19ca // fmla v10.4s, v14.4s, v12.s[2]
-	WORD $0x4f8c19ab // fmla v11.4s, v13.4s, v12.s[2]
-	WORD $0x3dc018cd // ldr q13, [x6, #96]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4fac19c0 // fmla v0.4s, v14.4s, v12.s[3]
-	WORD $0x4fac19a1 // fmla v1.4s, v13.4s, v12.s[3]
-	WORD $0x3dc01ccd // ldr q13, [x6, #112]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4fac19c2 // fmla v2.4s, v14.4s, v12.s[3]
-	WORD $0x4fac19a3 // fmla v3.4s, v13.4s, v12.s[3]
-	WORD $0x3dc018ed // ldr q13, [x7, #96]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4fac19c4 // fmla v4.4s, v14.4s, v12.s[3]
-	WORD $0x4fac19a5 // fmla v5.4s, v13.4s, v12.s[3]
-	WORD $0x3dc01ced // ldr q13, [x7, #112]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4fac19c6 // fmla v6.4s, v14.4s, v12.s[3]
-	WORD $0x4fac19a7 // fmla v7.4s, v13.4s, v12.s[3]
-	WORD $0x3dc0190d // ldr q13, [x8, #96]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4fac19c8 // fmla v8.4s, v14.4s, v12.s[3]
-	WORD $0x4fac19a9 // fmla v9.4s, v13.4s, v12.s[3]
-	WORD $0x3dc01d0d // ldr q13, [x8, #112]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4fac19ca // fmla v10.4s, v14.4s, v12.s[3]
-	WORD $0x4fac19ab // fmla v11.4s, v13.4s, v12.s[3]
-	WORD $0x910200c6 // add x6, x6, #128
-	WORD $0x910200e7 // add x7, x7, #128
-	WORD $0x91020108 // add x8, x8, #128
+eight:
+	WORD $0xacc1392f // ldp q15, q14, [x9], #32
+	WORD $0xad404c91 // ldp q17, q19, [x4]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
+	WORD $0xad404cb1 // ldp q17, q19, [x5]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
+	WORD $0xad404cd1 // ldp q17, q19, [x6]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0xad414c91 // ldp q17, q19, [x4, #32]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1214 // fmla v20.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
+	WORD $0x4faf1256 // fmla v22.4s, v18.4s, v15.s[1]
+	WORD $0x4faf1277 // fmla v23.4s, v19.4s, v15.s[1]
+	WORD $0xad414cb1 // ldp q17, q19, [x5, #32]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1218 // fmla v24.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1239 // fmla v25.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127b // fmla v27.4s, v19.4s, v15.s[1]
+	WORD $0xad414cd1 // ldp q17, q19, [x6, #32]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
+	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
+	WORD $0xad424c91 // ldp q17, q19, [x4, #64]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1a14 // fmla v20.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a35 // fmla v21.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a56 // fmla v22.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a77 // fmla v23.4s, v19.4s, v15.s[2]
+	WORD $0xad424cb1 // ldp q17, q19, [x5, #64]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1a18 // fmla v24.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a39 // fmla v25.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5a // fmla v26.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7b // fmla v27.4s, v19.4s, v15.s[2]
+	WORD $0xad424cd1 // ldp q17, q19, [x6, #64]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
+	WORD $0xad434c91 // ldp q17, q19, [x4, #96]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1a14 // fmla v20.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a35 // fmla v21.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a56 // fmla v22.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a77 // fmla v23.4s, v19.4s, v15.s[3]
+	WORD $0xad434cb1 // ldp q17, q19, [x5, #96]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1a18 // fmla v24.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a39 // fmla v25.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7b // fmla v27.4s, v19.4s, v15.s[3]
+	WORD $0xad434cd1 // ldp q17, q19, [x6, #96]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
+	WORD $0xad444c91 // ldp q17, q19, [x4, #128]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8e1214 // fmla v20.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e1235 // fmla v21.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e1256 // fmla v22.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e1277 // fmla v23.4s, v19.4s, v14.s[0]
+	WORD $0xad444cb1 // ldp q17, q19, [x5, #128]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e1239 // fmla v25.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e125a // fmla v26.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
+	WORD $0xad444cd1 // ldp q17, q19, [x6, #128]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8e121c // fmla v28.4s, v16.4s, v14.s[0]
+	WORD $0x4f8e123d // fmla v29.4s, v17.4s, v14.s[0]
+	WORD $0x4f8e125e // fmla v30.4s, v18.4s, v14.s[0]
+	WORD $0x4f8e127f // fmla v31.4s, v19.4s, v14.s[0]
+	WORD $0xad454c91 // ldp q17, q19, [x4, #160]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4fae1214 // fmla v20.4s, v16.4s, v14.s[1]
+	WORD $0x4fae1235 // fmla v21.4s, v17.4s, v14.s[1]
+	WORD $0x4fae1256 // fmla v22.4s, v18.4s, v14.s[1]
+	WORD $0x4fae1277 // fmla v23.4s, v19.4s, v14.s[1]
+	WORD $0xad454cb1 // ldp q17, q19, [x5, #160]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4fae1218 // fmla v24.4s, v16.4s, v14.s[1]
+	WORD $0x4fae1239 // fmla v25.4s, v17.4s, v14.s[1]
+	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
+	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
+	WORD $0xad454cd1 // ldp q17, q19, [x6, #160]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4fae121c // fmla v28.4s, v16.4s, v14.s[1]
+	WORD $0x4fae123d // fmla v29.4s, v17.4s, v14.s[1]
+	WORD $0x4fae125e // fmla v30.4s, v18.4s, v14.s[1]
+	WORD $0x4fae127f // fmla v31.4s, v19.4s, v14.s[1]
+	WORD $0xad464c91 // ldp q17, q19, [x4, #192]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8e1a14 // fmla v20.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a35 // fmla v21.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a56 // fmla v22.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a77 // fmla v23.4s, v19.4s, v14.s[2]
+	WORD $0xad464cb1 // ldp q17, q19, [x5, #192]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8e1a18 // fmla v24.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a39 // fmla v25.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a5a // fmla v26.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
+	WORD $0xad464cd1 // ldp q17, q19, [x6, #192]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8e1a1c // fmla v28.4s, v16.4s, v14.s[2]
+	WORD $0x4f8e1a3d // fmla v29.4s, v17.4s, v14.s[2]
+	WORD $0x4f8e1a5e // fmla v30.4s, v18.4s, v14.s[2]
+	WORD $0x4f8e1a7f // fmla v31.4s, v19.4s, v14.s[2]
+	WORD $0xad474c91 // ldp q17, q19, [x4, #224]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4fae1a14 // fmla v20.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a35 // fmla v21.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a56 // fmla v22.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a77 // fmla v23.4s, v19.4s, v14.s[3]
+	WORD $0xad474cb1 // ldp q17, q19, [x5, #224]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4fae1a18 // fmla v24.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a39 // fmla v25.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a5a // fmla v26.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
+	WORD $0xad474cd1 // ldp q17, q19, [x6, #224]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4fae1a1c // fmla v28.4s, v16.4s, v14.s[3]
+	WORD $0x4fae1a3d // fmla v29.4s, v17.4s, v14.s[3]
+	WORD $0x4fae1a5e // fmla v30.4s, v18.4s, v14.s[3]
+	WORD $0x4fae1a7f // fmla v31.4s, v19.4s, v14.s[3]
+	WORD $0x91040084 // add x4, x4, #256
+	WORD $0x910400a5 // add x5, x5, #256
+	WORD $0x910400c6 // add x6, x6, #256
 	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, loop
+	CBNZ R10, eight
 
-tail:
-	WORD $0xaa0503ea // mov x10, x5
+four:
+	WORD $0x9240084a // and x10, x2, #0x7
+	CBZ  R10, next
+	TBZ  $2, R10, one
+	WORD $0x9240054a // and x10, x10, #0x3
+	WORD $0x3cc1052f // ldr q15, [x9], #16
+	WORD $0xad404c91 // ldp q17, q19, [x4]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
+	WORD $0xad404cb1 // ldp q17, q19, [x5]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
+	WORD $0xad404cd1 // ldp q17, q19, [x6]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0xad414c91 // ldp q17, q19, [x4, #32]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1214 // fmla v20.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
+	WORD $0x4faf1256 // fmla v22.4s, v18.4s, v15.s[1]
+	WORD $0x4faf1277 // fmla v23.4s, v19.4s, v15.s[1]
+	WORD $0xad414cb1 // ldp q17, q19, [x5, #32]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1218 // fmla v24.4s, v16.4s, v15.s[1]
+	WORD $0x4faf1239 // fmla v25.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127b // fmla v27.4s, v19.4s, v15.s[1]
+	WORD $0xad414cd1 // ldp q17, q19, [x6, #32]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
+	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
+	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
+	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
+	WORD $0xad424c91 // ldp q17, q19, [x4, #64]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1a14 // fmla v20.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a35 // fmla v21.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a56 // fmla v22.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a77 // fmla v23.4s, v19.4s, v15.s[2]
+	WORD $0xad424cb1 // ldp q17, q19, [x5, #64]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1a18 // fmla v24.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a39 // fmla v25.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5a // fmla v26.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7b // fmla v27.4s, v19.4s, v15.s[2]
+	WORD $0xad424cd1 // ldp q17, q19, [x6, #64]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
+	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
+	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
+	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
+	WORD $0xad434c91 // ldp q17, q19, [x4, #96]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1a14 // fmla v20.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a35 // fmla v21.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a56 // fmla v22.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a77 // fmla v23.4s, v19.4s, v15.s[3]
+	WORD $0xad434cb1 // ldp q17, q19, [x5, #96]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1a18 // fmla v24.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a39 // fmla v25.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7b // fmla v27.4s, v19.4s, v15.s[3]
+	WORD $0xad434cd1 // ldp q17, q19, [x6, #96]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
+	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
+	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
+	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
+	WORD $0x91020084 // add x4, x4, #128
+	WORD $0x910200a5 // add x5, x5, #128
+	WORD $0x910200c6 // add x6, x6, #128
 	CBZ  R10, next
 
 one:
-	WORD $0xbc40452c // ldr s12, [x9], #4
-	WORD $0x3dc000cd // ldr q13, [x6]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c11c0 // fmla v0.4s, v14.4s, v12.s[0]
-	WORD $0x4f8c11a1 // fmla v1.4s, v13.4s, v12.s[0]
-	WORD $0x3dc004cd // ldr q13, [x6, #16]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c11c2 // fmla v2.4s, v14.4s, v12.s[0]
-	WORD $0x4f8c11a3 // fmla v3.4s, v13.4s, v12.s[0]
-	WORD $0x3dc000ed // ldr q13, [x7]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c11c4 // fmla v4.4s, v14.4s, v12.s[0]
-	WORD $0x4f8c11a5 // fmla v5.4s, v13.4s, v12.s[0]
-	WORD $0x3dc004ed // ldr q13, [x7, #16]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c11c6 // fmla v6.4s, v14.4s, v12.s[0]
-	WORD $0x4f8c11a7 // fmla v7.4s, v13.4s, v12.s[0]
-	WORD $0x3dc0010d // ldr q13, [x8]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c11c8 // fmla v8.4s, v14.4s, v12.s[0]
-	WORD $0x4f8c11a9 // fmla v9.4s, v13.4s, v12.s[0]
-	WORD $0x3dc0050d // ldr q13, [x8, #16]
-	WORD $0x0e2179ae // fcvtl v14.4s, v13.4h
-	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
-	WORD $0x4f8c11ca // fmla v10.4s, v14.4s, v12.s[0]
-	WORD $0x4f8c11ab // fmla v11.4s, v13.4s, v12.s[0]
+	WORD $0xbc40452f // ldr s15, [x9], #4
+	WORD $0xad404c91 // ldp q17, q19, [x4]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
+	WORD $0xad404cb1 // ldp q17, q19, [x5]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
+	WORD $0xad404cd1 // ldp q17, q19, [x6]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0x91008084 // add x4, x4, #32
+	WORD $0x910080a5 // add x5, x5, #32
 	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0x910080e7 // add x7, x7, #32
-	WORD $0x91008108 // add x8, x8, #32
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, one
 
 next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  store
-	WORD $0x4ea0e80c // fcmlt v12.4s, v0.4s, #0.0
-	WORD $0x4e6c1c00 // bic v0.16b, v0.16b, v12.16b
-	WORD $0x4ea0e82c // fcmlt v12.4s, v1.4s, #0.0
-	WORD $0x4e6c1c21 // bic v1.16b, v1.16b, v12.16b
-	WORD $0x4ea0e84c // fcmlt v12.4s, v2.4s, #0.0
-	WORD $0x4e6c1c42 // bic v2.16b, v2.16b, v12.16b
-	WORD $0x4ea0e86c // fcmlt v12.4s, v3.4s, #0.0
-	WORD $0x4e6c1c63 // bic v3.16b, v3.16b, v12.16b
-	WORD $0x4ea0e88c // fcmlt v12.4s, v4.4s, #0.0
-	WORD $0x4e6c1c84 // bic v4.16b, v4.16b, v12.16b
-	WORD $0x4ea0e8ac // fcmlt v12.4s, v5.4s, #0.0
-	WORD $0x4e6c1ca5 // bic v5.16b, v5.16b, v12.16b
-	WORD $0x4ea0e8cc // fcmlt v12.4s, v6.4s, #0.0
-	WORD $0x4e6c1cc6 // bic v6.16b, v6.16b, v12.16b
-	WORD $0x4ea0e8ec // fcmlt v12.4s, v7.4s, #0.0
-	WORD $0x4e6c1ce7 // bic v7.16b, v7.16b, v12.16b
-	WORD $0x4ea0e90c // fcmlt v12.4s, v8.4s, #0.0
-	WORD $0x4e6c1d08 // bic v8.16b, v8.16b, v12.16b
-	WORD $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
-	WORD $0x4e6c1d29 // bic v9.16b, v9.16b, v12.16b
-	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
-	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
-	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
-	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
+	WORD $0x4ea0ea8f // fcmlt v15.4s, v20.4s, #0.0
+	WORD $0x4e6f1e94 // bic v20.16b, v20.16b, v15.16b
+	WORD $0x4ea0eaaf // fcmlt v15.4s, v21.4s, #0.0
+	WORD $0x4e6f1eb5 // bic v21.16b, v21.16b, v15.16b
+	WORD $0x4ea0eacf // fcmlt v15.4s, v22.4s, #0.0
+	WORD $0x4e6f1ed6 // bic v22.16b, v22.16b, v15.16b
+	WORD $0x4ea0eaef // fcmlt v15.4s, v23.4s, #0.0
+	WORD $0x4e6f1ef7 // bic v23.16b, v23.16b, v15.16b
+	WORD $0x4ea0eb0f // fcmlt v15.4s, v24.4s, #0.0
+	WORD $0x4e6f1f18 // bic v24.16b, v24.16b, v15.16b
+	WORD $0x4ea0eb2f // fcmlt v15.4s, v25.4s, #0.0
+	WORD $0x4e6f1f39 // bic v25.16b, v25.16b, v15.16b
+	WORD $0x4ea0eb4f // fcmlt v15.4s, v26.4s, #0.0
+	WORD $0x4e6f1f5a // bic v26.16b, v26.16b, v15.16b
+	WORD $0x4ea0eb6f // fcmlt v15.4s, v27.4s, #0.0
+	WORD $0x4e6f1f7b // bic v27.16b, v27.16b, v15.16b
+	WORD $0x4ea0eb8f // fcmlt v15.4s, v28.4s, #0.0
+	WORD $0x4e6f1f9c // bic v28.16b, v28.16b, v15.16b
+	WORD $0x4ea0ebaf // fcmlt v15.4s, v29.4s, #0.0
+	WORD $0x4e6f1fbd // bic v29.16b, v29.16b, v15.16b
+	WORD $0x4ea0ebcf // fcmlt v15.4s, v30.4s, #0.0
+	WORD $0x4e6f1fde // bic v30.16b, v30.16b, v15.16b
+	WORD $0x4ea0ebef // fcmlt v15.4s, v31.4s, #0.0
+	WORD $0x4e6f1fff // bic v31.16b, v31.16b, v15.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -3857,39 +7533,37 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
-	WORD $0xad042428 // stp q8, q9, [x1, #128]
-	WORD $0xad052c2a // stp q10, q11, [x1, #160]
+	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad026438 // stp q24, q25, [x1, #64]
+	WORD $0xad036c3a // stp q26, q27, [x1, #96]
+	WORD $0xad04743c // stp q28, q29, [x1, #128]
+	WORD $0xad057c3e // stp q30, q31, [x1, #160]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad026438 // stp q24, q25, [x1, #64]
+	WORD $0xad036c3a // stp q26, q27, [x1, #96]
 	WORD $0x91020023 // add x3, x1, #128
 	TBZ  $3, R0, pixel0four
-	WORD $0xac812468 // stp q8, q9, [x3], #32
-	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
-	WORD $0x4eab1d69 // mov v9.16b, v11.16b
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 pixel0four:
 	TBZ  $2, R0, pixel0two
-	WORD $0x3c810468 // str q8, [x3], #16
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 pixel0two:
 	TBZ  $1, R0, pixel0one
-	WORD $0xfc008468 // str d8, [x3], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 pixel0one:
 	TBZ  $0, R0, pixel0done
-	WORD $0xbd000068 // str s8, [x3]
+	WORD $0xbd00007c // str s28, [x3]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -3899,295 +7573,565 @@ pixel0done:
 TEXT ·convF16x1x64NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401409 // ldr x9, [x0, #40]
-	WORD $0x8b0900c7 // add x7, x6, x9
-	WORD $0x8b0900e8 // add x8, x7, x9
-	WORD $0x8b090109 // add x9, x8, x9
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0x8b070085 // add x5, x4, x7
+	WORD $0x8b0700a6 // add x6, x5, x7
+	WORD $0x8b0700c7 // add x7, x6, x7
+	WORD $0x4c402890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4]
+	WORD $0x4c4028b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5]
+	WORD $0x4c4028d8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
+	WORD $0x4c4028fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x7]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0x910100a5 // add x5, x5, #64
 	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xad4014e4 // ldp q4, q5, [x7]
-	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
 	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0xad402508 // ldp q8, q9, [x8]
-	WORD $0xad412d0a // ldp q10, q11, [x8, #32]
-	WORD $0x91010108 // add x8, x8, #64
-	WORD $0xad40352c // ldp q12, q13, [x9]
-	WORD $0xad413d2e // ldp q14, q15, [x9, #32]
-	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf9400408 // ldr x8, [x0, #8]
+	WORD $0xf9400809 // ldr x9, [x0, #16]
 
 tap:
-	WORD $0xb840444a // ldr w10, [x2], #4
+	WORD $0xb840450a // ldr w10, [x8], #4
 	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xaa0403eb // mov x11, x4
-	CBZ  R11, tail
+	WORD $0xd343fc4b // lsr x11, x2, #3
+	CBZ  R11, four
 
-loop:
-	WORD $0x3cc10550 // ldr q16, [x10], #16
-	WORD $0x3dc000d1 // ldr q17, [x6]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901240 // fmla v0.4s, v18.4s, v16.s[0]
-	WORD $0x4f901221 // fmla v1.4s, v17.4s, v16.s[0]
-	WORD $0x3dc004d1 // ldr q17, [x6, #16]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901242 // fmla v2.4s, v18.4s, v16.s[0]
-	WORD $0x4f901223 // fmla v3.4s, v17.4s, v16.s[0]
-	WORD $0x3dc000f1 // ldr q17, [x7]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901244 // fmla v4.4s, v18.4s, v16.s[0]
-	WORD $0x4f901225 // fmla v5.4s, v17.4s, v16.s[0]
-	WORD $0x3dc004f1 // ldr q17, [x7, #16]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901246 // fmla v6.4s, v18.4s, v16.s[0]
-	WORD $0x4f901227 // fmla v7.4s, v17.4s, v16.s[0]
-	WORD $0x3dc00111 // ldr q17, [x8]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901248 // fmla v8.4s, v18.4s, v16.s[0]
-	WORD $0x4f901229 // fmla v9.4s, v17.4s, v16.s[0]
-	WORD $0x3dc00511 // ldr q17, [x8, #16]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f90124a // fmla v10.4s, v18.4s, v16.s[0]
-	WORD $0x4f90122b // fmla v11.4s, v17.4s, v16.s[0]
-	WORD $0x3dc00131 // ldr q17, [x9]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f90124c // fmla v12.4s, v18.4s, v16.s[0]
-	WORD $0x4f90122d // fmla v13.4s, v17.4s, v16.s[0]
-	WORD $0x3dc00531 // ldr q17, [x9, #16]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f90124e // fmla v14.4s, v18.4s, v16.s[0]
-	WORD $0x4f90122f // fmla v15.4s, v17.4s, v16.s[0]
-	WORD $0x3dc008d1 // ldr q17, [x6, #32]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4fb01240 // fmla v0.4s, v18.4s, v16.s[1]
-	WORD $0x4fb01221 // fmla v1.4s, v17.4s, v16.s[1]
-	WORD $0x3dc00cd1 // ldr q17, [x6, #48]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4fb01242 // fmla v2.4s, v18.4s, v16.s[1]
-	WORD $0x4fb01223 // fmla v3.4s, v17.4s, v16.s[1]
-	WORD $0x3dc008f1 // ldr q17, [x7, #32]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4fb01244 // fmla v4.4s, v18.4s, v16.s[1]
-	WORD $0x4fb01225 // fmla v5.4s, v17.4s, v16.s[1]
-	WORD $0x3dc00cf1 // ldr q17, [x7, #48]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4fb01246 // fmla v6.4s, v18.4s, v16.s[1]
-	WORD $0x4fb01227 // fmla v7.4s, v17.4s, v16.s[1]
-	WORD $0x3dc00911 // ldr q17, [x8, #32]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4fb01248 // fmla v8.4s, v18.4s, v16.s[1]
-	WORD $0x4fb01229 // fmla v9.4s, v17.4s, v16.s[1]
-	WORD $0x3dc00d11 // ldr q17, [x8, #48]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4fb0124a // fmla v10.4s, v18.4s, v16.s[1]
-	WORD $0x4fb0122b // fmla v11.4s, v17.4s, v16.s[1]
-	WORD $0x3dc00931 // ldr q17, [x9, #32]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4fb0124c // fmla v12.4s, v18.4s, v16.s[1]
-	WORD $0x4fb0122d // fmla v13.4s, v17.4s, v16.s[1]
-	WORD $0x3dc00d31 // ldr q17, [x9, #48]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4fb0124e // fmla v14.4s, v18.4s, v16.s[1]
-	WORD $0x4fb0122f // fmla v15.4s, v17.4s, v16.s[1]
-	WORD $0x3dc010d1 // ldr q17, [x6, #64]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901a40 // fmla v0.4s, v18.4s, v16.s[2]
-	WORD $0x4f901a21 // fmla v1.4s, v17.4s, v16.s[2]
-	WORD $0x3dc014d1 // ldr q17, [x6, #80]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901a42 // fmla v2.4s, v18.4s, v16.s[2]
-	WORD $0x4f901a23 // fmla v3.4s, v17.4s, v16.s[2]
-	WORD $0x3dc010f1 // ldr q17, [x7, #64]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901a44 // fmla v4.4s, v18.4s, v16.s[2]
-	WORD $0x4f901a25 // fmla v5.4s, v17.4s, v16.s[2]
-	WORD $0x3dc014f1 // ldr q17, [x7, #80]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901a46 // fmla v6.4s, v18.4s, v16.s[2]
-	WORD $0x4f901a27 // fmla v7.4s, v17.4s, v16.s[2]
-	WORD $0x3dc01111 // ldr q17, [x8, #64]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901a48 // fmla v8.4s, v18.4s, v16.s[2]
-	WORD $0x4f901a29 // fmla v9.4s, v17.4s, v16.s[2]
-	WORD $0x3dc01511 // ldr q17, [x8, #80]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901a4a // fmla v10.4s, v18.4s, v16.s[2]
-	WORD $0x4f901a2b // fmla v11.4s, v17.4s, v16.s[2]
-	WORD $0x3dc01131 // ldr q17, [x9, #64]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901a4c // fmla v12.4s, v18.4s, v16.s[2]
-	WORD $0x4f901a2d // fmla v13.4s, v17.4s, v16.s[2]
-	WORD $0x3dc01531 // ldr q17, [x9, #80]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901a4e // fmla v14.4s, v18.4s, v16.s[2]
-	WORD $0x4f901a2f // fmla v15.4s, v17.4s, v16.s[2]
-	WORD $0x3dc018d1 // ldr q17, [x6, #96]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4fb01a40 // fmla v0.4s, v18.4s, v16.s[3]
-	WORD $0x4fb01a21 // fmla v1.4s, v17.4s, v16.s[3]
-	WORD $0x3dc01cd1 // ldr q17, [x6, #112]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4fb01a42 // fmla v2.4s, v18.4s, v16.s[3]
-	WORD $0x4fb01a23 // fmla v3.4s, v17.4s, v16.s[3]
-	WORD $0x3dc018f1 // ldr q17, [x7, #96]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4fb01a44 // fmla v4.4s, v18.4s, v16.s[3]
-	WORD $0x4fb01a25 // fmla v5.4s, v17.4s, v16.s[3]
-	WORD $0x3dc01cf1 // ldr q17, [x7, #112]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4fb01a46 // fmla v6.4s, v18.4s, v16.s[3]
-	WORD $0x4fb01a27 // fmla v7.4s, v17.4s, v16.s[3]
-	WORD $0x3dc01911 // ldr q17, [x8, #96]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4fb01a48 // fmla v8.4s, v18.4s, v16.s[3]
-	WORD $0x4fb01a29 // fmla v9.4s, v17.4s, v16.s[3]
-	WORD $0x3dc01d11 // ldr q17, [x8, #112]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4fb01a4a // fmla v10.4s, v18.4s, v16.s[3]
-	WORD $0x4fb01a2b // fmla v11.4s, v17.4s, v16.s[3]
-	WORD $0x3dc01931 // ldr q17, [x9, #96]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4fb01a4c // fmla v12.4s, v18.4s, v16.s[3]
-	WORD $0x4fb01a2d // fmla v13.4s, v17.4s, v16.s[3]
-	WORD $0x3dc01d31 // ldr q17, [x9, #112]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4fb01a4e // fmla v14.4s, v18.4s, v16.s[3]
-	WORD $0x4fb01a2f // fmla v15.4s, v17.4s, v16.s[3]
+eight:
+	WORD $0xacc1294b // ldp q11, q10, [x10], #32
+	WORD $0xad403c8d // ldp q13, q15, [x4]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1190 // fmla v16.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b1 // fmla v17.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11d2 // fmla v18.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11f3 // fmla v19.4s, v15.4s, v11.s[0]
+	WORD $0xad403cad // ldp q13, q15, [x5]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1194 // fmla v20.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b5 // fmla v21.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11d6 // fmla v22.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11f7 // fmla v23.4s, v15.4s, v11.s[0]
+	WORD $0xad403ccd // ldp q13, q15, [x6]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
+	WORD $0xad403ced // ldp q13, q15, [x7]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0xad413c8d // ldp q13, q15, [x4, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1190 // fmla v16.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b1 // fmla v17.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11d2 // fmla v18.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11f3 // fmla v19.4s, v15.4s, v11.s[1]
+	WORD $0xad413cad // ldp q13, q15, [x5, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1194 // fmla v20.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b5 // fmla v21.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11d6 // fmla v22.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11f7 // fmla v23.4s, v15.4s, v11.s[1]
+	WORD $0xad413ccd // ldp q13, q15, [x6, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1198 // fmla v24.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11da // fmla v26.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
+	WORD $0xad413ced // ldp q13, q15, [x7, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0xad423c8d // ldp q13, q15, [x4, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1990 // fmla v16.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b1 // fmla v17.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19d2 // fmla v18.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19f3 // fmla v19.4s, v15.4s, v11.s[2]
+	WORD $0xad423cad // ldp q13, q15, [x5, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1994 // fmla v20.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b5 // fmla v21.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19d6 // fmla v22.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19f7 // fmla v23.4s, v15.4s, v11.s[2]
+	WORD $0xad423ccd // ldp q13, q15, [x6, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1998 // fmla v24.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19da // fmla v26.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
+	WORD $0xad423ced // ldp q13, q15, [x7, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0xad433c8d // ldp q13, q15, [x4, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1990 // fmla v16.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b1 // fmla v17.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19d2 // fmla v18.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19f3 // fmla v19.4s, v15.4s, v11.s[3]
+	WORD $0xad433cad // ldp q13, q15, [x5, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1994 // fmla v20.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b5 // fmla v21.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19d6 // fmla v22.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19f7 // fmla v23.4s, v15.4s, v11.s[3]
+	WORD $0xad433ccd // ldp q13, q15, [x6, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1998 // fmla v24.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19da // fmla v26.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
+	WORD $0xad433ced // ldp q13, q15, [x7, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0xad443c8d // ldp q13, q15, [x4, #128]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8a1190 // fmla v16.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11b1 // fmla v17.4s, v13.4s, v10.s[0]
+	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
+	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
+	WORD $0xad443cad // ldp q13, q15, [x5, #128]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8a1194 // fmla v20.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11b5 // fmla v21.4s, v13.4s, v10.s[0]
+	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
+	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
+	WORD $0xad443ccd // ldp q13, q15, [x6, #128]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0xad443ced // ldp q13, q15, [x7, #128]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8a119c // fmla v28.4s, v12.4s, v10.s[0]
+	WORD $0x4f8a11bd // fmla v29.4s, v13.4s, v10.s[0]
+	WORD $0x4f8a11de // fmla v30.4s, v14.4s, v10.s[0]
+	WORD $0x4f8a11ff // fmla v31.4s, v15.4s, v10.s[0]
+	WORD $0xad453c8d // ldp q13, q15, [x4, #160]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4faa1190 // fmla v16.4s, v12.4s, v10.s[1]
+	WORD $0x4faa11b1 // fmla v17.4s, v13.4s, v10.s[1]
+	WORD $0x4faa11d2 // fmla v18.4s, v14.4s, v10.s[1]
+	WORD $0x4faa11f3 // fmla v19.4s, v15.4s, v10.s[1]
+	WORD $0xad453cad // ldp q13, q15, [x5, #160]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4faa1194 // fmla v20.4s, v12.4s, v10.s[1]
+	WORD $0x4faa11b5 // fmla v21.4s, v13.4s, v10.s[1]
+	WORD $0x4faa11d6 // fmla v22.4s, v14.4s, v10.s[1]
+	WORD $0x4faa11f7 // fmla v23.4s, v15.4s, v10.s[1]
+	WORD $0xad453ccd // ldp q13, q15, [x6, #160]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0xad453ced // ldp q13, q15, [x7, #160]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4faa119c // fmla v28.4s, v12.4s, v10.s[1]
+	WORD $0x4faa11bd // fmla v29.4s, v13.4s, v10.s[1]
+	WORD $0x4faa11de // fmla v30.4s, v14.4s, v10.s[1]
+	WORD $0x4faa11ff // fmla v31.4s, v15.4s, v10.s[1]
+	WORD $0xad463c8d // ldp q13, q15, [x4, #192]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8a1990 // fmla v16.4s, v12.4s, v10.s[2]
+	WORD $0x4f8a19b1 // fmla v17.4s, v13.4s, v10.s[2]
+	WORD $0x4f8a19d2 // fmla v18.4s, v14.4s, v10.s[2]
+	WORD $0x4f8a19f3 // fmla v19.4s, v15.4s, v10.s[2]
+	WORD $0xad463cad // ldp q13, q15, [x5, #192]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8a1994 // fmla v20.4s, v12.4s, v10.s[2]
+	WORD $0x4f8a19b5 // fmla v21.4s, v13.4s, v10.s[2]
+	WORD $0x4f8a19d6 // fmla v22.4s, v14.4s, v10.s[2]
+	WORD $0x4f8a19f7 // fmla v23.4s, v15.4s, v10.s[2]
+	WORD $0xad463ccd // ldp q13, q15, [x6, #192]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0xad463ced // ldp q13, q15, [x7, #192]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8a199c // fmla v28.4s, v12.4s, v10.s[2]
+	WORD $0x4f8a19bd // fmla v29.4s, v13.4s, v10.s[2]
+	WORD $0x4f8a19de // fmla v30.4s, v14.4s, v10.s[2]
+	WORD $0x4f8a19ff // fmla v31.4s, v15.4s, v10.s[2]
+	WORD $0xad473c8d // ldp q13, q15, [x4, #224]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4faa1990 // fmla v16.4s, v12.4s, v10.s[3]
+	WORD $0x4faa19b1 // fmla v17.4s, v13.4s, v10.s[3]
+	WORD $0x4faa19d2 // fmla v18.4s, v14.4s, v10.s[3]
+	WORD $0x4faa19f3 // fmla v19.4s, v15.4s, v10.s[3]
+	WORD $0xad473cad // ldp q13, q15, [x5, #224]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4faa1994 // fmla v20.4s, v12.4s, v10.s[3]
+	WORD $0x4faa19b5 // fmla v21.4s, v13.4s, v10.s[3]
+	WORD $0x4faa19d6 // fmla v22.4s, v14.4s, v10.s[3]
+	WORD $0x4faa19f7 // fmla v23.4s, v15.4s, v10.s[3]
+	WORD $0xad473ccd // ldp q13, q15, [x6, #224]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0xad473ced // ldp q13, q15, [x7, #224]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4faa199c // fmla v28.4s, v12.4s, v10.s[3]
+	WORD $0x4faa19bd // fmla v29.4s, v13.4s, v10.s[3]
+	WORD $0x4faa19de // fmla v30.4s, v14.4s, v10.s[3]
+	WORD $0x4faa19ff // fmla v31.4s, v15.4s, v10.s[3]
+	WORD $0x91040084 // add x4, x4, #256
+	WORD $0x910400a5 // add x5, x5, #256
+	WORD $0x910400c6 // add x6, x6, #256
+	WORD $0x910400e7 // add x7, x7, #256
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, eight
+
+four:
+	WORD $0x9240084b // and x11, x2, #0x7
+	CBZ  R11, next
+	TBZ  $2, R11, one
+	WORD $0x9240056b // and x11, x11, #0x3
+	WORD $0x3cc1054b // ldr q11, [x10], #16
+	WORD $0xad403c8d // ldp q13, q15, [x4]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1190 // fmla v16.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b1 // fmla v17.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11d2 // fmla v18.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11f3 // fmla v19.4s, v15.4s, v11.s[0]
+	WORD $0xad403cad // ldp q13, q15, [x5]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1194 // fmla v20.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b5 // fmla v21.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11d6 // fmla v22.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11f7 // fmla v23.4s, v15.4s, v11.s[0]
+	WORD $0xad403ccd // ldp q13, q15, [x6]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
+	WORD $0xad403ced // ldp q13, q15, [x7]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0xad413c8d // ldp q13, q15, [x4, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1190 // fmla v16.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b1 // fmla v17.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11d2 // fmla v18.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11f3 // fmla v19.4s, v15.4s, v11.s[1]
+	WORD $0xad413cad // ldp q13, q15, [x5, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1194 // fmla v20.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b5 // fmla v21.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11d6 // fmla v22.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11f7 // fmla v23.4s, v15.4s, v11.s[1]
+	WORD $0xad413ccd // ldp q13, q15, [x6, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1198 // fmla v24.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11da // fmla v26.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
+	WORD $0xad413ced // ldp q13, q15, [x7, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0xad423c8d // ldp q13, q15, [x4, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1990 // fmla v16.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b1 // fmla v17.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19d2 // fmla v18.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19f3 // fmla v19.4s, v15.4s, v11.s[2]
+	WORD $0xad423cad // ldp q13, q15, [x5, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1994 // fmla v20.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b5 // fmla v21.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19d6 // fmla v22.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19f7 // fmla v23.4s, v15.4s, v11.s[2]
+	WORD $0xad423ccd // ldp q13, q15, [x6, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1998 // fmla v24.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19da // fmla v26.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
+	WORD $0xad423ced // ldp q13, q15, [x7, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0xad433c8d // ldp q13, q15, [x4, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1990 // fmla v16.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b1 // fmla v17.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19d2 // fmla v18.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19f3 // fmla v19.4s, v15.4s, v11.s[3]
+	WORD $0xad433cad // ldp q13, q15, [x5, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1994 // fmla v20.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b5 // fmla v21.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19d6 // fmla v22.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19f7 // fmla v23.4s, v15.4s, v11.s[3]
+	WORD $0xad433ccd // ldp q13, q15, [x6, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1998 // fmla v24.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19da // fmla v26.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
+	WORD $0xad433ced // ldp q13, q15, [x7, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x91020084 // add x4, x4, #128
+	WORD $0x910200a5 // add x5, x5, #128
 	WORD $0x910200c6 // add x6, x6, #128
 	WORD $0x910200e7 // add x7, x7, #128
-	WORD $0x91020108 // add x8, x8, #128
-	WORD $0x91020129 // add x9, x9, #128
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, loop
-
-tail:
-	WORD $0xaa0503eb // mov x11, x5
 	CBZ  R11, next
 
 one:
-	WORD $0xbc404550 // ldr s16, [x10], #4
-	WORD $0x3dc000d1 // ldr q17, [x6]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901240 // fmla v0.4s, v18.4s, v16.s[0]
-	WORD $0x4f901221 // fmla v1.4s, v17.4s, v16.s[0]
-	WORD $0x3dc004d1 // ldr q17, [x6, #16]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901242 // fmla v2.4s, v18.4s, v16.s[0]
-	WORD $0x4f901223 // fmla v3.4s, v17.4s, v16.s[0]
-	WORD $0x3dc000f1 // ldr q17, [x7]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901244 // fmla v4.4s, v18.4s, v16.s[0]
-	WORD $0x4f901225 // fmla v5.4s, v17.4s, v16.s[0]
-	WORD $0x3dc004f1 // ldr q17, [x7, #16]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901246 // fmla v6.4s, v18.4s, v16.s[0]
-	WORD $0x4f901227 // fmla v7.4s, v17.4s, v16.s[0]
-	WORD $0x3dc00111 // ldr q17, [x8]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f901248 // fmla v8.4s, v18.4s, v16.s[0]
-	WORD $0x4f901229 // fmla v9.4s, v17.4s, v16.s[0]
-	WORD $0x3dc00511 // ldr q17, [x8, #16]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f90124a // fmla v10.4s, v18.4s, v16.s[0]
-	WORD $0x4f90122b // fmla v11.4s, v17.4s, v16.s[0]
-	WORD $0x3dc00131 // ldr q17, [x9]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f90124c // fmla v12.4s, v18.4s, v16.s[0]
-	WORD $0x4f90122d // fmla v13.4s, v17.4s, v16.s[0]
-	WORD $0x3dc00531 // ldr q17, [x9, #16]
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4f90124e // fmla v14.4s, v18.4s, v16.s[0]
-	WORD $0x4f90122f // fmla v15.4s, v17.4s, v16.s[0]
+	WORD $0xbc40454b // ldr s11, [x10], #4
+	WORD $0xad403c8d // ldp q13, q15, [x4]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1190 // fmla v16.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b1 // fmla v17.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11d2 // fmla v18.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11f3 // fmla v19.4s, v15.4s, v11.s[0]
+	WORD $0xad403cad // ldp q13, q15, [x5]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1194 // fmla v20.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b5 // fmla v21.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11d6 // fmla v22.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11f7 // fmla v23.4s, v15.4s, v11.s[0]
+	WORD $0xad403ccd // ldp q13, q15, [x6]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
+	WORD $0xad403ced // ldp q13, q15, [x7]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x91008084 // add x4, x4, #32
+	WORD $0x910080a5 // add x5, x5, #32
 	WORD $0x910080c6 // add x6, x6, #32
 	WORD $0x910080e7 // add x7, x7, #32
-	WORD $0x91008108 // add x8, x8, #32
-	WORD $0x91008129 // add x9, x9, #32
 	WORD $0xd100056b // sub x11, x11, #1
 	CBNZ R11, one
 
 next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  store
-	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
-	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
-	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
-	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
-	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
-	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
-	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
-	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
-	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
-	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
-	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
-	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
-	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
-	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
-	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
-	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
-	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
-	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
-	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
-	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
-	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
-	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
-	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
-	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
-	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
-	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
-	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
-	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
-	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
-	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
-	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
-	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
+	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
+	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
+	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
+	WORD $0x4ea0ea6b // fcmlt v11.4s, v19.4s, #0.0
+	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
+	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
+	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
+	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
+	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
+	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
+	WORD $0x4ea0eaeb // fcmlt v11.4s, v23.4s, #0.0
+	WORD $0x4e6b1ef7 // bic v23.16b, v23.16b, v11.16b
+	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
+	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
+	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
+	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
+	WORD $0x4ea0eb6b // fcmlt v11.4s, v27.4s, #0.0
+	WORD $0x4e6b1f7b // bic v27.16b, v27.16b, v11.16b
+	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
+	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
+	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
+	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
+	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
+	WORD $0x4ea0ebeb // fcmlt v11.4s, v31.4s, #0.0
+	WORD $0x4e6b1fff // bic v31.16b, v31.16b, v11.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -4195,43 +8139,41 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
-	WORD $0xad042428 // stp q8, q9, [x1, #128]
-	WORD $0xad052c2a // stp q10, q11, [x1, #160]
-	WORD $0xad06342c // stp q12, q13, [x1, #192]
-	WORD $0xad073c2e // stp q14, q15, [x1, #224]
+	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad025434 // stp q20, q21, [x1, #64]
+	WORD $0xad035c36 // stp q22, q23, [x1, #96]
+	WORD $0xad046438 // stp q24, q25, [x1, #128]
+	WORD $0xad056c3a // stp q26, q27, [x1, #160]
+	WORD $0xad06743c // stp q28, q29, [x1, #192]
+	WORD $0xad077c3e // stp q30, q31, [x1, #224]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
-	WORD $0xad042428 // stp q8, q9, [x1, #128]
-	WORD $0xad052c2a // stp q10, q11, [x1, #160]
+	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad025434 // stp q20, q21, [x1, #64]
+	WORD $0xad035c36 // stp q22, q23, [x1, #96]
+	WORD $0xad046438 // stp q24, q25, [x1, #128]
+	WORD $0xad056c3a // stp q26, q27, [x1, #160]
 	WORD $0x91030023 // add x3, x1, #192
 	TBZ  $3, R0, pixel0four
-	WORD $0xac81346c // stp q12, q13, [x3], #32
-	WORD $0x4eae1dcc // mov v12.16b, v14.16b
-	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 pixel0four:
 	TBZ  $2, R0, pixel0two
-	WORD $0x3c81046c // str q12, [x3], #16
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 pixel0two:
 	TBZ  $1, R0, pixel0one
-	WORD $0xfc00846c // str d12, [x3], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 pixel0one:
 	TBZ  $0, R0, pixel0done
-	WORD $0xbd00006c // str s12, [x3]
+	WORD $0xbd00007c // str s28, [x3]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -4241,139 +8183,237 @@ pixel0done:
 TEXT ·convF16x2x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea11c25 // mov v5.16b, v1.16b
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x4c40289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4]
+	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0xf9400405 // ldr x5, [x0, #8]
+	WORD $0xf9400806 // ldr x6, [x0, #16]
 
 tap:
-	WORD $0xb8404447 // ldr w7, [x2], #4
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xb8404448 // ldr w8, [x2], #4
 	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xaa0403e9 // mov x9, x4
-	CBZ  R9, tail
+	WORD $0xd343fc49 // lsr x9, x2, #3
+	CBZ  R9, four
 
-loop:
-	WORD $0x3cc104e8 // ldr q8, [x7], #16
-	WORD $0x3cc10509 // ldr q9, [x8], #16
-	WORD $0x3dc000ca // ldr q10, [x6]
-	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
-	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
-	WORD $0x4f881160 // fmla v0.4s, v11.4s, v8.s[0]
-	WORD $0x4f891164 // fmla v4.4s, v11.4s, v9.s[0]
-	WORD $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
-	WORD $0x4f891145 // fmla v5.4s, v10.4s, v9.s[0]
-	WORD $0x3dc004ca // ldr q10, [x6, #16]
-	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
-	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
-	WORD $0x4f881162 // fmla v2.4s, v11.4s, v8.s[0]
-	WORD $0x4f891166 // fmla v6.4s, v11.4s, v9.s[0]
-	WORD $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
-	WORD $0x4f891147 // fmla v7.4s, v10.4s, v9.s[0]
-	WORD $0x3dc008ca // ldr q10, [x6, #32]
-	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
-	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
-	WORD $0x4fa81160 // fmla v0.4s, v11.4s, v8.s[1]
-	WORD $0x4fa91164 // fmla v4.4s, v11.4s, v9.s[1]
-	WORD $0x4fa81141 // fmla v1.4s, v10.4s, v8.s[1]
-	WORD $0x4fa91145 // fmla v5.4s, v10.4s, v9.s[1]
-	WORD $0x3dc00cca // ldr q10, [x6, #48]
-	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
-	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
-	WORD $0x4fa81162 // fmla v2.4s, v11.4s, v8.s[1]
-	WORD $0x4fa91166 // fmla v6.4s, v11.4s, v9.s[1]
-	WORD $0x4fa81143 // fmla v3.4s, v10.4s, v8.s[1]
-	WORD $0x4fa91147 // fmla v7.4s, v10.4s, v9.s[1]
-	WORD $0x3dc010ca // ldr q10, [x6, #64]
-	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
-	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
-	WORD $0x4f881960 // fmla v0.4s, v11.4s, v8.s[2]
-	WORD $0x4f891964 // fmla v4.4s, v11.4s, v9.s[2]
-	WORD $0x4f881941 // fmla v1.4s, v10.4s, v8.s[2]
-	WORD $0x4f891945 // fmla v5.4s, v10.4s, v9.s[2]
-	WORD $0x3dc014ca // ldr q10, [x6, #80]
-	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
-	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
-	WORD $0x4f881962 // fmla v2.4s, v11.4s, v8.s[2]
-	WORD $0x4f891966 // fmla v6.4s, v11.4s, v9.s[2]
-	WORD $0x4f881943 // fmla v3.4s, v10.4s, v8.s[2]
-	WORD $0x4f891947 // fmla v7.4s, v10.4s, v9.s[2]
-	WORD $0x3dc018ca // ldr q10, [x6, #96]
-	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
-	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
-	WORD $0x4fa81960 // fmla v0.4s, v11.4s, v8.s[3]
-	WORD $0x4fa91964 // fmla v4.4s, v11.4s, v9.s[3]
-	WORD $0x4fa81941 // fmla v1.4s, v10.4s, v8.s[3]
-	WORD $0x4fa91945 // fmla v5.4s, v10.4s, v9.s[3]
-	WORD $0x3dc01cca // ldr q10, [x6, #112]
-	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
-	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
-	WORD $0x4fa81962 // fmla v2.4s, v11.4s, v8.s[3]
-	WORD $0x4fa91966 // fmla v6.4s, v11.4s, v9.s[3]
-	WORD $0x4fa81943 // fmla v3.4s, v10.4s, v8.s[3]
-	WORD $0x4fa91947 // fmla v7.4s, v10.4s, v9.s[3]
-	WORD $0x910200c6 // add x6, x6, #128
+eight:
+	WORD $0xacc144f3 // ldp q19, q17, [x7], #32
+	WORD $0xacc14112 // ldp q18, q16, [x8], #32
+	WORD $0xad405c95 // ldp q21, q23, [x4]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
+	WORD $0x4f921298 // fmla v24.4s, v20.4s, v18.s[0]
+	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
+	WORD $0x4f9212b9 // fmla v25.4s, v21.4s, v18.s[0]
+	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
+	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
+	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
+	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
+	WORD $0xad415c95 // ldp q21, q23, [x4, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb3129c // fmla v28.4s, v20.4s, v19.s[1]
+	WORD $0x4fb21298 // fmla v24.4s, v20.4s, v18.s[1]
+	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
+	WORD $0x4fb212b9 // fmla v25.4s, v21.4s, v18.s[1]
+	WORD $0x4fb312de // fmla v30.4s, v22.4s, v19.s[1]
+	WORD $0x4fb212da // fmla v26.4s, v22.4s, v18.s[1]
+	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
+	WORD $0x4fb212fb // fmla v27.4s, v23.4s, v18.s[1]
+	WORD $0xad425c95 // ldp q21, q23, [x4, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f931a9c // fmla v28.4s, v20.4s, v19.s[2]
+	WORD $0x4f921a98 // fmla v24.4s, v20.4s, v18.s[2]
+	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
+	WORD $0x4f921ab9 // fmla v25.4s, v21.4s, v18.s[2]
+	WORD $0x4f931ade // fmla v30.4s, v22.4s, v19.s[2]
+	WORD $0x4f921ada // fmla v26.4s, v22.4s, v18.s[2]
+	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
+	WORD $0x4f921afb // fmla v27.4s, v23.4s, v18.s[2]
+	WORD $0xad435c95 // ldp q21, q23, [x4, #96]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb31a9c // fmla v28.4s, v20.4s, v19.s[3]
+	WORD $0x4fb21a98 // fmla v24.4s, v20.4s, v18.s[3]
+	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
+	WORD $0x4fb21ab9 // fmla v25.4s, v21.4s, v18.s[3]
+	WORD $0x4fb31ade // fmla v30.4s, v22.4s, v19.s[3]
+	WORD $0x4fb21ada // fmla v26.4s, v22.4s, v18.s[3]
+	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
+	WORD $0x4fb21afb // fmla v27.4s, v23.4s, v18.s[3]
+	WORD $0xad445c95 // ldp q21, q23, [x4, #128]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f91129c // fmla v28.4s, v20.4s, v17.s[0]
+	WORD $0x4f901298 // fmla v24.4s, v20.4s, v16.s[0]
+	WORD $0x4f9112bd // fmla v29.4s, v21.4s, v17.s[0]
+	WORD $0x4f9012b9 // fmla v25.4s, v21.4s, v16.s[0]
+	WORD $0x4f9112de // fmla v30.4s, v22.4s, v17.s[0]
+	WORD $0x4f9012da // fmla v26.4s, v22.4s, v16.s[0]
+	WORD $0x4f9112ff // fmla v31.4s, v23.4s, v17.s[0]
+	WORD $0x4f9012fb // fmla v27.4s, v23.4s, v16.s[0]
+	WORD $0xad455c95 // ldp q21, q23, [x4, #160]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb1129c // fmla v28.4s, v20.4s, v17.s[1]
+	WORD $0x4fb01298 // fmla v24.4s, v20.4s, v16.s[1]
+	WORD $0x4fb112bd // fmla v29.4s, v21.4s, v17.s[1]
+	WORD $0x4fb012b9 // fmla v25.4s, v21.4s, v16.s[1]
+	WORD $0x4fb112de // fmla v30.4s, v22.4s, v17.s[1]
+	WORD $0x4fb012da // fmla v26.4s, v22.4s, v16.s[1]
+	WORD $0x4fb112ff // fmla v31.4s, v23.4s, v17.s[1]
+	WORD $0x4fb012fb // fmla v27.4s, v23.4s, v16.s[1]
+	WORD $0xad465c95 // ldp q21, q23, [x4, #192]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f911a9c // fmla v28.4s, v20.4s, v17.s[2]
+	WORD $0x4f901a98 // fmla v24.4s, v20.4s, v16.s[2]
+	WORD $0x4f911abd // fmla v29.4s, v21.4s, v17.s[2]
+	WORD $0x4f901ab9 // fmla v25.4s, v21.4s, v16.s[2]
+	WORD $0x4f911ade // fmla v30.4s, v22.4s, v17.s[2]
+	WORD $0x4f901ada // fmla v26.4s, v22.4s, v16.s[2]
+	WORD $0x4f911aff // fmla v31.4s, v23.4s, v17.s[2]
+	WORD $0x4f901afb // fmla v27.4s, v23.4s, v16.s[2]
+	WORD $0xad475c95 // ldp q21, q23, [x4, #224]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb11a9c // fmla v28.4s, v20.4s, v17.s[3]
+	WORD $0x4fb01a98 // fmla v24.4s, v20.4s, v16.s[3]
+	WORD $0x4fb11abd // fmla v29.4s, v21.4s, v17.s[3]
+	WORD $0x4fb01ab9 // fmla v25.4s, v21.4s, v16.s[3]
+	WORD $0x4fb11ade // fmla v30.4s, v22.4s, v17.s[3]
+	WORD $0x4fb01ada // fmla v26.4s, v22.4s, v16.s[3]
+	WORD $0x4fb11aff // fmla v31.4s, v23.4s, v17.s[3]
+	WORD $0x4fb01afb // fmla v27.4s, v23.4s, v16.s[3]
+	WORD $0x91040084 // add x4, x4, #256
 	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, loop
+	CBNZ R9, eight
 
-tail:
-	WORD $0xaa0503e9 // mov x9, x5
+four:
+	WORD $0x92400849 // and x9, x2, #0x7
+	CBZ  R9, next
+	TBZ  $2, R9, one
+	WORD $0x92400529 // and x9, x9, #0x3
+	WORD $0x3cc104f3 // ldr q19, [x7], #16
+	WORD $0x3cc10512 // ldr q18, [x8], #16
+	WORD $0xad405c95 // ldp q21, q23, [x4]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
+	WORD $0x4f921298 // fmla v24.4s, v20.4s, v18.s[0]
+	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
+	WORD $0x4f9212b9 // fmla v25.4s, v21.4s, v18.s[0]
+	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
+	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
+	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
+	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
+	WORD $0xad415c95 // ldp q21, q23, [x4, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb3129c // fmla v28.4s, v20.4s, v19.s[1]
+	WORD $0x4fb21298 // fmla v24.4s, v20.4s, v18.s[1]
+	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
+	WORD $0x4fb212b9 // fmla v25.4s, v21.4s, v18.s[1]
+	WORD $0x4fb312de // fmla v30.4s, v22.4s, v19.s[1]
+	WORD $0x4fb212da // fmla v26.4s, v22.4s, v18.s[1]
+	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
+	WORD $0x4fb212fb // fmla v27.4s, v23.4s, v18.s[1]
+	WORD $0xad425c95 // ldp q21, q23, [x4, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f931a9c // fmla v28.4s, v20.4s, v19.s[2]
+	WORD $0x4f921a98 // fmla v24.4s, v20.4s, v18.s[2]
+	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
+	WORD $0x4f921ab9 // fmla v25.4s, v21.4s, v18.s[2]
+	WORD $0x4f931ade // fmla v30.4s, v22.4s, v19.s[2]
+	WORD $0x4f921ada // fmla v26.4s, v22.4s, v18.s[2]
+	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
+	WORD $0x4f921afb // fmla v27.4s, v23.4s, v18.s[2]
+	WORD $0xad435c95 // ldp q21, q23, [x4, #96]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4fb31a9c // fmla v28.4s, v20.4s, v19.s[3]
+	WORD $0x4fb21a98 // fmla v24.4s, v20.4s, v18.s[3]
+	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
+	WORD $0x4fb21ab9 // fmla v25.4s, v21.4s, v18.s[3]
+	WORD $0x4fb31ade // fmla v30.4s, v22.4s, v19.s[3]
+	WORD $0x4fb21ada // fmla v26.4s, v22.4s, v18.s[3]
+	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
+	WORD $0x4fb21afb // fmla v27.4s, v23.4s, v18.s[3]
+	WORD $0x91020084 // add x4, x4, #128
 	CBZ  R9, next
 
 one:
-	WORD $0xbc4044e8 // ldr s8, [x7], #4
-	WORD $0xbc404509 // ldr s9, [x8], #4
-	WORD $0x3dc000ca // ldr q10, [x6]
-	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
-	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
-	WORD $0x4f881160 // fmla v0.4s, v11.4s, v8.s[0]
-	WORD $0x4f891164 // fmla v4.4s, v11.4s, v9.s[0]
-	WORD $0x4f881141 // fmla v1.4s, v10.4s, v8.s[0]
-	WORD $0x4f891145 // fmla v5.4s, v10.4s, v9.s[0]
-	WORD $0x3dc004ca // ldr q10, [x6, #16]
-	WORD $0x0e21794b // fcvtl v11.4s, v10.4h
-	WORD $0x4e21794a // fcvtl2 v10.4s, v10.8h
-	WORD $0x4f881162 // fmla v2.4s, v11.4s, v8.s[0]
-	WORD $0x4f891166 // fmla v6.4s, v11.4s, v9.s[0]
-	WORD $0x4f881143 // fmla v3.4s, v10.4s, v8.s[0]
-	WORD $0x4f891147 // fmla v7.4s, v10.4s, v9.s[0]
-	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0xbc4044f3 // ldr s19, [x7], #4
+	WORD $0xbc404512 // ldr s18, [x8], #4
+	WORD $0xad405c95 // ldp q21, q23, [x4]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
+	WORD $0x4f921298 // fmla v24.4s, v20.4s, v18.s[0]
+	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
+	WORD $0x4f9212b9 // fmla v25.4s, v21.4s, v18.s[0]
+	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
+	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
+	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
+	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
+	WORD $0x91008084 // add x4, x4, #32
 	WORD $0xd1000529 // sub x9, x9, #1
 	CBNZ R9, one
 
 next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  store
-	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
-	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
-	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
-	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
-	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
-	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
-	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
-	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
-	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
-	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
-	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
-	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
-	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
-	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
-	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
-	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+	WORD $0x4ea0eb93 // fcmlt v19.4s, v28.4s, #0.0
+	WORD $0x4e731f9c // bic v28.16b, v28.16b, v19.16b
+	WORD $0x4ea0ebb3 // fcmlt v19.4s, v29.4s, #0.0
+	WORD $0x4e731fbd // bic v29.16b, v29.16b, v19.16b
+	WORD $0x4ea0ebd3 // fcmlt v19.4s, v30.4s, #0.0
+	WORD $0x4e731fde // bic v30.16b, v30.16b, v19.16b
+	WORD $0x4ea0ebf3 // fcmlt v19.4s, v31.4s, #0.0
+	WORD $0x4e731fff // bic v31.16b, v31.16b, v19.16b
+	WORD $0x4ea0eb13 // fcmlt v19.4s, v24.4s, #0.0
+	WORD $0x4e731f18 // bic v24.16b, v24.16b, v19.16b
+	WORD $0x4ea0eb33 // fcmlt v19.4s, v25.4s, #0.0
+	WORD $0x4e731f39 // bic v25.16b, v25.16b, v19.16b
+	WORD $0x4ea0eb53 // fcmlt v19.4s, v26.4s, #0.0
+	WORD $0x4e731f5a // bic v26.16b, v26.16b, v19.16b
+	WORD $0x4ea0eb73 // fcmlt v19.4s, v27.4s, #0.0
+	WORD $0x4e731f7b // bic v27.16b, v27.16b, v19.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -4381,56 +8421,54 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x4c00283c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x1]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
 	WORD $0x91000023 // add x3, x1, #0
 	TBZ  $3, R0, pixel0four
-	WORD $0xac810460 // stp q0, q1, [x3], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 pixel0four:
 	TBZ  $2, R0, pixel0two
-	WORD $0x3c810460 // str q0, [x3], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 pixel0two:
 	TBZ  $1, R0, pixel0one
-	WORD $0xfc008460 // str d0, [x3], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 pixel0one:
 	TBZ  $0, R0, pixel0done
-	WORD $0xbd000060 // str s0, [x3]
+	WORD $0xbd00007c // str s28, [x3]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000023 // add x3, x1, #0
 	TBZ  $3, R0, pixel1four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+	WORD $0xac816478 // stp q24, q25, [x3], #32
+	WORD $0x4eba1f58 // mov v24.16b, v26.16b
+	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 pixel1four:
 	TBZ  $2, R0, pixel1two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+	WORD $0x3c810478 // str q24, [x3], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 pixel1two:
 	TBZ  $1, R0, pixel1one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc008478 // str d24, [x3], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 pixel1one:
 	TBZ  $0, R0, pixel1done
-	WORD $0xbd000064 // str s4, [x3]
+	WORD $0xbd000078 // str s24, [x3]
 
 pixel1done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -4440,235 +8478,429 @@ pixel1done:
 TEXT ·convF16x2x32NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0x8b0700c7 // add x7, x6, x7
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xad4014e4 // ldp q4, q5, [x7]
-	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4ea41c8c // mov v12.16b, v4.16b
-	WORD $0x4ea51cad // mov v13.16b, v5.16b
-	WORD $0x4ea61cce // mov v14.16b, v6.16b
-	WORD $0x4ea71cef // mov v15.16b, v7.16b
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x8b050085 // add x5, x4, x5
+	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
+	WORD $0x4c402890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4]
+	WORD $0x4c4028bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5]
+	WORD $0x4c4028b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xf9400406 // ldr x6, [x0, #8]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
 
 tap:
-	WORD $0xb8404448 // ldr w8, [x2], #4
+	WORD $0x28c124c8 // ldp w8, w9, [x6], #8
 	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xb8404449 // ldr w9, [x2], #4
 	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xaa0403ea // mov x10, x4
-	CBZ  R10, tail
+	WORD $0xd343fc4a // lsr x10, x2, #3
+	CBZ  R10, four
 
-loop:
-	WORD $0x3cc10510 // ldr q16, [x8], #16
-	WORD $0x3cc10531 // ldr q17, [x9], #16
-	WORD $0x3dc000d2 // ldr q18, [x6]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4f901260 // fmla v0.4s, v19.4s, v16.s[0]
-	WORD $0x4f911268 // fmla v8.4s, v19.4s, v17.s[0]
-	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
-	WORD $0x4f911249 // fmla v9.4s, v18.4s, v17.s[0]
-	WORD $0x3dc004d2 // ldr q18, [x6, #16]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4f901262 // fmla v2.4s, v19.4s, v16.s[0]
-	WORD $0x4f91126a // fmla v10.4s, v19.4s, v17.s[0]
-	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
-	WORD $0x4f91124b // fmla v11.4s, v18.4s, v17.s[0]
-	WORD $0x3dc000f2 // ldr q18, [x7]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4f901264 // fmla v4.4s, v19.4s, v16.s[0]
-	WORD $0x4f91126c // fmla v12.4s, v19.4s, v17.s[0]
-	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
-	WORD $0x4f91124d // fmla v13.4s, v18.4s, v17.s[0]
-	WORD $0x3dc004f2 // ldr q18, [x7, #16]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4f901266 // fmla v6.4s, v19.4s, v16.s[0]
-	WORD $0x4f91126e // fmla v14.4s, v19.4s, v17.s[0]
-	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
-	WORD $0x4f91124f // fmla v15.4s, v18.4s, v17.s[0]
-	WORD $0x3dc008d2 // ldr q18, [x6, #32]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4fb01260 // fmla v0.4s, v19.4s, v16.s[1]
-	WORD $0x4fb11268 // fmla v8.4s, v19.4s, v17.s[1]
-	WORD $0x4fb01241 // fmla v1.4s, v18.4s, v16.s[1]
-	WORD $0x4fb11249 // fmla v9.4s, v18.4s, v17.s[1]
-	WORD $0x3dc00cd2 // ldr q18, [x6, #48]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4fb01262 // fmla v2.4s, v19.4s, v16.s[1]
-	WORD $0x4fb1126a // fmla v10.4s, v19.4s, v17.s[1]
-	WORD $0x4fb01243 // fmla v3.4s, v18.4s, v16.s[1]
-	WORD $0x4fb1124b // fmla v11.4s, v18.4s, v17.s[1]
-	WORD $0x3dc008f2 // ldr q18, [x7, #32]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4fb01264 // fmla v4.4s, v19.4s, v16.s[1]
-	WORD $0x4fb1126c // fmla v12.4s, v19.4s, v17.s[1]
-	WORD $0x4fb01245 // fmla v5.4s, v18.4s, v16.s[1]
-	WORD $0x4fb1124d // fmla v13.4s, v18.4s, v17.s[1]
-	WORD $0x3dc00cf2 // ldr q18, [x7, #48]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4fb01266 // fmla v6.4s, v19.4s, v16.s[1]
-	WORD $0x4fb1126e // fmla v14.4s, v19.4s, v17.s[1]
-	WORD $0x4fb01247 // fmla v7.4s, v18.4s, v16.s[1]
-	WORD $0x4fb1124f // fmla v15.4s, v18.4s, v17.s[1]
-	WORD $0x3dc010d2 // ldr q18, [x6, #64]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4f901a60 // fmla v0.4s, v19.4s, v16.s[2]
-	WORD $0x4f911a68 // fmla v8.4s, v19.4s, v17.s[2]
-	WORD $0x4f901a41 // fmla v1.4s, v18.4s, v16.s[2]
-	WORD $0x4f911a49 // fmla v9.4s, v18.4s, v17.s[2]
-	WORD $0x3dc014d2 // ldr q18, [x6, #80]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4f901a62 // fmla v2.4s, v19.4s, v16.s[2]
-	WORD $0x4f911a6a // fmla v10.4s, v19.4s, v17.s[2]
-	WORD $0x4f901a43 // fmla v3.4s, v18.4s, v16.s[2]
-	WORD $0x4f911a4b // fmla v11.4s, v18.4s, v17.s[2]
-	WORD $0x3dc010f2 // ldr q18, [x7, #64]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4f901a64 // fmla v4.4s, v19.4s, v16.s[2]
-	WORD $0x4f911a6c // fmla v12.4s, v19.4s, v17.s[2]
-	WORD $0x4f901a45 // fmla v5.4s, v18.4s, v16.s[2]
-	WORD $0x4f911a4d // fmla v13.4s, v18.4s, v17.s[2]
-	WORD $0x3dc014f2 // ldr q18, [x7, #80]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4f901a66 // fmla v6.4s, v19.4s, v16.s[2]
-	WORD $0x4f911a6e // fmla v14.4s, v19.4s, v17.s[2]
-	WORD $0x4f901a47 // fmla v7.4s, v18.4s, v16.s[2]
-	WORD $0x4f911a4f // fmla v15.4s, v18.4s, v17.s[2]
-	WORD $0x3dc018d2 // ldr q18, [x6, #96]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4fb01a60 // fmla v0.4s, v19.4s, v16.s[3]
-	WORD $0x4fb11a68 // fmla v8.4s, v19.4s, v17.s[3]
-	WORD $0x4fb01a41 // fmla v1.4s, v18.4s, v16.s[3]
-	WORD $0x4fb11a49 // fmla v9.4s, v18.4s, v17.s[3]
-	WORD $0x3dc01cd2 // ldr q18, [x6, #112]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4fb01a62 // fmla v2.4s, v19.4s, v16.s[3]
-	WORD $0x4fb11a6a // fmla v10.4s, v19.4s, v17.s[3]
-	WORD $0x4fb01a43 // fmla v3.4s, v18.4s, v16.s[3]
-	WORD $0x4fb11a4b // fmla v11.4s, v18.4s, v17.s[3]
-	WORD $0x3dc018f2 // ldr q18, [x7, #96]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4fb01a64 // fmla v4.4s, v19.4s, v16.s[3]
-	WORD $0x4fb11a6c // fmla v12.4s, v19.4s, v17.s[3]
-	WORD $0x4fb01a45 // fmla v5.4s, v18.4s, v16.s[3]
-	WORD $0x4fb11a4d // fmla v13.4s, v18.4s, v17.s[3]
-	WORD $0x3dc01cf2 // ldr q18, [x7, #112]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4fb01a66 // fmla v6.4s, v19.4s, v16.s[3]
-	WORD $0x4fb11a6e // fmla v14.4s, v19.4s, v17.s[3]
-	WORD $0x4fb01a47 // fmla v7.4s, v18.4s, v16.s[3]
-	WORD $0x4fb11a4f // fmla v15.4s, v18.4s, v17.s[3]
-	WORD $0x910200c6 // add x6, x6, #128
-	WORD $0x910200e7 // add x7, x7, #128
+eight:
+	WORD $0xacc1250b // ldp q11, q9, [x8], #32
+	WORD $0xacc1212a // ldp q10, q8, [x9], #32
+	WORD $0xad403c8d // ldp q13, q15, [x4]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1190 // fmla v16.4s, v12.4s, v10.s[0]
+	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b1 // fmla v17.4s, v13.4s, v10.s[0]
+	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
+	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
+	WORD $0xad403cad // ldp q13, q15, [x5]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1194 // fmla v20.4s, v12.4s, v10.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b5 // fmla v21.4s, v13.4s, v10.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
+	WORD $0xad413c8d // ldp q13, q15, [x4, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1198 // fmla v24.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1190 // fmla v16.4s, v12.4s, v10.s[1]
+	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b1 // fmla v17.4s, v13.4s, v10.s[1]
+	WORD $0x4fab11da // fmla v26.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11d2 // fmla v18.4s, v14.4s, v10.s[1]
+	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11f3 // fmla v19.4s, v15.4s, v10.s[1]
+	WORD $0xad413cad // ldp q13, q15, [x5, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1194 // fmla v20.4s, v12.4s, v10.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b5 // fmla v21.4s, v13.4s, v10.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11d6 // fmla v22.4s, v14.4s, v10.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11f7 // fmla v23.4s, v15.4s, v10.s[1]
+	WORD $0xad423c8d // ldp q13, q15, [x4, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1998 // fmla v24.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1990 // fmla v16.4s, v12.4s, v10.s[2]
+	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b1 // fmla v17.4s, v13.4s, v10.s[2]
+	WORD $0x4f8b19da // fmla v26.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19d2 // fmla v18.4s, v14.4s, v10.s[2]
+	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19f3 // fmla v19.4s, v15.4s, v10.s[2]
+	WORD $0xad423cad // ldp q13, q15, [x5, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1994 // fmla v20.4s, v12.4s, v10.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b5 // fmla v21.4s, v13.4s, v10.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19d6 // fmla v22.4s, v14.4s, v10.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19f7 // fmla v23.4s, v15.4s, v10.s[2]
+	WORD $0xad433c8d // ldp q13, q15, [x4, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1998 // fmla v24.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1990 // fmla v16.4s, v12.4s, v10.s[3]
+	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b1 // fmla v17.4s, v13.4s, v10.s[3]
+	WORD $0x4fab19da // fmla v26.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19d2 // fmla v18.4s, v14.4s, v10.s[3]
+	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19f3 // fmla v19.4s, v15.4s, v10.s[3]
+	WORD $0xad433cad // ldp q13, q15, [x5, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1994 // fmla v20.4s, v12.4s, v10.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b5 // fmla v21.4s, v13.4s, v10.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19d6 // fmla v22.4s, v14.4s, v10.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19f7 // fmla v23.4s, v15.4s, v10.s[3]
+	WORD $0xad443c8d // ldp q13, q15, [x4, #128]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f891198 // fmla v24.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8911b9 // fmla v25.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8911da // fmla v26.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8911fb // fmla v27.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0xad443cad // ldp q13, q15, [x5, #128]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f89119c // fmla v28.4s, v12.4s, v9.s[0]
+	WORD $0x4f881194 // fmla v20.4s, v12.4s, v8.s[0]
+	WORD $0x4f8911bd // fmla v29.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b5 // fmla v21.4s, v13.4s, v8.s[0]
+	WORD $0x4f8911de // fmla v30.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d6 // fmla v22.4s, v14.4s, v8.s[0]
+	WORD $0x4f8911ff // fmla v31.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f7 // fmla v23.4s, v15.4s, v8.s[0]
+	WORD $0xad453c8d // ldp q13, q15, [x4, #160]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fa91198 // fmla v24.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fa911b9 // fmla v25.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fa911da // fmla v26.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fa911fb // fmla v27.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0xad453cad // ldp q13, q15, [x5, #160]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fa9119c // fmla v28.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81194 // fmla v20.4s, v12.4s, v8.s[1]
+	WORD $0x4fa911bd // fmla v29.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b5 // fmla v21.4s, v13.4s, v8.s[1]
+	WORD $0x4fa911de // fmla v30.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d6 // fmla v22.4s, v14.4s, v8.s[1]
+	WORD $0x4fa911ff // fmla v31.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f7 // fmla v23.4s, v15.4s, v8.s[1]
+	WORD $0xad463c8d // ldp q13, q15, [x4, #192]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f891998 // fmla v24.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8919b9 // fmla v25.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8919da // fmla v26.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8919fb // fmla v27.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0xad463cad // ldp q13, q15, [x5, #192]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f89199c // fmla v28.4s, v12.4s, v9.s[2]
+	WORD $0x4f881994 // fmla v20.4s, v12.4s, v8.s[2]
+	WORD $0x4f8919bd // fmla v29.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b5 // fmla v21.4s, v13.4s, v8.s[2]
+	WORD $0x4f8919de // fmla v30.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d6 // fmla v22.4s, v14.4s, v8.s[2]
+	WORD $0x4f8919ff // fmla v31.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f7 // fmla v23.4s, v15.4s, v8.s[2]
+	WORD $0xad473c8d // ldp q13, q15, [x4, #224]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fa91998 // fmla v24.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fa919b9 // fmla v25.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fa919da // fmla v26.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fa919fb // fmla v27.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0xad473cad // ldp q13, q15, [x5, #224]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fa9199c // fmla v28.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81994 // fmla v20.4s, v12.4s, v8.s[3]
+	WORD $0x4fa919bd // fmla v29.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b5 // fmla v21.4s, v13.4s, v8.s[3]
+	WORD $0x4fa919de // fmla v30.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d6 // fmla v22.4s, v14.4s, v8.s[3]
+	WORD $0x4fa919ff // fmla v31.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f7 // fmla v23.4s, v15.4s, v8.s[3]
+	WORD $0x91040084 // add x4, x4, #256
+	WORD $0x910400a5 // add x5, x5, #256
 	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, loop
+	CBNZ R10, eight
 
-tail:
-	WORD $0xaa0503ea // mov x10, x5
+four:
+	WORD $0x9240084a // and x10, x2, #0x7
+	CBZ  R10, next
+	TBZ  $2, R10, one
+	WORD $0x9240054a // and x10, x10, #0x3
+	WORD $0x3cc1050b // ldr q11, [x8], #16
+	WORD $0x3cc1052a // ldr q10, [x9], #16
+	WORD $0xad403c8d // ldp q13, q15, [x4]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1190 // fmla v16.4s, v12.4s, v10.s[0]
+	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b1 // fmla v17.4s, v13.4s, v10.s[0]
+	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
+	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
+	WORD $0xad403cad // ldp q13, q15, [x5]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1194 // fmla v20.4s, v12.4s, v10.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b5 // fmla v21.4s, v13.4s, v10.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
+	WORD $0xad413c8d // ldp q13, q15, [x4, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1198 // fmla v24.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1190 // fmla v16.4s, v12.4s, v10.s[1]
+	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b1 // fmla v17.4s, v13.4s, v10.s[1]
+	WORD $0x4fab11da // fmla v26.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11d2 // fmla v18.4s, v14.4s, v10.s[1]
+	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11f3 // fmla v19.4s, v15.4s, v10.s[1]
+	WORD $0xad413cad // ldp q13, q15, [x5, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1194 // fmla v20.4s, v12.4s, v10.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b5 // fmla v21.4s, v13.4s, v10.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11d6 // fmla v22.4s, v14.4s, v10.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11f7 // fmla v23.4s, v15.4s, v10.s[1]
+	WORD $0xad423c8d // ldp q13, q15, [x4, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1998 // fmla v24.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1990 // fmla v16.4s, v12.4s, v10.s[2]
+	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b1 // fmla v17.4s, v13.4s, v10.s[2]
+	WORD $0x4f8b19da // fmla v26.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19d2 // fmla v18.4s, v14.4s, v10.s[2]
+	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19f3 // fmla v19.4s, v15.4s, v10.s[2]
+	WORD $0xad423cad // ldp q13, q15, [x5, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1994 // fmla v20.4s, v12.4s, v10.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b5 // fmla v21.4s, v13.4s, v10.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19d6 // fmla v22.4s, v14.4s, v10.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19f7 // fmla v23.4s, v15.4s, v10.s[2]
+	WORD $0xad433c8d // ldp q13, q15, [x4, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab1998 // fmla v24.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1990 // fmla v16.4s, v12.4s, v10.s[3]
+	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b1 // fmla v17.4s, v13.4s, v10.s[3]
+	WORD $0x4fab19da // fmla v26.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19d2 // fmla v18.4s, v14.4s, v10.s[3]
+	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19f3 // fmla v19.4s, v15.4s, v10.s[3]
+	WORD $0xad433cad // ldp q13, q15, [x5, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1994 // fmla v20.4s, v12.4s, v10.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b5 // fmla v21.4s, v13.4s, v10.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19d6 // fmla v22.4s, v14.4s, v10.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19f7 // fmla v23.4s, v15.4s, v10.s[3]
+	WORD $0x91020084 // add x4, x4, #128
+	WORD $0x910200a5 // add x5, x5, #128
 	CBZ  R10, next
 
 one:
-	WORD $0xbc404510 // ldr s16, [x8], #4
-	WORD $0xbc404531 // ldr s17, [x9], #4
-	WORD $0x3dc000d2 // ldr q18, [x6]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4f901260 // fmla v0.4s, v19.4s, v16.s[0]
-	WORD $0x4f911268 // fmla v8.4s, v19.4s, v17.s[0]
-	WORD $0x4f901241 // fmla v1.4s, v18.4s, v16.s[0]
-	WORD $0x4f911249 // fmla v9.4s, v18.4s, v17.s[0]
-	WORD $0x3dc004d2 // ldr q18, [x6, #16]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4f901262 // fmla v2.4s, v19.4s, v16.s[0]
-	WORD $0x4f91126a // fmla v10.4s, v19.4s, v17.s[0]
-	WORD $0x4f901243 // fmla v3.4s, v18.4s, v16.s[0]
-	WORD $0x4f91124b // fmla v11.4s, v18.4s, v17.s[0]
-	WORD $0x3dc000f2 // ldr q18, [x7]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4f901264 // fmla v4.4s, v19.4s, v16.s[0]
-	WORD $0x4f91126c // fmla v12.4s, v19.4s, v17.s[0]
-	WORD $0x4f901245 // fmla v5.4s, v18.4s, v16.s[0]
-	WORD $0x4f91124d // fmla v13.4s, v18.4s, v17.s[0]
-	WORD $0x3dc004f2 // ldr q18, [x7, #16]
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x4f901266 // fmla v6.4s, v19.4s, v16.s[0]
-	WORD $0x4f91126e // fmla v14.4s, v19.4s, v17.s[0]
-	WORD $0x4f901247 // fmla v7.4s, v18.4s, v16.s[0]
-	WORD $0x4f91124f // fmla v15.4s, v18.4s, v17.s[0]
-	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0x910080e7 // add x7, x7, #32
+	WORD $0xbc40450b // ldr s11, [x8], #4
+	WORD $0xbc40452a // ldr s10, [x9], #4
+	WORD $0xad403c8d // ldp q13, q15, [x4]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1190 // fmla v16.4s, v12.4s, v10.s[0]
+	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b1 // fmla v17.4s, v13.4s, v10.s[0]
+	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
+	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
+	WORD $0xad403cad // ldp q13, q15, [x5]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1194 // fmla v20.4s, v12.4s, v10.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b5 // fmla v21.4s, v13.4s, v10.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
+	WORD $0x91008084 // add x4, x4, #32
+	WORD $0x910080a5 // add x5, x5, #32
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, one
 
 next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  store
-	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
-	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
-	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
-	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
-	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
-	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
-	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
-	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
-	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
-	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
-	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
-	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
-	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
-	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
-	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
-	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
-	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
-	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
-	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
-	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
-	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
-	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
-	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
-	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
-	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
-	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
-	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
-	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
-	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
-	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
-	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
-	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
+	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
+	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
+	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
+	WORD $0x4ea0eb6b // fcmlt v11.4s, v27.4s, #0.0
+	WORD $0x4e6b1f7b // bic v27.16b, v27.16b, v11.16b
+	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
+	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
+	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
+	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
+	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
+	WORD $0x4ea0ebeb // fcmlt v11.4s, v31.4s, #0.0
+	WORD $0x4e6b1fff // bic v31.16b, v31.16b, v11.16b
+	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
+	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
+	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
+	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
+	WORD $0x4ea0ea6b // fcmlt v11.4s, v19.4s, #0.0
+	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
+	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
+	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
+	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
+	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
+	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
+	WORD $0x4ea0eaeb // fcmlt v11.4s, v23.4s, #0.0
+	WORD $0x4e6b1ef7 // bic v23.16b, v23.16b, v11.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -4676,64 +8908,753 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad02743c // stp q28, q29, [x1, #64]
+	WORD $0xad037c3e // stp q30, q31, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0xad02342c // stp q12, q13, [x1, #64]
-	WORD $0xad033c2e // stp q14, q15, [x1, #96]
+	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad025434 // stp q20, q21, [x1, #64]
+	WORD $0xad035c36 // stp q22, q23, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel0four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 pixel0four:
 	TBZ  $2, R0, pixel0two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 pixel0two:
 	TBZ  $1, R0, pixel0one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 pixel0one:
 	TBZ  $0, R0, pixel0done
-	WORD $0xbd000064 // str s4, [x3]
+	WORD $0xbd00007c // str s28, [x3]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel1four
-	WORD $0xac81346c // stp q12, q13, [x3], #32
-	WORD $0x4eae1dcc // mov v12.16b, v14.16b
-	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+	WORD $0xac815474 // stp q20, q21, [x3], #32
+	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
+	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 pixel1four:
 	TBZ  $2, R0, pixel1two
-	WORD $0x3c81046c // str q12, [x3], #16
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
+	WORD $0x3c810474 // str q20, [x3], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 pixel1two:
 	TBZ  $1, R0, pixel1one
-	WORD $0xfc00846c // str d12, [x3], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+	WORD $0xfc008474 // str d20, [x3], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 pixel1one:
 	TBZ  $0, R0, pixel1done
-	WORD $0xbd00006c // str s12, [x3]
+	WORD $0xbd000074 // str s20, [x3]
+
+pixel1done:
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+// func convF16x2x48NEON(a *convArgs)
+TEXT ·convF16x2x48NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0x8b060085 // add x5, x4, x6
+	WORD $0x8b0600a6 // add x6, x5, x6
+	WORD $0x4c402894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4]
+	WORD $0x4c402888 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x4]
+	WORD $0x4c4028b8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5]
+	WORD $0x4c4028ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5]
+	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
+	WORD $0x4c4028d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf9400407 // ldr x7, [x0, #8]
+	WORD $0xf9400808 // ldr x8, [x0, #16]
+
+tap:
+	WORD $0x28c128e9 // ldp w9, w10, [x7], #8
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xd343fc4b // lsr x11, x2, #3
+	CBZ  R11, four
+
+eight:
+	WORD $0xacc10523 // ldp q3, q1, [x9], #32
+	WORD $0xacc10142 // ldp q2, q0, [x10], #32
+	WORD $0xad401c85 // ldp q5, q7, [x4]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831094 // fmla v20.4s, v4.4s, v3.s[0]
+	WORD $0x4f821088 // fmla v8.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310b5 // fmla v21.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210a9 // fmla v9.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310d6 // fmla v22.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210ca // fmla v10.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310f7 // fmla v23.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210eb // fmla v11.4s, v7.4s, v2.s[0]
+	WORD $0xad401ca5 // ldp q5, q7, [x5]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
+	WORD $0x4f82108c // fmla v12.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210ad // fmla v13.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310da // fmla v26.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210ce // fmla v14.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210ef // fmla v15.4s, v7.4s, v2.s[0]
+	WORD $0xad401cc5 // ldp q5, q7, [x6]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310de // fmla v30.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0xad411c85 // ldp q5, q7, [x4, #32]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31094 // fmla v20.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21088 // fmla v8.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310b5 // fmla v21.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210a9 // fmla v9.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310d6 // fmla v22.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210ca // fmla v10.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310f7 // fmla v23.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210eb // fmla v11.4s, v7.4s, v2.s[1]
+	WORD $0xad411ca5 // ldp q5, q7, [x5, #32]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31098 // fmla v24.4s, v4.4s, v3.s[1]
+	WORD $0x4fa2108c // fmla v12.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310b9 // fmla v25.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210ad // fmla v13.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310da // fmla v26.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210ce // fmla v14.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210ef // fmla v15.4s, v7.4s, v2.s[1]
+	WORD $0xad411cc5 // ldp q5, q7, [x6, #32]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa3109c // fmla v28.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310bd // fmla v29.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b1 // fmla v17.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310de // fmla v30.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
+	WORD $0xad421c85 // ldp q5, q7, [x4, #64]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831894 // fmla v20.4s, v4.4s, v3.s[2]
+	WORD $0x4f821888 // fmla v8.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318b5 // fmla v21.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218a9 // fmla v9.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318d6 // fmla v22.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218ca // fmla v10.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318f7 // fmla v23.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218eb // fmla v11.4s, v7.4s, v2.s[2]
+	WORD $0xad421ca5 // ldp q5, q7, [x5, #64]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831898 // fmla v24.4s, v4.4s, v3.s[2]
+	WORD $0x4f82188c // fmla v12.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318b9 // fmla v25.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218ad // fmla v13.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318da // fmla v26.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218ce // fmla v14.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218ef // fmla v15.4s, v7.4s, v2.s[2]
+	WORD $0xad421cc5 // ldp q5, q7, [x6, #64]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f83189c // fmla v28.4s, v4.4s, v3.s[2]
+	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318bd // fmla v29.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b1 // fmla v17.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318de // fmla v30.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
+	WORD $0xad431c85 // ldp q5, q7, [x4, #96]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31894 // fmla v20.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21888 // fmla v8.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318b5 // fmla v21.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218a9 // fmla v9.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318d6 // fmla v22.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218ca // fmla v10.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318f7 // fmla v23.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218eb // fmla v11.4s, v7.4s, v2.s[3]
+	WORD $0xad431ca5 // ldp q5, q7, [x5, #96]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31898 // fmla v24.4s, v4.4s, v3.s[3]
+	WORD $0x4fa2188c // fmla v12.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318b9 // fmla v25.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218ad // fmla v13.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318da // fmla v26.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218ce // fmla v14.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218ef // fmla v15.4s, v7.4s, v2.s[3]
+	WORD $0xad431cc5 // ldp q5, q7, [x6, #96]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa3189c // fmla v28.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318bd // fmla v29.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b1 // fmla v17.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318de // fmla v30.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
+	WORD $0xad441c85 // ldp q5, q7, [x4, #128]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f811094 // fmla v20.4s, v4.4s, v1.s[0]
+	WORD $0x4f801088 // fmla v8.4s, v4.4s, v0.s[0]
+	WORD $0x4f8110b5 // fmla v21.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010a9 // fmla v9.4s, v5.4s, v0.s[0]
+	WORD $0x4f8110d6 // fmla v22.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010ca // fmla v10.4s, v6.4s, v0.s[0]
+	WORD $0x4f8110f7 // fmla v23.4s, v7.4s, v1.s[0]
+	WORD $0x4f8010eb // fmla v11.4s, v7.4s, v0.s[0]
+	WORD $0xad441ca5 // ldp q5, q7, [x5, #128]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f811098 // fmla v24.4s, v4.4s, v1.s[0]
+	WORD $0x4f80108c // fmla v12.4s, v4.4s, v0.s[0]
+	WORD $0x4f8110b9 // fmla v25.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010ad // fmla v13.4s, v5.4s, v0.s[0]
+	WORD $0x4f8110da // fmla v26.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010ce // fmla v14.4s, v6.4s, v0.s[0]
+	WORD $0x4f8110fb // fmla v27.4s, v7.4s, v1.s[0]
+	WORD $0x4f8010ef // fmla v15.4s, v7.4s, v0.s[0]
+	WORD $0xad441cc5 // ldp q5, q7, [x6, #128]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f81109c // fmla v28.4s, v4.4s, v1.s[0]
+	WORD $0x4f801090 // fmla v16.4s, v4.4s, v0.s[0]
+	WORD $0x4f8110bd // fmla v29.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010b1 // fmla v17.4s, v5.4s, v0.s[0]
+	WORD $0x4f8110de // fmla v30.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010d2 // fmla v18.4s, v6.4s, v0.s[0]
+	WORD $0x4f8110ff // fmla v31.4s, v7.4s, v1.s[0]
+	WORD $0x4f8010f3 // fmla v19.4s, v7.4s, v0.s[0]
+	WORD $0xad451c85 // ldp q5, q7, [x4, #160]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa11094 // fmla v20.4s, v4.4s, v1.s[1]
+	WORD $0x4fa01088 // fmla v8.4s, v4.4s, v0.s[1]
+	WORD $0x4fa110b5 // fmla v21.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010a9 // fmla v9.4s, v5.4s, v0.s[1]
+	WORD $0x4fa110d6 // fmla v22.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010ca // fmla v10.4s, v6.4s, v0.s[1]
+	WORD $0x4fa110f7 // fmla v23.4s, v7.4s, v1.s[1]
+	WORD $0x4fa010eb // fmla v11.4s, v7.4s, v0.s[1]
+	WORD $0xad451ca5 // ldp q5, q7, [x5, #160]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa11098 // fmla v24.4s, v4.4s, v1.s[1]
+	WORD $0x4fa0108c // fmla v12.4s, v4.4s, v0.s[1]
+	WORD $0x4fa110b9 // fmla v25.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010ad // fmla v13.4s, v5.4s, v0.s[1]
+	WORD $0x4fa110da // fmla v26.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010ce // fmla v14.4s, v6.4s, v0.s[1]
+	WORD $0x4fa110fb // fmla v27.4s, v7.4s, v1.s[1]
+	WORD $0x4fa010ef // fmla v15.4s, v7.4s, v0.s[1]
+	WORD $0xad451cc5 // ldp q5, q7, [x6, #160]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa1109c // fmla v28.4s, v4.4s, v1.s[1]
+	WORD $0x4fa01090 // fmla v16.4s, v4.4s, v0.s[1]
+	WORD $0x4fa110bd // fmla v29.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010b1 // fmla v17.4s, v5.4s, v0.s[1]
+	WORD $0x4fa110de // fmla v30.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010d2 // fmla v18.4s, v6.4s, v0.s[1]
+	WORD $0x4fa110ff // fmla v31.4s, v7.4s, v1.s[1]
+	WORD $0x4fa010f3 // fmla v19.4s, v7.4s, v0.s[1]
+	WORD $0xad461c85 // ldp q5, q7, [x4, #192]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f811894 // fmla v20.4s, v4.4s, v1.s[2]
+	WORD $0x4f801888 // fmla v8.4s, v4.4s, v0.s[2]
+	WORD $0x4f8118b5 // fmla v21.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018a9 // fmla v9.4s, v5.4s, v0.s[2]
+	WORD $0x4f8118d6 // fmla v22.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018ca // fmla v10.4s, v6.4s, v0.s[2]
+	WORD $0x4f8118f7 // fmla v23.4s, v7.4s, v1.s[2]
+	WORD $0x4f8018eb // fmla v11.4s, v7.4s, v0.s[2]
+	WORD $0xad461ca5 // ldp q5, q7, [x5, #192]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f811898 // fmla v24.4s, v4.4s, v1.s[2]
+	WORD $0x4f80188c // fmla v12.4s, v4.4s, v0.s[2]
+	WORD $0x4f8118b9 // fmla v25.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018ad // fmla v13.4s, v5.4s, v0.s[2]
+	WORD $0x4f8118da // fmla v26.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018ce // fmla v14.4s, v6.4s, v0.s[2]
+	WORD $0x4f8118fb // fmla v27.4s, v7.4s, v1.s[2]
+	WORD $0x4f8018ef // fmla v15.4s, v7.4s, v0.s[2]
+	WORD $0xad461cc5 // ldp q5, q7, [x6, #192]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f81189c // fmla v28.4s, v4.4s, v1.s[2]
+	WORD $0x4f801890 // fmla v16.4s, v4.4s, v0.s[2]
+	WORD $0x4f8118bd // fmla v29.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018b1 // fmla v17.4s, v5.4s, v0.s[2]
+	WORD $0x4f8118de // fmla v30.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018d2 // fmla v18.4s, v6.4s, v0.s[2]
+	WORD $0x4f8118ff // fmla v31.4s, v7.4s, v1.s[2]
+	WORD $0x4f8018f3 // fmla v19.4s, v7.4s, v0.s[2]
+	WORD $0xad471c85 // ldp q5, q7, [x4, #224]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa11894 // fmla v20.4s, v4.4s, v1.s[3]
+	WORD $0x4fa01888 // fmla v8.4s, v4.4s, v0.s[3]
+	WORD $0x4fa118b5 // fmla v21.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018a9 // fmla v9.4s, v5.4s, v0.s[3]
+	WORD $0x4fa118d6 // fmla v22.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018ca // fmla v10.4s, v6.4s, v0.s[3]
+	WORD $0x4fa118f7 // fmla v23.4s, v7.4s, v1.s[3]
+	WORD $0x4fa018eb // fmla v11.4s, v7.4s, v0.s[3]
+	WORD $0xad471ca5 // ldp q5, q7, [x5, #224]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa11898 // fmla v24.4s, v4.4s, v1.s[3]
+	WORD $0x4fa0188c // fmla v12.4s, v4.4s, v0.s[3]
+	WORD $0x4fa118b9 // fmla v25.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018ad // fmla v13.4s, v5.4s, v0.s[3]
+	WORD $0x4fa118da // fmla v26.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018ce // fmla v14.4s, v6.4s, v0.s[3]
+	WORD $0x4fa118fb // fmla v27.4s, v7.4s, v1.s[3]
+	WORD $0x4fa018ef // fmla v15.4s, v7.4s, v0.s[3]
+	WORD $0xad471cc5 // ldp q5, q7, [x6, #224]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa1189c // fmla v28.4s, v4.4s, v1.s[3]
+	WORD $0x4fa01890 // fmla v16.4s, v4.4s, v0.s[3]
+	WORD $0x4fa118bd // fmla v29.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018b1 // fmla v17.4s, v5.4s, v0.s[3]
+	WORD $0x4fa118de // fmla v30.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018d2 // fmla v18.4s, v6.4s, v0.s[3]
+	WORD $0x4fa118ff // fmla v31.4s, v7.4s, v1.s[3]
+	WORD $0x4fa018f3 // fmla v19.4s, v7.4s, v0.s[3]
+	WORD $0x91040084 // add x4, x4, #256
+	WORD $0x910400a5 // add x5, x5, #256
+	WORD $0x910400c6 // add x6, x6, #256
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, eight
+
+four:
+	WORD $0x9240084b // and x11, x2, #0x7
+	CBZ  R11, next
+	TBZ  $2, R11, one
+	WORD $0x9240056b // and x11, x11, #0x3
+	WORD $0x3cc10523 // ldr q3, [x9], #16
+	WORD $0x3cc10542 // ldr q2, [x10], #16
+	WORD $0xad401c85 // ldp q5, q7, [x4]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831094 // fmla v20.4s, v4.4s, v3.s[0]
+	WORD $0x4f821088 // fmla v8.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310b5 // fmla v21.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210a9 // fmla v9.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310d6 // fmla v22.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210ca // fmla v10.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310f7 // fmla v23.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210eb // fmla v11.4s, v7.4s, v2.s[0]
+	WORD $0xad401ca5 // ldp q5, q7, [x5]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
+	WORD $0x4f82108c // fmla v12.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210ad // fmla v13.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310da // fmla v26.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210ce // fmla v14.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210ef // fmla v15.4s, v7.4s, v2.s[0]
+	WORD $0xad401cc5 // ldp q5, q7, [x6]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310de // fmla v30.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0xad411c85 // ldp q5, q7, [x4, #32]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31094 // fmla v20.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21088 // fmla v8.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310b5 // fmla v21.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210a9 // fmla v9.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310d6 // fmla v22.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210ca // fmla v10.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310f7 // fmla v23.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210eb // fmla v11.4s, v7.4s, v2.s[1]
+	WORD $0xad411ca5 // ldp q5, q7, [x5, #32]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31098 // fmla v24.4s, v4.4s, v3.s[1]
+	WORD $0x4fa2108c // fmla v12.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310b9 // fmla v25.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210ad // fmla v13.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310da // fmla v26.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210ce // fmla v14.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210ef // fmla v15.4s, v7.4s, v2.s[1]
+	WORD $0xad411cc5 // ldp q5, q7, [x6, #32]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa3109c // fmla v28.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
+	WORD $0x4fa310bd // fmla v29.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b1 // fmla v17.4s, v5.4s, v2.s[1]
+	WORD $0x4fa310de // fmla v30.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
+	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
+	WORD $0xad421c85 // ldp q5, q7, [x4, #64]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831894 // fmla v20.4s, v4.4s, v3.s[2]
+	WORD $0x4f821888 // fmla v8.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318b5 // fmla v21.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218a9 // fmla v9.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318d6 // fmla v22.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218ca // fmla v10.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318f7 // fmla v23.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218eb // fmla v11.4s, v7.4s, v2.s[2]
+	WORD $0xad421ca5 // ldp q5, q7, [x5, #64]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831898 // fmla v24.4s, v4.4s, v3.s[2]
+	WORD $0x4f82188c // fmla v12.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318b9 // fmla v25.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218ad // fmla v13.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318da // fmla v26.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218ce // fmla v14.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218ef // fmla v15.4s, v7.4s, v2.s[2]
+	WORD $0xad421cc5 // ldp q5, q7, [x6, #64]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f83189c // fmla v28.4s, v4.4s, v3.s[2]
+	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
+	WORD $0x4f8318bd // fmla v29.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b1 // fmla v17.4s, v5.4s, v2.s[2]
+	WORD $0x4f8318de // fmla v30.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
+	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
+	WORD $0xad431c85 // ldp q5, q7, [x4, #96]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31894 // fmla v20.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21888 // fmla v8.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318b5 // fmla v21.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218a9 // fmla v9.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318d6 // fmla v22.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218ca // fmla v10.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318f7 // fmla v23.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218eb // fmla v11.4s, v7.4s, v2.s[3]
+	WORD $0xad431ca5 // ldp q5, q7, [x5, #96]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31898 // fmla v24.4s, v4.4s, v3.s[3]
+	WORD $0x4fa2188c // fmla v12.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318b9 // fmla v25.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218ad // fmla v13.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318da // fmla v26.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218ce // fmla v14.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218ef // fmla v15.4s, v7.4s, v2.s[3]
+	WORD $0xad431cc5 // ldp q5, q7, [x6, #96]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa3189c // fmla v28.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
+	WORD $0x4fa318bd // fmla v29.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b1 // fmla v17.4s, v5.4s, v2.s[3]
+	WORD $0x4fa318de // fmla v30.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
+	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
+	WORD $0x91020084 // add x4, x4, #128
+	WORD $0x910200a5 // add x5, x5, #128
+	WORD $0x910200c6 // add x6, x6, #128
+	CBZ  R11, next
+
+one:
+	WORD $0xbc404523 // ldr s3, [x9], #4
+	WORD $0xbc404542 // ldr s2, [x10], #4
+	WORD $0xad401c85 // ldp q5, q7, [x4]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831094 // fmla v20.4s, v4.4s, v3.s[0]
+	WORD $0x4f821088 // fmla v8.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310b5 // fmla v21.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210a9 // fmla v9.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310d6 // fmla v22.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210ca // fmla v10.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310f7 // fmla v23.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210eb // fmla v11.4s, v7.4s, v2.s[0]
+	WORD $0xad401ca5 // ldp q5, q7, [x5]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
+	WORD $0x4f82108c // fmla v12.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210ad // fmla v13.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310da // fmla v26.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210ce // fmla v14.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210ef // fmla v15.4s, v7.4s, v2.s[0]
+	WORD $0xad401cc5 // ldp q5, q7, [x6]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8310de // fmla v30.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0x91008084 // add x4, x4, #32
+	WORD $0x910080a5 // add x5, x5, #32
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, one
+
+next:
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, tap
+	WORD $0xf100047f // cmp x3, #1
+	BNE  store
+	WORD $0x4ea0ea83 // fcmlt v3.4s, v20.4s, #0.0
+	WORD $0x4e631e94 // bic v20.16b, v20.16b, v3.16b
+	WORD $0x4ea0eaa3 // fcmlt v3.4s, v21.4s, #0.0
+	WORD $0x4e631eb5 // bic v21.16b, v21.16b, v3.16b
+	WORD $0x4ea0eac3 // fcmlt v3.4s, v22.4s, #0.0
+	WORD $0x4e631ed6 // bic v22.16b, v22.16b, v3.16b
+	WORD $0x4ea0eae3 // fcmlt v3.4s, v23.4s, #0.0
+	WORD $0x4e631ef7 // bic v23.16b, v23.16b, v3.16b
+	WORD $0x4ea0eb03 // fcmlt v3.4s, v24.4s, #0.0
+	WORD $0x4e631f18 // bic v24.16b, v24.16b, v3.16b
+	WORD $0x4ea0eb23 // fcmlt v3.4s, v25.4s, #0.0
+	WORD $0x4e631f39 // bic v25.16b, v25.16b, v3.16b
+	WORD $0x4ea0eb43 // fcmlt v3.4s, v26.4s, #0.0
+	WORD $0x4e631f5a // bic v26.16b, v26.16b, v3.16b
+	WORD $0x4ea0eb63 // fcmlt v3.4s, v27.4s, #0.0
+	WORD $0x4e631f7b // bic v27.16b, v27.16b, v3.16b
+	WORD $0x4ea0eb83 // fcmlt v3.4s, v28.4s, #0.0
+	WORD $0x4e631f9c // bic v28.16b, v28.16b, v3.16b
+	WORD $0x4ea0eba3 // fcmlt v3.4s, v29.4s, #0.0
+	WORD $0x4e631fbd // bic v29.16b, v29.16b, v3.16b
+	WORD $0x4ea0ebc3 // fcmlt v3.4s, v30.4s, #0.0
+	WORD $0x4e631fde // bic v30.16b, v30.16b, v3.16b
+	WORD $0x4ea0ebe3 // fcmlt v3.4s, v31.4s, #0.0
+	WORD $0x4e631fff // bic v31.16b, v31.16b, v3.16b
+	WORD $0x4ea0e903 // fcmlt v3.4s, v8.4s, #0.0
+	WORD $0x4e631d08 // bic v8.16b, v8.16b, v3.16b
+	WORD $0x4ea0e923 // fcmlt v3.4s, v9.4s, #0.0
+	WORD $0x4e631d29 // bic v9.16b, v9.16b, v3.16b
+	WORD $0x4ea0e943 // fcmlt v3.4s, v10.4s, #0.0
+	WORD $0x4e631d4a // bic v10.16b, v10.16b, v3.16b
+	WORD $0x4ea0e963 // fcmlt v3.4s, v11.4s, #0.0
+	WORD $0x4e631d6b // bic v11.16b, v11.16b, v3.16b
+	WORD $0x4ea0e983 // fcmlt v3.4s, v12.4s, #0.0
+	WORD $0x4e631d8c // bic v12.16b, v12.16b, v3.16b
+	WORD $0x4ea0e9a3 // fcmlt v3.4s, v13.4s, #0.0
+	WORD $0x4e631dad // bic v13.16b, v13.16b, v3.16b
+	WORD $0x4ea0e9c3 // fcmlt v3.4s, v14.4s, #0.0
+	WORD $0x4e631dce // bic v14.16b, v14.16b, v3.16b
+	WORD $0x4ea0e9e3 // fcmlt v3.4s, v15.4s, #0.0
+	WORD $0x4e631def // bic v15.16b, v15.16b, v3.16b
+	WORD $0x4ea0ea03 // fcmlt v3.4s, v16.4s, #0.0
+	WORD $0x4e631e10 // bic v16.16b, v16.16b, v3.16b
+	WORD $0x4ea0ea23 // fcmlt v3.4s, v17.4s, #0.0
+	WORD $0x4e631e31 // bic v17.16b, v17.16b, v3.16b
+	WORD $0x4ea0ea43 // fcmlt v3.4s, v18.4s, #0.0
+	WORD $0x4e631e52 // bic v18.16b, v18.16b, v3.16b
+	WORD $0x4ea0ea63 // fcmlt v3.4s, v19.4s, #0.0
+	WORD $0x4e631e73 // bic v19.16b, v19.16b, v3.16b
+
+store:
+	WORD $0xf9401801 // ldr x1, [x0, #48]
+	WORD $0xf9401c02 // ldr x2, [x0, #56]
+	WORD $0xf9402000 // ldr x0, [x0, #64]
+	WORD $0xf100401f // cmp x0, #16
+	BNE  partial
+	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad026438 // stp q24, q25, [x1, #64]
+	WORD $0xad036c3a // stp q26, q27, [x1, #96]
+	WORD $0xad04743c // stp q28, q29, [x1, #128]
+	WORD $0xad057c3e // stp q30, q31, [x1, #160]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x4c002828 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x1]
+	WORD $0xad02342c // stp q12, q13, [x1, #64]
+	WORD $0xad033c2e // stp q14, q15, [x1, #96]
+	WORD $0xad044430 // stp q16, q17, [x1, #128]
+	WORD $0xad054c32 // stp q18, q19, [x1, #160]
+	WORD $0x8b020021 // add x1, x1, x2
+	RET
+
+partial:
+	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad026438 // stp q24, q25, [x1, #64]
+	WORD $0xad036c3a // stp q26, q27, [x1, #96]
+	WORD $0x91020023 // add x3, x1, #128
+	TBZ  $3, R0, pixel0four
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
+
+pixel0four:
+	TBZ  $2, R0, pixel0two
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
+
+pixel0two:
+	TBZ  $1, R0, pixel0one
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
+
+pixel0one:
+	TBZ  $0, R0, pixel0done
+	WORD $0xbd00007c // str s28, [x3]
+
+pixel0done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x4c002828 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x1]
+	WORD $0xad02342c // stp q12, q13, [x1, #64]
+	WORD $0xad033c2e // stp q14, q15, [x1, #96]
+	WORD $0x91020023 // add x3, x1, #128
+	TBZ  $3, R0, pixel1four
+	WORD $0xac814470 // stp q16, q17, [x3], #32
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4eb31e71 // mov v17.16b, v19.16b
+
+pixel1four:
+	TBZ  $2, R0, pixel1two
+	WORD $0x3c810470 // str q16, [x3], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+pixel1two:
+	TBZ  $1, R0, pixel1one
+	WORD $0xfc008470 // str d16, [x3], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+pixel1one:
+	TBZ  $0, R0, pixel1done
+	WORD $0xbd000070 // str s16, [x3]
 
 pixel1done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -4743,175 +9664,303 @@ pixel1done:
 TEXT ·convF16x3x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea11c25 // mov v5.16b, v1.16b
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x4c40289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4]
+	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
+	WORD $0x4c402894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0xf9400405 // ldr x5, [x0, #8]
+	WORD $0xf9400806 // ldr x6, [x0, #16]
 
 tap:
-	WORD $0xb8404447 // ldr w7, [x2], #4
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
+	WORD $0xb84044a9 // ldr w9, [x5], #4
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xb8404448 // ldr w8, [x2], #4
 	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xb8404449 // ldr w9, [x2], #4
 	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xaa0403ea // mov x10, x4
-	CBZ  R10, tail
+	WORD $0xd343fc4a // lsr x10, x2, #3
+	CBZ  R10, four
 
-loop:
-	WORD $0x3cc104ec // ldr q12, [x7], #16
-	WORD $0x3cc1050d // ldr q13, [x8], #16
-	WORD $0x3cc1052e // ldr q14, [x9], #16
-	WORD $0x3dc000cf // ldr q15, [x6]
-	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x4f8c1200 // fmla v0.4s, v16.4s, v12.s[0]
-	WORD $0x4f8d1204 // fmla v4.4s, v16.4s, v13.s[0]
-	WORD $0x4f8e1208 // fmla v8.4s, v16.4s, v14.s[0]
-	WORD $0x4f8c11e1 // fmla v1.4s, v15.4s, v12.s[0]
-	WORD $0x4f8d11e5 // fmla v5.4s, v15.4s, v13.s[0]
-	WORD $0x4f8e11e9 // fmla v9.4s, v15.4s, v14.s[0]
-	WORD $0x3dc004cf // ldr q15, [x6, #16]
-	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x4f8c1202 // fmla v2.4s, v16.4s, v12.s[0]
-	WORD $0x4f8d1206 // fmla v6.4s, v16.4s, v13.s[0]
-	WORD $0x4f8e120a // fmla v10.4s, v16.4s, v14.s[0]
-	WORD $0x4f8c11e3 // fmla v3.4s, v15.4s, v12.s[0]
-	WORD $0x4f8d11e7 // fmla v7.4s, v15.4s, v13.s[0]
-	WORD $0x4f8e11eb // fmla v11.4s, v15.4s, v14.s[0]
-	WORD $0x3dc008cf // ldr q15, [x6, #32]
-	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x4fac1200 // fmla v0.4s, v16.4s, v12.s[1]
-	WORD $0x4fad1204 // fmla v4.4s, v16.4s, v13.s[1]
-	WORD $0x4fae1208 // fmla v8.4s, v16.4s, v14.s[1]
-	WORD $0x4fac11e1 // fmla v1.4s, v15.4s, v12.s[1]
-	WORD $0x4fad11e5 // fmla v5.4s, v15.4s, v13.s[1]
-	WORD $0x4fae11e9 // fmla v9.4s, v15.4s, v14.s[1]
-	WORD $0x3dc00ccf // ldr q15, [x6, #48]
-	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x4fac1202 // fmla v2.4s, v16.4s, v12.s[1]
-	WORD $0x4fad1206 // fmla v6.4s, v16.4s, v13.s[1]
-	WORD $0x4fae120a // fmla v10.4s, v16.4s, v14.s[1]
-	WORD $0x4fac11e3 // fmla v3.4s, v15.4s, v12.s[1]
-	WORD $0x4fad11e7 // fmla v7.4s, v15.4s, v13.s[1]
-	WORD $0x4fae11eb // fmla v11.4s, v15.4s, v14.s[1]
-	WORD $0x3dc010cf // ldr q15, [x6, #64]
-	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x4f8c1a00 // fmla v0.4s, v16.4s, v12.s[2]
-	WORD $0x4f8d1a04 // fmla v4.4s, v16.4s, v13.s[2]
-	WORD $0x4f8e1a08 // fmla v8.4s, v16.4s, v14.s[2]
-	WORD $0x4f8c19e1 // fmla v1.4s, v15.4s, v12.s[2]
-	WORD $0x4f8d19e5 // fmla v5.4s, v15.4s, v13.s[2]
-	WORD $0x4f8e19e9 // fmla v9.4s, v15.4s, v14.s[2]
-	WORD $0x3dc014cf // ldr q15, [x6, #80]
-	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x4f8c1a02 // fmla v2.4s, v16.4s, v12.s[2]
-	WORD $0x4f8d1a06 // fmla v6.4s, v16.4s, v13.s[2]
-	WORD $0x4f8e1a0a // fmla v10.4s, v16.4s, v14.s[2]
-	WORD $0x4f8c19e3 // fmla v3.4s, v15.4s, v12.s[2]
-	WORD $0x4f8d19e7 // fmla v7.4s, v15.4s, v13.s[2]
-	WORD $0x4f8e19eb // fmla v11.4s, v15.4s, v14.s[2]
-	WORD $0x3dc018cf // ldr q15, [x6, #96]
-	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x4fac1a00 // fmla v0.4s, v16.4s, v12.s[3]
-	WORD $0x4fad1a04 // fmla v4.4s, v16.4s, v13.s[3]
-	WORD $0x4fae1a08 // fmla v8.4s, v16.4s, v14.s[3]
-	WORD $0x4fac19e1 // fmla v1.4s, v15.4s, v12.s[3]
-	WORD $0x4fad19e5 // fmla v5.4s, v15.4s, v13.s[3]
-	WORD $0x4fae19e9 // fmla v9.4s, v15.4s, v14.s[3]
-	WORD $0x3dc01ccf // ldr q15, [x6, #112]
-	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x4fac1a02 // fmla v2.4s, v16.4s, v12.s[3]
-	WORD $0x4fad1a06 // fmla v6.4s, v16.4s, v13.s[3]
-	WORD $0x4fae1a0a // fmla v10.4s, v16.4s, v14.s[3]
-	WORD $0x4fac19e3 // fmla v3.4s, v15.4s, v12.s[3]
-	WORD $0x4fad19e7 // fmla v7.4s, v15.4s, v13.s[3]
-	WORD $0x4fae19eb // fmla v11.4s, v15.4s, v14.s[3]
-	WORD $0x910200c6 // add x6, x6, #128
+eight:
+	WORD $0xacc130ef // ldp q15, q12, [x7], #32
+	WORD $0xacc12d0e // ldp q14, q11, [x8], #32
+	WORD $0xacc1292d // ldp q13, q10, [x9], #32
+	WORD $0xad404c91 // ldp q17, q19, [x4]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
+	WORD $0x4f8d1214 // fmla v20.4s, v16.4s, v13.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8e1239 // fmla v25.4s, v17.4s, v14.s[0]
+	WORD $0x4f8d1235 // fmla v21.4s, v17.4s, v13.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8e125a // fmla v26.4s, v18.4s, v14.s[0]
+	WORD $0x4f8d1256 // fmla v22.4s, v18.4s, v13.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
+	WORD $0x4f8d1277 // fmla v23.4s, v19.4s, v13.s[0]
+	WORD $0xad414c91 // ldp q17, q19, [x4, #32]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
+	WORD $0x4fae1218 // fmla v24.4s, v16.4s, v14.s[1]
+	WORD $0x4fad1214 // fmla v20.4s, v16.4s, v13.s[1]
+	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
+	WORD $0x4fae1239 // fmla v25.4s, v17.4s, v14.s[1]
+	WORD $0x4fad1235 // fmla v21.4s, v17.4s, v13.s[1]
+	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
+	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
+	WORD $0x4fad1256 // fmla v22.4s, v18.4s, v13.s[1]
+	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
+	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
+	WORD $0x4fad1277 // fmla v23.4s, v19.4s, v13.s[1]
+	WORD $0xad424c91 // ldp q17, q19, [x4, #64]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
+	WORD $0x4f8e1a18 // fmla v24.4s, v16.4s, v14.s[2]
+	WORD $0x4f8d1a14 // fmla v20.4s, v16.4s, v13.s[2]
+	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
+	WORD $0x4f8e1a39 // fmla v25.4s, v17.4s, v14.s[2]
+	WORD $0x4f8d1a35 // fmla v21.4s, v17.4s, v13.s[2]
+	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
+	WORD $0x4f8e1a5a // fmla v26.4s, v18.4s, v14.s[2]
+	WORD $0x4f8d1a56 // fmla v22.4s, v18.4s, v13.s[2]
+	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
+	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
+	WORD $0x4f8d1a77 // fmla v23.4s, v19.4s, v13.s[2]
+	WORD $0xad434c91 // ldp q17, q19, [x4, #96]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
+	WORD $0x4fae1a18 // fmla v24.4s, v16.4s, v14.s[3]
+	WORD $0x4fad1a14 // fmla v20.4s, v16.4s, v13.s[3]
+	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
+	WORD $0x4fae1a39 // fmla v25.4s, v17.4s, v14.s[3]
+	WORD $0x4fad1a35 // fmla v21.4s, v17.4s, v13.s[3]
+	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
+	WORD $0x4fae1a5a // fmla v26.4s, v18.4s, v14.s[3]
+	WORD $0x4fad1a56 // fmla v22.4s, v18.4s, v13.s[3]
+	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
+	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
+	WORD $0x4fad1a77 // fmla v23.4s, v19.4s, v13.s[3]
+	WORD $0xad444c91 // ldp q17, q19, [x4, #128]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8c121c // fmla v28.4s, v16.4s, v12.s[0]
+	WORD $0x4f8b1218 // fmla v24.4s, v16.4s, v11.s[0]
+	WORD $0x4f8a1214 // fmla v20.4s, v16.4s, v10.s[0]
+	WORD $0x4f8c123d // fmla v29.4s, v17.4s, v12.s[0]
+	WORD $0x4f8b1239 // fmla v25.4s, v17.4s, v11.s[0]
+	WORD $0x4f8a1235 // fmla v21.4s, v17.4s, v10.s[0]
+	WORD $0x4f8c125e // fmla v30.4s, v18.4s, v12.s[0]
+	WORD $0x4f8b125a // fmla v26.4s, v18.4s, v11.s[0]
+	WORD $0x4f8a1256 // fmla v22.4s, v18.4s, v10.s[0]
+	WORD $0x4f8c127f // fmla v31.4s, v19.4s, v12.s[0]
+	WORD $0x4f8b127b // fmla v27.4s, v19.4s, v11.s[0]
+	WORD $0x4f8a1277 // fmla v23.4s, v19.4s, v10.s[0]
+	WORD $0xad454c91 // ldp q17, q19, [x4, #160]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4fac121c // fmla v28.4s, v16.4s, v12.s[1]
+	WORD $0x4fab1218 // fmla v24.4s, v16.4s, v11.s[1]
+	WORD $0x4faa1214 // fmla v20.4s, v16.4s, v10.s[1]
+	WORD $0x4fac123d // fmla v29.4s, v17.4s, v12.s[1]
+	WORD $0x4fab1239 // fmla v25.4s, v17.4s, v11.s[1]
+	WORD $0x4faa1235 // fmla v21.4s, v17.4s, v10.s[1]
+	WORD $0x4fac125e // fmla v30.4s, v18.4s, v12.s[1]
+	WORD $0x4fab125a // fmla v26.4s, v18.4s, v11.s[1]
+	WORD $0x4faa1256 // fmla v22.4s, v18.4s, v10.s[1]
+	WORD $0x4fac127f // fmla v31.4s, v19.4s, v12.s[1]
+	WORD $0x4fab127b // fmla v27.4s, v19.4s, v11.s[1]
+	WORD $0x4faa1277 // fmla v23.4s, v19.4s, v10.s[1]
+	WORD $0xad464c91 // ldp q17, q19, [x4, #192]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8c1a1c // fmla v28.4s, v16.4s, v12.s[2]
+	WORD $0x4f8b1a18 // fmla v24.4s, v16.4s, v11.s[2]
+	WORD $0x4f8a1a14 // fmla v20.4s, v16.4s, v10.s[2]
+	WORD $0x4f8c1a3d // fmla v29.4s, v17.4s, v12.s[2]
+	WORD $0x4f8b1a39 // fmla v25.4s, v17.4s, v11.s[2]
+	WORD $0x4f8a1a35 // fmla v21.4s, v17.4s, v10.s[2]
+	WORD $0x4f8c1a5e // fmla v30.4s, v18.4s, v12.s[2]
+	WORD $0x4f8b1a5a // fmla v26.4s, v18.4s, v11.s[2]
+	WORD $0x4f8a1a56 // fmla v22.4s, v18.4s, v10.s[2]
+	WORD $0x4f8c1a7f // fmla v31.4s, v19.4s, v12.s[2]
+	WORD $0x4f8b1a7b // fmla v27.4s, v19.4s, v11.s[2]
+	WORD $0x4f8a1a77 // fmla v23.4s, v19.4s, v10.s[2]
+	WORD $0xad474c91 // ldp q17, q19, [x4, #224]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4fac1a1c // fmla v28.4s, v16.4s, v12.s[3]
+	WORD $0x4fab1a18 // fmla v24.4s, v16.4s, v11.s[3]
+	WORD $0x4faa1a14 // fmla v20.4s, v16.4s, v10.s[3]
+	WORD $0x4fac1a3d // fmla v29.4s, v17.4s, v12.s[3]
+	WORD $0x4fab1a39 // fmla v25.4s, v17.4s, v11.s[3]
+	WORD $0x4faa1a35 // fmla v21.4s, v17.4s, v10.s[3]
+	WORD $0x4fac1a5e // fmla v30.4s, v18.4s, v12.s[3]
+	WORD $0x4fab1a5a // fmla v26.4s, v18.4s, v11.s[3]
+	WORD $0x4faa1a56 // fmla v22.4s, v18.4s, v10.s[3]
+	WORD $0x4fac1a7f // fmla v31.4s, v19.4s, v12.s[3]
+	WORD $0x4fab1a7b // fmla v27.4s, v19.4s, v11.s[3]
+	WORD $0x4faa1a77 // fmla v23.4s, v19.4s, v10.s[3]
+	WORD $0x91040084 // add x4, x4, #256
 	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, loop
+	CBNZ R10, eight
 
-tail:
-	WORD $0xaa0503ea // mov x10, x5
+four:
+	WORD $0x9240084a // and x10, x2, #0x7
+	CBZ  R10, next
+	TBZ  $2, R10, one
+	WORD $0x9240054a // and x10, x10, #0x3
+	WORD $0x3cc104ef // ldr q15, [x7], #16
+	WORD $0x3cc1050e // ldr q14, [x8], #16
+	WORD $0x3cc1052d // ldr q13, [x9], #16
+	WORD $0xad404c91 // ldp q17, q19, [x4]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
+	WORD $0x4f8d1214 // fmla v20.4s, v16.4s, v13.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8e1239 // fmla v25.4s, v17.4s, v14.s[0]
+	WORD $0x4f8d1235 // fmla v21.4s, v17.4s, v13.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8e125a // fmla v26.4s, v18.4s, v14.s[0]
+	WORD $0x4f8d1256 // fmla v22.4s, v18.4s, v13.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
+	WORD $0x4f8d1277 // fmla v23.4s, v19.4s, v13.s[0]
+	WORD $0xad414c91 // ldp q17, q19, [x4, #32]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
+	WORD $0x4fae1218 // fmla v24.4s, v16.4s, v14.s[1]
+	WORD $0x4fad1214 // fmla v20.4s, v16.4s, v13.s[1]
+	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
+	WORD $0x4fae1239 // fmla v25.4s, v17.4s, v14.s[1]
+	WORD $0x4fad1235 // fmla v21.4s, v17.4s, v13.s[1]
+	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
+	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
+	WORD $0x4fad1256 // fmla v22.4s, v18.4s, v13.s[1]
+	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
+	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
+	WORD $0x4fad1277 // fmla v23.4s, v19.4s, v13.s[1]
+	WORD $0xad424c91 // ldp q17, q19, [x4, #64]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
+	WORD $0x4f8e1a18 // fmla v24.4s, v16.4s, v14.s[2]
+	WORD $0x4f8d1a14 // fmla v20.4s, v16.4s, v13.s[2]
+	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
+	WORD $0x4f8e1a39 // fmla v25.4s, v17.4s, v14.s[2]
+	WORD $0x4f8d1a35 // fmla v21.4s, v17.4s, v13.s[2]
+	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
+	WORD $0x4f8e1a5a // fmla v26.4s, v18.4s, v14.s[2]
+	WORD $0x4f8d1a56 // fmla v22.4s, v18.4s, v13.s[2]
+	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
+	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
+	WORD $0x4f8d1a77 // fmla v23.4s, v19.4s, v13.s[2]
+	WORD $0xad434c91 // ldp q17, q19, [x4, #96]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
+	WORD $0x4fae1a18 // fmla v24.4s, v16.4s, v14.s[3]
+	WORD $0x4fad1a14 // fmla v20.4s, v16.4s, v13.s[3]
+	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
+	WORD $0x4fae1a39 // fmla v25.4s, v17.4s, v14.s[3]
+	WORD $0x4fad1a35 // fmla v21.4s, v17.4s, v13.s[3]
+	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
+	WORD $0x4fae1a5a // fmla v26.4s, v18.4s, v14.s[3]
+	WORD $0x4fad1a56 // fmla v22.4s, v18.4s, v13.s[3]
+	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
+	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
+	WORD $0x4fad1a77 // fmla v23.4s, v19.4s, v13.s[3]
+	WORD $0x91020084 // add x4, x4, #128
 	CBZ  R10, next
 
 one:
-	WORD $0xbc4044ec // ldr s12, [x7], #4
-	WORD $0xbc40450d // ldr s13, [x8], #4
-	WORD $0xbc40452e // ldr s14, [x9], #4
-	WORD $0x3dc000cf // ldr q15, [x6]
-	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x4f8c1200 // fmla v0.4s, v16.4s, v12.s[0]
-	WORD $0x4f8d1204 // fmla v4.4s, v16.4s, v13.s[0]
-	WORD $0x4f8e1208 // fmla v8.4s, v16.4s, v14.s[0]
-	WORD $0x4f8c11e1 // fmla v1.4s, v15.4s, v12.s[0]
-	WORD $0x4f8d11e5 // fmla v5.4s, v15.4s, v13.s[0]
-	WORD $0x4f8e11e9 // fmla v9.4s, v15.4s, v14.s[0]
-	WORD $0x3dc004cf // ldr q15, [x6, #16]
-	WORD $0x0e2179f0 // fcvtl v16.4s, v15.4h
-	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
-	WORD $0x4f8c1202 // fmla v2.4s, v16.4s, v12.s[0]
-	WORD $0x4f8d1206 // fmla v6.4s, v16.4s, v13.s[0]
-	WORD $0x4f8e120a // fmla v10.4s, v16.4s, v14.s[0]
-	WORD $0x4f8c11e3 // fmla v3.4s, v15.4s, v12.s[0]
-	WORD $0x4f8d11e7 // fmla v7.4s, v15.4s, v13.s[0]
-	WORD $0x4f8e11eb // fmla v11.4s, v15.4s, v14.s[0]
-	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0xbc4044ef // ldr s15, [x7], #4
+	WORD $0xbc40450e // ldr s14, [x8], #4
+	WORD $0xbc40452d // ldr s13, [x9], #4
+	WORD $0xad404c91 // ldp q17, q19, [x4]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
+	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
+	WORD $0x4f8d1214 // fmla v20.4s, v16.4s, v13.s[0]
+	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
+	WORD $0x4f8e1239 // fmla v25.4s, v17.4s, v14.s[0]
+	WORD $0x4f8d1235 // fmla v21.4s, v17.4s, v13.s[0]
+	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
+	WORD $0x4f8e125a // fmla v26.4s, v18.4s, v14.s[0]
+	WORD $0x4f8d1256 // fmla v22.4s, v18.4s, v13.s[0]
+	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
+	WORD $0x4f8d1277 // fmla v23.4s, v19.4s, v13.s[0]
+	WORD $0x91008084 // add x4, x4, #32
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, one
 
 next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  store
-	WORD $0x4ea0e80c // fcmlt v12.4s, v0.4s, #0.0
-	WORD $0x4e6c1c00 // bic v0.16b, v0.16b, v12.16b
-	WORD $0x4ea0e82c // fcmlt v12.4s, v1.4s, #0.0
-	WORD $0x4e6c1c21 // bic v1.16b, v1.16b, v12.16b
-	WORD $0x4ea0e84c // fcmlt v12.4s, v2.4s, #0.0
-	WORD $0x4e6c1c42 // bic v2.16b, v2.16b, v12.16b
-	WORD $0x4ea0e86c // fcmlt v12.4s, v3.4s, #0.0
-	WORD $0x4e6c1c63 // bic v3.16b, v3.16b, v12.16b
-	WORD $0x4ea0e88c // fcmlt v12.4s, v4.4s, #0.0
-	WORD $0x4e6c1c84 // bic v4.16b, v4.16b, v12.16b
-	WORD $0x4ea0e8ac // fcmlt v12.4s, v5.4s, #0.0
-	WORD $0x4e6c1ca5 // bic v5.16b, v5.16b, v12.16b
-	WORD $0x4ea0e8cc // fcmlt v12.4s, v6.4s, #0.0
-	WORD $0x4e6c1cc6 // bic v6.16b, v6.16b, v12.16b
-	WORD $0x4ea0e8ec // fcmlt v12.4s, v7.4s, #0.0
-	WORD $0x4e6c1ce7 // bic v7.16b, v7.16b, v12.16b
-	WORD $0x4ea0e90c // fcmlt v12.4s, v8.4s, #0.0
-	WORD $0x4e6c1d08 // bic v8.16b, v8.16b, v12.16b
-	WORD $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
-	WORD $0x4e6c1d29 // bic v9.16b, v9.16b, v12.16b
-	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
-	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
-	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
-	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
+	WORD $0x4ea0eb8f // fcmlt v15.4s, v28.4s, #0.0
+	WORD $0x4e6f1f9c // bic v28.16b, v28.16b, v15.16b
+	WORD $0x4ea0ebaf // fcmlt v15.4s, v29.4s, #0.0
+	WORD $0x4e6f1fbd // bic v29.16b, v29.16b, v15.16b
+	WORD $0x4ea0ebcf // fcmlt v15.4s, v30.4s, #0.0
+	WORD $0x4e6f1fde // bic v30.16b, v30.16b, v15.16b
+	WORD $0x4ea0ebef // fcmlt v15.4s, v31.4s, #0.0
+	WORD $0x4e6f1fff // bic v31.16b, v31.16b, v15.16b
+	WORD $0x4ea0eb0f // fcmlt v15.4s, v24.4s, #0.0
+	WORD $0x4e6f1f18 // bic v24.16b, v24.16b, v15.16b
+	WORD $0x4ea0eb2f // fcmlt v15.4s, v25.4s, #0.0
+	WORD $0x4e6f1f39 // bic v25.16b, v25.16b, v15.16b
+	WORD $0x4ea0eb4f // fcmlt v15.4s, v26.4s, #0.0
+	WORD $0x4e6f1f5a // bic v26.16b, v26.16b, v15.16b
+	WORD $0x4ea0eb6f // fcmlt v15.4s, v27.4s, #0.0
+	WORD $0x4e6f1f7b // bic v27.16b, v27.16b, v15.16b
+	WORD $0x4ea0ea8f // fcmlt v15.4s, v20.4s, #0.0
+	WORD $0x4e6f1e94 // bic v20.16b, v20.16b, v15.16b
+	WORD $0x4ea0eaaf // fcmlt v15.4s, v21.4s, #0.0
+	WORD $0x4e6f1eb5 // bic v21.16b, v21.16b, v15.16b
+	WORD $0x4ea0eacf // fcmlt v15.4s, v22.4s, #0.0
+	WORD $0x4e6f1ed6 // bic v22.16b, v22.16b, v15.16b
+	WORD $0x4ea0eaef // fcmlt v15.4s, v23.4s, #0.0
+	WORD $0x4e6f1ef7 // bic v23.16b, v23.16b, v15.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -4919,81 +9968,78 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x4c00283c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x1]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
+	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
 	WORD $0x91000023 // add x3, x1, #0
 	TBZ  $3, R0, pixel0four
-	WORD $0xac810460 // stp q0, q1, [x3], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 pixel0four:
 	TBZ  $2, R0, pixel0two
-	WORD $0x3c810460 // str q0, [x3], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 pixel0two:
 	TBZ  $1, R0, pixel0one
-	WORD $0xfc008460 // str d0, [x3], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 pixel0one:
 	TBZ  $0, R0, pixel0done
-	WORD $0xbd000060 // str s0, [x3]
+	WORD $0xbd00007c // str s28, [x3]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000023 // add x3, x1, #0
 	TBZ  $3, R0, pixel1four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+	WORD $0xac816478 // stp q24, q25, [x3], #32
+	WORD $0x4eba1f58 // mov v24.16b, v26.16b
+	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 pixel1four:
 	TBZ  $2, R0, pixel1two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+	WORD $0x3c810478 // str q24, [x3], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 pixel1two:
 	TBZ  $1, R0, pixel1one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc008478 // str d24, [x3], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 pixel1one:
 	TBZ  $0, R0, pixel1done
-	WORD $0xbd000064 // str s4, [x3]
+	WORD $0xbd000078 // str s24, [x3]
 
 pixel1done:
 	WORD $0x8b020021 // add x1, x1, x2
 	WORD $0x91000023 // add x3, x1, #0
 	TBZ  $3, R0, pixel2four
-	WORD $0xac812468 // stp q8, q9, [x3], #32
-	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
-	WORD $0x4eab1d69 // mov v9.16b, v11.16b
+	WORD $0xac815474 // stp q20, q21, [x3], #32
+	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
+	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 pixel2four:
 	TBZ  $2, R0, pixel2two
-	WORD $0x3c810468 // str q8, [x3], #16
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
+	WORD $0x3c810474 // str q20, [x3], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 pixel2two:
 	TBZ  $1, R0, pixel2one
-	WORD $0xfc008468 // str d8, [x3], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
+	WORD $0xfc008474 // str d20, [x3], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 pixel2one:
 	TBZ  $0, R0, pixel2done
-	WORD $0xbd000068 // str s8, [x3]
+	WORD $0xbd000074 // str s20, [x3]
 
 pixel2done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -5003,303 +10049,558 @@ pixel2done:
 TEXT ·convF16x3x32NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0x8b0700c7 // add x7, x6, x7
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xad4014e4 // ldp q4, q5, [x7]
-	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4ea41c8c // mov v12.16b, v4.16b
-	WORD $0x4ea51cad // mov v13.16b, v5.16b
-	WORD $0x4ea61cce // mov v14.16b, v6.16b
-	WORD $0x4ea71cef // mov v15.16b, v7.16b
-	WORD $0x4ea01c10 // mov v16.16b, v0.16b
-	WORD $0x4ea11c31 // mov v17.16b, v1.16b
-	WORD $0x4ea21c52 // mov v18.16b, v2.16b
-	WORD $0x4ea31c73 // mov v19.16b, v3.16b
-	WORD $0x4ea41c94 // mov v20.16b, v4.16b
-	WORD $0x4ea51cb5 // mov v21.16b, v5.16b
-	WORD $0x4ea61cd6 // mov v22.16b, v6.16b
-	WORD $0x4ea71cf7 // mov v23.16b, v7.16b
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x8b050085 // add x5, x4, x5
+	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
+	WORD $0x4c402890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4]
+	WORD $0x4c402888 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x4]
+	WORD $0x4c4028bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5]
+	WORD $0x4c4028b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5]
+	WORD $0x4c4028ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5]
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xf9400406 // ldr x6, [x0, #8]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
 
 tap:
-	WORD $0xb8404448 // ldr w8, [x2], #4
+	WORD $0x28c124c8 // ldp w8, w9, [x6], #8
+	WORD $0xb84044ca // ldr w10, [x6], #4
 	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xb8404449 // ldr w9, [x2], #4
 	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xb840444a // ldr w10, [x2], #4
 	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xaa0403eb // mov x11, x4
-	CBZ  R11, tail
+	WORD $0xd343fc4b // lsr x11, x2, #3
+	CBZ  R11, four
 
-loop:
-	WORD $0x3cc10518 // ldr q24, [x8], #16
-	WORD $0x3cc10539 // ldr q25, [x9], #16
-	WORD $0x3cc1055a // ldr q26, [x10], #16
-	WORD $0x3dc000db // ldr q27, [x6]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4f981380 // fmla v0.4s, v28.4s, v24.s[0]
-	WORD $0x4f991388 // fmla v8.4s, v28.4s, v25.s[0]
-	WORD $0x4f9a1390 // fmla v16.4s, v28.4s, v26.s[0]
-	WORD $0x4f981361 // fmla v1.4s, v27.4s, v24.s[0]
-	WORD $0x4f991369 // fmla v9.4s, v27.4s, v25.s[0]
-	WORD $0x4f9a1371 // fmla v17.4s, v27.4s, v26.s[0]
-	WORD $0x3dc004db // ldr q27, [x6, #16]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4f981382 // fmla v2.4s, v28.4s, v24.s[0]
-	WORD $0x4f99138a // fmla v10.4s, v28.4s, v25.s[0]
-	WORD $0x4f9a1392 // fmla v18.4s, v28.4s, v26.s[0]
-	WORD $0x4f981363 // fmla v3.4s, v27.4s, v24.s[0]
-	WORD $0x4f99136b // fmla v11.4s, v27.4s, v25.s[0]
-	WORD $0x4f9a1373 // fmla v19.4s, v27.4s, v26.s[0]
-	WORD $0x3dc000fb // ldr q27, [x7]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4f981384 // fmla v4.4s, v28.4s, v24.s[0]
-	WORD $0x4f99138c // fmla v12.4s, v28.4s, v25.s[0]
-	WORD $0x4f9a1394 // fmla v20.4s, v28.4s, v26.s[0]
-	WORD $0x4f981365 // fmla v5.4s, v27.4s, v24.s[0]
-	WORD $0x4f99136d // fmla v13.4s, v27.4s, v25.s[0]
-	WORD $0x4f9a1375 // fmla v21.4s, v27.4s, v26.s[0]
-	WORD $0x3dc004fb // ldr q27, [x7, #16]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4f981386 // fmla v6.4s, v28.4s, v24.s[0]
-	WORD $0x4f99138e // fmla v14.4s, v28.4s, v25.s[0]
-	WORD $0x4f9a1396 // fmla v22.4s, v28.4s, v26.s[0]
-	WORD $0x4f981367 // fmla v7.4s, v27.4s, v24.s[0]
-	WORD $0x4f99136f // fmla v15.4s, v27.4s, v25.s[0]
-	WORD $0x4f9a1377 // fmla v23.4s, v27.4s, v26.s[0]
-	WORD $0x3dc008db // ldr q27, [x6, #32]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4fb81380 // fmla v0.4s, v28.4s, v24.s[1]
-	WORD $0x4fb91388 // fmla v8.4s, v28.4s, v25.s[1]
-	WORD $0x4fba1390 // fmla v16.4s, v28.4s, v26.s[1]
-	WORD $0x4fb81361 // fmla v1.4s, v27.4s, v24.s[1]
-	WORD $0x4fb91369 // fmla v9.4s, v27.4s, v25.s[1]
-	WORD $0x4fba1371 // fmla v17.4s, v27.4s, v26.s[1]
-	WORD $0x3dc00cdb // ldr q27, [x6, #48]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4fb81382 // fmla v2.4s, v28.4s, v24.s[1]
-	WORD $0x4fb9138a // fmla v10.4s, v28.4s, v25.s[1]
-	WORD $0x4fba1392 // fmla v18.4s, v28.4s, v26.s[1]
-	WORD $0x4fb81363 // fmla v3.4s, v27.4s, v24.s[1]
-	WORD $0x4fb9136b // fmla v11.4s, v27.4s, v25.s[1]
-	WORD $0x4fba1373 // fmla v19.4s, v27.4s, v26.s[1]
-	WORD $0x3dc008fb // ldr q27, [x7, #32]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4fb81384 // fmla v4.4s, v28.4s, v24.s[1]
-	WORD $0x4fb9138c // fmla v12.4s, v28.4s, v25.s[1]
-	WORD $0x4fba1394 // fmla v20.4s, v28.4s, v26.s[1]
-	WORD $0x4fb81365 // fmla v5.4s, v27.4s, v24.s[1]
-	WORD $0x4fb9136d // fmla v13.4s, v27.4s, v25.s[1]
-	WORD $0x4fba1375 // fmla v21.4s, v27.4s, v26.s[1]
-	WORD $0x3dc00cfb // ldr q27, [x7, #48]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4fb81386 // fmla v6.4s, v28.4s, v24.s[1]
-	WORD $0x4fb9138e // fmla v14.4s, v28.4s, v25.s[1]
-	WORD $0x4fba1396 // fmla v22.4s, v28.4s, v26.s[1]
-	WORD $0x4fb81367 // fmla v7.4s, v27.4s, v24.s[1]
-	WORD $0x4fb9136f // fmla v15.4s, v27.4s, v25.s[1]
-	WORD $0x4fba1377 // fmla v23.4s, v27.4s, v26.s[1]
-	WORD $0x3dc010db // ldr q27, [x6, #64]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4f981b80 // fmla v0.4s, v28.4s, v24.s[2]
-	WORD $0x4f991b88 // fmla v8.4s, v28.4s, v25.s[2]
-	WORD $0x4f9a1b90 // fmla v16.4s, v28.4s, v26.s[2]
-	WORD $0x4f981b61 // fmla v1.4s, v27.4s, v24.s[2]
-	WORD $0x4f991b69 // fmla v9.4s, v27.4s, v25.s[2]
-	WORD $0x4f9a1b71 // fmla v17.4s, v27.4s, v26.s[2]
-	WORD $0x3dc014db // ldr q27, [x6, #80]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4f981b82 // fmla v2.4s, v28.4s, v24.s[2]
-	WORD $0x4f991b8a // fmla v10.4s, v28.4s, v25.s[2]
-	WORD $0x4f9a1b92 // fmla v18.4s, v28.4s, v26.s[2]
-	WORD $0x4f981b63 // fmla v3.4s, v27.4s, v24.s[2]
-	WORD $0x4f991b6b // fmla v11.4s, v27.4s, v25.s[2]
-	WORD $0x4f9a1b73 // fmla v19.4s, v27.4s, v26.s[2]
-	WORD $0x3dc010fb // ldr q27, [x7, #64]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4f981b84 // fmla v4.4s, v28.4s, v24.s[2]
-	WORD $0x4f991b8c // fmla v12.4s, v28.4s, v25.s[2]
-	WORD $0x4f9a1b94 // fmla v20.4s, v28.4s, v26.s[2]
-	WORD $0x4f981b65 // fmla v5.4s, v27.4s, v24.s[2]
-	WORD $0x4f991b6d // fmla v13.4s, v27.4s, v25.s[2]
-	WORD $0x4f9a1b75 // fmla v21.4s, v27.4s, v26.s[2]
-	WORD $0x3dc014fb // ldr q27, [x7, #80]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4f981b86 // fmla v6.4s, v28.4s, v24.s[2]
-	WORD $0x4f991b8e // fmla v14.4s, v28.4s, v25.s[2]
-	WORD $0x4f9a1b96 // fmla v22.4s, v28.4s, v26.s[2]
-	WORD $0x4f981b67 // fmla v7.4s, v27.4s, v24.s[2]
-	WORD $0x4f991b6f // fmla v15.4s, v27.4s, v25.s[2]
-	WORD $0x4f9a1b77 // fmla v23.4s, v27.4s, v26.s[2]
-	WORD $0x3dc018db // ldr q27, [x6, #96]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4fb81b80 // fmla v0.4s, v28.4s, v24.s[3]
-	WORD $0x4fb91b88 // fmla v8.4s, v28.4s, v25.s[3]
-	WORD $0x4fba1b90 // fmla v16.4s, v28.4s, v26.s[3]
-	WORD $0x4fb81b61 // fmla v1.4s, v27.4s, v24.s[3]
-	WORD $0x4fb91b69 // fmla v9.4s, v27.4s, v25.s[3]
-	WORD $0x4fba1b71 // fmla v17.4s, v27.4s, v26.s[3]
-	WORD $0x3dc01cdb // ldr q27, [x6, #112]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4fb81b82 // fmla v2.4s, v28.4s, v24.s[3]
-	WORD $0x4fb91b8a // fmla v10.4s, v28.4s, v25.s[3]
-	WORD $0x4fba1b92 // fmla v18.4s, v28.4s, v26.s[3]
-	WORD $0x4fb81b63 // fmla v3.4s, v27.4s, v24.s[3]
-	WORD $0x4fb91b6b // fmla v11.4s, v27.4s, v25.s[3]
-	WORD $0x4fba1b73 // fmla v19.4s, v27.4s, v26.s[3]
-	WORD $0x3dc018fb // ldr q27, [x7, #96]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4fb81b84 // fmla v4.4s, v28.4s, v24.s[3]
-	WORD $0x4fb91b8c // fmla v12.4s, v28.4s, v25.s[3]
-	WORD $0x4fba1b94 // fmla v20.4s, v28.4s, v26.s[3]
-	WORD $0x4fb81b65 // fmla v5.4s, v27.4s, v24.s[3]
-	WORD $0x4fb91b6d // fmla v13.4s, v27.4s, v25.s[3]
-	WORD $0x4fba1b75 // fmla v21.4s, v27.4s, v26.s[3]
-	WORD $0x3dc01cfb // ldr q27, [x7, #112]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4fb81b86 // fmla v6.4s, v28.4s, v24.s[3]
-	WORD $0x4fb91b8e // fmla v14.4s, v28.4s, v25.s[3]
-	WORD $0x4fba1b96 // fmla v22.4s, v28.4s, v26.s[3]
-	WORD $0x4fb81b67 // fmla v7.4s, v27.4s, v24.s[3]
-	WORD $0x4fb91b6f // fmla v15.4s, v27.4s, v25.s[3]
-	WORD $0x4fba1b77 // fmla v23.4s, v27.4s, v26.s[3]
-	WORD $0x910200c6 // add x6, x6, #128
-	WORD $0x910200e7 // add x7, x7, #128
+eight:
+	WORD $0xacc10103 // ldp q3, q0, [x8], #32
+	WORD $0x3cc10522 // ldr q2, [x9], #16
+	WORD $0x3cc10541 // ldr q1, [x10], #16
+	WORD $0xad401c85 // ldp q5, q7, [x4]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f811088 // fmla v8.4s, v4.4s, v1.s[0]
+	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110a9 // fmla v9.4s, v5.4s, v1.s[0]
+	WORD $0x4f8310da // fmla v26.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ca // fmla v10.4s, v6.4s, v1.s[0]
+	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
+	WORD $0xad401ca5 // ldp q5, q7, [x5]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
+	WORD $0x4f821094 // fmla v20.4s, v4.4s, v2.s[0]
+	WORD $0x4f81108c // fmla v12.4s, v4.4s, v1.s[0]
+	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b5 // fmla v21.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110ad // fmla v13.4s, v5.4s, v1.s[0]
+	WORD $0x4f8310de // fmla v30.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d6 // fmla v22.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ce // fmla v14.4s, v6.4s, v1.s[0]
+	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
+	WORD $0xad411c85 // ldp q5, q7, [x4, #32]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31098 // fmla v24.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
+	WORD $0x4fa11088 // fmla v8.4s, v4.4s, v1.s[1]
+	WORD $0x4fa310b9 // fmla v25.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b1 // fmla v17.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110a9 // fmla v9.4s, v5.4s, v1.s[1]
+	WORD $0x4fa310da // fmla v26.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ca // fmla v10.4s, v6.4s, v1.s[1]
+	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110eb // fmla v11.4s, v7.4s, v1.s[1]
+	WORD $0xad411ca5 // ldp q5, q7, [x5, #32]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa3109c // fmla v28.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21094 // fmla v20.4s, v4.4s, v2.s[1]
+	WORD $0x4fa1108c // fmla v12.4s, v4.4s, v1.s[1]
+	WORD $0x4fa310bd // fmla v29.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b5 // fmla v21.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110ad // fmla v13.4s, v5.4s, v1.s[1]
+	WORD $0x4fa310de // fmla v30.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d6 // fmla v22.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ce // fmla v14.4s, v6.4s, v1.s[1]
+	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f7 // fmla v23.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110ef // fmla v15.4s, v7.4s, v1.s[1]
+	WORD $0xad421c85 // ldp q5, q7, [x4, #64]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831898 // fmla v24.4s, v4.4s, v3.s[2]
+	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
+	WORD $0x4f811888 // fmla v8.4s, v4.4s, v1.s[2]
+	WORD $0x4f8318b9 // fmla v25.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b1 // fmla v17.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118a9 // fmla v9.4s, v5.4s, v1.s[2]
+	WORD $0x4f8318da // fmla v26.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ca // fmla v10.4s, v6.4s, v1.s[2]
+	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118eb // fmla v11.4s, v7.4s, v1.s[2]
+	WORD $0xad421ca5 // ldp q5, q7, [x5, #64]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f83189c // fmla v28.4s, v4.4s, v3.s[2]
+	WORD $0x4f821894 // fmla v20.4s, v4.4s, v2.s[2]
+	WORD $0x4f81188c // fmla v12.4s, v4.4s, v1.s[2]
+	WORD $0x4f8318bd // fmla v29.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b5 // fmla v21.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118ad // fmla v13.4s, v5.4s, v1.s[2]
+	WORD $0x4f8318de // fmla v30.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d6 // fmla v22.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ce // fmla v14.4s, v6.4s, v1.s[2]
+	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f7 // fmla v23.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118ef // fmla v15.4s, v7.4s, v1.s[2]
+	WORD $0xad431c85 // ldp q5, q7, [x4, #96]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31898 // fmla v24.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
+	WORD $0x4fa11888 // fmla v8.4s, v4.4s, v1.s[3]
+	WORD $0x4fa318b9 // fmla v25.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b1 // fmla v17.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118a9 // fmla v9.4s, v5.4s, v1.s[3]
+	WORD $0x4fa318da // fmla v26.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ca // fmla v10.4s, v6.4s, v1.s[3]
+	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118eb // fmla v11.4s, v7.4s, v1.s[3]
+	WORD $0xad431ca5 // ldp q5, q7, [x5, #96]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa3189c // fmla v28.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21894 // fmla v20.4s, v4.4s, v2.s[3]
+	WORD $0x4fa1188c // fmla v12.4s, v4.4s, v1.s[3]
+	WORD $0x4fa318bd // fmla v29.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b5 // fmla v21.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118ad // fmla v13.4s, v5.4s, v1.s[3]
+	WORD $0x4fa318de // fmla v30.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d6 // fmla v22.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ce // fmla v14.4s, v6.4s, v1.s[3]
+	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f7 // fmla v23.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
+	WORD $0x3cc10522 // ldr q2, [x9], #16
+	WORD $0x3cc10541 // ldr q1, [x10], #16
+	WORD $0xad441c85 // ldp q5, q7, [x4, #128]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f801098 // fmla v24.4s, v4.4s, v0.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f811088 // fmla v8.4s, v4.4s, v1.s[0]
+	WORD $0x4f8010b9 // fmla v25.4s, v5.4s, v0.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110a9 // fmla v9.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010da // fmla v26.4s, v6.4s, v0.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ca // fmla v10.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010fb // fmla v27.4s, v7.4s, v0.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
+	WORD $0xad441ca5 // ldp q5, q7, [x5, #128]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f80109c // fmla v28.4s, v4.4s, v0.s[0]
+	WORD $0x4f821094 // fmla v20.4s, v4.4s, v2.s[0]
+	WORD $0x4f81108c // fmla v12.4s, v4.4s, v1.s[0]
+	WORD $0x4f8010bd // fmla v29.4s, v5.4s, v0.s[0]
+	WORD $0x4f8210b5 // fmla v21.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110ad // fmla v13.4s, v5.4s, v1.s[0]
+	WORD $0x4f8010de // fmla v30.4s, v6.4s, v0.s[0]
+	WORD $0x4f8210d6 // fmla v22.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ce // fmla v14.4s, v6.4s, v1.s[0]
+	WORD $0x4f8010ff // fmla v31.4s, v7.4s, v0.s[0]
+	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
+	WORD $0xad451c85 // ldp q5, q7, [x4, #160]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa01098 // fmla v24.4s, v4.4s, v0.s[1]
+	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
+	WORD $0x4fa11088 // fmla v8.4s, v4.4s, v1.s[1]
+	WORD $0x4fa010b9 // fmla v25.4s, v5.4s, v0.s[1]
+	WORD $0x4fa210b1 // fmla v17.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110a9 // fmla v9.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010da // fmla v26.4s, v6.4s, v0.s[1]
+	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ca // fmla v10.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010fb // fmla v27.4s, v7.4s, v0.s[1]
+	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110eb // fmla v11.4s, v7.4s, v1.s[1]
+	WORD $0xad451ca5 // ldp q5, q7, [x5, #160]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa0109c // fmla v28.4s, v4.4s, v0.s[1]
+	WORD $0x4fa21094 // fmla v20.4s, v4.4s, v2.s[1]
+	WORD $0x4fa1108c // fmla v12.4s, v4.4s, v1.s[1]
+	WORD $0x4fa010bd // fmla v29.4s, v5.4s, v0.s[1]
+	WORD $0x4fa210b5 // fmla v21.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110ad // fmla v13.4s, v5.4s, v1.s[1]
+	WORD $0x4fa010de // fmla v30.4s, v6.4s, v0.s[1]
+	WORD $0x4fa210d6 // fmla v22.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ce // fmla v14.4s, v6.4s, v1.s[1]
+	WORD $0x4fa010ff // fmla v31.4s, v7.4s, v0.s[1]
+	WORD $0x4fa210f7 // fmla v23.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110ef // fmla v15.4s, v7.4s, v1.s[1]
+	WORD $0xad461c85 // ldp q5, q7, [x4, #192]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f801898 // fmla v24.4s, v4.4s, v0.s[2]
+	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
+	WORD $0x4f811888 // fmla v8.4s, v4.4s, v1.s[2]
+	WORD $0x4f8018b9 // fmla v25.4s, v5.4s, v0.s[2]
+	WORD $0x4f8218b1 // fmla v17.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118a9 // fmla v9.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018da // fmla v26.4s, v6.4s, v0.s[2]
+	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ca // fmla v10.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018fb // fmla v27.4s, v7.4s, v0.s[2]
+	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118eb // fmla v11.4s, v7.4s, v1.s[2]
+	WORD $0xad461ca5 // ldp q5, q7, [x5, #192]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f80189c // fmla v28.4s, v4.4s, v0.s[2]
+	WORD $0x4f821894 // fmla v20.4s, v4.4s, v2.s[2]
+	WORD $0x4f81188c // fmla v12.4s, v4.4s, v1.s[2]
+	WORD $0x4f8018bd // fmla v29.4s, v5.4s, v0.s[2]
+	WORD $0x4f8218b5 // fmla v21.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118ad // fmla v13.4s, v5.4s, v1.s[2]
+	WORD $0x4f8018de // fmla v30.4s, v6.4s, v0.s[2]
+	WORD $0x4f8218d6 // fmla v22.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ce // fmla v14.4s, v6.4s, v1.s[2]
+	WORD $0x4f8018ff // fmla v31.4s, v7.4s, v0.s[2]
+	WORD $0x4f8218f7 // fmla v23.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118ef // fmla v15.4s, v7.4s, v1.s[2]
+	WORD $0xad471c85 // ldp q5, q7, [x4, #224]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa01898 // fmla v24.4s, v4.4s, v0.s[3]
+	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
+	WORD $0x4fa11888 // fmla v8.4s, v4.4s, v1.s[3]
+	WORD $0x4fa018b9 // fmla v25.4s, v5.4s, v0.s[3]
+	WORD $0x4fa218b1 // fmla v17.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118a9 // fmla v9.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018da // fmla v26.4s, v6.4s, v0.s[3]
+	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ca // fmla v10.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018fb // fmla v27.4s, v7.4s, v0.s[3]
+	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118eb // fmla v11.4s, v7.4s, v1.s[3]
+	WORD $0xad471ca5 // ldp q5, q7, [x5, #224]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa0189c // fmla v28.4s, v4.4s, v0.s[3]
+	WORD $0x4fa21894 // fmla v20.4s, v4.4s, v2.s[3]
+	WORD $0x4fa1188c // fmla v12.4s, v4.4s, v1.s[3]
+	WORD $0x4fa018bd // fmla v29.4s, v5.4s, v0.s[3]
+	WORD $0x4fa218b5 // fmla v21.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118ad // fmla v13.4s, v5.4s, v1.s[3]
+	WORD $0x4fa018de // fmla v30.4s, v6.4s, v0.s[3]
+	WORD $0x4fa218d6 // fmla v22.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ce // fmla v14.4s, v6.4s, v1.s[3]
+	WORD $0x4fa018ff // fmla v31.4s, v7.4s, v0.s[3]
+	WORD $0x4fa218f7 // fmla v23.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
+	WORD $0x91040084 // add x4, x4, #256
+	WORD $0x910400a5 // add x5, x5, #256
 	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, loop
+	CBNZ R11, eight
 
-tail:
-	WORD $0xaa0503eb // mov x11, x5
+four:
+	WORD $0x9240084b // and x11, x2, #0x7
+	CBZ  R11, next
+	TBZ  $2, R11, one
+	WORD $0x9240056b // and x11, x11, #0x3
+	WORD $0x3cc10503 // ldr q3, [x8], #16
+	WORD $0x3cc10522 // ldr q2, [x9], #16
+	WORD $0x3cc10541 // ldr q1, [x10], #16
+	WORD $0xad401c85 // ldp q5, q7, [x4]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f811088 // fmla v8.4s, v4.4s, v1.s[0]
+	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110a9 // fmla v9.4s, v5.4s, v1.s[0]
+	WORD $0x4f8310da // fmla v26.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ca // fmla v10.4s, v6.4s, v1.s[0]
+	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
+	WORD $0xad401ca5 // ldp q5, q7, [x5]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
+	WORD $0x4f821094 // fmla v20.4s, v4.4s, v2.s[0]
+	WORD $0x4f81108c // fmla v12.4s, v4.4s, v1.s[0]
+	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b5 // fmla v21.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110ad // fmla v13.4s, v5.4s, v1.s[0]
+	WORD $0x4f8310de // fmla v30.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d6 // fmla v22.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ce // fmla v14.4s, v6.4s, v1.s[0]
+	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
+	WORD $0xad411c85 // ldp q5, q7, [x4, #32]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31098 // fmla v24.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
+	WORD $0x4fa11088 // fmla v8.4s, v4.4s, v1.s[1]
+	WORD $0x4fa310b9 // fmla v25.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b1 // fmla v17.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110a9 // fmla v9.4s, v5.4s, v1.s[1]
+	WORD $0x4fa310da // fmla v26.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ca // fmla v10.4s, v6.4s, v1.s[1]
+	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110eb // fmla v11.4s, v7.4s, v1.s[1]
+	WORD $0xad411ca5 // ldp q5, q7, [x5, #32]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa3109c // fmla v28.4s, v4.4s, v3.s[1]
+	WORD $0x4fa21094 // fmla v20.4s, v4.4s, v2.s[1]
+	WORD $0x4fa1108c // fmla v12.4s, v4.4s, v1.s[1]
+	WORD $0x4fa310bd // fmla v29.4s, v5.4s, v3.s[1]
+	WORD $0x4fa210b5 // fmla v21.4s, v5.4s, v2.s[1]
+	WORD $0x4fa110ad // fmla v13.4s, v5.4s, v1.s[1]
+	WORD $0x4fa310de // fmla v30.4s, v6.4s, v3.s[1]
+	WORD $0x4fa210d6 // fmla v22.4s, v6.4s, v2.s[1]
+	WORD $0x4fa110ce // fmla v14.4s, v6.4s, v1.s[1]
+	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
+	WORD $0x4fa210f7 // fmla v23.4s, v7.4s, v2.s[1]
+	WORD $0x4fa110ef // fmla v15.4s, v7.4s, v1.s[1]
+	WORD $0xad421c85 // ldp q5, q7, [x4, #64]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831898 // fmla v24.4s, v4.4s, v3.s[2]
+	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
+	WORD $0x4f811888 // fmla v8.4s, v4.4s, v1.s[2]
+	WORD $0x4f8318b9 // fmla v25.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b1 // fmla v17.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118a9 // fmla v9.4s, v5.4s, v1.s[2]
+	WORD $0x4f8318da // fmla v26.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ca // fmla v10.4s, v6.4s, v1.s[2]
+	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118eb // fmla v11.4s, v7.4s, v1.s[2]
+	WORD $0xad421ca5 // ldp q5, q7, [x5, #64]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f83189c // fmla v28.4s, v4.4s, v3.s[2]
+	WORD $0x4f821894 // fmla v20.4s, v4.4s, v2.s[2]
+	WORD $0x4f81188c // fmla v12.4s, v4.4s, v1.s[2]
+	WORD $0x4f8318bd // fmla v29.4s, v5.4s, v3.s[2]
+	WORD $0x4f8218b5 // fmla v21.4s, v5.4s, v2.s[2]
+	WORD $0x4f8118ad // fmla v13.4s, v5.4s, v1.s[2]
+	WORD $0x4f8318de // fmla v30.4s, v6.4s, v3.s[2]
+	WORD $0x4f8218d6 // fmla v22.4s, v6.4s, v2.s[2]
+	WORD $0x4f8118ce // fmla v14.4s, v6.4s, v1.s[2]
+	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
+	WORD $0x4f8218f7 // fmla v23.4s, v7.4s, v2.s[2]
+	WORD $0x4f8118ef // fmla v15.4s, v7.4s, v1.s[2]
+	WORD $0xad431c85 // ldp q5, q7, [x4, #96]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa31898 // fmla v24.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
+	WORD $0x4fa11888 // fmla v8.4s, v4.4s, v1.s[3]
+	WORD $0x4fa318b9 // fmla v25.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b1 // fmla v17.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118a9 // fmla v9.4s, v5.4s, v1.s[3]
+	WORD $0x4fa318da // fmla v26.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ca // fmla v10.4s, v6.4s, v1.s[3]
+	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118eb // fmla v11.4s, v7.4s, v1.s[3]
+	WORD $0xad431ca5 // ldp q5, q7, [x5, #96]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4fa3189c // fmla v28.4s, v4.4s, v3.s[3]
+	WORD $0x4fa21894 // fmla v20.4s, v4.4s, v2.s[3]
+	WORD $0x4fa1188c // fmla v12.4s, v4.4s, v1.s[3]
+	WORD $0x4fa318bd // fmla v29.4s, v5.4s, v3.s[3]
+	WORD $0x4fa218b5 // fmla v21.4s, v5.4s, v2.s[3]
+	WORD $0x4fa118ad // fmla v13.4s, v5.4s, v1.s[3]
+	WORD $0x4fa318de // fmla v30.4s, v6.4s, v3.s[3]
+	WORD $0x4fa218d6 // fmla v22.4s, v6.4s, v2.s[3]
+	WORD $0x4fa118ce // fmla v14.4s, v6.4s, v1.s[3]
+	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
+	WORD $0x4fa218f7 // fmla v23.4s, v7.4s, v2.s[3]
+	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
+	WORD $0x91020084 // add x4, x4, #128
+	WORD $0x910200a5 // add x5, x5, #128
 	CBZ  R11, next
 
 one:
-	WORD $0xbc404518 // ldr s24, [x8], #4
-	WORD $0xbc404539 // ldr s25, [x9], #4
-	WORD $0xbc40455a // ldr s26, [x10], #4
-	WORD $0x3dc000db // ldr q27, [x6]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4f981380 // fmla v0.4s, v28.4s, v24.s[0]
-	WORD $0x4f991388 // fmla v8.4s, v28.4s, v25.s[0]
-	WORD $0x4f9a1390 // fmla v16.4s, v28.4s, v26.s[0]
-	WORD $0x4f981361 // fmla v1.4s, v27.4s, v24.s[0]
-	WORD $0x4f991369 // fmla v9.4s, v27.4s, v25.s[0]
-	WORD $0x4f9a1371 // fmla v17.4s, v27.4s, v26.s[0]
-	WORD $0x3dc004db // ldr q27, [x6, #16]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4f981382 // fmla v2.4s, v28.4s, v24.s[0]
-	WORD $0x4f99138a // fmla v10.4s, v28.4s, v25.s[0]
-	WORD $0x4f9a1392 // fmla v18.4s, v28.4s, v26.s[0]
-	WORD $0x4f981363 // fmla v3.4s, v27.4s, v24.s[0]
-	WORD $0x4f99136b // fmla v11.4s, v27.4s, v25.s[0]
-	WORD $0x4f9a1373 // fmla v19.4s, v27.4s, v26.s[0]
-	WORD $0x3dc000fb // ldr q27, [x7]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4f981384 // fmla v4.4s, v28.4s, v24.s[0]
-	WORD $0x4f99138c // fmla v12.4s, v28.4s, v25.s[0]
-	WORD $0x4f9a1394 // fmla v20.4s, v28.4s, v26.s[0]
-	WORD $0x4f981365 // fmla v5.4s, v27.4s, v24.s[0]
-	WORD $0x4f99136d // fmla v13.4s, v27.4s, v25.s[0]
-	WORD $0x4f9a1375 // fmla v21.4s, v27.4s, v26.s[0]
-	WORD $0x3dc004fb // ldr q27, [x7, #16]
-	WORD $0x0e217b7c // fcvtl v28.4s, v27.4h
-	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x4f981386 // fmla v6.4s, v28.4s, v24.s[0]
-	WORD $0x4f99138e // fmla v14.4s, v28.4s, v25.s[0]
-	WORD $0x4f9a1396 // fmla v22.4s, v28.4s, v26.s[0]
-	WORD $0x4f981367 // fmla v7.4s, v27.4s, v24.s[0]
-	WORD $0x4f99136f // fmla v15.4s, v27.4s, v25.s[0]
-	WORD $0x4f9a1377 // fmla v23.4s, v27.4s, v26.s[0]
-	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0x910080e7 // add x7, x7, #32
+	WORD $0xbc404503 // ldr s3, [x8], #4
+	WORD $0xbc404522 // ldr s2, [x9], #4
+	WORD $0xbc404541 // ldr s1, [x10], #4
+	WORD $0xad401c85 // ldp q5, q7, [x4]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
+	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
+	WORD $0x4f811088 // fmla v8.4s, v4.4s, v1.s[0]
+	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b1 // fmla v17.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110a9 // fmla v9.4s, v5.4s, v1.s[0]
+	WORD $0x4f8310da // fmla v26.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ca // fmla v10.4s, v6.4s, v1.s[0]
+	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
+	WORD $0xad401ca5 // ldp q5, q7, [x5]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
+	WORD $0x4f821094 // fmla v20.4s, v4.4s, v2.s[0]
+	WORD $0x4f81108c // fmla v12.4s, v4.4s, v1.s[0]
+	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
+	WORD $0x4f8210b5 // fmla v21.4s, v5.4s, v2.s[0]
+	WORD $0x4f8110ad // fmla v13.4s, v5.4s, v1.s[0]
+	WORD $0x4f8310de // fmla v30.4s, v6.4s, v3.s[0]
+	WORD $0x4f8210d6 // fmla v22.4s, v6.4s, v2.s[0]
+	WORD $0x4f8110ce // fmla v14.4s, v6.4s, v1.s[0]
+	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
+	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
+	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
+	WORD $0x91008084 // add x4, x4, #32
+	WORD $0x910080a5 // add x5, x5, #32
 	WORD $0xd100056b // sub x11, x11, #1
 	CBNZ R11, one
 
 next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  store
-	WORD $0x4ea0e818 // fcmlt v24.4s, v0.4s, #0.0
-	WORD $0x4e781c00 // bic v0.16b, v0.16b, v24.16b
-	WORD $0x4ea0e838 // fcmlt v24.4s, v1.4s, #0.0
-	WORD $0x4e781c21 // bic v1.16b, v1.16b, v24.16b
-	WORD $0x4ea0e858 // fcmlt v24.4s, v2.4s, #0.0
-	WORD $0x4e781c42 // bic v2.16b, v2.16b, v24.16b
-	WORD $0x4ea0e878 // fcmlt v24.4s, v3.4s, #0.0
-	WORD $0x4e781c63 // bic v3.16b, v3.16b, v24.16b
-	WORD $0x4ea0e898 // fcmlt v24.4s, v4.4s, #0.0
-	WORD $0x4e781c84 // bic v4.16b, v4.16b, v24.16b
-	WORD $0x4ea0e8b8 // fcmlt v24.4s, v5.4s, #0.0
-	WORD $0x4e781ca5 // bic v5.16b, v5.16b, v24.16b
-	WORD $0x4ea0e8d8 // fcmlt v24.4s, v6.4s, #0.0
-	WORD $0x4e781cc6 // bic v6.16b, v6.16b, v24.16b
-	WORD $0x4ea0e8f8 // fcmlt v24.4s, v7.4s, #0.0
-	WORD $0x4e781ce7 // bic v7.16b, v7.16b, v24.16b
-	WORD $0x4ea0e918 // fcmlt v24.4s, v8.4s, #0.0
-	WORD $0x4e781d08 // bic v8.16b, v8.16b, v24.16b
-	WORD $0x4ea0e938 // fcmlt v24.4s, v9.4s, #0.0
-	WORD $0x4e781d29 // bic v9.16b, v9.16b, v24.16b
-	WORD $0x4ea0e958 // fcmlt v24.4s, v10.4s, #0.0
-	WORD $0x4e781d4a // bic v10.16b, v10.16b, v24.16b
-	WORD $0x4ea0e978 // fcmlt v24.4s, v11.4s, #0.0
-	WORD $0x4e781d6b // bic v11.16b, v11.16b, v24.16b
-	WORD $0x4ea0e998 // fcmlt v24.4s, v12.4s, #0.0
-	WORD $0x4e781d8c // bic v12.16b, v12.16b, v24.16b
-	WORD $0x4ea0e9b8 // fcmlt v24.4s, v13.4s, #0.0
-	WORD $0x4e781dad // bic v13.16b, v13.16b, v24.16b
-	WORD $0x4ea0e9d8 // fcmlt v24.4s, v14.4s, #0.0
-	WORD $0x4e781dce // bic v14.16b, v14.16b, v24.16b
-	WORD $0x4ea0e9f8 // fcmlt v24.4s, v15.4s, #0.0
-	WORD $0x4e781def // bic v15.16b, v15.16b, v24.16b
-	WORD $0x4ea0ea18 // fcmlt v24.4s, v16.4s, #0.0
-	WORD $0x4e781e10 // bic v16.16b, v16.16b, v24.16b
-	WORD $0x4ea0ea38 // fcmlt v24.4s, v17.4s, #0.0
-	WORD $0x4e781e31 // bic v17.16b, v17.16b, v24.16b
-	WORD $0x4ea0ea58 // fcmlt v24.4s, v18.4s, #0.0
-	WORD $0x4e781e52 // bic v18.16b, v18.16b, v24.16b
-	WORD $0x4ea0ea78 // fcmlt v24.4s, v19.4s, #0.0
-	WORD $0x4e781e73 // bic v19.16b, v19.16b, v24.16b
-	WORD $0x4ea0ea98 // fcmlt v24.4s, v20.4s, #0.0
-	WORD $0x4e781e94 // bic v20.16b, v20.16b, v24.16b
-	WORD $0x4ea0eab8 // fcmlt v24.4s, v21.4s, #0.0
-	WORD $0x4e781eb5 // bic v21.16b, v21.16b, v24.16b
-	WORD $0x4ea0ead8 // fcmlt v24.4s, v22.4s, #0.0
-	WORD $0x4e781ed6 // bic v22.16b, v22.16b, v24.16b
-	WORD $0x4ea0eaf8 // fcmlt v24.4s, v23.4s, #0.0
-	WORD $0x4e781ef7 // bic v23.16b, v23.16b, v24.16b
+	WORD $0x4ea0eb03 // fcmlt v3.4s, v24.4s, #0.0
+	WORD $0x4e631f18 // bic v24.16b, v24.16b, v3.16b
+	WORD $0x4ea0eb23 // fcmlt v3.4s, v25.4s, #0.0
+	WORD $0x4e631f39 // bic v25.16b, v25.16b, v3.16b
+	WORD $0x4ea0eb43 // fcmlt v3.4s, v26.4s, #0.0
+	WORD $0x4e631f5a // bic v26.16b, v26.16b, v3.16b
+	WORD $0x4ea0eb63 // fcmlt v3.4s, v27.4s, #0.0
+	WORD $0x4e631f7b // bic v27.16b, v27.16b, v3.16b
+	WORD $0x4ea0eb83 // fcmlt v3.4s, v28.4s, #0.0
+	WORD $0x4e631f9c // bic v28.16b, v28.16b, v3.16b
+	WORD $0x4ea0eba3 // fcmlt v3.4s, v29.4s, #0.0
+	WORD $0x4e631fbd // bic v29.16b, v29.16b, v3.16b
+	WORD $0x4ea0ebc3 // fcmlt v3.4s, v30.4s, #0.0
+	WORD $0x4e631fde // bic v30.16b, v30.16b, v3.16b
+	WORD $0x4ea0ebe3 // fcmlt v3.4s, v31.4s, #0.0
+	WORD $0x4e631fff // bic v31.16b, v31.16b, v3.16b
+	WORD $0x4ea0ea03 // fcmlt v3.4s, v16.4s, #0.0
+	WORD $0x4e631e10 // bic v16.16b, v16.16b, v3.16b
+	WORD $0x4ea0ea23 // fcmlt v3.4s, v17.4s, #0.0
+	WORD $0x4e631e31 // bic v17.16b, v17.16b, v3.16b
+	WORD $0x4ea0ea43 // fcmlt v3.4s, v18.4s, #0.0
+	WORD $0x4e631e52 // bic v18.16b, v18.16b, v3.16b
+	WORD $0x4ea0ea63 // fcmlt v3.4s, v19.4s, #0.0
+	WORD $0x4e631e73 // bic v19.16b, v19.16b, v3.16b
+	WORD $0x4ea0ea83 // fcmlt v3.4s, v20.4s, #0.0
+	WORD $0x4e631e94 // bic v20.16b, v20.16b, v3.16b
+	WORD $0x4ea0eaa3 // fcmlt v3.4s, v21.4s, #0.0
+	WORD $0x4e631eb5 // bic v21.16b, v21.16b, v3.16b
+	WORD $0x4ea0eac3 // fcmlt v3.4s, v22.4s, #0.0
+	WORD $0x4e631ed6 // bic v22.16b, v22.16b, v3.16b
+	WORD $0x4ea0eae3 // fcmlt v3.4s, v23.4s, #0.0
+	WORD $0x4e631ef7 // bic v23.16b, v23.16b, v3.16b
+	WORD $0x4ea0e903 // fcmlt v3.4s, v8.4s, #0.0
+	WORD $0x4e631d08 // bic v8.16b, v8.16b, v3.16b
+	WORD $0x4ea0e923 // fcmlt v3.4s, v9.4s, #0.0
+	WORD $0x4e631d29 // bic v9.16b, v9.16b, v3.16b
+	WORD $0x4ea0e943 // fcmlt v3.4s, v10.4s, #0.0
+	WORD $0x4e631d4a // bic v10.16b, v10.16b, v3.16b
+	WORD $0x4ea0e963 // fcmlt v3.4s, v11.4s, #0.0
+	WORD $0x4e631d6b // bic v11.16b, v11.16b, v3.16b
+	WORD $0x4ea0e983 // fcmlt v3.4s, v12.4s, #0.0
+	WORD $0x4e631d8c // bic v12.16b, v12.16b, v3.16b
+	WORD $0x4ea0e9a3 // fcmlt v3.4s, v13.4s, #0.0
+	WORD $0x4e631dad // bic v13.16b, v13.16b, v3.16b
+	WORD $0x4ea0e9c3 // fcmlt v3.4s, v14.4s, #0.0
+	WORD $0x4e631dce // bic v14.16b, v14.16b, v3.16b
+	WORD $0x4ea0e9e3 // fcmlt v3.4s, v15.4s, #0.0
+	WORD $0x4e631def // bic v15.16b, v15.16b, v3.16b
 
 store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
@@ -5307,93 +10608,87 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0xad021424 // stp q4, q5, [x1, #64]
-	WORD $0xad031c26 // stp q6, q7, [x1, #96]
+	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad02743c // stp q28, q29, [x1, #64]
+	WORD $0xad037c3e // stp q30, q31, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0xad02342c // stp q12, q13, [x1, #64]
-	WORD $0xad033c2e // stp q14, q15, [x1, #96]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad004430 // stp q16, q17, [x1]
-	WORD $0xad014c32 // stp q18, q19, [x1, #32]
+	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
 	WORD $0xad025434 // stp q20, q21, [x1, #64]
 	WORD $0xad035c36 // stp q22, q23, [x1, #96]
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x4c002828 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x1]
+	WORD $0xad02342c // stp q12, q13, [x1, #64]
+	WORD $0xad033c2e // stp q14, q15, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
+	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel0four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+	WORD $0xac81747c // stp q28, q29, [x3], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 pixel0four:
 	TBZ  $2, R0, pixel0two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+	WORD $0x3c81047c // str q28, [x3], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 pixel0two:
 	TBZ  $1, R0, pixel0one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+	WORD $0xfc00847c // str d28, [x3], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 pixel0one:
 	TBZ  $0, R0, pixel0done
-	WORD $0xbd000064 // str s4, [x3]
+	WORD $0xbd00007c // str s28, [x3]
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
+	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel1four
-	WORD $0xac81346c // stp q12, q13, [x3], #32
-	WORD $0x4eae1dcc // mov v12.16b, v14.16b
-	WORD $0x4eaf1ded // mov v13.16b, v15.16b
-
-pixel1four:
-	TBZ  $2, R0, pixel1two
-	WORD $0x3c81046c // str q12, [x3], #16
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
-
-pixel1two:
-	TBZ  $1, R0, pixel1one
-	WORD $0xfc00846c // str d12, [x3], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
-
-pixel1one:
-	TBZ  $0, R0, pixel1done
-	WORD $0xbd00006c // str s12, [x3]
-
-pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad004430 // stp q16, q17, [x1]
-	WORD $0xad014c32 // stp q18, q19, [x1, #32]
-	WORD $0x91010023 // add x3, x1, #64
-	TBZ  $3, R0, pixel2four
 	WORD $0xac815474 // stp q20, q21, [x3], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
-pixel2four:
-	TBZ  $2, R0, pixel2two
+pixel1four:
+	TBZ  $2, R0, pixel1two
 	WORD $0x3c810474 // str q20, [x3], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
-pixel2two:
-	TBZ  $1, R0, pixel2one
+pixel1two:
+	TBZ  $1, R0, pixel1one
 	WORD $0xfc008474 // str d20, [x3], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
+pixel1one:
+	TBZ  $0, R0, pixel1done
+	WORD $0xbd000074 // str s20, [x3]
+
+pixel1done:
+	WORD $0x8b020021 // add x1, x1, x2
+	WORD $0x4c002828 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x1]
+	WORD $0x91010023 // add x3, x1, #64
+	TBZ  $3, R0, pixel2four
+	WORD $0xac81346c // stp q12, q13, [x3], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+
+pixel2four:
+	TBZ  $2, R0, pixel2two
+	WORD $0x3c81046c // str q12, [x3], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+
+pixel2two:
+	TBZ  $1, R0, pixel2one
+	WORD $0xfc00846c // str d12, [x3], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
 pixel2one:
 	TBZ  $0, R0, pixel2done
-	WORD $0xbd000074 // str s20, [x3]
+	WORD $0xbd00006c // str s12, [x3]
 
 pixel2done:
 	WORD $0x8b020021 // add x1, x1, x2
@@ -5402,1147 +10697,3325 @@ pixel2done:
 // func convF16x4x16NEON(a *convArgs)
 TEXT ·convF16x4x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea11c25 // mov v5.16b, v1.16b
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0xd2800021 // movz x1, #1, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF16x4NEON(SB)
 
-tap:
-	WORD $0xb8404447 // ldr w7, [x2], #4
-	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xb8404448 // ldr w8, [x2], #4
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xb8404449 // ldr w9, [x2], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xb840444a // ldr w10, [x2], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xaa0403eb // mov x11, x4
-	CBZ  R11, tail
+// func convF16x4x32NEON(a *convArgs)
+TEXT ·convF16x4x32NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800041 // movz x1, #2, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF16x4NEON(SB)
 
-loop:
-	WORD $0x3cc104f0 // ldr q16, [x7], #16
-	WORD $0x3cc10511 // ldr q17, [x8], #16
-	WORD $0x3cc10532 // ldr q18, [x9], #16
-	WORD $0x3cc10553 // ldr q19, [x10], #16
-	WORD $0x3dc000d4 // ldr q20, [x6]
-	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
-	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
-	WORD $0x4f9012a0 // fmla v0.4s, v21.4s, v16.s[0]
-	WORD $0x4f9112a4 // fmla v4.4s, v21.4s, v17.s[0]
-	WORD $0x4f9212a8 // fmla v8.4s, v21.4s, v18.s[0]
-	WORD $0x4f9312ac // fmla v12.4s, v21.4s, v19.s[0]
-	WORD $0x4f901281 // fmla v1.4s, v20.4s, v16.s[0]
-	WORD $0x4f911285 // fmla v5.4s, v20.4s, v17.s[0]
-	WORD $0x4f921289 // fmla v9.4s, v20.4s, v18.s[0]
-	WORD $0x4f93128d // fmla v13.4s, v20.4s, v19.s[0]
-	WORD $0x3dc004d4 // ldr q20, [x6, #16]
-	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
-	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
-	WORD $0x4f9012a2 // fmla v2.4s, v21.4s, v16.s[0]
-	WORD $0x4f9112a6 // fmla v6.4s, v21.4s, v17.s[0]
-	WORD $0x4f9212aa // fmla v10.4s, v21.4s, v18.s[0]
-	WORD $0x4f9312ae // fmla v14.4s, v21.4s, v19.s[0]
-	WORD $0x4f901283 // fmla v3.4s, v20.4s, v16.s[0]
-	WORD $0x4f911287 // fmla v7.4s, v20.4s, v17.s[0]
-	WORD $0x4f92128b // fmla v11.4s, v20.4s, v18.s[0]
-	WORD $0x4f93128f // fmla v15.4s, v20.4s, v19.s[0]
-	WORD $0x3dc008d4 // ldr q20, [x6, #32]
-	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
-	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
-	WORD $0x4fb012a0 // fmla v0.4s, v21.4s, v16.s[1]
-	WORD $0x4fb112a4 // fmla v4.4s, v21.4s, v17.s[1]
-	WORD $0x4fb212a8 // fmla v8.4s, v21.4s, v18.s[1]
-	WORD $0x4fb312ac // fmla v12.4s, v21.4s, v19.s[1]
-	WORD $0x4fb01281 // fmla v1.4s, v20.4s, v16.s[1]
-	WORD $0x4fb11285 // fmla v5.4s, v20.4s, v17.s[1]
-	WORD $0x4fb21289 // fmla v9.4s, v20.4s, v18.s[1]
-	WORD $0x4fb3128d // fmla v13.4s, v20.4s, v19.s[1]
-	WORD $0x3dc00cd4 // ldr q20, [x6, #48]
-	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
-	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
-	WORD $0x4fb012a2 // fmla v2.4s, v21.4s, v16.s[1]
-	WORD $0x4fb112a6 // fmla v6.4s, v21.4s, v17.s[1]
-	WORD $0x4fb212aa // fmla v10.4s, v21.4s, v18.s[1]
-	WORD $0x4fb312ae // fmla v14.4s, v21.4s, v19.s[1]
-	WORD $0x4fb01283 // fmla v3.4s, v20.4s, v16.s[1]
-	WORD $0x4fb11287 // fmla v7.4s, v20.4s, v17.s[1]
-	WORD $0x4fb2128b // fmla v11.4s, v20.4s, v18.s[1]
-	WORD $0x4fb3128f // fmla v15.4s, v20.4s, v19.s[1]
-	WORD $0x3dc010d4 // ldr q20, [x6, #64]
-	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
-	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
-	WORD $0x4f901aa0 // fmla v0.4s, v21.4s, v16.s[2]
-	WORD $0x4f911aa4 // fmla v4.4s, v21.4s, v17.s[2]
-	WORD $0x4f921aa8 // fmla v8.4s, v21.4s, v18.s[2]
-	WORD $0x4f931aac // fmla v12.4s, v21.4s, v19.s[2]
-	WORD $0x4f901a81 // fmla v1.4s, v20.4s, v16.s[2]
-	WORD $0x4f911a85 // fmla v5.4s, v20.4s, v17.s[2]
-	WORD $0x4f921a89 // fmla v9.4s, v20.4s, v18.s[2]
-	WORD $0x4f931a8d // fmla v13.4s, v20.4s, v19.s[2]
-	WORD $0x3dc014d4 // ldr q20, [x6, #80]
-	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
-	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
-	WORD $0x4f901aa2 // fmla v2.4s, v21.4s, v16.s[2]
-	WORD $0x4f911aa6 // fmla v6.4s, v21.4s, v17.s[2]
-	WORD $0x4f921aaa // fmla v10.4s, v21.4s, v18.s[2]
-	WORD $0x4f931aae // fmla v14.4s, v21.4s, v19.s[2]
-	WORD $0x4f901a83 // fmla v3.4s, v20.4s, v16.s[2]
-	WORD $0x4f911a87 // fmla v7.4s, v20.4s, v17.s[2]
-	WORD $0x4f921a8b // fmla v11.4s, v20.4s, v18.s[2]
-	WORD $0x4f931a8f // fmla v15.4s, v20.4s, v19.s[2]
-	WORD $0x3dc018d4 // ldr q20, [x6, #96]
-	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
-	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
-	WORD $0x4fb01aa0 // fmla v0.4s, v21.4s, v16.s[3]
-	WORD $0x4fb11aa4 // fmla v4.4s, v21.4s, v17.s[3]
-	WORD $0x4fb21aa8 // fmla v8.4s, v21.4s, v18.s[3]
-	WORD $0x4fb31aac // fmla v12.4s, v21.4s, v19.s[3]
-	WORD $0x4fb01a81 // fmla v1.4s, v20.4s, v16.s[3]
-	WORD $0x4fb11a85 // fmla v5.4s, v20.4s, v17.s[3]
-	WORD $0x4fb21a89 // fmla v9.4s, v20.4s, v18.s[3]
-	WORD $0x4fb31a8d // fmla v13.4s, v20.4s, v19.s[3]
-	WORD $0x3dc01cd4 // ldr q20, [x6, #112]
-	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
-	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
-	WORD $0x4fb01aa2 // fmla v2.4s, v21.4s, v16.s[3]
-	WORD $0x4fb11aa6 // fmla v6.4s, v21.4s, v17.s[3]
-	WORD $0x4fb21aaa // fmla v10.4s, v21.4s, v18.s[3]
-	WORD $0x4fb31aae // fmla v14.4s, v21.4s, v19.s[3]
-	WORD $0x4fb01a83 // fmla v3.4s, v20.4s, v16.s[3]
-	WORD $0x4fb11a87 // fmla v7.4s, v20.4s, v17.s[3]
-	WORD $0x4fb21a8b // fmla v11.4s, v20.4s, v18.s[3]
-	WORD $0x4fb31a8f // fmla v15.4s, v20.4s, v19.s[3]
-	WORD $0x910200c6 // add x6, x6, #128
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, loop
+// func convF16x4x48NEON(a *convArgs)
+TEXT ·convF16x4x48NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800061 // movz x1, #3, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF16x4NEON(SB)
 
-tail:
-	WORD $0xaa0503eb // mov x11, x5
-	CBZ  R11, next
+// func convF16x4x64NEON(a *convArgs)
+TEXT ·convF16x4x64NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800081 // movz x1, #4, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF16x4NEON(SB)
 
-one:
-	WORD $0xbc4044f0 // ldr s16, [x7], #4
-	WORD $0xbc404511 // ldr s17, [x8], #4
-	WORD $0xbc404532 // ldr s18, [x9], #4
-	WORD $0xbc404553 // ldr s19, [x10], #4
-	WORD $0x3dc000d4 // ldr q20, [x6]
-	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
-	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
-	WORD $0x4f9012a0 // fmla v0.4s, v21.4s, v16.s[0]
-	WORD $0x4f9112a4 // fmla v4.4s, v21.4s, v17.s[0]
-	WORD $0x4f9212a8 // fmla v8.4s, v21.4s, v18.s[0]
-	WORD $0x4f9312ac // fmla v12.4s, v21.4s, v19.s[0]
-	WORD $0x4f901281 // fmla v1.4s, v20.4s, v16.s[0]
-	WORD $0x4f911285 // fmla v5.4s, v20.4s, v17.s[0]
-	WORD $0x4f921289 // fmla v9.4s, v20.4s, v18.s[0]
-	WORD $0x4f93128d // fmla v13.4s, v20.4s, v19.s[0]
-	WORD $0x3dc004d4 // ldr q20, [x6, #16]
-	WORD $0x0e217a95 // fcvtl v21.4s, v20.4h
-	WORD $0x4e217a94 // fcvtl2 v20.4s, v20.8h
-	WORD $0x4f9012a2 // fmla v2.4s, v21.4s, v16.s[0]
-	WORD $0x4f9112a6 // fmla v6.4s, v21.4s, v17.s[0]
-	WORD $0x4f9212aa // fmla v10.4s, v21.4s, v18.s[0]
-	WORD $0x4f9312ae // fmla v14.4s, v21.4s, v19.s[0]
-	WORD $0x4f901283 // fmla v3.4s, v20.4s, v16.s[0]
-	WORD $0x4f911287 // fmla v7.4s, v20.4s, v17.s[0]
-	WORD $0x4f92128b // fmla v11.4s, v20.4s, v18.s[0]
-	WORD $0x4f93128f // fmla v15.4s, v20.4s, v19.s[0]
-	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, one
+// func convF16x4x80NEON(a *convArgs)
+TEXT ·convF16x4x80NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000a1 // movz x1, #5, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF16x4NEON(SB)
 
-next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
-	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
-	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
-	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
-	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
-	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
-	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
-	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
-	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
-	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
-	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
-	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
-	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
-	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
-	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
-	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
-	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
-	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
-	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
-	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
-	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
-	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
-	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
-	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
-	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
-	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
-	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
-	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
-	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
-	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
-	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
-	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
-	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+// func convF16x4x96NEON(a *convArgs)
+TEXT ·convF16x4x96NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000c1 // movz x1, #6, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF16x4NEON(SB)
 
-store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402000 // ldr x0, [x0, #64]
-	WORD $0xf100401f // cmp x0, #16
-	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
+// func convF16x4x112NEON(a *convArgs)
+TEXT ·convF16x4x112NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000e1 // movz x1, #7, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF16x4NEON(SB)
 
-partial:
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel0four
-	WORD $0xac810460 // stp q0, q1, [x3], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
-
-pixel0four:
-	TBZ  $2, R0, pixel0two
-	WORD $0x3c810460 // str q0, [x3], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
-
-pixel0two:
-	TBZ  $1, R0, pixel0one
-	WORD $0xfc008460 // str d0, [x3], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
-
-pixel0one:
-	TBZ  $0, R0, pixel0done
-	WORD $0xbd000060 // str s0, [x3]
-
-pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel1four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
-
-pixel1four:
-	TBZ  $2, R0, pixel1two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
-
-pixel1two:
-	TBZ  $1, R0, pixel1one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
-
-pixel1one:
-	TBZ  $0, R0, pixel1done
-	WORD $0xbd000064 // str s4, [x3]
-
-pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel2four
-	WORD $0xac812468 // stp q8, q9, [x3], #32
-	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
-	WORD $0x4eab1d69 // mov v9.16b, v11.16b
-
-pixel2four:
-	TBZ  $2, R0, pixel2two
-	WORD $0x3c810468 // str q8, [x3], #16
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
-
-pixel2two:
-	TBZ  $1, R0, pixel2one
-	WORD $0xfc008468 // str d8, [x3], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
-
-pixel2one:
-	TBZ  $0, R0, pixel2done
-	WORD $0xbd000068 // str s8, [x3]
-
-pixel2done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel3four
-	WORD $0xac81346c // stp q12, q13, [x3], #32
-	WORD $0x4eae1dcc // mov v12.16b, v14.16b
-	WORD $0x4eaf1ded // mov v13.16b, v15.16b
-
-pixel3four:
-	TBZ  $2, R0, pixel3two
-	WORD $0x3c81046c // str q12, [x3], #16
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
-
-pixel3two:
-	TBZ  $1, R0, pixel3one
-	WORD $0xfc00846c // str d12, [x3], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
-
-pixel3one:
-	TBZ  $0, R0, pixel3done
-	WORD $0xbd00006c // str s12, [x3]
-
-pixel3done:
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
+// func convF16x4x128NEON(a *convArgs)
+TEXT ·convF16x4x128NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800101 // movz x1, #8, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF16x4NEON(SB)
 
 // func convF16x5x16NEON(a *convArgs)
 TEXT ·convF16x5x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea11c25 // mov v5.16b, v1.16b
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4ea01c10 // mov v16.16b, v0.16b
-	WORD $0x4ea11c31 // mov v17.16b, v1.16b
-	WORD $0x4ea21c52 // mov v18.16b, v2.16b
-	WORD $0x4ea31c73 // mov v19.16b, v3.16b
+	WORD $0xd2800021 // movz x1, #1, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF16x5NEON(SB)
 
-tap:
-	WORD $0xb8404447 // ldr w7, [x2], #4
-	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xb8404448 // ldr w8, [x2], #4
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xb8404449 // ldr w9, [x2], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xb840444a // ldr w10, [x2], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xb840444b // ldr w11, [x2], #4
-	WORD $0x8b01016b // add x11, x11, x1
-	WORD $0xaa0403ec // mov x12, x4
-	CBZ  R12, tail
-
-loop:
-	WORD $0x3cc104f4 // ldr q20, [x7], #16
-	WORD $0x3cc10515 // ldr q21, [x8], #16
-	WORD $0x3cc10536 // ldr q22, [x9], #16
-	WORD $0x3cc10557 // ldr q23, [x10], #16
-	WORD $0x3cc10578 // ldr q24, [x11], #16
-	WORD $0x3dc000d9 // ldr q25, [x6]
-	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
-	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x4f941340 // fmla v0.4s, v26.4s, v20.s[0]
-	WORD $0x4f951344 // fmla v4.4s, v26.4s, v21.s[0]
-	WORD $0x4f961348 // fmla v8.4s, v26.4s, v22.s[0]
-	WORD $0x4f97134c // fmla v12.4s, v26.4s, v23.s[0]
-	WORD $0x4f981350 // fmla v16.4s, v26.4s, v24.s[0]
-	WORD $0x4f941321 // fmla v1.4s, v25.4s, v20.s[0]
-	WORD $0x4f951325 // fmla v5.4s, v25.4s, v21.s[0]
-	WORD $0x4f961329 // fmla v9.4s, v25.4s, v22.s[0]
-	WORD $0x4f97132d // fmla v13.4s, v25.4s, v23.s[0]
-	WORD $0x4f981331 // fmla v17.4s, v25.4s, v24.s[0]
-	WORD $0x3dc004d9 // ldr q25, [x6, #16]
-	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
-	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x4f941342 // fmla v2.4s, v26.4s, v20.s[0]
-	WORD $0x4f951346 // fmla v6.4s, v26.4s, v21.s[0]
-	WORD $0x4f96134a // fmla v10.4s, v26.4s, v22.s[0]
-	WORD $0x4f97134e // fmla v14.4s, v26.4s, v23.s[0]
-	WORD $0x4f981352 // fmla v18.4s, v26.4s, v24.s[0]
-	WORD $0x4f941323 // fmla v3.4s, v25.4s, v20.s[0]
-	WORD $0x4f951327 // fmla v7.4s, v25.4s, v21.s[0]
-	WORD $0x4f96132b // fmla v11.4s, v25.4s, v22.s[0]
-	WORD $0x4f97132f // fmla v15.4s, v25.4s, v23.s[0]
-	WORD $0x4f981333 // fmla v19.4s, v25.4s, v24.s[0]
-	WORD $0x3dc008d9 // ldr q25, [x6, #32]
-	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
-	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x4fb41340 // fmla v0.4s, v26.4s, v20.s[1]
-	WORD $0x4fb51344 // fmla v4.4s, v26.4s, v21.s[1]
-	WORD $0x4fb61348 // fmla v8.4s, v26.4s, v22.s[1]
-	WORD $0x4fb7134c // fmla v12.4s, v26.4s, v23.s[1]
-	WORD $0x4fb81350 // fmla v16.4s, v26.4s, v24.s[1]
-	WORD $0x4fb41321 // fmla v1.4s, v25.4s, v20.s[1]
-	WORD $0x4fb51325 // fmla v5.4s, v25.4s, v21.s[1]
-	WORD $0x4fb61329 // fmla v9.4s, v25.4s, v22.s[1]
-	WORD $0x4fb7132d // fmla v13.4s, v25.4s, v23.s[1]
-	WORD $0x4fb81331 // fmla v17.4s, v25.4s, v24.s[1]
-	WORD $0x3dc00cd9 // ldr q25, [x6, #48]
-	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
-	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x4fb41342 // fmla v2.4s, v26.4s, v20.s[1]
-	WORD $0x4fb51346 // fmla v6.4s, v26.4s, v21.s[1]
-	WORD $0x4fb6134a // fmla v10.4s, v26.4s, v22.s[1]
-	WORD $0x4fb7134e // fmla v14.4s, v26.4s, v23.s[1]
-	WORD $0x4fb81352 // fmla v18.4s, v26.4s, v24.s[1]
-	WORD $0x4fb41323 // fmla v3.4s, v25.4s, v20.s[1]
-	WORD $0x4fb51327 // fmla v7.4s, v25.4s, v21.s[1]
-	WORD $0x4fb6132b // fmla v11.4s, v25.4s, v22.s[1]
-	WORD $0x4fb7132f // fmla v15.4s, v25.4s, v23.s[1]
-	WORD $0x4fb81333 // fmla v19.4s, v25.4s, v24.s[1]
-	WORD $0x3dc010d9 // ldr q25, [x6, #64]
-	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
-	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x4f941b40 // fmla v0.4s, v26.4s, v20.s[2]
-	WORD $0x4f951b44 // fmla v4.4s, v26.4s, v21.s[2]
-	WORD $0x4f961b48 // fmla v8.4s, v26.4s, v22.s[2]
-	WORD $0x4f971b4c // fmla v12.4s, v26.4s, v23.s[2]
-	WORD $0x4f981b50 // fmla v16.4s, v26.4s, v24.s[2]
-	WORD $0x4f941b21 // fmla v1.4s, v25.4s, v20.s[2]
-	WORD $0x4f951b25 // fmla v5.4s, v25.4s, v21.s[2]
-	WORD $0x4f961b29 // fmla v9.4s, v25.4s, v22.s[2]
-	WORD $0x4f971b2d // fmla v13.4s, v25.4s, v23.s[2]
-	WORD $0x4f981b31 // fmla v17.4s, v25.4s, v24.s[2]
-	WORD $0x3dc014d9 // ldr q25, [x6, #80]
-	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
-	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x4f941b42 // fmla v2.4s, v26.4s, v20.s[2]
-	WORD $0x4f951b46 // fmla v6.4s, v26.4s, v21.s[2]
-	WORD $0x4f961b4a // fmla v10.4s, v26.4s, v22.s[2]
-	WORD $0x4f971b4e // fmla v14.4s, v26.4s, v23.s[2]
-	WORD $0x4f981b52 // fmla v18.4s, v26.4s, v24.s[2]
-	WORD $0x4f941b23 // fmla v3.4s, v25.4s, v20.s[2]
-	WORD $0x4f951b27 // fmla v7.4s, v25.4s, v21.s[2]
-	WORD $0x4f961b2b // fmla v11.4s, v25.4s, v22.s[2]
-	WORD $0x4f971b2f // fmla v15.4s, v25.4s, v23.s[2]
-	WORD $0x4f981b33 // fmla v19.4s, v25.4s, v24.s[2]
-	WORD $0x3dc018d9 // ldr q25, [x6, #96]
-	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
-	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x4fb41b40 // fmla v0.4s, v26.4s, v20.s[3]
-	WORD $0x4fb51b44 // fmla v4.4s, v26.4s, v21.s[3]
-	WORD $0x4fb61b48 // fmla v8.4s, v26.4s, v22.s[3]
-	WORD $0x4fb71b4c // fmla v12.4s, v26.4s, v23.s[3]
-	WORD $0x4fb81b50 // fmla v16.4s, v26.4s, v24.s[3]
-	WORD $0x4fb41b21 // fmla v1.4s, v25.4s, v20.s[3]
-	WORD $0x4fb51b25 // fmla v5.4s, v25.4s, v21.s[3]
-	WORD $0x4fb61b29 // fmla v9.4s, v25.4s, v22.s[3]
-	WORD $0x4fb71b2d // fmla v13.4s, v25.4s, v23.s[3]
-	WORD $0x4fb81b31 // fmla v17.4s, v25.4s, v24.s[3]
-	WORD $0x3dc01cd9 // ldr q25, [x6, #112]
-	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
-	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x4fb41b42 // fmla v2.4s, v26.4s, v20.s[3]
-	WORD $0x4fb51b46 // fmla v6.4s, v26.4s, v21.s[3]
-	WORD $0x4fb61b4a // fmla v10.4s, v26.4s, v22.s[3]
-	WORD $0x4fb71b4e // fmla v14.4s, v26.4s, v23.s[3]
-	WORD $0x4fb81b52 // fmla v18.4s, v26.4s, v24.s[3]
-	WORD $0x4fb41b23 // fmla v3.4s, v25.4s, v20.s[3]
-	WORD $0x4fb51b27 // fmla v7.4s, v25.4s, v21.s[3]
-	WORD $0x4fb61b2b // fmla v11.4s, v25.4s, v22.s[3]
-	WORD $0x4fb71b2f // fmla v15.4s, v25.4s, v23.s[3]
-	WORD $0x4fb81b33 // fmla v19.4s, v25.4s, v24.s[3]
-	WORD $0x910200c6 // add x6, x6, #128
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, loop
-
-tail:
-	WORD $0xaa0503ec // mov x12, x5
-	CBZ  R12, next
-
-one:
-	WORD $0xbc4044f4 // ldr s20, [x7], #4
-	WORD $0xbc404515 // ldr s21, [x8], #4
-	WORD $0xbc404536 // ldr s22, [x9], #4
-	WORD $0xbc404557 // ldr s23, [x10], #4
-	WORD $0xbc404578 // ldr s24, [x11], #4
-	WORD $0x3dc000d9 // ldr q25, [x6]
-	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
-	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x4f941340 // fmla v0.4s, v26.4s, v20.s[0]
-	WORD $0x4f951344 // fmla v4.4s, v26.4s, v21.s[0]
-	WORD $0x4f961348 // fmla v8.4s, v26.4s, v22.s[0]
-	WORD $0x4f97134c // fmla v12.4s, v26.4s, v23.s[0]
-	WORD $0x4f981350 // fmla v16.4s, v26.4s, v24.s[0]
-	WORD $0x4f941321 // fmla v1.4s, v25.4s, v20.s[0]
-	WORD $0x4f951325 // fmla v5.4s, v25.4s, v21.s[0]
-	WORD $0x4f961329 // fmla v9.4s, v25.4s, v22.s[0]
-	WORD $0x4f97132d // fmla v13.4s, v25.4s, v23.s[0]
-	WORD $0x4f981331 // fmla v17.4s, v25.4s, v24.s[0]
-	WORD $0x3dc004d9 // ldr q25, [x6, #16]
-	WORD $0x0e217b3a // fcvtl v26.4s, v25.4h
-	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x4f941342 // fmla v2.4s, v26.4s, v20.s[0]
-	WORD $0x4f951346 // fmla v6.4s, v26.4s, v21.s[0]
-	WORD $0x4f96134a // fmla v10.4s, v26.4s, v22.s[0]
-	WORD $0x4f97134e // fmla v14.4s, v26.4s, v23.s[0]
-	WORD $0x4f981352 // fmla v18.4s, v26.4s, v24.s[0]
-	WORD $0x4f941323 // fmla v3.4s, v25.4s, v20.s[0]
-	WORD $0x4f951327 // fmla v7.4s, v25.4s, v21.s[0]
-	WORD $0x4f96132b // fmla v11.4s, v25.4s, v22.s[0]
-	WORD $0x4f97132f // fmla v15.4s, v25.4s, v23.s[0]
-	WORD $0x4f981333 // fmla v19.4s, v25.4s, v24.s[0]
-	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, one
-
-next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
-	WORD $0x4ea0e814 // fcmlt v20.4s, v0.4s, #0.0
-	WORD $0x4e741c00 // bic v0.16b, v0.16b, v20.16b
-	WORD $0x4ea0e834 // fcmlt v20.4s, v1.4s, #0.0
-	WORD $0x4e741c21 // bic v1.16b, v1.16b, v20.16b
-	WORD $0x4ea0e854 // fcmlt v20.4s, v2.4s, #0.0
-	WORD $0x4e741c42 // bic v2.16b, v2.16b, v20.16b
-	WORD $0x4ea0e874 // fcmlt v20.4s, v3.4s, #0.0
-	WORD $0x4e741c63 // bic v3.16b, v3.16b, v20.16b
-	WORD $0x4ea0e894 // fcmlt v20.4s, v4.4s, #0.0
-	WORD $0x4e741c84 // bic v4.16b, v4.16b, v20.16b
-	WORD $0x4ea0e8b4 // fcmlt v20.4s, v5.4s, #0.0
-	WORD $0x4e741ca5 // bic v5.16b, v5.16b, v20.16b
-	WORD $0x4ea0e8d4 // fcmlt v20.4s, v6.4s, #0.0
-	WORD $0x4e741cc6 // bic v6.16b, v6.16b, v20.16b
-	WORD $0x4ea0e8f4 // fcmlt v20.4s, v7.4s, #0.0
-	WORD $0x4e741ce7 // bic v7.16b, v7.16b, v20.16b
-	WORD $0x4ea0e914 // fcmlt v20.4s, v8.4s, #0.0
-	WORD $0x4e741d08 // bic v8.16b, v8.16b, v20.16b
-	WORD $0x4ea0e934 // fcmlt v20.4s, v9.4s, #0.0
-	WORD $0x4e741d29 // bic v9.16b, v9.16b, v20.16b
-	WORD $0x4ea0e954 // fcmlt v20.4s, v10.4s, #0.0
-	WORD $0x4e741d4a // bic v10.16b, v10.16b, v20.16b
-	WORD $0x4ea0e974 // fcmlt v20.4s, v11.4s, #0.0
-	WORD $0x4e741d6b // bic v11.16b, v11.16b, v20.16b
-	WORD $0x4ea0e994 // fcmlt v20.4s, v12.4s, #0.0
-	WORD $0x4e741d8c // bic v12.16b, v12.16b, v20.16b
-	WORD $0x4ea0e9b4 // fcmlt v20.4s, v13.4s, #0.0
-	WORD $0x4e741dad // bic v13.16b, v13.16b, v20.16b
-	WORD $0x4ea0e9d4 // fcmlt v20.4s, v14.4s, #0.0
-	WORD $0x4e741dce // bic v14.16b, v14.16b, v20.16b
-	WORD $0x4ea0e9f4 // fcmlt v20.4s, v15.4s, #0.0
-	WORD $0x4e741def // bic v15.16b, v15.16b, v20.16b
-	WORD $0x4ea0ea14 // fcmlt v20.4s, v16.4s, #0.0
-	WORD $0x4e741e10 // bic v16.16b, v16.16b, v20.16b
-	WORD $0x4ea0ea34 // fcmlt v20.4s, v17.4s, #0.0
-	WORD $0x4e741e31 // bic v17.16b, v17.16b, v20.16b
-	WORD $0x4ea0ea54 // fcmlt v20.4s, v18.4s, #0.0
-	WORD $0x4e741e52 // bic v18.16b, v18.16b, v20.16b
-	WORD $0x4ea0ea74 // fcmlt v20.4s, v19.4s, #0.0
-	WORD $0x4e741e73 // bic v19.16b, v19.16b, v20.16b
-
-store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402000 // ldr x0, [x0, #64]
-	WORD $0xf100401f // cmp x0, #16
-	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad004430 // stp q16, q17, [x1]
-	WORD $0xad014c32 // stp q18, q19, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
-
-partial:
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel0four
-	WORD $0xac810460 // stp q0, q1, [x3], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
-
-pixel0four:
-	TBZ  $2, R0, pixel0two
-	WORD $0x3c810460 // str q0, [x3], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
-
-pixel0two:
-	TBZ  $1, R0, pixel0one
-	WORD $0xfc008460 // str d0, [x3], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
-
-pixel0one:
-	TBZ  $0, R0, pixel0done
-	WORD $0xbd000060 // str s0, [x3]
-
-pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel1four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
-
-pixel1four:
-	TBZ  $2, R0, pixel1two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
-
-pixel1two:
-	TBZ  $1, R0, pixel1one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
-
-pixel1one:
-	TBZ  $0, R0, pixel1done
-	WORD $0xbd000064 // str s4, [x3]
-
-pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel2four
-	WORD $0xac812468 // stp q8, q9, [x3], #32
-	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
-	WORD $0x4eab1d69 // mov v9.16b, v11.16b
-
-pixel2four:
-	TBZ  $2, R0, pixel2two
-	WORD $0x3c810468 // str q8, [x3], #16
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
-
-pixel2two:
-	TBZ  $1, R0, pixel2one
-	WORD $0xfc008468 // str d8, [x3], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
-
-pixel2one:
-	TBZ  $0, R0, pixel2done
-	WORD $0xbd000068 // str s8, [x3]
-
-pixel2done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel3four
-	WORD $0xac81346c // stp q12, q13, [x3], #32
-	WORD $0x4eae1dcc // mov v12.16b, v14.16b
-	WORD $0x4eaf1ded // mov v13.16b, v15.16b
-
-pixel3four:
-	TBZ  $2, R0, pixel3two
-	WORD $0x3c81046c // str q12, [x3], #16
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
-
-pixel3two:
-	TBZ  $1, R0, pixel3one
-	WORD $0xfc00846c // str d12, [x3], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
-
-pixel3one:
-	TBZ  $0, R0, pixel3done
-	WORD $0xbd00006c // str s12, [x3]
-
-pixel3done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel4four
-	WORD $0xac814470 // stp q16, q17, [x3], #32
-	WORD $0x4eb21e50 // mov v16.16b, v18.16b
-	WORD $0x4eb31e71 // mov v17.16b, v19.16b
-
-pixel4four:
-	TBZ  $2, R0, pixel4two
-	WORD $0x3c810470 // str q16, [x3], #16
-	WORD $0x4eb11e30 // mov v16.16b, v17.16b
-
-pixel4two:
-	TBZ  $1, R0, pixel4one
-	WORD $0xfc008470 // str d16, [x3], #8
-	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
-
-pixel4one:
-	TBZ  $0, R0, pixel4done
-	WORD $0xbd000070 // str s16, [x3]
-
-pixel4done:
-	WORD $0x8b020021 // add x1, x1, x2
-	RET
-
-// func convF16x6x16NEON(a *convArgs)
-TEXT ·convF16x6x16NEON(SB), NOSPLIT, $0-8
+// func convF16x5x32NEON(a *convArgs)
+TEXT ·convF16x5x32NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c05 // ldr x5, [x0, #24]
-	WORD $0xd342fca4 // lsr x4, x5, #2
-	WORD $0x924004a5 // and x5, x5, #0x3
-	WORD $0xf9401006 // ldr x6, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0xad4004c0 // ldp q0, q1, [x6]
-	WORD $0xad410cc2 // ldp q2, q3, [x6, #32]
+	WORD $0xd2800041 // movz x1, #2, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF16x5NEON(SB)
+
+// func convF16x5x48NEON(a *convArgs)
+TEXT ·convF16x5x48NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800061 // movz x1, #3, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF16x5NEON(SB)
+
+// func convF16x5x64NEON(a *convArgs)
+TEXT ·convF16x5x64NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800081 // movz x1, #4, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF16x5NEON(SB)
+
+// func convF16x5x80NEON(a *convArgs)
+TEXT ·convF16x5x80NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000a1 // movz x1, #5, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF16x5NEON(SB)
+
+// func convF16x5x96NEON(a *convArgs)
+TEXT ·convF16x5x96NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000c1 // movz x1, #6, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF16x5NEON(SB)
+
+// func convF16x5x112NEON(a *convArgs)
+TEXT ·convF16x5x112NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd28000e1 // movz x1, #7, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF16x5NEON(SB)
+
+// func convF16x5x128NEON(a *convArgs)
+TEXT ·convF16x5x128NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800101 // movz x1, #8, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF16x5NEON(SB)
+
+// func convF16x4NEON(a *convArgs)
+TEXT ·convF16x4NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R7
+	WORD $0xf94000e2 // ldr x2, [x7]
+	WORD $0xf9400ce3 // ldr x3, [x7, #24]
+	WORD $0xf94024e4 // ldr x4, [x7, #72]
+	WORD $0xf94010e8 // ldr x8, [x7, #32]
+	WORD $0xf94014e9 // ldr x9, [x7, #40]
+	WORD $0xf94018e5 // ldr x5, [x7, #48]
+	WORD $0xf9401ce0 // ldr x0, [x7, #56]
+	WORD $0xf94028ea // ldr x10, [x7, #80]
+	WORD $0xf94020e1 // ldr x1, [x7, #64]
+
+panel:
+	WORD $0xf100055f // cmp x10, #1
+	BNE  quads4
+	WORD $0xf100303f // cmp x1, #12
+	BGT  quads4
+	WORD $0xf100203f // cmp x1, #8
+	BGT  quads3
+	WORD $0xf100103f // cmp x1, #4
+	BGT  quads2
+	JMP  quads1
+
+quads4:
+	WORD $0xaa0803e6 // mov x6, x8
+	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
+	WORD $0x4c4028d8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
+	WORD $0x4c4028d4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x6]
+	WORD $0x4c4028d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
 	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x4ea01c04 // mov v4.16b, v0.16b
-	WORD $0x4ea11c25 // mov v5.16b, v1.16b
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4ea01c10 // mov v16.16b, v0.16b
-	WORD $0x4ea11c31 // mov v17.16b, v1.16b
-	WORD $0x4ea21c52 // mov v18.16b, v2.16b
-	WORD $0x4ea31c73 // mov v19.16b, v3.16b
-	WORD $0x4ea01c14 // mov v20.16b, v0.16b
-	WORD $0x4ea11c35 // mov v21.16b, v1.16b
-	WORD $0x4ea21c56 // mov v22.16b, v2.16b
-	WORD $0x4ea31c77 // mov v23.16b, v3.16b
+	WORD $0xf94004eb // ldr x11, [x7, #8]
+	WORD $0xf94008ec // ldr x12, [x7, #16]
 
-tap:
-	WORD $0xb8404447 // ldr w7, [x2], #4
-	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xb8404448 // ldr w8, [x2], #4
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xb8404449 // ldr w9, [x2], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xb840444a // ldr w10, [x2], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xb840444b // ldr w11, [x2], #4
-	WORD $0x8b01016b // add x11, x11, x1
-	WORD $0xb840444c // ldr w12, [x2], #4
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0xaa0403ed // mov x13, x4
-	CBZ  R13, tail
+quads4tap:
+	WORD $0x28c1396d // ldp w13, w14, [x11], #8
+	WORD $0x28c1416f // ldp w15, w16, [x11], #8
+	WORD $0x8b0201ad // add x13, x13, x2
+	WORD $0x8b0201ce // add x14, x14, x2
+	WORD $0x8b0201ef // add x15, x15, x2
+	WORD $0x8b020210 // add x16, x16, x2
+	WORD $0xd343fc71 // lsr x17, x3, #3
+	CBZ  R17, quads4four
 
-loop:
-	WORD $0x3cc104f8 // ldr q24, [x7], #16
-	WORD $0x3cc10519 // ldr q25, [x8], #16
-	WORD $0x3cc1053a // ldr q26, [x9], #16
-	WORD $0x3cc1055b // ldr q27, [x10], #16
-	WORD $0x3cc1057c // ldr q28, [x11], #16
-	WORD $0x3cc1059d // ldr q29, [x12], #16
-	WORD $0x3dc000de // ldr q30, [x6]
-	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
-	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
-	WORD $0x4f9813e0 // fmla v0.4s, v31.4s, v24.s[0]
-	WORD $0x4f9913e4 // fmla v4.4s, v31.4s, v25.s[0]
-	WORD $0x4f9a13e8 // fmla v8.4s, v31.4s, v26.s[0]
-	WORD $0x4f9b13ec // fmla v12.4s, v31.4s, v27.s[0]
-	WORD $0x4f9c13f0 // fmla v16.4s, v31.4s, v28.s[0]
-	WORD $0x4f9d13f4 // fmla v20.4s, v31.4s, v29.s[0]
-	WORD $0x4f9813c1 // fmla v1.4s, v30.4s, v24.s[0]
-	WORD $0x4f9913c5 // fmla v5.4s, v30.4s, v25.s[0]
-	WORD $0x4f9a13c9 // fmla v9.4s, v30.4s, v26.s[0]
-	WORD $0x4f9b13cd // fmla v13.4s, v30.4s, v27.s[0]
-	WORD $0x4f9c13d1 // fmla v17.4s, v30.4s, v28.s[0]
-	WORD $0x4f9d13d5 // fmla v21.4s, v30.4s, v29.s[0]
-	WORD $0x3dc004de // ldr q30, [x6, #16]
-	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
-	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
-	WORD $0x4f9813e2 // fmla v2.4s, v31.4s, v24.s[0]
-	WORD $0x4f9913e6 // fmla v6.4s, v31.4s, v25.s[0]
-	WORD $0x4f9a13ea // fmla v10.4s, v31.4s, v26.s[0]
-	WORD $0x4f9b13ee // fmla v14.4s, v31.4s, v27.s[0]
-	WORD $0x4f9c13f2 // fmla v18.4s, v31.4s, v28.s[0]
-	WORD $0x4f9d13f6 // fmla v22.4s, v31.4s, v29.s[0]
-	WORD $0x4f9813c3 // fmla v3.4s, v30.4s, v24.s[0]
-	WORD $0x4f9913c7 // fmla v7.4s, v30.4s, v25.s[0]
-	WORD $0x4f9a13cb // fmla v11.4s, v30.4s, v26.s[0]
-	WORD $0x4f9b13cf // fmla v15.4s, v30.4s, v27.s[0]
-	WORD $0x4f9c13d3 // fmla v19.4s, v30.4s, v28.s[0]
-	WORD $0x4f9d13d7 // fmla v23.4s, v30.4s, v29.s[0]
-	WORD $0x3dc008de // ldr q30, [x6, #32]
-	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
-	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
-	WORD $0x4fb813e0 // fmla v0.4s, v31.4s, v24.s[1]
-	WORD $0x4fb913e4 // fmla v4.4s, v31.4s, v25.s[1]
-	WORD $0x4fba13e8 // fmla v8.4s, v31.4s, v26.s[1]
-	WORD $0x4fbb13ec // fmla v12.4s, v31.4s, v27.s[1]
-	WORD $0x4fbc13f0 // fmla v16.4s, v31.4s, v28.s[1]
-	WORD $0x4fbd13f4 // fmla v20.4s, v31.4s, v29.s[1]
-	WORD $0x4fb813c1 // fmla v1.4s, v30.4s, v24.s[1]
-	WORD $0x4fb913c5 // fmla v5.4s, v30.4s, v25.s[1]
-	WORD $0x4fba13c9 // fmla v9.4s, v30.4s, v26.s[1]
-	WORD $0x4fbb13cd // fmla v13.4s, v30.4s, v27.s[1]
-	WORD $0x4fbc13d1 // fmla v17.4s, v30.4s, v28.s[1]
-	WORD $0x4fbd13d5 // fmla v21.4s, v30.4s, v29.s[1]
-	WORD $0x3dc00cde // ldr q30, [x6, #48]
-	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
-	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
-	WORD $0x4fb813e2 // fmla v2.4s, v31.4s, v24.s[1]
-	WORD $0x4fb913e6 // fmla v6.4s, v31.4s, v25.s[1]
-	WORD $0x4fba13ea // fmla v10.4s, v31.4s, v26.s[1]
-	WORD $0x4fbb13ee // fmla v14.4s, v31.4s, v27.s[1]
-	WORD $0x4fbc13f2 // fmla v18.4s, v31.4s, v28.s[1]
-	WORD $0x4fbd13f6 // fmla v22.4s, v31.4s, v29.s[1]
-	WORD $0x4fb813c3 // fmla v3.4s, v30.4s, v24.s[1]
-	WORD $0x4fb913c7 // fmla v7.4s, v30.4s, v25.s[1]
-	WORD $0x4fba13cb // fmla v11.4s, v30.4s, v26.s[1]
-	WORD $0x4fbb13cf // fmla v15.4s, v30.4s, v27.s[1]
-	WORD $0x4fbc13d3 // fmla v19.4s, v30.4s, v28.s[1]
-	WORD $0x4fbd13d7 // fmla v23.4s, v30.4s, v29.s[1]
-	WORD $0x3dc010de // ldr q30, [x6, #64]
-	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
-	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
-	WORD $0x4f981be0 // fmla v0.4s, v31.4s, v24.s[2]
-	WORD $0x4f991be4 // fmla v4.4s, v31.4s, v25.s[2]
-	WORD $0x4f9a1be8 // fmla v8.4s, v31.4s, v26.s[2]
-	WORD $0x4f9b1bec // fmla v12.4s, v31.4s, v27.s[2]
-	WORD $0x4f9c1bf0 // fmla v16.4s, v31.4s, v28.s[2]
-	WORD $0x4f9d1bf4 // fmla v20.4s, v31.4s, v29.s[2]
-	WORD $0x4f981bc1 // fmla v1.4s, v30.4s, v24.s[2]
-	WORD $0x4f991bc5 // fmla v5.4s, v30.4s, v25.s[2]
-	WORD $0x4f9a1bc9 // fmla v9.4s, v30.4s, v26.s[2]
-	WORD $0x4f9b1bcd // fmla v13.4s, v30.4s, v27.s[2]
-	WORD $0x4f9c1bd1 // fmla v17.4s, v30.4s, v28.s[2]
-	WORD $0x4f9d1bd5 // fmla v21.4s, v30.4s, v29.s[2]
-	WORD $0x3dc014de // ldr q30, [x6, #80]
-	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
-	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
-	WORD $0x4f981be2 // fmla v2.4s, v31.4s, v24.s[2]
-	WORD $0x4f991be6 // fmla v6.4s, v31.4s, v25.s[2]
-	WORD $0x4f9a1bea // fmla v10.4s, v31.4s, v26.s[2]
-	WORD $0x4f9b1bee // fmla v14.4s, v31.4s, v27.s[2]
-	WORD $0x4f9c1bf2 // fmla v18.4s, v31.4s, v28.s[2]
-	WORD $0x4f9d1bf6 // fmla v22.4s, v31.4s, v29.s[2]
-	WORD $0x4f981bc3 // fmla v3.4s, v30.4s, v24.s[2]
-	WORD $0x4f991bc7 // fmla v7.4s, v30.4s, v25.s[2]
-	WORD $0x4f9a1bcb // fmla v11.4s, v30.4s, v26.s[2]
-	WORD $0x4f9b1bcf // fmla v15.4s, v30.4s, v27.s[2]
-	WORD $0x4f9c1bd3 // fmla v19.4s, v30.4s, v28.s[2]
-	WORD $0x4f9d1bd7 // fmla v23.4s, v30.4s, v29.s[2]
-	WORD $0x3dc018de // ldr q30, [x6, #96]
-	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
-	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
-	WORD $0x4fb81be0 // fmla v0.4s, v31.4s, v24.s[3]
-	WORD $0x4fb91be4 // fmla v4.4s, v31.4s, v25.s[3]
-	WORD $0x4fba1be8 // fmla v8.4s, v31.4s, v26.s[3]
-	WORD $0x4fbb1bec // fmla v12.4s, v31.4s, v27.s[3]
-	WORD $0x4fbc1bf0 // fmla v16.4s, v31.4s, v28.s[3]
-	WORD $0x4fbd1bf4 // fmla v20.4s, v31.4s, v29.s[3]
-	WORD $0x4fb81bc1 // fmla v1.4s, v30.4s, v24.s[3]
-	WORD $0x4fb91bc5 // fmla v5.4s, v30.4s, v25.s[3]
-	WORD $0x4fba1bc9 // fmla v9.4s, v30.4s, v26.s[3]
-	WORD $0x4fbb1bcd // fmla v13.4s, v30.4s, v27.s[3]
-	WORD $0x4fbc1bd1 // fmla v17.4s, v30.4s, v28.s[3]
-	WORD $0x4fbd1bd5 // fmla v21.4s, v30.4s, v29.s[3]
-	WORD $0x3dc01cde // ldr q30, [x6, #112]
-	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
-	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
-	WORD $0x4fb81be2 // fmla v2.4s, v31.4s, v24.s[3]
-	WORD $0x4fb91be6 // fmla v6.4s, v31.4s, v25.s[3]
-	WORD $0x4fba1bea // fmla v10.4s, v31.4s, v26.s[3]
-	WORD $0x4fbb1bee // fmla v14.4s, v31.4s, v27.s[3]
-	WORD $0x4fbc1bf2 // fmla v18.4s, v31.4s, v28.s[3]
-	WORD $0x4fbd1bf6 // fmla v22.4s, v31.4s, v29.s[3]
-	WORD $0x4fb81bc3 // fmla v3.4s, v30.4s, v24.s[3]
-	WORD $0x4fb91bc7 // fmla v7.4s, v30.4s, v25.s[3]
-	WORD $0x4fba1bcb // fmla v11.4s, v30.4s, v26.s[3]
-	WORD $0x4fbb1bcf // fmla v15.4s, v30.4s, v27.s[3]
-	WORD $0x4fbc1bd3 // fmla v19.4s, v30.4s, v28.s[3]
-	WORD $0x4fbd1bd7 // fmla v23.4s, v30.4s, v29.s[3]
+quads4eight:
+	WORD $0xacc11dab // ldp q11, q7, [x13], #32
+	WORD $0xacc119ca // ldp q10, q6, [x14], #32
+	WORD $0xacc115e9 // ldp q9, q5, [x15], #32
+	WORD $0xacc11208 // ldp q8, q4, [x16], #32
+	WORD $0xad403ccd // ldp q13, q15, [x6]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0xad413ccd // ldp q13, q15, [x6, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0xad423ccd // ldp q13, q15, [x6, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0xad433ccd // ldp q13, q15, [x6, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0xad443ccd // ldp q13, q15, [x6, #128]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
+	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
+	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
+	WORD $0x4f8711ff // fmla v31.4s, v15.4s, v7.s[0]
+	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
+	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
+	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
+	WORD $0xad453ccd // ldp q13, q15, [x6, #160]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
+	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
+	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
+	WORD $0x4fa711ff // fmla v31.4s, v15.4s, v7.s[1]
+	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
+	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
+	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
+	WORD $0xad463ccd // ldp q13, q15, [x6, #192]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
+	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
+	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
+	WORD $0x4f8719ff // fmla v31.4s, v15.4s, v7.s[2]
+	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
+	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
+	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
+	WORD $0xad473ccd // ldp q13, q15, [x6, #224]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
+	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
+	WORD $0x4fa719ff // fmla v31.4s, v15.4s, v7.s[3]
+	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
+	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
+	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
+	WORD $0x910400c6 // add x6, x6, #256
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads4eight
+
+quads4four:
+	WORD $0x92400871 // and x17, x3, #0x7
+	CBZ  R17, quads4next
+	TBZ  $2, R17, quads4one
+	WORD $0x92400631 // and x17, x17, #0x3
+	WORD $0x3cc105ab // ldr q11, [x13], #16
+	WORD $0x3cc105ca // ldr q10, [x14], #16
+	WORD $0x3cc105e9 // ldr q9, [x15], #16
+	WORD $0x3cc10608 // ldr q8, [x16], #16
+	WORD $0xad403ccd // ldp q13, q15, [x6]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0xad413ccd // ldp q13, q15, [x6, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0xad423ccd // ldp q13, q15, [x6, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0xad433ccd // ldp q13, q15, [x6, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
 	WORD $0x910200c6 // add x6, x6, #128
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, loop
+	CBZ  R17, quads4next
 
-tail:
-	WORD $0xaa0503ed // mov x13, x5
-	CBZ  R13, next
-
-one:
-	WORD $0xbc4044f8 // ldr s24, [x7], #4
-	WORD $0xbc404519 // ldr s25, [x8], #4
-	WORD $0xbc40453a // ldr s26, [x9], #4
-	WORD $0xbc40455b // ldr s27, [x10], #4
-	WORD $0xbc40457c // ldr s28, [x11], #4
-	WORD $0xbc40459d // ldr s29, [x12], #4
-	WORD $0x3dc000de // ldr q30, [x6]
-	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
-	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
-	WORD $0x4f9813e0 // fmla v0.4s, v31.4s, v24.s[0]
-	WORD $0x4f9913e4 // fmla v4.4s, v31.4s, v25.s[0]
-	WORD $0x4f9a13e8 // fmla v8.4s, v31.4s, v26.s[0]
-	WORD $0x4f9b13ec // fmla v12.4s, v31.4s, v27.s[0]
-	WORD $0x4f9c13f0 // fmla v16.4s, v31.4s, v28.s[0]
-	WORD $0x4f9d13f4 // fmla v20.4s, v31.4s, v29.s[0]
-	WORD $0x4f9813c1 // fmla v1.4s, v30.4s, v24.s[0]
-	WORD $0x4f9913c5 // fmla v5.4s, v30.4s, v25.s[0]
-	WORD $0x4f9a13c9 // fmla v9.4s, v30.4s, v26.s[0]
-	WORD $0x4f9b13cd // fmla v13.4s, v30.4s, v27.s[0]
-	WORD $0x4f9c13d1 // fmla v17.4s, v30.4s, v28.s[0]
-	WORD $0x4f9d13d5 // fmla v21.4s, v30.4s, v29.s[0]
-	WORD $0x3dc004de // ldr q30, [x6, #16]
-	WORD $0x0e217bdf // fcvtl v31.4s, v30.4h
-	WORD $0x4e217bde // fcvtl2 v30.4s, v30.8h
-	WORD $0x4f9813e2 // fmla v2.4s, v31.4s, v24.s[0]
-	WORD $0x4f9913e6 // fmla v6.4s, v31.4s, v25.s[0]
-	WORD $0x4f9a13ea // fmla v10.4s, v31.4s, v26.s[0]
-	WORD $0x4f9b13ee // fmla v14.4s, v31.4s, v27.s[0]
-	WORD $0x4f9c13f2 // fmla v18.4s, v31.4s, v28.s[0]
-	WORD $0x4f9d13f6 // fmla v22.4s, v31.4s, v29.s[0]
-	WORD $0x4f9813c3 // fmla v3.4s, v30.4s, v24.s[0]
-	WORD $0x4f9913c7 // fmla v7.4s, v30.4s, v25.s[0]
-	WORD $0x4f9a13cb // fmla v11.4s, v30.4s, v26.s[0]
-	WORD $0x4f9b13cf // fmla v15.4s, v30.4s, v27.s[0]
-	WORD $0x4f9c13d3 // fmla v19.4s, v30.4s, v28.s[0]
-	WORD $0x4f9d13d7 // fmla v23.4s, v30.4s, v29.s[0]
+quads4one:
+	WORD $0xbc4045ab // ldr s11, [x13], #4
+	WORD $0xbc4045ca // ldr s10, [x14], #4
+	WORD $0xbc4045e9 // ldr s9, [x15], #4
+	WORD $0xbc404608 // ldr s8, [x16], #4
+	WORD $0xad403ccd // ldp q13, q15, [x6]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
 	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, one
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads4one
 
-next:
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, tap
-	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
-	WORD $0x4ea0e818 // fcmlt v24.4s, v0.4s, #0.0
-	WORD $0x4e781c00 // bic v0.16b, v0.16b, v24.16b
-	WORD $0x4ea0e838 // fcmlt v24.4s, v1.4s, #0.0
-	WORD $0x4e781c21 // bic v1.16b, v1.16b, v24.16b
-	WORD $0x4ea0e858 // fcmlt v24.4s, v2.4s, #0.0
-	WORD $0x4e781c42 // bic v2.16b, v2.16b, v24.16b
-	WORD $0x4ea0e878 // fcmlt v24.4s, v3.4s, #0.0
-	WORD $0x4e781c63 // bic v3.16b, v3.16b, v24.16b
-	WORD $0x4ea0e898 // fcmlt v24.4s, v4.4s, #0.0
-	WORD $0x4e781c84 // bic v4.16b, v4.16b, v24.16b
-	WORD $0x4ea0e8b8 // fcmlt v24.4s, v5.4s, #0.0
-	WORD $0x4e781ca5 // bic v5.16b, v5.16b, v24.16b
-	WORD $0x4ea0e8d8 // fcmlt v24.4s, v6.4s, #0.0
-	WORD $0x4e781cc6 // bic v6.16b, v6.16b, v24.16b
-	WORD $0x4ea0e8f8 // fcmlt v24.4s, v7.4s, #0.0
-	WORD $0x4e781ce7 // bic v7.16b, v7.16b, v24.16b
-	WORD $0x4ea0e918 // fcmlt v24.4s, v8.4s, #0.0
-	WORD $0x4e781d08 // bic v8.16b, v8.16b, v24.16b
-	WORD $0x4ea0e938 // fcmlt v24.4s, v9.4s, #0.0
-	WORD $0x4e781d29 // bic v9.16b, v9.16b, v24.16b
-	WORD $0x4ea0e958 // fcmlt v24.4s, v10.4s, #0.0
-	WORD $0x4e781d4a // bic v10.16b, v10.16b, v24.16b
-	WORD $0x4ea0e978 // fcmlt v24.4s, v11.4s, #0.0
-	WORD $0x4e781d6b // bic v11.16b, v11.16b, v24.16b
-	WORD $0x4ea0e998 // fcmlt v24.4s, v12.4s, #0.0
-	WORD $0x4e781d8c // bic v12.16b, v12.16b, v24.16b
-	WORD $0x4ea0e9b8 // fcmlt v24.4s, v13.4s, #0.0
-	WORD $0x4e781dad // bic v13.16b, v13.16b, v24.16b
-	WORD $0x4ea0e9d8 // fcmlt v24.4s, v14.4s, #0.0
-	WORD $0x4e781dce // bic v14.16b, v14.16b, v24.16b
-	WORD $0x4ea0e9f8 // fcmlt v24.4s, v15.4s, #0.0
-	WORD $0x4e781def // bic v15.16b, v15.16b, v24.16b
-	WORD $0x4ea0ea18 // fcmlt v24.4s, v16.4s, #0.0
-	WORD $0x4e781e10 // bic v16.16b, v16.16b, v24.16b
-	WORD $0x4ea0ea38 // fcmlt v24.4s, v17.4s, #0.0
-	WORD $0x4e781e31 // bic v17.16b, v17.16b, v24.16b
-	WORD $0x4ea0ea58 // fcmlt v24.4s, v18.4s, #0.0
-	WORD $0x4e781e52 // bic v18.16b, v18.16b, v24.16b
-	WORD $0x4ea0ea78 // fcmlt v24.4s, v19.4s, #0.0
-	WORD $0x4e781e73 // bic v19.16b, v19.16b, v24.16b
-	WORD $0x4ea0ea98 // fcmlt v24.4s, v20.4s, #0.0
-	WORD $0x4e781e94 // bic v20.16b, v20.16b, v24.16b
-	WORD $0x4ea0eab8 // fcmlt v24.4s, v21.4s, #0.0
-	WORD $0x4e781eb5 // bic v21.16b, v21.16b, v24.16b
-	WORD $0x4ea0ead8 // fcmlt v24.4s, v22.4s, #0.0
-	WORD $0x4e781ed6 // bic v22.16b, v22.16b, v24.16b
-	WORD $0x4ea0eaf8 // fcmlt v24.4s, v23.4s, #0.0
-	WORD $0x4e781ef7 // bic v23.16b, v23.16b, v24.16b
+quads4next:
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, quads4tap
+	WORD $0xf100049f // cmp x4, #1
+	BNE  quads4store
+	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
+	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
+	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
+	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
+	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
+	WORD $0x4ea0ebeb // fcmlt v11.4s, v31.4s, #0.0
+	WORD $0x4e6b1fff // bic v31.16b, v31.16b, v11.16b
+	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
+	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
+	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
+	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
+	WORD $0x4ea0eb6b // fcmlt v11.4s, v27.4s, #0.0
+	WORD $0x4e6b1f7b // bic v27.16b, v27.16b, v11.16b
+	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
+	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
+	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
+	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
+	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
+	WORD $0x4ea0eaeb // fcmlt v11.4s, v23.4s, #0.0
+	WORD $0x4e6b1ef7 // bic v23.16b, v23.16b, v11.16b
+	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
+	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
+	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
+	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
+	WORD $0x4ea0ea6b // fcmlt v11.4s, v19.4s, #0.0
+	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
 
-store:
-	WORD $0xf9401801 // ldr x1, [x0, #48]
-	WORD $0xf9401c02 // ldr x2, [x0, #56]
-	WORD $0xf9402000 // ldr x0, [x0, #64]
-	WORD $0xf100401f // cmp x0, #16
+quads4store:
+	WORD $0xaa0503e6 // mov x6, x5
+	WORD $0xf100055f // cmp x10, #1
+	BNE  whole
+	WORD $0xf100403f // cmp x1, #16
 	BNE  partial
-	WORD $0xad000420 // stp q0, q1, [x1]
-	WORD $0xad010c22 // stp q2, q3, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad001424 // stp q4, q5, [x1]
-	WORD $0xad011c26 // stp q6, q7, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad002428 // stp q8, q9, [x1]
-	WORD $0xad012c2a // stp q10, q11, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad00342c // stp q12, q13, [x1]
-	WORD $0xad013c2e // stp q14, q15, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad004430 // stp q16, q17, [x1]
-	WORD $0xad014c32 // stp q18, q19, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0xad005434 // stp q20, q21, [x1]
-	WORD $0xad015c36 // stp q22, q23, [x1, #32]
-	WORD $0x8b020021 // add x1, x1, x2
+
+whole:
+	WORD $0x4c0028dc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0028d8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0028d4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0028d0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
+	WORD $0x8b090108 // add x8, x8, x9
+	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, panel
 	RET
 
 partial:
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel0four
-	WORD $0xac810460 // stp q0, q1, [x3], #32
-	WORD $0x4ea21c40 // mov v0.16b, v2.16b
-	WORD $0x4ea31c61 // mov v1.16b, v3.16b
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel0four
+	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
-pixel0four:
-	TBZ  $2, R0, pixel0two
-	WORD $0x3c810460 // str q0, [x3], #16
-	WORD $0x4ea11c20 // mov v0.16b, v1.16b
+quads4pixel0four:
+	TBZ  $2, R1, quads4pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
-pixel0two:
-	TBZ  $1, R0, pixel0one
-	WORD $0xfc008460 // str d0, [x3], #8
-	WORD $0x6e004000 // ext v0.16b, v0.16b, v0.16b, #8
+quads4pixel0two:
+	TBZ  $1, R1, quads4pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
-pixel0one:
-	TBZ  $0, R0, pixel0done
-	WORD $0xbd000060 // str s0, [x3]
+quads4pixel0one:
+	TBZ  $0, R1, quads4pixel0done
+	WORD $0xbd00005c // str s28, [x2]
 
-pixel0done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel1four
-	WORD $0xac811464 // stp q4, q5, [x3], #32
-	WORD $0x4ea61cc4 // mov v4.16b, v6.16b
-	WORD $0x4ea71ce5 // mov v5.16b, v7.16b
+quads4pixel0done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel1four
+	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x4eba1f58 // mov v24.16b, v26.16b
+	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
-pixel1four:
-	TBZ  $2, R0, pixel1two
-	WORD $0x3c810464 // str q4, [x3], #16
-	WORD $0x4ea51ca4 // mov v4.16b, v5.16b
+quads4pixel1four:
+	TBZ  $2, R1, quads4pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
-pixel1two:
-	TBZ  $1, R0, pixel1one
-	WORD $0xfc008464 // str d4, [x3], #8
-	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
+quads4pixel1two:
+	TBZ  $1, R1, quads4pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
-pixel1one:
-	TBZ  $0, R0, pixel1done
-	WORD $0xbd000064 // str s4, [x3]
+quads4pixel1one:
+	TBZ  $0, R1, quads4pixel1done
+	WORD $0xbd000058 // str s24, [x2]
 
-pixel1done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel2four
-	WORD $0xac812468 // stp q8, q9, [x3], #32
-	WORD $0x4eaa1d48 // mov v8.16b, v10.16b
-	WORD $0x4eab1d69 // mov v9.16b, v11.16b
-
-pixel2four:
-	TBZ  $2, R0, pixel2two
-	WORD $0x3c810468 // str q8, [x3], #16
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
-
-pixel2two:
-	TBZ  $1, R0, pixel2one
-	WORD $0xfc008468 // str d8, [x3], #8
-	WORD $0x6e084108 // ext v8.16b, v8.16b, v8.16b, #8
-
-pixel2one:
-	TBZ  $0, R0, pixel2done
-	WORD $0xbd000068 // str s8, [x3]
-
-pixel2done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel3four
-	WORD $0xac81346c // stp q12, q13, [x3], #32
-	WORD $0x4eae1dcc // mov v12.16b, v14.16b
-	WORD $0x4eaf1ded // mov v13.16b, v15.16b
-
-pixel3four:
-	TBZ  $2, R0, pixel3two
-	WORD $0x3c81046c // str q12, [x3], #16
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
-
-pixel3two:
-	TBZ  $1, R0, pixel3one
-	WORD $0xfc00846c // str d12, [x3], #8
-	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
-
-pixel3one:
-	TBZ  $0, R0, pixel3done
-	WORD $0xbd00006c // str s12, [x3]
-
-pixel3done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel4four
-	WORD $0xac814470 // stp q16, q17, [x3], #32
-	WORD $0x4eb21e50 // mov v16.16b, v18.16b
-	WORD $0x4eb31e71 // mov v17.16b, v19.16b
-
-pixel4four:
-	TBZ  $2, R0, pixel4two
-	WORD $0x3c810470 // str q16, [x3], #16
-	WORD $0x4eb11e30 // mov v16.16b, v17.16b
-
-pixel4two:
-	TBZ  $1, R0, pixel4one
-	WORD $0xfc008470 // str d16, [x3], #8
-	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
-
-pixel4one:
-	TBZ  $0, R0, pixel4done
-	WORD $0xbd000070 // str s16, [x3]
-
-pixel4done:
-	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x91000023 // add x3, x1, #0
-	TBZ  $3, R0, pixel5four
-	WORD $0xac815474 // stp q20, q21, [x3], #32
+quads4pixel1done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel2four
+	WORD $0xac815454 // stp q20, q21, [x2], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
-pixel5four:
-	TBZ  $2, R0, pixel5two
-	WORD $0x3c810474 // str q20, [x3], #16
+quads4pixel2four:
+	TBZ  $2, R1, quads4pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
-pixel5two:
-	TBZ  $1, R0, pixel5one
-	WORD $0xfc008474 // str d20, [x3], #8
+quads4pixel2two:
+	TBZ  $1, R1, quads4pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
-pixel5one:
-	TBZ  $0, R0, pixel5done
-	WORD $0xbd000074 // str s20, [x3]
+quads4pixel2one:
+	TBZ  $0, R1, quads4pixel2done
+	WORD $0xbd000054 // str s20, [x2]
 
-pixel5done:
-	WORD $0x8b020021 // add x1, x1, x2
+quads4pixel2done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel3four
+	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4eb31e71 // mov v17.16b, v19.16b
+
+quads4pixel3four:
+	TBZ  $2, R1, quads4pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+quads4pixel3two:
+	TBZ  $1, R1, quads4pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads4pixel3one:
+	TBZ  $0, R1, quads4pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads4pixel3done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	RET
+
+quads3:
+	WORD $0xaa0803e6 // mov x6, x8
+	WORD $0x4c4068dc // ld1 {v28.4s, v29.4s, v30.4s}, [x6]
+	WORD $0x4c4068d8 // ld1 {v24.4s, v25.4s, v26.4s}, [x6]
+	WORD $0x4c4068d4 // ld1 {v20.4s, v21.4s, v22.4s}, [x6]
+	WORD $0x4c4068d0 // ld1 {v16.4s, v17.4s, v18.4s}, [x6]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf94004e8 // ldr x8, [x7, #8]
+	WORD $0xf94008e7 // ldr x7, [x7, #16]
+
+quads3tap:
+	WORD $0x28c12909 // ldp w9, w10, [x8], #8
+	WORD $0x28c1310b // ldp w11, w12, [x8], #8
+	WORD $0x8b020129 // add x9, x9, x2
+	WORD $0x8b02014a // add x10, x10, x2
+	WORD $0x8b02016b // add x11, x11, x2
+	WORD $0x8b02018c // add x12, x12, x2
+	WORD $0xd343fc6d // lsr x13, x3, #3
+	CBZ  R13, quads3four
+
+quads3eight:
+	WORD $0xacc11d2b // ldp q11, q7, [x9], #32
+	WORD $0xacc1194a // ldp q10, q6, [x10], #32
+	WORD $0xacc11569 // ldp q9, q5, [x11], #32
+	WORD $0xacc11188 // ldp q8, q4, [x12], #32
+	WORD $0x3dc000cd // ldr q13, [x6]
+	WORD $0xfd4008ce // ldr d14, [x6, #16]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x3dc008cd // ldr q13, [x6, #32]
+	WORD $0xfd4018ce // ldr d14, [x6, #48]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x3dc010cd // ldr q13, [x6, #64]
+	WORD $0xfd4028ce // ldr d14, [x6, #80]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x3dc018cd // ldr q13, [x6, #96]
+	WORD $0xfd4038ce // ldr d14, [x6, #112]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x3dc020cd // ldr q13, [x6, #128]
+	WORD $0xfd4048ce // ldr d14, [x6, #144]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
+	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
+	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
+	WORD $0x3dc028cd // ldr q13, [x6, #160]
+	WORD $0xfd4058ce // ldr d14, [x6, #176]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
+	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
+	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
+	WORD $0x3dc030cd // ldr q13, [x6, #192]
+	WORD $0xfd4068ce // ldr d14, [x6, #208]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
+	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
+	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
+	WORD $0x3dc038cd // ldr q13, [x6, #224]
+	WORD $0xfd4078ce // ldr d14, [x6, #240]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
+	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
+	WORD $0x910400c6 // add x6, x6, #256
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads3eight
+
+quads3four:
+	WORD $0x9240086d // and x13, x3, #0x7
+	CBZ  R13, quads3next
+	TBZ  $2, R13, quads3one
+	WORD $0x924005ad // and x13, x13, #0x3
+	WORD $0x3cc1052b // ldr q11, [x9], #16
+	WORD $0x3cc1054a // ldr q10, [x10], #16
+	WORD $0x3cc10569 // ldr q9, [x11], #16
+	WORD $0x3cc10588 // ldr q8, [x12], #16
+	WORD $0x3dc000cd // ldr q13, [x6]
+	WORD $0xfd4008ce // ldr d14, [x6, #16]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x3dc008cd // ldr q13, [x6, #32]
+	WORD $0xfd4018ce // ldr d14, [x6, #48]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x3dc010cd // ldr q13, [x6, #64]
+	WORD $0xfd4028ce // ldr d14, [x6, #80]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x3dc018cd // ldr q13, [x6, #96]
+	WORD $0xfd4038ce // ldr d14, [x6, #112]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	CBZ  R13, quads3next
+
+quads3one:
+	WORD $0xbc40452b // ldr s11, [x9], #4
+	WORD $0xbc40454a // ldr s10, [x10], #4
+	WORD $0xbc404569 // ldr s9, [x11], #4
+	WORD $0xbc404588 // ldr s8, [x12], #4
+	WORD $0x3dc000cd // ldr q13, [x6]
+	WORD $0xfd4008ce // ldr d14, [x6, #16]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads3one
+
+quads3next:
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, quads3tap
+	WORD $0xf100049f // cmp x4, #1
+	BNE  quads3store
+	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
+	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
+	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
+	WORD $0x4ea0ebcb // fcmlt v11.4s, v30.4s, #0.0
+	WORD $0x4e6b1fde // bic v30.16b, v30.16b, v11.16b
+	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
+	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
+	WORD $0x4ea0eb4b // fcmlt v11.4s, v26.4s, #0.0
+	WORD $0x4e6b1f5a // bic v26.16b, v26.16b, v11.16b
+	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
+	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
+	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
+	WORD $0x4ea0eacb // fcmlt v11.4s, v22.4s, #0.0
+	WORD $0x4e6b1ed6 // bic v22.16b, v22.16b, v11.16b
+	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
+	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
+	WORD $0x4ea0ea4b // fcmlt v11.4s, v18.4s, #0.0
+	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
+
+quads3store:
+	WORD $0xaa0503e6 // mov x6, x5
+	WORD $0xf100303f // cmp x1, #12
+	BNE  quads3partial
+	WORD $0x4c0068dc // st1 {v28.4s, v29.4s, v30.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0068d8 // st1 {v24.4s, v25.4s, v26.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0068d4 // st1 {v20.4s, v21.4s, v22.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0068d0 // st1 {v16.4s, v17.4s, v18.4s}, [x6]
+	RET
+
+quads3partial:
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel0four
+	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebe1fdd // mov v29.16b, v30.16b
+
+quads3pixel0four:
+	TBZ  $2, R1, quads3pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
+
+quads3pixel0two:
+	TBZ  $1, R1, quads3pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
+
+quads3pixel0one:
+	TBZ  $0, R1, quads3pixel0done
+	WORD $0xbd00005c // str s28, [x2]
+
+quads3pixel0done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel1four
+	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x4eba1f58 // mov v24.16b, v26.16b
+	WORD $0x4eba1f59 // mov v25.16b, v26.16b
+
+quads3pixel1four:
+	TBZ  $2, R1, quads3pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
+
+quads3pixel1two:
+	TBZ  $1, R1, quads3pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
+
+quads3pixel1one:
+	TBZ  $0, R1, quads3pixel1done
+	WORD $0xbd000058 // str s24, [x2]
+
+quads3pixel1done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel2four
+	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
+	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
+
+quads3pixel2four:
+	TBZ  $2, R1, quads3pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+
+quads3pixel2two:
+	TBZ  $1, R1, quads3pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+
+quads3pixel2one:
+	TBZ  $0, R1, quads3pixel2done
+	WORD $0xbd000054 // str s20, [x2]
+
+quads3pixel2done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel3four
+	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4eb21e51 // mov v17.16b, v18.16b
+
+quads3pixel3four:
+	TBZ  $2, R1, quads3pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+quads3pixel3two:
+	TBZ  $1, R1, quads3pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads3pixel3one:
+	TBZ  $0, R1, quads3pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads3pixel3done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	RET
+
+quads2:
+	WORD $0xaa0803e6 // mov x6, x8
+	WORD $0xad4074dc // ldp q28, q29, [x6]
+	WORD $0xad4064d8 // ldp q24, q25, [x6]
+	WORD $0xad4054d4 // ldp q20, q21, [x6]
+	WORD $0xad4044d0 // ldp q16, q17, [x6]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf94004e8 // ldr x8, [x7, #8]
+	WORD $0xf94008e7 // ldr x7, [x7, #16]
+
+quads2tap:
+	WORD $0x28c12909 // ldp w9, w10, [x8], #8
+	WORD $0x28c1310b // ldp w11, w12, [x8], #8
+	WORD $0x8b020129 // add x9, x9, x2
+	WORD $0x8b02014a // add x10, x10, x2
+	WORD $0x8b02016b // add x11, x11, x2
+	WORD $0x8b02018c // add x12, x12, x2
+	WORD $0xd343fc6d // lsr x13, x3, #3
+	CBZ  R13, quads2four
+
+quads2eight:
+	WORD $0xacc11d2b // ldp q11, q7, [x9], #32
+	WORD $0xacc1194a // ldp q10, q6, [x10], #32
+	WORD $0xacc11569 // ldp q9, q5, [x11], #32
+	WORD $0xacc11188 // ldp q8, q4, [x12], #32
+	WORD $0x3dc000cd // ldr q13, [x6]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x3dc008cd // ldr q13, [x6, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x3dc010cd // ldr q13, [x6, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x3dc018cd // ldr q13, [x6, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x3dc020cd // ldr q13, [x6, #128]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0x3dc028cd // ldr q13, [x6, #160]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0x3dc030cd // ldr q13, [x6, #192]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0x3dc038cd // ldr q13, [x6, #224]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x910400c6 // add x6, x6, #256
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads2eight
+
+quads2four:
+	WORD $0x9240086d // and x13, x3, #0x7
+	CBZ  R13, quads2next
+	TBZ  $2, R13, quads2one
+	WORD $0x924005ad // and x13, x13, #0x3
+	WORD $0x3cc1052b // ldr q11, [x9], #16
+	WORD $0x3cc1054a // ldr q10, [x10], #16
+	WORD $0x3cc10569 // ldr q9, [x11], #16
+	WORD $0x3cc10588 // ldr q8, [x12], #16
+	WORD $0x3dc000cd // ldr q13, [x6]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x3dc008cd // ldr q13, [x6, #32]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x3dc010cd // ldr q13, [x6, #64]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x3dc018cd // ldr q13, [x6, #96]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	CBZ  R13, quads2next
+
+quads2one:
+	WORD $0xbc40452b // ldr s11, [x9], #4
+	WORD $0xbc40454a // ldr s10, [x10], #4
+	WORD $0xbc404569 // ldr s9, [x11], #4
+	WORD $0xbc404588 // ldr s8, [x12], #4
+	WORD $0x3dc000cd // ldr q13, [x6]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads2one
+
+quads2next:
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, quads2tap
+	WORD $0xf100049f // cmp x4, #1
+	BNE  quads2store
+	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
+	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
+	WORD $0x4e6b1fbd // bic v29.16b, v29.16b, v11.16b
+	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
+	WORD $0x4e6b1f39 // bic v25.16b, v25.16b, v11.16b
+	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
+	WORD $0x4ea0eaab // fcmlt v11.4s, v21.4s, #0.0
+	WORD $0x4e6b1eb5 // bic v21.16b, v21.16b, v11.16b
+	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
+	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
+
+quads2store:
+	WORD $0xaa0503e6 // mov x6, x5
+	WORD $0xf100203f // cmp x1, #8
+	BNE  quads2partial
+	WORD $0xad0074dc // stp q28, q29, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xad0064d8 // stp q24, q25, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xad0054d4 // stp q20, q21, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xad0044d0 // stp q16, q17, [x6]
+	RET
+
+quads2partial:
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel0four
+	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
+	WORD $0x4ebd1fbd // mov v29.16b, v29.16b
+
+quads2pixel0four:
+	TBZ  $2, R1, quads2pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
+
+quads2pixel0two:
+	TBZ  $1, R1, quads2pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
+
+quads2pixel0one:
+	TBZ  $0, R1, quads2pixel0done
+	WORD $0xbd00005c // str s28, [x2]
+
+quads2pixel0done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel1four
+	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
+	WORD $0x4eb91f39 // mov v25.16b, v25.16b
+
+quads2pixel1four:
+	TBZ  $2, R1, quads2pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
+
+quads2pixel1two:
+	TBZ  $1, R1, quads2pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
+
+quads2pixel1one:
+	TBZ  $0, R1, quads2pixel1done
+	WORD $0xbd000058 // str s24, [x2]
+
+quads2pixel1done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel2four
+	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+	WORD $0x4eb51eb5 // mov v21.16b, v21.16b
+
+quads2pixel2four:
+	TBZ  $2, R1, quads2pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+
+quads2pixel2two:
+	TBZ  $1, R1, quads2pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+
+quads2pixel2one:
+	TBZ  $0, R1, quads2pixel2done
+	WORD $0xbd000054 // str s20, [x2]
+
+quads2pixel2done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel3four
+	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+	WORD $0x4eb11e31 // mov v17.16b, v17.16b
+
+quads2pixel3four:
+	TBZ  $2, R1, quads2pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+quads2pixel3two:
+	TBZ  $1, R1, quads2pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads2pixel3one:
+	TBZ  $0, R1, quads2pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads2pixel3done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	RET
+
+quads1:
+	WORD $0xaa0803e6 // mov x6, x8
+	WORD $0x3dc000dc // ldr q28, [x6]
+	WORD $0x3dc000d8 // ldr q24, [x6]
+	WORD $0x3dc000d4 // ldr q20, [x6]
+	WORD $0x3dc000d0 // ldr q16, [x6]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf94004e8 // ldr x8, [x7, #8]
+	WORD $0xf94008e7 // ldr x7, [x7, #16]
+
+quads1tap:
+	WORD $0x28c12909 // ldp w9, w10, [x8], #8
+	WORD $0x28c1310b // ldp w11, w12, [x8], #8
+	WORD $0x8b020129 // add x9, x9, x2
+	WORD $0x8b02014a // add x10, x10, x2
+	WORD $0x8b02016b // add x11, x11, x2
+	WORD $0x8b02018c // add x12, x12, x2
+	WORD $0xd343fc6d // lsr x13, x3, #3
+	CBZ  R13, quads1four
+
+quads1eight:
+	WORD $0xacc11d2b // ldp q11, q7, [x9], #32
+	WORD $0xacc1194a // ldp q10, q6, [x10], #32
+	WORD $0xacc11569 // ldp q9, q5, [x11], #32
+	WORD $0xacc11188 // ldp q8, q4, [x12], #32
+	WORD $0xfd4000cc // ldr d12, [x6]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0xfd4010cc // ldr d12, [x6, #32]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0xfd4020cc // ldr d12, [x6, #64]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0xfd4030cc // ldr d12, [x6, #96]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0xfd4040cc // ldr d12, [x6, #128]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0xfd4050cc // ldr d12, [x6, #160]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0xfd4060cc // ldr d12, [x6, #192]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0xfd4070cc // ldr d12, [x6, #224]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x910400c6 // add x6, x6, #256
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads1eight
+
+quads1four:
+	WORD $0x9240086d // and x13, x3, #0x7
+	CBZ  R13, quads1next
+	TBZ  $2, R13, quads1one
+	WORD $0x924005ad // and x13, x13, #0x3
+	WORD $0x3cc1052b // ldr q11, [x9], #16
+	WORD $0x3cc1054a // ldr q10, [x10], #16
+	WORD $0x3cc10569 // ldr q9, [x11], #16
+	WORD $0x3cc10588 // ldr q8, [x12], #16
+	WORD $0xfd4000cc // ldr d12, [x6]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0xfd4010cc // ldr d12, [x6, #32]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0xfd4020cc // ldr d12, [x6, #64]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0xfd4030cc // ldr d12, [x6, #96]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	CBZ  R13, quads1next
+
+quads1one:
+	WORD $0xbc40452b // ldr s11, [x9], #4
+	WORD $0xbc40454a // ldr s10, [x10], #4
+	WORD $0xbc404569 // ldr s9, [x11], #4
+	WORD $0xbc404588 // ldr s8, [x12], #4
+	WORD $0xfd4000cc // ldr d12, [x6]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads1one
+
+quads1next:
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, quads1tap
+	WORD $0xf100049f // cmp x4, #1
+	BNE  quads1store
+	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
+	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
+	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
+	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
+	WORD $0x4ea0ea8b // fcmlt v11.4s, v20.4s, #0.0
+	WORD $0x4e6b1e94 // bic v20.16b, v20.16b, v11.16b
+	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
+	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
+
+quads1store:
+	WORD $0xaa0503e6 // mov x6, x5
+	WORD $0xf100103f // cmp x1, #4
+	BNE  quads1partial
+	WORD $0x3d8000dc // str q28, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x3d8000d8 // str q24, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x3d8000d4 // str q20, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x3d8000d0 // str q16, [x6]
+	RET
+
+quads1partial:
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel0four
+	WORD $0xac81705c // stp q28, q28, [x2], #32
+	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
+	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
+
+quads1pixel0four:
+	TBZ  $2, R1, quads1pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
+
+quads1pixel0two:
+	TBZ  $1, R1, quads1pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
+
+quads1pixel0one:
+	TBZ  $0, R1, quads1pixel0done
+	WORD $0xbd00005c // str s28, [x2]
+
+quads1pixel0done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel1four
+	WORD $0xac816058 // stp q24, q24, [x2], #32
+	WORD $0x4eb81f18 // mov v24.16b, v24.16b
+	WORD $0x4eb81f18 // mov v24.16b, v24.16b
+
+quads1pixel1four:
+	TBZ  $2, R1, quads1pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb81f18 // mov v24.16b, v24.16b
+
+quads1pixel1two:
+	TBZ  $1, R1, quads1pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
+
+quads1pixel1one:
+	TBZ  $0, R1, quads1pixel1done
+	WORD $0xbd000058 // str s24, [x2]
+
+quads1pixel1done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel2four
+	WORD $0xac815054 // stp q20, q20, [x2], #32
+	WORD $0x4eb41e94 // mov v20.16b, v20.16b
+	WORD $0x4eb41e94 // mov v20.16b, v20.16b
+
+quads1pixel2four:
+	TBZ  $2, R1, quads1pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
+	WORD $0x4eb41e94 // mov v20.16b, v20.16b
+
+quads1pixel2two:
+	TBZ  $1, R1, quads1pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+
+quads1pixel2one:
+	TBZ  $0, R1, quads1pixel2done
+	WORD $0xbd000054 // str s20, [x2]
+
+quads1pixel2done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel3four
+	WORD $0xac814050 // stp q16, q16, [x2], #32
+	WORD $0x4eb01e10 // mov v16.16b, v16.16b
+	WORD $0x4eb01e10 // mov v16.16b, v16.16b
+
+quads1pixel3four:
+	TBZ  $2, R1, quads1pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb01e10 // mov v16.16b, v16.16b
+
+quads1pixel3two:
+	TBZ  $1, R1, quads1pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads1pixel3one:
+	TBZ  $0, R1, quads1pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads1pixel3done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	RET
+
+// func convF16x5NEON(a *convArgs)
+TEXT ·convF16x5NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R7
+	WORD $0xf94000e2 // ldr x2, [x7]
+	WORD $0xf9400ce3 // ldr x3, [x7, #24]
+	WORD $0xf94024e4 // ldr x4, [x7, #72]
+	WORD $0xf94010e8 // ldr x8, [x7, #32]
+	WORD $0xf94014e9 // ldr x9, [x7, #40]
+	WORD $0xf94018e5 // ldr x5, [x7, #48]
+	WORD $0xf9401ce0 // ldr x0, [x7, #56]
+	WORD $0xf94028ea // ldr x10, [x7, #80]
+	WORD $0xf94020e1 // ldr x1, [x7, #64]
+
+panel:
+	WORD $0xf100055f // cmp x10, #1
+	BNE  quads4
+	WORD $0xf100303f // cmp x1, #12
+	BGT  quads4
+	WORD $0xf100203f // cmp x1, #8
+	BGT  quads3
+	WORD $0xf100103f // cmp x1, #4
+	BGT  quads2
+	JMP  quads1
+
+quads4:
+	WORD $0xaa0803e6 // mov x6, x8
+	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
+	WORD $0x4c4028d8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
+	WORD $0x4c4028d4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x6]
+	WORD $0x4c4028d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
+	WORD $0x4c4028cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf94004eb // ldr x11, [x7, #8]
+	WORD $0xf94008ec // ldr x12, [x7, #16]
+
+quads4tap:
+	WORD $0x28c1396d // ldp w13, w14, [x11], #8
+	WORD $0x28c1416f // ldp w15, w16, [x11], #8
+	WORD $0xb8404571 // ldr w17, [x11], #4
+	WORD $0x8b0201ad // add x13, x13, x2
+	WORD $0x8b0201ce // add x14, x14, x2
+	WORD $0x8b0201ef // add x15, x15, x2
+	WORD $0x8b020210 // add x16, x16, x2
+	WORD $0x8b020231 // add x17, x17, x2
+	WORD $0xd343fc73 // lsr x19, x3, #3
+	CBZ  R19, quads4four
+
+quads4eight:
+	WORD $0xacc109a7 // ldp q7, q2, [x13], #32
+	WORD $0xacc105c6 // ldp q6, q1, [x14], #32
+	WORD $0xacc101e5 // ldp q5, q0, [x15], #32
+	WORD $0x3cc10604 // ldr q4, [x16], #16
+	WORD $0x3cc10623 // ldr q3, [x17], #16
+	WORD $0xad402cc9 // ldp q9, q11, [x6]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0xad412cc9 // ldp q9, q11, [x6, #32]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0xad422cc9 // ldp q9, q11, [x6, #64]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0xad432cc9 // ldp q9, q11, [x6, #96]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0x3cc10604 // ldr q4, [x16], #16
+	WORD $0x3cc10623 // ldr q3, [x17], #16
+	WORD $0xad442cc9 // ldp q9, q11, [x6, #128]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0xad452cc9 // ldp q9, q11, [x6, #160]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0xad462cc9 // ldp q9, q11, [x6, #192]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0xad472cc9 // ldp q9, q11, [x6, #224]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0x910400c6 // add x6, x6, #256
+	WORD $0xd1000673 // sub x19, x19, #1
+	CBNZ R19, quads4eight
+
+quads4four:
+	WORD $0x92400873 // and x19, x3, #0x7
+	CBZ  R19, quads4next
+	TBZ  $2, R19, quads4one
+	WORD $0x92400673 // and x19, x19, #0x3
+	WORD $0x3cc105a7 // ldr q7, [x13], #16
+	WORD $0x3cc105c6 // ldr q6, [x14], #16
+	WORD $0x3cc105e5 // ldr q5, [x15], #16
+	WORD $0x3cc10604 // ldr q4, [x16], #16
+	WORD $0x3cc10623 // ldr q3, [x17], #16
+	WORD $0xad402cc9 // ldp q9, q11, [x6]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0xad412cc9 // ldp q9, q11, [x6, #32]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0xad422cc9 // ldp q9, q11, [x6, #64]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0xad432cc9 // ldp q9, q11, [x6, #96]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	CBZ  R19, quads4next
+
+quads4one:
+	WORD $0xbc4045a7 // ldr s7, [x13], #4
+	WORD $0xbc4045c6 // ldr s6, [x14], #4
+	WORD $0xbc4045e5 // ldr s5, [x15], #4
+	WORD $0xbc404604 // ldr s4, [x16], #4
+	WORD $0xbc404623 // ldr s3, [x17], #4
+	WORD $0xad402cc9 // ldp q9, q11, [x6]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0xd1000673 // sub x19, x19, #1
+	CBNZ R19, quads4one
+
+quads4next:
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, quads4tap
+	WORD $0xf100049f // cmp x4, #1
+	BNE  quads4store
+	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
+	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
+	WORD $0x4e671fbd // bic v29.16b, v29.16b, v7.16b
+	WORD $0x4ea0ebc7 // fcmlt v7.4s, v30.4s, #0.0
+	WORD $0x4e671fde // bic v30.16b, v30.16b, v7.16b
+	WORD $0x4ea0ebe7 // fcmlt v7.4s, v31.4s, #0.0
+	WORD $0x4e671fff // bic v31.16b, v31.16b, v7.16b
+	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
+	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
+	WORD $0x4ea0eb27 // fcmlt v7.4s, v25.4s, #0.0
+	WORD $0x4e671f39 // bic v25.16b, v25.16b, v7.16b
+	WORD $0x4ea0eb47 // fcmlt v7.4s, v26.4s, #0.0
+	WORD $0x4e671f5a // bic v26.16b, v26.16b, v7.16b
+	WORD $0x4ea0eb67 // fcmlt v7.4s, v27.4s, #0.0
+	WORD $0x4e671f7b // bic v27.16b, v27.16b, v7.16b
+	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
+	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
+	WORD $0x4ea0eaa7 // fcmlt v7.4s, v21.4s, #0.0
+	WORD $0x4e671eb5 // bic v21.16b, v21.16b, v7.16b
+	WORD $0x4ea0eac7 // fcmlt v7.4s, v22.4s, #0.0
+	WORD $0x4e671ed6 // bic v22.16b, v22.16b, v7.16b
+	WORD $0x4ea0eae7 // fcmlt v7.4s, v23.4s, #0.0
+	WORD $0x4e671ef7 // bic v23.16b, v23.16b, v7.16b
+	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
+	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
+	WORD $0x4ea0ea27 // fcmlt v7.4s, v17.4s, #0.0
+	WORD $0x4e671e31 // bic v17.16b, v17.16b, v7.16b
+	WORD $0x4ea0ea47 // fcmlt v7.4s, v18.4s, #0.0
+	WORD $0x4e671e52 // bic v18.16b, v18.16b, v7.16b
+	WORD $0x4ea0ea67 // fcmlt v7.4s, v19.4s, #0.0
+	WORD $0x4e671e73 // bic v19.16b, v19.16b, v7.16b
+	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
+	WORD $0x4ea0e9a7 // fcmlt v7.4s, v13.4s, #0.0
+	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
+	WORD $0x4ea0e9c7 // fcmlt v7.4s, v14.4s, #0.0
+	WORD $0x4e671dce // bic v14.16b, v14.16b, v7.16b
+	WORD $0x4ea0e9e7 // fcmlt v7.4s, v15.4s, #0.0
+	WORD $0x4e671def // bic v15.16b, v15.16b, v7.16b
+
+quads4store:
+	WORD $0xaa0503e6 // mov x6, x5
+	WORD $0xf100055f // cmp x10, #1
+	BNE  whole
+	WORD $0xf100403f // cmp x1, #16
+	BNE  partial
+
+whole:
+	WORD $0x4c0028dc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0028d8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0028d4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0028d0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0028cc // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6]
+	WORD $0x8b090108 // add x8, x8, x9
+	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, panel
+	RET
+
+partial:
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel0four
+	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
+
+quads4pixel0four:
+	TBZ  $2, R1, quads4pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
+
+quads4pixel0two:
+	TBZ  $1, R1, quads4pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
+
+quads4pixel0one:
+	TBZ  $0, R1, quads4pixel0done
+	WORD $0xbd00005c // str s28, [x2]
+
+quads4pixel0done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel1four
+	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x4eba1f58 // mov v24.16b, v26.16b
+	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
+
+quads4pixel1four:
+	TBZ  $2, R1, quads4pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
+
+quads4pixel1two:
+	TBZ  $1, R1, quads4pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
+
+quads4pixel1one:
+	TBZ  $0, R1, quads4pixel1done
+	WORD $0xbd000058 // str s24, [x2]
+
+quads4pixel1done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel2four
+	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
+	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
+
+quads4pixel2four:
+	TBZ  $2, R1, quads4pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+
+quads4pixel2two:
+	TBZ  $1, R1, quads4pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+
+quads4pixel2one:
+	TBZ  $0, R1, quads4pixel2done
+	WORD $0xbd000054 // str s20, [x2]
+
+quads4pixel2done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel3four
+	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4eb31e71 // mov v17.16b, v19.16b
+
+quads4pixel3four:
+	TBZ  $2, R1, quads4pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+quads4pixel3two:
+	TBZ  $1, R1, quads4pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads4pixel3one:
+	TBZ  $0, R1, quads4pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads4pixel3done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads4pixel4four
+	WORD $0xac81344c // stp q12, q13, [x2], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eaf1ded // mov v13.16b, v15.16b
+
+quads4pixel4four:
+	TBZ  $2, R1, quads4pixel4two
+	WORD $0x3c81044c // str q12, [x2], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+
+quads4pixel4two:
+	TBZ  $1, R1, quads4pixel4one
+	WORD $0xfc00844c // str d12, [x2], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+quads4pixel4one:
+	TBZ  $0, R1, quads4pixel4done
+	WORD $0xbd00004c // str s12, [x2]
+
+quads4pixel4done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	RET
+
+quads3:
+	WORD $0xaa0803e6 // mov x6, x8
+	WORD $0x4c4068dc // ld1 {v28.4s, v29.4s, v30.4s}, [x6]
+	WORD $0x4c4068d8 // ld1 {v24.4s, v25.4s, v26.4s}, [x6]
+	WORD $0x4c4068d4 // ld1 {v20.4s, v21.4s, v22.4s}, [x6]
+	WORD $0x4c4068d0 // ld1 {v16.4s, v17.4s, v18.4s}, [x6]
+	WORD $0x4c4068cc // ld1 {v12.4s, v13.4s, v14.4s}, [x6]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf94004e8 // ldr x8, [x7, #8]
+	WORD $0xf94008e7 // ldr x7, [x7, #16]
+
+quads3tap:
+	WORD $0x28c12909 // ldp w9, w10, [x8], #8
+	WORD $0x28c1310b // ldp w11, w12, [x8], #8
+	WORD $0xb840450d // ldr w13, [x8], #4
+	WORD $0x8b020129 // add x9, x9, x2
+	WORD $0x8b02014a // add x10, x10, x2
+	WORD $0x8b02016b // add x11, x11, x2
+	WORD $0x8b02018c // add x12, x12, x2
+	WORD $0x8b0201ad // add x13, x13, x2
+	WORD $0xd343fc6e // lsr x14, x3, #3
+	CBZ  R14, quads3four
+
+quads3eight:
+	WORD $0xacc10927 // ldp q7, q2, [x9], #32
+	WORD $0xacc10546 // ldp q6, q1, [x10], #32
+	WORD $0xacc10165 // ldp q5, q0, [x11], #32
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0x3dc000c9 // ldr q9, [x6]
+	WORD $0xfd4008ca // ldr d10, [x6, #16]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x3dc008c9 // ldr q9, [x6, #32]
+	WORD $0xfd4018ca // ldr d10, [x6, #48]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x3dc010c9 // ldr q9, [x6, #64]
+	WORD $0xfd4028ca // ldr d10, [x6, #80]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x3dc018c9 // ldr q9, [x6, #96]
+	WORD $0xfd4038ca // ldr d10, [x6, #112]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0x3dc020c9 // ldr q9, [x6, #128]
+	WORD $0xfd4048ca // ldr d10, [x6, #144]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x3dc028c9 // ldr q9, [x6, #160]
+	WORD $0xfd4058ca // ldr d10, [x6, #176]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x3dc030c9 // ldr q9, [x6, #192]
+	WORD $0xfd4068ca // ldr d10, [x6, #208]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x3dc038c9 // ldr q9, [x6, #224]
+	WORD $0xfd4078ca // ldr d10, [x6, #240]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x910400c6 // add x6, x6, #256
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads3eight
+
+quads3four:
+	WORD $0x9240086e // and x14, x3, #0x7
+	CBZ  R14, quads3next
+	TBZ  $2, R14, quads3one
+	WORD $0x924005ce // and x14, x14, #0x3
+	WORD $0x3cc10527 // ldr q7, [x9], #16
+	WORD $0x3cc10546 // ldr q6, [x10], #16
+	WORD $0x3cc10565 // ldr q5, [x11], #16
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0x3dc000c9 // ldr q9, [x6]
+	WORD $0xfd4008ca // ldr d10, [x6, #16]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x3dc008c9 // ldr q9, [x6, #32]
+	WORD $0xfd4018ca // ldr d10, [x6, #48]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x3dc010c9 // ldr q9, [x6, #64]
+	WORD $0xfd4028ca // ldr d10, [x6, #80]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x3dc018c9 // ldr q9, [x6, #96]
+	WORD $0xfd4038ca // ldr d10, [x6, #112]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	CBZ  R14, quads3next
+
+quads3one:
+	WORD $0xbc404527 // ldr s7, [x9], #4
+	WORD $0xbc404546 // ldr s6, [x10], #4
+	WORD $0xbc404565 // ldr s5, [x11], #4
+	WORD $0xbc404584 // ldr s4, [x12], #4
+	WORD $0xbc4045a3 // ldr s3, [x13], #4
+	WORD $0x3dc000c9 // ldr q9, [x6]
+	WORD $0xfd4008ca // ldr d10, [x6, #16]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads3one
+
+quads3next:
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, quads3tap
+	WORD $0xf100049f // cmp x4, #1
+	BNE  quads3store
+	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
+	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
+	WORD $0x4e671fbd // bic v29.16b, v29.16b, v7.16b
+	WORD $0x4ea0ebc7 // fcmlt v7.4s, v30.4s, #0.0
+	WORD $0x4e671fde // bic v30.16b, v30.16b, v7.16b
+	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
+	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
+	WORD $0x4ea0eb27 // fcmlt v7.4s, v25.4s, #0.0
+	WORD $0x4e671f39 // bic v25.16b, v25.16b, v7.16b
+	WORD $0x4ea0eb47 // fcmlt v7.4s, v26.4s, #0.0
+	WORD $0x4e671f5a // bic v26.16b, v26.16b, v7.16b
+	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
+	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
+	WORD $0x4ea0eaa7 // fcmlt v7.4s, v21.4s, #0.0
+	WORD $0x4e671eb5 // bic v21.16b, v21.16b, v7.16b
+	WORD $0x4ea0eac7 // fcmlt v7.4s, v22.4s, #0.0
+	WORD $0x4e671ed6 // bic v22.16b, v22.16b, v7.16b
+	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
+	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
+	WORD $0x4ea0ea27 // fcmlt v7.4s, v17.4s, #0.0
+	WORD $0x4e671e31 // bic v17.16b, v17.16b, v7.16b
+	WORD $0x4ea0ea47 // fcmlt v7.4s, v18.4s, #0.0
+	WORD $0x4e671e52 // bic v18.16b, v18.16b, v7.16b
+	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
+	WORD $0x4ea0e9a7 // fcmlt v7.4s, v13.4s, #0.0
+	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
+	WORD $0x4ea0e9c7 // fcmlt v7.4s, v14.4s, #0.0
+	WORD $0x4e671dce // bic v14.16b, v14.16b, v7.16b
+
+quads3store:
+	WORD $0xaa0503e6 // mov x6, x5
+	WORD $0xf100303f // cmp x1, #12
+	BNE  quads3partial
+	WORD $0x4c0068dc // st1 {v28.4s, v29.4s, v30.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0068d8 // st1 {v24.4s, v25.4s, v26.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0068d4 // st1 {v20.4s, v21.4s, v22.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0068d0 // st1 {v16.4s, v17.4s, v18.4s}, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x4c0068cc // st1 {v12.4s, v13.4s, v14.4s}, [x6]
+	RET
+
+quads3partial:
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel0four
+	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
+	WORD $0x4ebe1fdd // mov v29.16b, v30.16b
+
+quads3pixel0four:
+	TBZ  $2, R1, quads3pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
+
+quads3pixel0two:
+	TBZ  $1, R1, quads3pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
+
+quads3pixel0one:
+	TBZ  $0, R1, quads3pixel0done
+	WORD $0xbd00005c // str s28, [x2]
+
+quads3pixel0done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel1four
+	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x4eba1f58 // mov v24.16b, v26.16b
+	WORD $0x4eba1f59 // mov v25.16b, v26.16b
+
+quads3pixel1four:
+	TBZ  $2, R1, quads3pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
+
+quads3pixel1two:
+	TBZ  $1, R1, quads3pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
+
+quads3pixel1one:
+	TBZ  $0, R1, quads3pixel1done
+	WORD $0xbd000058 // str s24, [x2]
+
+quads3pixel1done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel2four
+	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
+	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
+
+quads3pixel2four:
+	TBZ  $2, R1, quads3pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+
+quads3pixel2two:
+	TBZ  $1, R1, quads3pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+
+quads3pixel2one:
+	TBZ  $0, R1, quads3pixel2done
+	WORD $0xbd000054 // str s20, [x2]
+
+quads3pixel2done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel3four
+	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4eb21e51 // mov v17.16b, v18.16b
+
+quads3pixel3four:
+	TBZ  $2, R1, quads3pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+quads3pixel3two:
+	TBZ  $1, R1, quads3pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads3pixel3one:
+	TBZ  $0, R1, quads3pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads3pixel3done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads3pixel4four
+	WORD $0xac81344c // stp q12, q13, [x2], #32
+	WORD $0x4eae1dcc // mov v12.16b, v14.16b
+	WORD $0x4eae1dcd // mov v13.16b, v14.16b
+
+quads3pixel4four:
+	TBZ  $2, R1, quads3pixel4two
+	WORD $0x3c81044c // str q12, [x2], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+
+quads3pixel4two:
+	TBZ  $1, R1, quads3pixel4one
+	WORD $0xfc00844c // str d12, [x2], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+quads3pixel4one:
+	TBZ  $0, R1, quads3pixel4done
+	WORD $0xbd00004c // str s12, [x2]
+
+quads3pixel4done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	RET
+
+quads2:
+	WORD $0xaa0803e6 // mov x6, x8
+	WORD $0xad4074dc // ldp q28, q29, [x6]
+	WORD $0xad4064d8 // ldp q24, q25, [x6]
+	WORD $0xad4054d4 // ldp q20, q21, [x6]
+	WORD $0xad4044d0 // ldp q16, q17, [x6]
+	WORD $0xad4034cc // ldp q12, q13, [x6]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf94004e8 // ldr x8, [x7, #8]
+	WORD $0xf94008e7 // ldr x7, [x7, #16]
+
+quads2tap:
+	WORD $0x28c12909 // ldp w9, w10, [x8], #8
+	WORD $0x28c1310b // ldp w11, w12, [x8], #8
+	WORD $0xb840450d // ldr w13, [x8], #4
+	WORD $0x8b020129 // add x9, x9, x2
+	WORD $0x8b02014a // add x10, x10, x2
+	WORD $0x8b02016b // add x11, x11, x2
+	WORD $0x8b02018c // add x12, x12, x2
+	WORD $0x8b0201ad // add x13, x13, x2
+	WORD $0xd343fc6e // lsr x14, x3, #3
+	CBZ  R14, quads2four
+
+quads2eight:
+	WORD $0xacc10927 // ldp q7, q2, [x9], #32
+	WORD $0xacc10546 // ldp q6, q1, [x10], #32
+	WORD $0xacc10165 // ldp q5, q0, [x11], #32
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0x3dc000c9 // ldr q9, [x6]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x3dc008c9 // ldr q9, [x6, #32]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x3dc010c9 // ldr q9, [x6, #64]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x3dc018c9 // ldr q9, [x6, #96]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0x3dc020c9 // ldr q9, [x6, #128]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x3dc028c9 // ldr q9, [x6, #160]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x3dc030c9 // ldr q9, [x6, #192]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x3dc038c9 // ldr q9, [x6, #224]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x910400c6 // add x6, x6, #256
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads2eight
+
+quads2four:
+	WORD $0x9240086e // and x14, x3, #0x7
+	CBZ  R14, quads2next
+	TBZ  $2, R14, quads2one
+	WORD $0x924005ce // and x14, x14, #0x3
+	WORD $0x3cc10527 // ldr q7, [x9], #16
+	WORD $0x3cc10546 // ldr q6, [x10], #16
+	WORD $0x3cc10565 // ldr q5, [x11], #16
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0x3dc000c9 // ldr q9, [x6]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x3dc008c9 // ldr q9, [x6, #32]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x3dc010c9 // ldr q9, [x6, #64]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x3dc018c9 // ldr q9, [x6, #96]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	CBZ  R14, quads2next
+
+quads2one:
+	WORD $0xbc404527 // ldr s7, [x9], #4
+	WORD $0xbc404546 // ldr s6, [x10], #4
+	WORD $0xbc404565 // ldr s5, [x11], #4
+	WORD $0xbc404584 // ldr s4, [x12], #4
+	WORD $0xbc4045a3 // ldr s3, [x13], #4
+	WORD $0x3dc000c9 // ldr q9, [x6]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads2one
+
+quads2next:
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, quads2tap
+	WORD $0xf100049f // cmp x4, #1
+	BNE  quads2store
+	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
+	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
+	WORD $0x4e671fbd // bic v29.16b, v29.16b, v7.16b
+	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
+	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
+	WORD $0x4ea0eb27 // fcmlt v7.4s, v25.4s, #0.0
+	WORD $0x4e671f39 // bic v25.16b, v25.16b, v7.16b
+	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
+	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
+	WORD $0x4ea0eaa7 // fcmlt v7.4s, v21.4s, #0.0
+	WORD $0x4e671eb5 // bic v21.16b, v21.16b, v7.16b
+	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
+	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
+	WORD $0x4ea0ea27 // fcmlt v7.4s, v17.4s, #0.0
+	WORD $0x4e671e31 // bic v17.16b, v17.16b, v7.16b
+	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
+	WORD $0x4ea0e9a7 // fcmlt v7.4s, v13.4s, #0.0
+	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
+
+quads2store:
+	WORD $0xaa0503e6 // mov x6, x5
+	WORD $0xf100203f // cmp x1, #8
+	BNE  quads2partial
+	WORD $0xad0074dc // stp q28, q29, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xad0064d8 // stp q24, q25, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xad0054d4 // stp q20, q21, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xad0044d0 // stp q16, q17, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xad0034cc // stp q12, q13, [x6]
+	RET
+
+quads2partial:
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel0four
+	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
+	WORD $0x4ebd1fbd // mov v29.16b, v29.16b
+
+quads2pixel0four:
+	TBZ  $2, R1, quads2pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
+
+quads2pixel0two:
+	TBZ  $1, R1, quads2pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
+
+quads2pixel0one:
+	TBZ  $0, R1, quads2pixel0done
+	WORD $0xbd00005c // str s28, [x2]
+
+quads2pixel0done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel1four
+	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
+	WORD $0x4eb91f39 // mov v25.16b, v25.16b
+
+quads2pixel1four:
+	TBZ  $2, R1, quads2pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb91f38 // mov v24.16b, v25.16b
+
+quads2pixel1two:
+	TBZ  $1, R1, quads2pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
+
+quads2pixel1one:
+	TBZ  $0, R1, quads2pixel1done
+	WORD $0xbd000058 // str s24, [x2]
+
+quads2pixel1done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel2four
+	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+	WORD $0x4eb51eb5 // mov v21.16b, v21.16b
+
+quads2pixel2four:
+	TBZ  $2, R1, quads2pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
+	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
+
+quads2pixel2two:
+	TBZ  $1, R1, quads2pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+
+quads2pixel2one:
+	TBZ  $0, R1, quads2pixel2done
+	WORD $0xbd000054 // str s20, [x2]
+
+quads2pixel2done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel3four
+	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+	WORD $0x4eb11e31 // mov v17.16b, v17.16b
+
+quads2pixel3four:
+	TBZ  $2, R1, quads2pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb11e30 // mov v16.16b, v17.16b
+
+quads2pixel3two:
+	TBZ  $1, R1, quads2pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads2pixel3one:
+	TBZ  $0, R1, quads2pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads2pixel3done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads2pixel4four
+	WORD $0xac81344c // stp q12, q13, [x2], #32
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+	WORD $0x4ead1dad // mov v13.16b, v13.16b
+
+quads2pixel4four:
+	TBZ  $2, R1, quads2pixel4two
+	WORD $0x3c81044c // str q12, [x2], #16
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+
+quads2pixel4two:
+	TBZ  $1, R1, quads2pixel4one
+	WORD $0xfc00844c // str d12, [x2], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+quads2pixel4one:
+	TBZ  $0, R1, quads2pixel4done
+	WORD $0xbd00004c // str s12, [x2]
+
+quads2pixel4done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	RET
+
+quads1:
+	WORD $0xaa0803e6 // mov x6, x8
+	WORD $0x3dc000dc // ldr q28, [x6]
+	WORD $0x3dc000d8 // ldr q24, [x6]
+	WORD $0x3dc000d4 // ldr q20, [x6]
+	WORD $0x3dc000d0 // ldr q16, [x6]
+	WORD $0x3dc000cc // ldr q12, [x6]
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xf94004e8 // ldr x8, [x7, #8]
+	WORD $0xf94008e7 // ldr x7, [x7, #16]
+
+quads1tap:
+	WORD $0x28c12909 // ldp w9, w10, [x8], #8
+	WORD $0x28c1310b // ldp w11, w12, [x8], #8
+	WORD $0xb840450d // ldr w13, [x8], #4
+	WORD $0x8b020129 // add x9, x9, x2
+	WORD $0x8b02014a // add x10, x10, x2
+	WORD $0x8b02016b // add x11, x11, x2
+	WORD $0x8b02018c // add x12, x12, x2
+	WORD $0x8b0201ad // add x13, x13, x2
+	WORD $0xd343fc6e // lsr x14, x3, #3
+	CBZ  R14, quads1four
+
+quads1eight:
+	WORD $0xacc10927 // ldp q7, q2, [x9], #32
+	WORD $0xacc10546 // ldp q6, q1, [x10], #32
+	WORD $0xacc10165 // ldp q5, q0, [x11], #32
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0xfd4000c8 // ldr d8, [x6]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0xfd4010c8 // ldr d8, [x6, #32]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0xfd4020c8 // ldr d8, [x6, #64]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0xfd4030c8 // ldr d8, [x6, #96]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0xfd4040c8 // ldr d8, [x6, #128]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0xfd4050c8 // ldr d8, [x6, #160]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0xfd4060c8 // ldr d8, [x6, #192]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0xfd4070c8 // ldr d8, [x6, #224]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x910400c6 // add x6, x6, #256
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads1eight
+
+quads1four:
+	WORD $0x9240086e // and x14, x3, #0x7
+	CBZ  R14, quads1next
+	TBZ  $2, R14, quads1one
+	WORD $0x924005ce // and x14, x14, #0x3
+	WORD $0x3cc10527 // ldr q7, [x9], #16
+	WORD $0x3cc10546 // ldr q6, [x10], #16
+	WORD $0x3cc10565 // ldr q5, [x11], #16
+	WORD $0x3cc10584 // ldr q4, [x12], #16
+	WORD $0x3cc105a3 // ldr q3, [x13], #16
+	WORD $0xfd4000c8 // ldr d8, [x6]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0xfd4010c8 // ldr d8, [x6, #32]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0xfd4020c8 // ldr d8, [x6, #64]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0xfd4030c8 // ldr d8, [x6, #96]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x910200c6 // add x6, x6, #128
+	CBZ  R14, quads1next
+
+quads1one:
+	WORD $0xbc404527 // ldr s7, [x9], #4
+	WORD $0xbc404546 // ldr s6, [x10], #4
+	WORD $0xbc404565 // ldr s5, [x11], #4
+	WORD $0xbc404584 // ldr s4, [x12], #4
+	WORD $0xbc4045a3 // ldr s3, [x13], #4
+	WORD $0xfd4000c8 // ldr d8, [x6]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x910080c6 // add x6, x6, #32
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads1one
+
+quads1next:
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, quads1tap
+	WORD $0xf100049f // cmp x4, #1
+	BNE  quads1store
+	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
+	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
+	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
+	WORD $0x4e671f18 // bic v24.16b, v24.16b, v7.16b
+	WORD $0x4ea0ea87 // fcmlt v7.4s, v20.4s, #0.0
+	WORD $0x4e671e94 // bic v20.16b, v20.16b, v7.16b
+	WORD $0x4ea0ea07 // fcmlt v7.4s, v16.4s, #0.0
+	WORD $0x4e671e10 // bic v16.16b, v16.16b, v7.16b
+	WORD $0x4ea0e987 // fcmlt v7.4s, v12.4s, #0.0
+	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
+
+quads1store:
+	WORD $0xaa0503e6 // mov x6, x5
+	WORD $0xf100103f // cmp x1, #4
+	BNE  quads1partial
+	WORD $0x3d8000dc // str q28, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x3d8000d8 // str q24, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x3d8000d4 // str q20, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x3d8000d0 // str q16, [x6]
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0x3d8000cc // str q12, [x6]
+	RET
+
+quads1partial:
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel0four
+	WORD $0xac81705c // stp q28, q28, [x2], #32
+	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
+	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
+
+quads1pixel0four:
+	TBZ  $2, R1, quads1pixel0two
+	WORD $0x3c81045c // str q28, [x2], #16
+	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
+
+quads1pixel0two:
+	TBZ  $1, R1, quads1pixel0one
+	WORD $0xfc00845c // str d28, [x2], #8
+	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
+
+quads1pixel0one:
+	TBZ  $0, R1, quads1pixel0done
+	WORD $0xbd00005c // str s28, [x2]
+
+quads1pixel0done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel1four
+	WORD $0xac816058 // stp q24, q24, [x2], #32
+	WORD $0x4eb81f18 // mov v24.16b, v24.16b
+	WORD $0x4eb81f18 // mov v24.16b, v24.16b
+
+quads1pixel1four:
+	TBZ  $2, R1, quads1pixel1two
+	WORD $0x3c810458 // str q24, [x2], #16
+	WORD $0x4eb81f18 // mov v24.16b, v24.16b
+
+quads1pixel1two:
+	TBZ  $1, R1, quads1pixel1one
+	WORD $0xfc008458 // str d24, [x2], #8
+	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
+
+quads1pixel1one:
+	TBZ  $0, R1, quads1pixel1done
+	WORD $0xbd000058 // str s24, [x2]
+
+quads1pixel1done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel2four
+	WORD $0xac815054 // stp q20, q20, [x2], #32
+	WORD $0x4eb41e94 // mov v20.16b, v20.16b
+	WORD $0x4eb41e94 // mov v20.16b, v20.16b
+
+quads1pixel2four:
+	TBZ  $2, R1, quads1pixel2two
+	WORD $0x3c810454 // str q20, [x2], #16
+	WORD $0x4eb41e94 // mov v20.16b, v20.16b
+
+quads1pixel2two:
+	TBZ  $1, R1, quads1pixel2one
+	WORD $0xfc008454 // str d20, [x2], #8
+	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
+
+quads1pixel2one:
+	TBZ  $0, R1, quads1pixel2done
+	WORD $0xbd000054 // str s20, [x2]
+
+quads1pixel2done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel3four
+	WORD $0xac814050 // stp q16, q16, [x2], #32
+	WORD $0x4eb01e10 // mov v16.16b, v16.16b
+	WORD $0x4eb01e10 // mov v16.16b, v16.16b
+
+quads1pixel3four:
+	TBZ  $2, R1, quads1pixel3two
+	WORD $0x3c810450 // str q16, [x2], #16
+	WORD $0x4eb01e10 // mov v16.16b, v16.16b
+
+quads1pixel3two:
+	TBZ  $1, R1, quads1pixel3one
+	WORD $0xfc008450 // str d16, [x2], #8
+	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
+
+quads1pixel3one:
+	TBZ  $0, R1, quads1pixel3done
+	WORD $0xbd000050 // str s16, [x2]
+
+quads1pixel3done:
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xaa0603e2 // mov x2, x6
+	TBZ  $3, R1, quads1pixel4four
+	WORD $0xac81304c // stp q12, q12, [x2], #32
+	WORD $0x4eac1d8c // mov v12.16b, v12.16b
+	WORD $0x4eac1d8c // mov v12.16b, v12.16b
+
+quads1pixel4four:
+	TBZ  $2, R1, quads1pixel4two
+	WORD $0x3c81044c // str q12, [x2], #16
+	WORD $0x4eac1d8c // mov v12.16b, v12.16b
+
+quads1pixel4two:
+	TBZ  $1, R1, quads1pixel4one
+	WORD $0xfc00844c // str d12, [x2], #8
+	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
+
+quads1pixel4one:
+	TBZ  $0, R1, quads1pixel4done
+	WORD $0xbd00004c // str s12, [x2]
+
+quads1pixel4done:
+	WORD $0x8b0000c6 // add x6, x6, x0
 	RET
 
 // func depthwiseF16x1x16NEON(a *depthwiseArgs)

@@ -10,7 +10,7 @@ func init() {
 
 var kernelsNEON = kernelTable{
 	name: "neon",
-	mr:   6,
+	mr:   5,
 	conv: convKernels{
 		1: {
 			1: convF32x1x16NEON,
@@ -18,18 +18,40 @@ var kernelsNEON = kernelTable{
 			3: convF32x3x16NEON,
 			4: convF32x4x16NEON,
 			5: convF32x5x16NEON,
-			6: convF32x6x16NEON,
 		},
 		2: {
 			1: convF32x1x32NEON,
 			2: convF32x2x32NEON,
 			3: convF32x3x32NEON,
+			4: convF32x4x32NEON,
+			5: convF32x5x32NEON,
 		},
 		3: {
 			1: convF32x1x48NEON,
+			2: convF32x2x48NEON,
+			4: convF32x4x48NEON,
+			5: convF32x5x48NEON,
 		},
 		4: {
 			1: convF32x1x64NEON,
+			4: convF32x4x64NEON,
+			5: convF32x5x64NEON,
+		},
+		5: {
+			4: convF32x4x80NEON,
+			5: convF32x5x80NEON,
+		},
+		6: {
+			4: convF32x4x96NEON,
+			5: convF32x5x96NEON,
+		},
+		7: {
+			4: convF32x4x112NEON,
+			5: convF32x5x112NEON,
+		},
+		8: {
+			4: convF32x4x128NEON,
+			5: convF32x5x128NEON,
 		},
 	},
 	convHalf: convKernels{
@@ -39,18 +61,40 @@ var kernelsNEON = kernelTable{
 			3: convF16x3x16NEON,
 			4: convF16x4x16NEON,
 			5: convF16x5x16NEON,
-			6: convF16x6x16NEON,
 		},
 		2: {
 			1: convF16x1x32NEON,
 			2: convF16x2x32NEON,
 			3: convF16x3x32NEON,
+			4: convF16x4x32NEON,
+			5: convF16x5x32NEON,
 		},
 		3: {
 			1: convF16x1x48NEON,
+			2: convF16x2x48NEON,
+			4: convF16x4x48NEON,
+			5: convF16x5x48NEON,
 		},
 		4: {
 			1: convF16x1x64NEON,
+			4: convF16x4x64NEON,
+			5: convF16x5x64NEON,
+		},
+		5: {
+			4: convF16x4x80NEON,
+			5: convF16x5x80NEON,
+		},
+		6: {
+			4: convF16x4x96NEON,
+			5: convF16x5x96NEON,
+		},
+		7: {
+			4: convF16x4x112NEON,
+			5: convF16x5x112NEON,
+		},
+		8: {
+			4: convF16x4x128NEON,
+			5: convF16x5x128NEON,
 		},
 	},
 	depthwise: [maxDepthwisePixels + 1]func(*depthwiseArgs){

@@ -23,15 +23,20 @@ const (
 func (i ISA) String() string { return [...]string{"AVX512", "AVX2", "NEON"}[i] }
 
 // Pixels is the output pixels of the main tile. With 3 panels of 16 floats
-// AVX-512's takes 24 of 32 registers as accumulators, AVX2's 12 of 16, NEON's 24
-// of 32.
-func (i ISA) Pixels() int { return [...]int{8, 6, 6}[i] }
+// AVX-512's takes 24 of 32 registers as accumulators, AVX2's 12 of 16. NEON's takes
+// 20 of 32: with 24 there would be no room for the loads of several registers at
+// once that make it spend the fewest instructions beside multiply-adds.
+func (i ISA) Pixels() int { return [...]int{8, 6, 5}[i] }
 
 // Panels is the most panels of a tile with so many pixels: few pixels take more
-// panels, to have as many independent sums as the latency of an FMA asks for.
+// panels, to have as many independent sums as the latency of an FMA asks for. NEON's
+// tiles of many pixels loop over the panels.
 func (i ISA) Panels(pixels int) int {
-	if i == AVX512 {
+	switch i {
+	case AVX512:
 		return [...]int{4, 4, 3, 3, 3, 3, 3, 3}[pixels-1]
+	case NEON:
+		return [...]int{4, 3, 2, 8, 8}[pixels-1]
 	}
 	return [...]int{4, 2, 2, 1, 1, 1}[pixels-1]
 }
@@ -88,6 +93,7 @@ const (
 	convOutStep = 56
 	convLast    = 64
 	convAct     = 72
+	convPanels  = 80
 
 	depthwiseBase    = 0
 	depthwiseInd     = 8
@@ -116,7 +122,7 @@ const (
 func Offsets() map[string]map[string]int {
 	return map[string]map[string]int{
 		"conv": {"base": convBase, "ind": convInd, "taps": convTaps, "k": convK, "w": convW, "wstep": convWStep,
-			"out": convOut, "outStep": convOutStep, "last": convLast, "act": convAct},
+			"out": convOut, "outStep": convOutStep, "last": convLast, "act": convAct, "panels": convPanels},
 		"depthwise": {"base": depthwiseBase, "ind": depthwiseInd, "taps": depthwiseTaps, "w": depthwiseW,
 			"panels": depthwisePanels, "out": depthwiseOut, "outStep": depthwiseOutStep, "last": depthwiseLast, "act": depthwiseAct,
 			"wstep": depthwiseWStep},

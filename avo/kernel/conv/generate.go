@@ -27,6 +27,7 @@ type Conv struct {
 	// of a row where rows of the output do not follow each other (windows, rings).
 	Pixels int
 	Panels int
+	Last   int  // channels of the last panel
 	Half   bool // weights are float16
 }
 
@@ -57,7 +58,8 @@ func (n Need) tiles(i ISA, half bool) []Tile {
 		}
 		tiles := (c.Pixels + i.Pixels() - 1) / i.Pixels()
 		lo, hi := c.Pixels/tiles, (c.Pixels+tiles-1)/tiles
-		groups := (c.Panels + i.Panels(hi) - 1) / i.Panels(hi)
+		most := min(i.Panels(lo), i.Panels(hi))
+		groups := (c.Panels + most - 1) / most
 		for _, m := range []int{lo, hi} {
 			for _, p := range []int{c.Panels / groups, (c.Panels + groups - 1) / groups} {
 				set[Tile{i, m, p, half}] = true
@@ -75,6 +77,24 @@ func (n Need) tiles(i ISA, half bool) []Tile {
 		return ts[a].Panels < ts[b].Panels
 	})
 	return ts
+}
+
+// narrow tells whether NEON tiles of so many pixels may end in a panel whose
+// channels fill so many registers of four.
+func (n Need) narrow(pixels, quads int, half bool) bool {
+	if n.All {
+		return true
+	}
+	for _, c := range n.Convs {
+		if c.Half != half || (c.Last+3)/4 != quads || c.Pixels < 1 {
+			continue
+		}
+		tiles := (c.Pixels + NEON.Pixels() - 1) / NEON.Pixels()
+		if pixels == c.Pixels/tiles || pixels == (c.Pixels+tiles-1)/tiles {
+			return true
+		}
+	}
+	return false
 }
 
 // Generate writes the kernels that package pkg needs, with their declarations and
@@ -129,9 +149,7 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 		a.Struct(s)
 	}
 	for _, half := range forms {
-		for _, t := range need.tiles(NEON, half) {
-			convNEON(a, t)
-		}
+		convNEON(a, need.tiles(NEON, half), func(pixels, quads int) bool { return need.narrow(pixels, quads, half) })
 		if need.depthwise(half) {
 			for _, m := range depthwisePixels {
 				depthwiseNEON(a, depthwiseName(NEON, m, half), m, half)
