@@ -61,7 +61,11 @@ func (k *pkg) kernelFiles() (map[string][]byte, error) {
 	}
 	for _, u := range k.units {
 		for i := range u.p.Steps {
-			switch s := &u.p.Steps[i]; {
+			s := &u.p.Steps[i]
+			if c := s.Op.Conv; s.Op.Kind == op.Depthwise && c.DW == 1 && c.Mult <= 1 {
+				k.kernels.need.Runs = append(k.kernels.need.Runs, conv.Run{Width: c.KW, Stride: c.SW, Half: s.Op.Panels.Type == op.F16})
+			}
+			switch {
 			case s.Op.Kind == op.Conv:
 				u.needConv(s)
 			case s.Op.Kind == op.Depthwise && s.Op.Panels.Type == op.F16:

@@ -23,6 +23,7 @@ var common = []string{
 	"convportable",
 	"cpu",
 	"depthwise",
+	"depthwiserun",
 	"engine",
 	"epilogue",
 	"fma",

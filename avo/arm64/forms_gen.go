@@ -979,6 +979,12 @@ func (c *Context) ST1x1_4S(d0 Vec, n GP) { c.op("ST1x1_4S", d0, n) }
 // ST1x1_4SPost is st1 {vd0.4s}, [xn], #16: n += 16.
 func (c *Context) ST1x1_4SPost(d0 Vec, n GP) { c.op("ST1x1_4SPost", d0, n) }
 
+// LD1x1_4SPostReg is ld1 {vd0.4s}, [xn], xm: n += m.
+func (c *Context) LD1x1_4SPostReg(m, n GP, d0 Vec) { c.op("LD1x1_4SPostReg", m, n, d0) }
+
+// ST1x1_4SPostReg is st1 {vd0.4s}, [xn], xm: n += m.
+func (c *Context) ST1x1_4SPostReg(d0 Vec, m, n GP) { c.op("ST1x1_4SPostReg", d0, m, n) }
+
 // LD1x2_16B is ld1 {vd0.16b, vd1.16b}, [xn].
 func (c *Context) LD1x2_16B(n GP, d0, d1 Vec) { c.op("LD1x2_16B", n, d0, d1) }
 
@@ -1014,6 +1020,12 @@ func (c *Context) ST1x2_4S(d0, d1 Vec, n GP) { c.op("ST1x2_4S", d0, d1, n) }
 
 // ST1x2_4SPost is st1 {vd0.4s, vd1.4s}, [xn], #32: n += 32.
 func (c *Context) ST1x2_4SPost(d0, d1 Vec, n GP) { c.op("ST1x2_4SPost", d0, d1, n) }
+
+// LD1x2_4SPostReg is ld1 {vd0.4s, vd1.4s}, [xn], xm: n += m.
+func (c *Context) LD1x2_4SPostReg(m, n GP, d0, d1 Vec) { c.op("LD1x2_4SPostReg", m, n, d0, d1) }
+
+// ST1x2_4SPostReg is st1 {vd0.4s, vd1.4s}, [xn], xm: n += m.
+func (c *Context) ST1x2_4SPostReg(d0, d1 Vec, m, n GP) { c.op("ST1x2_4SPostReg", d0, d1, m, n) }
 
 // LD1x3_16B is ld1 {vd0.16b, vd1.16b, vd2.16b}, [xn].
 func (c *Context) LD1x3_16B(n GP, d0, d1, d2 Vec) { c.op("LD1x3_16B", n, d0, d1, d2) }
@@ -1051,6 +1063,12 @@ func (c *Context) ST1x3_4S(d0, d1, d2 Vec, n GP) { c.op("ST1x3_4S", d0, d1, d2, 
 // ST1x3_4SPost is st1 {vd0.4s, vd1.4s, vd2.4s}, [xn], #48: n += 48.
 func (c *Context) ST1x3_4SPost(d0, d1, d2 Vec, n GP) { c.op("ST1x3_4SPost", d0, d1, d2, n) }
 
+// LD1x3_4SPostReg is ld1 {vd0.4s, vd1.4s, vd2.4s}, [xn], xm: n += m.
+func (c *Context) LD1x3_4SPostReg(m, n GP, d0, d1, d2 Vec) { c.op("LD1x3_4SPostReg", m, n, d0, d1, d2) }
+
+// ST1x3_4SPostReg is st1 {vd0.4s, vd1.4s, vd2.4s}, [xn], xm: n += m.
+func (c *Context) ST1x3_4SPostReg(d0, d1, d2 Vec, m, n GP) { c.op("ST1x3_4SPostReg", d0, d1, d2, m, n) }
+
 // LD1x4_16B is ld1 {vd0.16b, vd1.16b, vd2.16b, vd3.16b}, [xn].
 func (c *Context) LD1x4_16B(n GP, d0, d1, d2, d3 Vec) { c.op("LD1x4_16B", n, d0, d1, d2, d3) }
 
@@ -1086,6 +1104,16 @@ func (c *Context) ST1x4_4S(d0, d1, d2, d3 Vec, n GP) { c.op("ST1x4_4S", d0, d1, 
 
 // ST1x4_4SPost is st1 {vd0.4s, vd1.4s, vd2.4s, vd3.4s}, [xn], #64: n += 64.
 func (c *Context) ST1x4_4SPost(d0, d1, d2, d3 Vec, n GP) { c.op("ST1x4_4SPost", d0, d1, d2, d3, n) }
+
+// LD1x4_4SPostReg is ld1 {vd0.4s, vd1.4s, vd2.4s, vd3.4s}, [xn], xm: n += m.
+func (c *Context) LD1x4_4SPostReg(m, n GP, d0, d1, d2, d3 Vec) {
+	c.op("LD1x4_4SPostReg", m, n, d0, d1, d2, d3)
+}
+
+// ST1x4_4SPostReg is st1 {vd0.4s, vd1.4s, vd2.4s, vd3.4s}, [xn], xm: n += m.
+func (c *Context) ST1x4_4SPostReg(d0, d1, d2, d3 Vec, m, n GP) {
+	c.op("ST1x4_4SPostReg", d0, d1, d2, d3, m, n)
+}
 
 // LD2_16B is ld2 {vd0.16b, vd1.16b}, [xn].
 func (c *Context) LD2_16B(n GP, d0, d1 Vec) { c.op("LD2_16B", n, d0, d1) }

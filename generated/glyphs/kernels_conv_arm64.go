@@ -29,10 +29,10 @@ func convF32x4x48NEON(a *convArgs)
 //go:noescape
 func convF32x4x64NEON(a *convArgs)
 
-// convF32x4x80NEON computes 4 pixels of 5 panels; see convArgs.
+// convF32x4x96NEON computes 4 pixels of 6 panels; see convArgs.
 //
 //go:noescape
-func convF32x4x80NEON(a *convArgs)
+func convF32x4x96NEON(a *convArgs)
 
 // convF32x5x16NEON computes 5 pixels of 1 panels; see convArgs.
 //
@@ -43,11 +43,6 @@ func convF32x5x16NEON(a *convArgs)
 //
 //go:noescape
 func convF32x5x32NEON(a *convArgs)
-
-// convF32x5x48NEON computes 5 pixels of 3 panels; see convArgs.
-//
-//go:noescape
-func convF32x5x48NEON(a *convArgs)
 
 // convF32x5x64NEON computes 5 pixels of 4 panels; see convArgs.
 //
@@ -63,6 +58,16 @@ func convF32x4NEON(a *convArgs)
 //
 //go:noescape
 func convF32x5NEON(a *convArgs)
+
+// depthwiseRunF32w3s1NEON computes pixels of a row from windows of 3 columns at a distance of 1; see depthwiseRunArgs.
+//
+//go:noescape
+func depthwiseRunF32w3s1NEON(a *depthwiseRunArgs)
+
+// depthwiseRunF32w3s2NEON computes pixels of a row from windows of 3 columns at a distance of 2; see depthwiseRunArgs.
+//
+//go:noescape
+func depthwiseRunF32w3s2NEON(a *depthwiseRunArgs)
 
 // depthwiseF32x1x16NEON computes 1 pixels of all panels; see depthwiseArgs.
 //

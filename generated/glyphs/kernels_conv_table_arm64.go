@@ -23,19 +23,24 @@ var kernelsNEON = kernelTable{
 		3: {
 			1: convF32x1x48NEON,
 			4: convF32x4x48NEON,
-			5: convF32x5x48NEON,
 		},
 		4: {
 			4: convF32x4x64NEON,
 			5: convF32x5x64NEON,
 		},
-		5: {
-			4: convF32x4x80NEON,
+		6: {
+			4: convF32x4x96NEON,
 		},
 	},
 	depthwise: [maxDepthwisePixels + 1]func(*depthwiseArgs){
 		1: depthwiseF32x1x16NEON,
 		4: depthwiseF32x4x16NEON,
+	},
+	depthwiseRun: depthwiseRuns{
+		3: {
+			1: depthwiseRunF32w3s1NEON,
+			2: depthwiseRunF32w3s2NEON,
+		},
 	},
 	depthwiseHalf: portableDepthwiseHalf,
 	poolMax:       poolMaxF32NEON,

@@ -64,14 +64,15 @@ type convKernels [maxConvPanels + 1][maxConvPixels + 1]func(*convArgs)
 // for the panels and pixels at hand the driver takes smaller tiles; [1][1] must
 // be there, as must depthwise[1] and both pools.
 type kernelTable struct {
-	name          string
-	mr            int // pixels of the main convolution tile
-	conv          convKernels
-	convHalf      convKernels // for weights of 2 bytes
-	depthwise     [maxDepthwisePixels + 1]func(*depthwiseArgs)
-	depthwiseHalf [maxDepthwisePixels + 1]func(*depthwiseArgs)
-	poolMax       func(*poolArgs)
-	poolAvg       func(*poolArgs)
+	name                           string
+	mr                             int // pixels of the main convolution tile
+	conv                           convKernels
+	convHalf                       convKernels // for weights of 2 bytes
+	depthwise                      [maxDepthwisePixels + 1]func(*depthwiseArgs)
+	depthwiseHalf                  [maxDepthwisePixels + 1]func(*depthwiseArgs)
+	depthwiseRun, depthwiseRunHalf depthwiseRuns // where nil, depthwise serves
+	poolMax                        func(*poolArgs)
+	poolAvg                        func(*poolArgs)
 }
 
 // convFor is the table's convolution kernels for a form of weights.

@@ -16,6 +16,7 @@ import (
 func TestOffsets(t *testing.T) {
 	structs := map[string]reflect.Type{
 		"conv": reflect.TypeFor[convArgs](), "depthwise": reflect.TypeFor[depthwiseArgs](), "pool": reflect.TypeFor[poolArgs](),
+		"run": reflect.TypeFor[depthwiseRunArgs](),
 	}
 	for name, fields := range conv.Offsets() {
 		typ, ok := structs[name]

@@ -139,6 +139,26 @@ func convF32x4NEON(a *convArgs)
 //go:noescape
 func convF32x5NEON(a *convArgs)
 
+// depthwiseRunF32w3s1NEON computes pixels of a row from windows of 3 columns at a distance of 1; see depthwiseRunArgs.
+//
+//go:noescape
+func depthwiseRunF32w3s1NEON(a *depthwiseRunArgs)
+
+// depthwiseRunF32w3s2NEON computes pixels of a row from windows of 3 columns at a distance of 2; see depthwiseRunArgs.
+//
+//go:noescape
+func depthwiseRunF32w3s2NEON(a *depthwiseRunArgs)
+
+// depthwiseRunF32w5s1NEON computes pixels of a row from windows of 5 columns at a distance of 1; see depthwiseRunArgs.
+//
+//go:noescape
+func depthwiseRunF32w5s1NEON(a *depthwiseRunArgs)
+
+// depthwiseRunF32w5s2NEON computes pixels of a row from windows of 5 columns at a distance of 2; see depthwiseRunArgs.
+//
+//go:noescape
+func depthwiseRunF32w5s2NEON(a *depthwiseRunArgs)
+
 // depthwiseF32x1x16NEON computes 1 pixels of all panels; see depthwiseArgs.
 //
 //go:noescape
@@ -283,6 +303,26 @@ func convF16x4NEON(a *convArgs)
 //
 //go:noescape
 func convF16x5NEON(a *convArgs)
+
+// depthwiseRunF16w3s1NEON computes pixels of a row from windows of 3 columns at a distance of 1; see depthwiseRunArgs.
+//
+//go:noescape
+func depthwiseRunF16w3s1NEON(a *depthwiseRunArgs)
+
+// depthwiseRunF16w3s2NEON computes pixels of a row from windows of 3 columns at a distance of 2; see depthwiseRunArgs.
+//
+//go:noescape
+func depthwiseRunF16w3s2NEON(a *depthwiseRunArgs)
+
+// depthwiseRunF16w5s1NEON computes pixels of a row from windows of 5 columns at a distance of 1; see depthwiseRunArgs.
+//
+//go:noescape
+func depthwiseRunF16w5s1NEON(a *depthwiseRunArgs)
+
+// depthwiseRunF16w5s2NEON computes pixels of a row from windows of 5 columns at a distance of 2; see depthwiseRunArgs.
+//
+//go:noescape
+func depthwiseRunF16w5s2NEON(a *depthwiseRunArgs)
 
 // depthwiseF16x1x16NEON computes 1 pixels of all panels; see depthwiseArgs.
 //

@@ -6163,6 +6163,1597 @@ quads1pixel4done:
 	WORD $0x8b0000c6 // add x6, x6, x0
 	RET
 
+// func depthwiseRunF32w3s1NEON(a *depthwiseRunArgs)
+TEXT ·depthwiseRunF32w3s1NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9401803 // ldr x3, [x0, #48]
+	WORD $0xf9401c04 // ldr x4, [x0, #56]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xf9402406 // ldr x6, [x0, #72]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xd2800009 // movz x9, #0, lsl #0
+
+by16:
+	WORD $0xf10040ff // cmp x7, #16
+	BLT  by8
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by16tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by16whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by16whole:
+	WORD $0x4c402960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11]
+	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
+	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
+	WORD $0x4c40296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xaa0d03f1 // mov x17, x13
+
+by16row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0xad404610 // ldp q16, q17, [x16]
+	WORD $0xad414e12 // ldp q18, q19, [x16, #32]
+	WORD $0xad425614 // ldp q20, q21, [x16, #64]
+	WORD $0xad435e16 // ldp q22, q23, [x16, #96]
+	WORD $0xad446618 // ldp q24, q25, [x16, #128]
+	WORD $0xad456e1a // ldp q26, q27, [x16, #160]
+	WORD $0x91030210 // add x16, x16, #192
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by16row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by16store
+	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
+	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
+	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
+	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
+	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
+	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
+	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+
+by16store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c842a60 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x19], x4
+	WORD $0x4c842a64 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x19], x4
+	WORD $0x4c842a68 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x19], x4
+	WORD $0x4c842a6c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by16tile
+	WORD $0x91004129 // add x9, x9, #16
+	WORD $0x91010021 // add x1, x1, #64
+	WORD $0x91010063 // add x3, x3, #64
+	WORD $0xd10040e7 // sub x7, x7, #16
+	JMP  by16
+
+by8:
+	WORD $0xf10020ff // cmp x7, #8
+	BLT  by4
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by8tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by8whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by8whole:
+	WORD $0xad400560 // ldp q0, q1, [x11]
+	WORD $0xad400d62 // ldp q2, q3, [x11]
+	WORD $0xad401564 // ldp q4, q5, [x11]
+	WORD $0xad401d66 // ldp q6, q7, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xaa0d03f1 // mov x17, x13
+
+by8row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0xad404610 // ldp q16, q17, [x16]
+	WORD $0xad424e12 // ldp q18, q19, [x16, #64]
+	WORD $0xad445614 // ldp q20, q21, [x16, #128]
+	WORD $0x91030210 // add x16, x16, #192
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by8store
+	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
+	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
+	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
+	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
+	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
+	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
+	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
+	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+
+by8store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
+	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
+	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
+	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by8tile
+	WORD $0x91002129 // add x9, x9, #8
+	WORD $0x91008021 // add x1, x1, #32
+	WORD $0x91008063 // add x3, x3, #32
+	WORD $0xd10020e7 // sub x7, x7, #8
+	JMP  by8
+
+by4:
+	WORD $0xf10010ff // cmp x7, #4
+	BLT  by1
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by4tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by4whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by4whole:
+	WORD $0x3dc00160 // ldr q0, [x11]
+	WORD $0x3dc00161 // ldr q1, [x11]
+	WORD $0x3dc00162 // ldr q2, [x11]
+	WORD $0x3dc00163 // ldr q3, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xaa0d03f1 // mov x17, x13
+
+by4row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0x3dc00210 // ldr q16, [x16]
+	WORD $0x3dc01211 // ldr q17, [x16, #64]
+	WORD $0x3dc02212 // ldr q18, [x16, #128]
+	WORD $0x91030210 // add x16, x16, #192
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by4store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by4store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
+	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
+	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
+	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by4tile
+	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x91004021 // add x1, x1, #16
+	WORD $0x91004063 // add x3, x3, #16
+	WORD $0xd10010e7 // sub x7, x7, #4
+	JMP  by4
+
+by1:
+	WORD $0xf10004ff // cmp x7, #1
+	BLT  done
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by1tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by1whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by1whole:
+	WORD $0xbd400160 // ldr s0, [x11]
+	WORD $0xbd400161 // ldr s1, [x11]
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0xbd400163 // ldr s3, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xaa0d03f1 // mov x17, x13
+
+by1row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0xbd400210 // ldr s16, [x16]
+	WORD $0xbd404211 // ldr s17, [x16, #64]
+	WORD $0xbd408212 // ldr s18, [x16, #128]
+	WORD $0x91030210 // add x16, x16, #192
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by1store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by1store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0xbd000260 // str s0, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000261 // str s1, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000262 // str s2, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000263 // str s3, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by1tile
+	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x91001021 // add x1, x1, #4
+	WORD $0x91001063 // add x3, x3, #4
+	WORD $0xd10004e7 // sub x7, x7, #1
+	JMP  by1
+
+done:
+	RET
+
+// func depthwiseRunF32w3s2NEON(a *depthwiseRunArgs)
+TEXT ·depthwiseRunF32w3s2NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9401803 // ldr x3, [x0, #48]
+	WORD $0xf9401c04 // ldr x4, [x0, #56]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xf9402406 // ldr x6, [x0, #72]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xd2800009 // movz x9, #0, lsl #0
+
+by16:
+	WORD $0xf10040ff // cmp x7, #16
+	BLT  by8
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by16tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by16whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by16whole:
+	WORD $0x4c402960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11]
+	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
+	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
+	WORD $0x4c40296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xd37ff9b1 // lsl x17, x13, #1
+
+by16row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0xad404610 // ldp q16, q17, [x16]
+	WORD $0xad414e12 // ldp q18, q19, [x16, #32]
+	WORD $0xad425614 // ldp q20, q21, [x16, #64]
+	WORD $0xad435e16 // ldp q22, q23, [x16, #96]
+	WORD $0xad446618 // ldp q24, q25, [x16, #128]
+	WORD $0xad456e1a // ldp q26, q27, [x16, #160]
+	WORD $0x91030210 // add x16, x16, #192
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by16row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by16store
+	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
+	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
+	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
+	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
+	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
+	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
+	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+
+by16store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c842a60 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x19], x4
+	WORD $0x4c842a64 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x19], x4
+	WORD $0x4c842a68 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x19], x4
+	WORD $0x4c842a6c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by16tile
+	WORD $0x91004129 // add x9, x9, #16
+	WORD $0x91010021 // add x1, x1, #64
+	WORD $0x91010063 // add x3, x3, #64
+	WORD $0xd10040e7 // sub x7, x7, #16
+	JMP  by16
+
+by8:
+	WORD $0xf10020ff // cmp x7, #8
+	BLT  by4
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by8tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by8whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by8whole:
+	WORD $0xad400560 // ldp q0, q1, [x11]
+	WORD $0xad400d62 // ldp q2, q3, [x11]
+	WORD $0xad401564 // ldp q4, q5, [x11]
+	WORD $0xad401d66 // ldp q6, q7, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xd37ff9b1 // lsl x17, x13, #1
+
+by8row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0xad404610 // ldp q16, q17, [x16]
+	WORD $0xad424e12 // ldp q18, q19, [x16, #64]
+	WORD $0xad445614 // ldp q20, q21, [x16, #128]
+	WORD $0x91030210 // add x16, x16, #192
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by8store
+	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
+	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
+	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
+	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
+	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
+	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
+	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
+	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+
+by8store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
+	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
+	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
+	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by8tile
+	WORD $0x91002129 // add x9, x9, #8
+	WORD $0x91008021 // add x1, x1, #32
+	WORD $0x91008063 // add x3, x3, #32
+	WORD $0xd10020e7 // sub x7, x7, #8
+	JMP  by8
+
+by4:
+	WORD $0xf10010ff // cmp x7, #4
+	BLT  by1
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by4tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by4whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by4whole:
+	WORD $0x3dc00160 // ldr q0, [x11]
+	WORD $0x3dc00161 // ldr q1, [x11]
+	WORD $0x3dc00162 // ldr q2, [x11]
+	WORD $0x3dc00163 // ldr q3, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xd37ff9b1 // lsl x17, x13, #1
+
+by4row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0x3dc00210 // ldr q16, [x16]
+	WORD $0x3dc01211 // ldr q17, [x16, #64]
+	WORD $0x3dc02212 // ldr q18, [x16, #128]
+	WORD $0x91030210 // add x16, x16, #192
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by4store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by4store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
+	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
+	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
+	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by4tile
+	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x91004021 // add x1, x1, #16
+	WORD $0x91004063 // add x3, x3, #16
+	WORD $0xd10010e7 // sub x7, x7, #4
+	JMP  by4
+
+by1:
+	WORD $0xf10004ff // cmp x7, #1
+	BLT  done
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by1tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by1whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by1whole:
+	WORD $0xbd400160 // ldr s0, [x11]
+	WORD $0xbd400161 // ldr s1, [x11]
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0xbd400163 // ldr s3, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xd37ff9b1 // lsl x17, x13, #1
+
+by1row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0xbd400210 // ldr s16, [x16]
+	WORD $0xbd404211 // ldr s17, [x16, #64]
+	WORD $0xbd408212 // ldr s18, [x16, #128]
+	WORD $0x91030210 // add x16, x16, #192
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by1store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by1store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0xbd000260 // str s0, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000261 // str s1, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000262 // str s2, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000263 // str s3, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by1tile
+	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x91001021 // add x1, x1, #4
+	WORD $0x91001063 // add x3, x3, #4
+	WORD $0xd10004e7 // sub x7, x7, #1
+	JMP  by1
+
+done:
+	RET
+
+// func depthwiseRunF32w5s1NEON(a *depthwiseRunArgs)
+TEXT ·depthwiseRunF32w5s1NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9401803 // ldr x3, [x0, #48]
+	WORD $0xf9401c04 // ldr x4, [x0, #56]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xf9402406 // ldr x6, [x0, #72]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xd2800009 // movz x9, #0, lsl #0
+
+by8:
+	WORD $0xf10020ff // cmp x7, #8
+	BLT  by4
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by8tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by8whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by8whole:
+	WORD $0xad400560 // ldp q0, q1, [x11]
+	WORD $0xad400d62 // ldp q2, q3, [x11]
+	WORD $0xad401564 // ldp q4, q5, [x11]
+	WORD $0xad401d66 // ldp q6, q7, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xaa0d03f1 // mov x17, x13
+
+by8row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0xad404610 // ldp q16, q17, [x16]
+	WORD $0xad424e12 // ldp q18, q19, [x16, #64]
+	WORD $0xad445614 // ldp q20, q21, [x16, #128]
+	WORD $0xad465e16 // ldp q22, q23, [x16, #192]
+	WORD $0xad486618 // ldp q24, q25, [x16, #256]
+	WORD $0x91050210 // add x16, x16, #320
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccec2 // fmla v2.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by8store
+	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
+	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
+	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
+	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
+	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
+	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
+	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
+	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+
+by8store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
+	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
+	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
+	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by8tile
+	WORD $0x91002129 // add x9, x9, #8
+	WORD $0x91008021 // add x1, x1, #32
+	WORD $0x91008063 // add x3, x3, #32
+	WORD $0xd10020e7 // sub x7, x7, #8
+	JMP  by8
+
+by4:
+	WORD $0xf10010ff // cmp x7, #4
+	BLT  by1
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by4tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by4whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by4whole:
+	WORD $0x3dc00160 // ldr q0, [x11]
+	WORD $0x3dc00161 // ldr q1, [x11]
+	WORD $0x3dc00162 // ldr q2, [x11]
+	WORD $0x3dc00163 // ldr q3, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xaa0d03f1 // mov x17, x13
+
+by4row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0x3dc00210 // ldr q16, [x16]
+	WORD $0x3dc01211 // ldr q17, [x16, #64]
+	WORD $0x3dc02212 // ldr q18, [x16, #128]
+	WORD $0x3dc03213 // ldr q19, [x16, #192]
+	WORD $0x3dc04214 // ldr q20, [x16, #256]
+	WORD $0x91050210 // add x16, x16, #320
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
+	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by4store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by4store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
+	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
+	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
+	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by4tile
+	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x91004021 // add x1, x1, #16
+	WORD $0x91004063 // add x3, x3, #16
+	WORD $0xd10010e7 // sub x7, x7, #4
+	JMP  by4
+
+by1:
+	WORD $0xf10004ff // cmp x7, #1
+	BLT  done
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by1tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by1whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by1whole:
+	WORD $0xbd400160 // ldr s0, [x11]
+	WORD $0xbd400161 // ldr s1, [x11]
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0xbd400163 // ldr s3, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xaa0d03f1 // mov x17, x13
+
+by1row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0xbd400210 // ldr s16, [x16]
+	WORD $0xbd404211 // ldr s17, [x16, #64]
+	WORD $0xbd408212 // ldr s18, [x16, #128]
+	WORD $0xbd40c213 // ldr s19, [x16, #192]
+	WORD $0xbd410214 // ldr s20, [x16, #256]
+	WORD $0x91050210 // add x16, x16, #320
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
+	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by1store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by1store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0xbd000260 // str s0, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000261 // str s1, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000262 // str s2, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000263 // str s3, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by1tile
+	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x91001021 // add x1, x1, #4
+	WORD $0x91001063 // add x3, x3, #4
+	WORD $0xd10004e7 // sub x7, x7, #1
+	JMP  by1
+
+done:
+	RET
+
+// func depthwiseRunF32w5s2NEON(a *depthwiseRunArgs)
+TEXT ·depthwiseRunF32w5s2NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9401803 // ldr x3, [x0, #48]
+	WORD $0xf9401c04 // ldr x4, [x0, #56]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xf9402406 // ldr x6, [x0, #72]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xd2800009 // movz x9, #0, lsl #0
+
+by8:
+	WORD $0xf10020ff // cmp x7, #8
+	BLT  by4
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by8tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by8whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by8whole:
+	WORD $0xad400560 // ldp q0, q1, [x11]
+	WORD $0xad400d62 // ldp q2, q3, [x11]
+	WORD $0xad401564 // ldp q4, q5, [x11]
+	WORD $0xad401d66 // ldp q6, q7, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xd37ff9b1 // lsl x17, x13, #1
+
+by8row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0xad404610 // ldp q16, q17, [x16]
+	WORD $0xad424e12 // ldp q18, q19, [x16, #64]
+	WORD $0xad445614 // ldp q20, q21, [x16, #128]
+	WORD $0xad465e16 // ldp q22, q23, [x16, #192]
+	WORD $0xad486618 // ldp q24, q25, [x16, #256]
+	WORD $0x91050210 // add x16, x16, #320
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by8store
+	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
+	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
+	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
+	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
+	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
+	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
+	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
+	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+
+by8store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
+	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
+	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
+	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by8tile
+	WORD $0x91002129 // add x9, x9, #8
+	WORD $0x91008021 // add x1, x1, #32
+	WORD $0x91008063 // add x3, x3, #32
+	WORD $0xd10020e7 // sub x7, x7, #8
+	JMP  by8
+
+by4:
+	WORD $0xf10010ff // cmp x7, #4
+	BLT  by1
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by4tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by4whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by4whole:
+	WORD $0x3dc00160 // ldr q0, [x11]
+	WORD $0x3dc00161 // ldr q1, [x11]
+	WORD $0x3dc00162 // ldr q2, [x11]
+	WORD $0x3dc00163 // ldr q3, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xd37ff9b1 // lsl x17, x13, #1
+
+by4row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0x3dc00210 // ldr q16, [x16]
+	WORD $0x3dc01211 // ldr q17, [x16, #64]
+	WORD $0x3dc02212 // ldr q18, [x16, #128]
+	WORD $0x3dc03213 // ldr q19, [x16, #192]
+	WORD $0x3dc04214 // ldr q20, [x16, #256]
+	WORD $0x91050210 // add x16, x16, #320
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by4store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by4store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
+	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
+	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
+	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by4tile
+	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x91004021 // add x1, x1, #16
+	WORD $0x91004063 // add x3, x3, #16
+	WORD $0xd10010e7 // sub x7, x7, #4
+	JMP  by4
+
+by1:
+	WORD $0xf10004ff // cmp x7, #1
+	BLT  done
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by1tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by1whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by1whole:
+	WORD $0xbd400160 // ldr s0, [x11]
+	WORD $0xbd400161 // ldr s1, [x11]
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0xbd400163 // ldr s3, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xd37ff9b1 // lsl x17, x13, #1
+
+by1row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0xbd400210 // ldr s16, [x16]
+	WORD $0xbd404211 // ldr s17, [x16, #64]
+	WORD $0xbd408212 // ldr s18, [x16, #128]
+	WORD $0xbd40c213 // ldr s19, [x16, #192]
+	WORD $0xbd410214 // ldr s20, [x16, #256]
+	WORD $0x91050210 // add x16, x16, #320
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by1store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by1store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0xbd000260 // str s0, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000261 // str s1, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000262 // str s2, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000263 // str s3, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by1tile
+	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x91001021 // add x1, x1, #4
+	WORD $0x91001063 // add x3, x3, #4
+	WORD $0xd10004e7 // sub x7, x7, #1
+	JMP  by1
+
+done:
+	RET
+
 // func depthwiseF32x1x16NEON(a *depthwiseArgs)
 TEXT ·depthwiseF32x1x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -14016,6 +15607,1699 @@ quads1pixel4one:
 
 quads1pixel4done:
 	WORD $0x8b0000c6 // add x6, x6, x0
+	RET
+
+// func depthwiseRunF16w3s1NEON(a *depthwiseRunArgs)
+TEXT ·depthwiseRunF16w3s1NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9401803 // ldr x3, [x0, #48]
+	WORD $0xf9401c04 // ldr x4, [x0, #56]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xf9402406 // ldr x6, [x0, #72]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xd2800009 // movz x9, #0, lsl #0
+
+by16:
+	WORD $0xf10040ff // cmp x7, #16
+	BLT  by8
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0xd341fd8c // lsr x12, x12, #1
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by16tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by16whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by16whole:
+	WORD $0x4c402960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11]
+	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
+	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
+	WORD $0x4c40296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xaa0d03f1 // mov x17, x13
+
+by16row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0x3dc00211 // ldr q17, [x16]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00613 // ldr q19, [x16, #16]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc00a15 // ldr q21, [x16, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc00e17 // ldr q23, [x16, #48]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc01219 // ldr q25, [x16, #64]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x3dc0161b // ldr q27, [x16, #80]
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by16row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by16store
+	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
+	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
+	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
+	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
+	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
+	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
+	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+
+by16store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c842a60 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x19], x4
+	WORD $0x4c842a64 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x19], x4
+	WORD $0x4c842a68 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x19], x4
+	WORD $0x4c842a6c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by16tile
+	WORD $0x91004129 // add x9, x9, #16
+	WORD $0x91010021 // add x1, x1, #64
+	WORD $0x91010063 // add x3, x3, #64
+	WORD $0xd10040e7 // sub x7, x7, #16
+	JMP  by16
+
+by8:
+	WORD $0xf10020ff // cmp x7, #8
+	BLT  by4
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0xd341fd8c // lsr x12, x12, #1
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by8tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by8whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by8whole:
+	WORD $0xad400560 // ldp q0, q1, [x11]
+	WORD $0xad400d62 // ldp q2, q3, [x11]
+	WORD $0xad401564 // ldp q4, q5, [x11]
+	WORD $0xad401d66 // ldp q6, q7, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xaa0d03f1 // mov x17, x13
+
+by8row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0x3dc00211 // ldr q17, [x16]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00a13 // ldr q19, [x16, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01215 // ldr q21, [x16, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by8store
+	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
+	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
+	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
+	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
+	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
+	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
+	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
+	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+
+by8store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
+	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
+	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
+	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by8tile
+	WORD $0x91002129 // add x9, x9, #8
+	WORD $0x91008021 // add x1, x1, #32
+	WORD $0x91008063 // add x3, x3, #32
+	WORD $0xd10020e7 // sub x7, x7, #8
+	JMP  by8
+
+by4:
+	WORD $0xf10010ff // cmp x7, #4
+	BLT  by1
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0xd341fd8c // lsr x12, x12, #1
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by4tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by4whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by4whole:
+	WORD $0x3dc00160 // ldr q0, [x11]
+	WORD $0x3dc00161 // ldr q1, [x11]
+	WORD $0x3dc00162 // ldr q2, [x11]
+	WORD $0x3dc00163 // ldr q3, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xaa0d03f1 // mov x17, x13
+
+by4row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0xfd400210 // ldr d16, [x16]
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	WORD $0xfd401211 // ldr d17, [x16, #32]
+	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD $0xfd402212 // ldr d18, [x16, #64]
+	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by4store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by4store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
+	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
+	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
+	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by4tile
+	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x91004021 // add x1, x1, #16
+	WORD $0x91004063 // add x3, x3, #16
+	WORD $0xd10010e7 // sub x7, x7, #4
+	JMP  by4
+
+by1:
+	WORD $0xf10004ff // cmp x7, #1
+	BLT  done
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0xd341fd8c // lsr x12, x12, #1
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by1tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by1whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by1whole:
+	WORD $0xbd400160 // ldr s0, [x11]
+	WORD $0xbd400161 // ldr s1, [x11]
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0xbd400163 // ldr s3, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xaa0d03f1 // mov x17, x13
+
+by1row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0x7d400210 // ldr h16, [x16]
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	WORD $0x7d404211 // ldr h17, [x16, #32]
+	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD $0x7d408212 // ldr h18, [x16, #64]
+	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by1store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by1store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0xbd000260 // str s0, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000261 // str s1, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000262 // str s2, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000263 // str s3, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by1tile
+	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x91001021 // add x1, x1, #4
+	WORD $0x91001063 // add x3, x3, #4
+	WORD $0xd10004e7 // sub x7, x7, #1
+	JMP  by1
+
+done:
+	RET
+
+// func depthwiseRunF16w3s2NEON(a *depthwiseRunArgs)
+TEXT ·depthwiseRunF16w3s2NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9401803 // ldr x3, [x0, #48]
+	WORD $0xf9401c04 // ldr x4, [x0, #56]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xf9402406 // ldr x6, [x0, #72]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xd2800009 // movz x9, #0, lsl #0
+
+by16:
+	WORD $0xf10040ff // cmp x7, #16
+	BLT  by8
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0xd341fd8c // lsr x12, x12, #1
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by16tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by16whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by16whole:
+	WORD $0x4c402960 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x11]
+	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
+	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
+	WORD $0x4c40296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xd37ff9b1 // lsl x17, x13, #1
+
+by16row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0x3dc00211 // ldr q17, [x16]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00613 // ldr q19, [x16, #16]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc00a15 // ldr q21, [x16, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc00e17 // ldr q23, [x16, #48]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc01219 // ldr q25, [x16, #64]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x3dc0161b // ldr q27, [x16, #80]
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by16row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by16store
+	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
+	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
+	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
+	WORD $0x4e701c21 // bic v1.16b, v1.16b, v16.16b
+	WORD $0x4ea0e850 // fcmlt v16.4s, v2.4s, #0.0
+	WORD $0x4e701c42 // bic v2.16b, v2.16b, v16.16b
+	WORD $0x4ea0e870 // fcmlt v16.4s, v3.4s, #0.0
+	WORD $0x4e701c63 // bic v3.16b, v3.16b, v16.16b
+	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
+	WORD $0x4e701c84 // bic v4.16b, v4.16b, v16.16b
+	WORD $0x4ea0e8b0 // fcmlt v16.4s, v5.4s, #0.0
+	WORD $0x4e701ca5 // bic v5.16b, v5.16b, v16.16b
+	WORD $0x4ea0e8d0 // fcmlt v16.4s, v6.4s, #0.0
+	WORD $0x4e701cc6 // bic v6.16b, v6.16b, v16.16b
+	WORD $0x4ea0e8f0 // fcmlt v16.4s, v7.4s, #0.0
+	WORD $0x4e701ce7 // bic v7.16b, v7.16b, v16.16b
+	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
+	WORD $0x4e701d08 // bic v8.16b, v8.16b, v16.16b
+	WORD $0x4ea0e930 // fcmlt v16.4s, v9.4s, #0.0
+	WORD $0x4e701d29 // bic v9.16b, v9.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
+	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
+	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
+	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
+	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
+	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
+	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
+	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
+
+by16store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c842a60 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x19], x4
+	WORD $0x4c842a64 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x19], x4
+	WORD $0x4c842a68 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x19], x4
+	WORD $0x4c842a6c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by16tile
+	WORD $0x91004129 // add x9, x9, #16
+	WORD $0x91010021 // add x1, x1, #64
+	WORD $0x91010063 // add x3, x3, #64
+	WORD $0xd10040e7 // sub x7, x7, #16
+	JMP  by16
+
+by8:
+	WORD $0xf10020ff // cmp x7, #8
+	BLT  by4
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0xd341fd8c // lsr x12, x12, #1
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by8tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by8whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by8whole:
+	WORD $0xad400560 // ldp q0, q1, [x11]
+	WORD $0xad400d62 // ldp q2, q3, [x11]
+	WORD $0xad401564 // ldp q4, q5, [x11]
+	WORD $0xad401d66 // ldp q6, q7, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xd37ff9b1 // lsl x17, x13, #1
+
+by8row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0x3dc00211 // ldr q17, [x16]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00a13 // ldr q19, [x16, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01215 // ldr q21, [x16, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by8store
+	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
+	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
+	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
+	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
+	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
+	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
+	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
+	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+
+by8store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
+	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
+	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
+	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by8tile
+	WORD $0x91002129 // add x9, x9, #8
+	WORD $0x91008021 // add x1, x1, #32
+	WORD $0x91008063 // add x3, x3, #32
+	WORD $0xd10020e7 // sub x7, x7, #8
+	JMP  by8
+
+by4:
+	WORD $0xf10010ff // cmp x7, #4
+	BLT  by1
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0xd341fd8c // lsr x12, x12, #1
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by4tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by4whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by4whole:
+	WORD $0x3dc00160 // ldr q0, [x11]
+	WORD $0x3dc00161 // ldr q1, [x11]
+	WORD $0x3dc00162 // ldr q2, [x11]
+	WORD $0x3dc00163 // ldr q3, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xd37ff9b1 // lsl x17, x13, #1
+
+by4row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0xfd400210 // ldr d16, [x16]
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	WORD $0xfd401211 // ldr d17, [x16, #32]
+	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD $0xfd402212 // ldr d18, [x16, #64]
+	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by4store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by4store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
+	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
+	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
+	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by4tile
+	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x91004021 // add x1, x1, #16
+	WORD $0x91004063 // add x3, x3, #16
+	WORD $0xd10010e7 // sub x7, x7, #4
+	JMP  by4
+
+by1:
+	WORD $0xf10004ff // cmp x7, #1
+	BLT  done
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0xd341fd8c // lsr x12, x12, #1
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by1tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by1whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by1whole:
+	WORD $0xbd400160 // ldr s0, [x11]
+	WORD $0xbd400161 // ldr s1, [x11]
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0xbd400163 // ldr s3, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xd37ff9b1 // lsl x17, x13, #1
+
+by1row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0x7d400210 // ldr h16, [x16]
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	WORD $0x7d404211 // ldr h17, [x16, #32]
+	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD $0x7d408212 // ldr h18, [x16, #64]
+	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
+	WORD $0x91018210 // add x16, x16, #96
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by1store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by1store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0xbd000260 // str s0, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000261 // str s1, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000262 // str s2, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000263 // str s3, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by1tile
+	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x91001021 // add x1, x1, #4
+	WORD $0x91001063 // add x3, x3, #4
+	WORD $0xd10004e7 // sub x7, x7, #1
+	JMP  by1
+
+done:
+	RET
+
+// func depthwiseRunF16w5s1NEON(a *depthwiseRunArgs)
+TEXT ·depthwiseRunF16w5s1NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9401803 // ldr x3, [x0, #48]
+	WORD $0xf9401c04 // ldr x4, [x0, #56]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xf9402406 // ldr x6, [x0, #72]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xd2800009 // movz x9, #0, lsl #0
+
+by8:
+	WORD $0xf10020ff // cmp x7, #8
+	BLT  by4
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0xd341fd8c // lsr x12, x12, #1
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by8tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by8whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by8whole:
+	WORD $0xad400560 // ldp q0, q1, [x11]
+	WORD $0xad400d62 // ldp q2, q3, [x11]
+	WORD $0xad401564 // ldp q4, q5, [x11]
+	WORD $0xad401d66 // ldp q6, q7, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xaa0d03f1 // mov x17, x13
+
+by8row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0x3dc00211 // ldr q17, [x16]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00a13 // ldr q19, [x16, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01215 // ldr q21, [x16, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc01a17 // ldr q23, [x16, #96]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc02219 // ldr q25, [x16, #128]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccec2 // fmla v2.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by8store
+	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
+	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
+	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
+	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
+	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
+	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
+	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
+	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+
+by8store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
+	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
+	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
+	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by8tile
+	WORD $0x91002129 // add x9, x9, #8
+	WORD $0x91008021 // add x1, x1, #32
+	WORD $0x91008063 // add x3, x3, #32
+	WORD $0xd10020e7 // sub x7, x7, #8
+	JMP  by8
+
+by4:
+	WORD $0xf10010ff // cmp x7, #4
+	BLT  by1
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0xd341fd8c // lsr x12, x12, #1
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by4tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by4whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by4whole:
+	WORD $0x3dc00160 // ldr q0, [x11]
+	WORD $0x3dc00161 // ldr q1, [x11]
+	WORD $0x3dc00162 // ldr q2, [x11]
+	WORD $0x3dc00163 // ldr q3, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xaa0d03f1 // mov x17, x13
+
+by4row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0xfd400210 // ldr d16, [x16]
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	WORD $0xfd401211 // ldr d17, [x16, #32]
+	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD $0xfd402212 // ldr d18, [x16, #64]
+	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
+	WORD $0xfd403213 // ldr d19, [x16, #96]
+	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
+	WORD $0xfd404214 // ldr d20, [x16, #128]
+	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
+	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by4store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by4store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
+	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
+	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
+	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by4tile
+	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x91004021 // add x1, x1, #16
+	WORD $0x91004063 // add x3, x3, #16
+	WORD $0xd10010e7 // sub x7, x7, #4
+	JMP  by4
+
+by1:
+	WORD $0xf10004ff // cmp x7, #1
+	BLT  done
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0xd341fd8c // lsr x12, x12, #1
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by1tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by1whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by1whole:
+	WORD $0xbd400160 // ldr s0, [x11]
+	WORD $0xbd400161 // ldr s1, [x11]
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0xbd400163 // ldr s3, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xaa0d03f1 // mov x17, x13
+
+by1row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0x7d400210 // ldr h16, [x16]
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	WORD $0x7d404211 // ldr h17, [x16, #32]
+	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD $0x7d408212 // ldr h18, [x16, #64]
+	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
+	WORD $0x7d40c213 // ldr h19, [x16, #96]
+	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
+	WORD $0x7d410214 // ldr h20, [x16, #128]
+	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
+	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by1store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by1store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0xbd000260 // str s0, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000261 // str s1, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000262 // str s2, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000263 // str s3, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by1tile
+	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x91001021 // add x1, x1, #4
+	WORD $0x91001063 // add x3, x3, #4
+	WORD $0xd10004e7 // sub x7, x7, #1
+	JMP  by1
+
+done:
+	RET
+
+// func depthwiseRunF16w5s2NEON(a *depthwiseRunArgs)
+TEXT ·depthwiseRunF16w5s2NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400402 // ldr x2, [x0, #8]
+	WORD $0xf9401803 // ldr x3, [x0, #48]
+	WORD $0xf9401c04 // ldr x4, [x0, #56]
+	WORD $0xf9400c05 // ldr x5, [x0, #24]
+	WORD $0xf9402406 // ldr x6, [x0, #72]
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xf9401008 // ldr x8, [x0, #32]
+	WORD $0xd2800009 // movz x9, #0, lsl #0
+
+by8:
+	WORD $0xf10020ff // cmp x7, #8
+	BLT  by4
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0xd341fd8c // lsr x12, x12, #1
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by8tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by8whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by8whole:
+	WORD $0xad400560 // ldp q0, q1, [x11]
+	WORD $0xad400d62 // ldp q2, q3, [x11]
+	WORD $0xad401564 // ldp q4, q5, [x11]
+	WORD $0xad401d66 // ldp q6, q7, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xd37ff9b1 // lsl x17, x13, #1
+
+by8row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0x3dc00211 // ldr q17, [x16]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00a13 // ldr q19, [x16, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01215 // ldr q21, [x16, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc01a17 // ldr q23, [x16, #96]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc02219 // ldr q25, [x16, #128]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by8row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by8store
+	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
+	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
+	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
+	WORD $0x4e681c21 // bic v1.16b, v1.16b, v8.16b
+	WORD $0x4ea0e848 // fcmlt v8.4s, v2.4s, #0.0
+	WORD $0x4e681c42 // bic v2.16b, v2.16b, v8.16b
+	WORD $0x4ea0e868 // fcmlt v8.4s, v3.4s, #0.0
+	WORD $0x4e681c63 // bic v3.16b, v3.16b, v8.16b
+	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
+	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
+	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
+	WORD $0x4e681ca5 // bic v5.16b, v5.16b, v8.16b
+	WORD $0x4ea0e8c8 // fcmlt v8.4s, v6.4s, #0.0
+	WORD $0x4e681cc6 // bic v6.16b, v6.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+
+by8store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
+	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
+	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
+	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by8tile
+	WORD $0x91002129 // add x9, x9, #8
+	WORD $0x91008021 // add x1, x1, #32
+	WORD $0x91008063 // add x3, x3, #32
+	WORD $0xd10020e7 // sub x7, x7, #8
+	JMP  by8
+
+by4:
+	WORD $0xf10010ff // cmp x7, #4
+	BLT  by1
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0xd341fd8c // lsr x12, x12, #1
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by4tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by4whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by4whole:
+	WORD $0x3dc00160 // ldr q0, [x11]
+	WORD $0x3dc00161 // ldr q1, [x11]
+	WORD $0x3dc00162 // ldr q2, [x11]
+	WORD $0x3dc00163 // ldr q3, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xd37ff9b1 // lsl x17, x13, #1
+
+by4row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0xfd400210 // ldr d16, [x16]
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	WORD $0xfd401211 // ldr d17, [x16, #32]
+	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD $0xfd402212 // ldr d18, [x16, #64]
+	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
+	WORD $0xfd403213 // ldr d19, [x16, #96]
+	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
+	WORD $0xfd404214 // ldr d20, [x16, #128]
+	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by4row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by4store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by4store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
+	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
+	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
+	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by4tile
+	WORD $0x91001129 // add x9, x9, #4
+	WORD $0x91004021 // add x1, x1, #16
+	WORD $0x91004063 // add x3, x3, #16
+	WORD $0xd10010e7 // sub x7, x7, #4
+	JMP  by4
+
+by1:
+	WORD $0xf10004ff // cmp x7, #1
+	BLT  done
+	WORD $0xd344fd2b // lsr x11, x9, #4
+	WORD $0x92400d2c // and x12, x9, #0xf
+	WORD $0x9b08156b // madd x11, x11, x8, x5
+	WORD $0x9101016a // add x10, x11, #64
+	WORD $0xd37ef58c // lsl x12, x12, #2
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0xd341fd8c // lsr x12, x12, #1
+	WORD $0x8b0c014a // add x10, x10, x12
+	WORD $0xf940200c // ldr x12, [x0, #64]
+	WORD $0xd280000d // movz x13, #0, lsl #0
+
+by1tile:
+	WORD $0xd100118c // sub x12, x12, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGE  by1whole
+	WORD $0x8b0c01ad // add x13, x13, x12
+
+by1whole:
+	WORD $0xbd400160 // ldr s0, [x11]
+	WORD $0xbd400161 // ldr s1, [x11]
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0xbd400163 // ldr s3, [x11]
+	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0xaa0a03f0 // mov x16, x10
+	WORD $0xd37ff9b1 // lsl x17, x13, #1
+
+by1row:
+	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x9b144e33 // madd x19, x17, x20, x19
+	WORD $0x7d400210 // ldr h16, [x16]
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	WORD $0x7d404211 // ldr h17, [x16, #32]
+	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD $0x7d408212 // ldr h18, [x16, #64]
+	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
+	WORD $0x7d40c213 // ldr h19, [x16, #96]
+	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
+	WORD $0x7d410214 // ldr h20, [x16, #128]
+	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD $0x91028210 // add x16, x16, #160
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0xbd40027d // ldr s29, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0xbd40027c // ldr s28, [x19]
+	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, by1row
+	WORD $0xf10004df // cmp x6, #1
+	BNE  by1store
+	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
+	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
+	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
+	WORD $0x4e641c21 // bic v1.16b, v1.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
+	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+
+by1store:
+	WORD $0x9b040db3 // madd x19, x13, x4, x3
+	WORD $0xbd000260 // str s0, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000261 // str s1, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000262 // str s2, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0xbd000263 // str s3, [x19]
+	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x910011ad // add x13, x13, #4
+	WORD $0xf100019f // cmp x12, #0
+	BGT  by1tile
+	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x91001021 // add x1, x1, #4
+	WORD $0x91001063 // add x3, x3, #4
+	WORD $0xd10004e7 // sub x7, x7, #1
+	JMP  by1
+
+done:
 	RET
 
 // func depthwiseF16x1x16NEON(a *depthwiseArgs)

@@ -101,9 +101,29 @@ var kernelsNEON = kernelTable{
 		1: depthwiseF32x1x16NEON,
 		4: depthwiseF32x4x16NEON,
 	},
+	depthwiseRun: depthwiseRuns{
+		3: {
+			1: depthwiseRunF32w3s1NEON,
+			2: depthwiseRunF32w3s2NEON,
+		},
+		5: {
+			1: depthwiseRunF32w5s1NEON,
+			2: depthwiseRunF32w5s2NEON,
+		},
+	},
 	depthwiseHalf: [maxDepthwisePixels + 1]func(*depthwiseArgs){
 		1: depthwiseF16x1x16NEON,
 		4: depthwiseF16x4x16NEON,
+	},
+	depthwiseRunHalf: depthwiseRuns{
+		3: {
+			1: depthwiseRunF16w3s1NEON,
+			2: depthwiseRunF16w3s2NEON,
+		},
+		5: {
+			1: depthwiseRunF16w5s1NEON,
+			2: depthwiseRunF16w5s2NEON,
+		},
 	},
 	poolMax: poolMaxF32NEON,
 	poolAvg: poolAvgF32NEON,

@@ -45,6 +45,7 @@ type thread struct {
 	// allocate.
 	conv      convArgs
 	depthwise depthwiseArgs
+	run       depthwiseRunArgs
 	pool      poolArgs
 	maps      mapArgs
 	registers [maxRowRegisters]float32 // of the row that passes are made over

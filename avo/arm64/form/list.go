@@ -59,6 +59,11 @@ func listForms() []*Form {
 				listForm(m.name+"_"+upFull[size]+"Post", "ld"+m.op+" "+addr+bytes, word|0xDF0000, m.regs, false, gnRW).doc(inc),
 				listForm(st+"_"+upFull[size], "st"+m.op+" "+addr, word, m.regs, true, gn),
 				listForm(st+"_"+upFull[size]+"Post", "st"+m.op+" "+addr+bytes, word|0x9F0000, m.regs, true, gnRW).doc(inc))
+			if m.op == "1" && size == sizeS {
+				t = append(t,
+					listForm(m.name+"_"+upFull[size]+"PostReg", "ld"+m.op+" "+addr+", x$m", word|0xC00000, m.regs, false, gm, gnRW).doc("n += m"),
+					listForm(st+"_"+upFull[size]+"PostReg", "st"+m.op+" "+addr+", x$m", word|0x800000, m.regs, true, gm, gnRW).doc("n += m"))
+			}
 		}
 	}
 	return t
@@ -74,12 +79,12 @@ func listRegs(prefix string, n int, access Access, shift int) []Operand {
 	return ops
 }
 
-func listForm(name, template string, word uint32, n int, store bool, base Operand) *Form {
-	access, first := Write, 1
+func listForm(name, template string, word uint32, n int, store bool, address ...Operand) *Form {
+	access, first := Write, len(address)
 	if store {
 		access, first = Read, 0
 	}
-	f := row(name, template, word, accessOperands(store, listRegs("d", n, access, 0), []Operand{base})...)
+	f := row(name, template, word, accessOperands(store, listRegs("d", n, access, 0), address)...)
 	if n > 1 {
 		for i := 0; i < n; i++ {
 			f.List = append(f.List, first+i)

@@ -106,6 +106,17 @@ const (
 	depthwiseAct     = 64
 	depthwiseWStep   = 72
 
+	runBase       = 0
+	runRows       = 8
+	runHeight     = 16
+	runW          = 24
+	runWStep      = 32
+	runChannels   = 40
+	runOut        = 48
+	runOutStep    = 56
+	runPixelsLeft = 64
+	runAct        = 72
+
 	poolBase    = 0
 	poolInd     = 8
 	poolCells   = 16
@@ -126,6 +137,8 @@ func Offsets() map[string]map[string]int {
 		"depthwise": {"base": depthwiseBase, "ind": depthwiseInd, "taps": depthwiseTaps, "w": depthwiseW,
 			"panels": depthwisePanels, "out": depthwiseOut, "outStep": depthwiseOutStep, "last": depthwiseLast, "act": depthwiseAct,
 			"wstep": depthwiseWStep},
+		"run": {"base": runBase, "rows": runRows, "height": runHeight, "w": runW, "wstep": runWStep, "channels": runChannels,
+			"out": runOut, "outStep": runOutStep, "pixels": runPixelsLeft, "act": runAct},
 		"pool": {"base": poolBase, "ind": poolInd, "cells": poolCells, "first": poolFirst, "out": poolOut,
 			"chans": poolChans, "divide": poolDivide, "divisor": poolDivisor},
 		"value": {"relu": actRelu},

@@ -17,6 +17,7 @@ type Need struct {
 	Convs         []Conv
 	Depthwise     bool // with one output channel per input channel
 	DepthwiseHalf bool // the same from float16 weights
+	Runs          []Run
 	PoolMax       bool
 	PoolAvg       bool
 }
@@ -39,6 +40,21 @@ func (n Need) any() bool {
 // depthwise tells whether depthwise kernels are needed for a form of weights.
 func (n Need) depthwise(half bool) bool {
 	return n.All || n.Depthwise && !half || n.DepthwiseHalf && half
+}
+
+// runs are the kernels of runs that n needs, in order: of those that there are.
+func (n Need) runs(half bool) []Run {
+	var rs []Run
+	for _, r := range Runs(half) {
+		need := n.All
+		for _, o := range n.Runs {
+			need = need || o == r
+		}
+		if need {
+			rs = append(rs, r)
+		}
+	}
+	return rs
 }
 
 // forms are those of weights.
@@ -150,6 +166,9 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 	}
 	for _, half := range forms {
 		convNEON(a, need.tiles(NEON, half), func(pixels, quads int) bool { return need.narrow(pixels, quads, half) })
+		for _, r := range need.runs(half) {
+			depthwiseRunNEON(a, r)
+		}
 		if need.depthwise(half) {
 			for _, m := range depthwisePixels {
 				depthwiseNEON(a, depthwiseName(NEON, m, half), m, half)
@@ -173,7 +192,7 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 }
 
 // structs are the types in the kernels' signatures.
-var structs = []string{"convArgs", "depthwiseArgs", "poolArgs"}
+var structs = []string{"convArgs", "depthwiseArgs", "depthwiseRunArgs", "poolArgs"}
 
 // table is the Go file with the kernel tables of an architecture's ISAs, and the
 // choice among them.
@@ -199,6 +218,7 @@ func (n Need) table(pkg, buildExpr string, isas ...ISA) ([]byte, error) {
 		}
 		for _, half := range forms {
 			n.depthwiseTable(&b, i, half)
+			n.runTable(&b, i, half)
 		}
 		for _, p := range []struct {
 			field string
@@ -251,6 +271,25 @@ func (n Need) depthwiseTable(b *strings.Builder, i ISA, half bool) {
 	fmt.Fprintf(b, "\tdepthwise%s: [maxDepthwisePixels + 1]func(*depthwiseArgs){\n", fieldSuffix(half))
 	for _, m := range depthwisePixels {
 		fmt.Fprintf(b, "\t\t%d: %s,\n", m, depthwiseName(i, m, half))
+	}
+	b.WriteString("\t},\n")
+}
+
+// runTable writes the field of kernels of runs for a form of weights.
+func (n Need) runTable(b *strings.Builder, i ISA, half bool) {
+	runs := n.runs(half)
+	if i != NEON || len(runs) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\tdepthwiseRun%s: depthwiseRuns{\n", fieldSuffix(half))
+	for k, r := range runs {
+		if k == 0 || runs[k-1].Width != r.Width {
+			fmt.Fprintf(b, "\t\t%d: {\n", r.Width)
+		}
+		fmt.Fprintf(b, "\t\t\t%d: %s,\n", r.Stride, r.Name())
+		if k+1 == len(runs) || runs[k+1].Width != r.Width {
+			b.WriteString("\t\t},\n")
+		}
 	}
 	b.WriteString("\t},\n")
 }
