@@ -99,9 +99,10 @@ func (k *pkg) apiFile() *jen.File {
 	k.runMethod(f)
 	if len(k.budgets) > 1 {
 		f.Comment("SetBudget has the net take no more than so many bytes from now on, by the largest of the")
-		f.Comment("package's plans that they hold: Budget" + k.budgets[0].name + " to Budget" + k.budgets[len(k.budgets)-1].name + ". Between runs it gives memory beyond back")
-		f.Comment("to the system at once; during a Run, by the end of that. The next Run first loads the weights")
-		f.Comment("that the new plan keeps and that are not at their place already. Answers do not change.")
+		f.Comment("plans that they hold: Budget" + k.budgets[0].name + " to Budget" + k.budgets[len(k.budgets)-1].name + ". Memory beyond goes back to the")
+		f.Comment("system at once, or where a Run is under way when that ends. The next Run first loads the")
+		f.Comment("weights that the new plan keeps and that are not at their place already. Answers do not")
+		f.Comment("change. It may be called from any goroutine.")
 		f.Func().Params(jen.Id("n").Op("*").Id("Net")).Id("SetBudget").Params(jen.Id("bytes").Int()).Error().Block(
 			jen.Return(jen.Id("n").Dot("engine").Dot("setBudget").Call(jen.Id("bytes"))))
 		f.Line()
@@ -259,15 +260,36 @@ func (k *pkg) origin() []string {
 
 func (k *pkg) doc() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Package %s runs the neural network %q in %s of memory,\n", k.o.Package, k.units[0].p.Graph.Name, bytesText(k.largest().bytes))
+	pkg, ports := k.o.Package, k.units[0].inputs
+	most := ""
+	if len(k.units) > 1 {
+		most = "at most "
+	}
+	fmt.Fprintf(&b, "Package %s runs the neural network %q in %s%s of memory,\n", pkg, k.units[0].p.Graph.Name, most, bytesText(k.largest().bytes))
 	b.WriteString("weights, activations and scratch included.\n\n")
-	b.WriteString("\tnet, err := " + k.o.Package + ".New(" + k.o.Package + ".Options{})\n")
-	b.WriteString("\tin, out := " + k.o.Package + ".NewInputs(), " + k.o.Package + ".NewOutputs()\n")
-	if len(k.units[0].inputs) > 0 {
-		b.WriteString("\t// fill in." + k.units[0].inputs[0].field + "\n")
+	b.WriteString("\tnet, err := " + pkg + ".New(" + pkg + ".Options{})\n")
+	b.WriteString("\tin, out := " + pkg + ".NewInputs(), " + pkg + ".NewOutputs()\n")
+	if list := k.shapes(); len(list) > 1 {
+		var fields []string
+		for _, f := range k.shapeFields() {
+			fields = append(fields, fmt.Sprintf("%s: %d", f.name, f.sizes[len(list)-1]))
+		}
+		fmt.Fprintf(&b, "\terr = in.SetShape(%s.Shape{%s}) // or another of Shapes()\n", pkg, strings.Join(fields, ", "))
+	}
+	if len(ports) > 0 {
+		b.WriteString("\t// fill in." + ports[0].field + "\n")
 	}
 	b.WriteString("\terr = net.Run(ctx, in, out)\n\n")
+	if len(k.budgets) > 1 {
+		small := k.budgets[len(k.budgets)-1]
+		fmt.Fprintf(&b, "Between runs, or during one, net.SetBudget changes how much memory it takes, down to %s:\n\n", bytesText(small.bytes))
+		fmt.Fprintf(&b, "\terr = net.SetBudget(%s.Budget%s)\n\n", pkg, small.name)
+	}
 	b.WriteString("Answers have the same bits at every thread count, on every CPU and at every budget.\n")
-	b.WriteString("plan.go shows what runs when, and what lies where.")
+	if len(k.units) > 1 {
+		b.WriteString("The files plan_*.go show what runs when, and what lies where.")
+	} else {
+		b.WriteString("plan.go shows what runs when, and what lies where.")
+	}
 	return b.String()
 }

@@ -37,11 +37,15 @@ func (k *pkg) planFiles() (map[string]*jen.File, error) {
 			}
 		}),
 		jen.Line().Id("programs").Op(":").Index().Op("*").Id("program").ValuesFunc(func(g *jen.Group) {
-			for i, u := range k.units {
-				if i%len(k.budgets) == 0 && i > 0 {
-					g.Line()
+			for _, u := range k.units {
+				row := jen.Op("&").Id(u.ident("plan"))
+				if len(k.units) > 1 {
+					row = jen.Line().Add(row)
 				}
-				g.Op("&").Id(u.ident("plan"))
+				g.Add(row)
+			}
+			if len(k.units) > 1 {
+				g.Line()
 			}
 		}),
 		jen.Line(),
@@ -73,8 +77,8 @@ func (k *pkg) planFiles() (map[string]*jen.File, error) {
 func (u *unit) tables(f *jen.File, steps []jen.Code) {
 	resident, streamed := u.loads()
 	name, residents, streams := u.ident("plan"), u.ident("residentLoads"), u.ident("streamedLoads")
-	f.Commentf("%s is the run%s: the engine makes its steps in order, and each waits until so", name, u.within)
-	f.Comment("many of the streamed loads are complete.")
+	f.Commentf("%s is the run%s.", name, u.within)
+	f.Comment("Its steps are made in order; each waits until so many of the streamed loads are complete.")
 	scratch, zeros := u.region(plan.ThreadScratch), u.region(plan.Zeros)
 	f.Var().Id(name).Op("=").Id("program").Values(
 		jen.Line().Id("arenaBytes").Op(":").Lit(int(u.p.Arena)),
@@ -88,9 +92,11 @@ func (u *unit) tables(f *jen.File, steps []jen.Code) {
 		jen.Line(),
 	)
 	f.Line()
-	f.Commentf("%s stay in the arena between runs; %s are made in every run, in this", residents, streams)
-	f.Comment("order, each as soon as `after` steps of the run are complete.")
+	f.Commentf("%s stay in the arena between runs.", residents)
 	f.Var().Id(residents).Op("=").Index().Id("load").Values(resident...)
+	f.Line()
+	f.Commentf("%s are made in every run, in this order,", streams)
+	f.Comment("each as soon as `after` steps of the run are complete.")
 	f.Var().Id(streams).Op("=").Index().Id("load").Values(streamed...)
 	f.Line()
 	u.bufferTable(f)

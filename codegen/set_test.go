@@ -9,6 +9,7 @@ import (
 	"github.com/flexnnc/flexnnc/codegen"
 	"github.com/flexnnc/flexnnc/compiler"
 	"github.com/flexnnc/flexnnc/compiler/ncnn"
+	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/op"
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
@@ -28,19 +29,30 @@ func planBudgets(t *testing.T, g *op.Graph, budgets ...plan.Bytes) []*plan.Plan 
 	return plans
 }
 
-// glyphsSet lowers testdata's character reader.
-func glyphsSet(t *testing.T, budgets ...plan.Bytes) codegen.Set {
+// glyphsSet plans testdata's character reader within several budgets, for every
+// width of its input.
+func glyphsSet(t *testing.T, widths []int, budgets ...plan.Bytes) codegen.Set {
+	t.Helper()
+	var set codegen.Set
+	for _, w := range widths {
+		set.Plans = append(set.Plans, planBudgets(t, lowerGlyphs(t, w), budgets...))
+	}
+	return set
+}
+
+func lowerGlyphs(t *testing.T, width int) *op.Graph {
 	t.Helper()
 	n, err := ncnn.Open("../testdata/glyphs/glyphs.param", "../testdata/glyphs/glyphs.bin")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { n.Close() })
-	g, err := compiler.Lower(n.Graph, compiler.Options{Threads: 2})
+	inputs := map[string]ir.Shape{"data": {Dims: 3, W: width, H: 32, D: 1, C: 1}}
+	g, err := compiler.Lower(n.Graph, compiler.Options{Threads: 2, Inputs: inputs})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return codegen.Set{Plans: [][]*plan.Plan{planBudgets(t, g, budgets...)}}
+	return g
 }
 
 // emitSet writes a package of several plans as a module.
@@ -87,7 +99,7 @@ func testEverywhere(t *testing.T, dir string) {
 // them while runs are under way.
 func TestSeveralBudgets(t *testing.T) {
 	dir := t.TempDir()
-	set := glyphsSet(t, 1, 96<<10, 0)
+	set := glyphsSet(t, []int{32}, 1, 96<<10, 0)
 	set.Budgets = []string{"min", "96KiB", "max"}
 	emitSet(t, set, dir)
 	writeFile(t, filepath.Join(dir, "load_test.go"), switchUnderLoad)
@@ -99,6 +111,17 @@ func TestSeveralBudgets(t *testing.T) {
 		out, err := c.CombinedOutput()
 		t.Logf("%v\n%s", err, out)
 	}
+}
+
+// TestSeveralShapes compiles two widths within two budgets each into one package:
+// the weights are in its file once.
+func TestSeveralShapes(t *testing.T) {
+	dir, one := t.TempDir(), t.TempDir()
+	r := emitSet(t, glyphsSet(t, []int{32, 56}, 100<<10, 0), dir)
+	if alone := emitSet(t, glyphsSet(t, []int{32}, 0), one); r.Weights != alone.Weights {
+		t.Errorf("the weights of two shapes take %d bytes, those of one %d", r.Weights, alone.Weights)
+	}
+	testEverywhere(t, dir)
 }
 
 // switchUnderLoad is a test beside a package of three budgets.

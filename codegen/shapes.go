@@ -25,6 +25,9 @@ func (u *unit) ports(s side) []port {
 	return u.outputs
 }
 
+// axisLetters are the axes of a shape, by their number, in the order of --input.
+var axisLetters = [...]string{"", "W", "WH", "WHC", "WHDC"}
+
 // axis is one axis of a port, with its size in every shape of the package.
 type axis struct {
 	letter string // W, H, D, C
@@ -34,7 +37,7 @@ type axis struct {
 
 // axes are those of port i in the order W, H, D, C.
 func (k *pkg) axes(s side, i int) []axis {
-	letters := [...]string{"", "W", "WH", "WHC", "WHDC"}[k.units[0].ports(s)[i].shape().Dims]
+	letters := axisLetters[k.units[0].ports(s)[i].shape().Dims]
 	list := make([]axis, len(letters))
 	for n := range letters {
 		a := axis{letter: letters[n : n+1]}
@@ -100,12 +103,11 @@ func (k *pkg) checkShapes() error {
 func inputText(ports []port) string {
 	var list []string
 	for _, p := range ports {
-		s := p.shape()
-		t := fmt.Sprintf("%s=%d", p.op.Port.Blob.Name, s.W)
-		for _, c := range []byte("HDC"[:max(0, s.Dims-1)]) {
-			t += fmt.Sprintf(",%d", axisSize(s, c))
+		var sizes []string
+		for _, c := range []byte(axisLetters[p.shape().Dims]) {
+			sizes = append(sizes, fmt.Sprint(axisSize(p.shape(), c)))
 		}
-		list = append(list, t)
+		list = append(list, p.op.Port.Blob.Name+"="+strings.Join(sizes, ","))
 	}
 	return strings.Join(list, " ")
 }

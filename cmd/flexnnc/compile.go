@@ -8,16 +8,19 @@ import (
 
 	"github.com/flexnnc/flexnnc/codegen"
 	"github.com/flexnnc/flexnnc/compiler"
+	"github.com/flexnnc/flexnnc/compiler/ncnn"
+	"github.com/flexnnc/flexnnc/ir/op"
+	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
 var compileCommand = &cli.Command{
 	Name:  "compile",
 	Usage: "write a Go package that runs a network within a budget",
 	Flags: []cli.Flag{
-		paramFlag, binFlag, budgetFlag,
+		paramFlag, binFlag, budgetsFlag,
 		&cli.StringFlag{Name: "out", Usage: "`DIR` that the package is written to"},
 		&cli.StringFlag{Name: "package", Usage: "Go package `NAME`; by default from DIR"},
-		inputFlag, outputFlag, threadsFlag, targetFlag, dumpFlag,
+		inputsFlag, outputFlag, threadsFlag, targetFlag, dumpFlag,
 	},
 	Action: compileAction,
 }
@@ -26,28 +29,35 @@ func compileAction(c *cli.Context) error {
 	if c.String("out") == "" {
 		return usagef("compile: --out DIR is needed")
 	}
-	b, err := parseBudget(c.String("budget"))
+	budgets, err := parseBudgets(c.StringSlice("budget"))
 	if err != nil {
 		return usagef("compile: %v", err)
 	}
 	p := newProgress(c.App.ErrWriter)
 	defer p.done()
 	p.say("reading %s", c.String("bin"))
-	n, o, err := network(c, true)
+	shapes, err := networks(c)
 	if err != nil {
 		return err
 	}
-	defer n.Close()
-	o.Budget, o.Min = b.bytes, b.min
+	defer func() {
+		for _, s := range shapes {
+			s.net.Close()
+		}
+	}()
 	p.say("planning")
-	planned, err := compiler.Compile(n.Graph, o)
+	set, err := planSet(shapes, budgets)
 	if err != nil {
 		return err
 	}
 	p.say("recording an answer")
-	answer, err := recordAnswer(n.Graph, planned)
-	if err != nil {
-		return err
+	var answers []*codegen.Answer
+	for i, s := range shapes {
+		a, err := recordAnswer(s.net.Graph, set.Plans[i][0])
+		if err != nil {
+			return err
+		}
+		answers = append(answers, a)
 	}
 	dir, err := filepath.Abs(c.String("out"))
 	if err != nil {
@@ -57,8 +67,8 @@ func compileAction(c *cli.Context) error {
 	if name == "" {
 		name = codegen.PackageName(filepath.Base(dir))
 	}
-	r, err := codegen.Emit(planned, codegen.Options{
-		Dir: dir, Package: name, Command: commandLine(c, name), Version: version, Answers: []*codegen.Answer{answer},
+	r, err := codegen.EmitSet(set, codegen.Options{
+		Dir: dir, Package: name, Command: commandLine(c, name), Version: version, Answers: answers,
 		Progress: func(done, total int64) { p.say("packing weights: %s of %s", sizeText(done), sizeText(total)) },
 	})
 	if err != nil {
@@ -70,6 +80,76 @@ func compileAction(c *cli.Context) error {
 		embedded = "a file of its own: too large to embed"
 	}
 	fmt.Fprintf(c.App.Writer, "package %s in %s: %d files, weights.bin of %s (%s)\n", r.Package, c.String("out"), len(r.Files), sizeText(r.Weights), embedded)
-	printMemory(c.App.Writer, planned)
+	for i, s := range shapes {
+		for _, planned := range set.Plans[i] {
+			if len(shapes) > 1 {
+				fmt.Fprintf(c.App.Writer, "shape      %s\n", s.text)
+			}
+			printMemory(c.App.Writer, planned)
+		}
+	}
 	return nil
+}
+
+// shape is the network with one of the shapes that its inputs are compiled for.
+type shape struct {
+	net     *ncnn.Network
+	options compiler.Options
+	lowered *op.Graph
+	text    string // as --input gives it
+}
+
+// networks opens and lowers the network once for every shape of its inputs.
+func networks(c *cli.Context) ([]*shape, error) {
+	sets, err := parseInputSets(c.StringSlice("input"))
+	if err != nil {
+		return nil, err
+	}
+	var list []*shape
+	for i := range sets {
+		n, o, err := openNetwork(c, sets[i], true, i == 0)
+		if err != nil {
+			return nil, err
+		}
+		s := &shape{net: n, options: o, text: sets[i].String()}
+		list = append(list, s)
+		if s.lowered, err = compiler.Lower(n.Graph, o); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// planSet plans every shape within every budget. A budget is one of the whole
+// package: "min" is the smallest within which all shapes run.
+func planSet(shapes []*shape, budgets []budget) (codegen.Set, error) {
+	set := codegen.Set{Plans: make([][]*plan.Plan, len(shapes))}
+	for _, b := range budgets {
+		set.Budgets = append(set.Budgets, b.text)
+		if b.min && len(shapes) > 1 {
+			for _, s := range shapes {
+				o := s.options
+				o.Min = true
+				p, err := compiler.Plan(s.lowered, o)
+				if err != nil {
+					return set, err
+				}
+				b.bytes = max(b.bytes, p.Budget)
+			}
+			b.min = false
+		}
+		for i, s := range shapes {
+			o := s.options
+			o.Budget, o.Min = b.bytes, b.min
+			p, err := compiler.Plan(s.lowered, o)
+			if err != nil {
+				if len(shapes) > 1 {
+					err = fmt.Errorf("for inputs %s: %w", s.text, err)
+				}
+				return set, err
+			}
+			set.Plans[i] = append(set.Plans[i], p)
+		}
+	}
+	return set, nil
 }

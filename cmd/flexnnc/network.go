@@ -10,10 +10,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/flexnnc/flexnnc/compiler"
-	"github.com/flexnnc/flexnnc/compiler/cases"
 	"github.com/flexnnc/flexnnc/compiler/cost"
 	"github.com/flexnnc/flexnnc/compiler/ncnn"
-	"github.com/flexnnc/flexnnc/ir"
 )
 
 // Flags that several commands share.
@@ -22,6 +20,8 @@ var (
 	binFlag     = &cli.StringFlag{Name: "bin", Usage: "weights: `FILE`.bin"}
 	budgetFlag  = &cli.StringFlag{Name: "budget", Usage: "memory for everything the package allocates: `SIZE` as 4MiB (2^20), 4MB (10^6), bytes, min or max"}
 	inputFlag   = &cli.StringSliceFlag{Name: "input", Usage: "shape of an input, `NAME=W,H,C` (or W / W,H / W,H,D,C); may be repeated"}
+	budgetsFlag = &cli.StringSliceFlag{Name: "budget", Usage: budgetFlag.Usage + "; several are plans to switch between at run time"}
+	inputsFlag  = &cli.StringSliceFlag{Name: "input", Usage: "shape of an input, `NAME=W,H,C` (or W / W,H / W,H,D,C); given several times for an input, shapes to choose from at run time: the first values of all inputs are the first shape, the second ones the second"}
 	outputFlag  = &cli.StringSliceFlag{Name: "output", Usage: "blob `NAME` to hand out beside the network's outputs; may be repeated"}
 	threadsFlag = &cli.IntFlag{Name: "threads", Value: 4, Usage: "the most compute threads `N` that the package will be asked to use"}
 	targetFlag  = &cli.StringFlag{Name: "target", Value: cost.Default, Usage: "device to plan for: " + strings.Join(cost.Builtin(), ", ") + ", or a `FILE` as flexnnc profile makes it"}
@@ -30,8 +30,20 @@ var (
 
 const mostThreads = 256
 
-// network reads the flags that name a network and opens it.
+// network reads the flags that name a network, with one shape, and opens it.
 func network(c *cli.Context, weightsNeeded bool) (*ncnn.Network, compiler.Options, error) {
+	sets, err := parseInputSets(c.StringSlice("input"))
+	if err != nil {
+		return nil, compiler.Options{}, err
+	}
+	if len(sets) > 1 {
+		return nil, compiler.Options{}, usagef("%s: --input gives several shapes; one at a time", c.Command.Name)
+	}
+	return openNetwork(c, sets[0], weightsNeeded, true)
+}
+
+// openNetwork opens the network that the flags name. It prints warnings where it is told to.
+func openNetwork(c *cli.Context, inputs inputSet, weightsNeeded, warn bool) (*ncnn.Network, compiler.Options, error) {
 	var o compiler.Options
 	param, bin := c.String("param"), c.String("bin")
 	if param == "" {
@@ -45,11 +57,9 @@ func network(c *cli.Context, weightsNeeded bool) (*ncnn.Network, compiler.Option
 	if o.Threads < 1 || o.Threads > mostThreads {
 		return nil, o, usagef("--threads %d: from 1 to %d", o.Threads, mostThreads)
 	}
+	o.Inputs = inputs.shapes()
 	var err error
 	if o.Target, err = cost.Load(c.String("target")); err != nil {
-		return nil, o, err
-	}
-	if o.Inputs, err = parseInputs(c.StringSlice("input")); err != nil {
 		return nil, o, err
 	}
 	if o.Dump, err = dumper(c.StringSlice("dump"), c.App.Writer); err != nil {
@@ -59,6 +69,9 @@ func network(c *cli.Context, weightsNeeded bool) (*ncnn.Network, compiler.Option
 	if err != nil {
 		return nil, o, err
 	}
+	if !warn {
+		return n, o, nil
+	}
 	for _, w := range n.Warnings.Found {
 		fmt.Fprintf(c.App.ErrWriter, "warning: %s\n", w)
 	}
@@ -66,34 +79,6 @@ func network(c *cli.Context, weightsNeeded bool) (*ncnn.Network, compiler.Option
 		fmt.Fprintf(c.App.ErrWriter, "and %d more warnings\n", n.Warnings.Dropped)
 	}
 	return n, o, nil
-}
-
-// parseInputs reads NAME=W,H,C. Names may contain '=': the last one counts.
-func parseInputs(list []string) (map[string]ir.Shape, error) {
-	shapes := map[string]ir.Shape{}
-	for _, s := range list {
-		i := strings.LastIndex(s, "=")
-		if i < 1 {
-			return nil, usagef("--input %s: want NAME=W,H,C", s)
-		}
-		var sizes []int
-		for _, d := range strings.Split(s[i+1:], ",") {
-			n, err := strconv.Atoi(d)
-			if err != nil {
-				return nil, usagef("--input %s: %q is no size; want NAME=W,H,C", s, d)
-			}
-			sizes = append(sizes, n)
-		}
-		shape, ok := cases.ParseShape(sizes)
-		if !ok {
-			return nil, usagef("--input %s: want 1 to 4 sizes, W or W,H or W,H,C or W,H,D,C, with at most 2^30 elements", s)
-		}
-		if _, twice := shapes[s[:i]]; twice {
-			return nil, usagef("--input %s: %s was given before", s, s[:i])
-		}
-		shapes[s[:i]] = shape
-	}
-	return shapes, nil
 }
 
 // dumper prints the stages asked for.
@@ -119,13 +104,16 @@ func dumper(stages []string, w io.Writer) (func(string, compiler.Printer), error
 
 // commandLine is what the emitted package records: no folders of this machine.
 func commandLine(c *cli.Context, packageName string) string {
-	s := "flexnnc compile --param " + filepath.Base(c.String("param")) + " --bin " + filepath.Base(c.String("bin")) +
-		" --budget " + c.String("budget") + " --package " + packageName
-	for _, name := range []string{"input", "output"} {
+	s := "flexnnc compile --param " + filepath.Base(c.String("param")) + " --bin " + filepath.Base(c.String("bin"))
+	add := func(name string) {
 		for _, v := range c.StringSlice(name) {
 			s += " --" + name + " " + v
 		}
 	}
+	add("budget")
+	s += " --package " + packageName
+	add("input")
+	add("output")
 	if t := c.String("target"); t != cost.Default {
 		s += " --target " + filepath.Base(t)
 	}

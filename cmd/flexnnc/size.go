@@ -38,6 +38,7 @@ func parseSize(s string) (plan.Bytes, error) {
 
 // budget is what --budget asks for.
 type budget struct {
+	text  string
 	bytes plan.Bytes // 0 = unlimited
 	min   bool
 }
@@ -45,9 +46,9 @@ type budget struct {
 func parseBudget(s string) (budget, error) {
 	switch s {
 	case "min":
-		return budget{min: true}, nil
+		return budget{text: s, min: true}, nil
 	case "max":
-		return budget{}, nil
+		return budget{text: s}, nil
 	case "":
 		return budget{}, fmt.Errorf("--budget is needed: a size such as 4MiB, or min, or max")
 	}
@@ -55,7 +56,23 @@ func parseBudget(s string) (budget, error) {
 	if err != nil {
 		return budget{}, fmt.Errorf("--budget: %w; or min, or max", err)
 	}
-	return budget{bytes: n}, nil
+	return budget{text: s, bytes: n}, nil
+}
+
+// parseBudgets reads the budgets of a package.
+func parseBudgets(list []string) ([]budget, error) {
+	if len(list) == 0 {
+		list = []string{""}
+	}
+	var budgets []budget
+	for _, s := range list {
+		b, err := parseBudget(s)
+		if err != nil {
+			return nil, err
+		}
+		budgets = append(budgets, b)
+	}
+	return budgets, nil
 }
 
 // sizeText prints a size in units of 10^6 or 10^3 bytes.
