@@ -28,8 +28,8 @@ type buffer struct {
 	over         string
 }
 
-// plan is the run: the engine makes its steps in order, and each waits until so
-// many of the streamed loads are complete.
+// plan is the run.
+// Its steps are made in order; each waits until so many of the streamed loads are complete.
 var plan = program{
 	arenaBytes:   98304,
 	scratch:      384,
@@ -63,8 +63,7 @@ var plan = program{
 	},
 }
 
-// residentLoads stay in the arena between runs; streamedLoads are made in every run, in this
-// order, each as soon as `after` steps of the run are complete.
+// residentLoads stay in the arena between runs.
 var residentLoads = []load{
 	{name: "conv1", offset: 0, bytes: 640, arena: 84928, after: 0, firstChunk: 0, groupBytes: 640, chunkBytes: 640},
 	{name: "dw2", offset: 640, bytes: 640, arena: 85568, after: 0, firstChunk: 1, groupBytes: 640, chunkBytes: 640},
@@ -73,6 +72,9 @@ var residentLoads = []load{
 	{name: "pw3, panels 0 to 2 of 3", offset: 6464, bytes: 6272, arena: 91392, after: 0, firstChunk: 8, groupBytes: 3136, chunkBytes: 3136},
 	{name: "dw4b, panels 0 to 1 of 3", offset: 22144, bytes: 640, arena: 97664, after: 0, firstChunk: 13, groupBytes: 640, chunkBytes: 640},
 }
+
+// streamedLoads are made in every run, in this order,
+// each as soon as `after` steps of the run are complete.
 var streamedLoads = []load{
 	{name: "pw3, panels 2 to 3 of 3", offset: 12736, bytes: 3136, arena: 57984, after: 0, firstChunk: 10, groupBytes: 3136, chunkBytes: 3136},
 	{name: "pw4a", offset: 15872, bytes: 6272, arena: 61120, after: 0, firstChunk: 11, groupBytes: 3136, chunkBytes: 3136},
