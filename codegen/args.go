@@ -2,6 +2,7 @@ package codegen
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/dave/jennifer/jen"
 
@@ -34,6 +35,9 @@ func (u *unit) stepArgs(s *plan.Step) (*jen.Statement, string, error) {
 	case op.Copy:
 		return u.copyArgs(s), "runCopy", nil
 	case op.Call:
+		if s.Picks {
+			return u.pickArgs(s), "runPick", nil
+		}
 		return u.callArgs(s), "runCall", nil
 	}
 	return nil, "", fmt.Errorf("BUG: no driver for %s", s.Op.Kind)
@@ -283,16 +287,45 @@ func callFile(name string) string { return name }
 
 func callFunc(name string) string { return "call" + names{}.exported(name) }
 
+// callTensor renders an operand of a portable kernel.
+func (u *unit) callTensor(s *plan.Step, t *op.Tensor) *jen.Statement {
+	p := u.mustPlace(s, t)
+	dims, strides := []int{1, 1, 1, 1}, []int{0, 0, 0, 0}
+	copy(dims[4-len(t.Dims):], t.Dims)
+	copy(strides[4-len(t.Dims):], p.strides)
+	return jen.Values(jen.Id("off").Op(":").Lit(p.off), jen.Id("dims").Op(":").Add(ints(4, dims)), jen.Id("strides").Op(":").Add(ints(4, strides)))
+}
+
+// pickArgs renders a step that reads rows of a table from the weights file.
+func (u *unit) pickArgs(s *plan.Step) *jen.Statement {
+	table := s.Op.In[1].Root().Const
+	item := slices.IndexFunc(u.p.File.Items, func(it plan.Item) bool { return it.Const == table })
+	it := &u.file.items[u.items[item]]
+	var l, of literal
+	l.code("ids", jen.Id("callTensor").Add(u.callTensor(s, s.Op.In[0])))
+	l.code("out", jen.Id("callTensor").Add(u.callTensor(s, s.Op.Out[0])))
+	l.int("words", s.Op.Out[0].Len()/table.RowLen)
+	l.int("n", table.RowLen)
+	l.int("rows", table.Len/table.RowLen)
+	if table.Type == op.F16 {
+		l.code("half", jen.True())
+	}
+	of.int("offset", int(it.Offset))
+	of.int("bytes", int(it.Bytes))
+	of.int("firstChunk", it.firstChunk)
+	of.int("groupBytes", int(it.Bytes))
+	of.int("chunkBytes", int(it.Chunk))
+	l.code("table", of.of("load"))
+	l.int("scratch", int(u.p.Buffers[s.Scratch].Offset))
+	return l.of("pickStep")
+}
+
 // callArgs renders a use of a portable kernel.
 func (u *unit) callArgs(s *plan.Step) *jen.Statement {
 	tensors := func(ts []*op.Tensor) *jen.Statement {
 		return jen.Index().Id("callTensor").ValuesFunc(func(g *jen.Group) {
 			for _, t := range ts {
-				p := u.mustPlace(s, t)
-				dims, strides := []int{1, 1, 1, 1}, []int{0, 0, 0, 0}
-				copy(dims[4-len(t.Dims):], t.Dims)
-				copy(strides[4-len(t.Dims):], p.strides)
-				g.Line().Values(jen.Id("off").Op(":").Lit(p.off), jen.Id("dims").Op(":").Add(ints(4, dims)), jen.Id("strides").Op(":").Add(ints(4, strides)))
+				g.Line().Add(u.callTensor(s, t))
 			}
 			g.Line()
 		})

@@ -157,6 +157,9 @@ func (u *unit) steps() (table []jen.Code, err error) {
 		if s.Wait > 0 {
 			vals = append(vals, jen.Id("wait").Op(":").Lit(s.Wait))
 		}
+		if s.Picks {
+			vals = append(vals, jen.Id("reads").Op(":").True())
+		}
 		if s.Rows.Hi != 0 {
 			vals = append(vals, jen.Id("rows").Op(":").Add(ints(2, []int{s.Rows.Lo, s.Rows.Hi})))
 		}

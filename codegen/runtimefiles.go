@@ -54,6 +54,9 @@ func (k *pkg) runtimeFiles() (map[string][]byte, error) {
 			for _, n := range drivers[o.Kind] {
 				want[n] = true
 			}
+			if u.p.Steps[i].Picks {
+				want["pick"] = true
+			}
 			if o.Call != nil {
 				want["call"], want["scalar"] = true, true
 				want["call_"+callFile(o.Call.Func)] = true

@@ -208,6 +208,21 @@ func (w *weights) read(l *load, arena []byte, halt *halt) error {
 	return nil
 }
 
+// chunk reads chunk c of a load of one group and checks it.
+func (w *weights) chunk(l *load, c int, dst []byte) error {
+	at := w.info.dataOffset + l.offset + int64(c*l.chunkBytes)
+	if n, err := w.src.ReadAt(dst, at); n < len(dst) {
+		return &WeightsError{w.name(), at + int64(n), fmt.Sprintf("short read: %d of %d bytes", n, len(dst)), noEOF(err)}
+	}
+	if crc32.Checksum(dst, castagnoli) != w.table[l.firstChunk+c] {
+		return &WeightsError{w.name(), at, fmt.Sprintf("damaged: checksum of %d bytes is wrong", len(dst)), nil}
+	}
+	if w.drop && w.file != nil {
+		forget(w.file, at, int64(len(dst)))
+	}
+	return nil
+}
+
 func (w *weights) name() string {
 	if w.file != nil {
 		return w.file.Name()

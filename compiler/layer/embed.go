@@ -8,6 +8,10 @@ import (
 	"github.com/flexnnc/flexnnc/ir/op"
 )
 
+// pickFrom is the elements of a table from which on its rows may be picked from the
+// weights file, in place of loading all of it.
+const pickFrom = 4096
+
 func init() {
 	Register(&Def{
 		Type: "Embed", Index: 12, MinIn: 1, MaxIn: 1, MinOut: 1, MaxOut: 1,
@@ -75,6 +79,9 @@ func init() {
 			}
 			w := l.Weight("weight")
 			table := b.Const(l.Name+"/weight", []int{rows, n}, func(dst []float32) error { return w.ReadFloat32(dst, 0) })
+			if table.Const.Len > pickFrom {
+				table.Const.RowLen = n
+			}
 			out := b.Output(0, Planar)
 			y := out
 			descale, biased := p.Int(18, 0) != 0, p.Int(2, 0) != 0

@@ -21,6 +21,12 @@ func reserveScratch(e *editor) error {
 				n = (n+63)&^63 + tileBytes
 			}
 			o.ThreadScratch = max(o.ThreadScratch, n)
+		case op.Call:
+			for _, t := range o.In {
+				if c := t.Const; c != nil {
+					o.WorkScratch = max(o.WorkScratch, (c.PickBytes()+63)&^63)
+				}
+			}
 		case op.Pool:
 			o.ThreadScratch = max(o.ThreadScratch, 4*poolCells)
 		}

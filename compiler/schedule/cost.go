@@ -80,6 +80,11 @@ func (d *draft) predict(t *timeline, s Speed) (f forecast) {
 			n, all = st.panels.Len(), t.n.panels(st.node)
 		}
 		compute := s.step(node, n, all, st.rows.Len())
+		if node.table >= 0 && st.table == none {
+			chunk := t.n.file.Items[node.table].Chunk
+			f.read += int64(node.picks) * s.read(chunk)
+			compute += int64(node.picks) * s.read(chunk)
+		}
 		done[i+1] = max(done[i], loaded[st.wait]) + compute
 		f.compute += compute
 	}

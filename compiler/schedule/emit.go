@@ -102,6 +102,14 @@ func emit(t *timeline, d *draft, o Options) *plan.Plan {
 			st.Scratch = blocks[t.units[s.unit].scratch]
 		}
 		for _, c := range plan.Consts(node.op) {
+			if c.RowLen > 0 {
+				at := -1
+				if st.Picks = s.table == none; !st.Picks {
+					at = buffers[s.table]
+				}
+				st.Consts = append(st.Consts, at)
+				continue
+			}
 			for k, item := range node.consts {
 				if n.file.Items[item].Const == c {
 					st.Consts = append(st.Consts, buffers[s.consts[k]])

@@ -94,6 +94,11 @@ func newTimeline(n *network, cut cutting, o Options) *timeline {
 				t.first[i] = k
 			}
 		}
+		for i := s.lo; i < s.hi; i++ {
+			if d := &n.nodes[i]; d.table >= 0 {
+				t.first[d.table] = k
+			}
+		}
 		u.compute = o.Speed.unit(n, &u)
 		t.units = append(t.units, u)
 		braids = append(braids, b)

@@ -25,9 +25,12 @@ type node struct {
 	op *op.Op
 	// items are the weights file items of the op's consts, each once, and of its
 	// panels (-1 where it has none).
-	consts  []int
-	panels  int
-	scratch plan.Bytes // of a step
+	consts []int
+	panels int
+	// table is the item of a const whose rows the op picks from the file unless it
+	// stays in the arena, -1 where there is none, and picks how many it picks.
+	table, picks int
+	scratch      plan.Bytes // of a step
 	// work is the picoseconds of the op's arithmetic, and touched the bytes of
 	// activations that it reads and writes, in terms of Speed.
 	work, touched int64
@@ -67,9 +70,13 @@ func newNetwork(g *op.Graph, options Options) (*network, error) {
 		if o.Kind == op.Concat || o.Kind == op.View {
 			return nil, fmt.Errorf("BUG: op %s of kind %v was not removed by placement", o.Name, o.Kind)
 		}
-		d := node{op: o, panels: -1, writes: -1}
+		d := node{op: o, panels: -1, table: -1, writes: -1}
 		for _, c := range plan.Consts(o) {
-			if k := consts[c]; !slices.Contains(d.consts, k) {
+			switch k := consts[c]; {
+			case c.RowLen > 0:
+				d.table, d.picks = k, o.Out[0].Len()/c.RowLen
+				n.uses[k]++
+			case !slices.Contains(d.consts, k):
 				d.consts = append(d.consts, k)
 			}
 		}
@@ -120,7 +127,8 @@ func newNetwork(g *op.Graph, options Options) (*network, error) {
 	return n, nil
 }
 
-// items lists the file items that a node reads, in the order of the file.
+// items lists the file items that must be in the arena for a node, in the order of
+// the file.
 func (d *node) items() []int {
 	if d.panels < 0 {
 		return d.consts

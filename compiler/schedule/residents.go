@@ -53,9 +53,13 @@ const (
 // residents chooses what to keep within room bytes.
 func (t *timeline) residents(room plan.Bytes, how residentOrder, s Speed) keep {
 	k := make(keep, len(t.n.file.Items))
-	order := make([]int, len(k))
-	for i := range order {
-		order[i] = i
+	var order, tables []int
+	for i := range k {
+		if t.n.file.Items[i].Const != nil && t.n.file.Items[i].Const.RowLen > 0 {
+			tables = append(tables, i)
+		} else {
+			order = append(order, i)
+		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.first[a], t.first[b]) })
 	left := room
@@ -94,7 +98,8 @@ func (t *timeline) residents(room plan.Bytes, how residentOrder, s Speed) keep {
 			}
 		}
 	}
-	for _, i := range order {
+	// A table saves no more than the few rows that are picked from it.
+	for _, i := range append(order, tables...) {
 		n, _ := t.parts(i)
 		add(i, n)
 	}
@@ -118,6 +123,9 @@ func (t *timeline) pace(k keep, room plan.Bytes, s Speed) int64 {
 		mid := (lo + hi) / 2
 		var n plan.Bytes
 		for i := range k {
+			if c := t.n.file.Items[i].Const; c != nil && c.RowLen > 0 {
+				continue
+			}
 			_, each := t.parts(i)
 			n += up(plan.Bytes(t.surplus(i, k[i], mid, s)) * each)
 		}

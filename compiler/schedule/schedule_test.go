@@ -254,7 +254,9 @@ func bruteFloor(g *op.Graph, threads int) (plan.Bytes, bool) {
 		for _, x := range slices.Concat(o.Out, o.In, o.EpilogueIn) {
 			r := x.Root()
 			if r.Const != nil {
-				need += r.Const.Bytes()
+				if r.Const.RowLen == 0 { // rows of others are picked from the file
+					need += r.Const.Bytes()
+				}
 				continue
 			}
 			if _, ok := seen[r]; !ok {

@@ -32,6 +32,7 @@ type stepDraft struct {
 	panels  plan.Range
 	weights ref
 	consts  []ref // in the order of node.consts
+	table   ref   // of the node's table; none where its rows are picked
 	wait    int
 }
 
@@ -174,7 +175,10 @@ func (f *feed) begin() {
 // add appends a step, with its resident consts filled in.
 func (f *feed) add(node int, rows, panels plan.Range, w ref) {
 	d := &f.t.n.nodes[node]
-	s := stepDraft{unit: f.unit, node: node, rows: rows, panels: panels, weights: w}
+	s := stepDraft{unit: f.unit, node: node, rows: rows, panels: panels, weights: w, table: none}
+	if d.table >= 0 {
+		s.table = f.kept(d.table)
+	}
 	for _, c := range d.consts {
 		s.consts = append(s.consts, f.kept(c))
 	}

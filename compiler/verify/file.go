@@ -29,7 +29,12 @@ func (c *checker) file() {
 		if it.Bytes != want {
 			c.fault("file item %d (%s) has %d bytes, want %d", i, it.Name, it.Bytes, want)
 		}
-		if it.Chunk != min(sum, plan.MaxChunk) {
+		switch row := rowBytes(it.Const); {
+		case row > 0: // some whole rows
+			if it.Chunk < row || it.Chunk%row != 0 || it.Chunk > max(row, plan.MaxChunk) || int(it.Chunk) != it.Const.PickBytes() {
+				c.fault("file item %d (%s) is summed in chunks of %d bytes, its rows have %d", i, it.Name, it.Chunk, row)
+			}
+		case it.Chunk != min(sum, plan.MaxChunk):
 			c.fault("file item %d (%s) is summed in chunks of %d bytes", i, it.Name, it.Chunk)
 		}
 		if it.Offset%plan.Align != 0 || it.Offset < at {
@@ -50,6 +55,14 @@ func (c *checker) file() {
 			}
 		}
 	}
+}
+
+// rowBytes is the size of a row of a const whose rows may be picked, else 0.
+func rowBytes(k *op.Const) plan.Bytes {
+	if k == nil {
+		return 0
+	}
+	return plan.Bytes(k.RowLen * k.Type.Bytes())
 }
 
 // loads checks each load against its file item and its buffer, and their order.

@@ -198,6 +198,16 @@ func (m *machine) step(s *plan.Step) {
 
 func fileWord(at plan.Bytes) uint64 { return mix(77, uint64(at)) }
 
+// picked hashes a const as the weights file has it.
+func picked(p *plan.Plan, c *op.Const) (h uint64) {
+	for _, it := range p.File.Items {
+		for w := 0; it.Const == c && w < c.Len; w++ {
+			h = mix(h, fileWord(it.Offset+plan.Bytes(4*w)))
+		}
+	}
+	return h
+}
+
 // reference runs every op whole, each tensor in memory of its own.
 func reference(p *plan.Plan, inputs map[*op.Op]uint64) map[*op.Op]uint64 {
 	mem := map[*op.Tensor][]uint64{}
@@ -319,6 +329,9 @@ func play(p *plan.Plan, inputs [2]map[*op.Op]uint64, now timing) (outs [2]map[*o
 			return arena[(int(p.Buffers[s.Weights].Offset)+(panel-s.Panels.Lo)*s.Op.Panels.PanelBytes())/4+word]
 		},
 		konst: func(s *plan.Step, k int) uint64 {
+			if s.Consts[k] < 0 {
+				return picked(p, plan.Consts(s.Op)[k])
+			}
 			h := uint64(0)
 			for w := range plan.Consts(s.Op)[k].Len {
 				h = mix(h, arena[int(p.Buffers[s.Consts[k]].Offset)/4+w])

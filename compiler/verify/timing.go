@@ -48,7 +48,12 @@ func (c *checker) timing() {
 			c.fault("%s has %d consts, want %d", stepName(s), len(s.Consts), len(consts))
 			continue
 		}
+		picked := 0
 		for k, b := range s.Consts {
+			if b < 0 && s.Picks && c.picks(s, consts[k]) {
+				picked++
+				continue
+			}
 			if b < 0 {
 				c.fault("%s lacks const %d", stepName(s), k)
 				continue
@@ -56,6 +61,9 @@ func (c *checker) timing() {
 			if l := use(b, "a const"); l != nil && p.File.Items[l.Item].Const != consts[k] {
 				c.fault("%s takes const %s from %s", stepName(s), consts[k].Name, c.name(b))
 			}
+		}
+		if s.Picks != (picked == 1) {
+			c.fault("%s picks rows of %d consts", stepName(s), picked)
 		}
 		if s.Wait != need {
 			c.fault("%s waits for %d loads, and needs %d", stepName(s), s.Wait, need)
@@ -76,6 +84,15 @@ func (c *checker) timing() {
 			c.fault("load %d may begin in step %d, %s is live from step %d", l, c.begin[l], c.name(p.Loads[l].Buffer), b.First)
 		}
 	}
+}
+
+// picks says whether a step's driver can read rows of a const from the file: the op
+// takes ids and a table and nothing else, and every thread has room for a chunk.
+func (c *checker) picks(s *plan.Step, k *op.Const) bool {
+	o := s.Op
+	return o.Kind == op.Call && o.Call.Func == "embed" && len(o.In) == 2 && o.In[1].Const == k && len(o.EpilogueIn) == 0 &&
+		k.RowLen > 0 && (k.Type == op.F32 || k.Type == op.F16) && o.Out[0].Dims[len(o.Out[0].Dims)-1] == k.RowLen && k.Len%k.RowLen == 0 &&
+		o.Scratch == 0 && o.WorkScratch >= (k.PickBytes()+plan.Align-1)&^(plan.Align-1)
 }
 
 // cover checks that the steps of every op make its whole output once, and in order.

@@ -29,7 +29,7 @@ type Options struct {
 	// copy is wanted.
 	WeightsPath string
 	// Weights is the weights file as a reader; it is read from during New and Run
-	// and must allow that from another goroutine.
+	// and must allow that from several goroutines at a time.
 	Weights io.ReaderAt
 	// DropCache gives pages of the weights file back to the kernel after each
 	// load, so that streaming a file leaves no trace in the page cache.
@@ -44,6 +44,8 @@ type step struct {
 	run  func(*thread)
 	wait int    // loads that must be complete
 	rows [2]int // of the operation's output; {0, 0} = all
+	// reads says that the step reads from the weights file itself, and so may fail.
+	reads bool
 }
 
 // engine runs the programs of a network, one at a time: the arena, the compute
@@ -140,7 +142,8 @@ func (e *engine) open(net *network, o *Options, embedded string) error {
 	warm(n)
 	e.team.start(n)
 	for i := range e.team.threads {
-		e.team.threads[i].ports = e.ports
+		t := &e.team.threads[i]
+		t.ports, t.weights = e.ports, e.weights
 	}
 	e.bind()
 	if net.streams() {
@@ -251,6 +254,11 @@ func (e *engine) compute() error {
 		e.team.step(s.run, s.rows)
 		if e.observe != nil {
 			e.observe(i, true)
+		}
+		if s.reads {
+			if err := e.team.failure(); err != nil {
+				return err
+			}
 		}
 		e.steps.advance(int64(i + 1))
 	}

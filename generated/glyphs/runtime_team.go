@@ -60,6 +60,19 @@ func (m *team) step(work func(*thread), rows [2]int) {
 	}
 }
 
+// failure is what went wrong in the last step, on the first thread where something did.
+func (m *team) failure() (err error) {
+	for i := range m.threads {
+		if t := &m.threads[i]; t.err != nil {
+			if err == nil {
+				err = t.err
+			}
+			t.err = nil
+		}
+	}
+	return err
+}
+
 func (m *team) unpark() {
 	for i := 1; i < len(m.threads); i++ {
 		if m.parked[i].CompareAndSwap(true, false) {

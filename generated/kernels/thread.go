@@ -40,6 +40,8 @@ type thread struct {
 	tiles   *atomic.Int64  // next tile of the running step
 	ports   [][]float32    // the user's arrays of this run, inputs first
 	rows    [2]int         // the running step's range of rows; {0, 0} = all
+	weights *weights       // for steps that read from it themselves
+	err     error          // of such a step
 
 	// Arguments of kernels, here so that calls through function values do not
 	// allocate.

@@ -65,9 +65,26 @@ type Const struct {
 	Type Type
 	Len  int
 	Half bool // the elements are float16 in the file: as F16 they stay the same numbers
+	// RowLen is the elements of a row, where one operation alone reads the array and
+	// picks rows of it by ids that are its first input; else 0.
+	RowLen int
 	// Fill writes the elements (I32 as bit patterns).
 	Fill func(dst []float32) error
 }
 
 // Bytes is the size in the arena, rounded up to 64.
 func (c *Const) Bytes() int { return (c.Len*c.Type.Bytes() + 63) &^ 63 }
+
+// pickedBytes is what is read of the file for a row, about: reading less saves no
+// time, and every piece has a checksum.
+const pickedBytes = 16 << 10
+
+// PickBytes is the whole rows that are read from the file where only one of them
+// is wanted, in bytes; 0 where rows are not picked.
+func (c *Const) PickBytes() int {
+	row := c.RowLen * c.Type.Bytes()
+	if row == 0 {
+		return 0
+	}
+	return min(c.Len*c.Type.Bytes(), max(1, pickedBytes/row)*row)
+}

@@ -21,7 +21,11 @@ func Layout(g *op.Graph) File {
 			}
 			consts[c] = true
 			n := Bytes(c.Bytes())
-			add(Item{Name: c.Name, Bytes: n, Const: c, Chunk: min(n, MaxChunk)})
+			chunk := min(n, MaxChunk)
+			if c.RowLen > 0 {
+				chunk = Bytes(c.PickBytes())
+			}
+			add(Item{Name: c.Name, Bytes: n, Const: c, Chunk: chunk})
 		}
 		if p := o.Panels; p != nil && !panels[p] {
 			panels[p] = true

@@ -142,6 +142,9 @@ type Step struct {
 	// Consts are buffers of const inputs, in the order of the op's const tensors
 	// (In, then EpilogueIn).
 	Consts []int
+	// Picks says that the step itself reads, from the weights file, the rows that it
+	// needs of the const that has rows to pick: that one's buffer is -1.
+	Picks bool
 	// Scratch is the step's scratch buffer or -1.
 	Scratch int
 	// Wait is the number of streamed loads that must be complete first: one more
@@ -182,7 +185,8 @@ type Item struct {
 	Const  *op.Const
 	// Chunk is the number of bytes that one checksum covers, from the item's start:
 	// a panel where that is at most MaxChunk, else MaxChunk, with a shorter one at
-	// the end of each panel. Loads begin and end at panel boundaries.
+	// the end of each panel; of a const whose rows are picked, Const.PickBytes. Loads
+	// begin and end at panel boundaries.
 	Chunk Bytes
 }
 

@@ -74,6 +74,9 @@ func Print(w io.Writer, p *Plan) error {
 		if len(s.Consts) > 0 {
 			notes += fmt.Sprintf(", consts %s", strings.Trim(fmt.Sprint(s.Consts), "[]"))
 		}
+		if s.Picks {
+			notes += ", picks rows"
+		}
 		if s.Scratch >= 0 {
 			notes += fmt.Sprintf(", scratch %d", s.Scratch)
 		}

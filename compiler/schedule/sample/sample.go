@@ -200,10 +200,29 @@ func (n *Net) Fire(x *op.Tensor, squeeze, expand int) *op.Tensor {
 	return out
 }
 
+// Embed picks rows of a table by ids, into an image of one row.
+func (n *Net) Embed(words, c, rows int) *op.Tensor {
+	ids := n.tensor(fmt.Sprintf("ids%d", len(n.Graph.Inputs)), words)
+	ids.Type = op.I32
+	in := &op.Op{Kind: op.Input, Out: []*op.Tensor{ids}}
+	n.Graph.Inputs = append(n.Graph.Inputs, in)
+	n.add(in)
+	name := fmt.Sprintf("embed%d", len(n.Graph.Ops))
+	table := n.tensor(name+"/table", rows, c)
+	table.Const = &op.Const{Name: table.Name, Len: table.Len(), RowLen: c}
+	return n.add(&op.Op{
+		Kind: op.Call, Name: name, Call: &op.CallAttr{Func: "embed", Ints: []int{words, c, rows}}, In: []*op.Tensor{ids, table},
+		Out: []*op.Tensor{n.tensor(name, 1, words, c)}, WorkScratch: (table.Const.PickBytes() + 63) &^ 63,
+	})
+}
+
 // Random is a small network; pick(k) returns a number below k.
 func Random(pick func(k int) int) *op.Graph {
 	n := New("random")
 	x := n.Input(1+pick(20), 1+pick(6), 1+pick(20))
+	if pick(10) == 0 {
+		x = n.Embed(1+pick(6), 1+pick(40), 1+pick(60))
+	}
 	same := x // an earlier tensor, for residual adds
 	for range 1 + pick(9) {
 		switch pick(13) {

@@ -1,0 +1,97 @@
+package runtime
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"math"
+	"math/rand"
+	"sync/atomic"
+	"testing"
+	"unsafe"
+)
+
+// TestPick reads rows of random tables from a file, with ids beyond both ends, on
+// several threads; then with a byte of the file damaged, and with the file cut.
+func TestPick(t *testing.T) {
+	r := rand.New(rand.NewSource(1))
+	for range 100 {
+		half := r.Intn(2) == 1
+		size := 4
+		if half {
+			size = 2
+		}
+		words, n, rows, threads := 1+r.Intn(20), 1+r.Intn(30), 1+r.Intn(50), 1+r.Intn(3)
+		perChunk := 1 + r.Intn(rows)
+		const before = 64 // bytes of the file, another item
+		data := make([]byte, before+(size*n*rows+63)&^63)
+		for i := range n * rows {
+			if half { // 1024 to 2047
+				binary.LittleEndian.PutUint16(data[before+2*i:], uint16(25<<10+i%1024))
+			} else {
+				binary.LittleEndian.PutUint32(data[before+4*i:], math.Float32bits(float32(1024+i%1024)))
+			}
+		}
+		s := pickStep{
+			words: words, n: n, rows: rows, half: half,
+			table: load{offset: before, bytes: len(data) - before, firstChunk: 3, chunkBytes: size * n * perChunk},
+		}
+		w := &weights{info: &weightsFile{}, src: bytes.NewReader(data), table: make([]uint32, 3)}
+		for at := before; at < len(data); at += s.table.chunkBytes {
+			w.table = append(w.table, crc32.Checksum(data[at:min(at+s.table.chunkBytes, len(data))], castagnoli))
+		}
+		room := (s.table.chunkBytes + 63) &^ 63
+		arena := make([]float32, words+words*n+threads*room/4)
+		s.ids = callTensor{0, [4]int{1, 1, 1, words}, [4]int{0, 0, 0, 4}}
+		s.out = callTensor{4 * words, [4]int{1, 1, words, n}, [4]int{0, 0, 4 * n, 4}}
+		s.scratch = 4 * (words + words*n)
+		ids := make([]int, words)
+		for i := range ids {
+			ids[i] = r.Intn(rows+4) - 2
+			arena[i] = math.Float32frombits(uint32(int32(ids[i])))
+			ids[i] = min(max(ids[i], 0), rows-1)
+		}
+		run := func() error {
+			var m team
+			var tiles atomic.Int64
+			m.threads = make([]thread, threads)
+			done := make(chan bool)
+			for i := range m.threads {
+				m.threads[i] = thread{id: i, arena: unsafe.Pointer(&arena[0]), tiles: &tiles, weights: w}
+				go func() {
+					runPick(&m.threads[i], &s)
+					done <- true
+				}()
+			}
+			for range m.threads {
+				<-done
+			}
+			err := m.failure()
+			if m.failure() != nil {
+				t.Fatal("a failure stays for the next step")
+			}
+			return err
+		}
+		if err := run(); err != nil {
+			t.Fatal(err)
+		}
+		for i, id := range ids {
+			for k := range n {
+				if v := arena[words+i*n+k]; v != float32(1024+(id*n+k)%1024) {
+					t.Fatalf("word %d is row %d: element %d is %v", i, id, k, v)
+				}
+			}
+		}
+		at := before + size*(ids[0]*n+r.Intn(n))
+		data[at] ^= 4
+		var bad *WeightsError
+		if err := run(); !errors.As(err, &bad) || bad.Offset > int64(at) || bad.Offset <= int64(at-s.table.chunkBytes) {
+			t.Fatalf("byte %d is damaged: %v", at, err)
+		}
+		w.src = bytes.NewReader(data[:at])
+		if err := run(); !errors.As(err, &bad) {
+			t.Fatalf("the file ends at byte %d: %v", at, err)
+		}
+	}
+}
