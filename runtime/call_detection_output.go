@@ -1,0 +1,79 @@
+package runtime
+
+import "unsafe"
+
+// callDetectionOutput decodes boxes from priors, and suppresses per class. In:
+// location [4*P], confidence [P*C] ([C,P] if mxnet), prior [2,4*P], variances in its
+// second row ([P,4] if mxnet). ints: P C mxnet topK keep rows; floats: overlap and
+// confidence thresholds, 4 variances. y [rows,6]: label score x1 y1 x2 y2 by
+// descending score, and the number of rows found (int32). One thread does it.
+// scratch: 16 bytes per prior, then 24 per prior, then 24 per kept box of all
+// classes.
+func callDetectionOutput(t *thread, s *callStep) {
+	if t.claim() != 0 {
+		return
+	}
+	p := s.ints
+	priors, classes, mxnet, topK, keep := p[0], p[1], p[2] != 0, p[3], p[4]
+	boxes := unsafe.Slice((*[4]float32)(t.at(s.scratch)), priors)
+	for i := range boxes {
+		boxes[i] = priorBox(t, s, i, priors, mxnet)
+	}
+	found := candidates(t, s, 16*priors, priors)
+	all := candidates(t, s, 40*priors, classes*min(topK, priors))
+	total := 0
+	for class := 1; class < classes; class++ {
+		n := 0
+		for i := range boxes {
+			v := *s.in[1].linear(t, confidenceAt(class, i, p))
+			if v > s.floats[1] {
+				b := boxes[i]
+				found[n] = candidate{candidateKey(v, i), b[0], b[1], b[2], b[3]}
+				n++
+			}
+		}
+		n = best(found[:n], topK)
+		n = suppress(found[:n], s.floats[0], n)
+		for k := range n {
+			c := found[k]
+			v := *s.in[1].linear(t, confidenceAt(class, c.number(), p))
+			// Of equal scores the lower class comes first, and within it the lower prior; the
+			// number is what the row is written from.
+			c.key = candidateKey(v, class*priors+c.number())
+			all[total] = c
+			total++
+		}
+	}
+	n := min(best(all[:total], keep), p[5])
+	for k := range n {
+		c := &all[k]
+		class, i := c.number()/priors, c.number()%priors
+		putDetection(t, &s.out[0], k, class, *s.in[1].linear(t, confidenceAt(class, i, p)), c)
+	}
+	endRows(t, s, &s.out[0], n, 6)
+}
+
+// confidenceAt is the element of the confidences for a class and a prior.
+func confidenceAt(class, prior int, ints []int) int {
+	if ints[2] != 0 {
+		return class*ints[0] + prior
+	}
+	return prior*ints[1] + class
+}
+
+// priorBox is prior i moved and scaled by its location.
+func priorBox(t *thread, s *callStep, i, priors int, mxnet bool) [4]float32 {
+	var loc, prior, v [4]float32
+	for k := range v {
+		loc[k], prior[k], v[k] = *s.in[0].linear(t, 4*i+k), *s.in[2].linear(t, 4*i+k), s.floats[2+k]
+		if !mxnet {
+			v[k] = *s.in[2].linear(t, 4*priors+4*i+k)
+		}
+	}
+	w, h := prior[2]-prior[0], prior[3]-prior[1]
+	cx := float32(float32(v[0]*loc[0])*w) + float32((prior[0]+prior[2])*0.5)
+	cy := float32(float32(v[1]*loc[1])*h) + float32((prior[1]+prior[3])*0.5)
+	w = float32(exp32(float32(v[2]*loc[2])) * w)
+	h = float32(exp32(float32(v[3]*loc[3])) * h)
+	return [4]float32{cx - float32(w*0.5), cy - float32(h*0.5), cx + float32(w*0.5), cy + float32(h*0.5)}
+}

@@ -1,0 +1,106 @@
+package runtime
+
+// callYolov3Output and callYolov2Output find boxes in the heads of a detector. In:
+// heads [H,W,boxes*(5+classes)]. ints: heads classes boxes, then H W of each;
+// floats: confidence and overlap thresholds, then per head net width, net height,
+// and width and height of each box. y [rows,6] and the number of rows as those of
+// detection_output. The score of version 3 is one quotient, that of version 2 a
+// sigmoid times a softmax over the classes. scratch: 24 bytes per box of all heads.
+func callYolov3Output(t *thread, s *callStep) { callYolo(t, s, false) }
+
+func callYolov2Output(t *thread, s *callStep) { callYolo(t, s, true) }
+
+// yoloHead is a head that boxes are read from.
+type yoloHead struct {
+	x                      *callTensor
+	h, w, classes, boxes   int
+	first                  int // number of its first box
+	netW, netH             float32
+	anchors                []float32
+	version2               bool
+	y, column, box, q, top int // the present box: cell, which of the cell's, channel, best class
+	score                  float32
+}
+
+// head is head i; boxes are numbered by head, box of a cell, row and column.
+func (s *callStep) head(i int, version2 bool) yoloHead {
+	boxes := s.ints[2]
+	h := yoloHead{x: &s.in[i], h: s.ints[3+2*i], w: s.ints[4+2*i], classes: s.ints[1], boxes: boxes, version2: version2}
+	for k := range i {
+		h.first += s.ints[3+2*k] * s.ints[4+2*k] * boxes
+	}
+	f := s.floats[2+i*(2+2*boxes):]
+	h.netW, h.netH, h.anchors = f[0], f[1], f[2:2+2*boxes]
+	return h
+}
+
+// seek looks at box n of the head.
+func (h *yoloHead) seek(t *thread, n int) {
+	h.column, n = n%h.w, n/h.w
+	h.y, h.box = n%h.h, n/h.h
+	h.q = h.box * (5 + h.classes)
+	h.top = 0
+	for c := range h.classes {
+		if h.at(t, 5+c) > h.at(t, 5+h.top) {
+			h.top = c
+		}
+	}
+	if h.version2 {
+		sum := float32(0)
+		for c := range h.classes {
+			sum += exp32(h.at(t, 5+c) - h.at(t, 5+h.top))
+		}
+		h.score = sigmoid32(h.at(t, 4)) / sum
+		return
+	}
+	h.score = 1 / (1 + float32(exp32(-h.at(t, 4))*(1+exp32(-h.at(t, 5+h.top)))))
+}
+
+// at is channel q of the present box.
+func (h *yoloHead) at(t *thread, q int) float32 { return *h.x.at(t, 0, h.y, h.column, h.q+q) }
+
+// corners are those of the present box, of an image of one by one.
+func (h *yoloHead) corners(t *thread) candidate {
+	cx := (float32(h.column) + sigmoid32(h.at(t, 0))) / float32(h.w)
+	cy := (float32(h.y) + sigmoid32(h.at(t, 1))) / float32(h.h)
+	w := float32(exp32(h.at(t, 2))*h.anchors[2*h.box]) / h.netW
+	e := float32(exp32(h.at(t, 3))*h.anchors[2*h.box+1]) / h.netH
+	return candidate{0, cx - float32(w*0.5), cy - float32(e*0.5), cx + float32(w*0.5), cy + float32(e*0.5)}
+}
+
+func callYolo(t *thread, s *callStep, version2 bool) {
+	if t.claim() != 0 {
+		return
+	}
+	most := 0
+	for i := range s.in {
+		most += s.ints[3+2*i] * s.ints[4+2*i] * s.ints[2]
+	}
+	all := candidates(t, s, 0, most)
+	n := 0
+	for i := range s.in {
+		h := s.head(i, version2)
+		for k := range h.h * h.w * h.boxes {
+			h.seek(t, k)
+			if h.score < s.floats[0] {
+				continue
+			}
+			all[n] = h.corners(t)
+			all[n].key = candidateKey(h.score, h.first+k)
+			n++
+		}
+	}
+	y := &s.out[0]
+	n = suppress(all[:n], s.floats[1], y.len()/6)
+	for r := range n {
+		at := all[r].number()
+		i := len(s.in) - 1
+		for s.head(i, version2).first > at {
+			i--
+		}
+		h := s.head(i, version2)
+		h.seek(t, at-h.first)
+		putDetection(t, y, r, h.top+1, h.score, &all[r])
+	}
+	endRows(t, s, y, n, 6)
+}
