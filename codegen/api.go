@@ -19,6 +19,7 @@ type port struct {
 	op    *op.Op
 	field string // of Inputs or Outputs
 	ints  bool
+	count bool // not an array, but the number of rows in the array before it
 }
 
 func (p port) shape() ir.Shape { return p.op.Port.Shape }
@@ -35,11 +36,17 @@ func (k *pkg) reserve() {
 	for _, u := range k.units {
 		fields := names{"Shape": true}
 		for _, o := range u.p.Graph.Inputs {
-			u.inputs = append(u.inputs, port{o, fields.exported(o.Port.Blob.Name), o.Port.Blob.Ints})
+			u.inputs = append(u.inputs, port{op: o, field: fields.exported(o.Port.Blob.Name), ints: o.Port.Blob.Ints})
 		}
 		fields = names{}
 		for _, o := range u.p.Graph.Outputs {
-			u.outputs = append(u.outputs, port{o, fields.exported(o.Port.Blob.Name), o.Port.Blob.Ints})
+			p := port{op: o, ints: o.Port.Blob.Ints, count: o.Port.Count}
+			if p.count {
+				p.field = fields.unique(u.outputs[len(u.outputs)-1].field + "Rows")
+			} else {
+				p.field = fields.exported(o.Port.Blob.Name)
+			}
+			u.outputs = append(u.outputs, p)
 		}
 	}
 }
@@ -215,6 +222,13 @@ func (k *pkg) portLen(side string, p port, i int) *jen.Statement {
 
 func (k *pkg) bindPort(g *jen.Group, i int, typ, arg string, p port, length *jen.Statement) {
 	data := jen.Id(arg).Dot(p.field)
+	if p.count {
+		data := jen.Id("wordAsFloats").Call(jen.Op("&").Id(arg).Dot(p.field))
+		g.If(jen.Err().Op(":=").Id("n").Dot("engine").Dot("port").Call(
+			jen.Lit(i), jen.Lit(typ+"."+p.field), data, jen.Lit(1),
+		), jen.Err().Op("!=").Nil()).Block(jen.Return(jen.Err()))
+		return
+	}
 	if p.ints {
 		data = jen.Id("wordsAsFloats").Call(data)
 	}
@@ -227,6 +241,9 @@ func (k *pkg) bindPort(g *jen.Group, i int, typ, arg string, p port, length *jen
 func (k *pkg) portConsts(f *jen.File) {
 	for s, name := range [...]string{"input", "output"} {
 		for i, p := range k.units[0].ports(side(s)) {
+			if p.count {
+				continue
+			}
 			var defs []jen.Code
 			title := strings.ToUpper(name[:1]) + name[1:] + p.field
 			for _, a := range k.axes(side(s), i) {

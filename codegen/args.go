@@ -282,8 +282,29 @@ func (u *unit) poolArgs(s *plan.Step) *jen.Statement {
 	return l.of("poolStep")
 }
 
-// callFile is the runtime source of a portable kernel; callFunc its function.
-func callFile(name string) string { return name }
+// callFiles are the runtime sources of a portable kernel: by default one of its
+// own name.
+func callFiles(name string) []string {
+	if files := sharedCalls[name]; files != nil {
+		return files
+	}
+	return []string{name}
+}
+
+// sharedCalls are the sources of those kernels that share some.
+var sharedCalls = map[string][]string{
+	"deconv":           {"conv3d"},
+	"deform":           {"deform", "corners"},
+	"roi_pool":         {"roi", "corners"},
+	"psroi_pool":       {"roi", "corners"},
+	"roi_align":        {"roi", "corners"},
+	"detection_output": {"detection_output", "boxes"},
+	"yolov3_output":    {"yolo", "boxes"},
+	"yolov2_output":    {"yolo", "boxes"},
+	"proposal":         {"proposal", "boxes"},
+}
+
+// callFunc is the function of a portable kernel.
 
 func callFunc(name string) string { return "call" + names{}.exported(name) }
 
@@ -351,6 +372,9 @@ func (u *unit) callArgs(s *plan.Step) *jen.Statement {
 	}
 	if len(c.Passes) > 0 {
 		l.code("passes", u.passes(c.Passes))
+	}
+	if s.Scratch >= 0 {
+		l.int("scratch", int(u.p.Buffers[s.Scratch].Offset))
 	}
 	return l.of("callStep")
 }

@@ -59,7 +59,9 @@ func (k *pkg) runtimeFiles() (map[string][]byte, error) {
 			}
 			if o.Call != nil {
 				want["call"], want["scalar"] = true, true
-				want["call_"+callFile(o.Call.Func)] = true
+				for _, n := range callFiles(o.Call.Func) {
+					want["call_"+n] = true
+				}
 				if len(o.Call.Products) > 0 {
 					want["call_product"] = true
 				}

@@ -297,6 +297,10 @@ func (k *pkg) portStructs(f *jen.File) {
 	}
 	f.Type().Id("Outputs").StructFunc(func(g *jen.Group) {
 		for i, p := range k.units[0].outputs {
+			if p.count {
+				g.Id(p.field).Int32().Comment("rows of " + k.units[0].outputs[i-1].field + " that hold results; the others are zero")
+				continue
+			}
 			g.Id(p.field).Index().Add(p.elem()).Comment(k.shapeText(output, i))
 			if list := k.varying(output, i); len(list) > 0 {
 				var fields []jen.Code
@@ -325,6 +329,9 @@ func (k *pkg) newPorts(f *jen.File, typ string, s side) {
 				g.Id("Shape").Op(":").Id("shapes").Index(jen.Lit(0)).Dot("Shape")
 			}
 			for i, p := range k.units[0].ports(s) {
+				if p.count {
+					continue
+				}
 				if !k.varies(s, i) {
 					g.Id(p.field).Op(":").Make(jen.Index().Add(p.elem()), jen.Id(typ[:len(typ)-1]+p.field+"Len"))
 					continue

@@ -39,8 +39,9 @@ func (v *volume) add(t *thread, y, x unsafe.Pointer, tap int) {
 	for g := range v.out[3] / v.perOut {
 		a := unsafe.Add(x, 4*g*v.perIn)
 		for n := 0; n < v.perOut; n += 4 {
+			end := min(n+4, v.perOut)
 			if !v.dense || v.perOut < 3 {
-				for n := n; n < min(n+4, v.perOut); n++ {
+				for n := n; n < end; n++ {
 					at := 4 * (g*v.perOut + n)
 					sum := get32(y, at)
 					for q := range v.perIn {
@@ -51,13 +52,12 @@ func (v *volume) add(t *thread, y, x unsafe.Pointer, tap int) {
 				continue
 			}
 			var sum [4]float32
-			left := min(4, v.perOut-n)
-			for k := range left {
+			for k := range end - n {
 				sum[k] = get32(y, 4*(g*v.perOut+n+k))
 			}
 			w := v.w.start(t, v.weightAt(g, 0, 0, tap))
 			chains4(a, 4, fourFrom(w, 4*v.across, n, v.perOut), 4*v.down, v.perIn, &sum)
-			for k := range left {
+			for k := range end - n {
 				put32(y, 4*(g*v.perOut+n+k), sum[k])
 			}
 		}

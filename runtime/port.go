@@ -99,3 +99,8 @@ func outputRows(s *portStep, u, a unsafe.Pointer, n int) {
 func wordsAsFloats(v []int32) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(v))), len(v))
 }
+
+// wordAsFloats is the same for a single value.
+func wordAsFloats(v *int32) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(v)), 1)
+}

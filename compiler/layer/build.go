@@ -55,6 +55,9 @@ func (w *Lowering) Value(blob *ir.Blob) (Value, bool) {
 	return v, true
 }
 
+// Counted reports whether only a run tells how many rows of a blob hold results.
+func (w *Lowering) Counted(blob *ir.Blob) bool { return w.values[blob].Rows != nil }
+
 // settle makes the tensor of a blob that was left lazily flattened.
 func (w *Lowering) settle(blob *ir.Blob) Value {
 	v := w.values[blob]

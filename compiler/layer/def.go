@@ -175,6 +175,9 @@ type Value struct {
 	// Int8 says that the float32 elements are integers that a layer quantised, to be
 	// taken as they are by int8 layers.
 	Int8 bool
+	// Rows, where not nil, is one int32: how many entries of the outermost axis hold
+	// results (detections); the others are zero.
+	Rows *op.Tensor
 	flat *flat // where Tensor is nil
 }
 

@@ -41,10 +41,11 @@ func init() {
 				mxnet = 1
 			}
 			floats := append([]float32{s.nms, s.confidence}, s.variances[:]...)
-			b.Add(&op.Op{Kind: op.Call, Out: []*op.Tensor{b.Output(0, Planar)},
+			out := b.Output(0, Planar)
+			b.Add(&op.Op{Kind: op.Call, Out: []*op.Tensor{out, b.rowCount(0)},
 				In:      []*op.Tensor{b.In(0, Planar).Tensor, b.In(1, Planar).Tensor, b.In(2, Planar).Tensor},
 				Call:    &op.CallAttr{Func: "detection_output", Ints: []int{s.priors, s.classes, mxnet, s.topK, s.keep, s.most()}, Floats: floats},
-				Scratch: (16*s.priors + 8*s.priors + 12*s.classes*min(s.topK, s.priors) + 63) &^ 63,
+				Scratch: (16*s.priors + candidateBytes*s.priors + candidateBytes*s.classes*min(s.topK, s.priors) + 63) &^ 63,
 			})
 			return nil
 		},
@@ -88,19 +89,32 @@ func init() {
 			if len(l.Outputs) > 1 {
 				out = append(out, b.NewTensor(l.Name+"/scores", op.F32, []int{rows}))
 			}
-			b.Add(&op.Op{Kind: op.Call, Name: l.Name, Out: out,
+			count := b.NewTensor(l.Name+"/rows", op.I32, []int{1})
+			b.Add(&op.Op{Kind: op.Call, Name: l.Name, Out: append(out, count),
 				In: []*op.Tensor{b.In(0, ChannelsLast).Tensor, b.In(1, ChannelsLast).Tensor, b.In(2, Planar).Tensor},
 				Call: &op.CallAttr{Func: "proposal", Floats: []float32{p.Float(4, 0.7)},
 					Ints: []int{s.H, s.W, p.Int(0, 16), p.Int(1, 16), p.Int(2, 6000), p.Int(3, 300), p.Int(5, 16), rows}},
-				Scratch: (24*9*s.H*s.W + 63) &^ 63,
+				Scratch: (candidateBytes*9*s.H*s.W + 63) &^ 63,
 			})
 			for i, t := range out {
 				blob := l.Outputs[i]
-				b.Set(i, Value{Tensor: b.View(t, blob.Name, blob.Shape.Axes()), Shape: blob.Shape})
+				b.Set(i, Value{Tensor: b.View(t, blob.Name, blob.Shape.Axes()), Shape: blob.Shape, Rows: count})
 			}
 			return nil
 		},
 	})
+}
+
+// candidateBytes is what the kernels keep of a box while they suppress.
+const candidateBytes = 24
+
+// rowCount declares the tensor that says how many rows of output i hold results.
+func (b *Builder) rowCount(i int) *op.Tensor {
+	blob := b.Layer.Outputs[i]
+	v := b.values[blob]
+	v.Rows = b.NewTensor(blob.Name+"/rows", op.I32, []int{1})
+	b.Set(i, v)
+	return v.Rows
 }
 
 // box is a candidate.
@@ -385,7 +399,8 @@ func lowerYolo(b *Builder, call string) error {
 		floats = append(floats, y.anchors[i]...)
 	}
 	most := l.Outputs[0].Shape.H
-	b.Add(&op.Op{Kind: op.Call, In: x, Out: []*op.Tensor{b.Output(0, Planar)},
-		Call: &op.CallAttr{Func: call, Ints: ints, Floats: floats}, Scratch: (32*most + 63) &^ 63})
+	out := b.Output(0, Planar)
+	b.Add(&op.Op{Kind: op.Call, In: x, Out: []*op.Tensor{out, b.rowCount(0)},
+		Call: &op.CallAttr{Func: call, Ints: ints, Floats: floats}, Scratch: (candidateBytes*most + 63) &^ 63})
 	return nil
 }

@@ -23,7 +23,7 @@ func callDetection(o *op.Op, in, out [][]float32) error {
 	for i := range 4 {
 		l.Params = append(l.Params, scalarParam(5+i, ir.FloatScalar(f[2+i])))
 	}
-	return evalInto(l, out[0], []layer.Tensor{wide(in[0], ir.Shape1(len(in[0]))), wide(in[1], confidence), wide(in[2], prior)})
+	return evalInto(l, out, []layer.Tensor{wide(in[0], ir.Shape1(len(in[0]))), wide(in[1], confidence), wide(in[2], prior)})
 }
 
 func callYolo(typ string, o *op.Op, in, out [][]float32) error {
@@ -49,7 +49,7 @@ func callYolo(typ string, o *op.Op, in, out [][]float32) error {
 	}
 	l.Params = ir.Params{scalarParam(0, ir.IntScalar(n[1])), scalarParam(1, ir.IntScalar(boxes)),
 		scalarParam(2, ir.FloatScalar(f[0])), scalarParam(3, ir.FloatScalar(f[1])), anchors, mask, scale}
-	return evalInto(l, out[0], tensors)
+	return evalInto(l, out, tensors)
 }
 
 func scalarParam(id int, s ir.Scalar) ir.Param { return ir.Param{ID: id, Scalar: s} }
@@ -62,15 +62,17 @@ func wide(v []float32, s ir.Shape) layer.Tensor {
 	return t
 }
 
-// evalInto runs a layer's reference and leaves its rows at the start of y.
-func evalInto(l *ir.Layer, y []float32, in []layer.Tensor) error {
+// evalInto runs a layer's reference and leaves its rows at the start of out[0], and
+// their number in out[1].
+func evalInto(l *ir.Layer, out [][]float32, in []layer.Tensor) error {
 	c := &layer.EvalCall{Layer: l, In: in, Out: make([]layer.Tensor, 1)}
 	if err := layer.Lookup(l.Type).Eval(c); err != nil {
 		return err
 	}
 	for i, v := range c.Out[0].Data {
-		y[i] = float32(v)
+		out[0][i] = float32(v)
 	}
+	out[1][0] = math.Float32frombits(uint32(c.Out[0].Shape.H))
 	return nil
 }
 
@@ -237,16 +239,18 @@ func callDeconv(o *op.Op, in, out [][]float32) error {
 func callProposal(o *op.Op, in, out [][]float32) error {
 	n := o.Call.Ints
 	l := &ir.Layer{Type: "Proposal", Params: append(intParams(map[int]int{0: n[2], 1: n[3], 2: n[4], 3: n[5], 5: n[6]}), scalarParam(4, ir.FloatScalar(o.Call.Floats[0])))}
-	c := &layer.EvalCall{Layer: l, Out: make([]layer.Tensor, len(out)), In: []layer.Tensor{
+	count := len(out) - 1
+	c := &layer.EvalCall{Layer: l, Out: make([]layer.Tensor, count), In: []layer.Tensor{
 		planes(in[0], ir.Shape3(n[1], n[0], 18)), planes(in[1], ir.Shape3(n[1], n[0], 36)), wide(in[2], ir.Shape1(len(in[2]))),
 	}}
 	if err := layer.Lookup(l.Type).Eval(c); err != nil {
 		return err
 	}
-	for i := range out {
+	for i := range count {
 		for k, v := range c.Out[i].Data {
 			out[i][k] = float32(v)
 		}
 	}
+	out[count][0] = math.Float32frombits(uint32(c.Out[0].Shape.C))
 	return nil
 }

@@ -179,3 +179,36 @@ func TestPassesSayWhy(t *testing.T) {
 		seen[p.Name] = true
 	}
 }
+
+// TestCountedRows checks that detections go to the user with their number, and to
+// no layer that would take the empty rows behind them for results.
+func TestCountedRows(t *testing.T) {
+	head := []string{"Input in 0 1 in 0=2 1=2 2=14", "Yolov3DetectionOutput d 1 1 in x 0=2 1=2 4=1.0,1.0,2.0,2.0 5=0.0,1.0 6=8.0,"}
+	g := graph(t, append(head, "Split s 1 2 x y z")...)
+	if err := Infer(g, nil); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Lower(g, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := 0
+	for i, o := range l.Outputs {
+		if o.Port.Count {
+			counts++
+			if o.Port.Blob != l.Outputs[i-1].Port.Blob {
+				t.Errorf("the number of rows of %q does not follow it", o.Port.Blob.Name)
+			}
+		}
+	}
+	if counts != 2 || len(l.Outputs) != 4 {
+		t.Errorf("%d outputs with %d counts, want 4 and 2", len(l.Outputs), counts)
+	}
+	g = graph(t, append(head, "Permute p 1 1 x y 0=1")...)
+	if err := Infer(g, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Lower(g, Options{}); err == nil || !strings.Contains(err.Error(), `m.param:5:1: layer "p": Permute reads "x", of which only the run tells`) {
+		t.Errorf("got %v", err)
+	}
+}

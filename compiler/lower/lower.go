@@ -59,6 +59,14 @@ func lowerLayers(g *ir.Graph) (*op.Graph, error) {
 			faults.Layerf(l, "BUG: lowered before its shapes were inferred")
 			continue
 		}
+		if b := counted(w, l); b != nil {
+			faults.Add(diag.Diagnostic{
+				Pos: l.Pos, Layer: l.Name,
+				Text: fmt.Sprintf("%s reads %q, of which only the run tells how many rows it has", l.Type, b.Name),
+				Hint: fmt.Sprintf("end the network at %q, and do in Go what follows", b.Name),
+			})
+			continue
+		}
 		if err := def.Lower(w.Layer(l)); err != nil {
 			faults.Layerf(l, "%v", err)
 			continue
@@ -73,6 +81,20 @@ func lowerLayers(g *ir.Graph) (*op.Graph, error) {
 		}
 	}
 	return w.Graph, faults.Err()
+}
+
+// takesCounted are the layer types that hand counted rows on, or read the first
+// row only.
+var takesCounted = map[string]bool{"Split": true, "Noop": true, "ROIPooling": true, "PSROIPooling": true, "ROIAlign": true}
+
+// counted finds an input whose rows are counted and that l is not made for.
+func counted(w *layer.Lowering, l *ir.Layer) *ir.Blob {
+	for _, b := range l.Inputs {
+		if w.Counted(b) && !takesCounted[l.Type] {
+			return b
+		}
+	}
+	return nil
 }
 
 func ready(l *ir.Layer, made map[*ir.Blob]bool) bool {
@@ -112,4 +134,10 @@ func output(w *layer.Lowering, b *ir.Blob) {
 		Kind: op.Output, Name: b.Name + "/out", In: []*op.Tensor{v.Tensor},
 		Port: &op.Port{Blob: b, Shape: v.Shape, Perm: perm},
 	})
+	if v.Rows != nil {
+		w.Layer(b.Producer).Add(&op.Op{
+			Kind: op.Output, Name: b.Name + "/rows_out", In: []*op.Tensor{v.Rows},
+			Port: &op.Port{Blob: b, Shape: ir.Shape1(1), Perm: []int{0}, Count: true},
+		})
+	}
 }

@@ -130,6 +130,9 @@ type Affine func() (scale, shift []float64, err error)
 type Port struct {
 	Blob  *ir.Blob
 	Shape ir.Shape // the user's array is dense C,D,H,W
+	// Count says that the array is one int32 that belongs to the Output of the same
+	// blob before it: how many rows of that one, along its first axis, hold results.
+	Count bool
 	// Perm maps the user's axes (Shape.Axes order) to the tensor's: tensor axis i
 	// is user axis Perm[i].
 	Perm []int

@@ -48,6 +48,9 @@ func (s *session) runAll(ctx context.Context, arch, bin string) error {
 		for c := range t.inputs {
 			j.Outputs = append(j.Outputs, filepath.Join(s.o.Work, "out", fmt.Sprintf("%s.%s.%d", k.name, arch, c)))
 		}
+		for _, o := range t.outputs {
+			j.Rows = append(j.Rows, o.row)
+		}
 		tasks = append(tasks, &task{t: t, k: k, job: j, runs: map[int]runner.Event{}})
 	})
 	size := 1

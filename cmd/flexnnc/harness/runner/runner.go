@@ -33,6 +33,7 @@ type Job struct {
 	Threads []int      // one net is opened for each
 	Inputs  [][]string // per case, a file for each input
 	Outputs []string   // per case, the prefix of the files to write
+	Rows    []int      // per output, values of a row where the package counts rows; else 0
 	Measure bool       // resident memory; needs a process of its own
 }
 
@@ -141,11 +142,15 @@ func (j *Job) run(n *Net, threads int, e *Event) error {
 		if c == 0 && e.Idle >= 0 {
 			e.Peak = status("VmHWM")
 		}
+		found, err := j.found(out, outputs)
+		if err != nil {
+			return err
+		}
 		for k := range outputs {
 			if !slices.Equal(first[k], outputs[k]) {
 				e.Unstable = true
 			}
-			if err := writeWords(OutputFile(j.Outputs[c], threads, k), first[k]); err != nil {
+			if err := writeWords(OutputFile(j.Outputs[c], threads, k), first[k][:found[k]]); err != nil {
 				return err
 			}
 		}
@@ -187,6 +192,40 @@ func words(ports any) [][]uint32 {
 		}
 	}
 	return list
+}
+
+// counts finds the numbers of rows in an Outputs struct, in the order of its
+// fields.
+func counts(ports any) []*int32 {
+	s := reflect.ValueOf(ports).Elem()
+	var list []*int32
+	for i := range s.NumField() {
+		if n, ok := s.Field(i).Addr().Interface().(*int32); ok {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// found lists how many values of each output are results.
+func (j *Job) found(out any, outputs [][]uint32) ([]int, error) {
+	rows := counts(out)
+	var list []int
+	for k, o := range outputs {
+		n := len(o)
+		if k < len(j.Rows) && j.Rows[k] > 0 {
+			if len(rows) == 0 {
+				return nil, fmt.Errorf("output %d has no number of rows", k)
+			}
+			n = int(*rows[0]) * j.Rows[k]
+			rows = rows[1:]
+			if n < 0 || n > len(o) {
+				return nil, fmt.Errorf("output %d claims %d values of %d", k, n, len(o))
+			}
+		}
+		list = append(list, n)
+	}
+	return list, nil
 }
 
 func (j *Job) load(c int, inputs [][]uint32) error {
