@@ -29,8 +29,8 @@ func candidates(t *thread, s *callStep, off, n int) []candidate {
 	return unsafe.Slice((*candidate)(t.at(s.scratch+off)), n)
 }
 
-// best sorts c and counts the first n of it, or all where there are fewer.
-func best(c []candidate, n int) int {
+// bestFirst sorts c and counts the first n of it, or all where there are fewer.
+func bestFirst(c []candidate, n int) int {
 	slices.SortFunc(c, compareCandidates)
 	return min(len(c), n)
 }

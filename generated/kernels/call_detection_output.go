@@ -34,7 +34,7 @@ func callDetectionOutput(t *thread, s *callStep) {
 				n++
 			}
 		}
-		n = best(found[:n], topK)
+		n = bestFirst(found[:n], topK)
 		n = suppress(found[:n], s.floats[0], n)
 		for k := range n {
 			c := found[k]
@@ -46,7 +46,7 @@ func callDetectionOutput(t *thread, s *callStep) {
 			total++
 		}
 	}
-	n := min(best(all[:total], keep), p[5])
+	n := min(bestFirst(all[:total], keep), p[5])
 	for k := range n {
 		c := &all[k]
 		class, i := c.number()/priors, c.number()%priors

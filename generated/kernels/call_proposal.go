@@ -39,7 +39,7 @@ func callProposal(t *thread, s *callStep) {
 		}
 	}
 	if p[4] > 0 {
-		n = best(all[:n], p[4])
+		n = bestFirst(all[:n], p[4])
 	}
 	n = suppress(all[:n], s.floats[0], min(p[5], p[7]))
 	boxes := &s.out[0]
