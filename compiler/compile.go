@@ -23,6 +23,7 @@ type Options struct {
 	Budget  plan.Bytes          // of everything the package allocates; 0 = unlimited
 	Min     bool                // the smallest budget that works, whatever Budget says
 	Threads int                 // the most compute threads; 0 = 1
+	Half    bool                // round weights to float16
 	Target  *cost.Target        // the device that plans are made for; nil: the default one
 	// Dump is called after each stage with its name and its result.
 	Dump func(stage string, result Printer)
@@ -67,7 +68,7 @@ func Lower(g *ir.Graph, o Options) (*op.Graph, error) {
 		return nil, err
 	}
 	dump("graph", g)
-	return lower.Lower(g, lower.Options{Dump: func(pass string, g *op.Graph) { dump(pass, g) }})
+	return lower.Lower(g, lower.Options{Half: o.Half, Dump: func(pass string, g *op.Graph) { dump(pass, g) }})
 }
 
 // Plan is the part of Compile that does.

@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math"
 
 	"github.com/flexnnc/flexnnc/codegen"
 	"github.com/flexnnc/flexnnc/compiler/interp"
 	"github.com/flexnnc/flexnnc/compiler/layer"
+	"github.com/flexnnc/flexnnc/compiler/narrow"
 	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/op"
 	"github.com/flexnnc/flexnnc/ir/plan"
@@ -23,12 +25,29 @@ const (
 // recordAnswer runs a small network once in float64. It returns nil where the
 // network is too large, or of a kind whose answers may jump: one that quantises,
 // sorts or suppresses.
-func recordAnswer(g *ir.Graph, p *plan.Plan) (*codegen.Answer, error) {
+func recordAnswer(g *ir.Graph, p *plan.Plan, half bool) (*codegen.Answer, error) {
 	if multiplyAdds(p.Graph) > answerLimit || jumps(g) {
 		return nil, nil
 	}
+	var o interp.Options
+	if half {
+		o.Weights = narrow.Weights(p.Graph)
+	}
+	outputs, err := interp.Run(g, answerInputs(p.Graph), o)
+	if err != nil {
+		return nil, fmt.Errorf("recording an answer for the package's test: %w", err)
+	}
+	a := &codegen.Answer{}
+	for _, out := range p.Graph.Outputs {
+		a.Outputs = append(a.Outputs, sample(outputs[out.Port.Blob.Name].Data))
+	}
+	return a, nil
+}
+
+// answerInputs are the inputs of the emitted test.
+func answerInputs(g *op.Graph) map[string]layer.Tensor {
 	inputs := map[string]layer.Tensor{}
-	for k, in := range p.Graph.Inputs {
+	for k, in := range g.Inputs {
 		b := in.Port.Blob
 		t := layer.NewTensor(in.Port.Shape)
 		for i := range t.Data {
@@ -40,15 +59,45 @@ func recordAnswer(g *ir.Graph, p *plan.Plan) (*codegen.Answer, error) {
 		}
 		inputs[b.Name] = t
 	}
-	outputs, err := interp.Run(g, inputs, interp.Options{})
+	return inputs
+}
+
+// narrowingLimit is the multiply-adds up to which compile measures what rounding
+// the weights does to the outputs: some ten seconds of work.
+const narrowingLimit = 1e9
+
+// printNarrowing runs a network with its own weights and with those that lowered
+// holds, and says by how much each output differs.
+func printNarrowing(w io.Writer, g *ir.Graph, lowered *op.Graph) error {
+	if n := multiplyAdds(lowered); n > narrowingLimit || jumps(g) {
+		why := "the network quantises, sorts or suppresses"
+		if n > narrowingLimit {
+			why = fmt.Sprintf("%.1g multiply-adds are too many for the float64 interpreter", n)
+		}
+		_, err := fmt.Fprintf(w, "fp16       effect on the outputs not measured here: %s; flexnnc verify --weights fp16 runs cases\n", why)
+		return err
+	}
+	inputs := answerInputs(lowered)
+	exact, err := interp.Run(g, inputs, interp.Options{})
 	if err != nil {
-		return nil, fmt.Errorf("recording an answer for the package's test: %w", err)
+		return fmt.Errorf("measuring the effect of fp16: %w", err)
 	}
-	a := &codegen.Answer{}
-	for _, out := range p.Graph.Outputs {
-		a.Outputs = append(a.Outputs, sample(outputs[out.Port.Blob.Name].Data))
+	rounded, err := interp.Run(g, inputs, interp.Options{Weights: narrow.Weights(lowered)})
+	if err != nil {
+		return fmt.Errorf("measuring the effect of fp16: %w", err)
 	}
-	return a, nil
+	for _, out := range lowered.Outputs {
+		name := out.Port.Blob.Name
+		most, top := 0.0, 0.0
+		for i, v := range exact[name].Data {
+			most = math.Max(most, math.Abs(rounded[name].Data[i]-v))
+			top = math.Max(top, math.Abs(v))
+		}
+		if _, err := fmt.Fprintf(w, "fp16       %q changes by at most %.2g of its largest value, %.4g, on the test's input\n", name, most/math.Max(top, math.SmallestNonzeroFloat64), top); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sample takes evenly spaced elements; those that are not finite are left out.

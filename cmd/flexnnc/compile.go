@@ -20,7 +20,7 @@ var compileCommand = &cli.Command{
 		paramFlag, binFlag, budgetsFlag,
 		&cli.StringFlag{Name: "out", Usage: "`DIR` that the package is written to"},
 		&cli.StringFlag{Name: "package", Usage: "Go package `NAME`; by default from DIR"},
-		inputsFlag, outputFlag, threadsFlag, targetFlag, dumpFlag,
+		inputsFlag, outputFlag, weightsFlag, threadsFlag, targetFlag, dumpFlag,
 	},
 	Action: compileAction,
 }
@@ -53,7 +53,7 @@ func compileAction(c *cli.Context) error {
 	p.say("recording an answer")
 	var answers []*codegen.Answer
 	for i, s := range shapes {
-		a, err := recordAnswer(s.net.Graph, set.Plans[i][0])
+		a, err := recordAnswer(s.net.Graph, set.Plans[i][0], s.options.Half)
 		if err != nil {
 			return err
 		}
@@ -86,6 +86,11 @@ func compileAction(c *cli.Context) error {
 				fmt.Fprintf(c.App.Writer, "shape      %s\n", s.text)
 			}
 			printMemory(c.App.Writer, planned)
+		}
+		if s.options.Half {
+			if err := printNarrowing(c.App.Writer, s.net.Graph, set.Plans[i][0].Graph); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

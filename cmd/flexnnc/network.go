@@ -25,6 +25,7 @@ var (
 	outputFlag  = &cli.StringSliceFlag{Name: "output", Usage: "blob `NAME` to hand out beside the network's outputs; may be repeated"}
 	threadsFlag = &cli.IntFlag{Name: "threads", Value: 4, Usage: "the most compute threads `N` that the package will be asked to use"}
 	targetFlag  = &cli.StringFlag{Name: "target", Value: cost.Default, Usage: "device to plan for: " + strings.Join(cost.Builtin(), ", ") + ", or a `FILE` as flexnnc profile makes it"}
+	weightsFlag = &cli.StringFlag{Name: "weights", Value: "file", Usage: "`FORM` of weights: file (as they are there) or fp16 (rounded to the nearest)"}
 	dumpFlag    = &cli.StringSliceFlag{Name: "dump", Usage: "print the network after stage `PASS`: " + strings.Join(compiler.Stages(), ", ")}
 )
 
@@ -59,6 +60,9 @@ func openNetwork(c *cli.Context, inputs inputSet, weightsNeeded, warn bool) (*nc
 	}
 	o.Inputs = inputs.shapes()
 	var err error
+	if o.Half, err = parseWeights(c); err != nil {
+		return nil, o, err
+	}
 	if o.Target, err = cost.Load(c.String("target")); err != nil {
 		return nil, o, err
 	}
@@ -79,6 +83,18 @@ func openNetwork(c *cli.Context, inputs inputSet, weightsNeeded, warn bool) (*nc
 		fmt.Fprintf(c.App.ErrWriter, "and %d more warnings\n", n.Warnings.Dropped)
 	}
 	return n, o, nil
+}
+
+// parseWeights tells whether weights are to be rounded to fp16.
+func parseWeights(c *cli.Context) (half bool, err error) {
+	switch s := c.String("weights"); s {
+	case "", "file": // "" where a command has no such flag
+		return false, nil
+	case "fp16":
+		return true, nil
+	default:
+		return false, usagef("--weights %s: file or fp16", s)
+	}
 }
 
 // dumper prints the stages asked for.
@@ -114,6 +130,9 @@ func commandLine(c *cli.Context, packageName string) string {
 	s += " --package " + packageName
 	add("input")
 	add("output")
+	if w := c.String("weights"); w != "file" {
+		s += " --weights " + w
+	}
 	if t := c.String("target"); t != cost.Default {
 		s += " --target " + filepath.Base(t)
 	}

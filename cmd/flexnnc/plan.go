@@ -19,7 +19,7 @@ var planCommand = &cli.Command{
 	Name:  "plan",
 	Usage: "show how a network would run within a budget; the weights are not needed",
 	Flags: []cli.Flag{
-		paramFlag, binFlag, budgetFlag, inputFlag, outputFlag, threadsFlag, targetFlag, dumpFlag,
+		paramFlag, binFlag, budgetFlag, inputFlag, outputFlag, weightsFlag, threadsFlag, targetFlag, dumpFlag,
 		&cli.BoolFlag{Name: "json", Usage: "print the plan as JSON"},
 		&cli.BoolFlag{Name: "full", Usage: "print all steps, buffers and loads"},
 	},

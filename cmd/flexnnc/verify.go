@@ -25,6 +25,7 @@ var verifyCommand = &cli.Command{
 		&cli.StringSliceFlag{Name: "arch", Usage: "`ARCH` amd64, arm64 or portable; may be repeated (default: all that run here)"},
 		&cli.IntSliceFlag{Name: "threads", Usage: "compute threads `N`; may be repeated (default: 1 and 2)"},
 		&cli.Float64Flag{Name: "tol", Usage: "limit `X` of max |error| / max |reference|, in place of what the cases say"},
+		weightsFlag,
 		&cli.BoolFlag{Name: "json", Usage: "print counts and failures as JSON"},
 		&cli.StringFlag{Name: "work", Usage: "keep everything that is made in `DIR`"},
 		&cli.IntFlag{Name: "parallel", Value: 2, Usage: "how many networks to compile, or processes to run, at a time: `N`"},
@@ -72,6 +73,10 @@ func verifyOptions(c *cli.Context) (*harness.Options, error) {
 	o := &harness.Options{
 		Bin: c.String("bin"), Arches: c.StringSlice("arch"), Threads: c.IntSlice("threads"), Tol: c.Float64("tol"),
 		Work: c.String("work"), Version: version, Parallel: c.Int("parallel"),
+	}
+	var err error
+	if o.Half, err = parseWeights(c); err != nil {
+		return nil, err
 	}
 	if len(c.StringSlice("case")) == 0 {
 		return nil, usagef("verify: --case FILE is needed")

@@ -14,6 +14,8 @@ import (
 type Options struct {
 	// KeepAll returns every blob and not only the graph's outputs.
 	KeepAll bool
+	// Weights, where not nil, may change each blob of weights as it is read.
+	Weights func(l *ir.Layer, name string, v []float64) error
 }
 
 // Run evaluates g for inputs by blob name and returns the outputs by blob name.
@@ -23,7 +25,7 @@ func Run(g *ir.Graph, inputs map[string]layer.Tensor, opts Options) (map[string]
 	values := map[*ir.Blob]layer.Tensor{}
 	kept := map[string]layer.Tensor{}
 	for _, l := range g.Layers {
-		out, err := runLayer(l, values, inputs)
+		out, err := runLayer(l, values, inputs, opts)
 		if err != nil {
 			return nil, fmt.Errorf("%s: layer %q (%s): %w", l.Pos, l.Name, l.Type, err)
 		}
@@ -42,7 +44,7 @@ func Run(g *ir.Graph, inputs map[string]layer.Tensor, opts Options) (map[string]
 	return kept, nil
 }
 
-func runLayer(l *ir.Layer, values map[*ir.Blob]layer.Tensor, inputs map[string]layer.Tensor) ([]layer.Tensor, error) {
+func runLayer(l *ir.Layer, values map[*ir.Blob]layer.Tensor, inputs map[string]layer.Tensor, opts Options) ([]layer.Tensor, error) {
 	if l.Type == "Input" {
 		t, ok := inputs[l.Outputs[0].Name]
 		if !ok {
@@ -79,7 +81,7 @@ func runLayer(l *ir.Layer, values map[*ir.Blob]layer.Tensor, inputs map[string]l
 	if len(out) != len(l.Outputs) {
 		return nil, fmt.Errorf("BUG: %d shapes for %d outputs", len(out), len(l.Outputs))
 	}
-	c := &layer.EvalCall{Layer: l, In: in, Out: make([]layer.Tensor, len(out)), Weight: weights(l)}
+	c := &layer.EvalCall{Layer: l, In: in, Out: make([]layer.Tensor, len(out)), Weight: weights(l, opts)}
 	for i, s := range out {
 		c.Out[i] = layer.NewTensor(s)
 	}
@@ -90,7 +92,7 @@ func runLayer(l *ir.Layer, values map[*ir.Blob]layer.Tensor, inputs map[string]l
 }
 
 // weights reads a layer's blobs widened to float64.
-func weights(l *ir.Layer) func(name string) ([]float64, error) {
+func weights(l *ir.Layer, opts Options) func(name string) ([]float64, error) {
 	return func(name string) ([]float64, error) {
 		w := l.Weight(name)
 		if w == nil {
@@ -106,6 +108,9 @@ func weights(l *ir.Layer) func(name string) ([]float64, error) {
 			for i, x := range buf {
 				v[at+i] = float64(x)
 			}
+		}
+		if opts.Weights != nil {
+			return v, opts.Weights(l, name, v)
 		}
 		return v, nil
 	}

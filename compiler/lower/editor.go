@@ -16,6 +16,7 @@ type editor struct {
 	before  map[*op.Op][]*op.Op // added ahead of an operation
 	after   map[*op.Op][]*op.Op // added behind one
 	names   map[string]bool
+	half    bool // Options.Half
 }
 
 func newEditor(g *op.Graph) *editor {

@@ -21,6 +21,8 @@ type Options struct {
 	Dump func(pass string, g *op.Graph)
 	// Without names optional passes to leave out, to measure what they bring.
 	Without []string
+	// Half has all weights of convolutions and embeddings rounded to float16.
+	Half bool
 }
 
 // Lower lowers a graph with inferred shapes. Faults of layers come back as a

@@ -57,7 +57,7 @@ var passes = []pass{
 	},
 	{
 		name: "weights", run: storeWeights,
-		does: "keeps weights as float16 that the file holds as such",
+		does: "keeps weights as float16 that the file holds as such, or all where that is asked for",
 		why:  "after affine, which makes other numbers of those that it folds factors into",
 	},
 	{
@@ -109,6 +109,7 @@ func runPasses(g *op.Graph, o Options) error {
 			continue
 		}
 		e := newEditor(g)
+		e.half = o.Half
 		if err := p.run(e); err != nil {
 			return fmt.Errorf("pass %s: %w", p.name, err)
 		}

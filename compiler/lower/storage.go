@@ -8,14 +8,14 @@ import (
 // storeWeights has weights that the file holds as float16 stay so in the weights
 // file and the arena, in panels and tables of embeddings; kernels widen them as
 // they load them. Where a factor is folded in they are other numbers by then,
-// which float16 cannot hold.
+// which float16 cannot hold. Options.Half makes float16 of all of them.
 func storeWeights(e *editor) error {
 	for _, o := range e.g.Ops {
-		if p := o.Panels; p != nil && p.Weight != nil && p.AsStored() && p.Weight.Storage == ir.StoreF16 {
+		if p := o.Panels; p != nil && p.Type == op.F32 && p.Weight != nil && (e.half || p.AsStored() && p.Weight.Storage == ir.StoreF16) {
 			p.Type = op.F16
 		}
 		if o.Kind == op.Call && o.Call.Func == "embed" {
-			if table := o.In[1]; table.Const != nil && table.Const.Half {
+			if table := o.In[1]; table.Const != nil && (e.half || table.Const.Half) {
 				table.Type, table.Const.Type = op.F16, op.F16
 				o.Call.Ints[3] = 1
 			}
