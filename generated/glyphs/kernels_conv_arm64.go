@@ -49,12 +49,12 @@ func convF32x5x32NEON(a *convArgs)
 //go:noescape
 func convF32x5x64NEON(a *convArgs)
 
-// convF32x4NEON computes 4 pixels of as many panels as a.panels says; see convArgs.
+// convF32x4NEON computes tiles of 4 pixels of as many panels as a.panels says; see convArgs.
 //
 //go:noescape
 func convF32x4NEON(a *convArgs)
 
-// convF32x5NEON computes 5 pixels of as many panels as a.panels says; see convArgs.
+// convF32x5NEON computes tiles of 5 pixels of as many panels as a.panels says; see convArgs.
 //
 //go:noescape
 func convF32x5NEON(a *convArgs)

@@ -278,7 +278,8 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad005434 // stp q20, q21, [x1]
+	WORD $0xad015c36 // stp q22, q23, [x1, #32]
 	WORD $0xad026438 // stp q24, q25, [x1, #64]
 	WORD $0xad036c3a // stp q26, q27, [x1, #96]
 	WORD $0xad04743c // stp q28, q29, [x1, #128]
@@ -287,7 +288,8 @@ store:
 	RET
 
 partial:
-	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad005434 // stp q20, q21, [x1]
+	WORD $0xad015c36 // stp q22, q23, [x1, #32]
 	WORD $0xad026438 // stp q24, q25, [x1, #64]
 	WORD $0xad036c3a // stp q26, q27, [x1, #96]
 	WORD $0x91020023 // add x3, x1, #128
@@ -372,43 +374,48 @@ TEXT ·convF32x5x64NEON(SB), NOSPLIT, $0-8
 
 // func convF32x4NEON(a *convArgs)
 TEXT ·convF32x4NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R2
-	WORD $0xf9400043 // ldr x3, [x2]
-	WORD $0xf9400c44 // ldr x4, [x2, #24]
-	WORD $0xf9402445 // ldr x5, [x2, #72]
-	WORD $0xf9401046 // ldr x6, [x2, #32]
-	WORD $0xf9401447 // ldr x7, [x2, #40]
-	WORD $0xf9401848 // ldr x8, [x2, #48]
-	WORD $0xf9401c40 // ldr x0, [x2, #56]
-	WORD $0xf9402849 // ldr x9, [x2, #80]
-	WORD $0xf9402041 // ldr x1, [x2, #64]
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0xf9401806 // ldr x6, [x0, #48]
+	WORD $0xf9401c07 // ldr x7, [x0, #56]
+	WORD $0xf9402808 // ldr x8, [x0, #80]
+	WORD $0xf9402009 // ldr x9, [x0, #64]
 
 panel:
-	WORD $0xaa0603ea // mov x10, x6
-	WORD $0x4c40295c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x10]
-	WORD $0x4c402958 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10]
-	WORD $0x4c402954 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10]
-	WORD $0x4c402950 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x10]
-	WORD $0x9101014a // add x10, x10, #64
-	WORD $0xf940044b // ldr x11, [x2, #8]
-	WORD $0xf940084c // ldr x12, [x2, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c0a // ldr x10, [x0, #88]
+	WORD $0xaa0603eb // mov x11, x6
+
+quads4tile:
+	WORD $0xaa0403ec // mov x12, x4
+	WORD $0x4c40299c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x12]
+	WORD $0x4c402998 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x12]
+	WORD $0x4c402994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12]
+	WORD $0x4c402990 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12]
+	WORD $0x9101018c // add x12, x12, #64
+	WORD $0xf940040d // ldr x13, [x0, #8]
+	WORD $0xf940080e // ldr x14, [x0, #16]
 
 quads4tap:
-	WORD $0x28c1396d // ldp w13, w14, [x11], #8
-	WORD $0x28c1416f // ldp w15, w16, [x11], #8
-	WORD $0x8b0301ad // add x13, x13, x3
-	WORD $0x8b0301ce // add x14, x14, x3
-	WORD $0x8b0301ef // add x15, x15, x3
-	WORD $0x8b030210 // add x16, x16, x3
-	WORD $0xd343fc91 // lsr x17, x4, #3
-	CBZ  R17, quads4four
+	WORD $0x28c141af // ldp w15, w16, [x13], #8
+	WORD $0x28c14db1 // ldp w17, w19, [x13], #8
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x8b010210 // add x16, x16, x1
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0xd343fc54 // lsr x20, x2, #3
+	CBZ  R20, quads4four
 
 quads4eight:
-	WORD $0xacc11dab // ldp q11, q7, [x13], #32
-	WORD $0xacc119ca // ldp q10, q6, [x14], #32
-	WORD $0xacc115e9 // ldp q9, q5, [x15], #32
-	WORD $0xacc11208 // ldp q8, q4, [x16], #32
-	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0xacc11deb // ldp q11, q7, [x15], #32
+	WORD $0xacc11a0a // ldp q10, q6, [x16], #32
+	WORD $0xacc11629 // ldp q9, q5, [x17], #32
+	WORD $0xacc11268 // ldp q8, q4, [x19], #32
+	WORD $0x4cdf298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -425,7 +432,7 @@ quads4eight:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4cdf298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12], #64
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -442,7 +449,7 @@ quads4eight:
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
 	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4cdf298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12], #64
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -459,7 +466,7 @@ quads4eight:
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
 	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4cdf298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12], #64
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -476,7 +483,7 @@ quads4eight:
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
 	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4cdf298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12], #64
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
 	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
 	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
@@ -493,7 +500,7 @@ quads4eight:
 	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
 	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
 	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
-	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4cdf298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12], #64
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
 	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
 	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
@@ -510,7 +517,7 @@ quads4eight:
 	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
 	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
 	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
-	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4cdf298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12], #64
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
 	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
 	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
@@ -527,7 +534,7 @@ quads4eight:
 	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
 	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
 	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
-	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4cdf298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12], #64
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
 	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
 	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
@@ -544,19 +551,19 @@ quads4eight:
 	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
 	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
 	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads4eight
+	WORD $0xd1000694 // sub x20, x20, #1
+	CBNZ R20, quads4eight
 
 quads4four:
-	WORD $0x92400891 // and x17, x4, #0x7
-	CBZ  R17, quads4next
-	TBZ  $2, R17, quads4one
-	WORD $0x92400631 // and x17, x17, #0x3
-	WORD $0x3cc105ab // ldr q11, [x13], #16
-	WORD $0x3cc105ca // ldr q10, [x14], #16
-	WORD $0x3cc105e9 // ldr q9, [x15], #16
-	WORD $0x3cc10608 // ldr q8, [x16], #16
-	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x92400854 // and x20, x2, #0x7
+	CBZ  R20, quads4next
+	TBZ  $2, R20, quads4one
+	WORD $0x92400694 // and x20, x20, #0x3
+	WORD $0x3cc105eb // ldr q11, [x15], #16
+	WORD $0x3cc1060a // ldr q10, [x16], #16
+	WORD $0x3cc10629 // ldr q9, [x17], #16
+	WORD $0x3cc10668 // ldr q8, [x19], #16
+	WORD $0x4cdf298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -573,7 +580,7 @@ quads4four:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4cdf298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12], #64
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -590,7 +597,7 @@ quads4four:
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
 	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4cdf298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12], #64
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -607,7 +614,7 @@ quads4four:
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
 	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0x4cdf298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12], #64
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -624,14 +631,14 @@ quads4four:
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
 	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	CBZ  R17, quads4next
+	CBZ  R20, quads4next
 
 quads4one:
-	WORD $0xbc4045ab // ldr s11, [x13], #4
-	WORD $0xbc4045ca // ldr s10, [x14], #4
-	WORD $0xbc4045e9 // ldr s9, [x15], #4
-	WORD $0xbc404608 // ldr s8, [x16], #4
-	WORD $0x4cdf294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], #64
+	WORD $0xbc4045eb // ldr s11, [x15], #4
+	WORD $0xbc40460a // ldr s10, [x16], #4
+	WORD $0xbc404629 // ldr s9, [x17], #4
+	WORD $0xbc404668 // ldr s8, [x19], #4
+	WORD $0x4cdf298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -648,13 +655,13 @@ quads4one:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads4one
+	WORD $0xd1000694 // sub x20, x20, #1
+	CBNZ R20, quads4one
 
 quads4next:
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, quads4tap
-	WORD $0xf10004bf // cmp x5, #1
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads4tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads4store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
@@ -690,160 +697,171 @@ quads4next:
 	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
 
 quads4store:
-	WORD $0xaa0803ea // mov x10, x8
-	WORD $0xf100053f // cmp x9, #1
-	BNE  whole
-	WORD $0xf100403f // cmp x1, #16
-	BNE  partial
+	WORD $0xaa0b03ec // mov x12, x11
+	WORD $0xf100051f // cmp x8, #1
+	BNE  quads4whole
+	WORD $0xf100413f // cmp x9, #16
+	BNE  quads4partial
 
-whole:
-	WORD $0x4c00295c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x10]
-	WORD $0x8b00014a // add x10, x10, x0
-	WORD $0x4c002958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10]
-	WORD $0x8b00014a // add x10, x10, x0
-	WORD $0x4c002954 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10]
-	WORD $0x8b00014a // add x10, x10, x0
-	WORD $0x4c002950 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x10]
-	WORD $0x8b0700c6 // add x6, x6, x7
-	WORD $0x91010108 // add x8, x8, #64
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, panel
+quads4whole:
+	WORD $0x4c87299c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x12], x7
+	WORD $0x4c872998 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x12], x7
+	WORD $0x4c872994 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], x7
+	WORD $0x4c872990 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12], x7
+
+quads4stored:
+	WORD $0xf940300c // ldr x12, [x0, #96]
+	WORD $0x8b0c0021 // add x1, x1, x12
+	WORD $0xf940340c // ldr x12, [x0, #104]
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0xd100054a // sub x10, x10, #1
+	WORD $0xf100015f // cmp x10, #0
+	BGT  quads4tile
+	WORD $0x8b050084 // add x4, x4, x5
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, panel
 	RET
 
-partial:
-	WORD $0xaa0a03e2 // mov x2, x10
-	TBZ  $3, R1, quads4pixel0four
-	WORD $0xac81745c // stp q28, q29, [x2], #32
+quads4partial:
+	WORD $0xaa0c03ed // mov x13, x12
+	TBZ  $3, R9, quads4pixel0four
+	WORD $0xac8175bc // stp q28, q29, [x13], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 quads4pixel0four:
-	TBZ  $2, R1, quads4pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R9, quads4pixel0two
+	WORD $0x3c8105bc // str q28, [x13], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads4pixel0two:
-	TBZ  $1, R1, quads4pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R9, quads4pixel0one
+	WORD $0xfc0085bc // str d28, [x13], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads4pixel0one:
-	TBZ  $0, R1, quads4pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R9, quads4pixel0done
+	WORD $0xbd0001bc // str s28, [x13]
 
 quads4pixel0done:
-	WORD $0x8b00014a // add x10, x10, x0
-	WORD $0xaa0a03e2 // mov x2, x10
-	TBZ  $3, R1, quads4pixel1four
-	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x8b07018c // add x12, x12, x7
+	WORD $0xaa0c03ed // mov x13, x12
+	TBZ  $3, R9, quads4pixel1four
+	WORD $0xac8165b8 // stp q24, q25, [x13], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 quads4pixel1four:
-	TBZ  $2, R1, quads4pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R9, quads4pixel1two
+	WORD $0x3c8105b8 // str q24, [x13], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads4pixel1two:
-	TBZ  $1, R1, quads4pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R9, quads4pixel1one
+	WORD $0xfc0085b8 // str d24, [x13], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads4pixel1one:
-	TBZ  $0, R1, quads4pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R9, quads4pixel1done
+	WORD $0xbd0001b8 // str s24, [x13]
 
 quads4pixel1done:
-	WORD $0x8b00014a // add x10, x10, x0
-	WORD $0xaa0a03e2 // mov x2, x10
-	TBZ  $3, R1, quads4pixel2four
-	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x8b07018c // add x12, x12, x7
+	WORD $0xaa0c03ed // mov x13, x12
+	TBZ  $3, R9, quads4pixel2four
+	WORD $0xac8155b4 // stp q20, q21, [x13], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 quads4pixel2four:
-	TBZ  $2, R1, quads4pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R9, quads4pixel2two
+	WORD $0x3c8105b4 // str q20, [x13], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads4pixel2two:
-	TBZ  $1, R1, quads4pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R9, quads4pixel2one
+	WORD $0xfc0085b4 // str d20, [x13], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads4pixel2one:
-	TBZ  $0, R1, quads4pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R9, quads4pixel2done
+	WORD $0xbd0001b4 // str s20, [x13]
 
 quads4pixel2done:
-	WORD $0x8b00014a // add x10, x10, x0
-	WORD $0xaa0a03e2 // mov x2, x10
-	TBZ  $3, R1, quads4pixel3four
-	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x8b07018c // add x12, x12, x7
+	WORD $0xaa0c03ed // mov x13, x12
+	TBZ  $3, R9, quads4pixel3four
+	WORD $0xac8145b0 // stp q16, q17, [x13], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 quads4pixel3four:
-	TBZ  $2, R1, quads4pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R9, quads4pixel3two
+	WORD $0x3c8105b0 // str q16, [x13], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads4pixel3two:
-	TBZ  $1, R1, quads4pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R9, quads4pixel3one
+	WORD $0xfc0085b0 // str d16, [x13], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads4pixel3one:
-	TBZ  $0, R1, quads4pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R9, quads4pixel3done
+	WORD $0xbd0001b0 // str s16, [x13]
 
 quads4pixel3done:
-	WORD $0x8b00014a // add x10, x10, x0
-	RET
+	WORD $0x8b07018c // add x12, x12, x7
+	JMP  quads4stored
 
 // func convF32x5NEON(a *convArgs)
 TEXT ·convF32x5NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R2
-	WORD $0xf9400043 // ldr x3, [x2]
-	WORD $0xf9400c44 // ldr x4, [x2, #24]
-	WORD $0xf9402445 // ldr x5, [x2, #72]
-	WORD $0xf9401046 // ldr x6, [x2, #32]
-	WORD $0xf9401447 // ldr x7, [x2, #40]
-	WORD $0xf9401848 // ldr x8, [x2, #48]
-	WORD $0xf9401c40 // ldr x0, [x2, #56]
-	WORD $0xf9402849 // ldr x9, [x2, #80]
-	WORD $0xf9402041 // ldr x1, [x2, #64]
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0xf9401806 // ldr x6, [x0, #48]
+	WORD $0xf9401c07 // ldr x7, [x0, #56]
+	WORD $0xf9402808 // ldr x8, [x0, #80]
+	WORD $0xf9402009 // ldr x9, [x0, #64]
 
 panel:
-	WORD $0xaa0603ea // mov x10, x6
-	WORD $0x4c40295c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x10]
-	WORD $0x4c402958 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10]
-	WORD $0x4c402954 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10]
-	WORD $0x4c402950 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x10]
-	WORD $0x4c40294c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10]
-	WORD $0x9101014a // add x10, x10, #64
-	WORD $0xf940044b // ldr x11, [x2, #8]
-	WORD $0xf940084c // ldr x12, [x2, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c0a // ldr x10, [x0, #88]
+	WORD $0xaa0603eb // mov x11, x6
+
+quads4tile:
+	WORD $0xaa0403ec // mov x12, x4
+	WORD $0x4c40299c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x12]
+	WORD $0x4c402998 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x12]
+	WORD $0x4c402994 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12]
+	WORD $0x4c402990 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12]
+	WORD $0x4c40298c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12]
+	WORD $0x9101018c // add x12, x12, #64
+	WORD $0xf940040d // ldr x13, [x0, #8]
+	WORD $0xf940080e // ldr x14, [x0, #16]
 
 quads4tap:
-	WORD $0x28c1396d // ldp w13, w14, [x11], #8
-	WORD $0x28c1416f // ldp w15, w16, [x11], #8
-	WORD $0xb8404571 // ldr w17, [x11], #4
-	WORD $0x8b0301ad // add x13, x13, x3
-	WORD $0x8b0301ce // add x14, x14, x3
-	WORD $0x8b0301ef // add x15, x15, x3
-	WORD $0x8b030210 // add x16, x16, x3
-	WORD $0x8b030231 // add x17, x17, x3
-	WORD $0xd343fc93 // lsr x19, x4, #3
-	CBZ  R19, quads4four
+	WORD $0x28c141af // ldp w15, w16, [x13], #8
+	WORD $0x28c14db1 // ldp w17, w19, [x13], #8
+	WORD $0xb84045b4 // ldr w20, [x13], #4
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x8b010210 // add x16, x16, x1
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0xd343fc55 // lsr x21, x2, #3
+	CBZ  R21, quads4four
 
 quads4eight:
-	WORD $0xacc109a7 // ldp q7, q2, [x13], #32
-	WORD $0xacc105c6 // ldp q6, q1, [x14], #32
-	WORD $0xacc101e5 // ldp q5, q0, [x15], #32
-	WORD $0x3cc10604 // ldr q4, [x16], #16
-	WORD $0x3cc10623 // ldr q3, [x17], #16
-	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0xacc109e7 // ldp q7, q2, [x15], #32
+	WORD $0xacc10606 // ldp q6, q1, [x16], #32
+	WORD $0xacc10225 // ldp q5, q0, [x17], #32
+	WORD $0x3cc10664 // ldr q4, [x19], #16
+	WORD $0x3cc10683 // ldr q3, [x20], #16
+	WORD $0x4cdf2988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -864,7 +882,7 @@ quads4eight:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4cdf2988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12], #64
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -885,7 +903,7 @@ quads4eight:
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4cdf2988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12], #64
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -906,7 +924,7 @@ quads4eight:
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4cdf2988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12], #64
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -927,9 +945,9 @@ quads4eight:
 	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0x3cc10604 // ldr q4, [x16], #16
-	WORD $0x3cc10623 // ldr q3, [x17], #16
-	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x3cc10664 // ldr q4, [x19], #16
+	WORD $0x3cc10683 // ldr q3, [x20], #16
+	WORD $0x4cdf2988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12], #64
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
@@ -950,7 +968,7 @@ quads4eight:
 	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4cdf2988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12], #64
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
@@ -971,7 +989,7 @@ quads4eight:
 	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4cdf2988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12], #64
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
@@ -992,7 +1010,7 @@ quads4eight:
 	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4cdf2988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12], #64
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
@@ -1013,20 +1031,20 @@ quads4eight:
 	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0xd1000673 // sub x19, x19, #1
-	CBNZ R19, quads4eight
+	WORD $0xd10006b5 // sub x21, x21, #1
+	CBNZ R21, quads4eight
 
 quads4four:
-	WORD $0x92400893 // and x19, x4, #0x7
-	CBZ  R19, quads4next
-	TBZ  $2, R19, quads4one
-	WORD $0x92400673 // and x19, x19, #0x3
-	WORD $0x3cc105a7 // ldr q7, [x13], #16
-	WORD $0x3cc105c6 // ldr q6, [x14], #16
-	WORD $0x3cc105e5 // ldr q5, [x15], #16
-	WORD $0x3cc10604 // ldr q4, [x16], #16
-	WORD $0x3cc10623 // ldr q3, [x17], #16
-	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x92400855 // and x21, x2, #0x7
+	CBZ  R21, quads4next
+	TBZ  $2, R21, quads4one
+	WORD $0x924006b5 // and x21, x21, #0x3
+	WORD $0x3cc105e7 // ldr q7, [x15], #16
+	WORD $0x3cc10606 // ldr q6, [x16], #16
+	WORD $0x3cc10625 // ldr q5, [x17], #16
+	WORD $0x3cc10664 // ldr q4, [x19], #16
+	WORD $0x3cc10683 // ldr q3, [x20], #16
+	WORD $0x4cdf2988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -1047,7 +1065,7 @@ quads4four:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4cdf2988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12], #64
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -1068,7 +1086,7 @@ quads4four:
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4cdf2988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12], #64
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -1089,7 +1107,7 @@ quads4four:
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0x4cdf2988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12], #64
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -1110,15 +1128,15 @@ quads4four:
 	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	CBZ  R19, quads4next
+	CBZ  R21, quads4next
 
 quads4one:
-	WORD $0xbc4045a7 // ldr s7, [x13], #4
-	WORD $0xbc4045c6 // ldr s6, [x14], #4
-	WORD $0xbc4045e5 // ldr s5, [x15], #4
-	WORD $0xbc404604 // ldr s4, [x16], #4
-	WORD $0xbc404623 // ldr s3, [x17], #4
-	WORD $0x4cdf2948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], #64
+	WORD $0xbc4045e7 // ldr s7, [x15], #4
+	WORD $0xbc404606 // ldr s6, [x16], #4
+	WORD $0xbc404625 // ldr s5, [x17], #4
+	WORD $0xbc404664 // ldr s4, [x19], #4
+	WORD $0xbc404683 // ldr s3, [x20], #4
+	WORD $0x4cdf2988 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x12], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -1139,13 +1157,13 @@ quads4one:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0xd1000673 // sub x19, x19, #1
-	CBNZ R19, quads4one
+	WORD $0xd10006b5 // sub x21, x21, #1
+	CBNZ R21, quads4one
 
 quads4next:
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, quads4tap
-	WORD $0xf10004bf // cmp x5, #1
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads4tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads4store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
@@ -1189,140 +1207,145 @@ quads4next:
 	WORD $0x4e671def // bic v15.16b, v15.16b, v7.16b
 
 quads4store:
-	WORD $0xaa0803ea // mov x10, x8
-	WORD $0xf100053f // cmp x9, #1
-	BNE  whole
-	WORD $0xf100403f // cmp x1, #16
-	BNE  partial
+	WORD $0xaa0b03ec // mov x12, x11
+	WORD $0xf100051f // cmp x8, #1
+	BNE  quads4whole
+	WORD $0xf100413f // cmp x9, #16
+	BNE  quads4partial
 
-whole:
-	WORD $0x4c00295c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x10]
-	WORD $0x8b00014a // add x10, x10, x0
-	WORD $0x4c002958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10]
-	WORD $0x8b00014a // add x10, x10, x0
-	WORD $0x4c002954 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10]
-	WORD $0x8b00014a // add x10, x10, x0
-	WORD $0x4c002950 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x10]
-	WORD $0x8b00014a // add x10, x10, x0
-	WORD $0x4c00294c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10]
-	WORD $0x8b0700c6 // add x6, x6, x7
-	WORD $0x91010108 // add x8, x8, #64
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, panel
+quads4whole:
+	WORD $0x4c87299c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x12], x7
+	WORD $0x4c872998 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x12], x7
+	WORD $0x4c872994 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x12], x7
+	WORD $0x4c872990 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x12], x7
+	WORD $0x4c87298c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x12], x7
+
+quads4stored:
+	WORD $0xf940300c // ldr x12, [x0, #96]
+	WORD $0x8b0c0021 // add x1, x1, x12
+	WORD $0xf940340c // ldr x12, [x0, #104]
+	WORD $0x8b0c016b // add x11, x11, x12
+	WORD $0xd100054a // sub x10, x10, #1
+	WORD $0xf100015f // cmp x10, #0
+	BGT  quads4tile
+	WORD $0x8b050084 // add x4, x4, x5
+	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, panel
 	RET
 
-partial:
-	WORD $0xaa0a03e2 // mov x2, x10
-	TBZ  $3, R1, quads4pixel0four
-	WORD $0xac81745c // stp q28, q29, [x2], #32
+quads4partial:
+	WORD $0xaa0c03ed // mov x13, x12
+	TBZ  $3, R9, quads4pixel0four
+	WORD $0xac8175bc // stp q28, q29, [x13], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 quads4pixel0four:
-	TBZ  $2, R1, quads4pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R9, quads4pixel0two
+	WORD $0x3c8105bc // str q28, [x13], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads4pixel0two:
-	TBZ  $1, R1, quads4pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R9, quads4pixel0one
+	WORD $0xfc0085bc // str d28, [x13], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads4pixel0one:
-	TBZ  $0, R1, quads4pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R9, quads4pixel0done
+	WORD $0xbd0001bc // str s28, [x13]
 
 quads4pixel0done:
-	WORD $0x8b00014a // add x10, x10, x0
-	WORD $0xaa0a03e2 // mov x2, x10
-	TBZ  $3, R1, quads4pixel1four
-	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x8b07018c // add x12, x12, x7
+	WORD $0xaa0c03ed // mov x13, x12
+	TBZ  $3, R9, quads4pixel1four
+	WORD $0xac8165b8 // stp q24, q25, [x13], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 quads4pixel1four:
-	TBZ  $2, R1, quads4pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R9, quads4pixel1two
+	WORD $0x3c8105b8 // str q24, [x13], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads4pixel1two:
-	TBZ  $1, R1, quads4pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R9, quads4pixel1one
+	WORD $0xfc0085b8 // str d24, [x13], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads4pixel1one:
-	TBZ  $0, R1, quads4pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R9, quads4pixel1done
+	WORD $0xbd0001b8 // str s24, [x13]
 
 quads4pixel1done:
-	WORD $0x8b00014a // add x10, x10, x0
-	WORD $0xaa0a03e2 // mov x2, x10
-	TBZ  $3, R1, quads4pixel2four
-	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x8b07018c // add x12, x12, x7
+	WORD $0xaa0c03ed // mov x13, x12
+	TBZ  $3, R9, quads4pixel2four
+	WORD $0xac8155b4 // stp q20, q21, [x13], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 quads4pixel2four:
-	TBZ  $2, R1, quads4pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R9, quads4pixel2two
+	WORD $0x3c8105b4 // str q20, [x13], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads4pixel2two:
-	TBZ  $1, R1, quads4pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R9, quads4pixel2one
+	WORD $0xfc0085b4 // str d20, [x13], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads4pixel2one:
-	TBZ  $0, R1, quads4pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R9, quads4pixel2done
+	WORD $0xbd0001b4 // str s20, [x13]
 
 quads4pixel2done:
-	WORD $0x8b00014a // add x10, x10, x0
-	WORD $0xaa0a03e2 // mov x2, x10
-	TBZ  $3, R1, quads4pixel3four
-	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x8b07018c // add x12, x12, x7
+	WORD $0xaa0c03ed // mov x13, x12
+	TBZ  $3, R9, quads4pixel3four
+	WORD $0xac8145b0 // stp q16, q17, [x13], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 quads4pixel3four:
-	TBZ  $2, R1, quads4pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R9, quads4pixel3two
+	WORD $0x3c8105b0 // str q16, [x13], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads4pixel3two:
-	TBZ  $1, R1, quads4pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R9, quads4pixel3one
+	WORD $0xfc0085b0 // str d16, [x13], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads4pixel3one:
-	TBZ  $0, R1, quads4pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R9, quads4pixel3done
+	WORD $0xbd0001b0 // str s16, [x13]
 
 quads4pixel3done:
-	WORD $0x8b00014a // add x10, x10, x0
-	WORD $0xaa0a03e2 // mov x2, x10
-	TBZ  $3, R1, quads4pixel4four
-	WORD $0xac81344c // stp q12, q13, [x2], #32
+	WORD $0x8b07018c // add x12, x12, x7
+	WORD $0xaa0c03ed // mov x13, x12
+	TBZ  $3, R9, quads4pixel4four
+	WORD $0xac8135ac // stp q12, q13, [x13], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
 	WORD $0x4eaf1ded // mov v13.16b, v15.16b
 
 quads4pixel4four:
-	TBZ  $2, R1, quads4pixel4two
-	WORD $0x3c81044c // str q12, [x2], #16
+	TBZ  $2, R9, quads4pixel4two
+	WORD $0x3c8105ac // str q12, [x13], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 quads4pixel4two:
-	TBZ  $1, R1, quads4pixel4one
-	WORD $0xfc00844c // str d12, [x2], #8
+	TBZ  $1, R9, quads4pixel4one
+	WORD $0xfc0085ac // str d12, [x13], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads4pixel4one:
-	TBZ  $0, R1, quads4pixel4done
-	WORD $0xbd00004c // str s12, [x2]
+	TBZ  $0, R9, quads4pixel4done
+	WORD $0xbd0001ac // str s12, [x13]
 
 quads4pixel4done:
-	WORD $0x8b00014a // add x10, x10, x0
-	RET
+	WORD $0x8b07018c // add x12, x12, x7
+	JMP  quads4stored
 
 // func depthwiseRunF32w3s1NEON(a *depthwiseRunArgs)
 TEXT ·depthwiseRunF32w3s1NEON(SB), NOSPLIT, $0-8

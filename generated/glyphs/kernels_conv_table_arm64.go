@@ -9,8 +9,9 @@ func init() {
 }
 
 var kernelsNEON = kernelTable{
-	name: "neon",
-	mr:   5,
+	name:      "neon",
+	mr:        5,
+	manyTiles: 4,
 	conv: convKernels{
 		1: {
 			4: convF32x4x16NEON,

@@ -49,6 +49,10 @@ type convArgs struct {
 	last    int // channels of the last panel, 1 to 16
 	act     int
 	panels  int // kernels' own
+	// tiles is how many tiles, one behind the other, a kernel of many pixels of a
+	// table with manyTiles computes: that many bytes apart in the image and in the
+	// output. 0 counts as 1.
+	tiles, tileIn, tileOut int
 }
 
 // Bounds of kernel tiles on any ISA.
@@ -66,6 +70,7 @@ type convKernels [maxConvPanels + 1][maxConvPixels + 1]func(*convArgs)
 type kernelTable struct {
 	name                           string
 	mr                             int // pixels of the main convolution tile
+	manyTiles                      int // fewest pixels of tiles whose kernels heed convArgs.tiles; 0 = none does
 	conv                           convKernels
 	convHalf                       convKernels // for weights of 2 bytes
 	depthwise                      [maxDepthwisePixels + 1]func(*depthwiseArgs)
@@ -190,12 +195,17 @@ func runConv(t *thread, s *convStep) {
 		c, b := u/g.blocks, u%g.blocks
 		group0, group1 := g.groups*c/g.chunks, g.groups*(c+1)/g.chunks
 		var table convTable
-		for i := g.tiles * b / g.blocks; i < g.tiles*(b+1)/g.blocks; i++ {
+		tiles := 1 // that one call computes
+		for i, last := g.tiles*b/g.blocks, g.tiles*(b+1)/g.blocks; i < last; i += tiles {
 			run, j := i/g.perRun, i%g.perRun
-			p0, p1 := g.runPixels*j/g.perRun, g.runPixels*(j+1)/g.perRun
-			y, x := row0+run+p0/s.outW, p0%s.outW
-			mr := p1 - p0
-			s.indirect(t, &table, y, x, mr)
+			p, mr, same := g.tile(j)
+			y, x := row0+run+p/s.outW, p%s.outW
+			tiles = 1
+			if s.indirect(t, &table, y, x, mr) && tab.manyTiles != 0 && mr >= tab.manyTiles {
+				tiles = s.tilesAtOnce(x, mr, min(same, last-i))
+				a.tileIn, a.tileOut = mr*s.sw*s.in.pix, mr*s.out.pix
+			}
+			a.tiles = tiles
 			row := s.out.rowOffset(y) + x*s.out.pix
 			for n := group0; n < group1; n++ {
 				first, end := panels*n/g.groups, panels*(n+1)/g.groups
@@ -210,11 +220,44 @@ func runConv(t *thread, s *convStep) {
 				if s.epilogue.kernel != nil {
 					p := (y-row0)*s.outW + x
 					s.epilogue.apply(t, a.out, a.outStep, out, s.out.pix, image.outW, firstRow+p/image.outW, p%image.outW,
-						mr, panelWidth*first, panelWidth*(end-first-1)+a.last)
+						tiles*mr, panelWidth*first, panelWidth*(end-first-1)+a.last)
 				}
 			}
+			a.tiles = 0
 		}
 	}
+}
+
+// tile is the first pixel of tile j of a run, its pixels, and how many tiles from it
+// on have as many. The longer ones come first.
+func (g *convTiling) tile(j int) (first, pixels, same int) {
+	pixels = g.runPixels / g.perRun
+	longer := g.runPixels - pixels*g.perRun
+	if j < longer {
+		return j * (pixels + 1), pixels + 1, longer - j
+	}
+	return j*pixels + longer, pixels, g.perRun - j
+}
+
+// Bytes of the image, and of the output that an epilogue will change, that tiles
+// computed at once should have at most.
+const (
+	convImageBytes  = 128 << 10
+	convOutputBytes = 16 << 10
+)
+
+// tilesAtOnce is the number of tiles, at most `most`, from column x on whose windows
+// lie inside the image, as those of the first do: as many as caches hold.
+func (s *convStep) tilesAtOnce(x, mr, most int) int {
+	if s.epilogue.aside != 0 {
+		return 1
+	}
+	n := min(s.outW-x, (s.inW-1-(s.kw-1)*s.dw+s.padL)/s.sw+1-x) / mr
+	n = min(n, most, convImageBytes/(mr*s.sw*s.in.pix*s.kh))
+	if s.epilogue.kernel != nil {
+		n = min(n, convOutputBytes/(mr*4*min(s.channels, panelWidth*maxConvPanels)))
+	}
+	return max(1, n)
 }
 
 // pointwise tells that output pixel i of the image is made of input pixel i alone,
@@ -256,20 +299,21 @@ func (tab *kernelTable) runTile(a *convArgs, mr, np int, half bool) {
 type convTable struct{ y, x, mr int }
 
 // indirect sets base, table and taps for the tile of mr output pixels that starts
-// at (y,x). Where every cell of every window lies inside the image and the cells
-// of a window's row are contiguous, such a row counts as one tap.
-func (s *convStep) indirect(t *thread, table *convTable, y, x, mr int) {
+// at (y,x), and tells whether every cell of every window lies inside the image.
+// Where so, and the cells of a window's row are contiguous, such a row counts as
+// one tap.
+func (s *convStep) indirect(t *thread, table *convTable, y, x, mr int) bool {
 	a := &t.conv
 	y0, x0 := y*s.sh-s.padT, x*s.sw-s.padL
 	if y0 < 0 || x0 < 0 || x+mr > s.outW || y0+(s.kh-1)*s.dh >= s.inH || x0+(mr-1)*s.sw+(s.kw-1)*s.dw >= s.inW {
 		table.mr = 0
 		a.base = t.arena
 		s.indirectAny(t, y0, x0, x, mr)
-		return
+		return false
 	}
 	if y == table.y && mr == table.mr {
 		a.base = t.at((x - table.x) * s.sw * s.in.pix)
-		return
+		return true
 	}
 	*table = convTable{y, x, mr}
 	a.base = t.arena
@@ -292,6 +336,7 @@ func (s *convStep) indirect(t *thread, table *convTable, y, x, mr int) {
 			off += s.dw * s.in.pix
 		}
 	}
+	return true
 }
 
 // indirectAny fills the table of a tile that crosses rows, or whose windows reach

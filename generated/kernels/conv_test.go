@@ -139,6 +139,55 @@ func testConvKernels(t *testing.T, tab *kernelTable, half bool) {
 	}
 }
 
+// TestConvTiles compares kernels that compute several tiles with as many calls.
+func TestConvTiles(t *testing.T) {
+	for _, tab := range assemblyTables() {
+		for _, half := range []bool{false, true} {
+			for np, kernels := range tab.convFor(half) {
+				for mr := tab.manyTiles; tab.manyTiles != 0 && mr < len(kernels); mr++ {
+					if kernels[mr] == nil {
+						continue
+					}
+					r := rand.New(rand.NewSource(int64(np)))
+					const tiles, taps, k = 3, 2, 13
+					for _, last := range []int{1, 4, 7, 12, 16} {
+						a, _ := convOperands(t, r, tiles*mr, np, taps, k, last, 0, half)
+						table := make([]uint32, taps*mr)
+						for i := range table {
+							table[i] = uint32(4 * (i*k + r.Intn(4)))
+						}
+						a.base = unsafe.Pointer(&guardedValues(t, r, taps*mr*k+4+5*(tiles-1))[0])
+						a.ind = unsafe.Pointer(&table[0])
+						a.tileIn, a.tileOut = 20, mr*a.outStep
+						one := *a
+						want := make([]float32, a.outStep/4*tiles*mr)
+						fillPattern(want)
+						got := append([]float32(nil), want...)
+						a.out, a.tiles = unsafe.Pointer(&got[0]), tiles
+						kernels[mr](a)
+						for i := range tiles {
+							b := one
+							b.base, b.out = unsafe.Add(one.base, i*a.tileIn), unsafe.Pointer(&want[i*a.tileOut/4])
+							kernels[mr](&b)
+						}
+						for i := range want {
+							if !same(got[i], want[i]) && !(isPattern(got[i]) && isPattern(want[i])) {
+								t.Fatalf("half %v, mr %d, np %d, last %d: float %d is %g, want %g", half, mr, np, last, i, got[i], want[i])
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func guardedValues(t testing.TB, r *rand.Rand, n int) []float32 {
+	f := guarded(t, n)
+	values(r, f, 0)
+	return f
+}
+
 // convCase is a convolution of the drivers' tests.
 type convCase struct {
 	inH, inW, inC, channels int

@@ -129,12 +129,12 @@ func convF32x5x112NEON(a *convArgs)
 //go:noescape
 func convF32x5x128NEON(a *convArgs)
 
-// convF32x4NEON computes 4 pixels of as many panels as a.panels says; see convArgs.
+// convF32x4NEON computes tiles of 4 pixels of as many panels as a.panels says; see convArgs.
 //
 //go:noescape
 func convF32x4NEON(a *convArgs)
 
-// convF32x5NEON computes 5 pixels of as many panels as a.panels says; see convArgs.
+// convF32x5NEON computes tiles of 5 pixels of as many panels as a.panels says; see convArgs.
 //
 //go:noescape
 func convF32x5NEON(a *convArgs)
@@ -294,12 +294,12 @@ func convF16x5x112NEON(a *convArgs)
 //go:noescape
 func convF16x5x128NEON(a *convArgs)
 
-// convF16x4NEON computes 4 pixels of as many panels as a.panels says; see convArgs.
+// convF16x4NEON computes tiles of 4 pixels of as many panels as a.panels says; see convArgs.
 //
 //go:noescape
 func convF16x4NEON(a *convArgs)
 
-// convF16x5NEON computes 5 pixels of as many panels as a.panels says; see convArgs.
+// convF16x5NEON computes tiles of 5 pixels of as many panels as a.panels says; see convArgs.
 //
 //go:noescape
 func convF16x5NEON(a *convArgs)

@@ -126,7 +126,8 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c00283c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x1]
+	WORD $0xad00743c // stp q28, q29, [x1]
+	WORD $0xad017c3e // stp q30, q31, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
@@ -353,14 +354,16 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad006438 // stp q24, q25, [x1]
+	WORD $0xad016c3a // stp q26, q27, [x1, #32]
 	WORD $0xad02743c // stp q28, q29, [x1, #64]
 	WORD $0xad037c3e // stp q30, q31, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad006438 // stp q24, q25, [x1]
+	WORD $0xad016c3a // stp q26, q27, [x1, #32]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel0four
 	WORD $0xac81747c // stp q28, q29, [x3], #32
@@ -659,7 +662,8 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad005434 // stp q20, q21, [x1]
+	WORD $0xad015c36 // stp q22, q23, [x1, #32]
 	WORD $0xad026438 // stp q24, q25, [x1, #64]
 	WORD $0xad036c3a // stp q26, q27, [x1, #96]
 	WORD $0xad04743c // stp q28, q29, [x1, #128]
@@ -668,7 +672,8 @@ store:
 	RET
 
 partial:
-	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad005434 // stp q20, q21, [x1]
+	WORD $0xad015c36 // stp q22, q23, [x1, #32]
 	WORD $0xad026438 // stp q24, q25, [x1, #64]
 	WORD $0xad036c3a // stp q26, q27, [x1, #96]
 	WORD $0x91020023 // add x3, x1, #128
@@ -1045,7 +1050,8 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
 	WORD $0xad025434 // stp q20, q21, [x1, #64]
 	WORD $0xad035c36 // stp q22, q23, [x1, #96]
 	WORD $0xad046438 // stp q24, q25, [x1, #128]
@@ -1056,7 +1062,8 @@ store:
 	RET
 
 partial:
-	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
 	WORD $0xad025434 // stp q20, q21, [x1, #64]
 	WORD $0xad035c36 // stp q22, q23, [x1, #96]
 	WORD $0xad046438 // stp q24, q25, [x1, #128]
@@ -1272,9 +1279,11 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c00283c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x1]
+	WORD $0xad00743c // stp q28, q29, [x1]
+	WORD $0xad017c3e // stp q30, q31, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad006438 // stp q24, q25, [x1]
+	WORD $0xad016c3a // stp q26, q27, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
@@ -1649,18 +1658,21 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad006438 // stp q24, q25, [x1]
+	WORD $0xad016c3a // stp q26, q27, [x1, #32]
 	WORD $0xad02743c // stp q28, q29, [x1, #64]
 	WORD $0xad037c3e // stp q30, q31, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
 	WORD $0xad025434 // stp q20, q21, [x1, #64]
 	WORD $0xad035c36 // stp q22, q23, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad006438 // stp q24, q25, [x1]
+	WORD $0xad016c3a // stp q26, q27, [x1, #32]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel0four
 	WORD $0xac81747c // stp q28, q29, [x3], #32
@@ -1683,7 +1695,8 @@ pixel0one:
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel1four
 	WORD $0xac815474 // stp q20, q21, [x3], #32
@@ -2169,13 +2182,15 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad005434 // stp q20, q21, [x1]
+	WORD $0xad015c36 // stp q22, q23, [x1, #32]
 	WORD $0xad026438 // stp q24, q25, [x1, #64]
 	WORD $0xad036c3a // stp q26, q27, [x1, #96]
 	WORD $0xad04743c // stp q28, q29, [x1, #128]
 	WORD $0xad057c3e // stp q30, q31, [x1, #160]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002828 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x1]
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
 	WORD $0xad02342c // stp q12, q13, [x1, #64]
 	WORD $0xad033c2e // stp q14, q15, [x1, #96]
 	WORD $0xad044430 // stp q16, q17, [x1, #128]
@@ -2184,7 +2199,8 @@ store:
 	RET
 
 partial:
-	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad005434 // stp q20, q21, [x1]
+	WORD $0xad015c36 // stp q22, q23, [x1, #32]
 	WORD $0xad026438 // stp q24, q25, [x1, #64]
 	WORD $0xad036c3a // stp q26, q27, [x1, #96]
 	WORD $0x91020023 // add x3, x1, #128
@@ -2209,7 +2225,8 @@ pixel0one:
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002828 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x1]
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
 	WORD $0xad02342c // stp q12, q13, [x1, #64]
 	WORD $0xad033c2e // stp q14, q15, [x1, #96]
 	WORD $0x91020023 // add x3, x1, #128
@@ -2489,11 +2506,14 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c00283c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x1]
+	WORD $0xad00743c // stp q28, q29, [x1]
+	WORD $0xad017c3e // stp q30, q31, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad006438 // stp q24, q25, [x1]
+	WORD $0xad016c3a // stp q26, q27, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad005434 // stp q20, q21, [x1]
+	WORD $0xad015c36 // stp q22, q23, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
@@ -3019,22 +3039,26 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad006438 // stp q24, q25, [x1]
+	WORD $0xad016c3a // stp q26, q27, [x1, #32]
 	WORD $0xad02743c // stp q28, q29, [x1, #64]
 	WORD $0xad037c3e // stp q30, q31, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
 	WORD $0xad025434 // stp q20, q21, [x1, #64]
 	WORD $0xad035c36 // stp q22, q23, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002828 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x1]
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
 	WORD $0xad02342c // stp q12, q13, [x1, #64]
 	WORD $0xad033c2e // stp q14, q15, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad006438 // stp q24, q25, [x1]
+	WORD $0xad016c3a // stp q26, q27, [x1, #32]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel0four
 	WORD $0xac81747c // stp q28, q29, [x3], #32
@@ -3057,7 +3081,8 @@ pixel0one:
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel1four
 	WORD $0xac815474 // stp q20, q21, [x3], #32
@@ -3080,7 +3105,8 @@ pixel1one:
 
 pixel1done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002828 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x1]
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel2four
 	WORD $0xac81346c // stp q12, q13, [x3], #32
@@ -3219,54 +3245,59 @@ TEXT ·convF32x5x128NEON(SB), NOSPLIT, $0-8
 
 // func convF32x4NEON(a *convArgs)
 TEXT ·convF32x4NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R7
-	WORD $0xf94000e2 // ldr x2, [x7]
-	WORD $0xf9400ce3 // ldr x3, [x7, #24]
-	WORD $0xf94024e4 // ldr x4, [x7, #72]
-	WORD $0xf94010e8 // ldr x8, [x7, #32]
-	WORD $0xf94014e9 // ldr x9, [x7, #40]
-	WORD $0xf94018e5 // ldr x5, [x7, #48]
-	WORD $0xf9401ce0 // ldr x0, [x7, #56]
-	WORD $0xf94028ea // ldr x10, [x7, #80]
-	WORD $0xf94020e1 // ldr x1, [x7, #64]
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf940140a // ldr x10, [x0, #40]
+	WORD $0xf940180b // ldr x11, [x0, #48]
+	WORD $0xf9401c05 // ldr x5, [x0, #56]
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0xf9402006 // ldr x6, [x0, #64]
 
 panel:
-	WORD $0xf100055f // cmp x10, #1
+	WORD $0xf100059f // cmp x12, #1
 	BNE  quads4
-	WORD $0xf100303f // cmp x1, #12
+	WORD $0xf10030df // cmp x6, #12
 	BGT  quads4
-	WORD $0xf100203f // cmp x1, #8
+	WORD $0xf10020df // cmp x6, #8
 	BGT  quads3
-	WORD $0xf100103f // cmp x1, #4
+	WORD $0xf10010df // cmp x6, #4
 	BGT  quads2
 	JMP  quads1
 
 quads4:
-	WORD $0xaa0803e6 // mov x6, x8
-	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
-	WORD $0x4c4028d8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
-	WORD $0x4c4028d4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x6]
-	WORD $0x4c4028d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf94004eb // ldr x11, [x7, #8]
-	WORD $0xf94008ec // ldr x12, [x7, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0b03e8 // mov x8, x11
+
+quads4tile:
+	WORD $0xaa0403e9 // mov x9, x4
+	WORD $0x4c40293c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x9]
+	WORD $0x4c402938 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x9]
+	WORD $0x4c402934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9]
+	WORD $0x4c402930 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9]
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf940040d // ldr x13, [x0, #8]
+	WORD $0xf940080e // ldr x14, [x0, #16]
 
 quads4tap:
-	WORD $0x28c1396d // ldp w13, w14, [x11], #8
-	WORD $0x28c1416f // ldp w15, w16, [x11], #8
-	WORD $0x8b0201ad // add x13, x13, x2
-	WORD $0x8b0201ce // add x14, x14, x2
-	WORD $0x8b0201ef // add x15, x15, x2
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0xd343fc71 // lsr x17, x3, #3
-	CBZ  R17, quads4four
+	WORD $0x28c141af // ldp w15, w16, [x13], #8
+	WORD $0x28c14db1 // ldp w17, w19, [x13], #8
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x8b010210 // add x16, x16, x1
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0xd343fc54 // lsr x20, x2, #3
+	CBZ  R20, quads4four
 
 quads4eight:
-	WORD $0xacc11dab // ldp q11, q7, [x13], #32
-	WORD $0xacc119ca // ldp q10, q6, [x14], #32
-	WORD $0xacc115e9 // ldp q9, q5, [x15], #32
-	WORD $0xacc11208 // ldp q8, q4, [x16], #32
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0xacc11deb // ldp q11, q7, [x15], #32
+	WORD $0xacc11a0a // ldp q10, q6, [x16], #32
+	WORD $0xacc11629 // ldp q9, q5, [x17], #32
+	WORD $0xacc11268 // ldp q8, q4, [x19], #32
+	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -3283,7 +3314,7 @@ quads4eight:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -3300,7 +3331,7 @@ quads4eight:
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
 	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -3317,7 +3348,7 @@ quads4eight:
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
 	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -3334,7 +3365,7 @@ quads4eight:
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
 	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
 	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
 	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
@@ -3351,7 +3382,7 @@ quads4eight:
 	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
 	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
 	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
 	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
 	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
@@ -3368,7 +3399,7 @@ quads4eight:
 	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
 	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
 	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
 	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
 	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
@@ -3385,7 +3416,7 @@ quads4eight:
 	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
 	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
 	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
 	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
 	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
@@ -3402,19 +3433,19 @@ quads4eight:
 	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
 	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
 	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads4eight
+	WORD $0xd1000694 // sub x20, x20, #1
+	CBNZ R20, quads4eight
 
 quads4four:
-	WORD $0x92400871 // and x17, x3, #0x7
-	CBZ  R17, quads4next
-	TBZ  $2, R17, quads4one
-	WORD $0x92400631 // and x17, x17, #0x3
-	WORD $0x3cc105ab // ldr q11, [x13], #16
-	WORD $0x3cc105ca // ldr q10, [x14], #16
-	WORD $0x3cc105e9 // ldr q9, [x15], #16
-	WORD $0x3cc10608 // ldr q8, [x16], #16
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x92400854 // and x20, x2, #0x7
+	CBZ  R20, quads4next
+	TBZ  $2, R20, quads4one
+	WORD $0x92400694 // and x20, x20, #0x3
+	WORD $0x3cc105eb // ldr q11, [x15], #16
+	WORD $0x3cc1060a // ldr q10, [x16], #16
+	WORD $0x3cc10629 // ldr q9, [x17], #16
+	WORD $0x3cc10668 // ldr q8, [x19], #16
+	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -3431,7 +3462,7 @@ quads4four:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -3448,7 +3479,7 @@ quads4four:
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
 	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -3465,7 +3496,7 @@ quads4four:
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
 	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -3482,14 +3513,14 @@ quads4four:
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
 	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	CBZ  R17, quads4next
+	CBZ  R20, quads4next
 
 quads4one:
-	WORD $0xbc4045ab // ldr s11, [x13], #4
-	WORD $0xbc4045ca // ldr s10, [x14], #4
-	WORD $0xbc4045e9 // ldr s9, [x15], #4
-	WORD $0xbc404608 // ldr s8, [x16], #4
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0xbc4045eb // ldr s11, [x15], #4
+	WORD $0xbc40460a // ldr s10, [x16], #4
+	WORD $0xbc404629 // ldr s9, [x17], #4
+	WORD $0xbc404668 // ldr s8, [x19], #4
+	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -3506,13 +3537,13 @@ quads4one:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads4one
+	WORD $0xd1000694 // sub x20, x20, #1
+	CBNZ R20, quads4one
 
 quads4next:
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, quads4tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads4tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads4store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
@@ -3548,144 +3579,155 @@ quads4next:
 	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
 
 quads4store:
-	WORD $0xaa0503e6 // mov x6, x5
-	WORD $0xf100055f // cmp x10, #1
-	BNE  whole
-	WORD $0xf100403f // cmp x1, #16
-	BNE  partial
+	WORD $0xaa0803e9 // mov x9, x8
+	WORD $0xf100059f // cmp x12, #1
+	BNE  quads4whole
+	WORD $0xf10040df // cmp x6, #16
+	BNE  quads4partial
 
-whole:
-	WORD $0x4c0028dc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0028d8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0028d4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0028d0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
+quads4whole:
+	WORD $0x4c85293c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x9], x5
+	WORD $0x4c852938 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x9], x5
+	WORD $0x4c852934 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x5
+	WORD $0x4c852930 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9], x5
+
+quads4stored:
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9403409 // ldr x9, [x0, #104]
 	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, panel
+	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xf10000ff // cmp x7, #0
+	BGT  quads4tile
+	WORD $0x8b0a0084 // add x4, x4, x10
+	WORD $0x9101016b // add x11, x11, #64
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, panel
 	RET
 
-partial:
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel0four
-	WORD $0xac81745c // stp q28, q29, [x2], #32
+quads4partial:
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel0four
+	WORD $0xac8175bc // stp q28, q29, [x13], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 quads4pixel0four:
-	TBZ  $2, R1, quads4pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R6, quads4pixel0two
+	WORD $0x3c8105bc // str q28, [x13], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads4pixel0two:
-	TBZ  $1, R1, quads4pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R6, quads4pixel0one
+	WORD $0xfc0085bc // str d28, [x13], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads4pixel0one:
-	TBZ  $0, R1, quads4pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R6, quads4pixel0done
+	WORD $0xbd0001bc // str s28, [x13]
 
 quads4pixel0done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel1four
-	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel1four
+	WORD $0xac8165b8 // stp q24, q25, [x13], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 quads4pixel1four:
-	TBZ  $2, R1, quads4pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R6, quads4pixel1two
+	WORD $0x3c8105b8 // str q24, [x13], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads4pixel1two:
-	TBZ  $1, R1, quads4pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R6, quads4pixel1one
+	WORD $0xfc0085b8 // str d24, [x13], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads4pixel1one:
-	TBZ  $0, R1, quads4pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R6, quads4pixel1done
+	WORD $0xbd0001b8 // str s24, [x13]
 
 quads4pixel1done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel2four
-	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel2four
+	WORD $0xac8155b4 // stp q20, q21, [x13], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 quads4pixel2four:
-	TBZ  $2, R1, quads4pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R6, quads4pixel2two
+	WORD $0x3c8105b4 // str q20, [x13], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads4pixel2two:
-	TBZ  $1, R1, quads4pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R6, quads4pixel2one
+	WORD $0xfc0085b4 // str d20, [x13], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads4pixel2one:
-	TBZ  $0, R1, quads4pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R6, quads4pixel2done
+	WORD $0xbd0001b4 // str s20, [x13]
 
 quads4pixel2done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel3four
-	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel3four
+	WORD $0xac8145b0 // stp q16, q17, [x13], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 quads4pixel3four:
-	TBZ  $2, R1, quads4pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R6, quads4pixel3two
+	WORD $0x3c8105b0 // str q16, [x13], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads4pixel3two:
-	TBZ  $1, R1, quads4pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R6, quads4pixel3one
+	WORD $0xfc0085b0 // str d16, [x13], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads4pixel3one:
-	TBZ  $0, R1, quads4pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R6, quads4pixel3done
+	WORD $0xbd0001b0 // str s16, [x13]
 
 quads4pixel3done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	RET
+	WORD $0x8b050129 // add x9, x9, x5
+	JMP  quads4stored
 
 quads3:
-	WORD $0xaa0803e6 // mov x6, x8
-	WORD $0x4c4068dc // ld1 {v28.4s, v29.4s, v30.4s}, [x6]
-	WORD $0x4c4068d8 // ld1 {v24.4s, v25.4s, v26.4s}, [x6]
-	WORD $0x4c4068d4 // ld1 {v20.4s, v21.4s, v22.4s}, [x6]
-	WORD $0x4c4068d0 // ld1 {v16.4s, v17.4s, v18.4s}, [x6]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf94004e8 // ldr x8, [x7, #8]
-	WORD $0xf94008e7 // ldr x7, [x7, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0b03e8 // mov x8, x11
+
+quads3tile:
+	WORD $0xaa0403e9 // mov x9, x4
+	WORD $0x4c40693c // ld1 {v28.4s, v29.4s, v30.4s}, [x9]
+	WORD $0x4c406938 // ld1 {v24.4s, v25.4s, v26.4s}, [x9]
+	WORD $0x4c406934 // ld1 {v20.4s, v21.4s, v22.4s}, [x9]
+	WORD $0x4c406930 // ld1 {v16.4s, v17.4s, v18.4s}, [x9]
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf940040a // ldr x10, [x0, #8]
+	WORD $0xf940080b // ldr x11, [x0, #16]
 
 quads3tap:
-	WORD $0x28c12909 // ldp w9, w10, [x8], #8
-	WORD $0x28c1310b // ldp w11, w12, [x8], #8
-	WORD $0x8b020129 // add x9, x9, x2
-	WORD $0x8b02014a // add x10, x10, x2
-	WORD $0x8b02016b // add x11, x11, x2
-	WORD $0x8b02018c // add x12, x12, x2
-	WORD $0xd343fc6d // lsr x13, x3, #3
-	CBZ  R13, quads3four
+	WORD $0x28c1354c // ldp w12, w13, [x10], #8
+	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0xd343fc50 // lsr x16, x2, #3
+	CBZ  R16, quads3four
 
 quads3eight:
-	WORD $0xacc11d2b // ldp q11, q7, [x9], #32
-	WORD $0xacc1194a // ldp q10, q6, [x10], #32
-	WORD $0xacc11569 // ldp q9, q5, [x11], #32
-	WORD $0xacc11188 // ldp q8, q4, [x12], #32
-	WORD $0xad4034cc // ldp q12, q13, [x6]
-	WORD $0x3dc008ce // ldr q14, [x6, #32]
+	WORD $0xacc11d8b // ldp q11, q7, [x12], #32
+	WORD $0xacc119aa // ldp q10, q6, [x13], #32
+	WORD $0xacc115c9 // ldp q9, q5, [x14], #32
+	WORD $0xacc111e8 // ldp q8, q4, [x15], #32
+	WORD $0xad40352c // ldp q12, q13, [x9]
+	WORD $0x3dc0092e // ldr q14, [x9, #32]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -3698,8 +3740,8 @@ quads3eight:
 	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
 	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
 	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
-	WORD $0xad4234cc // ldp q12, q13, [x6, #64]
-	WORD $0x3dc018ce // ldr q14, [x6, #96]
+	WORD $0xad42352c // ldp q12, q13, [x9, #64]
+	WORD $0x3dc0192e // ldr q14, [x9, #96]
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -3712,8 +3754,8 @@ quads3eight:
 	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
 	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
 	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
-	WORD $0xad4434cc // ldp q12, q13, [x6, #128]
-	WORD $0x3dc028ce // ldr q14, [x6, #160]
+	WORD $0xad44352c // ldp q12, q13, [x9, #128]
+	WORD $0x3dc0292e // ldr q14, [x9, #160]
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -3726,8 +3768,8 @@ quads3eight:
 	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
 	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
 	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
-	WORD $0xad4634cc // ldp q12, q13, [x6, #192]
-	WORD $0x3dc038ce // ldr q14, [x6, #224]
+	WORD $0xad46352c // ldp q12, q13, [x9, #192]
+	WORD $0x3dc0392e // ldr q14, [x9, #224]
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -3740,8 +3782,8 @@ quads3eight:
 	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
 	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
 	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
-	WORD $0xad4834cc // ldp q12, q13, [x6, #256]
-	WORD $0x3dc048ce // ldr q14, [x6, #288]
+	WORD $0xad48352c // ldp q12, q13, [x9, #256]
+	WORD $0x3dc0492e // ldr q14, [x9, #288]
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
 	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
 	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
@@ -3754,8 +3796,8 @@ quads3eight:
 	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
 	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
 	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
-	WORD $0xad4a34cc // ldp q12, q13, [x6, #320]
-	WORD $0x3dc058ce // ldr q14, [x6, #352]
+	WORD $0xad4a352c // ldp q12, q13, [x9, #320]
+	WORD $0x3dc0592e // ldr q14, [x9, #352]
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
 	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
 	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
@@ -3768,8 +3810,8 @@ quads3eight:
 	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
 	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
 	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
-	WORD $0xad4c34cc // ldp q12, q13, [x6, #384]
-	WORD $0x3dc068ce // ldr q14, [x6, #416]
+	WORD $0xad4c352c // ldp q12, q13, [x9, #384]
+	WORD $0x3dc0692e // ldr q14, [x9, #416]
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
 	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
 	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
@@ -3782,8 +3824,8 @@ quads3eight:
 	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
 	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
 	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
-	WORD $0xad4e34cc // ldp q12, q13, [x6, #448]
-	WORD $0x3dc078ce // ldr q14, [x6, #480]
+	WORD $0xad4e352c // ldp q12, q13, [x9, #448]
+	WORD $0x3dc0792e // ldr q14, [x9, #480]
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
 	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
 	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
@@ -3796,21 +3838,21 @@ quads3eight:
 	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
 	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
 	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
-	WORD $0x910800c6 // add x6, x6, #512
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, quads3eight
+	WORD $0x91080129 // add x9, x9, #512
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads3eight
 
 quads3four:
-	WORD $0x9240086d // and x13, x3, #0x7
-	CBZ  R13, quads3next
-	TBZ  $2, R13, quads3one
-	WORD $0x924005ad // and x13, x13, #0x3
-	WORD $0x3cc1052b // ldr q11, [x9], #16
-	WORD $0x3cc1054a // ldr q10, [x10], #16
-	WORD $0x3cc10569 // ldr q9, [x11], #16
-	WORD $0x3cc10588 // ldr q8, [x12], #16
-	WORD $0xad4034cc // ldp q12, q13, [x6]
-	WORD $0x3dc008ce // ldr q14, [x6, #32]
+	WORD $0x92400850 // and x16, x2, #0x7
+	CBZ  R16, quads3next
+	TBZ  $2, R16, quads3one
+	WORD $0x92400610 // and x16, x16, #0x3
+	WORD $0x3cc1058b // ldr q11, [x12], #16
+	WORD $0x3cc105aa // ldr q10, [x13], #16
+	WORD $0x3cc105c9 // ldr q9, [x14], #16
+	WORD $0x3cc105e8 // ldr q8, [x15], #16
+	WORD $0xad40352c // ldp q12, q13, [x9]
+	WORD $0x3dc0092e // ldr q14, [x9, #32]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -3823,8 +3865,8 @@ quads3four:
 	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
 	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
 	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
-	WORD $0xad4234cc // ldp q12, q13, [x6, #64]
-	WORD $0x3dc018ce // ldr q14, [x6, #96]
+	WORD $0xad42352c // ldp q12, q13, [x9, #64]
+	WORD $0x3dc0192e // ldr q14, [x9, #96]
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -3837,8 +3879,8 @@ quads3four:
 	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
 	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
 	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
-	WORD $0xad4434cc // ldp q12, q13, [x6, #128]
-	WORD $0x3dc028ce // ldr q14, [x6, #160]
+	WORD $0xad44352c // ldp q12, q13, [x9, #128]
+	WORD $0x3dc0292e // ldr q14, [x9, #160]
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -3851,8 +3893,8 @@ quads3four:
 	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
 	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
 	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
-	WORD $0xad4634cc // ldp q12, q13, [x6, #192]
-	WORD $0x3dc038ce // ldr q14, [x6, #224]
+	WORD $0xad46352c // ldp q12, q13, [x9, #192]
+	WORD $0x3dc0392e // ldr q14, [x9, #224]
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -3865,16 +3907,16 @@ quads3four:
 	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
 	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
 	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	CBZ  R13, quads3next
+	WORD $0x91040129 // add x9, x9, #256
+	CBZ  R16, quads3next
 
 quads3one:
-	WORD $0xbc40452b // ldr s11, [x9], #4
-	WORD $0xbc40454a // ldr s10, [x10], #4
-	WORD $0xbc404569 // ldr s9, [x11], #4
-	WORD $0xbc404588 // ldr s8, [x12], #4
-	WORD $0xad4034cc // ldp q12, q13, [x6]
-	WORD $0x3dc008ce // ldr q14, [x6, #32]
+	WORD $0xbc40458b // ldr s11, [x12], #4
+	WORD $0xbc4045aa // ldr s10, [x13], #4
+	WORD $0xbc4045c9 // ldr s9, [x14], #4
+	WORD $0xbc4045e8 // ldr s8, [x15], #4
+	WORD $0xad40352c // ldp q12, q13, [x9]
+	WORD $0x3dc0092e // ldr q14, [x9, #32]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -3887,14 +3929,14 @@ quads3one:
 	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
 	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
 	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, quads3one
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads3one
 
 quads3next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, quads3tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, quads3tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads3store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
@@ -3922,135 +3964,146 @@ quads3next:
 	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
 
 quads3store:
-	WORD $0xaa0503e6 // mov x6, x5
-	WORD $0xf100303f // cmp x1, #12
+	WORD $0xaa0803e9 // mov x9, x8
+	WORD $0xf10030df // cmp x6, #12
 	BNE  quads3partial
-	WORD $0x4c0068dc // st1 {v28.4s, v29.4s, v30.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0068d8 // st1 {v24.4s, v25.4s, v26.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0068d4 // st1 {v20.4s, v21.4s, v22.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0068d0 // st1 {v16.4s, v17.4s, v18.4s}, [x6]
+	WORD $0x4c85693c // st1 {v28.4s, v29.4s, v30.4s}, [x9], x5
+	WORD $0x4c856938 // st1 {v24.4s, v25.4s, v26.4s}, [x9], x5
+	WORD $0x4c856934 // st1 {v20.4s, v21.4s, v22.4s}, [x9], x5
+	WORD $0x4c856930 // st1 {v16.4s, v17.4s, v18.4s}, [x9], x5
+
+quads3stored:
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9403409 // ldr x9, [x0, #104]
+	WORD $0x8b090108 // add x8, x8, x9
+	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xf10000ff // cmp x7, #0
+	BGT  quads3tile
 	RET
 
 quads3partial:
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel0four
-	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel0four
+	WORD $0xac81755c // stp q28, q29, [x10], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebe1fdd // mov v29.16b, v30.16b
 
 quads3pixel0four:
-	TBZ  $2, R1, quads3pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R6, quads3pixel0two
+	WORD $0x3c81055c // str q28, [x10], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads3pixel0two:
-	TBZ  $1, R1, quads3pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R6, quads3pixel0one
+	WORD $0xfc00855c // str d28, [x10], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads3pixel0one:
-	TBZ  $0, R1, quads3pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R6, quads3pixel0done
+	WORD $0xbd00015c // str s28, [x10]
 
 quads3pixel0done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel1four
-	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel1four
+	WORD $0xac816558 // stp q24, q25, [x10], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4eba1f59 // mov v25.16b, v26.16b
 
 quads3pixel1four:
-	TBZ  $2, R1, quads3pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R6, quads3pixel1two
+	WORD $0x3c810558 // str q24, [x10], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads3pixel1two:
-	TBZ  $1, R1, quads3pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R6, quads3pixel1one
+	WORD $0xfc008558 // str d24, [x10], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads3pixel1one:
-	TBZ  $0, R1, quads3pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R6, quads3pixel1done
+	WORD $0xbd000158 // str s24, [x10]
 
 quads3pixel1done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel2four
-	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel2four
+	WORD $0xac815554 // stp q20, q21, [x10], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
 
 quads3pixel2four:
-	TBZ  $2, R1, quads3pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R6, quads3pixel2two
+	WORD $0x3c810554 // str q20, [x10], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads3pixel2two:
-	TBZ  $1, R1, quads3pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R6, quads3pixel2one
+	WORD $0xfc008554 // str d20, [x10], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads3pixel2one:
-	TBZ  $0, R1, quads3pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R6, quads3pixel2done
+	WORD $0xbd000154 // str s20, [x10]
 
 quads3pixel2done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel3four
-	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel3four
+	WORD $0xac814550 // stp q16, q17, [x10], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb21e51 // mov v17.16b, v18.16b
 
 quads3pixel3four:
-	TBZ  $2, R1, quads3pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R6, quads3pixel3two
+	WORD $0x3c810550 // str q16, [x10], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads3pixel3two:
-	TBZ  $1, R1, quads3pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R6, quads3pixel3one
+	WORD $0xfc008550 // str d16, [x10], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads3pixel3one:
-	TBZ  $0, R1, quads3pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R6, quads3pixel3done
+	WORD $0xbd000150 // str s16, [x10]
 
 quads3pixel3done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	RET
+	WORD $0x8b050129 // add x9, x9, x5
+	JMP  quads3stored
 
 quads2:
-	WORD $0xaa0803e6 // mov x6, x8
-	WORD $0xad4074dc // ldp q28, q29, [x6]
-	WORD $0xad4064d8 // ldp q24, q25, [x6]
-	WORD $0xad4054d4 // ldp q20, q21, [x6]
-	WORD $0xad4044d0 // ldp q16, q17, [x6]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf94004e8 // ldr x8, [x7, #8]
-	WORD $0xf94008e7 // ldr x7, [x7, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0b03e8 // mov x8, x11
+
+quads2tile:
+	WORD $0xaa0403e9 // mov x9, x4
+	WORD $0xad40753c // ldp q28, q29, [x9]
+	WORD $0xad406538 // ldp q24, q25, [x9]
+	WORD $0xad405534 // ldp q20, q21, [x9]
+	WORD $0xad404530 // ldp q16, q17, [x9]
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf940040a // ldr x10, [x0, #8]
+	WORD $0xf940080b // ldr x11, [x0, #16]
 
 quads2tap:
-	WORD $0x28c12909 // ldp w9, w10, [x8], #8
-	WORD $0x28c1310b // ldp w11, w12, [x8], #8
-	WORD $0x8b020129 // add x9, x9, x2
-	WORD $0x8b02014a // add x10, x10, x2
-	WORD $0x8b02016b // add x11, x11, x2
-	WORD $0x8b02018c // add x12, x12, x2
-	WORD $0xd343fc6d // lsr x13, x3, #3
-	CBZ  R13, quads2four
+	WORD $0x28c1354c // ldp w12, w13, [x10], #8
+	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0xd343fc50 // lsr x16, x2, #3
+	CBZ  R16, quads2four
 
 quads2eight:
-	WORD $0xacc11d2b // ldp q11, q7, [x9], #32
-	WORD $0xacc1194a // ldp q10, q6, [x10], #32
-	WORD $0xacc11569 // ldp q9, q5, [x11], #32
-	WORD $0xacc11188 // ldp q8, q4, [x12], #32
-	WORD $0xad4034cc // ldp q12, q13, [x6]
+	WORD $0xacc11d8b // ldp q11, q7, [x12], #32
+	WORD $0xacc119aa // ldp q10, q6, [x13], #32
+	WORD $0xacc115c9 // ldp q9, q5, [x14], #32
+	WORD $0xacc111e8 // ldp q8, q4, [x15], #32
+	WORD $0xad40352c // ldp q12, q13, [x9]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -4059,7 +4112,7 @@ quads2eight:
 	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
 	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
 	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
-	WORD $0xad4234cc // ldp q12, q13, [x6, #64]
+	WORD $0xad42352c // ldp q12, q13, [x9, #64]
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -4068,7 +4121,7 @@ quads2eight:
 	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
 	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
 	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
-	WORD $0xad4434cc // ldp q12, q13, [x6, #128]
+	WORD $0xad44352c // ldp q12, q13, [x9, #128]
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -4077,7 +4130,7 @@ quads2eight:
 	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
 	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
 	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
-	WORD $0xad4634cc // ldp q12, q13, [x6, #192]
+	WORD $0xad46352c // ldp q12, q13, [x9, #192]
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -4086,7 +4139,7 @@ quads2eight:
 	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
 	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
 	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
-	WORD $0xad4834cc // ldp q12, q13, [x6, #256]
+	WORD $0xad48352c // ldp q12, q13, [x9, #256]
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
 	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
 	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
@@ -4095,7 +4148,7 @@ quads2eight:
 	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
 	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
 	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
-	WORD $0xad4a34cc // ldp q12, q13, [x6, #320]
+	WORD $0xad4a352c // ldp q12, q13, [x9, #320]
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
 	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
 	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
@@ -4104,7 +4157,7 @@ quads2eight:
 	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
 	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
 	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
-	WORD $0xad4c34cc // ldp q12, q13, [x6, #384]
+	WORD $0xad4c352c // ldp q12, q13, [x9, #384]
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
 	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
 	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
@@ -4113,7 +4166,7 @@ quads2eight:
 	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
 	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
 	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
-	WORD $0xad4e34cc // ldp q12, q13, [x6, #448]
+	WORD $0xad4e352c // ldp q12, q13, [x9, #448]
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
 	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
 	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
@@ -4122,20 +4175,20 @@ quads2eight:
 	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
 	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
 	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
-	WORD $0x910800c6 // add x6, x6, #512
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, quads2eight
+	WORD $0x91080129 // add x9, x9, #512
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads2eight
 
 quads2four:
-	WORD $0x9240086d // and x13, x3, #0x7
-	CBZ  R13, quads2next
-	TBZ  $2, R13, quads2one
-	WORD $0x924005ad // and x13, x13, #0x3
-	WORD $0x3cc1052b // ldr q11, [x9], #16
-	WORD $0x3cc1054a // ldr q10, [x10], #16
-	WORD $0x3cc10569 // ldr q9, [x11], #16
-	WORD $0x3cc10588 // ldr q8, [x12], #16
-	WORD $0xad4034cc // ldp q12, q13, [x6]
+	WORD $0x92400850 // and x16, x2, #0x7
+	CBZ  R16, quads2next
+	TBZ  $2, R16, quads2one
+	WORD $0x92400610 // and x16, x16, #0x3
+	WORD $0x3cc1058b // ldr q11, [x12], #16
+	WORD $0x3cc105aa // ldr q10, [x13], #16
+	WORD $0x3cc105c9 // ldr q9, [x14], #16
+	WORD $0x3cc105e8 // ldr q8, [x15], #16
+	WORD $0xad40352c // ldp q12, q13, [x9]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -4144,7 +4197,7 @@ quads2four:
 	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
 	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
 	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
-	WORD $0xad4234cc // ldp q12, q13, [x6, #64]
+	WORD $0xad42352c // ldp q12, q13, [x9, #64]
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -4153,7 +4206,7 @@ quads2four:
 	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
 	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
 	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
-	WORD $0xad4434cc // ldp q12, q13, [x6, #128]
+	WORD $0xad44352c // ldp q12, q13, [x9, #128]
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -4162,7 +4215,7 @@ quads2four:
 	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
 	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
 	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
-	WORD $0xad4634cc // ldp q12, q13, [x6, #192]
+	WORD $0xad46352c // ldp q12, q13, [x9, #192]
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -4171,15 +4224,15 @@ quads2four:
 	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
 	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
 	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	CBZ  R13, quads2next
+	WORD $0x91040129 // add x9, x9, #256
+	CBZ  R16, quads2next
 
 quads2one:
-	WORD $0xbc40452b // ldr s11, [x9], #4
-	WORD $0xbc40454a // ldr s10, [x10], #4
-	WORD $0xbc404569 // ldr s9, [x11], #4
-	WORD $0xbc404588 // ldr s8, [x12], #4
-	WORD $0xad4034cc // ldp q12, q13, [x6]
+	WORD $0xbc40458b // ldr s11, [x12], #4
+	WORD $0xbc4045aa // ldr s10, [x13], #4
+	WORD $0xbc4045c9 // ldr s9, [x14], #4
+	WORD $0xbc4045e8 // ldr s8, [x15], #4
+	WORD $0xad40352c // ldp q12, q13, [x9]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -4188,14 +4241,14 @@ quads2one:
 	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
 	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
 	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, quads2one
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads2one
 
 quads2next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, quads2tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, quads2tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads2store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
@@ -4215,228 +4268,239 @@ quads2next:
 	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
 
 quads2store:
-	WORD $0xaa0503e6 // mov x6, x5
-	WORD $0xf100203f // cmp x1, #8
+	WORD $0xaa0803e9 // mov x9, x8
+	WORD $0xf10020df // cmp x6, #8
 	BNE  quads2partial
-	WORD $0xad0074dc // stp q28, q29, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xad0064d8 // stp q24, q25, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xad0054d4 // stp q20, q21, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xad0044d0 // stp q16, q17, [x6]
+	WORD $0x4c85a93c // st1 {v28.4s, v29.4s}, [x9], x5
+	WORD $0x4c85a938 // st1 {v24.4s, v25.4s}, [x9], x5
+	WORD $0x4c85a934 // st1 {v20.4s, v21.4s}, [x9], x5
+	WORD $0x4c85a930 // st1 {v16.4s, v17.4s}, [x9], x5
+
+quads2stored:
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9403409 // ldr x9, [x0, #104]
+	WORD $0x8b090108 // add x8, x8, x9
+	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xf10000ff // cmp x7, #0
+	BGT  quads2tile
 	RET
 
 quads2partial:
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel0four
-	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel0four
+	WORD $0xac81755c // stp q28, q29, [x10], #32
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 	WORD $0x4ebd1fbd // mov v29.16b, v29.16b
 
 quads2pixel0four:
-	TBZ  $2, R1, quads2pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R6, quads2pixel0two
+	WORD $0x3c81055c // str q28, [x10], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads2pixel0two:
-	TBZ  $1, R1, quads2pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R6, quads2pixel0one
+	WORD $0xfc00855c // str d28, [x10], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads2pixel0one:
-	TBZ  $0, R1, quads2pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R6, quads2pixel0done
+	WORD $0xbd00015c // str s28, [x10]
 
 quads2pixel0done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel1four
-	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel1four
+	WORD $0xac816558 // stp q24, q25, [x10], #32
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 	WORD $0x4eb91f39 // mov v25.16b, v25.16b
 
 quads2pixel1four:
-	TBZ  $2, R1, quads2pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R6, quads2pixel1two
+	WORD $0x3c810558 // str q24, [x10], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads2pixel1two:
-	TBZ  $1, R1, quads2pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R6, quads2pixel1one
+	WORD $0xfc008558 // str d24, [x10], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads2pixel1one:
-	TBZ  $0, R1, quads2pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R6, quads2pixel1done
+	WORD $0xbd000158 // str s24, [x10]
 
 quads2pixel1done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel2four
-	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel2four
+	WORD $0xac815554 // stp q20, q21, [x10], #32
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 	WORD $0x4eb51eb5 // mov v21.16b, v21.16b
 
 quads2pixel2four:
-	TBZ  $2, R1, quads2pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R6, quads2pixel2two
+	WORD $0x3c810554 // str q20, [x10], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads2pixel2two:
-	TBZ  $1, R1, quads2pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R6, quads2pixel2one
+	WORD $0xfc008554 // str d20, [x10], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads2pixel2one:
-	TBZ  $0, R1, quads2pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R6, quads2pixel2done
+	WORD $0xbd000154 // str s20, [x10]
 
 quads2pixel2done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel3four
-	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel3four
+	WORD $0xac814550 // stp q16, q17, [x10], #32
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 	WORD $0x4eb11e31 // mov v17.16b, v17.16b
 
 quads2pixel3four:
-	TBZ  $2, R1, quads2pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R6, quads2pixel3two
+	WORD $0x3c810550 // str q16, [x10], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads2pixel3two:
-	TBZ  $1, R1, quads2pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R6, quads2pixel3one
+	WORD $0xfc008550 // str d16, [x10], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads2pixel3one:
-	TBZ  $0, R1, quads2pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R6, quads2pixel3done
+	WORD $0xbd000150 // str s16, [x10]
 
 quads2pixel3done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	RET
+	WORD $0x8b050129 // add x9, x9, x5
+	JMP  quads2stored
 
 quads1:
-	WORD $0xaa0803e6 // mov x6, x8
-	WORD $0x3dc000dc // ldr q28, [x6]
-	WORD $0x3dc000d8 // ldr q24, [x6]
-	WORD $0x3dc000d4 // ldr q20, [x6]
-	WORD $0x3dc000d0 // ldr q16, [x6]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf94004e8 // ldr x8, [x7, #8]
-	WORD $0xf94008e7 // ldr x7, [x7, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0b03e8 // mov x8, x11
+
+quads1tile:
+	WORD $0xaa0403e9 // mov x9, x4
+	WORD $0x3dc0013c // ldr q28, [x9]
+	WORD $0x3dc00138 // ldr q24, [x9]
+	WORD $0x3dc00134 // ldr q20, [x9]
+	WORD $0x3dc00130 // ldr q16, [x9]
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf940040a // ldr x10, [x0, #8]
+	WORD $0xf940080b // ldr x11, [x0, #16]
 
 quads1tap:
-	WORD $0x28c12909 // ldp w9, w10, [x8], #8
-	WORD $0x28c1310b // ldp w11, w12, [x8], #8
-	WORD $0x8b020129 // add x9, x9, x2
-	WORD $0x8b02014a // add x10, x10, x2
-	WORD $0x8b02016b // add x11, x11, x2
-	WORD $0x8b02018c // add x12, x12, x2
-	WORD $0xd343fc6d // lsr x13, x3, #3
-	CBZ  R13, quads1four
+	WORD $0x28c1354c // ldp w12, w13, [x10], #8
+	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0xd343fc50 // lsr x16, x2, #3
+	CBZ  R16, quads1four
 
 quads1eight:
-	WORD $0xacc11d2b // ldp q11, q7, [x9], #32
-	WORD $0xacc1194a // ldp q10, q6, [x10], #32
-	WORD $0xacc11569 // ldp q9, q5, [x11], #32
-	WORD $0xacc11188 // ldp q8, q4, [x12], #32
-	WORD $0x3dc000cc // ldr q12, [x6]
+	WORD $0xacc11d8b // ldp q11, q7, [x12], #32
+	WORD $0xacc119aa // ldp q10, q6, [x13], #32
+	WORD $0xacc115c9 // ldp q9, q5, [x14], #32
+	WORD $0xacc111e8 // ldp q8, q4, [x15], #32
+	WORD $0x3dc0012c // ldr q12, [x9]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
 	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
-	WORD $0x3dc010cc // ldr q12, [x6, #64]
+	WORD $0x3dc0112c // ldr q12, [x9, #64]
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
 	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
-	WORD $0x3dc020cc // ldr q12, [x6, #128]
+	WORD $0x3dc0212c // ldr q12, [x9, #128]
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
 	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
-	WORD $0x3dc030cc // ldr q12, [x6, #192]
+	WORD $0x3dc0312c // ldr q12, [x9, #192]
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
 	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
-	WORD $0x3dc040cc // ldr q12, [x6, #256]
+	WORD $0x3dc0412c // ldr q12, [x9, #256]
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
 	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
 	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
 	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
-	WORD $0x3dc050cc // ldr q12, [x6, #320]
+	WORD $0x3dc0512c // ldr q12, [x9, #320]
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
 	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
 	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
 	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
-	WORD $0x3dc060cc // ldr q12, [x6, #384]
+	WORD $0x3dc0612c // ldr q12, [x9, #384]
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
 	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
 	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
 	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
-	WORD $0x3dc070cc // ldr q12, [x6, #448]
+	WORD $0x3dc0712c // ldr q12, [x9, #448]
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
 	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
 	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
 	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
-	WORD $0x910800c6 // add x6, x6, #512
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, quads1eight
+	WORD $0x91080129 // add x9, x9, #512
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads1eight
 
 quads1four:
-	WORD $0x9240086d // and x13, x3, #0x7
-	CBZ  R13, quads1next
-	TBZ  $2, R13, quads1one
-	WORD $0x924005ad // and x13, x13, #0x3
-	WORD $0x3cc1052b // ldr q11, [x9], #16
-	WORD $0x3cc1054a // ldr q10, [x10], #16
-	WORD $0x3cc10569 // ldr q9, [x11], #16
-	WORD $0x3cc10588 // ldr q8, [x12], #16
-	WORD $0x3dc000cc // ldr q12, [x6]
+	WORD $0x92400850 // and x16, x2, #0x7
+	CBZ  R16, quads1next
+	TBZ  $2, R16, quads1one
+	WORD $0x92400610 // and x16, x16, #0x3
+	WORD $0x3cc1058b // ldr q11, [x12], #16
+	WORD $0x3cc105aa // ldr q10, [x13], #16
+	WORD $0x3cc105c9 // ldr q9, [x14], #16
+	WORD $0x3cc105e8 // ldr q8, [x15], #16
+	WORD $0x3dc0012c // ldr q12, [x9]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
 	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
-	WORD $0x3dc010cc // ldr q12, [x6, #64]
+	WORD $0x3dc0112c // ldr q12, [x9, #64]
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
 	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
-	WORD $0x3dc020cc // ldr q12, [x6, #128]
+	WORD $0x3dc0212c // ldr q12, [x9, #128]
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
 	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
-	WORD $0x3dc030cc // ldr q12, [x6, #192]
+	WORD $0x3dc0312c // ldr q12, [x9, #192]
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
 	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	CBZ  R13, quads1next
+	WORD $0x91040129 // add x9, x9, #256
+	CBZ  R16, quads1next
 
 quads1one:
-	WORD $0xbc40452b // ldr s11, [x9], #4
-	WORD $0xbc40454a // ldr s10, [x10], #4
-	WORD $0xbc404569 // ldr s9, [x11], #4
-	WORD $0xbc404588 // ldr s8, [x12], #4
-	WORD $0x3dc000cc // ldr q12, [x6]
+	WORD $0xbc40458b // ldr s11, [x12], #4
+	WORD $0xbc4045aa // ldr s10, [x13], #4
+	WORD $0xbc4045c9 // ldr s9, [x14], #4
+	WORD $0xbc4045e8 // ldr s8, [x15], #4
+	WORD $0x3dc0012c // ldr q12, [x9]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
 	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, quads1one
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads1one
 
 quads1next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, quads1tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, quads1tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads1store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
@@ -4448,163 +4512,174 @@ quads1next:
 	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
 
 quads1store:
-	WORD $0xaa0503e6 // mov x6, x5
-	WORD $0xf100103f // cmp x1, #4
+	WORD $0xaa0803e9 // mov x9, x8
+	WORD $0xf10010df // cmp x6, #4
 	BNE  quads1partial
-	WORD $0x3d8000dc // str q28, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x3d8000d8 // str q24, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x3d8000d4 // str q20, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x3d8000d0 // str q16, [x6]
+	WORD $0x4c85793c // st1 {v28.4s}, [x9], x5
+	WORD $0x4c857938 // st1 {v24.4s}, [x9], x5
+	WORD $0x4c857934 // st1 {v20.4s}, [x9], x5
+	WORD $0x4c857930 // st1 {v16.4s}, [x9], x5
+
+quads1stored:
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9403409 // ldr x9, [x0, #104]
+	WORD $0x8b090108 // add x8, x8, x9
+	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xf10000ff // cmp x7, #0
+	BGT  quads1tile
 	RET
 
 quads1partial:
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel0four
-	WORD $0xac81705c // stp q28, q28, [x2], #32
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel0four
+	WORD $0xac81715c // stp q28, q28, [x10], #32
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 
 quads1pixel0four:
-	TBZ  $2, R1, quads1pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R6, quads1pixel0two
+	WORD $0x3c81055c // str q28, [x10], #16
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 
 quads1pixel0two:
-	TBZ  $1, R1, quads1pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R6, quads1pixel0one
+	WORD $0xfc00855c // str d28, [x10], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads1pixel0one:
-	TBZ  $0, R1, quads1pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R6, quads1pixel0done
+	WORD $0xbd00015c // str s28, [x10]
 
 quads1pixel0done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel1four
-	WORD $0xac816058 // stp q24, q24, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel1four
+	WORD $0xac816158 // stp q24, q24, [x10], #32
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 
 quads1pixel1four:
-	TBZ  $2, R1, quads1pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R6, quads1pixel1two
+	WORD $0x3c810558 // str q24, [x10], #16
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 
 quads1pixel1two:
-	TBZ  $1, R1, quads1pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R6, quads1pixel1one
+	WORD $0xfc008558 // str d24, [x10], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads1pixel1one:
-	TBZ  $0, R1, quads1pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R6, quads1pixel1done
+	WORD $0xbd000158 // str s24, [x10]
 
 quads1pixel1done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel2four
-	WORD $0xac815054 // stp q20, q20, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel2four
+	WORD $0xac815154 // stp q20, q20, [x10], #32
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 
 quads1pixel2four:
-	TBZ  $2, R1, quads1pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R6, quads1pixel2two
+	WORD $0x3c810554 // str q20, [x10], #16
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 
 quads1pixel2two:
-	TBZ  $1, R1, quads1pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R6, quads1pixel2one
+	WORD $0xfc008554 // str d20, [x10], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads1pixel2one:
-	TBZ  $0, R1, quads1pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R6, quads1pixel2done
+	WORD $0xbd000154 // str s20, [x10]
 
 quads1pixel2done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel3four
-	WORD $0xac814050 // stp q16, q16, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel3four
+	WORD $0xac814150 // stp q16, q16, [x10], #32
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 
 quads1pixel3four:
-	TBZ  $2, R1, quads1pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R6, quads1pixel3two
+	WORD $0x3c810550 // str q16, [x10], #16
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 
 quads1pixel3two:
-	TBZ  $1, R1, quads1pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R6, quads1pixel3one
+	WORD $0xfc008550 // str d16, [x10], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads1pixel3one:
-	TBZ  $0, R1, quads1pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R6, quads1pixel3done
+	WORD $0xbd000150 // str s16, [x10]
 
 quads1pixel3done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	RET
+	WORD $0x8b050129 // add x9, x9, x5
+	JMP  quads1stored
 
 // func convF32x5NEON(a *convArgs)
 TEXT ·convF32x5NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R7
-	WORD $0xf94000e2 // ldr x2, [x7]
-	WORD $0xf9400ce3 // ldr x3, [x7, #24]
-	WORD $0xf94024e4 // ldr x4, [x7, #72]
-	WORD $0xf94010e8 // ldr x8, [x7, #32]
-	WORD $0xf94014e9 // ldr x9, [x7, #40]
-	WORD $0xf94018e5 // ldr x5, [x7, #48]
-	WORD $0xf9401ce0 // ldr x0, [x7, #56]
-	WORD $0xf94028ea // ldr x10, [x7, #80]
-	WORD $0xf94020e1 // ldr x1, [x7, #64]
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf940140a // ldr x10, [x0, #40]
+	WORD $0xf940180b // ldr x11, [x0, #48]
+	WORD $0xf9401c05 // ldr x5, [x0, #56]
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0xf9402006 // ldr x6, [x0, #64]
 
 panel:
-	WORD $0xf100055f // cmp x10, #1
+	WORD $0xf100059f // cmp x12, #1
 	BNE  quads4
-	WORD $0xf100303f // cmp x1, #12
+	WORD $0xf10030df // cmp x6, #12
 	BGT  quads4
-	WORD $0xf100203f // cmp x1, #8
+	WORD $0xf10020df // cmp x6, #8
 	BGT  quads3
-	WORD $0xf100103f // cmp x1, #4
+	WORD $0xf10010df // cmp x6, #4
 	BGT  quads2
 	JMP  quads1
 
 quads4:
-	WORD $0xaa0803e6 // mov x6, x8
-	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
-	WORD $0x4c4028d8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
-	WORD $0x4c4028d4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x6]
-	WORD $0x4c4028d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
-	WORD $0x4c4028cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf94004eb // ldr x11, [x7, #8]
-	WORD $0xf94008ec // ldr x12, [x7, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0b03e8 // mov x8, x11
+
+quads4tile:
+	WORD $0xaa0403e9 // mov x9, x4
+	WORD $0x4c40293c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x9]
+	WORD $0x4c402938 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x9]
+	WORD $0x4c402934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9]
+	WORD $0x4c402930 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9]
+	WORD $0x4c40292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf940040d // ldr x13, [x0, #8]
+	WORD $0xf940080e // ldr x14, [x0, #16]
 
 quads4tap:
-	WORD $0x28c1396d // ldp w13, w14, [x11], #8
-	WORD $0x28c1416f // ldp w15, w16, [x11], #8
-	WORD $0xb8404571 // ldr w17, [x11], #4
-	WORD $0x8b0201ad // add x13, x13, x2
-	WORD $0x8b0201ce // add x14, x14, x2
-	WORD $0x8b0201ef // add x15, x15, x2
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x8b020231 // add x17, x17, x2
-	WORD $0xd343fc73 // lsr x19, x3, #3
-	CBZ  R19, quads4four
+	WORD $0x28c141af // ldp w15, w16, [x13], #8
+	WORD $0x28c14db1 // ldp w17, w19, [x13], #8
+	WORD $0xb84045b4 // ldr w20, [x13], #4
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x8b010210 // add x16, x16, x1
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0xd343fc55 // lsr x21, x2, #3
+	CBZ  R21, quads4four
 
 quads4eight:
-	WORD $0xacc109a7 // ldp q7, q2, [x13], #32
-	WORD $0xacc105c6 // ldp q6, q1, [x14], #32
-	WORD $0xacc101e5 // ldp q5, q0, [x15], #32
-	WORD $0x3cc10604 // ldr q4, [x16], #16
-	WORD $0x3cc10623 // ldr q3, [x17], #16
-	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0xacc109e7 // ldp q7, q2, [x15], #32
+	WORD $0xacc10606 // ldp q6, q1, [x16], #32
+	WORD $0xacc10225 // ldp q5, q0, [x17], #32
+	WORD $0x3cc10664 // ldr q4, [x19], #16
+	WORD $0x3cc10683 // ldr q3, [x20], #16
+	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -4625,7 +4700,7 @@ quads4eight:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -4646,7 +4721,7 @@ quads4eight:
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -4667,7 +4742,7 @@ quads4eight:
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -4688,9 +4763,9 @@ quads4eight:
 	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0x3cc10604 // ldr q4, [x16], #16
-	WORD $0x3cc10623 // ldr q3, [x17], #16
-	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x3cc10664 // ldr q4, [x19], #16
+	WORD $0x3cc10683 // ldr q3, [x20], #16
+	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
@@ -4711,7 +4786,7 @@ quads4eight:
 	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
@@ -4732,7 +4807,7 @@ quads4eight:
 	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
@@ -4753,7 +4828,7 @@ quads4eight:
 	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
@@ -4774,20 +4849,20 @@ quads4eight:
 	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0xd1000673 // sub x19, x19, #1
-	CBNZ R19, quads4eight
+	WORD $0xd10006b5 // sub x21, x21, #1
+	CBNZ R21, quads4eight
 
 quads4four:
-	WORD $0x92400873 // and x19, x3, #0x7
-	CBZ  R19, quads4next
-	TBZ  $2, R19, quads4one
-	WORD $0x92400673 // and x19, x19, #0x3
-	WORD $0x3cc105a7 // ldr q7, [x13], #16
-	WORD $0x3cc105c6 // ldr q6, [x14], #16
-	WORD $0x3cc105e5 // ldr q5, [x15], #16
-	WORD $0x3cc10604 // ldr q4, [x16], #16
-	WORD $0x3cc10623 // ldr q3, [x17], #16
-	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x92400855 // and x21, x2, #0x7
+	CBZ  R21, quads4next
+	TBZ  $2, R21, quads4one
+	WORD $0x924006b5 // and x21, x21, #0x3
+	WORD $0x3cc105e7 // ldr q7, [x15], #16
+	WORD $0x3cc10606 // ldr q6, [x16], #16
+	WORD $0x3cc10625 // ldr q5, [x17], #16
+	WORD $0x3cc10664 // ldr q4, [x19], #16
+	WORD $0x3cc10683 // ldr q3, [x20], #16
+	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -4808,7 +4883,7 @@ quads4four:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -4829,7 +4904,7 @@ quads4four:
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -4850,7 +4925,7 @@ quads4four:
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -4871,15 +4946,15 @@ quads4four:
 	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	CBZ  R19, quads4next
+	CBZ  R21, quads4next
 
 quads4one:
-	WORD $0xbc4045a7 // ldr s7, [x13], #4
-	WORD $0xbc4045c6 // ldr s6, [x14], #4
-	WORD $0xbc4045e5 // ldr s5, [x15], #4
-	WORD $0xbc404604 // ldr s4, [x16], #4
-	WORD $0xbc404623 // ldr s3, [x17], #4
-	WORD $0x4cdf28c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], #64
+	WORD $0xbc4045e7 // ldr s7, [x15], #4
+	WORD $0xbc404606 // ldr s6, [x16], #4
+	WORD $0xbc404625 // ldr s5, [x17], #4
+	WORD $0xbc404664 // ldr s4, [x19], #4
+	WORD $0xbc404683 // ldr s3, [x20], #4
+	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -4900,13 +4975,13 @@ quads4one:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0xd1000673 // sub x19, x19, #1
-	CBNZ R19, quads4one
+	WORD $0xd10006b5 // sub x21, x21, #1
+	CBNZ R21, quads4one
 
 quads4next:
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, quads4tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads4tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads4store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
@@ -4950,172 +5025,182 @@ quads4next:
 	WORD $0x4e671def // bic v15.16b, v15.16b, v7.16b
 
 quads4store:
-	WORD $0xaa0503e6 // mov x6, x5
-	WORD $0xf100055f // cmp x10, #1
-	BNE  whole
-	WORD $0xf100403f // cmp x1, #16
-	BNE  partial
+	WORD $0xaa0803e9 // mov x9, x8
+	WORD $0xf100059f // cmp x12, #1
+	BNE  quads4whole
+	WORD $0xf10040df // cmp x6, #16
+	BNE  quads4partial
 
-whole:
-	WORD $0x4c0028dc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0028d8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0028d4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0028d0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0028cc // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6]
+quads4whole:
+	WORD $0x4c85293c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x9], x5
+	WORD $0x4c852938 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x9], x5
+	WORD $0x4c852934 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x5
+	WORD $0x4c852930 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9], x5
+	WORD $0x4c85292c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], x5
+
+quads4stored:
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9403409 // ldr x9, [x0, #104]
 	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, panel
+	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xf10000ff // cmp x7, #0
+	BGT  quads4tile
+	WORD $0x8b0a0084 // add x4, x4, x10
+	WORD $0x9101016b // add x11, x11, #64
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, panel
 	RET
 
-partial:
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel0four
-	WORD $0xac81745c // stp q28, q29, [x2], #32
+quads4partial:
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel0four
+	WORD $0xac8175bc // stp q28, q29, [x13], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 quads4pixel0four:
-	TBZ  $2, R1, quads4pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R6, quads4pixel0two
+	WORD $0x3c8105bc // str q28, [x13], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads4pixel0two:
-	TBZ  $1, R1, quads4pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R6, quads4pixel0one
+	WORD $0xfc0085bc // str d28, [x13], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads4pixel0one:
-	TBZ  $0, R1, quads4pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R6, quads4pixel0done
+	WORD $0xbd0001bc // str s28, [x13]
 
 quads4pixel0done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel1four
-	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel1four
+	WORD $0xac8165b8 // stp q24, q25, [x13], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 quads4pixel1four:
-	TBZ  $2, R1, quads4pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R6, quads4pixel1two
+	WORD $0x3c8105b8 // str q24, [x13], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads4pixel1two:
-	TBZ  $1, R1, quads4pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R6, quads4pixel1one
+	WORD $0xfc0085b8 // str d24, [x13], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads4pixel1one:
-	TBZ  $0, R1, quads4pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R6, quads4pixel1done
+	WORD $0xbd0001b8 // str s24, [x13]
 
 quads4pixel1done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel2four
-	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel2four
+	WORD $0xac8155b4 // stp q20, q21, [x13], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 quads4pixel2four:
-	TBZ  $2, R1, quads4pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R6, quads4pixel2two
+	WORD $0x3c8105b4 // str q20, [x13], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads4pixel2two:
-	TBZ  $1, R1, quads4pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R6, quads4pixel2one
+	WORD $0xfc0085b4 // str d20, [x13], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads4pixel2one:
-	TBZ  $0, R1, quads4pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R6, quads4pixel2done
+	WORD $0xbd0001b4 // str s20, [x13]
 
 quads4pixel2done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel3four
-	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel3four
+	WORD $0xac8145b0 // stp q16, q17, [x13], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 quads4pixel3four:
-	TBZ  $2, R1, quads4pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R6, quads4pixel3two
+	WORD $0x3c8105b0 // str q16, [x13], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads4pixel3two:
-	TBZ  $1, R1, quads4pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R6, quads4pixel3one
+	WORD $0xfc0085b0 // str d16, [x13], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads4pixel3one:
-	TBZ  $0, R1, quads4pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R6, quads4pixel3done
+	WORD $0xbd0001b0 // str s16, [x13]
 
 quads4pixel3done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel4four
-	WORD $0xac81344c // stp q12, q13, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel4four
+	WORD $0xac8135ac // stp q12, q13, [x13], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
 	WORD $0x4eaf1ded // mov v13.16b, v15.16b
 
 quads4pixel4four:
-	TBZ  $2, R1, quads4pixel4two
-	WORD $0x3c81044c // str q12, [x2], #16
+	TBZ  $2, R6, quads4pixel4two
+	WORD $0x3c8105ac // str q12, [x13], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 quads4pixel4two:
-	TBZ  $1, R1, quads4pixel4one
-	WORD $0xfc00844c // str d12, [x2], #8
+	TBZ  $1, R6, quads4pixel4one
+	WORD $0xfc0085ac // str d12, [x13], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads4pixel4one:
-	TBZ  $0, R1, quads4pixel4done
-	WORD $0xbd00004c // str s12, [x2]
+	TBZ  $0, R6, quads4pixel4done
+	WORD $0xbd0001ac // str s12, [x13]
 
 quads4pixel4done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	RET
+	WORD $0x8b050129 // add x9, x9, x5
+	JMP  quads4stored
 
 quads3:
-	WORD $0xaa0803e6 // mov x6, x8
-	WORD $0x4c4068dc // ld1 {v28.4s, v29.4s, v30.4s}, [x6]
-	WORD $0x4c4068d8 // ld1 {v24.4s, v25.4s, v26.4s}, [x6]
-	WORD $0x4c4068d4 // ld1 {v20.4s, v21.4s, v22.4s}, [x6]
-	WORD $0x4c4068d0 // ld1 {v16.4s, v17.4s, v18.4s}, [x6]
-	WORD $0x4c4068cc // ld1 {v12.4s, v13.4s, v14.4s}, [x6]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf94004e8 // ldr x8, [x7, #8]
-	WORD $0xf94008e7 // ldr x7, [x7, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0b03e8 // mov x8, x11
+
+quads3tile:
+	WORD $0xaa0403e9 // mov x9, x4
+	WORD $0x4c40693c // ld1 {v28.4s, v29.4s, v30.4s}, [x9]
+	WORD $0x4c406938 // ld1 {v24.4s, v25.4s, v26.4s}, [x9]
+	WORD $0x4c406934 // ld1 {v20.4s, v21.4s, v22.4s}, [x9]
+	WORD $0x4c406930 // ld1 {v16.4s, v17.4s, v18.4s}, [x9]
+	WORD $0x4c40692c // ld1 {v12.4s, v13.4s, v14.4s}, [x9]
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf940040a // ldr x10, [x0, #8]
+	WORD $0xf940080b // ldr x11, [x0, #16]
 
 quads3tap:
-	WORD $0x28c12909 // ldp w9, w10, [x8], #8
-	WORD $0x28c1310b // ldp w11, w12, [x8], #8
-	WORD $0xb840450d // ldr w13, [x8], #4
-	WORD $0x8b020129 // add x9, x9, x2
-	WORD $0x8b02014a // add x10, x10, x2
-	WORD $0x8b02016b // add x11, x11, x2
-	WORD $0x8b02018c // add x12, x12, x2
-	WORD $0x8b0201ad // add x13, x13, x2
-	WORD $0xd343fc6e // lsr x14, x3, #3
-	CBZ  R14, quads3four
+	WORD $0x28c1354c // ldp w12, w13, [x10], #8
+	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
+	WORD $0xb8404550 // ldr w16, [x10], #4
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x8b010210 // add x16, x16, x1
+	WORD $0xd343fc51 // lsr x17, x2, #3
+	CBZ  R17, quads3four
 
 quads3eight:
-	WORD $0xacc10927 // ldp q7, q2, [x9], #32
-	WORD $0xacc10546 // ldp q6, q1, [x10], #32
-	WORD $0xacc10165 // ldp q5, q0, [x11], #32
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0xad4024c8 // ldp q8, q9, [x6]
-	WORD $0x3dc008ca // ldr q10, [x6, #32]
+	WORD $0xacc10987 // ldp q7, q2, [x12], #32
+	WORD $0xacc105a6 // ldp q6, q1, [x13], #32
+	WORD $0xacc101c5 // ldp q5, q0, [x14], #32
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0xad402528 // ldp q8, q9, [x9]
+	WORD $0x3dc0092a // ldr q10, [x9, #32]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -5131,8 +5216,8 @@ quads3eight:
 	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0xad4224c8 // ldp q8, q9, [x6, #64]
-	WORD $0x3dc018ca // ldr q10, [x6, #96]
+	WORD $0xad422528 // ldp q8, q9, [x9, #64]
+	WORD $0x3dc0192a // ldr q10, [x9, #96]
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -5148,8 +5233,8 @@ quads3eight:
 	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
 	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
 	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
-	WORD $0xad4424c8 // ldp q8, q9, [x6, #128]
-	WORD $0x3dc028ca // ldr q10, [x6, #160]
+	WORD $0xad442528 // ldp q8, q9, [x9, #128]
+	WORD $0x3dc0292a // ldr q10, [x9, #160]
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -5165,8 +5250,8 @@ quads3eight:
 	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
 	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
 	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
-	WORD $0xad4624c8 // ldp q8, q9, [x6, #192]
-	WORD $0x3dc038ca // ldr q10, [x6, #224]
+	WORD $0xad462528 // ldp q8, q9, [x9, #192]
+	WORD $0x3dc0392a // ldr q10, [x9, #224]
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -5182,10 +5267,10 @@ quads3eight:
 	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
 	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
 	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0xad4824c8 // ldp q8, q9, [x6, #256]
-	WORD $0x3dc048ca // ldr q10, [x6, #288]
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0xad482528 // ldp q8, q9, [x9, #256]
+	WORD $0x3dc0492a // ldr q10, [x9, #288]
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
@@ -5201,8 +5286,8 @@ quads3eight:
 	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0xad4a24c8 // ldp q8, q9, [x6, #320]
-	WORD $0x3dc058ca // ldr q10, [x6, #352]
+	WORD $0xad4a2528 // ldp q8, q9, [x9, #320]
+	WORD $0x3dc0592a // ldr q10, [x9, #352]
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
@@ -5218,8 +5303,8 @@ quads3eight:
 	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
 	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
 	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
-	WORD $0xad4c24c8 // ldp q8, q9, [x6, #384]
-	WORD $0x3dc068ca // ldr q10, [x6, #416]
+	WORD $0xad4c2528 // ldp q8, q9, [x9, #384]
+	WORD $0x3dc0692a // ldr q10, [x9, #416]
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
@@ -5235,8 +5320,8 @@ quads3eight:
 	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
 	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
 	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
-	WORD $0xad4e24c8 // ldp q8, q9, [x6, #448]
-	WORD $0x3dc078ca // ldr q10, [x6, #480]
+	WORD $0xad4e2528 // ldp q8, q9, [x9, #448]
+	WORD $0x3dc0792a // ldr q10, [x9, #480]
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
@@ -5252,22 +5337,22 @@ quads3eight:
 	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
 	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
 	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
-	WORD $0x910800c6 // add x6, x6, #512
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, quads3eight
+	WORD $0x91080129 // add x9, x9, #512
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads3eight
 
 quads3four:
-	WORD $0x9240086e // and x14, x3, #0x7
-	CBZ  R14, quads3next
-	TBZ  $2, R14, quads3one
-	WORD $0x924005ce // and x14, x14, #0x3
-	WORD $0x3cc10527 // ldr q7, [x9], #16
-	WORD $0x3cc10546 // ldr q6, [x10], #16
-	WORD $0x3cc10565 // ldr q5, [x11], #16
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0xad4024c8 // ldp q8, q9, [x6]
-	WORD $0x3dc008ca // ldr q10, [x6, #32]
+	WORD $0x92400851 // and x17, x2, #0x7
+	CBZ  R17, quads3next
+	TBZ  $2, R17, quads3one
+	WORD $0x92400631 // and x17, x17, #0x3
+	WORD $0x3cc10587 // ldr q7, [x12], #16
+	WORD $0x3cc105a6 // ldr q6, [x13], #16
+	WORD $0x3cc105c5 // ldr q5, [x14], #16
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0xad402528 // ldp q8, q9, [x9]
+	WORD $0x3dc0092a // ldr q10, [x9, #32]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -5283,8 +5368,8 @@ quads3four:
 	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0xad4224c8 // ldp q8, q9, [x6, #64]
-	WORD $0x3dc018ca // ldr q10, [x6, #96]
+	WORD $0xad422528 // ldp q8, q9, [x9, #64]
+	WORD $0x3dc0192a // ldr q10, [x9, #96]
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -5300,8 +5385,8 @@ quads3four:
 	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
 	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
 	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
-	WORD $0xad4424c8 // ldp q8, q9, [x6, #128]
-	WORD $0x3dc028ca // ldr q10, [x6, #160]
+	WORD $0xad442528 // ldp q8, q9, [x9, #128]
+	WORD $0x3dc0292a // ldr q10, [x9, #160]
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -5317,8 +5402,8 @@ quads3four:
 	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
 	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
 	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
-	WORD $0xad4624c8 // ldp q8, q9, [x6, #192]
-	WORD $0x3dc038ca // ldr q10, [x6, #224]
+	WORD $0xad462528 // ldp q8, q9, [x9, #192]
+	WORD $0x3dc0392a // ldr q10, [x9, #224]
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -5334,17 +5419,17 @@ quads3four:
 	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
 	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
 	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	CBZ  R14, quads3next
+	WORD $0x91040129 // add x9, x9, #256
+	CBZ  R17, quads3next
 
 quads3one:
-	WORD $0xbc404527 // ldr s7, [x9], #4
-	WORD $0xbc404546 // ldr s6, [x10], #4
-	WORD $0xbc404565 // ldr s5, [x11], #4
-	WORD $0xbc404584 // ldr s4, [x12], #4
-	WORD $0xbc4045a3 // ldr s3, [x13], #4
-	WORD $0xad4024c8 // ldp q8, q9, [x6]
-	WORD $0x3dc008ca // ldr q10, [x6, #32]
+	WORD $0xbc404587 // ldr s7, [x12], #4
+	WORD $0xbc4045a6 // ldr s6, [x13], #4
+	WORD $0xbc4045c5 // ldr s5, [x14], #4
+	WORD $0xbc4045e4 // ldr s4, [x15], #4
+	WORD $0xbc404603 // ldr s3, [x16], #4
+	WORD $0xad402528 // ldp q8, q9, [x9]
+	WORD $0x3dc0092a // ldr q10, [x9, #32]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -5360,14 +5445,14 @@ quads3one:
 	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, quads3one
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads3one
 
 quads3next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, quads3tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, quads3tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads3store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
@@ -5401,163 +5486,173 @@ quads3next:
 	WORD $0x4e671dce // bic v14.16b, v14.16b, v7.16b
 
 quads3store:
-	WORD $0xaa0503e6 // mov x6, x5
-	WORD $0xf100303f // cmp x1, #12
+	WORD $0xaa0803e9 // mov x9, x8
+	WORD $0xf10030df // cmp x6, #12
 	BNE  quads3partial
-	WORD $0x4c0068dc // st1 {v28.4s, v29.4s, v30.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0068d8 // st1 {v24.4s, v25.4s, v26.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0068d4 // st1 {v20.4s, v21.4s, v22.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0068d0 // st1 {v16.4s, v17.4s, v18.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0068cc // st1 {v12.4s, v13.4s, v14.4s}, [x6]
+	WORD $0x4c85693c // st1 {v28.4s, v29.4s, v30.4s}, [x9], x5
+	WORD $0x4c856938 // st1 {v24.4s, v25.4s, v26.4s}, [x9], x5
+	WORD $0x4c856934 // st1 {v20.4s, v21.4s, v22.4s}, [x9], x5
+	WORD $0x4c856930 // st1 {v16.4s, v17.4s, v18.4s}, [x9], x5
+	WORD $0x4c85692c // st1 {v12.4s, v13.4s, v14.4s}, [x9], x5
+
+quads3stored:
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9403409 // ldr x9, [x0, #104]
+	WORD $0x8b090108 // add x8, x8, x9
+	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xf10000ff // cmp x7, #0
+	BGT  quads3tile
 	RET
 
 quads3partial:
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel0four
-	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel0four
+	WORD $0xac81755c // stp q28, q29, [x10], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebe1fdd // mov v29.16b, v30.16b
 
 quads3pixel0four:
-	TBZ  $2, R1, quads3pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R6, quads3pixel0two
+	WORD $0x3c81055c // str q28, [x10], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads3pixel0two:
-	TBZ  $1, R1, quads3pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R6, quads3pixel0one
+	WORD $0xfc00855c // str d28, [x10], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads3pixel0one:
-	TBZ  $0, R1, quads3pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R6, quads3pixel0done
+	WORD $0xbd00015c // str s28, [x10]
 
 quads3pixel0done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel1four
-	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel1four
+	WORD $0xac816558 // stp q24, q25, [x10], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4eba1f59 // mov v25.16b, v26.16b
 
 quads3pixel1four:
-	TBZ  $2, R1, quads3pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R6, quads3pixel1two
+	WORD $0x3c810558 // str q24, [x10], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads3pixel1two:
-	TBZ  $1, R1, quads3pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R6, quads3pixel1one
+	WORD $0xfc008558 // str d24, [x10], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads3pixel1one:
-	TBZ  $0, R1, quads3pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R6, quads3pixel1done
+	WORD $0xbd000158 // str s24, [x10]
 
 quads3pixel1done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel2four
-	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel2four
+	WORD $0xac815554 // stp q20, q21, [x10], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
 
 quads3pixel2four:
-	TBZ  $2, R1, quads3pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R6, quads3pixel2two
+	WORD $0x3c810554 // str q20, [x10], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads3pixel2two:
-	TBZ  $1, R1, quads3pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R6, quads3pixel2one
+	WORD $0xfc008554 // str d20, [x10], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads3pixel2one:
-	TBZ  $0, R1, quads3pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R6, quads3pixel2done
+	WORD $0xbd000154 // str s20, [x10]
 
 quads3pixel2done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel3four
-	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel3four
+	WORD $0xac814550 // stp q16, q17, [x10], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb21e51 // mov v17.16b, v18.16b
 
 quads3pixel3four:
-	TBZ  $2, R1, quads3pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R6, quads3pixel3two
+	WORD $0x3c810550 // str q16, [x10], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads3pixel3two:
-	TBZ  $1, R1, quads3pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R6, quads3pixel3one
+	WORD $0xfc008550 // str d16, [x10], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads3pixel3one:
-	TBZ  $0, R1, quads3pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R6, quads3pixel3done
+	WORD $0xbd000150 // str s16, [x10]
 
 quads3pixel3done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel4four
-	WORD $0xac81344c // stp q12, q13, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel4four
+	WORD $0xac81354c // stp q12, q13, [x10], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
 	WORD $0x4eae1dcd // mov v13.16b, v14.16b
 
 quads3pixel4four:
-	TBZ  $2, R1, quads3pixel4two
-	WORD $0x3c81044c // str q12, [x2], #16
+	TBZ  $2, R6, quads3pixel4two
+	WORD $0x3c81054c // str q12, [x10], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 quads3pixel4two:
-	TBZ  $1, R1, quads3pixel4one
-	WORD $0xfc00844c // str d12, [x2], #8
+	TBZ  $1, R6, quads3pixel4one
+	WORD $0xfc00854c // str d12, [x10], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads3pixel4one:
-	TBZ  $0, R1, quads3pixel4done
-	WORD $0xbd00004c // str s12, [x2]
+	TBZ  $0, R6, quads3pixel4done
+	WORD $0xbd00014c // str s12, [x10]
 
 quads3pixel4done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	RET
+	WORD $0x8b050129 // add x9, x9, x5
+	JMP  quads3stored
 
 quads2:
-	WORD $0xaa0803e6 // mov x6, x8
-	WORD $0xad4074dc // ldp q28, q29, [x6]
-	WORD $0xad4064d8 // ldp q24, q25, [x6]
-	WORD $0xad4054d4 // ldp q20, q21, [x6]
-	WORD $0xad4044d0 // ldp q16, q17, [x6]
-	WORD $0xad4034cc // ldp q12, q13, [x6]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf94004e8 // ldr x8, [x7, #8]
-	WORD $0xf94008e7 // ldr x7, [x7, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0b03e8 // mov x8, x11
+
+quads2tile:
+	WORD $0xaa0403e9 // mov x9, x4
+	WORD $0xad40753c // ldp q28, q29, [x9]
+	WORD $0xad406538 // ldp q24, q25, [x9]
+	WORD $0xad405534 // ldp q20, q21, [x9]
+	WORD $0xad404530 // ldp q16, q17, [x9]
+	WORD $0xad40352c // ldp q12, q13, [x9]
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf940040a // ldr x10, [x0, #8]
+	WORD $0xf940080b // ldr x11, [x0, #16]
 
 quads2tap:
-	WORD $0x28c12909 // ldp w9, w10, [x8], #8
-	WORD $0x28c1310b // ldp w11, w12, [x8], #8
-	WORD $0xb840450d // ldr w13, [x8], #4
-	WORD $0x8b020129 // add x9, x9, x2
-	WORD $0x8b02014a // add x10, x10, x2
-	WORD $0x8b02016b // add x11, x11, x2
-	WORD $0x8b02018c // add x12, x12, x2
-	WORD $0x8b0201ad // add x13, x13, x2
-	WORD $0xd343fc6e // lsr x14, x3, #3
-	CBZ  R14, quads2four
+	WORD $0x28c1354c // ldp w12, w13, [x10], #8
+	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
+	WORD $0xb8404550 // ldr w16, [x10], #4
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x8b010210 // add x16, x16, x1
+	WORD $0xd343fc51 // lsr x17, x2, #3
+	CBZ  R17, quads2four
 
 quads2eight:
-	WORD $0xacc10927 // ldp q7, q2, [x9], #32
-	WORD $0xacc10546 // ldp q6, q1, [x10], #32
-	WORD $0xacc10165 // ldp q5, q0, [x11], #32
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0xad4024c8 // ldp q8, q9, [x6]
+	WORD $0xacc10987 // ldp q7, q2, [x12], #32
+	WORD $0xacc105a6 // ldp q6, q1, [x13], #32
+	WORD $0xacc101c5 // ldp q5, q0, [x14], #32
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0xad402528 // ldp q8, q9, [x9]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -5568,7 +5663,7 @@ quads2eight:
 	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0xad4224c8 // ldp q8, q9, [x6, #64]
+	WORD $0xad422528 // ldp q8, q9, [x9, #64]
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -5579,7 +5674,7 @@ quads2eight:
 	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
 	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
 	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
-	WORD $0xad4424c8 // ldp q8, q9, [x6, #128]
+	WORD $0xad442528 // ldp q8, q9, [x9, #128]
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -5590,7 +5685,7 @@ quads2eight:
 	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
 	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
 	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
-	WORD $0xad4624c8 // ldp q8, q9, [x6, #192]
+	WORD $0xad462528 // ldp q8, q9, [x9, #192]
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -5601,9 +5696,9 @@ quads2eight:
 	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
 	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
 	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0xad4824c8 // ldp q8, q9, [x6, #256]
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0xad482528 // ldp q8, q9, [x9, #256]
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
@@ -5614,7 +5709,7 @@ quads2eight:
 	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0xad4a24c8 // ldp q8, q9, [x6, #320]
+	WORD $0xad4a2528 // ldp q8, q9, [x9, #320]
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
@@ -5625,7 +5720,7 @@ quads2eight:
 	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
 	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
 	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
-	WORD $0xad4c24c8 // ldp q8, q9, [x6, #384]
+	WORD $0xad4c2528 // ldp q8, q9, [x9, #384]
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
@@ -5636,7 +5731,7 @@ quads2eight:
 	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
 	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
 	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
-	WORD $0xad4e24c8 // ldp q8, q9, [x6, #448]
+	WORD $0xad4e2528 // ldp q8, q9, [x9, #448]
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
@@ -5647,21 +5742,21 @@ quads2eight:
 	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
 	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
 	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
-	WORD $0x910800c6 // add x6, x6, #512
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, quads2eight
+	WORD $0x91080129 // add x9, x9, #512
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads2eight
 
 quads2four:
-	WORD $0x9240086e // and x14, x3, #0x7
-	CBZ  R14, quads2next
-	TBZ  $2, R14, quads2one
-	WORD $0x924005ce // and x14, x14, #0x3
-	WORD $0x3cc10527 // ldr q7, [x9], #16
-	WORD $0x3cc10546 // ldr q6, [x10], #16
-	WORD $0x3cc10565 // ldr q5, [x11], #16
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0xad4024c8 // ldp q8, q9, [x6]
+	WORD $0x92400851 // and x17, x2, #0x7
+	CBZ  R17, quads2next
+	TBZ  $2, R17, quads2one
+	WORD $0x92400631 // and x17, x17, #0x3
+	WORD $0x3cc10587 // ldr q7, [x12], #16
+	WORD $0x3cc105a6 // ldr q6, [x13], #16
+	WORD $0x3cc105c5 // ldr q5, [x14], #16
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0xad402528 // ldp q8, q9, [x9]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -5672,7 +5767,7 @@ quads2four:
 	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0xad4224c8 // ldp q8, q9, [x6, #64]
+	WORD $0xad422528 // ldp q8, q9, [x9, #64]
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -5683,7 +5778,7 @@ quads2four:
 	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
 	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
 	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
-	WORD $0xad4424c8 // ldp q8, q9, [x6, #128]
+	WORD $0xad442528 // ldp q8, q9, [x9, #128]
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -5694,7 +5789,7 @@ quads2four:
 	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
 	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
 	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
-	WORD $0xad4624c8 // ldp q8, q9, [x6, #192]
+	WORD $0xad462528 // ldp q8, q9, [x9, #192]
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -5705,16 +5800,16 @@ quads2four:
 	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
 	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
 	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	CBZ  R14, quads2next
+	WORD $0x91040129 // add x9, x9, #256
+	CBZ  R17, quads2next
 
 quads2one:
-	WORD $0xbc404527 // ldr s7, [x9], #4
-	WORD $0xbc404546 // ldr s6, [x10], #4
-	WORD $0xbc404565 // ldr s5, [x11], #4
-	WORD $0xbc404584 // ldr s4, [x12], #4
-	WORD $0xbc4045a3 // ldr s3, [x13], #4
-	WORD $0xad4024c8 // ldp q8, q9, [x6]
+	WORD $0xbc404587 // ldr s7, [x12], #4
+	WORD $0xbc4045a6 // ldr s6, [x13], #4
+	WORD $0xbc4045c5 // ldr s5, [x14], #4
+	WORD $0xbc4045e4 // ldr s4, [x15], #4
+	WORD $0xbc404603 // ldr s3, [x16], #4
+	WORD $0xad402528 // ldp q8, q9, [x9]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -5725,14 +5820,14 @@ quads2one:
 	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, quads2one
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads2one
 
 quads2next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, quads2tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, quads2tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads2store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
@@ -5756,273 +5851,283 @@ quads2next:
 	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
 
 quads2store:
-	WORD $0xaa0503e6 // mov x6, x5
-	WORD $0xf100203f // cmp x1, #8
+	WORD $0xaa0803e9 // mov x9, x8
+	WORD $0xf10020df // cmp x6, #8
 	BNE  quads2partial
-	WORD $0xad0074dc // stp q28, q29, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xad0064d8 // stp q24, q25, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xad0054d4 // stp q20, q21, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xad0044d0 // stp q16, q17, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xad0034cc // stp q12, q13, [x6]
+	WORD $0x4c85a93c // st1 {v28.4s, v29.4s}, [x9], x5
+	WORD $0x4c85a938 // st1 {v24.4s, v25.4s}, [x9], x5
+	WORD $0x4c85a934 // st1 {v20.4s, v21.4s}, [x9], x5
+	WORD $0x4c85a930 // st1 {v16.4s, v17.4s}, [x9], x5
+	WORD $0x4c85a92c // st1 {v12.4s, v13.4s}, [x9], x5
+
+quads2stored:
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9403409 // ldr x9, [x0, #104]
+	WORD $0x8b090108 // add x8, x8, x9
+	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xf10000ff // cmp x7, #0
+	BGT  quads2tile
 	RET
 
 quads2partial:
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel0four
-	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel0four
+	WORD $0xac81755c // stp q28, q29, [x10], #32
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 	WORD $0x4ebd1fbd // mov v29.16b, v29.16b
 
 quads2pixel0four:
-	TBZ  $2, R1, quads2pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R6, quads2pixel0two
+	WORD $0x3c81055c // str q28, [x10], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads2pixel0two:
-	TBZ  $1, R1, quads2pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R6, quads2pixel0one
+	WORD $0xfc00855c // str d28, [x10], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads2pixel0one:
-	TBZ  $0, R1, quads2pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R6, quads2pixel0done
+	WORD $0xbd00015c // str s28, [x10]
 
 quads2pixel0done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel1four
-	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel1four
+	WORD $0xac816558 // stp q24, q25, [x10], #32
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 	WORD $0x4eb91f39 // mov v25.16b, v25.16b
 
 quads2pixel1four:
-	TBZ  $2, R1, quads2pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R6, quads2pixel1two
+	WORD $0x3c810558 // str q24, [x10], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads2pixel1two:
-	TBZ  $1, R1, quads2pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R6, quads2pixel1one
+	WORD $0xfc008558 // str d24, [x10], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads2pixel1one:
-	TBZ  $0, R1, quads2pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R6, quads2pixel1done
+	WORD $0xbd000158 // str s24, [x10]
 
 quads2pixel1done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel2four
-	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel2four
+	WORD $0xac815554 // stp q20, q21, [x10], #32
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 	WORD $0x4eb51eb5 // mov v21.16b, v21.16b
 
 quads2pixel2four:
-	TBZ  $2, R1, quads2pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R6, quads2pixel2two
+	WORD $0x3c810554 // str q20, [x10], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads2pixel2two:
-	TBZ  $1, R1, quads2pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R6, quads2pixel2one
+	WORD $0xfc008554 // str d20, [x10], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads2pixel2one:
-	TBZ  $0, R1, quads2pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R6, quads2pixel2done
+	WORD $0xbd000154 // str s20, [x10]
 
 quads2pixel2done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel3four
-	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel3four
+	WORD $0xac814550 // stp q16, q17, [x10], #32
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 	WORD $0x4eb11e31 // mov v17.16b, v17.16b
 
 quads2pixel3four:
-	TBZ  $2, R1, quads2pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R6, quads2pixel3two
+	WORD $0x3c810550 // str q16, [x10], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads2pixel3two:
-	TBZ  $1, R1, quads2pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R6, quads2pixel3one
+	WORD $0xfc008550 // str d16, [x10], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads2pixel3one:
-	TBZ  $0, R1, quads2pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R6, quads2pixel3done
+	WORD $0xbd000150 // str s16, [x10]
 
 quads2pixel3done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel4four
-	WORD $0xac81344c // stp q12, q13, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel4four
+	WORD $0xac81354c // stp q12, q13, [x10], #32
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 	WORD $0x4ead1dad // mov v13.16b, v13.16b
 
 quads2pixel4four:
-	TBZ  $2, R1, quads2pixel4two
-	WORD $0x3c81044c // str q12, [x2], #16
+	TBZ  $2, R6, quads2pixel4two
+	WORD $0x3c81054c // str q12, [x10], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 quads2pixel4two:
-	TBZ  $1, R1, quads2pixel4one
-	WORD $0xfc00844c // str d12, [x2], #8
+	TBZ  $1, R6, quads2pixel4one
+	WORD $0xfc00854c // str d12, [x10], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads2pixel4one:
-	TBZ  $0, R1, quads2pixel4done
-	WORD $0xbd00004c // str s12, [x2]
+	TBZ  $0, R6, quads2pixel4done
+	WORD $0xbd00014c // str s12, [x10]
 
 quads2pixel4done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	RET
+	WORD $0x8b050129 // add x9, x9, x5
+	JMP  quads2stored
 
 quads1:
-	WORD $0xaa0803e6 // mov x6, x8
-	WORD $0x3dc000dc // ldr q28, [x6]
-	WORD $0x3dc000d8 // ldr q24, [x6]
-	WORD $0x3dc000d4 // ldr q20, [x6]
-	WORD $0x3dc000d0 // ldr q16, [x6]
-	WORD $0x3dc000cc // ldr q12, [x6]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf94004e8 // ldr x8, [x7, #8]
-	WORD $0xf94008e7 // ldr x7, [x7, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0b03e8 // mov x8, x11
+
+quads1tile:
+	WORD $0xaa0403e9 // mov x9, x4
+	WORD $0x3dc0013c // ldr q28, [x9]
+	WORD $0x3dc00138 // ldr q24, [x9]
+	WORD $0x3dc00134 // ldr q20, [x9]
+	WORD $0x3dc00130 // ldr q16, [x9]
+	WORD $0x3dc0012c // ldr q12, [x9]
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf940040a // ldr x10, [x0, #8]
+	WORD $0xf940080b // ldr x11, [x0, #16]
 
 quads1tap:
-	WORD $0x28c12909 // ldp w9, w10, [x8], #8
-	WORD $0x28c1310b // ldp w11, w12, [x8], #8
-	WORD $0xb840450d // ldr w13, [x8], #4
-	WORD $0x8b020129 // add x9, x9, x2
-	WORD $0x8b02014a // add x10, x10, x2
-	WORD $0x8b02016b // add x11, x11, x2
-	WORD $0x8b02018c // add x12, x12, x2
-	WORD $0x8b0201ad // add x13, x13, x2
-	WORD $0xd343fc6e // lsr x14, x3, #3
-	CBZ  R14, quads1four
+	WORD $0x28c1354c // ldp w12, w13, [x10], #8
+	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
+	WORD $0xb8404550 // ldr w16, [x10], #4
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x8b010210 // add x16, x16, x1
+	WORD $0xd343fc51 // lsr x17, x2, #3
+	CBZ  R17, quads1four
 
 quads1eight:
-	WORD $0xacc10927 // ldp q7, q2, [x9], #32
-	WORD $0xacc10546 // ldp q6, q1, [x10], #32
-	WORD $0xacc10165 // ldp q5, q0, [x11], #32
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0x3dc000c8 // ldr q8, [x6]
+	WORD $0xacc10987 // ldp q7, q2, [x12], #32
+	WORD $0xacc105a6 // ldp q6, q1, [x13], #32
+	WORD $0xacc101c5 // ldp q5, q0, [x14], #32
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0x3dc00128 // ldr q8, [x9]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0x3dc010c8 // ldr q8, [x6, #64]
+	WORD $0x3dc01128 // ldr q8, [x9, #64]
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
 	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
 	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
-	WORD $0x3dc020c8 // ldr q8, [x6, #128]
+	WORD $0x3dc02128 // ldr q8, [x9, #128]
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
 	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
 	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
-	WORD $0x3dc030c8 // ldr q8, [x6, #192]
+	WORD $0x3dc03128 // ldr q8, [x9, #192]
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
 	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
 	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0x3dc040c8 // ldr q8, [x6, #256]
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0x3dc04128 // ldr q8, [x9, #256]
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0x3dc050c8 // ldr q8, [x6, #320]
+	WORD $0x3dc05128 // ldr q8, [x9, #320]
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
 	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
 	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
-	WORD $0x3dc060c8 // ldr q8, [x6, #384]
+	WORD $0x3dc06128 // ldr q8, [x9, #384]
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
 	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
 	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
-	WORD $0x3dc070c8 // ldr q8, [x6, #448]
+	WORD $0x3dc07128 // ldr q8, [x9, #448]
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
 	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
 	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
-	WORD $0x910800c6 // add x6, x6, #512
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, quads1eight
+	WORD $0x91080129 // add x9, x9, #512
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads1eight
 
 quads1four:
-	WORD $0x9240086e // and x14, x3, #0x7
-	CBZ  R14, quads1next
-	TBZ  $2, R14, quads1one
-	WORD $0x924005ce // and x14, x14, #0x3
-	WORD $0x3cc10527 // ldr q7, [x9], #16
-	WORD $0x3cc10546 // ldr q6, [x10], #16
-	WORD $0x3cc10565 // ldr q5, [x11], #16
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0x3dc000c8 // ldr q8, [x6]
+	WORD $0x92400851 // and x17, x2, #0x7
+	CBZ  R17, quads1next
+	TBZ  $2, R17, quads1one
+	WORD $0x92400631 // and x17, x17, #0x3
+	WORD $0x3cc10587 // ldr q7, [x12], #16
+	WORD $0x3cc105a6 // ldr q6, [x13], #16
+	WORD $0x3cc105c5 // ldr q5, [x14], #16
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0x3dc00128 // ldr q8, [x9]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0x3dc010c8 // ldr q8, [x6, #64]
+	WORD $0x3dc01128 // ldr q8, [x9, #64]
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
 	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
 	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
-	WORD $0x3dc020c8 // ldr q8, [x6, #128]
+	WORD $0x3dc02128 // ldr q8, [x9, #128]
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
 	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
 	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
-	WORD $0x3dc030c8 // ldr q8, [x6, #192]
+	WORD $0x3dc03128 // ldr q8, [x9, #192]
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
 	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
 	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	CBZ  R14, quads1next
+	WORD $0x91040129 // add x9, x9, #256
+	CBZ  R17, quads1next
 
 quads1one:
-	WORD $0xbc404527 // ldr s7, [x9], #4
-	WORD $0xbc404546 // ldr s6, [x10], #4
-	WORD $0xbc404565 // ldr s5, [x11], #4
-	WORD $0xbc404584 // ldr s4, [x12], #4
-	WORD $0xbc4045a3 // ldr s3, [x13], #4
-	WORD $0x3dc000c8 // ldr q8, [x6]
+	WORD $0xbc404587 // ldr s7, [x12], #4
+	WORD $0xbc4045a6 // ldr s6, [x13], #4
+	WORD $0xbc4045c5 // ldr s5, [x14], #4
+	WORD $0xbc4045e4 // ldr s4, [x15], #4
+	WORD $0xbc404603 // ldr s3, [x16], #4
+	WORD $0x3dc00128 // ldr q8, [x9]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, quads1one
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads1one
 
 quads1next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, quads1tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, quads1tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads1store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
@@ -6036,132 +6141,137 @@ quads1next:
 	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
 
 quads1store:
-	WORD $0xaa0503e6 // mov x6, x5
-	WORD $0xf100103f // cmp x1, #4
+	WORD $0xaa0803e9 // mov x9, x8
+	WORD $0xf10010df // cmp x6, #4
 	BNE  quads1partial
-	WORD $0x3d8000dc // str q28, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x3d8000d8 // str q24, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x3d8000d4 // str q20, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x3d8000d0 // str q16, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x3d8000cc // str q12, [x6]
+	WORD $0x4c85793c // st1 {v28.4s}, [x9], x5
+	WORD $0x4c857938 // st1 {v24.4s}, [x9], x5
+	WORD $0x4c857934 // st1 {v20.4s}, [x9], x5
+	WORD $0x4c857930 // st1 {v16.4s}, [x9], x5
+	WORD $0x4c85792c // st1 {v12.4s}, [x9], x5
+
+quads1stored:
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9403409 // ldr x9, [x0, #104]
+	WORD $0x8b090108 // add x8, x8, x9
+	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xf10000ff // cmp x7, #0
+	BGT  quads1tile
 	RET
 
 quads1partial:
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel0four
-	WORD $0xac81705c // stp q28, q28, [x2], #32
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel0four
+	WORD $0xac81715c // stp q28, q28, [x10], #32
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 
 quads1pixel0four:
-	TBZ  $2, R1, quads1pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R6, quads1pixel0two
+	WORD $0x3c81055c // str q28, [x10], #16
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 
 quads1pixel0two:
-	TBZ  $1, R1, quads1pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R6, quads1pixel0one
+	WORD $0xfc00855c // str d28, [x10], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads1pixel0one:
-	TBZ  $0, R1, quads1pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R6, quads1pixel0done
+	WORD $0xbd00015c // str s28, [x10]
 
 quads1pixel0done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel1four
-	WORD $0xac816058 // stp q24, q24, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel1four
+	WORD $0xac816158 // stp q24, q24, [x10], #32
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 
 quads1pixel1four:
-	TBZ  $2, R1, quads1pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R6, quads1pixel1two
+	WORD $0x3c810558 // str q24, [x10], #16
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 
 quads1pixel1two:
-	TBZ  $1, R1, quads1pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R6, quads1pixel1one
+	WORD $0xfc008558 // str d24, [x10], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads1pixel1one:
-	TBZ  $0, R1, quads1pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R6, quads1pixel1done
+	WORD $0xbd000158 // str s24, [x10]
 
 quads1pixel1done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel2four
-	WORD $0xac815054 // stp q20, q20, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel2four
+	WORD $0xac815154 // stp q20, q20, [x10], #32
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 
 quads1pixel2four:
-	TBZ  $2, R1, quads1pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R6, quads1pixel2two
+	WORD $0x3c810554 // str q20, [x10], #16
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 
 quads1pixel2two:
-	TBZ  $1, R1, quads1pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R6, quads1pixel2one
+	WORD $0xfc008554 // str d20, [x10], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads1pixel2one:
-	TBZ  $0, R1, quads1pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R6, quads1pixel2done
+	WORD $0xbd000154 // str s20, [x10]
 
 quads1pixel2done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel3four
-	WORD $0xac814050 // stp q16, q16, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel3four
+	WORD $0xac814150 // stp q16, q16, [x10], #32
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 
 quads1pixel3four:
-	TBZ  $2, R1, quads1pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R6, quads1pixel3two
+	WORD $0x3c810550 // str q16, [x10], #16
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 
 quads1pixel3two:
-	TBZ  $1, R1, quads1pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R6, quads1pixel3one
+	WORD $0xfc008550 // str d16, [x10], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads1pixel3one:
-	TBZ  $0, R1, quads1pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R6, quads1pixel3done
+	WORD $0xbd000150 // str s16, [x10]
 
 quads1pixel3done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel4four
-	WORD $0xac81304c // stp q12, q12, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel4four
+	WORD $0xac81314c // stp q12, q12, [x10], #32
 	WORD $0x4eac1d8c // mov v12.16b, v12.16b
 	WORD $0x4eac1d8c // mov v12.16b, v12.16b
 
 quads1pixel4four:
-	TBZ  $2, R1, quads1pixel4two
-	WORD $0x3c81044c // str q12, [x2], #16
+	TBZ  $2, R6, quads1pixel4two
+	WORD $0x3c81054c // str q12, [x10], #16
 	WORD $0x4eac1d8c // mov v12.16b, v12.16b
 
 quads1pixel4two:
-	TBZ  $1, R1, quads1pixel4one
-	WORD $0xfc00844c // str d12, [x2], #8
+	TBZ  $1, R6, quads1pixel4one
+	WORD $0xfc00854c // str d12, [x10], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads1pixel4one:
-	TBZ  $0, R1, quads1pixel4done
-	WORD $0xbd00004c // str s12, [x2]
+	TBZ  $0, R6, quads1pixel4done
+	WORD $0xbd00014c // str s12, [x10]
 
 quads1pixel4done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	RET
+	WORD $0x8b050129 // add x9, x9, x5
+	JMP  quads1stored
 
 // func depthwiseRunF32w3s1NEON(a *depthwiseRunArgs)
 TEXT ·depthwiseRunF32w3s1NEON(SB), NOSPLIT, $0-8
@@ -8316,7 +8426,8 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c00283c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x1]
+	WORD $0xad00743c // stp q28, q29, [x1]
+	WORD $0xad017c3e // stp q30, q31, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
@@ -8653,14 +8764,16 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad006438 // stp q24, q25, [x1]
+	WORD $0xad016c3a // stp q26, q27, [x1, #32]
 	WORD $0xad02743c // stp q28, q29, [x1, #64]
 	WORD $0xad037c3e // stp q30, q31, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad006438 // stp q24, q25, [x1]
+	WORD $0xad016c3a // stp q26, q27, [x1, #32]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel0four
 	WORD $0xac81747c // stp q28, q29, [x3], #32
@@ -9124,7 +9237,8 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad005434 // stp q20, q21, [x1]
+	WORD $0xad015c36 // stp q22, q23, [x1, #32]
 	WORD $0xad026438 // stp q24, q25, [x1, #64]
 	WORD $0xad036c3a // stp q26, q27, [x1, #96]
 	WORD $0xad04743c // stp q28, q29, [x1, #128]
@@ -9133,7 +9247,8 @@ store:
 	RET
 
 partial:
-	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad005434 // stp q20, q21, [x1]
+	WORD $0xad015c36 // stp q22, q23, [x1, #32]
 	WORD $0xad026438 // stp q24, q25, [x1, #64]
 	WORD $0xad036c3a // stp q26, q27, [x1, #96]
 	WORD $0x91020023 // add x3, x1, #128
@@ -9730,7 +9845,8 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
 	WORD $0xad025434 // stp q20, q21, [x1, #64]
 	WORD $0xad035c36 // stp q22, q23, [x1, #96]
 	WORD $0xad046438 // stp q24, q25, [x1, #128]
@@ -9741,7 +9857,8 @@ store:
 	RET
 
 partial:
-	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
 	WORD $0xad025434 // stp q20, q21, [x1, #64]
 	WORD $0xad035c36 // stp q22, q23, [x1, #96]
 	WORD $0xad046438 // stp q24, q25, [x1, #128]
@@ -10012,9 +10129,11 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c00283c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x1]
+	WORD $0xad00743c // stp q28, q29, [x1]
+	WORD $0xad017c3e // stp q30, q31, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad006438 // stp q24, q25, [x1]
+	WORD $0xad016c3a // stp q26, q27, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
@@ -10499,18 +10618,21 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad006438 // stp q24, q25, [x1]
+	WORD $0xad016c3a // stp q26, q27, [x1, #32]
 	WORD $0xad02743c // stp q28, q29, [x1, #64]
 	WORD $0xad037c3e // stp q30, q31, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
 	WORD $0xad025434 // stp q20, q21, [x1, #64]
 	WORD $0xad035c36 // stp q22, q23, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad006438 // stp q24, q25, [x1]
+	WORD $0xad016c3a // stp q26, q27, [x1, #32]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel0four
 	WORD $0xac81747c // stp q28, q29, [x3], #32
@@ -10533,7 +10655,8 @@ pixel0one:
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel1four
 	WORD $0xac815474 // stp q20, q21, [x3], #32
@@ -11184,13 +11307,15 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad005434 // stp q20, q21, [x1]
+	WORD $0xad015c36 // stp q22, q23, [x1, #32]
 	WORD $0xad026438 // stp q24, q25, [x1, #64]
 	WORD $0xad036c3a // stp q26, q27, [x1, #96]
 	WORD $0xad04743c // stp q28, q29, [x1, #128]
 	WORD $0xad057c3e // stp q30, q31, [x1, #160]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002828 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x1]
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
 	WORD $0xad02342c // stp q12, q13, [x1, #64]
 	WORD $0xad033c2e // stp q14, q15, [x1, #96]
 	WORD $0xad044430 // stp q16, q17, [x1, #128]
@@ -11199,7 +11324,8 @@ store:
 	RET
 
 partial:
-	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad005434 // stp q20, q21, [x1]
+	WORD $0xad015c36 // stp q22, q23, [x1, #32]
 	WORD $0xad026438 // stp q24, q25, [x1, #64]
 	WORD $0xad036c3a // stp q26, q27, [x1, #96]
 	WORD $0x91020023 // add x3, x1, #128
@@ -11224,7 +11350,8 @@ pixel0one:
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002828 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x1]
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
 	WORD $0xad02342c // stp q12, q13, [x1, #64]
 	WORD $0xad033c2e // stp q14, q15, [x1, #96]
 	WORD $0x91020023 // add x3, x1, #128
@@ -11559,11 +11686,14 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c00283c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x1]
+	WORD $0xad00743c // stp q28, q29, [x1]
+	WORD $0xad017c3e // stp q30, q31, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad006438 // stp q24, q25, [x1]
+	WORD $0xad016c3a // stp q26, q27, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002834 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x1]
+	WORD $0xad005434 // stp q20, q21, [x1]
+	WORD $0xad015c36 // stp q22, q23, [x1, #32]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
@@ -12199,22 +12329,26 @@ store:
 	WORD $0xf9402000 // ldr x0, [x0, #64]
 	WORD $0xf100401f // cmp x0, #16
 	BNE  partial
-	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad006438 // stp q24, q25, [x1]
+	WORD $0xad016c3a // stp q26, q27, [x1, #32]
 	WORD $0xad02743c // stp q28, q29, [x1, #64]
 	WORD $0xad037c3e // stp q30, q31, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
 	WORD $0xad025434 // stp q20, q21, [x1, #64]
 	WORD $0xad035c36 // stp q22, q23, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002828 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x1]
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
 	WORD $0xad02342c // stp q12, q13, [x1, #64]
 	WORD $0xad033c2e // stp q14, q15, [x1, #96]
 	WORD $0x8b020021 // add x1, x1, x2
 	RET
 
 partial:
-	WORD $0x4c002838 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x1]
+	WORD $0xad006438 // stp q24, q25, [x1]
+	WORD $0xad016c3a // stp q26, q27, [x1, #32]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel0four
 	WORD $0xac81747c // stp q28, q29, [x3], #32
@@ -12237,7 +12371,8 @@ pixel0one:
 
 pixel0done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002830 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x1]
+	WORD $0xad004430 // stp q16, q17, [x1]
+	WORD $0xad014c32 // stp q18, q19, [x1, #32]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel1four
 	WORD $0xac815474 // stp q20, q21, [x3], #32
@@ -12260,7 +12395,8 @@ pixel1one:
 
 pixel1done:
 	WORD $0x8b020021 // add x1, x1, x2
-	WORD $0x4c002828 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x1]
+	WORD $0xad002428 // stp q8, q9, [x1]
+	WORD $0xad012c2a // stp q10, q11, [x1, #32]
 	WORD $0x91010023 // add x3, x1, #64
 	TBZ  $3, R0, pixel2four
 	WORD $0xac81346c // stp q12, q13, [x3], #32
@@ -12399,54 +12535,59 @@ TEXT ·convF16x5x128NEON(SB), NOSPLIT, $0-8
 
 // func convF16x4NEON(a *convArgs)
 TEXT ·convF16x4NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R7
-	WORD $0xf94000e2 // ldr x2, [x7]
-	WORD $0xf9400ce3 // ldr x3, [x7, #24]
-	WORD $0xf94024e4 // ldr x4, [x7, #72]
-	WORD $0xf94010e8 // ldr x8, [x7, #32]
-	WORD $0xf94014e9 // ldr x9, [x7, #40]
-	WORD $0xf94018e5 // ldr x5, [x7, #48]
-	WORD $0xf9401ce0 // ldr x0, [x7, #56]
-	WORD $0xf94028ea // ldr x10, [x7, #80]
-	WORD $0xf94020e1 // ldr x1, [x7, #64]
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf940140a // ldr x10, [x0, #40]
+	WORD $0xf940180b // ldr x11, [x0, #48]
+	WORD $0xf9401c05 // ldr x5, [x0, #56]
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0xf9402006 // ldr x6, [x0, #64]
 
 panel:
-	WORD $0xf100055f // cmp x10, #1
+	WORD $0xf100059f // cmp x12, #1
 	BNE  quads4
-	WORD $0xf100303f // cmp x1, #12
+	WORD $0xf10030df // cmp x6, #12
 	BGT  quads4
-	WORD $0xf100203f // cmp x1, #8
+	WORD $0xf10020df // cmp x6, #8
 	BGT  quads3
-	WORD $0xf100103f // cmp x1, #4
+	WORD $0xf10010df // cmp x6, #4
 	BGT  quads2
 	JMP  quads1
 
 quads4:
-	WORD $0xaa0803e6 // mov x6, x8
-	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
-	WORD $0x4c4028d8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
-	WORD $0x4c4028d4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x6]
-	WORD $0x4c4028d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf94004eb // ldr x11, [x7, #8]
-	WORD $0xf94008ec // ldr x12, [x7, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0b03e8 // mov x8, x11
+
+quads4tile:
+	WORD $0xaa0403e9 // mov x9, x4
+	WORD $0x4c40293c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x9]
+	WORD $0x4c402938 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x9]
+	WORD $0x4c402934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9]
+	WORD $0x4c402930 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9]
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf940040d // ldr x13, [x0, #8]
+	WORD $0xf940080e // ldr x14, [x0, #16]
 
 quads4tap:
-	WORD $0x28c1396d // ldp w13, w14, [x11], #8
-	WORD $0x28c1416f // ldp w15, w16, [x11], #8
-	WORD $0x8b0201ad // add x13, x13, x2
-	WORD $0x8b0201ce // add x14, x14, x2
-	WORD $0x8b0201ef // add x15, x15, x2
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0xd343fc71 // lsr x17, x3, #3
-	CBZ  R17, quads4four
+	WORD $0x28c141af // ldp w15, w16, [x13], #8
+	WORD $0x28c14db1 // ldp w17, w19, [x13], #8
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x8b010210 // add x16, x16, x1
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0xd343fc54 // lsr x20, x2, #3
+	CBZ  R20, quads4four
 
 quads4eight:
-	WORD $0xacc11dab // ldp q11, q7, [x13], #32
-	WORD $0xacc119ca // ldp q10, q6, [x14], #32
-	WORD $0xacc115e9 // ldp q9, q5, [x15], #32
-	WORD $0xacc11208 // ldp q8, q4, [x16], #32
-	WORD $0xad403ccd // ldp q13, q15, [x6]
+	WORD $0xacc11deb // ldp q11, q7, [x15], #32
+	WORD $0xacc11a0a // ldp q10, q6, [x16], #32
+	WORD $0xacc11629 // ldp q9, q5, [x17], #32
+	WORD $0xacc11268 // ldp q8, q4, [x19], #32
+	WORD $0xad403d2d // ldp q13, q15, [x9]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12467,7 +12608,7 @@ quads4eight:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0xad413ccd // ldp q13, q15, [x6, #32]
+	WORD $0xad413d2d // ldp q13, q15, [x9, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12488,7 +12629,7 @@ quads4eight:
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
 	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0xad423ccd // ldp q13, q15, [x6, #64]
+	WORD $0xad423d2d // ldp q13, q15, [x9, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12509,7 +12650,7 @@ quads4eight:
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
 	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0xad433ccd // ldp q13, q15, [x6, #96]
+	WORD $0xad433d2d // ldp q13, q15, [x9, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12530,7 +12671,7 @@ quads4eight:
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
 	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	WORD $0xad443ccd // ldp q13, q15, [x6, #128]
+	WORD $0xad443d2d // ldp q13, q15, [x9, #128]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12551,7 +12692,7 @@ quads4eight:
 	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
 	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
 	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
-	WORD $0xad453ccd // ldp q13, q15, [x6, #160]
+	WORD $0xad453d2d // ldp q13, q15, [x9, #160]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12572,7 +12713,7 @@ quads4eight:
 	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
 	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
 	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
-	WORD $0xad463ccd // ldp q13, q15, [x6, #192]
+	WORD $0xad463d2d // ldp q13, q15, [x9, #192]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12593,7 +12734,7 @@ quads4eight:
 	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
 	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
 	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
-	WORD $0xad473ccd // ldp q13, q15, [x6, #224]
+	WORD $0xad473d2d // ldp q13, q15, [x9, #224]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12614,20 +12755,20 @@ quads4eight:
 	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
 	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
 	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads4eight
+	WORD $0x91040129 // add x9, x9, #256
+	WORD $0xd1000694 // sub x20, x20, #1
+	CBNZ R20, quads4eight
 
 quads4four:
-	WORD $0x92400871 // and x17, x3, #0x7
-	CBZ  R17, quads4next
-	TBZ  $2, R17, quads4one
-	WORD $0x92400631 // and x17, x17, #0x3
-	WORD $0x3cc105ab // ldr q11, [x13], #16
-	WORD $0x3cc105ca // ldr q10, [x14], #16
-	WORD $0x3cc105e9 // ldr q9, [x15], #16
-	WORD $0x3cc10608 // ldr q8, [x16], #16
-	WORD $0xad403ccd // ldp q13, q15, [x6]
+	WORD $0x92400854 // and x20, x2, #0x7
+	CBZ  R20, quads4next
+	TBZ  $2, R20, quads4one
+	WORD $0x92400694 // and x20, x20, #0x3
+	WORD $0x3cc105eb // ldr q11, [x15], #16
+	WORD $0x3cc1060a // ldr q10, [x16], #16
+	WORD $0x3cc10629 // ldr q9, [x17], #16
+	WORD $0x3cc10668 // ldr q8, [x19], #16
+	WORD $0xad403d2d // ldp q13, q15, [x9]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12648,7 +12789,7 @@ quads4four:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0xad413ccd // ldp q13, q15, [x6, #32]
+	WORD $0xad413d2d // ldp q13, q15, [x9, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12669,7 +12810,7 @@ quads4four:
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
 	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0xad423ccd // ldp q13, q15, [x6, #64]
+	WORD $0xad423d2d // ldp q13, q15, [x9, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12690,7 +12831,7 @@ quads4four:
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
 	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0xad433ccd // ldp q13, q15, [x6, #96]
+	WORD $0xad433d2d // ldp q13, q15, [x9, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12711,15 +12852,15 @@ quads4four:
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
 	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	WORD $0x910200c6 // add x6, x6, #128
-	CBZ  R17, quads4next
+	WORD $0x91020129 // add x9, x9, #128
+	CBZ  R20, quads4next
 
 quads4one:
-	WORD $0xbc4045ab // ldr s11, [x13], #4
-	WORD $0xbc4045ca // ldr s10, [x14], #4
-	WORD $0xbc4045e9 // ldr s9, [x15], #4
-	WORD $0xbc404608 // ldr s8, [x16], #4
-	WORD $0xad403ccd // ldp q13, q15, [x6]
+	WORD $0xbc4045eb // ldr s11, [x15], #4
+	WORD $0xbc40460a // ldr s10, [x16], #4
+	WORD $0xbc404629 // ldr s9, [x17], #4
+	WORD $0xbc404668 // ldr s8, [x19], #4
+	WORD $0xad403d2d // ldp q13, q15, [x9]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12740,14 +12881,14 @@ quads4one:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads4one
+	WORD $0x91008129 // add x9, x9, #32
+	WORD $0xd1000694 // sub x20, x20, #1
+	CBNZ R20, quads4one
 
 quads4next:
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, quads4tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads4tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads4store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
@@ -12783,144 +12924,155 @@ quads4next:
 	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
 
 quads4store:
-	WORD $0xaa0503e6 // mov x6, x5
-	WORD $0xf100055f // cmp x10, #1
-	BNE  whole
-	WORD $0xf100403f // cmp x1, #16
-	BNE  partial
+	WORD $0xaa0803e9 // mov x9, x8
+	WORD $0xf100059f // cmp x12, #1
+	BNE  quads4whole
+	WORD $0xf10040df // cmp x6, #16
+	BNE  quads4partial
 
-whole:
-	WORD $0x4c0028dc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0028d8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0028d4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0028d0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
+quads4whole:
+	WORD $0x4c85293c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x9], x5
+	WORD $0x4c852938 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x9], x5
+	WORD $0x4c852934 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x5
+	WORD $0x4c852930 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9], x5
+
+quads4stored:
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9403409 // ldr x9, [x0, #104]
 	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, panel
+	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xf10000ff // cmp x7, #0
+	BGT  quads4tile
+	WORD $0x8b0a0084 // add x4, x4, x10
+	WORD $0x9101016b // add x11, x11, #64
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, panel
 	RET
 
-partial:
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel0four
-	WORD $0xac81745c // stp q28, q29, [x2], #32
+quads4partial:
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel0four
+	WORD $0xac8175bc // stp q28, q29, [x13], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 quads4pixel0four:
-	TBZ  $2, R1, quads4pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R6, quads4pixel0two
+	WORD $0x3c8105bc // str q28, [x13], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads4pixel0two:
-	TBZ  $1, R1, quads4pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R6, quads4pixel0one
+	WORD $0xfc0085bc // str d28, [x13], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads4pixel0one:
-	TBZ  $0, R1, quads4pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R6, quads4pixel0done
+	WORD $0xbd0001bc // str s28, [x13]
 
 quads4pixel0done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel1four
-	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel1four
+	WORD $0xac8165b8 // stp q24, q25, [x13], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 quads4pixel1four:
-	TBZ  $2, R1, quads4pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R6, quads4pixel1two
+	WORD $0x3c8105b8 // str q24, [x13], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads4pixel1two:
-	TBZ  $1, R1, quads4pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R6, quads4pixel1one
+	WORD $0xfc0085b8 // str d24, [x13], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads4pixel1one:
-	TBZ  $0, R1, quads4pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R6, quads4pixel1done
+	WORD $0xbd0001b8 // str s24, [x13]
 
 quads4pixel1done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel2four
-	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel2four
+	WORD $0xac8155b4 // stp q20, q21, [x13], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 quads4pixel2four:
-	TBZ  $2, R1, quads4pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R6, quads4pixel2two
+	WORD $0x3c8105b4 // str q20, [x13], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads4pixel2two:
-	TBZ  $1, R1, quads4pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R6, quads4pixel2one
+	WORD $0xfc0085b4 // str d20, [x13], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads4pixel2one:
-	TBZ  $0, R1, quads4pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R6, quads4pixel2done
+	WORD $0xbd0001b4 // str s20, [x13]
 
 quads4pixel2done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel3four
-	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel3four
+	WORD $0xac8145b0 // stp q16, q17, [x13], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 quads4pixel3four:
-	TBZ  $2, R1, quads4pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R6, quads4pixel3two
+	WORD $0x3c8105b0 // str q16, [x13], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads4pixel3two:
-	TBZ  $1, R1, quads4pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R6, quads4pixel3one
+	WORD $0xfc0085b0 // str d16, [x13], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads4pixel3one:
-	TBZ  $0, R1, quads4pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R6, quads4pixel3done
+	WORD $0xbd0001b0 // str s16, [x13]
 
 quads4pixel3done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	RET
+	WORD $0x8b050129 // add x9, x9, x5
+	JMP  quads4stored
 
 quads3:
-	WORD $0xaa0803e6 // mov x6, x8
-	WORD $0x4c4068dc // ld1 {v28.4s, v29.4s, v30.4s}, [x6]
-	WORD $0x4c4068d8 // ld1 {v24.4s, v25.4s, v26.4s}, [x6]
-	WORD $0x4c4068d4 // ld1 {v20.4s, v21.4s, v22.4s}, [x6]
-	WORD $0x4c4068d0 // ld1 {v16.4s, v17.4s, v18.4s}, [x6]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf94004e8 // ldr x8, [x7, #8]
-	WORD $0xf94008e7 // ldr x7, [x7, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0b03e8 // mov x8, x11
+
+quads3tile:
+	WORD $0xaa0403e9 // mov x9, x4
+	WORD $0x4c40693c // ld1 {v28.4s, v29.4s, v30.4s}, [x9]
+	WORD $0x4c406938 // ld1 {v24.4s, v25.4s, v26.4s}, [x9]
+	WORD $0x4c406934 // ld1 {v20.4s, v21.4s, v22.4s}, [x9]
+	WORD $0x4c406930 // ld1 {v16.4s, v17.4s, v18.4s}, [x9]
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf940040a // ldr x10, [x0, #8]
+	WORD $0xf940080b // ldr x11, [x0, #16]
 
 quads3tap:
-	WORD $0x28c12909 // ldp w9, w10, [x8], #8
-	WORD $0x28c1310b // ldp w11, w12, [x8], #8
-	WORD $0x8b020129 // add x9, x9, x2
-	WORD $0x8b02014a // add x10, x10, x2
-	WORD $0x8b02016b // add x11, x11, x2
-	WORD $0x8b02018c // add x12, x12, x2
-	WORD $0xd343fc6d // lsr x13, x3, #3
-	CBZ  R13, quads3four
+	WORD $0x28c1354c // ldp w12, w13, [x10], #8
+	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0xd343fc50 // lsr x16, x2, #3
+	CBZ  R16, quads3four
 
 quads3eight:
-	WORD $0xacc11d2b // ldp q11, q7, [x9], #32
-	WORD $0xacc1194a // ldp q10, q6, [x10], #32
-	WORD $0xacc11569 // ldp q9, q5, [x11], #32
-	WORD $0xacc11188 // ldp q8, q4, [x12], #32
-	WORD $0x3dc000cd // ldr q13, [x6]
-	WORD $0xfd4008ce // ldr d14, [x6, #16]
+	WORD $0xacc11d8b // ldp q11, q7, [x12], #32
+	WORD $0xacc119aa // ldp q10, q6, [x13], #32
+	WORD $0xacc115c9 // ldp q9, q5, [x14], #32
+	WORD $0xacc111e8 // ldp q8, q4, [x15], #32
+	WORD $0x3dc0012d // ldr q13, [x9]
+	WORD $0xfd40092e // ldr d14, [x9, #16]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -12936,8 +13088,8 @@ quads3eight:
 	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
 	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
 	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
-	WORD $0x3dc008cd // ldr q13, [x6, #32]
-	WORD $0xfd4018ce // ldr d14, [x6, #48]
+	WORD $0x3dc0092d // ldr q13, [x9, #32]
+	WORD $0xfd40192e // ldr d14, [x9, #48]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -12953,8 +13105,8 @@ quads3eight:
 	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
 	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
 	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
-	WORD $0x3dc010cd // ldr q13, [x6, #64]
-	WORD $0xfd4028ce // ldr d14, [x6, #80]
+	WORD $0x3dc0112d // ldr q13, [x9, #64]
+	WORD $0xfd40292e // ldr d14, [x9, #80]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -12970,8 +13122,8 @@ quads3eight:
 	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
 	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
 	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
-	WORD $0x3dc018cd // ldr q13, [x6, #96]
-	WORD $0xfd4038ce // ldr d14, [x6, #112]
+	WORD $0x3dc0192d // ldr q13, [x9, #96]
+	WORD $0xfd40392e // ldr d14, [x9, #112]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -12987,8 +13139,8 @@ quads3eight:
 	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
 	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
 	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
-	WORD $0x3dc020cd // ldr q13, [x6, #128]
-	WORD $0xfd4048ce // ldr d14, [x6, #144]
+	WORD $0x3dc0212d // ldr q13, [x9, #128]
+	WORD $0xfd40492e // ldr d14, [x9, #144]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -13004,8 +13156,8 @@ quads3eight:
 	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
 	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
 	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
-	WORD $0x3dc028cd // ldr q13, [x6, #160]
-	WORD $0xfd4058ce // ldr d14, [x6, #176]
+	WORD $0x3dc0292d // ldr q13, [x9, #160]
+	WORD $0xfd40592e // ldr d14, [x9, #176]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -13021,8 +13173,8 @@ quads3eight:
 	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
 	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
 	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
-	WORD $0x3dc030cd // ldr q13, [x6, #192]
-	WORD $0xfd4068ce // ldr d14, [x6, #208]
+	WORD $0x3dc0312d // ldr q13, [x9, #192]
+	WORD $0xfd40692e // ldr d14, [x9, #208]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -13038,8 +13190,8 @@ quads3eight:
 	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
 	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
 	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
-	WORD $0x3dc038cd // ldr q13, [x6, #224]
-	WORD $0xfd4078ce // ldr d14, [x6, #240]
+	WORD $0x3dc0392d // ldr q13, [x9, #224]
+	WORD $0xfd40792e // ldr d14, [x9, #240]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -13055,21 +13207,21 @@ quads3eight:
 	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
 	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
 	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, quads3eight
+	WORD $0x91040129 // add x9, x9, #256
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads3eight
 
 quads3four:
-	WORD $0x9240086d // and x13, x3, #0x7
-	CBZ  R13, quads3next
-	TBZ  $2, R13, quads3one
-	WORD $0x924005ad // and x13, x13, #0x3
-	WORD $0x3cc1052b // ldr q11, [x9], #16
-	WORD $0x3cc1054a // ldr q10, [x10], #16
-	WORD $0x3cc10569 // ldr q9, [x11], #16
-	WORD $0x3cc10588 // ldr q8, [x12], #16
-	WORD $0x3dc000cd // ldr q13, [x6]
-	WORD $0xfd4008ce // ldr d14, [x6, #16]
+	WORD $0x92400850 // and x16, x2, #0x7
+	CBZ  R16, quads3next
+	TBZ  $2, R16, quads3one
+	WORD $0x92400610 // and x16, x16, #0x3
+	WORD $0x3cc1058b // ldr q11, [x12], #16
+	WORD $0x3cc105aa // ldr q10, [x13], #16
+	WORD $0x3cc105c9 // ldr q9, [x14], #16
+	WORD $0x3cc105e8 // ldr q8, [x15], #16
+	WORD $0x3dc0012d // ldr q13, [x9]
+	WORD $0xfd40092e // ldr d14, [x9, #16]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -13085,8 +13237,8 @@ quads3four:
 	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
 	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
 	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
-	WORD $0x3dc008cd // ldr q13, [x6, #32]
-	WORD $0xfd4018ce // ldr d14, [x6, #48]
+	WORD $0x3dc0092d // ldr q13, [x9, #32]
+	WORD $0xfd40192e // ldr d14, [x9, #48]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -13102,8 +13254,8 @@ quads3four:
 	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
 	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
 	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
-	WORD $0x3dc010cd // ldr q13, [x6, #64]
-	WORD $0xfd4028ce // ldr d14, [x6, #80]
+	WORD $0x3dc0112d // ldr q13, [x9, #64]
+	WORD $0xfd40292e // ldr d14, [x9, #80]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -13119,8 +13271,8 @@ quads3four:
 	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
 	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
 	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
-	WORD $0x3dc018cd // ldr q13, [x6, #96]
-	WORD $0xfd4038ce // ldr d14, [x6, #112]
+	WORD $0x3dc0192d // ldr q13, [x9, #96]
+	WORD $0xfd40392e // ldr d14, [x9, #112]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -13136,16 +13288,16 @@ quads3four:
 	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
 	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
 	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
-	WORD $0x910200c6 // add x6, x6, #128
-	CBZ  R13, quads3next
+	WORD $0x91020129 // add x9, x9, #128
+	CBZ  R16, quads3next
 
 quads3one:
-	WORD $0xbc40452b // ldr s11, [x9], #4
-	WORD $0xbc40454a // ldr s10, [x10], #4
-	WORD $0xbc404569 // ldr s9, [x11], #4
-	WORD $0xbc404588 // ldr s8, [x12], #4
-	WORD $0x3dc000cd // ldr q13, [x6]
-	WORD $0xfd4008ce // ldr d14, [x6, #16]
+	WORD $0xbc40458b // ldr s11, [x12], #4
+	WORD $0xbc4045aa // ldr s10, [x13], #4
+	WORD $0xbc4045c9 // ldr s9, [x14], #4
+	WORD $0xbc4045e8 // ldr s8, [x15], #4
+	WORD $0x3dc0012d // ldr q13, [x9]
+	WORD $0xfd40092e // ldr d14, [x9, #16]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -13161,14 +13313,14 @@ quads3one:
 	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
 	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
 	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
-	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, quads3one
+	WORD $0x91008129 // add x9, x9, #32
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads3one
 
 quads3next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, quads3tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, quads3tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads3store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
@@ -13196,135 +13348,146 @@ quads3next:
 	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
 
 quads3store:
-	WORD $0xaa0503e6 // mov x6, x5
-	WORD $0xf100303f // cmp x1, #12
+	WORD $0xaa0803e9 // mov x9, x8
+	WORD $0xf10030df // cmp x6, #12
 	BNE  quads3partial
-	WORD $0x4c0068dc // st1 {v28.4s, v29.4s, v30.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0068d8 // st1 {v24.4s, v25.4s, v26.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0068d4 // st1 {v20.4s, v21.4s, v22.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0068d0 // st1 {v16.4s, v17.4s, v18.4s}, [x6]
+	WORD $0x4c85693c // st1 {v28.4s, v29.4s, v30.4s}, [x9], x5
+	WORD $0x4c856938 // st1 {v24.4s, v25.4s, v26.4s}, [x9], x5
+	WORD $0x4c856934 // st1 {v20.4s, v21.4s, v22.4s}, [x9], x5
+	WORD $0x4c856930 // st1 {v16.4s, v17.4s, v18.4s}, [x9], x5
+
+quads3stored:
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9403409 // ldr x9, [x0, #104]
+	WORD $0x8b090108 // add x8, x8, x9
+	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xf10000ff // cmp x7, #0
+	BGT  quads3tile
 	RET
 
 quads3partial:
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel0four
-	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel0four
+	WORD $0xac81755c // stp q28, q29, [x10], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebe1fdd // mov v29.16b, v30.16b
 
 quads3pixel0four:
-	TBZ  $2, R1, quads3pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R6, quads3pixel0two
+	WORD $0x3c81055c // str q28, [x10], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads3pixel0two:
-	TBZ  $1, R1, quads3pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R6, quads3pixel0one
+	WORD $0xfc00855c // str d28, [x10], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads3pixel0one:
-	TBZ  $0, R1, quads3pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R6, quads3pixel0done
+	WORD $0xbd00015c // str s28, [x10]
 
 quads3pixel0done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel1four
-	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel1four
+	WORD $0xac816558 // stp q24, q25, [x10], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4eba1f59 // mov v25.16b, v26.16b
 
 quads3pixel1four:
-	TBZ  $2, R1, quads3pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R6, quads3pixel1two
+	WORD $0x3c810558 // str q24, [x10], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads3pixel1two:
-	TBZ  $1, R1, quads3pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R6, quads3pixel1one
+	WORD $0xfc008558 // str d24, [x10], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads3pixel1one:
-	TBZ  $0, R1, quads3pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R6, quads3pixel1done
+	WORD $0xbd000158 // str s24, [x10]
 
 quads3pixel1done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel2four
-	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel2four
+	WORD $0xac815554 // stp q20, q21, [x10], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
 
 quads3pixel2four:
-	TBZ  $2, R1, quads3pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R6, quads3pixel2two
+	WORD $0x3c810554 // str q20, [x10], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads3pixel2two:
-	TBZ  $1, R1, quads3pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R6, quads3pixel2one
+	WORD $0xfc008554 // str d20, [x10], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads3pixel2one:
-	TBZ  $0, R1, quads3pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R6, quads3pixel2done
+	WORD $0xbd000154 // str s20, [x10]
 
 quads3pixel2done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel3four
-	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel3four
+	WORD $0xac814550 // stp q16, q17, [x10], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb21e51 // mov v17.16b, v18.16b
 
 quads3pixel3four:
-	TBZ  $2, R1, quads3pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R6, quads3pixel3two
+	WORD $0x3c810550 // str q16, [x10], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads3pixel3two:
-	TBZ  $1, R1, quads3pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R6, quads3pixel3one
+	WORD $0xfc008550 // str d16, [x10], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads3pixel3one:
-	TBZ  $0, R1, quads3pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R6, quads3pixel3done
+	WORD $0xbd000150 // str s16, [x10]
 
 quads3pixel3done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	RET
+	WORD $0x8b050129 // add x9, x9, x5
+	JMP  quads3stored
 
 quads2:
-	WORD $0xaa0803e6 // mov x6, x8
-	WORD $0xad4074dc // ldp q28, q29, [x6]
-	WORD $0xad4064d8 // ldp q24, q25, [x6]
-	WORD $0xad4054d4 // ldp q20, q21, [x6]
-	WORD $0xad4044d0 // ldp q16, q17, [x6]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf94004e8 // ldr x8, [x7, #8]
-	WORD $0xf94008e7 // ldr x7, [x7, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0b03e8 // mov x8, x11
+
+quads2tile:
+	WORD $0xaa0403e9 // mov x9, x4
+	WORD $0xad40753c // ldp q28, q29, [x9]
+	WORD $0xad406538 // ldp q24, q25, [x9]
+	WORD $0xad405534 // ldp q20, q21, [x9]
+	WORD $0xad404530 // ldp q16, q17, [x9]
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf940040a // ldr x10, [x0, #8]
+	WORD $0xf940080b // ldr x11, [x0, #16]
 
 quads2tap:
-	WORD $0x28c12909 // ldp w9, w10, [x8], #8
-	WORD $0x28c1310b // ldp w11, w12, [x8], #8
-	WORD $0x8b020129 // add x9, x9, x2
-	WORD $0x8b02014a // add x10, x10, x2
-	WORD $0x8b02016b // add x11, x11, x2
-	WORD $0x8b02018c // add x12, x12, x2
-	WORD $0xd343fc6d // lsr x13, x3, #3
-	CBZ  R13, quads2four
+	WORD $0x28c1354c // ldp w12, w13, [x10], #8
+	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0xd343fc50 // lsr x16, x2, #3
+	CBZ  R16, quads2four
 
 quads2eight:
-	WORD $0xacc11d2b // ldp q11, q7, [x9], #32
-	WORD $0xacc1194a // ldp q10, q6, [x10], #32
-	WORD $0xacc11569 // ldp q9, q5, [x11], #32
-	WORD $0xacc11188 // ldp q8, q4, [x12], #32
-	WORD $0x3dc000cd // ldr q13, [x6]
+	WORD $0xacc11d8b // ldp q11, q7, [x12], #32
+	WORD $0xacc119aa // ldp q10, q6, [x13], #32
+	WORD $0xacc115c9 // ldp q9, q5, [x14], #32
+	WORD $0xacc111e8 // ldp q8, q4, [x15], #32
+	WORD $0x3dc0012d // ldr q13, [x9]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
@@ -13335,7 +13498,7 @@ quads2eight:
 	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
 	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
 	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
-	WORD $0x3dc008cd // ldr q13, [x6, #32]
+	WORD $0x3dc0092d // ldr q13, [x9, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
@@ -13346,7 +13509,7 @@ quads2eight:
 	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
 	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
 	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
-	WORD $0x3dc010cd // ldr q13, [x6, #64]
+	WORD $0x3dc0112d // ldr q13, [x9, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
@@ -13357,7 +13520,7 @@ quads2eight:
 	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
 	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
 	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
-	WORD $0x3dc018cd // ldr q13, [x6, #96]
+	WORD $0x3dc0192d // ldr q13, [x9, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
@@ -13368,7 +13531,7 @@ quads2eight:
 	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
 	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
 	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
-	WORD $0x3dc020cd // ldr q13, [x6, #128]
+	WORD $0x3dc0212d // ldr q13, [x9, #128]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
@@ -13379,7 +13542,7 @@ quads2eight:
 	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
 	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
 	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
-	WORD $0x3dc028cd // ldr q13, [x6, #160]
+	WORD $0x3dc0292d // ldr q13, [x9, #160]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
@@ -13390,7 +13553,7 @@ quads2eight:
 	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
 	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
 	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
-	WORD $0x3dc030cd // ldr q13, [x6, #192]
+	WORD $0x3dc0312d // ldr q13, [x9, #192]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
@@ -13401,7 +13564,7 @@ quads2eight:
 	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
 	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
 	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
-	WORD $0x3dc038cd // ldr q13, [x6, #224]
+	WORD $0x3dc0392d // ldr q13, [x9, #224]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
@@ -13412,20 +13575,20 @@ quads2eight:
 	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
 	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
 	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, quads2eight
+	WORD $0x91040129 // add x9, x9, #256
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads2eight
 
 quads2four:
-	WORD $0x9240086d // and x13, x3, #0x7
-	CBZ  R13, quads2next
-	TBZ  $2, R13, quads2one
-	WORD $0x924005ad // and x13, x13, #0x3
-	WORD $0x3cc1052b // ldr q11, [x9], #16
-	WORD $0x3cc1054a // ldr q10, [x10], #16
-	WORD $0x3cc10569 // ldr q9, [x11], #16
-	WORD $0x3cc10588 // ldr q8, [x12], #16
-	WORD $0x3dc000cd // ldr q13, [x6]
+	WORD $0x92400850 // and x16, x2, #0x7
+	CBZ  R16, quads2next
+	TBZ  $2, R16, quads2one
+	WORD $0x92400610 // and x16, x16, #0x3
+	WORD $0x3cc1058b // ldr q11, [x12], #16
+	WORD $0x3cc105aa // ldr q10, [x13], #16
+	WORD $0x3cc105c9 // ldr q9, [x14], #16
+	WORD $0x3cc105e8 // ldr q8, [x15], #16
+	WORD $0x3dc0012d // ldr q13, [x9]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
@@ -13436,7 +13599,7 @@ quads2four:
 	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
 	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
 	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
-	WORD $0x3dc008cd // ldr q13, [x6, #32]
+	WORD $0x3dc0092d // ldr q13, [x9, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
@@ -13447,7 +13610,7 @@ quads2four:
 	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
 	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
 	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
-	WORD $0x3dc010cd // ldr q13, [x6, #64]
+	WORD $0x3dc0112d // ldr q13, [x9, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
@@ -13458,7 +13621,7 @@ quads2four:
 	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
 	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
 	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
-	WORD $0x3dc018cd // ldr q13, [x6, #96]
+	WORD $0x3dc0192d // ldr q13, [x9, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
@@ -13469,15 +13632,15 @@ quads2four:
 	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
 	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
 	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
-	WORD $0x910200c6 // add x6, x6, #128
-	CBZ  R13, quads2next
+	WORD $0x91020129 // add x9, x9, #128
+	CBZ  R16, quads2next
 
 quads2one:
-	WORD $0xbc40452b // ldr s11, [x9], #4
-	WORD $0xbc40454a // ldr s10, [x10], #4
-	WORD $0xbc404569 // ldr s9, [x11], #4
-	WORD $0xbc404588 // ldr s8, [x12], #4
-	WORD $0x3dc000cd // ldr q13, [x6]
+	WORD $0xbc40458b // ldr s11, [x12], #4
+	WORD $0xbc4045aa // ldr s10, [x13], #4
+	WORD $0xbc4045c9 // ldr s9, [x14], #4
+	WORD $0xbc4045e8 // ldr s8, [x15], #4
+	WORD $0x3dc0012d // ldr q13, [x9]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
@@ -13488,14 +13651,14 @@ quads2one:
 	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
 	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
 	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
-	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, quads2one
+	WORD $0x91008129 // add x9, x9, #32
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads2one
 
 quads2next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, quads2tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, quads2tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads2store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
@@ -13515,241 +13678,252 @@ quads2next:
 	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
 
 quads2store:
-	WORD $0xaa0503e6 // mov x6, x5
-	WORD $0xf100203f // cmp x1, #8
+	WORD $0xaa0803e9 // mov x9, x8
+	WORD $0xf10020df // cmp x6, #8
 	BNE  quads2partial
-	WORD $0xad0074dc // stp q28, q29, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xad0064d8 // stp q24, q25, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xad0054d4 // stp q20, q21, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xad0044d0 // stp q16, q17, [x6]
+	WORD $0x4c85a93c // st1 {v28.4s, v29.4s}, [x9], x5
+	WORD $0x4c85a938 // st1 {v24.4s, v25.4s}, [x9], x5
+	WORD $0x4c85a934 // st1 {v20.4s, v21.4s}, [x9], x5
+	WORD $0x4c85a930 // st1 {v16.4s, v17.4s}, [x9], x5
+
+quads2stored:
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9403409 // ldr x9, [x0, #104]
+	WORD $0x8b090108 // add x8, x8, x9
+	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xf10000ff // cmp x7, #0
+	BGT  quads2tile
 	RET
 
 quads2partial:
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel0four
-	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel0four
+	WORD $0xac81755c // stp q28, q29, [x10], #32
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 	WORD $0x4ebd1fbd // mov v29.16b, v29.16b
 
 quads2pixel0four:
-	TBZ  $2, R1, quads2pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R6, quads2pixel0two
+	WORD $0x3c81055c // str q28, [x10], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads2pixel0two:
-	TBZ  $1, R1, quads2pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R6, quads2pixel0one
+	WORD $0xfc00855c // str d28, [x10], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads2pixel0one:
-	TBZ  $0, R1, quads2pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R6, quads2pixel0done
+	WORD $0xbd00015c // str s28, [x10]
 
 quads2pixel0done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel1four
-	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel1four
+	WORD $0xac816558 // stp q24, q25, [x10], #32
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 	WORD $0x4eb91f39 // mov v25.16b, v25.16b
 
 quads2pixel1four:
-	TBZ  $2, R1, quads2pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R6, quads2pixel1two
+	WORD $0x3c810558 // str q24, [x10], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads2pixel1two:
-	TBZ  $1, R1, quads2pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R6, quads2pixel1one
+	WORD $0xfc008558 // str d24, [x10], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads2pixel1one:
-	TBZ  $0, R1, quads2pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R6, quads2pixel1done
+	WORD $0xbd000158 // str s24, [x10]
 
 quads2pixel1done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel2four
-	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel2four
+	WORD $0xac815554 // stp q20, q21, [x10], #32
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 	WORD $0x4eb51eb5 // mov v21.16b, v21.16b
 
 quads2pixel2four:
-	TBZ  $2, R1, quads2pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R6, quads2pixel2two
+	WORD $0x3c810554 // str q20, [x10], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads2pixel2two:
-	TBZ  $1, R1, quads2pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R6, quads2pixel2one
+	WORD $0xfc008554 // str d20, [x10], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads2pixel2one:
-	TBZ  $0, R1, quads2pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R6, quads2pixel2done
+	WORD $0xbd000154 // str s20, [x10]
 
 quads2pixel2done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel3four
-	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel3four
+	WORD $0xac814550 // stp q16, q17, [x10], #32
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 	WORD $0x4eb11e31 // mov v17.16b, v17.16b
 
 quads2pixel3four:
-	TBZ  $2, R1, quads2pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R6, quads2pixel3two
+	WORD $0x3c810550 // str q16, [x10], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads2pixel3two:
-	TBZ  $1, R1, quads2pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R6, quads2pixel3one
+	WORD $0xfc008550 // str d16, [x10], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads2pixel3one:
-	TBZ  $0, R1, quads2pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R6, quads2pixel3done
+	WORD $0xbd000150 // str s16, [x10]
 
 quads2pixel3done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	RET
+	WORD $0x8b050129 // add x9, x9, x5
+	JMP  quads2stored
 
 quads1:
-	WORD $0xaa0803e6 // mov x6, x8
-	WORD $0x3dc000dc // ldr q28, [x6]
-	WORD $0x3dc000d8 // ldr q24, [x6]
-	WORD $0x3dc000d4 // ldr q20, [x6]
-	WORD $0x3dc000d0 // ldr q16, [x6]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf94004e8 // ldr x8, [x7, #8]
-	WORD $0xf94008e7 // ldr x7, [x7, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0b03e8 // mov x8, x11
+
+quads1tile:
+	WORD $0xaa0403e9 // mov x9, x4
+	WORD $0x3dc0013c // ldr q28, [x9]
+	WORD $0x3dc00138 // ldr q24, [x9]
+	WORD $0x3dc00134 // ldr q20, [x9]
+	WORD $0x3dc00130 // ldr q16, [x9]
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf940040a // ldr x10, [x0, #8]
+	WORD $0xf940080b // ldr x11, [x0, #16]
 
 quads1tap:
-	WORD $0x28c12909 // ldp w9, w10, [x8], #8
-	WORD $0x28c1310b // ldp w11, w12, [x8], #8
-	WORD $0x8b020129 // add x9, x9, x2
-	WORD $0x8b02014a // add x10, x10, x2
-	WORD $0x8b02016b // add x11, x11, x2
-	WORD $0x8b02018c // add x12, x12, x2
-	WORD $0xd343fc6d // lsr x13, x3, #3
-	CBZ  R13, quads1four
+	WORD $0x28c1354c // ldp w12, w13, [x10], #8
+	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0xd343fc50 // lsr x16, x2, #3
+	CBZ  R16, quads1four
 
 quads1eight:
-	WORD $0xacc11d2b // ldp q11, q7, [x9], #32
-	WORD $0xacc1194a // ldp q10, q6, [x10], #32
-	WORD $0xacc11569 // ldp q9, q5, [x11], #32
-	WORD $0xacc11188 // ldp q8, q4, [x12], #32
-	WORD $0xfd4000cc // ldr d12, [x6]
+	WORD $0xacc11d8b // ldp q11, q7, [x12], #32
+	WORD $0xacc119aa // ldp q10, q6, [x13], #32
+	WORD $0xacc115c9 // ldp q9, q5, [x14], #32
+	WORD $0xacc111e8 // ldp q8, q4, [x15], #32
+	WORD $0xfd40012c // ldr d12, [x9]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
 	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
-	WORD $0xfd4010cc // ldr d12, [x6, #32]
+	WORD $0xfd40112c // ldr d12, [x9, #32]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
 	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
-	WORD $0xfd4020cc // ldr d12, [x6, #64]
+	WORD $0xfd40212c // ldr d12, [x9, #64]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
 	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
-	WORD $0xfd4030cc // ldr d12, [x6, #96]
+	WORD $0xfd40312c // ldr d12, [x9, #96]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
 	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
-	WORD $0xfd4040cc // ldr d12, [x6, #128]
+	WORD $0xfd40412c // ldr d12, [x9, #128]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
 	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
 	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
 	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
-	WORD $0xfd4050cc // ldr d12, [x6, #160]
+	WORD $0xfd40512c // ldr d12, [x9, #160]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
 	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
 	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
 	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
-	WORD $0xfd4060cc // ldr d12, [x6, #192]
+	WORD $0xfd40612c // ldr d12, [x9, #192]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
 	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
 	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
 	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
-	WORD $0xfd4070cc // ldr d12, [x6, #224]
+	WORD $0xfd40712c // ldr d12, [x9, #224]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
 	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
 	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
 	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, quads1eight
+	WORD $0x91040129 // add x9, x9, #256
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads1eight
 
 quads1four:
-	WORD $0x9240086d // and x13, x3, #0x7
-	CBZ  R13, quads1next
-	TBZ  $2, R13, quads1one
-	WORD $0x924005ad // and x13, x13, #0x3
-	WORD $0x3cc1052b // ldr q11, [x9], #16
-	WORD $0x3cc1054a // ldr q10, [x10], #16
-	WORD $0x3cc10569 // ldr q9, [x11], #16
-	WORD $0x3cc10588 // ldr q8, [x12], #16
-	WORD $0xfd4000cc // ldr d12, [x6]
+	WORD $0x92400850 // and x16, x2, #0x7
+	CBZ  R16, quads1next
+	TBZ  $2, R16, quads1one
+	WORD $0x92400610 // and x16, x16, #0x3
+	WORD $0x3cc1058b // ldr q11, [x12], #16
+	WORD $0x3cc105aa // ldr q10, [x13], #16
+	WORD $0x3cc105c9 // ldr q9, [x14], #16
+	WORD $0x3cc105e8 // ldr q8, [x15], #16
+	WORD $0xfd40012c // ldr d12, [x9]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
 	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
-	WORD $0xfd4010cc // ldr d12, [x6, #32]
+	WORD $0xfd40112c // ldr d12, [x9, #32]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
 	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
-	WORD $0xfd4020cc // ldr d12, [x6, #64]
+	WORD $0xfd40212c // ldr d12, [x9, #64]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
 	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
-	WORD $0xfd4030cc // ldr d12, [x6, #96]
+	WORD $0xfd40312c // ldr d12, [x9, #96]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
 	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
-	WORD $0x910200c6 // add x6, x6, #128
-	CBZ  R13, quads1next
+	WORD $0x91020129 // add x9, x9, #128
+	CBZ  R16, quads1next
 
 quads1one:
-	WORD $0xbc40452b // ldr s11, [x9], #4
-	WORD $0xbc40454a // ldr s10, [x10], #4
-	WORD $0xbc404569 // ldr s9, [x11], #4
-	WORD $0xbc404588 // ldr s8, [x12], #4
-	WORD $0xfd4000cc // ldr d12, [x6]
+	WORD $0xbc40458b // ldr s11, [x12], #4
+	WORD $0xbc4045aa // ldr s10, [x13], #4
+	WORD $0xbc4045c9 // ldr s9, [x14], #4
+	WORD $0xbc4045e8 // ldr s8, [x15], #4
+	WORD $0xfd40012c // ldr d12, [x9]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
 	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
-	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, quads1one
+	WORD $0x91008129 // add x9, x9, #32
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads1one
 
 quads1next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, quads1tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, quads1tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads1store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
@@ -13761,163 +13935,174 @@ quads1next:
 	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
 
 quads1store:
-	WORD $0xaa0503e6 // mov x6, x5
-	WORD $0xf100103f // cmp x1, #4
+	WORD $0xaa0803e9 // mov x9, x8
+	WORD $0xf10010df // cmp x6, #4
 	BNE  quads1partial
-	WORD $0x3d8000dc // str q28, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x3d8000d8 // str q24, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x3d8000d4 // str q20, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x3d8000d0 // str q16, [x6]
+	WORD $0x4c85793c // st1 {v28.4s}, [x9], x5
+	WORD $0x4c857938 // st1 {v24.4s}, [x9], x5
+	WORD $0x4c857934 // st1 {v20.4s}, [x9], x5
+	WORD $0x4c857930 // st1 {v16.4s}, [x9], x5
+
+quads1stored:
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9403409 // ldr x9, [x0, #104]
+	WORD $0x8b090108 // add x8, x8, x9
+	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xf10000ff // cmp x7, #0
+	BGT  quads1tile
 	RET
 
 quads1partial:
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel0four
-	WORD $0xac81705c // stp q28, q28, [x2], #32
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel0four
+	WORD $0xac81715c // stp q28, q28, [x10], #32
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 
 quads1pixel0four:
-	TBZ  $2, R1, quads1pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R6, quads1pixel0two
+	WORD $0x3c81055c // str q28, [x10], #16
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 
 quads1pixel0two:
-	TBZ  $1, R1, quads1pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R6, quads1pixel0one
+	WORD $0xfc00855c // str d28, [x10], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads1pixel0one:
-	TBZ  $0, R1, quads1pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R6, quads1pixel0done
+	WORD $0xbd00015c // str s28, [x10]
 
 quads1pixel0done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel1four
-	WORD $0xac816058 // stp q24, q24, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel1four
+	WORD $0xac816158 // stp q24, q24, [x10], #32
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 
 quads1pixel1four:
-	TBZ  $2, R1, quads1pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R6, quads1pixel1two
+	WORD $0x3c810558 // str q24, [x10], #16
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 
 quads1pixel1two:
-	TBZ  $1, R1, quads1pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R6, quads1pixel1one
+	WORD $0xfc008558 // str d24, [x10], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads1pixel1one:
-	TBZ  $0, R1, quads1pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R6, quads1pixel1done
+	WORD $0xbd000158 // str s24, [x10]
 
 quads1pixel1done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel2four
-	WORD $0xac815054 // stp q20, q20, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel2four
+	WORD $0xac815154 // stp q20, q20, [x10], #32
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 
 quads1pixel2four:
-	TBZ  $2, R1, quads1pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R6, quads1pixel2two
+	WORD $0x3c810554 // str q20, [x10], #16
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 
 quads1pixel2two:
-	TBZ  $1, R1, quads1pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R6, quads1pixel2one
+	WORD $0xfc008554 // str d20, [x10], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads1pixel2one:
-	TBZ  $0, R1, quads1pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R6, quads1pixel2done
+	WORD $0xbd000154 // str s20, [x10]
 
 quads1pixel2done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel3four
-	WORD $0xac814050 // stp q16, q16, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel3four
+	WORD $0xac814150 // stp q16, q16, [x10], #32
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 
 quads1pixel3four:
-	TBZ  $2, R1, quads1pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R6, quads1pixel3two
+	WORD $0x3c810550 // str q16, [x10], #16
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 
 quads1pixel3two:
-	TBZ  $1, R1, quads1pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R6, quads1pixel3one
+	WORD $0xfc008550 // str d16, [x10], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads1pixel3one:
-	TBZ  $0, R1, quads1pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R6, quads1pixel3done
+	WORD $0xbd000150 // str s16, [x10]
 
 quads1pixel3done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	RET
+	WORD $0x8b050129 // add x9, x9, x5
+	JMP  quads1stored
 
 // func convF16x5NEON(a *convArgs)
 TEXT ·convF16x5NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R7
-	WORD $0xf94000e2 // ldr x2, [x7]
-	WORD $0xf9400ce3 // ldr x3, [x7, #24]
-	WORD $0xf94024e4 // ldr x4, [x7, #72]
-	WORD $0xf94010e8 // ldr x8, [x7, #32]
-	WORD $0xf94014e9 // ldr x9, [x7, #40]
-	WORD $0xf94018e5 // ldr x5, [x7, #48]
-	WORD $0xf9401ce0 // ldr x0, [x7, #56]
-	WORD $0xf94028ea // ldr x10, [x7, #80]
-	WORD $0xf94020e1 // ldr x1, [x7, #64]
+	MOVD a+0(FP), R0
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400c02 // ldr x2, [x0, #24]
+	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9401004 // ldr x4, [x0, #32]
+	WORD $0xf940140a // ldr x10, [x0, #40]
+	WORD $0xf940180b // ldr x11, [x0, #48]
+	WORD $0xf9401c05 // ldr x5, [x0, #56]
+	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0xf9402006 // ldr x6, [x0, #64]
 
 panel:
-	WORD $0xf100055f // cmp x10, #1
+	WORD $0xf100059f // cmp x12, #1
 	BNE  quads4
-	WORD $0xf100303f // cmp x1, #12
+	WORD $0xf10030df // cmp x6, #12
 	BGT  quads4
-	WORD $0xf100203f // cmp x1, #8
+	WORD $0xf10020df // cmp x6, #8
 	BGT  quads3
-	WORD $0xf100103f // cmp x1, #4
+	WORD $0xf10010df // cmp x6, #4
 	BGT  quads2
 	JMP  quads1
 
 quads4:
-	WORD $0xaa0803e6 // mov x6, x8
-	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
-	WORD $0x4c4028d8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
-	WORD $0x4c4028d4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x6]
-	WORD $0x4c4028d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
-	WORD $0x4c4028cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf94004eb // ldr x11, [x7, #8]
-	WORD $0xf94008ec // ldr x12, [x7, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0b03e8 // mov x8, x11
+
+quads4tile:
+	WORD $0xaa0403e9 // mov x9, x4
+	WORD $0x4c40293c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x9]
+	WORD $0x4c402938 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x9]
+	WORD $0x4c402934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9]
+	WORD $0x4c402930 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9]
+	WORD $0x4c40292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf940040d // ldr x13, [x0, #8]
+	WORD $0xf940080e // ldr x14, [x0, #16]
 
 quads4tap:
-	WORD $0x28c1396d // ldp w13, w14, [x11], #8
-	WORD $0x28c1416f // ldp w15, w16, [x11], #8
-	WORD $0xb8404571 // ldr w17, [x11], #4
-	WORD $0x8b0201ad // add x13, x13, x2
-	WORD $0x8b0201ce // add x14, x14, x2
-	WORD $0x8b0201ef // add x15, x15, x2
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x8b020231 // add x17, x17, x2
-	WORD $0xd343fc73 // lsr x19, x3, #3
-	CBZ  R19, quads4four
+	WORD $0x28c141af // ldp w15, w16, [x13], #8
+	WORD $0x28c14db1 // ldp w17, w19, [x13], #8
+	WORD $0xb84045b4 // ldr w20, [x13], #4
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x8b010210 // add x16, x16, x1
+	WORD $0x8b010231 // add x17, x17, x1
+	WORD $0x8b010273 // add x19, x19, x1
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0xd343fc55 // lsr x21, x2, #3
+	CBZ  R21, quads4four
 
 quads4eight:
-	WORD $0xacc109a7 // ldp q7, q2, [x13], #32
-	WORD $0xacc105c6 // ldp q6, q1, [x14], #32
-	WORD $0xacc101e5 // ldp q5, q0, [x15], #32
-	WORD $0x3cc10604 // ldr q4, [x16], #16
-	WORD $0x3cc10623 // ldr q3, [x17], #16
-	WORD $0xad402cc9 // ldp q9, q11, [x6]
+	WORD $0xacc109e7 // ldp q7, q2, [x15], #32
+	WORD $0xacc10606 // ldp q6, q1, [x16], #32
+	WORD $0xacc10225 // ldp q5, q0, [x17], #32
+	WORD $0x3cc10664 // ldr q4, [x19], #16
+	WORD $0x3cc10683 // ldr q3, [x20], #16
+	WORD $0xad402d29 // ldp q9, q11, [x9]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -13942,7 +14127,7 @@ quads4eight:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0xad412cc9 // ldp q9, q11, [x6, #32]
+	WORD $0xad412d29 // ldp q9, q11, [x9, #32]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -13967,7 +14152,7 @@ quads4eight:
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0xad422cc9 // ldp q9, q11, [x6, #64]
+	WORD $0xad422d29 // ldp q9, q11, [x9, #64]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -13992,7 +14177,7 @@ quads4eight:
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0xad432cc9 // ldp q9, q11, [x6, #96]
+	WORD $0xad432d29 // ldp q9, q11, [x9, #96]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -14017,9 +14202,9 @@ quads4eight:
 	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0x3cc10604 // ldr q4, [x16], #16
-	WORD $0x3cc10623 // ldr q3, [x17], #16
-	WORD $0xad442cc9 // ldp q9, q11, [x6, #128]
+	WORD $0x3cc10664 // ldr q4, [x19], #16
+	WORD $0x3cc10683 // ldr q3, [x20], #16
+	WORD $0xad442d29 // ldp q9, q11, [x9, #128]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -14044,7 +14229,7 @@ quads4eight:
 	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0xad452cc9 // ldp q9, q11, [x6, #160]
+	WORD $0xad452d29 // ldp q9, q11, [x9, #160]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -14069,7 +14254,7 @@ quads4eight:
 	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0xad462cc9 // ldp q9, q11, [x6, #192]
+	WORD $0xad462d29 // ldp q9, q11, [x9, #192]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -14094,7 +14279,7 @@ quads4eight:
 	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0xad472cc9 // ldp q9, q11, [x6, #224]
+	WORD $0xad472d29 // ldp q9, q11, [x9, #224]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -14119,21 +14304,21 @@ quads4eight:
 	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0xd1000673 // sub x19, x19, #1
-	CBNZ R19, quads4eight
+	WORD $0x91040129 // add x9, x9, #256
+	WORD $0xd10006b5 // sub x21, x21, #1
+	CBNZ R21, quads4eight
 
 quads4four:
-	WORD $0x92400873 // and x19, x3, #0x7
-	CBZ  R19, quads4next
-	TBZ  $2, R19, quads4one
-	WORD $0x92400673 // and x19, x19, #0x3
-	WORD $0x3cc105a7 // ldr q7, [x13], #16
-	WORD $0x3cc105c6 // ldr q6, [x14], #16
-	WORD $0x3cc105e5 // ldr q5, [x15], #16
-	WORD $0x3cc10604 // ldr q4, [x16], #16
-	WORD $0x3cc10623 // ldr q3, [x17], #16
-	WORD $0xad402cc9 // ldp q9, q11, [x6]
+	WORD $0x92400855 // and x21, x2, #0x7
+	CBZ  R21, quads4next
+	TBZ  $2, R21, quads4one
+	WORD $0x924006b5 // and x21, x21, #0x3
+	WORD $0x3cc105e7 // ldr q7, [x15], #16
+	WORD $0x3cc10606 // ldr q6, [x16], #16
+	WORD $0x3cc10625 // ldr q5, [x17], #16
+	WORD $0x3cc10664 // ldr q4, [x19], #16
+	WORD $0x3cc10683 // ldr q3, [x20], #16
+	WORD $0xad402d29 // ldp q9, q11, [x9]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -14158,7 +14343,7 @@ quads4four:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0xad412cc9 // ldp q9, q11, [x6, #32]
+	WORD $0xad412d29 // ldp q9, q11, [x9, #32]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -14183,7 +14368,7 @@ quads4four:
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0xad422cc9 // ldp q9, q11, [x6, #64]
+	WORD $0xad422d29 // ldp q9, q11, [x9, #64]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -14208,7 +14393,7 @@ quads4four:
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0xad432cc9 // ldp q9, q11, [x6, #96]
+	WORD $0xad432d29 // ldp q9, q11, [x9, #96]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -14233,16 +14418,16 @@ quads4four:
 	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0x910200c6 // add x6, x6, #128
-	CBZ  R19, quads4next
+	WORD $0x91020129 // add x9, x9, #128
+	CBZ  R21, quads4next
 
 quads4one:
-	WORD $0xbc4045a7 // ldr s7, [x13], #4
-	WORD $0xbc4045c6 // ldr s6, [x14], #4
-	WORD $0xbc4045e5 // ldr s5, [x15], #4
-	WORD $0xbc404604 // ldr s4, [x16], #4
-	WORD $0xbc404623 // ldr s3, [x17], #4
-	WORD $0xad402cc9 // ldp q9, q11, [x6]
+	WORD $0xbc4045e7 // ldr s7, [x15], #4
+	WORD $0xbc404606 // ldr s6, [x16], #4
+	WORD $0xbc404625 // ldr s5, [x17], #4
+	WORD $0xbc404664 // ldr s4, [x19], #4
+	WORD $0xbc404683 // ldr s3, [x20], #4
+	WORD $0xad402d29 // ldp q9, q11, [x9]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -14267,14 +14452,14 @@ quads4one:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0xd1000673 // sub x19, x19, #1
-	CBNZ R19, quads4one
+	WORD $0x91008129 // add x9, x9, #32
+	WORD $0xd10006b5 // sub x21, x21, #1
+	CBNZ R21, quads4one
 
 quads4next:
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, quads4tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, quads4tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads4store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
@@ -14318,172 +14503,182 @@ quads4next:
 	WORD $0x4e671def // bic v15.16b, v15.16b, v7.16b
 
 quads4store:
-	WORD $0xaa0503e6 // mov x6, x5
-	WORD $0xf100055f // cmp x10, #1
-	BNE  whole
-	WORD $0xf100403f // cmp x1, #16
-	BNE  partial
+	WORD $0xaa0803e9 // mov x9, x8
+	WORD $0xf100059f // cmp x12, #1
+	BNE  quads4whole
+	WORD $0xf10040df // cmp x6, #16
+	BNE  quads4partial
 
-whole:
-	WORD $0x4c0028dc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0028d8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0028d4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0028d0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0028cc // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6]
+quads4whole:
+	WORD $0x4c85293c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x9], x5
+	WORD $0x4c852938 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x9], x5
+	WORD $0x4c852934 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x5
+	WORD $0x4c852930 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9], x5
+	WORD $0x4c85292c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], x5
+
+quads4stored:
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9403409 // ldr x9, [x0, #104]
 	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, panel
+	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xf10000ff // cmp x7, #0
+	BGT  quads4tile
+	WORD $0x8b0a0084 // add x4, x4, x10
+	WORD $0x9101016b // add x11, x11, #64
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, panel
 	RET
 
-partial:
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel0four
-	WORD $0xac81745c // stp q28, q29, [x2], #32
+quads4partial:
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel0four
+	WORD $0xac8175bc // stp q28, q29, [x13], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 quads4pixel0four:
-	TBZ  $2, R1, quads4pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R6, quads4pixel0two
+	WORD $0x3c8105bc // str q28, [x13], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads4pixel0two:
-	TBZ  $1, R1, quads4pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R6, quads4pixel0one
+	WORD $0xfc0085bc // str d28, [x13], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads4pixel0one:
-	TBZ  $0, R1, quads4pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R6, quads4pixel0done
+	WORD $0xbd0001bc // str s28, [x13]
 
 quads4pixel0done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel1four
-	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel1four
+	WORD $0xac8165b8 // stp q24, q25, [x13], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 quads4pixel1four:
-	TBZ  $2, R1, quads4pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R6, quads4pixel1two
+	WORD $0x3c8105b8 // str q24, [x13], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads4pixel1two:
-	TBZ  $1, R1, quads4pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R6, quads4pixel1one
+	WORD $0xfc0085b8 // str d24, [x13], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads4pixel1one:
-	TBZ  $0, R1, quads4pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R6, quads4pixel1done
+	WORD $0xbd0001b8 // str s24, [x13]
 
 quads4pixel1done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel2four
-	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel2four
+	WORD $0xac8155b4 // stp q20, q21, [x13], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 quads4pixel2four:
-	TBZ  $2, R1, quads4pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R6, quads4pixel2two
+	WORD $0x3c8105b4 // str q20, [x13], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads4pixel2two:
-	TBZ  $1, R1, quads4pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R6, quads4pixel2one
+	WORD $0xfc0085b4 // str d20, [x13], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads4pixel2one:
-	TBZ  $0, R1, quads4pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R6, quads4pixel2done
+	WORD $0xbd0001b4 // str s20, [x13]
 
 quads4pixel2done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel3four
-	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel3four
+	WORD $0xac8145b0 // stp q16, q17, [x13], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 quads4pixel3four:
-	TBZ  $2, R1, quads4pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R6, quads4pixel3two
+	WORD $0x3c8105b0 // str q16, [x13], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads4pixel3two:
-	TBZ  $1, R1, quads4pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R6, quads4pixel3one
+	WORD $0xfc0085b0 // str d16, [x13], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads4pixel3one:
-	TBZ  $0, R1, quads4pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R6, quads4pixel3done
+	WORD $0xbd0001b0 // str s16, [x13]
 
 quads4pixel3done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads4pixel4four
-	WORD $0xac81344c // stp q12, q13, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ed // mov x13, x9
+	TBZ  $3, R6, quads4pixel4four
+	WORD $0xac8135ac // stp q12, q13, [x13], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
 	WORD $0x4eaf1ded // mov v13.16b, v15.16b
 
 quads4pixel4four:
-	TBZ  $2, R1, quads4pixel4two
-	WORD $0x3c81044c // str q12, [x2], #16
+	TBZ  $2, R6, quads4pixel4two
+	WORD $0x3c8105ac // str q12, [x13], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 quads4pixel4two:
-	TBZ  $1, R1, quads4pixel4one
-	WORD $0xfc00844c // str d12, [x2], #8
+	TBZ  $1, R6, quads4pixel4one
+	WORD $0xfc0085ac // str d12, [x13], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads4pixel4one:
-	TBZ  $0, R1, quads4pixel4done
-	WORD $0xbd00004c // str s12, [x2]
+	TBZ  $0, R6, quads4pixel4done
+	WORD $0xbd0001ac // str s12, [x13]
 
 quads4pixel4done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	RET
+	WORD $0x8b050129 // add x9, x9, x5
+	JMP  quads4stored
 
 quads3:
-	WORD $0xaa0803e6 // mov x6, x8
-	WORD $0x4c4068dc // ld1 {v28.4s, v29.4s, v30.4s}, [x6]
-	WORD $0x4c4068d8 // ld1 {v24.4s, v25.4s, v26.4s}, [x6]
-	WORD $0x4c4068d4 // ld1 {v20.4s, v21.4s, v22.4s}, [x6]
-	WORD $0x4c4068d0 // ld1 {v16.4s, v17.4s, v18.4s}, [x6]
-	WORD $0x4c4068cc // ld1 {v12.4s, v13.4s, v14.4s}, [x6]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf94004e8 // ldr x8, [x7, #8]
-	WORD $0xf94008e7 // ldr x7, [x7, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0b03e8 // mov x8, x11
+
+quads3tile:
+	WORD $0xaa0403e9 // mov x9, x4
+	WORD $0x4c40693c // ld1 {v28.4s, v29.4s, v30.4s}, [x9]
+	WORD $0x4c406938 // ld1 {v24.4s, v25.4s, v26.4s}, [x9]
+	WORD $0x4c406934 // ld1 {v20.4s, v21.4s, v22.4s}, [x9]
+	WORD $0x4c406930 // ld1 {v16.4s, v17.4s, v18.4s}, [x9]
+	WORD $0x4c40692c // ld1 {v12.4s, v13.4s, v14.4s}, [x9]
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf940040a // ldr x10, [x0, #8]
+	WORD $0xf940080b // ldr x11, [x0, #16]
 
 quads3tap:
-	WORD $0x28c12909 // ldp w9, w10, [x8], #8
-	WORD $0x28c1310b // ldp w11, w12, [x8], #8
-	WORD $0xb840450d // ldr w13, [x8], #4
-	WORD $0x8b020129 // add x9, x9, x2
-	WORD $0x8b02014a // add x10, x10, x2
-	WORD $0x8b02016b // add x11, x11, x2
-	WORD $0x8b02018c // add x12, x12, x2
-	WORD $0x8b0201ad // add x13, x13, x2
-	WORD $0xd343fc6e // lsr x14, x3, #3
-	CBZ  R14, quads3four
+	WORD $0x28c1354c // ldp w12, w13, [x10], #8
+	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
+	WORD $0xb8404550 // ldr w16, [x10], #4
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x8b010210 // add x16, x16, x1
+	WORD $0xd343fc51 // lsr x17, x2, #3
+	CBZ  R17, quads3four
 
 quads3eight:
-	WORD $0xacc10927 // ldp q7, q2, [x9], #32
-	WORD $0xacc10546 // ldp q6, q1, [x10], #32
-	WORD $0xacc10165 // ldp q5, q0, [x11], #32
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0x3dc000c9 // ldr q9, [x6]
-	WORD $0xfd4008ca // ldr d10, [x6, #16]
+	WORD $0xacc10987 // ldp q7, q2, [x12], #32
+	WORD $0xacc105a6 // ldp q6, q1, [x13], #32
+	WORD $0xacc101c5 // ldp q5, q0, [x14], #32
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0x3dc00129 // ldr q9, [x9]
+	WORD $0xfd40092a // ldr d10, [x9, #16]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -14502,8 +14697,8 @@ quads3eight:
 	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0x3dc008c9 // ldr q9, [x6, #32]
-	WORD $0xfd4018ca // ldr d10, [x6, #48]
+	WORD $0x3dc00929 // ldr q9, [x9, #32]
+	WORD $0xfd40192a // ldr d10, [x9, #48]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -14522,8 +14717,8 @@ quads3eight:
 	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
 	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
 	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
-	WORD $0x3dc010c9 // ldr q9, [x6, #64]
-	WORD $0xfd4028ca // ldr d10, [x6, #80]
+	WORD $0x3dc01129 // ldr q9, [x9, #64]
+	WORD $0xfd40292a // ldr d10, [x9, #80]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -14542,8 +14737,8 @@ quads3eight:
 	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
 	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
 	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
-	WORD $0x3dc018c9 // ldr q9, [x6, #96]
-	WORD $0xfd4038ca // ldr d10, [x6, #112]
+	WORD $0x3dc01929 // ldr q9, [x9, #96]
+	WORD $0xfd40392a // ldr d10, [x9, #112]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -14562,10 +14757,10 @@ quads3eight:
 	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
 	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
 	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0x3dc020c9 // ldr q9, [x6, #128]
-	WORD $0xfd4048ca // ldr d10, [x6, #144]
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0x3dc02129 // ldr q9, [x9, #128]
+	WORD $0xfd40492a // ldr d10, [x9, #144]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -14584,8 +14779,8 @@ quads3eight:
 	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0x3dc028c9 // ldr q9, [x6, #160]
-	WORD $0xfd4058ca // ldr d10, [x6, #176]
+	WORD $0x3dc02929 // ldr q9, [x9, #160]
+	WORD $0xfd40592a // ldr d10, [x9, #176]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -14604,8 +14799,8 @@ quads3eight:
 	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
 	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
 	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
-	WORD $0x3dc030c9 // ldr q9, [x6, #192]
-	WORD $0xfd4068ca // ldr d10, [x6, #208]
+	WORD $0x3dc03129 // ldr q9, [x9, #192]
+	WORD $0xfd40692a // ldr d10, [x9, #208]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -14624,8 +14819,8 @@ quads3eight:
 	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
 	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
 	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
-	WORD $0x3dc038c9 // ldr q9, [x6, #224]
-	WORD $0xfd4078ca // ldr d10, [x6, #240]
+	WORD $0x3dc03929 // ldr q9, [x9, #224]
+	WORD $0xfd40792a // ldr d10, [x9, #240]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -14644,22 +14839,22 @@ quads3eight:
 	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
 	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
 	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, quads3eight
+	WORD $0x91040129 // add x9, x9, #256
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads3eight
 
 quads3four:
-	WORD $0x9240086e // and x14, x3, #0x7
-	CBZ  R14, quads3next
-	TBZ  $2, R14, quads3one
-	WORD $0x924005ce // and x14, x14, #0x3
-	WORD $0x3cc10527 // ldr q7, [x9], #16
-	WORD $0x3cc10546 // ldr q6, [x10], #16
-	WORD $0x3cc10565 // ldr q5, [x11], #16
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0x3dc000c9 // ldr q9, [x6]
-	WORD $0xfd4008ca // ldr d10, [x6, #16]
+	WORD $0x92400851 // and x17, x2, #0x7
+	CBZ  R17, quads3next
+	TBZ  $2, R17, quads3one
+	WORD $0x92400631 // and x17, x17, #0x3
+	WORD $0x3cc10587 // ldr q7, [x12], #16
+	WORD $0x3cc105a6 // ldr q6, [x13], #16
+	WORD $0x3cc105c5 // ldr q5, [x14], #16
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0x3dc00129 // ldr q9, [x9]
+	WORD $0xfd40092a // ldr d10, [x9, #16]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -14678,8 +14873,8 @@ quads3four:
 	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0x3dc008c9 // ldr q9, [x6, #32]
-	WORD $0xfd4018ca // ldr d10, [x6, #48]
+	WORD $0x3dc00929 // ldr q9, [x9, #32]
+	WORD $0xfd40192a // ldr d10, [x9, #48]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -14698,8 +14893,8 @@ quads3four:
 	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
 	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
 	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
-	WORD $0x3dc010c9 // ldr q9, [x6, #64]
-	WORD $0xfd4028ca // ldr d10, [x6, #80]
+	WORD $0x3dc01129 // ldr q9, [x9, #64]
+	WORD $0xfd40292a // ldr d10, [x9, #80]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -14718,8 +14913,8 @@ quads3four:
 	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
 	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
 	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
-	WORD $0x3dc018c9 // ldr q9, [x6, #96]
-	WORD $0xfd4038ca // ldr d10, [x6, #112]
+	WORD $0x3dc01929 // ldr q9, [x9, #96]
+	WORD $0xfd40392a // ldr d10, [x9, #112]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -14738,17 +14933,17 @@ quads3four:
 	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
 	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
 	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
-	WORD $0x910200c6 // add x6, x6, #128
-	CBZ  R14, quads3next
+	WORD $0x91020129 // add x9, x9, #128
+	CBZ  R17, quads3next
 
 quads3one:
-	WORD $0xbc404527 // ldr s7, [x9], #4
-	WORD $0xbc404546 // ldr s6, [x10], #4
-	WORD $0xbc404565 // ldr s5, [x11], #4
-	WORD $0xbc404584 // ldr s4, [x12], #4
-	WORD $0xbc4045a3 // ldr s3, [x13], #4
-	WORD $0x3dc000c9 // ldr q9, [x6]
-	WORD $0xfd4008ca // ldr d10, [x6, #16]
+	WORD $0xbc404587 // ldr s7, [x12], #4
+	WORD $0xbc4045a6 // ldr s6, [x13], #4
+	WORD $0xbc4045c5 // ldr s5, [x14], #4
+	WORD $0xbc4045e4 // ldr s4, [x15], #4
+	WORD $0xbc404603 // ldr s3, [x16], #4
+	WORD $0x3dc00129 // ldr q9, [x9]
+	WORD $0xfd40092a // ldr d10, [x9, #16]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -14767,14 +14962,14 @@ quads3one:
 	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, quads3one
+	WORD $0x91008129 // add x9, x9, #32
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads3one
 
 quads3next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, quads3tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, quads3tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads3store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
@@ -14808,163 +15003,173 @@ quads3next:
 	WORD $0x4e671dce // bic v14.16b, v14.16b, v7.16b
 
 quads3store:
-	WORD $0xaa0503e6 // mov x6, x5
-	WORD $0xf100303f // cmp x1, #12
+	WORD $0xaa0803e9 // mov x9, x8
+	WORD $0xf10030df // cmp x6, #12
 	BNE  quads3partial
-	WORD $0x4c0068dc // st1 {v28.4s, v29.4s, v30.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0068d8 // st1 {v24.4s, v25.4s, v26.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0068d4 // st1 {v20.4s, v21.4s, v22.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0068d0 // st1 {v16.4s, v17.4s, v18.4s}, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x4c0068cc // st1 {v12.4s, v13.4s, v14.4s}, [x6]
+	WORD $0x4c85693c // st1 {v28.4s, v29.4s, v30.4s}, [x9], x5
+	WORD $0x4c856938 // st1 {v24.4s, v25.4s, v26.4s}, [x9], x5
+	WORD $0x4c856934 // st1 {v20.4s, v21.4s, v22.4s}, [x9], x5
+	WORD $0x4c856930 // st1 {v16.4s, v17.4s, v18.4s}, [x9], x5
+	WORD $0x4c85692c // st1 {v12.4s, v13.4s, v14.4s}, [x9], x5
+
+quads3stored:
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9403409 // ldr x9, [x0, #104]
+	WORD $0x8b090108 // add x8, x8, x9
+	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xf10000ff // cmp x7, #0
+	BGT  quads3tile
 	RET
 
 quads3partial:
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel0four
-	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel0four
+	WORD $0xac81755c // stp q28, q29, [x10], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebe1fdd // mov v29.16b, v30.16b
 
 quads3pixel0four:
-	TBZ  $2, R1, quads3pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R6, quads3pixel0two
+	WORD $0x3c81055c // str q28, [x10], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads3pixel0two:
-	TBZ  $1, R1, quads3pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R6, quads3pixel0one
+	WORD $0xfc00855c // str d28, [x10], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads3pixel0one:
-	TBZ  $0, R1, quads3pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R6, quads3pixel0done
+	WORD $0xbd00015c // str s28, [x10]
 
 quads3pixel0done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel1four
-	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel1four
+	WORD $0xac816558 // stp q24, q25, [x10], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4eba1f59 // mov v25.16b, v26.16b
 
 quads3pixel1four:
-	TBZ  $2, R1, quads3pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R6, quads3pixel1two
+	WORD $0x3c810558 // str q24, [x10], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads3pixel1two:
-	TBZ  $1, R1, quads3pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R6, quads3pixel1one
+	WORD $0xfc008558 // str d24, [x10], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads3pixel1one:
-	TBZ  $0, R1, quads3pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R6, quads3pixel1done
+	WORD $0xbd000158 // str s24, [x10]
 
 quads3pixel1done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel2four
-	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel2four
+	WORD $0xac815554 // stp q20, q21, [x10], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
 
 quads3pixel2four:
-	TBZ  $2, R1, quads3pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R6, quads3pixel2two
+	WORD $0x3c810554 // str q20, [x10], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads3pixel2two:
-	TBZ  $1, R1, quads3pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R6, quads3pixel2one
+	WORD $0xfc008554 // str d20, [x10], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads3pixel2one:
-	TBZ  $0, R1, quads3pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R6, quads3pixel2done
+	WORD $0xbd000154 // str s20, [x10]
 
 quads3pixel2done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel3four
-	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel3four
+	WORD $0xac814550 // stp q16, q17, [x10], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb21e51 // mov v17.16b, v18.16b
 
 quads3pixel3four:
-	TBZ  $2, R1, quads3pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R6, quads3pixel3two
+	WORD $0x3c810550 // str q16, [x10], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads3pixel3two:
-	TBZ  $1, R1, quads3pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R6, quads3pixel3one
+	WORD $0xfc008550 // str d16, [x10], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads3pixel3one:
-	TBZ  $0, R1, quads3pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R6, quads3pixel3done
+	WORD $0xbd000150 // str s16, [x10]
 
 quads3pixel3done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads3pixel4four
-	WORD $0xac81344c // stp q12, q13, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads3pixel4four
+	WORD $0xac81354c // stp q12, q13, [x10], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
 	WORD $0x4eae1dcd // mov v13.16b, v14.16b
 
 quads3pixel4four:
-	TBZ  $2, R1, quads3pixel4two
-	WORD $0x3c81044c // str q12, [x2], #16
+	TBZ  $2, R6, quads3pixel4two
+	WORD $0x3c81054c // str q12, [x10], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 quads3pixel4two:
-	TBZ  $1, R1, quads3pixel4one
-	WORD $0xfc00844c // str d12, [x2], #8
+	TBZ  $1, R6, quads3pixel4one
+	WORD $0xfc00854c // str d12, [x10], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads3pixel4one:
-	TBZ  $0, R1, quads3pixel4done
-	WORD $0xbd00004c // str s12, [x2]
+	TBZ  $0, R6, quads3pixel4done
+	WORD $0xbd00014c // str s12, [x10]
 
 quads3pixel4done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	RET
+	WORD $0x8b050129 // add x9, x9, x5
+	JMP  quads3stored
 
 quads2:
-	WORD $0xaa0803e6 // mov x6, x8
-	WORD $0xad4074dc // ldp q28, q29, [x6]
-	WORD $0xad4064d8 // ldp q24, q25, [x6]
-	WORD $0xad4054d4 // ldp q20, q21, [x6]
-	WORD $0xad4044d0 // ldp q16, q17, [x6]
-	WORD $0xad4034cc // ldp q12, q13, [x6]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf94004e8 // ldr x8, [x7, #8]
-	WORD $0xf94008e7 // ldr x7, [x7, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0b03e8 // mov x8, x11
+
+quads2tile:
+	WORD $0xaa0403e9 // mov x9, x4
+	WORD $0xad40753c // ldp q28, q29, [x9]
+	WORD $0xad406538 // ldp q24, q25, [x9]
+	WORD $0xad405534 // ldp q20, q21, [x9]
+	WORD $0xad404530 // ldp q16, q17, [x9]
+	WORD $0xad40352c // ldp q12, q13, [x9]
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf940040a // ldr x10, [x0, #8]
+	WORD $0xf940080b // ldr x11, [x0, #16]
 
 quads2tap:
-	WORD $0x28c12909 // ldp w9, w10, [x8], #8
-	WORD $0x28c1310b // ldp w11, w12, [x8], #8
-	WORD $0xb840450d // ldr w13, [x8], #4
-	WORD $0x8b020129 // add x9, x9, x2
-	WORD $0x8b02014a // add x10, x10, x2
-	WORD $0x8b02016b // add x11, x11, x2
-	WORD $0x8b02018c // add x12, x12, x2
-	WORD $0x8b0201ad // add x13, x13, x2
-	WORD $0xd343fc6e // lsr x14, x3, #3
-	CBZ  R14, quads2four
+	WORD $0x28c1354c // ldp w12, w13, [x10], #8
+	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
+	WORD $0xb8404550 // ldr w16, [x10], #4
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x8b010210 // add x16, x16, x1
+	WORD $0xd343fc51 // lsr x17, x2, #3
+	CBZ  R17, quads2four
 
 quads2eight:
-	WORD $0xacc10927 // ldp q7, q2, [x9], #32
-	WORD $0xacc10546 // ldp q6, q1, [x10], #32
-	WORD $0xacc10165 // ldp q5, q0, [x11], #32
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0x3dc000c9 // ldr q9, [x6]
+	WORD $0xacc10987 // ldp q7, q2, [x12], #32
+	WORD $0xacc105a6 // ldp q6, q1, [x13], #32
+	WORD $0xacc101c5 // ldp q5, q0, [x14], #32
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0x3dc00129 // ldr q9, [x9]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
@@ -14977,7 +15182,7 @@ quads2eight:
 	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0x3dc008c9 // ldr q9, [x6, #32]
+	WORD $0x3dc00929 // ldr q9, [x9, #32]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
@@ -14990,7 +15195,7 @@ quads2eight:
 	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
 	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
 	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
-	WORD $0x3dc010c9 // ldr q9, [x6, #64]
+	WORD $0x3dc01129 // ldr q9, [x9, #64]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
@@ -15003,7 +15208,7 @@ quads2eight:
 	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
 	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
 	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
-	WORD $0x3dc018c9 // ldr q9, [x6, #96]
+	WORD $0x3dc01929 // ldr q9, [x9, #96]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
@@ -15016,9 +15221,9 @@ quads2eight:
 	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
 	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
 	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0x3dc020c9 // ldr q9, [x6, #128]
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0x3dc02129 // ldr q9, [x9, #128]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
@@ -15031,7 +15236,7 @@ quads2eight:
 	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0x3dc028c9 // ldr q9, [x6, #160]
+	WORD $0x3dc02929 // ldr q9, [x9, #160]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
@@ -15044,7 +15249,7 @@ quads2eight:
 	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
 	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
 	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
-	WORD $0x3dc030c9 // ldr q9, [x6, #192]
+	WORD $0x3dc03129 // ldr q9, [x9, #192]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
@@ -15057,7 +15262,7 @@ quads2eight:
 	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
 	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
 	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
-	WORD $0x3dc038c9 // ldr q9, [x6, #224]
+	WORD $0x3dc03929 // ldr q9, [x9, #224]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
@@ -15070,21 +15275,21 @@ quads2eight:
 	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
 	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
 	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, quads2eight
+	WORD $0x91040129 // add x9, x9, #256
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads2eight
 
 quads2four:
-	WORD $0x9240086e // and x14, x3, #0x7
-	CBZ  R14, quads2next
-	TBZ  $2, R14, quads2one
-	WORD $0x924005ce // and x14, x14, #0x3
-	WORD $0x3cc10527 // ldr q7, [x9], #16
-	WORD $0x3cc10546 // ldr q6, [x10], #16
-	WORD $0x3cc10565 // ldr q5, [x11], #16
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0x3dc000c9 // ldr q9, [x6]
+	WORD $0x92400851 // and x17, x2, #0x7
+	CBZ  R17, quads2next
+	TBZ  $2, R17, quads2one
+	WORD $0x92400631 // and x17, x17, #0x3
+	WORD $0x3cc10587 // ldr q7, [x12], #16
+	WORD $0x3cc105a6 // ldr q6, [x13], #16
+	WORD $0x3cc105c5 // ldr q5, [x14], #16
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0x3dc00129 // ldr q9, [x9]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
@@ -15097,7 +15302,7 @@ quads2four:
 	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0x3dc008c9 // ldr q9, [x6, #32]
+	WORD $0x3dc00929 // ldr q9, [x9, #32]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
@@ -15110,7 +15315,7 @@ quads2four:
 	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
 	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
 	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
-	WORD $0x3dc010c9 // ldr q9, [x6, #64]
+	WORD $0x3dc01129 // ldr q9, [x9, #64]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
@@ -15123,7 +15328,7 @@ quads2four:
 	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
 	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
 	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
-	WORD $0x3dc018c9 // ldr q9, [x6, #96]
+	WORD $0x3dc01929 // ldr q9, [x9, #96]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
@@ -15136,16 +15341,16 @@ quads2four:
 	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
 	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
 	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
-	WORD $0x910200c6 // add x6, x6, #128
-	CBZ  R14, quads2next
+	WORD $0x91020129 // add x9, x9, #128
+	CBZ  R17, quads2next
 
 quads2one:
-	WORD $0xbc404527 // ldr s7, [x9], #4
-	WORD $0xbc404546 // ldr s6, [x10], #4
-	WORD $0xbc404565 // ldr s5, [x11], #4
-	WORD $0xbc404584 // ldr s4, [x12], #4
-	WORD $0xbc4045a3 // ldr s3, [x13], #4
-	WORD $0x3dc000c9 // ldr q9, [x6]
+	WORD $0xbc404587 // ldr s7, [x12], #4
+	WORD $0xbc4045a6 // ldr s6, [x13], #4
+	WORD $0xbc4045c5 // ldr s5, [x14], #4
+	WORD $0xbc4045e4 // ldr s4, [x15], #4
+	WORD $0xbc404603 // ldr s3, [x16], #4
+	WORD $0x3dc00129 // ldr q9, [x9]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
@@ -15158,14 +15363,14 @@ quads2one:
 	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, quads2one
+	WORD $0x91008129 // add x9, x9, #32
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads2one
 
 quads2next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, quads2tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, quads2tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads2store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
@@ -15189,286 +15394,296 @@ quads2next:
 	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
 
 quads2store:
-	WORD $0xaa0503e6 // mov x6, x5
-	WORD $0xf100203f // cmp x1, #8
+	WORD $0xaa0803e9 // mov x9, x8
+	WORD $0xf10020df // cmp x6, #8
 	BNE  quads2partial
-	WORD $0xad0074dc // stp q28, q29, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xad0064d8 // stp q24, q25, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xad0054d4 // stp q20, q21, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xad0044d0 // stp q16, q17, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xad0034cc // stp q12, q13, [x6]
+	WORD $0x4c85a93c // st1 {v28.4s, v29.4s}, [x9], x5
+	WORD $0x4c85a938 // st1 {v24.4s, v25.4s}, [x9], x5
+	WORD $0x4c85a934 // st1 {v20.4s, v21.4s}, [x9], x5
+	WORD $0x4c85a930 // st1 {v16.4s, v17.4s}, [x9], x5
+	WORD $0x4c85a92c // st1 {v12.4s, v13.4s}, [x9], x5
+
+quads2stored:
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9403409 // ldr x9, [x0, #104]
+	WORD $0x8b090108 // add x8, x8, x9
+	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xf10000ff // cmp x7, #0
+	BGT  quads2tile
 	RET
 
 quads2partial:
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel0four
-	WORD $0xac81745c // stp q28, q29, [x2], #32
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel0four
+	WORD $0xac81755c // stp q28, q29, [x10], #32
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 	WORD $0x4ebd1fbd // mov v29.16b, v29.16b
 
 quads2pixel0four:
-	TBZ  $2, R1, quads2pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R6, quads2pixel0two
+	WORD $0x3c81055c // str q28, [x10], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads2pixel0two:
-	TBZ  $1, R1, quads2pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R6, quads2pixel0one
+	WORD $0xfc00855c // str d28, [x10], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads2pixel0one:
-	TBZ  $0, R1, quads2pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R6, quads2pixel0done
+	WORD $0xbd00015c // str s28, [x10]
 
 quads2pixel0done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel1four
-	WORD $0xac816458 // stp q24, q25, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel1four
+	WORD $0xac816558 // stp q24, q25, [x10], #32
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 	WORD $0x4eb91f39 // mov v25.16b, v25.16b
 
 quads2pixel1four:
-	TBZ  $2, R1, quads2pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R6, quads2pixel1two
+	WORD $0x3c810558 // str q24, [x10], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads2pixel1two:
-	TBZ  $1, R1, quads2pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R6, quads2pixel1one
+	WORD $0xfc008558 // str d24, [x10], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads2pixel1one:
-	TBZ  $0, R1, quads2pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R6, quads2pixel1done
+	WORD $0xbd000158 // str s24, [x10]
 
 quads2pixel1done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel2four
-	WORD $0xac815454 // stp q20, q21, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel2four
+	WORD $0xac815554 // stp q20, q21, [x10], #32
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 	WORD $0x4eb51eb5 // mov v21.16b, v21.16b
 
 quads2pixel2four:
-	TBZ  $2, R1, quads2pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R6, quads2pixel2two
+	WORD $0x3c810554 // str q20, [x10], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads2pixel2two:
-	TBZ  $1, R1, quads2pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R6, quads2pixel2one
+	WORD $0xfc008554 // str d20, [x10], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads2pixel2one:
-	TBZ  $0, R1, quads2pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R6, quads2pixel2done
+	WORD $0xbd000154 // str s20, [x10]
 
 quads2pixel2done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel3four
-	WORD $0xac814450 // stp q16, q17, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel3four
+	WORD $0xac814550 // stp q16, q17, [x10], #32
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 	WORD $0x4eb11e31 // mov v17.16b, v17.16b
 
 quads2pixel3four:
-	TBZ  $2, R1, quads2pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R6, quads2pixel3two
+	WORD $0x3c810550 // str q16, [x10], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads2pixel3two:
-	TBZ  $1, R1, quads2pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R6, quads2pixel3one
+	WORD $0xfc008550 // str d16, [x10], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads2pixel3one:
-	TBZ  $0, R1, quads2pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R6, quads2pixel3done
+	WORD $0xbd000150 // str s16, [x10]
 
 quads2pixel3done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads2pixel4four
-	WORD $0xac81344c // stp q12, q13, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads2pixel4four
+	WORD $0xac81354c // stp q12, q13, [x10], #32
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 	WORD $0x4ead1dad // mov v13.16b, v13.16b
 
 quads2pixel4four:
-	TBZ  $2, R1, quads2pixel4two
-	WORD $0x3c81044c // str q12, [x2], #16
+	TBZ  $2, R6, quads2pixel4two
+	WORD $0x3c81054c // str q12, [x10], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 quads2pixel4two:
-	TBZ  $1, R1, quads2pixel4one
-	WORD $0xfc00844c // str d12, [x2], #8
+	TBZ  $1, R6, quads2pixel4one
+	WORD $0xfc00854c // str d12, [x10], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads2pixel4one:
-	TBZ  $0, R1, quads2pixel4done
-	WORD $0xbd00004c // str s12, [x2]
+	TBZ  $0, R6, quads2pixel4done
+	WORD $0xbd00014c // str s12, [x10]
 
 quads2pixel4done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	RET
+	WORD $0x8b050129 // add x9, x9, x5
+	JMP  quads2stored
 
 quads1:
-	WORD $0xaa0803e6 // mov x6, x8
-	WORD $0x3dc000dc // ldr q28, [x6]
-	WORD $0x3dc000d8 // ldr q24, [x6]
-	WORD $0x3dc000d4 // ldr q20, [x6]
-	WORD $0x3dc000d0 // ldr q16, [x6]
-	WORD $0x3dc000cc // ldr q12, [x6]
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf94004e8 // ldr x8, [x7, #8]
-	WORD $0xf94008e7 // ldr x7, [x7, #16]
+	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xaa0b03e8 // mov x8, x11
+
+quads1tile:
+	WORD $0xaa0403e9 // mov x9, x4
+	WORD $0x3dc0013c // ldr q28, [x9]
+	WORD $0x3dc00138 // ldr q24, [x9]
+	WORD $0x3dc00134 // ldr q20, [x9]
+	WORD $0x3dc00130 // ldr q16, [x9]
+	WORD $0x3dc0012c // ldr q12, [x9]
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xf940040a // ldr x10, [x0, #8]
+	WORD $0xf940080b // ldr x11, [x0, #16]
 
 quads1tap:
-	WORD $0x28c12909 // ldp w9, w10, [x8], #8
-	WORD $0x28c1310b // ldp w11, w12, [x8], #8
-	WORD $0xb840450d // ldr w13, [x8], #4
-	WORD $0x8b020129 // add x9, x9, x2
-	WORD $0x8b02014a // add x10, x10, x2
-	WORD $0x8b02016b // add x11, x11, x2
-	WORD $0x8b02018c // add x12, x12, x2
-	WORD $0x8b0201ad // add x13, x13, x2
-	WORD $0xd343fc6e // lsr x14, x3, #3
-	CBZ  R14, quads1four
+	WORD $0x28c1354c // ldp w12, w13, [x10], #8
+	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
+	WORD $0xb8404550 // ldr w16, [x10], #4
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x8b010210 // add x16, x16, x1
+	WORD $0xd343fc51 // lsr x17, x2, #3
+	CBZ  R17, quads1four
 
 quads1eight:
-	WORD $0xacc10927 // ldp q7, q2, [x9], #32
-	WORD $0xacc10546 // ldp q6, q1, [x10], #32
-	WORD $0xacc10165 // ldp q5, q0, [x11], #32
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0xfd4000c8 // ldr d8, [x6]
+	WORD $0xacc10987 // ldp q7, q2, [x12], #32
+	WORD $0xacc105a6 // ldp q6, q1, [x13], #32
+	WORD $0xacc101c5 // ldp q5, q0, [x14], #32
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0xfd400128 // ldr d8, [x9]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0xfd4010c8 // ldr d8, [x6, #32]
+	WORD $0xfd401128 // ldr d8, [x9, #32]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
 	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
 	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
-	WORD $0xfd4020c8 // ldr d8, [x6, #64]
+	WORD $0xfd402128 // ldr d8, [x9, #64]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
 	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
 	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
-	WORD $0xfd4030c8 // ldr d8, [x6, #96]
+	WORD $0xfd403128 // ldr d8, [x9, #96]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
 	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
 	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0xfd4040c8 // ldr d8, [x6, #128]
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0xfd404128 // ldr d8, [x9, #128]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0xfd4050c8 // ldr d8, [x6, #160]
+	WORD $0xfd405128 // ldr d8, [x9, #160]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
 	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
 	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
-	WORD $0xfd4060c8 // ldr d8, [x6, #192]
+	WORD $0xfd406128 // ldr d8, [x9, #192]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
 	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
 	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
-	WORD $0xfd4070c8 // ldr d8, [x6, #224]
+	WORD $0xfd407128 // ldr d8, [x9, #224]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
 	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
 	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, quads1eight
+	WORD $0x91040129 // add x9, x9, #256
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads1eight
 
 quads1four:
-	WORD $0x9240086e // and x14, x3, #0x7
-	CBZ  R14, quads1next
-	TBZ  $2, R14, quads1one
-	WORD $0x924005ce // and x14, x14, #0x3
-	WORD $0x3cc10527 // ldr q7, [x9], #16
-	WORD $0x3cc10546 // ldr q6, [x10], #16
-	WORD $0x3cc10565 // ldr q5, [x11], #16
-	WORD $0x3cc10584 // ldr q4, [x12], #16
-	WORD $0x3cc105a3 // ldr q3, [x13], #16
-	WORD $0xfd4000c8 // ldr d8, [x6]
+	WORD $0x92400851 // and x17, x2, #0x7
+	CBZ  R17, quads1next
+	TBZ  $2, R17, quads1one
+	WORD $0x92400631 // and x17, x17, #0x3
+	WORD $0x3cc10587 // ldr q7, [x12], #16
+	WORD $0x3cc105a6 // ldr q6, [x13], #16
+	WORD $0x3cc105c5 // ldr q5, [x14], #16
+	WORD $0x3cc105e4 // ldr q4, [x15], #16
+	WORD $0x3cc10603 // ldr q3, [x16], #16
+	WORD $0xfd400128 // ldr d8, [x9]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0xfd4010c8 // ldr d8, [x6, #32]
+	WORD $0xfd401128 // ldr d8, [x9, #32]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
 	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
 	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
-	WORD $0xfd4020c8 // ldr d8, [x6, #64]
+	WORD $0xfd402128 // ldr d8, [x9, #64]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
 	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
 	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
-	WORD $0xfd4030c8 // ldr d8, [x6, #96]
+	WORD $0xfd403128 // ldr d8, [x9, #96]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
 	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
 	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
-	WORD $0x910200c6 // add x6, x6, #128
-	CBZ  R14, quads1next
+	WORD $0x91020129 // add x9, x9, #128
+	CBZ  R17, quads1next
 
 quads1one:
-	WORD $0xbc404527 // ldr s7, [x9], #4
-	WORD $0xbc404546 // ldr s6, [x10], #4
-	WORD $0xbc404565 // ldr s5, [x11], #4
-	WORD $0xbc404584 // ldr s4, [x12], #4
-	WORD $0xbc4045a3 // ldr s3, [x13], #4
-	WORD $0xfd4000c8 // ldr d8, [x6]
+	WORD $0xbc404587 // ldr s7, [x12], #4
+	WORD $0xbc4045a6 // ldr s6, [x13], #4
+	WORD $0xbc4045c5 // ldr s5, [x14], #4
+	WORD $0xbc4045e4 // ldr s4, [x15], #4
+	WORD $0xbc404603 // ldr s3, [x16], #4
+	WORD $0xfd400128 // ldr d8, [x9]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, quads1one
+	WORD $0x91008129 // add x9, x9, #32
+	WORD $0xd1000631 // sub x17, x17, #1
+	CBNZ R17, quads1one
 
 quads1next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, quads1tap
-	WORD $0xf100049f // cmp x4, #1
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, quads1tap
+	WORD $0xf100047f // cmp x3, #1
 	BNE  quads1store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
@@ -15482,132 +15697,137 @@ quads1next:
 	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
 
 quads1store:
-	WORD $0xaa0503e6 // mov x6, x5
-	WORD $0xf100103f // cmp x1, #4
+	WORD $0xaa0803e9 // mov x9, x8
+	WORD $0xf10010df // cmp x6, #4
 	BNE  quads1partial
-	WORD $0x3d8000dc // str q28, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x3d8000d8 // str q24, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x3d8000d4 // str q20, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x3d8000d0 // str q16, [x6]
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0x3d8000cc // str q12, [x6]
+	WORD $0x4c85793c // st1 {v28.4s}, [x9], x5
+	WORD $0x4c857938 // st1 {v24.4s}, [x9], x5
+	WORD $0x4c857934 // st1 {v20.4s}, [x9], x5
+	WORD $0x4c857930 // st1 {v16.4s}, [x9], x5
+	WORD $0x4c85792c // st1 {v12.4s}, [x9], x5
+
+quads1stored:
+	WORD $0xf9403009 // ldr x9, [x0, #96]
+	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0xf9403409 // ldr x9, [x0, #104]
+	WORD $0x8b090108 // add x8, x8, x9
+	WORD $0xd10004e7 // sub x7, x7, #1
+	WORD $0xf10000ff // cmp x7, #0
+	BGT  quads1tile
 	RET
 
 quads1partial:
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel0four
-	WORD $0xac81705c // stp q28, q28, [x2], #32
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel0four
+	WORD $0xac81715c // stp q28, q28, [x10], #32
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 
 quads1pixel0four:
-	TBZ  $2, R1, quads1pixel0two
-	WORD $0x3c81045c // str q28, [x2], #16
+	TBZ  $2, R6, quads1pixel0two
+	WORD $0x3c81055c // str q28, [x10], #16
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 
 quads1pixel0two:
-	TBZ  $1, R1, quads1pixel0one
-	WORD $0xfc00845c // str d28, [x2], #8
+	TBZ  $1, R6, quads1pixel0one
+	WORD $0xfc00855c // str d28, [x10], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads1pixel0one:
-	TBZ  $0, R1, quads1pixel0done
-	WORD $0xbd00005c // str s28, [x2]
+	TBZ  $0, R6, quads1pixel0done
+	WORD $0xbd00015c // str s28, [x10]
 
 quads1pixel0done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel1four
-	WORD $0xac816058 // stp q24, q24, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel1four
+	WORD $0xac816158 // stp q24, q24, [x10], #32
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 
 quads1pixel1four:
-	TBZ  $2, R1, quads1pixel1two
-	WORD $0x3c810458 // str q24, [x2], #16
+	TBZ  $2, R6, quads1pixel1two
+	WORD $0x3c810558 // str q24, [x10], #16
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 
 quads1pixel1two:
-	TBZ  $1, R1, quads1pixel1one
-	WORD $0xfc008458 // str d24, [x2], #8
+	TBZ  $1, R6, quads1pixel1one
+	WORD $0xfc008558 // str d24, [x10], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads1pixel1one:
-	TBZ  $0, R1, quads1pixel1done
-	WORD $0xbd000058 // str s24, [x2]
+	TBZ  $0, R6, quads1pixel1done
+	WORD $0xbd000158 // str s24, [x10]
 
 quads1pixel1done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel2four
-	WORD $0xac815054 // stp q20, q20, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel2four
+	WORD $0xac815154 // stp q20, q20, [x10], #32
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 
 quads1pixel2four:
-	TBZ  $2, R1, quads1pixel2two
-	WORD $0x3c810454 // str q20, [x2], #16
+	TBZ  $2, R6, quads1pixel2two
+	WORD $0x3c810554 // str q20, [x10], #16
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 
 quads1pixel2two:
-	TBZ  $1, R1, quads1pixel2one
-	WORD $0xfc008454 // str d20, [x2], #8
+	TBZ  $1, R6, quads1pixel2one
+	WORD $0xfc008554 // str d20, [x10], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads1pixel2one:
-	TBZ  $0, R1, quads1pixel2done
-	WORD $0xbd000054 // str s20, [x2]
+	TBZ  $0, R6, quads1pixel2done
+	WORD $0xbd000154 // str s20, [x10]
 
 quads1pixel2done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel3four
-	WORD $0xac814050 // stp q16, q16, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel3four
+	WORD $0xac814150 // stp q16, q16, [x10], #32
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 
 quads1pixel3four:
-	TBZ  $2, R1, quads1pixel3two
-	WORD $0x3c810450 // str q16, [x2], #16
+	TBZ  $2, R6, quads1pixel3two
+	WORD $0x3c810550 // str q16, [x10], #16
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 
 quads1pixel3two:
-	TBZ  $1, R1, quads1pixel3one
-	WORD $0xfc008450 // str d16, [x2], #8
+	TBZ  $1, R6, quads1pixel3one
+	WORD $0xfc008550 // str d16, [x10], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads1pixel3one:
-	TBZ  $0, R1, quads1pixel3done
-	WORD $0xbd000050 // str s16, [x2]
+	TBZ  $0, R6, quads1pixel3done
+	WORD $0xbd000150 // str s16, [x10]
 
 quads1pixel3done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xaa0603e2 // mov x2, x6
-	TBZ  $3, R1, quads1pixel4four
-	WORD $0xac81304c // stp q12, q12, [x2], #32
+	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0xaa0903ea // mov x10, x9
+	TBZ  $3, R6, quads1pixel4four
+	WORD $0xac81314c // stp q12, q12, [x10], #32
 	WORD $0x4eac1d8c // mov v12.16b, v12.16b
 	WORD $0x4eac1d8c // mov v12.16b, v12.16b
 
 quads1pixel4four:
-	TBZ  $2, R1, quads1pixel4two
-	WORD $0x3c81044c // str q12, [x2], #16
+	TBZ  $2, R6, quads1pixel4two
+	WORD $0x3c81054c // str q12, [x10], #16
 	WORD $0x4eac1d8c // mov v12.16b, v12.16b
 
 quads1pixel4two:
-	TBZ  $1, R1, quads1pixel4one
-	WORD $0xfc00844c // str d12, [x2], #8
+	TBZ  $1, R6, quads1pixel4one
+	WORD $0xfc00854c // str d12, [x10], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads1pixel4one:
-	TBZ  $0, R1, quads1pixel4done
-	WORD $0xbd00004c // str s12, [x2]
+	TBZ  $0, R6, quads1pixel4done
+	WORD $0xbd00014c // str s12, [x10]
 
 quads1pixel4done:
-	WORD $0x8b0000c6 // add x6, x6, x0
-	RET
+	WORD $0x8b050129 // add x9, x9, x5
+	JMP  quads1stored
 
 // func depthwiseRunF16w3s1NEON(a *depthwiseRunArgs)
 TEXT ·depthwiseRunF16w3s1NEON(SB), NOSPLIT, $0-8

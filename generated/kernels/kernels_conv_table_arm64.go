@@ -9,8 +9,9 @@ func init() {
 }
 
 var kernelsNEON = kernelTable{
-	name: "neon",
-	mr:   5,
+	name:      "neon",
+	mr:        5,
+	manyTiles: 4,
 	conv: convKernels{
 		1: {
 			1: convF32x1x16NEON,

@@ -94,6 +94,9 @@ const (
 	convLast    = 64
 	convAct     = 72
 	convPanels  = 80
+	convTiles   = 88
+	convTileIn  = 96
+	convTileOut = 104
 
 	depthwiseBase    = 0
 	depthwiseInd     = 8
@@ -133,7 +136,8 @@ const (
 func Offsets() map[string]map[string]int {
 	return map[string]map[string]int{
 		"conv": {"base": convBase, "ind": convInd, "taps": convTaps, "k": convK, "w": convW, "wstep": convWStep,
-			"out": convOut, "outStep": convOutStep, "last": convLast, "act": convAct, "panels": convPanels},
+			"out": convOut, "outStep": convOutStep, "last": convLast, "act": convAct, "panels": convPanels, "tiles": convTiles,
+			"tileIn": convTileIn, "tileOut": convTileOut},
 		"depthwise": {"base": depthwiseBase, "ind": depthwiseInd, "taps": depthwiseTaps, "w": depthwiseW,
 			"panels": depthwisePanels, "out": depthwiseOut, "outStep": depthwiseOutStep, "last": depthwiseLast, "act": depthwiseAct,
 			"wstep": depthwiseWStep},

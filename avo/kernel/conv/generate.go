@@ -213,6 +213,9 @@ func (n Need) table(pkg, buildExpr string, isas ...ISA) ([]byte, error) {
 	b.WriteString("}\n")
 	for _, i := range isas {
 		fmt.Fprintf(&b, "\nvar kernels%s = kernelTable{\n\tname: %q,\n\tmr:   %d,\n", i, strings.ToLower(i.String()), i.Pixels())
+		if i == NEON {
+			fmt.Fprintf(&b, "\tmanyTiles: %d,\n", loopPixels)
+		}
 		for _, half := range forms {
 			n.convTable(&b, i, half)
 		}

@@ -7,7 +7,7 @@ import (
 )
 
 // loopPixels is the fewest pixels of a NEON tile whose kernel takes one panel at a
-// time and loops over panels itself. Smaller ones need several panels at once for
+// time and loops over panels and tiles itself. Smaller ones need several panels at once for
 // as many sums as the latency of a multiply-add asks for.
 const loopPixels = 4
 
@@ -61,16 +61,17 @@ func bodyName(t Tile) string {
 	return fmt.Sprintf("conv%sx%d%s", weightName(t.Half), t.Pixels, t.ISA)
 }
 
-// convLoopNEON generates the kernel for tiles of so many pixels and any number of
-// panels.
+// convLoopNEON generates the kernel for tiles of so many pixels, any number of
+// panels and any number of such tiles in a row: each panel's weights meet all tiles
+// while they are in L1.
 func convLoopNEON(c *arm64.Context, t Tile, narrow func(pixels, quads int) bool) {
 	c.Function(bodyName(t), "func(a *convArgs)",
-		fmt.Sprintf("%s computes %d pixels of as many panels as a.panels says; see convArgs.", bodyName(t), t.Pixels))
+		fmt.Sprintf("%s computes tiles of %d pixels of as many panels as a.panels says; see convArgs.", bodyName(t), t.Pixels))
 	v := newTileNEON(c, t.Pixels, 1, t.Half)
 	w, wstep := field(c, v.args, convW), field(c, v.args, convWStep)
 	out, outStep := field(c, v.args, convOut), field(c, v.args, convOutStep)
 	panels, last := field(c, v.args, convPanels), field(c, v.args, convLast)
-	at := c.GP()
+	at, to, tiles := c.GP(), c.GP(), c.GP()
 	forms := []int{4}
 	c.Label("panel")
 	for q := 3; q >= 1; q-- {
@@ -81,54 +82,48 @@ func convLoopNEON(c *arm64.Context, t Tile, narrow func(pixels, quads int) bool)
 	if len(forms) > 1 {
 		c.CMPI(1, panels)
 		c.BNE("quads4")
-		for _, q := range forms[1:] {
+		for i, q := range forms[1:] {
 			c.CMPI(4*q, last)
-			c.BGT(fmt.Sprintf("quads%d", previous(forms, q)))
+			c.BGT(fmt.Sprintf("quads%d", forms[i]))
 		}
 		c.B(fmt.Sprintf("quads%d", forms[len(forms)-1]))
 	}
 	for _, q := range forms {
 		v.quads, v.prefix = q, fmt.Sprintf("quads%d", q)
 		c.Label(v.prefix)
+		c.LDRX(convBase, v.args, v.base)
+		c.LDRX(convTiles, v.args, tiles)
+		c.MOV(out, at)
+		c.Label(v.prefix + "tile")
 		c.MOV(w, v.w[0])
 		v.compute()
 		v.epilogue()
-		c.MOV(out, at)
+		c.MOV(at, to)
 		if q == 4 {
 			c.CMPI(1, panels)
-			c.BNE("whole")
-			c.CMPI(PanelWidth, last)
-			c.BNE("partial")
-			c.Label("whole")
-			v.storePixels(at, outStep)
+			c.BNE(v.prefix + "whole")
+		}
+		c.CMPI(4*q, last)
+		c.BNE(v.prefix + "partial")
+		c.Label(v.prefix + "whole")
+		v.storePixels(to, outStep)
+		c.Label(v.prefix + "stored")
+		c.ADD(field(c, v.args, convTileIn), v.base, v.base)
+		c.ADD(field(c, v.args, convTileOut), at, at)
+		c.SUBI(1, tiles, tiles)
+		c.CMPI(0, tiles)
+		c.BGT(v.prefix + "tile")
+		if q == 4 {
 			c.ADD(wstep, w, w)
 			c.ADDI(4*PanelWidth, out, out)
 			c.SUBI(1, panels, panels)
 			c.CBNZ(panels, "panel")
-			c.RET()
-			c.Label("partial")
-			v.storePartial(at, outStep, last)
-			c.RET()
-			continue
 		}
-		c.CMPI(4*q, last)
-		c.BNE(v.prefix + "partial")
-		v.storePixels(at, outStep)
 		c.RET()
 		c.Label(v.prefix + "partial")
-		v.storePartial(at, outStep, last)
-		c.RET()
+		v.storePartial(to, outStep, last)
+		c.B(v.prefix + "stored")
 	}
-}
-
-// previous is the element of a list before v.
-func previous(list []int, v int) int {
-	for i := range list {
-		if list[i] == v {
-			return list[i-1]
-		}
-	}
-	panic("BUG: not in the list")
 }
 
 // newTileNEON loads arguments and gives out registers.
@@ -349,29 +344,18 @@ func (v *tileNEON) epilogue() {
 	v.Label(v.prefix + "store")
 }
 
-// storeQuads stores the whole of a panel's sums of a pixel.
-func (v *tileNEON) storeQuads(acc []arm64.Vec, off int, at arm64.GP) {
-	switch {
-	case v.quads == 4 && off == 0:
-		v.ST1x4_4S(acc[0], acc[1], acc[2], acc[3], at)
-	case v.quads == 4:
-		v.STPQ(acc[0], acc[1], off, at)
-		v.STPQ(acc[2], acc[3], off+32, at)
-	case v.quads == 3:
-		v.ST1x3_4S(acc[0], acc[1], acc[2], at)
-	case v.quads == 2:
-		v.STPQ(acc[0], acc[1], 0, at)
-	default:
-		v.STRQ(acc[0], 0, at)
-	}
-}
-
 // storePixels stores one whole panel of all pixels.
 func (v *tileNEON) storePixels(at, outStep arm64.GP) {
-	for m := range v.acc {
-		v.storeQuads(v.acc[m], 0, at)
-		if m+1 < v.pixels {
-			v.ADD(outStep, at, at)
+	for _, acc := range v.acc {
+		switch v.quads {
+		case 4:
+			v.ST1x4_4SPostReg(acc[0], acc[1], acc[2], acc[3], outStep, at)
+		case 3:
+			v.ST1x3_4SPostReg(acc[0], acc[1], acc[2], outStep, at)
+		case 2:
+			v.ST1x2_4SPostReg(acc[0], acc[1], outStep, at)
+		default:
+			v.ST1x1_4SPostReg(acc[0], outStep, at)
 		}
 	}
 }
@@ -404,7 +388,9 @@ func (v *tileNEON) storeAll() {
 	c.BNE("partial")
 	row := func(acc []arm64.Vec, panels int) {
 		for p := range panels {
-			v.storeQuads(acc[4*p:4*p+4], 64*p, out)
+			for q := 0; q < 4; q += 2 {
+				c.STPQ(acc[4*p+q], acc[4*p+q+1], 64*p+16*q, out)
+			}
 		}
 	}
 	for m := range v.acc {
