@@ -69,13 +69,13 @@ func protect(stderr io.Writer, showStack func() bool, program func() error) (cod
 			code = exitBug
 		}
 	}()
-	return report(program(), stderr)
+	return explain(program(), stderr)
 }
 
 const reportText = "This is a mistake in flexnnc and not in your network. Please report it, with the command and the .param file."
 
-// report prints an error and says how to exit.
-func report(err error, stderr io.Writer) int {
+// explain prints an error and says how to exit.
+func explain(err error, stderr io.Writer) int {
 	var usage *usageError
 	var small *schedule.InfeasibleError
 	switch {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
 	"github.com/flexnnc/flexnnc/compiler"
 	"github.com/flexnnc/flexnnc/compiler/cost"
 	"github.com/flexnnc/flexnnc/compiler/ncnn"
@@ -72,6 +73,9 @@ func openNetwork(c *cli.Context, inputs inputSet, weightsNeeded, warn bool) (*nc
 	n, err := ncnn.Open(param, bin)
 	if err != nil {
 		return nil, o, err
+	}
+	if bin == "" {
+		bench.RandomWeights(n.Graph) // quantised layers are lowered by their scales
 	}
 	if !warn {
 		return n, o, nil

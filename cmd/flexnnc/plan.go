@@ -1,17 +1,15 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/flexnnc/flexnnc/codegen/report"
 	"github.com/flexnnc/flexnnc/compiler"
-	"github.com/flexnnc/flexnnc/compiler/schedule"
-	"github.com/flexnnc/flexnnc/ir/op"
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
@@ -20,8 +18,10 @@ var planCommand = &cli.Command{
 	Usage: "show how a network would run within a budget; the weights are not needed",
 	Flags: []cli.Flag{
 		paramFlag, binFlag, budgetFlag, inputFlag, outputFlag, weightsFlag, threadsFlag, targetFlag, dumpFlag,
-		&cli.BoolFlag{Name: "json", Usage: "print the plan as JSON"},
+		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 		&cli.BoolFlag{Name: "full", Usage: "print all steps, buffers and loads"},
+		&cli.BoolFlag{Name: "sweep", Usage: "print what latency each budget buys, from min to max"},
+		&cli.StringFlag{Name: "report", Usage: "write a page with drawings of the plan to `FILE`.html"},
 	},
 	Action: planAction,
 }
@@ -52,61 +52,137 @@ func inspectAction(c *cli.Context) error {
 }
 
 func planAction(c *cli.Context) error {
-	b, err := parseBudget(c.String("budget"))
-	if err != nil {
-		return usagef("plan: %v", err)
+	sweeping := c.Bool("sweep")
+	var b budget
+	var err error
+	if !sweeping || c.String("budget") != "" {
+		if b, err = parseBudget(c.String("budget")); err != nil {
+			return usagef("plan: %v", err)
+		}
 	}
 	n, o, err := network(c, false)
 	if err != nil {
 		return err
 	}
 	defer n.Close()
+	pr := newProgress(c.App.ErrWriter)
+	defer pr.done()
 	lowered, err := compiler.Lower(n.Graph, o)
 	if err != nil {
 		return err
 	}
-	o.Budget, o.Min = b.bytes, b.min
-	p, err := compiler.Plan(lowered, o)
-	if err != nil {
-		return err
-	}
-	floor, err := smallest(lowered, o)
-	if err != nil {
-		return err
-	}
-	w := c.App.Writer
-	if c.Bool("json") {
-		return printPlanJSON(w, p, floor)
-	}
-	if c.Bool("full") {
-		if err := plan.Print(w, p); err != nil {
+	r := &planned{name: lowered.Name, options: o, full: c.Bool("full")}
+	if c.String("budget") != "" {
+		stop := pr.ticking("planning for a budget of %s", c.String("budget"))
+		o.Budget, o.Min = b.bytes, b.min
+		r.plan, err = compiler.Plan(lowered, o)
+		if stop(); err != nil {
 			return err
 		}
-		fmt.Fprintln(w)
 	}
-	printMemory(w, p)
-	printForecast(w, p)
-	fmt.Fprintf(w, "floor      %d bytes; during %s: %s\n\n", floor.Smallest, floor.At, strings.Join(floor.Blocking, ", "))
-	return plan.Picture(w, p, pictureRows, pictureColumns)
+	if sweeping || c.String("report") != "" {
+		if r.curve, err = sweep(lowered, o, pr); err != nil {
+			return err
+		}
+	}
+	pr.done()
+	if file := c.String("report"); file != "" {
+		if r.plan == nil {
+			return usagef("plan: --report needs --budget")
+		}
+		if err := r.writeReport(file); err != nil {
+			return err
+		}
+	}
+	if c.Bool("json") {
+		return r.printJSON(c.App.Writer, sweeping)
+	}
+	return r.print(c.App.Writer, sweeping, c.String("report"))
+}
+
+// planned is what the plan command has found out.
+type planned struct {
+	name    string // of the network
+	options compiler.Options
+	full    bool
+	plan    *plan.Plan // nil without --budget
+	curve   []report.Point
+}
+
+func (r *planned) print(w io.Writer, sweeping bool, page string) error {
+	if p := r.plan; p != nil {
+		if r.full {
+			if err := plan.Print(w, p); err != nil {
+				return err
+			}
+			fmt.Fprintln(w)
+		}
+		printMemory(w, p)
+		r.printCertificate(w)
+		fmt.Fprintln(w)
+		if err := plan.Picture(w, p, pictureRows, pictureColumns); err != nil {
+			return err
+		}
+	}
+	if sweeping {
+		if r.plan != nil {
+			fmt.Fprintln(w)
+		}
+		printCurve(w, r.curve)
+	}
+	if page != "" {
+		fmt.Fprintf(w, "\npage       %s\n", page)
+	}
+	return nil
+}
+
+// printCertificate says what is predicted, and how far it can be from the best.
+func (r *planned) printCertificate(w io.Writer) {
+	p, c := r.plan, &r.plan.Certificate
+	f := &p.Forecast
+	fmt.Fprintf(w, "forecast   %s on %s: computing %s, reading %s\n", report.Time(f.Run), r.options.Target.Name, report.Time(f.Compute), report.Time(f.Read))
+	bound := lowerBound(p)
+	fmt.Fprintf(w, "           no plan for this budget can take less than %s: the gap is %s", report.Time(bound), percentOver(f.Run, bound))
+	if c.Time.Binding != "" {
+		fmt.Fprintf(w, "; %s binds", c.Time.Binding)
+	}
+	fmt.Fprintln(w)
+	fmt.Fprintf(w, "minimum    %d bytes work", c.MinBudget)
+	if c.Least.Bytes > 0 {
+		fmt.Fprintf(w, "; no cutting needs less than %d, %d below: during %s there are %s",
+			c.Least.Bytes, c.MinBudget-c.Least.Bytes, c.Least.At, some(c.Least.Blocking))
+	}
+	fmt.Fprintln(w)
+	if c.Live.Bytes > 0 {
+		fmt.Fprintf(w, "live       %d bytes at most, during %s: %s\n", c.Live.Bytes, c.Live.At, some(c.Live.Blocking))
+	}
+}
+
+// lowerBound is the time that no plan within the budget can beat.
+func lowerBound(p *plan.Plan) time.Duration {
+	return max(p.Certificate.Time.Bound(), p.Forecast.Bound)
+}
+
+func percentOver(a, b time.Duration) string {
+	if b <= 0 {
+		return "unknown"
+	}
+	return fmt.Sprintf("%.1f %%", 100*(float64(a)/float64(b)-1))
+}
+
+// some names the first of a list.
+func some(list []string) string {
+	const most = 5
+	if len(list) > most {
+		return strings.Join(list[:most], ", ") + fmt.Sprintf(" and %d more", len(list)-most)
+	}
+	return strings.Join(list, ", ")
 }
 
 const (
 	pictureRows    = 20
 	pictureColumns = 78
 )
-
-// smallest asks for a budget that cannot work, and so learns which one does.
-func smallest(lowered *op.Graph, o compiler.Options) (*schedule.InfeasibleError, error) {
-	_, err := schedule.Plan(lowered, schedule.Options{Budget: 1, Threads: o.Threads})
-	var floor *schedule.InfeasibleError
-	if errors.As(err, &floor) {
-		return floor, nil
-	}
-	if err == nil {
-		err = errors.New("BUG: a network runs in a byte")
-	}
-	return nil, err
-}
 
 // printMemory says where the budget goes.
 func printMemory(w io.Writer, p *plan.Plan) {
@@ -118,99 +194,4 @@ func printMemory(w io.Writer, p *plan.Plan) {
 	fmt.Fprintf(w, "budget     %s; the arena takes %d bytes (%s), for up to %d threads\n", asked, p.Arena, sizeText(int64(p.Arena)), p.Threads)
 	fmt.Fprintf(w, "weights    %s; %s stay in the arena, %s are read in each run\n", sizeText(int64(p.File.Bytes)), sizeText(int64(resident)), sizeText(int64(streamed)))
 	fmt.Fprintf(w, "schedule   %d steps of %d operations, %d loads\n", len(p.Steps), len(p.Graph.Ops), len(p.Loads))
-}
-
-func printForecast(w io.Writer, p *plan.Plan) {
-	f := p.Forecast
-	fmt.Fprintf(w, "forecast   %v: computing %v, reading %v; no plan for this budget can take less than %v\n", f.Run, f.Compute, f.Read, f.Bound)
-}
-
-// planJSON is the --json form of a plan; sizes and offsets are bytes.
-type planJSON struct {
-	Network       string       `json:"network"`
-	Budget        plan.Bytes   `json:"budget"` // 0 = unlimited
-	Arena         plan.Bytes   `json:"arena"`
-	Threads       int          `json:"threads"`
-	WeightsBytes  plan.Bytes   `json:"weights"`
-	ResidentBytes plan.Bytes   `json:"resident"`
-	StreamedBytes plan.Bytes   `json:"streamed_per_run"`
-	Forecast      forecastJSON `json:"forecast_ns"`
-	Floor         floorJSON    `json:"floor"`
-	Buffers       []bufferJSON `json:"buffers"`
-	Steps         []stepJSON   `json:"steps"`
-	Loads         []loadJSON   `json:"loads"`
-}
-
-type forecastJSON struct {
-	Run     int64 `json:"run"`
-	Compute int64 `json:"compute"`
-	Read    int64 `json:"read"`
-	Bound   int64 `json:"bound"`
-}
-
-type floorJSON struct {
-	Bytes    plan.Bytes `json:"bytes"`
-	At       string     `json:"at"`
-	Blocking []string   `json:"blocking"`
-}
-
-type bufferJSON struct {
-	Name     string     `json:"name"`
-	Kind     string     `json:"kind"`
-	Offset   plan.Bytes `json:"offset"`
-	Size     plan.Bytes `json:"size"`
-	First    int        `json:"first_step"`
-	Last     int        `json:"last_step"`
-	Resident bool       `json:"resident,omitempty"`
-}
-
-type stepJSON struct {
-	Op      string   `json:"op"`
-	Kind    string   `json:"kind"`
-	Layers  []string `json:"layers"`
-	Panels  *[2]int  `json:"panels,omitempty"`
-	Rows    *[2]int  `json:"rows,omitempty"`
-	Weights int      `json:"weights_buffer"` // -1 where none
-	Wait    int      `json:"wait_loads"`
-}
-
-type loadJSON struct {
-	Item     string     `json:"item"`
-	Buffer   int        `json:"buffer"`
-	File     plan.Bytes `json:"file_offset"`
-	Bytes    plan.Bytes `json:"bytes"`
-	Arena    plan.Bytes `json:"arena_offset"`
-	After    int        `json:"after_steps"`
-	Resident bool       `json:"resident,omitempty"`
-}
-
-func printPlanJSON(w io.Writer, p *plan.Plan, floor *schedule.InfeasibleError) error {
-	j := planJSON{
-		Network: p.Graph.Name, Budget: p.Budget, Arena: p.Arena, Threads: p.Threads, WeightsBytes: p.File.Bytes,
-		Forecast: forecastJSON{p.Forecast.Run.Nanoseconds(), p.Forecast.Compute.Nanoseconds(), p.Forecast.Read.Nanoseconds(), p.Forecast.Bound.Nanoseconds()},
-		Floor:    floorJSON{floor.Smallest, floor.At, floor.Blocking},
-	}
-	j.ResidentBytes, j.StreamedBytes = p.Traffic()
-	for _, b := range p.Buffers {
-		j.Buffers = append(j.Buffers, bufferJSON{b.Name, b.Kind.String(), b.Offset, b.Size, b.First, b.Last, b.Resident})
-	}
-	span := func(r plan.Range) *[2]int {
-		if r == (plan.Range{}) {
-			return nil
-		}
-		return &[2]int{r.Lo, r.Hi}
-	}
-	for _, s := range p.Steps {
-		t := stepJSON{Op: s.Op.Name, Kind: s.Op.Kind.String(), Layers: []string{}, Panels: span(s.Panels), Rows: span(s.Rows), Weights: s.Weights, Wait: s.Wait}
-		for _, l := range s.Op.Layers {
-			t.Layers = append(t.Layers, l.Name)
-		}
-		j.Steps = append(j.Steps, t)
-	}
-	for _, l := range p.Loads {
-		j.Loads = append(j.Loads, loadJSON{p.File.Items[l.Item].Name, l.Buffer, l.FileOffset, l.Bytes, l.Arena, l.After, l.Resident})
-	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", " ")
-	return e.Encode(j)
 }

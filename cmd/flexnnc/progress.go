@@ -59,6 +59,27 @@ func (p *progress) say(format string, args ...any) {
 	p.open = true
 }
 
+// ticking says the same again and again, with the time that has passed, until it is
+// stopped: for work that reports nothing itself.
+func (p *progress) ticking(format string, args ...any) (stop func()) {
+	text := fmt.Sprintf(format, args...)
+	end := make(chan struct{})
+	var once sync.Once
+	go func() {
+		tick := time.NewTicker(progressTTY)
+		defer tick.Stop()
+		for {
+			select {
+			case <-end:
+				return
+			case <-tick.C:
+				p.say("%s, %d s", text, int(time.Since(p.start).Seconds()))
+			}
+		}
+	}()
+	return func() { once.Do(func() { close(end) }) }
+}
+
 // done clears the line.
 func (p *progress) done() {
 	p.mu.Lock()

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"github.com/flexnnc/flexnnc/codegen/report"
+	"github.com/flexnnc/flexnnc/compiler/cost"
+)
+
+// writeReport replays the plan by the target's model, and draws it.
+func (r *planned) writeReport(file string) error {
+	t := r.options.Target
+	line := t.Model(r.plan.Threads).Replay(r.plan)
+	page := report.Report{Plan: r.plan, Target: t.Name, Note: t.Note, Version: version, Curve: r.curve}
+	span := func(s cost.Span) report.Span {
+		return report.Span{Begin: picoseconds(s.Begin), End: picoseconds(s.End)}
+	}
+	for _, s := range line.Steps {
+		page.Steps = append(page.Steps, span(s))
+	}
+	for _, s := range line.Loads {
+		page.Loads = append(page.Loads, span(s))
+	}
+	for _, d := range line.Waits {
+		page.Waits = append(page.Waits, picoseconds(d))
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(page.Write(f), f.Close())
+}
+
+func picoseconds(n int64) time.Duration { return time.Duration(n / 1000) }

@@ -1,0 +1,90 @@
+package cost
+
+import (
+	"github.com/flexnnc/flexnnc/ir/op"
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// Span is from a begin to an end, in picoseconds from the start of a run.
+type Span struct{ Begin, End int64 }
+
+// Len is the time between.
+func (s Span) Len() int64 { return s.End - s.Begin }
+
+// Timeline is a run as the model sees it.
+type Timeline struct {
+	Steps []Span
+	Loads []Span // {0, 0} for resident ones
+	// Waits is how long each step has waited for its loads.
+	Waits []int64
+	End   int64
+}
+
+// Replay plays a plan: loads one after another, each once the steps that it waits
+// for are complete; steps one after another, each once its loads are complete.
+func (m *Model) Replay(p *plan.Plan) *Timeline {
+	t := &Timeline{Steps: make([]Span, len(p.Steps)), Loads: make([]Span, len(p.Loads)), Waits: make([]int64, len(p.Steps))}
+	var streamed []int
+	for i := range p.Loads {
+		if !p.Loads[i].Resident {
+			streamed = append(streamed, i)
+		}
+	}
+	done := make([]int64, len(p.Steps)+1) // when so many steps are complete
+	loaded := int64(0)                    // when the last load so far is
+	next := 0
+	works := map[*op.Op]Work{}
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		for ; next < s.Wait; next++ {
+			l := &p.Loads[streamed[next]]
+			begin := max(loaded, done[l.After])
+			loaded = begin + m.Load + m.Read*int64(l.Bytes)
+			t.Loads[l.Index] = Span{begin, loaded}
+		}
+		begin := done[i]
+		if s.Wait > 0 {
+			begin = max(begin, t.Loads[streamed[s.Wait-1]].End)
+		}
+		w, ok := works[s.Op]
+		if !ok {
+			w = Of(s.Op)
+			works[s.Op] = w
+		}
+		t.Waits[i] = begin - done[i]
+		done[i+1] = begin + m.step(s, w)
+		t.Steps[i] = Span{begin, done[i+1]}
+	}
+	t.End = done[len(p.Steps)]
+	return t
+}
+
+// step is the time of a step: its part of the op. Every slice of a convolution
+// reads all of its rows' input again.
+func (m *Model) step(s *plan.Step, w Work) int64 {
+	work, bytes := m.Units(w.Class, w.Units)+m.Touch*w.Once, w.Bytes
+	n, all := s.Panels.Len(), 1
+	switch {
+	case n == 0:
+		n = 1
+	case s.Op.Panels != nil:
+		all = s.Op.Panels.Count()
+	default:
+		dims := s.Op.Out[0].Dims
+		all = (dims[len(dims)-1] + op.PanelWidth - 1) / op.PanelWidth
+		bytes = bytes * int64(n) / int64(all)
+	}
+	if rows := int64(s.Rows.Len()); rows > 0 {
+		height := int64(rowsOf(s.Op))
+		work, bytes = work*rows/height, bytes*rows/height
+	}
+	return m.Step + work*int64(n)/int64(all) + m.Touch*bytes
+}
+
+// rowsOf is the length of the axis that a step's rows count.
+func rowsOf(o *op.Op) int {
+	if o.Kind == op.Output {
+		return o.In[0].Dims[0]
+	}
+	return o.Out[0].Dims[0]
+}
