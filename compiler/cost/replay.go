@@ -52,11 +52,30 @@ func (m *Model) Replay(p *plan.Plan) *Timeline {
 			works[s.Op] = w
 		}
 		t.Waits[i] = begin - done[i]
-		done[i+1] = begin + m.step(s, w)
+		done[i+1] = begin + m.step(s, w) + m.picks(p, s)
 		t.Steps[i] = Span{begin, done[i+1]}
 	}
 	t.End = done[len(p.Steps)]
 	return t
+}
+
+// picks is the time of the reads that a step makes itself, of rows of a table.
+func (m *Model) picks(p *plan.Plan, s *plan.Step) (time int64) {
+	if !s.Picks {
+		return 0
+	}
+	for _, c := range plan.Consts(s.Op) {
+		if c.RowLen == 0 {
+			continue
+		}
+		rows := int64(s.Op.Out[0].Len() / c.RowLen)
+		for i := range p.File.Items {
+			if p.File.Items[i].Const == c {
+				time += rows * (m.Load + m.Read*int64(p.File.Items[i].Chunk))
+			}
+		}
+	}
+	return time
 }
 
 // step is the time of a step: its part of the op. Every slice of a convolution
