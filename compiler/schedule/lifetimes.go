@@ -13,7 +13,8 @@ type unit struct {
 	braid   bool
 	width   int    // of a chain: panels per slice
 	turns   []turn // of a braid or a chain
-	items   []int  // of the weights file, in the order of their first use
+	items   []int  // of the weights file, in the order of their first use; of a braid those that are held
+	flows   []int  // nodes of a braid whose weights every turn loads again
 	scratch int    // block, or -1
 	compute int64  // picoseconds, with as few steps as possible
 }
@@ -50,6 +51,7 @@ type timeline struct {
 	cut    cutting
 	units  []unit
 	first  []int  // per file item, the first unit that reads it
+	times  []int  // per file item, how often a run reads it, of those that flow
 	atomic []bool // per file item: it is loaded in one piece
 	blocks []block
 	spans  []span
@@ -61,6 +63,7 @@ type timeline struct {
 func newTimeline(n *network, cut cutting, o Options) *timeline {
 	t := &timeline{n: n, cut: cut, whole: o.NoSlices, base: n.base}
 	t.first = make([]int, len(n.file.Items))
+	t.times = make([]int, len(n.file.Items))
 	t.atomic = make([]bool, len(n.file.Items))
 	for i := range t.first {
 		t.first[i] = -1
@@ -72,9 +75,14 @@ func newTimeline(n *network, cut cutting, o Options) *timeline {
 		if s.bands > 0 {
 			b, _ = n.braid(s.lo, s.hi, s.bands, maxTurns, !o.NoInPlace)
 			u.braid, u.turns = true, b.turns
+			u.flows = n.flowOrder(s.lo, s.hi, b.counted())[:s.flows]
 			for _, turn := range b.turns {
-				for _, i := range n.nodes[turn.node].items() {
-					if !t.atomic[i] || !slices.Contains(u.items, i) {
+				d := &n.nodes[turn.node]
+				for _, i := range d.items() {
+					if i == d.panels && slices.Contains(u.flows, turn.node) {
+						t.first[i] = k
+						t.times[i]++
+					} else if !t.atomic[i] || !slices.Contains(u.items, i) {
 						t.atomic[i] = true
 						u.items = append(u.items, i)
 					}

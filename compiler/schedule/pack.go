@@ -3,6 +3,7 @@ package schedule
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/flexnnc/flexnnc/compiler/arena"
@@ -19,44 +20,74 @@ const packNodes = 100_000
 type placement struct {
 	offsets []plan.Bytes
 	height  plan.Bytes
-	rooms   [][]plan.Bytes // per unit, where the rooms are
+	rooms   [][]room // per unit, in the order of timeline.rooms
 }
 
-// least is the room that unit i cannot do without while its weights are streamed:
-// for one op its consts and one panel, for a chain one slice, for a braid everything.
-func (t *timeline) least(i int) plan.Bytes {
+// room is a place that packing keeps free for weights of a unit.
+type room struct{ at, size plan.Bytes }
+
+// rooms are the sizes of the places that unit i needs while its weights are
+// streamed, with room for about so many bytes more than it cannot do without: one
+// for an op's consts and a slice of its panels, or for a slice of a chain; for each
+// item that a braid holds, and one for what flows.
+func (t *timeline) rooms(i int, more plan.Bytes) (sizes []plan.Bytes) {
 	u := &t.units[i]
-	switch {
-	case u.braid:
-		return t.all(i)
-	case u.width > 0:
-		return t.n.chainWeights(u.lo, u.width)
+	if !u.braid {
+		least, all := t.n.leastWeights(u.lo, t.whole), plan.Bytes(0)
+		for _, k := range u.items {
+			all += up(t.n.file.Items[k].Bytes)
+		}
+		if u.width > 0 {
+			least = t.n.chainWeights(u.lo, u.width)
+		}
+		return append(sizes, max(least, min(all, more)))
 	}
-	return t.n.leastWeights(u.lo, t.whole)
+	for _, k := range u.items {
+		sizes = append(sizes, up(t.n.file.Items[k].Bytes))
+	}
+	if len(u.flows) > 0 {
+		least, all := plan.Bytes(0), plan.Bytes(0)
+		for _, k := range u.flows {
+			p := t.n.nodes[k].panels
+			least = max(least, up(plan.Bytes(t.n.file.Items[p].Panels.PanelBytes())))
+			all = max(all, up(t.n.file.Items[p].Bytes))
+		}
+		sizes = append(sizes, max(least, min(all, more)))
+	}
+	return sizes
 }
 
-// all is the room for all weights of unit i.
-func (t *timeline) all(i int) (n plan.Bytes) {
-	for _, k := range t.units[i].items {
-		n += up(t.n.file.Items[k].Bytes)
+// least is the room that unit i cannot do without.
+func (t *timeline) least(i int) (n plan.Bytes) {
+	for _, size := range t.rooms(i, 0) {
+		n += size
 	}
 	return n
+}
+
+// all is the largest room for slices of unit i that is of use.
+func (t *timeline) all(i int) plan.Bytes {
+	if u := &t.units[i]; u.braid && len(u.flows) == 0 {
+		return 0
+	}
+	sizes := t.rooms(i, math.MaxInt64)
+	return sizes[len(sizes)-1]
 }
 
 // floor is the lowest placement that leaves each unit its least room. Whatever
 // budget is at least that high can be planned for, and no other.
 func (t *timeline) floor() placement {
-	p := t.packWith(t.least, true)
+	p := t.packWith(func(i int) []plan.Bytes { return t.rooms(i, 0) }, true)
 	// The spans alone, with the largest room above them, is a way too.
 	c := t.packWith(nil, true)
-	c.rooms = make([][]plan.Bytes, len(t.units))
+	c.rooms = make([][]room, len(t.units))
 	for i := range t.units {
 		at := c.live(t, i)
-		c.height = max(c.height, at+t.least(i))
-		for _, k := range t.units[i].items {
-			c.rooms[i] = append(c.rooms[i], at)
-			at += up(t.n.file.Items[k].Bytes)
+		for _, size := range t.rooms(i, 0) {
+			c.rooms[i] = append(c.rooms[i], room{at, size})
+			at += size
 		}
+		c.height = max(c.height, at)
 	}
 	if c.height < p.height {
 		return c
@@ -96,9 +127,7 @@ func (t *timeline) roomy(height plan.Bytes) (best placement, ok bool) {
 		if tries == 0 {
 			mid = hi
 		}
-		p := t.packWith(func(i int) plan.Bytes {
-			return max(t.least(i), min(t.all(i), mid))
-		}, false)
+		p := t.packWith(func(i int) []plan.Bytes { return t.rooms(i, mid) }, false)
 		if p.height <= height {
 			best, ok, lo = p, true, mid+plan.Align
 		} else {
@@ -108,10 +137,9 @@ func (t *timeline) roomy(height plan.Bytes) (best placement, ok bool) {
 	return best, ok
 }
 
-// packWith places spans together with room(i) bytes of room in each unit, which
-// a braid may have in one part per item.
+// packWith places spans together with rooms of the given sizes in each unit.
 // thorough spends time on the lowest result.
-func (t *timeline) packWith(room func(int) plan.Bytes, thorough bool) placement {
+func (t *timeline) packWith(rooms func(int) []plan.Bytes, thorough bool) placement {
 	var bs []arena.Buffer
 	add := func(id string, first, last int, size plan.Bytes) {
 		bs = append(bs, arena.Buffer{ID: id, Lower: first, Upper: last + 1, Size: int64(size), Align: int64(plan.Align)})
@@ -119,15 +147,10 @@ func (t *timeline) packWith(room func(int) plan.Bytes, thorough bool) placement 
 	for _, s := range t.spans {
 		add(s.name, s.first, s.last, s.size)
 	}
-	if room != nil {
+	if rooms != nil {
 		for i := range t.units {
-			u := &t.units[i]
-			if !u.braid {
-				add("", i, i, room(i))
-				continue
-			}
-			for _, k := range u.items {
-				add("", i, i, up(t.n.file.Items[k].Bytes))
+			for _, size := range rooms(i) {
+				add("", i, i, size)
 			}
 		}
 	}
@@ -141,14 +164,14 @@ func (t *timeline) packWith(room func(int) plan.Bytes, thorough bool) placement 
 	for _, at := range sol.Offsets {
 		p.offsets = append(p.offsets, plan.Bytes(at))
 	}
-	if room != nil {
+	if rooms != nil {
 		rest := p.offsets[len(t.spans):]
 		for i := range t.units {
-			k := 1
-			if u := &t.units[i]; u.braid {
-				k = len(u.items)
+			var have []room
+			for k, size := range rooms(i) {
+				have = append(have, room{rest[k], size})
 			}
-			p.rooms, rest = append(p.rooms, rest[:k]), rest[k:]
+			p.rooms, rest = append(p.rooms, have), rest[len(have):]
 		}
 	}
 	p.offsets = p.offsets[:len(t.spans)]
@@ -196,6 +219,10 @@ func (t *timeline) blocking() (at string, what []string) {
 	}
 	u := &t.units[worst]
 	d := t.node(u)
+	if len(u.flows) > 0 {
+		sizes := t.rooms(worst, 0)
+		add(sizes[len(sizes)-1], "16 channels at a time", "weights")
+	}
 	for _, k := range u.items {
 		it := &t.n.file.Items[k]
 		if k != d.panels || u.braid {

@@ -82,6 +82,14 @@ func (t *timeline) residents(room plan.Bytes, how residentOrder, s Speed) keep {
 			add(i, n)
 		}
 	}
+	// A byte that flows is read at every turn.
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.times[b], t.times[a]) })
+	for _, i := range order {
+		if n, _ := t.parts(i); t.times[i] > 1 {
+			add(i, n)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.first[a], t.first[b]) })
 	switch how {
 	case paced:
 		rate := t.pace(k, left, s)

@@ -41,6 +41,7 @@ type Options struct {
 	NoInPlace   bool // no output lies over a dying input
 	NoSlices    bool // the weights that an op streams come as one slice
 	NoBands     bool // ops run one after another, each whole but for slices of its panels
+	NoFlow      bool // ops that take turns by bands hold all their weights meanwhile
 	NoSearch    bool // the first candidate is taken: the tightest packing, the largest slices, nothing kept
 }
 

@@ -11,7 +11,8 @@ import (
 // by rows; with width the first one's output channels are made in slices of so
 // many panels, each of which passes through all of them; without either there is
 // one node, whose panels may be sliced.
-type segment struct{ lo, hi, bands, width int }
+// Of a braid, flows nodes load their weights at every turn.
+type segment struct{ lo, hi, bands, width, flows int }
 
 // cutting is how a network is divided into segments.
 type cutting []segment
@@ -34,8 +35,11 @@ type cutter struct {
 
 // outline is what the choice of segments needs to know of one.
 type outline struct {
-	peak  plan.Bytes // least arena; math.MaxInt64 where the segment is not possible
-	turns int
+	peak   plan.Bytes // least arena; math.MaxInt64 where the segment is not possible
+	turns  int
+	counts []int // turns of each node, of a braid
+	flows  int   // nodes whose weights flow, of a braid
+	cost   int64 // of that
 }
 
 const impossible = plan.Bytes(math.MaxInt64)
@@ -118,8 +122,9 @@ func (n *network) weights(lo, hi int) (items []int) {
 // outline examines a segment; the answer is remembered.
 func (c *cutter) outline(s segment) outline {
 	if s.bands == 0 && s.width == 0 {
-		return outline{c.plain[s.lo], 1}
+		return outline{peak: c.plain[s.lo], turns: 1}
 	}
+	s.flows = 0
 	if o, ok := c.shapes[s]; ok {
 		return o
 	}
@@ -127,7 +132,7 @@ func (c *cutter) outline(s segment) outline {
 	if s.width > 0 {
 		o = c.chainOutline(s)
 	} else if r, ok := c.n.braid(s.lo, s.hi, s.bands, maxTurns, !c.o.NoInPlace); ok {
-		o = outline{peak: c.n.peak(r), turns: len(r.turns)}
+		o = outline{peak: c.n.peak(r), turns: len(r.turns), counts: r.counted()}
 	}
 	c.shapes[s] = o
 	return o
@@ -222,30 +227,20 @@ func (c *cutter) choose(limit plan.Bytes) cutting {
 				}
 			}
 			if lo == hi-1 {
-				c.offer(b, before, segment{lo: lo, hi: hi}, limit)
+				s := segment{lo: lo, hi: hi}
+				c.offer(b, before, s, c.outline(s), limit)
 			}
 			ceiling := b.peak
 			if limit > 0 {
 				ceiling = limit
 			}
-			if !n.bandable(lo, hi) || weights+n.base > ceiling {
+			if !n.bandable(lo, hi) || weights/flowing+n.base > ceiling {
 				break
 			}
-			if before.peak == impossible || before.peak > ceiling || weights+n.base+c.across(lo, hi) > ceiling+c.joinable(lo, hi) {
+			if before.peak == impossible || before.peak > ceiling || n.base+c.across(lo, hi) > ceiling+c.joinable(lo, hi) {
 				continue
 			}
-			counts := n.bandCounts(lo, hi)
-			if limit == 0 {
-				counts = counts[len(counts)-1:]
-			}
-			for _, bands := range counts {
-				s := segment{lo: lo, hi: hi, bands: bands}
-				if limit > 0 && c.outline(s).peak > limit {
-					continue
-				}
-				c.offer(b, before, s, limit)
-				break
-			}
+			c.offerBraid(b, before, lo, hi, ceiling, limit)
 		}
 	}
 	if best[len(n.nodes)].peak == impossible {
@@ -259,6 +254,50 @@ func (c *cutter) choose(limit plan.Bytes) cutting {
 	return cut
 }
 
+// flowing is how many times the memory there may be of weights in a braid.
+const flowing = 3
+
+// offerBraid offers nodes [lo,hi) in the fewest bands within limit or, where there
+// is none, in the most.
+func (c *cutter) offerBraid(b, before *state, lo, hi int, ceiling, limit plan.Bytes) {
+	counts := c.n.bandCounts(lo, hi)
+	if len(counts) == 0 {
+		return
+	}
+	// What does not fit in the most bands fits in none.
+	finest := segment{lo: lo, hi: hi, bands: counts[len(counts)-1]}
+	o := c.outline(finest)
+	f, ok := flow{}, false
+	if o.peak != impossible {
+		f, ok = c.flow(finest, o, limit)
+	}
+	if !ok || f.peak > ceiling {
+		return
+	}
+	offer := func(s segment, o outline, f flow) {
+		s.flows, o.flows, o.peak, o.cost = f.nodes, f.nodes, f.peak, f.cost
+		c.offer(b, before, s, o, limit)
+	}
+	if limit == 0 {
+		offer(finest, o, f)
+		return
+	}
+	tries := 2 // more bands need fewer rows, which may leave weights where they are
+	for _, bands := range counts {
+		s := segment{lo: lo, hi: hi, bands: bands}
+		o := c.outline(s)
+		if o.peak == impossible {
+			continue
+		}
+		if f, ok := c.flow(s, o, limit); ok {
+			offer(s, o, f)
+			if tries--; tries == 0 || f.nodes == 0 {
+				return
+			}
+		}
+	}
+}
+
 // offerChain offers the chain of lo and lo+1 at the widest slices within limit,
 // or at the narrowest.
 func (c *cutter) offerChain(b, before *state, lo int, limit plan.Bytes) {
@@ -269,7 +308,7 @@ func (c *cutter) offerChain(b, before *state, lo int, limit plan.Bytes) {
 			break
 		}
 	}
-	c.offer(b, before, best, limit)
+	c.offer(b, before, best, c.outline(best), limit)
 }
 
 // joinable is the most that laying outputs over inputs can save in [lo,hi).
@@ -286,8 +325,7 @@ func (c *cutter) joinable(lo, hi int) (bytes plan.Bytes) {
 }
 
 // offer takes segment s after the best way to its start, if that is better.
-func (c *cutter) offer(b, before *state, s segment, limit plan.Bytes) {
-	o := c.outline(s)
+func (c *cutter) offer(b, before *state, s segment, o outline, limit plan.Bytes) {
 	if o.peak == impossible || before.peak == impossible || limit > 0 && o.peak > limit {
 		return
 	}
@@ -313,7 +351,7 @@ func (c *cutter) cost(s segment, o outline, limit plan.Bytes) int64 {
 		for _, k := range c.n.weights(s.lo, s.hi) {
 			read += c.need[k]
 		}
-		return int64(o.turns)*speed.Step + speed.Read*int64(read)/pinned
+		return int64(o.turns)*speed.Step + speed.Read*int64(read)/pinned + o.cost
 	}
 	// Every slice reads the input again.
 	d := &c.n.nodes[s.lo]
@@ -364,9 +402,24 @@ func (c *cutter) cuttings() []cutting {
 // height is the least arena for a cutting, if nothing is lost in packing.
 func (c *cutter) height(cut cutting) (peak plan.Bytes) {
 	for _, s := range cut {
-		peak = max(peak, c.outline(s).peak)
+		peak = max(peak, c.peakOf(s))
 	}
 	return peak
+}
+
+// peakOf is the least arena of a segment with the flows that it has.
+func (c *cutter) peakOf(s segment) plan.Bytes {
+	o := c.outline(s)
+	if s.bands == 0 {
+		return o.peak
+	}
+	peak, room := o.peak, plan.Bytes(0)
+	for _, i := range c.n.flowOrder(s.lo, s.hi, o.counts)[:s.flows] {
+		d := &c.n.nodes[i]
+		peak -= c.need[d.panels]
+		room = max(room, up(plan.Bytes(d.op.Panels.PanelBytes())))
+	}
+	return peak + room
 }
 
 // steps is the number of steps of a cutting, slices apart.

@@ -82,13 +82,11 @@ func (t *timeline) stream(sh shape, o Options) *draft {
 		}
 		g.merge(now)
 		f := feed{t: t, d: d, g: g, unit: i, resident: index, now: now, preload: !o.NoPreload}
-		if t.units[i].turns != nil {
-			f.turns()
-		} else {
-			f.steps(sh.share)
-		}
+		f.begin()
+		f.list(f.sliceRoom(sh.share))
 		if !f.place() {
 			f.undo()
+			f.list(f.sureRoom(sh.share))
 			f.placeInTurn()
 		}
 		now = f.now
@@ -193,43 +191,45 @@ func (f *feed) kept(item int) ref {
 	return none
 }
 
-// steps appends the steps of a unit of one op, with resident weights filled in.
-func (f *feed) steps(share plan.Bytes) {
-	f.begin()
+// sliceRoom is the size of slices to aim at: a share of the widest gap, beside what
+// else the unit needs.
+func (f *feed) sliceRoom(share plan.Bytes) plan.Bytes {
 	u := &f.t.units[f.unit]
-	d := f.t.node(u)
-	if d.panels < 0 {
-		f.add(u.lo, plan.Range{}, plan.Range{}, none)
-		return
-	}
 	room := f.room
-	for _, c := range d.consts {
-		if f.kept(c) == none {
-			room -= up(f.t.n.file.Items[c].Bytes)
+	for _, k := range u.items {
+		if d := f.t.node(u); (u.braid || k != d.panels) && f.kept(k) == none {
+			room -= up(f.t.n.file.Items[k].Bytes)
 		}
 	}
 	if !f.t.whole {
 		room /= share
 	}
-	kept := f.d.kept[d.panels]
-	if kept > 0 {
-		if f.t.atomic[d.panels] {
-			kept = d.op.Panels.Count()
-		}
-		f.add(u.lo, plan.Range{}, plan.Range{Lo: 0, Hi: kept}, f.kept(d.panels))
-	}
-	n, each := d.op.Panels.Count(), plan.Bytes(d.op.Panels.PanelBytes())
-	for _, r := range slice(kept, n, each, room) {
-		f.add(u.lo, plan.Range{}, r, none)
-	}
+	return room
 }
 
-// turns appends the steps of a braid or a chain.
-func (f *feed) turns() {
-	f.begin()
+// sureRoom is the size of slices that surely have a place.
+func (f *feed) sureRoom(share plan.Bytes) plan.Bytes {
+	if u := &f.t.units[f.unit]; len(u.flows) > 0 {
+		rooms := f.d.place.rooms[f.unit]
+		return rooms[len(rooms)-1].size
+	}
+	return f.sliceRoom(share)
+}
+
+// list appends the unit's steps, with resident weights filled in, and others in
+// slices of about room bytes.
+func (f *feed) list(room plan.Bytes) {
 	u := &f.t.units[f.unit]
+	if u.turns == nil {
+		f.slices(u.lo, plan.Range{}, room)
+		return
+	}
 	for _, t := range u.turns {
 		d := &f.t.n.nodes[t.node]
+		if slices.Contains(u.flows, t.node) {
+			f.slices(t.node, t.rows, room)
+			continue
+		}
 		if d.panels < 0 {
 			f.add(t.node, t.rows, t.panels, none)
 			continue
@@ -246,6 +246,27 @@ func (f *feed) turns() {
 	}
 }
 
+// slices appends the steps of a node, or of rows of it, one for what stays of its
+// panels and others for slices of the rest.
+func (f *feed) slices(node int, rows plan.Range, room plan.Bytes) {
+	d := &f.t.n.nodes[node]
+	if d.panels < 0 {
+		f.add(node, rows, plan.Range{}, none)
+		return
+	}
+	kept := f.d.kept[d.panels]
+	if kept > 0 {
+		if f.t.atomic[d.panels] {
+			kept = d.op.Panels.Count()
+		}
+		f.add(node, rows, plan.Range{Lo: 0, Hi: kept}, f.kept(d.panels))
+	}
+	n, each := d.op.Panels.Count(), plan.Bytes(d.op.Panels.PanelBytes())
+	for _, r := range slice(kept, n, each, room) {
+		f.add(node, rows, r, none)
+	}
+}
+
 // place gives each missing weight a piece that loads as early as it can.
 func (f *feed) place() bool {
 	return f.each(func(p piece, step int) (plan.Bytes, int, bool) {
@@ -257,34 +278,27 @@ func (f *feed) place() bool {
 	})
 }
 
-// undo takes back what place did.
+// undo takes the unit's steps back and what place did.
 func (f *feed) undo() {
 	f.g.segs, f.now = f.before, f.beforeNow
 	f.d.streamed = f.d.streamed[:f.streamed]
-	for i := f.firstS; i < len(f.d.steps); i++ {
-		s := &f.d.steps[i]
-		if !s.weights.resident {
-			s.weights = none
-		}
-		for c := range s.consts {
-			if !s.consts[c].resident {
-				s.consts[c] = none
-			}
-		}
-		s.wait = 0
-	}
+	f.d.steps = f.d.steps[:f.firstS]
 }
 
 // placeInTurn fills the widest gap from below: consts stay there, and each slice
 // comes above them, loaded when the one before it is done with. The weights of a
-// braid take the places that packing has reserved, at its first step.
+// braid take the places that packing has kept free: what is held from its first
+// step on, what flows one slice after another.
 func (f *feed) placeInTurn() {
 	at := f.roomAt
 	u := &f.t.units[f.unit]
 	ok := f.each(func(p piece, step int) (plan.Bytes, int, bool) {
 		if u.braid {
-			k := slices.Index(u.items, p.item)
-			return f.t.base + f.d.place.rooms[f.unit][k], f.firstS, true
+			rooms := f.d.place.rooms[f.unit]
+			if k := slices.Index(u.items, p.item); k >= 0 {
+				return f.t.base + rooms[k].at, max(f.now, f.firstS), true
+			}
+			return f.t.base + rooms[len(rooms)-1].at, step, true
 		}
 		here := at
 		if p.panels.Len() == 0 {
@@ -307,6 +321,7 @@ func (f *feed) each(find func(p piece, step int) (at plan.Bytes, from int, ok bo
 	end := len(d.steps) - 1
 	found := map[int]ref{} // of items that serve several steps
 	var last map[int]int   // step
+	flows := t.units[f.unit].flows
 	if braid {
 		last = map[int]int{}
 		for i := f.firstS; i <= end; i++ {
@@ -354,7 +369,7 @@ func (f *feed) each(find func(p piece, step int) (at plan.Bytes, from int, ok bo
 			}
 		}
 		if node.panels >= 0 && s.weights == none {
-			if braid {
+			if braid && !slices.Contains(flows, s.node) {
 				s.weights, ok = lasting(node.panels, i)
 			} else {
 				each := plan.Bytes(node.op.Panels.PanelBytes())

@@ -1,0 +1,106 @@
+package schedule
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// The weights of a braid are held, in the arena from their first turn to their
+// last, or they flow: every turn loads them again, in slices, and all that flow
+// share one room. What takes the fewest turns flows first, since a byte of room
+// then costs the fewest bytes of reads.
+
+// flowOrder lists the nodes of [lo,hi) whose panels may flow, those that do first.
+// turns counts the turns of each.
+func (n *network) flowOrder(lo, hi int, turns []int) (order []int) {
+	for i := lo; i < hi; i++ {
+		if p := n.nodes[i].panels; p >= 0 && n.uses[p] == 1 {
+			order = append(order, i)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		if c := cmp.Compare(turns[a-lo], turns[b-lo]); c != 0 {
+			return c
+		}
+		return cmp.Compare(n.file.Items[n.nodes[b].panels].Bytes, n.file.Items[n.nodes[a].panels].Bytes)
+	})
+	return order
+}
+
+// counted is the number of turns of each node of a braid.
+func (r *braid) counted() []int {
+	turns := make([]int, r.hi-r.lo)
+	for _, t := range r.turns {
+		turns[t.node-r.lo]++
+	}
+	return turns
+}
+
+// flow is what comes of letting the weights of some nodes of a braid flow.
+type flow struct {
+	nodes int        // how many, of flowOrder
+	peak  plan.Bytes // least arena
+	cost  int64
+}
+
+// flow chooses as few nodes as bring the peak within limit or, where limit is 0,
+// as many as lower it; ok is false where that is impossible.
+func (c *cutter) flow(s segment, o outline, limit plan.Bytes) (best flow, ok bool) {
+	n := c.n
+	order := n.flowOrder(s.lo, s.hi, o.counts)
+	if c.o.NoFlow || c.o.NoSlices {
+		order = nil
+	}
+	held, room, again := o.peak, plan.Bytes(0), plan.Bytes(0)
+	best = flow{peak: impossible}
+	for k := 0; ; k++ {
+		if peak := held + room; peak < best.peak {
+			best.nodes, best.peak = k, peak
+			if limit > 0 && peak <= limit {
+				break
+			}
+		}
+		if k == len(order) {
+			break
+		}
+		i := order[k]
+		size := c.need[n.nodes[i].panels]
+		again += size * plan.Bytes(o.counts[i-s.lo]-1)
+		if again > c.mostAgain() {
+			break
+		}
+		held -= size
+		room = max(room, up(plan.Bytes(n.nodes[i].op.Panels.PanelBytes())))
+	}
+	if best.peak == impossible || limit > 0 && best.peak > limit {
+		return best, false
+	}
+	best.cost = c.flowCost(s, o, order[:best.nodes], best.peak, room, limit)
+	return best, true
+}
+
+// mostAgain bounds the bytes that a braid may read more than once.
+func (c *cutter) mostAgain() plan.Bytes { return max(2<<20, c.n.file.Bytes/4) }
+
+// flowCost is what flowing nodes add to the time of a braid: reads, steps, and the
+// inputs that every slice reads again.
+func (c *cutter) flowCost(s segment, o outline, nodes []int, peak, room, limit plan.Bytes) (cost int64) {
+	speed := c.o.Speed
+	if limit > 0 {
+		room += limit - peak
+	}
+	for _, i := range nodes {
+		d := &c.n.nodes[i]
+		turns := int64(o.counts[i-s.lo])
+		size := c.need[d.panels]
+		parts := int64((size + room - 1) / max(1, room))
+		cost += (turns-1)*(parts*speed.Load+speed.Read*int64(size)) + turns*(parts-1)*speed.Step + (parts-1)*speed.Touch*d.touched
+		if cost > math.MaxInt64/4 {
+			return cost
+		}
+	}
+	return cost
+}
