@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/flexnnc/flexnnc/codegen"
 	"github.com/flexnnc/flexnnc/compiler"
 	"github.com/flexnnc/flexnnc/compiler/ncnn"
+	"github.com/flexnnc/flexnnc/compiler/reside"
 	"github.com/flexnnc/flexnnc/ir/op"
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
@@ -155,6 +157,9 @@ func planSet(shapes []*shape, budgets []budget) (codegen.Set, error) {
 			}
 			set.Plans[i] = append(set.Plans[i], p)
 		}
+	}
+	if all := slices.Concat(set.Plans...); len(all) > 1 {
+		reside.Together(all)
 	}
 	return set, nil
 }
