@@ -147,8 +147,7 @@ func (e *engine) adopt(shape int) {
 }
 
 // inherit notes which residents of program `to` the current program leaves at
-// their place, and forgets the current one's. Both lists are in the order of the
-// file.
+// their place. Both lists are in the order of the file.
 func (e *engine) inherit(to int) {
 	from, have := e.prog.resident, e.have[e.at]
 	k := 0
@@ -159,7 +158,6 @@ func (e *engine) inherit(to int) {
 		}
 		e.have[to][i] = k < len(from) && have[k] && from[k].covers(r)
 	}
-	clear(have)
 }
 
 // settle loads those residents of the program that are not in the arena yet.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"unsafe"
 )
 
 // A weights file is a header of headerBytes, a table of CRC-32C checksums (one
@@ -38,8 +39,10 @@ type weightsFile struct {
 // weights reads and checks pieces of an opened weights file.
 type weights struct {
 	info  *weightsFile
+	name  string
 	src   io.ReaderAt
 	file  *os.File // nil unless this package opened it
+	base  int64    // where the weights begin in file
 	table []uint32
 	drop  bool // tell the kernel to forget what was read
 }
@@ -70,41 +73,58 @@ func (e *WeightsError) Unwrap() error { return e.Err }
 // openWeights finds the file (given reader, given path, embedded data, or beside
 // the binary, in that order) and checks its header and checksum table.
 func openWeights(info *weightsFile, o *Options, embedded string) (*weights, error) {
-	w := &weights{info: info, drop: o.DropCache}
-	name := info.name
+	w := &weights{info: info, name: info.name, drop: o.DropCache}
 	switch {
 	case o.Weights != nil:
-		w.src, name = o.Weights, "(reader)"
+		w.src, w.name = o.Weights, "(reader)"
 	case o.WeightsPath != "":
-		name = o.WeightsPath
+		w.name = o.WeightsPath
 	case embedded != "":
-		w.src, name = embeddedWeights(embedded), "(embedded)"
+		return openEmbedded(w, embedded)
 	default:
 		exe, err := os.Executable()
 		if err != nil {
-			return nil, &WeightsError{name, -1, "cannot tell where the binary is; set Options.WeightsPath", err}
+			return nil, &WeightsError{w.name, -1, "cannot tell where the binary is; set Options.WeightsPath", err}
 		}
-		name = filepath.Join(filepath.Dir(exe), info.name)
-		if _, err := os.Stat(name); err != nil {
-			return nil, &WeightsError{name, -1, "put the package's weights.bin there under this name, or set Options.WeightsPath", err}
+		w.name = filepath.Join(filepath.Dir(exe), info.name)
+		if _, err := os.Stat(w.name); err != nil {
+			return nil, &WeightsError{w.name, -1, "put the package's weights.bin there under this name, or set Options.WeightsPath", err}
 		}
 	}
 	if w.src == nil {
-		f, err := os.Open(name)
+		f, err := os.Open(w.name)
 		if err != nil {
-			return nil, &WeightsError{name, -1, "cannot be opened", err}
+			return nil, &WeightsError{w.name, -1, "cannot be opened", err}
 		}
 		w.src, w.file = f, f
 	}
-	if err := w.checkHead(name); err != nil {
+	if err := w.checkHead(); err != nil {
 		w.close()
 		return nil, err
 	}
 	return w, nil
 }
 
-func (w *weights) checkHead(name string) error {
-	i := w.info
+// openEmbedded reads embedded weights from the binary's file: pages of the binary
+// that are touched count as resident, with all that the kernel maps around them.
+func openEmbedded(w *weights, embedded string) (*weights, error) {
+	w.name = "(embedded)"
+	if f, base, ok := mappedFile(embedded); ok {
+		w.src, w.file, w.base = io.NewSectionReader(f, base, int64(len(embedded))), f, base
+		if w.checkHead() == nil {
+			return w, nil
+		}
+		w.close() // it is not what is mapped
+	}
+	w.src, w.base = embeddedWeights(embedded), 0
+	if err := w.checkHead(); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *weights) checkHead() error {
+	i, name := w.info, w.name
 	head := make([]byte, i.dataOffset)
 	if n, err := w.src.ReadAt(head, 0); n < len(head) {
 		if n < 8 || string(head[:8]) == weightsMagic {
@@ -194,17 +214,17 @@ func (w *weights) read(l *load, arena []byte, halt *halt) error {
 			hi += l.chunk(hi)
 		}
 		if n, err := w.src.ReadAt(dst[lo:hi], at+int64(lo)); n < hi-lo {
-			return &WeightsError{w.name(), at + int64(lo+n), fmt.Sprintf("loading %s: short read: %d of %d bytes", l.name, lo+n, len(dst)), noEOF(err)}
+			return &WeightsError{w.name, at + int64(lo+n), fmt.Sprintf("loading %s: short read: %d of %d bytes", l.name, lo+n, len(dst)), noEOF(err)}
 		}
 		for p := lo; p < hi; p += l.chunk(p) {
 			piece := dst[p : p+l.chunk(p)]
 			if crc32.Checksum(piece, castagnoli) != w.table[chunk] {
-				return &WeightsError{w.name(), at + int64(p), fmt.Sprintf("loading %s: damaged: checksum of %d bytes is wrong", l.name, len(piece)), nil}
+				return &WeightsError{w.name, at + int64(p), fmt.Sprintf("loading %s: damaged: checksum of %d bytes is wrong", l.name, len(piece)), nil}
 			}
 			chunk++
 		}
 		if w.drop && w.file != nil {
-			forget(w.file, at+int64(lo), int64(hi-lo))
+			forget(w.file, w.base+at+int64(lo), int64(hi-lo))
 		}
 	}
 	return nil
@@ -214,25 +234,15 @@ func (w *weights) read(l *load, arena []byte, halt *halt) error {
 func (w *weights) chunk(l *load, c int, dst []byte) error {
 	at := w.info.dataOffset + l.offset + int64(c*l.chunkBytes)
 	if n, err := w.src.ReadAt(dst, at); n < len(dst) {
-		return &WeightsError{w.name(), at + int64(n), fmt.Sprintf("short read: %d of %d bytes", n, len(dst)), noEOF(err)}
+		return &WeightsError{w.name, at + int64(n), fmt.Sprintf("short read: %d of %d bytes", n, len(dst)), noEOF(err)}
 	}
 	if crc32.Checksum(dst, castagnoli) != w.table[l.firstChunk+c] {
-		return &WeightsError{w.name(), at, fmt.Sprintf("damaged: checksum of %d bytes is wrong", len(dst)), nil}
+		return &WeightsError{w.name, at, fmt.Sprintf("damaged: checksum of %d bytes is wrong", len(dst)), nil}
 	}
 	if w.drop && w.file != nil {
-		forget(w.file, at, int64(len(dst)))
+		forget(w.file, w.base+at, int64(len(dst)))
 	}
 	return nil
-}
-
-func (w *weights) name() string {
-	if w.file != nil {
-		return w.file.Name()
-	}
-	if _, ok := w.src.(embeddedWeights); ok {
-		return "(embedded)"
-	}
-	return "(reader)"
 }
 
 func (w *weights) close() {
@@ -242,21 +252,30 @@ func (w *weights) close() {
 	}
 }
 
-// embeddedWeights reads from the binary itself, giving the pages back as it goes:
-// otherwise the whole file would stay resident beside the arena.
+// embeddedWeights reads from the binary as it is mapped, where its file cannot be
+// read instead. It gives the pages back as it goes: otherwise the whole file would
+// stay resident beside the arena.
 type embeddedWeights string
+
+const (
+	textPiece = 256 << 10
+	// textWindow is the most that touching a page maps around it, at addresses that
+	// are multiples of it.
+	textWindow = 2 << 20
+)
 
 // ReadAt implements io.ReaderAt.
 func (e embeddedWeights) ReadAt(p []byte, at int64) (int, error) {
-	const piece = 64 << 10
+	base := uintptr(unsafe.Pointer(unsafe.StringData(string(e))))
 	n := 0
 	for n < len(p) {
 		if at >= int64(len(e)) {
 			return n, io.EOF
 		}
-		src := e[at:min(int64(len(e)), at+piece)]
+		left := textPiece - int64((base+uintptr(at))%textPiece)
+		src := e[at:min(int64(len(e)), at+left)]
 		c := copy(p[n:], src)
-		releaseText(string(src[:c]))
+		releaseText(string(e), int(at))
 		n += c
 		at += int64(c)
 	}
