@@ -15,6 +15,7 @@ import (
 	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
 	"github.com/flexnnc/flexnnc/codegen"
 	"github.com/flexnnc/flexnnc/compiler"
+	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
 var benchCommand = &cli.Command{
@@ -29,6 +30,7 @@ var benchCommand = &cli.Command{
 		&cli.IntFlag{Name: "runs", Usage: "timed runs `N`; by default as many as take some seconds"},
 		&cli.StringFlag{Name: "against", Usage: "`COMMAND` to take turns with: the last word of each line that it prints is the milliseconds of one run"},
 		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
+		&cli.StringFlag{Name: "target", Value: "host", Usage: "device by whose model the plan is made, and times are predicted: as for plan"},
 		platformFlag, // another machine's needs --build-only
 		&cli.BoolFlag{Name: "build-only", Usage: "build the benchmark and do not run it"},
 		&cli.StringFlag{Name: "out", Usage: "where --build-only writes the benchmark: `FILE`; by default NETWORK-bench-GOOS-GOARCH in this folder"},
@@ -119,7 +121,17 @@ func buildBench(ctx context.Context, c *cli.Context, target bench.Target, work s
 	default:
 		out = filepath.Join(work, "benchmark")
 	}
-	return bench.Build(ctx, planned, target, version, filepath.Join(work, "src"), out)
+	return bench.Build(ctx, planned, predict(o, planned), target, version, filepath.Join(work, "src"), out)
+}
+
+// predict replays a plan by the model of its target.
+func predict(o compiler.Options, p *plan.Plan) bench.Prediction {
+	line := o.Target.Model(o.Threads).Replay(p)
+	r := bench.Prediction{Target: o.Target.Name, Threads: o.Threads, Run: picoseconds(line.End)}
+	for _, s := range line.Steps {
+		r.Steps = append(r.Steps, picoseconds(s.Len()))
+	}
+	return r
 }
 
 // runBench runs a benchmark, whose output becomes the command's.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/flexnnc/flexnnc/codegen"
 	"github.com/flexnnc/flexnnc/ir/plan"
@@ -43,14 +44,23 @@ type Program struct {
 	Weights string
 }
 
+// Prediction is what a run with so many threads should take, by the cost model of
+// a target; Steps are the plan's.
+type Prediction struct {
+	Target  string
+	Threads int
+	Run     time.Duration
+	Steps   []time.Duration
+}
+
 // Build makes the benchmark binary of a plan at path. All that is made on the way
 // lies in the folder work.
-func Build(ctx context.Context, p *plan.Plan, t Target, version, work, path string) (*Program, error) {
+func Build(ctx context.Context, p *plan.Plan, predicted Prediction, t Target, version, work, path string) (*Program, error) {
 	m, err := NewModule(work, p, version)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.writeRunner(p); err != nil {
+	if err := m.writeRunner(p, predicted); err != nil {
 		return nil, err
 	}
 	if path, err = filepath.Abs(path); err != nil {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
@@ -16,10 +17,12 @@ import (
 //go:embed runner/*.go
 var runnerSources embed.FS
 
+func ms(d time.Duration) float64 { return float64(d) / 1e6 }
+
 func decimal(n int) string { return strconv.Itoa(n) }
 
 // writeRunner adds package runner and the main program to the module.
-func (m *Module) writeRunner(p *plan.Plan) error {
+func (m *Module) writeRunner(p *plan.Plan, predicted Prediction) error {
 	dir := filepath.Join(m.Dir, "runner")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -40,12 +43,12 @@ func (m *Module) writeRunner(p *plan.Plan) error {
 			return err
 		}
 	}
-	return os.WriteFile(filepath.Join(m.Dir, "main.go"), m.mainSource(p), 0o644)
+	return os.WriteFile(filepath.Join(m.Dir, "main.go"), m.mainSource(p, predicted), 0o644)
 }
 
 // mainSource is the main program: the network's description and ways into its
 // package.
-func (m *Module) mainSource(p *plan.Plan) []byte {
+func (m *Module) mainSource(p *plan.Plan, predicted Prediction) []byte {
 	var b strings.Builder
 	_, streamed := p.Traffic()
 	budget := "max"
@@ -56,9 +59,10 @@ func (m *Module) mainSource(p *plan.Plan) []byte {
 	b.WriteString("func main() { runner.Main(&described) }\n\nvar described = runner.Net{\n")
 	fmt.Fprintf(&b, "\tName: %q,\n\tBudget: %q,\n\tMaxThreads: net.MaxThreads,\n", p.Graph.Name, budget)
 	fmt.Fprintf(&b, "\tArenaBytes: net.ArenaBytes,\n\tWeightsBytes: net.WeightsBytes,\n\tStreamedBytes: %d,\n", streamed)
+	fmt.Fprintf(&b, "\tTarget: %q,\n\tPredictedThreads: %d,\n\tPredictedMS: %g,\n", predicted.Target, predicted.Threads, ms(predicted.Run))
 	b.WriteString("\tKernels: net.BenchKernels,\n\tPeak: net.BenchPeak,\n\tOpen: open,\n\tSteps: []runner.Step{\n")
-	for _, s := range Steps(p) {
-		fmt.Fprintf(&b, "\t\t{Layer: %q, Kind: %q, MACs: %.0f, Bytes: %.0f},\n", s.Layer, s.Kind, s.MACs, s.Bytes)
+	for i, s := range Steps(p) {
+		fmt.Fprintf(&b, "\t\t{Layer: %q, Kind: %q, MACs: %.0f, Bytes: %.0f, PredictedMS: %g},\n", s.Layer, s.Kind, s.MACs, s.Bytes, ms(predicted.Steps[i]))
 	}
 	b.WriteString(`	},
 }

@@ -144,6 +144,9 @@ func (r *report) timeSteps(n *Net, s *Session, typical time.Duration) error {
 		l.MS += ms(quantile(times[i], 0.5))
 		l.MACs += t.MACs
 		l.Bytes += t.Bytes
+		if n.PredictedThreads == r.Threads {
+			l.PredictedMS += t.PredictedMS
+		}
 	}
 	for i := range r.Layers {
 		total += r.Layers[i].MS
@@ -155,7 +158,23 @@ func (r *report) timeSteps(n *Net, s *Session, typical time.Duration) error {
 		l.ShareOfPeak = share(l.GFLOPS, r.PeakGFLOPS)
 		l.GBs = rate(l.Bytes, l.MS)
 	}
+	r.predict(n)
 	return nil
+}
+
+// predict compares the prediction with what was measured.
+func (r *report) predict(n *Net) {
+	if n.PredictedThreads != r.Threads || r.MedianMS <= 0 {
+		return
+	}
+	p := &prediction{Target: n.Target, MS: n.PredictedMS, Error: n.PredictedMS/r.MedianMS - 1}
+	off, sum := 0.0, 0.0
+	for _, l := range r.Layers {
+		off += max(l.PredictedMS-l.MS, l.MS-l.PredictedMS)
+		sum += l.MS
+	}
+	p.LayerError = share(off, sum)
+	r.Prediction = p
 }
 
 // peak samples the rate of FMAs on registers, on as many threads as compute.

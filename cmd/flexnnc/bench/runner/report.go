@@ -9,29 +9,41 @@ import (
 
 // report is the result; its JSON form is what --json prints.
 type report struct {
-	Network       string   `json:"network"`
-	Budget        string   `json:"budget"`
-	Platform      string   `json:"platform"`
-	Kernels       string   `json:"kernels"`
-	Threads       int      `json:"threads"`
-	Runs          int      `json:"runs"`
-	MedianMS      float64  `json:"median_ms"`
-	MinMS         float64  `json:"min_ms"`
-	P10MS         float64  `json:"p10_ms"`
-	P90MS         float64  `json:"p90_ms"`
-	CPUMS         float64  `json:"cpu_ms"` // of the process, all threads; -1 = unknown
-	MACs          float64  `json:"macs"`
-	GFLOPS        float64  `json:"gflops"`
-	PeakGFLOPS    float64  `json:"peak_gflops"` // 0 = unknown
-	ShareOfPeak   float64  `json:"share_of_peak"`
-	CopyGBs       float64  `json:"copy_gbs"`
-	RSSBytes      int64    `json:"rss_bytes"` // most of the process; -1 = unknown
-	ArenaBytes    int64    `json:"arena_bytes"`
-	WeightsBytes  int64    `json:"weights_bytes"`
-	StreamedBytes int64    `json:"streamed_bytes"` // per run
-	StallMS       float64  `json:"stall_ms"`       // waited for loads, per run
-	Layers        []layer  `json:"layers"`
-	Against       *against `json:"against,omitempty"`
+	Network       string  `json:"network"`
+	Budget        string  `json:"budget"`
+	Platform      string  `json:"platform"`
+	Kernels       string  `json:"kernels"`
+	Threads       int     `json:"threads"`
+	Runs          int     `json:"runs"`
+	MedianMS      float64 `json:"median_ms"`
+	MinMS         float64 `json:"min_ms"`
+	P10MS         float64 `json:"p10_ms"`
+	P90MS         float64 `json:"p90_ms"`
+	CPUMS         float64 `json:"cpu_ms"` // of the process, all threads; -1 = unknown
+	MACs          float64 `json:"macs"`
+	GFLOPS        float64 `json:"gflops"`
+	PeakGFLOPS    float64 `json:"peak_gflops"` // 0 = unknown
+	ShareOfPeak   float64 `json:"share_of_peak"`
+	CopyGBs       float64 `json:"copy_gbs"`
+	RSSBytes      int64   `json:"rss_bytes"` // most of the process; -1 = unknown
+	ArenaBytes    int64   `json:"arena_bytes"`
+	WeightsBytes  int64   `json:"weights_bytes"`
+	StreamedBytes int64   `json:"streamed_bytes"` // per run
+	StallMS       float64 `json:"stall_ms"`       // waited for loads, per run
+	Layers        []layer `json:"layers"`
+	// Prediction is left out for another number of threads than it was made for.
+	Prediction *prediction `json:"prediction,omitempty"`
+	Against    *against    `json:"against,omitempty"`
+}
+
+// prediction compares what a target's cost model says with what was measured.
+type prediction struct {
+	Target string  `json:"target"`
+	MS     float64 `json:"ms"`    // of a run
+	Error  float64 `json:"error"` // predicted / measured - 1
+	// LayerError is the mean of |predicted - measured| over layers, each weighted with
+	// its measured time, as a part of the sum of these.
+	LayerError float64 `json:"layer_error"`
 }
 
 // layer is an operation: all of its steps.
@@ -46,6 +58,7 @@ type layer struct {
 	ShareOfPeak float64 `json:"share_of_peak"`
 	Bytes       float64 `json:"bytes"`
 	GBs         float64 `json:"gbs"`
+	PredictedMS float64 `json:"predicted_ms,omitempty"`
 }
 
 // against is the comparison with another program; ratios are own time over the
@@ -93,11 +106,22 @@ func (r *report) print(w io.Writer) error {
 			fmt.Fprintf(b, "         %10.3f ms %10.3f ms %8.3f\n", p.OwnMS, p.OtherMS, p.Ratio)
 		}
 	}
-	fmt.Fprintf(b, "layers   (timed apart; a copy moves %.1f GB/s)\n%10s %6s %8s %6s %7s %6s  %s\n", r.CopyGBs, "ms", "share", "GFLOP/s", "peak", "GB/s", "steps", "layer")
+	if p := r.Prediction; p != nil {
+		fmt.Fprintf(b, "forecast %.3f ms by the model of %s: %+.1f %%; layers are off by %.1f %%\n", p.MS, p.Target, 100*p.Error, 100*p.LayerError)
+	}
+	fmt.Fprintf(b, "layers   (timed apart; a copy moves %.1f GB/s)\n%10s %10s %6s %8s %6s %7s %6s  %s\n", r.CopyGBs, "ms", "forecast", "share", "GFLOP/s", "peak", "GB/s", "steps", "layer")
 	for _, l := range r.Layers {
-		fmt.Fprintf(b, "%10.4f %5.1f%% %8.1f %5.1f%% %7.1f %6d  %s (%s)\n", l.MS, 100*l.Share, l.GFLOPS, 100*l.ShareOfPeak, l.GBs, l.Steps, l.Name, l.Kind)
+		fmt.Fprintf(b, "%10.4f %10s %5.1f%% %8.1f %5.1f%% %7.1f %6d  %s (%s)\n", l.MS, r.forecast(l), 100*l.Share, l.GFLOPS, 100*l.ShareOfPeak, l.GBs, l.Steps, l.Name, l.Kind)
 	}
 	return b.Flush()
+}
+
+// forecast is the text of a layer's prediction.
+func (r *report) forecast(l layer) string {
+	if r.Prediction == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.4f", l.PredictedMS)
 }
 
 func plural(n int) string {

@@ -24,9 +24,13 @@ type Net struct {
 	WeightsBytes  int64 // of the file
 	StreamedBytes int64 // read from it in each run
 	Steps         []Step
-	Kernels       func() string               // instruction set in use
-	Peak          func(n int) (flops float64) // n iterations of FMAs on registers; 0 where it cannot tell
-	Open          func(threads int, weights string) (*Session, error)
+	// What the cost model of a target predicts for so many threads.
+	Target           string
+	PredictedThreads int
+	PredictedMS      float64
+	Kernels          func() string               // instruction set in use
+	Peak             func(n int) (flops float64) // n iterations of FMAs on registers; 0 where it cannot tell
+	Open             func(threads int, weights string) (*Session, error)
 }
 
 // Step is one step of the plan.
@@ -35,6 +39,8 @@ type Step struct {
 	Kind  string
 	MACs  float64 // multiply-adds of the direct algorithm
 	Bytes float64 // of operands, read or written once
+	// PredictedMS is for Net.PredictedThreads.
+	PredictedMS float64
 }
 
 // Session is an opened network with its arrays.

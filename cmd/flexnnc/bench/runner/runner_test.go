@@ -14,9 +14,9 @@ import (
 func fake(runs *int) *Net {
 	var observe func(int, bool)
 	return &Net{
-		Name: "fake", Budget: "max", MaxThreads: 4, ArenaBytes: 4096, WeightsBytes: 64, StreamedBytes: 32,
+		Name: "fake", Budget: "max", Target: "toy", PredictedThreads: 1, PredictedMS: 4, MaxThreads: 4, ArenaBytes: 4096, WeightsBytes: 64, StreamedBytes: 32,
 		Steps: []Step{
-			{Layer: "a", Kind: "conv 1x1", MACs: 3e6, Bytes: 100},
+			{Layer: "a", Kind: "conv 1x1", MACs: 3e6, Bytes: 100, PredictedMS: 2},
 			{Layer: "a", Kind: "conv 1x1", MACs: 1e6, Bytes: 50},
 		},
 		Kernels: func() string { return "none" },
@@ -71,6 +71,9 @@ func TestReportHasWhatWasAskedFor(t *testing.T) {
 	}
 	if len(r.Layers) != 1 || r.Layers[0].Steps != 2 || r.Layers[0].MACs != 4e6 || r.Layers[0].Bytes != 150 || r.Layers[0].MS < 2 {
 		t.Errorf("layers %+v", r.Layers)
+	}
+	if p := r.Prediction; p == nil || p.Target != "toy" || p.MS != 4 || p.Error != 4/r.MedianMS-1 || p.LayerError <= 0 || r.Layers[0].PredictedMS != 2 {
+		t.Errorf("prediction %+v of %+v", p, r.Layers)
 	}
 	if a := r.Against; a == nil || len(a.Pairs) != againstRuns || a.Ratio < 2000 {
 		t.Errorf("against %+v", r.Against)
