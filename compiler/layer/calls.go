@@ -84,6 +84,9 @@ import (
 //	gru             In: xg [T,3H] (order R U N), h0 [H], W [3H,H], BN [H]. Out: y [T,H], h [H]. Ints: T H P reverse (P = H).
 //	                r = sigmoid(xg R + (W h) R), u likewise, n = tanh(fma(r, chain of (W h) N from BN, xg N)),
 //	                h = fma(u, h, (1-u)*n).
+//	recurrent_int8  Ints: T H P reverse kind (0 lstm, 1 gru, 2 rnn). In and Out as the kernel of that kind has them, but W holds
+//	                integers, and 1/scale of its rows [rows] follows it. The state is quantised in each step by 127/largest;
+//	                sums are exact. ThreadScratch has room for P + rows + H floats.
 //	rnn             In: xg [T,H], h0 [H], W [H,H]. Out: y [T,H], h [H]. Ints as for gru. h = tanh(xg + W h).
 
 // gather appends a gather: element i of out is the sum of the elements of x that

@@ -297,9 +297,6 @@ func (b *Builder) matrixIn(i int) *op.Tensor {
 func lowerGemm(b *Builder) error {
 	l := b.Layer
 	p := l.Params
-	if p.Int(18, 0) != 0 {
-		return fmt.Errorf("int8 matrices have no kernel yet")
-	}
 	var in []ir.Shape
 	for _, blob := range l.Inputs {
 		in = append(in, blob.Shape)
@@ -308,11 +305,41 @@ func lowerGemm(b *Builder) error {
 	if err != nil {
 		return err
 	}
-	transA, transB := p.Int(2, 0) != 0, p.Int(3, 0) != 0
+	y, transposed, done := (*op.Tensor)(nil), false, g.cType < 0 // done: C is in
+	if p.Int(18, 0) != 0 {
+		if y, transposed, err = g.int8Product(b); err != nil {
+			return err
+		}
+	} else {
+		y, transposed, done = g.product(b)
+	}
+	if !done {
+		y = g.addC(b, y, transposed)
+	}
+	blob := l.Outputs[0]
+	if p.Int(14, 0) != 0 {
+		transposed = !transposed
+	}
+	v := Value{Tensor: y, Shape: blob.Shape}
+	if transposed { // y is [w,h] of the output
+		v.Layout = ChannelsLast
+	}
+	if blob.Shape.Dims == 3 { // (w,1,h)
+		v.Tensor = b.View(y, blob.Name, Dims(blob.Shape, v.Layout))
+	}
+	b.Set(0, v)
+	return nil
+}
+
+// product appends alpha*A*B, with C where it fits in as a bias; the result is [n,m]
+// where only A is constant.
+func (g gemm) product(b *Builder) (y *op.Tensor, transposed, done bool) {
+	l := b.Layer
+	transA, transB := l.Params.Int(2, 0) != 0, l.Params.Int(3, 0) != 0
 	// Rows of A times a constant B is a 1x1 convolution; so is a constant A, with the
 	// rows of B's transpose and a transposed result.
-	x, y := op.Panels{}, (*op.Tensor)(nil)
-	transposed := g.bIn >= 0 && g.aIn < 0 // whether y is [n,m]
+	x := op.Panels{}
+	transposed = g.bIn >= 0 && g.aIn < 0 // whether y is [n,m]
 	rows, k, cols := g.m, g.k, g.n
 	bias := g.cType == 4
 	name, order := "B", op.ChanTapOut
@@ -344,7 +371,7 @@ func lowerGemm(b *Builder) error {
 		}
 		return t
 	}
-	done := g.cType < 0 // whether C is in
+	done = g.cType < 0
 	if g.aIn >= 0 && g.bIn >= 0 {
 		aStride, bStride := []int{0, 0, g.k, 1}, []int{0, 0, g.n, 1}
 		if transA {
@@ -363,22 +390,7 @@ func lowerGemm(b *Builder) error {
 			InH: 1, InW: rows, InC: k, OutH: 1, OutW: rows, OutC: cols, KH: 1, KW: 1, SH: 1, SW: 1, DH: 1, DW: 1,
 		}})
 	}
-	if !done {
-		y = g.addC(b, y, transposed)
-	}
-	blob := l.Outputs[0]
-	if p.Int(14, 0) != 0 {
-		transposed = !transposed
-	}
-	v := Value{Tensor: y, Shape: blob.Shape}
-	if transposed { // y is [w,h] of the output
-		v.Layout = ChannelsLast
-	}
-	if blob.Shape.Dims == 3 { // (w,1,h)
-		v.Tensor = b.View(y, blob.Name, Dims(blob.Shape, v.Layout))
-	}
-	b.Set(0, v)
-	return nil
+	return y, transposed, done
 }
 
 // addC adds alpha*beta*C to the product, which is transposed or not.

@@ -36,6 +36,8 @@ var calls = map[string]func(o *op.Op, in, out [][]float32) error{
 	"lstm":         callLSTM,
 	"gru":          callGRU,
 	"rnn":          callRNN,
+
+	"recurrent_int8": callRecurrentInt8,
 }
 
 func callPad(o *op.Op, in, out [][]float32) error {
@@ -200,6 +202,41 @@ func matvec(w, v []float32) []float64 {
 
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
+// callRecurrentInt8 runs the float kernel on weights that are undone per step: the
+// products of a quantised state are those of the state that it stands for.
+func callRecurrentInt8(o *op.Op, in, out [][]float32) error {
+	kind := o.Call.Ints[4]
+	at := []int{3, 2, 2}[kind]
+	inner := *o
+	attr := *o.Call
+	inner.Call = &attr
+	columns := o.Call.Ints[2]
+	w := make([]float32, len(in[at]))
+	for i, v := range in[at] {
+		w[i] = v * in[at+1][i/columns]
+	}
+	plain := append(append(append([][]float32{}, in[:at]...), w), in[at+2:]...)
+	rounded = func(h []float32) []float32 {
+		top := 0.0
+		for _, v := range h {
+			top = math.Max(top, math.Abs(float64(v)))
+		}
+		if top == 0 {
+			return h
+		}
+		q := make([]float32, len(h))
+		for i, v := range h {
+			q[i] = float32(math.Round(float64(v*(127/float32(top)))) * top / 127)
+		}
+		return q
+	}
+	defer func() { rounded = func(h []float32) []float32 { return h } }()
+	return []func(*op.Op, [][]float32, [][]float32) error{callLSTM, callGRU, callRNN}[kind](&inner, plain, out)
+}
+
+// rounded is what W multiplies of the state.
+var rounded = func(h []float32) []float32 { return h }
+
 // steps runs a recurrence in its direction.
 func steps(o *op.Op, h []float32, y []float32, step func(t int, h []float32)) {
 	total, reverse := o.Call.Ints[0], o.Call.Ints[3] != 0
@@ -219,7 +256,7 @@ func callLSTM(o *op.Op, in, out [][]float32) error {
 	copy(h, in[1])
 	copy(c, in[2])
 	steps(o, h, out[0], func(t int, h []float32) {
-		g := matvec(in[3], h)
+		g := matvec(in[3], rounded(h))
 		for i := range g {
 			g[i] += float64(in[0][t*4*n+i])
 		}
@@ -244,7 +281,7 @@ func callGRU(o *op.Op, in, out [][]float32) error {
 	n := o.Call.Ints[1]
 	copy(out[1], in[1])
 	steps(o, out[1], out[0], func(t int, h []float32) {
-		g := matvec(in[2], h)
+		g := matvec(in[2], rounded(h))
 		x := in[0][t*3*n:]
 		for i := range n {
 			r, u := sigmoid(float64(x[i])+g[i]), sigmoid(float64(x[n+i])+g[n+i])
@@ -259,7 +296,7 @@ func callRNN(o *op.Op, in, out [][]float32) error {
 	n := o.Call.Ints[1]
 	copy(out[1], in[1])
 	steps(o, out[1], out[0], func(t int, h []float32) {
-		for i, v := range matvec(in[2], h) {
+		for i, v := range matvec(in[2], rounded(h)) {
 			h[i] = float32(math.Tanh(v + float64(in[0][t*n+i])))
 		}
 	})

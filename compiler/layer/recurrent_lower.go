@@ -15,8 +15,13 @@ import (
 // for more by a call that runs them.
 func (t cell) lower(b *Builder) error {
 	l := b.Layer
-	if l.Params.Int(8, 0) != 0 {
-		return fmt.Errorf("int8 weights have no kernel yet")
+	int8 := l.Params.Int(8, 0) != 0
+	if int8 {
+		for _, name := range []string{"weight_xc", "weight_hc"} {
+			if l.Weight(name).Storage != ir.StoreI8 {
+				return fmt.Errorf("int8_scale_term %d, but %s is not stored as int8", l.Params.Int(8, 0), name)
+			}
+		}
 	}
 	r := t.of(l)
 	x := b.In(0, Planar).Tensor
@@ -44,7 +49,7 @@ func (t cell) lower(b *Builder) error {
 			c0 = state(1, d, r.hidden)
 		}
 		var y, h, cc *op.Tensor
-		if steps == 1 {
+		if steps == 1 && !int8 {
 			h, cc = c.once(x, h0, c0)
 			y = b.View(h, name+"/row", []int{1, r.outputs})
 		} else {
@@ -180,7 +185,14 @@ func (c cellCall) all(x, h0, c0 *op.Tensor, steps int) (y, h, cc *op.Tensor) {
 		w := l.Weight(weight)
 		return b.Const(c.name+"/"+weight, dims, func(dst []float32) error { return w.ReadFloat32(dst, first) })
 	}
-	in := []*op.Tensor{c.input(x, steps), h0}
+	int8 := l.Params.Int(8, 0) != 0
+	xg := (*op.Tensor)(nil)
+	if int8 {
+		xg = c.inputInt8(x, steps)
+	} else {
+		xg = c.input(x, steps)
+	}
+	in := []*op.Tensor{xg, h0}
 	y = b.NewTensor(c.name+"/steps", op.F32, []int{steps, r.outputs})
 	h = b.NewTensor(c.name+"/hidden", op.F32, []int{r.outputs})
 	out := []*op.Tensor{y, h}
@@ -189,6 +201,9 @@ func (c cellCall) all(x, h0, c0 *op.Tensor, steps int) (y, h, cc *op.Tensor) {
 		in, out = append(in, c0), append(out, cc)
 	}
 	in = append(in, part("weight_hc", []int{rows, r.outputs}, c.d*rows*r.outputs))
+	if int8 {
+		in = append(in, c.inverse("weight_hc_scales", 1))
+	}
 	if c.t.typ == "GRU" {
 		in = append(in, part("bias", []int{r.hidden}, (c.d*4+3)*r.hidden))
 	}
@@ -200,9 +215,54 @@ func (c cellCall) all(x, h0, c0 *op.Tensor, steps int) (y, h, cc *op.Tensor) {
 		reverse = 1
 	}
 	fn := map[string]string{"LSTM": "lstm", "GRU": "gru", "RNN": "rnn"}[c.t.typ]
+	if int8 {
+		kind := map[string]int{"lstm": 0, "gru": 1, "rnn": 2}[fn]
+		call := b.Call("recurrent_int8", []int{steps, r.hidden, r.outputs, reverse, kind}, nil, out, in...)
+		call.ThreadScratch = (4*(r.outputs+rows+r.hidden) + 63) &^ 63
+		return y, h, cc
+	}
 	call := b.Call(fn, []int{steps, r.hidden, r.outputs, reverse}, nil, out, in...)
 	if r.outputs != r.hidden {
 		call.ThreadScratch = (4*r.hidden + 63) &^ 63 // the state before its projection
 	}
 	return y, h, cc
+}
+
+// inverse is 1/(by*scale) of each row of a weight.
+func (c cellCall) inverse(scales string, by float32) *op.Tensor {
+	w, n := c.b.Layer.Weight(scales), c.t.gates*c.r.hidden
+	return c.b.Const(c.name+"/"+scales, []int{n}, func(dst []float32) error {
+		if err := w.ReadFloat32(dst, c.d*n); err != nil {
+			return err
+		}
+		for i, s := range dst {
+			if s == 0 {
+				return fmt.Errorf("%s %d is zero", scales, c.d*n+i)
+			}
+			dst[i] = 1 / (by * s)
+		}
+		return nil
+	})
+}
+
+// inputInt8 is input for int8 weights: each step is quantised by its own largest
+// value.
+func (c cellCall) inputInt8(x *op.Tensor, steps int) *op.Tensor {
+	b, l, n := c.b, c.b.Layer, c.t.gates*c.r.hidden
+	q, top := b.quantizeRuns(x, steps, c.name+"/input")
+	sum := b.NewTensor(c.name+"/input/sum", op.F32, []int{steps, n})
+	b.Add(&op.Op{Kind: op.Conv, In: []*op.Tensor{q}, Out: []*op.Tensor{sum},
+		Conv: &op.ConvAttr{InH: 1, InW: steps, InC: c.r.size, OutH: 1, OutW: steps, OutC: n, KH: 1, KW: 1, SH: 1, SW: 1, DH: 1, DW: 1},
+		Panels: &op.Panels{Name: c.name + "/input", N: n, Taps: 1, Chans: c.r.size, Type: op.F32,
+			Weight: l.Weight("weight_xc"), First: c.d * n * c.r.size},
+	})
+	w, first := l.Weight("bias"), c.d*c.t.biases*c.r.hidden
+	bias := b.Const(c.name+"/bias", []int{n}, func(dst []float32) error { return w.ReadFloat32(dst, first) })
+	inverse := c.inverse("weight_xc_scales", 127)
+	xg := b.NewTensor(c.name+"/input/gates", op.F32, sum.Dims)
+	p := lane.New("gates_of_sums_" + operandKind(top, xg) + operandKind(inverse, xg) + operandKind(bias, xg))
+	v := p.Vec()
+	f := p.Mul(operand(p, top, xg), operand(p, inverse, xg))
+	b.Map(p.Return(p.FMA(v, f, operand(p, bias, xg))), xg, sum, top, inverse, bias)
+	return xg
 }

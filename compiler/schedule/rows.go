@@ -69,6 +69,9 @@ func (d *node) byRows(of map[*op.Tensor]int) {
 	if height < 2 || !rowAligned(like) {
 		return
 	}
+	if (o.Conv != nil || o.Pool != nil) && o.In[0].Root().Const != nil {
+		return // a matrix of constants: its columns are pixels of one row
+	}
 	reads := slices.Clone(d.reads)
 	k := 0
 	set := func(x *op.Tensor, r reach) bool {

@@ -299,6 +299,10 @@ func quantises(g *ir.Graph) bool {
 			if l.Params.Int(8, 0) != 0 { // int8_scale_term
 				return true
 			}
+		case "Gemm":
+			if l.Params.Int(18, 0) != 0 {
+				return true
+			}
 		}
 		for _, w := range l.Weights {
 			if w.Storage == ir.StoreI8 {
