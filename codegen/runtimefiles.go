@@ -23,7 +23,7 @@ var common = []string{
 	"convportable",
 	"cpu",
 	"depthwise",
-	"depthwiserun",
+	"depthwiserows", "depthwiserun",
 	"engine",
 	"epilogue",
 	"fma",

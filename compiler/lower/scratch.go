@@ -7,6 +7,8 @@ import "github.com/flexnnc/flexnnc/ir/op"
 const (
 	tilePixels = 8
 	poolCells  = 256
+	// Depthwise ones have a table for so many rows of pixels.
+	depthwiseRows = 16
 	// A tile whose epilogue reads what lies under the output is made beside it.
 	tileBytes = 4 * tilePixels * 8 * op.PanelWidth
 )
@@ -19,6 +21,9 @@ func reserveScratch(e *editor) error {
 			n := 4 * tilePixels * o.Conv.KH * o.Conv.KW
 			if o.Kind == op.Conv && readsImage(o) {
 				n = (n+63)&^63 + tileBytes
+			}
+			if o.Kind == op.Depthwise {
+				n = max(n, 8*depthwiseRows*(1+2*o.Conv.KH))
 			}
 			o.ThreadScratch = max(o.ThreadScratch, n)
 		case op.Call:

@@ -34,6 +34,16 @@ func depthwiseF32x1x16AVX512(a *depthwiseArgs)
 //go:noescape
 func depthwiseF32x4x16AVX512(a *depthwiseArgs)
 
+// depthwiseRowsF32w3s1AVX512 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF32w3s1AVX512(a *depthwiseRowsArgs)
+
+// depthwiseRowsF32w3s2AVX512 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF32w3s2AVX512(a *depthwiseRowsArgs)
+
 // poolMaxF32AVX512 computes the maximum of a window; see poolArgs.
 //
 //go:noescape
@@ -68,6 +78,16 @@ func depthwiseF32x1x16AVX2(a *depthwiseArgs)
 //
 //go:noescape
 func depthwiseF32x4x16AVX2(a *depthwiseArgs)
+
+// depthwiseRowsF32w3s1AVX2 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF32w3s1AVX2(a *depthwiseRowsArgs)
+
+// depthwiseRowsF32w3s2AVX2 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF32w3s2AVX2(a *depthwiseRowsArgs)
 
 // poolMaxF32AVX2 computes the maximum of a window; see poolArgs.
 //

@@ -1137,6 +1137,2344 @@ done:
 	VZEROUPPER
 	RET
 
+// func depthwiseRowsF32w3s1AVX512(a *depthwiseRowsArgs)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·depthwiseRowsF32w3s1AVX512(SB), NOSPLIT, $0-8
+	MOVQ  a+0(FP), AX
+	MOVQ  64(AX), CX
+	MOVL  $0x00000001, DX
+	SHLXL CX, DX, DX
+	DECL  DX
+	KMOVW DX, K1
+	CMPQ  CX, $+16
+	JNE   partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     whole8
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	VMOVUPS     (R8), Z4
+	VFMADD231PS Z1, Z4, Z0
+	VMOVUPS     (R8)(R9*1), Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS     (R8)(R9*2), Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VPXORD      Z5, Z5, Z5
+	VMAXPS      Z0, Z5, Z0
+
+whole1store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z1, Z4, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VPXORD      Z6, Z6, Z6
+	VMAXPS      Z0, Z6, Z0
+
+whole1edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z11
+	VMOVUPS     128(SI), Z12
+	VMOVUPS     (R8), Z13
+	VFMADD231PS Z4, Z13, Z0
+	VMOVUPS     (R8)(R9*1), Z13
+	VFMADD231PS Z11, Z13, Z0
+	VFMADD231PS Z4, Z13, Z1
+	VMOVUPS     (R8)(R9*2), Z13
+	VFMADD231PS Z12, Z13, Z0
+	VFMADD231PS Z11, Z13, Z1
+	VFMADD231PS Z4, Z13, Z2
+	VMOVUPS     (R8)(R10*1), Z13
+	VFMADD231PS Z12, Z13, Z1
+	VFMADD231PS Z11, Z13, Z2
+	VFMADD231PS Z4, Z13, Z3
+	VMOVUPS     (R8)(R9*4), Z4
+	VFMADD231PS Z12, Z4, Z2
+	VFMADD231PS Z11, Z4, Z3
+	VMOVUPS     (R8)(R11*1), Z4
+	VFMADD231PS Z12, Z4, Z3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+	VMAXPS      Z1, Z7, Z1
+	VMAXPS      Z2, Z7, Z2
+	VMAXPS      Z3, Z7, Z3
+
+whole4store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z11
+	VMOVUPS     128(SI), Z12
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z13
+	VFMADD231PS Z4, Z13, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z13
+	VFMADD231PS Z11, Z13, Z0
+	VFMADD231PS Z4, Z13, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z13
+	VFMADD231PS Z12, Z13, Z0
+	VFMADD231PS Z11, Z13, Z1
+	VFMADD231PS Z4, Z13, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z13
+	VFMADD231PS Z12, Z13, Z1
+	VFMADD231PS Z11, Z13, Z2
+	VFMADD231PS Z4, Z13, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z12, Z4, Z2
+	VFMADD231PS Z11, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z12, Z4, Z3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+	VMAXPS      Z1, Z8, Z1
+	VMAXPS      Z2, Z8, Z2
+	VMAXPS      Z3, Z8, Z3
+
+whole4edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole8:
+	CMPQ    DX, 104(AX)
+	JLT     whole8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	ADDQ    $+64, SI
+
+whole8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z14
+	VMOVUPS     64(SI), Z15
+	VMOVUPS     128(SI), Z16
+	VMOVUPS     (R8), Z17
+	VFMADD231PS Z14, Z17, Z0
+	VMOVUPS     (R8)(R9*1), Z17
+	VFMADD231PS Z15, Z17, Z0
+	VFMADD231PS Z14, Z17, Z1
+	VMOVUPS     (R8)(R9*2), Z17
+	VFMADD231PS Z16, Z17, Z0
+	VFMADD231PS Z15, Z17, Z1
+	VFMADD231PS Z14, Z17, Z2
+	VMOVUPS     (R8)(R10*1), Z17
+	VFMADD231PS Z16, Z17, Z1
+	VFMADD231PS Z15, Z17, Z2
+	VFMADD231PS Z14, Z17, Z3
+	VMOVUPS     (R8)(R9*4), Z17
+	VFMADD231PS Z16, Z17, Z2
+	VFMADD231PS Z15, Z17, Z3
+	VFMADD231PS Z14, Z17, Z4
+	VMOVUPS     (R8)(R11*1), Z17
+	VFMADD231PS Z16, Z17, Z3
+	VFMADD231PS Z15, Z17, Z4
+	VFMADD231PS Z14, Z17, Z11
+	VMOVUPS     (R8)(R10*2), Z17
+	VFMADD231PS Z16, Z17, Z4
+	VFMADD231PS Z15, Z17, Z11
+	VFMADD231PS Z14, Z17, Z12
+	VMOVUPS     (R8)(R12*1), Z17
+	VFMADD231PS Z16, Z17, Z11
+	VFMADD231PS Z15, Z17, Z12
+	VFMADD231PS Z14, Z17, Z13
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z14
+	VFMADD231PS Z16, Z14, Z12
+	VFMADD231PS Z15, Z14, Z13
+	VMOVUPS     (R8)(R9*1), Z14
+	VFMADD231PS Z16, Z14, Z13
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8row
+	CMPQ        72(AX), $+1
+	JNE         whole8store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+	VMAXPS      Z2, Z9, Z2
+	VMAXPS      Z3, Z9, Z3
+	VMAXPS      Z4, Z9, Z4
+	VMAXPS      Z11, Z9, Z11
+	VMAXPS      Z12, Z9, Z12
+	VMAXPS      Z13, Z9, Z13
+
+whole8store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z11, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z12, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z13, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+whole8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	ADDQ    $+64, SI
+
+whole8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z14
+	VMOVUPS     64(SI), Z15
+	VMOVUPS     128(SI), Z16
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z14, Z17, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z15, Z17, Z0
+	VFMADD231PS Z14, Z17, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z16, Z17, Z0
+	VFMADD231PS Z15, Z17, Z1
+	VFMADD231PS Z14, Z17, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z16, Z17, Z1
+	VFMADD231PS Z15, Z17, Z2
+	VFMADD231PS Z14, Z17, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z16, Z17, Z2
+	VFMADD231PS Z15, Z17, Z3
+	VFMADD231PS Z14, Z17, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z16, Z17, Z3
+	VFMADD231PS Z15, Z17, Z4
+	VFMADD231PS Z14, Z17, Z11
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z16, Z17, Z4
+	VFMADD231PS Z15, Z17, Z11
+	VFMADD231PS Z14, Z17, Z12
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z16, Z17, Z11
+	VFMADD231PS Z15, Z17, Z12
+	VFMADD231PS Z14, Z17, Z13
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z14
+	VFMADD231PS Z16, Z14, Z12
+	VFMADD231PS Z15, Z14, Z13
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z14
+	VFMADD231PS Z16, Z14, Z13
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole8edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+	VMAXPS      Z2, Z10, Z2
+	VMAXPS      Z3, Z10, Z3
+	VMAXPS      Z4, Z10, Z4
+	VMAXPS      Z11, Z10, Z11
+	VMAXPS      Z12, Z10, Z12
+	VMAXPS      Z13, Z10, Z13
+
+whole8edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z11, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z12, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z13, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     partial8
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	VMOVUPS.Z   (R8), K1, Z4
+	VFMADD231PS Z1, Z4, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VPXORD      Z5, Z5, Z5
+	VMAXPS      Z0, Z5, Z0
+
+partial1store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z1, Z4, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VPXORD      Z6, Z6, Z6
+	VMAXPS      Z0, Z6, Z0
+
+partial1edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z11
+	VMOVUPS     128(SI), Z12
+	VMOVUPS.Z   (R8), K1, Z13
+	VFMADD231PS Z4, Z13, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z13
+	VFMADD231PS Z11, Z13, Z0
+	VFMADD231PS Z4, Z13, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z13
+	VFMADD231PS Z12, Z13, Z0
+	VFMADD231PS Z11, Z13, Z1
+	VFMADD231PS Z4, Z13, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z13
+	VFMADD231PS Z12, Z13, Z1
+	VFMADD231PS Z11, Z13, Z2
+	VFMADD231PS Z4, Z13, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z4
+	VFMADD231PS Z12, Z4, Z2
+	VFMADD231PS Z11, Z4, Z3
+	VMOVUPS.Z   (R8)(R11*1), K1, Z4
+	VFMADD231PS Z12, Z4, Z3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+	VMAXPS      Z1, Z7, Z1
+	VMAXPS      Z2, Z7, Z2
+	VMAXPS      Z3, Z7, Z3
+
+partial4store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z11
+	VMOVUPS     128(SI), Z12
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z13
+	VFMADD231PS Z4, Z13, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z13
+	VFMADD231PS Z11, Z13, Z0
+	VFMADD231PS Z4, Z13, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z13
+	VFMADD231PS Z12, Z13, Z0
+	VFMADD231PS Z11, Z13, Z1
+	VFMADD231PS Z4, Z13, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z13
+	VFMADD231PS Z12, Z13, Z1
+	VFMADD231PS Z11, Z13, Z2
+	VFMADD231PS Z4, Z13, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z12, Z4, Z2
+	VFMADD231PS Z11, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z12, Z4, Z3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+	VMAXPS      Z1, Z8, Z1
+	VMAXPS      Z2, Z8, Z2
+	VMAXPS      Z3, Z8, Z3
+
+partial4edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial8:
+	CMPQ    DX, 104(AX)
+	JLT     partial8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	ADDQ    $+64, SI
+
+partial8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z14
+	VMOVUPS     64(SI), Z15
+	VMOVUPS     128(SI), Z16
+	VMOVUPS.Z   (R8), K1, Z17
+	VFMADD231PS Z14, Z17, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z17
+	VFMADD231PS Z15, Z17, Z0
+	VFMADD231PS Z14, Z17, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z17
+	VFMADD231PS Z16, Z17, Z0
+	VFMADD231PS Z15, Z17, Z1
+	VFMADD231PS Z14, Z17, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z17
+	VFMADD231PS Z16, Z17, Z1
+	VFMADD231PS Z15, Z17, Z2
+	VFMADD231PS Z14, Z17, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z17
+	VFMADD231PS Z16, Z17, Z2
+	VFMADD231PS Z15, Z17, Z3
+	VFMADD231PS Z14, Z17, Z4
+	VMOVUPS.Z   (R8)(R11*1), K1, Z17
+	VFMADD231PS Z16, Z17, Z3
+	VFMADD231PS Z15, Z17, Z4
+	VFMADD231PS Z14, Z17, Z11
+	VMOVUPS.Z   (R8)(R10*2), K1, Z17
+	VFMADD231PS Z16, Z17, Z4
+	VFMADD231PS Z15, Z17, Z11
+	VFMADD231PS Z14, Z17, Z12
+	VMOVUPS.Z   (R8)(R12*1), K1, Z17
+	VFMADD231PS Z16, Z17, Z11
+	VFMADD231PS Z15, Z17, Z12
+	VFMADD231PS Z14, Z17, Z13
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z14
+	VFMADD231PS Z16, Z14, Z12
+	VFMADD231PS Z15, Z14, Z13
+	VMOVUPS.Z   (R8)(R9*1), K1, Z14
+	VFMADD231PS Z16, Z14, Z13
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8row
+	CMPQ        72(AX), $+1
+	JNE         partial8store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+	VMAXPS      Z2, Z9, Z2
+	VMAXPS      Z3, Z9, Z3
+	VMAXPS      Z4, Z9, Z4
+	VMAXPS      Z11, Z9, Z11
+	VMAXPS      Z12, Z9, Z12
+	VMAXPS      Z13, Z9, Z13
+
+partial8store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z11, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z12, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z13, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partial8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	ADDQ    $+64, SI
+
+partial8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z14
+	VMOVUPS     64(SI), Z15
+	VMOVUPS     128(SI), Z16
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z14, Z17, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z15, Z17, Z0
+	VFMADD231PS Z14, Z17, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z16, Z17, Z0
+	VFMADD231PS Z15, Z17, Z1
+	VFMADD231PS Z14, Z17, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z16, Z17, Z1
+	VFMADD231PS Z15, Z17, Z2
+	VFMADD231PS Z14, Z17, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z16, Z17, Z2
+	VFMADD231PS Z15, Z17, Z3
+	VFMADD231PS Z14, Z17, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z16, Z17, Z3
+	VFMADD231PS Z15, Z17, Z4
+	VFMADD231PS Z14, Z17, Z11
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z16, Z17, Z4
+	VFMADD231PS Z15, Z17, Z11
+	VFMADD231PS Z14, Z17, Z12
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z16, Z17, Z11
+	VFMADD231PS Z15, Z17, Z12
+	VFMADD231PS Z14, Z17, Z13
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z14
+	VFMADD231PS Z16, Z14, Z12
+	VFMADD231PS Z15, Z14, Z13
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z14
+	VFMADD231PS Z16, Z14, Z13
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial8edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+	VMAXPS      Z2, Z10, Z2
+	VMAXPS      Z3, Z10, Z3
+	VMAXPS      Z4, Z10, Z4
+	VMAXPS      Z11, Z10, Z11
+	VMAXPS      Z12, Z10, Z12
+	VMAXPS      Z13, Z10, Z13
+
+partial8edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z11, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z12, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z13, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
+// func depthwiseRowsF32w3s2AVX512(a *depthwiseRowsArgs)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·depthwiseRowsF32w3s2AVX512(SB), NOSPLIT, $0-8
+	MOVQ  a+0(FP), AX
+	MOVQ  64(AX), CX
+	MOVL  $0x00000001, DX
+	SHLXL CX, DX, DX
+	DECL  DX
+	KMOVW DX, K1
+	CMPQ  CX, $+16
+	JNE   partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     whole8
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	VMOVUPS     (R8), Z4
+	VFMADD231PS Z1, Z4, Z0
+	VMOVUPS     (R8)(R9*1), Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS     (R8)(R9*2), Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VPXORD      Z5, Z5, Z5
+	VMAXPS      Z0, Z5, Z0
+
+whole1store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z1, Z4, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VPXORD      Z6, Z6, Z6
+	VMAXPS      Z0, Z6, Z0
+
+whole1edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z11
+	VMOVUPS     128(SI), Z12
+	VMOVUPS     (R8), Z13
+	VFMADD231PS Z4, Z13, Z0
+	VMOVUPS     (R8)(R9*1), Z13
+	VFMADD231PS Z11, Z13, Z0
+	VMOVUPS     (R8)(R9*2), Z13
+	VFMADD231PS Z12, Z13, Z0
+	VFMADD231PS Z4, Z13, Z1
+	VMOVUPS     (R8)(R10*1), Z13
+	VFMADD231PS Z11, Z13, Z1
+	VMOVUPS     (R8)(R9*4), Z13
+	VFMADD231PS Z12, Z13, Z1
+	VFMADD231PS Z4, Z13, Z2
+	VMOVUPS     (R8)(R11*1), Z13
+	VFMADD231PS Z11, Z13, Z2
+	VMOVUPS     (R8)(R10*2), Z13
+	VFMADD231PS Z12, Z13, Z2
+	VFMADD231PS Z4, Z13, Z3
+	VMOVUPS     (R8)(R12*1), Z4
+	VFMADD231PS Z11, Z4, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z4
+	VFMADD231PS Z12, Z4, Z3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+	VMAXPS      Z1, Z7, Z1
+	VMAXPS      Z2, Z7, Z2
+	VMAXPS      Z3, Z7, Z3
+
+whole4store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z11
+	VMOVUPS     128(SI), Z12
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z13
+	VFMADD231PS Z4, Z13, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z13
+	VFMADD231PS Z11, Z13, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z13
+	VFMADD231PS Z12, Z13, Z0
+	VFMADD231PS Z4, Z13, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z13
+	VFMADD231PS Z11, Z13, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z13
+	VFMADD231PS Z12, Z13, Z1
+	VFMADD231PS Z4, Z13, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z13
+	VFMADD231PS Z11, Z13, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z13
+	VFMADD231PS Z12, Z13, Z2
+	VFMADD231PS Z4, Z13, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z11, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z12, Z4, Z3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+	VMAXPS      Z1, Z8, Z1
+	VMAXPS      Z2, Z8, Z2
+	VMAXPS      Z3, Z8, Z3
+
+whole4edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole8:
+	CMPQ    DX, 104(AX)
+	JLT     whole8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	ADDQ    $+64, SI
+
+whole8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z14
+	VMOVUPS     64(SI), Z15
+	VMOVUPS     128(SI), Z16
+	VMOVUPS     (R8), Z17
+	VFMADD231PS Z14, Z17, Z0
+	VMOVUPS     (R8)(R9*1), Z17
+	VFMADD231PS Z15, Z17, Z0
+	VMOVUPS     (R8)(R9*2), Z17
+	VFMADD231PS Z16, Z17, Z0
+	VFMADD231PS Z14, Z17, Z1
+	VMOVUPS     (R8)(R10*1), Z17
+	VFMADD231PS Z15, Z17, Z1
+	VMOVUPS     (R8)(R9*4), Z17
+	VFMADD231PS Z16, Z17, Z1
+	VFMADD231PS Z14, Z17, Z2
+	VMOVUPS     (R8)(R11*1), Z17
+	VFMADD231PS Z15, Z17, Z2
+	VMOVUPS     (R8)(R10*2), Z17
+	VFMADD231PS Z16, Z17, Z2
+	VFMADD231PS Z14, Z17, Z3
+	VMOVUPS     (R8)(R12*1), Z17
+	VFMADD231PS Z15, Z17, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z17
+	VFMADD231PS Z16, Z17, Z3
+	VFMADD231PS Z14, Z17, Z4
+	VMOVUPS     (R8)(R9*1), Z17
+	VFMADD231PS Z15, Z17, Z4
+	VMOVUPS     (R8)(R9*2), Z17
+	VFMADD231PS Z16, Z17, Z4
+	VFMADD231PS Z14, Z17, Z11
+	VMOVUPS     (R8)(R10*1), Z17
+	VFMADD231PS Z15, Z17, Z11
+	VMOVUPS     (R8)(R9*4), Z17
+	VFMADD231PS Z16, Z17, Z11
+	VFMADD231PS Z14, Z17, Z12
+	VMOVUPS     (R8)(R11*1), Z17
+	VFMADD231PS Z15, Z17, Z12
+	VMOVUPS     (R8)(R10*2), Z17
+	VFMADD231PS Z16, Z17, Z12
+	VFMADD231PS Z14, Z17, Z13
+	VMOVUPS     (R8)(R12*1), Z14
+	VFMADD231PS Z15, Z14, Z13
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z14
+	VFMADD231PS Z16, Z14, Z13
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8row
+	CMPQ        72(AX), $+1
+	JNE         whole8store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+	VMAXPS      Z2, Z9, Z2
+	VMAXPS      Z3, Z9, Z3
+	VMAXPS      Z4, Z9, Z4
+	VMAXPS      Z11, Z9, Z11
+	VMAXPS      Z12, Z9, Z12
+	VMAXPS      Z13, Z9, Z13
+
+whole8store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z11, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z12, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z13, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+whole8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	ADDQ    $+64, SI
+
+whole8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z14
+	VMOVUPS     64(SI), Z15
+	VMOVUPS     128(SI), Z16
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z14, Z17, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z15, Z17, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z16, Z17, Z0
+	VFMADD231PS Z14, Z17, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z15, Z17, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z16, Z17, Z1
+	VFMADD231PS Z14, Z17, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z15, Z17, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z16, Z17, Z2
+	VFMADD231PS Z14, Z17, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z15, Z17, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z16, Z17, Z3
+	VFMADD231PS Z14, Z17, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z15, Z17, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z16, Z17, Z4
+	VFMADD231PS Z14, Z17, Z11
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z15, Z17, Z11
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z16, Z17, Z11
+	VFMADD231PS Z14, Z17, Z12
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z15, Z17, Z12
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z17
+	VFMADD231PS Z16, Z17, Z12
+	VFMADD231PS Z14, Z17, Z13
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z14
+	VFMADD231PS Z15, Z14, Z13
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z14
+	VFMADD231PS Z16, Z14, Z13
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole8edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+	VMAXPS      Z2, Z10, Z2
+	VMAXPS      Z3, Z10, Z3
+	VMAXPS      Z4, Z10, Z4
+	VMAXPS      Z11, Z10, Z11
+	VMAXPS      Z12, Z10, Z12
+	VMAXPS      Z13, Z10, Z13
+
+whole8edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z11, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z12, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z13, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     partial8
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	VMOVUPS.Z   (R8), K1, Z4
+	VFMADD231PS Z1, Z4, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VPXORD      Z5, Z5, Z5
+	VMAXPS      Z0, Z5, Z0
+
+partial1store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z1, Z4, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VPXORD      Z6, Z6, Z6
+	VMAXPS      Z0, Z6, Z0
+
+partial1edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z11
+	VMOVUPS     128(SI), Z12
+	VMOVUPS.Z   (R8), K1, Z13
+	VFMADD231PS Z4, Z13, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z13
+	VFMADD231PS Z11, Z13, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z13
+	VFMADD231PS Z12, Z13, Z0
+	VFMADD231PS Z4, Z13, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z13
+	VFMADD231PS Z11, Z13, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z13
+	VFMADD231PS Z12, Z13, Z1
+	VFMADD231PS Z4, Z13, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z13
+	VFMADD231PS Z11, Z13, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z13
+	VFMADD231PS Z12, Z13, Z2
+	VFMADD231PS Z4, Z13, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z4
+	VFMADD231PS Z11, Z4, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z4
+	VFMADD231PS Z12, Z4, Z3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+	VMAXPS      Z1, Z7, Z1
+	VMAXPS      Z2, Z7, Z2
+	VMAXPS      Z3, Z7, Z3
+
+partial4store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z11
+	VMOVUPS     128(SI), Z12
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z13
+	VFMADD231PS Z4, Z13, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z13
+	VFMADD231PS Z11, Z13, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z13
+	VFMADD231PS Z12, Z13, Z0
+	VFMADD231PS Z4, Z13, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z13
+	VFMADD231PS Z11, Z13, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z13
+	VFMADD231PS Z12, Z13, Z1
+	VFMADD231PS Z4, Z13, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z13
+	VFMADD231PS Z11, Z13, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z13
+	VFMADD231PS Z12, Z13, Z2
+	VFMADD231PS Z4, Z13, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z11, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z12, Z4, Z3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+	VMAXPS      Z1, Z8, Z1
+	VMAXPS      Z2, Z8, Z2
+	VMAXPS      Z3, Z8, Z3
+
+partial4edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial8:
+	CMPQ    DX, 104(AX)
+	JLT     partial8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	ADDQ    $+64, SI
+
+partial8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z14
+	VMOVUPS     64(SI), Z15
+	VMOVUPS     128(SI), Z16
+	VMOVUPS.Z   (R8), K1, Z17
+	VFMADD231PS Z14, Z17, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z17
+	VFMADD231PS Z15, Z17, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z17
+	VFMADD231PS Z16, Z17, Z0
+	VFMADD231PS Z14, Z17, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z17
+	VFMADD231PS Z15, Z17, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z17
+	VFMADD231PS Z16, Z17, Z1
+	VFMADD231PS Z14, Z17, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z17
+	VFMADD231PS Z15, Z17, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z17
+	VFMADD231PS Z16, Z17, Z2
+	VFMADD231PS Z14, Z17, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z17
+	VFMADD231PS Z15, Z17, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z17
+	VFMADD231PS Z16, Z17, Z3
+	VFMADD231PS Z14, Z17, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z17
+	VFMADD231PS Z15, Z17, Z4
+	VMOVUPS.Z   (R8)(R9*2), K1, Z17
+	VFMADD231PS Z16, Z17, Z4
+	VFMADD231PS Z14, Z17, Z11
+	VMOVUPS.Z   (R8)(R10*1), K1, Z17
+	VFMADD231PS Z15, Z17, Z11
+	VMOVUPS.Z   (R8)(R9*4), K1, Z17
+	VFMADD231PS Z16, Z17, Z11
+	VFMADD231PS Z14, Z17, Z12
+	VMOVUPS.Z   (R8)(R11*1), K1, Z17
+	VFMADD231PS Z15, Z17, Z12
+	VMOVUPS.Z   (R8)(R10*2), K1, Z17
+	VFMADD231PS Z16, Z17, Z12
+	VFMADD231PS Z14, Z17, Z13
+	VMOVUPS.Z   (R8)(R12*1), K1, Z14
+	VFMADD231PS Z15, Z14, Z13
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z14
+	VFMADD231PS Z16, Z14, Z13
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8row
+	CMPQ        72(AX), $+1
+	JNE         partial8store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+	VMAXPS      Z2, Z9, Z2
+	VMAXPS      Z3, Z9, Z3
+	VMAXPS      Z4, Z9, Z4
+	VMAXPS      Z11, Z9, Z11
+	VMAXPS      Z12, Z9, Z12
+	VMAXPS      Z13, Z9, Z13
+
+partial8store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z11, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z12, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z13, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partial8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	ADDQ    $+64, SI
+
+partial8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z14
+	VMOVUPS     64(SI), Z15
+	VMOVUPS     128(SI), Z16
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z14, Z17, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z15, Z17, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z16, Z17, Z0
+	VFMADD231PS Z14, Z17, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z15, Z17, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z16, Z17, Z1
+	VFMADD231PS Z14, Z17, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z15, Z17, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z16, Z17, Z2
+	VFMADD231PS Z14, Z17, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z15, Z17, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z16, Z17, Z3
+	VFMADD231PS Z14, Z17, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z15, Z17, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z16, Z17, Z4
+	VFMADD231PS Z14, Z17, Z11
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z15, Z17, Z11
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z16, Z17, Z11
+	VFMADD231PS Z14, Z17, Z12
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z15, Z17, Z12
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z17
+	VFMADD231PS Z16, Z17, Z12
+	VFMADD231PS Z14, Z17, Z13
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z14
+	VFMADD231PS Z15, Z14, Z13
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z14
+	VFMADD231PS Z16, Z14, Z13
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial8edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+	VMAXPS      Z2, Z10, Z2
+	VMAXPS      Z3, Z10, Z3
+	VMAXPS      Z4, Z10, Z4
+	VMAXPS      Z11, Z10, Z11
+	VMAXPS      Z12, Z10, Z12
+	VMAXPS      Z13, Z10, Z13
+
+partial8edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z11, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z12, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z13, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
 // func poolMaxF32AVX512(a *poolArgs)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·poolMaxF32AVX512(SB), NOSPLIT, $0-8
@@ -2144,6 +4482,1562 @@ partialstore:
 	VMASKMOVPS Y9, Y1, 32(CX)
 
 done:
+	VZEROUPPER
+	RET
+
+// func depthwiseRowsF32w3s1AVX2(a *depthwiseRowsArgs)
+// Requires: AVX, CMOV, FMA3
+TEXT ·depthwiseRowsF32w3s1AVX2(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), AX
+	MOVQ    64(AX), CX
+	LEAQ    channelMask<>+0(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS 64(DX)(BX*4), Y0
+	VMOVUPS 96(DX)(BX*4), Y1
+	CMPQ    CX, $+16
+	JNE     partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VMOVUPS     (SI), Y2
+	VMOVUPS     32(SI), Y3
+	VMOVUPS     64(SI), Y4
+	VMOVUPS     96(SI), Y5
+	VMOVUPS     128(SI), Y6
+	VMOVUPS     160(SI), Y7
+	VMOVUPS     (R8), Y8
+	VFMADD231PS Y2, Y8, Y0
+	VMOVUPS     32(R8), Y2
+	VFMADD231PS Y3, Y2, Y1
+	VMOVUPS     (R8)(R9*1), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R8)(R9*1), Y2
+	VFMADD231PS Y5, Y2, Y1
+	VMOVUPS     (R8)(R9*2), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R8)(R9*2), Y2
+	VFMADD231PS Y7, Y2, Y1
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y2
+	VMOVUPS     32(SI), Y3
+	VMOVUPS     64(SI), Y4
+	VMOVUPS     96(SI), Y5
+	VMOVUPS     128(SI), Y6
+	VMOVUPS     160(SI), Y7
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS Y2, Y8, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y3, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y5, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y7, Y2, Y1
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (R8), Y8
+	VFMADD231PS (SI), Y8, Y0
+	VMOVUPS     32(R8), Y8
+	VFMADD231PS 32(SI), Y8, Y1
+	VMOVUPS     (R8)(R9*1), Y8
+	VFMADD231PS 64(SI), Y8, Y0
+	VFMADD231PS (SI), Y8, Y2
+	VMOVUPS     32(R8)(R9*1), Y8
+	VFMADD231PS 96(SI), Y8, Y1
+	VFMADD231PS 32(SI), Y8, Y3
+	VMOVUPS     (R8)(R9*2), Y8
+	VFMADD231PS 128(SI), Y8, Y0
+	VFMADD231PS 64(SI), Y8, Y2
+	VFMADD231PS (SI), Y8, Y4
+	VMOVUPS     32(R8)(R9*2), Y8
+	VFMADD231PS 160(SI), Y8, Y1
+	VFMADD231PS 96(SI), Y8, Y3
+	VFMADD231PS 32(SI), Y8, Y5
+	VMOVUPS     (R8)(R10*1), Y8
+	VFMADD231PS 128(SI), Y8, Y2
+	VFMADD231PS 64(SI), Y8, Y4
+	VFMADD231PS (SI), Y8, Y6
+	VMOVUPS     32(R8)(R10*1), Y8
+	VFMADD231PS 160(SI), Y8, Y3
+	VFMADD231PS 96(SI), Y8, Y5
+	VFMADD231PS 32(SI), Y8, Y7
+	VMOVUPS     (R8)(R9*4), Y8
+	VFMADD231PS 128(SI), Y8, Y4
+	VFMADD231PS 64(SI), Y8, Y6
+	VMOVUPS     32(R8)(R9*4), Y8
+	VFMADD231PS 160(SI), Y8, Y5
+	VFMADD231PS 96(SI), Y8, Y7
+	VMOVUPS     (R8)(R11*1), Y8
+	VFMADD231PS 128(SI), Y8, Y6
+	VMOVUPS     32(R8)(R11*1), Y8
+	VFMADD231PS 160(SI), Y8, Y7
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS (SI), Y8, Y0
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 32(SI), Y8, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 64(SI), Y8, Y0
+	VFMADD231PS (SI), Y8, Y2
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 96(SI), Y8, Y1
+	VFMADD231PS 32(SI), Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y0
+	VFMADD231PS 64(SI), Y8, Y2
+	VFMADD231PS (SI), Y8, Y4
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y1
+	VFMADD231PS 96(SI), Y8, Y3
+	VFMADD231PS 32(SI), Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y2
+	VFMADD231PS 64(SI), Y8, Y4
+	VFMADD231PS (SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y3
+	VFMADD231PS 96(SI), Y8, Y5
+	VFMADD231PS 32(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y4
+	VFMADD231PS 64(SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y5
+	VFMADD231PS 96(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y7
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     64(SI), Y6
+	VMOVUPS     96(SI), Y7
+	VMOVUPS     128(SI), Y8
+	VMOVUPS     160(SI), Y9
+	VMASKMOVPS  (R8), Y0, Y10
+	VFMADD231PS Y4, Y10, Y2
+	VMASKMOVPS  32(R8), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     64(SI), Y6
+	VMOVUPS     96(SI), Y7
+	VMOVUPS     128(SI), Y8
+	VMOVUPS     160(SI), Y9
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS Y4, Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMASKMOVPS  (R8), Y0, Y10
+	VFMADD231PS (SI), Y10, Y2
+	VMASKMOVPS  32(R8), Y1, Y10
+	VFMADD231PS 32(SI), Y10, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y2
+	VFMADD231PS (SI), Y10, Y4
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y3
+	VFMADD231PS 32(SI), Y10, Y5
+	VMASKMOVPS  (R8)(R9*2), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y2
+	VFMADD231PS 64(SI), Y10, Y4
+	VFMADD231PS (SI), Y10, Y6
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y3
+	VFMADD231PS 96(SI), Y10, Y5
+	VFMADD231PS 32(SI), Y10, Y7
+	VMASKMOVPS  (R8)(R10*1), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y4
+	VFMADD231PS 64(SI), Y10, Y6
+	VFMADD231PS (SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y5
+	VFMADD231PS 96(SI), Y10, Y7
+	VFMADD231PS 32(SI), Y10, Y9
+	VMASKMOVPS  (R8)(R9*4), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y6
+	VFMADD231PS 64(SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y7
+	VFMADD231PS 96(SI), Y10, Y9
+	VMASKMOVPS  (R8)(R11*1), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y9
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS (SI), Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 32(SI), Y10, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y2
+	VFMADD231PS (SI), Y10, Y4
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y3
+	VFMADD231PS 32(SI), Y10, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y2
+	VFMADD231PS 64(SI), Y10, Y4
+	VFMADD231PS (SI), Y10, Y6
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y3
+	VFMADD231PS 96(SI), Y10, Y5
+	VFMADD231PS 32(SI), Y10, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y4
+	VFMADD231PS 64(SI), Y10, Y6
+	VFMADD231PS (SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y5
+	VFMADD231PS 96(SI), Y10, Y7
+	VFMADD231PS 32(SI), Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y6
+	VFMADD231PS 64(SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y7
+	VFMADD231PS 96(SI), Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y9
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
+// func depthwiseRowsF32w3s2AVX2(a *depthwiseRowsArgs)
+// Requires: AVX, CMOV, FMA3
+TEXT ·depthwiseRowsF32w3s2AVX2(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), AX
+	MOVQ    64(AX), CX
+	LEAQ    channelMask<>+0(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS 64(DX)(BX*4), Y0
+	VMOVUPS 96(DX)(BX*4), Y1
+	CMPQ    CX, $+16
+	JNE     partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VMOVUPS     (SI), Y2
+	VMOVUPS     32(SI), Y3
+	VMOVUPS     64(SI), Y4
+	VMOVUPS     96(SI), Y5
+	VMOVUPS     128(SI), Y6
+	VMOVUPS     160(SI), Y7
+	VMOVUPS     (R8), Y8
+	VFMADD231PS Y2, Y8, Y0
+	VMOVUPS     32(R8), Y2
+	VFMADD231PS Y3, Y2, Y1
+	VMOVUPS     (R8)(R9*1), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R8)(R9*1), Y2
+	VFMADD231PS Y5, Y2, Y1
+	VMOVUPS     (R8)(R9*2), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R8)(R9*2), Y2
+	VFMADD231PS Y7, Y2, Y1
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y2
+	VMOVUPS     32(SI), Y3
+	VMOVUPS     64(SI), Y4
+	VMOVUPS     96(SI), Y5
+	VMOVUPS     128(SI), Y6
+	VMOVUPS     160(SI), Y7
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS Y2, Y8, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y3, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y5, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y7, Y2, Y1
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (R8), Y8
+	VFMADD231PS (SI), Y8, Y0
+	VMOVUPS     32(R8), Y8
+	VFMADD231PS 32(SI), Y8, Y1
+	VMOVUPS     (R8)(R9*1), Y8
+	VFMADD231PS 64(SI), Y8, Y0
+	VMOVUPS     32(R8)(R9*1), Y8
+	VFMADD231PS 96(SI), Y8, Y1
+	VMOVUPS     (R8)(R9*2), Y8
+	VFMADD231PS 128(SI), Y8, Y0
+	VFMADD231PS (SI), Y8, Y2
+	VMOVUPS     32(R8)(R9*2), Y8
+	VFMADD231PS 160(SI), Y8, Y1
+	VFMADD231PS 32(SI), Y8, Y3
+	VMOVUPS     (R8)(R10*1), Y8
+	VFMADD231PS 64(SI), Y8, Y2
+	VMOVUPS     32(R8)(R10*1), Y8
+	VFMADD231PS 96(SI), Y8, Y3
+	VMOVUPS     (R8)(R9*4), Y8
+	VFMADD231PS 128(SI), Y8, Y2
+	VFMADD231PS (SI), Y8, Y4
+	VMOVUPS     32(R8)(R9*4), Y8
+	VFMADD231PS 160(SI), Y8, Y3
+	VFMADD231PS 32(SI), Y8, Y5
+	VMOVUPS     (R8)(R11*1), Y8
+	VFMADD231PS 64(SI), Y8, Y4
+	VMOVUPS     32(R8)(R11*1), Y8
+	VFMADD231PS 96(SI), Y8, Y5
+	VMOVUPS     (R8)(R10*2), Y8
+	VFMADD231PS 128(SI), Y8, Y4
+	VFMADD231PS (SI), Y8, Y6
+	VMOVUPS     32(R8)(R10*2), Y8
+	VFMADD231PS 160(SI), Y8, Y5
+	VFMADD231PS 32(SI), Y8, Y7
+	VMOVUPS     (R8)(R12*1), Y8
+	VFMADD231PS 64(SI), Y8, Y6
+	VMOVUPS     32(R8)(R12*1), Y8
+	VFMADD231PS 96(SI), Y8, Y7
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Y8
+	VFMADD231PS 128(SI), Y8, Y6
+	VMOVUPS     32(R8), Y8
+	VFMADD231PS 160(SI), Y8, Y7
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS (SI), Y8, Y0
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 32(SI), Y8, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 64(SI), Y8, Y0
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 96(SI), Y8, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y0
+	VFMADD231PS (SI), Y8, Y2
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y1
+	VFMADD231PS 32(SI), Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 64(SI), Y8, Y2
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 96(SI), Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y2
+	VFMADD231PS (SI), Y8, Y4
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y3
+	VFMADD231PS 32(SI), Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 64(SI), Y8, Y4
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 96(SI), Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y4
+	VFMADD231PS (SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y5
+	VFMADD231PS 32(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 64(SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 96(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y7
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     64(SI), Y6
+	VMOVUPS     96(SI), Y7
+	VMOVUPS     128(SI), Y8
+	VMOVUPS     160(SI), Y9
+	VMASKMOVPS  (R8), Y0, Y10
+	VFMADD231PS Y4, Y10, Y2
+	VMASKMOVPS  32(R8), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     64(SI), Y6
+	VMOVUPS     96(SI), Y7
+	VMOVUPS     128(SI), Y8
+	VMOVUPS     160(SI), Y9
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS Y4, Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMASKMOVPS  (R8), Y0, Y10
+	VFMADD231PS (SI), Y10, Y2
+	VMASKMOVPS  32(R8), Y1, Y10
+	VFMADD231PS 32(SI), Y10, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y2
+	VFMADD231PS (SI), Y10, Y4
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y3
+	VFMADD231PS 32(SI), Y10, Y5
+	VMASKMOVPS  (R8)(R10*1), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y4
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y5
+	VMASKMOVPS  (R8)(R9*4), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y4
+	VFMADD231PS (SI), Y10, Y6
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y5
+	VFMADD231PS 32(SI), Y10, Y7
+	VMASKMOVPS  (R8)(R11*1), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y6
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y7
+	VMASKMOVPS  (R8)(R10*2), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y6
+	VFMADD231PS (SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R10*2), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y7
+	VFMADD231PS 32(SI), Y10, Y9
+	VMASKMOVPS  (R8)(R12*1), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R12*1), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y9
+	LEAQ        (R8)(R9*8), R8
+	VMASKMOVPS  (R8), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y8
+	VMASKMOVPS  32(R8), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y9
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS (SI), Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 32(SI), Y10, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y2
+	VFMADD231PS (SI), Y10, Y4
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y3
+	VFMADD231PS 32(SI), Y10, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y4
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y4
+	VFMADD231PS (SI), Y10, Y6
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y5
+	VFMADD231PS 32(SI), Y10, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y6
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y6
+	VFMADD231PS (SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y7
+	VFMADD231PS 32(SI), Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y9
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
 	VZEROUPPER
 	RET
 

@@ -15,8 +15,9 @@ func init() {
 }
 
 var kernelsAVX512 = kernelTable{
-	name: "avx512",
-	mr:   8,
+	name:      "avx512",
+	mr:        8,
+	rowPixels: 8,
 	conv: convKernels{
 		1: {
 			8: convF32x8x16AVX512,
@@ -33,14 +34,21 @@ var kernelsAVX512 = kernelTable{
 		1: depthwiseF32x1x16AVX512,
 		4: depthwiseF32x4x16AVX512,
 	},
+	depthwiseRows: depthwiseRowKernels{
+		3: {
+			1: depthwiseRowsF32w3s1AVX512,
+			2: depthwiseRowsF32w3s2AVX512,
+		},
+	},
 	depthwiseHalf: portableDepthwiseHalf,
 	poolMax:       poolMaxF32AVX512,
 	poolAvg:       poolAvgF32AVX512,
 }
 
 var kernelsAVX2 = kernelTable{
-	name: "avx2",
-	mr:   6,
+	name:      "avx2",
+	mr:        6,
+	rowPixels: 4,
 	conv: convKernels{
 		1: {
 			5: convF32x5x16AVX2,
@@ -53,6 +61,12 @@ var kernelsAVX2 = kernelTable{
 	depthwise: [maxDepthwisePixels + 1]func(*depthwiseArgs){
 		1: depthwiseF32x1x16AVX2,
 		4: depthwiseF32x4x16AVX2,
+	},
+	depthwiseRows: depthwiseRowKernels{
+		3: {
+			1: depthwiseRowsF32w3s1AVX2,
+			2: depthwiseRowsF32w3s2AVX2,
+		},
 	},
 	depthwiseHalf: portableDepthwiseHalf,
 	poolMax:       poolMaxF32AVX2,

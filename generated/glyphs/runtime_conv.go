@@ -76,8 +76,12 @@ type kernelTable struct {
 	depthwise                      [maxDepthwisePixels + 1]func(*depthwiseArgs)
 	depthwiseHalf                  [maxDepthwisePixels + 1]func(*depthwiseArgs)
 	depthwiseRun, depthwiseRunHalf depthwiseRuns // where nil, depthwise serves
-	poolMax                        func(*poolArgs)
-	poolAvg                        func(*poolArgs)
+
+	depthwiseRows, depthwiseRowsHalf depthwiseRowKernels // preferred where there is one
+	rowPixels                        int                 // of their largest tile
+
+	poolMax func(*poolArgs)
+	poolAvg func(*poolArgs)
 }
 
 // convFor is the table's convolution kernels for a form of weights.

@@ -138,7 +138,7 @@ func BenchmarkDepthwise(b *testing.B) {
 				weights: l.add((c.channels + 15) / 16 * 16 * (c.k*c.k + 1)), channels: c.channels, mult: 1,
 			}
 			flops := 2 * float64(o*o*c.channels*c.k*c.k)
-			benchStep(b, l.floats, convScratch(c.k*c.k), flops, func(t *thread) { runDepthwise(t, &s) })
+			benchStep(b, l.floats, depthwiseScratch(c.k, c.k), flops, func(t *thread) { runDepthwise(t, &s) })
 		})
 	}
 }

@@ -149,7 +149,7 @@ func testDepthwiseCase(t *testing.T, c convCase, mult, seed int) {
 	s.out.off += 4 * first
 	for threads := 1; threads <= 3; threads++ {
 		copy(mem, before)
-		onTeam(t, mem, threads, convScratch(taps), c.rows, func(t *thread) { runDepthwise(t, &s) })
+		onTeam(t, mem, threads, depthwiseScratch(c.kh, c.kw), c.rows, func(t *thread) { runDepthwise(t, &s) })
 		compareArena(t, fmt.Sprintf("%s, %d threads", what, threads), mem, want)
 	}
 }

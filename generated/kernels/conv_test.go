@@ -15,7 +15,7 @@ import (
 // TestOffsets compares the offsets in the assembly with the structs.
 func TestOffsets(t *testing.T) {
 	structs := map[string]reflect.Type{
-		"conv": reflect.TypeFor[convArgs](), "depthwise": reflect.TypeFor[depthwiseArgs](), "pool": reflect.TypeFor[poolArgs](),
+		"conv": reflect.TypeFor[convArgs](), "depthwise": reflect.TypeFor[depthwiseArgs](), "rows": reflect.TypeFor[depthwiseRowsArgs](), "pool": reflect.TypeFor[poolArgs](),
 		"run": reflect.TypeFor[depthwiseRunArgs](),
 	}
 	for name, fields := range conv.Offsets() {

@@ -51,6 +51,10 @@ type depthwiseStep struct {
 
 // runDepthwise computes a slice of a depthwise convolution. A unit is some rows.
 func runDepthwise(t *thread, s *depthwiseStep) {
+	if f := s.rowsKernel(); f != nil {
+		s.runRows(t, f)
+		return
+	}
 	row0, row1 := t.rowRange(s.outH)
 	rows := row1 - row0
 	taps := s.kh * s.kw
@@ -66,12 +70,7 @@ func runDepthwise(t *thread, s *depthwiseStep) {
 	// Rows are claimed in blocks that are worth a claim.
 	work := max(1, s.outW*s.channels*taps)
 	block := min(max(1, 1<<16/work), max(1, rows/convUnits))
-	// Columns whose windows lie inside the image.
-	left := min((s.padL+s.sw-1)/s.sw, s.outW)
-	right := left
-	if n := s.inW - 1 - (s.kw-1)*s.dw + s.padL; n >= 0 {
-		right = max(left, min(n/s.sw+1, s.outW))
-	}
+	left, right := s.inside()
 	for {
 		lo := t.claim() * block
 		if lo >= rows {
@@ -81,6 +80,15 @@ func runDepthwise(t *thread, s *depthwiseStep) {
 			s.row(t, y, left, right)
 		}
 	}
+}
+
+// inside is the range of columns whose windows reach neither side of the image.
+func (s *depthwiseStep) inside() (left, right int) {
+	left = min((s.padL+s.sw-1)/s.sw, s.outW)
+	if n := s.inW - 1 - (s.kw-1)*s.dw + s.padL; n >= 0 {
+		return left, max(left, min(n/s.sw+1, s.outW))
+	}
+	return left, left
 }
 
 // row computes output row y; columns left to right need no look at the image's

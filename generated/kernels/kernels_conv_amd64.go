@@ -144,6 +144,26 @@ func depthwiseF32x1x16AVX512(a *depthwiseArgs)
 //go:noescape
 func depthwiseF32x4x16AVX512(a *depthwiseArgs)
 
+// depthwiseRowsF32w3s1AVX512 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF32w3s1AVX512(a *depthwiseRowsArgs)
+
+// depthwiseRowsF32w3s2AVX512 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF32w3s2AVX512(a *depthwiseRowsArgs)
+
+// depthwiseRowsF32w5s1AVX512 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF32w5s1AVX512(a *depthwiseRowsArgs)
+
+// depthwiseRowsF32w5s2AVX512 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF32w5s2AVX512(a *depthwiseRowsArgs)
+
 // convF16x1x16AVX512 computes 1 pixels of 1 panels; see convArgs.
 //
 //go:noescape
@@ -284,6 +304,26 @@ func depthwiseF16x1x16AVX512(a *depthwiseArgs)
 //go:noescape
 func depthwiseF16x4x16AVX512(a *depthwiseArgs)
 
+// depthwiseRowsF16w3s1AVX512 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF16w3s1AVX512(a *depthwiseRowsArgs)
+
+// depthwiseRowsF16w3s2AVX512 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF16w3s2AVX512(a *depthwiseRowsArgs)
+
+// depthwiseRowsF16w5s1AVX512 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF16w5s1AVX512(a *depthwiseRowsArgs)
+
+// depthwiseRowsF16w5s2AVX512 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF16w5s2AVX512(a *depthwiseRowsArgs)
+
 // poolMaxF32AVX512 computes the maximum of a window; see poolArgs.
 //
 //go:noescape
@@ -359,6 +399,26 @@ func depthwiseF32x1x16AVX2(a *depthwiseArgs)
 //go:noescape
 func depthwiseF32x4x16AVX2(a *depthwiseArgs)
 
+// depthwiseRowsF32w3s1AVX2 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF32w3s1AVX2(a *depthwiseRowsArgs)
+
+// depthwiseRowsF32w3s2AVX2 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF32w3s2AVX2(a *depthwiseRowsArgs)
+
+// depthwiseRowsF32w5s1AVX2 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF32w5s1AVX2(a *depthwiseRowsArgs)
+
+// depthwiseRowsF32w5s2AVX2 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF32w5s2AVX2(a *depthwiseRowsArgs)
+
 // convF16x1x16AVX2 computes 1 pixels of 1 panels; see convArgs.
 //
 //go:noescape
@@ -423,6 +483,26 @@ func depthwiseF16x1x16AVX2(a *depthwiseArgs)
 //
 //go:noescape
 func depthwiseF16x4x16AVX2(a *depthwiseArgs)
+
+// depthwiseRowsF16w3s1AVX2 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF16w3s1AVX2(a *depthwiseRowsArgs)
+
+// depthwiseRowsF16w3s2AVX2 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF16w3s2AVX2(a *depthwiseRowsArgs)
+
+// depthwiseRowsF16w5s1AVX2 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF16w5s1AVX2(a *depthwiseRowsArgs)
+
+// depthwiseRowsF16w5s2AVX2 computes some rows of a panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsF16w5s2AVX2(a *depthwiseRowsArgs)
 
 // poolMaxF32AVX2 computes the maximum of a window; see poolArgs.
 //

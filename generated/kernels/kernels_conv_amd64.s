@@ -4847,6 +4847,13530 @@ done:
 	VZEROUPPER
 	RET
 
+// func depthwiseRowsF32w3s1AVX512(a *depthwiseRowsArgs)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·depthwiseRowsF32w3s1AVX512(SB), NOSPLIT, $0-8
+	MOVQ  a+0(FP), AX
+	MOVQ  64(AX), CX
+	MOVL  $0x00000001, DX
+	SHLXL CX, DX, DX
+	DECL  DX
+	KMOVW DX, K1
+	CMPQ  CX, $+16
+	JNE   partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     whole8
+	CMPQ    BX, $+7
+	JGE     whole7
+	CMPQ    BX, $+6
+	JGE     whole6
+	CMPQ    BX, $+5
+	JGE     whole5
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    BX, $+3
+	JGE     whole3
+	CMPQ    BX, $+2
+	JGE     whole2
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	VMOVUPS     (R8), Z4
+	VFMADD231PS Z1, Z4, Z0
+	VMOVUPS     (R8)(R9*1), Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS     (R8)(R9*2), Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VPXORD      Z5, Z5, Z5
+	VMAXPS      Z0, Z5, Z0
+
+whole1store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z1, Z4, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VPXORD      Z6, Z6, Z6
+	VMAXPS      Z0, Z6, Z0
+
+whole1edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole2:
+	CMPQ    DX, 104(AX)
+	JLT     whole2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+whole2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Z2
+	VMOVUPS     64(SI), Z3
+	VMOVUPS     128(SI), Z4
+	VMOVUPS     (R8), Z21
+	VFMADD231PS Z2, Z21, Z0
+	VMOVUPS     (R8)(R9*1), Z21
+	VFMADD231PS Z3, Z21, Z0
+	VFMADD231PS Z2, Z21, Z1
+	VMOVUPS     (R8)(R9*2), Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	VMOVUPS     (R8)(R10*1), Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2row
+	CMPQ        72(AX), $+1
+	JNE         whole2store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+	VMAXPS      Z1, Z7, Z1
+
+whole2store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+whole2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z2
+	VMOVUPS     64(SI), Z3
+	VMOVUPS     128(SI), Z4
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z2, Z21, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z3, Z21, Z0
+	VFMADD231PS Z2, Z21, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole2edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+	VMAXPS      Z1, Z8, Z1
+
+whole2edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole3:
+	CMPQ    DX, 104(AX)
+	JLT     whole3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+whole3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     128(SI), Z21
+	VMOVUPS     (R8), Z22
+	VFMADD231PS Z3, Z22, Z0
+	VMOVUPS     (R8)(R9*1), Z22
+	VFMADD231PS Z4, Z22, Z0
+	VFMADD231PS Z3, Z22, Z1
+	VMOVUPS     (R8)(R9*2), Z22
+	VFMADD231PS Z21, Z22, Z0
+	VFMADD231PS Z4, Z22, Z1
+	VFMADD231PS Z3, Z22, Z2
+	VMOVUPS     (R8)(R10*1), Z3
+	VFMADD231PS Z21, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	VMOVUPS     (R8)(R9*4), Z3
+	VFMADD231PS Z21, Z3, Z2
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3row
+	CMPQ        72(AX), $+1
+	JNE         whole3store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+	VMAXPS      Z2, Z9, Z2
+
+whole3store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+whole3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     128(SI), Z21
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z3, Z22, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z4, Z22, Z0
+	VFMADD231PS Z3, Z22, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z21, Z22, Z0
+	VFMADD231PS Z4, Z22, Z1
+	VFMADD231PS Z3, Z22, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z21, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z21, Z3, Z2
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole3edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+	VMAXPS      Z2, Z10, Z2
+
+whole3edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z21
+	VMOVUPS     128(SI), Z22
+	VMOVUPS     (R8), Z23
+	VFMADD231PS Z4, Z23, Z0
+	VMOVUPS     (R8)(R9*1), Z23
+	VFMADD231PS Z21, Z23, Z0
+	VFMADD231PS Z4, Z23, Z1
+	VMOVUPS     (R8)(R9*2), Z23
+	VFMADD231PS Z22, Z23, Z0
+	VFMADD231PS Z21, Z23, Z1
+	VFMADD231PS Z4, Z23, Z2
+	VMOVUPS     (R8)(R10*1), Z23
+	VFMADD231PS Z22, Z23, Z1
+	VFMADD231PS Z21, Z23, Z2
+	VFMADD231PS Z4, Z23, Z3
+	VMOVUPS     (R8)(R9*4), Z4
+	VFMADD231PS Z22, Z4, Z2
+	VFMADD231PS Z21, Z4, Z3
+	VMOVUPS     (R8)(R11*1), Z4
+	VFMADD231PS Z22, Z4, Z3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z0, Z11, Z0
+	VMAXPS      Z1, Z11, Z1
+	VMAXPS      Z2, Z11, Z2
+	VMAXPS      Z3, Z11, Z3
+
+whole4store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z21
+	VMOVUPS     128(SI), Z22
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z4, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z21, Z23, Z0
+	VFMADD231PS Z4, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z22, Z23, Z0
+	VFMADD231PS Z21, Z23, Z1
+	VFMADD231PS Z4, Z23, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z22, Z23, Z1
+	VFMADD231PS Z21, Z23, Z2
+	VFMADD231PS Z4, Z23, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z22, Z4, Z2
+	VFMADD231PS Z21, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z22, Z4, Z3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z0, Z12, Z0
+	VMAXPS      Z1, Z12, Z1
+	VMAXPS      Z2, Z12, Z2
+	VMAXPS      Z3, Z12, Z3
+
+whole4edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole5:
+	CMPQ    DX, 104(AX)
+	JLT     whole5edge
+	LEAQ    5(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole5edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+whole5row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (SI), Z21
+	VMOVUPS     64(SI), Z22
+	VMOVUPS     128(SI), Z23
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z21, Z24, Z0
+	VMOVUPS     (R8)(R9*1), Z24
+	VFMADD231PS Z22, Z24, Z0
+	VFMADD231PS Z21, Z24, Z1
+	VMOVUPS     (R8)(R9*2), Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z22, Z24, Z1
+	VFMADD231PS Z21, Z24, Z2
+	VMOVUPS     (R8)(R10*1), Z24
+	VFMADD231PS Z23, Z24, Z1
+	VFMADD231PS Z22, Z24, Z2
+	VFMADD231PS Z21, Z24, Z3
+	VMOVUPS     (R8)(R9*4), Z24
+	VFMADD231PS Z23, Z24, Z2
+	VFMADD231PS Z22, Z24, Z3
+	VFMADD231PS Z21, Z24, Z4
+	VMOVUPS     (R8)(R11*1), Z21
+	VFMADD231PS Z23, Z21, Z3
+	VFMADD231PS Z22, Z21, Z4
+	VMOVUPS     (R8)(R10*2), Z21
+	VFMADD231PS Z23, Z21, Z4
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole5row
+	CMPQ        72(AX), $+1
+	JNE         whole5store
+	VPXORD      Z13, Z13, Z13
+	VMAXPS      Z0, Z13, Z0
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z2, Z13, Z2
+	VMAXPS      Z3, Z13, Z3
+	VMAXPS      Z4, Z13, Z4
+
+whole5store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     wholetile
+
+whole5edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+whole5edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z21
+	VMOVUPS     64(SI), Z22
+	VMOVUPS     128(SI), Z23
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z21, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z22, Z24, Z0
+	VFMADD231PS Z21, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z22, Z24, Z1
+	VFMADD231PS Z21, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z23, Z24, Z1
+	VFMADD231PS Z22, Z24, Z2
+	VFMADD231PS Z21, Z24, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z23, Z24, Z2
+	VFMADD231PS Z22, Z24, Z3
+	VFMADD231PS Z21, Z24, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z23, Z21, Z3
+	VFMADD231PS Z22, Z21, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z23, Z21, Z4
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole5edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole5edgestore
+	VPXORD      Z14, Z14, Z14
+	VMAXPS      Z0, Z14, Z0
+	VMAXPS      Z1, Z14, Z1
+	VMAXPS      Z2, Z14, Z2
+	VMAXPS      Z3, Z14, Z3
+	VMAXPS      Z4, Z14, Z4
+
+whole5edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     wholetile
+
+whole6:
+	CMPQ    DX, 104(AX)
+	JLT     whole6edge
+	LEAQ    6(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole6edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, SI
+
+whole6row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z22
+	VMOVUPS     64(SI), Z23
+	VMOVUPS     128(SI), Z24
+	VMOVUPS     (R8), Z25
+	VFMADD231PS Z22, Z25, Z0
+	VMOVUPS     (R8)(R9*1), Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	VMOVUPS     (R8)(R9*2), Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	VMOVUPS     (R8)(R10*1), Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z23, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	VMOVUPS     (R8)(R9*4), Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z23, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	VMOVUPS     (R8)(R11*1), Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z23, Z25, Z4
+	VFMADD231PS Z22, Z25, Z21
+	VMOVUPS     (R8)(R10*2), Z22
+	VFMADD231PS Z24, Z22, Z4
+	VFMADD231PS Z23, Z22, Z21
+	VMOVUPS     (R8)(R12*1), Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole6row
+	CMPQ        72(AX), $+1
+	JNE         whole6store
+	VPXORD      Z15, Z15, Z15
+	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z2, Z15, Z2
+	VMAXPS      Z3, Z15, Z3
+	VMAXPS      Z4, Z15, Z4
+	VMAXPS      Z21, Z15, Z21
+
+whole6store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     wholetile
+
+whole6edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, SI
+
+whole6edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z22
+	VMOVUPS     64(SI), Z23
+	VMOVUPS     128(SI), Z24
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z22, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z23, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z23, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z23, Z25, Z4
+	VFMADD231PS Z22, Z25, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z24, Z22, Z4
+	VFMADD231PS Z23, Z22, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole6edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole6edgestore
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z0, Z16, Z0
+	VMAXPS      Z1, Z16, Z1
+	VMAXPS      Z2, Z16, Z2
+	VMAXPS      Z3, Z16, Z3
+	VMAXPS      Z4, Z16, Z4
+	VMAXPS      Z21, Z16, Z21
+
+whole6edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     wholetile
+
+whole7:
+	CMPQ    DX, 104(AX)
+	JLT     whole7edge
+	LEAQ    7(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole7edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	ADDQ    $+64, SI
+
+whole7row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z23
+	VMOVUPS     64(SI), Z24
+	VMOVUPS     128(SI), Z25
+	VMOVUPS     (R8), Z26
+	VFMADD231PS Z23, Z26, Z0
+	VMOVUPS     (R8)(R9*1), Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VMOVUPS     (R8)(R9*2), Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VMOVUPS     (R8)(R10*1), Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z24, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	VMOVUPS     (R8)(R9*4), Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z24, Z26, Z3
+	VFMADD231PS Z23, Z26, Z4
+	VMOVUPS     (R8)(R11*1), Z26
+	VFMADD231PS Z25, Z26, Z3
+	VFMADD231PS Z24, Z26, Z4
+	VFMADD231PS Z23, Z26, Z21
+	VMOVUPS     (R8)(R10*2), Z26
+	VFMADD231PS Z25, Z26, Z4
+	VFMADD231PS Z24, Z26, Z21
+	VFMADD231PS Z23, Z26, Z22
+	VMOVUPS     (R8)(R12*1), Z23
+	VFMADD231PS Z25, Z23, Z21
+	VFMADD231PS Z24, Z23, Z22
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z23
+	VFMADD231PS Z25, Z23, Z22
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole7row
+	CMPQ        72(AX), $+1
+	JNE         whole7store
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z0, Z17, Z0
+	VMAXPS      Z1, Z17, Z1
+	VMAXPS      Z2, Z17, Z2
+	VMAXPS      Z3, Z17, Z3
+	VMAXPS      Z4, Z17, Z4
+	VMAXPS      Z21, Z17, Z21
+	VMAXPS      Z22, Z17, Z22
+
+whole7store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     wholetile
+
+whole7edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	ADDQ    $+64, SI
+
+whole7edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z23
+	VMOVUPS     64(SI), Z24
+	VMOVUPS     128(SI), Z25
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z23, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z24, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z24, Z26, Z3
+	VFMADD231PS Z23, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z3
+	VFMADD231PS Z24, Z26, Z4
+	VFMADD231PS Z23, Z26, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z4
+	VFMADD231PS Z24, Z26, Z21
+	VFMADD231PS Z23, Z26, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z25, Z23, Z21
+	VFMADD231PS Z24, Z23, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z25, Z23, Z22
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole7edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole7edgestore
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z0, Z18, Z0
+	VMAXPS      Z1, Z18, Z1
+	VMAXPS      Z2, Z18, Z2
+	VMAXPS      Z3, Z18, Z3
+	VMAXPS      Z4, Z18, Z4
+	VMAXPS      Z21, Z18, Z21
+	VMAXPS      Z22, Z18, Z22
+
+whole7edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     wholetile
+
+whole8:
+	CMPQ    DX, 104(AX)
+	JLT     whole8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+whole8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z24
+	VMOVUPS     64(SI), Z25
+	VMOVUPS     128(SI), Z26
+	VMOVUPS     (R8), Z27
+	VFMADD231PS Z24, Z27, Z0
+	VMOVUPS     (R8)(R9*1), Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VMOVUPS     (R8)(R9*2), Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VMOVUPS     (R8)(R10*1), Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VMOVUPS     (R8)(R9*4), Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z25, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	VMOVUPS     (R8)(R11*1), Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z25, Z27, Z4
+	VFMADD231PS Z24, Z27, Z21
+	VMOVUPS     (R8)(R10*2), Z27
+	VFMADD231PS Z26, Z27, Z4
+	VFMADD231PS Z25, Z27, Z21
+	VFMADD231PS Z24, Z27, Z22
+	VMOVUPS     (R8)(R12*1), Z27
+	VFMADD231PS Z26, Z27, Z21
+	VFMADD231PS Z25, Z27, Z22
+	VFMADD231PS Z24, Z27, Z23
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z26, Z24, Z22
+	VFMADD231PS Z25, Z24, Z23
+	VMOVUPS     (R8)(R9*1), Z24
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8row
+	CMPQ        72(AX), $+1
+	JNE         whole8store
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z0, Z19, Z0
+	VMAXPS      Z1, Z19, Z1
+	VMAXPS      Z2, Z19, Z2
+	VMAXPS      Z3, Z19, Z3
+	VMAXPS      Z4, Z19, Z4
+	VMAXPS      Z21, Z19, Z21
+	VMAXPS      Z22, Z19, Z22
+	VMAXPS      Z23, Z19, Z23
+
+whole8store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+whole8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+whole8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z24
+	VMOVUPS     64(SI), Z25
+	VMOVUPS     128(SI), Z26
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z24, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z25, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z25, Z27, Z4
+	VFMADD231PS Z24, Z27, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z4
+	VFMADD231PS Z25, Z27, Z21
+	VFMADD231PS Z24, Z27, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z21
+	VFMADD231PS Z25, Z27, Z22
+	VFMADD231PS Z24, Z27, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z26, Z24, Z22
+	VFMADD231PS Z25, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole8edgestore
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z0, Z20, Z0
+	VMAXPS      Z1, Z20, Z1
+	VMAXPS      Z2, Z20, Z2
+	VMAXPS      Z3, Z20, Z3
+	VMAXPS      Z4, Z20, Z4
+	VMAXPS      Z21, Z20, Z21
+	VMAXPS      Z22, Z20, Z22
+	VMAXPS      Z23, Z20, Z23
+
+whole8edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     partial8
+	CMPQ    BX, $+7
+	JGE     partial7
+	CMPQ    BX, $+6
+	JGE     partial6
+	CMPQ    BX, $+5
+	JGE     partial5
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    BX, $+3
+	JGE     partial3
+	CMPQ    BX, $+2
+	JGE     partial2
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	VMOVUPS.Z   (R8), K1, Z4
+	VFMADD231PS Z1, Z4, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VPXORD      Z5, Z5, Z5
+	VMAXPS      Z0, Z5, Z0
+
+partial1store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z1, Z4, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VPXORD      Z6, Z6, Z6
+	VMAXPS      Z0, Z6, Z0
+
+partial1edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial2:
+	CMPQ    DX, 104(AX)
+	JLT     partial2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+partial2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Z2
+	VMOVUPS     64(SI), Z3
+	VMOVUPS     128(SI), Z4
+	VMOVUPS.Z   (R8), K1, Z21
+	VFMADD231PS Z2, Z21, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z21
+	VFMADD231PS Z3, Z21, Z0
+	VFMADD231PS Z2, Z21, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2row
+	CMPQ        72(AX), $+1
+	JNE         partial2store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+	VMAXPS      Z1, Z7, Z1
+
+partial2store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     partialtile
+
+partial2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+partial2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z2
+	VMOVUPS     64(SI), Z3
+	VMOVUPS     128(SI), Z4
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z2, Z21, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z3, Z21, Z0
+	VFMADD231PS Z2, Z21, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial2edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+	VMAXPS      Z1, Z8, Z1
+
+partial2edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     partialtile
+
+partial3:
+	CMPQ    DX, 104(AX)
+	JLT     partial3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+partial3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     128(SI), Z21
+	VMOVUPS.Z   (R8), K1, Z22
+	VFMADD231PS Z3, Z22, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z22
+	VFMADD231PS Z4, Z22, Z0
+	VFMADD231PS Z3, Z22, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z22
+	VFMADD231PS Z21, Z22, Z0
+	VFMADD231PS Z4, Z22, Z1
+	VFMADD231PS Z3, Z22, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z3
+	VFMADD231PS Z21, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	VMOVUPS.Z   (R8)(R9*4), K1, Z3
+	VFMADD231PS Z21, Z3, Z2
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3row
+	CMPQ        72(AX), $+1
+	JNE         partial3store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+	VMAXPS      Z2, Z9, Z2
+
+partial3store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     partialtile
+
+partial3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+partial3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     128(SI), Z21
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z3, Z22, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z4, Z22, Z0
+	VFMADD231PS Z3, Z22, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z21, Z22, Z0
+	VFMADD231PS Z4, Z22, Z1
+	VFMADD231PS Z3, Z22, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z21, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z21, Z3, Z2
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial3edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+	VMAXPS      Z2, Z10, Z2
+
+partial3edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z21
+	VMOVUPS     128(SI), Z22
+	VMOVUPS.Z   (R8), K1, Z23
+	VFMADD231PS Z4, Z23, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z23
+	VFMADD231PS Z21, Z23, Z0
+	VFMADD231PS Z4, Z23, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z23
+	VFMADD231PS Z22, Z23, Z0
+	VFMADD231PS Z21, Z23, Z1
+	VFMADD231PS Z4, Z23, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z23
+	VFMADD231PS Z22, Z23, Z1
+	VFMADD231PS Z21, Z23, Z2
+	VFMADD231PS Z4, Z23, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z4
+	VFMADD231PS Z22, Z4, Z2
+	VFMADD231PS Z21, Z4, Z3
+	VMOVUPS.Z   (R8)(R11*1), K1, Z4
+	VFMADD231PS Z22, Z4, Z3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z0, Z11, Z0
+	VMAXPS      Z1, Z11, Z1
+	VMAXPS      Z2, Z11, Z2
+	VMAXPS      Z3, Z11, Z3
+
+partial4store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z21
+	VMOVUPS     128(SI), Z22
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z4, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z21, Z23, Z0
+	VFMADD231PS Z4, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z22, Z23, Z0
+	VFMADD231PS Z21, Z23, Z1
+	VFMADD231PS Z4, Z23, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z22, Z23, Z1
+	VFMADD231PS Z21, Z23, Z2
+	VFMADD231PS Z4, Z23, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z22, Z4, Z2
+	VFMADD231PS Z21, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z22, Z4, Z3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z0, Z12, Z0
+	VMAXPS      Z1, Z12, Z1
+	VMAXPS      Z2, Z12, Z2
+	VMAXPS      Z3, Z12, Z3
+
+partial4edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial5:
+	CMPQ    DX, 104(AX)
+	JLT     partial5edge
+	LEAQ    5(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial5edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+partial5row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (SI), Z21
+	VMOVUPS     64(SI), Z22
+	VMOVUPS     128(SI), Z23
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z21, Z24, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z22, Z24, Z0
+	VFMADD231PS Z21, Z24, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z22, Z24, Z1
+	VFMADD231PS Z21, Z24, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z24
+	VFMADD231PS Z23, Z24, Z1
+	VFMADD231PS Z22, Z24, Z2
+	VFMADD231PS Z21, Z24, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z24
+	VFMADD231PS Z23, Z24, Z2
+	VFMADD231PS Z22, Z24, Z3
+	VFMADD231PS Z21, Z24, Z4
+	VMOVUPS.Z   (R8)(R11*1), K1, Z21
+	VFMADD231PS Z23, Z21, Z3
+	VFMADD231PS Z22, Z21, Z4
+	VMOVUPS.Z   (R8)(R10*2), K1, Z21
+	VFMADD231PS Z23, Z21, Z4
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial5row
+	CMPQ        72(AX), $+1
+	JNE         partial5store
+	VPXORD      Z13, Z13, Z13
+	VMAXPS      Z0, Z13, Z0
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z2, Z13, Z2
+	VMAXPS      Z3, Z13, Z3
+	VMAXPS      Z4, Z13, Z4
+
+partial5store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     partialtile
+
+partial5edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+partial5edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z21
+	VMOVUPS     64(SI), Z22
+	VMOVUPS     128(SI), Z23
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z21, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z22, Z24, Z0
+	VFMADD231PS Z21, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z22, Z24, Z1
+	VFMADD231PS Z21, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z23, Z24, Z1
+	VFMADD231PS Z22, Z24, Z2
+	VFMADD231PS Z21, Z24, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z23, Z24, Z2
+	VFMADD231PS Z22, Z24, Z3
+	VFMADD231PS Z21, Z24, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z23, Z21, Z3
+	VFMADD231PS Z22, Z21, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z23, Z21, Z4
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial5edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial5edgestore
+	VPXORD      Z14, Z14, Z14
+	VMAXPS      Z0, Z14, Z0
+	VMAXPS      Z1, Z14, Z1
+	VMAXPS      Z2, Z14, Z2
+	VMAXPS      Z3, Z14, Z3
+	VMAXPS      Z4, Z14, Z4
+
+partial5edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     partialtile
+
+partial6:
+	CMPQ    DX, 104(AX)
+	JLT     partial6edge
+	LEAQ    6(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial6edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, SI
+
+partial6row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z22
+	VMOVUPS     64(SI), Z23
+	VMOVUPS     128(SI), Z24
+	VMOVUPS.Z   (R8), K1, Z25
+	VFMADD231PS Z22, Z25, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z23, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z23, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	VMOVUPS.Z   (R8)(R11*1), K1, Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z23, Z25, Z4
+	VFMADD231PS Z22, Z25, Z21
+	VMOVUPS.Z   (R8)(R10*2), K1, Z22
+	VFMADD231PS Z24, Z22, Z4
+	VFMADD231PS Z23, Z22, Z21
+	VMOVUPS.Z   (R8)(R12*1), K1, Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial6row
+	CMPQ        72(AX), $+1
+	JNE         partial6store
+	VPXORD      Z15, Z15, Z15
+	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z2, Z15, Z2
+	VMAXPS      Z3, Z15, Z3
+	VMAXPS      Z4, Z15, Z4
+	VMAXPS      Z21, Z15, Z21
+
+partial6store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     partialtile
+
+partial6edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, SI
+
+partial6edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z22
+	VMOVUPS     64(SI), Z23
+	VMOVUPS     128(SI), Z24
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z22, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z23, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z23, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z23, Z25, Z4
+	VFMADD231PS Z22, Z25, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z24, Z22, Z4
+	VFMADD231PS Z23, Z22, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial6edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial6edgestore
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z0, Z16, Z0
+	VMAXPS      Z1, Z16, Z1
+	VMAXPS      Z2, Z16, Z2
+	VMAXPS      Z3, Z16, Z3
+	VMAXPS      Z4, Z16, Z4
+	VMAXPS      Z21, Z16, Z21
+
+partial6edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     partialtile
+
+partial7:
+	CMPQ    DX, 104(AX)
+	JLT     partial7edge
+	LEAQ    7(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial7edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	ADDQ    $+64, SI
+
+partial7row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z23
+	VMOVUPS     64(SI), Z24
+	VMOVUPS     128(SI), Z25
+	VMOVUPS.Z   (R8), K1, Z26
+	VFMADD231PS Z23, Z26, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z24, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z24, Z26, Z3
+	VFMADD231PS Z23, Z26, Z4
+	VMOVUPS.Z   (R8)(R11*1), K1, Z26
+	VFMADD231PS Z25, Z26, Z3
+	VFMADD231PS Z24, Z26, Z4
+	VFMADD231PS Z23, Z26, Z21
+	VMOVUPS.Z   (R8)(R10*2), K1, Z26
+	VFMADD231PS Z25, Z26, Z4
+	VFMADD231PS Z24, Z26, Z21
+	VFMADD231PS Z23, Z26, Z22
+	VMOVUPS.Z   (R8)(R12*1), K1, Z23
+	VFMADD231PS Z25, Z23, Z21
+	VFMADD231PS Z24, Z23, Z22
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z23
+	VFMADD231PS Z25, Z23, Z22
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial7row
+	CMPQ        72(AX), $+1
+	JNE         partial7store
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z0, Z17, Z0
+	VMAXPS      Z1, Z17, Z1
+	VMAXPS      Z2, Z17, Z2
+	VMAXPS      Z3, Z17, Z3
+	VMAXPS      Z4, Z17, Z4
+	VMAXPS      Z21, Z17, Z21
+	VMAXPS      Z22, Z17, Z22
+
+partial7store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     partialtile
+
+partial7edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	ADDQ    $+64, SI
+
+partial7edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z23
+	VMOVUPS     64(SI), Z24
+	VMOVUPS     128(SI), Z25
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z23, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z24, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z24, Z26, Z3
+	VFMADD231PS Z23, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z3
+	VFMADD231PS Z24, Z26, Z4
+	VFMADD231PS Z23, Z26, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z4
+	VFMADD231PS Z24, Z26, Z21
+	VFMADD231PS Z23, Z26, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z25, Z23, Z21
+	VFMADD231PS Z24, Z23, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z25, Z23, Z22
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial7edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial7edgestore
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z0, Z18, Z0
+	VMAXPS      Z1, Z18, Z1
+	VMAXPS      Z2, Z18, Z2
+	VMAXPS      Z3, Z18, Z3
+	VMAXPS      Z4, Z18, Z4
+	VMAXPS      Z21, Z18, Z21
+	VMAXPS      Z22, Z18, Z22
+
+partial7edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     partialtile
+
+partial8:
+	CMPQ    DX, 104(AX)
+	JLT     partial8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+partial8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z24
+	VMOVUPS     64(SI), Z25
+	VMOVUPS     128(SI), Z26
+	VMOVUPS.Z   (R8), K1, Z27
+	VFMADD231PS Z24, Z27, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z25, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	VMOVUPS.Z   (R8)(R11*1), K1, Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z25, Z27, Z4
+	VFMADD231PS Z24, Z27, Z21
+	VMOVUPS.Z   (R8)(R10*2), K1, Z27
+	VFMADD231PS Z26, Z27, Z4
+	VFMADD231PS Z25, Z27, Z21
+	VFMADD231PS Z24, Z27, Z22
+	VMOVUPS.Z   (R8)(R12*1), K1, Z27
+	VFMADD231PS Z26, Z27, Z21
+	VFMADD231PS Z25, Z27, Z22
+	VFMADD231PS Z24, Z27, Z23
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z26, Z24, Z22
+	VFMADD231PS Z25, Z24, Z23
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8row
+	CMPQ        72(AX), $+1
+	JNE         partial8store
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z0, Z19, Z0
+	VMAXPS      Z1, Z19, Z1
+	VMAXPS      Z2, Z19, Z2
+	VMAXPS      Z3, Z19, Z3
+	VMAXPS      Z4, Z19, Z4
+	VMAXPS      Z21, Z19, Z21
+	VMAXPS      Z22, Z19, Z22
+	VMAXPS      Z23, Z19, Z23
+
+partial8store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partial8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+partial8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z24
+	VMOVUPS     64(SI), Z25
+	VMOVUPS     128(SI), Z26
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z24, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z25, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z25, Z27, Z4
+	VFMADD231PS Z24, Z27, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z4
+	VFMADD231PS Z25, Z27, Z21
+	VFMADD231PS Z24, Z27, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z21
+	VFMADD231PS Z25, Z27, Z22
+	VFMADD231PS Z24, Z27, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z26, Z24, Z22
+	VFMADD231PS Z25, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial8edgestore
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z0, Z20, Z0
+	VMAXPS      Z1, Z20, Z1
+	VMAXPS      Z2, Z20, Z2
+	VMAXPS      Z3, Z20, Z3
+	VMAXPS      Z4, Z20, Z4
+	VMAXPS      Z21, Z20, Z21
+	VMAXPS      Z22, Z20, Z22
+	VMAXPS      Z23, Z20, Z23
+
+partial8edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
+// func depthwiseRowsF32w3s2AVX512(a *depthwiseRowsArgs)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·depthwiseRowsF32w3s2AVX512(SB), NOSPLIT, $0-8
+	MOVQ  a+0(FP), AX
+	MOVQ  64(AX), CX
+	MOVL  $0x00000001, DX
+	SHLXL CX, DX, DX
+	DECL  DX
+	KMOVW DX, K1
+	CMPQ  CX, $+16
+	JNE   partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     whole8
+	CMPQ    BX, $+7
+	JGE     whole7
+	CMPQ    BX, $+6
+	JGE     whole6
+	CMPQ    BX, $+5
+	JGE     whole5
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    BX, $+3
+	JGE     whole3
+	CMPQ    BX, $+2
+	JGE     whole2
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	VMOVUPS     (R8), Z4
+	VFMADD231PS Z1, Z4, Z0
+	VMOVUPS     (R8)(R9*1), Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS     (R8)(R9*2), Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VPXORD      Z5, Z5, Z5
+	VMAXPS      Z0, Z5, Z0
+
+whole1store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z1, Z4, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VPXORD      Z6, Z6, Z6
+	VMAXPS      Z0, Z6, Z0
+
+whole1edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole2:
+	CMPQ    DX, 104(AX)
+	JLT     whole2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+whole2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Z2
+	VMOVUPS     64(SI), Z3
+	VMOVUPS     128(SI), Z4
+	VMOVUPS     (R8), Z21
+	VFMADD231PS Z2, Z21, Z0
+	VMOVUPS     (R8)(R9*1), Z21
+	VFMADD231PS Z3, Z21, Z0
+	VMOVUPS     (R8)(R9*2), Z21
+	VFMADD231PS Z4, Z21, Z0
+	VFMADD231PS Z2, Z21, Z1
+	VMOVUPS     (R8)(R10*1), Z2
+	VFMADD231PS Z3, Z2, Z1
+	VMOVUPS     (R8)(R9*4), Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2row
+	CMPQ        72(AX), $+1
+	JNE         whole2store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+	VMAXPS      Z1, Z7, Z1
+
+whole2store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+whole2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z2
+	VMOVUPS     64(SI), Z3
+	VMOVUPS     128(SI), Z4
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z2, Z21, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z3, Z21, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z4, Z21, Z0
+	VFMADD231PS Z2, Z21, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole2edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+	VMAXPS      Z1, Z8, Z1
+
+whole2edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole3:
+	CMPQ    DX, 104(AX)
+	JLT     whole3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+whole3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (SI), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     128(SI), Z21
+	VMOVUPS     (R8), Z22
+	VFMADD231PS Z3, Z22, Z0
+	VMOVUPS     (R8)(R9*1), Z22
+	VFMADD231PS Z4, Z22, Z0
+	VMOVUPS     (R8)(R9*2), Z22
+	VFMADD231PS Z21, Z22, Z0
+	VFMADD231PS Z3, Z22, Z1
+	VMOVUPS     (R8)(R10*1), Z22
+	VFMADD231PS Z4, Z22, Z1
+	VMOVUPS     (R8)(R9*4), Z22
+	VFMADD231PS Z21, Z22, Z1
+	VFMADD231PS Z3, Z22, Z2
+	VMOVUPS     (R8)(R11*1), Z3
+	VFMADD231PS Z4, Z3, Z2
+	VMOVUPS     (R8)(R10*2), Z3
+	VFMADD231PS Z21, Z3, Z2
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3row
+	CMPQ        72(AX), $+1
+	JNE         whole3store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+	VMAXPS      Z2, Z9, Z2
+
+whole3store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+whole3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     128(SI), Z21
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z3, Z22, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z4, Z22, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z21, Z22, Z0
+	VFMADD231PS Z3, Z22, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z4, Z22, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z21, Z22, Z1
+	VFMADD231PS Z3, Z22, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z21, Z3, Z2
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole3edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+	VMAXPS      Z2, Z10, Z2
+
+whole3edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z21
+	VMOVUPS     128(SI), Z22
+	VMOVUPS     (R8), Z23
+	VFMADD231PS Z4, Z23, Z0
+	VMOVUPS     (R8)(R9*1), Z23
+	VFMADD231PS Z21, Z23, Z0
+	VMOVUPS     (R8)(R9*2), Z23
+	VFMADD231PS Z22, Z23, Z0
+	VFMADD231PS Z4, Z23, Z1
+	VMOVUPS     (R8)(R10*1), Z23
+	VFMADD231PS Z21, Z23, Z1
+	VMOVUPS     (R8)(R9*4), Z23
+	VFMADD231PS Z22, Z23, Z1
+	VFMADD231PS Z4, Z23, Z2
+	VMOVUPS     (R8)(R11*1), Z23
+	VFMADD231PS Z21, Z23, Z2
+	VMOVUPS     (R8)(R10*2), Z23
+	VFMADD231PS Z22, Z23, Z2
+	VFMADD231PS Z4, Z23, Z3
+	VMOVUPS     (R8)(R12*1), Z4
+	VFMADD231PS Z21, Z4, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z4
+	VFMADD231PS Z22, Z4, Z3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z0, Z11, Z0
+	VMAXPS      Z1, Z11, Z1
+	VMAXPS      Z2, Z11, Z2
+	VMAXPS      Z3, Z11, Z3
+
+whole4store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z21
+	VMOVUPS     128(SI), Z22
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z4, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z21, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z22, Z23, Z0
+	VFMADD231PS Z4, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z21, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z22, Z23, Z1
+	VFMADD231PS Z4, Z23, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z21, Z23, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z22, Z23, Z2
+	VFMADD231PS Z4, Z23, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z21, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z22, Z4, Z3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z0, Z12, Z0
+	VMAXPS      Z1, Z12, Z1
+	VMAXPS      Z2, Z12, Z2
+	VMAXPS      Z3, Z12, Z3
+
+whole4edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole5:
+	CMPQ    DX, 104(AX)
+	JLT     whole5edge
+	LEAQ    5(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole5edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+whole5row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z21
+	VMOVUPS     64(SI), Z22
+	VMOVUPS     128(SI), Z23
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z21, Z24, Z0
+	VMOVUPS     (R8)(R9*1), Z24
+	VFMADD231PS Z22, Z24, Z0
+	VMOVUPS     (R8)(R9*2), Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z21, Z24, Z1
+	VMOVUPS     (R8)(R10*1), Z24
+	VFMADD231PS Z22, Z24, Z1
+	VMOVUPS     (R8)(R9*4), Z24
+	VFMADD231PS Z23, Z24, Z1
+	VFMADD231PS Z21, Z24, Z2
+	VMOVUPS     (R8)(R11*1), Z24
+	VFMADD231PS Z22, Z24, Z2
+	VMOVUPS     (R8)(R10*2), Z24
+	VFMADD231PS Z23, Z24, Z2
+	VFMADD231PS Z21, Z24, Z3
+	VMOVUPS     (R8)(R12*1), Z24
+	VFMADD231PS Z22, Z24, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z23, Z24, Z3
+	VFMADD231PS Z21, Z24, Z4
+	VMOVUPS     (R8)(R9*1), Z21
+	VFMADD231PS Z22, Z21, Z4
+	VMOVUPS     (R8)(R9*2), Z21
+	VFMADD231PS Z23, Z21, Z4
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole5row
+	CMPQ        72(AX), $+1
+	JNE         whole5store
+	VPXORD      Z13, Z13, Z13
+	VMAXPS      Z0, Z13, Z0
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z2, Z13, Z2
+	VMAXPS      Z3, Z13, Z3
+	VMAXPS      Z4, Z13, Z4
+
+whole5store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     wholetile
+
+whole5edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+whole5edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z21
+	VMOVUPS     64(SI), Z22
+	VMOVUPS     128(SI), Z23
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z21, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z22, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z21, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z22, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z23, Z24, Z1
+	VFMADD231PS Z21, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z22, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z23, Z24, Z2
+	VFMADD231PS Z21, Z24, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z22, Z24, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z23, Z24, Z3
+	VFMADD231PS Z21, Z24, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z22, Z21, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z23, Z21, Z4
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole5edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole5edgestore
+	VPXORD      Z14, Z14, Z14
+	VMAXPS      Z0, Z14, Z0
+	VMAXPS      Z1, Z14, Z1
+	VMAXPS      Z2, Z14, Z2
+	VMAXPS      Z3, Z14, Z3
+	VMAXPS      Z4, Z14, Z4
+
+whole5edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     wholetile
+
+whole6:
+	CMPQ    DX, 104(AX)
+	JLT     whole6edge
+	LEAQ    6(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole6edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, SI
+
+whole6row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z22
+	VMOVUPS     64(SI), Z23
+	VMOVUPS     128(SI), Z24
+	VMOVUPS     (R8), Z25
+	VFMADD231PS Z22, Z25, Z0
+	VMOVUPS     (R8)(R9*1), Z25
+	VFMADD231PS Z23, Z25, Z0
+	VMOVUPS     (R8)(R9*2), Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	VMOVUPS     (R8)(R10*1), Z25
+	VFMADD231PS Z23, Z25, Z1
+	VMOVUPS     (R8)(R9*4), Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	VMOVUPS     (R8)(R11*1), Z25
+	VFMADD231PS Z23, Z25, Z2
+	VMOVUPS     (R8)(R10*2), Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	VMOVUPS     (R8)(R12*1), Z25
+	VFMADD231PS Z23, Z25, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	VMOVUPS     (R8)(R9*1), Z25
+	VFMADD231PS Z23, Z25, Z4
+	VMOVUPS     (R8)(R9*2), Z25
+	VFMADD231PS Z24, Z25, Z4
+	VFMADD231PS Z22, Z25, Z21
+	VMOVUPS     (R8)(R10*1), Z22
+	VFMADD231PS Z23, Z22, Z21
+	VMOVUPS     (R8)(R9*4), Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole6row
+	CMPQ        72(AX), $+1
+	JNE         whole6store
+	VPXORD      Z15, Z15, Z15
+	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z2, Z15, Z2
+	VMAXPS      Z3, Z15, Z3
+	VMAXPS      Z4, Z15, Z4
+	VMAXPS      Z21, Z15, Z21
+
+whole6store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     wholetile
+
+whole6edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, SI
+
+whole6edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z22
+	VMOVUPS     64(SI), Z23
+	VMOVUPS     128(SI), Z24
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z22, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z4
+	VFMADD231PS Z22, Z25, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z23, Z22, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole6edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole6edgestore
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z0, Z16, Z0
+	VMAXPS      Z1, Z16, Z1
+	VMAXPS      Z2, Z16, Z2
+	VMAXPS      Z3, Z16, Z3
+	VMAXPS      Z4, Z16, Z4
+	VMAXPS      Z21, Z16, Z21
+
+whole6edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     wholetile
+
+whole7:
+	CMPQ    DX, 104(AX)
+	JLT     whole7edge
+	LEAQ    7(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole7edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	ADDQ    $+64, SI
+
+whole7row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z23
+	VMOVUPS     64(SI), Z24
+	VMOVUPS     128(SI), Z25
+	VMOVUPS     (R8), Z26
+	VFMADD231PS Z23, Z26, Z0
+	VMOVUPS     (R8)(R9*1), Z26
+	VFMADD231PS Z24, Z26, Z0
+	VMOVUPS     (R8)(R9*2), Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VMOVUPS     (R8)(R10*1), Z26
+	VFMADD231PS Z24, Z26, Z1
+	VMOVUPS     (R8)(R9*4), Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VMOVUPS     (R8)(R11*1), Z26
+	VFMADD231PS Z24, Z26, Z2
+	VMOVUPS     (R8)(R10*2), Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	VMOVUPS     (R8)(R12*1), Z26
+	VFMADD231PS Z24, Z26, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z26
+	VFMADD231PS Z25, Z26, Z3
+	VFMADD231PS Z23, Z26, Z4
+	VMOVUPS     (R8)(R9*1), Z26
+	VFMADD231PS Z24, Z26, Z4
+	VMOVUPS     (R8)(R9*2), Z26
+	VFMADD231PS Z25, Z26, Z4
+	VFMADD231PS Z23, Z26, Z21
+	VMOVUPS     (R8)(R10*1), Z26
+	VFMADD231PS Z24, Z26, Z21
+	VMOVUPS     (R8)(R9*4), Z26
+	VFMADD231PS Z25, Z26, Z21
+	VFMADD231PS Z23, Z26, Z22
+	VMOVUPS     (R8)(R11*1), Z23
+	VFMADD231PS Z24, Z23, Z22
+	VMOVUPS     (R8)(R10*2), Z23
+	VFMADD231PS Z25, Z23, Z22
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole7row
+	CMPQ        72(AX), $+1
+	JNE         whole7store
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z0, Z17, Z0
+	VMAXPS      Z1, Z17, Z1
+	VMAXPS      Z2, Z17, Z2
+	VMAXPS      Z3, Z17, Z3
+	VMAXPS      Z4, Z17, Z4
+	VMAXPS      Z21, Z17, Z21
+	VMAXPS      Z22, Z17, Z22
+
+whole7store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     wholetile
+
+whole7edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	ADDQ    $+64, SI
+
+whole7edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z23
+	VMOVUPS     64(SI), Z24
+	VMOVUPS     128(SI), Z25
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z23, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z3
+	VFMADD231PS Z23, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z4
+	VFMADD231PS Z23, Z26, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z21
+	VFMADD231PS Z23, Z26, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z24, Z23, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z25, Z23, Z22
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole7edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole7edgestore
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z0, Z18, Z0
+	VMAXPS      Z1, Z18, Z1
+	VMAXPS      Z2, Z18, Z2
+	VMAXPS      Z3, Z18, Z3
+	VMAXPS      Z4, Z18, Z4
+	VMAXPS      Z21, Z18, Z21
+	VMAXPS      Z22, Z18, Z22
+
+whole7edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     wholetile
+
+whole8:
+	CMPQ    DX, 104(AX)
+	JLT     whole8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+whole8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z24
+	VMOVUPS     64(SI), Z25
+	VMOVUPS     128(SI), Z26
+	VMOVUPS     (R8), Z27
+	VFMADD231PS Z24, Z27, Z0
+	VMOVUPS     (R8)(R9*1), Z27
+	VFMADD231PS Z25, Z27, Z0
+	VMOVUPS     (R8)(R9*2), Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VMOVUPS     (R8)(R10*1), Z27
+	VFMADD231PS Z25, Z27, Z1
+	VMOVUPS     (R8)(R9*4), Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VMOVUPS     (R8)(R11*1), Z27
+	VFMADD231PS Z25, Z27, Z2
+	VMOVUPS     (R8)(R10*2), Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VMOVUPS     (R8)(R12*1), Z27
+	VFMADD231PS Z25, Z27, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	VMOVUPS     (R8)(R9*1), Z27
+	VFMADD231PS Z25, Z27, Z4
+	VMOVUPS     (R8)(R9*2), Z27
+	VFMADD231PS Z26, Z27, Z4
+	VFMADD231PS Z24, Z27, Z21
+	VMOVUPS     (R8)(R10*1), Z27
+	VFMADD231PS Z25, Z27, Z21
+	VMOVUPS     (R8)(R9*4), Z27
+	VFMADD231PS Z26, Z27, Z21
+	VFMADD231PS Z24, Z27, Z22
+	VMOVUPS     (R8)(R11*1), Z27
+	VFMADD231PS Z25, Z27, Z22
+	VMOVUPS     (R8)(R10*2), Z27
+	VFMADD231PS Z26, Z27, Z22
+	VFMADD231PS Z24, Z27, Z23
+	VMOVUPS     (R8)(R12*1), Z24
+	VFMADD231PS Z25, Z24, Z23
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8row
+	CMPQ        72(AX), $+1
+	JNE         whole8store
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z0, Z19, Z0
+	VMAXPS      Z1, Z19, Z1
+	VMAXPS      Z2, Z19, Z2
+	VMAXPS      Z3, Z19, Z3
+	VMAXPS      Z4, Z19, Z4
+	VMAXPS      Z21, Z19, Z21
+	VMAXPS      Z22, Z19, Z22
+	VMAXPS      Z23, Z19, Z23
+
+whole8store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+whole8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+whole8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z24
+	VMOVUPS     64(SI), Z25
+	VMOVUPS     128(SI), Z26
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z24, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z4
+	VFMADD231PS Z24, Z27, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z21
+	VFMADD231PS Z24, Z27, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z22
+	VFMADD231PS Z24, Z27, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z25, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole8edgestore
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z0, Z20, Z0
+	VMAXPS      Z1, Z20, Z1
+	VMAXPS      Z2, Z20, Z2
+	VMAXPS      Z3, Z20, Z3
+	VMAXPS      Z4, Z20, Z4
+	VMAXPS      Z21, Z20, Z21
+	VMAXPS      Z22, Z20, Z22
+	VMAXPS      Z23, Z20, Z23
+
+whole8edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     partial8
+	CMPQ    BX, $+7
+	JGE     partial7
+	CMPQ    BX, $+6
+	JGE     partial6
+	CMPQ    BX, $+5
+	JGE     partial5
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    BX, $+3
+	JGE     partial3
+	CMPQ    BX, $+2
+	JGE     partial2
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	VMOVUPS.Z   (R8), K1, Z4
+	VFMADD231PS Z1, Z4, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VPXORD      Z5, Z5, Z5
+	VMAXPS      Z0, Z5, Z0
+
+partial1store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z1, Z4, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VPXORD      Z6, Z6, Z6
+	VMAXPS      Z0, Z6, Z0
+
+partial1edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial2:
+	CMPQ    DX, 104(AX)
+	JLT     partial2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+partial2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Z2
+	VMOVUPS     64(SI), Z3
+	VMOVUPS     128(SI), Z4
+	VMOVUPS.Z   (R8), K1, Z21
+	VFMADD231PS Z2, Z21, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z21
+	VFMADD231PS Z3, Z21, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z21
+	VFMADD231PS Z4, Z21, Z0
+	VFMADD231PS Z2, Z21, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z2
+	VFMADD231PS Z3, Z2, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2row
+	CMPQ        72(AX), $+1
+	JNE         partial2store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+	VMAXPS      Z1, Z7, Z1
+
+partial2store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     partialtile
+
+partial2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+partial2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z2
+	VMOVUPS     64(SI), Z3
+	VMOVUPS     128(SI), Z4
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z2, Z21, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z3, Z21, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z4, Z21, Z0
+	VFMADD231PS Z2, Z21, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial2edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+	VMAXPS      Z1, Z8, Z1
+
+partial2edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     partialtile
+
+partial3:
+	CMPQ    DX, 104(AX)
+	JLT     partial3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+partial3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (SI), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     128(SI), Z21
+	VMOVUPS.Z   (R8), K1, Z22
+	VFMADD231PS Z3, Z22, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z22
+	VFMADD231PS Z4, Z22, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z22
+	VFMADD231PS Z21, Z22, Z0
+	VFMADD231PS Z3, Z22, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z22
+	VFMADD231PS Z4, Z22, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z22
+	VFMADD231PS Z21, Z22, Z1
+	VFMADD231PS Z3, Z22, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z3
+	VFMADD231PS Z4, Z3, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z3
+	VFMADD231PS Z21, Z3, Z2
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3row
+	CMPQ        72(AX), $+1
+	JNE         partial3store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+	VMAXPS      Z2, Z9, Z2
+
+partial3store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     partialtile
+
+partial3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+partial3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     128(SI), Z21
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z3, Z22, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z4, Z22, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z21, Z22, Z0
+	VFMADD231PS Z3, Z22, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z4, Z22, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z21, Z22, Z1
+	VFMADD231PS Z3, Z22, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z21, Z3, Z2
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial3edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+	VMAXPS      Z2, Z10, Z2
+
+partial3edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z21
+	VMOVUPS     128(SI), Z22
+	VMOVUPS.Z   (R8), K1, Z23
+	VFMADD231PS Z4, Z23, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z23
+	VFMADD231PS Z21, Z23, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z23
+	VFMADD231PS Z22, Z23, Z0
+	VFMADD231PS Z4, Z23, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z23
+	VFMADD231PS Z21, Z23, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z23
+	VFMADD231PS Z22, Z23, Z1
+	VFMADD231PS Z4, Z23, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z23
+	VFMADD231PS Z21, Z23, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z23
+	VFMADD231PS Z22, Z23, Z2
+	VFMADD231PS Z4, Z23, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z4
+	VFMADD231PS Z21, Z4, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z4
+	VFMADD231PS Z22, Z4, Z3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z0, Z11, Z0
+	VMAXPS      Z1, Z11, Z1
+	VMAXPS      Z2, Z11, Z2
+	VMAXPS      Z3, Z11, Z3
+
+partial4store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z21
+	VMOVUPS     128(SI), Z22
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z4, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z21, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z22, Z23, Z0
+	VFMADD231PS Z4, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z21, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z22, Z23, Z1
+	VFMADD231PS Z4, Z23, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z21, Z23, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z22, Z23, Z2
+	VFMADD231PS Z4, Z23, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z21, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z22, Z4, Z3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z0, Z12, Z0
+	VMAXPS      Z1, Z12, Z1
+	VMAXPS      Z2, Z12, Z2
+	VMAXPS      Z3, Z12, Z3
+
+partial4edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial5:
+	CMPQ    DX, 104(AX)
+	JLT     partial5edge
+	LEAQ    5(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial5edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+partial5row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z21
+	VMOVUPS     64(SI), Z22
+	VMOVUPS     128(SI), Z23
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z21, Z24, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z22, Z24, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z21, Z24, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z24
+	VFMADD231PS Z22, Z24, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z24
+	VFMADD231PS Z23, Z24, Z1
+	VFMADD231PS Z21, Z24, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z24
+	VFMADD231PS Z22, Z24, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z24
+	VFMADD231PS Z23, Z24, Z2
+	VFMADD231PS Z21, Z24, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z24
+	VFMADD231PS Z22, Z24, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z23, Z24, Z3
+	VFMADD231PS Z21, Z24, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z21
+	VFMADD231PS Z22, Z21, Z4
+	VMOVUPS.Z   (R8)(R9*2), K1, Z21
+	VFMADD231PS Z23, Z21, Z4
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial5row
+	CMPQ        72(AX), $+1
+	JNE         partial5store
+	VPXORD      Z13, Z13, Z13
+	VMAXPS      Z0, Z13, Z0
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z2, Z13, Z2
+	VMAXPS      Z3, Z13, Z3
+	VMAXPS      Z4, Z13, Z4
+
+partial5store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     partialtile
+
+partial5edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+partial5edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z21
+	VMOVUPS     64(SI), Z22
+	VMOVUPS     128(SI), Z23
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z21, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z22, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z21, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z22, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z23, Z24, Z1
+	VFMADD231PS Z21, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z22, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z23, Z24, Z2
+	VFMADD231PS Z21, Z24, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z22, Z24, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z23, Z24, Z3
+	VFMADD231PS Z21, Z24, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z22, Z21, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z23, Z21, Z4
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial5edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial5edgestore
+	VPXORD      Z14, Z14, Z14
+	VMAXPS      Z0, Z14, Z0
+	VMAXPS      Z1, Z14, Z1
+	VMAXPS      Z2, Z14, Z2
+	VMAXPS      Z3, Z14, Z3
+	VMAXPS      Z4, Z14, Z4
+
+partial5edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     partialtile
+
+partial6:
+	CMPQ    DX, 104(AX)
+	JLT     partial6edge
+	LEAQ    6(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial6edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, SI
+
+partial6row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z22
+	VMOVUPS     64(SI), Z23
+	VMOVUPS     128(SI), Z24
+	VMOVUPS.Z   (R8), K1, Z25
+	VFMADD231PS Z22, Z25, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z4
+	VMOVUPS.Z   (R8)(R9*2), K1, Z25
+	VFMADD231PS Z24, Z25, Z4
+	VFMADD231PS Z22, Z25, Z21
+	VMOVUPS.Z   (R8)(R10*1), K1, Z22
+	VFMADD231PS Z23, Z22, Z21
+	VMOVUPS.Z   (R8)(R9*4), K1, Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial6row
+	CMPQ        72(AX), $+1
+	JNE         partial6store
+	VPXORD      Z15, Z15, Z15
+	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z2, Z15, Z2
+	VMAXPS      Z3, Z15, Z3
+	VMAXPS      Z4, Z15, Z4
+	VMAXPS      Z21, Z15, Z21
+
+partial6store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     partialtile
+
+partial6edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, SI
+
+partial6edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z22
+	VMOVUPS     64(SI), Z23
+	VMOVUPS     128(SI), Z24
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z22, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z4
+	VFMADD231PS Z22, Z25, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z23, Z22, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial6edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial6edgestore
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z0, Z16, Z0
+	VMAXPS      Z1, Z16, Z1
+	VMAXPS      Z2, Z16, Z2
+	VMAXPS      Z3, Z16, Z3
+	VMAXPS      Z4, Z16, Z4
+	VMAXPS      Z21, Z16, Z21
+
+partial6edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     partialtile
+
+partial7:
+	CMPQ    DX, 104(AX)
+	JLT     partial7edge
+	LEAQ    7(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial7edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	ADDQ    $+64, SI
+
+partial7row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z23
+	VMOVUPS     64(SI), Z24
+	VMOVUPS     128(SI), Z25
+	VMOVUPS.Z   (R8), K1, Z26
+	VFMADD231PS Z23, Z26, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z26
+	VFMADD231PS Z25, Z26, Z3
+	VFMADD231PS Z23, Z26, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z4
+	VMOVUPS.Z   (R8)(R9*2), K1, Z26
+	VFMADD231PS Z25, Z26, Z4
+	VFMADD231PS Z23, Z26, Z21
+	VMOVUPS.Z   (R8)(R10*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z21
+	VMOVUPS.Z   (R8)(R9*4), K1, Z26
+	VFMADD231PS Z25, Z26, Z21
+	VFMADD231PS Z23, Z26, Z22
+	VMOVUPS.Z   (R8)(R11*1), K1, Z23
+	VFMADD231PS Z24, Z23, Z22
+	VMOVUPS.Z   (R8)(R10*2), K1, Z23
+	VFMADD231PS Z25, Z23, Z22
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial7row
+	CMPQ        72(AX), $+1
+	JNE         partial7store
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z0, Z17, Z0
+	VMAXPS      Z1, Z17, Z1
+	VMAXPS      Z2, Z17, Z2
+	VMAXPS      Z3, Z17, Z3
+	VMAXPS      Z4, Z17, Z4
+	VMAXPS      Z21, Z17, Z21
+	VMAXPS      Z22, Z17, Z22
+
+partial7store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     partialtile
+
+partial7edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	ADDQ    $+64, SI
+
+partial7edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z23
+	VMOVUPS     64(SI), Z24
+	VMOVUPS     128(SI), Z25
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z23, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z3
+	VFMADD231PS Z23, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z4
+	VFMADD231PS Z23, Z26, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z21
+	VFMADD231PS Z23, Z26, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z24, Z23, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z25, Z23, Z22
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial7edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial7edgestore
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z0, Z18, Z0
+	VMAXPS      Z1, Z18, Z1
+	VMAXPS      Z2, Z18, Z2
+	VMAXPS      Z3, Z18, Z3
+	VMAXPS      Z4, Z18, Z4
+	VMAXPS      Z21, Z18, Z21
+	VMAXPS      Z22, Z18, Z22
+
+partial7edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     partialtile
+
+partial8:
+	CMPQ    DX, 104(AX)
+	JLT     partial8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+partial8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z24
+	VMOVUPS     64(SI), Z25
+	VMOVUPS     128(SI), Z26
+	VMOVUPS.Z   (R8), K1, Z27
+	VFMADD231PS Z24, Z27, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z4
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z26, Z27, Z4
+	VFMADD231PS Z24, Z27, Z21
+	VMOVUPS.Z   (R8)(R10*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z21
+	VMOVUPS.Z   (R8)(R9*4), K1, Z27
+	VFMADD231PS Z26, Z27, Z21
+	VFMADD231PS Z24, Z27, Z22
+	VMOVUPS.Z   (R8)(R11*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z22
+	VMOVUPS.Z   (R8)(R10*2), K1, Z27
+	VFMADD231PS Z26, Z27, Z22
+	VFMADD231PS Z24, Z27, Z23
+	VMOVUPS.Z   (R8)(R12*1), K1, Z24
+	VFMADD231PS Z25, Z24, Z23
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8row
+	CMPQ        72(AX), $+1
+	JNE         partial8store
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z0, Z19, Z0
+	VMAXPS      Z1, Z19, Z1
+	VMAXPS      Z2, Z19, Z2
+	VMAXPS      Z3, Z19, Z3
+	VMAXPS      Z4, Z19, Z4
+	VMAXPS      Z21, Z19, Z21
+	VMAXPS      Z22, Z19, Z22
+	VMAXPS      Z23, Z19, Z23
+
+partial8store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partial8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+partial8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z24
+	VMOVUPS     64(SI), Z25
+	VMOVUPS     128(SI), Z26
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z24, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z4
+	VFMADD231PS Z24, Z27, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z21
+	VFMADD231PS Z24, Z27, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z22
+	VFMADD231PS Z24, Z27, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z25, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial8edgestore
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z0, Z20, Z0
+	VMAXPS      Z1, Z20, Z1
+	VMAXPS      Z2, Z20, Z2
+	VMAXPS      Z3, Z20, Z3
+	VMAXPS      Z4, Z20, Z4
+	VMAXPS      Z21, Z20, Z21
+	VMAXPS      Z22, Z20, Z22
+	VMAXPS      Z23, Z20, Z23
+
+partial8edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
+// func depthwiseRowsF32w5s1AVX512(a *depthwiseRowsArgs)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·depthwiseRowsF32w5s1AVX512(SB), NOSPLIT, $0-8
+	MOVQ  a+0(FP), AX
+	MOVQ  64(AX), CX
+	MOVL  $0x00000001, DX
+	SHLXL CX, DX, DX
+	DECL  DX
+	KMOVW DX, K1
+	CMPQ  CX, $+16
+	JNE   partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     whole8
+	CMPQ    BX, $+7
+	JGE     whole7
+	CMPQ    BX, $+6
+	JGE     whole6
+	CMPQ    BX, $+5
+	JGE     whole5
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    BX, $+3
+	JGE     whole3
+	CMPQ    BX, $+2
+	JGE     whole2
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	VMOVUPS     192(SI), Z4
+	VMOVUPS     256(SI), Z5
+	VMOVUPS     (R8), Z6
+	VFMADD231PS Z1, Z6, Z0
+	VMOVUPS     (R8)(R9*1), Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS     (R8)(R9*2), Z1
+	VFMADD231PS Z3, Z1, Z0
+	VMOVUPS     (R8)(R10*1), Z1
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS     (R8)(R9*4), Z1
+	VFMADD231PS Z5, Z1, Z0
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+
+whole1store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	VMOVUPS     192(SI), Z4
+	VMOVUPS     256(SI), Z5
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z1, Z6, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z4, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z5, Z1, Z0
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+
+whole1edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole2:
+	CMPQ    DX, 104(AX)
+	JLT     whole2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+whole2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (SI), Z2
+	VMOVUPS     64(SI), Z3
+	VMOVUPS     128(SI), Z4
+	VMOVUPS     192(SI), Z5
+	VMOVUPS     256(SI), Z6
+	VMOVUPS     (R8), Z23
+	VFMADD231PS Z2, Z23, Z0
+	VMOVUPS     (R8)(R9*1), Z23
+	VFMADD231PS Z3, Z23, Z0
+	VFMADD231PS Z2, Z23, Z1
+	VMOVUPS     (R8)(R9*2), Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	VMOVUPS     (R8)(R10*1), Z2
+	VFMADD231PS Z5, Z2, Z0
+	VFMADD231PS Z4, Z2, Z1
+	VMOVUPS     (R8)(R9*4), Z2
+	VFMADD231PS Z6, Z2, Z0
+	VFMADD231PS Z5, Z2, Z1
+	VMOVUPS     (R8)(R11*1), Z2
+	VFMADD231PS Z6, Z2, Z1
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2row
+	CMPQ        72(AX), $+1
+	JNE         whole2store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+
+whole2store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+whole2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z2
+	VMOVUPS     64(SI), Z3
+	VMOVUPS     128(SI), Z4
+	VMOVUPS     192(SI), Z5
+	VMOVUPS     256(SI), Z6
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z2, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z3, Z23, Z0
+	VFMADD231PS Z2, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z5, Z2, Z0
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z6, Z2, Z0
+	VFMADD231PS Z5, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z6, Z2, Z1
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole2edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+
+whole2edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole3:
+	CMPQ    DX, 104(AX)
+	JLT     whole3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+whole3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (SI), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     128(SI), Z5
+	VMOVUPS     192(SI), Z6
+	VMOVUPS     256(SI), Z23
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z3, Z24, Z0
+	VMOVUPS     (R8)(R9*1), Z24
+	VFMADD231PS Z4, Z24, Z0
+	VFMADD231PS Z3, Z24, Z1
+	VMOVUPS     (R8)(R9*2), Z24
+	VFMADD231PS Z5, Z24, Z0
+	VFMADD231PS Z4, Z24, Z1
+	VFMADD231PS Z3, Z24, Z2
+	VMOVUPS     (R8)(R10*1), Z3
+	VFMADD231PS Z6, Z3, Z0
+	VFMADD231PS Z5, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	VMOVUPS     (R8)(R9*4), Z3
+	VFMADD231PS Z23, Z3, Z0
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z5, Z3, Z2
+	VMOVUPS     (R8)(R11*1), Z3
+	VFMADD231PS Z23, Z3, Z1
+	VFMADD231PS Z6, Z3, Z2
+	VMOVUPS     (R8)(R10*2), Z3
+	VFMADD231PS Z23, Z3, Z2
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3row
+	CMPQ        72(AX), $+1
+	JNE         whole3store
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z0, Z11, Z0
+	VMAXPS      Z1, Z11, Z1
+	VMAXPS      Z2, Z11, Z2
+
+whole3store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+whole3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     128(SI), Z5
+	VMOVUPS     192(SI), Z6
+	VMOVUPS     256(SI), Z23
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z3, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z4, Z24, Z0
+	VFMADD231PS Z3, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z5, Z24, Z0
+	VFMADD231PS Z4, Z24, Z1
+	VFMADD231PS Z3, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z6, Z3, Z0
+	VFMADD231PS Z5, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z23, Z3, Z0
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z5, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z23, Z3, Z1
+	VFMADD231PS Z6, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z23, Z3, Z2
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole3edgestore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z0, Z12, Z0
+	VMAXPS      Z1, Z12, Z1
+	VMAXPS      Z2, Z12, Z2
+
+whole3edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z5
+	VMOVUPS     128(SI), Z6
+	VMOVUPS     192(SI), Z23
+	VMOVUPS     256(SI), Z24
+	VMOVUPS     (R8), Z25
+	VFMADD231PS Z4, Z25, Z0
+	VMOVUPS     (R8)(R9*1), Z25
+	VFMADD231PS Z5, Z25, Z0
+	VFMADD231PS Z4, Z25, Z1
+	VMOVUPS     (R8)(R9*2), Z25
+	VFMADD231PS Z6, Z25, Z0
+	VFMADD231PS Z5, Z25, Z1
+	VFMADD231PS Z4, Z25, Z2
+	VMOVUPS     (R8)(R10*1), Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z6, Z25, Z1
+	VFMADD231PS Z5, Z25, Z2
+	VFMADD231PS Z4, Z25, Z3
+	VMOVUPS     (R8)(R9*4), Z4
+	VFMADD231PS Z24, Z4, Z0
+	VFMADD231PS Z23, Z4, Z1
+	VFMADD231PS Z6, Z4, Z2
+	VFMADD231PS Z5, Z4, Z3
+	VMOVUPS     (R8)(R11*1), Z4
+	VFMADD231PS Z24, Z4, Z1
+	VFMADD231PS Z23, Z4, Z2
+	VFMADD231PS Z6, Z4, Z3
+	VMOVUPS     (R8)(R10*2), Z4
+	VFMADD231PS Z24, Z4, Z2
+	VFMADD231PS Z23, Z4, Z3
+	VMOVUPS     (R8)(R12*1), Z4
+	VFMADD231PS Z24, Z4, Z3
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VPXORD      Z13, Z13, Z13
+	VMAXPS      Z0, Z13, Z0
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z2, Z13, Z2
+	VMAXPS      Z3, Z13, Z3
+
+whole4store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z5
+	VMOVUPS     128(SI), Z6
+	VMOVUPS     192(SI), Z23
+	VMOVUPS     256(SI), Z24
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z4, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z5, Z25, Z0
+	VFMADD231PS Z4, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z6, Z25, Z0
+	VFMADD231PS Z5, Z25, Z1
+	VFMADD231PS Z4, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z6, Z25, Z1
+	VFMADD231PS Z5, Z25, Z2
+	VFMADD231PS Z4, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z24, Z4, Z0
+	VFMADD231PS Z23, Z4, Z1
+	VFMADD231PS Z6, Z4, Z2
+	VFMADD231PS Z5, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z24, Z4, Z1
+	VFMADD231PS Z23, Z4, Z2
+	VFMADD231PS Z6, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z24, Z4, Z2
+	VFMADD231PS Z23, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z24, Z4, Z3
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VPXORD      Z14, Z14, Z14
+	VMAXPS      Z0, Z14, Z0
+	VMAXPS      Z1, Z14, Z1
+	VMAXPS      Z2, Z14, Z2
+	VMAXPS      Z3, Z14, Z3
+
+whole4edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole5:
+	CMPQ    DX, 104(AX)
+	JLT     whole5edge
+	LEAQ    5(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole5edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+whole5row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z5
+	VMOVUPS     64(SI), Z6
+	VMOVUPS     128(SI), Z23
+	VMOVUPS     192(SI), Z24
+	VMOVUPS     256(SI), Z25
+	VMOVUPS     (R8), Z26
+	VFMADD231PS Z5, Z26, Z0
+	VMOVUPS     (R8)(R9*1), Z26
+	VFMADD231PS Z6, Z26, Z0
+	VFMADD231PS Z5, Z26, Z1
+	VMOVUPS     (R8)(R9*2), Z26
+	VFMADD231PS Z23, Z26, Z0
+	VFMADD231PS Z6, Z26, Z1
+	VFMADD231PS Z5, Z26, Z2
+	VMOVUPS     (R8)(R10*1), Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VFMADD231PS Z6, Z26, Z2
+	VFMADD231PS Z5, Z26, Z3
+	VMOVUPS     (R8)(R9*4), Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VFMADD231PS Z6, Z26, Z3
+	VFMADD231PS Z5, Z26, Z4
+	VMOVUPS     (R8)(R11*1), Z5
+	VFMADD231PS Z25, Z5, Z1
+	VFMADD231PS Z24, Z5, Z2
+	VFMADD231PS Z23, Z5, Z3
+	VFMADD231PS Z6, Z5, Z4
+	VMOVUPS     (R8)(R10*2), Z5
+	VFMADD231PS Z25, Z5, Z2
+	VFMADD231PS Z24, Z5, Z3
+	VFMADD231PS Z23, Z5, Z4
+	VMOVUPS     (R8)(R12*1), Z5
+	VFMADD231PS Z25, Z5, Z3
+	VFMADD231PS Z24, Z5, Z4
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z5
+	VFMADD231PS Z25, Z5, Z4
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole5row
+	CMPQ        72(AX), $+1
+	JNE         whole5store
+	VPXORD      Z15, Z15, Z15
+	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z2, Z15, Z2
+	VMAXPS      Z3, Z15, Z3
+	VMAXPS      Z4, Z15, Z4
+
+whole5store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     wholetile
+
+whole5edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+whole5edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z5
+	VMOVUPS     64(SI), Z6
+	VMOVUPS     128(SI), Z23
+	VMOVUPS     192(SI), Z24
+	VMOVUPS     256(SI), Z25
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z5, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z6, Z26, Z0
+	VFMADD231PS Z5, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z23, Z26, Z0
+	VFMADD231PS Z6, Z26, Z1
+	VFMADD231PS Z5, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VFMADD231PS Z6, Z26, Z2
+	VFMADD231PS Z5, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VFMADD231PS Z6, Z26, Z3
+	VFMADD231PS Z5, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z5
+	VFMADD231PS Z25, Z5, Z1
+	VFMADD231PS Z24, Z5, Z2
+	VFMADD231PS Z23, Z5, Z3
+	VFMADD231PS Z6, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z5
+	VFMADD231PS Z25, Z5, Z2
+	VFMADD231PS Z24, Z5, Z3
+	VFMADD231PS Z23, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z5
+	VFMADD231PS Z25, Z5, Z3
+	VFMADD231PS Z24, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z5
+	VFMADD231PS Z25, Z5, Z4
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole5edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole5edgestore
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z0, Z16, Z0
+	VMAXPS      Z1, Z16, Z1
+	VMAXPS      Z2, Z16, Z2
+	VMAXPS      Z3, Z16, Z3
+	VMAXPS      Z4, Z16, Z4
+
+whole5edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     wholetile
+
+whole6:
+	CMPQ    DX, 104(AX)
+	JLT     whole6edge
+	LEAQ    6(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole6edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	ADDQ    $+64, SI
+
+whole6row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z6
+	VMOVUPS     64(SI), Z23
+	VMOVUPS     128(SI), Z24
+	VMOVUPS     192(SI), Z25
+	VMOVUPS     256(SI), Z26
+	VMOVUPS     (R8), Z27
+	VFMADD231PS Z6, Z27, Z0
+	VMOVUPS     (R8)(R9*1), Z27
+	VFMADD231PS Z23, Z27, Z0
+	VFMADD231PS Z6, Z27, Z1
+	VMOVUPS     (R8)(R9*2), Z27
+	VFMADD231PS Z24, Z27, Z0
+	VFMADD231PS Z23, Z27, Z1
+	VFMADD231PS Z6, Z27, Z2
+	VMOVUPS     (R8)(R10*1), Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VFMADD231PS Z23, Z27, Z2
+	VFMADD231PS Z6, Z27, Z3
+	VMOVUPS     (R8)(R9*4), Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VFMADD231PS Z23, Z27, Z3
+	VFMADD231PS Z6, Z27, Z4
+	VMOVUPS     (R8)(R11*1), Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VFMADD231PS Z23, Z27, Z4
+	VFMADD231PS Z6, Z27, Z5
+	VMOVUPS     (R8)(R10*2), Z6
+	VFMADD231PS Z26, Z6, Z2
+	VFMADD231PS Z25, Z6, Z3
+	VFMADD231PS Z24, Z6, Z4
+	VFMADD231PS Z23, Z6, Z5
+	VMOVUPS     (R8)(R12*1), Z6
+	VFMADD231PS Z26, Z6, Z3
+	VFMADD231PS Z25, Z6, Z4
+	VFMADD231PS Z24, Z6, Z5
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z6
+	VFMADD231PS Z26, Z6, Z4
+	VFMADD231PS Z25, Z6, Z5
+	VMOVUPS     (R8)(R9*1), Z6
+	VFMADD231PS Z26, Z6, Z5
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole6row
+	CMPQ        72(AX), $+1
+	JNE         whole6store
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z0, Z17, Z0
+	VMAXPS      Z1, Z17, Z1
+	VMAXPS      Z2, Z17, Z2
+	VMAXPS      Z3, Z17, Z3
+	VMAXPS      Z4, Z17, Z4
+	VMAXPS      Z5, Z17, Z5
+
+whole6store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     wholetile
+
+whole6edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	ADDQ    $+64, SI
+
+whole6edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z6
+	VMOVUPS     64(SI), Z23
+	VMOVUPS     128(SI), Z24
+	VMOVUPS     192(SI), Z25
+	VMOVUPS     256(SI), Z26
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z6, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z23, Z27, Z0
+	VFMADD231PS Z6, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z24, Z27, Z0
+	VFMADD231PS Z23, Z27, Z1
+	VFMADD231PS Z6, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VFMADD231PS Z23, Z27, Z2
+	VFMADD231PS Z6, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VFMADD231PS Z23, Z27, Z3
+	VFMADD231PS Z6, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VFMADD231PS Z23, Z27, Z4
+	VFMADD231PS Z6, Z27, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z26, Z6, Z2
+	VFMADD231PS Z25, Z6, Z3
+	VFMADD231PS Z24, Z6, Z4
+	VFMADD231PS Z23, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z26, Z6, Z3
+	VFMADD231PS Z25, Z6, Z4
+	VFMADD231PS Z24, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z26, Z6, Z4
+	VFMADD231PS Z25, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z26, Z6, Z5
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole6edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole6edgestore
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z0, Z18, Z0
+	VMAXPS      Z1, Z18, Z1
+	VMAXPS      Z2, Z18, Z2
+	VMAXPS      Z3, Z18, Z3
+	VMAXPS      Z4, Z18, Z4
+	VMAXPS      Z5, Z18, Z5
+
+whole6edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     wholetile
+
+whole7:
+	CMPQ    DX, 104(AX)
+	JLT     whole7edge
+	LEAQ    7(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole7edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	ADDQ    $+64, SI
+
+whole7row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z23
+	VMOVUPS     64(SI), Z24
+	VMOVUPS     128(SI), Z25
+	VMOVUPS     192(SI), Z26
+	VMOVUPS     256(SI), Z27
+	VMOVUPS     (R8), Z28
+	VFMADD231PS Z23, Z28, Z0
+	VMOVUPS     (R8)(R9*1), Z28
+	VFMADD231PS Z24, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	VMOVUPS     (R8)(R9*2), Z28
+	VFMADD231PS Z25, Z28, Z0
+	VFMADD231PS Z24, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	VMOVUPS     (R8)(R10*1), Z28
+	VFMADD231PS Z26, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VFMADD231PS Z24, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	VMOVUPS     (R8)(R9*4), Z28
+	VFMADD231PS Z27, Z28, Z0
+	VFMADD231PS Z26, Z28, Z1
+	VFMADD231PS Z25, Z28, Z2
+	VFMADD231PS Z24, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	VMOVUPS     (R8)(R11*1), Z28
+	VFMADD231PS Z27, Z28, Z1
+	VFMADD231PS Z26, Z28, Z2
+	VFMADD231PS Z25, Z28, Z3
+	VFMADD231PS Z24, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	VMOVUPS     (R8)(R10*2), Z28
+	VFMADD231PS Z27, Z28, Z2
+	VFMADD231PS Z26, Z28, Z3
+	VFMADD231PS Z25, Z28, Z4
+	VFMADD231PS Z24, Z28, Z5
+	VFMADD231PS Z23, Z28, Z6
+	VMOVUPS     (R8)(R12*1), Z23
+	VFMADD231PS Z27, Z23, Z3
+	VFMADD231PS Z26, Z23, Z4
+	VFMADD231PS Z25, Z23, Z5
+	VFMADD231PS Z24, Z23, Z6
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z23
+	VFMADD231PS Z27, Z23, Z4
+	VFMADD231PS Z26, Z23, Z5
+	VFMADD231PS Z25, Z23, Z6
+	VMOVUPS     (R8)(R9*1), Z23
+	VFMADD231PS Z27, Z23, Z5
+	VFMADD231PS Z26, Z23, Z6
+	VMOVUPS     (R8)(R9*2), Z23
+	VFMADD231PS Z27, Z23, Z6
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole7row
+	CMPQ        72(AX), $+1
+	JNE         whole7store
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z0, Z19, Z0
+	VMAXPS      Z1, Z19, Z1
+	VMAXPS      Z2, Z19, Z2
+	VMAXPS      Z3, Z19, Z3
+	VMAXPS      Z4, Z19, Z4
+	VMAXPS      Z5, Z19, Z5
+	VMAXPS      Z6, Z19, Z6
+
+whole7store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     wholetile
+
+whole7edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	ADDQ    $+64, SI
+
+whole7edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z23
+	VMOVUPS     64(SI), Z24
+	VMOVUPS     128(SI), Z25
+	VMOVUPS     192(SI), Z26
+	VMOVUPS     256(SI), Z27
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z23, Z28, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z24, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z25, Z28, Z0
+	VFMADD231PS Z24, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z26, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VFMADD231PS Z24, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z27, Z28, Z0
+	VFMADD231PS Z26, Z28, Z1
+	VFMADD231PS Z25, Z28, Z2
+	VFMADD231PS Z24, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z27, Z28, Z1
+	VFMADD231PS Z26, Z28, Z2
+	VFMADD231PS Z25, Z28, Z3
+	VFMADD231PS Z24, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z27, Z28, Z2
+	VFMADD231PS Z26, Z28, Z3
+	VFMADD231PS Z25, Z28, Z4
+	VFMADD231PS Z24, Z28, Z5
+	VFMADD231PS Z23, Z28, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z27, Z23, Z3
+	VFMADD231PS Z26, Z23, Z4
+	VFMADD231PS Z25, Z23, Z5
+	VFMADD231PS Z24, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z27, Z23, Z4
+	VFMADD231PS Z26, Z23, Z5
+	VFMADD231PS Z25, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z27, Z23, Z5
+	VFMADD231PS Z26, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z27, Z23, Z6
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole7edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole7edgestore
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z0, Z20, Z0
+	VMAXPS      Z1, Z20, Z1
+	VMAXPS      Z2, Z20, Z2
+	VMAXPS      Z3, Z20, Z3
+	VMAXPS      Z4, Z20, Z4
+	VMAXPS      Z5, Z20, Z5
+	VMAXPS      Z6, Z20, Z6
+
+whole7edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     wholetile
+
+whole8:
+	CMPQ    DX, 104(AX)
+	JLT     whole8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+whole8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z24
+	VMOVUPS     64(SI), Z25
+	VMOVUPS     128(SI), Z26
+	VMOVUPS     192(SI), Z27
+	VMOVUPS     256(SI), Z28
+	VMOVUPS     (R8), Z29
+	VFMADD231PS Z24, Z29, Z0
+	VMOVUPS     (R8)(R9*1), Z29
+	VFMADD231PS Z25, Z29, Z0
+	VFMADD231PS Z24, Z29, Z1
+	VMOVUPS     (R8)(R9*2), Z29
+	VFMADD231PS Z26, Z29, Z0
+	VFMADD231PS Z25, Z29, Z1
+	VFMADD231PS Z24, Z29, Z2
+	VMOVUPS     (R8)(R10*1), Z29
+	VFMADD231PS Z27, Z29, Z0
+	VFMADD231PS Z26, Z29, Z1
+	VFMADD231PS Z25, Z29, Z2
+	VFMADD231PS Z24, Z29, Z3
+	VMOVUPS     (R8)(R9*4), Z29
+	VFMADD231PS Z28, Z29, Z0
+	VFMADD231PS Z27, Z29, Z1
+	VFMADD231PS Z26, Z29, Z2
+	VFMADD231PS Z25, Z29, Z3
+	VFMADD231PS Z24, Z29, Z4
+	VMOVUPS     (R8)(R11*1), Z29
+	VFMADD231PS Z28, Z29, Z1
+	VFMADD231PS Z27, Z29, Z2
+	VFMADD231PS Z26, Z29, Z3
+	VFMADD231PS Z25, Z29, Z4
+	VFMADD231PS Z24, Z29, Z5
+	VMOVUPS     (R8)(R10*2), Z29
+	VFMADD231PS Z28, Z29, Z2
+	VFMADD231PS Z27, Z29, Z3
+	VFMADD231PS Z26, Z29, Z4
+	VFMADD231PS Z25, Z29, Z5
+	VFMADD231PS Z24, Z29, Z6
+	VMOVUPS     (R8)(R12*1), Z29
+	VFMADD231PS Z28, Z29, Z3
+	VFMADD231PS Z27, Z29, Z4
+	VFMADD231PS Z26, Z29, Z5
+	VFMADD231PS Z25, Z29, Z6
+	VFMADD231PS Z24, Z29, Z23
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z28, Z24, Z4
+	VFMADD231PS Z27, Z24, Z5
+	VFMADD231PS Z26, Z24, Z6
+	VFMADD231PS Z25, Z24, Z23
+	VMOVUPS     (R8)(R9*1), Z24
+	VFMADD231PS Z28, Z24, Z5
+	VFMADD231PS Z27, Z24, Z6
+	VFMADD231PS Z26, Z24, Z23
+	VMOVUPS     (R8)(R9*2), Z24
+	VFMADD231PS Z28, Z24, Z6
+	VFMADD231PS Z27, Z24, Z23
+	VMOVUPS     (R8)(R10*1), Z24
+	VFMADD231PS Z28, Z24, Z23
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8row
+	CMPQ        72(AX), $+1
+	JNE         whole8store
+	VPXORD      Z21, Z21, Z21
+	VMAXPS      Z0, Z21, Z0
+	VMAXPS      Z1, Z21, Z1
+	VMAXPS      Z2, Z21, Z2
+	VMAXPS      Z3, Z21, Z3
+	VMAXPS      Z4, Z21, Z4
+	VMAXPS      Z5, Z21, Z5
+	VMAXPS      Z6, Z21, Z6
+	VMAXPS      Z23, Z21, Z23
+
+whole8store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+whole8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+whole8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z24
+	VMOVUPS     64(SI), Z25
+	VMOVUPS     128(SI), Z26
+	VMOVUPS     192(SI), Z27
+	VMOVUPS     256(SI), Z28
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z24, Z29, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z25, Z29, Z0
+	VFMADD231PS Z24, Z29, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z26, Z29, Z0
+	VFMADD231PS Z25, Z29, Z1
+	VFMADD231PS Z24, Z29, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z27, Z29, Z0
+	VFMADD231PS Z26, Z29, Z1
+	VFMADD231PS Z25, Z29, Z2
+	VFMADD231PS Z24, Z29, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z0
+	VFMADD231PS Z27, Z29, Z1
+	VFMADD231PS Z26, Z29, Z2
+	VFMADD231PS Z25, Z29, Z3
+	VFMADD231PS Z24, Z29, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z1
+	VFMADD231PS Z27, Z29, Z2
+	VFMADD231PS Z26, Z29, Z3
+	VFMADD231PS Z25, Z29, Z4
+	VFMADD231PS Z24, Z29, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z2
+	VFMADD231PS Z27, Z29, Z3
+	VFMADD231PS Z26, Z29, Z4
+	VFMADD231PS Z25, Z29, Z5
+	VFMADD231PS Z24, Z29, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z3
+	VFMADD231PS Z27, Z29, Z4
+	VFMADD231PS Z26, Z29, Z5
+	VFMADD231PS Z25, Z29, Z6
+	VFMADD231PS Z24, Z29, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z28, Z24, Z4
+	VFMADD231PS Z27, Z24, Z5
+	VFMADD231PS Z26, Z24, Z6
+	VFMADD231PS Z25, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z28, Z24, Z5
+	VFMADD231PS Z27, Z24, Z6
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z28, Z24, Z6
+	VFMADD231PS Z27, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z28, Z24, Z23
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole8edgestore
+	VPXORD      Z22, Z22, Z22
+	VMAXPS      Z0, Z22, Z0
+	VMAXPS      Z1, Z22, Z1
+	VMAXPS      Z2, Z22, Z2
+	VMAXPS      Z3, Z22, Z3
+	VMAXPS      Z4, Z22, Z4
+	VMAXPS      Z5, Z22, Z5
+	VMAXPS      Z6, Z22, Z6
+	VMAXPS      Z23, Z22, Z23
+
+whole8edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     partial8
+	CMPQ    BX, $+7
+	JGE     partial7
+	CMPQ    BX, $+6
+	JGE     partial6
+	CMPQ    BX, $+5
+	JGE     partial5
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    BX, $+3
+	JGE     partial3
+	CMPQ    BX, $+2
+	JGE     partial2
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	VMOVUPS     192(SI), Z4
+	VMOVUPS     256(SI), Z5
+	VMOVUPS.Z   (R8), K1, Z6
+	VFMADD231PS Z1, Z6, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	VMOVUPS.Z   (R8)(R10*1), K1, Z1
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS.Z   (R8)(R9*4), K1, Z1
+	VFMADD231PS Z5, Z1, Z0
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+
+partial1store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	VMOVUPS     192(SI), Z4
+	VMOVUPS     256(SI), Z5
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z1, Z6, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z4, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z5, Z1, Z0
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+
+partial1edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial2:
+	CMPQ    DX, 104(AX)
+	JLT     partial2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+partial2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (SI), Z2
+	VMOVUPS     64(SI), Z3
+	VMOVUPS     128(SI), Z4
+	VMOVUPS     192(SI), Z5
+	VMOVUPS     256(SI), Z6
+	VMOVUPS.Z   (R8), K1, Z23
+	VFMADD231PS Z2, Z23, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z23
+	VFMADD231PS Z3, Z23, Z0
+	VFMADD231PS Z2, Z23, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z2
+	VFMADD231PS Z5, Z2, Z0
+	VFMADD231PS Z4, Z2, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z2
+	VFMADD231PS Z6, Z2, Z0
+	VFMADD231PS Z5, Z2, Z1
+	VMOVUPS.Z   (R8)(R11*1), K1, Z2
+	VFMADD231PS Z6, Z2, Z1
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2row
+	CMPQ        72(AX), $+1
+	JNE         partial2store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+
+partial2store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     partialtile
+
+partial2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+partial2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z2
+	VMOVUPS     64(SI), Z3
+	VMOVUPS     128(SI), Z4
+	VMOVUPS     192(SI), Z5
+	VMOVUPS     256(SI), Z6
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z2, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z3, Z23, Z0
+	VFMADD231PS Z2, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z5, Z2, Z0
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z6, Z2, Z0
+	VFMADD231PS Z5, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z6, Z2, Z1
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial2edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+
+partial2edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     partialtile
+
+partial3:
+	CMPQ    DX, 104(AX)
+	JLT     partial3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+partial3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (SI), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     128(SI), Z5
+	VMOVUPS     192(SI), Z6
+	VMOVUPS     256(SI), Z23
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z3, Z24, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z4, Z24, Z0
+	VFMADD231PS Z3, Z24, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z24
+	VFMADD231PS Z5, Z24, Z0
+	VFMADD231PS Z4, Z24, Z1
+	VFMADD231PS Z3, Z24, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z3
+	VFMADD231PS Z6, Z3, Z0
+	VFMADD231PS Z5, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	VMOVUPS.Z   (R8)(R9*4), K1, Z3
+	VFMADD231PS Z23, Z3, Z0
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z5, Z3, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z3
+	VFMADD231PS Z23, Z3, Z1
+	VFMADD231PS Z6, Z3, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z3
+	VFMADD231PS Z23, Z3, Z2
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3row
+	CMPQ        72(AX), $+1
+	JNE         partial3store
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z0, Z11, Z0
+	VMAXPS      Z1, Z11, Z1
+	VMAXPS      Z2, Z11, Z2
+
+partial3store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     partialtile
+
+partial3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+partial3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     128(SI), Z5
+	VMOVUPS     192(SI), Z6
+	VMOVUPS     256(SI), Z23
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z3, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z4, Z24, Z0
+	VFMADD231PS Z3, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z5, Z24, Z0
+	VFMADD231PS Z4, Z24, Z1
+	VFMADD231PS Z3, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z6, Z3, Z0
+	VFMADD231PS Z5, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z23, Z3, Z0
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z5, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z23, Z3, Z1
+	VFMADD231PS Z6, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z23, Z3, Z2
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial3edgestore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z0, Z12, Z0
+	VMAXPS      Z1, Z12, Z1
+	VMAXPS      Z2, Z12, Z2
+
+partial3edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z5
+	VMOVUPS     128(SI), Z6
+	VMOVUPS     192(SI), Z23
+	VMOVUPS     256(SI), Z24
+	VMOVUPS.Z   (R8), K1, Z25
+	VFMADD231PS Z4, Z25, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z25
+	VFMADD231PS Z5, Z25, Z0
+	VFMADD231PS Z4, Z25, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z25
+	VFMADD231PS Z6, Z25, Z0
+	VFMADD231PS Z5, Z25, Z1
+	VFMADD231PS Z4, Z25, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z6, Z25, Z1
+	VFMADD231PS Z5, Z25, Z2
+	VFMADD231PS Z4, Z25, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z4
+	VFMADD231PS Z24, Z4, Z0
+	VFMADD231PS Z23, Z4, Z1
+	VFMADD231PS Z6, Z4, Z2
+	VFMADD231PS Z5, Z4, Z3
+	VMOVUPS.Z   (R8)(R11*1), K1, Z4
+	VFMADD231PS Z24, Z4, Z1
+	VFMADD231PS Z23, Z4, Z2
+	VFMADD231PS Z6, Z4, Z3
+	VMOVUPS.Z   (R8)(R10*2), K1, Z4
+	VFMADD231PS Z24, Z4, Z2
+	VFMADD231PS Z23, Z4, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z4
+	VFMADD231PS Z24, Z4, Z3
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VPXORD      Z13, Z13, Z13
+	VMAXPS      Z0, Z13, Z0
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z2, Z13, Z2
+	VMAXPS      Z3, Z13, Z3
+
+partial4store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z5
+	VMOVUPS     128(SI), Z6
+	VMOVUPS     192(SI), Z23
+	VMOVUPS     256(SI), Z24
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z4, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z5, Z25, Z0
+	VFMADD231PS Z4, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z6, Z25, Z0
+	VFMADD231PS Z5, Z25, Z1
+	VFMADD231PS Z4, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z6, Z25, Z1
+	VFMADD231PS Z5, Z25, Z2
+	VFMADD231PS Z4, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z24, Z4, Z0
+	VFMADD231PS Z23, Z4, Z1
+	VFMADD231PS Z6, Z4, Z2
+	VFMADD231PS Z5, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z24, Z4, Z1
+	VFMADD231PS Z23, Z4, Z2
+	VFMADD231PS Z6, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z24, Z4, Z2
+	VFMADD231PS Z23, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z24, Z4, Z3
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VPXORD      Z14, Z14, Z14
+	VMAXPS      Z0, Z14, Z0
+	VMAXPS      Z1, Z14, Z1
+	VMAXPS      Z2, Z14, Z2
+	VMAXPS      Z3, Z14, Z3
+
+partial4edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial5:
+	CMPQ    DX, 104(AX)
+	JLT     partial5edge
+	LEAQ    5(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial5edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+partial5row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z5
+	VMOVUPS     64(SI), Z6
+	VMOVUPS     128(SI), Z23
+	VMOVUPS     192(SI), Z24
+	VMOVUPS     256(SI), Z25
+	VMOVUPS.Z   (R8), K1, Z26
+	VFMADD231PS Z5, Z26, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z26
+	VFMADD231PS Z6, Z26, Z0
+	VFMADD231PS Z5, Z26, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z26
+	VFMADD231PS Z23, Z26, Z0
+	VFMADD231PS Z6, Z26, Z1
+	VFMADD231PS Z5, Z26, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VFMADD231PS Z6, Z26, Z2
+	VFMADD231PS Z5, Z26, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VFMADD231PS Z6, Z26, Z3
+	VFMADD231PS Z5, Z26, Z4
+	VMOVUPS.Z   (R8)(R11*1), K1, Z5
+	VFMADD231PS Z25, Z5, Z1
+	VFMADD231PS Z24, Z5, Z2
+	VFMADD231PS Z23, Z5, Z3
+	VFMADD231PS Z6, Z5, Z4
+	VMOVUPS.Z   (R8)(R10*2), K1, Z5
+	VFMADD231PS Z25, Z5, Z2
+	VFMADD231PS Z24, Z5, Z3
+	VFMADD231PS Z23, Z5, Z4
+	VMOVUPS.Z   (R8)(R12*1), K1, Z5
+	VFMADD231PS Z25, Z5, Z3
+	VFMADD231PS Z24, Z5, Z4
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z5
+	VFMADD231PS Z25, Z5, Z4
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial5row
+	CMPQ        72(AX), $+1
+	JNE         partial5store
+	VPXORD      Z15, Z15, Z15
+	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z2, Z15, Z2
+	VMAXPS      Z3, Z15, Z3
+	VMAXPS      Z4, Z15, Z4
+
+partial5store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     partialtile
+
+partial5edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+partial5edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z5
+	VMOVUPS     64(SI), Z6
+	VMOVUPS     128(SI), Z23
+	VMOVUPS     192(SI), Z24
+	VMOVUPS     256(SI), Z25
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z5, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z6, Z26, Z0
+	VFMADD231PS Z5, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z23, Z26, Z0
+	VFMADD231PS Z6, Z26, Z1
+	VFMADD231PS Z5, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VFMADD231PS Z6, Z26, Z2
+	VFMADD231PS Z5, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VFMADD231PS Z6, Z26, Z3
+	VFMADD231PS Z5, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z25, Z5, Z1
+	VFMADD231PS Z24, Z5, Z2
+	VFMADD231PS Z23, Z5, Z3
+	VFMADD231PS Z6, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z25, Z5, Z2
+	VFMADD231PS Z24, Z5, Z3
+	VFMADD231PS Z23, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z25, Z5, Z3
+	VFMADD231PS Z24, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z25, Z5, Z4
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial5edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial5edgestore
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z0, Z16, Z0
+	VMAXPS      Z1, Z16, Z1
+	VMAXPS      Z2, Z16, Z2
+	VMAXPS      Z3, Z16, Z3
+	VMAXPS      Z4, Z16, Z4
+
+partial5edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     partialtile
+
+partial6:
+	CMPQ    DX, 104(AX)
+	JLT     partial6edge
+	LEAQ    6(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial6edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	ADDQ    $+64, SI
+
+partial6row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z6
+	VMOVUPS     64(SI), Z23
+	VMOVUPS     128(SI), Z24
+	VMOVUPS     192(SI), Z25
+	VMOVUPS     256(SI), Z26
+	VMOVUPS.Z   (R8), K1, Z27
+	VFMADD231PS Z6, Z27, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z23, Z27, Z0
+	VFMADD231PS Z6, Z27, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z24, Z27, Z0
+	VFMADD231PS Z23, Z27, Z1
+	VFMADD231PS Z6, Z27, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VFMADD231PS Z23, Z27, Z2
+	VFMADD231PS Z6, Z27, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VFMADD231PS Z23, Z27, Z3
+	VFMADD231PS Z6, Z27, Z4
+	VMOVUPS.Z   (R8)(R11*1), K1, Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VFMADD231PS Z23, Z27, Z4
+	VFMADD231PS Z6, Z27, Z5
+	VMOVUPS.Z   (R8)(R10*2), K1, Z6
+	VFMADD231PS Z26, Z6, Z2
+	VFMADD231PS Z25, Z6, Z3
+	VFMADD231PS Z24, Z6, Z4
+	VFMADD231PS Z23, Z6, Z5
+	VMOVUPS.Z   (R8)(R12*1), K1, Z6
+	VFMADD231PS Z26, Z6, Z3
+	VFMADD231PS Z25, Z6, Z4
+	VFMADD231PS Z24, Z6, Z5
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z6
+	VFMADD231PS Z26, Z6, Z4
+	VFMADD231PS Z25, Z6, Z5
+	VMOVUPS.Z   (R8)(R9*1), K1, Z6
+	VFMADD231PS Z26, Z6, Z5
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial6row
+	CMPQ        72(AX), $+1
+	JNE         partial6store
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z0, Z17, Z0
+	VMAXPS      Z1, Z17, Z1
+	VMAXPS      Z2, Z17, Z2
+	VMAXPS      Z3, Z17, Z3
+	VMAXPS      Z4, Z17, Z4
+	VMAXPS      Z5, Z17, Z5
+
+partial6store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     partialtile
+
+partial6edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	ADDQ    $+64, SI
+
+partial6edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z6
+	VMOVUPS     64(SI), Z23
+	VMOVUPS     128(SI), Z24
+	VMOVUPS     192(SI), Z25
+	VMOVUPS     256(SI), Z26
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z6, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z23, Z27, Z0
+	VFMADD231PS Z6, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z24, Z27, Z0
+	VFMADD231PS Z23, Z27, Z1
+	VFMADD231PS Z6, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VFMADD231PS Z23, Z27, Z2
+	VFMADD231PS Z6, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VFMADD231PS Z23, Z27, Z3
+	VFMADD231PS Z6, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VFMADD231PS Z23, Z27, Z4
+	VFMADD231PS Z6, Z27, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z26, Z6, Z2
+	VFMADD231PS Z25, Z6, Z3
+	VFMADD231PS Z24, Z6, Z4
+	VFMADD231PS Z23, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z26, Z6, Z3
+	VFMADD231PS Z25, Z6, Z4
+	VFMADD231PS Z24, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z26, Z6, Z4
+	VFMADD231PS Z25, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z26, Z6, Z5
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial6edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial6edgestore
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z0, Z18, Z0
+	VMAXPS      Z1, Z18, Z1
+	VMAXPS      Z2, Z18, Z2
+	VMAXPS      Z3, Z18, Z3
+	VMAXPS      Z4, Z18, Z4
+	VMAXPS      Z5, Z18, Z5
+
+partial6edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     partialtile
+
+partial7:
+	CMPQ    DX, 104(AX)
+	JLT     partial7edge
+	LEAQ    7(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial7edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	ADDQ    $+64, SI
+
+partial7row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z23
+	VMOVUPS     64(SI), Z24
+	VMOVUPS     128(SI), Z25
+	VMOVUPS     192(SI), Z26
+	VMOVUPS     256(SI), Z27
+	VMOVUPS.Z   (R8), K1, Z28
+	VFMADD231PS Z23, Z28, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z28
+	VFMADD231PS Z24, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z28
+	VFMADD231PS Z25, Z28, Z0
+	VFMADD231PS Z24, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z28
+	VFMADD231PS Z26, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VFMADD231PS Z24, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z28
+	VFMADD231PS Z27, Z28, Z0
+	VFMADD231PS Z26, Z28, Z1
+	VFMADD231PS Z25, Z28, Z2
+	VFMADD231PS Z24, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	VMOVUPS.Z   (R8)(R11*1), K1, Z28
+	VFMADD231PS Z27, Z28, Z1
+	VFMADD231PS Z26, Z28, Z2
+	VFMADD231PS Z25, Z28, Z3
+	VFMADD231PS Z24, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	VMOVUPS.Z   (R8)(R10*2), K1, Z28
+	VFMADD231PS Z27, Z28, Z2
+	VFMADD231PS Z26, Z28, Z3
+	VFMADD231PS Z25, Z28, Z4
+	VFMADD231PS Z24, Z28, Z5
+	VFMADD231PS Z23, Z28, Z6
+	VMOVUPS.Z   (R8)(R12*1), K1, Z23
+	VFMADD231PS Z27, Z23, Z3
+	VFMADD231PS Z26, Z23, Z4
+	VFMADD231PS Z25, Z23, Z5
+	VFMADD231PS Z24, Z23, Z6
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z23
+	VFMADD231PS Z27, Z23, Z4
+	VFMADD231PS Z26, Z23, Z5
+	VFMADD231PS Z25, Z23, Z6
+	VMOVUPS.Z   (R8)(R9*1), K1, Z23
+	VFMADD231PS Z27, Z23, Z5
+	VFMADD231PS Z26, Z23, Z6
+	VMOVUPS.Z   (R8)(R9*2), K1, Z23
+	VFMADD231PS Z27, Z23, Z6
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial7row
+	CMPQ        72(AX), $+1
+	JNE         partial7store
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z0, Z19, Z0
+	VMAXPS      Z1, Z19, Z1
+	VMAXPS      Z2, Z19, Z2
+	VMAXPS      Z3, Z19, Z3
+	VMAXPS      Z4, Z19, Z4
+	VMAXPS      Z5, Z19, Z5
+	VMAXPS      Z6, Z19, Z6
+
+partial7store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     partialtile
+
+partial7edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	ADDQ    $+64, SI
+
+partial7edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z23
+	VMOVUPS     64(SI), Z24
+	VMOVUPS     128(SI), Z25
+	VMOVUPS     192(SI), Z26
+	VMOVUPS     256(SI), Z27
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z23, Z28, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z24, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z25, Z28, Z0
+	VFMADD231PS Z24, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z26, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VFMADD231PS Z24, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z27, Z28, Z0
+	VFMADD231PS Z26, Z28, Z1
+	VFMADD231PS Z25, Z28, Z2
+	VFMADD231PS Z24, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z27, Z28, Z1
+	VFMADD231PS Z26, Z28, Z2
+	VFMADD231PS Z25, Z28, Z3
+	VFMADD231PS Z24, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z27, Z28, Z2
+	VFMADD231PS Z26, Z28, Z3
+	VFMADD231PS Z25, Z28, Z4
+	VFMADD231PS Z24, Z28, Z5
+	VFMADD231PS Z23, Z28, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z27, Z23, Z3
+	VFMADD231PS Z26, Z23, Z4
+	VFMADD231PS Z25, Z23, Z5
+	VFMADD231PS Z24, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z27, Z23, Z4
+	VFMADD231PS Z26, Z23, Z5
+	VFMADD231PS Z25, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z27, Z23, Z5
+	VFMADD231PS Z26, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z27, Z23, Z6
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial7edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial7edgestore
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z0, Z20, Z0
+	VMAXPS      Z1, Z20, Z1
+	VMAXPS      Z2, Z20, Z2
+	VMAXPS      Z3, Z20, Z3
+	VMAXPS      Z4, Z20, Z4
+	VMAXPS      Z5, Z20, Z5
+	VMAXPS      Z6, Z20, Z6
+
+partial7edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     partialtile
+
+partial8:
+	CMPQ    DX, 104(AX)
+	JLT     partial8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+partial8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z24
+	VMOVUPS     64(SI), Z25
+	VMOVUPS     128(SI), Z26
+	VMOVUPS     192(SI), Z27
+	VMOVUPS     256(SI), Z28
+	VMOVUPS.Z   (R8), K1, Z29
+	VFMADD231PS Z24, Z29, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z29
+	VFMADD231PS Z25, Z29, Z0
+	VFMADD231PS Z24, Z29, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z29
+	VFMADD231PS Z26, Z29, Z0
+	VFMADD231PS Z25, Z29, Z1
+	VFMADD231PS Z24, Z29, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z29
+	VFMADD231PS Z27, Z29, Z0
+	VFMADD231PS Z26, Z29, Z1
+	VFMADD231PS Z25, Z29, Z2
+	VFMADD231PS Z24, Z29, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z29
+	VFMADD231PS Z28, Z29, Z0
+	VFMADD231PS Z27, Z29, Z1
+	VFMADD231PS Z26, Z29, Z2
+	VFMADD231PS Z25, Z29, Z3
+	VFMADD231PS Z24, Z29, Z4
+	VMOVUPS.Z   (R8)(R11*1), K1, Z29
+	VFMADD231PS Z28, Z29, Z1
+	VFMADD231PS Z27, Z29, Z2
+	VFMADD231PS Z26, Z29, Z3
+	VFMADD231PS Z25, Z29, Z4
+	VFMADD231PS Z24, Z29, Z5
+	VMOVUPS.Z   (R8)(R10*2), K1, Z29
+	VFMADD231PS Z28, Z29, Z2
+	VFMADD231PS Z27, Z29, Z3
+	VFMADD231PS Z26, Z29, Z4
+	VFMADD231PS Z25, Z29, Z5
+	VFMADD231PS Z24, Z29, Z6
+	VMOVUPS.Z   (R8)(R12*1), K1, Z29
+	VFMADD231PS Z28, Z29, Z3
+	VFMADD231PS Z27, Z29, Z4
+	VFMADD231PS Z26, Z29, Z5
+	VFMADD231PS Z25, Z29, Z6
+	VFMADD231PS Z24, Z29, Z23
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z28, Z24, Z4
+	VFMADD231PS Z27, Z24, Z5
+	VFMADD231PS Z26, Z24, Z6
+	VFMADD231PS Z25, Z24, Z23
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z28, Z24, Z5
+	VFMADD231PS Z27, Z24, Z6
+	VFMADD231PS Z26, Z24, Z23
+	VMOVUPS.Z   (R8)(R9*2), K1, Z24
+	VFMADD231PS Z28, Z24, Z6
+	VFMADD231PS Z27, Z24, Z23
+	VMOVUPS.Z   (R8)(R10*1), K1, Z24
+	VFMADD231PS Z28, Z24, Z23
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8row
+	CMPQ        72(AX), $+1
+	JNE         partial8store
+	VPXORD      Z21, Z21, Z21
+	VMAXPS      Z0, Z21, Z0
+	VMAXPS      Z1, Z21, Z1
+	VMAXPS      Z2, Z21, Z2
+	VMAXPS      Z3, Z21, Z3
+	VMAXPS      Z4, Z21, Z4
+	VMAXPS      Z5, Z21, Z5
+	VMAXPS      Z6, Z21, Z6
+	VMAXPS      Z23, Z21, Z23
+
+partial8store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partial8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+partial8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z24
+	VMOVUPS     64(SI), Z25
+	VMOVUPS     128(SI), Z26
+	VMOVUPS     192(SI), Z27
+	VMOVUPS     256(SI), Z28
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z24, Z29, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z25, Z29, Z0
+	VFMADD231PS Z24, Z29, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z26, Z29, Z0
+	VFMADD231PS Z25, Z29, Z1
+	VFMADD231PS Z24, Z29, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z27, Z29, Z0
+	VFMADD231PS Z26, Z29, Z1
+	VFMADD231PS Z25, Z29, Z2
+	VFMADD231PS Z24, Z29, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z0
+	VFMADD231PS Z27, Z29, Z1
+	VFMADD231PS Z26, Z29, Z2
+	VFMADD231PS Z25, Z29, Z3
+	VFMADD231PS Z24, Z29, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z1
+	VFMADD231PS Z27, Z29, Z2
+	VFMADD231PS Z26, Z29, Z3
+	VFMADD231PS Z25, Z29, Z4
+	VFMADD231PS Z24, Z29, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z2
+	VFMADD231PS Z27, Z29, Z3
+	VFMADD231PS Z26, Z29, Z4
+	VFMADD231PS Z25, Z29, Z5
+	VFMADD231PS Z24, Z29, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z3
+	VFMADD231PS Z27, Z29, Z4
+	VFMADD231PS Z26, Z29, Z5
+	VFMADD231PS Z25, Z29, Z6
+	VFMADD231PS Z24, Z29, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z28, Z24, Z4
+	VFMADD231PS Z27, Z24, Z5
+	VFMADD231PS Z26, Z24, Z6
+	VFMADD231PS Z25, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z28, Z24, Z5
+	VFMADD231PS Z27, Z24, Z6
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z28, Z24, Z6
+	VFMADD231PS Z27, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z28, Z24, Z23
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial8edgestore
+	VPXORD      Z22, Z22, Z22
+	VMAXPS      Z0, Z22, Z0
+	VMAXPS      Z1, Z22, Z1
+	VMAXPS      Z2, Z22, Z2
+	VMAXPS      Z3, Z22, Z3
+	VMAXPS      Z4, Z22, Z4
+	VMAXPS      Z5, Z22, Z5
+	VMAXPS      Z6, Z22, Z6
+	VMAXPS      Z23, Z22, Z23
+
+partial8edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
+// func depthwiseRowsF32w5s2AVX512(a *depthwiseRowsArgs)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·depthwiseRowsF32w5s2AVX512(SB), NOSPLIT, $0-8
+	MOVQ  a+0(FP), AX
+	MOVQ  64(AX), CX
+	MOVL  $0x00000001, DX
+	SHLXL CX, DX, DX
+	DECL  DX
+	KMOVW DX, K1
+	CMPQ  CX, $+16
+	JNE   partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     whole8
+	CMPQ    BX, $+7
+	JGE     whole7
+	CMPQ    BX, $+6
+	JGE     whole6
+	CMPQ    BX, $+5
+	JGE     whole5
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    BX, $+3
+	JGE     whole3
+	CMPQ    BX, $+2
+	JGE     whole2
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	VMOVUPS     192(SI), Z4
+	VMOVUPS     256(SI), Z5
+	VMOVUPS     (R8), Z6
+	VFMADD231PS Z1, Z6, Z0
+	VMOVUPS     (R8)(R9*1), Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS     (R8)(R9*2), Z1
+	VFMADD231PS Z3, Z1, Z0
+	VMOVUPS     (R8)(R10*1), Z1
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS     (R8)(R9*4), Z1
+	VFMADD231PS Z5, Z1, Z0
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+
+whole1store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	VMOVUPS     192(SI), Z4
+	VMOVUPS     256(SI), Z5
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z1, Z6, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z4, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z5, Z1, Z0
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+
+whole1edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole2:
+	CMPQ    DX, 104(AX)
+	JLT     whole2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+whole2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (SI), Z2
+	VMOVUPS     64(SI), Z3
+	VMOVUPS     128(SI), Z4
+	VMOVUPS     192(SI), Z5
+	VMOVUPS     256(SI), Z6
+	VMOVUPS     (R8), Z23
+	VFMADD231PS Z2, Z23, Z0
+	VMOVUPS     (R8)(R9*1), Z23
+	VFMADD231PS Z3, Z23, Z0
+	VMOVUPS     (R8)(R9*2), Z23
+	VFMADD231PS Z4, Z23, Z0
+	VFMADD231PS Z2, Z23, Z1
+	VMOVUPS     (R8)(R10*1), Z2
+	VFMADD231PS Z5, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	VMOVUPS     (R8)(R9*4), Z2
+	VFMADD231PS Z6, Z2, Z0
+	VFMADD231PS Z4, Z2, Z1
+	VMOVUPS     (R8)(R11*1), Z2
+	VFMADD231PS Z5, Z2, Z1
+	VMOVUPS     (R8)(R10*2), Z2
+	VFMADD231PS Z6, Z2, Z1
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2row
+	CMPQ        72(AX), $+1
+	JNE         whole2store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+
+whole2store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+whole2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z2
+	VMOVUPS     64(SI), Z3
+	VMOVUPS     128(SI), Z4
+	VMOVUPS     192(SI), Z5
+	VMOVUPS     256(SI), Z6
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z2, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z3, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z4, Z23, Z0
+	VFMADD231PS Z2, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z5, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z6, Z2, Z0
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z5, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z6, Z2, Z1
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole2edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+
+whole2edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole3:
+	CMPQ    DX, 104(AX)
+	JLT     whole3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+whole3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     128(SI), Z5
+	VMOVUPS     192(SI), Z6
+	VMOVUPS     256(SI), Z23
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z3, Z24, Z0
+	VMOVUPS     (R8)(R9*1), Z24
+	VFMADD231PS Z4, Z24, Z0
+	VMOVUPS     (R8)(R9*2), Z24
+	VFMADD231PS Z5, Z24, Z0
+	VFMADD231PS Z3, Z24, Z1
+	VMOVUPS     (R8)(R10*1), Z24
+	VFMADD231PS Z6, Z24, Z0
+	VFMADD231PS Z4, Z24, Z1
+	VMOVUPS     (R8)(R9*4), Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z5, Z24, Z1
+	VFMADD231PS Z3, Z24, Z2
+	VMOVUPS     (R8)(R11*1), Z3
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	VMOVUPS     (R8)(R10*2), Z3
+	VFMADD231PS Z23, Z3, Z1
+	VFMADD231PS Z5, Z3, Z2
+	VMOVUPS     (R8)(R12*1), Z3
+	VFMADD231PS Z6, Z3, Z2
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z3
+	VFMADD231PS Z23, Z3, Z2
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3row
+	CMPQ        72(AX), $+1
+	JNE         whole3store
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z0, Z11, Z0
+	VMAXPS      Z1, Z11, Z1
+	VMAXPS      Z2, Z11, Z2
+
+whole3store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+whole3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     128(SI), Z5
+	VMOVUPS     192(SI), Z6
+	VMOVUPS     256(SI), Z23
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z3, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z4, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z5, Z24, Z0
+	VFMADD231PS Z3, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z6, Z24, Z0
+	VFMADD231PS Z4, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z5, Z24, Z1
+	VFMADD231PS Z3, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z23, Z3, Z1
+	VFMADD231PS Z5, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z6, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z23, Z3, Z2
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole3edgestore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z0, Z12, Z0
+	VMAXPS      Z1, Z12, Z1
+	VMAXPS      Z2, Z12, Z2
+
+whole3edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z5
+	VMOVUPS     128(SI), Z6
+	VMOVUPS     192(SI), Z23
+	VMOVUPS     256(SI), Z24
+	VMOVUPS     (R8), Z25
+	VFMADD231PS Z4, Z25, Z0
+	VMOVUPS     (R8)(R9*1), Z25
+	VFMADD231PS Z5, Z25, Z0
+	VMOVUPS     (R8)(R9*2), Z25
+	VFMADD231PS Z6, Z25, Z0
+	VFMADD231PS Z4, Z25, Z1
+	VMOVUPS     (R8)(R10*1), Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z5, Z25, Z1
+	VMOVUPS     (R8)(R9*4), Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z6, Z25, Z1
+	VFMADD231PS Z4, Z25, Z2
+	VMOVUPS     (R8)(R11*1), Z25
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z5, Z25, Z2
+	VMOVUPS     (R8)(R10*2), Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z6, Z25, Z2
+	VFMADD231PS Z4, Z25, Z3
+	VMOVUPS     (R8)(R12*1), Z4
+	VFMADD231PS Z23, Z4, Z2
+	VFMADD231PS Z5, Z4, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z4
+	VFMADD231PS Z24, Z4, Z2
+	VFMADD231PS Z6, Z4, Z3
+	VMOVUPS     (R8)(R9*1), Z4
+	VFMADD231PS Z23, Z4, Z3
+	VMOVUPS     (R8)(R9*2), Z4
+	VFMADD231PS Z24, Z4, Z3
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VPXORD      Z13, Z13, Z13
+	VMAXPS      Z0, Z13, Z0
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z2, Z13, Z2
+	VMAXPS      Z3, Z13, Z3
+
+whole4store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z5
+	VMOVUPS     128(SI), Z6
+	VMOVUPS     192(SI), Z23
+	VMOVUPS     256(SI), Z24
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z4, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z5, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z6, Z25, Z0
+	VFMADD231PS Z4, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z5, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z6, Z25, Z1
+	VFMADD231PS Z4, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z5, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z6, Z25, Z2
+	VFMADD231PS Z4, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z23, Z4, Z2
+	VFMADD231PS Z5, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z24, Z4, Z2
+	VFMADD231PS Z6, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z23, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z24, Z4, Z3
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VPXORD      Z14, Z14, Z14
+	VMAXPS      Z0, Z14, Z0
+	VMAXPS      Z1, Z14, Z1
+	VMAXPS      Z2, Z14, Z2
+	VMAXPS      Z3, Z14, Z3
+
+whole4edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole5:
+	CMPQ    DX, 104(AX)
+	JLT     whole5edge
+	LEAQ    5(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole5edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+whole5row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z5
+	VMOVUPS     64(SI), Z6
+	VMOVUPS     128(SI), Z23
+	VMOVUPS     192(SI), Z24
+	VMOVUPS     256(SI), Z25
+	VMOVUPS     (R8), Z26
+	VFMADD231PS Z5, Z26, Z0
+	VMOVUPS     (R8)(R9*1), Z26
+	VFMADD231PS Z6, Z26, Z0
+	VMOVUPS     (R8)(R9*2), Z26
+	VFMADD231PS Z23, Z26, Z0
+	VFMADD231PS Z5, Z26, Z1
+	VMOVUPS     (R8)(R10*1), Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z6, Z26, Z1
+	VMOVUPS     (R8)(R9*4), Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VFMADD231PS Z5, Z26, Z2
+	VMOVUPS     (R8)(R11*1), Z26
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z6, Z26, Z2
+	VMOVUPS     (R8)(R10*2), Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VFMADD231PS Z5, Z26, Z3
+	VMOVUPS     (R8)(R12*1), Z26
+	VFMADD231PS Z24, Z26, Z2
+	VFMADD231PS Z6, Z26, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	VFMADD231PS Z5, Z26, Z4
+	VMOVUPS     (R8)(R9*1), Z5
+	VFMADD231PS Z24, Z5, Z3
+	VFMADD231PS Z6, Z5, Z4
+	VMOVUPS     (R8)(R9*2), Z5
+	VFMADD231PS Z25, Z5, Z3
+	VFMADD231PS Z23, Z5, Z4
+	VMOVUPS     (R8)(R10*1), Z5
+	VFMADD231PS Z24, Z5, Z4
+	VMOVUPS     (R8)(R9*4), Z5
+	VFMADD231PS Z25, Z5, Z4
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole5row
+	CMPQ        72(AX), $+1
+	JNE         whole5store
+	VPXORD      Z15, Z15, Z15
+	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z2, Z15, Z2
+	VMAXPS      Z3, Z15, Z3
+	VMAXPS      Z4, Z15, Z4
+
+whole5store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     wholetile
+
+whole5edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+whole5edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z5
+	VMOVUPS     64(SI), Z6
+	VMOVUPS     128(SI), Z23
+	VMOVUPS     192(SI), Z24
+	VMOVUPS     256(SI), Z25
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z5, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z6, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z23, Z26, Z0
+	VFMADD231PS Z5, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z6, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VFMADD231PS Z5, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z6, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VFMADD231PS Z5, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z2
+	VFMADD231PS Z6, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	VFMADD231PS Z5, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z5
+	VFMADD231PS Z24, Z5, Z3
+	VFMADD231PS Z6, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z5
+	VFMADD231PS Z25, Z5, Z3
+	VFMADD231PS Z23, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z5
+	VFMADD231PS Z24, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z5
+	VFMADD231PS Z25, Z5, Z4
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole5edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole5edgestore
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z0, Z16, Z0
+	VMAXPS      Z1, Z16, Z1
+	VMAXPS      Z2, Z16, Z2
+	VMAXPS      Z3, Z16, Z3
+	VMAXPS      Z4, Z16, Z4
+
+whole5edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     wholetile
+
+whole6:
+	CMPQ    DX, 104(AX)
+	JLT     whole6edge
+	LEAQ    6(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole6edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	ADDQ    $+64, SI
+
+whole6row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z6
+	VMOVUPS     64(SI), Z23
+	VMOVUPS     128(SI), Z24
+	VMOVUPS     192(SI), Z25
+	VMOVUPS     256(SI), Z26
+	VMOVUPS     (R8), Z27
+	VFMADD231PS Z6, Z27, Z0
+	VMOVUPS     (R8)(R9*1), Z27
+	VFMADD231PS Z23, Z27, Z0
+	VMOVUPS     (R8)(R9*2), Z27
+	VFMADD231PS Z24, Z27, Z0
+	VFMADD231PS Z6, Z27, Z1
+	VMOVUPS     (R8)(R10*1), Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z23, Z27, Z1
+	VMOVUPS     (R8)(R9*4), Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VFMADD231PS Z6, Z27, Z2
+	VMOVUPS     (R8)(R11*1), Z27
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z23, Z27, Z2
+	VMOVUPS     (R8)(R10*2), Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VFMADD231PS Z6, Z27, Z3
+	VMOVUPS     (R8)(R12*1), Z27
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z23, Z27, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VFMADD231PS Z6, Z27, Z4
+	VMOVUPS     (R8)(R9*1), Z27
+	VFMADD231PS Z25, Z27, Z3
+	VFMADD231PS Z23, Z27, Z4
+	VMOVUPS     (R8)(R9*2), Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	VFMADD231PS Z6, Z27, Z5
+	VMOVUPS     (R8)(R10*1), Z6
+	VFMADD231PS Z25, Z6, Z4
+	VFMADD231PS Z23, Z6, Z5
+	VMOVUPS     (R8)(R9*4), Z6
+	VFMADD231PS Z26, Z6, Z4
+	VFMADD231PS Z24, Z6, Z5
+	VMOVUPS     (R8)(R11*1), Z6
+	VFMADD231PS Z25, Z6, Z5
+	VMOVUPS     (R8)(R10*2), Z6
+	VFMADD231PS Z26, Z6, Z5
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole6row
+	CMPQ        72(AX), $+1
+	JNE         whole6store
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z0, Z17, Z0
+	VMAXPS      Z1, Z17, Z1
+	VMAXPS      Z2, Z17, Z2
+	VMAXPS      Z3, Z17, Z3
+	VMAXPS      Z4, Z17, Z4
+	VMAXPS      Z5, Z17, Z5
+
+whole6store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     wholetile
+
+whole6edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	ADDQ    $+64, SI
+
+whole6edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z6
+	VMOVUPS     64(SI), Z23
+	VMOVUPS     128(SI), Z24
+	VMOVUPS     192(SI), Z25
+	VMOVUPS     256(SI), Z26
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z6, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z23, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z24, Z27, Z0
+	VFMADD231PS Z6, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z23, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VFMADD231PS Z6, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z23, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VFMADD231PS Z6, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z23, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VFMADD231PS Z6, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z3
+	VFMADD231PS Z23, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	VFMADD231PS Z6, Z27, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z25, Z6, Z4
+	VFMADD231PS Z23, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z26, Z6, Z4
+	VFMADD231PS Z24, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z25, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z26, Z6, Z5
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole6edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole6edgestore
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z0, Z18, Z0
+	VMAXPS      Z1, Z18, Z1
+	VMAXPS      Z2, Z18, Z2
+	VMAXPS      Z3, Z18, Z3
+	VMAXPS      Z4, Z18, Z4
+	VMAXPS      Z5, Z18, Z5
+
+whole6edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     wholetile
+
+whole7:
+	CMPQ    DX, 104(AX)
+	JLT     whole7edge
+	LEAQ    7(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole7edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	ADDQ    $+64, SI
+
+whole7row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z23
+	VMOVUPS     64(SI), Z24
+	VMOVUPS     128(SI), Z25
+	VMOVUPS     192(SI), Z26
+	VMOVUPS     256(SI), Z27
+	VMOVUPS     (R8), Z28
+	VFMADD231PS Z23, Z28, Z0
+	VMOVUPS     (R8)(R9*1), Z28
+	VFMADD231PS Z24, Z28, Z0
+	VMOVUPS     (R8)(R9*2), Z28
+	VFMADD231PS Z25, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	VMOVUPS     (R8)(R10*1), Z28
+	VFMADD231PS Z26, Z28, Z0
+	VFMADD231PS Z24, Z28, Z1
+	VMOVUPS     (R8)(R9*4), Z28
+	VFMADD231PS Z27, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	VMOVUPS     (R8)(R11*1), Z28
+	VFMADD231PS Z26, Z28, Z1
+	VFMADD231PS Z24, Z28, Z2
+	VMOVUPS     (R8)(R10*2), Z28
+	VFMADD231PS Z27, Z28, Z1
+	VFMADD231PS Z25, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	VMOVUPS     (R8)(R12*1), Z28
+	VFMADD231PS Z26, Z28, Z2
+	VFMADD231PS Z24, Z28, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z28
+	VFMADD231PS Z27, Z28, Z2
+	VFMADD231PS Z25, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	VMOVUPS     (R8)(R9*1), Z28
+	VFMADD231PS Z26, Z28, Z3
+	VFMADD231PS Z24, Z28, Z4
+	VMOVUPS     (R8)(R9*2), Z28
+	VFMADD231PS Z27, Z28, Z3
+	VFMADD231PS Z25, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	VMOVUPS     (R8)(R10*1), Z28
+	VFMADD231PS Z26, Z28, Z4
+	VFMADD231PS Z24, Z28, Z5
+	VMOVUPS     (R8)(R9*4), Z28
+	VFMADD231PS Z27, Z28, Z4
+	VFMADD231PS Z25, Z28, Z5
+	VFMADD231PS Z23, Z28, Z6
+	VMOVUPS     (R8)(R11*1), Z23
+	VFMADD231PS Z26, Z23, Z5
+	VFMADD231PS Z24, Z23, Z6
+	VMOVUPS     (R8)(R10*2), Z23
+	VFMADD231PS Z27, Z23, Z5
+	VFMADD231PS Z25, Z23, Z6
+	VMOVUPS     (R8)(R12*1), Z23
+	VFMADD231PS Z26, Z23, Z6
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z23
+	VFMADD231PS Z27, Z23, Z6
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole7row
+	CMPQ        72(AX), $+1
+	JNE         whole7store
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z0, Z19, Z0
+	VMAXPS      Z1, Z19, Z1
+	VMAXPS      Z2, Z19, Z2
+	VMAXPS      Z3, Z19, Z3
+	VMAXPS      Z4, Z19, Z4
+	VMAXPS      Z5, Z19, Z5
+	VMAXPS      Z6, Z19, Z6
+
+whole7store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     wholetile
+
+whole7edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	ADDQ    $+64, SI
+
+whole7edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z23
+	VMOVUPS     64(SI), Z24
+	VMOVUPS     128(SI), Z25
+	VMOVUPS     192(SI), Z26
+	VMOVUPS     256(SI), Z27
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z23, Z28, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z24, Z28, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z25, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z26, Z28, Z0
+	VFMADD231PS Z24, Z28, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z27, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z26, Z28, Z1
+	VFMADD231PS Z24, Z28, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z27, Z28, Z1
+	VFMADD231PS Z25, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z26, Z28, Z2
+	VFMADD231PS Z24, Z28, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z27, Z28, Z2
+	VFMADD231PS Z25, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z26, Z28, Z3
+	VFMADD231PS Z24, Z28, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z27, Z28, Z3
+	VFMADD231PS Z25, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z26, Z28, Z4
+	VFMADD231PS Z24, Z28, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z27, Z28, Z4
+	VFMADD231PS Z25, Z28, Z5
+	VFMADD231PS Z23, Z28, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z26, Z23, Z5
+	VFMADD231PS Z24, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z27, Z23, Z5
+	VFMADD231PS Z25, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z26, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z27, Z23, Z6
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole7edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole7edgestore
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z0, Z20, Z0
+	VMAXPS      Z1, Z20, Z1
+	VMAXPS      Z2, Z20, Z2
+	VMAXPS      Z3, Z20, Z3
+	VMAXPS      Z4, Z20, Z4
+	VMAXPS      Z5, Z20, Z5
+	VMAXPS      Z6, Z20, Z6
+
+whole7edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     wholetile
+
+whole8:
+	CMPQ    DX, 104(AX)
+	JLT     whole8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+whole8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z24
+	VMOVUPS     64(SI), Z25
+	VMOVUPS     128(SI), Z26
+	VMOVUPS     192(SI), Z27
+	VMOVUPS     256(SI), Z28
+	VMOVUPS     (R8), Z29
+	VFMADD231PS Z24, Z29, Z0
+	VMOVUPS     (R8)(R9*1), Z29
+	VFMADD231PS Z25, Z29, Z0
+	VMOVUPS     (R8)(R9*2), Z29
+	VFMADD231PS Z26, Z29, Z0
+	VFMADD231PS Z24, Z29, Z1
+	VMOVUPS     (R8)(R10*1), Z29
+	VFMADD231PS Z27, Z29, Z0
+	VFMADD231PS Z25, Z29, Z1
+	VMOVUPS     (R8)(R9*4), Z29
+	VFMADD231PS Z28, Z29, Z0
+	VFMADD231PS Z26, Z29, Z1
+	VFMADD231PS Z24, Z29, Z2
+	VMOVUPS     (R8)(R11*1), Z29
+	VFMADD231PS Z27, Z29, Z1
+	VFMADD231PS Z25, Z29, Z2
+	VMOVUPS     (R8)(R10*2), Z29
+	VFMADD231PS Z28, Z29, Z1
+	VFMADD231PS Z26, Z29, Z2
+	VFMADD231PS Z24, Z29, Z3
+	VMOVUPS     (R8)(R12*1), Z29
+	VFMADD231PS Z27, Z29, Z2
+	VFMADD231PS Z25, Z29, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z29
+	VFMADD231PS Z28, Z29, Z2
+	VFMADD231PS Z26, Z29, Z3
+	VFMADD231PS Z24, Z29, Z4
+	VMOVUPS     (R8)(R9*1), Z29
+	VFMADD231PS Z27, Z29, Z3
+	VFMADD231PS Z25, Z29, Z4
+	VMOVUPS     (R8)(R9*2), Z29
+	VFMADD231PS Z28, Z29, Z3
+	VFMADD231PS Z26, Z29, Z4
+	VFMADD231PS Z24, Z29, Z5
+	VMOVUPS     (R8)(R10*1), Z29
+	VFMADD231PS Z27, Z29, Z4
+	VFMADD231PS Z25, Z29, Z5
+	VMOVUPS     (R8)(R9*4), Z29
+	VFMADD231PS Z28, Z29, Z4
+	VFMADD231PS Z26, Z29, Z5
+	VFMADD231PS Z24, Z29, Z6
+	VMOVUPS     (R8)(R11*1), Z29
+	VFMADD231PS Z27, Z29, Z5
+	VFMADD231PS Z25, Z29, Z6
+	VMOVUPS     (R8)(R10*2), Z29
+	VFMADD231PS Z28, Z29, Z5
+	VFMADD231PS Z26, Z29, Z6
+	VFMADD231PS Z24, Z29, Z23
+	VMOVUPS     (R8)(R12*1), Z24
+	VFMADD231PS Z27, Z24, Z6
+	VFMADD231PS Z25, Z24, Z23
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z28, Z24, Z6
+	VFMADD231PS Z26, Z24, Z23
+	VMOVUPS     (R8)(R9*1), Z24
+	VFMADD231PS Z27, Z24, Z23
+	VMOVUPS     (R8)(R9*2), Z24
+	VFMADD231PS Z28, Z24, Z23
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8row
+	CMPQ        72(AX), $+1
+	JNE         whole8store
+	VPXORD      Z21, Z21, Z21
+	VMAXPS      Z0, Z21, Z0
+	VMAXPS      Z1, Z21, Z1
+	VMAXPS      Z2, Z21, Z2
+	VMAXPS      Z3, Z21, Z3
+	VMAXPS      Z4, Z21, Z4
+	VMAXPS      Z5, Z21, Z5
+	VMAXPS      Z6, Z21, Z6
+	VMAXPS      Z23, Z21, Z23
+
+whole8store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+whole8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+whole8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z24
+	VMOVUPS     64(SI), Z25
+	VMOVUPS     128(SI), Z26
+	VMOVUPS     192(SI), Z27
+	VMOVUPS     256(SI), Z28
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z24, Z29, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z25, Z29, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z26, Z29, Z0
+	VFMADD231PS Z24, Z29, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z27, Z29, Z0
+	VFMADD231PS Z25, Z29, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z0
+	VFMADD231PS Z26, Z29, Z1
+	VFMADD231PS Z24, Z29, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z27, Z29, Z1
+	VFMADD231PS Z25, Z29, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z1
+	VFMADD231PS Z26, Z29, Z2
+	VFMADD231PS Z24, Z29, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z27, Z29, Z2
+	VFMADD231PS Z25, Z29, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z2
+	VFMADD231PS Z26, Z29, Z3
+	VFMADD231PS Z24, Z29, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z27, Z29, Z3
+	VFMADD231PS Z25, Z29, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z3
+	VFMADD231PS Z26, Z29, Z4
+	VFMADD231PS Z24, Z29, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z27, Z29, Z4
+	VFMADD231PS Z25, Z29, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z4
+	VFMADD231PS Z26, Z29, Z5
+	VFMADD231PS Z24, Z29, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z27, Z29, Z5
+	VFMADD231PS Z25, Z29, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z5
+	VFMADD231PS Z26, Z29, Z6
+	VFMADD231PS Z24, Z29, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z27, Z24, Z6
+	VFMADD231PS Z25, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z28, Z24, Z6
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z27, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z28, Z24, Z23
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole8edgestore
+	VPXORD      Z22, Z22, Z22
+	VMAXPS      Z0, Z22, Z0
+	VMAXPS      Z1, Z22, Z1
+	VMAXPS      Z2, Z22, Z2
+	VMAXPS      Z3, Z22, Z3
+	VMAXPS      Z4, Z22, Z4
+	VMAXPS      Z5, Z22, Z5
+	VMAXPS      Z6, Z22, Z6
+	VMAXPS      Z23, Z22, Z23
+
+whole8edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     partial8
+	CMPQ    BX, $+7
+	JGE     partial7
+	CMPQ    BX, $+6
+	JGE     partial6
+	CMPQ    BX, $+5
+	JGE     partial5
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    BX, $+3
+	JGE     partial3
+	CMPQ    BX, $+2
+	JGE     partial2
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	VMOVUPS     192(SI), Z4
+	VMOVUPS     256(SI), Z5
+	VMOVUPS.Z   (R8), K1, Z6
+	VFMADD231PS Z1, Z6, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	VMOVUPS.Z   (R8)(R10*1), K1, Z1
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS.Z   (R8)(R9*4), K1, Z1
+	VFMADD231PS Z5, Z1, Z0
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+
+partial1store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z1
+	VMOVUPS     64(SI), Z2
+	VMOVUPS     128(SI), Z3
+	VMOVUPS     192(SI), Z4
+	VMOVUPS     256(SI), Z5
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z1, Z6, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z4, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z5, Z1, Z0
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+
+partial1edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial2:
+	CMPQ    DX, 104(AX)
+	JLT     partial2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+partial2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (SI), Z2
+	VMOVUPS     64(SI), Z3
+	VMOVUPS     128(SI), Z4
+	VMOVUPS     192(SI), Z5
+	VMOVUPS     256(SI), Z6
+	VMOVUPS.Z   (R8), K1, Z23
+	VFMADD231PS Z2, Z23, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z23
+	VFMADD231PS Z3, Z23, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z23
+	VFMADD231PS Z4, Z23, Z0
+	VFMADD231PS Z2, Z23, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z2
+	VFMADD231PS Z5, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z2
+	VFMADD231PS Z6, Z2, Z0
+	VFMADD231PS Z4, Z2, Z1
+	VMOVUPS.Z   (R8)(R11*1), K1, Z2
+	VFMADD231PS Z5, Z2, Z1
+	VMOVUPS.Z   (R8)(R10*2), K1, Z2
+	VFMADD231PS Z6, Z2, Z1
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2row
+	CMPQ        72(AX), $+1
+	JNE         partial2store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+
+partial2store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     partialtile
+
+partial2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+partial2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z2
+	VMOVUPS     64(SI), Z3
+	VMOVUPS     128(SI), Z4
+	VMOVUPS     192(SI), Z5
+	VMOVUPS     256(SI), Z6
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z2, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z3, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z4, Z23, Z0
+	VFMADD231PS Z2, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z5, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z6, Z2, Z0
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z5, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z6, Z2, Z1
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial2edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+
+partial2edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     partialtile
+
+partial3:
+	CMPQ    DX, 104(AX)
+	JLT     partial3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+partial3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     128(SI), Z5
+	VMOVUPS     192(SI), Z6
+	VMOVUPS     256(SI), Z23
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z3, Z24, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z4, Z24, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z24
+	VFMADD231PS Z5, Z24, Z0
+	VFMADD231PS Z3, Z24, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z24
+	VFMADD231PS Z6, Z24, Z0
+	VFMADD231PS Z4, Z24, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z5, Z24, Z1
+	VFMADD231PS Z3, Z24, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z3
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z3
+	VFMADD231PS Z23, Z3, Z1
+	VFMADD231PS Z5, Z3, Z2
+	VMOVUPS.Z   (R8)(R12*1), K1, Z3
+	VFMADD231PS Z6, Z3, Z2
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z3
+	VFMADD231PS Z23, Z3, Z2
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3row
+	CMPQ        72(AX), $+1
+	JNE         partial3store
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z0, Z11, Z0
+	VMAXPS      Z1, Z11, Z1
+	VMAXPS      Z2, Z11, Z2
+
+partial3store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     partialtile
+
+partial3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+partial3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z3
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     128(SI), Z5
+	VMOVUPS     192(SI), Z6
+	VMOVUPS     256(SI), Z23
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z3, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z4, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z5, Z24, Z0
+	VFMADD231PS Z3, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z6, Z24, Z0
+	VFMADD231PS Z4, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z5, Z24, Z1
+	VFMADD231PS Z3, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z23, Z3, Z1
+	VFMADD231PS Z5, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z6, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z23, Z3, Z2
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial3edgestore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z0, Z12, Z0
+	VMAXPS      Z1, Z12, Z1
+	VMAXPS      Z2, Z12, Z2
+
+partial3edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z5
+	VMOVUPS     128(SI), Z6
+	VMOVUPS     192(SI), Z23
+	VMOVUPS     256(SI), Z24
+	VMOVUPS.Z   (R8), K1, Z25
+	VFMADD231PS Z4, Z25, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z25
+	VFMADD231PS Z5, Z25, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z25
+	VFMADD231PS Z6, Z25, Z0
+	VFMADD231PS Z4, Z25, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z5, Z25, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z6, Z25, Z1
+	VFMADD231PS Z4, Z25, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z5, Z25, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z6, Z25, Z2
+	VFMADD231PS Z4, Z25, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z4
+	VFMADD231PS Z23, Z4, Z2
+	VFMADD231PS Z5, Z4, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z4
+	VFMADD231PS Z24, Z4, Z2
+	VFMADD231PS Z6, Z4, Z3
+	VMOVUPS.Z   (R8)(R9*1), K1, Z4
+	VFMADD231PS Z23, Z4, Z3
+	VMOVUPS.Z   (R8)(R9*2), K1, Z4
+	VFMADD231PS Z24, Z4, Z3
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VPXORD      Z13, Z13, Z13
+	VMAXPS      Z0, Z13, Z0
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z2, Z13, Z2
+	VMAXPS      Z3, Z13, Z3
+
+partial4store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z4
+	VMOVUPS     64(SI), Z5
+	VMOVUPS     128(SI), Z6
+	VMOVUPS     192(SI), Z23
+	VMOVUPS     256(SI), Z24
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z4, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z5, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z6, Z25, Z0
+	VFMADD231PS Z4, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z5, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z6, Z25, Z1
+	VFMADD231PS Z4, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z5, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z6, Z25, Z2
+	VFMADD231PS Z4, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z23, Z4, Z2
+	VFMADD231PS Z5, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z24, Z4, Z2
+	VFMADD231PS Z6, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z23, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z24, Z4, Z3
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VPXORD      Z14, Z14, Z14
+	VMAXPS      Z0, Z14, Z0
+	VMAXPS      Z1, Z14, Z1
+	VMAXPS      Z2, Z14, Z2
+	VMAXPS      Z3, Z14, Z3
+
+partial4edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial5:
+	CMPQ    DX, 104(AX)
+	JLT     partial5edge
+	LEAQ    5(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial5edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+partial5row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z5
+	VMOVUPS     64(SI), Z6
+	VMOVUPS     128(SI), Z23
+	VMOVUPS     192(SI), Z24
+	VMOVUPS     256(SI), Z25
+	VMOVUPS.Z   (R8), K1, Z26
+	VFMADD231PS Z5, Z26, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z26
+	VFMADD231PS Z6, Z26, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z26
+	VFMADD231PS Z23, Z26, Z0
+	VFMADD231PS Z5, Z26, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z6, Z26, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VFMADD231PS Z5, Z26, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z6, Z26, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VFMADD231PS Z5, Z26, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z2
+	VFMADD231PS Z6, Z26, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	VFMADD231PS Z5, Z26, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z5
+	VFMADD231PS Z24, Z5, Z3
+	VFMADD231PS Z6, Z5, Z4
+	VMOVUPS.Z   (R8)(R9*2), K1, Z5
+	VFMADD231PS Z25, Z5, Z3
+	VFMADD231PS Z23, Z5, Z4
+	VMOVUPS.Z   (R8)(R10*1), K1, Z5
+	VFMADD231PS Z24, Z5, Z4
+	VMOVUPS.Z   (R8)(R9*4), K1, Z5
+	VFMADD231PS Z25, Z5, Z4
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial5row
+	CMPQ        72(AX), $+1
+	JNE         partial5store
+	VPXORD      Z15, Z15, Z15
+	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z2, Z15, Z2
+	VMAXPS      Z3, Z15, Z3
+	VMAXPS      Z4, Z15, Z4
+
+partial5store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     partialtile
+
+partial5edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+partial5edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z5
+	VMOVUPS     64(SI), Z6
+	VMOVUPS     128(SI), Z23
+	VMOVUPS     192(SI), Z24
+	VMOVUPS     256(SI), Z25
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z5, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z6, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z23, Z26, Z0
+	VFMADD231PS Z5, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z6, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VFMADD231PS Z5, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z6, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VFMADD231PS Z5, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z2
+	VFMADD231PS Z6, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	VFMADD231PS Z5, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z24, Z5, Z3
+	VFMADD231PS Z6, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z25, Z5, Z3
+	VFMADD231PS Z23, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z24, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z25, Z5, Z4
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial5edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial5edgestore
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z0, Z16, Z0
+	VMAXPS      Z1, Z16, Z1
+	VMAXPS      Z2, Z16, Z2
+	VMAXPS      Z3, Z16, Z3
+	VMAXPS      Z4, Z16, Z4
+
+partial5edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     partialtile
+
+partial6:
+	CMPQ    DX, 104(AX)
+	JLT     partial6edge
+	LEAQ    6(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial6edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	ADDQ    $+64, SI
+
+partial6row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z6
+	VMOVUPS     64(SI), Z23
+	VMOVUPS     128(SI), Z24
+	VMOVUPS     192(SI), Z25
+	VMOVUPS     256(SI), Z26
+	VMOVUPS.Z   (R8), K1, Z27
+	VFMADD231PS Z6, Z27, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z23, Z27, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z24, Z27, Z0
+	VFMADD231PS Z6, Z27, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z23, Z27, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VFMADD231PS Z6, Z27, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z23, Z27, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VFMADD231PS Z6, Z27, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z23, Z27, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VFMADD231PS Z6, Z27, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z3
+	VFMADD231PS Z23, Z27, Z4
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	VFMADD231PS Z6, Z27, Z5
+	VMOVUPS.Z   (R8)(R10*1), K1, Z6
+	VFMADD231PS Z25, Z6, Z4
+	VFMADD231PS Z23, Z6, Z5
+	VMOVUPS.Z   (R8)(R9*4), K1, Z6
+	VFMADD231PS Z26, Z6, Z4
+	VFMADD231PS Z24, Z6, Z5
+	VMOVUPS.Z   (R8)(R11*1), K1, Z6
+	VFMADD231PS Z25, Z6, Z5
+	VMOVUPS.Z   (R8)(R10*2), K1, Z6
+	VFMADD231PS Z26, Z6, Z5
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial6row
+	CMPQ        72(AX), $+1
+	JNE         partial6store
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z0, Z17, Z0
+	VMAXPS      Z1, Z17, Z1
+	VMAXPS      Z2, Z17, Z2
+	VMAXPS      Z3, Z17, Z3
+	VMAXPS      Z4, Z17, Z4
+	VMAXPS      Z5, Z17, Z5
+
+partial6store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     partialtile
+
+partial6edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	ADDQ    $+64, SI
+
+partial6edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z6
+	VMOVUPS     64(SI), Z23
+	VMOVUPS     128(SI), Z24
+	VMOVUPS     192(SI), Z25
+	VMOVUPS     256(SI), Z26
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z6, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z23, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z24, Z27, Z0
+	VFMADD231PS Z6, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z23, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VFMADD231PS Z6, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z23, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VFMADD231PS Z6, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z23, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VFMADD231PS Z6, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z3
+	VFMADD231PS Z23, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	VFMADD231PS Z6, Z27, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z25, Z6, Z4
+	VFMADD231PS Z23, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z26, Z6, Z4
+	VFMADD231PS Z24, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z25, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z26, Z6, Z5
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial6edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial6edgestore
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z0, Z18, Z0
+	VMAXPS      Z1, Z18, Z1
+	VMAXPS      Z2, Z18, Z2
+	VMAXPS      Z3, Z18, Z3
+	VMAXPS      Z4, Z18, Z4
+	VMAXPS      Z5, Z18, Z5
+
+partial6edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     partialtile
+
+partial7:
+	CMPQ    DX, 104(AX)
+	JLT     partial7edge
+	LEAQ    7(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial7edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	ADDQ    $+64, SI
+
+partial7row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z23
+	VMOVUPS     64(SI), Z24
+	VMOVUPS     128(SI), Z25
+	VMOVUPS     192(SI), Z26
+	VMOVUPS     256(SI), Z27
+	VMOVUPS.Z   (R8), K1, Z28
+	VFMADD231PS Z23, Z28, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z28
+	VFMADD231PS Z24, Z28, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z28
+	VFMADD231PS Z25, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z28
+	VFMADD231PS Z26, Z28, Z0
+	VFMADD231PS Z24, Z28, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z28
+	VFMADD231PS Z27, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z28
+	VFMADD231PS Z26, Z28, Z1
+	VFMADD231PS Z24, Z28, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z28
+	VFMADD231PS Z27, Z28, Z1
+	VFMADD231PS Z25, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z28
+	VFMADD231PS Z26, Z28, Z2
+	VFMADD231PS Z24, Z28, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z28
+	VFMADD231PS Z27, Z28, Z2
+	VFMADD231PS Z25, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z28
+	VFMADD231PS Z26, Z28, Z3
+	VFMADD231PS Z24, Z28, Z4
+	VMOVUPS.Z   (R8)(R9*2), K1, Z28
+	VFMADD231PS Z27, Z28, Z3
+	VFMADD231PS Z25, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	VMOVUPS.Z   (R8)(R10*1), K1, Z28
+	VFMADD231PS Z26, Z28, Z4
+	VFMADD231PS Z24, Z28, Z5
+	VMOVUPS.Z   (R8)(R9*4), K1, Z28
+	VFMADD231PS Z27, Z28, Z4
+	VFMADD231PS Z25, Z28, Z5
+	VFMADD231PS Z23, Z28, Z6
+	VMOVUPS.Z   (R8)(R11*1), K1, Z23
+	VFMADD231PS Z26, Z23, Z5
+	VFMADD231PS Z24, Z23, Z6
+	VMOVUPS.Z   (R8)(R10*2), K1, Z23
+	VFMADD231PS Z27, Z23, Z5
+	VFMADD231PS Z25, Z23, Z6
+	VMOVUPS.Z   (R8)(R12*1), K1, Z23
+	VFMADD231PS Z26, Z23, Z6
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z23
+	VFMADD231PS Z27, Z23, Z6
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial7row
+	CMPQ        72(AX), $+1
+	JNE         partial7store
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z0, Z19, Z0
+	VMAXPS      Z1, Z19, Z1
+	VMAXPS      Z2, Z19, Z2
+	VMAXPS      Z3, Z19, Z3
+	VMAXPS      Z4, Z19, Z4
+	VMAXPS      Z5, Z19, Z5
+	VMAXPS      Z6, Z19, Z6
+
+partial7store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     partialtile
+
+partial7edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	ADDQ    $+64, SI
+
+partial7edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z23
+	VMOVUPS     64(SI), Z24
+	VMOVUPS     128(SI), Z25
+	VMOVUPS     192(SI), Z26
+	VMOVUPS     256(SI), Z27
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z23, Z28, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z24, Z28, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z25, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z26, Z28, Z0
+	VFMADD231PS Z24, Z28, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z27, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z26, Z28, Z1
+	VFMADD231PS Z24, Z28, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z27, Z28, Z1
+	VFMADD231PS Z25, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z26, Z28, Z2
+	VFMADD231PS Z24, Z28, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z27, Z28, Z2
+	VFMADD231PS Z25, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z26, Z28, Z3
+	VFMADD231PS Z24, Z28, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z27, Z28, Z3
+	VFMADD231PS Z25, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z26, Z28, Z4
+	VFMADD231PS Z24, Z28, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z27, Z28, Z4
+	VFMADD231PS Z25, Z28, Z5
+	VFMADD231PS Z23, Z28, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z26, Z23, Z5
+	VFMADD231PS Z24, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z27, Z23, Z5
+	VFMADD231PS Z25, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z26, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z27, Z23, Z6
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial7edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial7edgestore
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z0, Z20, Z0
+	VMAXPS      Z1, Z20, Z1
+	VMAXPS      Z2, Z20, Z2
+	VMAXPS      Z3, Z20, Z3
+	VMAXPS      Z4, Z20, Z4
+	VMAXPS      Z5, Z20, Z5
+	VMAXPS      Z6, Z20, Z6
+
+partial7edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     partialtile
+
+partial8:
+	CMPQ    DX, 104(AX)
+	JLT     partial8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+partial8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (SI), Z24
+	VMOVUPS     64(SI), Z25
+	VMOVUPS     128(SI), Z26
+	VMOVUPS     192(SI), Z27
+	VMOVUPS     256(SI), Z28
+	VMOVUPS.Z   (R8), K1, Z29
+	VFMADD231PS Z24, Z29, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z29
+	VFMADD231PS Z25, Z29, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z29
+	VFMADD231PS Z26, Z29, Z0
+	VFMADD231PS Z24, Z29, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z29
+	VFMADD231PS Z27, Z29, Z0
+	VFMADD231PS Z25, Z29, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z29
+	VFMADD231PS Z28, Z29, Z0
+	VFMADD231PS Z26, Z29, Z1
+	VFMADD231PS Z24, Z29, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z29
+	VFMADD231PS Z27, Z29, Z1
+	VFMADD231PS Z25, Z29, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z29
+	VFMADD231PS Z28, Z29, Z1
+	VFMADD231PS Z26, Z29, Z2
+	VFMADD231PS Z24, Z29, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z29
+	VFMADD231PS Z27, Z29, Z2
+	VFMADD231PS Z25, Z29, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z29
+	VFMADD231PS Z28, Z29, Z2
+	VFMADD231PS Z26, Z29, Z3
+	VFMADD231PS Z24, Z29, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z29
+	VFMADD231PS Z27, Z29, Z3
+	VFMADD231PS Z25, Z29, Z4
+	VMOVUPS.Z   (R8)(R9*2), K1, Z29
+	VFMADD231PS Z28, Z29, Z3
+	VFMADD231PS Z26, Z29, Z4
+	VFMADD231PS Z24, Z29, Z5
+	VMOVUPS.Z   (R8)(R10*1), K1, Z29
+	VFMADD231PS Z27, Z29, Z4
+	VFMADD231PS Z25, Z29, Z5
+	VMOVUPS.Z   (R8)(R9*4), K1, Z29
+	VFMADD231PS Z28, Z29, Z4
+	VFMADD231PS Z26, Z29, Z5
+	VFMADD231PS Z24, Z29, Z6
+	VMOVUPS.Z   (R8)(R11*1), K1, Z29
+	VFMADD231PS Z27, Z29, Z5
+	VFMADD231PS Z25, Z29, Z6
+	VMOVUPS.Z   (R8)(R10*2), K1, Z29
+	VFMADD231PS Z28, Z29, Z5
+	VFMADD231PS Z26, Z29, Z6
+	VFMADD231PS Z24, Z29, Z23
+	VMOVUPS.Z   (R8)(R12*1), K1, Z24
+	VFMADD231PS Z27, Z24, Z6
+	VFMADD231PS Z25, Z24, Z23
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z28, Z24, Z6
+	VFMADD231PS Z26, Z24, Z23
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z27, Z24, Z23
+	VMOVUPS.Z   (R8)(R9*2), K1, Z24
+	VFMADD231PS Z28, Z24, Z23
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8row
+	CMPQ        72(AX), $+1
+	JNE         partial8store
+	VPXORD      Z21, Z21, Z21
+	VMAXPS      Z0, Z21, Z0
+	VMAXPS      Z1, Z21, Z1
+	VMAXPS      Z2, Z21, Z2
+	VMAXPS      Z3, Z21, Z3
+	VMAXPS      Z4, Z21, Z4
+	VMAXPS      Z5, Z21, Z5
+	VMAXPS      Z6, Z21, Z6
+	VMAXPS      Z23, Z21, Z23
+
+partial8store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partial8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+partial8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Z24
+	VMOVUPS     64(SI), Z25
+	VMOVUPS     128(SI), Z26
+	VMOVUPS     192(SI), Z27
+	VMOVUPS     256(SI), Z28
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z24, Z29, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z25, Z29, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z26, Z29, Z0
+	VFMADD231PS Z24, Z29, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z27, Z29, Z0
+	VFMADD231PS Z25, Z29, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z0
+	VFMADD231PS Z26, Z29, Z1
+	VFMADD231PS Z24, Z29, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z27, Z29, Z1
+	VFMADD231PS Z25, Z29, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z1
+	VFMADD231PS Z26, Z29, Z2
+	VFMADD231PS Z24, Z29, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z27, Z29, Z2
+	VFMADD231PS Z25, Z29, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z2
+	VFMADD231PS Z26, Z29, Z3
+	VFMADD231PS Z24, Z29, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z27, Z29, Z3
+	VFMADD231PS Z25, Z29, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z3
+	VFMADD231PS Z26, Z29, Z4
+	VFMADD231PS Z24, Z29, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z27, Z29, Z4
+	VFMADD231PS Z25, Z29, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z4
+	VFMADD231PS Z26, Z29, Z5
+	VFMADD231PS Z24, Z29, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z27, Z29, Z5
+	VFMADD231PS Z25, Z29, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z5
+	VFMADD231PS Z26, Z29, Z6
+	VFMADD231PS Z24, Z29, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z27, Z24, Z6
+	VFMADD231PS Z25, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z28, Z24, Z6
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z27, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z28, Z24, Z23
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial8edgestore
+	VPXORD      Z22, Z22, Z22
+	VMAXPS      Z0, Z22, Z0
+	VMAXPS      Z1, Z22, Z1
+	VMAXPS      Z2, Z22, Z2
+	VMAXPS      Z3, Z22, Z3
+	VMAXPS      Z4, Z22, Z4
+	VMAXPS      Z5, Z22, Z5
+	VMAXPS      Z6, Z22, Z6
+	VMAXPS      Z23, Z22, Z23
+
+partial8edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
 // func convF16x1x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·convF16x1x16AVX512(SB), NOSPLIT, $0-8
@@ -9706,6 +23230,13530 @@ done:
 	VZEROUPPER
 	RET
 
+// func depthwiseRowsF16w3s1AVX512(a *depthwiseRowsArgs)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·depthwiseRowsF16w3s1AVX512(SB), NOSPLIT, $0-8
+	MOVQ  a+0(FP), AX
+	MOVQ  64(AX), CX
+	MOVL  $0x00000001, DX
+	SHLXL CX, DX, DX
+	DECL  DX
+	KMOVW DX, K1
+	CMPQ  CX, $+16
+	JNE   partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     whole8
+	CMPQ    BX, $+7
+	JGE     whole7
+	CMPQ    BX, $+6
+	JGE     whole6
+	CMPQ    BX, $+5
+	JGE     whole5
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    BX, $+3
+	JGE     whole3
+	CMPQ    BX, $+2
+	JGE     whole2
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VCVTPH2PS   (SI), Z1
+	VCVTPH2PS   32(SI), Z2
+	VCVTPH2PS   64(SI), Z3
+	VMOVUPS     (R8), Z4
+	VFMADD231PS Z1, Z4, Z0
+	VMOVUPS     (R8)(R9*1), Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS     (R8)(R9*2), Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VPXORD      Z5, Z5, Z5
+	VMAXPS      Z0, Z5, Z0
+
+whole1store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z1
+	VCVTPH2PS   32(SI), Z2
+	VCVTPH2PS   64(SI), Z3
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z1, Z4, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VPXORD      Z6, Z6, Z6
+	VMAXPS      Z0, Z6, Z0
+
+whole1edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole2:
+	CMPQ    DX, 104(AX)
+	JLT     whole2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+whole2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Z2
+	VCVTPH2PS   32(SI), Z3
+	VCVTPH2PS   64(SI), Z4
+	VMOVUPS     (R8), Z21
+	VFMADD231PS Z2, Z21, Z0
+	VMOVUPS     (R8)(R9*1), Z21
+	VFMADD231PS Z3, Z21, Z0
+	VFMADD231PS Z2, Z21, Z1
+	VMOVUPS     (R8)(R9*2), Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	VMOVUPS     (R8)(R10*1), Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2row
+	CMPQ        72(AX), $+1
+	JNE         whole2store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+	VMAXPS      Z1, Z7, Z1
+
+whole2store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+whole2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z2
+	VCVTPH2PS   32(SI), Z3
+	VCVTPH2PS   64(SI), Z4
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z2, Z21, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z3, Z21, Z0
+	VFMADD231PS Z2, Z21, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole2edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+	VMAXPS      Z1, Z8, Z1
+
+whole2edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole3:
+	CMPQ    DX, 104(AX)
+	JLT     whole3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+whole3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Z3
+	VCVTPH2PS   32(SI), Z4
+	VCVTPH2PS   64(SI), Z21
+	VMOVUPS     (R8), Z22
+	VFMADD231PS Z3, Z22, Z0
+	VMOVUPS     (R8)(R9*1), Z22
+	VFMADD231PS Z4, Z22, Z0
+	VFMADD231PS Z3, Z22, Z1
+	VMOVUPS     (R8)(R9*2), Z22
+	VFMADD231PS Z21, Z22, Z0
+	VFMADD231PS Z4, Z22, Z1
+	VFMADD231PS Z3, Z22, Z2
+	VMOVUPS     (R8)(R10*1), Z3
+	VFMADD231PS Z21, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	VMOVUPS     (R8)(R9*4), Z3
+	VFMADD231PS Z21, Z3, Z2
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3row
+	CMPQ        72(AX), $+1
+	JNE         whole3store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+	VMAXPS      Z2, Z9, Z2
+
+whole3store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+whole3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z3
+	VCVTPH2PS   32(SI), Z4
+	VCVTPH2PS   64(SI), Z21
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z3, Z22, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z4, Z22, Z0
+	VFMADD231PS Z3, Z22, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z21, Z22, Z0
+	VFMADD231PS Z4, Z22, Z1
+	VFMADD231PS Z3, Z22, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z21, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z21, Z3, Z2
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole3edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+	VMAXPS      Z2, Z10, Z2
+
+whole3edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VCVTPH2PS   (SI), Z4
+	VCVTPH2PS   32(SI), Z21
+	VCVTPH2PS   64(SI), Z22
+	VMOVUPS     (R8), Z23
+	VFMADD231PS Z4, Z23, Z0
+	VMOVUPS     (R8)(R9*1), Z23
+	VFMADD231PS Z21, Z23, Z0
+	VFMADD231PS Z4, Z23, Z1
+	VMOVUPS     (R8)(R9*2), Z23
+	VFMADD231PS Z22, Z23, Z0
+	VFMADD231PS Z21, Z23, Z1
+	VFMADD231PS Z4, Z23, Z2
+	VMOVUPS     (R8)(R10*1), Z23
+	VFMADD231PS Z22, Z23, Z1
+	VFMADD231PS Z21, Z23, Z2
+	VFMADD231PS Z4, Z23, Z3
+	VMOVUPS     (R8)(R9*4), Z4
+	VFMADD231PS Z22, Z4, Z2
+	VFMADD231PS Z21, Z4, Z3
+	VMOVUPS     (R8)(R11*1), Z4
+	VFMADD231PS Z22, Z4, Z3
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z0, Z11, Z0
+	VMAXPS      Z1, Z11, Z1
+	VMAXPS      Z2, Z11, Z2
+	VMAXPS      Z3, Z11, Z3
+
+whole4store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z4
+	VCVTPH2PS   32(SI), Z21
+	VCVTPH2PS   64(SI), Z22
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z4, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z21, Z23, Z0
+	VFMADD231PS Z4, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z22, Z23, Z0
+	VFMADD231PS Z21, Z23, Z1
+	VFMADD231PS Z4, Z23, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z22, Z23, Z1
+	VFMADD231PS Z21, Z23, Z2
+	VFMADD231PS Z4, Z23, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z22, Z4, Z2
+	VFMADD231PS Z21, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z22, Z4, Z3
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z0, Z12, Z0
+	VMAXPS      Z1, Z12, Z1
+	VMAXPS      Z2, Z12, Z2
+	VMAXPS      Z3, Z12, Z3
+
+whole4edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole5:
+	CMPQ    DX, 104(AX)
+	JLT     whole5edge
+	LEAQ    5(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole5edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+whole5row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VCVTPH2PS   (SI), Z21
+	VCVTPH2PS   32(SI), Z22
+	VCVTPH2PS   64(SI), Z23
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z21, Z24, Z0
+	VMOVUPS     (R8)(R9*1), Z24
+	VFMADD231PS Z22, Z24, Z0
+	VFMADD231PS Z21, Z24, Z1
+	VMOVUPS     (R8)(R9*2), Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z22, Z24, Z1
+	VFMADD231PS Z21, Z24, Z2
+	VMOVUPS     (R8)(R10*1), Z24
+	VFMADD231PS Z23, Z24, Z1
+	VFMADD231PS Z22, Z24, Z2
+	VFMADD231PS Z21, Z24, Z3
+	VMOVUPS     (R8)(R9*4), Z24
+	VFMADD231PS Z23, Z24, Z2
+	VFMADD231PS Z22, Z24, Z3
+	VFMADD231PS Z21, Z24, Z4
+	VMOVUPS     (R8)(R11*1), Z21
+	VFMADD231PS Z23, Z21, Z3
+	VFMADD231PS Z22, Z21, Z4
+	VMOVUPS     (R8)(R10*2), Z21
+	VFMADD231PS Z23, Z21, Z4
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole5row
+	CMPQ        72(AX), $+1
+	JNE         whole5store
+	VPXORD      Z13, Z13, Z13
+	VMAXPS      Z0, Z13, Z0
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z2, Z13, Z2
+	VMAXPS      Z3, Z13, Z3
+	VMAXPS      Z4, Z13, Z4
+
+whole5store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     wholetile
+
+whole5edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+whole5edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z21
+	VCVTPH2PS   32(SI), Z22
+	VCVTPH2PS   64(SI), Z23
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z21, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z22, Z24, Z0
+	VFMADD231PS Z21, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z22, Z24, Z1
+	VFMADD231PS Z21, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z23, Z24, Z1
+	VFMADD231PS Z22, Z24, Z2
+	VFMADD231PS Z21, Z24, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z23, Z24, Z2
+	VFMADD231PS Z22, Z24, Z3
+	VFMADD231PS Z21, Z24, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z23, Z21, Z3
+	VFMADD231PS Z22, Z21, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z23, Z21, Z4
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole5edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole5edgestore
+	VPXORD      Z14, Z14, Z14
+	VMAXPS      Z0, Z14, Z0
+	VMAXPS      Z1, Z14, Z1
+	VMAXPS      Z2, Z14, Z2
+	VMAXPS      Z3, Z14, Z3
+	VMAXPS      Z4, Z14, Z4
+
+whole5edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     wholetile
+
+whole6:
+	CMPQ    DX, 104(AX)
+	JLT     whole6edge
+	LEAQ    6(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole6edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, SI
+
+whole6row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z22
+	VCVTPH2PS   32(SI), Z23
+	VCVTPH2PS   64(SI), Z24
+	VMOVUPS     (R8), Z25
+	VFMADD231PS Z22, Z25, Z0
+	VMOVUPS     (R8)(R9*1), Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	VMOVUPS     (R8)(R9*2), Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	VMOVUPS     (R8)(R10*1), Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z23, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	VMOVUPS     (R8)(R9*4), Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z23, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	VMOVUPS     (R8)(R11*1), Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z23, Z25, Z4
+	VFMADD231PS Z22, Z25, Z21
+	VMOVUPS     (R8)(R10*2), Z22
+	VFMADD231PS Z24, Z22, Z4
+	VFMADD231PS Z23, Z22, Z21
+	VMOVUPS     (R8)(R12*1), Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole6row
+	CMPQ        72(AX), $+1
+	JNE         whole6store
+	VPXORD      Z15, Z15, Z15
+	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z2, Z15, Z2
+	VMAXPS      Z3, Z15, Z3
+	VMAXPS      Z4, Z15, Z4
+	VMAXPS      Z21, Z15, Z21
+
+whole6store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     wholetile
+
+whole6edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, SI
+
+whole6edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z22
+	VCVTPH2PS   32(SI), Z23
+	VCVTPH2PS   64(SI), Z24
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z22, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z23, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z23, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z23, Z25, Z4
+	VFMADD231PS Z22, Z25, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z24, Z22, Z4
+	VFMADD231PS Z23, Z22, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole6edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole6edgestore
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z0, Z16, Z0
+	VMAXPS      Z1, Z16, Z1
+	VMAXPS      Z2, Z16, Z2
+	VMAXPS      Z3, Z16, Z3
+	VMAXPS      Z4, Z16, Z4
+	VMAXPS      Z21, Z16, Z21
+
+whole6edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     wholetile
+
+whole7:
+	CMPQ    DX, 104(AX)
+	JLT     whole7edge
+	LEAQ    7(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole7edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	ADDQ    $+64, SI
+
+whole7row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z23
+	VCVTPH2PS   32(SI), Z24
+	VCVTPH2PS   64(SI), Z25
+	VMOVUPS     (R8), Z26
+	VFMADD231PS Z23, Z26, Z0
+	VMOVUPS     (R8)(R9*1), Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VMOVUPS     (R8)(R9*2), Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VMOVUPS     (R8)(R10*1), Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z24, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	VMOVUPS     (R8)(R9*4), Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z24, Z26, Z3
+	VFMADD231PS Z23, Z26, Z4
+	VMOVUPS     (R8)(R11*1), Z26
+	VFMADD231PS Z25, Z26, Z3
+	VFMADD231PS Z24, Z26, Z4
+	VFMADD231PS Z23, Z26, Z21
+	VMOVUPS     (R8)(R10*2), Z26
+	VFMADD231PS Z25, Z26, Z4
+	VFMADD231PS Z24, Z26, Z21
+	VFMADD231PS Z23, Z26, Z22
+	VMOVUPS     (R8)(R12*1), Z23
+	VFMADD231PS Z25, Z23, Z21
+	VFMADD231PS Z24, Z23, Z22
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z23
+	VFMADD231PS Z25, Z23, Z22
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole7row
+	CMPQ        72(AX), $+1
+	JNE         whole7store
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z0, Z17, Z0
+	VMAXPS      Z1, Z17, Z1
+	VMAXPS      Z2, Z17, Z2
+	VMAXPS      Z3, Z17, Z3
+	VMAXPS      Z4, Z17, Z4
+	VMAXPS      Z21, Z17, Z21
+	VMAXPS      Z22, Z17, Z22
+
+whole7store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     wholetile
+
+whole7edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	ADDQ    $+64, SI
+
+whole7edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z23
+	VCVTPH2PS   32(SI), Z24
+	VCVTPH2PS   64(SI), Z25
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z23, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z24, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z24, Z26, Z3
+	VFMADD231PS Z23, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z3
+	VFMADD231PS Z24, Z26, Z4
+	VFMADD231PS Z23, Z26, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z4
+	VFMADD231PS Z24, Z26, Z21
+	VFMADD231PS Z23, Z26, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z25, Z23, Z21
+	VFMADD231PS Z24, Z23, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z25, Z23, Z22
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole7edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole7edgestore
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z0, Z18, Z0
+	VMAXPS      Z1, Z18, Z1
+	VMAXPS      Z2, Z18, Z2
+	VMAXPS      Z3, Z18, Z3
+	VMAXPS      Z4, Z18, Z4
+	VMAXPS      Z21, Z18, Z21
+	VMAXPS      Z22, Z18, Z22
+
+whole7edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     wholetile
+
+whole8:
+	CMPQ    DX, 104(AX)
+	JLT     whole8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+whole8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z24
+	VCVTPH2PS   32(SI), Z25
+	VCVTPH2PS   64(SI), Z26
+	VMOVUPS     (R8), Z27
+	VFMADD231PS Z24, Z27, Z0
+	VMOVUPS     (R8)(R9*1), Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VMOVUPS     (R8)(R9*2), Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VMOVUPS     (R8)(R10*1), Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VMOVUPS     (R8)(R9*4), Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z25, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	VMOVUPS     (R8)(R11*1), Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z25, Z27, Z4
+	VFMADD231PS Z24, Z27, Z21
+	VMOVUPS     (R8)(R10*2), Z27
+	VFMADD231PS Z26, Z27, Z4
+	VFMADD231PS Z25, Z27, Z21
+	VFMADD231PS Z24, Z27, Z22
+	VMOVUPS     (R8)(R12*1), Z27
+	VFMADD231PS Z26, Z27, Z21
+	VFMADD231PS Z25, Z27, Z22
+	VFMADD231PS Z24, Z27, Z23
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z26, Z24, Z22
+	VFMADD231PS Z25, Z24, Z23
+	VMOVUPS     (R8)(R9*1), Z24
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8row
+	CMPQ        72(AX), $+1
+	JNE         whole8store
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z0, Z19, Z0
+	VMAXPS      Z1, Z19, Z1
+	VMAXPS      Z2, Z19, Z2
+	VMAXPS      Z3, Z19, Z3
+	VMAXPS      Z4, Z19, Z4
+	VMAXPS      Z21, Z19, Z21
+	VMAXPS      Z22, Z19, Z22
+	VMAXPS      Z23, Z19, Z23
+
+whole8store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+whole8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+whole8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z24
+	VCVTPH2PS   32(SI), Z25
+	VCVTPH2PS   64(SI), Z26
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z24, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z25, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z25, Z27, Z4
+	VFMADD231PS Z24, Z27, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z4
+	VFMADD231PS Z25, Z27, Z21
+	VFMADD231PS Z24, Z27, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z21
+	VFMADD231PS Z25, Z27, Z22
+	VFMADD231PS Z24, Z27, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z26, Z24, Z22
+	VFMADD231PS Z25, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole8edgestore
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z0, Z20, Z0
+	VMAXPS      Z1, Z20, Z1
+	VMAXPS      Z2, Z20, Z2
+	VMAXPS      Z3, Z20, Z3
+	VMAXPS      Z4, Z20, Z4
+	VMAXPS      Z21, Z20, Z21
+	VMAXPS      Z22, Z20, Z22
+	VMAXPS      Z23, Z20, Z23
+
+whole8edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     partial8
+	CMPQ    BX, $+7
+	JGE     partial7
+	CMPQ    BX, $+6
+	JGE     partial6
+	CMPQ    BX, $+5
+	JGE     partial5
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    BX, $+3
+	JGE     partial3
+	CMPQ    BX, $+2
+	JGE     partial2
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VCVTPH2PS   (SI), Z1
+	VCVTPH2PS   32(SI), Z2
+	VCVTPH2PS   64(SI), Z3
+	VMOVUPS.Z   (R8), K1, Z4
+	VFMADD231PS Z1, Z4, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VPXORD      Z5, Z5, Z5
+	VMAXPS      Z0, Z5, Z0
+
+partial1store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z1
+	VCVTPH2PS   32(SI), Z2
+	VCVTPH2PS   64(SI), Z3
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z1, Z4, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VPXORD      Z6, Z6, Z6
+	VMAXPS      Z0, Z6, Z0
+
+partial1edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial2:
+	CMPQ    DX, 104(AX)
+	JLT     partial2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+partial2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Z2
+	VCVTPH2PS   32(SI), Z3
+	VCVTPH2PS   64(SI), Z4
+	VMOVUPS.Z   (R8), K1, Z21
+	VFMADD231PS Z2, Z21, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z21
+	VFMADD231PS Z3, Z21, Z0
+	VFMADD231PS Z2, Z21, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2row
+	CMPQ        72(AX), $+1
+	JNE         partial2store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+	VMAXPS      Z1, Z7, Z1
+
+partial2store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     partialtile
+
+partial2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+partial2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z2
+	VCVTPH2PS   32(SI), Z3
+	VCVTPH2PS   64(SI), Z4
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z2, Z21, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z3, Z21, Z0
+	VFMADD231PS Z2, Z21, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial2edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+	VMAXPS      Z1, Z8, Z1
+
+partial2edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     partialtile
+
+partial3:
+	CMPQ    DX, 104(AX)
+	JLT     partial3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+partial3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Z3
+	VCVTPH2PS   32(SI), Z4
+	VCVTPH2PS   64(SI), Z21
+	VMOVUPS.Z   (R8), K1, Z22
+	VFMADD231PS Z3, Z22, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z22
+	VFMADD231PS Z4, Z22, Z0
+	VFMADD231PS Z3, Z22, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z22
+	VFMADD231PS Z21, Z22, Z0
+	VFMADD231PS Z4, Z22, Z1
+	VFMADD231PS Z3, Z22, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z3
+	VFMADD231PS Z21, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	VMOVUPS.Z   (R8)(R9*4), K1, Z3
+	VFMADD231PS Z21, Z3, Z2
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3row
+	CMPQ        72(AX), $+1
+	JNE         partial3store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+	VMAXPS      Z2, Z9, Z2
+
+partial3store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     partialtile
+
+partial3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+partial3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z3
+	VCVTPH2PS   32(SI), Z4
+	VCVTPH2PS   64(SI), Z21
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z3, Z22, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z4, Z22, Z0
+	VFMADD231PS Z3, Z22, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z21, Z22, Z0
+	VFMADD231PS Z4, Z22, Z1
+	VFMADD231PS Z3, Z22, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z21, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z21, Z3, Z2
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial3edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+	VMAXPS      Z2, Z10, Z2
+
+partial3edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VCVTPH2PS   (SI), Z4
+	VCVTPH2PS   32(SI), Z21
+	VCVTPH2PS   64(SI), Z22
+	VMOVUPS.Z   (R8), K1, Z23
+	VFMADD231PS Z4, Z23, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z23
+	VFMADD231PS Z21, Z23, Z0
+	VFMADD231PS Z4, Z23, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z23
+	VFMADD231PS Z22, Z23, Z0
+	VFMADD231PS Z21, Z23, Z1
+	VFMADD231PS Z4, Z23, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z23
+	VFMADD231PS Z22, Z23, Z1
+	VFMADD231PS Z21, Z23, Z2
+	VFMADD231PS Z4, Z23, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z4
+	VFMADD231PS Z22, Z4, Z2
+	VFMADD231PS Z21, Z4, Z3
+	VMOVUPS.Z   (R8)(R11*1), K1, Z4
+	VFMADD231PS Z22, Z4, Z3
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z0, Z11, Z0
+	VMAXPS      Z1, Z11, Z1
+	VMAXPS      Z2, Z11, Z2
+	VMAXPS      Z3, Z11, Z3
+
+partial4store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z4
+	VCVTPH2PS   32(SI), Z21
+	VCVTPH2PS   64(SI), Z22
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z4, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z21, Z23, Z0
+	VFMADD231PS Z4, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z22, Z23, Z0
+	VFMADD231PS Z21, Z23, Z1
+	VFMADD231PS Z4, Z23, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z22, Z23, Z1
+	VFMADD231PS Z21, Z23, Z2
+	VFMADD231PS Z4, Z23, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z22, Z4, Z2
+	VFMADD231PS Z21, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z22, Z4, Z3
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z0, Z12, Z0
+	VMAXPS      Z1, Z12, Z1
+	VMAXPS      Z2, Z12, Z2
+	VMAXPS      Z3, Z12, Z3
+
+partial4edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial5:
+	CMPQ    DX, 104(AX)
+	JLT     partial5edge
+	LEAQ    5(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial5edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+partial5row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VCVTPH2PS   (SI), Z21
+	VCVTPH2PS   32(SI), Z22
+	VCVTPH2PS   64(SI), Z23
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z21, Z24, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z22, Z24, Z0
+	VFMADD231PS Z21, Z24, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z22, Z24, Z1
+	VFMADD231PS Z21, Z24, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z24
+	VFMADD231PS Z23, Z24, Z1
+	VFMADD231PS Z22, Z24, Z2
+	VFMADD231PS Z21, Z24, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z24
+	VFMADD231PS Z23, Z24, Z2
+	VFMADD231PS Z22, Z24, Z3
+	VFMADD231PS Z21, Z24, Z4
+	VMOVUPS.Z   (R8)(R11*1), K1, Z21
+	VFMADD231PS Z23, Z21, Z3
+	VFMADD231PS Z22, Z21, Z4
+	VMOVUPS.Z   (R8)(R10*2), K1, Z21
+	VFMADD231PS Z23, Z21, Z4
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial5row
+	CMPQ        72(AX), $+1
+	JNE         partial5store
+	VPXORD      Z13, Z13, Z13
+	VMAXPS      Z0, Z13, Z0
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z2, Z13, Z2
+	VMAXPS      Z3, Z13, Z3
+	VMAXPS      Z4, Z13, Z4
+
+partial5store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     partialtile
+
+partial5edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+partial5edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z21
+	VCVTPH2PS   32(SI), Z22
+	VCVTPH2PS   64(SI), Z23
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z21, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z22, Z24, Z0
+	VFMADD231PS Z21, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z22, Z24, Z1
+	VFMADD231PS Z21, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z23, Z24, Z1
+	VFMADD231PS Z22, Z24, Z2
+	VFMADD231PS Z21, Z24, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z23, Z24, Z2
+	VFMADD231PS Z22, Z24, Z3
+	VFMADD231PS Z21, Z24, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z23, Z21, Z3
+	VFMADD231PS Z22, Z21, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z23, Z21, Z4
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial5edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial5edgestore
+	VPXORD      Z14, Z14, Z14
+	VMAXPS      Z0, Z14, Z0
+	VMAXPS      Z1, Z14, Z1
+	VMAXPS      Z2, Z14, Z2
+	VMAXPS      Z3, Z14, Z3
+	VMAXPS      Z4, Z14, Z4
+
+partial5edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     partialtile
+
+partial6:
+	CMPQ    DX, 104(AX)
+	JLT     partial6edge
+	LEAQ    6(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial6edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, SI
+
+partial6row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z22
+	VCVTPH2PS   32(SI), Z23
+	VCVTPH2PS   64(SI), Z24
+	VMOVUPS.Z   (R8), K1, Z25
+	VFMADD231PS Z22, Z25, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z23, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z23, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	VMOVUPS.Z   (R8)(R11*1), K1, Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z23, Z25, Z4
+	VFMADD231PS Z22, Z25, Z21
+	VMOVUPS.Z   (R8)(R10*2), K1, Z22
+	VFMADD231PS Z24, Z22, Z4
+	VFMADD231PS Z23, Z22, Z21
+	VMOVUPS.Z   (R8)(R12*1), K1, Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial6row
+	CMPQ        72(AX), $+1
+	JNE         partial6store
+	VPXORD      Z15, Z15, Z15
+	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z2, Z15, Z2
+	VMAXPS      Z3, Z15, Z3
+	VMAXPS      Z4, Z15, Z4
+	VMAXPS      Z21, Z15, Z21
+
+partial6store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     partialtile
+
+partial6edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, SI
+
+partial6edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z22
+	VCVTPH2PS   32(SI), Z23
+	VCVTPH2PS   64(SI), Z24
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z22, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z23, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z23, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z23, Z25, Z4
+	VFMADD231PS Z22, Z25, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z24, Z22, Z4
+	VFMADD231PS Z23, Z22, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial6edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial6edgestore
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z0, Z16, Z0
+	VMAXPS      Z1, Z16, Z1
+	VMAXPS      Z2, Z16, Z2
+	VMAXPS      Z3, Z16, Z3
+	VMAXPS      Z4, Z16, Z4
+	VMAXPS      Z21, Z16, Z21
+
+partial6edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     partialtile
+
+partial7:
+	CMPQ    DX, 104(AX)
+	JLT     partial7edge
+	LEAQ    7(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial7edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	ADDQ    $+64, SI
+
+partial7row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z23
+	VCVTPH2PS   32(SI), Z24
+	VCVTPH2PS   64(SI), Z25
+	VMOVUPS.Z   (R8), K1, Z26
+	VFMADD231PS Z23, Z26, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z24, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z24, Z26, Z3
+	VFMADD231PS Z23, Z26, Z4
+	VMOVUPS.Z   (R8)(R11*1), K1, Z26
+	VFMADD231PS Z25, Z26, Z3
+	VFMADD231PS Z24, Z26, Z4
+	VFMADD231PS Z23, Z26, Z21
+	VMOVUPS.Z   (R8)(R10*2), K1, Z26
+	VFMADD231PS Z25, Z26, Z4
+	VFMADD231PS Z24, Z26, Z21
+	VFMADD231PS Z23, Z26, Z22
+	VMOVUPS.Z   (R8)(R12*1), K1, Z23
+	VFMADD231PS Z25, Z23, Z21
+	VFMADD231PS Z24, Z23, Z22
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z23
+	VFMADD231PS Z25, Z23, Z22
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial7row
+	CMPQ        72(AX), $+1
+	JNE         partial7store
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z0, Z17, Z0
+	VMAXPS      Z1, Z17, Z1
+	VMAXPS      Z2, Z17, Z2
+	VMAXPS      Z3, Z17, Z3
+	VMAXPS      Z4, Z17, Z4
+	VMAXPS      Z21, Z17, Z21
+	VMAXPS      Z22, Z17, Z22
+
+partial7store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     partialtile
+
+partial7edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	ADDQ    $+64, SI
+
+partial7edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z23
+	VCVTPH2PS   32(SI), Z24
+	VCVTPH2PS   64(SI), Z25
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z23, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z24, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z24, Z26, Z3
+	VFMADD231PS Z23, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z3
+	VFMADD231PS Z24, Z26, Z4
+	VFMADD231PS Z23, Z26, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z4
+	VFMADD231PS Z24, Z26, Z21
+	VFMADD231PS Z23, Z26, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z25, Z23, Z21
+	VFMADD231PS Z24, Z23, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z25, Z23, Z22
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial7edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial7edgestore
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z0, Z18, Z0
+	VMAXPS      Z1, Z18, Z1
+	VMAXPS      Z2, Z18, Z2
+	VMAXPS      Z3, Z18, Z3
+	VMAXPS      Z4, Z18, Z4
+	VMAXPS      Z21, Z18, Z21
+	VMAXPS      Z22, Z18, Z22
+
+partial7edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     partialtile
+
+partial8:
+	CMPQ    DX, 104(AX)
+	JLT     partial8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+partial8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z24
+	VCVTPH2PS   32(SI), Z25
+	VCVTPH2PS   64(SI), Z26
+	VMOVUPS.Z   (R8), K1, Z27
+	VFMADD231PS Z24, Z27, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z25, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	VMOVUPS.Z   (R8)(R11*1), K1, Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z25, Z27, Z4
+	VFMADD231PS Z24, Z27, Z21
+	VMOVUPS.Z   (R8)(R10*2), K1, Z27
+	VFMADD231PS Z26, Z27, Z4
+	VFMADD231PS Z25, Z27, Z21
+	VFMADD231PS Z24, Z27, Z22
+	VMOVUPS.Z   (R8)(R12*1), K1, Z27
+	VFMADD231PS Z26, Z27, Z21
+	VFMADD231PS Z25, Z27, Z22
+	VFMADD231PS Z24, Z27, Z23
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z26, Z24, Z22
+	VFMADD231PS Z25, Z24, Z23
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8row
+	CMPQ        72(AX), $+1
+	JNE         partial8store
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z0, Z19, Z0
+	VMAXPS      Z1, Z19, Z1
+	VMAXPS      Z2, Z19, Z2
+	VMAXPS      Z3, Z19, Z3
+	VMAXPS      Z4, Z19, Z4
+	VMAXPS      Z21, Z19, Z21
+	VMAXPS      Z22, Z19, Z22
+	VMAXPS      Z23, Z19, Z23
+
+partial8store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partial8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+partial8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z24
+	VCVTPH2PS   32(SI), Z25
+	VCVTPH2PS   64(SI), Z26
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z24, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z25, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z25, Z27, Z4
+	VFMADD231PS Z24, Z27, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z4
+	VFMADD231PS Z25, Z27, Z21
+	VFMADD231PS Z24, Z27, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z21
+	VFMADD231PS Z25, Z27, Z22
+	VFMADD231PS Z24, Z27, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z26, Z24, Z22
+	VFMADD231PS Z25, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial8edgestore
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z0, Z20, Z0
+	VMAXPS      Z1, Z20, Z1
+	VMAXPS      Z2, Z20, Z2
+	VMAXPS      Z3, Z20, Z3
+	VMAXPS      Z4, Z20, Z4
+	VMAXPS      Z21, Z20, Z21
+	VMAXPS      Z22, Z20, Z22
+	VMAXPS      Z23, Z20, Z23
+
+partial8edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
+// func depthwiseRowsF16w3s2AVX512(a *depthwiseRowsArgs)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·depthwiseRowsF16w3s2AVX512(SB), NOSPLIT, $0-8
+	MOVQ  a+0(FP), AX
+	MOVQ  64(AX), CX
+	MOVL  $0x00000001, DX
+	SHLXL CX, DX, DX
+	DECL  DX
+	KMOVW DX, K1
+	CMPQ  CX, $+16
+	JNE   partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     whole8
+	CMPQ    BX, $+7
+	JGE     whole7
+	CMPQ    BX, $+6
+	JGE     whole6
+	CMPQ    BX, $+5
+	JGE     whole5
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    BX, $+3
+	JGE     whole3
+	CMPQ    BX, $+2
+	JGE     whole2
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VCVTPH2PS   (SI), Z1
+	VCVTPH2PS   32(SI), Z2
+	VCVTPH2PS   64(SI), Z3
+	VMOVUPS     (R8), Z4
+	VFMADD231PS Z1, Z4, Z0
+	VMOVUPS     (R8)(R9*1), Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS     (R8)(R9*2), Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VPXORD      Z5, Z5, Z5
+	VMAXPS      Z0, Z5, Z0
+
+whole1store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z1
+	VCVTPH2PS   32(SI), Z2
+	VCVTPH2PS   64(SI), Z3
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z1, Z4, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VPXORD      Z6, Z6, Z6
+	VMAXPS      Z0, Z6, Z0
+
+whole1edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole2:
+	CMPQ    DX, 104(AX)
+	JLT     whole2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+whole2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Z2
+	VCVTPH2PS   32(SI), Z3
+	VCVTPH2PS   64(SI), Z4
+	VMOVUPS     (R8), Z21
+	VFMADD231PS Z2, Z21, Z0
+	VMOVUPS     (R8)(R9*1), Z21
+	VFMADD231PS Z3, Z21, Z0
+	VMOVUPS     (R8)(R9*2), Z21
+	VFMADD231PS Z4, Z21, Z0
+	VFMADD231PS Z2, Z21, Z1
+	VMOVUPS     (R8)(R10*1), Z2
+	VFMADD231PS Z3, Z2, Z1
+	VMOVUPS     (R8)(R9*4), Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2row
+	CMPQ        72(AX), $+1
+	JNE         whole2store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+	VMAXPS      Z1, Z7, Z1
+
+whole2store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+whole2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z2
+	VCVTPH2PS   32(SI), Z3
+	VCVTPH2PS   64(SI), Z4
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z2, Z21, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z3, Z21, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z4, Z21, Z0
+	VFMADD231PS Z2, Z21, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole2edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+	VMAXPS      Z1, Z8, Z1
+
+whole2edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole3:
+	CMPQ    DX, 104(AX)
+	JLT     whole3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+whole3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VCVTPH2PS   (SI), Z3
+	VCVTPH2PS   32(SI), Z4
+	VCVTPH2PS   64(SI), Z21
+	VMOVUPS     (R8), Z22
+	VFMADD231PS Z3, Z22, Z0
+	VMOVUPS     (R8)(R9*1), Z22
+	VFMADD231PS Z4, Z22, Z0
+	VMOVUPS     (R8)(R9*2), Z22
+	VFMADD231PS Z21, Z22, Z0
+	VFMADD231PS Z3, Z22, Z1
+	VMOVUPS     (R8)(R10*1), Z22
+	VFMADD231PS Z4, Z22, Z1
+	VMOVUPS     (R8)(R9*4), Z22
+	VFMADD231PS Z21, Z22, Z1
+	VFMADD231PS Z3, Z22, Z2
+	VMOVUPS     (R8)(R11*1), Z3
+	VFMADD231PS Z4, Z3, Z2
+	VMOVUPS     (R8)(R10*2), Z3
+	VFMADD231PS Z21, Z3, Z2
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3row
+	CMPQ        72(AX), $+1
+	JNE         whole3store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+	VMAXPS      Z2, Z9, Z2
+
+whole3store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+whole3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z3
+	VCVTPH2PS   32(SI), Z4
+	VCVTPH2PS   64(SI), Z21
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z3, Z22, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z4, Z22, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z21, Z22, Z0
+	VFMADD231PS Z3, Z22, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z4, Z22, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z21, Z22, Z1
+	VFMADD231PS Z3, Z22, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z21, Z3, Z2
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole3edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+	VMAXPS      Z2, Z10, Z2
+
+whole3edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z4
+	VCVTPH2PS   32(SI), Z21
+	VCVTPH2PS   64(SI), Z22
+	VMOVUPS     (R8), Z23
+	VFMADD231PS Z4, Z23, Z0
+	VMOVUPS     (R8)(R9*1), Z23
+	VFMADD231PS Z21, Z23, Z0
+	VMOVUPS     (R8)(R9*2), Z23
+	VFMADD231PS Z22, Z23, Z0
+	VFMADD231PS Z4, Z23, Z1
+	VMOVUPS     (R8)(R10*1), Z23
+	VFMADD231PS Z21, Z23, Z1
+	VMOVUPS     (R8)(R9*4), Z23
+	VFMADD231PS Z22, Z23, Z1
+	VFMADD231PS Z4, Z23, Z2
+	VMOVUPS     (R8)(R11*1), Z23
+	VFMADD231PS Z21, Z23, Z2
+	VMOVUPS     (R8)(R10*2), Z23
+	VFMADD231PS Z22, Z23, Z2
+	VFMADD231PS Z4, Z23, Z3
+	VMOVUPS     (R8)(R12*1), Z4
+	VFMADD231PS Z21, Z4, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z4
+	VFMADD231PS Z22, Z4, Z3
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z0, Z11, Z0
+	VMAXPS      Z1, Z11, Z1
+	VMAXPS      Z2, Z11, Z2
+	VMAXPS      Z3, Z11, Z3
+
+whole4store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z4
+	VCVTPH2PS   32(SI), Z21
+	VCVTPH2PS   64(SI), Z22
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z4, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z21, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z22, Z23, Z0
+	VFMADD231PS Z4, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z21, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z22, Z23, Z1
+	VFMADD231PS Z4, Z23, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z21, Z23, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z22, Z23, Z2
+	VFMADD231PS Z4, Z23, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z21, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z22, Z4, Z3
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z0, Z12, Z0
+	VMAXPS      Z1, Z12, Z1
+	VMAXPS      Z2, Z12, Z2
+	VMAXPS      Z3, Z12, Z3
+
+whole4edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole5:
+	CMPQ    DX, 104(AX)
+	JLT     whole5edge
+	LEAQ    5(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole5edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+whole5row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z21
+	VCVTPH2PS   32(SI), Z22
+	VCVTPH2PS   64(SI), Z23
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z21, Z24, Z0
+	VMOVUPS     (R8)(R9*1), Z24
+	VFMADD231PS Z22, Z24, Z0
+	VMOVUPS     (R8)(R9*2), Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z21, Z24, Z1
+	VMOVUPS     (R8)(R10*1), Z24
+	VFMADD231PS Z22, Z24, Z1
+	VMOVUPS     (R8)(R9*4), Z24
+	VFMADD231PS Z23, Z24, Z1
+	VFMADD231PS Z21, Z24, Z2
+	VMOVUPS     (R8)(R11*1), Z24
+	VFMADD231PS Z22, Z24, Z2
+	VMOVUPS     (R8)(R10*2), Z24
+	VFMADD231PS Z23, Z24, Z2
+	VFMADD231PS Z21, Z24, Z3
+	VMOVUPS     (R8)(R12*1), Z24
+	VFMADD231PS Z22, Z24, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z23, Z24, Z3
+	VFMADD231PS Z21, Z24, Z4
+	VMOVUPS     (R8)(R9*1), Z21
+	VFMADD231PS Z22, Z21, Z4
+	VMOVUPS     (R8)(R9*2), Z21
+	VFMADD231PS Z23, Z21, Z4
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole5row
+	CMPQ        72(AX), $+1
+	JNE         whole5store
+	VPXORD      Z13, Z13, Z13
+	VMAXPS      Z0, Z13, Z0
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z2, Z13, Z2
+	VMAXPS      Z3, Z13, Z3
+	VMAXPS      Z4, Z13, Z4
+
+whole5store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     wholetile
+
+whole5edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+whole5edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z21
+	VCVTPH2PS   32(SI), Z22
+	VCVTPH2PS   64(SI), Z23
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z21, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z22, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z21, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z22, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z23, Z24, Z1
+	VFMADD231PS Z21, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z22, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z23, Z24, Z2
+	VFMADD231PS Z21, Z24, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z22, Z24, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z23, Z24, Z3
+	VFMADD231PS Z21, Z24, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z22, Z21, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z21
+	VFMADD231PS Z23, Z21, Z4
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole5edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole5edgestore
+	VPXORD      Z14, Z14, Z14
+	VMAXPS      Z0, Z14, Z0
+	VMAXPS      Z1, Z14, Z1
+	VMAXPS      Z2, Z14, Z2
+	VMAXPS      Z3, Z14, Z3
+	VMAXPS      Z4, Z14, Z4
+
+whole5edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     wholetile
+
+whole6:
+	CMPQ    DX, 104(AX)
+	JLT     whole6edge
+	LEAQ    6(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole6edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, SI
+
+whole6row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z22
+	VCVTPH2PS   32(SI), Z23
+	VCVTPH2PS   64(SI), Z24
+	VMOVUPS     (R8), Z25
+	VFMADD231PS Z22, Z25, Z0
+	VMOVUPS     (R8)(R9*1), Z25
+	VFMADD231PS Z23, Z25, Z0
+	VMOVUPS     (R8)(R9*2), Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	VMOVUPS     (R8)(R10*1), Z25
+	VFMADD231PS Z23, Z25, Z1
+	VMOVUPS     (R8)(R9*4), Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	VMOVUPS     (R8)(R11*1), Z25
+	VFMADD231PS Z23, Z25, Z2
+	VMOVUPS     (R8)(R10*2), Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	VMOVUPS     (R8)(R12*1), Z25
+	VFMADD231PS Z23, Z25, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	VMOVUPS     (R8)(R9*1), Z25
+	VFMADD231PS Z23, Z25, Z4
+	VMOVUPS     (R8)(R9*2), Z25
+	VFMADD231PS Z24, Z25, Z4
+	VFMADD231PS Z22, Z25, Z21
+	VMOVUPS     (R8)(R10*1), Z22
+	VFMADD231PS Z23, Z22, Z21
+	VMOVUPS     (R8)(R9*4), Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole6row
+	CMPQ        72(AX), $+1
+	JNE         whole6store
+	VPXORD      Z15, Z15, Z15
+	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z2, Z15, Z2
+	VMAXPS      Z3, Z15, Z3
+	VMAXPS      Z4, Z15, Z4
+	VMAXPS      Z21, Z15, Z21
+
+whole6store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     wholetile
+
+whole6edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, SI
+
+whole6edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z22
+	VCVTPH2PS   32(SI), Z23
+	VCVTPH2PS   64(SI), Z24
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z22, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z4
+	VFMADD231PS Z22, Z25, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z23, Z22, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole6edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole6edgestore
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z0, Z16, Z0
+	VMAXPS      Z1, Z16, Z1
+	VMAXPS      Z2, Z16, Z2
+	VMAXPS      Z3, Z16, Z3
+	VMAXPS      Z4, Z16, Z4
+	VMAXPS      Z21, Z16, Z21
+
+whole6edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     wholetile
+
+whole7:
+	CMPQ    DX, 104(AX)
+	JLT     whole7edge
+	LEAQ    7(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole7edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	ADDQ    $+64, SI
+
+whole7row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z23
+	VCVTPH2PS   32(SI), Z24
+	VCVTPH2PS   64(SI), Z25
+	VMOVUPS     (R8), Z26
+	VFMADD231PS Z23, Z26, Z0
+	VMOVUPS     (R8)(R9*1), Z26
+	VFMADD231PS Z24, Z26, Z0
+	VMOVUPS     (R8)(R9*2), Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VMOVUPS     (R8)(R10*1), Z26
+	VFMADD231PS Z24, Z26, Z1
+	VMOVUPS     (R8)(R9*4), Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VMOVUPS     (R8)(R11*1), Z26
+	VFMADD231PS Z24, Z26, Z2
+	VMOVUPS     (R8)(R10*2), Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	VMOVUPS     (R8)(R12*1), Z26
+	VFMADD231PS Z24, Z26, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z26
+	VFMADD231PS Z25, Z26, Z3
+	VFMADD231PS Z23, Z26, Z4
+	VMOVUPS     (R8)(R9*1), Z26
+	VFMADD231PS Z24, Z26, Z4
+	VMOVUPS     (R8)(R9*2), Z26
+	VFMADD231PS Z25, Z26, Z4
+	VFMADD231PS Z23, Z26, Z21
+	VMOVUPS     (R8)(R10*1), Z26
+	VFMADD231PS Z24, Z26, Z21
+	VMOVUPS     (R8)(R9*4), Z26
+	VFMADD231PS Z25, Z26, Z21
+	VFMADD231PS Z23, Z26, Z22
+	VMOVUPS     (R8)(R11*1), Z23
+	VFMADD231PS Z24, Z23, Z22
+	VMOVUPS     (R8)(R10*2), Z23
+	VFMADD231PS Z25, Z23, Z22
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole7row
+	CMPQ        72(AX), $+1
+	JNE         whole7store
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z0, Z17, Z0
+	VMAXPS      Z1, Z17, Z1
+	VMAXPS      Z2, Z17, Z2
+	VMAXPS      Z3, Z17, Z3
+	VMAXPS      Z4, Z17, Z4
+	VMAXPS      Z21, Z17, Z21
+	VMAXPS      Z22, Z17, Z22
+
+whole7store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     wholetile
+
+whole7edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	ADDQ    $+64, SI
+
+whole7edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z23
+	VCVTPH2PS   32(SI), Z24
+	VCVTPH2PS   64(SI), Z25
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z23, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z3
+	VFMADD231PS Z23, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z4
+	VFMADD231PS Z23, Z26, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z21
+	VFMADD231PS Z23, Z26, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z24, Z23, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z25, Z23, Z22
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole7edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole7edgestore
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z0, Z18, Z0
+	VMAXPS      Z1, Z18, Z1
+	VMAXPS      Z2, Z18, Z2
+	VMAXPS      Z3, Z18, Z3
+	VMAXPS      Z4, Z18, Z4
+	VMAXPS      Z21, Z18, Z21
+	VMAXPS      Z22, Z18, Z22
+
+whole7edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     wholetile
+
+whole8:
+	CMPQ    DX, 104(AX)
+	JLT     whole8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+whole8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z24
+	VCVTPH2PS   32(SI), Z25
+	VCVTPH2PS   64(SI), Z26
+	VMOVUPS     (R8), Z27
+	VFMADD231PS Z24, Z27, Z0
+	VMOVUPS     (R8)(R9*1), Z27
+	VFMADD231PS Z25, Z27, Z0
+	VMOVUPS     (R8)(R9*2), Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VMOVUPS     (R8)(R10*1), Z27
+	VFMADD231PS Z25, Z27, Z1
+	VMOVUPS     (R8)(R9*4), Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VMOVUPS     (R8)(R11*1), Z27
+	VFMADD231PS Z25, Z27, Z2
+	VMOVUPS     (R8)(R10*2), Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VMOVUPS     (R8)(R12*1), Z27
+	VFMADD231PS Z25, Z27, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	VMOVUPS     (R8)(R9*1), Z27
+	VFMADD231PS Z25, Z27, Z4
+	VMOVUPS     (R8)(R9*2), Z27
+	VFMADD231PS Z26, Z27, Z4
+	VFMADD231PS Z24, Z27, Z21
+	VMOVUPS     (R8)(R10*1), Z27
+	VFMADD231PS Z25, Z27, Z21
+	VMOVUPS     (R8)(R9*4), Z27
+	VFMADD231PS Z26, Z27, Z21
+	VFMADD231PS Z24, Z27, Z22
+	VMOVUPS     (R8)(R11*1), Z27
+	VFMADD231PS Z25, Z27, Z22
+	VMOVUPS     (R8)(R10*2), Z27
+	VFMADD231PS Z26, Z27, Z22
+	VFMADD231PS Z24, Z27, Z23
+	VMOVUPS     (R8)(R12*1), Z24
+	VFMADD231PS Z25, Z24, Z23
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8row
+	CMPQ        72(AX), $+1
+	JNE         whole8store
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z0, Z19, Z0
+	VMAXPS      Z1, Z19, Z1
+	VMAXPS      Z2, Z19, Z2
+	VMAXPS      Z3, Z19, Z3
+	VMAXPS      Z4, Z19, Z4
+	VMAXPS      Z21, Z19, Z21
+	VMAXPS      Z22, Z19, Z22
+	VMAXPS      Z23, Z19, Z23
+
+whole8store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+whole8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+whole8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z24
+	VCVTPH2PS   32(SI), Z25
+	VCVTPH2PS   64(SI), Z26
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z24, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z4
+	VFMADD231PS Z24, Z27, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z21
+	VFMADD231PS Z24, Z27, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z22
+	VFMADD231PS Z24, Z27, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z25, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole8edgestore
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z0, Z20, Z0
+	VMAXPS      Z1, Z20, Z1
+	VMAXPS      Z2, Z20, Z2
+	VMAXPS      Z3, Z20, Z3
+	VMAXPS      Z4, Z20, Z4
+	VMAXPS      Z21, Z20, Z21
+	VMAXPS      Z22, Z20, Z22
+	VMAXPS      Z23, Z20, Z23
+
+whole8edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     partial8
+	CMPQ    BX, $+7
+	JGE     partial7
+	CMPQ    BX, $+6
+	JGE     partial6
+	CMPQ    BX, $+5
+	JGE     partial5
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    BX, $+3
+	JGE     partial3
+	CMPQ    BX, $+2
+	JGE     partial2
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VCVTPH2PS   (SI), Z1
+	VCVTPH2PS   32(SI), Z2
+	VCVTPH2PS   64(SI), Z3
+	VMOVUPS.Z   (R8), K1, Z4
+	VFMADD231PS Z1, Z4, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VPXORD      Z5, Z5, Z5
+	VMAXPS      Z0, Z5, Z0
+
+partial1store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z1
+	VCVTPH2PS   32(SI), Z2
+	VCVTPH2PS   64(SI), Z3
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z1, Z4, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VPXORD      Z6, Z6, Z6
+	VMAXPS      Z0, Z6, Z0
+
+partial1edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial2:
+	CMPQ    DX, 104(AX)
+	JLT     partial2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+partial2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Z2
+	VCVTPH2PS   32(SI), Z3
+	VCVTPH2PS   64(SI), Z4
+	VMOVUPS.Z   (R8), K1, Z21
+	VFMADD231PS Z2, Z21, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z21
+	VFMADD231PS Z3, Z21, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z21
+	VFMADD231PS Z4, Z21, Z0
+	VFMADD231PS Z2, Z21, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z2
+	VFMADD231PS Z3, Z2, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2row
+	CMPQ        72(AX), $+1
+	JNE         partial2store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+	VMAXPS      Z1, Z7, Z1
+
+partial2store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     partialtile
+
+partial2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+partial2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z2
+	VCVTPH2PS   32(SI), Z3
+	VCVTPH2PS   64(SI), Z4
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z2, Z21, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z3, Z21, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z4, Z21, Z0
+	VFMADD231PS Z2, Z21, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial2edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+	VMAXPS      Z1, Z8, Z1
+
+partial2edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     partialtile
+
+partial3:
+	CMPQ    DX, 104(AX)
+	JLT     partial3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+partial3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VCVTPH2PS   (SI), Z3
+	VCVTPH2PS   32(SI), Z4
+	VCVTPH2PS   64(SI), Z21
+	VMOVUPS.Z   (R8), K1, Z22
+	VFMADD231PS Z3, Z22, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z22
+	VFMADD231PS Z4, Z22, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z22
+	VFMADD231PS Z21, Z22, Z0
+	VFMADD231PS Z3, Z22, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z22
+	VFMADD231PS Z4, Z22, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z22
+	VFMADD231PS Z21, Z22, Z1
+	VFMADD231PS Z3, Z22, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z3
+	VFMADD231PS Z4, Z3, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z3
+	VFMADD231PS Z21, Z3, Z2
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3row
+	CMPQ        72(AX), $+1
+	JNE         partial3store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+	VMAXPS      Z2, Z9, Z2
+
+partial3store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     partialtile
+
+partial3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+partial3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z3
+	VCVTPH2PS   32(SI), Z4
+	VCVTPH2PS   64(SI), Z21
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z3, Z22, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z4, Z22, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z21, Z22, Z0
+	VFMADD231PS Z3, Z22, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z4, Z22, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z21, Z22, Z1
+	VFMADD231PS Z3, Z22, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z21, Z3, Z2
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial3edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+	VMAXPS      Z2, Z10, Z2
+
+partial3edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z4
+	VCVTPH2PS   32(SI), Z21
+	VCVTPH2PS   64(SI), Z22
+	VMOVUPS.Z   (R8), K1, Z23
+	VFMADD231PS Z4, Z23, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z23
+	VFMADD231PS Z21, Z23, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z23
+	VFMADD231PS Z22, Z23, Z0
+	VFMADD231PS Z4, Z23, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z23
+	VFMADD231PS Z21, Z23, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z23
+	VFMADD231PS Z22, Z23, Z1
+	VFMADD231PS Z4, Z23, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z23
+	VFMADD231PS Z21, Z23, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z23
+	VFMADD231PS Z22, Z23, Z2
+	VFMADD231PS Z4, Z23, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z4
+	VFMADD231PS Z21, Z4, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z4
+	VFMADD231PS Z22, Z4, Z3
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z0, Z11, Z0
+	VMAXPS      Z1, Z11, Z1
+	VMAXPS      Z2, Z11, Z2
+	VMAXPS      Z3, Z11, Z3
+
+partial4store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z4
+	VCVTPH2PS   32(SI), Z21
+	VCVTPH2PS   64(SI), Z22
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z4, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z21, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z22, Z23, Z0
+	VFMADD231PS Z4, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z21, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z22, Z23, Z1
+	VFMADD231PS Z4, Z23, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z21, Z23, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z22, Z23, Z2
+	VFMADD231PS Z4, Z23, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z21, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z22, Z4, Z3
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z0, Z12, Z0
+	VMAXPS      Z1, Z12, Z1
+	VMAXPS      Z2, Z12, Z2
+	VMAXPS      Z3, Z12, Z3
+
+partial4edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial5:
+	CMPQ    DX, 104(AX)
+	JLT     partial5edge
+	LEAQ    5(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial5edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+partial5row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z21
+	VCVTPH2PS   32(SI), Z22
+	VCVTPH2PS   64(SI), Z23
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z21, Z24, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z22, Z24, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z21, Z24, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z24
+	VFMADD231PS Z22, Z24, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z24
+	VFMADD231PS Z23, Z24, Z1
+	VFMADD231PS Z21, Z24, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z24
+	VFMADD231PS Z22, Z24, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z24
+	VFMADD231PS Z23, Z24, Z2
+	VFMADD231PS Z21, Z24, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z24
+	VFMADD231PS Z22, Z24, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z23, Z24, Z3
+	VFMADD231PS Z21, Z24, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z21
+	VFMADD231PS Z22, Z21, Z4
+	VMOVUPS.Z   (R8)(R9*2), K1, Z21
+	VFMADD231PS Z23, Z21, Z4
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial5row
+	CMPQ        72(AX), $+1
+	JNE         partial5store
+	VPXORD      Z13, Z13, Z13
+	VMAXPS      Z0, Z13, Z0
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z2, Z13, Z2
+	VMAXPS      Z3, Z13, Z3
+	VMAXPS      Z4, Z13, Z4
+
+partial5store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     partialtile
+
+partial5edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+partial5edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z21
+	VCVTPH2PS   32(SI), Z22
+	VCVTPH2PS   64(SI), Z23
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z21, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z22, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z21, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z22, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z23, Z24, Z1
+	VFMADD231PS Z21, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z22, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z23, Z24, Z2
+	VFMADD231PS Z21, Z24, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z22, Z24, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z23, Z24, Z3
+	VFMADD231PS Z21, Z24, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z22, Z21, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z21
+	VFMADD231PS Z23, Z21, Z4
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial5edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial5edgestore
+	VPXORD      Z14, Z14, Z14
+	VMAXPS      Z0, Z14, Z0
+	VMAXPS      Z1, Z14, Z1
+	VMAXPS      Z2, Z14, Z2
+	VMAXPS      Z3, Z14, Z3
+	VMAXPS      Z4, Z14, Z4
+
+partial5edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     partialtile
+
+partial6:
+	CMPQ    DX, 104(AX)
+	JLT     partial6edge
+	LEAQ    6(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial6edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, SI
+
+partial6row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z22
+	VCVTPH2PS   32(SI), Z23
+	VCVTPH2PS   64(SI), Z24
+	VMOVUPS.Z   (R8), K1, Z25
+	VFMADD231PS Z22, Z25, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z4
+	VMOVUPS.Z   (R8)(R9*2), K1, Z25
+	VFMADD231PS Z24, Z25, Z4
+	VFMADD231PS Z22, Z25, Z21
+	VMOVUPS.Z   (R8)(R10*1), K1, Z22
+	VFMADD231PS Z23, Z22, Z21
+	VMOVUPS.Z   (R8)(R9*4), K1, Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial6row
+	CMPQ        72(AX), $+1
+	JNE         partial6store
+	VPXORD      Z15, Z15, Z15
+	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z2, Z15, Z2
+	VMAXPS      Z3, Z15, Z3
+	VMAXPS      Z4, Z15, Z4
+	VMAXPS      Z21, Z15, Z21
+
+partial6store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     partialtile
+
+partial6edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	ADDQ    $+64, SI
+
+partial6edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z22
+	VCVTPH2PS   32(SI), Z23
+	VCVTPH2PS   64(SI), Z24
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z22, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z22, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z22, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z22, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z22, Z25, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z4
+	VFMADD231PS Z22, Z25, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z23, Z22, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z22
+	VFMADD231PS Z24, Z22, Z21
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial6edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial6edgestore
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z0, Z16, Z0
+	VMAXPS      Z1, Z16, Z1
+	VMAXPS      Z2, Z16, Z2
+	VMAXPS      Z3, Z16, Z3
+	VMAXPS      Z4, Z16, Z4
+	VMAXPS      Z21, Z16, Z21
+
+partial6edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     partialtile
+
+partial7:
+	CMPQ    DX, 104(AX)
+	JLT     partial7edge
+	LEAQ    7(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial7edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	ADDQ    $+64, SI
+
+partial7row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z23
+	VCVTPH2PS   32(SI), Z24
+	VCVTPH2PS   64(SI), Z25
+	VMOVUPS.Z   (R8), K1, Z26
+	VFMADD231PS Z23, Z26, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z26
+	VFMADD231PS Z25, Z26, Z3
+	VFMADD231PS Z23, Z26, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z4
+	VMOVUPS.Z   (R8)(R9*2), K1, Z26
+	VFMADD231PS Z25, Z26, Z4
+	VFMADD231PS Z23, Z26, Z21
+	VMOVUPS.Z   (R8)(R10*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z21
+	VMOVUPS.Z   (R8)(R9*4), K1, Z26
+	VFMADD231PS Z25, Z26, Z21
+	VFMADD231PS Z23, Z26, Z22
+	VMOVUPS.Z   (R8)(R11*1), K1, Z23
+	VFMADD231PS Z24, Z23, Z22
+	VMOVUPS.Z   (R8)(R10*2), K1, Z23
+	VFMADD231PS Z25, Z23, Z22
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial7row
+	CMPQ        72(AX), $+1
+	JNE         partial7store
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z0, Z17, Z0
+	VMAXPS      Z1, Z17, Z1
+	VMAXPS      Z2, Z17, Z2
+	VMAXPS      Z3, Z17, Z3
+	VMAXPS      Z4, Z17, Z4
+	VMAXPS      Z21, Z17, Z21
+	VMAXPS      Z22, Z17, Z22
+
+partial7store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     partialtile
+
+partial7edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	ADDQ    $+64, SI
+
+partial7edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z23
+	VCVTPH2PS   32(SI), Z24
+	VCVTPH2PS   64(SI), Z25
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z23, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z3
+	VFMADD231PS Z23, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z4
+	VFMADD231PS Z23, Z26, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z21
+	VFMADD231PS Z23, Z26, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z24, Z23, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z25, Z23, Z22
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial7edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial7edgestore
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z0, Z18, Z0
+	VMAXPS      Z1, Z18, Z1
+	VMAXPS      Z2, Z18, Z2
+	VMAXPS      Z3, Z18, Z3
+	VMAXPS      Z4, Z18, Z4
+	VMAXPS      Z21, Z18, Z21
+	VMAXPS      Z22, Z18, Z22
+
+partial7edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     partialtile
+
+partial8:
+	CMPQ    DX, 104(AX)
+	JLT     partial8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+partial8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z24
+	VCVTPH2PS   32(SI), Z25
+	VCVTPH2PS   64(SI), Z26
+	VMOVUPS.Z   (R8), K1, Z27
+	VFMADD231PS Z24, Z27, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z4
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z26, Z27, Z4
+	VFMADD231PS Z24, Z27, Z21
+	VMOVUPS.Z   (R8)(R10*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z21
+	VMOVUPS.Z   (R8)(R9*4), K1, Z27
+	VFMADD231PS Z26, Z27, Z21
+	VFMADD231PS Z24, Z27, Z22
+	VMOVUPS.Z   (R8)(R11*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z22
+	VMOVUPS.Z   (R8)(R10*2), K1, Z27
+	VFMADD231PS Z26, Z27, Z22
+	VFMADD231PS Z24, Z27, Z23
+	VMOVUPS.Z   (R8)(R12*1), K1, Z24
+	VFMADD231PS Z25, Z24, Z23
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8row
+	CMPQ        72(AX), $+1
+	JNE         partial8store
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z0, Z19, Z0
+	VMAXPS      Z1, Z19, Z1
+	VMAXPS      Z2, Z19, Z2
+	VMAXPS      Z3, Z19, Z3
+	VMAXPS      Z4, Z19, Z4
+	VMAXPS      Z21, Z19, Z21
+	VMAXPS      Z22, Z19, Z22
+	VMAXPS      Z23, Z19, Z23
+
+partial8store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partial8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z21
+	VMOVAPS Z0, Z22
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+partial8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z24
+	VCVTPH2PS   32(SI), Z25
+	VCVTPH2PS   64(SI), Z26
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z24, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z4
+	VFMADD231PS Z24, Z27, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z21
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z21
+	VFMADD231PS Z24, Z27, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z22
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z22
+	VFMADD231PS Z24, Z27, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z25, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial8edgestore
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z0, Z20, Z0
+	VMAXPS      Z1, Z20, Z1
+	VMAXPS      Z2, Z20, Z2
+	VMAXPS      Z3, Z20, Z3
+	VMAXPS      Z4, Z20, Z4
+	VMAXPS      Z21, Z20, Z21
+	VMAXPS      Z22, Z20, Z22
+	VMAXPS      Z23, Z20, Z23
+
+partial8edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
+// func depthwiseRowsF16w5s1AVX512(a *depthwiseRowsArgs)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·depthwiseRowsF16w5s1AVX512(SB), NOSPLIT, $0-8
+	MOVQ  a+0(FP), AX
+	MOVQ  64(AX), CX
+	MOVL  $0x00000001, DX
+	SHLXL CX, DX, DX
+	DECL  DX
+	KMOVW DX, K1
+	CMPQ  CX, $+16
+	JNE   partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     whole8
+	CMPQ    BX, $+7
+	JGE     whole7
+	CMPQ    BX, $+6
+	JGE     whole6
+	CMPQ    BX, $+5
+	JGE     whole5
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    BX, $+3
+	JGE     whole3
+	CMPQ    BX, $+2
+	JGE     whole2
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Z1
+	VCVTPH2PS   32(SI), Z2
+	VCVTPH2PS   64(SI), Z3
+	VCVTPH2PS   96(SI), Z4
+	VCVTPH2PS   128(SI), Z5
+	VMOVUPS     (R8), Z6
+	VFMADD231PS Z1, Z6, Z0
+	VMOVUPS     (R8)(R9*1), Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS     (R8)(R9*2), Z1
+	VFMADD231PS Z3, Z1, Z0
+	VMOVUPS     (R8)(R10*1), Z1
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS     (R8)(R9*4), Z1
+	VFMADD231PS Z5, Z1, Z0
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+
+whole1store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z1
+	VCVTPH2PS   32(SI), Z2
+	VCVTPH2PS   64(SI), Z3
+	VCVTPH2PS   96(SI), Z4
+	VCVTPH2PS   128(SI), Z5
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z1, Z6, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z4, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z5, Z1, Z0
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+
+whole1edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole2:
+	CMPQ    DX, 104(AX)
+	JLT     whole2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+whole2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VCVTPH2PS   (SI), Z2
+	VCVTPH2PS   32(SI), Z3
+	VCVTPH2PS   64(SI), Z4
+	VCVTPH2PS   96(SI), Z5
+	VCVTPH2PS   128(SI), Z6
+	VMOVUPS     (R8), Z23
+	VFMADD231PS Z2, Z23, Z0
+	VMOVUPS     (R8)(R9*1), Z23
+	VFMADD231PS Z3, Z23, Z0
+	VFMADD231PS Z2, Z23, Z1
+	VMOVUPS     (R8)(R9*2), Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	VMOVUPS     (R8)(R10*1), Z2
+	VFMADD231PS Z5, Z2, Z0
+	VFMADD231PS Z4, Z2, Z1
+	VMOVUPS     (R8)(R9*4), Z2
+	VFMADD231PS Z6, Z2, Z0
+	VFMADD231PS Z5, Z2, Z1
+	VMOVUPS     (R8)(R11*1), Z2
+	VFMADD231PS Z6, Z2, Z1
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2row
+	CMPQ        72(AX), $+1
+	JNE         whole2store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+
+whole2store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+whole2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z2
+	VCVTPH2PS   32(SI), Z3
+	VCVTPH2PS   64(SI), Z4
+	VCVTPH2PS   96(SI), Z5
+	VCVTPH2PS   128(SI), Z6
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z2, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z3, Z23, Z0
+	VFMADD231PS Z2, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z5, Z2, Z0
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z6, Z2, Z0
+	VFMADD231PS Z5, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z6, Z2, Z1
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole2edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+
+whole2edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole3:
+	CMPQ    DX, 104(AX)
+	JLT     whole3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+whole3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VCVTPH2PS   (SI), Z3
+	VCVTPH2PS   32(SI), Z4
+	VCVTPH2PS   64(SI), Z5
+	VCVTPH2PS   96(SI), Z6
+	VCVTPH2PS   128(SI), Z23
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z3, Z24, Z0
+	VMOVUPS     (R8)(R9*1), Z24
+	VFMADD231PS Z4, Z24, Z0
+	VFMADD231PS Z3, Z24, Z1
+	VMOVUPS     (R8)(R9*2), Z24
+	VFMADD231PS Z5, Z24, Z0
+	VFMADD231PS Z4, Z24, Z1
+	VFMADD231PS Z3, Z24, Z2
+	VMOVUPS     (R8)(R10*1), Z3
+	VFMADD231PS Z6, Z3, Z0
+	VFMADD231PS Z5, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	VMOVUPS     (R8)(R9*4), Z3
+	VFMADD231PS Z23, Z3, Z0
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z5, Z3, Z2
+	VMOVUPS     (R8)(R11*1), Z3
+	VFMADD231PS Z23, Z3, Z1
+	VFMADD231PS Z6, Z3, Z2
+	VMOVUPS     (R8)(R10*2), Z3
+	VFMADD231PS Z23, Z3, Z2
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3row
+	CMPQ        72(AX), $+1
+	JNE         whole3store
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z0, Z11, Z0
+	VMAXPS      Z1, Z11, Z1
+	VMAXPS      Z2, Z11, Z2
+
+whole3store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+whole3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z3
+	VCVTPH2PS   32(SI), Z4
+	VCVTPH2PS   64(SI), Z5
+	VCVTPH2PS   96(SI), Z6
+	VCVTPH2PS   128(SI), Z23
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z3, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z4, Z24, Z0
+	VFMADD231PS Z3, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z5, Z24, Z0
+	VFMADD231PS Z4, Z24, Z1
+	VFMADD231PS Z3, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z6, Z3, Z0
+	VFMADD231PS Z5, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z23, Z3, Z0
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z5, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z23, Z3, Z1
+	VFMADD231PS Z6, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z23, Z3, Z2
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole3edgestore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z0, Z12, Z0
+	VMAXPS      Z1, Z12, Z1
+	VMAXPS      Z2, Z12, Z2
+
+whole3edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z4
+	VCVTPH2PS   32(SI), Z5
+	VCVTPH2PS   64(SI), Z6
+	VCVTPH2PS   96(SI), Z23
+	VCVTPH2PS   128(SI), Z24
+	VMOVUPS     (R8), Z25
+	VFMADD231PS Z4, Z25, Z0
+	VMOVUPS     (R8)(R9*1), Z25
+	VFMADD231PS Z5, Z25, Z0
+	VFMADD231PS Z4, Z25, Z1
+	VMOVUPS     (R8)(R9*2), Z25
+	VFMADD231PS Z6, Z25, Z0
+	VFMADD231PS Z5, Z25, Z1
+	VFMADD231PS Z4, Z25, Z2
+	VMOVUPS     (R8)(R10*1), Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z6, Z25, Z1
+	VFMADD231PS Z5, Z25, Z2
+	VFMADD231PS Z4, Z25, Z3
+	VMOVUPS     (R8)(R9*4), Z4
+	VFMADD231PS Z24, Z4, Z0
+	VFMADD231PS Z23, Z4, Z1
+	VFMADD231PS Z6, Z4, Z2
+	VFMADD231PS Z5, Z4, Z3
+	VMOVUPS     (R8)(R11*1), Z4
+	VFMADD231PS Z24, Z4, Z1
+	VFMADD231PS Z23, Z4, Z2
+	VFMADD231PS Z6, Z4, Z3
+	VMOVUPS     (R8)(R10*2), Z4
+	VFMADD231PS Z24, Z4, Z2
+	VFMADD231PS Z23, Z4, Z3
+	VMOVUPS     (R8)(R12*1), Z4
+	VFMADD231PS Z24, Z4, Z3
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VPXORD      Z13, Z13, Z13
+	VMAXPS      Z0, Z13, Z0
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z2, Z13, Z2
+	VMAXPS      Z3, Z13, Z3
+
+whole4store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z4
+	VCVTPH2PS   32(SI), Z5
+	VCVTPH2PS   64(SI), Z6
+	VCVTPH2PS   96(SI), Z23
+	VCVTPH2PS   128(SI), Z24
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z4, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z5, Z25, Z0
+	VFMADD231PS Z4, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z6, Z25, Z0
+	VFMADD231PS Z5, Z25, Z1
+	VFMADD231PS Z4, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z6, Z25, Z1
+	VFMADD231PS Z5, Z25, Z2
+	VFMADD231PS Z4, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z24, Z4, Z0
+	VFMADD231PS Z23, Z4, Z1
+	VFMADD231PS Z6, Z4, Z2
+	VFMADD231PS Z5, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z24, Z4, Z1
+	VFMADD231PS Z23, Z4, Z2
+	VFMADD231PS Z6, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z24, Z4, Z2
+	VFMADD231PS Z23, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z24, Z4, Z3
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VPXORD      Z14, Z14, Z14
+	VMAXPS      Z0, Z14, Z0
+	VMAXPS      Z1, Z14, Z1
+	VMAXPS      Z2, Z14, Z2
+	VMAXPS      Z3, Z14, Z3
+
+whole4edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole5:
+	CMPQ    DX, 104(AX)
+	JLT     whole5edge
+	LEAQ    5(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole5edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+whole5row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z5
+	VCVTPH2PS   32(SI), Z6
+	VCVTPH2PS   64(SI), Z23
+	VCVTPH2PS   96(SI), Z24
+	VCVTPH2PS   128(SI), Z25
+	VMOVUPS     (R8), Z26
+	VFMADD231PS Z5, Z26, Z0
+	VMOVUPS     (R8)(R9*1), Z26
+	VFMADD231PS Z6, Z26, Z0
+	VFMADD231PS Z5, Z26, Z1
+	VMOVUPS     (R8)(R9*2), Z26
+	VFMADD231PS Z23, Z26, Z0
+	VFMADD231PS Z6, Z26, Z1
+	VFMADD231PS Z5, Z26, Z2
+	VMOVUPS     (R8)(R10*1), Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VFMADD231PS Z6, Z26, Z2
+	VFMADD231PS Z5, Z26, Z3
+	VMOVUPS     (R8)(R9*4), Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VFMADD231PS Z6, Z26, Z3
+	VFMADD231PS Z5, Z26, Z4
+	VMOVUPS     (R8)(R11*1), Z5
+	VFMADD231PS Z25, Z5, Z1
+	VFMADD231PS Z24, Z5, Z2
+	VFMADD231PS Z23, Z5, Z3
+	VFMADD231PS Z6, Z5, Z4
+	VMOVUPS     (R8)(R10*2), Z5
+	VFMADD231PS Z25, Z5, Z2
+	VFMADD231PS Z24, Z5, Z3
+	VFMADD231PS Z23, Z5, Z4
+	VMOVUPS     (R8)(R12*1), Z5
+	VFMADD231PS Z25, Z5, Z3
+	VFMADD231PS Z24, Z5, Z4
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z5
+	VFMADD231PS Z25, Z5, Z4
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole5row
+	CMPQ        72(AX), $+1
+	JNE         whole5store
+	VPXORD      Z15, Z15, Z15
+	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z2, Z15, Z2
+	VMAXPS      Z3, Z15, Z3
+	VMAXPS      Z4, Z15, Z4
+
+whole5store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     wholetile
+
+whole5edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+whole5edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z5
+	VCVTPH2PS   32(SI), Z6
+	VCVTPH2PS   64(SI), Z23
+	VCVTPH2PS   96(SI), Z24
+	VCVTPH2PS   128(SI), Z25
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z5, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z6, Z26, Z0
+	VFMADD231PS Z5, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z23, Z26, Z0
+	VFMADD231PS Z6, Z26, Z1
+	VFMADD231PS Z5, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VFMADD231PS Z6, Z26, Z2
+	VFMADD231PS Z5, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VFMADD231PS Z6, Z26, Z3
+	VFMADD231PS Z5, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z5
+	VFMADD231PS Z25, Z5, Z1
+	VFMADD231PS Z24, Z5, Z2
+	VFMADD231PS Z23, Z5, Z3
+	VFMADD231PS Z6, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z5
+	VFMADD231PS Z25, Z5, Z2
+	VFMADD231PS Z24, Z5, Z3
+	VFMADD231PS Z23, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z5
+	VFMADD231PS Z25, Z5, Z3
+	VFMADD231PS Z24, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z5
+	VFMADD231PS Z25, Z5, Z4
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole5edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole5edgestore
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z0, Z16, Z0
+	VMAXPS      Z1, Z16, Z1
+	VMAXPS      Z2, Z16, Z2
+	VMAXPS      Z3, Z16, Z3
+	VMAXPS      Z4, Z16, Z4
+
+whole5edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     wholetile
+
+whole6:
+	CMPQ    DX, 104(AX)
+	JLT     whole6edge
+	LEAQ    6(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole6edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	ADDQ    $+64, SI
+
+whole6row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z6
+	VCVTPH2PS   32(SI), Z23
+	VCVTPH2PS   64(SI), Z24
+	VCVTPH2PS   96(SI), Z25
+	VCVTPH2PS   128(SI), Z26
+	VMOVUPS     (R8), Z27
+	VFMADD231PS Z6, Z27, Z0
+	VMOVUPS     (R8)(R9*1), Z27
+	VFMADD231PS Z23, Z27, Z0
+	VFMADD231PS Z6, Z27, Z1
+	VMOVUPS     (R8)(R9*2), Z27
+	VFMADD231PS Z24, Z27, Z0
+	VFMADD231PS Z23, Z27, Z1
+	VFMADD231PS Z6, Z27, Z2
+	VMOVUPS     (R8)(R10*1), Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VFMADD231PS Z23, Z27, Z2
+	VFMADD231PS Z6, Z27, Z3
+	VMOVUPS     (R8)(R9*4), Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VFMADD231PS Z23, Z27, Z3
+	VFMADD231PS Z6, Z27, Z4
+	VMOVUPS     (R8)(R11*1), Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VFMADD231PS Z23, Z27, Z4
+	VFMADD231PS Z6, Z27, Z5
+	VMOVUPS     (R8)(R10*2), Z6
+	VFMADD231PS Z26, Z6, Z2
+	VFMADD231PS Z25, Z6, Z3
+	VFMADD231PS Z24, Z6, Z4
+	VFMADD231PS Z23, Z6, Z5
+	VMOVUPS     (R8)(R12*1), Z6
+	VFMADD231PS Z26, Z6, Z3
+	VFMADD231PS Z25, Z6, Z4
+	VFMADD231PS Z24, Z6, Z5
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z6
+	VFMADD231PS Z26, Z6, Z4
+	VFMADD231PS Z25, Z6, Z5
+	VMOVUPS     (R8)(R9*1), Z6
+	VFMADD231PS Z26, Z6, Z5
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole6row
+	CMPQ        72(AX), $+1
+	JNE         whole6store
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z0, Z17, Z0
+	VMAXPS      Z1, Z17, Z1
+	VMAXPS      Z2, Z17, Z2
+	VMAXPS      Z3, Z17, Z3
+	VMAXPS      Z4, Z17, Z4
+	VMAXPS      Z5, Z17, Z5
+
+whole6store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     wholetile
+
+whole6edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	ADDQ    $+64, SI
+
+whole6edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z6
+	VCVTPH2PS   32(SI), Z23
+	VCVTPH2PS   64(SI), Z24
+	VCVTPH2PS   96(SI), Z25
+	VCVTPH2PS   128(SI), Z26
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z6, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z23, Z27, Z0
+	VFMADD231PS Z6, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z24, Z27, Z0
+	VFMADD231PS Z23, Z27, Z1
+	VFMADD231PS Z6, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VFMADD231PS Z23, Z27, Z2
+	VFMADD231PS Z6, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VFMADD231PS Z23, Z27, Z3
+	VFMADD231PS Z6, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VFMADD231PS Z23, Z27, Z4
+	VFMADD231PS Z6, Z27, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z26, Z6, Z2
+	VFMADD231PS Z25, Z6, Z3
+	VFMADD231PS Z24, Z6, Z4
+	VFMADD231PS Z23, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z26, Z6, Z3
+	VFMADD231PS Z25, Z6, Z4
+	VFMADD231PS Z24, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z26, Z6, Z4
+	VFMADD231PS Z25, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z26, Z6, Z5
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole6edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole6edgestore
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z0, Z18, Z0
+	VMAXPS      Z1, Z18, Z1
+	VMAXPS      Z2, Z18, Z2
+	VMAXPS      Z3, Z18, Z3
+	VMAXPS      Z4, Z18, Z4
+	VMAXPS      Z5, Z18, Z5
+
+whole6edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     wholetile
+
+whole7:
+	CMPQ    DX, 104(AX)
+	JLT     whole7edge
+	LEAQ    7(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole7edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	ADDQ    $+64, SI
+
+whole7row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z23
+	VCVTPH2PS   32(SI), Z24
+	VCVTPH2PS   64(SI), Z25
+	VCVTPH2PS   96(SI), Z26
+	VCVTPH2PS   128(SI), Z27
+	VMOVUPS     (R8), Z28
+	VFMADD231PS Z23, Z28, Z0
+	VMOVUPS     (R8)(R9*1), Z28
+	VFMADD231PS Z24, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	VMOVUPS     (R8)(R9*2), Z28
+	VFMADD231PS Z25, Z28, Z0
+	VFMADD231PS Z24, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	VMOVUPS     (R8)(R10*1), Z28
+	VFMADD231PS Z26, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VFMADD231PS Z24, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	VMOVUPS     (R8)(R9*4), Z28
+	VFMADD231PS Z27, Z28, Z0
+	VFMADD231PS Z26, Z28, Z1
+	VFMADD231PS Z25, Z28, Z2
+	VFMADD231PS Z24, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	VMOVUPS     (R8)(R11*1), Z28
+	VFMADD231PS Z27, Z28, Z1
+	VFMADD231PS Z26, Z28, Z2
+	VFMADD231PS Z25, Z28, Z3
+	VFMADD231PS Z24, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	VMOVUPS     (R8)(R10*2), Z28
+	VFMADD231PS Z27, Z28, Z2
+	VFMADD231PS Z26, Z28, Z3
+	VFMADD231PS Z25, Z28, Z4
+	VFMADD231PS Z24, Z28, Z5
+	VFMADD231PS Z23, Z28, Z6
+	VMOVUPS     (R8)(R12*1), Z23
+	VFMADD231PS Z27, Z23, Z3
+	VFMADD231PS Z26, Z23, Z4
+	VFMADD231PS Z25, Z23, Z5
+	VFMADD231PS Z24, Z23, Z6
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z23
+	VFMADD231PS Z27, Z23, Z4
+	VFMADD231PS Z26, Z23, Z5
+	VFMADD231PS Z25, Z23, Z6
+	VMOVUPS     (R8)(R9*1), Z23
+	VFMADD231PS Z27, Z23, Z5
+	VFMADD231PS Z26, Z23, Z6
+	VMOVUPS     (R8)(R9*2), Z23
+	VFMADD231PS Z27, Z23, Z6
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole7row
+	CMPQ        72(AX), $+1
+	JNE         whole7store
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z0, Z19, Z0
+	VMAXPS      Z1, Z19, Z1
+	VMAXPS      Z2, Z19, Z2
+	VMAXPS      Z3, Z19, Z3
+	VMAXPS      Z4, Z19, Z4
+	VMAXPS      Z5, Z19, Z5
+	VMAXPS      Z6, Z19, Z6
+
+whole7store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     wholetile
+
+whole7edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	ADDQ    $+64, SI
+
+whole7edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z23
+	VCVTPH2PS   32(SI), Z24
+	VCVTPH2PS   64(SI), Z25
+	VCVTPH2PS   96(SI), Z26
+	VCVTPH2PS   128(SI), Z27
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z23, Z28, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z24, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z25, Z28, Z0
+	VFMADD231PS Z24, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z26, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VFMADD231PS Z24, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z27, Z28, Z0
+	VFMADD231PS Z26, Z28, Z1
+	VFMADD231PS Z25, Z28, Z2
+	VFMADD231PS Z24, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z27, Z28, Z1
+	VFMADD231PS Z26, Z28, Z2
+	VFMADD231PS Z25, Z28, Z3
+	VFMADD231PS Z24, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z27, Z28, Z2
+	VFMADD231PS Z26, Z28, Z3
+	VFMADD231PS Z25, Z28, Z4
+	VFMADD231PS Z24, Z28, Z5
+	VFMADD231PS Z23, Z28, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z27, Z23, Z3
+	VFMADD231PS Z26, Z23, Z4
+	VFMADD231PS Z25, Z23, Z5
+	VFMADD231PS Z24, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z27, Z23, Z4
+	VFMADD231PS Z26, Z23, Z5
+	VFMADD231PS Z25, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z27, Z23, Z5
+	VFMADD231PS Z26, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z27, Z23, Z6
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole7edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole7edgestore
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z0, Z20, Z0
+	VMAXPS      Z1, Z20, Z1
+	VMAXPS      Z2, Z20, Z2
+	VMAXPS      Z3, Z20, Z3
+	VMAXPS      Z4, Z20, Z4
+	VMAXPS      Z5, Z20, Z5
+	VMAXPS      Z6, Z20, Z6
+
+whole7edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     wholetile
+
+whole8:
+	CMPQ    DX, 104(AX)
+	JLT     whole8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+whole8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z24
+	VCVTPH2PS   32(SI), Z25
+	VCVTPH2PS   64(SI), Z26
+	VCVTPH2PS   96(SI), Z27
+	VCVTPH2PS   128(SI), Z28
+	VMOVUPS     (R8), Z29
+	VFMADD231PS Z24, Z29, Z0
+	VMOVUPS     (R8)(R9*1), Z29
+	VFMADD231PS Z25, Z29, Z0
+	VFMADD231PS Z24, Z29, Z1
+	VMOVUPS     (R8)(R9*2), Z29
+	VFMADD231PS Z26, Z29, Z0
+	VFMADD231PS Z25, Z29, Z1
+	VFMADD231PS Z24, Z29, Z2
+	VMOVUPS     (R8)(R10*1), Z29
+	VFMADD231PS Z27, Z29, Z0
+	VFMADD231PS Z26, Z29, Z1
+	VFMADD231PS Z25, Z29, Z2
+	VFMADD231PS Z24, Z29, Z3
+	VMOVUPS     (R8)(R9*4), Z29
+	VFMADD231PS Z28, Z29, Z0
+	VFMADD231PS Z27, Z29, Z1
+	VFMADD231PS Z26, Z29, Z2
+	VFMADD231PS Z25, Z29, Z3
+	VFMADD231PS Z24, Z29, Z4
+	VMOVUPS     (R8)(R11*1), Z29
+	VFMADD231PS Z28, Z29, Z1
+	VFMADD231PS Z27, Z29, Z2
+	VFMADD231PS Z26, Z29, Z3
+	VFMADD231PS Z25, Z29, Z4
+	VFMADD231PS Z24, Z29, Z5
+	VMOVUPS     (R8)(R10*2), Z29
+	VFMADD231PS Z28, Z29, Z2
+	VFMADD231PS Z27, Z29, Z3
+	VFMADD231PS Z26, Z29, Z4
+	VFMADD231PS Z25, Z29, Z5
+	VFMADD231PS Z24, Z29, Z6
+	VMOVUPS     (R8)(R12*1), Z29
+	VFMADD231PS Z28, Z29, Z3
+	VFMADD231PS Z27, Z29, Z4
+	VFMADD231PS Z26, Z29, Z5
+	VFMADD231PS Z25, Z29, Z6
+	VFMADD231PS Z24, Z29, Z23
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z28, Z24, Z4
+	VFMADD231PS Z27, Z24, Z5
+	VFMADD231PS Z26, Z24, Z6
+	VFMADD231PS Z25, Z24, Z23
+	VMOVUPS     (R8)(R9*1), Z24
+	VFMADD231PS Z28, Z24, Z5
+	VFMADD231PS Z27, Z24, Z6
+	VFMADD231PS Z26, Z24, Z23
+	VMOVUPS     (R8)(R9*2), Z24
+	VFMADD231PS Z28, Z24, Z6
+	VFMADD231PS Z27, Z24, Z23
+	VMOVUPS     (R8)(R10*1), Z24
+	VFMADD231PS Z28, Z24, Z23
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8row
+	CMPQ        72(AX), $+1
+	JNE         whole8store
+	VPXORD      Z21, Z21, Z21
+	VMAXPS      Z0, Z21, Z0
+	VMAXPS      Z1, Z21, Z1
+	VMAXPS      Z2, Z21, Z2
+	VMAXPS      Z3, Z21, Z3
+	VMAXPS      Z4, Z21, Z4
+	VMAXPS      Z5, Z21, Z5
+	VMAXPS      Z6, Z21, Z6
+	VMAXPS      Z23, Z21, Z23
+
+whole8store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+whole8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+whole8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z24
+	VCVTPH2PS   32(SI), Z25
+	VCVTPH2PS   64(SI), Z26
+	VCVTPH2PS   96(SI), Z27
+	VCVTPH2PS   128(SI), Z28
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z24, Z29, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z25, Z29, Z0
+	VFMADD231PS Z24, Z29, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z26, Z29, Z0
+	VFMADD231PS Z25, Z29, Z1
+	VFMADD231PS Z24, Z29, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z27, Z29, Z0
+	VFMADD231PS Z26, Z29, Z1
+	VFMADD231PS Z25, Z29, Z2
+	VFMADD231PS Z24, Z29, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z0
+	VFMADD231PS Z27, Z29, Z1
+	VFMADD231PS Z26, Z29, Z2
+	VFMADD231PS Z25, Z29, Z3
+	VFMADD231PS Z24, Z29, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z1
+	VFMADD231PS Z27, Z29, Z2
+	VFMADD231PS Z26, Z29, Z3
+	VFMADD231PS Z25, Z29, Z4
+	VFMADD231PS Z24, Z29, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z2
+	VFMADD231PS Z27, Z29, Z3
+	VFMADD231PS Z26, Z29, Z4
+	VFMADD231PS Z25, Z29, Z5
+	VFMADD231PS Z24, Z29, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z3
+	VFMADD231PS Z27, Z29, Z4
+	VFMADD231PS Z26, Z29, Z5
+	VFMADD231PS Z25, Z29, Z6
+	VFMADD231PS Z24, Z29, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z28, Z24, Z4
+	VFMADD231PS Z27, Z24, Z5
+	VFMADD231PS Z26, Z24, Z6
+	VFMADD231PS Z25, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z28, Z24, Z5
+	VFMADD231PS Z27, Z24, Z6
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z28, Z24, Z6
+	VFMADD231PS Z27, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z28, Z24, Z23
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole8edgestore
+	VPXORD      Z22, Z22, Z22
+	VMAXPS      Z0, Z22, Z0
+	VMAXPS      Z1, Z22, Z1
+	VMAXPS      Z2, Z22, Z2
+	VMAXPS      Z3, Z22, Z3
+	VMAXPS      Z4, Z22, Z4
+	VMAXPS      Z5, Z22, Z5
+	VMAXPS      Z6, Z22, Z6
+	VMAXPS      Z23, Z22, Z23
+
+whole8edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     partial8
+	CMPQ    BX, $+7
+	JGE     partial7
+	CMPQ    BX, $+6
+	JGE     partial6
+	CMPQ    BX, $+5
+	JGE     partial5
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    BX, $+3
+	JGE     partial3
+	CMPQ    BX, $+2
+	JGE     partial2
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Z1
+	VCVTPH2PS   32(SI), Z2
+	VCVTPH2PS   64(SI), Z3
+	VCVTPH2PS   96(SI), Z4
+	VCVTPH2PS   128(SI), Z5
+	VMOVUPS.Z   (R8), K1, Z6
+	VFMADD231PS Z1, Z6, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	VMOVUPS.Z   (R8)(R10*1), K1, Z1
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS.Z   (R8)(R9*4), K1, Z1
+	VFMADD231PS Z5, Z1, Z0
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+
+partial1store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z1
+	VCVTPH2PS   32(SI), Z2
+	VCVTPH2PS   64(SI), Z3
+	VCVTPH2PS   96(SI), Z4
+	VCVTPH2PS   128(SI), Z5
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z1, Z6, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z4, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z5, Z1, Z0
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+
+partial1edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial2:
+	CMPQ    DX, 104(AX)
+	JLT     partial2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+partial2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VCVTPH2PS   (SI), Z2
+	VCVTPH2PS   32(SI), Z3
+	VCVTPH2PS   64(SI), Z4
+	VCVTPH2PS   96(SI), Z5
+	VCVTPH2PS   128(SI), Z6
+	VMOVUPS.Z   (R8), K1, Z23
+	VFMADD231PS Z2, Z23, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z23
+	VFMADD231PS Z3, Z23, Z0
+	VFMADD231PS Z2, Z23, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z2
+	VFMADD231PS Z5, Z2, Z0
+	VFMADD231PS Z4, Z2, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z2
+	VFMADD231PS Z6, Z2, Z0
+	VFMADD231PS Z5, Z2, Z1
+	VMOVUPS.Z   (R8)(R11*1), K1, Z2
+	VFMADD231PS Z6, Z2, Z1
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2row
+	CMPQ        72(AX), $+1
+	JNE         partial2store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+
+partial2store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     partialtile
+
+partial2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+partial2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z2
+	VCVTPH2PS   32(SI), Z3
+	VCVTPH2PS   64(SI), Z4
+	VCVTPH2PS   96(SI), Z5
+	VCVTPH2PS   128(SI), Z6
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z2, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z3, Z23, Z0
+	VFMADD231PS Z2, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z5, Z2, Z0
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z6, Z2, Z0
+	VFMADD231PS Z5, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z6, Z2, Z1
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial2edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+
+partial2edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     partialtile
+
+partial3:
+	CMPQ    DX, 104(AX)
+	JLT     partial3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+partial3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VCVTPH2PS   (SI), Z3
+	VCVTPH2PS   32(SI), Z4
+	VCVTPH2PS   64(SI), Z5
+	VCVTPH2PS   96(SI), Z6
+	VCVTPH2PS   128(SI), Z23
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z3, Z24, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z4, Z24, Z0
+	VFMADD231PS Z3, Z24, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z24
+	VFMADD231PS Z5, Z24, Z0
+	VFMADD231PS Z4, Z24, Z1
+	VFMADD231PS Z3, Z24, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z3
+	VFMADD231PS Z6, Z3, Z0
+	VFMADD231PS Z5, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	VMOVUPS.Z   (R8)(R9*4), K1, Z3
+	VFMADD231PS Z23, Z3, Z0
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z5, Z3, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z3
+	VFMADD231PS Z23, Z3, Z1
+	VFMADD231PS Z6, Z3, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z3
+	VFMADD231PS Z23, Z3, Z2
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3row
+	CMPQ        72(AX), $+1
+	JNE         partial3store
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z0, Z11, Z0
+	VMAXPS      Z1, Z11, Z1
+	VMAXPS      Z2, Z11, Z2
+
+partial3store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     partialtile
+
+partial3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+partial3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z3
+	VCVTPH2PS   32(SI), Z4
+	VCVTPH2PS   64(SI), Z5
+	VCVTPH2PS   96(SI), Z6
+	VCVTPH2PS   128(SI), Z23
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z3, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z4, Z24, Z0
+	VFMADD231PS Z3, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z5, Z24, Z0
+	VFMADD231PS Z4, Z24, Z1
+	VFMADD231PS Z3, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z6, Z3, Z0
+	VFMADD231PS Z5, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z23, Z3, Z0
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z5, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z23, Z3, Z1
+	VFMADD231PS Z6, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z23, Z3, Z2
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial3edgestore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z0, Z12, Z0
+	VMAXPS      Z1, Z12, Z1
+	VMAXPS      Z2, Z12, Z2
+
+partial3edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z4
+	VCVTPH2PS   32(SI), Z5
+	VCVTPH2PS   64(SI), Z6
+	VCVTPH2PS   96(SI), Z23
+	VCVTPH2PS   128(SI), Z24
+	VMOVUPS.Z   (R8), K1, Z25
+	VFMADD231PS Z4, Z25, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z25
+	VFMADD231PS Z5, Z25, Z0
+	VFMADD231PS Z4, Z25, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z25
+	VFMADD231PS Z6, Z25, Z0
+	VFMADD231PS Z5, Z25, Z1
+	VFMADD231PS Z4, Z25, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z6, Z25, Z1
+	VFMADD231PS Z5, Z25, Z2
+	VFMADD231PS Z4, Z25, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z4
+	VFMADD231PS Z24, Z4, Z0
+	VFMADD231PS Z23, Z4, Z1
+	VFMADD231PS Z6, Z4, Z2
+	VFMADD231PS Z5, Z4, Z3
+	VMOVUPS.Z   (R8)(R11*1), K1, Z4
+	VFMADD231PS Z24, Z4, Z1
+	VFMADD231PS Z23, Z4, Z2
+	VFMADD231PS Z6, Z4, Z3
+	VMOVUPS.Z   (R8)(R10*2), K1, Z4
+	VFMADD231PS Z24, Z4, Z2
+	VFMADD231PS Z23, Z4, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z4
+	VFMADD231PS Z24, Z4, Z3
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VPXORD      Z13, Z13, Z13
+	VMAXPS      Z0, Z13, Z0
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z2, Z13, Z2
+	VMAXPS      Z3, Z13, Z3
+
+partial4store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z4
+	VCVTPH2PS   32(SI), Z5
+	VCVTPH2PS   64(SI), Z6
+	VCVTPH2PS   96(SI), Z23
+	VCVTPH2PS   128(SI), Z24
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z4, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z5, Z25, Z0
+	VFMADD231PS Z4, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z6, Z25, Z0
+	VFMADD231PS Z5, Z25, Z1
+	VFMADD231PS Z4, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z6, Z25, Z1
+	VFMADD231PS Z5, Z25, Z2
+	VFMADD231PS Z4, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z24, Z4, Z0
+	VFMADD231PS Z23, Z4, Z1
+	VFMADD231PS Z6, Z4, Z2
+	VFMADD231PS Z5, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z24, Z4, Z1
+	VFMADD231PS Z23, Z4, Z2
+	VFMADD231PS Z6, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z24, Z4, Z2
+	VFMADD231PS Z23, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z24, Z4, Z3
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VPXORD      Z14, Z14, Z14
+	VMAXPS      Z0, Z14, Z0
+	VMAXPS      Z1, Z14, Z1
+	VMAXPS      Z2, Z14, Z2
+	VMAXPS      Z3, Z14, Z3
+
+partial4edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial5:
+	CMPQ    DX, 104(AX)
+	JLT     partial5edge
+	LEAQ    5(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial5edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+partial5row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z5
+	VCVTPH2PS   32(SI), Z6
+	VCVTPH2PS   64(SI), Z23
+	VCVTPH2PS   96(SI), Z24
+	VCVTPH2PS   128(SI), Z25
+	VMOVUPS.Z   (R8), K1, Z26
+	VFMADD231PS Z5, Z26, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z26
+	VFMADD231PS Z6, Z26, Z0
+	VFMADD231PS Z5, Z26, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z26
+	VFMADD231PS Z23, Z26, Z0
+	VFMADD231PS Z6, Z26, Z1
+	VFMADD231PS Z5, Z26, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VFMADD231PS Z6, Z26, Z2
+	VFMADD231PS Z5, Z26, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VFMADD231PS Z6, Z26, Z3
+	VFMADD231PS Z5, Z26, Z4
+	VMOVUPS.Z   (R8)(R11*1), K1, Z5
+	VFMADD231PS Z25, Z5, Z1
+	VFMADD231PS Z24, Z5, Z2
+	VFMADD231PS Z23, Z5, Z3
+	VFMADD231PS Z6, Z5, Z4
+	VMOVUPS.Z   (R8)(R10*2), K1, Z5
+	VFMADD231PS Z25, Z5, Z2
+	VFMADD231PS Z24, Z5, Z3
+	VFMADD231PS Z23, Z5, Z4
+	VMOVUPS.Z   (R8)(R12*1), K1, Z5
+	VFMADD231PS Z25, Z5, Z3
+	VFMADD231PS Z24, Z5, Z4
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z5
+	VFMADD231PS Z25, Z5, Z4
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial5row
+	CMPQ        72(AX), $+1
+	JNE         partial5store
+	VPXORD      Z15, Z15, Z15
+	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z2, Z15, Z2
+	VMAXPS      Z3, Z15, Z3
+	VMAXPS      Z4, Z15, Z4
+
+partial5store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     partialtile
+
+partial5edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+partial5edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z5
+	VCVTPH2PS   32(SI), Z6
+	VCVTPH2PS   64(SI), Z23
+	VCVTPH2PS   96(SI), Z24
+	VCVTPH2PS   128(SI), Z25
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z5, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z6, Z26, Z0
+	VFMADD231PS Z5, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z23, Z26, Z0
+	VFMADD231PS Z6, Z26, Z1
+	VFMADD231PS Z5, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VFMADD231PS Z6, Z26, Z2
+	VFMADD231PS Z5, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VFMADD231PS Z6, Z26, Z3
+	VFMADD231PS Z5, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z25, Z5, Z1
+	VFMADD231PS Z24, Z5, Z2
+	VFMADD231PS Z23, Z5, Z3
+	VFMADD231PS Z6, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z25, Z5, Z2
+	VFMADD231PS Z24, Z5, Z3
+	VFMADD231PS Z23, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z25, Z5, Z3
+	VFMADD231PS Z24, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z25, Z5, Z4
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial5edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial5edgestore
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z0, Z16, Z0
+	VMAXPS      Z1, Z16, Z1
+	VMAXPS      Z2, Z16, Z2
+	VMAXPS      Z3, Z16, Z3
+	VMAXPS      Z4, Z16, Z4
+
+partial5edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     partialtile
+
+partial6:
+	CMPQ    DX, 104(AX)
+	JLT     partial6edge
+	LEAQ    6(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial6edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	ADDQ    $+64, SI
+
+partial6row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z6
+	VCVTPH2PS   32(SI), Z23
+	VCVTPH2PS   64(SI), Z24
+	VCVTPH2PS   96(SI), Z25
+	VCVTPH2PS   128(SI), Z26
+	VMOVUPS.Z   (R8), K1, Z27
+	VFMADD231PS Z6, Z27, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z23, Z27, Z0
+	VFMADD231PS Z6, Z27, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z24, Z27, Z0
+	VFMADD231PS Z23, Z27, Z1
+	VFMADD231PS Z6, Z27, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VFMADD231PS Z23, Z27, Z2
+	VFMADD231PS Z6, Z27, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VFMADD231PS Z23, Z27, Z3
+	VFMADD231PS Z6, Z27, Z4
+	VMOVUPS.Z   (R8)(R11*1), K1, Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VFMADD231PS Z23, Z27, Z4
+	VFMADD231PS Z6, Z27, Z5
+	VMOVUPS.Z   (R8)(R10*2), K1, Z6
+	VFMADD231PS Z26, Z6, Z2
+	VFMADD231PS Z25, Z6, Z3
+	VFMADD231PS Z24, Z6, Z4
+	VFMADD231PS Z23, Z6, Z5
+	VMOVUPS.Z   (R8)(R12*1), K1, Z6
+	VFMADD231PS Z26, Z6, Z3
+	VFMADD231PS Z25, Z6, Z4
+	VFMADD231PS Z24, Z6, Z5
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z6
+	VFMADD231PS Z26, Z6, Z4
+	VFMADD231PS Z25, Z6, Z5
+	VMOVUPS.Z   (R8)(R9*1), K1, Z6
+	VFMADD231PS Z26, Z6, Z5
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial6row
+	CMPQ        72(AX), $+1
+	JNE         partial6store
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z0, Z17, Z0
+	VMAXPS      Z1, Z17, Z1
+	VMAXPS      Z2, Z17, Z2
+	VMAXPS      Z3, Z17, Z3
+	VMAXPS      Z4, Z17, Z4
+	VMAXPS      Z5, Z17, Z5
+
+partial6store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     partialtile
+
+partial6edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	ADDQ    $+64, SI
+
+partial6edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z6
+	VCVTPH2PS   32(SI), Z23
+	VCVTPH2PS   64(SI), Z24
+	VCVTPH2PS   96(SI), Z25
+	VCVTPH2PS   128(SI), Z26
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z6, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z23, Z27, Z0
+	VFMADD231PS Z6, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z24, Z27, Z0
+	VFMADD231PS Z23, Z27, Z1
+	VFMADD231PS Z6, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VFMADD231PS Z23, Z27, Z2
+	VFMADD231PS Z6, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VFMADD231PS Z23, Z27, Z3
+	VFMADD231PS Z6, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VFMADD231PS Z23, Z27, Z4
+	VFMADD231PS Z6, Z27, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z26, Z6, Z2
+	VFMADD231PS Z25, Z6, Z3
+	VFMADD231PS Z24, Z6, Z4
+	VFMADD231PS Z23, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z26, Z6, Z3
+	VFMADD231PS Z25, Z6, Z4
+	VFMADD231PS Z24, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z26, Z6, Z4
+	VFMADD231PS Z25, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z26, Z6, Z5
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial6edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial6edgestore
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z0, Z18, Z0
+	VMAXPS      Z1, Z18, Z1
+	VMAXPS      Z2, Z18, Z2
+	VMAXPS      Z3, Z18, Z3
+	VMAXPS      Z4, Z18, Z4
+	VMAXPS      Z5, Z18, Z5
+
+partial6edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     partialtile
+
+partial7:
+	CMPQ    DX, 104(AX)
+	JLT     partial7edge
+	LEAQ    7(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial7edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	ADDQ    $+64, SI
+
+partial7row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z23
+	VCVTPH2PS   32(SI), Z24
+	VCVTPH2PS   64(SI), Z25
+	VCVTPH2PS   96(SI), Z26
+	VCVTPH2PS   128(SI), Z27
+	VMOVUPS.Z   (R8), K1, Z28
+	VFMADD231PS Z23, Z28, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z28
+	VFMADD231PS Z24, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z28
+	VFMADD231PS Z25, Z28, Z0
+	VFMADD231PS Z24, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z28
+	VFMADD231PS Z26, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VFMADD231PS Z24, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z28
+	VFMADD231PS Z27, Z28, Z0
+	VFMADD231PS Z26, Z28, Z1
+	VFMADD231PS Z25, Z28, Z2
+	VFMADD231PS Z24, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	VMOVUPS.Z   (R8)(R11*1), K1, Z28
+	VFMADD231PS Z27, Z28, Z1
+	VFMADD231PS Z26, Z28, Z2
+	VFMADD231PS Z25, Z28, Z3
+	VFMADD231PS Z24, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	VMOVUPS.Z   (R8)(R10*2), K1, Z28
+	VFMADD231PS Z27, Z28, Z2
+	VFMADD231PS Z26, Z28, Z3
+	VFMADD231PS Z25, Z28, Z4
+	VFMADD231PS Z24, Z28, Z5
+	VFMADD231PS Z23, Z28, Z6
+	VMOVUPS.Z   (R8)(R12*1), K1, Z23
+	VFMADD231PS Z27, Z23, Z3
+	VFMADD231PS Z26, Z23, Z4
+	VFMADD231PS Z25, Z23, Z5
+	VFMADD231PS Z24, Z23, Z6
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z23
+	VFMADD231PS Z27, Z23, Z4
+	VFMADD231PS Z26, Z23, Z5
+	VFMADD231PS Z25, Z23, Z6
+	VMOVUPS.Z   (R8)(R9*1), K1, Z23
+	VFMADD231PS Z27, Z23, Z5
+	VFMADD231PS Z26, Z23, Z6
+	VMOVUPS.Z   (R8)(R9*2), K1, Z23
+	VFMADD231PS Z27, Z23, Z6
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial7row
+	CMPQ        72(AX), $+1
+	JNE         partial7store
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z0, Z19, Z0
+	VMAXPS      Z1, Z19, Z1
+	VMAXPS      Z2, Z19, Z2
+	VMAXPS      Z3, Z19, Z3
+	VMAXPS      Z4, Z19, Z4
+	VMAXPS      Z5, Z19, Z5
+	VMAXPS      Z6, Z19, Z6
+
+partial7store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     partialtile
+
+partial7edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	ADDQ    $+64, SI
+
+partial7edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z23
+	VCVTPH2PS   32(SI), Z24
+	VCVTPH2PS   64(SI), Z25
+	VCVTPH2PS   96(SI), Z26
+	VCVTPH2PS   128(SI), Z27
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z23, Z28, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z24, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z25, Z28, Z0
+	VFMADD231PS Z24, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z26, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VFMADD231PS Z24, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z27, Z28, Z0
+	VFMADD231PS Z26, Z28, Z1
+	VFMADD231PS Z25, Z28, Z2
+	VFMADD231PS Z24, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z27, Z28, Z1
+	VFMADD231PS Z26, Z28, Z2
+	VFMADD231PS Z25, Z28, Z3
+	VFMADD231PS Z24, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z27, Z28, Z2
+	VFMADD231PS Z26, Z28, Z3
+	VFMADD231PS Z25, Z28, Z4
+	VFMADD231PS Z24, Z28, Z5
+	VFMADD231PS Z23, Z28, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z27, Z23, Z3
+	VFMADD231PS Z26, Z23, Z4
+	VFMADD231PS Z25, Z23, Z5
+	VFMADD231PS Z24, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z27, Z23, Z4
+	VFMADD231PS Z26, Z23, Z5
+	VFMADD231PS Z25, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z27, Z23, Z5
+	VFMADD231PS Z26, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z27, Z23, Z6
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial7edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial7edgestore
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z0, Z20, Z0
+	VMAXPS      Z1, Z20, Z1
+	VMAXPS      Z2, Z20, Z2
+	VMAXPS      Z3, Z20, Z3
+	VMAXPS      Z4, Z20, Z4
+	VMAXPS      Z5, Z20, Z5
+	VMAXPS      Z6, Z20, Z6
+
+partial7edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     partialtile
+
+partial8:
+	CMPQ    DX, 104(AX)
+	JLT     partial8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+partial8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z24
+	VCVTPH2PS   32(SI), Z25
+	VCVTPH2PS   64(SI), Z26
+	VCVTPH2PS   96(SI), Z27
+	VCVTPH2PS   128(SI), Z28
+	VMOVUPS.Z   (R8), K1, Z29
+	VFMADD231PS Z24, Z29, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z29
+	VFMADD231PS Z25, Z29, Z0
+	VFMADD231PS Z24, Z29, Z1
+	VMOVUPS.Z   (R8)(R9*2), K1, Z29
+	VFMADD231PS Z26, Z29, Z0
+	VFMADD231PS Z25, Z29, Z1
+	VFMADD231PS Z24, Z29, Z2
+	VMOVUPS.Z   (R8)(R10*1), K1, Z29
+	VFMADD231PS Z27, Z29, Z0
+	VFMADD231PS Z26, Z29, Z1
+	VFMADD231PS Z25, Z29, Z2
+	VFMADD231PS Z24, Z29, Z3
+	VMOVUPS.Z   (R8)(R9*4), K1, Z29
+	VFMADD231PS Z28, Z29, Z0
+	VFMADD231PS Z27, Z29, Z1
+	VFMADD231PS Z26, Z29, Z2
+	VFMADD231PS Z25, Z29, Z3
+	VFMADD231PS Z24, Z29, Z4
+	VMOVUPS.Z   (R8)(R11*1), K1, Z29
+	VFMADD231PS Z28, Z29, Z1
+	VFMADD231PS Z27, Z29, Z2
+	VFMADD231PS Z26, Z29, Z3
+	VFMADD231PS Z25, Z29, Z4
+	VFMADD231PS Z24, Z29, Z5
+	VMOVUPS.Z   (R8)(R10*2), K1, Z29
+	VFMADD231PS Z28, Z29, Z2
+	VFMADD231PS Z27, Z29, Z3
+	VFMADD231PS Z26, Z29, Z4
+	VFMADD231PS Z25, Z29, Z5
+	VFMADD231PS Z24, Z29, Z6
+	VMOVUPS.Z   (R8)(R12*1), K1, Z29
+	VFMADD231PS Z28, Z29, Z3
+	VFMADD231PS Z27, Z29, Z4
+	VFMADD231PS Z26, Z29, Z5
+	VFMADD231PS Z25, Z29, Z6
+	VFMADD231PS Z24, Z29, Z23
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z28, Z24, Z4
+	VFMADD231PS Z27, Z24, Z5
+	VFMADD231PS Z26, Z24, Z6
+	VFMADD231PS Z25, Z24, Z23
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z28, Z24, Z5
+	VFMADD231PS Z27, Z24, Z6
+	VFMADD231PS Z26, Z24, Z23
+	VMOVUPS.Z   (R8)(R9*2), K1, Z24
+	VFMADD231PS Z28, Z24, Z6
+	VFMADD231PS Z27, Z24, Z23
+	VMOVUPS.Z   (R8)(R10*1), K1, Z24
+	VFMADD231PS Z28, Z24, Z23
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8row
+	CMPQ        72(AX), $+1
+	JNE         partial8store
+	VPXORD      Z21, Z21, Z21
+	VMAXPS      Z0, Z21, Z0
+	VMAXPS      Z1, Z21, Z1
+	VMAXPS      Z2, Z21, Z2
+	VMAXPS      Z3, Z21, Z3
+	VMAXPS      Z4, Z21, Z4
+	VMAXPS      Z5, Z21, Z5
+	VMAXPS      Z6, Z21, Z6
+	VMAXPS      Z23, Z21, Z23
+
+partial8store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partial8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+partial8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z24
+	VCVTPH2PS   32(SI), Z25
+	VCVTPH2PS   64(SI), Z26
+	VCVTPH2PS   96(SI), Z27
+	VCVTPH2PS   128(SI), Z28
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z24, Z29, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z25, Z29, Z0
+	VFMADD231PS Z24, Z29, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z26, Z29, Z0
+	VFMADD231PS Z25, Z29, Z1
+	VFMADD231PS Z24, Z29, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z27, Z29, Z0
+	VFMADD231PS Z26, Z29, Z1
+	VFMADD231PS Z25, Z29, Z2
+	VFMADD231PS Z24, Z29, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z0
+	VFMADD231PS Z27, Z29, Z1
+	VFMADD231PS Z26, Z29, Z2
+	VFMADD231PS Z25, Z29, Z3
+	VFMADD231PS Z24, Z29, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z1
+	VFMADD231PS Z27, Z29, Z2
+	VFMADD231PS Z26, Z29, Z3
+	VFMADD231PS Z25, Z29, Z4
+	VFMADD231PS Z24, Z29, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z2
+	VFMADD231PS Z27, Z29, Z3
+	VFMADD231PS Z26, Z29, Z4
+	VFMADD231PS Z25, Z29, Z5
+	VFMADD231PS Z24, Z29, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z3
+	VFMADD231PS Z27, Z29, Z4
+	VFMADD231PS Z26, Z29, Z5
+	VFMADD231PS Z25, Z29, Z6
+	VFMADD231PS Z24, Z29, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z28, Z24, Z4
+	VFMADD231PS Z27, Z24, Z5
+	VFMADD231PS Z26, Z24, Z6
+	VFMADD231PS Z25, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z28, Z24, Z5
+	VFMADD231PS Z27, Z24, Z6
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z28, Z24, Z6
+	VFMADD231PS Z27, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z28, Z24, Z23
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial8edgestore
+	VPXORD      Z22, Z22, Z22
+	VMAXPS      Z0, Z22, Z0
+	VMAXPS      Z1, Z22, Z1
+	VMAXPS      Z2, Z22, Z2
+	VMAXPS      Z3, Z22, Z3
+	VMAXPS      Z4, Z22, Z4
+	VMAXPS      Z5, Z22, Z5
+	VMAXPS      Z6, Z22, Z6
+	VMAXPS      Z23, Z22, Z23
+
+partial8edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
+// func depthwiseRowsF16w5s2AVX512(a *depthwiseRowsArgs)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·depthwiseRowsF16w5s2AVX512(SB), NOSPLIT, $0-8
+	MOVQ  a+0(FP), AX
+	MOVQ  64(AX), CX
+	MOVL  $0x00000001, DX
+	SHLXL CX, DX, DX
+	DECL  DX
+	KMOVW DX, K1
+	CMPQ  CX, $+16
+	JNE   partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     whole8
+	CMPQ    BX, $+7
+	JGE     whole7
+	CMPQ    BX, $+6
+	JGE     whole6
+	CMPQ    BX, $+5
+	JGE     whole5
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    BX, $+3
+	JGE     whole3
+	CMPQ    BX, $+2
+	JGE     whole2
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Z1
+	VCVTPH2PS   32(SI), Z2
+	VCVTPH2PS   64(SI), Z3
+	VCVTPH2PS   96(SI), Z4
+	VCVTPH2PS   128(SI), Z5
+	VMOVUPS     (R8), Z6
+	VFMADD231PS Z1, Z6, Z0
+	VMOVUPS     (R8)(R9*1), Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS     (R8)(R9*2), Z1
+	VFMADD231PS Z3, Z1, Z0
+	VMOVUPS     (R8)(R10*1), Z1
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS     (R8)(R9*4), Z1
+	VFMADD231PS Z5, Z1, Z0
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+
+whole1store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z1
+	VCVTPH2PS   32(SI), Z2
+	VCVTPH2PS   64(SI), Z3
+	VCVTPH2PS   96(SI), Z4
+	VCVTPH2PS   128(SI), Z5
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z1, Z6, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z4, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z1
+	VFMADD231PS Z5, Z1, Z0
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+
+whole1edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole2:
+	CMPQ    DX, 104(AX)
+	JLT     whole2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+whole2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VCVTPH2PS   (SI), Z2
+	VCVTPH2PS   32(SI), Z3
+	VCVTPH2PS   64(SI), Z4
+	VCVTPH2PS   96(SI), Z5
+	VCVTPH2PS   128(SI), Z6
+	VMOVUPS     (R8), Z23
+	VFMADD231PS Z2, Z23, Z0
+	VMOVUPS     (R8)(R9*1), Z23
+	VFMADD231PS Z3, Z23, Z0
+	VMOVUPS     (R8)(R9*2), Z23
+	VFMADD231PS Z4, Z23, Z0
+	VFMADD231PS Z2, Z23, Z1
+	VMOVUPS     (R8)(R10*1), Z2
+	VFMADD231PS Z5, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	VMOVUPS     (R8)(R9*4), Z2
+	VFMADD231PS Z6, Z2, Z0
+	VFMADD231PS Z4, Z2, Z1
+	VMOVUPS     (R8)(R11*1), Z2
+	VFMADD231PS Z5, Z2, Z1
+	VMOVUPS     (R8)(R10*2), Z2
+	VFMADD231PS Z6, Z2, Z1
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2row
+	CMPQ        72(AX), $+1
+	JNE         whole2store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+
+whole2store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+whole2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z2
+	VCVTPH2PS   32(SI), Z3
+	VCVTPH2PS   64(SI), Z4
+	VCVTPH2PS   96(SI), Z5
+	VCVTPH2PS   128(SI), Z6
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z2, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z3, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z4, Z23, Z0
+	VFMADD231PS Z2, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z5, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z6, Z2, Z0
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z5, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z6, Z2, Z1
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole2edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+
+whole2edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole3:
+	CMPQ    DX, 104(AX)
+	JLT     whole3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+whole3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z3
+	VCVTPH2PS   32(SI), Z4
+	VCVTPH2PS   64(SI), Z5
+	VCVTPH2PS   96(SI), Z6
+	VCVTPH2PS   128(SI), Z23
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z3, Z24, Z0
+	VMOVUPS     (R8)(R9*1), Z24
+	VFMADD231PS Z4, Z24, Z0
+	VMOVUPS     (R8)(R9*2), Z24
+	VFMADD231PS Z5, Z24, Z0
+	VFMADD231PS Z3, Z24, Z1
+	VMOVUPS     (R8)(R10*1), Z24
+	VFMADD231PS Z6, Z24, Z0
+	VFMADD231PS Z4, Z24, Z1
+	VMOVUPS     (R8)(R9*4), Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z5, Z24, Z1
+	VFMADD231PS Z3, Z24, Z2
+	VMOVUPS     (R8)(R11*1), Z3
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	VMOVUPS     (R8)(R10*2), Z3
+	VFMADD231PS Z23, Z3, Z1
+	VFMADD231PS Z5, Z3, Z2
+	VMOVUPS     (R8)(R12*1), Z3
+	VFMADD231PS Z6, Z3, Z2
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z3
+	VFMADD231PS Z23, Z3, Z2
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3row
+	CMPQ        72(AX), $+1
+	JNE         whole3store
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z0, Z11, Z0
+	VMAXPS      Z1, Z11, Z1
+	VMAXPS      Z2, Z11, Z2
+
+whole3store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+whole3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z3
+	VCVTPH2PS   32(SI), Z4
+	VCVTPH2PS   64(SI), Z5
+	VCVTPH2PS   96(SI), Z6
+	VCVTPH2PS   128(SI), Z23
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z3, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z4, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z5, Z24, Z0
+	VFMADD231PS Z3, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z6, Z24, Z0
+	VFMADD231PS Z4, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z5, Z24, Z1
+	VFMADD231PS Z3, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z23, Z3, Z1
+	VFMADD231PS Z5, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z6, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z3
+	VFMADD231PS Z23, Z3, Z2
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole3edgestore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z0, Z12, Z0
+	VMAXPS      Z1, Z12, Z1
+	VMAXPS      Z2, Z12, Z2
+
+whole3edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z4
+	VCVTPH2PS   32(SI), Z5
+	VCVTPH2PS   64(SI), Z6
+	VCVTPH2PS   96(SI), Z23
+	VCVTPH2PS   128(SI), Z24
+	VMOVUPS     (R8), Z25
+	VFMADD231PS Z4, Z25, Z0
+	VMOVUPS     (R8)(R9*1), Z25
+	VFMADD231PS Z5, Z25, Z0
+	VMOVUPS     (R8)(R9*2), Z25
+	VFMADD231PS Z6, Z25, Z0
+	VFMADD231PS Z4, Z25, Z1
+	VMOVUPS     (R8)(R10*1), Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z5, Z25, Z1
+	VMOVUPS     (R8)(R9*4), Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z6, Z25, Z1
+	VFMADD231PS Z4, Z25, Z2
+	VMOVUPS     (R8)(R11*1), Z25
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z5, Z25, Z2
+	VMOVUPS     (R8)(R10*2), Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z6, Z25, Z2
+	VFMADD231PS Z4, Z25, Z3
+	VMOVUPS     (R8)(R12*1), Z4
+	VFMADD231PS Z23, Z4, Z2
+	VFMADD231PS Z5, Z4, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z4
+	VFMADD231PS Z24, Z4, Z2
+	VFMADD231PS Z6, Z4, Z3
+	VMOVUPS     (R8)(R9*1), Z4
+	VFMADD231PS Z23, Z4, Z3
+	VMOVUPS     (R8)(R9*2), Z4
+	VFMADD231PS Z24, Z4, Z3
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VPXORD      Z13, Z13, Z13
+	VMAXPS      Z0, Z13, Z0
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z2, Z13, Z2
+	VMAXPS      Z3, Z13, Z3
+
+whole4store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z4
+	VCVTPH2PS   32(SI), Z5
+	VCVTPH2PS   64(SI), Z6
+	VCVTPH2PS   96(SI), Z23
+	VCVTPH2PS   128(SI), Z24
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z4, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z5, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z6, Z25, Z0
+	VFMADD231PS Z4, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z5, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z6, Z25, Z1
+	VFMADD231PS Z4, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z5, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z6, Z25, Z2
+	VFMADD231PS Z4, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z23, Z4, Z2
+	VFMADD231PS Z5, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z24, Z4, Z2
+	VFMADD231PS Z6, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z23, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z4
+	VFMADD231PS Z24, Z4, Z3
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VPXORD      Z14, Z14, Z14
+	VMAXPS      Z0, Z14, Z0
+	VMAXPS      Z1, Z14, Z1
+	VMAXPS      Z2, Z14, Z2
+	VMAXPS      Z3, Z14, Z3
+
+whole4edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole5:
+	CMPQ    DX, 104(AX)
+	JLT     whole5edge
+	LEAQ    5(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole5edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+whole5row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z5
+	VCVTPH2PS   32(SI), Z6
+	VCVTPH2PS   64(SI), Z23
+	VCVTPH2PS   96(SI), Z24
+	VCVTPH2PS   128(SI), Z25
+	VMOVUPS     (R8), Z26
+	VFMADD231PS Z5, Z26, Z0
+	VMOVUPS     (R8)(R9*1), Z26
+	VFMADD231PS Z6, Z26, Z0
+	VMOVUPS     (R8)(R9*2), Z26
+	VFMADD231PS Z23, Z26, Z0
+	VFMADD231PS Z5, Z26, Z1
+	VMOVUPS     (R8)(R10*1), Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z6, Z26, Z1
+	VMOVUPS     (R8)(R9*4), Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VFMADD231PS Z5, Z26, Z2
+	VMOVUPS     (R8)(R11*1), Z26
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z6, Z26, Z2
+	VMOVUPS     (R8)(R10*2), Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VFMADD231PS Z5, Z26, Z3
+	VMOVUPS     (R8)(R12*1), Z26
+	VFMADD231PS Z24, Z26, Z2
+	VFMADD231PS Z6, Z26, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	VFMADD231PS Z5, Z26, Z4
+	VMOVUPS     (R8)(R9*1), Z5
+	VFMADD231PS Z24, Z5, Z3
+	VFMADD231PS Z6, Z5, Z4
+	VMOVUPS     (R8)(R9*2), Z5
+	VFMADD231PS Z25, Z5, Z3
+	VFMADD231PS Z23, Z5, Z4
+	VMOVUPS     (R8)(R10*1), Z5
+	VFMADD231PS Z24, Z5, Z4
+	VMOVUPS     (R8)(R9*4), Z5
+	VFMADD231PS Z25, Z5, Z4
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole5row
+	CMPQ        72(AX), $+1
+	JNE         whole5store
+	VPXORD      Z15, Z15, Z15
+	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z2, Z15, Z2
+	VMAXPS      Z3, Z15, Z3
+	VMAXPS      Z4, Z15, Z4
+
+whole5store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     wholetile
+
+whole5edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+whole5edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z5
+	VCVTPH2PS   32(SI), Z6
+	VCVTPH2PS   64(SI), Z23
+	VCVTPH2PS   96(SI), Z24
+	VCVTPH2PS   128(SI), Z25
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z5, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z6, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z23, Z26, Z0
+	VFMADD231PS Z5, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z6, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VFMADD231PS Z5, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z6, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VFMADD231PS Z5, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z24, Z26, Z2
+	VFMADD231PS Z6, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	VFMADD231PS Z5, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z5
+	VFMADD231PS Z24, Z5, Z3
+	VFMADD231PS Z6, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z5
+	VFMADD231PS Z25, Z5, Z3
+	VFMADD231PS Z23, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z5
+	VFMADD231PS Z24, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z5
+	VFMADD231PS Z25, Z5, Z4
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole5edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole5edgestore
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z0, Z16, Z0
+	VMAXPS      Z1, Z16, Z1
+	VMAXPS      Z2, Z16, Z2
+	VMAXPS      Z3, Z16, Z3
+	VMAXPS      Z4, Z16, Z4
+
+whole5edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     wholetile
+
+whole6:
+	CMPQ    DX, 104(AX)
+	JLT     whole6edge
+	LEAQ    6(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole6edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	ADDQ    $+64, SI
+
+whole6row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z6
+	VCVTPH2PS   32(SI), Z23
+	VCVTPH2PS   64(SI), Z24
+	VCVTPH2PS   96(SI), Z25
+	VCVTPH2PS   128(SI), Z26
+	VMOVUPS     (R8), Z27
+	VFMADD231PS Z6, Z27, Z0
+	VMOVUPS     (R8)(R9*1), Z27
+	VFMADD231PS Z23, Z27, Z0
+	VMOVUPS     (R8)(R9*2), Z27
+	VFMADD231PS Z24, Z27, Z0
+	VFMADD231PS Z6, Z27, Z1
+	VMOVUPS     (R8)(R10*1), Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z23, Z27, Z1
+	VMOVUPS     (R8)(R9*4), Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VFMADD231PS Z6, Z27, Z2
+	VMOVUPS     (R8)(R11*1), Z27
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z23, Z27, Z2
+	VMOVUPS     (R8)(R10*2), Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VFMADD231PS Z6, Z27, Z3
+	VMOVUPS     (R8)(R12*1), Z27
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z23, Z27, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VFMADD231PS Z6, Z27, Z4
+	VMOVUPS     (R8)(R9*1), Z27
+	VFMADD231PS Z25, Z27, Z3
+	VFMADD231PS Z23, Z27, Z4
+	VMOVUPS     (R8)(R9*2), Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	VFMADD231PS Z6, Z27, Z5
+	VMOVUPS     (R8)(R10*1), Z6
+	VFMADD231PS Z25, Z6, Z4
+	VFMADD231PS Z23, Z6, Z5
+	VMOVUPS     (R8)(R9*4), Z6
+	VFMADD231PS Z26, Z6, Z4
+	VFMADD231PS Z24, Z6, Z5
+	VMOVUPS     (R8)(R11*1), Z6
+	VFMADD231PS Z25, Z6, Z5
+	VMOVUPS     (R8)(R10*2), Z6
+	VFMADD231PS Z26, Z6, Z5
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole6row
+	CMPQ        72(AX), $+1
+	JNE         whole6store
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z0, Z17, Z0
+	VMAXPS      Z1, Z17, Z1
+	VMAXPS      Z2, Z17, Z2
+	VMAXPS      Z3, Z17, Z3
+	VMAXPS      Z4, Z17, Z4
+	VMAXPS      Z5, Z17, Z5
+
+whole6store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     wholetile
+
+whole6edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	ADDQ    $+64, SI
+
+whole6edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z6
+	VCVTPH2PS   32(SI), Z23
+	VCVTPH2PS   64(SI), Z24
+	VCVTPH2PS   96(SI), Z25
+	VCVTPH2PS   128(SI), Z26
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z6, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z23, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z24, Z27, Z0
+	VFMADD231PS Z6, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z23, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VFMADD231PS Z6, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z23, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VFMADD231PS Z6, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z23, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VFMADD231PS Z6, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z25, Z27, Z3
+	VFMADD231PS Z23, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	VFMADD231PS Z6, Z27, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z25, Z6, Z4
+	VFMADD231PS Z23, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z26, Z6, Z4
+	VFMADD231PS Z24, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z25, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z6
+	VFMADD231PS Z26, Z6, Z5
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole6edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole6edgestore
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z0, Z18, Z0
+	VMAXPS      Z1, Z18, Z1
+	VMAXPS      Z2, Z18, Z2
+	VMAXPS      Z3, Z18, Z3
+	VMAXPS      Z4, Z18, Z4
+	VMAXPS      Z5, Z18, Z5
+
+whole6edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     wholetile
+
+whole7:
+	CMPQ    DX, 104(AX)
+	JLT     whole7edge
+	LEAQ    7(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole7edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	ADDQ    $+64, SI
+
+whole7row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z23
+	VCVTPH2PS   32(SI), Z24
+	VCVTPH2PS   64(SI), Z25
+	VCVTPH2PS   96(SI), Z26
+	VCVTPH2PS   128(SI), Z27
+	VMOVUPS     (R8), Z28
+	VFMADD231PS Z23, Z28, Z0
+	VMOVUPS     (R8)(R9*1), Z28
+	VFMADD231PS Z24, Z28, Z0
+	VMOVUPS     (R8)(R9*2), Z28
+	VFMADD231PS Z25, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	VMOVUPS     (R8)(R10*1), Z28
+	VFMADD231PS Z26, Z28, Z0
+	VFMADD231PS Z24, Z28, Z1
+	VMOVUPS     (R8)(R9*4), Z28
+	VFMADD231PS Z27, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	VMOVUPS     (R8)(R11*1), Z28
+	VFMADD231PS Z26, Z28, Z1
+	VFMADD231PS Z24, Z28, Z2
+	VMOVUPS     (R8)(R10*2), Z28
+	VFMADD231PS Z27, Z28, Z1
+	VFMADD231PS Z25, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	VMOVUPS     (R8)(R12*1), Z28
+	VFMADD231PS Z26, Z28, Z2
+	VFMADD231PS Z24, Z28, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z28
+	VFMADD231PS Z27, Z28, Z2
+	VFMADD231PS Z25, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	VMOVUPS     (R8)(R9*1), Z28
+	VFMADD231PS Z26, Z28, Z3
+	VFMADD231PS Z24, Z28, Z4
+	VMOVUPS     (R8)(R9*2), Z28
+	VFMADD231PS Z27, Z28, Z3
+	VFMADD231PS Z25, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	VMOVUPS     (R8)(R10*1), Z28
+	VFMADD231PS Z26, Z28, Z4
+	VFMADD231PS Z24, Z28, Z5
+	VMOVUPS     (R8)(R9*4), Z28
+	VFMADD231PS Z27, Z28, Z4
+	VFMADD231PS Z25, Z28, Z5
+	VFMADD231PS Z23, Z28, Z6
+	VMOVUPS     (R8)(R11*1), Z23
+	VFMADD231PS Z26, Z23, Z5
+	VFMADD231PS Z24, Z23, Z6
+	VMOVUPS     (R8)(R10*2), Z23
+	VFMADD231PS Z27, Z23, Z5
+	VFMADD231PS Z25, Z23, Z6
+	VMOVUPS     (R8)(R12*1), Z23
+	VFMADD231PS Z26, Z23, Z6
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z23
+	VFMADD231PS Z27, Z23, Z6
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole7row
+	CMPQ        72(AX), $+1
+	JNE         whole7store
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z0, Z19, Z0
+	VMAXPS      Z1, Z19, Z1
+	VMAXPS      Z2, Z19, Z2
+	VMAXPS      Z3, Z19, Z3
+	VMAXPS      Z4, Z19, Z4
+	VMAXPS      Z5, Z19, Z5
+	VMAXPS      Z6, Z19, Z6
+
+whole7store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     wholetile
+
+whole7edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	ADDQ    $+64, SI
+
+whole7edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z23
+	VCVTPH2PS   32(SI), Z24
+	VCVTPH2PS   64(SI), Z25
+	VCVTPH2PS   96(SI), Z26
+	VCVTPH2PS   128(SI), Z27
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z23, Z28, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z24, Z28, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z25, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z26, Z28, Z0
+	VFMADD231PS Z24, Z28, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z27, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z26, Z28, Z1
+	VFMADD231PS Z24, Z28, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z27, Z28, Z1
+	VFMADD231PS Z25, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z26, Z28, Z2
+	VFMADD231PS Z24, Z28, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z27, Z28, Z2
+	VFMADD231PS Z25, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z26, Z28, Z3
+	VFMADD231PS Z24, Z28, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z27, Z28, Z3
+	VFMADD231PS Z25, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z26, Z28, Z4
+	VFMADD231PS Z24, Z28, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z28
+	VFMADD231PS Z27, Z28, Z4
+	VFMADD231PS Z25, Z28, Z5
+	VFMADD231PS Z23, Z28, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z26, Z23, Z5
+	VFMADD231PS Z24, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z27, Z23, Z5
+	VFMADD231PS Z25, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z26, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z23
+	VFMADD231PS Z27, Z23, Z6
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole7edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole7edgestore
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z0, Z20, Z0
+	VMAXPS      Z1, Z20, Z1
+	VMAXPS      Z2, Z20, Z2
+	VMAXPS      Z3, Z20, Z3
+	VMAXPS      Z4, Z20, Z4
+	VMAXPS      Z5, Z20, Z5
+	VMAXPS      Z6, Z20, Z6
+
+whole7edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     wholetile
+
+whole8:
+	CMPQ    DX, 104(AX)
+	JLT     whole8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+whole8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z24
+	VCVTPH2PS   32(SI), Z25
+	VCVTPH2PS   64(SI), Z26
+	VCVTPH2PS   96(SI), Z27
+	VCVTPH2PS   128(SI), Z28
+	VMOVUPS     (R8), Z29
+	VFMADD231PS Z24, Z29, Z0
+	VMOVUPS     (R8)(R9*1), Z29
+	VFMADD231PS Z25, Z29, Z0
+	VMOVUPS     (R8)(R9*2), Z29
+	VFMADD231PS Z26, Z29, Z0
+	VFMADD231PS Z24, Z29, Z1
+	VMOVUPS     (R8)(R10*1), Z29
+	VFMADD231PS Z27, Z29, Z0
+	VFMADD231PS Z25, Z29, Z1
+	VMOVUPS     (R8)(R9*4), Z29
+	VFMADD231PS Z28, Z29, Z0
+	VFMADD231PS Z26, Z29, Z1
+	VFMADD231PS Z24, Z29, Z2
+	VMOVUPS     (R8)(R11*1), Z29
+	VFMADD231PS Z27, Z29, Z1
+	VFMADD231PS Z25, Z29, Z2
+	VMOVUPS     (R8)(R10*2), Z29
+	VFMADD231PS Z28, Z29, Z1
+	VFMADD231PS Z26, Z29, Z2
+	VFMADD231PS Z24, Z29, Z3
+	VMOVUPS     (R8)(R12*1), Z29
+	VFMADD231PS Z27, Z29, Z2
+	VFMADD231PS Z25, Z29, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z29
+	VFMADD231PS Z28, Z29, Z2
+	VFMADD231PS Z26, Z29, Z3
+	VFMADD231PS Z24, Z29, Z4
+	VMOVUPS     (R8)(R9*1), Z29
+	VFMADD231PS Z27, Z29, Z3
+	VFMADD231PS Z25, Z29, Z4
+	VMOVUPS     (R8)(R9*2), Z29
+	VFMADD231PS Z28, Z29, Z3
+	VFMADD231PS Z26, Z29, Z4
+	VFMADD231PS Z24, Z29, Z5
+	VMOVUPS     (R8)(R10*1), Z29
+	VFMADD231PS Z27, Z29, Z4
+	VFMADD231PS Z25, Z29, Z5
+	VMOVUPS     (R8)(R9*4), Z29
+	VFMADD231PS Z28, Z29, Z4
+	VFMADD231PS Z26, Z29, Z5
+	VFMADD231PS Z24, Z29, Z6
+	VMOVUPS     (R8)(R11*1), Z29
+	VFMADD231PS Z27, Z29, Z5
+	VFMADD231PS Z25, Z29, Z6
+	VMOVUPS     (R8)(R10*2), Z29
+	VFMADD231PS Z28, Z29, Z5
+	VFMADD231PS Z26, Z29, Z6
+	VFMADD231PS Z24, Z29, Z23
+	VMOVUPS     (R8)(R12*1), Z24
+	VFMADD231PS Z27, Z24, Z6
+	VFMADD231PS Z25, Z24, Z23
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Z24
+	VFMADD231PS Z28, Z24, Z6
+	VFMADD231PS Z26, Z24, Z23
+	VMOVUPS     (R8)(R9*1), Z24
+	VFMADD231PS Z27, Z24, Z23
+	VMOVUPS     (R8)(R9*2), Z24
+	VFMADD231PS Z28, Z24, Z23
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8row
+	CMPQ        72(AX), $+1
+	JNE         whole8store
+	VPXORD      Z21, Z21, Z21
+	VMAXPS      Z0, Z21, Z0
+	VMAXPS      Z1, Z21, Z1
+	VMAXPS      Z2, Z21, Z2
+	VMAXPS      Z3, Z21, Z3
+	VMAXPS      Z4, Z21, Z4
+	VMAXPS      Z5, Z21, Z5
+	VMAXPS      Z6, Z21, Z6
+	VMAXPS      Z23, Z21, Z23
+
+whole8store:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+whole8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+whole8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z24
+	VCVTPH2PS   32(SI), Z25
+	VCVTPH2PS   64(SI), Z26
+	VCVTPH2PS   96(SI), Z27
+	VCVTPH2PS   128(SI), Z28
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z24, Z29, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z25, Z29, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z26, Z29, Z0
+	VFMADD231PS Z24, Z29, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z27, Z29, Z0
+	VFMADD231PS Z25, Z29, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z0
+	VFMADD231PS Z26, Z29, Z1
+	VFMADD231PS Z24, Z29, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z27, Z29, Z1
+	VFMADD231PS Z25, Z29, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z1
+	VFMADD231PS Z26, Z29, Z2
+	VFMADD231PS Z24, Z29, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z27, Z29, Z2
+	VFMADD231PS Z25, Z29, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z2
+	VFMADD231PS Z26, Z29, Z3
+	VFMADD231PS Z24, Z29, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z27, Z29, Z3
+	VFMADD231PS Z25, Z29, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z3
+	VFMADD231PS Z26, Z29, Z4
+	VFMADD231PS Z24, Z29, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z27, Z29, Z4
+	VFMADD231PS Z25, Z29, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z4
+	VFMADD231PS Z26, Z29, Z5
+	VFMADD231PS Z24, Z29, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z27, Z29, Z5
+	VFMADD231PS Z25, Z29, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z29
+	VFMADD231PS Z28, Z29, Z5
+	VFMADD231PS Z26, Z29, Z6
+	VFMADD231PS Z24, Z29, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z27, Z24, Z6
+	VFMADD231PS Z25, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z28, Z24, Z6
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z27, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Z24
+	VFMADD231PS Z28, Z24, Z23
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole8edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole8edgestore
+	VPXORD      Z22, Z22, Z22
+	VMAXPS      Z0, Z22, Z0
+	VMAXPS      Z1, Z22, Z1
+	VMAXPS      Z2, Z22, Z2
+	VMAXPS      Z3, Z22, Z3
+	VMAXPS      Z4, Z22, Z4
+	VMAXPS      Z5, Z22, Z5
+	VMAXPS      Z6, Z22, Z6
+	VMAXPS      Z23, Z22, Z23
+
+whole8edgestore:
+	VMOVUPS Z0, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+8
+	JGE     partial8
+	CMPQ    BX, $+7
+	JGE     partial7
+	CMPQ    BX, $+6
+	JGE     partial6
+	CMPQ    BX, $+5
+	JGE     partial5
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    BX, $+3
+	JGE     partial3
+	CMPQ    BX, $+2
+	JGE     partial2
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Z1
+	VCVTPH2PS   32(SI), Z2
+	VCVTPH2PS   64(SI), Z3
+	VCVTPH2PS   96(SI), Z4
+	VCVTPH2PS   128(SI), Z5
+	VMOVUPS.Z   (R8), K1, Z6
+	VFMADD231PS Z1, Z6, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	VMOVUPS.Z   (R8)(R10*1), K1, Z1
+	VFMADD231PS Z4, Z1, Z0
+	VMOVUPS.Z   (R8)(R9*4), K1, Z1
+	VFMADD231PS Z5, Z1, Z0
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VPXORD      Z7, Z7, Z7
+	VMAXPS      Z0, Z7, Z0
+
+partial1store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z1
+	VCVTPH2PS   32(SI), Z2
+	VCVTPH2PS   64(SI), Z3
+	VCVTPH2PS   96(SI), Z4
+	VCVTPH2PS   128(SI), Z5
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z1, Z6, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z3, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z4, Z1, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z1
+	VFMADD231PS Z5, Z1, Z0
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VPXORD      Z8, Z8, Z8
+	VMAXPS      Z0, Z8, Z0
+
+partial1edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     partialtile
+
+partial2:
+	CMPQ    DX, 104(AX)
+	JLT     partial2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+partial2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VCVTPH2PS   (SI), Z2
+	VCVTPH2PS   32(SI), Z3
+	VCVTPH2PS   64(SI), Z4
+	VCVTPH2PS   96(SI), Z5
+	VCVTPH2PS   128(SI), Z6
+	VMOVUPS.Z   (R8), K1, Z23
+	VFMADD231PS Z2, Z23, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z23
+	VFMADD231PS Z3, Z23, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z23
+	VFMADD231PS Z4, Z23, Z0
+	VFMADD231PS Z2, Z23, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z2
+	VFMADD231PS Z5, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z2
+	VFMADD231PS Z6, Z2, Z0
+	VFMADD231PS Z4, Z2, Z1
+	VMOVUPS.Z   (R8)(R11*1), K1, Z2
+	VFMADD231PS Z5, Z2, Z1
+	VMOVUPS.Z   (R8)(R10*2), K1, Z2
+	VFMADD231PS Z6, Z2, Z1
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2row
+	CMPQ        72(AX), $+1
+	JNE         partial2store
+	VPXORD      Z9, Z9, Z9
+	VMAXPS      Z0, Z9, Z0
+	VMAXPS      Z1, Z9, Z1
+
+partial2store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     partialtile
+
+partial2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	ADDQ    $+64, SI
+
+partial2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z2
+	VCVTPH2PS   32(SI), Z3
+	VCVTPH2PS   64(SI), Z4
+	VCVTPH2PS   96(SI), Z5
+	VCVTPH2PS   128(SI), Z6
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z2, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z3, Z23, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z4, Z23, Z0
+	VFMADD231PS Z2, Z23, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z5, Z2, Z0
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z6, Z2, Z0
+	VFMADD231PS Z4, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z5, Z2, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z6, Z2, Z1
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial2edgestore
+	VPXORD      Z10, Z10, Z10
+	VMAXPS      Z0, Z10, Z0
+	VMAXPS      Z1, Z10, Z1
+
+partial2edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     partialtile
+
+partial3:
+	CMPQ    DX, 104(AX)
+	JLT     partial3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+partial3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z3
+	VCVTPH2PS   32(SI), Z4
+	VCVTPH2PS   64(SI), Z5
+	VCVTPH2PS   96(SI), Z6
+	VCVTPH2PS   128(SI), Z23
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z3, Z24, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z4, Z24, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z24
+	VFMADD231PS Z5, Z24, Z0
+	VFMADD231PS Z3, Z24, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z24
+	VFMADD231PS Z6, Z24, Z0
+	VFMADD231PS Z4, Z24, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z5, Z24, Z1
+	VFMADD231PS Z3, Z24, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z3
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z3
+	VFMADD231PS Z23, Z3, Z1
+	VFMADD231PS Z5, Z3, Z2
+	VMOVUPS.Z   (R8)(R12*1), K1, Z3
+	VFMADD231PS Z6, Z3, Z2
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z3
+	VFMADD231PS Z23, Z3, Z2
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3row
+	CMPQ        72(AX), $+1
+	JNE         partial3store
+	VPXORD      Z11, Z11, Z11
+	VMAXPS      Z0, Z11, Z0
+	VMAXPS      Z1, Z11, Z1
+	VMAXPS      Z2, Z11, Z2
+
+partial3store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     partialtile
+
+partial3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	ADDQ    $+64, SI
+
+partial3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z3
+	VCVTPH2PS   32(SI), Z4
+	VCVTPH2PS   64(SI), Z5
+	VCVTPH2PS   96(SI), Z6
+	VCVTPH2PS   128(SI), Z23
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z3, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z4, Z24, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z5, Z24, Z0
+	VFMADD231PS Z3, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z6, Z24, Z0
+	VFMADD231PS Z4, Z24, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z23, Z24, Z0
+	VFMADD231PS Z5, Z24, Z1
+	VFMADD231PS Z3, Z24, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z23, Z3, Z1
+	VFMADD231PS Z5, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z6, Z3, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z3
+	VFMADD231PS Z23, Z3, Z2
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial3edgestore
+	VPXORD      Z12, Z12, Z12
+	VMAXPS      Z0, Z12, Z0
+	VMAXPS      Z1, Z12, Z1
+	VMAXPS      Z2, Z12, Z2
+
+partial3edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z4
+	VCVTPH2PS   32(SI), Z5
+	VCVTPH2PS   64(SI), Z6
+	VCVTPH2PS   96(SI), Z23
+	VCVTPH2PS   128(SI), Z24
+	VMOVUPS.Z   (R8), K1, Z25
+	VFMADD231PS Z4, Z25, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z25
+	VFMADD231PS Z5, Z25, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z25
+	VFMADD231PS Z6, Z25, Z0
+	VFMADD231PS Z4, Z25, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z5, Z25, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z6, Z25, Z1
+	VFMADD231PS Z4, Z25, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z25
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z5, Z25, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z6, Z25, Z2
+	VFMADD231PS Z4, Z25, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z4
+	VFMADD231PS Z23, Z4, Z2
+	VFMADD231PS Z5, Z4, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z4
+	VFMADD231PS Z24, Z4, Z2
+	VFMADD231PS Z6, Z4, Z3
+	VMOVUPS.Z   (R8)(R9*1), K1, Z4
+	VFMADD231PS Z23, Z4, Z3
+	VMOVUPS.Z   (R8)(R9*2), K1, Z4
+	VFMADD231PS Z24, Z4, Z3
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VPXORD      Z13, Z13, Z13
+	VMAXPS      Z0, Z13, Z0
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z2, Z13, Z2
+	VMAXPS      Z3, Z13, Z3
+
+partial4store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z4
+	VCVTPH2PS   32(SI), Z5
+	VCVTPH2PS   64(SI), Z6
+	VCVTPH2PS   96(SI), Z23
+	VCVTPH2PS   128(SI), Z24
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z4, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z5, Z25, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z6, Z25, Z0
+	VFMADD231PS Z4, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z0
+	VFMADD231PS Z5, Z25, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z6, Z25, Z1
+	VFMADD231PS Z4, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z23, Z25, Z1
+	VFMADD231PS Z5, Z25, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z25
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z6, Z25, Z2
+	VFMADD231PS Z4, Z25, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z23, Z4, Z2
+	VFMADD231PS Z5, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z24, Z4, Z2
+	VFMADD231PS Z6, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z23, Z4, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z4
+	VFMADD231PS Z24, Z4, Z3
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VPXORD      Z14, Z14, Z14
+	VMAXPS      Z0, Z14, Z0
+	VMAXPS      Z1, Z14, Z1
+	VMAXPS      Z2, Z14, Z2
+	VMAXPS      Z3, Z14, Z3
+
+partial4edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     partialtile
+
+partial5:
+	CMPQ    DX, 104(AX)
+	JLT     partial5edge
+	LEAQ    5(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial5edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+partial5row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z5
+	VCVTPH2PS   32(SI), Z6
+	VCVTPH2PS   64(SI), Z23
+	VCVTPH2PS   96(SI), Z24
+	VCVTPH2PS   128(SI), Z25
+	VMOVUPS.Z   (R8), K1, Z26
+	VFMADD231PS Z5, Z26, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z26
+	VFMADD231PS Z6, Z26, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z26
+	VFMADD231PS Z23, Z26, Z0
+	VFMADD231PS Z5, Z26, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z6, Z26, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VFMADD231PS Z5, Z26, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z6, Z26, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VFMADD231PS Z5, Z26, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z26
+	VFMADD231PS Z24, Z26, Z2
+	VFMADD231PS Z6, Z26, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	VFMADD231PS Z5, Z26, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z5
+	VFMADD231PS Z24, Z5, Z3
+	VFMADD231PS Z6, Z5, Z4
+	VMOVUPS.Z   (R8)(R9*2), K1, Z5
+	VFMADD231PS Z25, Z5, Z3
+	VFMADD231PS Z23, Z5, Z4
+	VMOVUPS.Z   (R8)(R10*1), K1, Z5
+	VFMADD231PS Z24, Z5, Z4
+	VMOVUPS.Z   (R8)(R9*4), K1, Z5
+	VFMADD231PS Z25, Z5, Z4
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial5row
+	CMPQ        72(AX), $+1
+	JNE         partial5store
+	VPXORD      Z15, Z15, Z15
+	VMAXPS      Z0, Z15, Z0
+	VMAXPS      Z1, Z15, Z1
+	VMAXPS      Z2, Z15, Z2
+	VMAXPS      Z3, Z15, Z3
+	VMAXPS      Z4, Z15, Z4
+
+partial5store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     partialtile
+
+partial5edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	ADDQ    $+64, SI
+
+partial5edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z5
+	VCVTPH2PS   32(SI), Z6
+	VCVTPH2PS   64(SI), Z23
+	VCVTPH2PS   96(SI), Z24
+	VCVTPH2PS   128(SI), Z25
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z5, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z6, Z26, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z23, Z26, Z0
+	VFMADD231PS Z5, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z0
+	VFMADD231PS Z6, Z26, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z0
+	VFMADD231PS Z23, Z26, Z1
+	VFMADD231PS Z5, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z1
+	VFMADD231PS Z6, Z26, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z1
+	VFMADD231PS Z23, Z26, Z2
+	VFMADD231PS Z5, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z24, Z26, Z2
+	VFMADD231PS Z6, Z26, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z26
+	VFMADD231PS Z25, Z26, Z2
+	VFMADD231PS Z23, Z26, Z3
+	VFMADD231PS Z5, Z26, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z24, Z5, Z3
+	VFMADD231PS Z6, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z25, Z5, Z3
+	VFMADD231PS Z23, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z24, Z5, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z5
+	VFMADD231PS Z25, Z5, Z4
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial5edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial5edgestore
+	VPXORD      Z16, Z16, Z16
+	VMAXPS      Z0, Z16, Z0
+	VMAXPS      Z1, Z16, Z1
+	VMAXPS      Z2, Z16, Z2
+	VMAXPS      Z3, Z16, Z3
+	VMAXPS      Z4, Z16, Z4
+
+partial5edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+5, DX
+	JMP     partialtile
+
+partial6:
+	CMPQ    DX, 104(AX)
+	JLT     partial6edge
+	LEAQ    6(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial6edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	ADDQ    $+64, SI
+
+partial6row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z6
+	VCVTPH2PS   32(SI), Z23
+	VCVTPH2PS   64(SI), Z24
+	VCVTPH2PS   96(SI), Z25
+	VCVTPH2PS   128(SI), Z26
+	VMOVUPS.Z   (R8), K1, Z27
+	VFMADD231PS Z6, Z27, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z23, Z27, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z24, Z27, Z0
+	VFMADD231PS Z6, Z27, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z23, Z27, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VFMADD231PS Z6, Z27, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z23, Z27, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VFMADD231PS Z6, Z27, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z23, Z27, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VFMADD231PS Z6, Z27, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z27
+	VFMADD231PS Z25, Z27, Z3
+	VFMADD231PS Z23, Z27, Z4
+	VMOVUPS.Z   (R8)(R9*2), K1, Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	VFMADD231PS Z6, Z27, Z5
+	VMOVUPS.Z   (R8)(R10*1), K1, Z6
+	VFMADD231PS Z25, Z6, Z4
+	VFMADD231PS Z23, Z6, Z5
+	VMOVUPS.Z   (R8)(R9*4), K1, Z6
+	VFMADD231PS Z26, Z6, Z4
+	VFMADD231PS Z24, Z6, Z5
+	VMOVUPS.Z   (R8)(R11*1), K1, Z6
+	VFMADD231PS Z25, Z6, Z5
+	VMOVUPS.Z   (R8)(R10*2), K1, Z6
+	VFMADD231PS Z26, Z6, Z5
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial6row
+	CMPQ        72(AX), $+1
+	JNE         partial6store
+	VPXORD      Z17, Z17, Z17
+	VMAXPS      Z0, Z17, Z0
+	VMAXPS      Z1, Z17, Z1
+	VMAXPS      Z2, Z17, Z2
+	VMAXPS      Z3, Z17, Z3
+	VMAXPS      Z4, Z17, Z4
+	VMAXPS      Z5, Z17, Z5
+
+partial6store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     partialtile
+
+partial6edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	ADDQ    $+64, SI
+
+partial6edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z6
+	VCVTPH2PS   32(SI), Z23
+	VCVTPH2PS   64(SI), Z24
+	VCVTPH2PS   96(SI), Z25
+	VCVTPH2PS   128(SI), Z26
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z6, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z23, Z27, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z24, Z27, Z0
+	VFMADD231PS Z6, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z0
+	VFMADD231PS Z23, Z27, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z0
+	VFMADD231PS Z24, Z27, Z1
+	VFMADD231PS Z6, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z1
+	VFMADD231PS Z23, Z27, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z1
+	VFMADD231PS Z24, Z27, Z2
+	VFMADD231PS Z6, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z2
+	VFMADD231PS Z23, Z27, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z2
+	VFMADD231PS Z24, Z27, Z3
+	VFMADD231PS Z6, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z25, Z27, Z3
+	VFMADD231PS Z23, Z27, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z27
+	VFMADD231PS Z26, Z27, Z3
+	VFMADD231PS Z24, Z27, Z4
+	VFMADD231PS Z6, Z27, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z25, Z6, Z4
+	VFMADD231PS Z23, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z26, Z6, Z4
+	VFMADD231PS Z24, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z25, Z6, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z6
+	VFMADD231PS Z26, Z6, Z5
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial6edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial6edgestore
+	VPXORD      Z18, Z18, Z18
+	VMAXPS      Z0, Z18, Z0
+	VMAXPS      Z1, Z18, Z1
+	VMAXPS      Z2, Z18, Z2
+	VMAXPS      Z3, Z18, Z3
+	VMAXPS      Z4, Z18, Z4
+	VMAXPS      Z5, Z18, Z5
+
+partial6edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+6, DX
+	JMP     partialtile
+
+partial7:
+	CMPQ    DX, 104(AX)
+	JLT     partial7edge
+	LEAQ    7(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial7edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	ADDQ    $+64, SI
+
+partial7row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z23
+	VCVTPH2PS   32(SI), Z24
+	VCVTPH2PS   64(SI), Z25
+	VCVTPH2PS   96(SI), Z26
+	VCVTPH2PS   128(SI), Z27
+	VMOVUPS.Z   (R8), K1, Z28
+	VFMADD231PS Z23, Z28, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z28
+	VFMADD231PS Z24, Z28, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z28
+	VFMADD231PS Z25, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z28
+	VFMADD231PS Z26, Z28, Z0
+	VFMADD231PS Z24, Z28, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z28
+	VFMADD231PS Z27, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z28
+	VFMADD231PS Z26, Z28, Z1
+	VFMADD231PS Z24, Z28, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z28
+	VFMADD231PS Z27, Z28, Z1
+	VFMADD231PS Z25, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z28
+	VFMADD231PS Z26, Z28, Z2
+	VFMADD231PS Z24, Z28, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z28
+	VFMADD231PS Z27, Z28, Z2
+	VFMADD231PS Z25, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z28
+	VFMADD231PS Z26, Z28, Z3
+	VFMADD231PS Z24, Z28, Z4
+	VMOVUPS.Z   (R8)(R9*2), K1, Z28
+	VFMADD231PS Z27, Z28, Z3
+	VFMADD231PS Z25, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	VMOVUPS.Z   (R8)(R10*1), K1, Z28
+	VFMADD231PS Z26, Z28, Z4
+	VFMADD231PS Z24, Z28, Z5
+	VMOVUPS.Z   (R8)(R9*4), K1, Z28
+	VFMADD231PS Z27, Z28, Z4
+	VFMADD231PS Z25, Z28, Z5
+	VFMADD231PS Z23, Z28, Z6
+	VMOVUPS.Z   (R8)(R11*1), K1, Z23
+	VFMADD231PS Z26, Z23, Z5
+	VFMADD231PS Z24, Z23, Z6
+	VMOVUPS.Z   (R8)(R10*2), K1, Z23
+	VFMADD231PS Z27, Z23, Z5
+	VFMADD231PS Z25, Z23, Z6
+	VMOVUPS.Z   (R8)(R12*1), K1, Z23
+	VFMADD231PS Z26, Z23, Z6
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z23
+	VFMADD231PS Z27, Z23, Z6
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial7row
+	CMPQ        72(AX), $+1
+	JNE         partial7store
+	VPXORD      Z19, Z19, Z19
+	VMAXPS      Z0, Z19, Z0
+	VMAXPS      Z1, Z19, Z1
+	VMAXPS      Z2, Z19, Z2
+	VMAXPS      Z3, Z19, Z3
+	VMAXPS      Z4, Z19, Z4
+	VMAXPS      Z5, Z19, Z5
+	VMAXPS      Z6, Z19, Z6
+
+partial7store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     partialtile
+
+partial7edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	ADDQ    $+64, SI
+
+partial7edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z23
+	VCVTPH2PS   32(SI), Z24
+	VCVTPH2PS   64(SI), Z25
+	VCVTPH2PS   96(SI), Z26
+	VCVTPH2PS   128(SI), Z27
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z23, Z28, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z24, Z28, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z25, Z28, Z0
+	VFMADD231PS Z23, Z28, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z26, Z28, Z0
+	VFMADD231PS Z24, Z28, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z27, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VFMADD231PS Z23, Z28, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z26, Z28, Z1
+	VFMADD231PS Z24, Z28, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z27, Z28, Z1
+	VFMADD231PS Z25, Z28, Z2
+	VFMADD231PS Z23, Z28, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z26, Z28, Z2
+	VFMADD231PS Z24, Z28, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z27, Z28, Z2
+	VFMADD231PS Z25, Z28, Z3
+	VFMADD231PS Z23, Z28, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z26, Z28, Z3
+	VFMADD231PS Z24, Z28, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z27, Z28, Z3
+	VFMADD231PS Z25, Z28, Z4
+	VFMADD231PS Z23, Z28, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z26, Z28, Z4
+	VFMADD231PS Z24, Z28, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z28
+	VFMADD231PS Z27, Z28, Z4
+	VFMADD231PS Z25, Z28, Z5
+	VFMADD231PS Z23, Z28, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z26, Z23, Z5
+	VFMADD231PS Z24, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z27, Z23, Z5
+	VFMADD231PS Z25, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z26, Z23, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z23
+	VFMADD231PS Z27, Z23, Z6
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial7edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial7edgestore
+	VPXORD      Z20, Z20, Z20
+	VMAXPS      Z0, Z20, Z0
+	VMAXPS      Z1, Z20, Z1
+	VMAXPS      Z2, Z20, Z2
+	VMAXPS      Z3, Z20, Z3
+	VMAXPS      Z4, Z20, Z4
+	VMAXPS      Z5, Z20, Z5
+	VMAXPS      Z6, Z20, Z6
+
+partial7edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+7, DX
+	JMP     partialtile
+
+partial8:
+	CMPQ    DX, 104(AX)
+	JLT     partial8edge
+	LEAQ    8(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial8edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+partial8row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VCVTPH2PS   (SI), Z24
+	VCVTPH2PS   32(SI), Z25
+	VCVTPH2PS   64(SI), Z26
+	VCVTPH2PS   96(SI), Z27
+	VCVTPH2PS   128(SI), Z28
+	VMOVUPS.Z   (R8), K1, Z29
+	VFMADD231PS Z24, Z29, Z0
+	VMOVUPS.Z   (R8)(R9*1), K1, Z29
+	VFMADD231PS Z25, Z29, Z0
+	VMOVUPS.Z   (R8)(R9*2), K1, Z29
+	VFMADD231PS Z26, Z29, Z0
+	VFMADD231PS Z24, Z29, Z1
+	VMOVUPS.Z   (R8)(R10*1), K1, Z29
+	VFMADD231PS Z27, Z29, Z0
+	VFMADD231PS Z25, Z29, Z1
+	VMOVUPS.Z   (R8)(R9*4), K1, Z29
+	VFMADD231PS Z28, Z29, Z0
+	VFMADD231PS Z26, Z29, Z1
+	VFMADD231PS Z24, Z29, Z2
+	VMOVUPS.Z   (R8)(R11*1), K1, Z29
+	VFMADD231PS Z27, Z29, Z1
+	VFMADD231PS Z25, Z29, Z2
+	VMOVUPS.Z   (R8)(R10*2), K1, Z29
+	VFMADD231PS Z28, Z29, Z1
+	VFMADD231PS Z26, Z29, Z2
+	VFMADD231PS Z24, Z29, Z3
+	VMOVUPS.Z   (R8)(R12*1), K1, Z29
+	VFMADD231PS Z27, Z29, Z2
+	VFMADD231PS Z25, Z29, Z3
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z29
+	VFMADD231PS Z28, Z29, Z2
+	VFMADD231PS Z26, Z29, Z3
+	VFMADD231PS Z24, Z29, Z4
+	VMOVUPS.Z   (R8)(R9*1), K1, Z29
+	VFMADD231PS Z27, Z29, Z3
+	VFMADD231PS Z25, Z29, Z4
+	VMOVUPS.Z   (R8)(R9*2), K1, Z29
+	VFMADD231PS Z28, Z29, Z3
+	VFMADD231PS Z26, Z29, Z4
+	VFMADD231PS Z24, Z29, Z5
+	VMOVUPS.Z   (R8)(R10*1), K1, Z29
+	VFMADD231PS Z27, Z29, Z4
+	VFMADD231PS Z25, Z29, Z5
+	VMOVUPS.Z   (R8)(R9*4), K1, Z29
+	VFMADD231PS Z28, Z29, Z4
+	VFMADD231PS Z26, Z29, Z5
+	VFMADD231PS Z24, Z29, Z6
+	VMOVUPS.Z   (R8)(R11*1), K1, Z29
+	VFMADD231PS Z27, Z29, Z5
+	VFMADD231PS Z25, Z29, Z6
+	VMOVUPS.Z   (R8)(R10*2), K1, Z29
+	VFMADD231PS Z28, Z29, Z5
+	VFMADD231PS Z26, Z29, Z6
+	VFMADD231PS Z24, Z29, Z23
+	VMOVUPS.Z   (R8)(R12*1), K1, Z24
+	VFMADD231PS Z27, Z24, Z6
+	VFMADD231PS Z25, Z24, Z23
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS.Z   (R8), K1, Z24
+	VFMADD231PS Z28, Z24, Z6
+	VFMADD231PS Z26, Z24, Z23
+	VMOVUPS.Z   (R8)(R9*1), K1, Z24
+	VFMADD231PS Z27, Z24, Z23
+	VMOVUPS.Z   (R8)(R9*2), K1, Z24
+	VFMADD231PS Z28, Z24, Z23
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8row
+	CMPQ        72(AX), $+1
+	JNE         partial8store
+	VPXORD      Z21, Z21, Z21
+	VMAXPS      Z0, Z21, Z0
+	VMAXPS      Z1, Z21, Z1
+	VMAXPS      Z2, Z21, Z2
+	VMAXPS      Z3, Z21, Z3
+	VMAXPS      Z4, Z21, Z4
+	VMAXPS      Z5, Z21, Z5
+	VMAXPS      Z6, Z21, Z6
+	VMAXPS      Z23, Z21, Z23
+
+partial8store:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partial8edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z23
+	ADDQ    $+64, SI
+
+partial8edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Z24
+	VCVTPH2PS   32(SI), Z25
+	VCVTPH2PS   64(SI), Z26
+	VCVTPH2PS   96(SI), Z27
+	VCVTPH2PS   128(SI), Z28
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z24, Z29, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z25, Z29, Z0
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z26, Z29, Z0
+	VFMADD231PS Z24, Z29, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z27, Z29, Z0
+	VFMADD231PS Z25, Z29, Z1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z0
+	VFMADD231PS Z26, Z29, Z1
+	VFMADD231PS Z24, Z29, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z27, Z29, Z1
+	VFMADD231PS Z25, Z29, Z2
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z1
+	VFMADD231PS Z26, Z29, Z2
+	VFMADD231PS Z24, Z29, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z27, Z29, Z2
+	VFMADD231PS Z25, Z29, Z3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z2
+	VFMADD231PS Z26, Z29, Z3
+	VFMADD231PS Z24, Z29, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z27, Z29, Z3
+	VFMADD231PS Z25, Z29, Z4
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z3
+	VFMADD231PS Z26, Z29, Z4
+	VFMADD231PS Z24, Z29, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z27, Z29, Z4
+	VFMADD231PS Z25, Z29, Z5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z4
+	VFMADD231PS Z26, Z29, Z5
+	VFMADD231PS Z24, Z29, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z27, Z29, Z5
+	VFMADD231PS Z25, Z29, Z6
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z29
+	VFMADD231PS Z28, Z29, Z5
+	VFMADD231PS Z26, Z29, Z6
+	VFMADD231PS Z24, Z29, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z27, Z24, Z6
+	VFMADD231PS Z25, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z28, Z24, Z6
+	VFMADD231PS Z26, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z27, Z24, Z23
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS.Z   (R12), K1, Z24
+	VFMADD231PS Z28, Z24, Z23
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial8edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial8edgestore
+	VPXORD      Z22, Z22, Z22
+	VMAXPS      Z0, Z22, Z0
+	VMAXPS      Z1, Z22, Z1
+	VMAXPS      Z2, Z22, Z2
+	VMAXPS      Z3, Z22, Z3
+	VMAXPS      Z4, Z22, Z4
+	VMAXPS      Z5, Z22, Z5
+	VMAXPS      Z6, Z22, Z6
+	VMAXPS      Z23, Z22, Z23
+
+partial8edgestore:
+	VMOVUPS Z0, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z1, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z2, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z3, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z4, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z5, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z6, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z23, K1, (CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+8, DX
+	JMP     partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
 // func poolMaxF32AVX512(a *poolArgs)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·poolMaxF32AVX512(SB), NOSPLIT, $0-8
@@ -11872,6 +38920,6646 @@ done:
 	VZEROUPPER
 	RET
 
+// func depthwiseRowsF32w3s1AVX2(a *depthwiseRowsArgs)
+// Requires: AVX, CMOV, FMA3
+TEXT ·depthwiseRowsF32w3s1AVX2(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), AX
+	MOVQ    64(AX), CX
+	LEAQ    channelMask<>+0(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS 64(DX)(BX*4), Y0
+	VMOVUPS 96(DX)(BX*4), Y1
+	CMPQ    CX, $+16
+	JNE     partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    BX, $+3
+	JGE     whole3
+	CMPQ    BX, $+2
+	JGE     whole2
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VMOVUPS     (SI), Y2
+	VMOVUPS     32(SI), Y3
+	VMOVUPS     64(SI), Y4
+	VMOVUPS     96(SI), Y5
+	VMOVUPS     128(SI), Y6
+	VMOVUPS     160(SI), Y7
+	VMOVUPS     (R8), Y8
+	VFMADD231PS Y2, Y8, Y0
+	VMOVUPS     32(R8), Y2
+	VFMADD231PS Y3, Y2, Y1
+	VMOVUPS     (R8)(R9*1), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R8)(R9*1), Y2
+	VFMADD231PS Y5, Y2, Y1
+	VMOVUPS     (R8)(R9*2), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R8)(R9*2), Y2
+	VFMADD231PS Y7, Y2, Y1
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y2
+	VMOVUPS     32(SI), Y3
+	VMOVUPS     64(SI), Y4
+	VMOVUPS     96(SI), Y5
+	VMOVUPS     128(SI), Y6
+	VMOVUPS     160(SI), Y7
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS Y2, Y8, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y3, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y5, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y7, Y2, Y1
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole2:
+	CMPQ    DX, 104(AX)
+	JLT     whole2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	ADDQ    $+64, SI
+
+whole2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     64(SI), Y6
+	VMOVUPS     96(SI), Y7
+	VMOVUPS     128(SI), Y8
+	VMOVUPS     160(SI), Y9
+	VMOVUPS     (R8), Y10
+	VFMADD231PS Y4, Y10, Y0
+	VMOVUPS     32(R8), Y10
+	VFMADD231PS Y5, Y10, Y1
+	VMOVUPS     (R8)(R9*1), Y10
+	VFMADD231PS Y6, Y10, Y0
+	VFMADD231PS Y4, Y10, Y2
+	VMOVUPS     32(R8)(R9*1), Y4
+	VFMADD231PS Y7, Y4, Y1
+	VFMADD231PS Y5, Y4, Y3
+	VMOVUPS     (R8)(R9*2), Y4
+	VFMADD231PS Y8, Y4, Y0
+	VFMADD231PS Y6, Y4, Y2
+	VMOVUPS     32(R8)(R9*2), Y4
+	VFMADD231PS Y9, Y4, Y1
+	VFMADD231PS Y7, Y4, Y3
+	VMOVUPS     (R8)(R10*1), Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMOVUPS     32(R8)(R10*1), Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2row
+	CMPQ        72(AX), $+1
+	JNE         whole2store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+whole2store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	ADDQ    $+64, SI
+
+whole2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     64(SI), Y6
+	VMOVUPS     96(SI), Y7
+	VMOVUPS     128(SI), Y8
+	VMOVUPS     160(SI), Y9
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y10
+	VFMADD231PS Y4, Y10, Y0
+	VMOVUPS     32(R12), Y10
+	VFMADD231PS Y5, Y10, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y10
+	VFMADD231PS Y6, Y10, Y0
+	VFMADD231PS Y4, Y10, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS Y7, Y4, Y1
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS Y8, Y4, Y0
+	VFMADD231PS Y6, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS Y9, Y4, Y1
+	VFMADD231PS Y7, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole2edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+whole2edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole3:
+	CMPQ    DX, 104(AX)
+	JLT     whole3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	ADDQ    $+64, SI
+
+whole3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Y6
+	VMOVUPS     32(SI), Y7
+	VMOVUPS     64(SI), Y8
+	VMOVUPS     96(SI), Y9
+	VMOVUPS     128(SI), Y10
+	VMOVUPS     160(SI), Y11
+	VMOVUPS     (R8), Y12
+	VFMADD231PS Y6, Y12, Y0
+	VMOVUPS     32(R8), Y12
+	VFMADD231PS Y7, Y12, Y1
+	VMOVUPS     (R8)(R9*1), Y12
+	VFMADD231PS Y8, Y12, Y0
+	VFMADD231PS Y6, Y12, Y2
+	VMOVUPS     32(R8)(R9*1), Y12
+	VFMADD231PS Y9, Y12, Y1
+	VFMADD231PS Y7, Y12, Y3
+	VMOVUPS     (R8)(R9*2), Y12
+	VFMADD231PS Y10, Y12, Y0
+	VFMADD231PS Y8, Y12, Y2
+	VFMADD231PS Y6, Y12, Y4
+	VMOVUPS     32(R8)(R9*2), Y6
+	VFMADD231PS Y11, Y6, Y1
+	VFMADD231PS Y9, Y6, Y3
+	VFMADD231PS Y7, Y6, Y5
+	VMOVUPS     (R8)(R10*1), Y6
+	VFMADD231PS Y10, Y6, Y2
+	VFMADD231PS Y8, Y6, Y4
+	VMOVUPS     32(R8)(R10*1), Y6
+	VFMADD231PS Y11, Y6, Y3
+	VFMADD231PS Y9, Y6, Y5
+	VMOVUPS     (R8)(R9*4), Y6
+	VFMADD231PS Y10, Y6, Y4
+	VMOVUPS     32(R8)(R9*4), Y6
+	VFMADD231PS Y11, Y6, Y5
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3row
+	CMPQ        72(AX), $+1
+	JNE         whole3store
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y0, Y6, Y0
+	VMAXPS      Y1, Y6, Y1
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+whole3store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	ADDQ    $+64, SI
+
+whole3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y6
+	VMOVUPS     32(SI), Y7
+	VMOVUPS     64(SI), Y8
+	VMOVUPS     96(SI), Y9
+	VMOVUPS     128(SI), Y10
+	VMOVUPS     160(SI), Y11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y6, Y12, Y0
+	VMOVUPS     32(R12), Y12
+	VFMADD231PS Y7, Y12, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y8, Y12, Y0
+	VFMADD231PS Y6, Y12, Y2
+	VMOVUPS     32(R12), Y12
+	VFMADD231PS Y9, Y12, Y1
+	VFMADD231PS Y7, Y12, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y10, Y12, Y0
+	VFMADD231PS Y8, Y12, Y2
+	VFMADD231PS Y6, Y12, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS Y11, Y6, Y1
+	VFMADD231PS Y9, Y6, Y3
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS Y10, Y6, Y2
+	VFMADD231PS Y8, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS Y11, Y6, Y3
+	VFMADD231PS Y9, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS Y10, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS Y11, Y6, Y5
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole3edgestore
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y0, Y6, Y0
+	VMAXPS      Y1, Y6, Y1
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+whole3edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (R8), Y8
+	VFMADD231PS (SI), Y8, Y0
+	VMOVUPS     32(R8), Y8
+	VFMADD231PS 32(SI), Y8, Y1
+	VMOVUPS     (R8)(R9*1), Y8
+	VFMADD231PS 64(SI), Y8, Y0
+	VFMADD231PS (SI), Y8, Y2
+	VMOVUPS     32(R8)(R9*1), Y8
+	VFMADD231PS 96(SI), Y8, Y1
+	VFMADD231PS 32(SI), Y8, Y3
+	VMOVUPS     (R8)(R9*2), Y8
+	VFMADD231PS 128(SI), Y8, Y0
+	VFMADD231PS 64(SI), Y8, Y2
+	VFMADD231PS (SI), Y8, Y4
+	VMOVUPS     32(R8)(R9*2), Y8
+	VFMADD231PS 160(SI), Y8, Y1
+	VFMADD231PS 96(SI), Y8, Y3
+	VFMADD231PS 32(SI), Y8, Y5
+	VMOVUPS     (R8)(R10*1), Y8
+	VFMADD231PS 128(SI), Y8, Y2
+	VFMADD231PS 64(SI), Y8, Y4
+	VFMADD231PS (SI), Y8, Y6
+	VMOVUPS     32(R8)(R10*1), Y8
+	VFMADD231PS 160(SI), Y8, Y3
+	VFMADD231PS 96(SI), Y8, Y5
+	VFMADD231PS 32(SI), Y8, Y7
+	VMOVUPS     (R8)(R9*4), Y8
+	VFMADD231PS 128(SI), Y8, Y4
+	VFMADD231PS 64(SI), Y8, Y6
+	VMOVUPS     32(R8)(R9*4), Y8
+	VFMADD231PS 160(SI), Y8, Y5
+	VFMADD231PS 96(SI), Y8, Y7
+	VMOVUPS     (R8)(R11*1), Y8
+	VFMADD231PS 128(SI), Y8, Y6
+	VMOVUPS     32(R8)(R11*1), Y8
+	VFMADD231PS 160(SI), Y8, Y7
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS (SI), Y8, Y0
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 32(SI), Y8, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 64(SI), Y8, Y0
+	VFMADD231PS (SI), Y8, Y2
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 96(SI), Y8, Y1
+	VFMADD231PS 32(SI), Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y0
+	VFMADD231PS 64(SI), Y8, Y2
+	VFMADD231PS (SI), Y8, Y4
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y1
+	VFMADD231PS 96(SI), Y8, Y3
+	VFMADD231PS 32(SI), Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y2
+	VFMADD231PS 64(SI), Y8, Y4
+	VFMADD231PS (SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y3
+	VFMADD231PS 96(SI), Y8, Y5
+	VFMADD231PS 32(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y4
+	VFMADD231PS 64(SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y5
+	VFMADD231PS 96(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y7
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    BX, $+3
+	JGE     partial3
+	CMPQ    BX, $+2
+	JGE     partial2
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     64(SI), Y6
+	VMOVUPS     96(SI), Y7
+	VMOVUPS     128(SI), Y8
+	VMOVUPS     160(SI), Y9
+	VMASKMOVPS  (R8), Y0, Y10
+	VFMADD231PS Y4, Y10, Y2
+	VMASKMOVPS  32(R8), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     64(SI), Y6
+	VMOVUPS     96(SI), Y7
+	VMOVUPS     128(SI), Y8
+	VMOVUPS     160(SI), Y9
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS Y4, Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial2:
+	CMPQ    DX, 104(AX)
+	JLT     partial2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	ADDQ    $+64, SI
+
+partial2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Y6
+	VMOVUPS     32(SI), Y7
+	VMOVUPS     64(SI), Y8
+	VMOVUPS     96(SI), Y9
+	VMOVUPS     128(SI), Y10
+	VMOVUPS     160(SI), Y11
+	VMASKMOVPS  (R8), Y0, Y12
+	VFMADD231PS Y6, Y12, Y2
+	VMASKMOVPS  32(R8), Y1, Y12
+	VFMADD231PS Y7, Y12, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y12
+	VFMADD231PS Y8, Y12, Y2
+	VFMADD231PS Y6, Y12, Y4
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y6
+	VFMADD231PS Y9, Y6, Y3
+	VFMADD231PS Y7, Y6, Y5
+	VMASKMOVPS  (R8)(R9*2), Y0, Y6
+	VFMADD231PS Y10, Y6, Y2
+	VFMADD231PS Y8, Y6, Y4
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y6
+	VFMADD231PS Y11, Y6, Y3
+	VFMADD231PS Y9, Y6, Y5
+	VMASKMOVPS  (R8)(R10*1), Y0, Y6
+	VFMADD231PS Y10, Y6, Y4
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y6
+	VFMADD231PS Y11, Y6, Y5
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2row
+	CMPQ        72(AX), $+1
+	JNE         partial2store
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+partial2store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+2, DX
+	JMP        partialtile
+
+partial2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	ADDQ    $+64, SI
+
+partial2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y6
+	VMOVUPS     32(SI), Y7
+	VMOVUPS     64(SI), Y8
+	VMOVUPS     96(SI), Y9
+	VMOVUPS     128(SI), Y10
+	VMOVUPS     160(SI), Y11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y12
+	VFMADD231PS Y6, Y12, Y2
+	VMASKMOVPS  32(R12), Y1, Y12
+	VFMADD231PS Y7, Y12, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y12
+	VFMADD231PS Y8, Y12, Y2
+	VFMADD231PS Y6, Y12, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS Y9, Y6, Y3
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS Y10, Y6, Y2
+	VFMADD231PS Y8, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS Y11, Y6, Y3
+	VFMADD231PS Y9, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS Y10, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS Y11, Y6, Y5
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial2edgestore
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+partial2edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+2, DX
+	JMP        partialtile
+
+partial3:
+	CMPQ    DX, 104(AX)
+	JLT     partial3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	ADDQ    $+64, SI
+
+partial3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Y8
+	VMOVUPS     32(SI), Y9
+	VMOVUPS     64(SI), Y10
+	VMOVUPS     96(SI), Y11
+	VMOVUPS     128(SI), Y12
+	VMOVUPS     160(SI), Y13
+	VMASKMOVPS  (R8), Y0, Y14
+	VFMADD231PS Y8, Y14, Y2
+	VMASKMOVPS  32(R8), Y1, Y14
+	VFMADD231PS Y9, Y14, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y14
+	VFMADD231PS Y10, Y14, Y2
+	VFMADD231PS Y8, Y14, Y4
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y14
+	VFMADD231PS Y11, Y14, Y3
+	VFMADD231PS Y9, Y14, Y5
+	VMASKMOVPS  (R8)(R9*2), Y0, Y14
+	VFMADD231PS Y12, Y14, Y2
+	VFMADD231PS Y10, Y14, Y4
+	VFMADD231PS Y8, Y14, Y6
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y8
+	VFMADD231PS Y13, Y8, Y3
+	VFMADD231PS Y11, Y8, Y5
+	VFMADD231PS Y9, Y8, Y7
+	VMASKMOVPS  (R8)(R10*1), Y0, Y8
+	VFMADD231PS Y12, Y8, Y4
+	VFMADD231PS Y10, Y8, Y6
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y8
+	VFMADD231PS Y13, Y8, Y5
+	VFMADD231PS Y11, Y8, Y7
+	VMASKMOVPS  (R8)(R9*4), Y0, Y8
+	VFMADD231PS Y12, Y8, Y6
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y8
+	VFMADD231PS Y13, Y8, Y7
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3row
+	CMPQ        72(AX), $+1
+	JNE         partial3store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+partial3store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+3, DX
+	JMP        partialtile
+
+partial3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	ADDQ    $+64, SI
+
+partial3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y8
+	VMOVUPS     32(SI), Y9
+	VMOVUPS     64(SI), Y10
+	VMOVUPS     96(SI), Y11
+	VMOVUPS     128(SI), Y12
+	VMOVUPS     160(SI), Y13
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y8, Y14, Y2
+	VMASKMOVPS  32(R12), Y1, Y14
+	VFMADD231PS Y9, Y14, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y10, Y14, Y2
+	VFMADD231PS Y8, Y14, Y4
+	VMASKMOVPS  32(R12), Y1, Y14
+	VFMADD231PS Y11, Y14, Y3
+	VFMADD231PS Y9, Y14, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y12, Y14, Y2
+	VFMADD231PS Y10, Y14, Y4
+	VFMADD231PS Y8, Y14, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS Y13, Y8, Y3
+	VFMADD231PS Y11, Y8, Y5
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS Y12, Y8, Y4
+	VFMADD231PS Y10, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS Y13, Y8, Y5
+	VFMADD231PS Y11, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS Y12, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS Y13, Y8, Y7
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial3edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+partial3edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+3, DX
+	JMP        partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMASKMOVPS  (R8), Y0, Y10
+	VFMADD231PS (SI), Y10, Y2
+	VMASKMOVPS  32(R8), Y1, Y10
+	VFMADD231PS 32(SI), Y10, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y2
+	VFMADD231PS (SI), Y10, Y4
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y3
+	VFMADD231PS 32(SI), Y10, Y5
+	VMASKMOVPS  (R8)(R9*2), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y2
+	VFMADD231PS 64(SI), Y10, Y4
+	VFMADD231PS (SI), Y10, Y6
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y3
+	VFMADD231PS 96(SI), Y10, Y5
+	VFMADD231PS 32(SI), Y10, Y7
+	VMASKMOVPS  (R8)(R10*1), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y4
+	VFMADD231PS 64(SI), Y10, Y6
+	VFMADD231PS (SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y5
+	VFMADD231PS 96(SI), Y10, Y7
+	VFMADD231PS 32(SI), Y10, Y9
+	VMASKMOVPS  (R8)(R9*4), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y6
+	VFMADD231PS 64(SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y7
+	VFMADD231PS 96(SI), Y10, Y9
+	VMASKMOVPS  (R8)(R11*1), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y9
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS (SI), Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 32(SI), Y10, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y2
+	VFMADD231PS (SI), Y10, Y4
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y3
+	VFMADD231PS 32(SI), Y10, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y2
+	VFMADD231PS 64(SI), Y10, Y4
+	VFMADD231PS (SI), Y10, Y6
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y3
+	VFMADD231PS 96(SI), Y10, Y5
+	VFMADD231PS 32(SI), Y10, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y4
+	VFMADD231PS 64(SI), Y10, Y6
+	VFMADD231PS (SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y5
+	VFMADD231PS 96(SI), Y10, Y7
+	VFMADD231PS 32(SI), Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y6
+	VFMADD231PS 64(SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y7
+	VFMADD231PS 96(SI), Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y9
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
+// func depthwiseRowsF32w3s2AVX2(a *depthwiseRowsArgs)
+// Requires: AVX, CMOV, FMA3
+TEXT ·depthwiseRowsF32w3s2AVX2(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), AX
+	MOVQ    64(AX), CX
+	LEAQ    channelMask<>+0(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS 64(DX)(BX*4), Y0
+	VMOVUPS 96(DX)(BX*4), Y1
+	CMPQ    CX, $+16
+	JNE     partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    BX, $+3
+	JGE     whole3
+	CMPQ    BX, $+2
+	JGE     whole2
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VMOVUPS     (SI), Y2
+	VMOVUPS     32(SI), Y3
+	VMOVUPS     64(SI), Y4
+	VMOVUPS     96(SI), Y5
+	VMOVUPS     128(SI), Y6
+	VMOVUPS     160(SI), Y7
+	VMOVUPS     (R8), Y8
+	VFMADD231PS Y2, Y8, Y0
+	VMOVUPS     32(R8), Y2
+	VFMADD231PS Y3, Y2, Y1
+	VMOVUPS     (R8)(R9*1), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R8)(R9*1), Y2
+	VFMADD231PS Y5, Y2, Y1
+	VMOVUPS     (R8)(R9*2), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R8)(R9*2), Y2
+	VFMADD231PS Y7, Y2, Y1
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y2
+	VMOVUPS     32(SI), Y3
+	VMOVUPS     64(SI), Y4
+	VMOVUPS     96(SI), Y5
+	VMOVUPS     128(SI), Y6
+	VMOVUPS     160(SI), Y7
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS Y2, Y8, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y3, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y5, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y7, Y2, Y1
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole2:
+	CMPQ    DX, 104(AX)
+	JLT     whole2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	ADDQ    $+64, SI
+
+whole2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     64(SI), Y6
+	VMOVUPS     96(SI), Y7
+	VMOVUPS     128(SI), Y8
+	VMOVUPS     160(SI), Y9
+	VMOVUPS     (R8), Y10
+	VFMADD231PS Y4, Y10, Y0
+	VMOVUPS     32(R8), Y10
+	VFMADD231PS Y5, Y10, Y1
+	VMOVUPS     (R8)(R9*1), Y10
+	VFMADD231PS Y6, Y10, Y0
+	VMOVUPS     32(R8)(R9*1), Y10
+	VFMADD231PS Y7, Y10, Y1
+	VMOVUPS     (R8)(R9*2), Y10
+	VFMADD231PS Y8, Y10, Y0
+	VFMADD231PS Y4, Y10, Y2
+	VMOVUPS     32(R8)(R9*2), Y4
+	VFMADD231PS Y9, Y4, Y1
+	VFMADD231PS Y5, Y4, Y3
+	VMOVUPS     (R8)(R10*1), Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMOVUPS     32(R8)(R10*1), Y4
+	VFMADD231PS Y7, Y4, Y3
+	VMOVUPS     (R8)(R9*4), Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMOVUPS     32(R8)(R9*4), Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2row
+	CMPQ        72(AX), $+1
+	JNE         whole2store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+whole2store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	ADDQ    $+64, SI
+
+whole2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     64(SI), Y6
+	VMOVUPS     96(SI), Y7
+	VMOVUPS     128(SI), Y8
+	VMOVUPS     160(SI), Y9
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y10
+	VFMADD231PS Y4, Y10, Y0
+	VMOVUPS     32(R12), Y10
+	VFMADD231PS Y5, Y10, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y10
+	VFMADD231PS Y6, Y10, Y0
+	VMOVUPS     32(R12), Y10
+	VFMADD231PS Y7, Y10, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y10
+	VFMADD231PS Y8, Y10, Y0
+	VFMADD231PS Y4, Y10, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS Y9, Y4, Y1
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS Y7, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole2edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+whole2edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole3:
+	CMPQ    DX, 104(AX)
+	JLT     whole3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	ADDQ    $+64, SI
+
+whole3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (SI), Y6
+	VMOVUPS     32(SI), Y7
+	VMOVUPS     64(SI), Y8
+	VMOVUPS     96(SI), Y9
+	VMOVUPS     128(SI), Y10
+	VMOVUPS     160(SI), Y11
+	VMOVUPS     (R8), Y12
+	VFMADD231PS Y6, Y12, Y0
+	VMOVUPS     32(R8), Y12
+	VFMADD231PS Y7, Y12, Y1
+	VMOVUPS     (R8)(R9*1), Y12
+	VFMADD231PS Y8, Y12, Y0
+	VMOVUPS     32(R8)(R9*1), Y12
+	VFMADD231PS Y9, Y12, Y1
+	VMOVUPS     (R8)(R9*2), Y12
+	VFMADD231PS Y10, Y12, Y0
+	VFMADD231PS Y6, Y12, Y2
+	VMOVUPS     32(R8)(R9*2), Y12
+	VFMADD231PS Y11, Y12, Y1
+	VFMADD231PS Y7, Y12, Y3
+	VMOVUPS     (R8)(R10*1), Y12
+	VFMADD231PS Y8, Y12, Y2
+	VMOVUPS     32(R8)(R10*1), Y12
+	VFMADD231PS Y9, Y12, Y3
+	VMOVUPS     (R8)(R9*4), Y12
+	VFMADD231PS Y10, Y12, Y2
+	VFMADD231PS Y6, Y12, Y4
+	VMOVUPS     32(R8)(R9*4), Y6
+	VFMADD231PS Y11, Y6, Y3
+	VFMADD231PS Y7, Y6, Y5
+	VMOVUPS     (R8)(R11*1), Y6
+	VFMADD231PS Y8, Y6, Y4
+	VMOVUPS     32(R8)(R11*1), Y6
+	VFMADD231PS Y9, Y6, Y5
+	VMOVUPS     (R8)(R10*2), Y6
+	VFMADD231PS Y10, Y6, Y4
+	VMOVUPS     32(R8)(R10*2), Y6
+	VFMADD231PS Y11, Y6, Y5
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3row
+	CMPQ        72(AX), $+1
+	JNE         whole3store
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y0, Y6, Y0
+	VMAXPS      Y1, Y6, Y1
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+whole3store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	ADDQ    $+64, SI
+
+whole3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y6
+	VMOVUPS     32(SI), Y7
+	VMOVUPS     64(SI), Y8
+	VMOVUPS     96(SI), Y9
+	VMOVUPS     128(SI), Y10
+	VMOVUPS     160(SI), Y11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y6, Y12, Y0
+	VMOVUPS     32(R12), Y12
+	VFMADD231PS Y7, Y12, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y8, Y12, Y0
+	VMOVUPS     32(R12), Y12
+	VFMADD231PS Y9, Y12, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y10, Y12, Y0
+	VFMADD231PS Y6, Y12, Y2
+	VMOVUPS     32(R12), Y12
+	VFMADD231PS Y11, Y12, Y1
+	VFMADD231PS Y7, Y12, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y8, Y12, Y2
+	VMOVUPS     32(R12), Y12
+	VFMADD231PS Y9, Y12, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y10, Y12, Y2
+	VFMADD231PS Y6, Y12, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS Y11, Y6, Y3
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS Y8, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS Y9, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS Y10, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS Y11, Y6, Y5
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole3edgestore
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y0, Y6, Y0
+	VMAXPS      Y1, Y6, Y1
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+whole3edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (R8), Y8
+	VFMADD231PS (SI), Y8, Y0
+	VMOVUPS     32(R8), Y8
+	VFMADD231PS 32(SI), Y8, Y1
+	VMOVUPS     (R8)(R9*1), Y8
+	VFMADD231PS 64(SI), Y8, Y0
+	VMOVUPS     32(R8)(R9*1), Y8
+	VFMADD231PS 96(SI), Y8, Y1
+	VMOVUPS     (R8)(R9*2), Y8
+	VFMADD231PS 128(SI), Y8, Y0
+	VFMADD231PS (SI), Y8, Y2
+	VMOVUPS     32(R8)(R9*2), Y8
+	VFMADD231PS 160(SI), Y8, Y1
+	VFMADD231PS 32(SI), Y8, Y3
+	VMOVUPS     (R8)(R10*1), Y8
+	VFMADD231PS 64(SI), Y8, Y2
+	VMOVUPS     32(R8)(R10*1), Y8
+	VFMADD231PS 96(SI), Y8, Y3
+	VMOVUPS     (R8)(R9*4), Y8
+	VFMADD231PS 128(SI), Y8, Y2
+	VFMADD231PS (SI), Y8, Y4
+	VMOVUPS     32(R8)(R9*4), Y8
+	VFMADD231PS 160(SI), Y8, Y3
+	VFMADD231PS 32(SI), Y8, Y5
+	VMOVUPS     (R8)(R11*1), Y8
+	VFMADD231PS 64(SI), Y8, Y4
+	VMOVUPS     32(R8)(R11*1), Y8
+	VFMADD231PS 96(SI), Y8, Y5
+	VMOVUPS     (R8)(R10*2), Y8
+	VFMADD231PS 128(SI), Y8, Y4
+	VFMADD231PS (SI), Y8, Y6
+	VMOVUPS     32(R8)(R10*2), Y8
+	VFMADD231PS 160(SI), Y8, Y5
+	VFMADD231PS 32(SI), Y8, Y7
+	VMOVUPS     (R8)(R12*1), Y8
+	VFMADD231PS 64(SI), Y8, Y6
+	VMOVUPS     32(R8)(R12*1), Y8
+	VFMADD231PS 96(SI), Y8, Y7
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Y8
+	VFMADD231PS 128(SI), Y8, Y6
+	VMOVUPS     32(R8), Y8
+	VFMADD231PS 160(SI), Y8, Y7
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS (SI), Y8, Y0
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 32(SI), Y8, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 64(SI), Y8, Y0
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 96(SI), Y8, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y0
+	VFMADD231PS (SI), Y8, Y2
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y1
+	VFMADD231PS 32(SI), Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 64(SI), Y8, Y2
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 96(SI), Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y2
+	VFMADD231PS (SI), Y8, Y4
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y3
+	VFMADD231PS 32(SI), Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 64(SI), Y8, Y4
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 96(SI), Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y4
+	VFMADD231PS (SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y5
+	VFMADD231PS 32(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 64(SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 96(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y7
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    BX, $+3
+	JGE     partial3
+	CMPQ    BX, $+2
+	JGE     partial2
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     64(SI), Y6
+	VMOVUPS     96(SI), Y7
+	VMOVUPS     128(SI), Y8
+	VMOVUPS     160(SI), Y9
+	VMASKMOVPS  (R8), Y0, Y10
+	VFMADD231PS Y4, Y10, Y2
+	VMASKMOVPS  32(R8), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     64(SI), Y6
+	VMOVUPS     96(SI), Y7
+	VMOVUPS     128(SI), Y8
+	VMOVUPS     160(SI), Y9
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS Y4, Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial2:
+	CMPQ    DX, 104(AX)
+	JLT     partial2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	ADDQ    $+64, SI
+
+partial2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Y6
+	VMOVUPS     32(SI), Y7
+	VMOVUPS     64(SI), Y8
+	VMOVUPS     96(SI), Y9
+	VMOVUPS     128(SI), Y10
+	VMOVUPS     160(SI), Y11
+	VMASKMOVPS  (R8), Y0, Y12
+	VFMADD231PS Y6, Y12, Y2
+	VMASKMOVPS  32(R8), Y1, Y12
+	VFMADD231PS Y7, Y12, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y12
+	VFMADD231PS Y8, Y12, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y12
+	VFMADD231PS Y9, Y12, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y12
+	VFMADD231PS Y10, Y12, Y2
+	VFMADD231PS Y6, Y12, Y4
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y6
+	VFMADD231PS Y11, Y6, Y3
+	VFMADD231PS Y7, Y6, Y5
+	VMASKMOVPS  (R8)(R10*1), Y0, Y6
+	VFMADD231PS Y8, Y6, Y4
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y6
+	VFMADD231PS Y9, Y6, Y5
+	VMASKMOVPS  (R8)(R9*4), Y0, Y6
+	VFMADD231PS Y10, Y6, Y4
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y6
+	VFMADD231PS Y11, Y6, Y5
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2row
+	CMPQ        72(AX), $+1
+	JNE         partial2store
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+partial2store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+2, DX
+	JMP        partialtile
+
+partial2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	ADDQ    $+64, SI
+
+partial2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y6
+	VMOVUPS     32(SI), Y7
+	VMOVUPS     64(SI), Y8
+	VMOVUPS     96(SI), Y9
+	VMOVUPS     128(SI), Y10
+	VMOVUPS     160(SI), Y11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y12
+	VFMADD231PS Y6, Y12, Y2
+	VMASKMOVPS  32(R12), Y1, Y12
+	VFMADD231PS Y7, Y12, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y12
+	VFMADD231PS Y8, Y12, Y2
+	VMASKMOVPS  32(R12), Y1, Y12
+	VFMADD231PS Y9, Y12, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y12
+	VFMADD231PS Y10, Y12, Y2
+	VFMADD231PS Y6, Y12, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS Y11, Y6, Y3
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS Y8, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS Y9, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS Y10, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS Y11, Y6, Y5
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial2edgestore
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+partial2edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+2, DX
+	JMP        partialtile
+
+partial3:
+	CMPQ    DX, 104(AX)
+	JLT     partial3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	ADDQ    $+64, SI
+
+partial3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (SI), Y8
+	VMOVUPS     32(SI), Y9
+	VMOVUPS     64(SI), Y10
+	VMOVUPS     96(SI), Y11
+	VMOVUPS     128(SI), Y12
+	VMOVUPS     160(SI), Y13
+	VMASKMOVPS  (R8), Y0, Y14
+	VFMADD231PS Y8, Y14, Y2
+	VMASKMOVPS  32(R8), Y1, Y14
+	VFMADD231PS Y9, Y14, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y14
+	VFMADD231PS Y10, Y14, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y14
+	VFMADD231PS Y11, Y14, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y14
+	VFMADD231PS Y12, Y14, Y2
+	VFMADD231PS Y8, Y14, Y4
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y14
+	VFMADD231PS Y13, Y14, Y3
+	VFMADD231PS Y9, Y14, Y5
+	VMASKMOVPS  (R8)(R10*1), Y0, Y14
+	VFMADD231PS Y10, Y14, Y4
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y14
+	VFMADD231PS Y11, Y14, Y5
+	VMASKMOVPS  (R8)(R9*4), Y0, Y14
+	VFMADD231PS Y12, Y14, Y4
+	VFMADD231PS Y8, Y14, Y6
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y8
+	VFMADD231PS Y13, Y8, Y5
+	VFMADD231PS Y9, Y8, Y7
+	VMASKMOVPS  (R8)(R11*1), Y0, Y8
+	VFMADD231PS Y10, Y8, Y6
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y8
+	VFMADD231PS Y11, Y8, Y7
+	VMASKMOVPS  (R8)(R10*2), Y0, Y8
+	VFMADD231PS Y12, Y8, Y6
+	VMASKMOVPS  32(R8)(R10*2), Y1, Y8
+	VFMADD231PS Y13, Y8, Y7
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3row
+	CMPQ        72(AX), $+1
+	JNE         partial3store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+partial3store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+3, DX
+	JMP        partialtile
+
+partial3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	ADDQ    $+64, SI
+
+partial3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y8
+	VMOVUPS     32(SI), Y9
+	VMOVUPS     64(SI), Y10
+	VMOVUPS     96(SI), Y11
+	VMOVUPS     128(SI), Y12
+	VMOVUPS     160(SI), Y13
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y8, Y14, Y2
+	VMASKMOVPS  32(R12), Y1, Y14
+	VFMADD231PS Y9, Y14, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y10, Y14, Y2
+	VMASKMOVPS  32(R12), Y1, Y14
+	VFMADD231PS Y11, Y14, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y12, Y14, Y2
+	VFMADD231PS Y8, Y14, Y4
+	VMASKMOVPS  32(R12), Y1, Y14
+	VFMADD231PS Y13, Y14, Y3
+	VFMADD231PS Y9, Y14, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y10, Y14, Y4
+	VMASKMOVPS  32(R12), Y1, Y14
+	VFMADD231PS Y11, Y14, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y12, Y14, Y4
+	VFMADD231PS Y8, Y14, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS Y13, Y8, Y5
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS Y10, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS Y11, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS Y12, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS Y13, Y8, Y7
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial3edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+partial3edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+3, DX
+	JMP        partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMASKMOVPS  (R8), Y0, Y10
+	VFMADD231PS (SI), Y10, Y2
+	VMASKMOVPS  32(R8), Y1, Y10
+	VFMADD231PS 32(SI), Y10, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y2
+	VFMADD231PS (SI), Y10, Y4
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y3
+	VFMADD231PS 32(SI), Y10, Y5
+	VMASKMOVPS  (R8)(R10*1), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y4
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y5
+	VMASKMOVPS  (R8)(R9*4), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y4
+	VFMADD231PS (SI), Y10, Y6
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y5
+	VFMADD231PS 32(SI), Y10, Y7
+	VMASKMOVPS  (R8)(R11*1), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y6
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y7
+	VMASKMOVPS  (R8)(R10*2), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y6
+	VFMADD231PS (SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R10*2), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y7
+	VFMADD231PS 32(SI), Y10, Y9
+	VMASKMOVPS  (R8)(R12*1), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R12*1), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y9
+	LEAQ        (R8)(R9*8), R8
+	VMASKMOVPS  (R8), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y8
+	VMASKMOVPS  32(R8), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y9
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS (SI), Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 32(SI), Y10, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y2
+	VFMADD231PS (SI), Y10, Y4
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y3
+	VFMADD231PS 32(SI), Y10, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y4
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y4
+	VFMADD231PS (SI), Y10, Y6
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y5
+	VFMADD231PS 32(SI), Y10, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y6
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y6
+	VFMADD231PS (SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y7
+	VFMADD231PS 32(SI), Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y9
+	ADDQ        $+192, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
+// func depthwiseRowsF32w5s1AVX2(a *depthwiseRowsArgs)
+// Requires: AVX, CMOV, FMA3
+TEXT ·depthwiseRowsF32w5s1AVX2(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), AX
+	MOVQ    64(AX), CX
+	LEAQ    channelMask<>+0(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS 64(DX)(BX*4), Y0
+	VMOVUPS 96(DX)(BX*4), Y1
+	CMPQ    CX, $+16
+	JNE     partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    BX, $+3
+	JGE     whole3
+	CMPQ    BX, $+2
+	JGE     whole2
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Y2
+	VMOVUPS     32(SI), Y3
+	VMOVUPS     64(SI), Y4
+	VMOVUPS     96(SI), Y5
+	VMOVUPS     128(SI), Y6
+	VMOVUPS     160(SI), Y7
+	VMOVUPS     192(SI), Y8
+	VMOVUPS     224(SI), Y9
+	VMOVUPS     256(SI), Y10
+	VMOVUPS     288(SI), Y11
+	VMOVUPS     (R8), Y12
+	VFMADD231PS Y2, Y12, Y0
+	VMOVUPS     32(R8), Y2
+	VFMADD231PS Y3, Y2, Y1
+	VMOVUPS     (R8)(R9*1), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R8)(R9*1), Y2
+	VFMADD231PS Y5, Y2, Y1
+	VMOVUPS     (R8)(R9*2), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R8)(R9*2), Y2
+	VFMADD231PS Y7, Y2, Y1
+	VMOVUPS     (R8)(R10*1), Y2
+	VFMADD231PS Y8, Y2, Y0
+	VMOVUPS     32(R8)(R10*1), Y2
+	VFMADD231PS Y9, Y2, Y1
+	VMOVUPS     (R8)(R9*4), Y2
+	VFMADD231PS Y10, Y2, Y0
+	VMOVUPS     32(R8)(R9*4), Y2
+	VFMADD231PS Y11, Y2, Y1
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y2
+	VMOVUPS     32(SI), Y3
+	VMOVUPS     64(SI), Y4
+	VMOVUPS     96(SI), Y5
+	VMOVUPS     128(SI), Y6
+	VMOVUPS     160(SI), Y7
+	VMOVUPS     192(SI), Y8
+	VMOVUPS     224(SI), Y9
+	VMOVUPS     256(SI), Y10
+	VMOVUPS     288(SI), Y11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y2, Y12, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y3, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y5, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y7, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y8, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y9, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y10, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y11, Y2, Y1
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole2:
+	CMPQ    DX, 104(AX)
+	JLT     whole2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	ADDQ    $+64, SI
+
+whole2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (R8), Y4
+	VFMADD231PS (SI), Y4, Y0
+	VMOVUPS     32(R8), Y4
+	VFMADD231PS 32(SI), Y4, Y1
+	VMOVUPS     (R8)(R9*1), Y4
+	VFMADD231PS 64(SI), Y4, Y0
+	VFMADD231PS (SI), Y4, Y2
+	VMOVUPS     32(R8)(R9*1), Y4
+	VFMADD231PS 96(SI), Y4, Y1
+	VFMADD231PS 32(SI), Y4, Y3
+	VMOVUPS     (R8)(R9*2), Y4
+	VFMADD231PS 128(SI), Y4, Y0
+	VFMADD231PS 64(SI), Y4, Y2
+	VMOVUPS     32(R8)(R9*2), Y4
+	VFMADD231PS 160(SI), Y4, Y1
+	VFMADD231PS 96(SI), Y4, Y3
+	VMOVUPS     (R8)(R10*1), Y4
+	VFMADD231PS 192(SI), Y4, Y0
+	VFMADD231PS 128(SI), Y4, Y2
+	VMOVUPS     32(R8)(R10*1), Y4
+	VFMADD231PS 224(SI), Y4, Y1
+	VFMADD231PS 160(SI), Y4, Y3
+	VMOVUPS     (R8)(R9*4), Y4
+	VFMADD231PS 256(SI), Y4, Y0
+	VFMADD231PS 192(SI), Y4, Y2
+	VMOVUPS     32(R8)(R9*4), Y4
+	VFMADD231PS 288(SI), Y4, Y1
+	VFMADD231PS 224(SI), Y4, Y3
+	VMOVUPS     (R8)(R11*1), Y4
+	VFMADD231PS 256(SI), Y4, Y2
+	VMOVUPS     32(R8)(R11*1), Y4
+	VFMADD231PS 288(SI), Y4, Y3
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2row
+	CMPQ        72(AX), $+1
+	JNE         whole2store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+whole2store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	ADDQ    $+64, SI
+
+whole2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS (SI), Y4, Y0
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS 32(SI), Y4, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS 64(SI), Y4, Y0
+	VFMADD231PS (SI), Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS 96(SI), Y4, Y1
+	VFMADD231PS 32(SI), Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS 128(SI), Y4, Y0
+	VFMADD231PS 64(SI), Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS 160(SI), Y4, Y1
+	VFMADD231PS 96(SI), Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS 192(SI), Y4, Y0
+	VFMADD231PS 128(SI), Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS 224(SI), Y4, Y1
+	VFMADD231PS 160(SI), Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS 256(SI), Y4, Y0
+	VFMADD231PS 192(SI), Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS 288(SI), Y4, Y1
+	VFMADD231PS 224(SI), Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS 256(SI), Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS 288(SI), Y4, Y3
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole2edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+whole2edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole3:
+	CMPQ    DX, 104(AX)
+	JLT     whole3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	ADDQ    $+64, SI
+
+whole3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (R8), Y6
+	VFMADD231PS (SI), Y6, Y0
+	VMOVUPS     32(R8), Y6
+	VFMADD231PS 32(SI), Y6, Y1
+	VMOVUPS     (R8)(R9*1), Y6
+	VFMADD231PS 64(SI), Y6, Y0
+	VFMADD231PS (SI), Y6, Y2
+	VMOVUPS     32(R8)(R9*1), Y6
+	VFMADD231PS 96(SI), Y6, Y1
+	VFMADD231PS 32(SI), Y6, Y3
+	VMOVUPS     (R8)(R9*2), Y6
+	VFMADD231PS 128(SI), Y6, Y0
+	VFMADD231PS 64(SI), Y6, Y2
+	VFMADD231PS (SI), Y6, Y4
+	VMOVUPS     32(R8)(R9*2), Y6
+	VFMADD231PS 160(SI), Y6, Y1
+	VFMADD231PS 96(SI), Y6, Y3
+	VFMADD231PS 32(SI), Y6, Y5
+	VMOVUPS     (R8)(R10*1), Y6
+	VFMADD231PS 192(SI), Y6, Y0
+	VFMADD231PS 128(SI), Y6, Y2
+	VFMADD231PS 64(SI), Y6, Y4
+	VMOVUPS     32(R8)(R10*1), Y6
+	VFMADD231PS 224(SI), Y6, Y1
+	VFMADD231PS 160(SI), Y6, Y3
+	VFMADD231PS 96(SI), Y6, Y5
+	VMOVUPS     (R8)(R9*4), Y6
+	VFMADD231PS 256(SI), Y6, Y0
+	VFMADD231PS 192(SI), Y6, Y2
+	VFMADD231PS 128(SI), Y6, Y4
+	VMOVUPS     32(R8)(R9*4), Y6
+	VFMADD231PS 288(SI), Y6, Y1
+	VFMADD231PS 224(SI), Y6, Y3
+	VFMADD231PS 160(SI), Y6, Y5
+	VMOVUPS     (R8)(R11*1), Y6
+	VFMADD231PS 256(SI), Y6, Y2
+	VFMADD231PS 192(SI), Y6, Y4
+	VMOVUPS     32(R8)(R11*1), Y6
+	VFMADD231PS 288(SI), Y6, Y3
+	VFMADD231PS 224(SI), Y6, Y5
+	VMOVUPS     (R8)(R10*2), Y6
+	VFMADD231PS 256(SI), Y6, Y4
+	VMOVUPS     32(R8)(R10*2), Y6
+	VFMADD231PS 288(SI), Y6, Y5
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3row
+	CMPQ        72(AX), $+1
+	JNE         whole3store
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y0, Y6, Y0
+	VMAXPS      Y1, Y6, Y1
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+whole3store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	ADDQ    $+64, SI
+
+whole3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS (SI), Y6, Y0
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS 32(SI), Y6, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS 64(SI), Y6, Y0
+	VFMADD231PS (SI), Y6, Y2
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS 96(SI), Y6, Y1
+	VFMADD231PS 32(SI), Y6, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS 128(SI), Y6, Y0
+	VFMADD231PS 64(SI), Y6, Y2
+	VFMADD231PS (SI), Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS 160(SI), Y6, Y1
+	VFMADD231PS 96(SI), Y6, Y3
+	VFMADD231PS 32(SI), Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS 192(SI), Y6, Y0
+	VFMADD231PS 128(SI), Y6, Y2
+	VFMADD231PS 64(SI), Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS 224(SI), Y6, Y1
+	VFMADD231PS 160(SI), Y6, Y3
+	VFMADD231PS 96(SI), Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS 256(SI), Y6, Y0
+	VFMADD231PS 192(SI), Y6, Y2
+	VFMADD231PS 128(SI), Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS 288(SI), Y6, Y1
+	VFMADD231PS 224(SI), Y6, Y3
+	VFMADD231PS 160(SI), Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS 256(SI), Y6, Y2
+	VFMADD231PS 192(SI), Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS 288(SI), Y6, Y3
+	VFMADD231PS 224(SI), Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS 256(SI), Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS 288(SI), Y6, Y5
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole3edgestore
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y0, Y6, Y0
+	VMAXPS      Y1, Y6, Y1
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+whole3edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (R8), Y8
+	VFMADD231PS (SI), Y8, Y0
+	VMOVUPS     32(R8), Y8
+	VFMADD231PS 32(SI), Y8, Y1
+	VMOVUPS     (R8)(R9*1), Y8
+	VFMADD231PS 64(SI), Y8, Y0
+	VFMADD231PS (SI), Y8, Y2
+	VMOVUPS     32(R8)(R9*1), Y8
+	VFMADD231PS 96(SI), Y8, Y1
+	VFMADD231PS 32(SI), Y8, Y3
+	VMOVUPS     (R8)(R9*2), Y8
+	VFMADD231PS 128(SI), Y8, Y0
+	VFMADD231PS 64(SI), Y8, Y2
+	VFMADD231PS (SI), Y8, Y4
+	VMOVUPS     32(R8)(R9*2), Y8
+	VFMADD231PS 160(SI), Y8, Y1
+	VFMADD231PS 96(SI), Y8, Y3
+	VFMADD231PS 32(SI), Y8, Y5
+	VMOVUPS     (R8)(R10*1), Y8
+	VFMADD231PS 192(SI), Y8, Y0
+	VFMADD231PS 128(SI), Y8, Y2
+	VFMADD231PS 64(SI), Y8, Y4
+	VFMADD231PS (SI), Y8, Y6
+	VMOVUPS     32(R8)(R10*1), Y8
+	VFMADD231PS 224(SI), Y8, Y1
+	VFMADD231PS 160(SI), Y8, Y3
+	VFMADD231PS 96(SI), Y8, Y5
+	VFMADD231PS 32(SI), Y8, Y7
+	VMOVUPS     (R8)(R9*4), Y8
+	VFMADD231PS 256(SI), Y8, Y0
+	VFMADD231PS 192(SI), Y8, Y2
+	VFMADD231PS 128(SI), Y8, Y4
+	VFMADD231PS 64(SI), Y8, Y6
+	VMOVUPS     32(R8)(R9*4), Y8
+	VFMADD231PS 288(SI), Y8, Y1
+	VFMADD231PS 224(SI), Y8, Y3
+	VFMADD231PS 160(SI), Y8, Y5
+	VFMADD231PS 96(SI), Y8, Y7
+	VMOVUPS     (R8)(R11*1), Y8
+	VFMADD231PS 256(SI), Y8, Y2
+	VFMADD231PS 192(SI), Y8, Y4
+	VFMADD231PS 128(SI), Y8, Y6
+	VMOVUPS     32(R8)(R11*1), Y8
+	VFMADD231PS 288(SI), Y8, Y3
+	VFMADD231PS 224(SI), Y8, Y5
+	VFMADD231PS 160(SI), Y8, Y7
+	VMOVUPS     (R8)(R10*2), Y8
+	VFMADD231PS 256(SI), Y8, Y4
+	VFMADD231PS 192(SI), Y8, Y6
+	VMOVUPS     32(R8)(R10*2), Y8
+	VFMADD231PS 288(SI), Y8, Y5
+	VFMADD231PS 224(SI), Y8, Y7
+	VMOVUPS     (R8)(R12*1), Y8
+	VFMADD231PS 256(SI), Y8, Y6
+	VMOVUPS     32(R8)(R12*1), Y8
+	VFMADD231PS 288(SI), Y8, Y7
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS (SI), Y8, Y0
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 32(SI), Y8, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 64(SI), Y8, Y0
+	VFMADD231PS (SI), Y8, Y2
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 96(SI), Y8, Y1
+	VFMADD231PS 32(SI), Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y0
+	VFMADD231PS 64(SI), Y8, Y2
+	VFMADD231PS (SI), Y8, Y4
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y1
+	VFMADD231PS 96(SI), Y8, Y3
+	VFMADD231PS 32(SI), Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 192(SI), Y8, Y0
+	VFMADD231PS 128(SI), Y8, Y2
+	VFMADD231PS 64(SI), Y8, Y4
+	VFMADD231PS (SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 224(SI), Y8, Y1
+	VFMADD231PS 160(SI), Y8, Y3
+	VFMADD231PS 96(SI), Y8, Y5
+	VFMADD231PS 32(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 256(SI), Y8, Y0
+	VFMADD231PS 192(SI), Y8, Y2
+	VFMADD231PS 128(SI), Y8, Y4
+	VFMADD231PS 64(SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 288(SI), Y8, Y1
+	VFMADD231PS 224(SI), Y8, Y3
+	VFMADD231PS 160(SI), Y8, Y5
+	VFMADD231PS 96(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 256(SI), Y8, Y2
+	VFMADD231PS 192(SI), Y8, Y4
+	VFMADD231PS 128(SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 288(SI), Y8, Y3
+	VFMADD231PS 224(SI), Y8, Y5
+	VFMADD231PS 160(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 256(SI), Y8, Y4
+	VFMADD231PS 192(SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 288(SI), Y8, Y5
+	VFMADD231PS 224(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 256(SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 288(SI), Y8, Y7
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    BX, $+3
+	JGE     partial3
+	CMPQ    BX, $+2
+	JGE     partial2
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     64(SI), Y6
+	VMOVUPS     96(SI), Y7
+	VMOVUPS     128(SI), Y8
+	VMOVUPS     160(SI), Y9
+	VMOVUPS     192(SI), Y10
+	VMOVUPS     224(SI), Y11
+	VMOVUPS     256(SI), Y12
+	VMOVUPS     288(SI), Y13
+	VMASKMOVPS  (R8), Y0, Y14
+	VFMADD231PS Y4, Y14, Y2
+	VMASKMOVPS  32(R8), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	VMASKMOVPS  (R8)(R10*1), Y0, Y4
+	VFMADD231PS Y10, Y4, Y2
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y4
+	VFMADD231PS Y11, Y4, Y3
+	VMASKMOVPS  (R8)(R9*4), Y0, Y4
+	VFMADD231PS Y12, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y4
+	VFMADD231PS Y13, Y4, Y3
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     64(SI), Y6
+	VMOVUPS     96(SI), Y7
+	VMOVUPS     128(SI), Y8
+	VMOVUPS     160(SI), Y9
+	VMOVUPS     192(SI), Y10
+	VMOVUPS     224(SI), Y11
+	VMOVUPS     256(SI), Y12
+	VMOVUPS     288(SI), Y13
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y4, Y14, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y10, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y11, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y12, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y13, Y4, Y3
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial2:
+	CMPQ    DX, 104(AX)
+	JLT     partial2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	ADDQ    $+64, SI
+
+partial2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMASKMOVPS  (R8), Y0, Y6
+	VFMADD231PS (SI), Y6, Y2
+	VMASKMOVPS  32(R8), Y1, Y6
+	VFMADD231PS 32(SI), Y6, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y6
+	VFMADD231PS 64(SI), Y6, Y2
+	VFMADD231PS (SI), Y6, Y4
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y6
+	VFMADD231PS 96(SI), Y6, Y3
+	VFMADD231PS 32(SI), Y6, Y5
+	VMASKMOVPS  (R8)(R9*2), Y0, Y6
+	VFMADD231PS 128(SI), Y6, Y2
+	VFMADD231PS 64(SI), Y6, Y4
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y6
+	VFMADD231PS 160(SI), Y6, Y3
+	VFMADD231PS 96(SI), Y6, Y5
+	VMASKMOVPS  (R8)(R10*1), Y0, Y6
+	VFMADD231PS 192(SI), Y6, Y2
+	VFMADD231PS 128(SI), Y6, Y4
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y6
+	VFMADD231PS 224(SI), Y6, Y3
+	VFMADD231PS 160(SI), Y6, Y5
+	VMASKMOVPS  (R8)(R9*4), Y0, Y6
+	VFMADD231PS 256(SI), Y6, Y2
+	VFMADD231PS 192(SI), Y6, Y4
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y6
+	VFMADD231PS 288(SI), Y6, Y3
+	VFMADD231PS 224(SI), Y6, Y5
+	VMASKMOVPS  (R8)(R11*1), Y0, Y6
+	VFMADD231PS 256(SI), Y6, Y4
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y6
+	VFMADD231PS 288(SI), Y6, Y5
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2row
+	CMPQ        72(AX), $+1
+	JNE         partial2store
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+partial2store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+2, DX
+	JMP        partialtile
+
+partial2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	ADDQ    $+64, SI
+
+partial2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS (SI), Y6, Y2
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS 32(SI), Y6, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS 64(SI), Y6, Y2
+	VFMADD231PS (SI), Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS 96(SI), Y6, Y3
+	VFMADD231PS 32(SI), Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS 128(SI), Y6, Y2
+	VFMADD231PS 64(SI), Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS 160(SI), Y6, Y3
+	VFMADD231PS 96(SI), Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS 192(SI), Y6, Y2
+	VFMADD231PS 128(SI), Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS 224(SI), Y6, Y3
+	VFMADD231PS 160(SI), Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS 256(SI), Y6, Y2
+	VFMADD231PS 192(SI), Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS 288(SI), Y6, Y3
+	VFMADD231PS 224(SI), Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS 256(SI), Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS 288(SI), Y6, Y5
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial2edgestore
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+partial2edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+2, DX
+	JMP        partialtile
+
+partial3:
+	CMPQ    DX, 104(AX)
+	JLT     partial3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	ADDQ    $+64, SI
+
+partial3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMASKMOVPS  (R8), Y0, Y8
+	VFMADD231PS (SI), Y8, Y2
+	VMASKMOVPS  32(R8), Y1, Y8
+	VFMADD231PS 32(SI), Y8, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y8
+	VFMADD231PS 64(SI), Y8, Y2
+	VFMADD231PS (SI), Y8, Y4
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y8
+	VFMADD231PS 96(SI), Y8, Y3
+	VFMADD231PS 32(SI), Y8, Y5
+	VMASKMOVPS  (R8)(R9*2), Y0, Y8
+	VFMADD231PS 128(SI), Y8, Y2
+	VFMADD231PS 64(SI), Y8, Y4
+	VFMADD231PS (SI), Y8, Y6
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y8
+	VFMADD231PS 160(SI), Y8, Y3
+	VFMADD231PS 96(SI), Y8, Y5
+	VFMADD231PS 32(SI), Y8, Y7
+	VMASKMOVPS  (R8)(R10*1), Y0, Y8
+	VFMADD231PS 192(SI), Y8, Y2
+	VFMADD231PS 128(SI), Y8, Y4
+	VFMADD231PS 64(SI), Y8, Y6
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y8
+	VFMADD231PS 224(SI), Y8, Y3
+	VFMADD231PS 160(SI), Y8, Y5
+	VFMADD231PS 96(SI), Y8, Y7
+	VMASKMOVPS  (R8)(R9*4), Y0, Y8
+	VFMADD231PS 256(SI), Y8, Y2
+	VFMADD231PS 192(SI), Y8, Y4
+	VFMADD231PS 128(SI), Y8, Y6
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y8
+	VFMADD231PS 288(SI), Y8, Y3
+	VFMADD231PS 224(SI), Y8, Y5
+	VFMADD231PS 160(SI), Y8, Y7
+	VMASKMOVPS  (R8)(R11*1), Y0, Y8
+	VFMADD231PS 256(SI), Y8, Y4
+	VFMADD231PS 192(SI), Y8, Y6
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y8
+	VFMADD231PS 288(SI), Y8, Y5
+	VFMADD231PS 224(SI), Y8, Y7
+	VMASKMOVPS  (R8)(R10*2), Y0, Y8
+	VFMADD231PS 256(SI), Y8, Y6
+	VMASKMOVPS  32(R8)(R10*2), Y1, Y8
+	VFMADD231PS 288(SI), Y8, Y7
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3row
+	CMPQ        72(AX), $+1
+	JNE         partial3store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+partial3store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+3, DX
+	JMP        partialtile
+
+partial3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	ADDQ    $+64, SI
+
+partial3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS (SI), Y8, Y2
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS 32(SI), Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS 64(SI), Y8, Y2
+	VFMADD231PS (SI), Y8, Y4
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS 96(SI), Y8, Y3
+	VFMADD231PS 32(SI), Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS 128(SI), Y8, Y2
+	VFMADD231PS 64(SI), Y8, Y4
+	VFMADD231PS (SI), Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS 160(SI), Y8, Y3
+	VFMADD231PS 96(SI), Y8, Y5
+	VFMADD231PS 32(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS 192(SI), Y8, Y2
+	VFMADD231PS 128(SI), Y8, Y4
+	VFMADD231PS 64(SI), Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS 224(SI), Y8, Y3
+	VFMADD231PS 160(SI), Y8, Y5
+	VFMADD231PS 96(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS 256(SI), Y8, Y2
+	VFMADD231PS 192(SI), Y8, Y4
+	VFMADD231PS 128(SI), Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS 288(SI), Y8, Y3
+	VFMADD231PS 224(SI), Y8, Y5
+	VFMADD231PS 160(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS 256(SI), Y8, Y4
+	VFMADD231PS 192(SI), Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS 288(SI), Y8, Y5
+	VFMADD231PS 224(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS 256(SI), Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS 288(SI), Y8, Y7
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial3edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+partial3edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+3, DX
+	JMP        partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMASKMOVPS  (R8), Y0, Y10
+	VFMADD231PS (SI), Y10, Y2
+	VMASKMOVPS  32(R8), Y1, Y10
+	VFMADD231PS 32(SI), Y10, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y2
+	VFMADD231PS (SI), Y10, Y4
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y3
+	VFMADD231PS 32(SI), Y10, Y5
+	VMASKMOVPS  (R8)(R9*2), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y2
+	VFMADD231PS 64(SI), Y10, Y4
+	VFMADD231PS (SI), Y10, Y6
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y3
+	VFMADD231PS 96(SI), Y10, Y5
+	VFMADD231PS 32(SI), Y10, Y7
+	VMASKMOVPS  (R8)(R10*1), Y0, Y10
+	VFMADD231PS 192(SI), Y10, Y2
+	VFMADD231PS 128(SI), Y10, Y4
+	VFMADD231PS 64(SI), Y10, Y6
+	VFMADD231PS (SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y10
+	VFMADD231PS 224(SI), Y10, Y3
+	VFMADD231PS 160(SI), Y10, Y5
+	VFMADD231PS 96(SI), Y10, Y7
+	VFMADD231PS 32(SI), Y10, Y9
+	VMASKMOVPS  (R8)(R9*4), Y0, Y10
+	VFMADD231PS 256(SI), Y10, Y2
+	VFMADD231PS 192(SI), Y10, Y4
+	VFMADD231PS 128(SI), Y10, Y6
+	VFMADD231PS 64(SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y10
+	VFMADD231PS 288(SI), Y10, Y3
+	VFMADD231PS 224(SI), Y10, Y5
+	VFMADD231PS 160(SI), Y10, Y7
+	VFMADD231PS 96(SI), Y10, Y9
+	VMASKMOVPS  (R8)(R11*1), Y0, Y10
+	VFMADD231PS 256(SI), Y10, Y4
+	VFMADD231PS 192(SI), Y10, Y6
+	VFMADD231PS 128(SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y10
+	VFMADD231PS 288(SI), Y10, Y5
+	VFMADD231PS 224(SI), Y10, Y7
+	VFMADD231PS 160(SI), Y10, Y9
+	VMASKMOVPS  (R8)(R10*2), Y0, Y10
+	VFMADD231PS 256(SI), Y10, Y6
+	VFMADD231PS 192(SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R10*2), Y1, Y10
+	VFMADD231PS 288(SI), Y10, Y7
+	VFMADD231PS 224(SI), Y10, Y9
+	VMASKMOVPS  (R8)(R12*1), Y0, Y10
+	VFMADD231PS 256(SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R12*1), Y1, Y10
+	VFMADD231PS 288(SI), Y10, Y9
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS (SI), Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 32(SI), Y10, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y2
+	VFMADD231PS (SI), Y10, Y4
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y3
+	VFMADD231PS 32(SI), Y10, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y2
+	VFMADD231PS 64(SI), Y10, Y4
+	VFMADD231PS (SI), Y10, Y6
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y3
+	VFMADD231PS 96(SI), Y10, Y5
+	VFMADD231PS 32(SI), Y10, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 192(SI), Y10, Y2
+	VFMADD231PS 128(SI), Y10, Y4
+	VFMADD231PS 64(SI), Y10, Y6
+	VFMADD231PS (SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 224(SI), Y10, Y3
+	VFMADD231PS 160(SI), Y10, Y5
+	VFMADD231PS 96(SI), Y10, Y7
+	VFMADD231PS 32(SI), Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 256(SI), Y10, Y2
+	VFMADD231PS 192(SI), Y10, Y4
+	VFMADD231PS 128(SI), Y10, Y6
+	VFMADD231PS 64(SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 288(SI), Y10, Y3
+	VFMADD231PS 224(SI), Y10, Y5
+	VFMADD231PS 160(SI), Y10, Y7
+	VFMADD231PS 96(SI), Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 256(SI), Y10, Y4
+	VFMADD231PS 192(SI), Y10, Y6
+	VFMADD231PS 128(SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 288(SI), Y10, Y5
+	VFMADD231PS 224(SI), Y10, Y7
+	VFMADD231PS 160(SI), Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 256(SI), Y10, Y6
+	VFMADD231PS 192(SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 288(SI), Y10, Y7
+	VFMADD231PS 224(SI), Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 256(SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 288(SI), Y10, Y9
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
+// func depthwiseRowsF32w5s2AVX2(a *depthwiseRowsArgs)
+// Requires: AVX, CMOV, FMA3
+TEXT ·depthwiseRowsF32w5s2AVX2(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), AX
+	MOVQ    64(AX), CX
+	LEAQ    channelMask<>+0(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS 64(DX)(BX*4), Y0
+	VMOVUPS 96(DX)(BX*4), Y1
+	CMPQ    CX, $+16
+	JNE     partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    BX, $+3
+	JGE     whole3
+	CMPQ    BX, $+2
+	JGE     whole2
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Y2
+	VMOVUPS     32(SI), Y3
+	VMOVUPS     64(SI), Y4
+	VMOVUPS     96(SI), Y5
+	VMOVUPS     128(SI), Y6
+	VMOVUPS     160(SI), Y7
+	VMOVUPS     192(SI), Y8
+	VMOVUPS     224(SI), Y9
+	VMOVUPS     256(SI), Y10
+	VMOVUPS     288(SI), Y11
+	VMOVUPS     (R8), Y12
+	VFMADD231PS Y2, Y12, Y0
+	VMOVUPS     32(R8), Y2
+	VFMADD231PS Y3, Y2, Y1
+	VMOVUPS     (R8)(R9*1), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R8)(R9*1), Y2
+	VFMADD231PS Y5, Y2, Y1
+	VMOVUPS     (R8)(R9*2), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R8)(R9*2), Y2
+	VFMADD231PS Y7, Y2, Y1
+	VMOVUPS     (R8)(R10*1), Y2
+	VFMADD231PS Y8, Y2, Y0
+	VMOVUPS     32(R8)(R10*1), Y2
+	VFMADD231PS Y9, Y2, Y1
+	VMOVUPS     (R8)(R9*4), Y2
+	VFMADD231PS Y10, Y2, Y0
+	VMOVUPS     32(R8)(R9*4), Y2
+	VFMADD231PS Y11, Y2, Y1
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y2
+	VMOVUPS     32(SI), Y3
+	VMOVUPS     64(SI), Y4
+	VMOVUPS     96(SI), Y5
+	VMOVUPS     128(SI), Y6
+	VMOVUPS     160(SI), Y7
+	VMOVUPS     192(SI), Y8
+	VMOVUPS     224(SI), Y9
+	VMOVUPS     256(SI), Y10
+	VMOVUPS     288(SI), Y11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y2, Y12, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y3, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y5, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y7, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y8, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y9, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y10, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y11, Y2, Y1
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole2:
+	CMPQ    DX, 104(AX)
+	JLT     whole2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	ADDQ    $+64, SI
+
+whole2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (R8), Y4
+	VFMADD231PS (SI), Y4, Y0
+	VMOVUPS     32(R8), Y4
+	VFMADD231PS 32(SI), Y4, Y1
+	VMOVUPS     (R8)(R9*1), Y4
+	VFMADD231PS 64(SI), Y4, Y0
+	VMOVUPS     32(R8)(R9*1), Y4
+	VFMADD231PS 96(SI), Y4, Y1
+	VMOVUPS     (R8)(R9*2), Y4
+	VFMADD231PS 128(SI), Y4, Y0
+	VFMADD231PS (SI), Y4, Y2
+	VMOVUPS     32(R8)(R9*2), Y4
+	VFMADD231PS 160(SI), Y4, Y1
+	VFMADD231PS 32(SI), Y4, Y3
+	VMOVUPS     (R8)(R10*1), Y4
+	VFMADD231PS 192(SI), Y4, Y0
+	VFMADD231PS 64(SI), Y4, Y2
+	VMOVUPS     32(R8)(R10*1), Y4
+	VFMADD231PS 224(SI), Y4, Y1
+	VFMADD231PS 96(SI), Y4, Y3
+	VMOVUPS     (R8)(R9*4), Y4
+	VFMADD231PS 256(SI), Y4, Y0
+	VFMADD231PS 128(SI), Y4, Y2
+	VMOVUPS     32(R8)(R9*4), Y4
+	VFMADD231PS 288(SI), Y4, Y1
+	VFMADD231PS 160(SI), Y4, Y3
+	VMOVUPS     (R8)(R11*1), Y4
+	VFMADD231PS 192(SI), Y4, Y2
+	VMOVUPS     32(R8)(R11*1), Y4
+	VFMADD231PS 224(SI), Y4, Y3
+	VMOVUPS     (R8)(R10*2), Y4
+	VFMADD231PS 256(SI), Y4, Y2
+	VMOVUPS     32(R8)(R10*2), Y4
+	VFMADD231PS 288(SI), Y4, Y3
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2row
+	CMPQ        72(AX), $+1
+	JNE         whole2store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+whole2store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	ADDQ    $+64, SI
+
+whole2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS (SI), Y4, Y0
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS 32(SI), Y4, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS 64(SI), Y4, Y0
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS 96(SI), Y4, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS 128(SI), Y4, Y0
+	VFMADD231PS (SI), Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS 160(SI), Y4, Y1
+	VFMADD231PS 32(SI), Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS 192(SI), Y4, Y0
+	VFMADD231PS 64(SI), Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS 224(SI), Y4, Y1
+	VFMADD231PS 96(SI), Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS 256(SI), Y4, Y0
+	VFMADD231PS 128(SI), Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS 288(SI), Y4, Y1
+	VFMADD231PS 160(SI), Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS 192(SI), Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS 224(SI), Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS 256(SI), Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS 288(SI), Y4, Y3
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole2edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+whole2edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole3:
+	CMPQ    DX, 104(AX)
+	JLT     whole3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	ADDQ    $+64, SI
+
+whole3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (R8), Y6
+	VFMADD231PS (SI), Y6, Y0
+	VMOVUPS     32(R8), Y6
+	VFMADD231PS 32(SI), Y6, Y1
+	VMOVUPS     (R8)(R9*1), Y6
+	VFMADD231PS 64(SI), Y6, Y0
+	VMOVUPS     32(R8)(R9*1), Y6
+	VFMADD231PS 96(SI), Y6, Y1
+	VMOVUPS     (R8)(R9*2), Y6
+	VFMADD231PS 128(SI), Y6, Y0
+	VFMADD231PS (SI), Y6, Y2
+	VMOVUPS     32(R8)(R9*2), Y6
+	VFMADD231PS 160(SI), Y6, Y1
+	VFMADD231PS 32(SI), Y6, Y3
+	VMOVUPS     (R8)(R10*1), Y6
+	VFMADD231PS 192(SI), Y6, Y0
+	VFMADD231PS 64(SI), Y6, Y2
+	VMOVUPS     32(R8)(R10*1), Y6
+	VFMADD231PS 224(SI), Y6, Y1
+	VFMADD231PS 96(SI), Y6, Y3
+	VMOVUPS     (R8)(R9*4), Y6
+	VFMADD231PS 256(SI), Y6, Y0
+	VFMADD231PS 128(SI), Y6, Y2
+	VFMADD231PS (SI), Y6, Y4
+	VMOVUPS     32(R8)(R9*4), Y6
+	VFMADD231PS 288(SI), Y6, Y1
+	VFMADD231PS 160(SI), Y6, Y3
+	VFMADD231PS 32(SI), Y6, Y5
+	VMOVUPS     (R8)(R11*1), Y6
+	VFMADD231PS 192(SI), Y6, Y2
+	VFMADD231PS 64(SI), Y6, Y4
+	VMOVUPS     32(R8)(R11*1), Y6
+	VFMADD231PS 224(SI), Y6, Y3
+	VFMADD231PS 96(SI), Y6, Y5
+	VMOVUPS     (R8)(R10*2), Y6
+	VFMADD231PS 256(SI), Y6, Y2
+	VFMADD231PS 128(SI), Y6, Y4
+	VMOVUPS     32(R8)(R10*2), Y6
+	VFMADD231PS 288(SI), Y6, Y3
+	VFMADD231PS 160(SI), Y6, Y5
+	VMOVUPS     (R8)(R12*1), Y6
+	VFMADD231PS 192(SI), Y6, Y4
+	VMOVUPS     32(R8)(R12*1), Y6
+	VFMADD231PS 224(SI), Y6, Y5
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Y6
+	VFMADD231PS 256(SI), Y6, Y4
+	VMOVUPS     32(R8), Y6
+	VFMADD231PS 288(SI), Y6, Y5
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3row
+	CMPQ        72(AX), $+1
+	JNE         whole3store
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y0, Y6, Y0
+	VMAXPS      Y1, Y6, Y1
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+whole3store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	ADDQ    $+64, SI
+
+whole3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS (SI), Y6, Y0
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS 32(SI), Y6, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS 64(SI), Y6, Y0
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS 96(SI), Y6, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS 128(SI), Y6, Y0
+	VFMADD231PS (SI), Y6, Y2
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS 160(SI), Y6, Y1
+	VFMADD231PS 32(SI), Y6, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS 192(SI), Y6, Y0
+	VFMADD231PS 64(SI), Y6, Y2
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS 224(SI), Y6, Y1
+	VFMADD231PS 96(SI), Y6, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS 256(SI), Y6, Y0
+	VFMADD231PS 128(SI), Y6, Y2
+	VFMADD231PS (SI), Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS 288(SI), Y6, Y1
+	VFMADD231PS 160(SI), Y6, Y3
+	VFMADD231PS 32(SI), Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS 192(SI), Y6, Y2
+	VFMADD231PS 64(SI), Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS 224(SI), Y6, Y3
+	VFMADD231PS 96(SI), Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS 256(SI), Y6, Y2
+	VFMADD231PS 128(SI), Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS 288(SI), Y6, Y3
+	VFMADD231PS 160(SI), Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS 192(SI), Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS 224(SI), Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS 256(SI), Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS 288(SI), Y6, Y5
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole3edgestore
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y0, Y6, Y0
+	VMAXPS      Y1, Y6, Y1
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+whole3edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (R8), Y8
+	VFMADD231PS (SI), Y8, Y0
+	VMOVUPS     32(R8), Y8
+	VFMADD231PS 32(SI), Y8, Y1
+	VMOVUPS     (R8)(R9*1), Y8
+	VFMADD231PS 64(SI), Y8, Y0
+	VMOVUPS     32(R8)(R9*1), Y8
+	VFMADD231PS 96(SI), Y8, Y1
+	VMOVUPS     (R8)(R9*2), Y8
+	VFMADD231PS 128(SI), Y8, Y0
+	VFMADD231PS (SI), Y8, Y2
+	VMOVUPS     32(R8)(R9*2), Y8
+	VFMADD231PS 160(SI), Y8, Y1
+	VFMADD231PS 32(SI), Y8, Y3
+	VMOVUPS     (R8)(R10*1), Y8
+	VFMADD231PS 192(SI), Y8, Y0
+	VFMADD231PS 64(SI), Y8, Y2
+	VMOVUPS     32(R8)(R10*1), Y8
+	VFMADD231PS 224(SI), Y8, Y1
+	VFMADD231PS 96(SI), Y8, Y3
+	VMOVUPS     (R8)(R9*4), Y8
+	VFMADD231PS 256(SI), Y8, Y0
+	VFMADD231PS 128(SI), Y8, Y2
+	VFMADD231PS (SI), Y8, Y4
+	VMOVUPS     32(R8)(R9*4), Y8
+	VFMADD231PS 288(SI), Y8, Y1
+	VFMADD231PS 160(SI), Y8, Y3
+	VFMADD231PS 32(SI), Y8, Y5
+	VMOVUPS     (R8)(R11*1), Y8
+	VFMADD231PS 192(SI), Y8, Y2
+	VFMADD231PS 64(SI), Y8, Y4
+	VMOVUPS     32(R8)(R11*1), Y8
+	VFMADD231PS 224(SI), Y8, Y3
+	VFMADD231PS 96(SI), Y8, Y5
+	VMOVUPS     (R8)(R10*2), Y8
+	VFMADD231PS 256(SI), Y8, Y2
+	VFMADD231PS 128(SI), Y8, Y4
+	VFMADD231PS (SI), Y8, Y6
+	VMOVUPS     32(R8)(R10*2), Y8
+	VFMADD231PS 288(SI), Y8, Y3
+	VFMADD231PS 160(SI), Y8, Y5
+	VFMADD231PS 32(SI), Y8, Y7
+	VMOVUPS     (R8)(R12*1), Y8
+	VFMADD231PS 192(SI), Y8, Y4
+	VFMADD231PS 64(SI), Y8, Y6
+	VMOVUPS     32(R8)(R12*1), Y8
+	VFMADD231PS 224(SI), Y8, Y5
+	VFMADD231PS 96(SI), Y8, Y7
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Y8
+	VFMADD231PS 256(SI), Y8, Y4
+	VFMADD231PS 128(SI), Y8, Y6
+	VMOVUPS     32(R8), Y8
+	VFMADD231PS 288(SI), Y8, Y5
+	VFMADD231PS 160(SI), Y8, Y7
+	VMOVUPS     (R8)(R9*1), Y8
+	VFMADD231PS 192(SI), Y8, Y6
+	VMOVUPS     32(R8)(R9*1), Y8
+	VFMADD231PS 224(SI), Y8, Y7
+	VMOVUPS     (R8)(R9*2), Y8
+	VFMADD231PS 256(SI), Y8, Y6
+	VMOVUPS     32(R8)(R9*2), Y8
+	VFMADD231PS 288(SI), Y8, Y7
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS (SI), Y8, Y0
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 32(SI), Y8, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 64(SI), Y8, Y0
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 96(SI), Y8, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 128(SI), Y8, Y0
+	VFMADD231PS (SI), Y8, Y2
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 160(SI), Y8, Y1
+	VFMADD231PS 32(SI), Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 192(SI), Y8, Y0
+	VFMADD231PS 64(SI), Y8, Y2
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 224(SI), Y8, Y1
+	VFMADD231PS 96(SI), Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 256(SI), Y8, Y0
+	VFMADD231PS 128(SI), Y8, Y2
+	VFMADD231PS (SI), Y8, Y4
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 288(SI), Y8, Y1
+	VFMADD231PS 160(SI), Y8, Y3
+	VFMADD231PS 32(SI), Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 192(SI), Y8, Y2
+	VFMADD231PS 64(SI), Y8, Y4
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 224(SI), Y8, Y3
+	VFMADD231PS 96(SI), Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 256(SI), Y8, Y2
+	VFMADD231PS 128(SI), Y8, Y4
+	VFMADD231PS (SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 288(SI), Y8, Y3
+	VFMADD231PS 160(SI), Y8, Y5
+	VFMADD231PS 32(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 192(SI), Y8, Y4
+	VFMADD231PS 64(SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 224(SI), Y8, Y5
+	VFMADD231PS 96(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 256(SI), Y8, Y4
+	VFMADD231PS 128(SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 288(SI), Y8, Y5
+	VFMADD231PS 160(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 192(SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 224(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS 256(SI), Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VFMADD231PS 288(SI), Y8, Y7
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    BX, $+3
+	JGE     partial3
+	CMPQ    BX, $+2
+	JGE     partial2
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     64(SI), Y6
+	VMOVUPS     96(SI), Y7
+	VMOVUPS     128(SI), Y8
+	VMOVUPS     160(SI), Y9
+	VMOVUPS     192(SI), Y10
+	VMOVUPS     224(SI), Y11
+	VMOVUPS     256(SI), Y12
+	VMOVUPS     288(SI), Y13
+	VMASKMOVPS  (R8), Y0, Y14
+	VFMADD231PS Y4, Y14, Y2
+	VMASKMOVPS  32(R8), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	VMASKMOVPS  (R8)(R10*1), Y0, Y4
+	VFMADD231PS Y10, Y4, Y2
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y4
+	VFMADD231PS Y11, Y4, Y3
+	VMASKMOVPS  (R8)(R9*4), Y0, Y4
+	VFMADD231PS Y12, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y4
+	VFMADD231PS Y13, Y4, Y3
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VMOVUPS     (SI), Y4
+	VMOVUPS     32(SI), Y5
+	VMOVUPS     64(SI), Y6
+	VMOVUPS     96(SI), Y7
+	VMOVUPS     128(SI), Y8
+	VMOVUPS     160(SI), Y9
+	VMOVUPS     192(SI), Y10
+	VMOVUPS     224(SI), Y11
+	VMOVUPS     256(SI), Y12
+	VMOVUPS     288(SI), Y13
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y4, Y14, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y10, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y11, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y12, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y13, Y4, Y3
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial2:
+	CMPQ    DX, 104(AX)
+	JLT     partial2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	ADDQ    $+64, SI
+
+partial2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMASKMOVPS  (R8), Y0, Y6
+	VFMADD231PS (SI), Y6, Y2
+	VMASKMOVPS  32(R8), Y1, Y6
+	VFMADD231PS 32(SI), Y6, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y6
+	VFMADD231PS 64(SI), Y6, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y6
+	VFMADD231PS 96(SI), Y6, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y6
+	VFMADD231PS 128(SI), Y6, Y2
+	VFMADD231PS (SI), Y6, Y4
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y6
+	VFMADD231PS 160(SI), Y6, Y3
+	VFMADD231PS 32(SI), Y6, Y5
+	VMASKMOVPS  (R8)(R10*1), Y0, Y6
+	VFMADD231PS 192(SI), Y6, Y2
+	VFMADD231PS 64(SI), Y6, Y4
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y6
+	VFMADD231PS 224(SI), Y6, Y3
+	VFMADD231PS 96(SI), Y6, Y5
+	VMASKMOVPS  (R8)(R9*4), Y0, Y6
+	VFMADD231PS 256(SI), Y6, Y2
+	VFMADD231PS 128(SI), Y6, Y4
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y6
+	VFMADD231PS 288(SI), Y6, Y3
+	VFMADD231PS 160(SI), Y6, Y5
+	VMASKMOVPS  (R8)(R11*1), Y0, Y6
+	VFMADD231PS 192(SI), Y6, Y4
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y6
+	VFMADD231PS 224(SI), Y6, Y5
+	VMASKMOVPS  (R8)(R10*2), Y0, Y6
+	VFMADD231PS 256(SI), Y6, Y4
+	VMASKMOVPS  32(R8)(R10*2), Y1, Y6
+	VFMADD231PS 288(SI), Y6, Y5
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2row
+	CMPQ        72(AX), $+1
+	JNE         partial2store
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+partial2store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+2, DX
+	JMP        partialtile
+
+partial2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	ADDQ    $+64, SI
+
+partial2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS (SI), Y6, Y2
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS 32(SI), Y6, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS 64(SI), Y6, Y2
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS 96(SI), Y6, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS 128(SI), Y6, Y2
+	VFMADD231PS (SI), Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS 160(SI), Y6, Y3
+	VFMADD231PS 32(SI), Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS 192(SI), Y6, Y2
+	VFMADD231PS 64(SI), Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS 224(SI), Y6, Y3
+	VFMADD231PS 96(SI), Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS 256(SI), Y6, Y2
+	VFMADD231PS 128(SI), Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS 288(SI), Y6, Y3
+	VFMADD231PS 160(SI), Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS 192(SI), Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS 224(SI), Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS 256(SI), Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS 288(SI), Y6, Y5
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial2edgestore
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+partial2edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+2, DX
+	JMP        partialtile
+
+partial3:
+	CMPQ    DX, 104(AX)
+	JLT     partial3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	ADDQ    $+64, SI
+
+partial3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMASKMOVPS  (R8), Y0, Y8
+	VFMADD231PS (SI), Y8, Y2
+	VMASKMOVPS  32(R8), Y1, Y8
+	VFMADD231PS 32(SI), Y8, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y8
+	VFMADD231PS 64(SI), Y8, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y8
+	VFMADD231PS 96(SI), Y8, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y8
+	VFMADD231PS 128(SI), Y8, Y2
+	VFMADD231PS (SI), Y8, Y4
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y8
+	VFMADD231PS 160(SI), Y8, Y3
+	VFMADD231PS 32(SI), Y8, Y5
+	VMASKMOVPS  (R8)(R10*1), Y0, Y8
+	VFMADD231PS 192(SI), Y8, Y2
+	VFMADD231PS 64(SI), Y8, Y4
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y8
+	VFMADD231PS 224(SI), Y8, Y3
+	VFMADD231PS 96(SI), Y8, Y5
+	VMASKMOVPS  (R8)(R9*4), Y0, Y8
+	VFMADD231PS 256(SI), Y8, Y2
+	VFMADD231PS 128(SI), Y8, Y4
+	VFMADD231PS (SI), Y8, Y6
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y8
+	VFMADD231PS 288(SI), Y8, Y3
+	VFMADD231PS 160(SI), Y8, Y5
+	VFMADD231PS 32(SI), Y8, Y7
+	VMASKMOVPS  (R8)(R11*1), Y0, Y8
+	VFMADD231PS 192(SI), Y8, Y4
+	VFMADD231PS 64(SI), Y8, Y6
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y8
+	VFMADD231PS 224(SI), Y8, Y5
+	VFMADD231PS 96(SI), Y8, Y7
+	VMASKMOVPS  (R8)(R10*2), Y0, Y8
+	VFMADD231PS 256(SI), Y8, Y4
+	VFMADD231PS 128(SI), Y8, Y6
+	VMASKMOVPS  32(R8)(R10*2), Y1, Y8
+	VFMADD231PS 288(SI), Y8, Y5
+	VFMADD231PS 160(SI), Y8, Y7
+	VMASKMOVPS  (R8)(R12*1), Y0, Y8
+	VFMADD231PS 192(SI), Y8, Y6
+	VMASKMOVPS  32(R8)(R12*1), Y1, Y8
+	VFMADD231PS 224(SI), Y8, Y7
+	LEAQ        (R8)(R9*8), R8
+	VMASKMOVPS  (R8), Y0, Y8
+	VFMADD231PS 256(SI), Y8, Y6
+	VMASKMOVPS  32(R8), Y1, Y8
+	VFMADD231PS 288(SI), Y8, Y7
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3row
+	CMPQ        72(AX), $+1
+	JNE         partial3store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+partial3store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+3, DX
+	JMP        partialtile
+
+partial3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	ADDQ    $+64, SI
+
+partial3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS (SI), Y8, Y2
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS 32(SI), Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS 64(SI), Y8, Y2
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS 96(SI), Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS 128(SI), Y8, Y2
+	VFMADD231PS (SI), Y8, Y4
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS 160(SI), Y8, Y3
+	VFMADD231PS 32(SI), Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS 192(SI), Y8, Y2
+	VFMADD231PS 64(SI), Y8, Y4
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS 224(SI), Y8, Y3
+	VFMADD231PS 96(SI), Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS 256(SI), Y8, Y2
+	VFMADD231PS 128(SI), Y8, Y4
+	VFMADD231PS (SI), Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS 288(SI), Y8, Y3
+	VFMADD231PS 160(SI), Y8, Y5
+	VFMADD231PS 32(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS 192(SI), Y8, Y4
+	VFMADD231PS 64(SI), Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS 224(SI), Y8, Y5
+	VFMADD231PS 96(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS 256(SI), Y8, Y4
+	VFMADD231PS 128(SI), Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS 288(SI), Y8, Y5
+	VFMADD231PS 160(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS 192(SI), Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS 224(SI), Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS 256(SI), Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS 288(SI), Y8, Y7
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial3edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+partial3edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+3, DX
+	JMP        partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMASKMOVPS  (R8), Y0, Y10
+	VFMADD231PS (SI), Y10, Y2
+	VMASKMOVPS  32(R8), Y1, Y10
+	VFMADD231PS 32(SI), Y10, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y2
+	VFMADD231PS (SI), Y10, Y4
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y3
+	VFMADD231PS 32(SI), Y10, Y5
+	VMASKMOVPS  (R8)(R10*1), Y0, Y10
+	VFMADD231PS 192(SI), Y10, Y2
+	VFMADD231PS 64(SI), Y10, Y4
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y10
+	VFMADD231PS 224(SI), Y10, Y3
+	VFMADD231PS 96(SI), Y10, Y5
+	VMASKMOVPS  (R8)(R9*4), Y0, Y10
+	VFMADD231PS 256(SI), Y10, Y2
+	VFMADD231PS 128(SI), Y10, Y4
+	VFMADD231PS (SI), Y10, Y6
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y10
+	VFMADD231PS 288(SI), Y10, Y3
+	VFMADD231PS 160(SI), Y10, Y5
+	VFMADD231PS 32(SI), Y10, Y7
+	VMASKMOVPS  (R8)(R11*1), Y0, Y10
+	VFMADD231PS 192(SI), Y10, Y4
+	VFMADD231PS 64(SI), Y10, Y6
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y10
+	VFMADD231PS 224(SI), Y10, Y5
+	VFMADD231PS 96(SI), Y10, Y7
+	VMASKMOVPS  (R8)(R10*2), Y0, Y10
+	VFMADD231PS 256(SI), Y10, Y4
+	VFMADD231PS 128(SI), Y10, Y6
+	VFMADD231PS (SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R10*2), Y1, Y10
+	VFMADD231PS 288(SI), Y10, Y5
+	VFMADD231PS 160(SI), Y10, Y7
+	VFMADD231PS 32(SI), Y10, Y9
+	VMASKMOVPS  (R8)(R12*1), Y0, Y10
+	VFMADD231PS 192(SI), Y10, Y6
+	VFMADD231PS 64(SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R12*1), Y1, Y10
+	VFMADD231PS 224(SI), Y10, Y7
+	VFMADD231PS 96(SI), Y10, Y9
+	LEAQ        (R8)(R9*8), R8
+	VMASKMOVPS  (R8), Y0, Y10
+	VFMADD231PS 256(SI), Y10, Y6
+	VFMADD231PS 128(SI), Y10, Y8
+	VMASKMOVPS  32(R8), Y1, Y10
+	VFMADD231PS 288(SI), Y10, Y7
+	VFMADD231PS 160(SI), Y10, Y9
+	VMASKMOVPS  (R8)(R9*1), Y0, Y10
+	VFMADD231PS 192(SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
+	VFMADD231PS 224(SI), Y10, Y9
+	VMASKMOVPS  (R8)(R9*2), Y0, Y10
+	VFMADD231PS 256(SI), Y10, Y8
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
+	VFMADD231PS 288(SI), Y10, Y9
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS (SI), Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 32(SI), Y10, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 64(SI), Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 96(SI), Y10, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 128(SI), Y10, Y2
+	VFMADD231PS (SI), Y10, Y4
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 160(SI), Y10, Y3
+	VFMADD231PS 32(SI), Y10, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 192(SI), Y10, Y2
+	VFMADD231PS 64(SI), Y10, Y4
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 224(SI), Y10, Y3
+	VFMADD231PS 96(SI), Y10, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 256(SI), Y10, Y2
+	VFMADD231PS 128(SI), Y10, Y4
+	VFMADD231PS (SI), Y10, Y6
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 288(SI), Y10, Y3
+	VFMADD231PS 160(SI), Y10, Y5
+	VFMADD231PS 32(SI), Y10, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 192(SI), Y10, Y4
+	VFMADD231PS 64(SI), Y10, Y6
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 224(SI), Y10, Y5
+	VFMADD231PS 96(SI), Y10, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 256(SI), Y10, Y4
+	VFMADD231PS 128(SI), Y10, Y6
+	VFMADD231PS (SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 288(SI), Y10, Y5
+	VFMADD231PS 160(SI), Y10, Y7
+	VFMADD231PS 32(SI), Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 192(SI), Y10, Y6
+	VFMADD231PS 64(SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 224(SI), Y10, Y7
+	VFMADD231PS 96(SI), Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 256(SI), Y10, Y6
+	VFMADD231PS 128(SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 288(SI), Y10, Y7
+	VFMADD231PS 160(SI), Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 192(SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 224(SI), Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS 256(SI), Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VFMADD231PS 288(SI), Y10, Y9
+	ADDQ        $+320, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
 // func convF16x1x16AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3
 TEXT ·convF16x1x16AVX2(SB), NOSPLIT, $0-8
@@ -13921,6 +47609,7558 @@ partialstore:
 	VMASKMOVPS Y9, Y1, 32(CX)
 
 done:
+	VZEROUPPER
+	RET
+
+// func depthwiseRowsF16w3s1AVX2(a *depthwiseRowsArgs)
+// Requires: AVX, CMOV, F16C, FMA3
+TEXT ·depthwiseRowsF16w3s1AVX2(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), AX
+	MOVQ    64(AX), CX
+	LEAQ    channelMask<>+0(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS 64(DX)(BX*4), Y0
+	VMOVUPS 96(DX)(BX*4), Y1
+	CMPQ    CX, $+16
+	JNE     partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    BX, $+3
+	JGE     whole3
+	CMPQ    BX, $+2
+	JGE     whole2
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VCVTPH2PS   (SI), Y2
+	VCVTPH2PS   16(SI), Y3
+	VCVTPH2PS   32(SI), Y4
+	VCVTPH2PS   48(SI), Y5
+	VCVTPH2PS   64(SI), Y6
+	VCVTPH2PS   80(SI), Y7
+	VMOVUPS     (R8), Y8
+	VFMADD231PS Y2, Y8, Y0
+	VMOVUPS     32(R8), Y2
+	VFMADD231PS Y3, Y2, Y1
+	VMOVUPS     (R8)(R9*1), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R8)(R9*1), Y2
+	VFMADD231PS Y5, Y2, Y1
+	VMOVUPS     (R8)(R9*2), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R8)(R9*2), Y2
+	VFMADD231PS Y7, Y2, Y1
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Y2
+	VCVTPH2PS   16(SI), Y3
+	VCVTPH2PS   32(SI), Y4
+	VCVTPH2PS   48(SI), Y5
+	VCVTPH2PS   64(SI), Y6
+	VCVTPH2PS   80(SI), Y7
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS Y2, Y8, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y3, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y5, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y7, Y2, Y1
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole2:
+	CMPQ    DX, 104(AX)
+	JLT     whole2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	ADDQ    $+64, SI
+
+whole2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Y4
+	VCVTPH2PS   16(SI), Y5
+	VCVTPH2PS   32(SI), Y6
+	VCVTPH2PS   48(SI), Y7
+	VCVTPH2PS   64(SI), Y8
+	VCVTPH2PS   80(SI), Y9
+	VMOVUPS     (R8), Y10
+	VFMADD231PS Y4, Y10, Y0
+	VMOVUPS     32(R8), Y10
+	VFMADD231PS Y5, Y10, Y1
+	VMOVUPS     (R8)(R9*1), Y10
+	VFMADD231PS Y6, Y10, Y0
+	VFMADD231PS Y4, Y10, Y2
+	VMOVUPS     32(R8)(R9*1), Y4
+	VFMADD231PS Y7, Y4, Y1
+	VFMADD231PS Y5, Y4, Y3
+	VMOVUPS     (R8)(R9*2), Y4
+	VFMADD231PS Y8, Y4, Y0
+	VFMADD231PS Y6, Y4, Y2
+	VMOVUPS     32(R8)(R9*2), Y4
+	VFMADD231PS Y9, Y4, Y1
+	VFMADD231PS Y7, Y4, Y3
+	VMOVUPS     (R8)(R10*1), Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMOVUPS     32(R8)(R10*1), Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2row
+	CMPQ        72(AX), $+1
+	JNE         whole2store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+whole2store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	ADDQ    $+64, SI
+
+whole2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Y4
+	VCVTPH2PS   16(SI), Y5
+	VCVTPH2PS   32(SI), Y6
+	VCVTPH2PS   48(SI), Y7
+	VCVTPH2PS   64(SI), Y8
+	VCVTPH2PS   80(SI), Y9
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y10
+	VFMADD231PS Y4, Y10, Y0
+	VMOVUPS     32(R12), Y10
+	VFMADD231PS Y5, Y10, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y10
+	VFMADD231PS Y6, Y10, Y0
+	VFMADD231PS Y4, Y10, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS Y7, Y4, Y1
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS Y8, Y4, Y0
+	VFMADD231PS Y6, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS Y9, Y4, Y1
+	VFMADD231PS Y7, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole2edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+whole2edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole3:
+	CMPQ    DX, 104(AX)
+	JLT     whole3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	ADDQ    $+64, SI
+
+whole3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Y6
+	VCVTPH2PS   16(SI), Y7
+	VCVTPH2PS   32(SI), Y8
+	VCVTPH2PS   48(SI), Y9
+	VCVTPH2PS   64(SI), Y10
+	VCVTPH2PS   80(SI), Y11
+	VMOVUPS     (R8), Y12
+	VFMADD231PS Y6, Y12, Y0
+	VMOVUPS     32(R8), Y12
+	VFMADD231PS Y7, Y12, Y1
+	VMOVUPS     (R8)(R9*1), Y12
+	VFMADD231PS Y8, Y12, Y0
+	VFMADD231PS Y6, Y12, Y2
+	VMOVUPS     32(R8)(R9*1), Y12
+	VFMADD231PS Y9, Y12, Y1
+	VFMADD231PS Y7, Y12, Y3
+	VMOVUPS     (R8)(R9*2), Y12
+	VFMADD231PS Y10, Y12, Y0
+	VFMADD231PS Y8, Y12, Y2
+	VFMADD231PS Y6, Y12, Y4
+	VMOVUPS     32(R8)(R9*2), Y6
+	VFMADD231PS Y11, Y6, Y1
+	VFMADD231PS Y9, Y6, Y3
+	VFMADD231PS Y7, Y6, Y5
+	VMOVUPS     (R8)(R10*1), Y6
+	VFMADD231PS Y10, Y6, Y2
+	VFMADD231PS Y8, Y6, Y4
+	VMOVUPS     32(R8)(R10*1), Y6
+	VFMADD231PS Y11, Y6, Y3
+	VFMADD231PS Y9, Y6, Y5
+	VMOVUPS     (R8)(R9*4), Y6
+	VFMADD231PS Y10, Y6, Y4
+	VMOVUPS     32(R8)(R9*4), Y6
+	VFMADD231PS Y11, Y6, Y5
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3row
+	CMPQ        72(AX), $+1
+	JNE         whole3store
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y0, Y6, Y0
+	VMAXPS      Y1, Y6, Y1
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+whole3store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	ADDQ    $+64, SI
+
+whole3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Y6
+	VCVTPH2PS   16(SI), Y7
+	VCVTPH2PS   32(SI), Y8
+	VCVTPH2PS   48(SI), Y9
+	VCVTPH2PS   64(SI), Y10
+	VCVTPH2PS   80(SI), Y11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y6, Y12, Y0
+	VMOVUPS     32(R12), Y12
+	VFMADD231PS Y7, Y12, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y8, Y12, Y0
+	VFMADD231PS Y6, Y12, Y2
+	VMOVUPS     32(R12), Y12
+	VFMADD231PS Y9, Y12, Y1
+	VFMADD231PS Y7, Y12, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y10, Y12, Y0
+	VFMADD231PS Y8, Y12, Y2
+	VFMADD231PS Y6, Y12, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS Y11, Y6, Y1
+	VFMADD231PS Y9, Y6, Y3
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS Y10, Y6, Y2
+	VFMADD231PS Y8, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS Y11, Y6, Y3
+	VFMADD231PS Y9, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS Y10, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS Y11, Y6, Y5
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole3edgestore
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y0, Y6, Y0
+	VMAXPS      Y1, Y6, Y1
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+whole3edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (R8), Y8
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VMOVUPS     32(R8), Y8
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VMOVUPS     (R8)(R9*1), Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMOVUPS     32(R8)(R9*1), Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMOVUPS     (R8)(R9*2), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMOVUPS     32(R8)(R9*2), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VMOVUPS     (R8)(R10*1), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R8)(R10*1), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	VMOVUPS     (R8)(R9*4), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R8)(R9*4), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	VMOVUPS     (R8)(R11*1), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R8)(R11*1), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    BX, $+3
+	JGE     partial3
+	CMPQ    BX, $+2
+	JGE     partial2
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VCVTPH2PS   (SI), Y4
+	VCVTPH2PS   16(SI), Y5
+	VCVTPH2PS   32(SI), Y6
+	VCVTPH2PS   48(SI), Y7
+	VCVTPH2PS   64(SI), Y8
+	VCVTPH2PS   80(SI), Y9
+	VMASKMOVPS  (R8), Y0, Y10
+	VFMADD231PS Y4, Y10, Y2
+	VMASKMOVPS  32(R8), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Y4
+	VCVTPH2PS   16(SI), Y5
+	VCVTPH2PS   32(SI), Y6
+	VCVTPH2PS   48(SI), Y7
+	VCVTPH2PS   64(SI), Y8
+	VCVTPH2PS   80(SI), Y9
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS Y4, Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial2:
+	CMPQ    DX, 104(AX)
+	JLT     partial2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	ADDQ    $+64, SI
+
+partial2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Y6
+	VCVTPH2PS   16(SI), Y7
+	VCVTPH2PS   32(SI), Y8
+	VCVTPH2PS   48(SI), Y9
+	VCVTPH2PS   64(SI), Y10
+	VCVTPH2PS   80(SI), Y11
+	VMASKMOVPS  (R8), Y0, Y12
+	VFMADD231PS Y6, Y12, Y2
+	VMASKMOVPS  32(R8), Y1, Y12
+	VFMADD231PS Y7, Y12, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y12
+	VFMADD231PS Y8, Y12, Y2
+	VFMADD231PS Y6, Y12, Y4
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y6
+	VFMADD231PS Y9, Y6, Y3
+	VFMADD231PS Y7, Y6, Y5
+	VMASKMOVPS  (R8)(R9*2), Y0, Y6
+	VFMADD231PS Y10, Y6, Y2
+	VFMADD231PS Y8, Y6, Y4
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y6
+	VFMADD231PS Y11, Y6, Y3
+	VFMADD231PS Y9, Y6, Y5
+	VMASKMOVPS  (R8)(R10*1), Y0, Y6
+	VFMADD231PS Y10, Y6, Y4
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y6
+	VFMADD231PS Y11, Y6, Y5
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2row
+	CMPQ        72(AX), $+1
+	JNE         partial2store
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+partial2store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+2, DX
+	JMP        partialtile
+
+partial2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	ADDQ    $+64, SI
+
+partial2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Y6
+	VCVTPH2PS   16(SI), Y7
+	VCVTPH2PS   32(SI), Y8
+	VCVTPH2PS   48(SI), Y9
+	VCVTPH2PS   64(SI), Y10
+	VCVTPH2PS   80(SI), Y11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y12
+	VFMADD231PS Y6, Y12, Y2
+	VMASKMOVPS  32(R12), Y1, Y12
+	VFMADD231PS Y7, Y12, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y12
+	VFMADD231PS Y8, Y12, Y2
+	VFMADD231PS Y6, Y12, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS Y9, Y6, Y3
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS Y10, Y6, Y2
+	VFMADD231PS Y8, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS Y11, Y6, Y3
+	VFMADD231PS Y9, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS Y10, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS Y11, Y6, Y5
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial2edgestore
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+partial2edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+2, DX
+	JMP        partialtile
+
+partial3:
+	CMPQ    DX, 104(AX)
+	JLT     partial3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	ADDQ    $+64, SI
+
+partial3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Y8
+	VCVTPH2PS   16(SI), Y9
+	VCVTPH2PS   32(SI), Y10
+	VCVTPH2PS   48(SI), Y11
+	VCVTPH2PS   64(SI), Y12
+	VCVTPH2PS   80(SI), Y13
+	VMASKMOVPS  (R8), Y0, Y14
+	VFMADD231PS Y8, Y14, Y2
+	VMASKMOVPS  32(R8), Y1, Y14
+	VFMADD231PS Y9, Y14, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y14
+	VFMADD231PS Y10, Y14, Y2
+	VFMADD231PS Y8, Y14, Y4
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y14
+	VFMADD231PS Y11, Y14, Y3
+	VFMADD231PS Y9, Y14, Y5
+	VMASKMOVPS  (R8)(R9*2), Y0, Y14
+	VFMADD231PS Y12, Y14, Y2
+	VFMADD231PS Y10, Y14, Y4
+	VFMADD231PS Y8, Y14, Y6
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y8
+	VFMADD231PS Y13, Y8, Y3
+	VFMADD231PS Y11, Y8, Y5
+	VFMADD231PS Y9, Y8, Y7
+	VMASKMOVPS  (R8)(R10*1), Y0, Y8
+	VFMADD231PS Y12, Y8, Y4
+	VFMADD231PS Y10, Y8, Y6
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y8
+	VFMADD231PS Y13, Y8, Y5
+	VFMADD231PS Y11, Y8, Y7
+	VMASKMOVPS  (R8)(R9*4), Y0, Y8
+	VFMADD231PS Y12, Y8, Y6
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y8
+	VFMADD231PS Y13, Y8, Y7
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3row
+	CMPQ        72(AX), $+1
+	JNE         partial3store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+partial3store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+3, DX
+	JMP        partialtile
+
+partial3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	ADDQ    $+64, SI
+
+partial3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Y8
+	VCVTPH2PS   16(SI), Y9
+	VCVTPH2PS   32(SI), Y10
+	VCVTPH2PS   48(SI), Y11
+	VCVTPH2PS   64(SI), Y12
+	VCVTPH2PS   80(SI), Y13
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y8, Y14, Y2
+	VMASKMOVPS  32(R12), Y1, Y14
+	VFMADD231PS Y9, Y14, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y10, Y14, Y2
+	VFMADD231PS Y8, Y14, Y4
+	VMASKMOVPS  32(R12), Y1, Y14
+	VFMADD231PS Y11, Y14, Y3
+	VFMADD231PS Y9, Y14, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y12, Y14, Y2
+	VFMADD231PS Y10, Y14, Y4
+	VFMADD231PS Y8, Y14, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS Y13, Y8, Y3
+	VFMADD231PS Y11, Y8, Y5
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS Y12, Y8, Y4
+	VFMADD231PS Y10, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS Y13, Y8, Y5
+	VFMADD231PS Y11, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS Y12, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS Y13, Y8, Y7
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial3edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+partial3edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+3, DX
+	JMP        partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMASKMOVPS  (R8), Y0, Y10
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VMASKMOVPS  32(R8), Y1, Y10
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y10
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VMASKMOVPS  (R8)(R9*2), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VMASKMOVPS  (R8)(R10*1), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	VMASKMOVPS  (R8)(R9*4), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	VMASKMOVPS  (R8)(R11*1), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
+// func depthwiseRowsF16w3s2AVX2(a *depthwiseRowsArgs)
+// Requires: AVX, CMOV, F16C, FMA3
+TEXT ·depthwiseRowsF16w3s2AVX2(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), AX
+	MOVQ    64(AX), CX
+	LEAQ    channelMask<>+0(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS 64(DX)(BX*4), Y0
+	VMOVUPS 96(DX)(BX*4), Y1
+	CMPQ    CX, $+16
+	JNE     partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    BX, $+3
+	JGE     whole3
+	CMPQ    BX, $+2
+	JGE     whole2
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VCVTPH2PS   (SI), Y2
+	VCVTPH2PS   16(SI), Y3
+	VCVTPH2PS   32(SI), Y4
+	VCVTPH2PS   48(SI), Y5
+	VCVTPH2PS   64(SI), Y6
+	VCVTPH2PS   80(SI), Y7
+	VMOVUPS     (R8), Y8
+	VFMADD231PS Y2, Y8, Y0
+	VMOVUPS     32(R8), Y2
+	VFMADD231PS Y3, Y2, Y1
+	VMOVUPS     (R8)(R9*1), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R8)(R9*1), Y2
+	VFMADD231PS Y5, Y2, Y1
+	VMOVUPS     (R8)(R9*2), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R8)(R9*2), Y2
+	VFMADD231PS Y7, Y2, Y1
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Y2
+	VCVTPH2PS   16(SI), Y3
+	VCVTPH2PS   32(SI), Y4
+	VCVTPH2PS   48(SI), Y5
+	VCVTPH2PS   64(SI), Y6
+	VCVTPH2PS   80(SI), Y7
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VFMADD231PS Y2, Y8, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y3, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y5, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y7, Y2, Y1
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole2:
+	CMPQ    DX, 104(AX)
+	JLT     whole2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	ADDQ    $+64, SI
+
+whole2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Y4
+	VCVTPH2PS   16(SI), Y5
+	VCVTPH2PS   32(SI), Y6
+	VCVTPH2PS   48(SI), Y7
+	VCVTPH2PS   64(SI), Y8
+	VCVTPH2PS   80(SI), Y9
+	VMOVUPS     (R8), Y10
+	VFMADD231PS Y4, Y10, Y0
+	VMOVUPS     32(R8), Y10
+	VFMADD231PS Y5, Y10, Y1
+	VMOVUPS     (R8)(R9*1), Y10
+	VFMADD231PS Y6, Y10, Y0
+	VMOVUPS     32(R8)(R9*1), Y10
+	VFMADD231PS Y7, Y10, Y1
+	VMOVUPS     (R8)(R9*2), Y10
+	VFMADD231PS Y8, Y10, Y0
+	VFMADD231PS Y4, Y10, Y2
+	VMOVUPS     32(R8)(R9*2), Y4
+	VFMADD231PS Y9, Y4, Y1
+	VFMADD231PS Y5, Y4, Y3
+	VMOVUPS     (R8)(R10*1), Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMOVUPS     32(R8)(R10*1), Y4
+	VFMADD231PS Y7, Y4, Y3
+	VMOVUPS     (R8)(R9*4), Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMOVUPS     32(R8)(R9*4), Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2row
+	CMPQ        72(AX), $+1
+	JNE         whole2store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+whole2store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	ADDQ    $+64, SI
+
+whole2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Y4
+	VCVTPH2PS   16(SI), Y5
+	VCVTPH2PS   32(SI), Y6
+	VCVTPH2PS   48(SI), Y7
+	VCVTPH2PS   64(SI), Y8
+	VCVTPH2PS   80(SI), Y9
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y10
+	VFMADD231PS Y4, Y10, Y0
+	VMOVUPS     32(R12), Y10
+	VFMADD231PS Y5, Y10, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y10
+	VFMADD231PS Y6, Y10, Y0
+	VMOVUPS     32(R12), Y10
+	VFMADD231PS Y7, Y10, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y10
+	VFMADD231PS Y8, Y10, Y0
+	VFMADD231PS Y4, Y10, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS Y9, Y4, Y1
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS Y7, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole2edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+whole2edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole3:
+	CMPQ    DX, 104(AX)
+	JLT     whole3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	ADDQ    $+64, SI
+
+whole3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VCVTPH2PS   (SI), Y6
+	VCVTPH2PS   16(SI), Y7
+	VCVTPH2PS   32(SI), Y8
+	VCVTPH2PS   48(SI), Y9
+	VCVTPH2PS   64(SI), Y10
+	VCVTPH2PS   80(SI), Y11
+	VMOVUPS     (R8), Y12
+	VFMADD231PS Y6, Y12, Y0
+	VMOVUPS     32(R8), Y12
+	VFMADD231PS Y7, Y12, Y1
+	VMOVUPS     (R8)(R9*1), Y12
+	VFMADD231PS Y8, Y12, Y0
+	VMOVUPS     32(R8)(R9*1), Y12
+	VFMADD231PS Y9, Y12, Y1
+	VMOVUPS     (R8)(R9*2), Y12
+	VFMADD231PS Y10, Y12, Y0
+	VFMADD231PS Y6, Y12, Y2
+	VMOVUPS     32(R8)(R9*2), Y12
+	VFMADD231PS Y11, Y12, Y1
+	VFMADD231PS Y7, Y12, Y3
+	VMOVUPS     (R8)(R10*1), Y12
+	VFMADD231PS Y8, Y12, Y2
+	VMOVUPS     32(R8)(R10*1), Y12
+	VFMADD231PS Y9, Y12, Y3
+	VMOVUPS     (R8)(R9*4), Y12
+	VFMADD231PS Y10, Y12, Y2
+	VFMADD231PS Y6, Y12, Y4
+	VMOVUPS     32(R8)(R9*4), Y6
+	VFMADD231PS Y11, Y6, Y3
+	VFMADD231PS Y7, Y6, Y5
+	VMOVUPS     (R8)(R11*1), Y6
+	VFMADD231PS Y8, Y6, Y4
+	VMOVUPS     32(R8)(R11*1), Y6
+	VFMADD231PS Y9, Y6, Y5
+	VMOVUPS     (R8)(R10*2), Y6
+	VFMADD231PS Y10, Y6, Y4
+	VMOVUPS     32(R8)(R10*2), Y6
+	VFMADD231PS Y11, Y6, Y5
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3row
+	CMPQ        72(AX), $+1
+	JNE         whole3store
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y0, Y6, Y0
+	VMAXPS      Y1, Y6, Y1
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+whole3store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	ADDQ    $+64, SI
+
+whole3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Y6
+	VCVTPH2PS   16(SI), Y7
+	VCVTPH2PS   32(SI), Y8
+	VCVTPH2PS   48(SI), Y9
+	VCVTPH2PS   64(SI), Y10
+	VCVTPH2PS   80(SI), Y11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y6, Y12, Y0
+	VMOVUPS     32(R12), Y12
+	VFMADD231PS Y7, Y12, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y8, Y12, Y0
+	VMOVUPS     32(R12), Y12
+	VFMADD231PS Y9, Y12, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y10, Y12, Y0
+	VFMADD231PS Y6, Y12, Y2
+	VMOVUPS     32(R12), Y12
+	VFMADD231PS Y11, Y12, Y1
+	VFMADD231PS Y7, Y12, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y8, Y12, Y2
+	VMOVUPS     32(R12), Y12
+	VFMADD231PS Y9, Y12, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y10, Y12, Y2
+	VFMADD231PS Y6, Y12, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS Y11, Y6, Y3
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS Y8, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS Y9, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VFMADD231PS Y10, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VFMADD231PS Y11, Y6, Y5
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole3edgestore
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y0, Y6, Y0
+	VMAXPS      Y1, Y6, Y1
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+whole3edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (R8), Y8
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VMOVUPS     32(R8), Y8
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VMOVUPS     (R8)(R9*1), Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VMOVUPS     32(R8)(R9*1), Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VMOVUPS     (R8)(R9*2), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMOVUPS     32(R8)(R9*2), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMOVUPS     (R8)(R10*1), Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMOVUPS     32(R8)(R10*1), Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMOVUPS     (R8)(R9*4), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMOVUPS     32(R8)(R9*4), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VMOVUPS     (R8)(R11*1), Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMOVUPS     32(R8)(R11*1), Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VMOVUPS     (R8)(R10*2), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R8)(R10*2), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	VMOVUPS     (R8)(R12*1), Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R8)(R12*1), Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R8), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    BX, $+3
+	JGE     partial3
+	CMPQ    BX, $+2
+	JGE     partial2
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	VCVTPH2PS   (SI), Y4
+	VCVTPH2PS   16(SI), Y5
+	VCVTPH2PS   32(SI), Y6
+	VCVTPH2PS   48(SI), Y7
+	VCVTPH2PS   64(SI), Y8
+	VCVTPH2PS   80(SI), Y9
+	VMASKMOVPS  (R8), Y0, Y10
+	VFMADD231PS Y4, Y10, Y2
+	VMASKMOVPS  32(R8), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Y4
+	VCVTPH2PS   16(SI), Y5
+	VCVTPH2PS   32(SI), Y6
+	VCVTPH2PS   48(SI), Y7
+	VCVTPH2PS   64(SI), Y8
+	VCVTPH2PS   80(SI), Y9
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VFMADD231PS Y4, Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial2:
+	CMPQ    DX, 104(AX)
+	JLT     partial2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	ADDQ    $+64, SI
+
+partial2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Y6
+	VCVTPH2PS   16(SI), Y7
+	VCVTPH2PS   32(SI), Y8
+	VCVTPH2PS   48(SI), Y9
+	VCVTPH2PS   64(SI), Y10
+	VCVTPH2PS   80(SI), Y11
+	VMASKMOVPS  (R8), Y0, Y12
+	VFMADD231PS Y6, Y12, Y2
+	VMASKMOVPS  32(R8), Y1, Y12
+	VFMADD231PS Y7, Y12, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y12
+	VFMADD231PS Y8, Y12, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y12
+	VFMADD231PS Y9, Y12, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y12
+	VFMADD231PS Y10, Y12, Y2
+	VFMADD231PS Y6, Y12, Y4
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y6
+	VFMADD231PS Y11, Y6, Y3
+	VFMADD231PS Y7, Y6, Y5
+	VMASKMOVPS  (R8)(R10*1), Y0, Y6
+	VFMADD231PS Y8, Y6, Y4
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y6
+	VFMADD231PS Y9, Y6, Y5
+	VMASKMOVPS  (R8)(R9*4), Y0, Y6
+	VFMADD231PS Y10, Y6, Y4
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y6
+	VFMADD231PS Y11, Y6, Y5
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2row
+	CMPQ        72(AX), $+1
+	JNE         partial2store
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+partial2store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+2, DX
+	JMP        partialtile
+
+partial2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	ADDQ    $+64, SI
+
+partial2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Y6
+	VCVTPH2PS   16(SI), Y7
+	VCVTPH2PS   32(SI), Y8
+	VCVTPH2PS   48(SI), Y9
+	VCVTPH2PS   64(SI), Y10
+	VCVTPH2PS   80(SI), Y11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y12
+	VFMADD231PS Y6, Y12, Y2
+	VMASKMOVPS  32(R12), Y1, Y12
+	VFMADD231PS Y7, Y12, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y12
+	VFMADD231PS Y8, Y12, Y2
+	VMASKMOVPS  32(R12), Y1, Y12
+	VFMADD231PS Y9, Y12, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y12
+	VFMADD231PS Y10, Y12, Y2
+	VFMADD231PS Y6, Y12, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS Y11, Y6, Y3
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS Y8, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS Y9, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VFMADD231PS Y10, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VFMADD231PS Y11, Y6, Y5
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial2edgestore
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+partial2edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+2, DX
+	JMP        partialtile
+
+partial3:
+	CMPQ    DX, 104(AX)
+	JLT     partial3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	ADDQ    $+64, SI
+
+partial3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VCVTPH2PS   (SI), Y8
+	VCVTPH2PS   16(SI), Y9
+	VCVTPH2PS   32(SI), Y10
+	VCVTPH2PS   48(SI), Y11
+	VCVTPH2PS   64(SI), Y12
+	VCVTPH2PS   80(SI), Y13
+	VMASKMOVPS  (R8), Y0, Y14
+	VFMADD231PS Y8, Y14, Y2
+	VMASKMOVPS  32(R8), Y1, Y14
+	VFMADD231PS Y9, Y14, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y14
+	VFMADD231PS Y10, Y14, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y14
+	VFMADD231PS Y11, Y14, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y14
+	VFMADD231PS Y12, Y14, Y2
+	VFMADD231PS Y8, Y14, Y4
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y14
+	VFMADD231PS Y13, Y14, Y3
+	VFMADD231PS Y9, Y14, Y5
+	VMASKMOVPS  (R8)(R10*1), Y0, Y14
+	VFMADD231PS Y10, Y14, Y4
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y14
+	VFMADD231PS Y11, Y14, Y5
+	VMASKMOVPS  (R8)(R9*4), Y0, Y14
+	VFMADD231PS Y12, Y14, Y4
+	VFMADD231PS Y8, Y14, Y6
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y8
+	VFMADD231PS Y13, Y8, Y5
+	VFMADD231PS Y9, Y8, Y7
+	VMASKMOVPS  (R8)(R11*1), Y0, Y8
+	VFMADD231PS Y10, Y8, Y6
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y8
+	VFMADD231PS Y11, Y8, Y7
+	VMASKMOVPS  (R8)(R10*2), Y0, Y8
+	VFMADD231PS Y12, Y8, Y6
+	VMASKMOVPS  32(R8)(R10*2), Y1, Y8
+	VFMADD231PS Y13, Y8, Y7
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3row
+	CMPQ        72(AX), $+1
+	JNE         partial3store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+partial3store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+3, DX
+	JMP        partialtile
+
+partial3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	ADDQ    $+64, SI
+
+partial3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Y8
+	VCVTPH2PS   16(SI), Y9
+	VCVTPH2PS   32(SI), Y10
+	VCVTPH2PS   48(SI), Y11
+	VCVTPH2PS   64(SI), Y12
+	VCVTPH2PS   80(SI), Y13
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y8, Y14, Y2
+	VMASKMOVPS  32(R12), Y1, Y14
+	VFMADD231PS Y9, Y14, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y10, Y14, Y2
+	VMASKMOVPS  32(R12), Y1, Y14
+	VFMADD231PS Y11, Y14, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y12, Y14, Y2
+	VFMADD231PS Y8, Y14, Y4
+	VMASKMOVPS  32(R12), Y1, Y14
+	VFMADD231PS Y13, Y14, Y3
+	VFMADD231PS Y9, Y14, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y10, Y14, Y4
+	VMASKMOVPS  32(R12), Y1, Y14
+	VFMADD231PS Y11, Y14, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y12, Y14, Y4
+	VFMADD231PS Y8, Y14, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS Y13, Y8, Y5
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS Y10, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS Y11, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VFMADD231PS Y12, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VFMADD231PS Y13, Y8, Y7
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial3edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+partial3edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+3, DX
+	JMP        partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMASKMOVPS  (R8), Y0, Y10
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VMASKMOVPS  32(R8), Y1, Y10
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y10
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VMASKMOVPS  (R8)(R10*1), Y0, Y10
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y10
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VMASKMOVPS  (R8)(R9*4), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VMASKMOVPS  (R8)(R11*1), Y0, Y10
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y10
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VMASKMOVPS  (R8)(R10*2), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R8)(R10*2), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	VMASKMOVPS  (R8)(R12*1), Y0, Y10
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R8)(R12*1), Y1, Y10
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	LEAQ        (R8)(R9*8), R8
+	VMASKMOVPS  (R8), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R8), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        $+96, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
+// func depthwiseRowsF16w5s1AVX2(a *depthwiseRowsArgs)
+// Requires: AVX, CMOV, F16C, FMA3
+TEXT ·depthwiseRowsF16w5s1AVX2(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), AX
+	MOVQ    64(AX), CX
+	LEAQ    channelMask<>+0(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS 64(DX)(BX*4), Y0
+	VMOVUPS 96(DX)(BX*4), Y1
+	CMPQ    CX, $+16
+	JNE     partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    BX, $+3
+	JGE     whole3
+	CMPQ    BX, $+2
+	JGE     whole2
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Y2
+	VCVTPH2PS   16(SI), Y3
+	VCVTPH2PS   32(SI), Y4
+	VCVTPH2PS   48(SI), Y5
+	VCVTPH2PS   64(SI), Y6
+	VCVTPH2PS   80(SI), Y7
+	VCVTPH2PS   96(SI), Y8
+	VCVTPH2PS   112(SI), Y9
+	VCVTPH2PS   128(SI), Y10
+	VCVTPH2PS   144(SI), Y11
+	VMOVUPS     (R8), Y12
+	VFMADD231PS Y2, Y12, Y0
+	VMOVUPS     32(R8), Y2
+	VFMADD231PS Y3, Y2, Y1
+	VMOVUPS     (R8)(R9*1), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R8)(R9*1), Y2
+	VFMADD231PS Y5, Y2, Y1
+	VMOVUPS     (R8)(R9*2), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R8)(R9*2), Y2
+	VFMADD231PS Y7, Y2, Y1
+	VMOVUPS     (R8)(R10*1), Y2
+	VFMADD231PS Y8, Y2, Y0
+	VMOVUPS     32(R8)(R10*1), Y2
+	VFMADD231PS Y9, Y2, Y1
+	VMOVUPS     (R8)(R9*4), Y2
+	VFMADD231PS Y10, Y2, Y0
+	VMOVUPS     32(R8)(R9*4), Y2
+	VFMADD231PS Y11, Y2, Y1
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Y2
+	VCVTPH2PS   16(SI), Y3
+	VCVTPH2PS   32(SI), Y4
+	VCVTPH2PS   48(SI), Y5
+	VCVTPH2PS   64(SI), Y6
+	VCVTPH2PS   80(SI), Y7
+	VCVTPH2PS   96(SI), Y8
+	VCVTPH2PS   112(SI), Y9
+	VCVTPH2PS   128(SI), Y10
+	VCVTPH2PS   144(SI), Y11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y2, Y12, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y3, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y5, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y7, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y8, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y9, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y10, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y11, Y2, Y1
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole2:
+	CMPQ    DX, 104(AX)
+	JLT     whole2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	ADDQ    $+64, SI
+
+whole2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (R8), Y4
+	VCVTPH2PS   (SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VMOVUPS     32(R8), Y4
+	VCVTPH2PS   16(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VMOVUPS     (R8)(R9*1), Y4
+	VCVTPH2PS   32(SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VCVTPH2PS   (SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R8)(R9*1), Y4
+	VCVTPH2PS   48(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VCVTPH2PS   16(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	VMOVUPS     (R8)(R9*2), Y4
+	VCVTPH2PS   64(SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VCVTPH2PS   32(SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R8)(R9*2), Y4
+	VCVTPH2PS   80(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VCVTPH2PS   48(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	VMOVUPS     (R8)(R10*1), Y4
+	VCVTPH2PS   96(SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VCVTPH2PS   64(SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R8)(R10*1), Y4
+	VCVTPH2PS   112(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VCVTPH2PS   80(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	VMOVUPS     (R8)(R9*4), Y4
+	VCVTPH2PS   128(SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VCVTPH2PS   96(SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R8)(R9*4), Y4
+	VCVTPH2PS   144(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VCVTPH2PS   112(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	VMOVUPS     (R8)(R11*1), Y4
+	VCVTPH2PS   128(SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R8)(R11*1), Y4
+	VCVTPH2PS   144(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2row
+	CMPQ        72(AX), $+1
+	JNE         whole2store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+whole2store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	ADDQ    $+64, SI
+
+whole2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VCVTPH2PS   (SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VMOVUPS     32(R12), Y4
+	VCVTPH2PS   16(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VCVTPH2PS   32(SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VCVTPH2PS   (SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VCVTPH2PS   48(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VCVTPH2PS   16(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VCVTPH2PS   64(SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VCVTPH2PS   32(SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VCVTPH2PS   80(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VCVTPH2PS   48(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VCVTPH2PS   96(SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VCVTPH2PS   64(SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VCVTPH2PS   112(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VCVTPH2PS   80(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VCVTPH2PS   128(SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VCVTPH2PS   96(SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VCVTPH2PS   144(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VCVTPH2PS   112(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VCVTPH2PS   128(SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VCVTPH2PS   144(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole2edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+whole2edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole3:
+	CMPQ    DX, 104(AX)
+	JLT     whole3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	ADDQ    $+64, SI
+
+whole3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (R8), Y6
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VMOVUPS     32(R8), Y6
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VMOVUPS     (R8)(R9*1), Y6
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMOVUPS     32(R8)(R9*1), Y6
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VMOVUPS     (R8)(R9*2), Y6
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R8)(R9*2), Y6
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	VMOVUPS     (R8)(R10*1), Y6
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R8)(R10*1), Y6
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	VMOVUPS     (R8)(R9*4), Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R8)(R9*4), Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	VMOVUPS     (R8)(R11*1), Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R8)(R11*1), Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	VMOVUPS     (R8)(R10*2), Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R8)(R10*2), Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3row
+	CMPQ        72(AX), $+1
+	JNE         whole3store
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y0, Y6, Y0
+	VMAXPS      Y1, Y6, Y1
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+whole3store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	ADDQ    $+64, SI
+
+whole3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VMOVUPS     32(R12), Y6
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMOVUPS     32(R12), Y6
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole3edgestore
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y0, Y6, Y0
+	VMAXPS      Y1, Y6, Y1
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+whole3edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (R8), Y8
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VMOVUPS     32(R8), Y8
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VMOVUPS     (R8)(R9*1), Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMOVUPS     32(R8)(R9*1), Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMOVUPS     (R8)(R9*2), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMOVUPS     32(R8)(R9*2), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VMOVUPS     (R8)(R10*1), Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R8)(R10*1), Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	VMOVUPS     (R8)(R9*4), Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R8)(R9*4), Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	VMOVUPS     (R8)(R11*1), Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R8)(R11*1), Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	VMOVUPS     (R8)(R10*2), Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R8)(R10*2), Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	VMOVUPS     (R8)(R12*1), Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R8)(R12*1), Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    BX, $+3
+	JGE     partial3
+	CMPQ    BX, $+2
+	JGE     partial2
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Y4
+	VCVTPH2PS   16(SI), Y5
+	VCVTPH2PS   32(SI), Y6
+	VCVTPH2PS   48(SI), Y7
+	VCVTPH2PS   64(SI), Y8
+	VCVTPH2PS   80(SI), Y9
+	VCVTPH2PS   96(SI), Y10
+	VCVTPH2PS   112(SI), Y11
+	VCVTPH2PS   128(SI), Y12
+	VCVTPH2PS   144(SI), Y13
+	VMASKMOVPS  (R8), Y0, Y14
+	VFMADD231PS Y4, Y14, Y2
+	VMASKMOVPS  32(R8), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	VMASKMOVPS  (R8)(R10*1), Y0, Y4
+	VFMADD231PS Y10, Y4, Y2
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y4
+	VFMADD231PS Y11, Y4, Y3
+	VMASKMOVPS  (R8)(R9*4), Y0, Y4
+	VFMADD231PS Y12, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y4
+	VFMADD231PS Y13, Y4, Y3
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Y4
+	VCVTPH2PS   16(SI), Y5
+	VCVTPH2PS   32(SI), Y6
+	VCVTPH2PS   48(SI), Y7
+	VCVTPH2PS   64(SI), Y8
+	VCVTPH2PS   80(SI), Y9
+	VCVTPH2PS   96(SI), Y10
+	VCVTPH2PS   112(SI), Y11
+	VCVTPH2PS   128(SI), Y12
+	VCVTPH2PS   144(SI), Y13
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y4, Y14, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y10, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y11, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y12, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y13, Y4, Y3
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial2:
+	CMPQ    DX, 104(AX)
+	JLT     partial2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	ADDQ    $+64, SI
+
+partial2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMASKMOVPS  (R8), Y0, Y6
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMASKMOVPS  32(R8), Y1, Y6
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y6
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y6
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	VMASKMOVPS  (R8)(R9*2), Y0, Y6
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y6
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	VMASKMOVPS  (R8)(R10*1), Y0, Y6
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y6
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	VMASKMOVPS  (R8)(R9*4), Y0, Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	VMASKMOVPS  (R8)(R11*1), Y0, Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2row
+	CMPQ        72(AX), $+1
+	JNE         partial2store
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+partial2store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+2, DX
+	JMP        partialtile
+
+partial2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	ADDQ    $+64, SI
+
+partial2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMASKMOVPS  32(R12), Y1, Y6
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial2edgestore
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+partial2edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+2, DX
+	JMP        partialtile
+
+partial3:
+	CMPQ    DX, 104(AX)
+	JLT     partial3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	ADDQ    $+64, SI
+
+partial3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMASKMOVPS  (R8), Y0, Y8
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMASKMOVPS  32(R8), Y1, Y8
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VMASKMOVPS  (R8)(R9*2), Y0, Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	VMASKMOVPS  (R8)(R10*1), Y0, Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	VMASKMOVPS  (R8)(R9*4), Y0, Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	VMASKMOVPS  (R8)(R11*1), Y0, Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	VMASKMOVPS  (R8)(R10*2), Y0, Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R8)(R10*2), Y1, Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3row
+	CMPQ        72(AX), $+1
+	JNE         partial3store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+partial3store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+3, DX
+	JMP        partialtile
+
+partial3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	ADDQ    $+64, SI
+
+partial3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMASKMOVPS  32(R12), Y1, Y8
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMASKMOVPS  32(R12), Y1, Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial3edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+partial3edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+3, DX
+	JMP        partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMASKMOVPS  (R8), Y0, Y10
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VMASKMOVPS  32(R8), Y1, Y10
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y10
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VMASKMOVPS  (R8)(R9*2), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VMASKMOVPS  (R8)(R10*1), Y0, Y10
+	VCVTPH2PS   96(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y10
+	VCVTPH2PS   112(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	VMASKMOVPS  (R8)(R9*4), Y0, Y10
+	VCVTPH2PS   128(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   96(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y10
+	VCVTPH2PS   144(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   112(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	VMASKMOVPS  (R8)(R11*1), Y0, Y10
+	VCVTPH2PS   128(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   96(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y10
+	VCVTPH2PS   144(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   112(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	VMASKMOVPS  (R8)(R10*2), Y0, Y10
+	VCVTPH2PS   128(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   96(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R8)(R10*2), Y1, Y10
+	VCVTPH2PS   144(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   112(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	VMASKMOVPS  (R8)(R12*1), Y0, Y10
+	VCVTPH2PS   128(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R8)(R12*1), Y1, Y10
+	VCVTPH2PS   144(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   96(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   112(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   128(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   96(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   144(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   112(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   128(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   96(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   144(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   112(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   128(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   96(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   144(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   112(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   128(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   144(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
+// func depthwiseRowsF16w5s2AVX2(a *depthwiseRowsArgs)
+// Requires: AVX, CMOV, F16C, FMA3
+TEXT ·depthwiseRowsF16w5s2AVX2(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), AX
+	MOVQ    64(AX), CX
+	LEAQ    channelMask<>+0(SB), DX
+	MOVQ    CX, BX
+	NEGQ    BX
+	VMOVUPS 64(DX)(BX*4), Y0
+	VMOVUPS 96(DX)(BX*4), Y1
+	CMPQ    CX, $+16
+	JNE     partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     wholeend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     whole4
+	CMPQ    BX, $+3
+	JGE     whole3
+	CMPQ    BX, $+2
+	JGE     whole2
+	CMPQ    DX, 104(AX)
+	JLT     whole1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Y2
+	VCVTPH2PS   16(SI), Y3
+	VCVTPH2PS   32(SI), Y4
+	VCVTPH2PS   48(SI), Y5
+	VCVTPH2PS   64(SI), Y6
+	VCVTPH2PS   80(SI), Y7
+	VCVTPH2PS   96(SI), Y8
+	VCVTPH2PS   112(SI), Y9
+	VCVTPH2PS   128(SI), Y10
+	VCVTPH2PS   144(SI), Y11
+	VMOVUPS     (R8), Y12
+	VFMADD231PS Y2, Y12, Y0
+	VMOVUPS     32(R8), Y2
+	VFMADD231PS Y3, Y2, Y1
+	VMOVUPS     (R8)(R9*1), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R8)(R9*1), Y2
+	VFMADD231PS Y5, Y2, Y1
+	VMOVUPS     (R8)(R9*2), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R8)(R9*2), Y2
+	VFMADD231PS Y7, Y2, Y1
+	VMOVUPS     (R8)(R10*1), Y2
+	VFMADD231PS Y8, Y2, Y0
+	VMOVUPS     32(R8)(R10*1), Y2
+	VFMADD231PS Y9, Y2, Y1
+	VMOVUPS     (R8)(R9*4), Y2
+	VFMADD231PS Y10, Y2, Y0
+	VMOVUPS     32(R8)(R9*4), Y2
+	VFMADD231PS Y11, Y2, Y1
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1row
+	CMPQ        72(AX), $+1
+	JNE         whole1store
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	ADDQ    $+64, SI
+
+whole1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Y2
+	VCVTPH2PS   16(SI), Y3
+	VCVTPH2PS   32(SI), Y4
+	VCVTPH2PS   48(SI), Y5
+	VCVTPH2PS   64(SI), Y6
+	VCVTPH2PS   80(SI), Y7
+	VCVTPH2PS   96(SI), Y8
+	VCVTPH2PS   112(SI), Y9
+	VCVTPH2PS   128(SI), Y10
+	VCVTPH2PS   144(SI), Y11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y12
+	VFMADD231PS Y2, Y12, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y3, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y4, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y5, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y6, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y7, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y8, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y9, Y2, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y10, Y2, Y0
+	VMOVUPS     32(R12), Y2
+	VFMADD231PS Y11, Y2, Y1
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole1edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole1edgestore
+	VXORPS      Y2, Y2, Y2
+	VMAXPS      Y0, Y2, Y0
+	VMAXPS      Y1, Y2, Y1
+
+whole1edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+1, DX
+	JMP     wholetile
+
+whole2:
+	CMPQ    DX, 104(AX)
+	JLT     whole2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	ADDQ    $+64, SI
+
+whole2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMOVUPS     (R8), Y4
+	VCVTPH2PS   (SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VMOVUPS     32(R8), Y4
+	VCVTPH2PS   16(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VMOVUPS     (R8)(R9*1), Y4
+	VCVTPH2PS   32(SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VMOVUPS     32(R8)(R9*1), Y4
+	VCVTPH2PS   48(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VMOVUPS     (R8)(R9*2), Y4
+	VCVTPH2PS   64(SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VCVTPH2PS   (SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R8)(R9*2), Y4
+	VCVTPH2PS   80(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VCVTPH2PS   16(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	VMOVUPS     (R8)(R10*1), Y4
+	VCVTPH2PS   96(SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VCVTPH2PS   32(SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R8)(R10*1), Y4
+	VCVTPH2PS   112(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VCVTPH2PS   48(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	VMOVUPS     (R8)(R9*4), Y4
+	VCVTPH2PS   128(SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VCVTPH2PS   64(SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R8)(R9*4), Y4
+	VCVTPH2PS   144(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VCVTPH2PS   80(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	VMOVUPS     (R8)(R11*1), Y4
+	VCVTPH2PS   96(SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R8)(R11*1), Y4
+	VCVTPH2PS   112(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	VMOVUPS     (R8)(R10*2), Y4
+	VCVTPH2PS   128(SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R8)(R10*2), Y4
+	VCVTPH2PS   144(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2row
+	CMPQ        72(AX), $+1
+	JNE         whole2store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+whole2store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	ADDQ    $+64, SI
+
+whole2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VCVTPH2PS   (SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VMOVUPS     32(R12), Y4
+	VCVTPH2PS   16(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VCVTPH2PS   32(SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VMOVUPS     32(R12), Y4
+	VCVTPH2PS   48(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VCVTPH2PS   64(SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VCVTPH2PS   (SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VCVTPH2PS   80(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VCVTPH2PS   16(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VCVTPH2PS   96(SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VCVTPH2PS   32(SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VCVTPH2PS   112(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VCVTPH2PS   48(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VCVTPH2PS   128(SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VCVTPH2PS   64(SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VCVTPH2PS   144(SI), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VCVTPH2PS   80(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VCVTPH2PS   96(SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VCVTPH2PS   112(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y4
+	VCVTPH2PS   128(SI), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     32(R12), Y4
+	VCVTPH2PS   144(SI), Y5
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole2edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole2edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y0, Y4, Y0
+	VMAXPS      Y1, Y4, Y1
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+whole2edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+2, DX
+	JMP     wholetile
+
+whole3:
+	CMPQ    DX, 104(AX)
+	JLT     whole3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	ADDQ    $+64, SI
+
+whole3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (R8), Y6
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VMOVUPS     32(R8), Y6
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VMOVUPS     (R8)(R9*1), Y6
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VMOVUPS     32(R8)(R9*1), Y6
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VMOVUPS     (R8)(R9*2), Y6
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMOVUPS     32(R8)(R9*2), Y6
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VMOVUPS     (R8)(R10*1), Y6
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMOVUPS     32(R8)(R10*1), Y6
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VMOVUPS     (R8)(R9*4), Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R8)(R9*4), Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	VMOVUPS     (R8)(R11*1), Y6
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R8)(R11*1), Y6
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	VMOVUPS     (R8)(R10*2), Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R8)(R10*2), Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	VMOVUPS     (R8)(R12*1), Y6
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R8)(R12*1), Y6
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R8), Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3row
+	CMPQ        72(AX), $+1
+	JNE         whole3store
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y0, Y6, Y0
+	VMAXPS      Y1, Y6, Y1
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+whole3store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	ADDQ    $+64, SI
+
+whole3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VMOVUPS     32(R12), Y6
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VMOVUPS     32(R12), Y6
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMOVUPS     32(R12), Y6
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMOVUPS     32(R12), Y6
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y0
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y1
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R12), Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole3edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole3edgestore
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y0, Y6, Y0
+	VMAXPS      Y1, Y6, Y1
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+whole3edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+3, DX
+	JMP     wholetile
+
+whole4:
+	CMPQ    DX, 104(AX)
+	JLT     whole4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     whole4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMOVUPS     (R8), Y8
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VMOVUPS     32(R8), Y8
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VMOVUPS     (R8)(R9*1), Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VMOVUPS     32(R8)(R9*1), Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VMOVUPS     (R8)(R9*2), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMOVUPS     32(R8)(R9*2), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMOVUPS     (R8)(R10*1), Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMOVUPS     32(R8)(R10*1), Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMOVUPS     (R8)(R9*4), Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMOVUPS     32(R8)(R9*4), Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VMOVUPS     (R8)(R11*1), Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMOVUPS     32(R8)(R11*1), Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VMOVUPS     (R8)(R10*2), Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R8)(R10*2), Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	VMOVUPS     (R8)(R12*1), Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R8)(R12*1), Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	LEAQ        (R8)(R9*8), R8
+	VMOVUPS     (R8), Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R8), Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	VMOVUPS     (R8)(R9*1), Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R8)(R9*1), Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	VMOVUPS     (R8)(R9*2), Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R8)(R9*2), Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4row
+	CMPQ        72(AX), $+1
+	JNE         whole4store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4store:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+whole4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	ADDQ    $+64, SI
+
+whole4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y0
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y1
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMOVUPS     (R12), Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMOVUPS     32(R12), Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         whole4edgerow
+	CMPQ        72(AX), $+1
+	JNE         whole4edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y0, Y8, Y0
+	VMAXPS      Y1, Y8, Y1
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+whole4edgestore:
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS Y3, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS Y7, 32(CX)
+	ADDQ    56(AX), CX
+	ADDQ    $+4, DX
+	JMP     wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ    24(AX), SI
+	SUBQ    DX, SI
+	JEQ     partialend
+	MOVQ    88(AX), BX
+	CMPQ    DX, 96(AX)
+	ADCQ    $-1, BX
+	CMPQ    BX, SI
+	CMOVQGT SI, BX
+	CMPQ    BX, $+4
+	JGE     partial4
+	CMPQ    BX, $+3
+	JGE     partial3
+	CMPQ    BX, $+2
+	JGE     partial2
+	CMPQ    DX, 104(AX)
+	JLT     partial1edge
+	LEAQ    1(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial1edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	VCVTPH2PS   (SI), Y4
+	VCVTPH2PS   16(SI), Y5
+	VCVTPH2PS   32(SI), Y6
+	VCVTPH2PS   48(SI), Y7
+	VCVTPH2PS   64(SI), Y8
+	VCVTPH2PS   80(SI), Y9
+	VCVTPH2PS   96(SI), Y10
+	VCVTPH2PS   112(SI), Y11
+	VCVTPH2PS   128(SI), Y12
+	VCVTPH2PS   144(SI), Y13
+	VMASKMOVPS  (R8), Y0, Y14
+	VFMADD231PS Y4, Y14, Y2
+	VMASKMOVPS  32(R8), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	VMASKMOVPS  (R8)(R10*1), Y0, Y4
+	VFMADD231PS Y10, Y4, Y2
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y4
+	VFMADD231PS Y11, Y4, Y3
+	VMASKMOVPS  (R8)(R9*4), Y0, Y4
+	VFMADD231PS Y12, Y4, Y2
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y4
+	VFMADD231PS Y13, Y4, Y3
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1row
+	CMPQ        72(AX), $+1
+	JNE         partial1store
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial1edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	ADDQ    $+64, SI
+
+partial1edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	VCVTPH2PS   (SI), Y4
+	VCVTPH2PS   16(SI), Y5
+	VCVTPH2PS   32(SI), Y6
+	VCVTPH2PS   48(SI), Y7
+	VCVTPH2PS   64(SI), Y8
+	VCVTPH2PS   80(SI), Y9
+	VCVTPH2PS   96(SI), Y10
+	VCVTPH2PS   112(SI), Y11
+	VCVTPH2PS   128(SI), Y12
+	VCVTPH2PS   144(SI), Y13
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y14
+	VFMADD231PS Y4, Y14, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y6, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y7, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y8, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y9, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y10, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y11, Y4, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y4
+	VFMADD231PS Y12, Y4, Y2
+	VMASKMOVPS  32(R12), Y1, Y4
+	VFMADD231PS Y13, Y4, Y3
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial1edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial1edgestore
+	VXORPS      Y4, Y4, Y4
+	VMAXPS      Y2, Y4, Y2
+	VMAXPS      Y3, Y4, Y3
+
+partial1edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+1, DX
+	JMP        partialtile
+
+partial2:
+	CMPQ    DX, 104(AX)
+	JLT     partial2edge
+	LEAQ    2(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial2edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	ADDQ    $+64, SI
+
+partial2row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	VMASKMOVPS  (R8), Y0, Y6
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMASKMOVPS  32(R8), Y1, Y6
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y6
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y6
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y6
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y6
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	VMASKMOVPS  (R8)(R10*1), Y0, Y6
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y6
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	VMASKMOVPS  (R8)(R9*4), Y0, Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	VMASKMOVPS  (R8)(R11*1), Y0, Y6
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y6
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	VMASKMOVPS  (R8)(R10*2), Y0, Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R8)(R10*2), Y1, Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2row
+	CMPQ        72(AX), $+1
+	JNE         partial2store
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+partial2store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+2, DX
+	JMP        partialtile
+
+partial2edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	ADDQ    $+64, SI
+
+partial2edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMASKMOVPS  32(R12), Y1, Y6
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VMASKMOVPS  32(R12), Y1, Y6
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   (SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   16(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   32(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   48(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y2
+	VCVTPH2PS   64(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y3
+	VCVTPH2PS   80(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VCVTPH2PS   96(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VCVTPH2PS   112(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y6
+	VCVTPH2PS   128(SI), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMASKMOVPS  32(R12), Y1, Y6
+	VCVTPH2PS   144(SI), Y7
+	VFMADD231PS Y7, Y6, Y5
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial2edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial2edgestore
+	VXORPS      Y6, Y6, Y6
+	VMAXPS      Y2, Y6, Y2
+	VMAXPS      Y3, Y6, Y3
+	VMAXPS      Y4, Y6, Y4
+	VMAXPS      Y5, Y6, Y5
+
+partial2edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+2, DX
+	JMP        partialtile
+
+partial3:
+	CMPQ    DX, 104(AX)
+	JLT     partial3edge
+	LEAQ    3(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial3edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	ADDQ    $+64, SI
+
+partial3row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMASKMOVPS  (R8), Y0, Y8
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMASKMOVPS  32(R8), Y1, Y8
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VMASKMOVPS  (R8)(R10*1), Y0, Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VMASKMOVPS  (R8)(R9*4), Y0, Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	VMASKMOVPS  (R8)(R11*1), Y0, Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	VMASKMOVPS  (R8)(R10*2), Y0, Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R8)(R10*2), Y1, Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	VMASKMOVPS  (R8)(R12*1), Y0, Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R8)(R12*1), Y1, Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	LEAQ        (R8)(R9*8), R8
+	VMASKMOVPS  (R8), Y0, Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R8), Y1, Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3row
+	CMPQ        72(AX), $+1
+	JNE         partial3store
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+partial3store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+3, DX
+	JMP        partialtile
+
+partial3edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	ADDQ    $+64, SI
+
+partial3edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMASKMOVPS  32(R12), Y1, Y8
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VMASKMOVPS  32(R12), Y1, Y8
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMASKMOVPS  32(R12), Y1, Y8
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VMASKMOVPS  32(R12), Y1, Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y2
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   (SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y3
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   16(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   32(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   48(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y4
+	VCVTPH2PS   64(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y5
+	VCVTPH2PS   80(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VCVTPH2PS   96(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VCVTPH2PS   112(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y8
+	VCVTPH2PS   128(SI), Y9
+	VFMADD231PS Y9, Y8, Y6
+	VMASKMOVPS  32(R12), Y1, Y8
+	VCVTPH2PS   144(SI), Y9
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial3edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial3edgestore
+	VXORPS      Y8, Y8, Y8
+	VMAXPS      Y2, Y8, Y2
+	VMAXPS      Y3, Y8, Y3
+	VMAXPS      Y4, Y8, Y4
+	VMAXPS      Y5, Y8, Y5
+	VMAXPS      Y6, Y8, Y6
+	VMAXPS      Y7, Y8, Y7
+
+partial3edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+3, DX
+	JMP        partialtile
+
+partial4:
+	CMPQ    DX, 104(AX)
+	JLT     partial4edge
+	LEAQ    4(DX), BX
+	CMPQ    BX, 112(AX)
+	JGT     partial4edge
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4row:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	LEAQ        (R9)(R9*2), R10
+	LEAQ        (R9)(R9*4), R11
+	LEAQ        (R10)(R9*4), R12
+	VMASKMOVPS  (R8), Y0, Y10
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VMASKMOVPS  32(R8), Y1, Y10
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VMASKMOVPS  (R8)(R9*1), Y0, Y10
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VMASKMOVPS  (R8)(R9*2), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VMASKMOVPS  (R8)(R10*1), Y0, Y10
+	VCVTPH2PS   96(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VMASKMOVPS  32(R8)(R10*1), Y1, Y10
+	VCVTPH2PS   112(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VMASKMOVPS  (R8)(R9*4), Y0, Y10
+	VCVTPH2PS   128(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VMASKMOVPS  32(R8)(R9*4), Y1, Y10
+	VCVTPH2PS   144(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VMASKMOVPS  (R8)(R11*1), Y0, Y10
+	VCVTPH2PS   96(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VMASKMOVPS  32(R8)(R11*1), Y1, Y10
+	VCVTPH2PS   112(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VMASKMOVPS  (R8)(R10*2), Y0, Y10
+	VCVTPH2PS   128(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R8)(R10*2), Y1, Y10
+	VCVTPH2PS   144(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	VMASKMOVPS  (R8)(R12*1), Y0, Y10
+	VCVTPH2PS   96(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R8)(R12*1), Y1, Y10
+	VCVTPH2PS   112(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	LEAQ        (R8)(R9*8), R8
+	VMASKMOVPS  (R8), Y0, Y10
+	VCVTPH2PS   128(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R8), Y1, Y10
+	VCVTPH2PS   144(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	VMASKMOVPS  (R8)(R9*1), Y0, Y10
+	VCVTPH2PS   96(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R8)(R9*1), Y1, Y10
+	VCVTPH2PS   112(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	VMASKMOVPS  (R8)(R9*2), Y0, Y10
+	VCVTPH2PS   128(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R8)(R9*2), Y1, Y10
+	VCVTPH2PS   144(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4row
+	CMPQ        72(AX), $+1
+	JNE         partial4store
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4store:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partial4edge:
+	MOVQ    8(AX), BX
+	ADDQ    80(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    32(AX), DI
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVAPS Y2, Y4
+	VMOVAPS Y3, Y5
+	VMOVAPS Y2, Y6
+	VMOVAPS Y3, Y7
+	VMOVAPS Y2, Y8
+	VMOVAPS Y3, Y9
+	ADDQ    $+64, SI
+
+partial4edgerow:
+	MOVL        20(BX), R8
+	IMULQ       DX, R8
+	ADDQ        8(BX), R8
+	ADDQ        (AX), R8
+	MOVL        16(BX), R9
+	MOVQ        DX, R10
+	IMULQ       128(AX), R10
+	SUBQ        136(AX), R10
+	LEAQ        channelMask<>+0(SB), R11
+	ADDQ        $+64, R11
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   96(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   112(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   128(SI), Y11
+	VFMADD231PS Y11, Y10, Y2
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   144(SI), Y11
+	VFMADD231PS Y11, Y10, Y3
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   96(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   112(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   128(SI), Y11
+	VFMADD231PS Y11, Y10, Y4
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   (SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   144(SI), Y11
+	VFMADD231PS Y11, Y10, Y5
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   16(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   96(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   32(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   112(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   48(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   128(SI), Y11
+	VFMADD231PS Y11, Y10, Y6
+	VCVTPH2PS   64(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   144(SI), Y11
+	VFMADD231PS Y11, Y10, Y7
+	VCVTPH2PS   80(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   96(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   112(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        R9, R8
+	INCQ        R10
+	MOVQ        R8, R12
+	CMPQ        R10, 120(AX)
+	CMOVQCC     R11, R12
+	VMASKMOVPS  (R12), Y0, Y10
+	VCVTPH2PS   128(SI), Y11
+	VFMADD231PS Y11, Y10, Y8
+	VMASKMOVPS  32(R12), Y1, Y10
+	VCVTPH2PS   144(SI), Y11
+	VFMADD231PS Y11, Y10, Y9
+	ADDQ        $+160, SI
+	ADDQ        $+16, BX
+	DECQ        DI
+	JNE         partial4edgerow
+	CMPQ        72(AX), $+1
+	JNE         partial4edgestore
+	VXORPS      Y10, Y10, Y10
+	VMAXPS      Y2, Y10, Y2
+	VMAXPS      Y3, Y10, Y3
+	VMAXPS      Y4, Y10, Y4
+	VMAXPS      Y5, Y10, Y5
+	VMAXPS      Y6, Y10, Y6
+	VMAXPS      Y7, Y10, Y7
+	VMAXPS      Y8, Y10, Y8
+	VMAXPS      Y9, Y10, Y9
+
+partial4edgestore:
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)
+	VMASKMOVPS Y5, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y6, Y0, (CX)
+	VMASKMOVPS Y7, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	VMASKMOVPS Y8, Y0, (CX)
+	VMASKMOVPS Y9, Y1, 32(CX)
+	ADDQ       56(AX), CX
+	ADDQ       $+4, DX
+	JMP        partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
 	VZEROUPPER
 	RET
 

@@ -15,8 +15,9 @@ func init() {
 }
 
 var kernelsAVX512 = kernelTable{
-	name: "avx512",
-	mr:   8,
+	name:      "avx512",
+	mr:        8,
+	rowPixels: 8,
 	conv: convKernels{
 		1: {
 			1: convF32x1x16AVX512,
@@ -93,17 +94,38 @@ var kernelsAVX512 = kernelTable{
 		1: depthwiseF32x1x16AVX512,
 		4: depthwiseF32x4x16AVX512,
 	},
+	depthwiseRows: depthwiseRowKernels{
+		3: {
+			1: depthwiseRowsF32w3s1AVX512,
+			2: depthwiseRowsF32w3s2AVX512,
+		},
+		5: {
+			1: depthwiseRowsF32w5s1AVX512,
+			2: depthwiseRowsF32w5s2AVX512,
+		},
+	},
 	depthwiseHalf: [maxDepthwisePixels + 1]func(*depthwiseArgs){
 		1: depthwiseF16x1x16AVX512,
 		4: depthwiseF16x4x16AVX512,
+	},
+	depthwiseRowsHalf: depthwiseRowKernels{
+		3: {
+			1: depthwiseRowsF16w3s1AVX512,
+			2: depthwiseRowsF16w3s2AVX512,
+		},
+		5: {
+			1: depthwiseRowsF16w5s1AVX512,
+			2: depthwiseRowsF16w5s2AVX512,
+		},
 	},
 	poolMax: poolMaxF32AVX512,
 	poolAvg: poolAvgF32AVX512,
 }
 
 var kernelsAVX2 = kernelTable{
-	name: "avx2",
-	mr:   6,
+	name:      "avx2",
+	mr:        6,
+	rowPixels: 4,
 	conv: convKernels{
 		1: {
 			1: convF32x1x16AVX2,
@@ -150,9 +172,29 @@ var kernelsAVX2 = kernelTable{
 		1: depthwiseF32x1x16AVX2,
 		4: depthwiseF32x4x16AVX2,
 	},
+	depthwiseRows: depthwiseRowKernels{
+		3: {
+			1: depthwiseRowsF32w3s1AVX2,
+			2: depthwiseRowsF32w3s2AVX2,
+		},
+		5: {
+			1: depthwiseRowsF32w5s1AVX2,
+			2: depthwiseRowsF32w5s2AVX2,
+		},
+	},
 	depthwiseHalf: [maxDepthwisePixels + 1]func(*depthwiseArgs){
 		1: depthwiseF16x1x16AVX2,
 		4: depthwiseF16x4x16AVX2,
+	},
+	depthwiseRowsHalf: depthwiseRowKernels{
+		3: {
+			1: depthwiseRowsF16w3s1AVX2,
+			2: depthwiseRowsF16w3s2AVX2,
+		},
+		5: {
+			1: depthwiseRowsF16w5s1AVX2,
+			2: depthwiseRowsF16w5s2AVX2,
+		},
 	},
 	poolMax: poolMaxF32AVX2,
 	poolAvg: poolAvgF32AVX2,

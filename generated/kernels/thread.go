@@ -47,6 +47,7 @@ type thread struct {
 	// allocate.
 	conv      convArgs
 	depthwise depthwiseArgs
+	rowKernel depthwiseRowsArgs
 	run       depthwiseRunArgs
 	pool      poolArgs
 	maps      mapArgs

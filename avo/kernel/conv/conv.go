@@ -120,6 +120,25 @@ const (
 	runPixelsLeft = 64
 	runAct        = 72
 
+	rowsBase    = 0
+	rowsInd     = 8
+	rowsRows    = 16
+	rowsPixels  = 24
+	rowsKH      = 32
+	rowsW       = 40
+	rowsOut     = 48
+	rowsOutStep = 56
+	rowsLast    = 64
+	rowsAct     = 72
+	rowsAt      = 80
+	rowsTile    = 88
+	rowsLarger  = 96
+	rowsLeft    = 104
+	rowsRight   = 112
+	rowsColumns = 120
+	rowsStride  = 128
+	rowsPad     = 136
+
 	poolBase    = 0
 	poolInd     = 8
 	poolCells   = 16
@@ -143,6 +162,9 @@ func Offsets() map[string]map[string]int {
 			"wstep": depthwiseWStep},
 		"run": {"base": runBase, "rows": runRows, "height": runHeight, "w": runW, "wstep": runWStep, "channels": runChannels,
 			"out": runOut, "outStep": runOutStep, "pixels": runPixelsLeft, "act": runAct},
+		"rows": {"base": rowsBase, "ind": rowsInd, "rows": rowsRows, "pixels": rowsPixels, "kh": rowsKH,
+			"w": rowsW, "out": rowsOut, "outStep": rowsOutStep, "last": rowsLast, "act": rowsAct, "at": rowsAt, "tile": rowsTile, "larger": rowsLarger,
+			"left": rowsLeft, "right": rowsRight, "columns": rowsColumns, "stride": rowsStride, "pad": rowsPad},
 		"pool": {"base": poolBase, "ind": poolInd, "cells": poolCells, "first": poolFirst, "out": poolOut,
 			"chans": poolChans, "divide": poolDivide, "divisor": poolDivisor},
 		"value": {"relu": actRelu},

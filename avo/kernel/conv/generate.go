@@ -18,6 +18,7 @@ type Need struct {
 	Depthwise     bool // with one output channel per input channel
 	DepthwiseHalf bool // the same from float16 weights
 	Runs          []Run
+	RowPixels     []int // of the steps of Runs: output pixels of a row
 	PoolMax       bool
 	PoolAvg       bool
 }
@@ -55,6 +56,26 @@ func (n Need) runs(half bool) []Run {
 		}
 	}
 	return rs
+}
+
+// rowTiles are the sizes of tiles of kernels of rows, the largest first: rows are
+// cut evenly.
+func (n Need) rowTiles(i ISA) []int {
+	set := map[int]bool{1: true}
+	for m := 1; m <= i.rowPixels() && n.All; m++ {
+		set[m] = true
+	}
+	for _, p := range n.RowPixels {
+		tiles := (p + i.rowPixels() - 1) / i.rowPixels()
+		set[p/tiles], set[(p+tiles-1)/tiles] = true, true
+	}
+	var sizes []int
+	for m := i.rowPixels(); m > 0; m-- {
+		if set[m] {
+			sizes = append(sizes, m)
+		}
+	}
+	return sizes
 }
 
 // forms are those of weights.
@@ -130,7 +151,7 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 		ones[i] = ^uint32(0)
 	}
 	mask := x.Words("channelMask", ones...)
-	for _, v := range []*vector{{Context: x, avx512: true}, {Context: x, ones: mask}} {
+	for _, v := range []*vector{{Context: x, avx512: true, ones: mask}, {Context: x, ones: mask}} {
 		i := AVX2
 		if v.avx512 {
 			i = AVX512
@@ -143,6 +164,9 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 				for _, m := range depthwisePixels {
 					depthwiseX86(v, depthwiseName(i, m, half), m, half)
 				}
+			}
+			for _, r := range need.runs(half) {
+				depthwiseRowsX86(v, i, r, need.rowTiles(i))
 			}
 		}
 		if need.All || need.PoolMax {
@@ -192,7 +216,7 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 }
 
 // structs are the types in the kernels' signatures.
-var structs = []string{"convArgs", "depthwiseArgs", "depthwiseRunArgs", "poolArgs"}
+var structs = []string{"convArgs", "depthwiseArgs", "depthwiseRunArgs", "depthwiseRowsArgs", "poolArgs"}
 
 // table is the Go file with the kernel tables of an architecture's ISAs, and the
 // choice among them.
@@ -213,6 +237,9 @@ func (n Need) table(pkg, buildExpr string, isas ...ISA) ([]byte, error) {
 	b.WriteString("}\n")
 	for _, i := range isas {
 		fmt.Fprintf(&b, "\nvar kernels%s = kernelTable{\n\tname: %q,\n\tmr:   %d,\n", i, strings.ToLower(i.String()), i.Pixels())
+		if i.rowPixels() > 0 {
+			fmt.Fprintf(&b, "\trowPixels: %d,\n", i.rowPixels())
+		}
 		if i == NEON {
 			fmt.Fprintf(&b, "\tmanyTiles: %d,\n", loopPixels)
 		}
@@ -278,18 +305,26 @@ func (n Need) depthwiseTable(b *strings.Builder, i ISA, half bool) {
 	b.WriteString("\t},\n")
 }
 
-// runTable writes the field of kernels of runs for a form of weights.
+// runTable writes the field of kernels of runs, or of rows, for a form of weights.
 func (n Need) runTable(b *strings.Builder, i ISA, half bool) {
 	runs := n.runs(half)
-	if i != NEON || len(runs) == 0 {
+	if len(runs) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\tdepthwiseRun%s: depthwiseRuns{\n", fieldSuffix(half))
+	if i == NEON {
+		fmt.Fprintf(b, "\tdepthwiseRun%s: depthwiseRuns{\n", fieldSuffix(half))
+	} else {
+		fmt.Fprintf(b, "\tdepthwiseRows%s: depthwiseRowKernels{\n", fieldSuffix(half))
+	}
 	for k, r := range runs {
 		if k == 0 || runs[k-1].Width != r.Width {
 			fmt.Fprintf(b, "\t\t%d: {\n", r.Width)
 		}
-		fmt.Fprintf(b, "\t\t\t%d: %s,\n", r.Stride, r.Name())
+		name := r.Name()
+		if i != NEON {
+			name = r.rowsName(i)
+		}
+		fmt.Fprintf(b, "\t\t\t%d: %s,\n", r.Stride, name)
 		if k+1 == len(runs) || runs[k+1].Width != r.Width {
 			b.WriteString("\t\t},\n")
 		}

@@ -15,7 +15,7 @@ import (
 type vector struct {
 	*amd64.Context
 	avx512 bool
-	ones   operand.Mem // AVX2: 16 words of ones, then 16 of zeros
+	ones   operand.Mem // 16 words of ones, then 16 of zeros
 }
 
 // floats is the width of a register.

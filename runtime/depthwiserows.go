@@ -1,0 +1,138 @@
+package runtime
+
+import "unsafe"
+
+// depthwiseRowKernels are kernels of rows by the width of windows and their distance.
+type depthwiseRowKernels [maxRunWidth + 1][maxRunStride + 1]func(*depthwiseRowsArgs)
+
+// depthwiseRowsArgs is what a kernel of rows reads. The kernel for windows of KW
+// columns at a distance of SW computes, for pixels x of each row of some, and
+// channels n of one panel at w,
+//
+//	out row, windows := the row's part of the table
+//	acc := w[n]
+//	for ky, row := range windows {
+//		for kx := range KW {
+//			cell := (base + row.off + kx*row.tap + x*row.pixel)[n]
+//			acc = fma32(cell, w[16+(ky*KW+kx)*16+n], acc)
+//		}
+//	}
+//	(out + out row + x*outStep)[n] = act(acc)
+//
+// where a cell is 0 whose column, x*stride+kx-pad, is not one of so many columns, as
+// may be for pixels before left or from right on. It changes rows and at.
+type depthwiseRowsArgs struct {
+	base    unsafe.Pointer // of the panel's first channel
+	ind     unsafe.Pointer // table: per row an int64 and [kh]depthwiseRow
+	rows    int            // at least 1
+	pixels  int            // at least 1
+	kh      int
+	w       unsafe.Pointer
+	out     unsafe.Pointer
+	outStep int
+	last    int // channels of the panel, 1 to 16
+	act     int
+	at      int // bytes of the table that are done with, 0 to begin with
+	tile    int // pixels of a tile, where there is code for that, up to
+	larger  int // this pixel, and one less beyond
+	left    int
+	right   int
+	columns int
+	stride  int
+	pad     int
+}
+
+// depthwiseRow is a row of windows in the table of a kernel of rows: bytes from base
+// to the first cell of the first pixel, from cell to cell and from pixel to pixel.
+// A row outside the image has all cells in one place, where zeros are.
+type depthwiseRow struct {
+	off        int64
+	tap, pixel uint32
+}
+
+const (
+	depthwiseUnitMACs = 1 << 16 // smallest unit worth a claim
+	depthwiseUnitRows = 4       // least rows of a unit, where there are so many
+	depthwiseRows     = 16      // most, for which there is a table
+)
+
+// depthwiseScratch is the bytes of per-thread scratch that a depthwise convolution
+// needs.
+func depthwiseScratch(kh, kw int) int {
+	return max(convScratch(kh*kw), 8*depthwiseRows*(1+2*kh))
+}
+
+// rowsKernel is the kernel of rows for the step's windows, or nil.
+func (s *depthwiseStep) rowsKernel() func(*depthwiseRowsArgs) {
+	if s.mult != 1 || s.dw != 1 || s.kw > maxRunWidth || s.sw > maxRunStride {
+		return nil
+	}
+	if s.half {
+		return kernels.depthwiseRowsHalf[s.kw][s.sw]
+	}
+	return kernels.depthwiseRows[s.kw][s.sw]
+}
+
+// runRows computes the step with a kernel of rows. A unit is some rows of some
+// panels. It is computed panel by panel, so that what neighbouring rows share stays
+// in L1.
+func (s *depthwiseStep) runRows(t *thread, kernel func(*depthwiseRowsArgs)) {
+	row0, row1 := t.rowRange(s.outH)
+	rows := row1 - row0
+	taps := s.kh * s.kw
+	panels := (s.channels + panelWidth - 1) / panelWidth
+	// Cut so that a unit is worth a claim: by rows first, but not in strips of few
+	// rows, whose neighbours would be read twice.
+	want := min(max(1, rows*s.outW*s.channels*taps/depthwiseUnitMACs), convUnits)
+	blocks := min(want, (rows+depthwiseUnitRows-1)/depthwiseUnitRows)
+	blocks = max(blocks, (rows+depthwiseRows-1)/depthwiseRows)
+	cuts := min(panels, (want+blocks-1)/blocks)
+	a := &t.rowKernel
+	a.pixels, a.kh = s.outW, s.kh
+	a.outStep, a.act = s.out.pix, s.act
+	a.left, a.right = s.inside()
+	a.columns, a.stride, a.pad = s.inW, s.sw, s.padL
+	tiles := (a.pixels + kernels.rowPixels - 1) / kernels.rowPixels
+	a.tile = (a.pixels + tiles - 1) / tiles
+	a.larger = a.tile * (a.pixels - (a.tile-1)*tiles)
+	for {
+		u := t.claim()
+		if u >= blocks*cuts {
+			return
+		}
+		b, c := u/cuts, u%cuts
+		y0, y1 := row0+rows*b/blocks, row0+rows*(b+1)/blocks
+		first, end := panels*c/cuts, panels*(c+1)/cuts
+		s.tableOfRows(t.scratch, y0, y1)
+		for p := first; p < end; p++ {
+			a.base, a.out = t.at(4*panelWidth*p), t.at(4*panelWidth*p)
+			a.ind, a.at, a.rows = t.scratch, 0, y1-y0
+			a.w = t.at(s.weights + panelBytes(taps, s.half)*p)
+			a.last = min(s.channels-panelWidth*p, panelWidth)
+			kernel(a)
+		}
+		if s.epilogue.kernel != nil {
+			for y := y0; y < y1; y++ {
+				out := t.at(s.out.rowOffset(y) + 4*panelWidth*first)
+				s.epilogue.apply(t, out, s.out.pix, out, s.out.pix, s.outW, y, 0, s.outW,
+					panelWidth*first, min(panelWidth*end, s.channels)-panelWidth*first)
+			}
+		}
+	}
+}
+
+// tableOfRows fills the table for output rows y0 to y1.
+func (s *depthwiseStep) tableOfRows(at unsafe.Pointer, y0, y1 int) {
+	for y := y0; y < y1; y++ {
+		*(*int64)(at) = int64(s.out.rowOffset(y))
+		at = unsafe.Add(at, 8)
+		for ky := range s.kh {
+			row := (*depthwiseRow)(at)
+			*row = depthwiseRow{off: int64(s.zeros)}
+			if iy := y*s.sh - s.padT + ky*s.dh; iy >= 0 && iy < s.inH {
+				*row = depthwiseRow{int64(s.in.rowOffset(iy) - s.padL*s.in.pix), uint32(s.in.pix), uint32(s.sw * s.in.pix)}
+			}
+			at = unsafe.Add(at, 16)
+		}
+	}
+}
