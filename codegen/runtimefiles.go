@@ -39,6 +39,7 @@ var common = []string{
 	"transpose",
 	"warm",
 	"weights",
+	"winogradargs",
 }
 
 // runtimeFiles copies the runtime sources that the plans need, with the package

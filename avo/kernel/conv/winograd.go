@@ -1,0 +1,328 @@
+package conv
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/flexnnc/flexnnc/avo/amd64"
+	"github.com/flexnnc/flexnnc/avo/arm64"
+	"github.com/flexnnc/flexnnc/avo/kernel/cpu"
+)
+
+// Winograd is the extent of a step that works by Winograd's algorithm.
+type Winograd struct {
+	Side       int // of a tile of output pixels: 2, 4 or 6
+	Tiles      int // of the step
+	BlockTiles int // most tiles that are worked on at a time
+	Panels     int
+	Threads    int // the most
+}
+
+// WinogradNeed says which kernels of Winograd's algorithm a package calls.
+type WinogradNeed struct {
+	All   bool
+	Steps []Winograd
+}
+
+// WinogradSides are the sides of tiles that there are kernels for.
+var WinogradSides = []int{2, 4, 6}
+
+// WinogradRows and WinogradPanels are the main product kernel of an ISA.
+func (i ISA) WinogradRows() int { return [...]int{12, 6, 6}[i] }
+
+// WinogradPanels is the panels of that kernel.
+func (i ISA) WinogradPanels() int { return [...]int{2, 1, 1}[i] }
+
+// Offsets of the fields of the runtime's winogradArgs, and places in its
+// winogradFactors. A test compares them.
+const (
+	winogradFrom     = 0
+	winogradFromStep = 8
+	winogradTo       = 16
+	winogradToStep   = 24
+	winogradInd      = 32
+	winogradW        = 40
+	winogradWStep    = 48
+	winogradTmp      = 56
+	winogradFactors  = 64
+	winogradN        = 72
+	winogradBlocks   = 80
+	winogradAdd      = 88
+	winogradAct      = 96
+
+	factorsInput6  = 0
+	factorsInput4  = 8
+	factorsExpand  = 16
+	factorsOutput6 = 20
+	factorsOutput4 = 36
+	factorsOutput2 = 44
+)
+
+// WinogradOffsets lists them by field, for that test.
+func WinogradOffsets() map[string]int {
+	return map[string]int{
+		"from": winogradFrom, "fromStep": winogradFromStep, "to": winogradTo, "toStep": winogradToStep, "ind": winogradInd,
+		"w": winogradW, "wStep": winogradWStep, "tmp": winogradTmp, "factors": winogradFactors, "n": winogradN,
+		"blocks": winogradBlocks, "add": winogradAdd, "act": winogradAct,
+	}
+}
+
+// arith is vector arithmetic of an ISA. factor names a place in winogradFactors;
+// last says that acc is not used again.
+type arith[V any] interface {
+	add(x, y V) V
+	sub(x, y V) V // x - y
+	mul(x V, factor int) V
+	fma(x V, factor int, acc V, last bool) V // x*factor + acc
+}
+
+// inputTransform is the runtime's winogradInput1: it calls out with each element.
+func inputTransform[V any](a arith[V], m int, d []V, out func(i int, v V)) {
+	pair := func(i int, e, o V) {
+		out(i, a.add(e, o))
+		out(i+1, a.sub(e, o))
+	}
+	switch m {
+	case 2:
+		out(0, a.sub(d[0], d[2]))
+		out(1, a.add(d[1], d[2]))
+		out(2, a.sub(d[2], d[1]))
+		out(3, a.sub(d[3], d[1]))
+	case 4:
+		const f = factorsInput4
+		out(0, a.fma(d[4], f+1, a.fma(d[2], f, d[0], true), true))
+		out(5, a.fma(d[1], f+6, a.fma(d[3], f+5, d[5], true), true))
+		pair(1, a.fma(d[2], f+2, d[4], false), a.fma(d[1], f+2, d[3], false))
+		e, o := a.sub(d[4], d[2]), a.sub(d[3], d[1])
+		out(3, a.fma(o, f+3, e, false))
+		out(4, a.fma(o, f+4, e, true))
+	case 6:
+		const f = factorsInput6
+		out(0, a.fma(a.sub(d[4], d[2]), f, a.sub(d[0], d[6]), true))
+		out(7, a.fma(a.sub(d[3], d[5]), f, a.sub(d[7], d[1]), true))
+		pair(1, a.fma(d[4], f+1, a.add(d[2], d[6]), true), a.fma(d[3], f+1, a.add(d[1], d[5]), true))
+		h := a.mul(d[3], f+6)
+		pair(3, a.fma(d[4], f+3, a.fma(d[2], f+2, d[6], false), true), a.fma(d[5], f+7, a.fma(d[1], f+5, h, false), true))
+		pair(5, a.fma(a.fma(d[4], f+3, d[2], true), f+4, d[6], true), a.fma(d[5], f+5, a.fma(d[1], f+7, h, true), true))
+	}
+}
+
+// expandTransform is the runtime's winogradExpand1.
+func expandTransform[V any](a arith[V], m int, g []V, out func(i int, v V)) {
+	const f = factorsExpand
+	out(0, g[0])
+	out(m+1, g[2])
+	t := a.add(g[0], g[2])
+	out(1, a.add(t, g[1]))
+	out(2, a.sub(t, g[1]))
+	pair := func(i int, e V) {
+		out(i, a.fma(g[1], f+1, e, false))
+		out(i+1, a.fma(g[1], f+2, e, true))
+	}
+	if m >= 4 {
+		pair(3, a.fma(g[2], f, g[0], false))
+	}
+	if m >= 6 {
+		pair(5, a.fma(g[0], f, g[2], false))
+	}
+}
+
+// outputTransform is the runtime's winogradOutput1. bias may be nil.
+func outputTransform[V any](a arith[V], m int, x []V, bias *V, out func(i int, v V)) {
+	plus := func(x V, factor int) V {
+		if bias == nil {
+			return a.mul(x, factor)
+		}
+		return a.fma(x, factor, *bias, false)
+	}
+	first, last := x[0], x[m+1]
+	if bias != nil {
+		first, last = a.add(first, *bias), a.add(last, *bias)
+	}
+	// sums of the pairs of points p and -p, and differences
+	var t, s []V
+	for i := 1; i <= m; i += 2 {
+		t, s = append(t, a.add(x[i], x[i+1])), append(s, a.sub(x[i], x[i+1]))
+	}
+	switch m {
+	case 2:
+		const f = factorsOutput2
+		out(0, a.fma(t[0], f, first, true))
+		out(1, a.fma(s[0], f, last, true))
+	case 4:
+		const f = factorsOutput4
+		out(0, a.fma(t[1], f+1, a.fma(t[0], f, first, true), true))
+		out(1, a.fma(s[1], f+2, plus(s[0], f), true))
+		out(2, a.fma(t[1], f+3, plus(t[0], f), true))
+		out(3, a.fma(s[1], f+4, a.fma(s[0], f, last, true), true))
+	case 6:
+		const f = factorsOutput6
+		rest := func(i int, v []V, acc V) { out(i, a.fma(v[2], f+7+i, a.fma(v[1], f+1+i, acc, true), true)) }
+		rest(0, t, a.fma(t[0], f, first, true))
+		rest(1, s, plus(s[0], f))
+		rest(2, t, plus(t[0], f))
+		rest(3, s, plus(s[0], f))
+		rest(4, t, plus(t[0], f))
+		rest(5, s, a.fma(s[0], f, last, true))
+	}
+}
+
+func winogradName(what string, side int, i ISA) string {
+	return fmt.Sprintf("winograd%s%d%s", what, side, i)
+}
+
+func productName(t Tile) string {
+	return fmt.Sprintf("winogradProduct%dx%d%s", t.Pixels, PanelWidth*t.Panels, t.ISA)
+}
+
+// sides are the sides that n needs.
+func (n WinogradNeed) sides() []int {
+	var sides []int
+	for _, m := range WinogradSides {
+		needed := n.All
+		for _, w := range n.Steps {
+			needed = needed || w.Side == m
+		}
+		if needed {
+			sides = append(sides, m)
+		}
+	}
+	return sides
+}
+
+// products are the product kernels that n needs of an ISA, by the cuts of the
+// runtime's driver: tiles evenly into blocks, those into parts for threads, where
+// there are few groups of panels, and parts into runs of rows.
+func (n WinogradNeed) products(i ISA) []Tile {
+	set := map[Tile]bool{}
+	if n.All {
+		for m := 1; m <= i.WinogradRows(); m++ {
+			for p := 1; p <= i.WinogradPanels(); p++ {
+				set[Tile{i, m, p}] = true
+			}
+		}
+	}
+	for _, w := range n.Steps {
+		blocks := (w.Tiles + w.BlockTiles - 1) / w.BlockTiles
+		groups := (w.Panels + i.WinogradPanels() - 1) / i.WinogradPanels()
+		for threads := 1; threads <= w.Threads; threads++ {
+			parts := 1
+			if groups%threads != 0 && groups < 4*threads {
+				parts = threads
+			}
+			for _, block := range []int{w.Tiles / blocks, (w.Tiles + blocks - 1) / blocks} {
+				parts := min(parts, block)
+				for _, rows := range []int{block / parts, (block + parts - 1) / parts} {
+					runs := (rows + i.WinogradRows() - 1) / i.WinogradRows()
+					for _, m := range []int{rows / runs, (rows + runs - 1) / runs} {
+						set[Tile{i, m, w.Panels / groups}] = true
+						set[Tile{i, m, (w.Panels + groups - 1) / groups}] = true
+					}
+				}
+			}
+		}
+	}
+	var ts []Tile
+	for t := range set {
+		ts = append(ts, t)
+	}
+	sort.Slice(ts, func(a, b int) bool {
+		if ts[a].Panels != ts[b].Panels {
+			return ts[a].Panels < ts[b].Panels
+		}
+		return ts[a].Pixels < ts[b].Pixels
+	})
+	return ts
+}
+
+// GenerateWinograd writes the kernels of Winograd's algorithm that package pkg
+// needs, with their declarations and the tables that the runtime's driver uses: base
+// name to content. Where nothing is needed there is no file.
+func GenerateWinograd(pkg string, n WinogradNeed) (map[string][]byte, error) {
+	sides := n.sides()
+	if len(sides) == 0 {
+		return nil, nil
+	}
+	files := map[string][]byte{}
+	x := amd64.New()
+	x.Struct("winogradArgs")
+	lanes := make([]uint32, 2*PanelWidth)
+	for i := range PanelWidth {
+		lanes[i] = ^uint32(0)
+	}
+	mask := x.Words("winogradMask", lanes...)
+	for _, i := range []ISA{AVX512, AVX2} {
+		v := &vector{Context: x, avx512: i == AVX512, ones: mask}
+		for _, m := range sides {
+			winogradInputX86(v, winogradName("Input", m, i), m)
+			winogradExpandX86(v, winogradName("Expand", m, i), m)
+			winogradOutputX86(v, winogradName("Output", m, i), m)
+		}
+		for _, t := range n.products(i) {
+			winogradProductX86(v, t)
+		}
+	}
+	var err error
+	if files["kernels_winograd_amd64.s"], files["kernels_winograd_amd64.go"], err = x.Print(pkg, cpu.AMD64); err != nil {
+		return nil, err
+	}
+	files["kernels_winograd_table_amd64.go"] = n.table(pkg, cpu.AMD64, AVX512, AVX2)
+
+	a := arm64.New()
+	a.Struct("winogradArgs")
+	for _, m := range sides {
+		winogradInputNEON(a, winogradName("Input", m, NEON), m)
+		winogradExpandNEON(a, winogradName("Expand", m, NEON), m)
+		winogradOutputNEON(a, winogradName("Output", m, NEON), m)
+	}
+	for _, t := range n.products(NEON) {
+		winogradProductNEON(a, t)
+	}
+	if err := a.Compile(); err != nil {
+		return nil, err
+	}
+	if files["kernels_winograd_arm64.s"], files["kernels_winograd_arm64.go"], err = a.Print(pkg, cpu.ARM64); err != nil {
+		return nil, err
+	}
+	files["kernels_winograd_table_arm64.go"] = n.table(pkg, cpu.ARM64, NEON)
+	return files, nil
+}
+
+// table is the Go file with the kernels of an architecture's ISAs, and the
+// choice among them.
+func (n WinogradNeed) table(pkg, buildExpr string, isas ...ISA) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "// Code generated by flexnnc. DO NOT EDIT.\n\n//go:build %s\n\npackage %s\n\nfunc init() {\n", buildExpr, pkg)
+	switch isas[0] {
+	case AVX512:
+		b.WriteString("\tif hasAVX512 {\n\t\twinograd = &winogradAVX512\n\t} else if hasAVX2 {\n\t\twinograd = &winogradAVX2\n\t}\n")
+	default:
+		b.WriteString("\twinograd = &winogradNEON\n")
+	}
+	b.WriteString("}\n")
+	for _, i := range isas {
+		fmt.Fprintf(&b, "\nvar winograd%s = winogradKernels{\n\tname: %q,\n\tmr:   %d,\n\tnp:   %d,\n", i, strings.ToLower(i.String()), i.WinogradRows(), i.WinogradPanels())
+		for _, what := range []string{"Input", "Expand", "Output"} {
+			fmt.Fprintf(&b, "\t%s: [maxWinograd + 1]func(*winogradArgs){\n", strings.ToLower(what))
+			for _, m := range n.sides() {
+				fmt.Fprintf(&b, "\t\t%d: %s,\n", m, winogradName(what, m, i))
+			}
+			b.WriteString("\t},\n")
+		}
+		b.WriteString("\tproduct: [maxWinogradPanels + 1][maxWinogradRows + 1]func(*winogradArgs){\n")
+		panels := 0
+		for _, t := range n.products(i) {
+			if t.Panels != panels {
+				if panels > 0 {
+					b.WriteString("\t\t},\n")
+				}
+				panels = t.Panels
+				fmt.Fprintf(&b, "\t\t%d: {\n", panels)
+			}
+			fmt.Fprintf(&b, "\t\t\t%d: %s,\n", t.Pixels, productName(t))
+		}
+		b.WriteString("\t\t},\n\t},\n}\n")
+	}
+	return []byte(b.String())
+}

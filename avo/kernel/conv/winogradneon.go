@@ -1,0 +1,352 @@
+package conv
+
+import (
+	"fmt"
+
+	"github.com/flexnnc/flexnnc/avo/arm64"
+)
+
+// neonArith is arith on vector registers, with four factors in a register.
+type neonArith struct {
+	*arm64.Context
+	factors []arm64.Vec
+	first   int // the factor in the first lane
+}
+
+// factorRegisters loads the factors that kernels of a kind use, from the first on.
+func factorRegisters(c *arm64.Context, args arm64.GP, first, registers int) neonArith {
+	a := neonArith{c, quads(c, registers), first}
+	at := field(c, args, winogradFactors)
+	for i, f := range a.factors {
+		c.LDRQ(4*first+16*i, at, f)
+	}
+	return a
+}
+
+func (a neonArith) add(x, y arm64.Vec) arm64.Vec {
+	d := a.Vec()
+	a.FADD(y, x, d)
+	return d
+}
+
+func (a neonArith) sub(x, y arm64.Vec) arm64.Vec {
+	d := a.Vec()
+	a.FSUB(y, x, d)
+	return d
+}
+
+func (a neonArith) mul(x arm64.Vec, f int) arm64.Vec {
+	d := a.Vec()
+	a.FMULElem(a.factors[(f-a.first)/4], (f-a.first)%4, x, d)
+	return d
+}
+
+func (a neonArith) fma(x arm64.Vec, f int, acc arm64.Vec, last bool) arm64.Vec {
+	d := acc
+	if !last {
+		d = a.Vec()
+		a.VMOV(acc, d)
+	}
+	a.FMLAElem(a.factors[(f-a.first)/4], (f-a.first)%4, x, d)
+	return d
+}
+
+// tileRows are pointers to the rows of a tile's positions.
+func tileRows(c *arm64.Context, at, step arm64.GP, n int) []arm64.GP {
+	rows := []arm64.GP{at}
+	rowStep, by := c.GP(), c.GP()
+	c.MOVImm(uint64(n), by)
+	c.MUL(by, step, rowStep)
+	for i := 1; i < n; i++ {
+		p := c.GP()
+		c.ADD(rowStep, rows[i-1], p)
+		rows = append(rows, p)
+	}
+	return rows
+}
+
+// moves loads and stores 4 channels, or 1, at a base plus an offset in a register.
+type moves struct {
+	load  func(offset, base arm64.GP, x arm64.Vec)
+	store func(x arm64.Vec, offset, base arm64.GP)
+}
+
+func move(c *arm64.Context, lanes int) moves {
+	if lanes == 1 {
+		return moves{c.LDRSReg, c.STRSReg}
+	}
+	return moves{c.LDRQReg, c.STRQReg}
+}
+
+// byFours emits body for four channels, and then for single ones, while count lasts.
+func byFours(c *arm64.Context, count arm64.GP, body func(n int, label string)) {
+	for i, n := range []int{4, 1} {
+		label, next := fmt.Sprintf("by%d", n), [...]string{"by1", "done"}[i]
+		c.Label(label)
+		c.SUBSI(n, count, count)
+		c.BMI(label + "end")
+		body(n, label)
+		c.B(label)
+		c.Label(label + "end")
+		c.ADDI(n, count, count)
+		c.CBZ(count, "done")
+		if next == "done" {
+			break
+		}
+	}
+	c.Label("done")
+	c.RET()
+}
+
+func winogradInputNEON(c *arm64.Context, name string, m int) {
+	c.Function(name, "func(a *winogradArgs)", name+" transforms the inputs of a tile; see winogradArgs.")
+	n := m + 2
+	args := c.Load("a")
+	var a neonArith
+	switch m {
+	case 2:
+		a = neonArith{Context: c}
+	case 4:
+		a = factorRegisters(c, args, factorsInput4, 2)
+	case 6:
+		a = factorRegisters(c, args, factorsInput6, 2)
+	}
+	from, ind, tmp := field(c, args, winogradFrom), field(c, args, winogradInd), field(c, args, winogradTmp)
+	to, step, count := field(c, args, winogradTo), field(c, args, winogradToStep), field(c, args, winogradN)
+	rows := tileRows(c, to, step, n)
+	channel := c.GP()
+	c.MOVZ(0, 0, channel)
+	byFours(c, count, func(lanes int, _ string) {
+		for i := range n {
+			d := quads(c, n)
+			for j := 0; j < n; j += 2 {
+				o0, o1 := c.GP(), c.GP()
+				c.LDPW(4*(i*n+j), ind, o0, o1)
+				for k, o := range []arm64.GP{o0, o1} {
+					move(c, lanes).load(o, from, d[j+k])
+				}
+			}
+			v := make([]arm64.Vec, n)
+			inputTransform[arm64.Vec](a, m, d, func(j int, x arm64.Vec) { v[j] = x })
+			for j := 0; j < n; j += 2 {
+				c.STPQ(v[j], v[j+1], 16*(i*n+j), tmp)
+			}
+		}
+		at := c.GP()
+		c.MOV(channel, at)
+		for j := 0; j < n; j += 2 {
+			d0, d1 := quads(c, n), quads(c, n)
+			for i := range n {
+				c.LDPQ(16*(i*n+j), tmp, d0[i], d1[i])
+			}
+			for _, d := range [][]arm64.Vec{d0, d1} {
+				inputTransform[arm64.Vec](a, m, d, func(i int, x arm64.Vec) { move(c, lanes).store(x, at, rows[i]) })
+				c.ADD(step, at, at)
+			}
+		}
+		c.ADDI(4*lanes, from, from)
+		c.ADDI(4*lanes, channel, channel)
+	})
+}
+
+func winogradExpandNEON(c *arm64.Context, name string, m int) {
+	c.Function(name, "func(a *winogradArgs)", name+" transforms weights; see winogradArgs.")
+	n := m + 2
+	args := c.Load("a")
+	a := neonArith{Context: c}
+	if m > 2 {
+		a = factorRegisters(c, args, factorsExpand, 1)
+	}
+	from, fromStep := field(c, args, winogradFrom), field(c, args, winogradFromStep)
+	to, step, count := field(c, args, winogradTo), field(c, args, winogradToStep), field(c, args, winogradN)
+	cells := []arm64.GP{from}
+	for t := 1; t < 9; t++ {
+		p := c.GP()
+		c.ADD(fromStep, cells[t-1], p)
+		cells = append(cells, p)
+	}
+	rows := tileRows(c, to, step, n)
+	vector := c.GP()
+	c.MOVZ(0, 0, vector)
+	c.LSLI(2, count, count) // registers to a vector
+	c.Label("loop")
+	var columns [3][8]arm64.Vec
+	for j := range 3 {
+		g := quads(c, 3)
+		for i := range 3 {
+			c.LDRQPost(16, cells[3*i+j], g[i])
+		}
+		expandTransform[arm64.Vec](a, m, g, func(i int, x arm64.Vec) { columns[j][i] = x })
+	}
+	for i := range n {
+		at := c.GP()
+		c.MOV(vector, at)
+		var u [8]arm64.Vec
+		expandTransform[arm64.Vec](a, m, []arm64.Vec{columns[0][i], columns[1][i], columns[2][i]}, func(j int, x arm64.Vec) { u[j] = x })
+		for j := range n {
+			c.STRQReg(u[j], at, rows[i])
+			if j < n-1 {
+				c.ADD(step, at, at)
+			}
+		}
+	}
+	c.ADDI(16, vector, vector)
+	c.SUBI(1, count, count)
+	c.CBNZ(count, "loop")
+	c.RET()
+}
+
+func winogradOutputNEON(c *arm64.Context, name string, m int) {
+	c.Function(name, "func(a *winogradArgs)", name+" transforms the sums of a tile to outputs; see winogradArgs.")
+	n := m + 2
+	args := c.Load("a")
+	var a neonArith
+	switch m {
+	case 2:
+		a = factorRegisters(c, args, factorsOutput2, 1)
+	case 4:
+		a = factorRegisters(c, args, factorsOutput4, 2)
+	case 6:
+		a = factorRegisters(c, args, factorsOutput6, 4)
+	}
+	from, step, tmp := field(c, args, winogradFrom), field(c, args, winogradFromStep), field(c, args, winogradTmp)
+	to, ind, w := field(c, args, winogradTo), field(c, args, winogradInd), field(c, args, winogradW)
+	count, act := field(c, args, winogradN), field(c, args, winogradAct)
+	rows := tileRows(c, from, step, n)
+	channel := c.GP()
+	c.MOVZ(0, 0, channel)
+	byFours(c, count, func(lanes int, label string) {
+		at := c.GP()
+		c.MOV(channel, at)
+		for j := 0; j < n; j += 2 {
+			var y [2][8]arm64.Vec
+			for k := range 2 {
+				x := quads(c, n)
+				for i := range n {
+					move(c, lanes).load(at, rows[i], x[i])
+				}
+				outputTransform[arm64.Vec](a, m, x, nil, func(i int, v arm64.Vec) { y[k][i] = v })
+				c.ADD(step, at, at)
+			}
+			for i := range m {
+				c.STPQ(y[0][i], y[1][i], 16*(i*n+j), tmp)
+			}
+		}
+		bias := c.Vec()
+		if lanes == 4 {
+			c.LDRQPost(16, w, bias)
+		} else {
+			c.LDRSPost(4, w, bias)
+		}
+		for i := range m {
+			x := quads(c, n)
+			for j := 0; j < n; j += 2 {
+				c.LDPQ(16*(i*n+j), tmp, x[j], x[j+1])
+			}
+			y := make([]arm64.Vec, m)
+			outputTransform[arm64.Vec](a, m, x, &bias, func(j int, v arm64.Vec) { y[j] = v })
+			reluNEON(c, act, y, fmt.Sprintf("%sstore%d", label, i))
+			for j := 0; j < m; j += 2 {
+				o0, o1 := c.GP(), c.GP()
+				c.LDPW(4*(i*m+j), ind, o0, o1)
+				for k, o := range []arm64.GP{o0, o1} {
+					move(c, lanes).store(y[j+k], o, to)
+				}
+			}
+		}
+		c.ADDI(4*lanes, to, to)
+		c.ADDI(4*lanes, channel, channel)
+	})
+}
+
+// winogradProductNEON generates the product kernel of some rows and one panel.
+func winogradProductNEON(c *arm64.Context, t Tile) {
+	c.Function(productName(t), "func(a *winogradArgs)",
+		fmt.Sprintf("%s multiplies blocks of %d rows by a panel; see winogradArgs.", productName(t), t.Pixels))
+	const unroll = 4
+	args := c.Load("a")
+	from, fromStep := field(c, args, winogradFrom), field(c, args, winogradFromStep)
+	to, toStep := field(c, args, winogradTo), field(c, args, winogradToStep)
+	k, blocks, add := field(c, args, winogradN), field(c, args, winogradBlocks), field(c, args, winogradAdd)
+	fours, rest := c.GP(), c.GP()
+	c.LSRI(2, k, fours)
+	c.ANDI(unroll-1, k, rest)
+	c.Label("block")
+	acc := make([][]arm64.Vec, t.Pixels)
+	for m := range acc {
+		acc[m] = quads(c, 4)
+	}
+	c.CBZ(add, "zero")
+	at := c.GP()
+	c.MOV(to, at)
+	for m := range acc {
+		c.LDPQ(0, at, acc[m][0], acc[m][1])
+		c.LDPQ(32, at, acc[m][2], acc[m][3])
+		if m < len(acc)-1 {
+			c.ADD(toStep, at, at)
+		}
+	}
+	c.B("start")
+	c.Label("zero")
+	for m := range acc {
+		for _, x := range acc[m] {
+			c.VZERO(x)
+		}
+	}
+	c.Label("start")
+	w := field(c, args, winogradW)
+	a := []arm64.GP{c.GP()}
+	c.MOV(from, a[0])
+	for m := 1; m < t.Pixels; m++ {
+		a = append(a, c.GP())
+		c.ADD(fromStep, a[m-1], a[m])
+	}
+	c.ADD(fromStep, a[len(a)-1], from)
+	step := func(s, lane int, x []arm64.Vec) {
+		for q := 0; q < 4; q += 2 {
+			b0, b1 := c.Vec(), c.Vec()
+			c.LDPQ(64*s+16*q, w, b0, b1)
+			for m := range acc {
+				c.FMLAElem(x[m], lane, b0, acc[m][q])
+			}
+			for m := range acc {
+				c.FMLAElem(x[m], lane, b1, acc[m][q+1])
+			}
+		}
+	}
+	n := c.GP()
+	c.MOV(fours, n)
+	c.CBZ(n, "tail")
+	c.Label("loop")
+	x := quads(c, t.Pixels)
+	for m := range a {
+		c.LDRQPost(16, a[m], x[m])
+	}
+	for s := range unroll {
+		step(s, s, x)
+	}
+	c.ADDI(64*unroll, w, w)
+	c.SUBI(1, n, n)
+	c.CBNZ(n, "loop")
+	c.Label("tail")
+	c.MOV(rest, n)
+	c.CBZ(n, "store")
+	c.Label("one")
+	x = quads(c, t.Pixels)
+	for m := range a {
+		c.LDRSPost(4, a[m], x[m])
+	}
+	step(0, 0, x)
+	c.ADDI(64, w, w)
+	c.SUBI(1, n, n)
+	c.CBNZ(n, "one")
+	c.Label("store")
+	for m := range acc {
+		c.STPQ(acc[m][0], acc[m][1], 0, to)
+		c.STPQ(acc[m][2], acc[m][3], 32, to)
+		c.ADD(toStep, to, to)
+	}
+	c.SUBI(1, blocks, blocks)
+	c.CBNZ(blocks, "block")
+	c.RET()
+}

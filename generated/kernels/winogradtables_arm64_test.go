@@ -1,0 +1,7 @@
+//go:build !noasm
+
+package kernels
+
+func winogradTables() []*winogradKernels {
+	return []*winogradKernels{&winogradPortable, &winogradNEON}
+}

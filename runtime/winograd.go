@@ -1,0 +1,325 @@
+package runtime
+
+import "unsafe"
+
+// winogradKernels are those of one instruction set, by the side m of a tile; the
+// products by panels and rows. mr and np are the main product. Where a product is
+// nil the portable one is taken.
+type winogradKernels struct {
+	name                  string
+	mr, np                int
+	input, expand, output [maxWinograd + 1]func(*winogradArgs)
+	product               [maxWinogradPanels + 1][maxWinogradRows + 1]func(*winogradArgs)
+}
+
+// Bounds of kernels on any ISA.
+const (
+	maxWinograd       = 6
+	maxWinogradPanels = 2
+	maxWinogradRows   = 12
+)
+
+// winograd is the kernels in use. Generated files choose better ones at start.
+var winograd = &winogradPortable
+
+// winogradPortable are plain Go, and what the others are tested against.
+var winogradPortable = winogradKernels{
+	name: "portable",
+	mr:   1,
+	np:   1,
+	input: [maxWinograd + 1]func(*winogradArgs){
+		2: func(a *winogradArgs) { winogradInputPortable(a, 2) },
+		4: func(a *winogradArgs) { winogradInputPortable(a, 4) },
+		6: func(a *winogradArgs) { winogradInputPortable(a, 6) },
+	},
+	expand: [maxWinograd + 1]func(*winogradArgs){
+		2: func(a *winogradArgs) { winogradExpandPortable(a, 2) },
+		4: func(a *winogradArgs) { winogradExpandPortable(a, 4) },
+		6: func(a *winogradArgs) { winogradExpandPortable(a, 6) },
+	},
+	output: [maxWinograd + 1]func(*winogradArgs){
+		2: func(a *winogradArgs) { winogradOutputPortable(a, 2) },
+		4: func(a *winogradArgs) { winogradOutputPortable(a, 4) },
+		6: func(a *winogradArgs) { winogradOutputPortable(a, 6) },
+	},
+}
+
+// winogradStep is one slice of a 3x3 convolution of stride and dilation 1 by
+// Winograd's algorithm. Its tiles are m x m output pixels, from a row that is a
+// multiple of m; the cells of a tile that no output of the image needs count as
+// zero. With B, G and A the transforms in winogradInput1, winogradExpand1 and
+// winogradOutput1, every output is an element of
+//
+//	act(A x A' + bias), x = the sum over input channels of (B d B') * (G g G')
+//
+// a chain of fused multiply-adds from zero for each element of x. So the result
+// depends neither on how the step is cut into blocks nor on the slice.
+//
+// The step works through blocks of at most `tiles` tiles. First all threads
+// transform the inputs of a block to shared scratch. Then each takes a group of
+// panels at a time: it expands their weights to scratch of its own, a block of
+// input channels after the other, multiplies, and transforms the sums to outputs.
+// So weights are stored as they are, and expanded once per block of tiles.
+type winogradStep struct {
+	conv    convStep
+	m       int
+	tiles   int
+	scratch int // arena offset of the step's scratch
+	shared  int // bytes of it that all threads share
+	work    int // bytes for each thread behind them
+}
+
+// winogradSplit says how a step is cut for an instruction set and some threads.
+type winogradSplit struct {
+	n, cells   int // side of a transformed tile, and its positions
+	tileRow    int // tiles side by side
+	firstRow   int // of tiles
+	count      int // of tiles
+	chans      int // input channels of a block, a multiple of 16
+	chanBlocks int
+	groups     int // of panels, cut evenly
+	parts      int // that a block of tiles is cut into, for threads
+}
+
+// Per-thread scratch begins with tables of offsets of a tile's cells and pixels,
+// where pixels outside of the image go, and vectors between the passes of a
+// transform. Zeros for cells outside the image, sums and weights follow.
+const (
+	winogradPixels = 4 * 8 * 8
+	winogradDump   = winogradPixels + 4*8*8
+	winogradTmp    = winogradDump + 4*panelWidth*maxWinogradPanels
+	winogradZeros  = winogradTmp + 4*panelWidth*8*8
+)
+
+func up16(n int) int { return (n + 15) &^ 15 }
+
+// sums is the offset of the sums in a thread's scratch, and weights that of the
+// expanded weights.
+func (s *winogradStep) sums() int { return winogradZeros + 4*up16(s.conv.inC) }
+
+func (s *winogradStep) weights(cells int) int {
+	return s.sums() + cells*4*panelWidth*(s.tiles*maxWinogradPanels+1)
+}
+
+func (s *winogradStep) split(k *winogradKernels, rows [2]int, threads int) winogradSplit {
+	c := &s.conv
+	g := winogradSplit{n: s.m + 2, tileRow: (c.outW + s.m - 1) / s.m, firstRow: rows[0] / s.m}
+	g.cells = g.n * g.n
+	g.count = ((rows[1]+s.m-1)/s.m - g.firstRow) * g.tileRow
+	room := (s.work-s.weights(g.cells))/g.cells - 4*panelWidth
+	most := max(16, room/(4*panelWidth*k.np)&^15)
+	g.chanBlocks = (c.inC + most - 1) / most
+	g.chans = up16((c.inC + g.chanBlocks - 1) / g.chanBlocks)
+	g.chanBlocks = (c.inC + g.chans - 1) / g.chans
+	panels := (c.channels + panelWidth - 1) / panelWidth
+	g.groups = (panels + k.np - 1) / k.np
+	g.parts = 1
+	if g.groups%threads != 0 && g.groups < 4*threads {
+		g.parts = threads
+	}
+	return g
+}
+
+// inputAt is where the transformed inputs of a block of channels lie in shared
+// scratch, and the bytes from tile to tile and from position to position.
+func (s *winogradStep) inputAt(g *winogradSplit, block int) (at, tile, position int) {
+	at = s.scratch + g.cells*block*4*(s.tiles*g.chans+panelWidth)
+	tile = 4 * up16(min(g.chans, s.conv.inC-block*g.chans))
+	return at, tile, tile*s.tiles + 4*panelWidth
+}
+
+// runWinograd computes a slice of a convolution.
+func runWinograd(t *thread, s *winogradStep) {
+	k := winograd
+	row0, row1 := t.rowRange(s.conv.outH)
+	g := s.split(k, [2]int{row0, row1}, len(t.team.threads))
+	work := t.at(s.scratch + s.shared + t.id*s.work)
+	zeros := unsafe.Slice((*float32)(unsafe.Add(work, winogradZeros)), up16(s.conv.inC))
+	clear(zeros)
+	a := &t.winograd
+	a.factors = unsafe.Pointer(&winogradFactors)
+	a.tmp = unsafe.Add(work, winogradTmp)
+	blocks := (g.count + s.tiles - 1) / s.tiles
+	for b := range blocks {
+		if b > 0 {
+			t.team.meet()
+		}
+		first, end := g.count*b/blocks, g.count*(b+1)/blocks
+		for u := t.claim(); u < (end-first)*g.chanBlocks; u = t.claim() {
+			tile := u / g.chanBlocks
+			s.transform(t, k, &g, work, first+tile, tile, u%g.chanBlocks)
+		}
+		t.team.meet()
+		parts := min(g.parts, end-first)
+		for u := t.claim(); u < g.groups*parts; u = t.claim() {
+			part := u % parts
+			n := end - first
+			s.multiply(t, k, &g, work, row1, first, n*part/parts, n*(part+1)/parts, u/parts)
+		}
+	}
+}
+
+// transform computes the inputs of a tile, for one block of channels, as the
+// slot-th of its block of tiles.
+func (s *winogradStep) transform(t *thread, k *winogradKernels, g *winogradSplit, work unsafe.Pointer, tile, slot, block int) {
+	c, a := &s.conv, &t.winograd
+	y0 := (g.firstRow+tile/g.tileRow)*s.m - c.padT
+	x0 := tile%g.tileRow*s.m - c.padL
+	// What lies below or to the right of the last window is not read.
+	h, w := min(c.inH, c.outH+2-c.padT), min(c.inW, c.outW+2-c.padL)
+	ind := unsafe.Slice((*uint32)(work), g.cells)
+	zeros := uint32(uintptr(work) - uintptr(t.arena) + winogradZeros)
+	for i := range g.n {
+		y := y0 + i
+		row := 0
+		if y >= 0 && y < h {
+			row = c.in.rowOffset(y)
+		}
+		for j := range g.n {
+			x := x0 + j
+			at := zeros
+			if y >= 0 && y < h && x >= 0 && x < w {
+				at = uint32(row + x*c.in.pix + 4*block*g.chans)
+			}
+			ind[i*g.n+j] = at
+		}
+	}
+	at, step, position := s.inputAt(g, block)
+	a.from, a.ind = t.arena, work
+	a.to, a.toStep = t.at(at+slot*step), position
+	a.n = min(g.chans, c.inC-block*g.chans)
+	k.input[s.m](a)
+}
+
+// multiply computes tiles [lo,hi) of the block that starts at tile first, for one
+// group of panels.
+func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit, work unsafe.Pointer, endRow, first, lo, hi, group int) {
+	c, a := &s.conv, &t.winograd
+	panels := (c.channels + panelWidth - 1) / panelWidth
+	panel, end := panels*group/g.groups, panels*(group+1)/g.groups
+	np := end - panel
+	raw := t.at(c.weights + panel*4*panelWidth*(9*c.inC+1))
+	sums, weights := unsafe.Add(work, s.sums()), unsafe.Add(work, s.weights(g.cells))
+	sumRow := 4 * panelWidth * np
+	sumPosition := sumRow*(hi-lo) + 4*panelWidth
+	runs := (hi - lo + k.mr - 1) / k.mr
+	mr := (hi - lo) / runs
+	longer := hi - lo - mr*runs // runs of mr+1 rows, which come first
+	for block := range g.chanBlocks {
+		chans := min(g.chans, c.inC-block*g.chans)
+		panelStep := 4 * panelWidth * chans
+		position := panelStep*np + 4*panelWidth
+		a.n, a.toStep = chans, position
+		a.fromStep = 4 * panelWidth * c.inC
+		for p := range np {
+			a.from = unsafe.Add(raw, 4*panelWidth*(p*(9*c.inC+1)+1+block*g.chans))
+			a.to = unsafe.Add(weights, p*panelStep)
+			k.expand[s.m](a)
+		}
+		at, tile, inputPosition := s.inputAt(g, block)
+		in := t.at(at + lo*tile)
+		a.fromStep, a.toStep, a.wStep = tile, sumRow, panelStep
+		a.add = min(block, 1)
+		for i := range g.cells {
+			a.from, a.to = unsafe.Add(in, i*inputPosition), unsafe.Add(sums, i*sumPosition)
+			a.w = unsafe.Add(weights, i*position)
+			if longer > 0 {
+				a.blocks = longer
+				k.multiply(a, mr+1, np)
+				a.from = unsafe.Add(a.from, longer*(mr+1)*tile)
+				a.to = unsafe.Add(a.to, longer*(mr+1)*sumRow)
+			}
+			if longer < runs {
+				a.blocks = runs - longer
+				k.multiply(a, mr, np)
+			}
+		}
+	}
+	a.fromStep, a.act, a.ind = sumPosition, c.act, unsafe.Add(work, winogradPixels)
+	channels := min(panelWidth*np, c.channels-panelWidth*panel)
+	// An epilogue reads the tile where the weights were, which are used up, and
+	// writes the output, which may lie over what else it reads.
+	if c.epilogue.kernel != nil {
+		ind := unsafe.Slice((*uint32)(a.ind), s.m*s.m)
+		for i := range ind {
+			ind[i] = uint32(i * sumRow)
+		}
+	}
+	for i := lo; i < hi; i++ {
+		to := t.arena
+		if c.epilogue.kernel != nil {
+			to = weights
+		} else {
+			s.pixels(t, g, work, endRow, first+i, panel)
+		}
+		for p := range np {
+			a.from = unsafe.Add(sums, (i-lo)*sumRow+4*panelWidth*p)
+			a.w = unsafe.Add(raw, 4*panelWidth*p*(9*c.inC+1))
+			a.to = unsafe.Add(to, 4*panelWidth*p)
+			a.n = min(panelWidth, channels-panelWidth*p)
+			k.output[s.m](a)
+		}
+		if c.epilogue.kernel != nil {
+			s.finish(t, g, weights, sumRow, endRow, first+i, panel, channels)
+		}
+	}
+}
+
+// multiply runs the product of mr rows.
+func (k *winogradKernels) multiply(a *winogradArgs, mr, np int) {
+	if f := k.product[np][mr]; f != nil {
+		f(a)
+		return
+	}
+	winogradProductPortable(a, mr, np)
+}
+
+// pixels fills the table of the places of a tile's pixels for a panel. Those
+// outside of the image go where nobody reads.
+func (s *winogradStep) pixels(t *thread, g *winogradSplit, work unsafe.Pointer, endRow, tile, panel int) {
+	c := &s.conv
+	ind := unsafe.Slice((*uint32)(unsafe.Add(work, winogradPixels)), s.m*s.m)
+	dump := uint32(uintptr(work) - uintptr(t.arena) + winogradDump)
+	y0, x0 := (g.firstRow+tile/g.tileRow)*s.m, tile%g.tileRow*s.m
+	for i := range s.m {
+		row := 0
+		if y0+i < endRow {
+			row = c.out.rowOffset(y0+i) + 4*panelWidth*panel
+		}
+		for j := range s.m {
+			at := dump
+			if y0+i < endRow && x0+j < c.outW {
+				at = uint32(row + (x0+j)*c.out.pix)
+			}
+			ind[i*s.m+j] = at
+		}
+	}
+}
+
+// finish applies the epilogue to the pixels of a tile, which lie at from.
+func (s *winogradStep) finish(t *thread, g *winogradSplit, from unsafe.Pointer, fromStep, endRow, tile, panel, channels int) {
+	c := &s.conv
+	y0, x0 := (g.firstRow+tile/g.tileRow)*s.m, tile%g.tileRow*s.m
+	for y := y0; y < min(endRow, y0+s.m); y++ {
+		out := t.at(c.out.rowOffset(y) + x0*c.out.pix + 4*panelWidth*panel)
+		c.epilogue.apply(t, from, fromStep, out, c.out.pix, c.outW, y, x0, min(s.m, c.outW-x0), panelWidth*panel, channels)
+		from = unsafe.Add(from, s.m*fromStep)
+	}
+}
+
+// meet returns once all threads have called it, within a step that all of them
+// run; tiles are claimed from the first again.
+func (m *team) meet() {
+	round := m.round.Load()
+	if m.met.Add(1) == int64(len(m.threads)) {
+		m.met.Store(0)
+		m.tiles.Store(0)
+		m.round.Add(1)
+		return
+	}
+	for spin := 1; m.round.Load() == round; spin++ {
+		if spin%64 == 0 {
+			yield()
+		}
+	}
+}
