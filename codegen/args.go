@@ -20,6 +20,9 @@ func (u *unit) stepArgs(s *plan.Step) (*jen.Statement, string, error) {
 		return u.portArgs(s, s.Op.In[0], len(u.inputs)+u.portIndex(u.outputs, s.Op)), "runOutput", nil
 	case op.Conv:
 		a, err := u.convArgs(s, "convStep")
+		if s.Op.Conv.Winograd != 0 && err == nil {
+			return u.winogradArgs(s, a), "runWinograd", nil
+		}
 		return a, "runConv", err
 	case op.Depthwise:
 		a, err := u.convArgs(s, "depthwiseStep")
@@ -239,6 +242,18 @@ func (u *unit) convArgs(s *plan.Step, typ string) (*jen.Statement, error) {
 	}
 	err := u.epilogue(&l, s, first)
 	return l.of(typ), err
+}
+
+// winogradArgs renders a convolution step that works by Winograd's algorithm.
+func (u *unit) winogradArgs(s *plan.Step, conv *jen.Statement) *jen.Statement {
+	var l literal
+	l.code("conv", conv)
+	l.int("m", s.Op.Conv.Winograd)
+	l.int("tiles", s.Op.Conv.WinogradTiles)
+	l.int("scratch", int(u.p.Buffers[s.Scratch].Offset))
+	l.int("shared", s.Op.Scratch)
+	l.int("work", s.Op.WorkScratch)
+	return l.of("winogradStep")
 }
 
 // depthwiseInput is the input channel of a depthwise slice's first output channel.

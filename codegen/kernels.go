@@ -15,6 +15,7 @@ import (
 type kernelSet struct {
 	programs map[string]*lane.Program // by name of the kernel variable
 	need     conv.Need
+	winograd conv.WinogradNeed
 }
 
 // program notes a lane program and returns the variable it is called through.
@@ -44,6 +45,19 @@ func (u *unit) needConv(s *plan.Step) {
 	u.kernels.need.Convs = append(u.kernels.need.Convs, conv.Conv{Pixels: pixels, Panels: s.Panels.Len(), Last: last, Half: o.Panels.Type == op.F16})
 }
 
+// needWinograd notes a convolution slice that works by Winograd's algorithm.
+func (u *unit) needWinograd(s *plan.Step) {
+	c := s.Op.Conv
+	side, rows := c.Winograd, c.OutH
+	if s.Rows.Hi != 0 {
+		rows = s.Rows.Len()
+	}
+	u.kernels.winograd.Steps = append(u.kernels.winograd.Steps, conv.Winograd{
+		Side: side, Tiles: ((rows + side - 1) / side) * ((c.OutW + side - 1) / side), BlockTiles: c.WinogradTiles,
+		Panels: s.Panels.Len(), Threads: u.p.Threads,
+	})
+}
+
 // kernelFiles generates the kernels that the steps asked for.
 func (k *pkg) kernelFiles() (map[string][]byte, error) {
 	files, err := cpu.Generate(k.o.Package)
@@ -67,6 +81,8 @@ func (k *pkg) kernelFiles() (map[string][]byte, error) {
 				k.kernels.need.RowPixels = append(k.kernels.need.RowPixels, c.OutW)
 			}
 			switch {
+			case s.Op.Kind == op.Conv && s.Op.Conv.Winograd != 0:
+				u.needWinograd(s)
 			case s.Op.Kind == op.Conv:
 				u.needConv(s)
 			case s.Op.Kind == op.Depthwise && s.Op.Panels.Type == op.F16:
@@ -86,6 +102,7 @@ func (k *pkg) kernelFiles() (map[string][]byte, error) {
 	}
 	for _, generate := range []func() (map[string][]byte, error){
 		func() (map[string][]byte, error) { return conv.Generate(k.o.Package, k.kernels.need) },
+		func() (map[string][]byte, error) { return conv.GenerateWinograd(k.o.Package, k.kernels.winograd) },
 		func() (map[string][]byte, error) { return lanekernel.Generate(k.o.Package, programs) },
 	} {
 		more, err := generate()

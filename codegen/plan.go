@@ -338,6 +338,9 @@ func kindText(o *op.Op) string {
 		if c.DH > 1 || c.DW > 1 {
 			t += fmt.Sprintf(" dilation %dx%d", c.DH, c.DW)
 		}
+		if w := c.Winograd; w != 0 {
+			t += fmt.Sprintf(", Winograd's F(%dx%d,3x3)", w, w)
+		}
 		return t
 	case o.Pool != nil:
 		return fmt.Sprintf(", %dx%d stride %dx%d", o.Pool.KH, o.Pool.KW, o.Pool.SH, o.Pool.SW)

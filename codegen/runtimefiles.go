@@ -58,6 +58,9 @@ func (k *pkg) runtimeFiles() (map[string][]byte, error) {
 			if u.p.Steps[i].Picks {
 				want["pick"] = true
 			}
+			if o.Conv != nil && o.Conv.Winograd != 0 {
+				want["winograd"], want["winogradportable"] = true, true
+			}
 			if o.Call != nil {
 				want["call"], want["scalar"] = true, true
 				for _, n := range callFiles(o.Call.Func) {

@@ -25,6 +25,9 @@ type Options struct {
 	Threads int                 // the most compute threads; 0 = 1
 	Half    bool                // round weights to float16
 	Target  *cost.Target        // the device that plans are made for; nil: the default one
+	// Direct leaves out algorithms that need memory to be fast: Winograd's. Its
+	// answers differ in their last bits, and it may fit smaller budgets.
+	Direct bool
 	// Dump is called after each stage with its name and its result.
 	Dump func(stage string, result Printer)
 }
@@ -68,7 +71,11 @@ func Lower(g *ir.Graph, o Options) (*op.Graph, error) {
 		return nil, err
 	}
 	dump("graph", g)
-	return lower.Lower(g, lower.Options{Half: o.Half, Dump: func(pass string, g *op.Graph) { dump(pass, g) }})
+	options := lower.Options{Half: o.Half, Dump: func(pass string, g *op.Graph) { dump(pass, g) }}
+	if o.Direct {
+		options.Without = []string{"winograd"}
+	}
+	return lower.Lower(g, options)
 }
 
 // Plan is the part of Compile that does.

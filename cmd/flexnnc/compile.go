@@ -22,7 +22,7 @@ var compileCommand = &cli.Command{
 		paramFlag, binFlag, budgetsFlag,
 		&cli.StringFlag{Name: "out", Usage: "`DIR` that the package is written to"},
 		&cli.StringFlag{Name: "package", Usage: "Go package `NAME`; by default from DIR"},
-		inputsFlag, outputFlag, weightsFlag, threadsFlag, targetFlag, dumpFlag,
+		inputsFlag, outputFlag, algorithmFlag, weightsFlag, threadsFlag, targetFlag, dumpFlag,
 	},
 	Action: compileAction,
 }

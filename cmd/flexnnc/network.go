@@ -55,12 +55,15 @@ func openNetwork(c *cli.Context, inputs inputSet, weightsNeeded, warn bool) (*nc
 		return nil, o, usagef("%s: --bin FILE is needed", c.Command.Name)
 	}
 	o.Outputs = c.StringSlice("output")
+	var err error
+	if o.Direct, err = directOnly(c); err != nil {
+		return nil, o, err
+	}
 	o.Threads = c.Int("threads")
 	if o.Threads < 1 || o.Threads > mostThreads {
 		return nil, o, usagef("--threads %d: from 1 to %d", o.Threads, mostThreads)
 	}
 	o.Inputs = inputs.shapes()
-	var err error
 	if o.Half, err = parseWeights(c); err != nil {
 		return nil, o, err
 	}
@@ -139,6 +142,9 @@ func commandLine(c *cli.Context, packageName string) string {
 	}
 	if t := c.String("target"); t != cost.Default {
 		s += " --target " + filepath.Base(t)
+	}
+	if a := c.String("algorithm"); a != "auto" {
+		s += " --algorithm " + a
 	}
 	return s + " --threads " + strconv.Itoa(c.Int("threads"))
 }

@@ -66,6 +66,11 @@ var passes = []pass{
 		why:  "after everything that joins operations: it fixes which tensors share buffers, which fusing would have to undo",
 	},
 	{
+		name: "winograd", run: chooseWinograd, placed: true,
+		does: "chooses Winograd's algorithm for 3x3 convolutions where it is faster",
+		why:  "after everything that changes convolutions: it looks at their shapes",
+	},
+	{
 		name: "scratch", run: reserveScratch, required: true, placed: true,
 		does: "notes the scratch memory that each operation's driver needs",
 		why:  "last: it looks at the operations that are left",

@@ -18,7 +18,7 @@ import (
 )
 
 // model lowers a reference network; it skips the test where there are none.
-func model(t testing.TB, name string) *op.Graph {
+func model(t testing.TB, name string, options lower.Options) *op.Graph {
 	t.Helper()
 	root := os.Getenv("FLEXNNC_MODELS")
 	if root == "" {
@@ -57,14 +57,14 @@ func model(t testing.TB, name string) *op.Graph {
 	if err := lower.Infer(n.Graph, inputs); err != nil {
 		t.Fatal(err)
 	}
-	g, err := lower.Lower(n.Graph, lower.Options{})
+	g, err := lower.Lower(n.Graph, options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return g
 }
 
-// TestFloors: the smallest budgets of reference networks, in bytes.
+// TestFloors: the smallest budgets of reference networks, in bytes, by direct algorithms.
 func TestFloors(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -76,7 +76,7 @@ func TestFloors(t *testing.T) {
 		{"vision_transformer", 4e6}, {"yolo-fastestv2", 1e6},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			g := model(t, c.name)
+			g := model(t, c.name, lower.Options{Without: []string{"winograd"}})
 			start := time.Now()
 			p, err := schedule.Plan(g, schedule.Options{Min: true, Threads: 4})
 			took := time.Since(start)

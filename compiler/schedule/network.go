@@ -140,7 +140,7 @@ func (d *node) items() []int {
 // not read later: every use of them in the op is the same dense view of the whole,
 // so that an element is read only at the place where its result goes, and read
 // before that is written. That is so for element-wise ops, and for what the
-// epilogue of a direct convolution adds, whose driver makes tiles elsewhere then.
+// epilogue of a convolution adds, whose driver makes tiles elsewhere then.
 func dyingInputs(o *op.Op) (roots []*op.Tensor) {
 	if len(o.Out) != 1 || o.Out[0].Base != nil {
 		return nil
@@ -149,7 +149,7 @@ func dyingInputs(o *op.Op) (roots []*op.Tensor) {
 	switch {
 	case o.Kind == op.Map && o.Map.Program.Reduce == lane.Store:
 		from = append(slices.Clip(o.In), o.EpilogueIn...)
-	case o.Kind == op.Conv && o.Epilogue != nil && o.Conv.Winograd == 0 && o.Panels.Type != op.I8:
+	case o.Kind == op.Conv && o.Epilogue != nil && o.Panels.Type != op.I8:
 		from = o.EpilogueIn
 	}
 	out := o.Out[0]

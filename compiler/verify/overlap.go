@@ -56,12 +56,12 @@ func (c *checker) families() {
 
 // inPlace says whether an op reads each element of x before it writes the element
 // of y at the same address, and no other: x is an operand of an element-wise
-// program, or of the epilogue of a direct convolution, which makes its tiles
+// program, or of the epilogue of a convolution, which makes its tiles
 // elsewhere then, and lies exactly where y does.
 func (c *checker) inPlace(o *op.Op, x *op.Tensor, epilogue bool) bool {
 	switch {
 	case o.Kind == op.Map && o.Map.Program.Reduce == lane.Store:
-	case epilogue && o.Kind == op.Conv && o.Conv.Winograd == 0 && o.Panels.Type != op.I8:
+	case epilogue && o.Kind == op.Conv && o.Panels.Type != op.I8:
 	default:
 		return false
 	}

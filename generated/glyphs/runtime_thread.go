@@ -30,6 +30,7 @@ func (m *image) rowOffset(y int) int {
 // gets which tile.
 type thread struct {
 	id      int
+	team    *team
 	arena   unsafe.Pointer // start of the arena
 	scratch unsafe.Pointer // this thread's scratch, in the arena
 	tiles   *atomic.Int64  // next tile of the running step
@@ -45,6 +46,7 @@ type thread struct {
 	rowKernel depthwiseRowsArgs
 	run       depthwiseRunArgs
 	pool      poolArgs
+	winograd  winogradArgs
 	maps      mapArgs
 	registers [maxRowRegisters]float32 // of the row that passes are made over
 	_         [64]byte                 // no other thread's fields in a cache line with these

@@ -21,6 +21,8 @@ type team struct {
 	rows    [2]int        // its range of rows
 	turn    atomic.Int64  // step number, counted over all runs; -1 = stop
 	done    atomic.Int64  // workers that have finished this turn
+	met     atomic.Int64  // threads that wait in meet
+	round   atomic.Int64  // times that all have met
 	parked  []atomic.Bool
 	wake    []chan struct{}
 }
@@ -32,6 +34,7 @@ func (m *team) start(n int) {
 	m.wake = make([]chan struct{}, n)
 	for i := range m.threads {
 		m.threads[i].id = i
+		m.threads[i].team = m
 		m.threads[i].tiles = &m.tiles
 		m.wake[i] = make(chan struct{}, 1)
 	}

@@ -237,20 +237,33 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 			}
 		}
 	}
-	a.fromStep, a.act = sumPosition, c.act
+	a.fromStep, a.act, a.ind = sumPosition, c.act, unsafe.Add(work, winogradPixels)
+	channels := min(panelWidth*np, c.channels-panelWidth*panel)
+	// An epilogue reads the tile where the weights were, which are used up, and
+	// writes the output, which may lie over what else it reads.
+	if c.epilogue.kernel != nil {
+		ind := unsafe.Slice((*uint32)(a.ind), s.m*s.m)
+		for i := range ind {
+			ind[i] = uint32(i * sumRow)
+		}
+	}
 	for i := lo; i < hi; i++ {
-		s.pixels(t, g, work, endRow, first+i, panel)
-		a.ind = unsafe.Add(work, winogradPixels)
+		to := t.arena
+		if c.epilogue.kernel != nil {
+			to = weights
+		} else {
+			s.pixels(t, g, work, endRow, first+i, panel)
+		}
 		for p := range np {
 			a.from = unsafe.Add(sums, (i-lo)*sumRow+4*panelWidth*p)
 			a.w = unsafe.Add(raw, 4*panelWidth*p*(9*c.inC+1))
-			a.to = t.at(4 * panelWidth * p)
-			a.n = min(panelWidth, c.channels-panelWidth*(panel+p))
+			a.to = unsafe.Add(to, 4*panelWidth*p)
+			a.n = min(panelWidth, channels-panelWidth*p)
 			k.output[s.m](a)
 		}
-	}
-	if c.epilogue.kernel != nil {
-		s.finish(t, g, endRow, first+lo, first+hi, panel, min(c.channels-panelWidth*panel, panelWidth*np))
+		if c.epilogue.kernel != nil {
+			s.finish(t, g, weights, sumRow, endRow, first+i, panel, channels)
+		}
 	}
 }
 
@@ -285,18 +298,30 @@ func (s *winogradStep) pixels(t *thread, g *winogradSplit, work unsafe.Pointer, 
 	}
 }
 
-// finish applies the epilogue to the pixels of tiles [lo,hi).
-func (s *winogradStep) finish(t *thread, g *winogradSplit, endRow, lo, hi, panel, channels int) {
+// finish applies the epilogue to the pixels of a tile, which lie at from.
+func (s *winogradStep) finish(t *thread, g *winogradSplit, from unsafe.Pointer, fromStep, endRow, tile, panel, channels int) {
 	c := &s.conv
-	for lo < hi {
-		row := lo / g.tileRow
-		end := min(hi, (row+1)*g.tileRow)
-		x0, x1 := lo%g.tileRow*s.m, min(c.outW, (end-row*g.tileRow)*s.m)
-		y0 := (g.firstRow + row) * s.m
-		for y := y0; y < min(endRow, y0+s.m); y++ {
-			out := t.at(c.out.rowOffset(y) + x0*c.out.pix + 4*panelWidth*panel)
-			c.epilogue.apply(t, out, c.out.pix, c.outW, y, x0, x1-x0, panelWidth*panel, channels)
+	y0, x0 := (g.firstRow+tile/g.tileRow)*s.m, tile%g.tileRow*s.m
+	for y := y0; y < min(endRow, y0+s.m); y++ {
+		out := t.at(c.out.rowOffset(y) + x0*c.out.pix + 4*panelWidth*panel)
+		c.epilogue.apply(t, from, fromStep, out, c.out.pix, c.outW, y, x0, min(s.m, c.outW-x0), panelWidth*panel, channels)
+		from = unsafe.Add(from, s.m*fromStep)
+	}
+}
+
+// meet returns once all threads have called it, within a step that all of them
+// run; tiles are claimed from the first again.
+func (m *team) meet() {
+	round := m.round.Load()
+	if m.met.Add(1) == int64(len(m.threads)) {
+		m.met.Store(0)
+		m.tiles.Store(0)
+		m.round.Add(1)
+		return
+	}
+	for spin := 1; m.round.Load() == round; spin++ {
+		if spin%64 == 0 {
+			yield()
 		}
-		lo = end
 	}
 }

@@ -306,11 +306,11 @@ func (c *checker) conv(o *Op) {
 		c.bugf("kernel %d,%d stride %d,%d dilation %d,%d", a.KH, a.KW, a.SH, a.SW, a.DH, a.DW)
 	}
 	if w := a.Winograd; w != 0 {
-		if w != 2 && w != 4 && w != 6 || o.Kind != Conv || a.KH != 3 || a.KW != 3 || max(a.SH, a.SW, a.DH, a.DW) != 1 {
-			c.bugf("winograd %d of a kernel %d,%d stride %d,%d dilation %d,%d", w, a.KH, a.KW, a.SH, a.SW, a.DH, a.DW)
+		if w != 2 && w != 4 && w != 6 || a.WinogradTiles < 1 || o.Kind != Conv || a.KH != 3 || a.KW != 3 || max(a.SH, a.SW, a.DH, a.DW) != 1 {
+			c.bugf("winograd %d by %d tiles, of a kernel %d,%d stride %d,%d dilation %d,%d", w, a.WinogradTiles, a.KH, a.KW, a.SH, a.SW, a.DH, a.DW)
 		}
-		if c.placed && o.RowGrain != w {
-			c.bugf("winograd %d with steps by %d rows", w, o.RowGrain)
+		if shared, each := WinogradScratch(w, a.WinogradTiles, a.InC); o.RowGrain != w || o.Scratch < shared || o.WorkScratch < each {
+			c.bugf("winograd %d with steps by %d rows, scratch %d and %d per thread", w, o.RowGrain, o.Scratch, o.WorkScratch)
 		}
 	}
 	chans := a.InC

@@ -157,8 +157,9 @@ type ConvAttr struct {
 	// a 3x3 convolution of stride and dilation 1 by Winograd's algorithm (Lavin and
 	// Gray, "Fast Algorithms for Convolutional Neural Networks", section 4.1): 2, 4
 	// or 6, or 0 for none. The sum above is then made in another order, which the
-	// runtime's winogradStep gives. It follows from the shapes alone.
-	Winograd int
+	// runtime's winogradStep gives. WinogradTiles is the most squares that are made
+	// between two expansions of the weights. Both follow from shapes alone.
+	Winograd, WinogradTiles int
 }
 
 // PoolAttr is a pooling over [H,W,C]: per channel, over the window's cells inside the image.

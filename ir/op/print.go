@@ -64,7 +64,7 @@ func (o *Op) attributes() []string {
 		add("kernel %d,%d stride %d,%d%s%s", c.KH, c.KW, c.SH, c.SW,
 			unless(c.DH == 1 && c.DW == 1, " dilation %d,%d", c.DH, c.DW), unless(c.PadT == 0 && c.PadL == 0, " pad %d,%d", c.PadT, c.PadL))
 		if c.Winograd != 0 {
-			add("winograd %d,%d", c.Winograd, c.Winograd)
+			add("winograd %d,%d by %d tiles", c.Winograd, c.Winograd, c.WinogradTiles)
 		}
 	}
 	if p := o.Pool; p != nil {

@@ -1,0 +1,64 @@
+package lower
+
+import "github.com/flexnnc/flexnnc/ir/op"
+
+// The work of Winograd's algorithm beside the products, in the time of one fused
+// multiply-add of 16 output channels: transforms of a tile's inputs per 16 input
+// channels and of its sums per panel, and the expansion of weights per input channel
+// and panel. The numbers are near those of instructions that the kernels execute,
+// with what loads and stores cost in addition; AVX-512 and NEON agree well enough.
+type winogradWork struct{ side, input, output, expand int }
+
+var winogradWorks = []winogradWork{
+	{2, 120, 100, 60},
+	{4, 300, 270, 130},
+	{6, 750, 600, 220},
+}
+
+const (
+	// Shares of the time of the next simpler algorithm, in percent, that one must not
+	// exceed to be chosen: simpler ones round less, and need less memory.
+	winogradShare = 92
+	// Bytes of transformed inputs between two expansions of the weights, about, and
+	// the bounds of tiles that this may lead to.
+	winogradInputs = 3 << 19
+	winogradLeast  = 25
+	winogradMost   = 48
+)
+
+// chooseWinograd decides which convolutions work by Winograd's algorithm.
+func chooseWinograd(e *editor) error {
+	for _, o := range e.g.Ops {
+		if side, tiles := winogradFor(o); side != 0 {
+			c := o.Conv
+			c.Winograd, c.WinogradTiles = side, tiles
+			o.RowGrain = side
+			o.Scratch, o.WorkScratch = op.WinogradScratch(side, tiles, c.InC)
+		}
+	}
+	return nil
+}
+
+// winogradFor is the fastest algorithm for an op by its shapes; side is 0 for the
+// direct one.
+func winogradFor(o *op.Op) (side, tiles int) {
+	c := o.Conv
+	if o.Kind != op.Conv || o.Panels.Type != op.F32 || c.KH != 3 || c.KW != 3 || max(c.SH, c.SW, c.DH, c.DW) != 1 ||
+		len(o.In[0].Dims) != 3 || len(o.Out[0].Dims) != 3 {
+		return 0, 0
+	}
+	panels := o.Panels.Count()
+	time := c.OutH * c.OutW * 9 * c.InC * panels
+	for _, k := range winogradWorks {
+		count := ((c.OutH + k.side - 1) / k.side) * ((c.OutW + k.side - 1) / k.side)
+		cells := (k.side + 2) * (k.side + 2)
+		chans := (c.InC + 15) &^ 15
+		most := max(winogradLeast, min(winogradMost, winogradInputs/(4*cells*chans)))
+		blocks := (count + most - 1) / most
+		t := count*(cells*c.InC*panels+k.input*chans/16+k.output*panels) + blocks*k.expand*c.InC*panels
+		if 100*t <= winogradShare*time {
+			time, side, tiles = t, k.side, (count+blocks-1)/blocks
+		}
+	}
+	return side, tiles
+}
