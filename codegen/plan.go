@@ -217,6 +217,7 @@ func (u *unit) loads() (resident, streamed []jen.Code) {
 			jen.Id("bytes").Op(":").Lit(int(l.Bytes)),
 			jen.Id("arena").Op(":").Lit(int(l.Arena)),
 			jen.Id("after").Op(":").Lit(l.After),
+			jen.Id("ahead").Op(":").Lit(l.Ahead),
 			jen.Id("firstChunk").Op(":").Lit(u.file.items[u.items[l.Item]].firstChunk+l.Panels.Lo*chunksPerGroup(it)),
 			jen.Id("groupBytes").Op(":").Lit(group),
 			jen.Id("chunkBytes").Op(":").Lit(int(it.Chunk)),

@@ -72,6 +72,7 @@ type engine struct {
 	steps   gate // steps complete in this run
 	loaded  gate // loads complete in this run
 	runs    int64
+	ahead   int   // loads that the run before has made for the next one: those first in the list
 	failure error // set by the loader before it advances loaded to its end
 	halt    halt
 
@@ -216,7 +217,7 @@ func (e *engine) run(ctx context.Context) error {
 		e.runs++
 		e.failure = nil
 		e.steps.value.Store(0)
-		e.loaded.value.Store(0)
+		e.loaded.value.Store(int64(e.ahead))
 		e.started.advance(e.runs)
 	}
 	err := e.compute()
@@ -277,8 +278,11 @@ func (e *engine) loader() {
 }
 
 func (e *engine) stream() {
-	for i := range e.prog.loads {
-		l := &e.prog.loads[i]
+	loads := e.prog.loads
+	first := e.ahead
+	e.ahead = 0
+	for i := first; i < len(loads); i++ {
+		l := &loads[i]
 		if l.after > 0 {
 			e.steps.await(int64(l.after))
 		}
@@ -288,6 +292,18 @@ func (e *engine) stream() {
 			return
 		}
 		e.loaded.advance(int64(i + 1))
+	}
+	// The head of the next run. What fails here that run does again.
+	for i := range loads {
+		l := &loads[i]
+		if l.ahead == 0 {
+			break
+		}
+		e.steps.await(int64(l.ahead))
+		if e.weights.read(l, e.arena.mem, &e.halt) != nil {
+			return
+		}
+		e.ahead = i + 1
 	}
 }
 

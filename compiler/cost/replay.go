@@ -22,6 +22,7 @@ type Timeline struct {
 
 // Replay plays a plan: loads one after another, each once the steps that it waits
 // for are complete; steps one after another, each once its loads are complete.
+// Loads for the next run are those of the run before, which are there at the start.
 func (m *Model) Replay(p *plan.Plan) *Timeline {
 	t := &Timeline{Steps: make([]Span, len(p.Steps)), Loads: make([]Span, len(p.Loads)), Waits: make([]int64, len(p.Steps))}
 	var streamed []int
@@ -38,12 +39,15 @@ func (m *Model) Replay(p *plan.Plan) *Timeline {
 		s := &p.Steps[i]
 		for ; next < s.Wait; next++ {
 			l := &p.Loads[streamed[next]]
+			if l.Ahead > 0 { // it is there
+				continue
+			}
 			begin := max(loaded, done[l.After])
 			loaded = begin + m.Load + m.Read*int64(l.Bytes)
 			t.Loads[l.Index] = Span{begin, loaded}
 		}
 		begin := done[i]
-		if s.Wait > 0 {
+		if s.Wait > 0 && p.Loads[streamed[s.Wait-1]].Ahead == 0 {
 			begin = max(begin, t.Loads[streamed[s.Wait-1]].End)
 		}
 		w, ok := works[s.Op]
@@ -56,6 +60,16 @@ func (m *Model) Replay(p *plan.Plan) *Timeline {
 		t.Steps[i] = Span{begin, done[i+1]}
 	}
 	t.End = done[len(p.Steps)]
+	for _, i := range streamed { // the head of the next run comes last
+		l := &p.Loads[i]
+		if l.Ahead == 0 {
+			break
+		}
+		begin := max(loaded, done[l.Ahead])
+		loaded = begin + m.Load + m.Read*int64(l.Bytes)
+		t.Loads[i] = Span{begin, loaded}
+		t.End = max(t.End, loaded)
+	}
 	return t
 }
 

@@ -60,7 +60,8 @@ const hiddenRead = 8
 func (f forecast) cost() int64 { return f.span + f.read/hiddenRead }
 
 // predict plays a draft: loads one after another, each once the steps before it
-// are complete; steps one after another, each once its loads are complete.
+// are complete; steps one after another, each once its loads are complete. Those
+// that are made ahead are there at the start, and those for the next run come last.
 func (d *draft) predict(t *timeline, s Speed) (f forecast) {
 	loaded := make([]int64, len(d.streamed)+1) // when load i-1 is complete
 	done := make([]int64, len(d.steps)+1)      // when step i-1 is complete
@@ -69,6 +70,10 @@ func (d *draft) predict(t *timeline, s Speed) (f forecast) {
 		st := &d.steps[i]
 		for next < st.wait {
 			p := &d.streamed[next]
+			if next < d.ahead {
+				next++
+				continue
+			}
 			read := s.read(p.size)
 			loaded[next+1] = max(loaded[next], done[p.start]) + read
 			f.read += read
@@ -89,6 +94,14 @@ func (d *draft) predict(t *timeline, s Speed) (f forecast) {
 		f.compute += compute
 	}
 	f.span = done[len(d.steps)]
+	last := loaded[next]
+	for i := range d.ahead {
+		p := &d.streamed[i]
+		read := s.read(p.size)
+		last = max(last, done[p.ahead]) + read
+		f.read += read
+		f.span = max(f.span, last)
+	}
 	return f
 }
 

@@ -74,13 +74,16 @@ func emit(t *timeline, d *draft, o Options) *plan.Plan {
 			Name: name, Kind: plan.Weights, Offset: c.at, Size: up(c.size),
 			First: c.start, Last: c.last, SharesWith: -1, Resident: r.resident,
 		}
+		ahead := 0
 		if r.resident {
 			b.First, b.Last = 0, last
+		} else if r.index < d.ahead {
+			b.First, b.Ahead, ahead = 0, c.ahead, c.ahead
 		}
 		buffers[r] = add(b)
 		p.Loads = append(p.Loads, plan.Load{
 			Index: len(p.Loads), Buffer: buffers[r], Item: c.item, Panels: c.panels, FileOffset: at,
-			Bytes: c.size, Arena: c.at, After: b.First, Resident: r.resident,
+			Bytes: c.size, Arena: c.at, After: b.First, Ahead: ahead, Resident: r.resident,
 		})
 	}
 	for i, c := range d.resident {

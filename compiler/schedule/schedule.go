@@ -37,6 +37,7 @@ type Options struct {
 	Speed   Speed      // by which times are predicted
 
 	NoPreload   bool // a slice is loaded only once the step before its own is complete
+	NoAhead     bool // no run loads what the next one begins with
 	NoResidents bool // no weights stay between runs
 	NoInPlace   bool // no output lies over a dying input
 	NoSlices    bool // the weights that an op streams come as one slice

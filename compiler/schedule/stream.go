@@ -14,6 +14,7 @@ type piece struct {
 	size        plan.Bytes // of the load
 	at          plan.Bytes
 	start, last int
+	ahead       int // step of the run before from which on its place is free to the end
 }
 
 // ref names a piece of a draft.
@@ -42,6 +43,7 @@ type draft struct {
 	kept     keep
 	resident []piece
 	streamed []piece // in load order
+	ahead    int     // so many of them are made at the end of the run before
 	steps    []stepDraft
 	top      plan.Bytes // arena size
 	forecast
@@ -106,6 +108,9 @@ func (t *timeline) stream(sh shape, o Options) *draft {
 		d.top = max(d.top, d.streamed[i].at+up(d.streamed[i].size))
 	}
 	d.forecast = d.predict(t, o.Speed)
+	if !o.NoAhead && !o.NoPreload {
+		d.loadAhead(t, o.Speed)
+	}
 	return d
 }
 

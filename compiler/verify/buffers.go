@@ -25,6 +25,9 @@ func (c *checker) buffers() {
 		if b.SharesWith >= 0 && b.Kind != plan.Activation {
 			c.fault("%s shares with buffer %d", c.name(i), b.SharesWith)
 		}
+		if b.Ahead != 0 && b.Kind != plan.Weights {
+			c.fault("%s is for the next run", c.name(i))
+		}
 		if b.Resident && b.Kind != plan.Weights {
 			c.fault("%s is resident", c.name(i))
 		}

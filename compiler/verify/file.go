@@ -74,7 +74,7 @@ func (c *checker) loads() {
 	}
 	c.position = make([]int, len(p.Loads))
 	c.begin = make([]int, len(p.Loads))
-	streamed, latest := 0, 0
+	streamed, latest, ahead := 0, 0, 0
 	for i := range p.Loads {
 		l := &p.Loads[i]
 		b, it := &p.Buffers[l.Buffer], &p.File.Items[l.Item]
@@ -105,6 +105,9 @@ func (c *checker) loads() {
 		if l.Resident != b.Resident {
 			c.fault("load %d and %s disagree on being resident", i, c.name(l.Buffer))
 		}
+		if l.Ahead != b.Ahead {
+			c.fault("load %d is made ahead from step %d on, %s from %d on", i, l.Ahead, c.name(l.Buffer), b.Ahead)
+		}
 		if l.Resident {
 			c.position[i] = -1
 			if l.After != 0 || streamed > 0 {
@@ -112,6 +115,11 @@ func (c *checker) loads() {
 			}
 			continue
 		}
+		// The head of the next run: the loads that come first, in their order.
+		if l.Ahead < ahead && l.Ahead != 0 || l.Ahead > 0 && (l.After != 0 || streamed > 0 && ahead == 0) {
+			c.fault("load %d is made ahead from step %d on, the one before it from %d on", i, l.Ahead, ahead)
+		}
+		ahead = l.Ahead
 		c.position[i] = streamed
 		streamed++
 		if l.After < latest {

@@ -289,10 +289,16 @@ func play(p *plan.Plan, inputs [2]map[*op.Op]uint64, now timing) (outs [2]map[*o
 		}
 	}
 	next := 0
+	ahead := 0 // loads made for the next run
+	head := func(s int) bool { return ahead < len(loads) && loads[ahead].Ahead > 0 && loads[ahead].Ahead <= s }
 	some := func(s *plan.Step) {
 		for next < len(loads) && loads[next].After <= s.Index && now() {
 			load(loads[next])
 			next++
+		}
+		for next == len(loads) && head(s.Index) && now() {
+			load(loads[ahead])
+			ahead++
 		}
 	}
 	scratch := func(s *plan.Step) {
@@ -356,12 +362,21 @@ func play(p *plan.Plan, inputs [2]map[*op.Op]uint64, now timing) (outs [2]map[*o
 	}
 	for run := range outs {
 		m.inputs, m.outputs = inputs[run], map[*op.Op]uint64{}
-		next = 0
+		next, ahead = ahead, 0
 		for i := range p.Steps {
 			m.step(&p.Steps[i])
 		}
 		if next < len(loads) {
 			panic("loads are left")
+		}
+		// A run makes the head of the next, or fails and leaves it to that.
+		if now() {
+			for head(len(p.Steps)) {
+				load(loads[ahead])
+				ahead++
+			}
+		} else {
+			ahead = 0
 		}
 		outs[run] = m.outputs
 	}

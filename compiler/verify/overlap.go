@@ -18,7 +18,12 @@ func (c *checker) overlap() {
 		a := &p.Buffers[i]
 		for j := range p.Buffers[:i] {
 			b := &p.Buffers[j]
-			if a.First > b.Last || b.First > a.Last || a.Offset >= b.Offset+b.Size || b.Offset >= a.Offset+a.Size {
+			apart := a.First > b.Last || b.First > a.Last
+			// What is loaded for the next run lives to the end too.
+			if a.Ahead > 0 && b.Last >= a.Ahead || b.Ahead > 0 && a.Last >= b.Ahead || a.Ahead > 0 && b.Ahead > 0 {
+				apart = false
+			}
+			if apart || a.Offset >= b.Offset+b.Size || b.Offset >= a.Offset+a.Size {
 				continue
 			}
 			if c.family[i] != c.family[j] {

@@ -104,6 +104,9 @@ func (c *checker) form() {
 		if b.SharesWith != -1 && !buffer(b.SharesWith) {
 			c.fault("buffer %d shares with %d", i, b.SharesWith)
 		}
+		if b.Ahead != 0 && (b.Ahead <= b.Last || b.Ahead >= len(p.Steps) || b.First != 0 || b.Resident) {
+			c.fault("%s is for the next run from step %d of %d on, and live in steps %d to %d", c.name(i), b.Ahead, len(p.Steps), b.First, b.Last)
+		}
 		if b.First < 0 || b.First > b.Last || b.Last >= len(p.Steps) {
 			c.fault("%s is live in steps %d to %d of %d", c.name(i), b.First, b.Last, len(p.Steps))
 		}

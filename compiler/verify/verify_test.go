@@ -397,6 +397,7 @@ func TestRandomPlans(t *testing.T) {
 			NoPreload:   rapid.Bool().Draw(t, "nopreload"),
 			NoResidents: rapid.Bool().Draw(t, "noresidents"),
 			NoInPlace:   rapid.Bool().Draw(t, "noinplace"),
+			NoAhead:     rapid.IntRange(0, 3).Draw(t, "noahead") == 3,
 			NoFlow:      rapid.IntRange(0, 3).Draw(t, "noflow") == 3,
 			NoBands:     rapid.IntRange(0, 2).Draw(t, "nobands") == 2,
 			NoSlices:    rapid.IntRange(0, 4).Draw(t, "noslices") == 4,

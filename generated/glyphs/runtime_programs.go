@@ -114,6 +114,7 @@ func (e *engine) resize() {
 		e.adopted.Store(int32(i))
 		return
 	}
+	e.ahead = 0
 	kept, err := e.arena.resize(e.net.arenaBytes(i))
 	resident := e.prog.resident
 	for k, have := range e.have[e.at] {
@@ -140,6 +141,7 @@ func (e *engine) adopt(shape int) {
 	if e.prog != nil {
 		e.inherit(at)
 	}
+	e.ahead = 0
 	// The zeros are where another program has something else.
 	clear(e.arena.mem[p.zeros : p.zeros+p.zerosBytes])
 	e.prog, e.at = p, at

@@ -180,6 +180,7 @@ type load struct {
 	bytes      int
 	arena      int
 	after      int
+	ahead      int // steps complete before it is made for the next run; 0 = only within a run
 	firstChunk int
 	groupBytes int
 	chunkBytes int

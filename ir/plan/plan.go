@@ -104,8 +104,12 @@ type Buffer struct {
 	Offset      Bytes
 	Size        Bytes
 	First, Last int
-	Resident    bool       // Weights only
-	Tensor      *op.Tensor // Activation: a root tensor
+	// Ahead is the step from which on the buffer belongs to the load for the next run,
+	// to the end; such a buffer is live from the first step of a run on. 0 = its load
+	// is made in the run that uses it.
+	Ahead    int
+	Resident bool       // Weights only
+	Tensor   *op.Tensor // Activation: a root tensor
 	// RingRows is the number of rows of the tensor's outermost axis that exist at
 	// a time (row y lies at y mod RingRows); 0 = all of them.
 	RingRows int
@@ -166,6 +170,11 @@ type Load struct {
 	// load may start: 0 = at the start of the run. It never decreases from one
 	// streamed load to the next.
 	After int
+	// Ahead is the number of steps of a run that must be complete before the load may
+	// be made for the next run, after all others of this run. Where a run finds it not
+	// made, it makes it at its start: After is 0. Loads made ahead come first among the
+	// streamed ones, and Ahead never decreases from one to the next. 0 = not so.
+	Ahead int
 	// Resident loads are made once, in New, before any run.
 	Resident bool
 }

@@ -40,6 +40,9 @@ func Print(w io.Writer, p *Plan) error {
 		if u.Resident {
 			notes += ", resident"
 		}
+		if u.Ahead > 0 {
+			notes += fmt.Sprintf(", for the next run from %d", u.Ahead)
+		}
 		if u.RingRows > 0 {
 			notes += fmt.Sprintf(", ring of %d rows", u.RingRows)
 		}
@@ -89,6 +92,9 @@ func Print(w io.Writer, p *Plan) error {
 		after := fmt.Sprint(l.After)
 		if l.Resident {
 			after = "new"
+		}
+		if l.Ahead > 0 {
+			after = fmt.Sprintf("-%d", len(p.Steps)-l.Ahead)
 		}
 		part := ""
 		if l.Panels != (Range{}) {
