@@ -92,6 +92,9 @@ func (w *Weight) ReadFloat32(dst []float32, first int) error {
 
 // Float32s reads the whole blob; use it for small vectors only.
 func (w *Weight) Float32s() ([]float32, error) {
+	if w.Source == nil {
+		return nil, fmt.Errorf("weights of %q were not given", w.Name)
+	}
 	v := make([]float32, w.Count)
 	return v, w.ReadFloat32(v, 0)
 }

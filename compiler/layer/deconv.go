@@ -216,6 +216,9 @@ func evalDeconv(c *EvalCall, axes, group int) error {
 	return nil
 }
 
+// mostPhases is up to how many phases there is a convolution for each.
+const mostPhases = 64
+
 // phase is the part of a transposed convolution along one axis that makes every
 // stride-th output cell, from cell first on: a plain convolution of stride 1 with
 // some of the taps in reverse order.
@@ -259,7 +262,7 @@ func lowerDeconv(b *Builder, axes, group int) error {
 	if err != nil {
 		return err
 	}
-	if dynamic := l.Params.Int(28, 0) != 0; dynamic || axes == 3 {
+	if dynamic := l.Params.Int(28, 0) != 0; dynamic || axes == 3 || g.stride[0]*g.stride[1] > mostPhases {
 		ints, weight := append(g.ints(g.inC, g.outC, group), 0), (*op.Tensor)(nil)
 		if dynamic {
 			ints[len(ints)-1] = 1

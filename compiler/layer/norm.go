@@ -200,11 +200,11 @@ func channelNorm(typ string, index int, params []ParamDef, of func(l *ir.Layer) 
 		},
 		Shape: func(c *ShapeCall) ([]ir.Shape, error) {
 			n, have := of(c.Layer), channels(c.In[0])
+			if typ == "GroupNorm" && (n.groups < 1 || have%n.groups != 0) {
+				return nil, fmt.Errorf("%d channels in %d groups", have, n.groups)
+			}
 			if n.affine && n.channels != have {
 				return nil, fmt.Errorf("has factors for %d channels, but its input has %d", n.channels, have)
-			}
-			if n.affine && (n.groups < 1 || n.channels%n.groups != 0) {
-				return nil, fmt.Errorf("%d channels in %d groups", n.channels, n.groups)
 			}
 			return same(c)
 		},

@@ -189,13 +189,14 @@ func lowerSpectrogram(b *Builder) error {
 	s := stftOf(l)
 	x := b.Any(0).Tensor
 	samples := x.Len()
-	x = b.View(x, l.Name+"/signal", []int{1, samples, 1})
+	x = b.View(x, l.Name+"/signal", []int{samples})
 	if pad := s.n / 2; s.center && pad > 0 {
-		padded := b.NewTensor(l.Name+"/padded", op.F32, []int{1, samples + 2*pad, 1})
+		padded := b.NewTensor(l.Name+"/padded", op.F32, []int{samples + 2*pad})
 		b.padCall(l.Params.Int(6, 2), 0, []int{samples}, []int{pad}, []int{pad}, padded, x)
 		samples += 2 * pad
 		x = padded
 	}
+	x = b.View(x, l.Name+"/line", []int{1, samples, 1})
 	frames := (samples-s.n)/s.hop + 1
 	weight := computedWeight(l.Name+"/transform", 2*s.freqs*s.n, ir.StoreF32, func() ([]byte, error) {
 		var data []byte

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/flexnnc/flexnnc/ir"
+	"github.com/flexnnc/flexnnc/ir/lane"
 	"github.com/flexnnc/flexnnc/ir/op"
 )
 
@@ -63,7 +64,12 @@ func init() {
 				ax := physicalAxis(v, i)
 				dims := append([]int{}, t.Dims...)
 				dims[ax] *= r
-				out := b.NewTensor(fmt.Sprintf("%s/axis%d", l.Name, i), op.F32, dims)
+				name := fmt.Sprintf("%s/axis%d", l.Name, i)
+				if r > mostWindows {
+					t = b.repeat(t, name, ax, r)
+					continue
+				}
+				out := b.NewTensor(name, op.F32, dims)
 				copies := make([]*op.Tensor, r)
 				for k := range copies {
 					copies[k] = t
@@ -75,6 +81,30 @@ func init() {
 			return nil
 		},
 	})
+}
+
+// mostWindows is up to how many copies are windows of one buffer: that many
+// operations of their own, which may yet write there at once.
+const mostWindows = 16
+
+// repeat appends one operation that makes r copies of t along an axis.
+func (b *Builder) repeat(t *op.Tensor, name string, ax, r int) *op.Tensor {
+	dims := append([]int{}, t.Dims...)
+	dims[ax] *= r
+	inner := 1
+	for _, d := range t.Dims[ax:] {
+		inner *= d
+	}
+	outer := t.Len() / inner
+	from, to := []int{outer, 1, inner}, []int{outer, r, inner}
+	if inner == 1 {
+		from, to = []int{outer, 1}, []int{outer, r}
+	}
+	out := b.NewTensor(name+"/copies", t.Type, to)
+	x := b.View(t, name+"/once", from)
+	p := lane.New("same_" + operandKind(x, out))
+	b.Map(p.Return(operand(p, x, out)), out, x)
+	return b.View(out, name, dims)
 }
 
 // tileRepeats are the repeats per axis of the output, and the input's shape with

@@ -14,7 +14,7 @@ func CheckPlaced(g *Graph) error {
 		return err
 	}
 	c := checker{produced: map[*Tensor]*Op{}, names: map[string]bool{}, placed: true}
-	written := map[*Tensor]bitmap{}
+	written := map[*Tensor]*cover{}
 	for _, t := range g.Tensors {
 		if t.Strides == nil {
 			c.bugf("tensor %v has no strides", t)
@@ -46,7 +46,7 @@ func CheckPlaced(g *Graph) error {
 			c.write(g, t)
 			root := t.Root()
 			if written[root] == nil {
-				written[root] = make(bitmap, (root.Len()+63)/64)
+				written[root] = &cover{size: root.Len()}
 			}
 			if !written[root].set(t) {
 				c.bugf("writes elements of %v that are written already", t)
@@ -64,6 +64,34 @@ func CheckPlaced(g *Graph) error {
 func rowsAreDense(t *Tensor) bool {
 	last := len(t.Dims) - 1
 	return t.Dims[last] == 1 || t.Strides[last] == 1
+}
+
+// cover says which elements of a buffer are written: all of them, or those of a
+// bitmap, which large buffers that are written at once do not need.
+type cover struct {
+	size int
+	full bool
+	some bitmap
+}
+
+// all reports whether all elements of a window are set.
+func (c *cover) all(t *Tensor) bool { return c != nil && (c.full || c.some.all(t)) }
+
+// set sets the elements of a window and reports whether none was set before.
+func (c *cover) set(t *Tensor) bool {
+	if c.full {
+		return false
+	}
+	if c.some == nil {
+		whole := false
+		eachRun(t, func(at, n int) { whole = at == 0 && n == c.size })
+		if whole {
+			c.full = true
+			return true
+		}
+		c.some = make(bitmap, (c.size+63)/64)
+	}
+	return c.some.set(t)
 }
 
 // bitmap has a bit per element of a buffer.

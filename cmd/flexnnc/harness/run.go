@@ -25,6 +25,9 @@ const (
 	// batch is how many packages one process runs where memory is not measured:
 	// starting under emulation takes longer than a small network.
 	batch = 64
+	// measured is up to how many packages memory is measured: the pages of a large
+	// binary that a process touches on its way count as its memory, too.
+	measured = 64
 	// patience is how long a process may be silent; a large network under emulation
 	// on a loaded machine takes minutes.
 	patience = 30 * time.Minute
@@ -43,8 +46,11 @@ type task struct {
 func (s *session) runAll(ctx context.Context, arch, bin string) error {
 	emulated := arch != Portable && arch != runtime.GOARCH
 	var tasks []*task
+	count := 0
+	s.live(func(*suite, *pack) { count++ })
+	measure := !emulated && count <= measured
 	s.live(func(t *suite, k *pack) {
-		j := runner.Job{ID: len(tasks), Net: k.name, Weights: k.weights, Threads: s.o.Threads, Inputs: t.inputs, Measure: !emulated}
+		j := runner.Job{ID: len(tasks), Net: k.name, Weights: k.weights, Threads: s.o.Threads, Inputs: t.inputs, Measure: measure}
 		for c := range t.inputs {
 			j.Outputs = append(j.Outputs, filepath.Join(s.o.Work, "out", fmt.Sprintf("%s.%s.%d", k.name, arch, c)))
 		}
@@ -54,7 +60,7 @@ func (s *session) runAll(ctx context.Context, arch, bin string) error {
 		tasks = append(tasks, &task{t: t, k: k, job: j, runs: map[int]runner.Event{}})
 	})
 	size := 1
-	if emulated {
+	if !measure {
 		size = max(1, min(batch, len(tasks)/s.o.Parallel))
 	}
 	var groups [][]*task
