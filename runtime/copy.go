@@ -51,13 +51,13 @@ func runCopy(t *thread, s *copyStep) {
 			}
 			in := s.in + from*s.inStep[0] + j*s.inStep[1] + k*s.inStep[2]
 			out := s.out + to*s.outStep[0] + j*s.outStep[1] + k*s.outStep[2]
-			s.plane(t.at(in+lo*s.inStep[3]), t.at(out+lo*s.outStep[3]), min(block, rows-lo))
+			s.plane(t, t.at(in+lo*s.inStep[3]), t.at(out+lo*s.outStep[3]), min(block, rows-lo))
 		}
 	}
 }
 
 // plane copies some rows of a plane.
-func (s *copyStep) plane(in, out unsafe.Pointer, rows int) {
+func (s *copyStep) plane(t *thread, in, out unsafe.Pointer, rows int) {
 	n := s.dims[4]
 	switch {
 	case s.inStep[4] == 4 && s.outStep[4] == 4:
@@ -66,9 +66,9 @@ func (s *copyStep) plane(in, out unsafe.Pointer, rows int) {
 			in, out = unsafe.Add(in, s.inStep[3]), unsafe.Add(out, s.outStep[3])
 		}
 	case s.inStep[4] == 4 && s.outStep[3] == 4:
-		transpose(out, in, rows, n, s.outStep[4], s.inStep[3])
+		t.transpose(out, in, rows, n, s.outStep[4], s.inStep[3])
 	case s.inStep[3] == 4 && s.outStep[4] == 4:
-		transpose(out, in, n, rows, s.outStep[3], s.inStep[4])
+		t.transpose(out, in, n, rows, s.outStep[3], s.inStep[4])
 	default:
 		for range rows {
 			for c := range n {

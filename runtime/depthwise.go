@@ -92,25 +92,17 @@ func (s *depthwiseStep) inside() (left, right int) {
 // row computes output row y; columns left to right need no look at the image's
 // sides.
 func (s *depthwiseStep) row(t *thread, y, left, right int) {
-	run := s.runKernel()
-	if run == nil || right-left < runPixels {
-		s.columns(t, y, 0, s.outW, left, right)
+	if run := s.runKernel(); run != nil {
+		s.run(t, run, y)
 		return
 	}
-	s.columns(t, y, 0, left, left, left)
-	s.run(t, run, y, left, right)
-	s.columns(t, y, right, s.outW, right, right)
-}
-
-// columns computes columns x to end of output row y.
-func (s *depthwiseStep) columns(t *thread, y, x, end, left, right int) {
 	a := &t.depthwise
 	out := s.out.rowOffset(y)
 	y0 := y*s.sh - s.padT
 	inside := y0 >= 0 && y0+(s.kh-1)*s.dh < s.inH
-	for x < end {
+	for x := 0; x < s.outW; {
 		n := 1
-		if end-x >= maxDepthwisePixels {
+		if s.outW-x >= maxDepthwisePixels {
 			n = maxDepthwisePixels
 		}
 		a.base = t.arena

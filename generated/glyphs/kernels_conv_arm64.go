@@ -88,3 +88,18 @@ func poolMaxF32NEON(a *poolArgs)
 //
 //go:noescape
 func poolAvgF32NEON(a *poolArgs)
+
+// interleaveF32x2NEON interleaves 2 rows; see interleaveArgs.
+//
+//go:noescape
+func interleaveF32x2NEON(a *interleaveArgs)
+
+// interleaveF32x3NEON interleaves 3 rows; see interleaveArgs.
+//
+//go:noescape
+func interleaveF32x3NEON(a *interleaveArgs)
+
+// interleaveF32x4NEON interleaves 4 rows; see interleaveArgs.
+//
+//go:noescape
+func interleaveF32x4NEON(a *interleaveArgs)

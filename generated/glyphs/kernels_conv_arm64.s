@@ -1384,28 +1384,35 @@ by16whole:
 	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
 	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
 	WORD $0x4c40296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910019cf // add x15, x14, #6
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by16side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by16side
 
 by16row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xad404610 // ldp q16, q17, [x16]
-	WORD $0xad414e12 // ldp q18, q19, [x16, #32]
-	WORD $0xad425614 // ldp q20, q21, [x16, #64]
-	WORD $0xad435e16 // ldp q22, q23, [x16, #96]
-	WORD $0xad446618 // ldp q24, q25, [x16, #128]
-	WORD $0xad456e1a // ldp q26, q27, [x16, #160]
-	WORD $0x91030210 // add x16, x16, #192
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad414e72 // ldp q18, q19, [x19, #32]
+	WORD $0xad425674 // ldp q20, q21, [x19, #64]
+	WORD $0xad435e76 // ldp q22, q23, [x19, #96]
+	WORD $0xad446678 // ldp q24, q25, [x19, #128]
+	WORD $0xad456e7a // ldp q26, q27, [x19, #160]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -1414,7 +1421,7 @@ by16row:
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -1427,7 +1434,7 @@ by16row:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -1440,7 +1447,7 @@ by16row:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
@@ -1449,13 +1456,111 @@ by16row:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by16row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by16row
+	JMP  by16finish
+
+by16side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by16siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad414e72 // ldp q18, q19, [x19, #32]
+	WORD $0xad425674 // ldp q20, q21, [x19, #64]
+	WORD $0xad435e76 // ldp q22, q23, [x19, #96]
+	WORD $0xad446678 // ldp q24, q25, [x19, #128]
+	WORD $0xad456e7a // ldp q26, q27, [x19, #160]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by16side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by16side0zero
+
+by16side0:
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+
+by16side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by16side5
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by16side5zero
+
+by16side5:
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+
+by16side5zero:
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by16siderow
+
+by16finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
@@ -1492,11 +1597,11 @@ by16row:
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 by16store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c842a60 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x19], x4
-	WORD $0x4c842a64 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x19], x4
-	WORD $0x4c842a68 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x19], x4
-	WORD $0x4c842a6c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c842a80 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x20], x4
+	WORD $0x4c842a84 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x20], x4
+	WORD $0x4c842a88 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x20], x4
+	WORD $0x4c842a8c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by16tile
@@ -1530,51 +1635,125 @@ by8whole:
 	WORD $0xad400d62 // ldp q2, q3, [x11]
 	WORD $0xad401564 // ldp q4, q5, [x11]
 	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910019cf // add x15, x14, #6
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by8side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by8side
 
 by8row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xad404610 // ldp q16, q17, [x16]
-	WORD $0xad424e12 // ldp q18, q19, [x16, #64]
-	WORD $0xad445614 // ldp q20, q21, [x16, #128]
-	WORD $0x91030210 // add x16, x16, #192
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
+	WORD $0xad445674 // ldp q20, q21, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
 	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
 	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
 	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
 	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by8row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8row
+	JMP  by8finish
+
+by8side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by8siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
+	WORD $0xad445674 // ldp q20, q21, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by8side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side0zero
+
+by8side0:
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+
+by8side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by8side5
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side5zero
+
+by8side5:
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+
+by8side5zero:
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8siderow
+
+by8finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
@@ -1595,11 +1774,11 @@ by8row:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
-	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
-	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
-	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
+	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
+	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
+	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by8tile
@@ -1633,39 +1812,99 @@ by4whole:
 	WORD $0x3dc00161 // ldr q1, [x11]
 	WORD $0x3dc00162 // ldr q2, [x11]
 	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910019cf // add x15, x14, #6
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by4side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by4side
 
 by4row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0x3dc00210 // ldr q16, [x16]
-	WORD $0x3dc01211 // ldr q17, [x16, #64]
-	WORD $0x3dc02212 // ldr q18, [x16, #128]
-	WORD $0x91030210 // add x16, x16, #192
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0x3dc00270 // ldr q16, [x19]
+	WORD $0x3dc01271 // ldr q17, [x19, #64]
+	WORD $0x3dc02272 // ldr q18, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by4row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4row
+	JMP  by4finish
+
+by4side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by4siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0x3dc00270 // ldr q16, [x19]
+	WORD $0x3dc01271 // ldr q17, [x19, #64]
+	WORD $0x3dc02272 // ldr q18, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by4side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side0zero
+
+by4side0:
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+
+by4side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by4side5
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side5zero
+
+by4side5:
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+
+by4side5zero:
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4siderow
+
+by4finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -1678,11 +1917,11 @@ by4row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
-	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
-	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
-	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
+	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
+	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
+	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by4tile
@@ -1716,45 +1955,111 @@ by1whole:
 	WORD $0xbd400161 // ldr s1, [x11]
 	WORD $0xbd400162 // ldr s2, [x11]
 	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910019cf // add x15, x14, #6
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by1side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by1side
 
 by1row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xbd400210 // ldr s16, [x16]
-	WORD $0xbd404211 // ldr s17, [x16, #64]
-	WORD $0xbd408212 // ldr s18, [x16, #128]
-	WORD $0x91030210 // add x16, x16, #192
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbd404271 // ldr s17, [x19, #64]
+	WORD $0xbd408272 // ldr s18, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by1row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1row
+	JMP  by1finish
+
+by1side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by1siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbd404271 // ldr s17, [x19, #64]
+	WORD $0xbd408272 // ldr s18, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by1side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side0zero
+
+by1side0:
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by1side5
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side5zero
+
+by1side5:
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side5zero:
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1siderow
+
+by1finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -1767,15 +2072,15 @@ by1row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0xbd000260 // str s0, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000261 // str s1, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000262 // str s2, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000263 // str s3, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0xbd000280 // str s0, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000281 // str s1, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000282 // str s2, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000283 // str s3, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by1tile
@@ -1825,33 +2130,41 @@ by16whole:
 	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
 	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
 	WORD $0x4c40296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x910025cf // add x15, x14, #9
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by16side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by16side
 
 by16row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xad404610 // ldp q16, q17, [x16]
-	WORD $0xad414e12 // ldp q18, q19, [x16, #32]
-	WORD $0xad425614 // ldp q20, q21, [x16, #64]
-	WORD $0xad435e16 // ldp q22, q23, [x16, #96]
-	WORD $0xad446618 // ldp q24, q25, [x16, #128]
-	WORD $0xad456e1a // ldp q26, q27, [x16, #160]
-	WORD $0x91030210 // add x16, x16, #192
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad414e72 // ldp q18, q19, [x19, #32]
+	WORD $0xad425674 // ldp q20, q21, [x19, #64]
+	WORD $0xad435e76 // ldp q22, q23, [x19, #96]
+	WORD $0xad446678 // ldp q24, q25, [x19, #128]
+	WORD $0xad456e7a // ldp q26, q27, [x19, #160]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -1860,12 +2173,12 @@ by16row:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -1874,12 +2187,12 @@ by16row:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
 	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
 	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -1888,18 +2201,119 @@ by16row:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
 	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by16row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by16row
+	JMP  by16finish
+
+by16side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by16siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad414e72 // ldp q18, q19, [x19, #32]
+	WORD $0xad425674 // ldp q20, q21, [x19, #64]
+	WORD $0xad435e76 // ldp q22, q23, [x19, #96]
+	WORD $0xad446678 // ldp q24, q25, [x19, #128]
+	WORD $0xad456e7a // ldp q26, q27, [x19, #160]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by16side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by16side0zero
+
+by16side0:
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+
+by16side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by16side8
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by16side8zero
+
+by16side8:
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+
+by16side8zero:
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by16siderow
+
+by16finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
@@ -1936,11 +2350,11 @@ by16row:
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 by16store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c842a60 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x19], x4
-	WORD $0x4c842a64 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x19], x4
-	WORD $0x4c842a68 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x19], x4
-	WORD $0x4c842a6c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c842a80 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x20], x4
+	WORD $0x4c842a84 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x20], x4
+	WORD $0x4c842a88 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x20], x4
+	WORD $0x4c842a8c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by16tile
@@ -1974,54 +2388,132 @@ by8whole:
 	WORD $0xad400d62 // ldp q2, q3, [x11]
 	WORD $0xad401564 // ldp q4, q5, [x11]
 	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x910025cf // add x15, x14, #9
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by8side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by8side
 
 by8row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xad404610 // ldp q16, q17, [x16]
-	WORD $0xad424e12 // ldp q18, q19, [x16, #64]
-	WORD $0xad445614 // ldp q20, q21, [x16, #128]
-	WORD $0x91030210 // add x16, x16, #192
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
+	WORD $0xad445674 // ldp q20, q21, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
 	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
 	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by8row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8row
+	JMP  by8finish
+
+by8side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by8siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
+	WORD $0xad445674 // ldp q20, q21, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by8side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side0zero
+
+by8side0:
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+
+by8side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by8side8
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side8zero
+
+by8side8:
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+
+by8side8zero:
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8siderow
+
+by8finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
@@ -2042,11 +2534,11 @@ by8row:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
-	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
-	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
-	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
+	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
+	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
+	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by8tile
@@ -2080,42 +2572,106 @@ by4whole:
 	WORD $0x3dc00161 // ldr q1, [x11]
 	WORD $0x3dc00162 // ldr q2, [x11]
 	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x910025cf // add x15, x14, #9
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by4side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by4side
 
 by4row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0x3dc00210 // ldr q16, [x16]
-	WORD $0x3dc01211 // ldr q17, [x16, #64]
-	WORD $0x3dc02212 // ldr q18, [x16, #128]
-	WORD $0x91030210 // add x16, x16, #192
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0x3dc00270 // ldr q16, [x19]
+	WORD $0x3dc01271 // ldr q17, [x19, #64]
+	WORD $0x3dc02272 // ldr q18, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by4row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4row
+	JMP  by4finish
+
+by4side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by4siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0x3dc00270 // ldr q16, [x19]
+	WORD $0x3dc01271 // ldr q17, [x19, #64]
+	WORD $0x3dc02272 // ldr q18, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by4side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side0zero
+
+by4side0:
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+
+by4side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by4side8
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side8zero
+
+by4side8:
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+
+by4side8zero:
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4siderow
+
+by4finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -2128,11 +2684,11 @@ by4row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
-	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
-	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
-	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
+	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
+	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
+	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by4tile
@@ -2166,51 +2722,124 @@ by1whole:
 	WORD $0xbd400161 // ldr s1, [x11]
 	WORD $0xbd400162 // ldr s2, [x11]
 	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x910025cf // add x15, x14, #9
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by1side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by1side
 
 by1row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xbd400210 // ldr s16, [x16]
-	WORD $0xbd404211 // ldr s17, [x16, #64]
-	WORD $0xbd408212 // ldr s18, [x16, #128]
-	WORD $0x91030210 // add x16, x16, #192
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbd404271 // ldr s17, [x19, #64]
+	WORD $0xbd408272 // ldr s18, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by1row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1row
+	JMP  by1finish
+
+by1side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by1siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbd404271 // ldr s17, [x19, #64]
+	WORD $0xbd408272 // ldr s18, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by1side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side0zero
+
+by1side0:
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by1side8
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side8zero
+
+by1side8:
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side8zero:
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1siderow
+
+by1finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -2223,15 +2852,15 @@ by1row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0xbd000260 // str s0, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000261 // str s1, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000262 // str s2, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000263 // str s3, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0xbd000280 // str s0, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000281 // str s1, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000282 // str s2, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000283 // str s3, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by1tile
@@ -2835,4 +3464,134 @@ by1whole:
 	JMP  by1
 
 done:
+	RET
+
+// func interleaveF32x2NEON(a *interleaveArgs)
+TEXT ·interleaveF32x2NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R3
+	WORD $0xf9400060 // ldr x0, [x3]
+	WORD $0xf9400461 // ldr x1, [x3, #8]
+	WORD $0xf9400862 // ldr x2, [x3, #16]
+	WORD $0xf9400c63 // ldr x3, [x3, #24]
+	WORD $0x8b030023 // add x3, x1, x3
+	WORD $0xd1002042 // sub x2, x2, #8
+	TBNZ $63, R2, eightend
+
+eight:
+	WORD $0xacc10820 // ldp q0, q2, [x1], #32
+	WORD $0xacc10c61 // ldp q1, q3, [x3], #32
+	WORD $0x4c9f8800 // st2 {v0.4s, v1.4s}, [x0], #32
+	WORD $0x4c9f8802 // st2 {v2.4s, v3.4s}, [x0], #32
+	WORD $0xd1002042 // sub x2, x2, #8
+	TBZ  $63, R2, eight
+
+eightend:
+	WORD $0x91002042 // add x2, x2, #8
+	WORD $0xd1001042 // sub x2, x2, #4
+	TBNZ $63, R2, fourend
+
+four:
+	WORD $0x3cc10420 // ldr q0, [x1], #16
+	WORD $0x3cc10461 // ldr q1, [x3], #16
+	WORD $0x4c9f8800 // st2 {v0.4s, v1.4s}, [x0], #32
+	WORD $0xd1001042 // sub x2, x2, #4
+	TBZ  $63, R2, four
+
+fourend:
+	WORD $0x91001042 // add x2, x2, #4
+	WORD $0xd1000442 // sub x2, x2, #1
+	TBNZ $63, R2, oneend
+
+one:
+	WORD $0xb8404424 // ldr w4, [x1], #4
+	WORD $0xb8004404 // str w4, [x0], #4
+	WORD $0xb8404464 // ldr w4, [x3], #4
+	WORD $0xb8004404 // str w4, [x0], #4
+	WORD $0xd1000442 // sub x2, x2, #1
+	TBZ  $63, R2, one
+
+oneend:
+	WORD $0x91000442 // add x2, x2, #1
+	RET
+
+// func interleaveF32x3NEON(a *interleaveArgs)
+TEXT ·interleaveF32x3NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R3
+	WORD $0xf9400060 // ldr x0, [x3]
+	WORD $0xf9400461 // ldr x1, [x3, #8]
+	WORD $0xf9400862 // ldr x2, [x3, #16]
+	WORD $0xf9400c64 // ldr x4, [x3, #24]
+	WORD $0x8b040023 // add x3, x1, x4
+	WORD $0x8b040064 // add x4, x3, x4
+	WORD $0xd1001042 // sub x2, x2, #4
+	TBNZ $63, R2, fourend
+
+four:
+	WORD $0x3cc10420 // ldr q0, [x1], #16
+	WORD $0x3cc10461 // ldr q1, [x3], #16
+	WORD $0x3cc10482 // ldr q2, [x4], #16
+	WORD $0x4c9f4800 // st3 {v0.4s, v1.4s, v2.4s}, [x0], #48
+	WORD $0xd1001042 // sub x2, x2, #4
+	TBZ  $63, R2, four
+
+fourend:
+	WORD $0x91001042 // add x2, x2, #4
+	WORD $0xd1000442 // sub x2, x2, #1
+	TBNZ $63, R2, oneend
+
+one:
+	WORD $0xb8404425 // ldr w5, [x1], #4
+	WORD $0xb8004405 // str w5, [x0], #4
+	WORD $0xb8404465 // ldr w5, [x3], #4
+	WORD $0xb8004405 // str w5, [x0], #4
+	WORD $0xb8404485 // ldr w5, [x4], #4
+	WORD $0xb8004405 // str w5, [x0], #4
+	WORD $0xd1000442 // sub x2, x2, #1
+	TBZ  $63, R2, one
+
+oneend:
+	WORD $0x91000442 // add x2, x2, #1
+	RET
+
+// func interleaveF32x4NEON(a *interleaveArgs)
+TEXT ·interleaveF32x4NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R3
+	WORD $0xf9400060 // ldr x0, [x3]
+	WORD $0xf9400461 // ldr x1, [x3, #8]
+	WORD $0xf9400862 // ldr x2, [x3, #16]
+	WORD $0xf9400c65 // ldr x5, [x3, #24]
+	WORD $0x8b050023 // add x3, x1, x5
+	WORD $0x8b050064 // add x4, x3, x5
+	WORD $0x8b050085 // add x5, x4, x5
+	WORD $0xd1001042 // sub x2, x2, #4
+	TBNZ $63, R2, fourend
+
+four:
+	WORD $0x3cc10420 // ldr q0, [x1], #16
+	WORD $0x3cc10461 // ldr q1, [x3], #16
+	WORD $0x3cc10482 // ldr q2, [x4], #16
+	WORD $0x3cc104a3 // ldr q3, [x5], #16
+	WORD $0x4c9f0800 // st4 {v0.4s, v1.4s, v2.4s, v3.4s}, [x0], #64
+	WORD $0xd1001042 // sub x2, x2, #4
+	TBZ  $63, R2, four
+
+fourend:
+	WORD $0x91001042 // add x2, x2, #4
+	WORD $0xd1000442 // sub x2, x2, #1
+	TBNZ $63, R2, oneend
+
+one:
+	WORD $0xb8404426 // ldr w6, [x1], #4
+	WORD $0xb8004406 // str w6, [x0], #4
+	WORD $0xb8404466 // ldr w6, [x3], #4
+	WORD $0xb8004406 // str w6, [x0], #4
+	WORD $0xb8404486 // ldr w6, [x4], #4
+	WORD $0xb8004406 // str w6, [x0], #4
+	WORD $0xb84044a6 // ldr w6, [x5], #4
+	WORD $0xb8004406 // str w6, [x0], #4
+	WORD $0xd1000442 // sub x2, x2, #1
+	TBZ  $63, R2, one
+
+oneend:
+	WORD $0x91000442 // add x2, x2, #1
 	RET

@@ -15,14 +15,15 @@ const (
 type depthwiseRuns [maxRunWidth + 1][maxRunStride + 1]func(*depthwiseRunArgs)
 
 // depthwiseRunArgs is what a kernel of a run reads. A run is pixels of one output
-// row whose windows lie between the sides of the image; they may reach beyond its
-// top and bottom. The kernel for windows of KW columns at a distance of SW computes,
-// for each pixel m and channel n, with w the panel of n,
+// row; their windows may reach beyond the image, to the sides by half their width.
+// The kernel for windows of KW columns at a distance of SW computes, for each pixel m
+// and channel n, with w the panel of n,
 //
 //	acc := w[n%16]
 //	for y := range height {
 //		for x := range KW {
-//			cell := base + rows[y].off + (m*SW+x)*rows[y].step
+//			c := left + m*SW + x
+//			cell := base + rows[y].off + c*rows[y].step   // 0 where c < 0 or c >= width
 //			acc = fma32(cell[n], w[16+(y*KW+x)*16+n%16], acc)
 //		}
 //	}
@@ -40,16 +41,19 @@ type depthwiseRunArgs struct {
 	outStep  int
 	pixels   int // at least runPixels
 	act      int
+	left     int // the column at which the first window begins
+	width    int // columns of the image
 }
 
-// windowRow is a row of the windows of a run: bytes from base to the first cell,
-// and from cell to cell: 0 where the row lies outside the image and one cell of
-// zeros serves.
+// windowRow is a row of the image that windows of a run take: bytes from base to its
+// first cell, and from cell to cell: 0 where the row lies outside the image and one
+// cell of zeros serves.
 type windowRow struct{ off, step int }
 
-// runKernel is the kernel for the step's windows, or nil.
+// runKernel is the kernel for the step's rows, or nil.
 func (s *depthwiseStep) runKernel() func(*depthwiseRunArgs) {
-	if s.mult != 1 || s.dw != 1 || s.kw > maxRunWidth || s.sw > maxRunStride {
+	if s.mult != 1 || s.dw != 1 || s.kw > maxRunWidth || s.sw > maxRunStride || s.outW < runPixels ||
+		s.padL > s.kw/2 || (s.outW-1)*s.sw+s.kw-s.padL-s.inW > s.kw/2 {
 		return nil
 	}
 	if s.half {
@@ -58,14 +62,14 @@ func (s *depthwiseStep) runKernel() func(*depthwiseRunArgs) {
 	return kernels.depthwiseRun[s.kw][s.sw]
 }
 
-// run computes columns left to right of output row y.
-func (s *depthwiseStep) run(t *thread, kernel func(*depthwiseRunArgs), y, left, right int) {
+// run computes output row y.
+func (s *depthwiseStep) run(t *thread, kernel func(*depthwiseRunArgs), y int) {
 	a := &t.run
 	rows := unsafe.Slice((*windowRow)(t.scratch), s.kh)
 	iy := y*s.sh - s.padT
 	for i := range rows {
 		if iy >= 0 && iy < s.inH {
-			rows[i] = windowRow{s.in.rowOffset(iy) + (left*s.sw-s.padL)*s.in.pix, s.in.pix}
+			rows[i] = windowRow{s.in.rowOffset(iy), s.in.pix}
 		} else {
 			rows[i] = windowRow{s.zeros, 0}
 		}
@@ -73,10 +77,11 @@ func (s *depthwiseStep) run(t *thread, kernel func(*depthwiseRunArgs), y, left, 
 	}
 	a.base, a.rows, a.height = t.arena, t.scratch, s.kh
 	a.w, a.wstep, a.channels = t.depthwise.w, t.depthwise.wstep, s.channels
-	a.out, a.outStep = t.at(s.out.rowOffset(y)+left*s.out.pix), s.out.pix
-	a.pixels, a.act = right-left, s.act
+	a.out, a.outStep = t.at(s.out.rowOffset(y)), s.out.pix
+	a.pixels, a.act = s.outW, s.act
+	a.left, a.width = -s.padL, s.inW
 	kernel(a)
 	if s.epilogue.kernel != nil {
-		s.epilogue.apply(t, a.out, a.outStep, a.out, a.outStep, s.outW, y, left, a.pixels, 0, s.channels)
+		s.epilogue.apply(t, a.out, a.outStep, a.out, a.outStep, s.outW, y, 0, s.outW, 0, s.channels)
 	}
 }

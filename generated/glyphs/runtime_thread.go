@@ -41,15 +41,16 @@ type thread struct {
 
 	// Arguments of kernels, here so that calls through function values do not
 	// allocate.
-	conv      convArgs
-	depthwise depthwiseArgs
-	rowKernel depthwiseRowsArgs
-	run       depthwiseRunArgs
-	pool      poolArgs
-	winograd  winogradArgs
-	maps      mapArgs
-	registers [maxRowRegisters]float32 // of the row that passes are made over
-	_         [64]byte                 // no other thread's fields in a cache line with these
+	conv       convArgs
+	depthwise  depthwiseArgs
+	rowKernel  depthwiseRowsArgs
+	run        depthwiseRunArgs
+	interleave interleaveArgs
+	pool       poolArgs
+	winograd   winogradArgs
+	maps       mapArgs
+	registers  [maxRowRegisters]float32 // of the row that passes are made over
+	_          [64]byte                 // no other thread's fields in a cache line with these
 }
 
 // rowRange is the running step's range of an operation's n rows.

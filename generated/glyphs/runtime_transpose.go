@@ -17,6 +17,33 @@ func transpose(out, in unsafe.Pointer, rows, cols, outStep, inStep int) {
 	transposeColumns(out, in, rows, cols, outStep, inStep)
 }
 
+// maxInterleave is the most rows that there are kernels for.
+const maxInterleave = 4
+
+// interleaveArgs is what a kernel reads that transposes few rows to rows without
+// gaps. A kernel of R rows computes
+//
+//	for c := range cols {
+//		for r := range R {
+//			out[c*R+r] = (in + r*inStep)[c]
+//		}
+//	}
+type interleaveArgs struct {
+	out, in unsafe.Pointer
+	cols    int
+	inStep  int // bytes
+}
+
+// transpose is the function transpose, by a kernel where there is one.
+func (t *thread) transpose(out, in unsafe.Pointer, rows, cols, outStep, inStep int) {
+	if rows > maxInterleave || outStep != 4*rows || kernels.interleave[rows] == nil {
+		transpose(out, in, rows, cols, outStep, inStep)
+		return
+	}
+	t.interleave = interleaveArgs{out, in, cols, inStep}
+	kernels.interleave[rows](&t.interleave)
+}
+
 const transposeTile = 128
 
 func transposeColumns(out, in unsafe.Pointer, rows, cols, outStep, inStep int) {

@@ -82,6 +82,8 @@ type kernelTable struct {
 
 	poolMax func(*poolArgs)
 	poolAvg func(*poolArgs)
+
+	interleave [maxInterleave + 1]func(*interleaveArgs) // where nil, transpose serves
 }
 
 // convFor is the table's convolution kernels for a form of weights.

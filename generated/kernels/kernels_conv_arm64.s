@@ -6310,28 +6310,35 @@ by16whole:
 	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
 	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
 	WORD $0x4c40296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910019cf // add x15, x14, #6
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by16side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by16side
 
 by16row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xad404610 // ldp q16, q17, [x16]
-	WORD $0xad414e12 // ldp q18, q19, [x16, #32]
-	WORD $0xad425614 // ldp q20, q21, [x16, #64]
-	WORD $0xad435e16 // ldp q22, q23, [x16, #96]
-	WORD $0xad446618 // ldp q24, q25, [x16, #128]
-	WORD $0xad456e1a // ldp q26, q27, [x16, #160]
-	WORD $0x91030210 // add x16, x16, #192
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad414e72 // ldp q18, q19, [x19, #32]
+	WORD $0xad425674 // ldp q20, q21, [x19, #64]
+	WORD $0xad435e76 // ldp q22, q23, [x19, #96]
+	WORD $0xad446678 // ldp q24, q25, [x19, #128]
+	WORD $0xad456e7a // ldp q26, q27, [x19, #160]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -6340,7 +6347,7 @@ by16row:
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -6353,7 +6360,7 @@ by16row:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -6366,7 +6373,7 @@ by16row:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
@@ -6375,13 +6382,111 @@ by16row:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by16row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by16row
+	JMP  by16finish
+
+by16side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by16siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad414e72 // ldp q18, q19, [x19, #32]
+	WORD $0xad425674 // ldp q20, q21, [x19, #64]
+	WORD $0xad435e76 // ldp q22, q23, [x19, #96]
+	WORD $0xad446678 // ldp q24, q25, [x19, #128]
+	WORD $0xad456e7a // ldp q26, q27, [x19, #160]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by16side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by16side0zero
+
+by16side0:
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+
+by16side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by16side5
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by16side5zero
+
+by16side5:
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+
+by16side5zero:
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by16siderow
+
+by16finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
@@ -6418,11 +6523,11 @@ by16row:
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 by16store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c842a60 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x19], x4
-	WORD $0x4c842a64 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x19], x4
-	WORD $0x4c842a68 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x19], x4
-	WORD $0x4c842a6c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c842a80 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x20], x4
+	WORD $0x4c842a84 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x20], x4
+	WORD $0x4c842a88 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x20], x4
+	WORD $0x4c842a8c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by16tile
@@ -6456,51 +6561,125 @@ by8whole:
 	WORD $0xad400d62 // ldp q2, q3, [x11]
 	WORD $0xad401564 // ldp q4, q5, [x11]
 	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910019cf // add x15, x14, #6
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by8side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by8side
 
 by8row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xad404610 // ldp q16, q17, [x16]
-	WORD $0xad424e12 // ldp q18, q19, [x16, #64]
-	WORD $0xad445614 // ldp q20, q21, [x16, #128]
-	WORD $0x91030210 // add x16, x16, #192
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
+	WORD $0xad445674 // ldp q20, q21, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
 	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
 	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
 	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
 	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by8row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8row
+	JMP  by8finish
+
+by8side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by8siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
+	WORD $0xad445674 // ldp q20, q21, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by8side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side0zero
+
+by8side0:
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+
+by8side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by8side5
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side5zero
+
+by8side5:
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+
+by8side5zero:
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8siderow
+
+by8finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
@@ -6521,11 +6700,11 @@ by8row:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
-	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
-	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
-	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
+	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
+	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
+	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by8tile
@@ -6559,39 +6738,99 @@ by4whole:
 	WORD $0x3dc00161 // ldr q1, [x11]
 	WORD $0x3dc00162 // ldr q2, [x11]
 	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910019cf // add x15, x14, #6
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by4side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by4side
 
 by4row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0x3dc00210 // ldr q16, [x16]
-	WORD $0x3dc01211 // ldr q17, [x16, #64]
-	WORD $0x3dc02212 // ldr q18, [x16, #128]
-	WORD $0x91030210 // add x16, x16, #192
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0x3dc00270 // ldr q16, [x19]
+	WORD $0x3dc01271 // ldr q17, [x19, #64]
+	WORD $0x3dc02272 // ldr q18, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by4row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4row
+	JMP  by4finish
+
+by4side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by4siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0x3dc00270 // ldr q16, [x19]
+	WORD $0x3dc01271 // ldr q17, [x19, #64]
+	WORD $0x3dc02272 // ldr q18, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by4side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side0zero
+
+by4side0:
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+
+by4side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by4side5
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side5zero
+
+by4side5:
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+
+by4side5zero:
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4siderow
+
+by4finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -6604,11 +6843,11 @@ by4row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
-	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
-	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
-	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
+	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
+	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
+	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by4tile
@@ -6642,45 +6881,111 @@ by1whole:
 	WORD $0xbd400161 // ldr s1, [x11]
 	WORD $0xbd400162 // ldr s2, [x11]
 	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910019cf // add x15, x14, #6
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by1side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by1side
 
 by1row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xbd400210 // ldr s16, [x16]
-	WORD $0xbd404211 // ldr s17, [x16, #64]
-	WORD $0xbd408212 // ldr s18, [x16, #128]
-	WORD $0x91030210 // add x16, x16, #192
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbd404271 // ldr s17, [x19, #64]
+	WORD $0xbd408272 // ldr s18, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by1row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1row
+	JMP  by1finish
+
+by1side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by1siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbd404271 // ldr s17, [x19, #64]
+	WORD $0xbd408272 // ldr s18, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by1side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side0zero
+
+by1side0:
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by1side5
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side5zero
+
+by1side5:
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side5zero:
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1siderow
+
+by1finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -6693,15 +6998,15 @@ by1row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0xbd000260 // str s0, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000261 // str s1, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000262 // str s2, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000263 // str s3, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0xbd000280 // str s0, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000281 // str s1, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000282 // str s2, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000283 // str s3, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by1tile
@@ -6751,33 +7056,41 @@ by16whole:
 	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
 	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
 	WORD $0x4c40296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x910025cf // add x15, x14, #9
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by16side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by16side
 
 by16row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xad404610 // ldp q16, q17, [x16]
-	WORD $0xad414e12 // ldp q18, q19, [x16, #32]
-	WORD $0xad425614 // ldp q20, q21, [x16, #64]
-	WORD $0xad435e16 // ldp q22, q23, [x16, #96]
-	WORD $0xad446618 // ldp q24, q25, [x16, #128]
-	WORD $0xad456e1a // ldp q26, q27, [x16, #160]
-	WORD $0x91030210 // add x16, x16, #192
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad414e72 // ldp q18, q19, [x19, #32]
+	WORD $0xad425674 // ldp q20, q21, [x19, #64]
+	WORD $0xad435e76 // ldp q22, q23, [x19, #96]
+	WORD $0xad446678 // ldp q24, q25, [x19, #128]
+	WORD $0xad456e7a // ldp q26, q27, [x19, #160]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -6786,12 +7099,12 @@ by16row:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -6800,12 +7113,12 @@ by16row:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
 	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
 	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -6814,18 +7127,119 @@ by16row:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
 	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by16row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by16row
+	JMP  by16finish
+
+by16side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by16siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad414e72 // ldp q18, q19, [x19, #32]
+	WORD $0xad425674 // ldp q20, q21, [x19, #64]
+	WORD $0xad435e76 // ldp q22, q23, [x19, #96]
+	WORD $0xad446678 // ldp q24, q25, [x19, #128]
+	WORD $0xad456e7a // ldp q26, q27, [x19, #160]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by16side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by16side0zero
+
+by16side0:
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+
+by16side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by16side8
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by16side8zero
+
+by16side8:
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+
+by16side8zero:
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by16siderow
+
+by16finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
@@ -6862,11 +7276,11 @@ by16row:
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 by16store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c842a60 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x19], x4
-	WORD $0x4c842a64 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x19], x4
-	WORD $0x4c842a68 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x19], x4
-	WORD $0x4c842a6c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c842a80 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x20], x4
+	WORD $0x4c842a84 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x20], x4
+	WORD $0x4c842a88 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x20], x4
+	WORD $0x4c842a8c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by16tile
@@ -6900,54 +7314,132 @@ by8whole:
 	WORD $0xad400d62 // ldp q2, q3, [x11]
 	WORD $0xad401564 // ldp q4, q5, [x11]
 	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x910025cf // add x15, x14, #9
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by8side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by8side
 
 by8row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xad404610 // ldp q16, q17, [x16]
-	WORD $0xad424e12 // ldp q18, q19, [x16, #64]
-	WORD $0xad445614 // ldp q20, q21, [x16, #128]
-	WORD $0x91030210 // add x16, x16, #192
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
+	WORD $0xad445674 // ldp q20, q21, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
 	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
 	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by8row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8row
+	JMP  by8finish
+
+by8side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by8siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
+	WORD $0xad445674 // ldp q20, q21, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by8side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side0zero
+
+by8side0:
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+
+by8side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by8side8
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side8zero
+
+by8side8:
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+
+by8side8zero:
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8siderow
+
+by8finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
@@ -6968,11 +7460,11 @@ by8row:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
-	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
-	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
-	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
+	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
+	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
+	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by8tile
@@ -7006,42 +7498,106 @@ by4whole:
 	WORD $0x3dc00161 // ldr q1, [x11]
 	WORD $0x3dc00162 // ldr q2, [x11]
 	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x910025cf // add x15, x14, #9
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by4side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by4side
 
 by4row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0x3dc00210 // ldr q16, [x16]
-	WORD $0x3dc01211 // ldr q17, [x16, #64]
-	WORD $0x3dc02212 // ldr q18, [x16, #128]
-	WORD $0x91030210 // add x16, x16, #192
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0x3dc00270 // ldr q16, [x19]
+	WORD $0x3dc01271 // ldr q17, [x19, #64]
+	WORD $0x3dc02272 // ldr q18, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by4row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4row
+	JMP  by4finish
+
+by4side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by4siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0x3dc00270 // ldr q16, [x19]
+	WORD $0x3dc01271 // ldr q17, [x19, #64]
+	WORD $0x3dc02272 // ldr q18, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by4side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side0zero
+
+by4side0:
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+
+by4side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by4side8
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side8zero
+
+by4side8:
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+
+by4side8zero:
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4siderow
+
+by4finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -7054,11 +7610,11 @@ by4row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
-	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
-	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
-	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
+	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
+	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
+	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by4tile
@@ -7092,51 +7648,124 @@ by1whole:
 	WORD $0xbd400161 // ldr s1, [x11]
 	WORD $0xbd400162 // ldr s2, [x11]
 	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x910025cf // add x15, x14, #9
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by1side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by1side
 
 by1row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xbd400210 // ldr s16, [x16]
-	WORD $0xbd404211 // ldr s17, [x16, #64]
-	WORD $0xbd408212 // ldr s18, [x16, #128]
-	WORD $0x91030210 // add x16, x16, #192
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbd404271 // ldr s17, [x19, #64]
+	WORD $0xbd408272 // ldr s18, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by1row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1row
+	JMP  by1finish
+
+by1side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by1siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbd404271 // ldr s17, [x19, #64]
+	WORD $0xbd408272 // ldr s18, [x19, #128]
+	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by1side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side0zero
+
+by1side0:
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by1side8
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side8zero
+
+by1side8:
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side8zero:
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1siderow
+
+by1finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -7149,15 +7778,15 @@ by1row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0xbd000260 // str s0, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000261 // str s1, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000262 // str s2, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000263 // str s3, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0xbd000280 // str s0, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000281 // str s1, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000282 // str s2, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000283 // str s3, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by1tile
@@ -7207,37 +7836,44 @@ by8whole:
 	WORD $0xad400d62 // ldp q2, q3, [x11]
 	WORD $0xad401564 // ldp q4, q5, [x11]
 	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910021cf // add x15, x14, #8
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by8side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by8side
 
 by8row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xad404610 // ldp q16, q17, [x16]
-	WORD $0xad424e12 // ldp q18, q19, [x16, #64]
-	WORD $0xad445614 // ldp q20, q21, [x16, #128]
-	WORD $0xad465e16 // ldp q22, q23, [x16, #192]
-	WORD $0xad486618 // ldp q24, q25, [x16, #256]
-	WORD $0x91050210 // add x16, x16, #320
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
+	WORD $0xad445674 // ldp q20, q21, [x19, #128]
+	WORD $0xad465e76 // ldp q22, q23, [x19, #192]
+	WORD $0xad486678 // ldp q24, q25, [x19, #256]
+	WORD $0x91050273 // add x19, x19, #320
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
 	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
 	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
@@ -7246,7 +7882,7 @@ by8row:
 	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
 	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
 	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
@@ -7255,23 +7891,130 @@ by8row:
 	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
 	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
 	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
 	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
 	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
 	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
 	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
 	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by8row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8row
+	JMP  by8finish
+
+by8side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by8siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
+	WORD $0xad445674 // ldp q20, q21, [x19, #128]
+	WORD $0xad465e76 // ldp q22, q23, [x19, #192]
+	WORD $0xad486678 // ldp q24, q25, [x19, #256]
+	WORD $0x91050273 // add x19, x19, #320
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by8side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side0zero
+
+by8side0:
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+
+by8side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0xf10006bf // cmp x21, #1
+	BLE  by8side1
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side1zero
+
+by8side1:
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+
+by8side1zero:
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccec2 // fmla v2.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
+	WORD $0xf10005ff // cmp x15, #1
+	BLE  by8side6
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side6zero
+
+by8side6:
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+
+by8side6zero:
+	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by8side7
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side7zero
+
+by8side7:
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+
+by8side7zero:
+	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8siderow
+
+by8finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
@@ -7292,11 +8035,11 @@ by8row:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
-	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
-	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
-	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
+	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
+	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
+	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by8tile
@@ -7330,51 +8073,141 @@ by4whole:
 	WORD $0x3dc00161 // ldr q1, [x11]
 	WORD $0x3dc00162 // ldr q2, [x11]
 	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910021cf // add x15, x14, #8
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by4side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by4side
 
 by4row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0x3dc00210 // ldr q16, [x16]
-	WORD $0x3dc01211 // ldr q17, [x16, #64]
-	WORD $0x3dc02212 // ldr q18, [x16, #128]
-	WORD $0x3dc03213 // ldr q19, [x16, #192]
-	WORD $0x3dc04214 // ldr q20, [x16, #256]
-	WORD $0x91050210 // add x16, x16, #320
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0x3dc00270 // ldr q16, [x19]
+	WORD $0x3dc01271 // ldr q17, [x19, #64]
+	WORD $0x3dc02272 // ldr q18, [x19, #128]
+	WORD $0x3dc03273 // ldr q19, [x19, #192]
+	WORD $0x3dc04274 // ldr q20, [x19, #256]
+	WORD $0x91050273 // add x19, x19, #320
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
 	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by4row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4row
+	JMP  by4finish
+
+by4side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by4siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0x3dc00270 // ldr q16, [x19]
+	WORD $0x3dc01271 // ldr q17, [x19, #64]
+	WORD $0x3dc02272 // ldr q18, [x19, #128]
+	WORD $0x3dc03273 // ldr q19, [x19, #192]
+	WORD $0x3dc04274 // ldr q20, [x19, #256]
+	WORD $0x91050273 // add x19, x19, #320
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by4side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side0zero
+
+by4side0:
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+
+by4side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xf10006bf // cmp x21, #1
+	BLE  by4side1
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side1zero
+
+by4side1:
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+
+by4side1zero:
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
+	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
+	WORD $0xf10005ff // cmp x15, #1
+	BLE  by4side6
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side6zero
+
+by4side6:
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+
+by4side6zero:
+	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by4side7
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side7zero
+
+by4side7:
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+
+by4side7zero:
+	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4siderow
+
+by4finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -7387,11 +8220,11 @@ by4row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
-	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
-	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
-	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
+	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
+	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
+	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by4tile
@@ -7425,59 +8258,157 @@ by1whole:
 	WORD $0xbd400161 // ldr s1, [x11]
 	WORD $0xbd400162 // ldr s2, [x11]
 	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910021cf // add x15, x14, #8
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by1side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by1side
 
 by1row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xbd400210 // ldr s16, [x16]
-	WORD $0xbd404211 // ldr s17, [x16, #64]
-	WORD $0xbd408212 // ldr s18, [x16, #128]
-	WORD $0xbd40c213 // ldr s19, [x16, #192]
-	WORD $0xbd410214 // ldr s20, [x16, #256]
-	WORD $0x91050210 // add x16, x16, #320
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbd404271 // ldr s17, [x19, #64]
+	WORD $0xbd408272 // ldr s18, [x19, #128]
+	WORD $0xbd40c273 // ldr s19, [x19, #192]
+	WORD $0xbd410274 // ldr s20, [x19, #256]
+	WORD $0x91050273 // add x19, x19, #320
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
 	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by1row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1row
+	JMP  by1finish
+
+by1side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by1siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbd404271 // ldr s17, [x19, #64]
+	WORD $0xbd408272 // ldr s18, [x19, #128]
+	WORD $0xbd40c273 // ldr s19, [x19, #192]
+	WORD $0xbd410274 // ldr s20, [x19, #256]
+	WORD $0x91050273 // add x19, x19, #320
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by1side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side0zero
+
+by1side0:
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xf10006bf // cmp x21, #1
+	BLE  by1side1
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side1zero
+
+by1side1:
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side1zero:
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
+	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
+	WORD $0xf10005ff // cmp x15, #1
+	BLE  by1side6
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side6zero
+
+by1side6:
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side6zero:
+	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by1side7
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side7zero
+
+by1side7:
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side7zero:
+	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1siderow
+
+by1finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -7490,15 +8421,15 @@ by1row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0xbd000260 // str s0, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000261 // str s1, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000262 // str s2, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000263 // str s3, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0xbd000280 // str s0, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000281 // str s1, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000282 // str s2, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000283 // str s3, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by1tile
@@ -7548,74 +8479,192 @@ by8whole:
 	WORD $0xad400d62 // ldp q2, q3, [x11]
 	WORD $0xad401564 // ldp q4, q5, [x11]
 	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x91002dcf // add x15, x14, #11
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by8side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by8side
 
 by8row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xad404610 // ldp q16, q17, [x16]
-	WORD $0xad424e12 // ldp q18, q19, [x16, #64]
-	WORD $0xad445614 // ldp q20, q21, [x16, #128]
-	WORD $0xad465e16 // ldp q22, q23, [x16, #192]
-	WORD $0xad486618 // ldp q24, q25, [x16, #256]
-	WORD $0x91050210 // add x16, x16, #320
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
+	WORD $0xad445674 // ldp q20, q21, [x19, #128]
+	WORD $0xad465e76 // ldp q22, q23, [x19, #192]
+	WORD $0xad486678 // ldp q24, q25, [x19, #256]
+	WORD $0x91050273 // add x19, x19, #320
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
 	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
 	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by8row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8row
+	JMP  by8finish
+
+by8side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by8siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xad404670 // ldp q16, q17, [x19]
+	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
+	WORD $0xad445674 // ldp q20, q21, [x19, #128]
+	WORD $0xad465e76 // ldp q22, q23, [x19, #192]
+	WORD $0xad486678 // ldp q24, q25, [x19, #256]
+	WORD $0x91050273 // add x19, x19, #320
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by8side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side0zero
+
+by8side0:
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+
+by8side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0xf10006bf // cmp x21, #1
+	BLE  by8side1
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side1zero
+
+by8side1:
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+
+by8side1zero:
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0xf10005ff // cmp x15, #1
+	BLE  by8side9
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side9zero
+
+by8side9:
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+
+by8side9zero:
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by8side10
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side10zero
+
+by8side10:
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+
+by8side10zero:
+	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8siderow
+
+by8finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
@@ -7636,11 +8685,11 @@ by8row:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
-	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
-	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
-	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
+	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
+	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
+	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by8tile
@@ -7674,54 +8723,148 @@ by4whole:
 	WORD $0x3dc00161 // ldr q1, [x11]
 	WORD $0x3dc00162 // ldr q2, [x11]
 	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x91002dcf // add x15, x14, #11
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by4side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by4side
 
 by4row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0x3dc00210 // ldr q16, [x16]
-	WORD $0x3dc01211 // ldr q17, [x16, #64]
-	WORD $0x3dc02212 // ldr q18, [x16, #128]
-	WORD $0x3dc03213 // ldr q19, [x16, #192]
-	WORD $0x3dc04214 // ldr q20, [x16, #256]
-	WORD $0x91050210 // add x16, x16, #320
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0x3dc00270 // ldr q16, [x19]
+	WORD $0x3dc01271 // ldr q17, [x19, #64]
+	WORD $0x3dc02272 // ldr q18, [x19, #128]
+	WORD $0x3dc03273 // ldr q19, [x19, #192]
+	WORD $0x3dc04274 // ldr q20, [x19, #256]
+	WORD $0x91050273 // add x19, x19, #320
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by4row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4row
+	JMP  by4finish
+
+by4side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by4siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0x3dc00270 // ldr q16, [x19]
+	WORD $0x3dc01271 // ldr q17, [x19, #64]
+	WORD $0x3dc02272 // ldr q18, [x19, #128]
+	WORD $0x3dc03273 // ldr q19, [x19, #192]
+	WORD $0x3dc04274 // ldr q20, [x19, #256]
+	WORD $0x91050273 // add x19, x19, #320
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by4side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side0zero
+
+by4side0:
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+
+by4side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xf10006bf // cmp x21, #1
+	BLE  by4side1
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side1zero
+
+by4side1:
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+
+by4side1zero:
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0xf10005ff // cmp x15, #1
+	BLE  by4side9
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side9zero
+
+by4side9:
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+
+by4side9zero:
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by4side10
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side10zero
+
+by4side10:
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+
+by4side10zero:
+	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4siderow
+
+by4finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -7734,11 +8877,11 @@ by4row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
-	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
-	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
-	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
+	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
+	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
+	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by4tile
@@ -7772,65 +8915,170 @@ by1whole:
 	WORD $0xbd400161 // ldr s1, [x11]
 	WORD $0xbd400162 // ldr s2, [x11]
 	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x91002dcf // add x15, x14, #11
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by1side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by1side
 
 by1row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xbd400210 // ldr s16, [x16]
-	WORD $0xbd404211 // ldr s17, [x16, #64]
-	WORD $0xbd408212 // ldr s18, [x16, #128]
-	WORD $0xbd40c213 // ldr s19, [x16, #192]
-	WORD $0xbd410214 // ldr s20, [x16, #256]
-	WORD $0x91050210 // add x16, x16, #320
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbd404271 // ldr s17, [x19, #64]
+	WORD $0xbd408272 // ldr s18, [x19, #128]
+	WORD $0xbd40c273 // ldr s19, [x19, #192]
+	WORD $0xbd410274 // ldr s20, [x19, #256]
+	WORD $0x91050273 // add x19, x19, #320
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by1row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1row
+	JMP  by1finish
+
+by1side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by1siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xbd400270 // ldr s16, [x19]
+	WORD $0xbd404271 // ldr s17, [x19, #64]
+	WORD $0xbd408272 // ldr s18, [x19, #128]
+	WORD $0xbd40c273 // ldr s19, [x19, #192]
+	WORD $0xbd410274 // ldr s20, [x19, #256]
+	WORD $0x91050273 // add x19, x19, #320
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by1side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side0zero
+
+by1side0:
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xf10006bf // cmp x21, #1
+	BLE  by1side1
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side1zero
+
+by1side1:
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side1zero:
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0xf10005ff // cmp x15, #1
+	BLE  by1side9
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side9zero
+
+by1side9:
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side9zero:
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by1side10
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side10zero
+
+by1side10:
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side10zero:
+	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1siderow
+
+by1finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -7843,15 +9091,15 @@ by1row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0xbd000260 // str s0, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000261 // str s1, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000262 // str s2, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000263 // str s3, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0xbd000280 // str s0, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000281 // str s1, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000282 // str s2, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000283 // str s3, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by1tile
@@ -15867,40 +17115,47 @@ by16whole:
 	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
 	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
 	WORD $0x4c40296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910019cf // add x15, x14, #6
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by16side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by16side
 
 by16row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0x3dc00211 // ldr q17, [x16]
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0x3dc00271 // ldr q17, [x19]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00613 // ldr q19, [x16, #16]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc00a15 // ldr q21, [x16, #32]
+	WORD $0x3dc00a75 // ldr q21, [x19, #32]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x3dc00e17 // ldr q23, [x16, #48]
+	WORD $0x3dc00e77 // ldr q23, [x19, #48]
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
 	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x3dc01219 // ldr q25, [x16, #64]
+	WORD $0x3dc01279 // ldr q25, [x19, #64]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x3dc0161b // ldr q27, [x16, #80]
+	WORD $0x3dc0167b // ldr q27, [x19, #80]
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
 	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x91018210 // add x16, x16, #96
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x91018273 // add x19, x19, #96
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -15909,7 +17164,7 @@ by16row:
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -15922,7 +17177,7 @@ by16row:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -15935,7 +17190,7 @@ by16row:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
@@ -15944,13 +17199,123 @@ by16row:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by16row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by16row
+	JMP  by16finish
+
+by16side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by16siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc00a75 // ldr q21, [x19, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc00e77 // ldr q23, [x19, #48]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc01279 // ldr q25, [x19, #64]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x3dc0167b // ldr q27, [x19, #80]
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x91018273 // add x19, x19, #96
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by16side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by16side0zero
+
+by16side0:
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+
+by16side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by16side5
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by16side5zero
+
+by16side5:
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+
+by16side5zero:
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by16siderow
+
+by16finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
@@ -15987,11 +17352,11 @@ by16row:
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 by16store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c842a60 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x19], x4
-	WORD $0x4c842a64 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x19], x4
-	WORD $0x4c842a68 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x19], x4
-	WORD $0x4c842a6c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c842a80 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x20], x4
+	WORD $0x4c842a84 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x20], x4
+	WORD $0x4c842a88 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x20], x4
+	WORD $0x4c842a8c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by16tile
@@ -16026,57 +17391,137 @@ by8whole:
 	WORD $0xad400d62 // ldp q2, q3, [x11]
 	WORD $0xad401564 // ldp q4, q5, [x11]
 	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910019cf // add x15, x14, #6
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by8side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by8side
 
 by8row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0x3dc00211 // ldr q17, [x16]
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0x3dc00271 // ldr q17, [x19]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00a13 // ldr q19, [x16, #32]
+	WORD $0x3dc00a73 // ldr q19, [x19, #32]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc01215 // ldr q21, [x16, #64]
+	WORD $0x3dc01275 // ldr q21, [x19, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x91018210 // add x16, x16, #96
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x91018273 // add x19, x19, #96
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
 	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
 	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
 	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
 	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by8row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8row
+	JMP  by8finish
+
+by8side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by8siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00a73 // ldr q19, [x19, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01275 // ldr q21, [x19, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x91018273 // add x19, x19, #96
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by8side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side0zero
+
+by8side0:
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+
+by8side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by8side5
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side5zero
+
+by8side5:
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+
+by8side5zero:
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8siderow
+
+by8finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
@@ -16097,11 +17542,11 @@ by8row:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
-	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
-	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
-	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
+	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
+	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
+	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by8tile
@@ -16136,42 +17581,105 @@ by4whole:
 	WORD $0x3dc00161 // ldr q1, [x11]
 	WORD $0x3dc00162 // ldr q2, [x11]
 	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910019cf // add x15, x14, #6
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by4side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by4side
 
 by4row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xfd400210 // ldr d16, [x16]
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xfd400270 // ldr d16, [x19]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0xfd401211 // ldr d17, [x16, #32]
+	WORD $0xfd401271 // ldr d17, [x19, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0xfd402212 // ldr d18, [x16, #64]
+	WORD $0xfd402272 // ldr d18, [x19, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x91018210 // add x16, x16, #96
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x91018273 // add x19, x19, #96
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by4row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4row
+	JMP  by4finish
+
+by4side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by4siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xfd400270 // ldr d16, [x19]
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	WORD $0xfd401271 // ldr d17, [x19, #32]
+	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD $0xfd402272 // ldr d18, [x19, #64]
+	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
+	WORD $0x91018273 // add x19, x19, #96
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by4side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side0zero
+
+by4side0:
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+
+by4side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by4side5
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side5zero
+
+by4side5:
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+
+by4side5zero:
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4siderow
+
+by4finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -16184,11 +17692,11 @@ by4row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
-	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
-	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
-	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
+	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
+	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
+	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by4tile
@@ -16223,48 +17731,117 @@ by1whole:
 	WORD $0xbd400161 // ldr s1, [x11]
 	WORD $0xbd400162 // ldr s2, [x11]
 	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910019cf // add x15, x14, #6
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by1side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by1side
 
 by1row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0x7d400210 // ldr h16, [x16]
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0x7d400270 // ldr h16, [x19]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0x7d404211 // ldr h17, [x16, #32]
+	WORD $0x7d404271 // ldr h17, [x19, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0x7d408212 // ldr h18, [x16, #64]
+	WORD $0x7d408272 // ldr h18, [x19, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x91018210 // add x16, x16, #96
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x91018273 // add x19, x19, #96
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by1row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1row
+	JMP  by1finish
+
+by1side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by1siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0x7d400270 // ldr h16, [x19]
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	WORD $0x7d404271 // ldr h17, [x19, #32]
+	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD $0x7d408272 // ldr h18, [x19, #64]
+	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
+	WORD $0x91018273 // add x19, x19, #96
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by1side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side0zero
+
+by1side0:
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by1side5
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side5zero
+
+by1side5:
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side5zero:
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1siderow
+
+by1finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -16277,15 +17854,15 @@ by1row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0xbd000260 // str s0, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000261 // str s1, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000262 // str s2, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000263 // str s3, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0xbd000280 // str s0, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000281 // str s1, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000282 // str s2, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000283 // str s3, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by1tile
@@ -16336,45 +17913,53 @@ by16whole:
 	WORD $0x4c402964 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x11]
 	WORD $0x4c402968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11]
 	WORD $0x4c40296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x910025cf // add x15, x14, #9
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by16side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by16side
 
 by16row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0x3dc00211 // ldr q17, [x16]
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0x3dc00271 // ldr q17, [x19]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00613 // ldr q19, [x16, #16]
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc00a15 // ldr q21, [x16, #32]
+	WORD $0x3dc00a75 // ldr q21, [x19, #32]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x3dc00e17 // ldr q23, [x16, #48]
+	WORD $0x3dc00e77 // ldr q23, [x19, #48]
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
 	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x3dc01219 // ldr q25, [x16, #64]
+	WORD $0x3dc01279 // ldr q25, [x19, #64]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x3dc0161b // ldr q27, [x16, #80]
+	WORD $0x3dc0167b // ldr q27, [x19, #80]
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
 	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
-	WORD $0x91018210 // add x16, x16, #96
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x91018273 // add x19, x19, #96
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
@@ -16383,12 +17968,12 @@ by16row:
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
 	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
 	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
@@ -16397,12 +17982,12 @@ by16row:
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
 	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
 	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
 	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
 	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
@@ -16411,18 +17996,131 @@ by16row:
 	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
 	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
 	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
 	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
-	WORD $0x4cd42a7c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
 	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
 	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by16row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by16row
+	JMP  by16finish
+
+by16side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by16siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00673 // ldr q19, [x19, #16]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc00a75 // ldr q21, [x19, #32]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc00e77 // ldr q23, [x19, #48]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc01279 // ldr q25, [x19, #64]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x3dc0167b // ldr q27, [x19, #80]
+	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
+	WORD $0x4e217b7b // fcvtl2 v27.4s, v27.8h
+	WORD $0x91018273 // add x19, x19, #96
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by16side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by16side0zero
+
+by16side0:
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+
+by16side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf42 // fmla v2.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf63 // fmla v3.4s, v27.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce08 // fmla v8.4s, v16.4s, v28.4s
+	WORD $0x4e3dce29 // fmla v9.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4a // fmla v10.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6b // fmla v11.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf46 // fmla v6.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf67 // fmla v7.4s, v27.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce88 // fmla v8.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea9 // fmla v9.4s, v21.4s, v29.4s
+	WORD $0x4e3ececa // fmla v10.4s, v22.4s, v30.4s
+	WORD $0x4e3fceeb // fmla v11.4s, v23.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce0c // fmla v12.4s, v16.4s, v28.4s
+	WORD $0x4e3dce2d // fmla v13.4s, v17.4s, v29.4s
+	WORD $0x4e3ece4e // fmla v14.4s, v18.4s, v30.4s
+	WORD $0x4e3fce6f // fmla v15.4s, v19.4s, v31.4s
+	WORD $0x4e3ccf08 // fmla v8.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf29 // fmla v9.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4a // fmla v10.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6b // fmla v11.4s, v27.4s, v31.4s
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3cce8c // fmla v12.4s, v20.4s, v28.4s
+	WORD $0x4e3dcead // fmla v13.4s, v21.4s, v29.4s
+	WORD $0x4e3ecece // fmla v14.4s, v22.4s, v30.4s
+	WORD $0x4e3fceef // fmla v15.4s, v23.4s, v31.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by16side8
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by16side8zero
+
+by16side8:
+	WORD $0x4cd62a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x22
+
+by16side8zero:
+	WORD $0x4e3ccf0c // fmla v12.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf2d // fmla v13.4s, v25.4s, v29.4s
+	WORD $0x4e3ecf4e // fmla v14.4s, v26.4s, v30.4s
+	WORD $0x4e3fcf6f // fmla v15.4s, v27.4s, v31.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by16siderow
+
+by16finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
@@ -16459,11 +18157,11 @@ by16row:
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 
 by16store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c842a60 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x19], x4
-	WORD $0x4c842a64 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x19], x4
-	WORD $0x4c842a68 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x19], x4
-	WORD $0x4c842a6c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c842a80 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x20], x4
+	WORD $0x4c842a84 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x20], x4
+	WORD $0x4c842a88 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x20], x4
+	WORD $0x4c842a8c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by16tile
@@ -16498,60 +18196,144 @@ by8whole:
 	WORD $0xad400d62 // ldp q2, q3, [x11]
 	WORD $0xad401564 // ldp q4, q5, [x11]
 	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x910025cf // add x15, x14, #9
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by8side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by8side
 
 by8row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0x3dc00211 // ldr q17, [x16]
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0x3dc00271 // ldr q17, [x19]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00a13 // ldr q19, [x16, #32]
+	WORD $0x3dc00a73 // ldr q19, [x19, #32]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc01215 // ldr q21, [x16, #64]
+	WORD $0x3dc01275 // ldr q21, [x19, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x91018210 // add x16, x16, #96
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x91018273 // add x19, x19, #96
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
 	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
 	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by8row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8row
+	JMP  by8finish
+
+by8side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by8siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00a73 // ldr q19, [x19, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01275 // ldr q21, [x19, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x91018273 // add x19, x19, #96
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by8side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side0zero
+
+by8side0:
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+
+by8side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by8side8
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side8zero
+
+by8side8:
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+
+by8side8zero:
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8siderow
+
+by8finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
@@ -16572,11 +18354,11 @@ by8row:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
-	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
-	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
-	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
+	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
+	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
+	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by8tile
@@ -16611,45 +18393,112 @@ by4whole:
 	WORD $0x3dc00161 // ldr q1, [x11]
 	WORD $0x3dc00162 // ldr q2, [x11]
 	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x910025cf // add x15, x14, #9
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by4side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by4side
 
 by4row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xfd400210 // ldr d16, [x16]
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xfd400270 // ldr d16, [x19]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0xfd401211 // ldr d17, [x16, #32]
+	WORD $0xfd401271 // ldr d17, [x19, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0xfd402212 // ldr d18, [x16, #64]
+	WORD $0xfd402272 // ldr d18, [x19, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x91018210 // add x16, x16, #96
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x91018273 // add x19, x19, #96
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by4row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4row
+	JMP  by4finish
+
+by4side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by4siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xfd400270 // ldr d16, [x19]
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	WORD $0xfd401271 // ldr d17, [x19, #32]
+	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD $0xfd402272 // ldr d18, [x19, #64]
+	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
+	WORD $0x91018273 // add x19, x19, #96
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by4side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side0zero
+
+by4side0:
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+
+by4side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by4side8
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side8zero
+
+by4side8:
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+
+by4side8zero:
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4siderow
+
+by4finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -16662,11 +18511,11 @@ by4row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
-	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
-	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
-	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
+	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
+	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
+	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by4tile
@@ -16701,54 +18550,130 @@ by1whole:
 	WORD $0xbd400161 // ldr s1, [x11]
 	WORD $0xbd400162 // ldr s2, [x11]
 	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x910025cf // add x15, x14, #9
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by1side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by1side
 
 by1row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0x7d400210 // ldr h16, [x16]
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0x7d400270 // ldr h16, [x19]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0x7d404211 // ldr h17, [x16, #32]
+	WORD $0x7d404271 // ldr h17, [x19, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0x7d408212 // ldr h18, [x16, #64]
+	WORD $0x7d408272 // ldr h18, [x19, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x91018210 // add x16, x16, #96
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x91018273 // add x19, x19, #96
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by1row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1row
+	JMP  by1finish
+
+by1side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by1siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0x7d400270 // ldr h16, [x19]
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	WORD $0x7d404271 // ldr h17, [x19, #32]
+	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD $0x7d408272 // ldr h18, [x19, #64]
+	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
+	WORD $0x91018273 // add x19, x19, #96
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by1side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side0zero
+
+by1side0:
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by1side8
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side8zero
+
+by1side8:
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side8zero:
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1siderow
+
+by1finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -16761,15 +18686,15 @@ by1row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0xbd000260 // str s0, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000261 // str s1, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000262 // str s2, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000263 // str s3, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0xbd000280 // str s0, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000281 // str s1, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000282 // str s2, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000283 // str s3, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by1tile
@@ -16820,47 +18745,54 @@ by8whole:
 	WORD $0xad400d62 // ldp q2, q3, [x11]
 	WORD $0xad401564 // ldp q4, q5, [x11]
 	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910021cf // add x15, x14, #8
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by8side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by8side
 
 by8row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0x3dc00211 // ldr q17, [x16]
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0x3dc00271 // ldr q17, [x19]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00a13 // ldr q19, [x16, #32]
+	WORD $0x3dc00a73 // ldr q19, [x19, #32]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc01215 // ldr q21, [x16, #64]
+	WORD $0x3dc01275 // ldr q21, [x19, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x3dc01a17 // ldr q23, [x16, #96]
+	WORD $0x3dc01a77 // ldr q23, [x19, #96]
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
 	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x3dc02219 // ldr q25, [x16, #128]
+	WORD $0x3dc02279 // ldr q25, [x19, #128]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x91028210 // add x16, x16, #160
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x91028273 // add x19, x19, #160
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
 	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
 	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
@@ -16869,7 +18801,7 @@ by8row:
 	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
 	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
 	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
@@ -16878,23 +18810,140 @@ by8row:
 	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
 	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
 	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
 	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
 	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
 	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
 	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
 	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
 	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by8row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8row
+	JMP  by8finish
+
+by8side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by8siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00a73 // ldr q19, [x19, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01275 // ldr q21, [x19, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc01a77 // ldr q23, [x19, #96]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc02279 // ldr q25, [x19, #128]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x91028273 // add x19, x19, #160
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by8side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side0zero
+
+by8side0:
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+
+by8side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0xf10006bf // cmp x21, #1
+	BLE  by8side1
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side1zero
+
+by8side1:
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+
+by8side1zero:
+	WORD $0x4e3ece02 // fmla v2.4s, v16.4s, v30.4s
+	WORD $0x4e3fce23 // fmla v3.4s, v17.4s, v31.4s
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece06 // fmla v6.4s, v16.4s, v30.4s
+	WORD $0x4e3fce27 // fmla v7.4s, v17.4s, v31.4s
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ece82 // fmla v2.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea3 // fmla v3.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce46 // fmla v6.4s, v18.4s, v28.4s
+	WORD $0x4e3dce67 // fmla v7.4s, v19.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccec2 // fmla v2.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee3 // fmla v3.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece86 // fmla v6.4s, v20.4s, v30.4s
+	WORD $0x4e3fcea7 // fmla v7.4s, v21.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4e3ecf02 // fmla v2.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf23 // fmla v3.4s, v25.4s, v31.4s
+	WORD $0xf10005ff // cmp x15, #1
+	BLE  by8side6
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side6zero
+
+by8side6:
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+
+by8side6zero:
+	WORD $0x4e3ccec6 // fmla v6.4s, v22.4s, v28.4s
+	WORD $0x4e3dcee7 // fmla v7.4s, v23.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by8side7
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side7zero
+
+by8side7:
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+
+by8side7zero:
+	WORD $0x4e3ecf06 // fmla v6.4s, v24.4s, v30.4s
+	WORD $0x4e3fcf27 // fmla v7.4s, v25.4s, v31.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8siderow
+
+by8finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
@@ -16915,11 +18964,11 @@ by8row:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
-	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
-	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
-	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
+	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
+	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
+	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by8tile
@@ -16954,56 +19003,151 @@ by4whole:
 	WORD $0x3dc00161 // ldr q1, [x11]
 	WORD $0x3dc00162 // ldr q2, [x11]
 	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910021cf // add x15, x14, #8
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by4side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by4side
 
 by4row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xfd400210 // ldr d16, [x16]
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xfd400270 // ldr d16, [x19]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0xfd401211 // ldr d17, [x16, #32]
+	WORD $0xfd401271 // ldr d17, [x19, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0xfd402212 // ldr d18, [x16, #64]
+	WORD $0xfd402272 // ldr d18, [x19, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0xfd403213 // ldr d19, [x16, #96]
+	WORD $0xfd403273 // ldr d19, [x19, #96]
 	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
-	WORD $0xfd404214 // ldr d20, [x16, #128]
+	WORD $0xfd404274 // ldr d20, [x19, #128]
 	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
-	WORD $0x91028210 // add x16, x16, #160
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x91028273 // add x19, x19, #160
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
 	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by4row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4row
+	JMP  by4finish
+
+by4side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by4siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xfd400270 // ldr d16, [x19]
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	WORD $0xfd401271 // ldr d17, [x19, #32]
+	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD $0xfd402272 // ldr d18, [x19, #64]
+	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
+	WORD $0xfd403273 // ldr d19, [x19, #96]
+	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
+	WORD $0xfd404274 // ldr d20, [x19, #128]
+	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD $0x91028273 // add x19, x19, #160
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by4side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side0zero
+
+by4side0:
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+
+by4side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xf10006bf // cmp x21, #1
+	BLE  by4side1
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side1zero
+
+by4side1:
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+
+by4side1zero:
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
+	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
+	WORD $0xf10005ff // cmp x15, #1
+	BLE  by4side6
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side6zero
+
+by4side6:
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+
+by4side6zero:
+	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by4side7
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side7zero
+
+by4side7:
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+
+by4side7zero:
+	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4siderow
+
+by4finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -17016,11 +19160,11 @@ by4row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
-	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
-	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
-	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
+	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
+	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
+	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by4tile
@@ -17055,64 +19199,167 @@ by1whole:
 	WORD $0xbd400161 // ldr s1, [x11]
 	WORD $0xbd400162 // ldr s2, [x11]
 	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x910021cf // add x15, x14, #8
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by1side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by1side
 
 by1row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0x7d400210 // ldr h16, [x16]
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0x7d400270 // ldr h16, [x19]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0x7d404211 // ldr h17, [x16, #32]
+	WORD $0x7d404271 // ldr h17, [x19, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0x7d408212 // ldr h18, [x16, #64]
+	WORD $0x7d408272 // ldr h18, [x19, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x7d40c213 // ldr h19, [x16, #96]
+	WORD $0x7d40c273 // ldr h19, [x19, #96]
 	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
-	WORD $0x7d410214 // ldr h20, [x16, #128]
+	WORD $0x7d410274 // ldr h20, [x19, #128]
 	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
-	WORD $0x91028210 // add x16, x16, #160
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x91028273 // add x19, x19, #160
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
 	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by1row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1row
+	JMP  by1finish
+
+by1side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by1siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0x7d400270 // ldr h16, [x19]
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	WORD $0x7d404271 // ldr h17, [x19, #32]
+	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD $0x7d408272 // ldr h18, [x19, #64]
+	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
+	WORD $0x7d40c273 // ldr h19, [x19, #96]
+	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
+	WORD $0x7d410274 // ldr h20, [x19, #128]
+	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD $0x91028273 // add x19, x19, #160
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by1side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side0zero
+
+by1side0:
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xf10006bf // cmp x21, #1
+	BLE  by1side1
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side1zero
+
+by1side1:
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side1zero:
+	WORD $0x4e3dce01 // fmla v1.4s, v16.4s, v29.4s
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce21 // fmla v1.4s, v17.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce03 // fmla v3.4s, v16.4s, v29.4s
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce41 // fmla v1.4s, v18.4s, v29.4s
+	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce23 // fmla v3.4s, v17.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3cce61 // fmla v1.4s, v19.4s, v28.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce43 // fmla v3.4s, v18.4s, v29.4s
+	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
+	WORD $0x4e3dce81 // fmla v1.4s, v20.4s, v29.4s
+	WORD $0xf10005ff // cmp x15, #1
+	BLE  by1side6
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side6zero
+
+by1side6:
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side6zero:
+	WORD $0x4e3cce63 // fmla v3.4s, v19.4s, v28.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by1side7
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side7zero
+
+by1side7:
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side7zero:
+	WORD $0x4e3dce83 // fmla v3.4s, v20.4s, v29.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1siderow
+
+by1finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -17125,15 +19372,15 @@ by1row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0xbd000260 // str s0, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000261 // str s1, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000262 // str s2, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000263 // str s3, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0xbd000280 // str s0, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000281 // str s1, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000282 // str s2, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000283 // str s3, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by1tile
@@ -17184,84 +19431,212 @@ by8whole:
 	WORD $0xad400d62 // ldp q2, q3, [x11]
 	WORD $0xad401564 // ldp q4, q5, [x11]
 	WORD $0xad401d66 // ldp q6, q7, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x91002dcf // add x15, x14, #11
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by8side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by8side
 
 by8row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0x3dc00211 // ldr q17, [x16]
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0x3dc00271 // ldr q17, [x19]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x3dc00a13 // ldr q19, [x16, #32]
+	WORD $0x3dc00a73 // ldr q19, [x19, #32]
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
 	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x3dc01215 // ldr q21, [x16, #64]
+	WORD $0x3dc01275 // ldr q21, [x19, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
-	WORD $0x3dc01a17 // ldr q23, [x16, #96]
+	WORD $0x3dc01a77 // ldr q23, [x19, #96]
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
 	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x3dc02219 // ldr q25, [x16, #128]
+	WORD $0x3dc02279 // ldr q25, [x19, #128]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
-	WORD $0x91028210 // add x16, x16, #160
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x91028273 // add x19, x19, #160
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
 	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
 	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
 	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
 	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
 	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
 	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
 	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
 	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
 	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
 	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
-	WORD $0x4cd4aa7e // ld1 {v30.4s, v31.4s}, [x19], x20
+	WORD $0x4ccfaa9e // ld1 {v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
 	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
-	WORD $0x4cd4aa7c // ld1 {v28.4s, v29.4s}, [x19], x20
+	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
 	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by8row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8row
+	JMP  by8finish
+
+by8side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by8siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0x3dc00271 // ldr q17, [x19]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x3dc00a73 // ldr q19, [x19, #32]
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x3dc01275 // ldr q21, [x19, #64]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x3dc01a77 // ldr q23, [x19, #96]
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x3dc02279 // ldr q25, [x19, #128]
+	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
+	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
+	WORD $0x91028273 // add x19, x19, #160
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by8side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side0zero
+
+by8side0:
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+
+by8side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0xf10006bf // cmp x21, #1
+	BLE  by8side1
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side1zero
+
+by8side1:
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+
+by8side1zero:
+	WORD $0x4e3ece40 // fmla v0.4s, v18.4s, v30.4s
+	WORD $0x4e3fce61 // fmla v1.4s, v19.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea1 // fmla v1.4s, v21.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece42 // fmla v2.4s, v18.4s, v30.4s
+	WORD $0x4e3fce63 // fmla v3.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec0 // fmla v0.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee1 // fmla v1.4s, v23.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce04 // fmla v4.4s, v16.4s, v28.4s
+	WORD $0x4e3dce25 // fmla v5.4s, v17.4s, v29.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea3 // fmla v3.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf00 // fmla v0.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf21 // fmla v1.4s, v25.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece44 // fmla v4.4s, v18.4s, v30.4s
+	WORD $0x4e3fce65 // fmla v5.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec2 // fmla v2.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee3 // fmla v3.4s, v23.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce06 // fmla v6.4s, v16.4s, v28.4s
+	WORD $0x4e3dce27 // fmla v7.4s, v17.4s, v29.4s
+	WORD $0x4e3cce84 // fmla v4.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea5 // fmla v5.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf02 // fmla v2.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf23 // fmla v3.4s, v25.4s, v29.4s
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+	WORD $0x4e3ece46 // fmla v6.4s, v18.4s, v30.4s
+	WORD $0x4e3fce67 // fmla v7.4s, v19.4s, v31.4s
+	WORD $0x4e3ecec4 // fmla v4.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee5 // fmla v5.4s, v23.4s, v31.4s
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+	WORD $0x4e3cce86 // fmla v6.4s, v20.4s, v28.4s
+	WORD $0x4e3dcea7 // fmla v7.4s, v21.4s, v29.4s
+	WORD $0x4e3ccf04 // fmla v4.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf25 // fmla v5.4s, v25.4s, v29.4s
+	WORD $0xf10005ff // cmp x15, #1
+	BLE  by8side9
+	WORD $0x6f00e41e // movi v30.2d, #0
+	WORD $0x6f00e41f // movi v31.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side9zero
+
+by8side9:
+	WORD $0x4cd6aa9e // ld1 {v30.4s, v31.4s}, [x20], x22
+
+by8side9zero:
+	WORD $0x4e3ecec6 // fmla v6.4s, v22.4s, v30.4s
+	WORD $0x4e3fcee7 // fmla v7.4s, v23.4s, v31.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by8side10
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by8side10zero
+
+by8side10:
+	WORD $0x4cd6aa9c // ld1 {v28.4s, v29.4s}, [x20], x22
+
+by8side10zero:
+	WORD $0x4e3ccf06 // fmla v6.4s, v24.4s, v28.4s
+	WORD $0x4e3dcf27 // fmla v7.4s, v25.4s, v29.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by8siderow
+
+by8finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
@@ -17282,11 +19657,11 @@ by8row:
 	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
 by8store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c84aa60 // st1 {v0.4s, v1.4s}, [x19], x4
-	WORD $0x4c84aa62 // st1 {v2.4s, v3.4s}, [x19], x4
-	WORD $0x4c84aa64 // st1 {v4.4s, v5.4s}, [x19], x4
-	WORD $0x4c84aa66 // st1 {v6.4s, v7.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c84aa80 // st1 {v0.4s, v1.4s}, [x20], x4
+	WORD $0x4c84aa82 // st1 {v2.4s, v3.4s}, [x20], x4
+	WORD $0x4c84aa84 // st1 {v4.4s, v5.4s}, [x20], x4
+	WORD $0x4c84aa86 // st1 {v6.4s, v7.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by8tile
@@ -17321,59 +19696,158 @@ by4whole:
 	WORD $0x3dc00161 // ldr q1, [x11]
 	WORD $0x3dc00162 // ldr q2, [x11]
 	WORD $0x3dc00163 // ldr q3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x91002dcf // add x15, x14, #11
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by4side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by4side
 
 by4row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0xfd400210 // ldr d16, [x16]
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0xfd400270 // ldr d16, [x19]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0xfd401211 // ldr d17, [x16, #32]
+	WORD $0xfd401271 // ldr d17, [x19, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0xfd402212 // ldr d18, [x16, #64]
+	WORD $0xfd402272 // ldr d18, [x19, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0xfd403213 // ldr d19, [x16, #96]
+	WORD $0xfd403273 // ldr d19, [x19, #96]
 	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
-	WORD $0xfd404214 // ldr d20, [x16, #128]
+	WORD $0xfd404274 // ldr d20, [x19, #128]
 	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
-	WORD $0x91028210 // add x16, x16, #160
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x91028273 // add x19, x19, #160
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0x4cd47a7d // ld1 {v29.4s}, [x19], x20
+	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
-	WORD $0x4cd47a7c // ld1 {v28.4s}, [x19], x20
+	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by4row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4row
+	JMP  by4finish
+
+by4side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by4siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0xfd400270 // ldr d16, [x19]
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	WORD $0xfd401271 // ldr d17, [x19, #32]
+	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD $0xfd402272 // ldr d18, [x19, #64]
+	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
+	WORD $0xfd403273 // ldr d19, [x19, #96]
+	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
+	WORD $0xfd404274 // ldr d20, [x19, #128]
+	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD $0x91028273 // add x19, x19, #160
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by4side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side0zero
+
+by4side0:
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+
+by4side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xf10006bf // cmp x21, #1
+	BLE  by4side1
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side1zero
+
+by4side1:
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+
+by4side1zero:
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0xf10005ff // cmp x15, #1
+	BLE  by4side9
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side9zero
+
+by4side9:
+	WORD $0x4cd67a9d // ld1 {v29.4s}, [x20], x22
+
+by4side9zero:
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by4side10
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by4side10zero
+
+by4side10:
+	WORD $0x4cd67a9c // ld1 {v28.4s}, [x20], x22
+
+by4side10zero:
+	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by4siderow
+
+by4finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -17386,11 +19860,11 @@ by4row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by4store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0x4c847a60 // st1 {v0.4s}, [x19], x4
-	WORD $0x4c847a61 // st1 {v1.4s}, [x19], x4
-	WORD $0x4c847a62 // st1 {v2.4s}, [x19], x4
-	WORD $0x4c847a63 // st1 {v3.4s}, [x19], x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0x4c847a80 // st1 {v0.4s}, [x20], x4
+	WORD $0x4c847a81 // st1 {v1.4s}, [x20], x4
+	WORD $0x4c847a82 // st1 {v2.4s}, [x20], x4
+	WORD $0x4c847a83 // st1 {v3.4s}, [x20], x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by4tile
@@ -17425,70 +19899,180 @@ by1whole:
 	WORD $0xbd400161 // ldr s1, [x11]
 	WORD $0xbd400162 // ldr s2, [x11]
 	WORD $0xbd400163 // ldr s3, [x11]
-	WORD $0xf940080e // ldr x14, [x0, #16]
-	WORD $0xaa0203ef // mov x15, x2
-	WORD $0xaa0a03f0 // mov x16, x10
-	WORD $0xd37ff9b1 // lsl x17, x13, #1
+	WORD $0xf940280e // ldr x14, [x0, #80]
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b0d01ce // add x14, x14, x13
+	WORD $0x91002dcf // add x15, x14, #11
+	WORD $0xf9402c10 // ldr x16, [x0, #88]
+	WORD $0xcb1001ef // sub x15, x15, x16
+	WORD $0xf9400810 // ldr x16, [x0, #16]
+	WORD $0xaa0203f1 // mov x17, x2
+	WORD $0xaa0a03f3 // mov x19, x10
+	TBNZ $63, R14, by1side
+	WORD $0xf10001ff // cmp x15, #0
+	BGT  by1side
 
 by1row:
-	WORD $0xa8c151f3 // ldp x19, x20, [x15], #16
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x9b144e33 // madd x19, x17, x20, x19
-	WORD $0x7d400210 // ldr h16, [x16]
+	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
+	WORD $0x7d400270 // ldr h16, [x19]
 	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0x7d404211 // ldr h17, [x16, #32]
+	WORD $0x7d404271 // ldr h17, [x19, #32]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0x7d408212 // ldr h18, [x16, #64]
+	WORD $0x7d408272 // ldr h18, [x19, #64]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0x7d40c213 // ldr h19, [x16, #96]
+	WORD $0x7d40c273 // ldr h19, [x19, #96]
 	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
-	WORD $0x7d410214 // ldr h20, [x16, #128]
+	WORD $0x7d410274 // ldr h20, [x19, #128]
 	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
-	WORD $0x91028210 // add x16, x16, #160
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0x91028273 // add x19, x19, #160
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
 	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
 	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
 	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
 	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
 	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
 	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
 	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
 	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
 	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
-	WORD $0xbd40027d // ldr s29, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
-	WORD $0xbd40027c // ldr s28, [x19]
-	WORD $0x8b140273 // add x19, x19, x20
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b0f0294 // add x20, x20, x15
 	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, by1row
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1row
+	JMP  by1finish
+
+by1side:
+	WORD $0xcb0e03f5 // neg x21, x14
+
+by1siderow:
+	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0x9b1651d4 // madd x20, x14, x22, x20
+	WORD $0x7d400270 // ldr h16, [x19]
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	WORD $0x7d404271 // ldr h17, [x19, #32]
+	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD $0x7d408272 // ldr h18, [x19, #64]
+	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
+	WORD $0x7d40c273 // ldr h19, [x19, #96]
+	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
+	WORD $0x7d410274 // ldr h20, [x19, #128]
+	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD $0x91028273 // add x19, x19, #160
+	WORD $0xf10002bf // cmp x21, #0
+	BLE  by1side0
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side0zero
+
+by1side0:
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side0zero:
+	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
+	WORD $0xf10006bf // cmp x21, #1
+	BLE  by1side1
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side1zero
+
+by1side1:
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side1zero:
+	WORD $0x4e3dce20 // fmla v0.4s, v17.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce01 // fmla v1.4s, v16.4s, v28.4s
+	WORD $0x4e3cce40 // fmla v0.4s, v18.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
+	WORD $0x4e3dce60 // fmla v0.4s, v19.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce02 // fmla v2.4s, v16.4s, v28.4s
+	WORD $0x4e3cce41 // fmla v1.4s, v18.4s, v28.4s
+	WORD $0x4e3cce80 // fmla v0.4s, v20.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce22 // fmla v2.4s, v17.4s, v29.4s
+	WORD $0x4e3dce61 // fmla v1.4s, v19.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce03 // fmla v3.4s, v16.4s, v28.4s
+	WORD $0x4e3cce42 // fmla v2.4s, v18.4s, v28.4s
+	WORD $0x4e3cce81 // fmla v1.4s, v20.4s, v28.4s
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3dce23 // fmla v3.4s, v17.4s, v29.4s
+	WORD $0x4e3dce62 // fmla v2.4s, v19.4s, v29.4s
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+	WORD $0x4e3cce43 // fmla v3.4s, v18.4s, v28.4s
+	WORD $0x4e3cce82 // fmla v2.4s, v20.4s, v28.4s
+	WORD $0xf10005ff // cmp x15, #1
+	BLE  by1side9
+	WORD $0x6f00e41d // movi v29.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side9zero
+
+by1side9:
+	WORD $0xbd40029d // ldr s29, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side9zero:
+	WORD $0x4e3dce63 // fmla v3.4s, v19.4s, v29.4s
+	WORD $0xf10001ff // cmp x15, #0
+	BLE  by1side10
+	WORD $0x6f00e41c // movi v28.2d, #0
+	WORD $0x8b160294 // add x20, x20, x22
+	JMP  by1side10zero
+
+by1side10:
+	WORD $0xbd40029c // ldr s28, [x20]
+	WORD $0x8b160294 // add x20, x20, x22
+
+by1side10zero:
+	WORD $0x4e3cce83 // fmla v3.4s, v20.4s, v28.4s
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, by1siderow
+
+by1finish:
 	WORD $0xf10004df // cmp x6, #1
 	BNE  by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
@@ -17501,15 +20085,15 @@ by1row:
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
 by1store:
-	WORD $0x9b040db3 // madd x19, x13, x4, x3
-	WORD $0xbd000260 // str s0, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000261 // str s1, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000262 // str s2, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
-	WORD $0xbd000263 // str s3, [x19]
-	WORD $0x8b040273 // add x19, x19, x4
+	WORD $0x9b040db4 // madd x20, x13, x4, x3
+	WORD $0xbd000280 // str s0, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000281 // str s1, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000282 // str s2, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
+	WORD $0xbd000283 // str s3, [x20]
+	WORD $0x8b040294 // add x20, x20, x4
 	WORD $0x910011ad // add x13, x13, #4
 	WORD $0xf100019f // cmp x12, #0
 	BGT  by1tile
@@ -18125,4 +20709,134 @@ by1whole:
 	JMP  by1
 
 done:
+	RET
+
+// func interleaveF32x2NEON(a *interleaveArgs)
+TEXT ·interleaveF32x2NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R3
+	WORD $0xf9400060 // ldr x0, [x3]
+	WORD $0xf9400461 // ldr x1, [x3, #8]
+	WORD $0xf9400862 // ldr x2, [x3, #16]
+	WORD $0xf9400c63 // ldr x3, [x3, #24]
+	WORD $0x8b030023 // add x3, x1, x3
+	WORD $0xd1002042 // sub x2, x2, #8
+	TBNZ $63, R2, eightend
+
+eight:
+	WORD $0xacc10820 // ldp q0, q2, [x1], #32
+	WORD $0xacc10c61 // ldp q1, q3, [x3], #32
+	WORD $0x4c9f8800 // st2 {v0.4s, v1.4s}, [x0], #32
+	WORD $0x4c9f8802 // st2 {v2.4s, v3.4s}, [x0], #32
+	WORD $0xd1002042 // sub x2, x2, #8
+	TBZ  $63, R2, eight
+
+eightend:
+	WORD $0x91002042 // add x2, x2, #8
+	WORD $0xd1001042 // sub x2, x2, #4
+	TBNZ $63, R2, fourend
+
+four:
+	WORD $0x3cc10420 // ldr q0, [x1], #16
+	WORD $0x3cc10461 // ldr q1, [x3], #16
+	WORD $0x4c9f8800 // st2 {v0.4s, v1.4s}, [x0], #32
+	WORD $0xd1001042 // sub x2, x2, #4
+	TBZ  $63, R2, four
+
+fourend:
+	WORD $0x91001042 // add x2, x2, #4
+	WORD $0xd1000442 // sub x2, x2, #1
+	TBNZ $63, R2, oneend
+
+one:
+	WORD $0xb8404424 // ldr w4, [x1], #4
+	WORD $0xb8004404 // str w4, [x0], #4
+	WORD $0xb8404464 // ldr w4, [x3], #4
+	WORD $0xb8004404 // str w4, [x0], #4
+	WORD $0xd1000442 // sub x2, x2, #1
+	TBZ  $63, R2, one
+
+oneend:
+	WORD $0x91000442 // add x2, x2, #1
+	RET
+
+// func interleaveF32x3NEON(a *interleaveArgs)
+TEXT ·interleaveF32x3NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R3
+	WORD $0xf9400060 // ldr x0, [x3]
+	WORD $0xf9400461 // ldr x1, [x3, #8]
+	WORD $0xf9400862 // ldr x2, [x3, #16]
+	WORD $0xf9400c64 // ldr x4, [x3, #24]
+	WORD $0x8b040023 // add x3, x1, x4
+	WORD $0x8b040064 // add x4, x3, x4
+	WORD $0xd1001042 // sub x2, x2, #4
+	TBNZ $63, R2, fourend
+
+four:
+	WORD $0x3cc10420 // ldr q0, [x1], #16
+	WORD $0x3cc10461 // ldr q1, [x3], #16
+	WORD $0x3cc10482 // ldr q2, [x4], #16
+	WORD $0x4c9f4800 // st3 {v0.4s, v1.4s, v2.4s}, [x0], #48
+	WORD $0xd1001042 // sub x2, x2, #4
+	TBZ  $63, R2, four
+
+fourend:
+	WORD $0x91001042 // add x2, x2, #4
+	WORD $0xd1000442 // sub x2, x2, #1
+	TBNZ $63, R2, oneend
+
+one:
+	WORD $0xb8404425 // ldr w5, [x1], #4
+	WORD $0xb8004405 // str w5, [x0], #4
+	WORD $0xb8404465 // ldr w5, [x3], #4
+	WORD $0xb8004405 // str w5, [x0], #4
+	WORD $0xb8404485 // ldr w5, [x4], #4
+	WORD $0xb8004405 // str w5, [x0], #4
+	WORD $0xd1000442 // sub x2, x2, #1
+	TBZ  $63, R2, one
+
+oneend:
+	WORD $0x91000442 // add x2, x2, #1
+	RET
+
+// func interleaveF32x4NEON(a *interleaveArgs)
+TEXT ·interleaveF32x4NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R3
+	WORD $0xf9400060 // ldr x0, [x3]
+	WORD $0xf9400461 // ldr x1, [x3, #8]
+	WORD $0xf9400862 // ldr x2, [x3, #16]
+	WORD $0xf9400c65 // ldr x5, [x3, #24]
+	WORD $0x8b050023 // add x3, x1, x5
+	WORD $0x8b050064 // add x4, x3, x5
+	WORD $0x8b050085 // add x5, x4, x5
+	WORD $0xd1001042 // sub x2, x2, #4
+	TBNZ $63, R2, fourend
+
+four:
+	WORD $0x3cc10420 // ldr q0, [x1], #16
+	WORD $0x3cc10461 // ldr q1, [x3], #16
+	WORD $0x3cc10482 // ldr q2, [x4], #16
+	WORD $0x3cc104a3 // ldr q3, [x5], #16
+	WORD $0x4c9f0800 // st4 {v0.4s, v1.4s, v2.4s, v3.4s}, [x0], #64
+	WORD $0xd1001042 // sub x2, x2, #4
+	TBZ  $63, R2, four
+
+fourend:
+	WORD $0x91001042 // add x2, x2, #4
+	WORD $0xd1000442 // sub x2, x2, #1
+	TBNZ $63, R2, oneend
+
+one:
+	WORD $0xb8404426 // ldr w6, [x1], #4
+	WORD $0xb8004406 // str w6, [x0], #4
+	WORD $0xb8404466 // ldr w6, [x3], #4
+	WORD $0xb8004406 // str w6, [x0], #4
+	WORD $0xb8404486 // ldr w6, [x4], #4
+	WORD $0xb8004406 // str w6, [x0], #4
+	WORD $0xb84044a6 // ldr w6, [x5], #4
+	WORD $0xb8004406 // str w6, [x0], #4
+	WORD $0xd1000442 // sub x2, x2, #1
+	TBZ  $63, R2, one
+
+oneend:
+	WORD $0x91000442 // add x2, x2, #1
 	RET

@@ -23,7 +23,7 @@ type portStep struct {
 const portTile = 4096 // elements that one claim covers, about
 
 // each calls move for runs of n rows, neighbours on axis 2, that this thread claims.
-func (s *portStep) each(t *thread, move func(s *portStep, user, arena unsafe.Pointer, n int)) {
+func (s *portStep) each(t *thread, move func(t *thread, s *portStep, user, arena unsafe.Pointer, n int)) {
 	lo, hi := t.rowRange(s.dims[s.rows])
 	dims := s.dims
 	dims[s.rows] = hi - lo
@@ -55,15 +55,15 @@ func (s *portStep) each(t *thread, move func(s *portStep, user, arena unsafe.Poi
 			}
 			a += y * s.arena[i]
 		}
-		move(s, unsafe.Add(user, 4*u), t.at(a), min(block, dims[2]-first))
+		move(t, s, unsafe.Add(user, 4*u), t.at(a), min(block, dims[2]-first))
 	}
 }
 
 func runInput(t *thread, s *portStep) { s.each(t, inputRows) }
 
-func inputRows(s *portStep, u, a unsafe.Pointer, n int) {
+func inputRows(t *thread, s *portStep, u, a unsafe.Pointer, n int) {
 	if s.arena[3] == 4 && s.user[2] == 1 && s.user[3] != 1 {
-		transpose(a, u, s.dims[3], n, s.arena[2], 4*s.user[3])
+		t.transpose(a, u, s.dims[3], n, s.arena[2], 4*s.user[3])
 		return
 	}
 	for range n {
@@ -80,9 +80,9 @@ func inputRows(s *portStep, u, a unsafe.Pointer, n int) {
 
 func runOutput(t *thread, s *portStep) { s.each(t, outputRows) }
 
-func outputRows(s *portStep, u, a unsafe.Pointer, n int) {
+func outputRows(t *thread, s *portStep, u, a unsafe.Pointer, n int) {
 	if s.arena[3] == 4 && s.user[2] == 1 && s.user[3] != 1 {
-		transpose(u, a, n, s.dims[3], 4*s.user[3], s.arena[2])
+		t.transpose(u, a, n, s.dims[3], 4*s.user[3], s.arena[2])
 		return
 	}
 	for range n {

@@ -12,7 +12,7 @@ import (
 )
 
 // TestDepthwiseRunKernels compares kernels of runs with their definition: at every
-// number of pixels around the tiles' edges, with rows outside the image.
+// number of pixels around the tiles' edges, with rows and columns outside the image.
 func TestDepthwiseRunKernels(t *testing.T) {
 	for _, tab := range assemblyTables() {
 		tested := 0
@@ -46,7 +46,8 @@ func testRun(t *testing.T, f func(*depthwiseRunArgs), half bool, kw, sw, n, pixe
 	height := 1 + seed%5
 	panels, taps := (n+panelWidth-1)/panelWidth, height*kw
 	step := n + seed%3 // floats between cells
-	width := (pixels-1)*sw + kw
+	left := -r.Intn(kw/2 + 1)
+	width := left + (pixels-1)*sw + kw - r.Intn(kw/2+1) // of the image
 	x, w := guarded(t, height*width*step-(step-n)), guarded(t, panels*panelBytes(taps, half)/4)
 	zeros := guarded(t, n)
 	values(r, x, seed%4)
@@ -64,7 +65,7 @@ func testRun(t *testing.T, f func(*depthwiseRunArgs), half bool, kw, sw, n, pixe
 	out := guarded(t, outStep*(pixels-1)+n)
 	a := &depthwiseRunArgs{
 		base: base, rows: unsafe.Pointer(&rows[0]), height: height, w: unsafe.Pointer(&w[0]), wstep: panelBytes(taps, half),
-		channels: n, out: unsafe.Pointer(&out[0]), outStep: 4 * outStep, pixels: pixels, act: seed % 2,
+		channels: n, out: unsafe.Pointer(&out[0]), outStep: 4 * outStep, pixels: pixels, act: seed % 2, left: left, width: width,
 	}
 	f(a)
 	what := fmt.Sprintf("half %v, windows of %dx%d at %d, %d channels, %d pixels", half, height, kw, sw, n, pixels)
@@ -78,8 +79,8 @@ func testRun(t *testing.T, f func(*depthwiseRunArgs), half bool, kw, sw, n, pixe
 			for y := range height {
 				for kx := range kw {
 					v := float32(0)
-					if rows[y].step != 0 {
-						v = x[rows[y].off/4+(m*sw+kx)*step+c]
+					if at := left + m*sw + kx; rows[y].step != 0 && at >= 0 && at < width {
+						v = x[rows[y].off/4+at*step+c]
 					}
 					want = fma32(v, panelWeight(p, y*kw+kx, c%panelWidth, half), want)
 				}

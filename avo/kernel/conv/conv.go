@@ -119,6 +119,8 @@ const (
 	runOutStep    = 56
 	runPixelsLeft = 64
 	runAct        = 72
+	runLeft       = 80
+	runWidth      = 88
 
 	rowsBase    = 0
 	rowsInd     = 8
@@ -148,6 +150,11 @@ const (
 	poolDivide  = 48
 	poolDivisor = 56
 
+	interleaveOut  = 0
+	interleaveIn   = 8
+	interleaveCols = 16
+	interleaveStep = 24
+
 	actRelu = 1
 )
 
@@ -161,12 +168,13 @@ func Offsets() map[string]map[string]int {
 			"panels": depthwisePanels, "out": depthwiseOut, "outStep": depthwiseOutStep, "last": depthwiseLast, "act": depthwiseAct,
 			"wstep": depthwiseWStep},
 		"run": {"base": runBase, "rows": runRows, "height": runHeight, "w": runW, "wstep": runWStep, "channels": runChannels,
-			"out": runOut, "outStep": runOutStep, "pixels": runPixelsLeft, "act": runAct},
+			"out": runOut, "outStep": runOutStep, "pixels": runPixelsLeft, "act": runAct, "left": runLeft, "width": runWidth},
 		"rows": {"base": rowsBase, "ind": rowsInd, "rows": rowsRows, "pixels": rowsPixels, "kh": rowsKH,
 			"w": rowsW, "out": rowsOut, "outStep": rowsOutStep, "last": rowsLast, "act": rowsAct, "at": rowsAt, "tile": rowsTile, "larger": rowsLarger,
 			"left": rowsLeft, "right": rowsRight, "columns": rowsColumns, "stride": rowsStride, "pad": rowsPad},
 		"pool": {"base": poolBase, "ind": poolInd, "cells": poolCells, "first": poolFirst, "out": poolOut,
 			"chans": poolChans, "divide": poolDivide, "divisor": poolDivisor},
-		"value": {"relu": actRelu},
+		"interleave": {"out": interleaveOut, "in": interleaveIn, "cols": interleaveCols, "inStep": interleaveStep},
+		"value":      {"relu": actRelu},
 	}
 }

@@ -205,6 +205,9 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 	if need.All || need.PoolAvg {
 		poolNEON(a, poolName(NEON, false), false)
 	}
+	for _, rows := range interleaveRows {
+		interleaveNEON(a, rows)
+	}
 	if err := a.Compile(); err != nil {
 		return nil, err
 	}
@@ -216,7 +219,7 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 }
 
 // structs are the types in the kernels' signatures.
-var structs = []string{"convArgs", "depthwiseArgs", "depthwiseRunArgs", "depthwiseRowsArgs", "poolArgs"}
+var structs = []string{"convArgs", "depthwiseArgs", "depthwiseRunArgs", "depthwiseRowsArgs", "interleaveArgs", "poolArgs"}
 
 // table is the Go file with the kernel tables of an architecture's ISAs, and the
 // choice among them.
@@ -241,7 +244,11 @@ func (n Need) table(pkg, buildExpr string, isas ...ISA) ([]byte, error) {
 			fmt.Fprintf(&b, "\trowPixels: %d,\n", i.rowPixels())
 		}
 		if i == NEON {
-			fmt.Fprintf(&b, "\tmanyTiles: %d,\n", loopPixels)
+			fmt.Fprintf(&b, "\tmanyTiles: %d,\n\tinterleave: [maxInterleave + 1]func(*interleaveArgs){\n", loopPixels)
+			for _, rows := range interleaveRows {
+				fmt.Fprintf(&b, "\t\t%d: %s,\n", rows, interleaveName(rows))
+			}
+			b.WriteString("\t},\n")
 		}
 		for _, half := range forms {
 			n.convTable(&b, i, half)

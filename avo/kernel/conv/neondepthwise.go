@@ -53,7 +53,7 @@ func loadWeightsNEON(c *arm64.Context, w arm64.GP, off int, half bool, d []arm64
 
 // depthwiseRunNEON generates the kernel of a run. Each cell of the image is loaded
 // once per four pixels; it meets as many weights as windows hold it. A window's
-// terms are still added in its order.
+// terms are still added in its order. Up to half a window may lie beyond a side.
 func depthwiseRunNEON(c *arm64.Context, r Run) {
 	c.Function(r.Name(), "func(a *depthwiseRunArgs)",
 		fmt.Sprintf("%s computes pixels of a row from windows of %d columns at a distance of %d; see depthwiseRunArgs.", r.Name(), r.Width, r.Stride))
@@ -142,39 +142,77 @@ func (k *runNEON) block(n int, label string) {
 	for m := range acc {
 		k.load(n, k.bias, acc[m])
 	}
+	// The columns of the image that the tile's windows take; where some of them lie
+	// outside, the other loop serves.
+	columns := (runPixels-1)*k.Stride + k.Width
+	column, over := k.GP(), k.GP()
+	k.ADD(field(k.Context, k.args, runLeft), x, column)
+	if k.Stride == 2 {
+		k.ADD(x, column, column)
+	}
+	k.ADDI(columns, column, over)
+	k.SUB(field(k.Context, k.args, runWidth), over, over)
 	row, rows, w := k.GP(), field(k.Context, k.args, runHeight), k.GP()
-	column := k.GP()
 	k.MOV(k.rows, row)
 	k.MOV(k.first, w)
-	if k.Stride == 1 {
-		k.MOV(x, column)
-	} else {
-		k.LSLI(1, x, column)
-	}
-	k.Label(label + "row")
-	step := k.GP()
-	k.LDPXPost(16, row, at, step)
-	k.ADD(k.base, at, at)
-	k.MADD(step, at, column, at)
-	for i := range weights {
-		k.loadWeights(n, w, weightRow(k.Half)*i, weights[i])
-	}
-	k.ADDI(weightRow(k.Half)*k.Width, w, w)
-	for c := range (runPixels-1)*k.Stride + k.Width {
-		cell := cells[c%2]
-		k.loadStep(n, step, at, cell)
+	k.TBNZ(63, column, label+"side")
+	k.CMPI(0, over)
+	k.BGT(label + "side")
+	loop := func(label string, load func(c int, step arm64.GP, cell []arm64.Vec)) {
+		k.Label(label + "row")
+		step := k.GP()
+		k.LDPXPost(16, row, at, step)
+		k.ADD(k.base, at, at)
+		k.MADD(step, at, column, at)
 		for i := range weights {
-			m := (c - i) / k.Stride
-			if c < i || (c-i)%k.Stride != 0 || m >= runPixels {
-				continue
-			}
-			for q := range quads {
-				k.FMLA(cell[q], weights[i][q], acc[m][q])
+			k.loadWeights(n, w, weightRow(k.Half)*i, weights[i])
+		}
+		k.ADDI(weightRow(k.Half)*k.Width, w, w)
+		for c := range columns {
+			cell := cells[c%2]
+			load(c, step, cell)
+			for i := range weights {
+				m := (c - i) / k.Stride
+				if c < i || (c-i)%k.Stride != 0 || m >= runPixels {
+					continue
+				}
+				for q := range quads {
+					k.FMLA(cell[q], weights[i][q], acc[m][q])
+				}
 			}
 		}
+		k.SUBI(1, rows, rows)
+		k.CBNZ(rows, label+"row")
 	}
-	k.SUBI(1, rows, rows)
-	k.CBNZ(rows, label+"row")
+	loop(label, func(c int, step arm64.GP, cell []arm64.Vec) { k.loadStep(n, step, at, cell) })
+	k.B(label + "finish")
+	k.Label(label + "side")
+	before := k.GP()
+	k.NEG(column, before)
+	loop(label+"side", func(c int, step arm64.GP, cell []arm64.Vec) {
+		half := k.Width / 2
+		at2 := fmt.Sprintf("%sside%d", label, c)
+		switch {
+		case c < half:
+			k.CMPI(c, before)
+			k.BLE(at2)
+		case c >= columns-half:
+			k.CMPI(columns-1-c, over)
+			k.BLE(at2)
+		default:
+			k.loadStep(n, step, at, cell)
+			return
+		}
+		for _, r := range cell {
+			k.VZERO(r)
+		}
+		k.ADD(step, at, at)
+		k.B(at2 + "zero")
+		k.Label(at2)
+		k.loadStep(n, step, at, cell)
+		k.Label(at2 + "zero")
+	})
+	k.Label(label + "finish")
 	var all []arm64.Vec
 	for m := range acc {
 		all = append(all, acc[m]...)
