@@ -158,7 +158,7 @@ func (e *engine) prepare(budget int) error {
 		reserve = max(reserve, e.net.arenaBytes(b))
 	}
 	var err error
-	if e.arena, err = openArena(reserve, e.net.arenaBytes(budget)); err != nil {
+	if e.arena, err = openArena(reserve, e.net.arenaBytes(budget), len(e.net.budgets) > 1); err != nil {
 		return err
 	}
 	e.budget, e.ports = budget, make([][]float32, e.net.ports)
