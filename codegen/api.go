@@ -80,6 +80,7 @@ func (k *pkg) apiFile() *jen.File {
 		k.shapeType(f)
 	}
 	k.portStructs(f)
+	k.carryFunc(f)
 
 	if k.embed {
 		f.Comment("//go:embed weights.bin")
@@ -296,7 +297,11 @@ func (k *pkg) doc() string {
 	if len(ports) > 0 {
 		b.WriteString("\t// fill in." + ports[0].field + "\n")
 	}
-	b.WriteString("\terr = net.Run(ctx, in, out)\n\n")
+	b.WriteString("\terr = net.Run(ctx, in, out)\n")
+	if len(k.o.State) > 0 {
+		b.WriteString("\tin.Carry(out) // the state, to the next run\n")
+	}
+	b.WriteString("\n")
 	if len(k.budgets) > 1 {
 		small := k.budgets[len(k.budgets)-1]
 		fmt.Fprintf(&b, "Between runs, or during one, net.SetBudget changes how much memory it takes, down to %s:\n\n", bytesText(small.bytes))

@@ -31,9 +31,15 @@ type Options struct {
 	// Answers are recorded runs for the emitted test, one per shape of a Set; nil
 	// ones, and those beyond the end, are left out.
 	Answers []*Answer
+	// State pairs inputs with the outputs that become their next values.
+	State []State
 	// Progress, where not nil, is told how many bytes of weights are packed.
 	Progress func(done, total int64)
 }
+
+// State is an input blob, and the output blob of the same shape that is its value
+// in the next run: a recurrent network's memory.
+type State struct{ Input, Output string }
 
 // DefaultEmbedLimit is 64 MiB.
 const DefaultEmbedLimit = 64 << 20
@@ -117,6 +123,9 @@ func EmitSet(set Set, o Options) (*Result, error) {
 	}
 	k.reserve()
 	if err := k.checkShapes(); err != nil {
+		return nil, err
+	}
+	if err := k.checkState(); err != nil {
 		return nil, err
 	}
 	k.nameUnits()

@@ -30,6 +30,7 @@ func (k *pkg) planFiles() (map[string]*jen.File, error) {
 			jen.Line(),
 		),
 		jen.Line().Id("maxThreads").Op(":").Id("MaxThreads"),
+		jen.Line().Id("inputs").Op(":").Lit(len(k.units[0].inputs)),
 		jen.Line().Id("ports").Op(":").Lit(len(k.units[0].inputs)+len(k.units[0].outputs)),
 		jen.Line().Id("budgets").Op(":").Index().Int().ValuesFunc(func(g *jen.Group) {
 			for _, b := range k.budgets {
@@ -92,15 +93,35 @@ func (u *unit) tables(f *jen.File, steps []jen.Code) {
 		jen.Line(),
 	)
 	f.Line()
-	f.Commentf("%s stay in the arena between runs.", residents)
+	kept, read := u.p.Traffic()
+	f.Commentf("%s stay in the arena between runs: %s.", residents, bytesText(int64(kept)))
 	f.Var().Id(residents).Op("=").Index().Id("load").Values(resident...)
 	f.Line()
 	f.Commentf("%s are made in every run, in this order,", streams)
-	f.Comment("each as soon as `after` steps of the run are complete.")
+	f.Commentf("each as soon as `after` steps of the run are complete: %s.", bytesText(int64(read)))
 	f.Var().Id(streams).Op("=").Index().Id("load").Values(streamed...)
 	f.Line()
+	u.picture(f)
 	u.bufferTable(f)
 }
+
+// picture draws the arena over the steps, as flexnnc plan does.
+func (u *unit) picture(f *jen.File) {
+	var b strings.Builder
+	if err := plan.Picture(&b, u.p, pictureRows, pictureColumns); err != nil {
+		return
+	}
+	f.Commentf("%s is the arena's map. Over the steps it looks like this:", u.ident("buffers"))
+	f.Comment("")
+	for _, l := range strings.Split(strings.TrimRight(b.String(), "\n"), "\n") {
+		f.Comment("\t" + strings.TrimRight(l, " "))
+	}
+}
+
+const (
+	pictureRows    = 12
+	pictureColumns = 76
+)
 
 // slice is what the steps of one function have in common.
 type slice struct {
@@ -115,6 +136,7 @@ type stepFunc struct {
 	name, driver string
 	args         *jen.Statement
 	uses         []string // "step 7 within 65536 bytes"
+	steps        []int    // those of the plan at hand that call it
 	comment      []string
 }
 
@@ -151,8 +173,8 @@ func (u *unit) steps() (table []jen.Code, err error) {
 				u.first = append(u.first, fn)
 			}
 			known[key] = fn
-			fn.uses = append(fn.uses, fmt.Sprintf("step %d%s", i, u.within))
 		}
+		fn.steps = append(fn.steps, i)
 		vals := []jen.Code{jen.Id("run").Op(":").Id(fn.name)}
 		if s.Wait > 0 {
 			vals = append(vals, jen.Id("wait").Op(":").Lit(s.Wait))
@@ -165,7 +187,26 @@ func (u *unit) steps() (table []jen.Code, err error) {
 		}
 		table = append(table, jen.Line().Values(vals...))
 	}
+	for _, fn := range known {
+		if len(fn.steps) > 0 { // of two slices with equal arguments, the first tells
+			fn.uses = append(fn.uses, u.stepsText(fn.steps))
+			fn.steps = nil
+		}
+	}
 	return table, nil
+}
+
+// stepsText names the steps that call a function.
+func (u *unit) stepsText(steps []int) string {
+	n := len(steps)
+	if n == 1 {
+		return fmt.Sprintf("step %d%s", steps[0], u.within)
+	}
+	kind := "bands of rows"
+	if u.p.Steps[steps[0]].Rows.Hi == 0 {
+		kind = "times the same"
+	}
+	return fmt.Sprintf("steps %d to %d%s, %d %s", steps[0], steps[n-1], u.within, n, kind)
 }
 
 // comment renders one comment line per text.

@@ -285,6 +285,20 @@ func TestOptionsChecked(t *testing.T) {
 	if err := e.port(0, "Outputs.Sum", make([]float32, 2), 1); err == nil || !strings.Contains(err.Error(), "Outputs.Sum has 2 values, want 1") {
 		t.Errorf("wrong length: %v", err)
 	}
+	e.net.inputs, e.ports = 1, make([][]float32, 3)
+	array := make([]float32, 10)
+	if err := e.port(0, "Inputs.A", array[:6], 6); err != nil {
+		t.Error(err)
+	}
+	if err := e.port(1, "Outputs.B", array[5:], 5); err == nil || !strings.Contains(err.Error(), "Outputs.B shares memory") {
+		t.Errorf("an output over an input: %v", err)
+	}
+	if err := e.port(1, "Outputs.B", array[6:], 4); err != nil {
+		t.Error(err)
+	}
+	if err := e.port(2, "Outputs.C", array[9:], 1); err == nil {
+		t.Error("an output over another is accepted")
+	}
 	if err := e.begin(0); err != nil {
 		t.Fatal(err)
 	}

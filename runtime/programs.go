@@ -23,7 +23,8 @@ type program struct {
 type network struct {
 	file       weightsFile
 	maxThreads int
-	ports      int        // the user's arrays, inputs first
+	inputs     int        // of the user's arrays
+	ports      int        // all of them, inputs first
 	budgets    []int      // in bytes, largest first
 	programs   []*program // that of shape s within budget b is at s*len(budgets) + b
 }

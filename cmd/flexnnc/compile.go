@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -22,6 +23,7 @@ var compileCommand = &cli.Command{
 		paramFlag, binFlag, budgetsFlag,
 		&cli.StringFlag{Name: "out", Usage: "`DIR` that the package is written to"},
 		&cli.StringFlag{Name: "package", Usage: "Go package `NAME`; by default from DIR"},
+		&cli.StringSliceFlag{Name: "state", Usage: "`IN=OUT`: output OUT is the value of input IN in the next run; may be repeated"},
 		inputsFlag, outputFlag, algorithmFlag, weightsFlag, threadsFlag, targetFlag, dumpFlag,
 	},
 	Action: compileAction,
@@ -34,6 +36,10 @@ func compileAction(c *cli.Context) error {
 	budgets, err := parseBudgets(c.StringSlice("budget"))
 	if err != nil {
 		return usagef("compile: %v", err)
+	}
+	states, err := parseStates(c.StringSlice("state"))
+	if err != nil {
+		return err
 	}
 	p := newProgress(c.App.ErrWriter)
 	defer p.done()
@@ -70,7 +76,7 @@ func compileAction(c *cli.Context) error {
 		name = codegen.PackageName(filepath.Base(dir))
 	}
 	r, err := codegen.EmitSet(set, codegen.Options{
-		Dir: dir, Package: name, Command: commandLine(c, name), Version: version, Answers: answers,
+		Dir: dir, Package: name, Command: commandLine(c, name), Version: version, Answers: answers, State: states,
 		Progress: func(done, total int64) { p.say("packing weights: %s of %s", sizeText(done), sizeText(total)) },
 	})
 	if err != nil {
@@ -96,6 +102,19 @@ func compileAction(c *cli.Context) error {
 		}
 	}
 	return nil
+}
+
+// parseStates reads IN=OUT.
+func parseStates(list []string) ([]codegen.State, error) {
+	var states []codegen.State
+	for _, s := range list {
+		in, out, ok := strings.Cut(s, "=")
+		if !ok || in == "" || out == "" {
+			return nil, usagef("--state %s: want IN=OUT, the names of an input and of an output", s)
+		}
+		states = append(states, codegen.State{Input: in, Output: out})
+	}
+	return states, nil
 }
 
 // shape is the network with one of the shapes that its inputs are compiled for.

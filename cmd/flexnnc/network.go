@@ -137,6 +137,7 @@ func commandLine(c *cli.Context, packageName string) string {
 	s += " --package " + packageName
 	add("input")
 	add("output")
+	add("state")
 	if w := c.String("weights"); w != "file" {
 		s += " --weights " + w
 	}

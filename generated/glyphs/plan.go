@@ -14,6 +14,7 @@ var planned = network{
 		headCRC:    0x869b141b,
 	},
 	maxThreads: MaxThreads,
+	inputs:     1,
 	ports:      2,
 	budgets:    []int{Budget},
 	programs:   []*program{&plan},
@@ -63,7 +64,7 @@ var plan = program{
 	},
 }
 
-// residentLoads stay in the arena between runs.
+// residentLoads stay in the arena between runs: 13.1 KiB.
 var residentLoads = []load{
 	{name: "conv1", offset: 0, bytes: 640, arena: 84928, after: 0, ahead: 0, firstChunk: 0, groupBytes: 640, chunkBytes: 640},
 	{name: "dw2", offset: 640, bytes: 640, arena: 85568, after: 0, ahead: 0, firstChunk: 1, groupBytes: 640, chunkBytes: 640},
@@ -74,7 +75,7 @@ var residentLoads = []load{
 }
 
 // streamedLoads are made in every run, in this order,
-// each as soon as `after` steps of the run are complete.
+// each as soon as `after` steps of the run are complete: 117.2 KiB.
 var streamedLoads = []load{
 	{name: "pw3, panels 2 to 3 of 3", offset: 12736, bytes: 3136, arena: 57984, after: 0, ahead: 0, firstChunk: 10, groupBytes: 3136, chunkBytes: 3136},
 	{name: "pw4a", offset: 15872, bytes: 6272, arena: 61120, after: 0, ahead: 0, firstChunk: 11, groupBytes: 3136, chunkBytes: 3136},
@@ -86,6 +87,23 @@ var streamedLoads = []load{
 	{name: "fc", offset: 102528, bytes: 30912, arena: 17024, after: 17, ahead: 0, firstChunk: 36, groupBytes: 10304, chunkBytes: 10304},
 }
 
+// buffers is the arena's map. Over the steps it looks like this:
+//
+//	98.3 kB ┤═══════════════════════════════════════════════════════════════│
+//	90.1 kB ┤═══════════════════════════════════════════════════════════════│
+//	81.9 kB ┤░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░▒▒▒   █████████         │
+//	73.7 kB ┤░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░█████████   █████████         │
+//	65.5 kB ┤░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░▒▒▒█████████                     │
+//	57.3 kB ┤      █████████████████████████████████      ▒▒▒               │
+//	49.2 kB ┤      █████████████████████████████████      ▒▒▒   ░░░▒▒▒      │
+//	41.0 kB ┤██████   ▓▓▓▓▓▓▓▓▓▓▓▓         ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒░░░▒▒▒      │
+//	32.8 kB ┤   ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒░░░▒▒▒      │
+//	24.6 kB ┤   ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒░░░▒▒▒      │
+//	16.4 kB ┤·······························································│
+//	 8.2 kB ┤·······························································│
+//	      0 └───────────────────────────────────────────────────────────────┘
+//	                                                                21 steps
+//	         █▓ activations  ▒ weights in use  ░ loading or waiting  ═ resident weights  · scratch, zeros
 var buffers = []buffer{
 	{"0 zeros zeros", 0, 384, 0, 20, ""},
 	{"1 threads threads", 384, 16640, 0, 20, ""},
@@ -191,7 +209,7 @@ var args02Dw2 = depthwiseStep{
 	act:      actRelu,
 }
 
-// Step 3: conv "pw2", 1x1
+// Steps 3 to 5, 2 bands of rows: conv "pw2", 1x1
 // dw2[16 16 16] -> pw2[16 16 48]
 // output channels 0 to 48 of 48; weights: 3264 B at 86208
 // then relu
@@ -218,7 +236,7 @@ var args03Pw2 = convStep{
 	act:      actRelu,
 }
 
-// Step 4: pool "pool2", 2x2 stride 2x2
+// Steps 4 to 6, 2 bands of rows: pool "pool2", 2x2 stride 2x2
 // pw2[16 16 48] -> pool2[8 8 48]
 func step04Pool2(t *thread) {
 	runPool(t, &args04Pool2)

@@ -14,7 +14,7 @@ import (
 type arena struct{ mem []byte }
 
 // openArena maps size bytes of zeroed, page-aligned memory.
-func openArena(_, size int) (*arena, error) {
+func openArena(_, size int, _ bool) (*arena, error) {
 	a := new(arena)
 	_, err := a.resize(size)
 	return a, err

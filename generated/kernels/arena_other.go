@@ -10,7 +10,7 @@ import "unsafe"
 type arena struct{ mem []byte }
 
 // openArena takes size zeroed bytes, aligned to 64.
-func openArena(_, size int) (*arena, error) {
+func openArena(_, size int, _ bool) (*arena, error) {
 	a := new(arena)
 	_, err := a.resize(size)
 	return a, err

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 // Options configure New. The zero Options are good: embedded weights (or the
@@ -160,7 +161,7 @@ func (e *engine) prepare(budget int) error {
 		reserve = max(reserve, e.net.arenaBytes(b))
 	}
 	var err error
-	if e.arena, err = openArena(reserve, e.net.arenaBytes(budget)); err != nil {
+	if e.arena, err = openArena(reserve, e.net.arenaBytes(budget), len(e.net.budgets) > 1); err != nil {
 		return err
 	}
 	e.budget, e.ports = budget, make([][]float32, e.net.ports)
@@ -339,11 +340,25 @@ func (e *engine) unmap() error {
 	return err
 }
 
-// port checks and records one of the user's arrays.
+// port checks and records one of the user's arrays. Outputs, which come after the
+// inputs, may share memory with nothing: steps may write them before all is read.
 func (e *engine) port(i int, what string, data []float32, want int) error {
 	if len(data) != want {
 		return fmt.Errorf("%s has %d values, want %d", what, len(data), want)
 	}
+	if i >= e.net.inputs {
+		for _, other := range e.ports[:i] {
+			if overlap(other, data) {
+				return fmt.Errorf("%s shares memory with an input or another output", what)
+			}
+		}
+	}
 	e.ports[i] = data
 	return nil
+}
+
+// overlap reports whether two arrays have an element in common.
+func overlap(a, b []float32) bool {
+	lo, hi := uintptr(unsafe.Pointer(unsafe.SliceData(a))), uintptr(unsafe.Pointer(unsafe.SliceData(b)))
+	return lo < hi+4*uintptr(len(b)) && hi < lo+4*uintptr(len(a))
 }
