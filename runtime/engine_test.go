@@ -101,6 +101,15 @@ func runSum(p *network, o Options) (uint32, error) {
 	return *(*uint32)(unsafe.Pointer(&out[0])), nil
 }
 
+// direct reports whether a file can be read around the page cache.
+func direct(path string) bool {
+	d, err := openDirect(path)
+	if err == nil {
+		d.close()
+	}
+	return err == nil
+}
+
 // mapped is a file as a binary's embedded string: read-only pages backed by it.
 func mapped(t *testing.T, path string, n int) string {
 	t.Helper()
@@ -127,6 +136,7 @@ func TestEngineStreams(t *testing.T) {
 		for _, o := range []Options{
 			{Threads: threads, Weights: bytes.NewReader(file)},
 			{Threads: threads, WeightsPath: path, DropCache: true},
+			{Threads: threads, WeightsPath: path, Direct: direct(path)},
 			{Threads: threads, Weights: embeddedWeights(mapped(t, path, len(file)))},
 		} {
 			got, err := runSum(p, o)
