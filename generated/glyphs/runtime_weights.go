@@ -38,13 +38,14 @@ type weightsFile struct {
 
 // weights reads and checks pieces of an opened weights file.
 type weights struct {
-	info  *weightsFile
-	name  string
-	src   io.ReaderAt
-	file  *os.File // nil unless this package opened it
-	base  int64    // where the weights begin in file
-	table []uint32
-	drop  bool // tell the kernel to forget what was read
+	info   *weightsFile
+	name   string
+	src    io.ReaderAt
+	file   *os.File    // nil unless this package opened it
+	base   int64       // where the weights begin in file
+	around *directFile // where it is read around the page cache
+	table  []uint32
+	drop   bool // tell the kernel to forget what was read
 }
 
 // WeightsError says that a weights file cannot be used, and why.
@@ -75,6 +76,8 @@ func (e *WeightsError) Unwrap() error { return e.Err }
 func openWeights(info *weightsFile, o *Options, embedded string) (*weights, error) {
 	w := &weights{info: info, name: info.name, drop: o.DropCache}
 	switch {
+	case o.Direct && o.WeightsPath == "" && (o.Weights != nil || embedded != ""):
+		return nil, errors.New("Options.Direct needs the weights in a file: set Options.WeightsPath")
 	case o.Weights != nil:
 		w.src, w.name = o.Weights, "(reader)"
 	case o.WeightsPath != "":
@@ -90,6 +93,13 @@ func openWeights(info *weightsFile, o *Options, embedded string) (*weights, erro
 		if _, err := os.Stat(w.name); err != nil {
 			return nil, &WeightsError{w.name, -1, "put the package's weights.bin there under this name, or set Options.WeightsPath", err}
 		}
+	}
+	if w.src == nil && o.Direct {
+		d, err := openDirect(w.name)
+		if err != nil {
+			return nil, &WeightsError{w.name, -1, "cannot be opened for direct reading (Options.Direct)", err}
+		}
+		w.src, w.around = d, d
 	}
 	if w.src == nil {
 		f, err := os.Open(w.name)
@@ -250,6 +260,10 @@ func (w *weights) close() {
 	if w.file != nil {
 		w.file.Close()
 		w.file = nil
+	}
+	if w.around != nil {
+		w.around.close()
+		w.around = nil
 	}
 }
 

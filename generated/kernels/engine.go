@@ -35,6 +35,10 @@ type Options struct {
 	// DropCache gives pages of the weights file back to the kernel after each
 	// load, so that streaming a file leaves no trace in the page cache.
 	DropCache bool
+	// Direct reads the weights file around the page cache, through a buffer of 128
+	// KiB beside the arena. It needs Linux, a file system that can do it, and the
+	// weights as a file.
+	Direct bool
 }
 
 // ErrClosed is returned by Run after Close, and by a Run that Close ended.
