@@ -54,7 +54,7 @@ func (u *unit) needWinograd(s *plan.Step) {
 	}
 	u.kernels.winograd.Steps = append(u.kernels.winograd.Steps, conv.Winograd{
 		Side: side, Tiles: ((rows + side - 1) / side) * ((c.OutW + side - 1) / side), BlockTiles: c.WinogradTiles,
-		Panels: s.Panels.Len(), Threads: u.p.Threads,
+		Panels: s.Panels.Len(), Threads: u.p.Threads, Half: s.Op.Panels.Type == op.F16,
 	})
 }
 

@@ -6,10 +6,11 @@ import "unsafe"
 // products by panels and rows. mr and np are the main product. Where a product is
 // nil the portable one is taken.
 type winogradKernels struct {
-	name                  string
-	mr, np                int
-	input, expand, output [maxWinograd + 1]func(*winogradArgs)
-	product               [maxWinogradPanels + 1][maxWinogradRows + 1]func(*winogradArgs)
+	name               string
+	mr, np             int
+	input, output      [maxWinograd + 1]func(*winogradArgs)
+	expand, expandHalf [maxWinograd + 1]func(*winogradArgs) // of weights of 4 bytes, and of 2
+	product            [maxWinogradPanels + 1][maxWinogradRows + 1]func(*winogradArgs)
 }
 
 // Bounds of kernels on any ISA.
@@ -33,9 +34,14 @@ var winogradPortable = winogradKernels{
 		6: func(a *winogradArgs) { winogradInputPortable(a, 6) },
 	},
 	expand: [maxWinograd + 1]func(*winogradArgs){
-		2: func(a *winogradArgs) { winogradExpandPortable(a, 2) },
-		4: func(a *winogradArgs) { winogradExpandPortable(a, 4) },
-		6: func(a *winogradArgs) { winogradExpandPortable(a, 6) },
+		2: func(a *winogradArgs) { winogradExpandPortable(a, 2, false) },
+		4: func(a *winogradArgs) { winogradExpandPortable(a, 4, false) },
+		6: func(a *winogradArgs) { winogradExpandPortable(a, 6, false) },
+	},
+	expandHalf: [maxWinograd + 1]func(*winogradArgs){
+		2: func(a *winogradArgs) { winogradExpandPortable(a, 2, true) },
+		4: func(a *winogradArgs) { winogradExpandPortable(a, 4, true) },
+		6: func(a *winogradArgs) { winogradExpandPortable(a, 6, true) },
 	},
 	output: [maxWinograd + 1]func(*winogradArgs){
 		2: func(a *winogradArgs) { winogradOutputPortable(a, 2) },
@@ -198,7 +204,11 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 	panels := (c.channels + panelWidth - 1) / panelWidth
 	panel, end := panels*group/g.groups, panels*(group+1)/g.groups
 	np := end - panel
-	raw := t.at(c.weights + panel*4*panelWidth*(9*c.inC+1))
+	expand, row, rawPanel := k.expand[s.m], panelWidth*weightBytes(c.half), panelBytes(9*c.inC, c.half)
+	if c.half {
+		expand = k.expandHalf[s.m]
+	}
+	raw := t.at(c.weights + panel*rawPanel)
 	sums, weights := unsafe.Add(work, s.sums()), unsafe.Add(work, s.weights(g.cells))
 	sumRow := 4 * panelWidth * np
 	sumPosition := sumRow*(hi-lo) + 4*panelWidth
@@ -210,11 +220,11 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 		panelStep := 4 * panelWidth * chans
 		position := panelStep*np + 4*panelWidth
 		a.n, a.toStep = chans, position
-		a.fromStep = 4 * panelWidth * c.inC
+		a.fromStep = row * c.inC
 		for p := range np {
-			a.from = unsafe.Add(raw, 4*panelWidth*(p*(9*c.inC+1)+1+block*g.chans))
+			a.from = unsafe.Add(raw, p*rawPanel+4*panelWidth+row*block*g.chans)
 			a.to = unsafe.Add(weights, p*panelStep)
-			k.expand[s.m](a)
+			expand(a)
 		}
 		at, tile, inputPosition := s.inputAt(g, block)
 		in := t.at(at + lo*tile)
@@ -254,7 +264,7 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 		}
 		for p := range np {
 			a.from = unsafe.Add(sums, (i-lo)*sumRow+4*panelWidth*p)
-			a.w = unsafe.Add(raw, 4*panelWidth*p*(9*c.inC+1))
+			a.w = unsafe.Add(raw, p*rawPanel)
 			a.to = unsafe.Add(to, 4*panelWidth*p)
 			a.n = min(panelWidth, channels-panelWidth*p)
 			k.output[s.m](a)

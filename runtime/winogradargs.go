@@ -10,7 +10,7 @@ import "unsafe"
 //     to+position*toStep. It may write up to the next multiple of 16 channels.
 //
 //   - expand transforms the 3x3 cells at from+cell*fromStep, for n vectors each, to
-//     to+position*toStep.
+//     to+position*toStep; cells may be float16.
 //
 //   - product computes, for blocks*MR rows of NP panels, row by row at from+row*fromStep
 //     and to+row*toStep, sums over n cells that start at zero or, where add is not 0, at

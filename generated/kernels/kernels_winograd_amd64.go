@@ -14,6 +14,11 @@ func winogradInput2AVX512(a *winogradArgs)
 //go:noescape
 func winogradExpand2AVX512(a *winogradArgs)
 
+// winogradExpandHalf2AVX512 transforms weights; see winogradArgs.
+//
+//go:noescape
+func winogradExpandHalf2AVX512(a *winogradArgs)
+
 // winogradOutput2AVX512 transforms the sums of a tile to outputs; see winogradArgs.
 //
 //go:noescape
@@ -29,6 +34,11 @@ func winogradInput4AVX512(a *winogradArgs)
 //go:noescape
 func winogradExpand4AVX512(a *winogradArgs)
 
+// winogradExpandHalf4AVX512 transforms weights; see winogradArgs.
+//
+//go:noescape
+func winogradExpandHalf4AVX512(a *winogradArgs)
+
 // winogradOutput4AVX512 transforms the sums of a tile to outputs; see winogradArgs.
 //
 //go:noescape
@@ -43,6 +53,11 @@ func winogradInput6AVX512(a *winogradArgs)
 //
 //go:noescape
 func winogradExpand6AVX512(a *winogradArgs)
+
+// winogradExpandHalf6AVX512 transforms weights; see winogradArgs.
+//
+//go:noescape
+func winogradExpandHalf6AVX512(a *winogradArgs)
 
 // winogradOutput6AVX512 transforms the sums of a tile to outputs; see winogradArgs.
 //
@@ -179,6 +194,11 @@ func winogradInput2AVX2(a *winogradArgs)
 //go:noescape
 func winogradExpand2AVX2(a *winogradArgs)
 
+// winogradExpandHalf2AVX2 transforms weights; see winogradArgs.
+//
+//go:noescape
+func winogradExpandHalf2AVX2(a *winogradArgs)
+
 // winogradOutput2AVX2 transforms the sums of a tile to outputs; see winogradArgs.
 //
 //go:noescape
@@ -194,6 +214,11 @@ func winogradInput4AVX2(a *winogradArgs)
 //go:noescape
 func winogradExpand4AVX2(a *winogradArgs)
 
+// winogradExpandHalf4AVX2 transforms weights; see winogradArgs.
+//
+//go:noescape
+func winogradExpandHalf4AVX2(a *winogradArgs)
+
 // winogradOutput4AVX2 transforms the sums of a tile to outputs; see winogradArgs.
 //
 //go:noescape
@@ -208,6 +233,11 @@ func winogradInput6AVX2(a *winogradArgs)
 //
 //go:noescape
 func winogradExpand6AVX2(a *winogradArgs)
+
+// winogradExpandHalf6AVX2 transforms weights; see winogradArgs.
+//
+//go:noescape
+func winogradExpandHalf6AVX2(a *winogradArgs)
 
 // winogradOutput6AVX2 transforms the sums of a tile to outputs; see winogradArgs.
 //

@@ -396,6 +396,94 @@ loop:
 	VZEROUPPER
 	RET
 
+// func winogradExpandHalf2AVX512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winogradExpandHalf2AVX512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 64(AX), DI
+	MOVQ 72(AX), AX
+	LEAQ (DX)(DX*2), DI
+	LEAQ (CX)(DI*2), R8
+	ADDQ CX, DI
+
+loop:
+	VCVTPH2PS (CX), Z0
+	VCVTPH2PS (DI), Z1
+	VCVTPH2PS (R8), Z2
+	VADDPS    Z2, Z0, Z3
+	VADDPS    Z1, Z3, Z4
+	VSUBPS    Z1, Z3, Z1
+	VCVTPH2PS (CX)(DX*1), Z3
+	VCVTPH2PS (DI)(DX*1), Z5
+	VCVTPH2PS (R8)(DX*1), Z6
+	VADDPS    Z6, Z3, Z7
+	VADDPS    Z5, Z7, Z8
+	VSUBPS    Z5, Z7, Z5
+	VCVTPH2PS (CX)(DX*2), Z7
+	VCVTPH2PS (DI)(DX*2), Z9
+	VCVTPH2PS (R8)(DX*2), Z10
+	VADDPS    Z10, Z7, Z11
+	VADDPS    Z9, Z11, Z12
+	VSUBPS    Z9, Z11, Z9
+	MOVQ      BX, R9
+	VADDPS    Z7, Z0, Z11
+	VADDPS    Z3, Z11, Z13
+	VSUBPS    Z3, Z11, Z3
+	VMOVUPS   Z0, (R9)
+	ADDQ      SI, R9
+	VMOVUPS   Z13, (R9)
+	ADDQ      SI, R9
+	VMOVUPS   Z3, (R9)
+	ADDQ      SI, R9
+	VMOVUPS   Z7, (R9)
+	ADDQ      SI, R9
+	VADDPS    Z12, Z4, Z0
+	VADDPS    Z8, Z0, Z3
+	VSUBPS    Z8, Z0, Z0
+	VMOVUPS   Z4, (R9)
+	ADDQ      SI, R9
+	VMOVUPS   Z3, (R9)
+	ADDQ      SI, R9
+	VMOVUPS   Z0, (R9)
+	ADDQ      SI, R9
+	VMOVUPS   Z12, (R9)
+	ADDQ      SI, R9
+	VADDPS    Z9, Z1, Z0
+	VADDPS    Z5, Z0, Z3
+	VSUBPS    Z5, Z0, Z0
+	VMOVUPS   Z1, (R9)
+	ADDQ      SI, R9
+	VMOVUPS   Z3, (R9)
+	ADDQ      SI, R9
+	VMOVUPS   Z0, (R9)
+	ADDQ      SI, R9
+	VMOVUPS   Z9, (R9)
+	ADDQ      SI, R9
+	VADDPS    Z10, Z2, Z0
+	VADDPS    Z6, Z0, Z1
+	VSUBPS    Z6, Z0, Z0
+	VMOVUPS   Z2, (R9)
+	ADDQ      SI, R9
+	VMOVUPS   Z1, (R9)
+	ADDQ      SI, R9
+	VMOVUPS   Z0, (R9)
+	ADDQ      SI, R9
+	VMOVUPS   Z10, (R9)
+	ADDQ      SI, R9
+	ADDQ      $+32, CX
+	ADDQ      $+32, DI
+	ADDQ      $+32, R8
+	ADDQ      $+64, BX
+	DECQ      AX
+	JNE       loop
+	VZEROUPPER
+	RET
+
 // func winogradOutput2AVX512(a *winogradArgs)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·winogradOutput2AVX512(SB), NOSPLIT, $0-8
@@ -1559,6 +1647,185 @@ loop:
 	ADDQ             $+64, CX
 	ADDQ             $+64, R8
 	ADDQ             $+64, R9
+	ADDQ             $+64, BX
+	DECQ             AX
+	JNE              loop
+	VZEROUPPER
+	RET
+
+// func winogradExpandHalf4AVX512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winogradExpandHalf4AVX512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 64(AX), DI
+	MOVQ 72(AX), AX
+	LEAQ (DX)(DX*2), R8
+	LEAQ (CX)(R8*2), R9
+	ADDQ CX, R8
+
+loop:
+	VCVTPH2PS        (CX), Z0
+	VCVTPH2PS        (R8), Z1
+	VCVTPH2PS        (R9), Z2
+	VADDPS           Z2, Z0, Z3
+	VADDPS           Z1, Z3, Z4
+	VSUBPS           Z1, Z3, Z3
+	VMOVAPS          Z0, Z5
+	VFMADD231PS.BCST 64(DI), Z2, Z5
+	VMOVAPS          Z5, Z6
+	VFMADD231PS.BCST 68(DI), Z1, Z6
+	VFMADD231PS.BCST 72(DI), Z1, Z5
+	VCVTPH2PS        (CX)(DX*1), Z1
+	VCVTPH2PS        (R8)(DX*1), Z7
+	VCVTPH2PS        (R9)(DX*1), Z8
+	VADDPS           Z8, Z1, Z9
+	VADDPS           Z7, Z9, Z10
+	VSUBPS           Z7, Z9, Z9
+	VMOVAPS          Z1, Z11
+	VFMADD231PS.BCST 64(DI), Z8, Z11
+	VMOVAPS          Z11, Z12
+	VFMADD231PS.BCST 68(DI), Z7, Z12
+	VFMADD231PS.BCST 72(DI), Z7, Z11
+	VCVTPH2PS        (CX)(DX*2), Z7
+	VCVTPH2PS        (R8)(DX*2), Z13
+	VCVTPH2PS        (R9)(DX*2), Z14
+	VADDPS           Z14, Z7, Z15
+	VADDPS           Z13, Z15, Z16
+	VSUBPS           Z13, Z15, Z15
+	VMOVAPS          Z7, Z17
+	VFMADD231PS.BCST 64(DI), Z14, Z17
+	VMOVAPS          Z17, Z18
+	VFMADD231PS.BCST 68(DI), Z13, Z18
+	VFMADD231PS.BCST 72(DI), Z13, Z17
+	MOVQ             BX, R10
+	VADDPS           Z7, Z0, Z13
+	VADDPS           Z1, Z13, Z19
+	VSUBPS           Z1, Z13, Z13
+	VMOVAPS          Z0, Z20
+	VFMADD231PS.BCST 64(DI), Z7, Z20
+	VMOVAPS          Z20, Z21
+	VFMADD231PS.BCST 68(DI), Z1, Z21
+	VFMADD231PS.BCST 72(DI), Z1, Z20
+	VMOVUPS          Z0, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z19, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z13, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z21, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z20, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z7, (R10)
+	ADDQ             SI, R10
+	VADDPS           Z16, Z4, Z0
+	VADDPS           Z10, Z0, Z1
+	VSUBPS           Z10, Z0, Z0
+	VMOVAPS          Z4, Z7
+	VFMADD231PS.BCST 64(DI), Z16, Z7
+	VMOVAPS          Z7, Z13
+	VFMADD231PS.BCST 68(DI), Z10, Z13
+	VFMADD231PS.BCST 72(DI), Z10, Z7
+	VMOVUPS          Z4, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z1, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z13, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z7, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z16, (R10)
+	ADDQ             SI, R10
+	VADDPS           Z15, Z3, Z0
+	VADDPS           Z9, Z0, Z1
+	VSUBPS           Z9, Z0, Z0
+	VMOVAPS          Z3, Z4
+	VFMADD231PS.BCST 64(DI), Z15, Z4
+	VMOVAPS          Z4, Z7
+	VFMADD231PS.BCST 68(DI), Z9, Z7
+	VFMADD231PS.BCST 72(DI), Z9, Z4
+	VMOVUPS          Z3, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z1, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z7, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z4, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z15, (R10)
+	ADDQ             SI, R10
+	VADDPS           Z18, Z6, Z0
+	VADDPS           Z12, Z0, Z1
+	VSUBPS           Z12, Z0, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 64(DI), Z18, Z3
+	VMOVAPS          Z3, Z4
+	VFMADD231PS.BCST 68(DI), Z12, Z4
+	VFMADD231PS.BCST 72(DI), Z12, Z3
+	VMOVUPS          Z6, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z1, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z4, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z3, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z18, (R10)
+	ADDQ             SI, R10
+	VADDPS           Z17, Z5, Z0
+	VADDPS           Z11, Z0, Z1
+	VSUBPS           Z11, Z0, Z0
+	VMOVAPS          Z5, Z3
+	VFMADD231PS.BCST 64(DI), Z17, Z3
+	VMOVAPS          Z3, Z4
+	VFMADD231PS.BCST 68(DI), Z11, Z4
+	VFMADD231PS.BCST 72(DI), Z11, Z3
+	VMOVUPS          Z5, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z1, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z4, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z3, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z17, (R10)
+	ADDQ             SI, R10
+	VADDPS           Z14, Z2, Z0
+	VADDPS           Z8, Z0, Z1
+	VSUBPS           Z8, Z0, Z0
+	VMOVAPS          Z2, Z3
+	VFMADD231PS.BCST 64(DI), Z14, Z3
+	VMOVAPS          Z3, Z4
+	VFMADD231PS.BCST 68(DI), Z8, Z4
+	VFMADD231PS.BCST 72(DI), Z8, Z3
+	VMOVUPS          Z2, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z1, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z4, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z3, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z14, (R10)
+	ADDQ             SI, R10
+	ADDQ             $+32, CX
+	ADDQ             $+32, R8
+	ADDQ             $+32, R9
 	ADDQ             $+64, BX
 	DECQ             AX
 	JNE              loop
@@ -4067,6 +4334,312 @@ loop:
 	ADDQ             $+64, CX
 	ADDQ             $+64, R8
 	ADDQ             $+64, R9
+	ADDQ             $+64, BX
+	DECQ             AX
+	JNE              loop
+	VZEROUPPER
+	RET
+
+// func winogradExpandHalf6AVX512(a *winogradArgs)
+// Requires: AVX, AVX512F
+TEXT ·winogradExpandHalf6AVX512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 64(AX), DI
+	MOVQ 72(AX), AX
+	LEAQ (DX)(DX*2), R8
+	LEAQ (CX)(R8*2), R9
+	ADDQ CX, R8
+
+loop:
+	VCVTPH2PS        (CX), Z0
+	VCVTPH2PS        (R8), Z1
+	VCVTPH2PS        (R9), Z2
+	VADDPS           Z2, Z0, Z3
+	VADDPS           Z1, Z3, Z4
+	VSUBPS           Z1, Z3, Z3
+	VMOVAPS          Z0, Z5
+	VFMADD231PS.BCST 64(DI), Z2, Z5
+	VMOVAPS          Z5, Z6
+	VFMADD231PS.BCST 68(DI), Z1, Z6
+	VFMADD231PS.BCST 72(DI), Z1, Z5
+	VMOVAPS          Z2, Z7
+	VFMADD231PS.BCST 64(DI), Z0, Z7
+	VMOVAPS          Z7, Z8
+	VFMADD231PS.BCST 68(DI), Z1, Z8
+	VFMADD231PS.BCST 72(DI), Z1, Z7
+	VCVTPH2PS        (CX)(DX*1), Z1
+	VCVTPH2PS        (R8)(DX*1), Z9
+	VCVTPH2PS        (R9)(DX*1), Z10
+	VADDPS           Z10, Z1, Z11
+	VADDPS           Z9, Z11, Z12
+	VSUBPS           Z9, Z11, Z11
+	VMOVAPS          Z1, Z13
+	VFMADD231PS.BCST 64(DI), Z10, Z13
+	VMOVAPS          Z13, Z14
+	VFMADD231PS.BCST 68(DI), Z9, Z14
+	VFMADD231PS.BCST 72(DI), Z9, Z13
+	VMOVAPS          Z10, Z15
+	VFMADD231PS.BCST 64(DI), Z1, Z15
+	VMOVAPS          Z15, Z16
+	VFMADD231PS.BCST 68(DI), Z9, Z16
+	VFMADD231PS.BCST 72(DI), Z9, Z15
+	VCVTPH2PS        (CX)(DX*2), Z9
+	VCVTPH2PS        (R8)(DX*2), Z17
+	VCVTPH2PS        (R9)(DX*2), Z18
+	VADDPS           Z18, Z9, Z19
+	VADDPS           Z17, Z19, Z20
+	VSUBPS           Z17, Z19, Z19
+	VMOVAPS          Z9, Z21
+	VFMADD231PS.BCST 64(DI), Z18, Z21
+	VMOVAPS          Z21, Z22
+	VFMADD231PS.BCST 68(DI), Z17, Z22
+	VFMADD231PS.BCST 72(DI), Z17, Z21
+	VMOVAPS          Z18, Z23
+	VFMADD231PS.BCST 64(DI), Z9, Z23
+	VMOVAPS          Z23, Z24
+	VFMADD231PS.BCST 68(DI), Z17, Z24
+	VFMADD231PS.BCST 72(DI), Z17, Z23
+	MOVQ             BX, R10
+	VADDPS           Z9, Z0, Z17
+	VADDPS           Z1, Z17, Z25
+	VSUBPS           Z1, Z17, Z17
+	VMOVAPS          Z0, Z26
+	VFMADD231PS.BCST 64(DI), Z9, Z26
+	VMOVAPS          Z26, Z27
+	VFMADD231PS.BCST 68(DI), Z1, Z27
+	VFMADD231PS.BCST 72(DI), Z1, Z26
+	VMOVAPS          Z9, Z28
+	VFMADD231PS.BCST 64(DI), Z0, Z28
+	VMOVAPS          Z28, Z29
+	VFMADD231PS.BCST 68(DI), Z1, Z29
+	VFMADD231PS.BCST 72(DI), Z1, Z28
+	VMOVUPS          Z0, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z25, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z17, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z27, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z26, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z29, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z28, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z9, (R10)
+	ADDQ             SI, R10
+	VADDPS           Z20, Z4, Z0
+	VADDPS           Z12, Z0, Z1
+	VSUBPS           Z12, Z0, Z0
+	VMOVAPS          Z4, Z9
+	VFMADD231PS.BCST 64(DI), Z20, Z9
+	VMOVAPS          Z9, Z17
+	VFMADD231PS.BCST 68(DI), Z12, Z17
+	VFMADD231PS.BCST 72(DI), Z12, Z9
+	VMOVAPS          Z20, Z25
+	VFMADD231PS.BCST 64(DI), Z4, Z25
+	VMOVAPS          Z25, Z26
+	VFMADD231PS.BCST 68(DI), Z12, Z26
+	VFMADD231PS.BCST 72(DI), Z12, Z25
+	VMOVUPS          Z4, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z1, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z17, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z9, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z26, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z25, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z20, (R10)
+	ADDQ             SI, R10
+	VADDPS           Z19, Z3, Z0
+	VADDPS           Z11, Z0, Z1
+	VSUBPS           Z11, Z0, Z0
+	VMOVAPS          Z3, Z4
+	VFMADD231PS.BCST 64(DI), Z19, Z4
+	VMOVAPS          Z4, Z9
+	VFMADD231PS.BCST 68(DI), Z11, Z9
+	VFMADD231PS.BCST 72(DI), Z11, Z4
+	VMOVAPS          Z19, Z12
+	VFMADD231PS.BCST 64(DI), Z3, Z12
+	VMOVAPS          Z12, Z17
+	VFMADD231PS.BCST 68(DI), Z11, Z17
+	VFMADD231PS.BCST 72(DI), Z11, Z12
+	VMOVUPS          Z3, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z1, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z9, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z4, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z17, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z12, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z19, (R10)
+	ADDQ             SI, R10
+	VADDPS           Z22, Z6, Z0
+	VADDPS           Z14, Z0, Z1
+	VSUBPS           Z14, Z0, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST 64(DI), Z22, Z3
+	VMOVAPS          Z3, Z4
+	VFMADD231PS.BCST 68(DI), Z14, Z4
+	VFMADD231PS.BCST 72(DI), Z14, Z3
+	VMOVAPS          Z22, Z9
+	VFMADD231PS.BCST 64(DI), Z6, Z9
+	VMOVAPS          Z9, Z11
+	VFMADD231PS.BCST 68(DI), Z14, Z11
+	VFMADD231PS.BCST 72(DI), Z14, Z9
+	VMOVUPS          Z6, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z1, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z4, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z3, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z11, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z9, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z22, (R10)
+	ADDQ             SI, R10
+	VADDPS           Z21, Z5, Z0
+	VADDPS           Z13, Z0, Z1
+	VSUBPS           Z13, Z0, Z0
+	VMOVAPS          Z5, Z3
+	VFMADD231PS.BCST 64(DI), Z21, Z3
+	VMOVAPS          Z3, Z4
+	VFMADD231PS.BCST 68(DI), Z13, Z4
+	VFMADD231PS.BCST 72(DI), Z13, Z3
+	VMOVAPS          Z21, Z6
+	VFMADD231PS.BCST 64(DI), Z5, Z6
+	VMOVAPS          Z6, Z9
+	VFMADD231PS.BCST 68(DI), Z13, Z9
+	VFMADD231PS.BCST 72(DI), Z13, Z6
+	VMOVUPS          Z5, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z1, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z4, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z3, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z9, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z6, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z21, (R10)
+	ADDQ             SI, R10
+	VADDPS           Z24, Z8, Z0
+	VADDPS           Z16, Z0, Z1
+	VSUBPS           Z16, Z0, Z0
+	VMOVAPS          Z8, Z3
+	VFMADD231PS.BCST 64(DI), Z24, Z3
+	VMOVAPS          Z3, Z4
+	VFMADD231PS.BCST 68(DI), Z16, Z4
+	VFMADD231PS.BCST 72(DI), Z16, Z3
+	VMOVAPS          Z24, Z5
+	VFMADD231PS.BCST 64(DI), Z8, Z5
+	VMOVAPS          Z5, Z6
+	VFMADD231PS.BCST 68(DI), Z16, Z6
+	VFMADD231PS.BCST 72(DI), Z16, Z5
+	VMOVUPS          Z8, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z1, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z4, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z3, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z6, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z5, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z24, (R10)
+	ADDQ             SI, R10
+	VADDPS           Z23, Z7, Z0
+	VADDPS           Z15, Z0, Z1
+	VSUBPS           Z15, Z0, Z0
+	VMOVAPS          Z7, Z3
+	VFMADD231PS.BCST 64(DI), Z23, Z3
+	VMOVAPS          Z3, Z4
+	VFMADD231PS.BCST 68(DI), Z15, Z4
+	VFMADD231PS.BCST 72(DI), Z15, Z3
+	VMOVAPS          Z23, Z5
+	VFMADD231PS.BCST 64(DI), Z7, Z5
+	VMOVAPS          Z5, Z6
+	VFMADD231PS.BCST 68(DI), Z15, Z6
+	VFMADD231PS.BCST 72(DI), Z15, Z5
+	VMOVUPS          Z7, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z1, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z4, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z3, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z6, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z5, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z23, (R10)
+	ADDQ             SI, R10
+	VADDPS           Z18, Z2, Z0
+	VADDPS           Z10, Z0, Z1
+	VSUBPS           Z10, Z0, Z0
+	VMOVAPS          Z2, Z3
+	VFMADD231PS.BCST 64(DI), Z18, Z3
+	VMOVAPS          Z3, Z4
+	VFMADD231PS.BCST 68(DI), Z10, Z4
+	VFMADD231PS.BCST 72(DI), Z10, Z3
+	VMOVAPS          Z18, Z5
+	VFMADD231PS.BCST 64(DI), Z2, Z5
+	VMOVAPS          Z5, Z6
+	VFMADD231PS.BCST 68(DI), Z10, Z6
+	VFMADD231PS.BCST 72(DI), Z10, Z5
+	VMOVUPS          Z2, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z1, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z4, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z3, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z6, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z5, (R10)
+	ADDQ             SI, R10
+	VMOVUPS          Z18, (R10)
+	ADDQ             SI, R10
+	ADDQ             $+32, CX
+	ADDQ             $+32, R8
+	ADDQ             $+32, R9
 	ADDQ             $+64, BX
 	DECQ             AX
 	JNE              loop
@@ -9991,6 +10564,119 @@ loop:
 	VZEROUPPER
 	RET
 
+// func winogradExpandHalf2AVX2(a *winogradArgs)
+// Requires: AVX, F16C
+TEXT ·winogradExpandHalf2AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 64(AX), R8
+	MOVQ 72(AX), AX
+	SHLQ $0x01, AX
+	LEAQ (DX)(DX*2), R8
+	LEAQ (CX)(R8*2), R9
+	ADDQ CX, R8
+
+loop:
+	VCVTPH2PS (CX), Y0
+	VCVTPH2PS (R8), Y1
+	VCVTPH2PS (R9), Y2
+	VMOVUPS   Y0, (DI)
+	VMOVUPS   Y2, 288(DI)
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y1, Y0, Y2
+	VMOVUPS   Y2, 96(DI)
+	VSUBPS    Y1, Y0, Y0
+	VMOVUPS   Y0, 192(DI)
+	VCVTPH2PS (CX)(DX*1), Y0
+	VCVTPH2PS (R8)(DX*1), Y1
+	VCVTPH2PS (R9)(DX*1), Y2
+	VMOVUPS   Y0, 32(DI)
+	VMOVUPS   Y2, 320(DI)
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y1, Y0, Y2
+	VMOVUPS   Y2, 128(DI)
+	VSUBPS    Y1, Y0, Y0
+	VMOVUPS   Y0, 224(DI)
+	VCVTPH2PS (CX)(DX*2), Y0
+	VCVTPH2PS (R8)(DX*2), Y1
+	VCVTPH2PS (R9)(DX*2), Y2
+	VMOVUPS   Y0, 64(DI)
+	VMOVUPS   Y2, 352(DI)
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y1, Y0, Y2
+	VMOVUPS   Y2, 160(DI)
+	VSUBPS    Y1, Y0, Y0
+	VMOVUPS   Y0, 256(DI)
+	MOVQ      BX, R10
+	VMOVUPS   (DI), Y0
+	VMOVUPS   32(DI), Y1
+	VMOVUPS   64(DI), Y2
+	VADDPS    Y2, Y0, Y3
+	VADDPS    Y1, Y3, Y4
+	VSUBPS    Y1, Y3, Y1
+	VMOVUPS   Y0, (R10)
+	ADDQ      SI, R10
+	VMOVUPS   Y4, (R10)
+	ADDQ      SI, R10
+	VMOVUPS   Y1, (R10)
+	ADDQ      SI, R10
+	VMOVUPS   Y2, (R10)
+	ADDQ      SI, R10
+	VMOVUPS   96(DI), Y0
+	VMOVUPS   128(DI), Y1
+	VMOVUPS   160(DI), Y2
+	VADDPS    Y2, Y0, Y3
+	VADDPS    Y1, Y3, Y4
+	VSUBPS    Y1, Y3, Y1
+	VMOVUPS   Y0, (R10)
+	ADDQ      SI, R10
+	VMOVUPS   Y4, (R10)
+	ADDQ      SI, R10
+	VMOVUPS   Y1, (R10)
+	ADDQ      SI, R10
+	VMOVUPS   Y2, (R10)
+	ADDQ      SI, R10
+	VMOVUPS   192(DI), Y0
+	VMOVUPS   224(DI), Y1
+	VMOVUPS   256(DI), Y2
+	VADDPS    Y2, Y0, Y3
+	VADDPS    Y1, Y3, Y4
+	VSUBPS    Y1, Y3, Y1
+	VMOVUPS   Y0, (R10)
+	ADDQ      SI, R10
+	VMOVUPS   Y4, (R10)
+	ADDQ      SI, R10
+	VMOVUPS   Y1, (R10)
+	ADDQ      SI, R10
+	VMOVUPS   Y2, (R10)
+	ADDQ      SI, R10
+	VMOVUPS   288(DI), Y0
+	VMOVUPS   320(DI), Y1
+	VMOVUPS   352(DI), Y2
+	VADDPS    Y2, Y0, Y3
+	VADDPS    Y1, Y3, Y4
+	VSUBPS    Y1, Y3, Y1
+	VMOVUPS   Y0, (R10)
+	ADDQ      SI, R10
+	VMOVUPS   Y4, (R10)
+	ADDQ      SI, R10
+	VMOVUPS   Y1, (R10)
+	ADDQ      SI, R10
+	VMOVUPS   Y2, (R10)
+	ADDQ      SI, R10
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+	ADDQ      $+16, R9
+	ADDQ      $+32, BX
+	DECQ      AX
+	JNE       loop
+	VZEROUPPER
+	RET
+
 // func winogradOutput2AVX2(a *winogradArgs)
 // Requires: AVX, FMA3
 TEXT ·winogradOutput2AVX2(SB), NOSPLIT, $0-8
@@ -11432,6 +12118,249 @@ loop:
 	ADDQ         $+32, CX
 	ADDQ         $+32, R9
 	ADDQ         $+32, R10
+	ADDQ         $+32, BX
+	DECQ         AX
+	JNE          loop
+	VZEROUPPER
+	RET
+
+// func winogradExpandHalf4AVX2(a *winogradArgs)
+// Requires: AVX, F16C, FMA3
+TEXT ·winogradExpandHalf4AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 64(AX), R8
+	MOVQ 72(AX), AX
+	SHLQ $0x01, AX
+	LEAQ (DX)(DX*2), R9
+	LEAQ (CX)(R9*2), R10
+	ADDQ CX, R9
+
+loop:
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    (R9), Y1
+	VCVTPH2PS    (R10), Y2
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y2, 480(DI)
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, 96(DI)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, 192(DI)
+	VMOVAPS      Y0, Y0
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VMOVAPS      Y0, Y2
+	VBROADCASTSS 68(R8), Y3
+	VFMADD231PS  Y3, Y1, Y2
+	VMOVUPS      Y2, 288(DI)
+	VBROADCASTSS 72(R8), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	VMOVUPS      Y0, 384(DI)
+	VCVTPH2PS    (CX)(DX*1), Y0
+	VCVTPH2PS    (R9)(DX*1), Y1
+	VCVTPH2PS    (R10)(DX*1), Y2
+	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y2, 512(DI)
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, 128(DI)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, 224(DI)
+	VMOVAPS      Y0, Y0
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VMOVAPS      Y0, Y2
+	VBROADCASTSS 68(R8), Y3
+	VFMADD231PS  Y3, Y1, Y2
+	VMOVUPS      Y2, 320(DI)
+	VBROADCASTSS 72(R8), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	VMOVUPS      Y0, 416(DI)
+	VCVTPH2PS    (CX)(DX*2), Y0
+	VCVTPH2PS    (R9)(DX*2), Y1
+	VCVTPH2PS    (R10)(DX*2), Y2
+	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y2, 544(DI)
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, 160(DI)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, 256(DI)
+	VMOVAPS      Y0, Y0
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VMOVAPS      Y0, Y2
+	VBROADCASTSS 68(R8), Y3
+	VFMADD231PS  Y3, Y1, Y2
+	VMOVUPS      Y2, 352(DI)
+	VBROADCASTSS 72(R8), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	VMOVUPS      Y0, 448(DI)
+	MOVQ         BX, R11
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VMOVUPS      64(DI), Y2
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VSUBPS       Y1, Y3, Y3
+	VMOVAPS      Y0, Y5
+	VBROADCASTSS 64(R8), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VBROADCASTSS 68(R8), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VBROADCASTSS 72(R8), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VMOVUPS      Y0, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      96(DI), Y0
+	VMOVUPS      128(DI), Y1
+	VMOVUPS      160(DI), Y2
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VSUBPS       Y1, Y3, Y3
+	VMOVAPS      Y0, Y5
+	VBROADCASTSS 64(R8), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VBROADCASTSS 68(R8), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VBROADCASTSS 72(R8), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VMOVUPS      Y0, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      192(DI), Y0
+	VMOVUPS      224(DI), Y1
+	VMOVUPS      256(DI), Y2
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VSUBPS       Y1, Y3, Y3
+	VMOVAPS      Y0, Y5
+	VBROADCASTSS 64(R8), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VBROADCASTSS 68(R8), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VBROADCASTSS 72(R8), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VMOVUPS      Y0, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      288(DI), Y0
+	VMOVUPS      320(DI), Y1
+	VMOVUPS      352(DI), Y2
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VSUBPS       Y1, Y3, Y3
+	VMOVAPS      Y0, Y5
+	VBROADCASTSS 64(R8), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VBROADCASTSS 68(R8), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VBROADCASTSS 72(R8), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VMOVUPS      Y0, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      384(DI), Y0
+	VMOVUPS      416(DI), Y1
+	VMOVUPS      448(DI), Y2
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VSUBPS       Y1, Y3, Y3
+	VMOVAPS      Y0, Y5
+	VBROADCASTSS 64(R8), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VBROADCASTSS 68(R8), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VBROADCASTSS 72(R8), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VMOVUPS      Y0, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      480(DI), Y0
+	VMOVUPS      512(DI), Y1
+	VMOVUPS      544(DI), Y2
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VSUBPS       Y1, Y3, Y3
+	VMOVAPS      Y0, Y5
+	VBROADCASTSS 64(R8), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VBROADCASTSS 68(R8), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VBROADCASTSS 72(R8), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VMOVUPS      Y0, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	ADDQ         $+16, CX
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
 	ADDQ         $+32, BX
 	DECQ         AX
 	JNE          loop
@@ -14629,6 +15558,427 @@ loop:
 	ADDQ         $+32, CX
 	ADDQ         $+32, R9
 	ADDQ         $+32, R10
+	ADDQ         $+32, BX
+	DECQ         AX
+	JNE          loop
+	VZEROUPPER
+	RET
+
+// func winogradExpandHalf6AVX2(a *winogradArgs)
+// Requires: AVX, F16C, FMA3
+TEXT ·winogradExpandHalf6AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 56(AX), DI
+	MOVQ 64(AX), R8
+	MOVQ 72(AX), AX
+	SHLQ $0x01, AX
+	LEAQ (DX)(DX*2), R9
+	LEAQ (CX)(R9*2), R10
+	ADDQ CX, R9
+
+loop:
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    (R9), Y1
+	VCVTPH2PS    (R10), Y2
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y2, 672(DI)
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, 96(DI)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, 192(DI)
+	VMOVAPS      Y0, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y2, Y3
+	VMOVAPS      Y3, Y4
+	VBROADCASTSS 68(R8), Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VMOVUPS      Y4, 288(DI)
+	VBROADCASTSS 72(R8), Y4
+	VFMADD231PS  Y4, Y1, Y3
+	VMOVUPS      Y3, 384(DI)
+	VMOVAPS      Y2, Y2
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VMOVAPS      Y2, Y0
+	VBROADCASTSS 68(R8), Y3
+	VFMADD231PS  Y3, Y1, Y0
+	VMOVUPS      Y0, 480(DI)
+	VBROADCASTSS 72(R8), Y0
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 576(DI)
+	VCVTPH2PS    (CX)(DX*1), Y0
+	VCVTPH2PS    (R9)(DX*1), Y1
+	VCVTPH2PS    (R10)(DX*1), Y2
+	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      Y2, 704(DI)
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, 128(DI)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, 224(DI)
+	VMOVAPS      Y0, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y2, Y3
+	VMOVAPS      Y3, Y4
+	VBROADCASTSS 68(R8), Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VMOVUPS      Y4, 320(DI)
+	VBROADCASTSS 72(R8), Y4
+	VFMADD231PS  Y4, Y1, Y3
+	VMOVUPS      Y3, 416(DI)
+	VMOVAPS      Y2, Y2
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VMOVAPS      Y2, Y0
+	VBROADCASTSS 68(R8), Y3
+	VFMADD231PS  Y3, Y1, Y0
+	VMOVUPS      Y0, 512(DI)
+	VBROADCASTSS 72(R8), Y0
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 608(DI)
+	VCVTPH2PS    (CX)(DX*2), Y0
+	VCVTPH2PS    (R9)(DX*2), Y1
+	VCVTPH2PS    (R10)(DX*2), Y2
+	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y2, 736(DI)
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, 160(DI)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, 256(DI)
+	VMOVAPS      Y0, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y2, Y3
+	VMOVAPS      Y3, Y4
+	VBROADCASTSS 68(R8), Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VMOVUPS      Y4, 352(DI)
+	VBROADCASTSS 72(R8), Y4
+	VFMADD231PS  Y4, Y1, Y3
+	VMOVUPS      Y3, 448(DI)
+	VMOVAPS      Y2, Y2
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VMOVAPS      Y2, Y0
+	VBROADCASTSS 68(R8), Y3
+	VFMADD231PS  Y3, Y1, Y0
+	VMOVUPS      Y0, 544(DI)
+	VBROADCASTSS 72(R8), Y0
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, 640(DI)
+	MOVQ         BX, R11
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VMOVUPS      64(DI), Y2
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VSUBPS       Y1, Y3, Y3
+	VMOVAPS      Y0, Y5
+	VBROADCASTSS 64(R8), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VBROADCASTSS 68(R8), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VBROADCASTSS 72(R8), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VMOVAPS      Y2, Y7
+	VBROADCASTSS 64(R8), Y8
+	VFMADD231PS  Y8, Y0, Y7
+	VMOVAPS      Y7, Y8
+	VBROADCASTSS 68(R8), Y9
+	VFMADD231PS  Y9, Y1, Y8
+	VBROADCASTSS 72(R8), Y9
+	VFMADD231PS  Y9, Y1, Y7
+	VMOVUPS      Y0, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y8, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      96(DI), Y0
+	VMOVUPS      128(DI), Y1
+	VMOVUPS      160(DI), Y2
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VSUBPS       Y1, Y3, Y3
+	VMOVAPS      Y0, Y5
+	VBROADCASTSS 64(R8), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VBROADCASTSS 68(R8), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VBROADCASTSS 72(R8), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VMOVAPS      Y2, Y7
+	VBROADCASTSS 64(R8), Y8
+	VFMADD231PS  Y8, Y0, Y7
+	VMOVAPS      Y7, Y8
+	VBROADCASTSS 68(R8), Y9
+	VFMADD231PS  Y9, Y1, Y8
+	VBROADCASTSS 72(R8), Y9
+	VFMADD231PS  Y9, Y1, Y7
+	VMOVUPS      Y0, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y8, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      192(DI), Y0
+	VMOVUPS      224(DI), Y1
+	VMOVUPS      256(DI), Y2
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VSUBPS       Y1, Y3, Y3
+	VMOVAPS      Y0, Y5
+	VBROADCASTSS 64(R8), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VBROADCASTSS 68(R8), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VBROADCASTSS 72(R8), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VMOVAPS      Y2, Y7
+	VBROADCASTSS 64(R8), Y8
+	VFMADD231PS  Y8, Y0, Y7
+	VMOVAPS      Y7, Y8
+	VBROADCASTSS 68(R8), Y9
+	VFMADD231PS  Y9, Y1, Y8
+	VBROADCASTSS 72(R8), Y9
+	VFMADD231PS  Y9, Y1, Y7
+	VMOVUPS      Y0, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y8, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      288(DI), Y0
+	VMOVUPS      320(DI), Y1
+	VMOVUPS      352(DI), Y2
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VSUBPS       Y1, Y3, Y3
+	VMOVAPS      Y0, Y5
+	VBROADCASTSS 64(R8), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VBROADCASTSS 68(R8), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VBROADCASTSS 72(R8), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VMOVAPS      Y2, Y7
+	VBROADCASTSS 64(R8), Y8
+	VFMADD231PS  Y8, Y0, Y7
+	VMOVAPS      Y7, Y8
+	VBROADCASTSS 68(R8), Y9
+	VFMADD231PS  Y9, Y1, Y8
+	VBROADCASTSS 72(R8), Y9
+	VFMADD231PS  Y9, Y1, Y7
+	VMOVUPS      Y0, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y8, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      384(DI), Y0
+	VMOVUPS      416(DI), Y1
+	VMOVUPS      448(DI), Y2
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VSUBPS       Y1, Y3, Y3
+	VMOVAPS      Y0, Y5
+	VBROADCASTSS 64(R8), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VBROADCASTSS 68(R8), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VBROADCASTSS 72(R8), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VMOVAPS      Y2, Y7
+	VBROADCASTSS 64(R8), Y8
+	VFMADD231PS  Y8, Y0, Y7
+	VMOVAPS      Y7, Y8
+	VBROADCASTSS 68(R8), Y9
+	VFMADD231PS  Y9, Y1, Y8
+	VBROADCASTSS 72(R8), Y9
+	VFMADD231PS  Y9, Y1, Y7
+	VMOVUPS      Y0, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y8, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      480(DI), Y0
+	VMOVUPS      512(DI), Y1
+	VMOVUPS      544(DI), Y2
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VSUBPS       Y1, Y3, Y3
+	VMOVAPS      Y0, Y5
+	VBROADCASTSS 64(R8), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VBROADCASTSS 68(R8), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VBROADCASTSS 72(R8), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VMOVAPS      Y2, Y7
+	VBROADCASTSS 64(R8), Y8
+	VFMADD231PS  Y8, Y0, Y7
+	VMOVAPS      Y7, Y8
+	VBROADCASTSS 68(R8), Y9
+	VFMADD231PS  Y9, Y1, Y8
+	VBROADCASTSS 72(R8), Y9
+	VFMADD231PS  Y9, Y1, Y7
+	VMOVUPS      Y0, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y8, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      576(DI), Y0
+	VMOVUPS      608(DI), Y1
+	VMOVUPS      640(DI), Y2
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VSUBPS       Y1, Y3, Y3
+	VMOVAPS      Y0, Y5
+	VBROADCASTSS 64(R8), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VBROADCASTSS 68(R8), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VBROADCASTSS 72(R8), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VMOVAPS      Y2, Y7
+	VBROADCASTSS 64(R8), Y8
+	VFMADD231PS  Y8, Y0, Y7
+	VMOVAPS      Y7, Y8
+	VBROADCASTSS 68(R8), Y9
+	VFMADD231PS  Y9, Y1, Y8
+	VBROADCASTSS 72(R8), Y9
+	VFMADD231PS  Y9, Y1, Y7
+	VMOVUPS      Y0, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y8, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      672(DI), Y0
+	VMOVUPS      704(DI), Y1
+	VMOVUPS      736(DI), Y2
+	VADDPS       Y2, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VSUBPS       Y1, Y3, Y3
+	VMOVAPS      Y0, Y5
+	VBROADCASTSS 64(R8), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VMOVAPS      Y5, Y6
+	VBROADCASTSS 68(R8), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VBROADCASTSS 72(R8), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VMOVAPS      Y2, Y7
+	VBROADCASTSS 64(R8), Y8
+	VFMADD231PS  Y8, Y0, Y7
+	VMOVAPS      Y7, Y8
+	VBROADCASTSS 68(R8), Y9
+	VFMADD231PS  Y9, Y1, Y8
+	VBROADCASTSS 72(R8), Y9
+	VFMADD231PS  Y9, Y1, Y7
+	VMOVUPS      Y0, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y4, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y6, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y5, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y8, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y7, (R11)
+	ADDQ         SI, R11
+	VMOVUPS      Y2, (R11)
+	ADDQ         SI, R11
+	ADDQ         $+16, CX
+	ADDQ         $+16, R9
+	ADDQ         $+16, R10
 	ADDQ         $+32, BX
 	DECQ         AX
 	JNE          loop

@@ -14,6 +14,11 @@ func winogradInput2NEON(a *winogradArgs)
 //go:noescape
 func winogradExpand2NEON(a *winogradArgs)
 
+// winogradExpandHalf2NEON transforms weights; see winogradArgs.
+//
+//go:noescape
+func winogradExpandHalf2NEON(a *winogradArgs)
+
 // winogradOutput2NEON transforms the sums of a tile to outputs; see winogradArgs.
 //
 //go:noescape
@@ -29,6 +34,11 @@ func winogradInput4NEON(a *winogradArgs)
 //go:noescape
 func winogradExpand4NEON(a *winogradArgs)
 
+// winogradExpandHalf4NEON transforms weights; see winogradArgs.
+//
+//go:noescape
+func winogradExpandHalf4NEON(a *winogradArgs)
+
 // winogradOutput4NEON transforms the sums of a tile to outputs; see winogradArgs.
 //
 //go:noescape
@@ -43,6 +53,11 @@ func winogradInput6NEON(a *winogradArgs)
 //
 //go:noescape
 func winogradExpand6NEON(a *winogradArgs)
+
+// winogradExpandHalf6NEON transforms weights; see winogradArgs.
+//
+//go:noescape
+func winogradExpandHalf6NEON(a *winogradArgs)
 
 // winogradOutput6NEON transforms the sums of a tile to outputs; see winogradArgs.
 //
@@ -73,8 +88,3 @@ func winogradProduct4x16NEON(a *winogradArgs)
 //
 //go:noescape
 func winogradProduct5x16NEON(a *winogradArgs)
-
-// winogradProduct6x16NEON multiplies blocks of 6 rows by a panel; see winogradArgs.
-//
-//go:noescape
-func winogradProduct6x16NEON(a *winogradArgs)

@@ -323,6 +323,107 @@ loop:
 	CBNZ R3, loop
 	RET
 
+// func winogradExpandHalf2NEON(a *winogradArgs)
+TEXT ·winogradExpandHalf2NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R3
+	WORD $0xf9400060 // ldr x0, [x3]
+	WORD $0xf940046b // ldr x11, [x3, #8]
+	WORD $0xf9400861 // ldr x1, [x3, #16]
+	WORD $0xf9400c62 // ldr x2, [x3, #24]
+	WORD $0xf9402463 // ldr x3, [x3, #72]
+	WORD $0x8b0b0004 // add x4, x0, x11
+	WORD $0x8b0b0085 // add x5, x4, x11
+	WORD $0x8b0b00a6 // add x6, x5, x11
+	WORD $0x8b0b00c7 // add x7, x6, x11
+	WORD $0x8b0b00e8 // add x8, x7, x11
+	WORD $0x8b0b0109 // add x9, x8, x11
+	WORD $0x8b0b012a // add x10, x9, x11
+	WORD $0x8b0b014b // add x11, x10, x11
+	WORD $0xd280008c // movz x12, #4, lsl #0
+	WORD $0x9b0c7c4e // mul x14, x2, x12
+	WORD $0x8b0e002c // add x12, x1, x14
+	WORD $0x8b0e018d // add x13, x12, x14
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0xd280000f // movz x15, #0, lsl #0
+	WORD $0xd37ef463 // lsl x3, x3, #2
+
+loop:
+	WORD $0xfc408406 // ldr d6, [x0], #8
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0xfc4084c1 // ldr d1, [x6], #8
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0xfc408520 // ldr d0, [x9], #8
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e20d4c2 // fadd v2.4s, v6.4s, v0.4s
+	WORD $0x4e21d444 // fadd v4.4s, v2.4s, v1.4s
+	WORD $0x4ea1d443 // fsub v3.4s, v2.4s, v1.4s
+	WORD $0xfc40848a // ldr d10, [x4], #8
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0xfc4084e2 // ldr d2, [x7], #8
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0xfc408541 // ldr d1, [x10], #8
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e21d545 // fadd v5.4s, v10.4s, v1.4s
+	WORD $0x4e22d4a7 // fadd v7.4s, v5.4s, v2.4s
+	WORD $0x4ea2d4a5 // fsub v5.4s, v5.4s, v2.4s
+	WORD $0xfc4084ab // ldr d11, [x5], #8
+	WORD $0x0e21796b // fcvtl v11.4s, v11.4h
+	WORD $0xfc408508 // ldr d8, [x8], #8
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0xfc408562 // ldr d2, [x11], #8
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e22d56c // fadd v12.4s, v11.4s, v2.4s
+	WORD $0x4e28d589 // fadd v9.4s, v12.4s, v8.4s
+	WORD $0x4ea8d588 // fsub v8.4s, v12.4s, v8.4s
+	WORD $0xaa0f03f0 // mov x16, x15
+	WORD $0x4e2bd4cd // fadd v13.4s, v6.4s, v11.4s
+	WORD $0x4e2ad5ac // fadd v12.4s, v13.4s, v10.4s
+	WORD $0x4eaad5aa // fsub v10.4s, v13.4s, v10.4s
+	WORD $0x3cb06826 // str q6, [x1, x16]
+	WORD $0x8b020210 // add x16, x16, x2
+	WORD $0x3cb0682c // str q12, [x1, x16]
+	WORD $0x8b020210 // add x16, x16, x2
+	WORD $0x3cb0682a // str q10, [x1, x16]
+	WORD $0x8b020210 // add x16, x16, x2
+	WORD $0x3cb0682b // str q11, [x1, x16]
+	WORD $0xaa0f03f0 // mov x16, x15
+	WORD $0x4e29d48a // fadd v10.4s, v4.4s, v9.4s
+	WORD $0x4e27d546 // fadd v6.4s, v10.4s, v7.4s
+	WORD $0x4ea7d547 // fsub v7.4s, v10.4s, v7.4s
+	WORD $0x3cb06984 // str q4, [x12, x16]
+	WORD $0x8b020210 // add x16, x16, x2
+	WORD $0x3cb06986 // str q6, [x12, x16]
+	WORD $0x8b020210 // add x16, x16, x2
+	WORD $0x3cb06987 // str q7, [x12, x16]
+	WORD $0x8b020210 // add x16, x16, x2
+	WORD $0x3cb06989 // str q9, [x12, x16]
+	WORD $0xaa0f03f0 // mov x16, x15
+	WORD $0x4e28d466 // fadd v6.4s, v3.4s, v8.4s
+	WORD $0x4e25d4c4 // fadd v4.4s, v6.4s, v5.4s
+	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
+	WORD $0x3cb069a3 // str q3, [x13, x16]
+	WORD $0x8b020210 // add x16, x16, x2
+	WORD $0x3cb069a4 // str q4, [x13, x16]
+	WORD $0x8b020210 // add x16, x16, x2
+	WORD $0x3cb069a5 // str q5, [x13, x16]
+	WORD $0x8b020210 // add x16, x16, x2
+	WORD $0x3cb069a8 // str q8, [x13, x16]
+	WORD $0xaa0f03f0 // mov x16, x15
+	WORD $0x4e22d404 // fadd v4.4s, v0.4s, v2.4s
+	WORD $0x4e21d483 // fadd v3.4s, v4.4s, v1.4s
+	WORD $0x4ea1d481 // fsub v1.4s, v4.4s, v1.4s
+	WORD $0x3cb069c0 // str q0, [x14, x16]
+	WORD $0x8b020210 // add x16, x16, x2
+	WORD $0x3cb069c3 // str q3, [x14, x16]
+	WORD $0x8b020210 // add x16, x16, x2
+	WORD $0x3cb069c1 // str q1, [x14, x16]
+	WORD $0x8b020210 // add x16, x16, x2
+	WORD $0x3cb069c2 // str q2, [x14, x16]
+	WORD $0x910041ef // add x15, x15, #16
+	WORD $0xd1000463 // sub x3, x3, #1
+	CBNZ R3, loop
+	RET
+
 // func winogradOutput2NEON(a *winogradArgs)
 TEXT ·winogradOutput2NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R7
@@ -1254,6 +1355,202 @@ loop:
 	WORD $0x3cc104b2 // ldr q18, [x5], #16
 	WORD $0x3cc10513 // ldr q19, [x8], #16
 	WORD $0x3cc10563 // ldr q3, [x11], #16
+	WORD $0x4e23d646 // fadd v6.4s, v18.4s, v3.4s
+	WORD $0x4e33d4cf // fadd v15.4s, v6.4s, v19.4s
+	WORD $0x4eb3d4cd // fsub v13.4s, v6.4s, v19.4s
+	WORD $0x4eb21e46 // mov v6.16b, v18.16b
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
+	WORD $0x4fa01269 // fmla v9.4s, v19.4s, v0.s[1]
+	WORD $0x4f801a66 // fmla v6.4s, v19.4s, v0.s[2]
+	WORD $0xaa1103f3 // mov x19, x17
+	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
+	WORD $0x4e31d693 // fadd v19.4s, v20.4s, v17.4s
+	WORD $0x4eb1d694 // fsub v20.4s, v20.4s, v17.4s
+	WORD $0x4eb01e15 // mov v21.16b, v16.16b
+	WORD $0x4f801255 // fmla v21.4s, v18.4s, v0.s[0]
+	WORD $0x4eb51eb6 // mov v22.16b, v21.16b
+	WORD $0x4fa01236 // fmla v22.4s, v17.4s, v0.s[1]
+	WORD $0x4f801a35 // fmla v21.4s, v17.4s, v0.s[2]
+	WORD $0x3cb36830 // str q16, [x1, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb36833 // str q19, [x1, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb36834 // str q20, [x1, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb36836 // str q22, [x1, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb36835 // str q21, [x1, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb36832 // str q18, [x1, x19]
+	WORD $0xaa1103f3 // mov x19, x17
+	WORD $0x4e2fd591 // fadd v17.4s, v12.4s, v15.4s
+	WORD $0x4e2ed630 // fadd v16.4s, v17.4s, v14.4s
+	WORD $0x4eaed631 // fsub v17.4s, v17.4s, v14.4s
+	WORD $0x4eac1d92 // mov v18.16b, v12.16b
+	WORD $0x4f8011f2 // fmla v18.4s, v15.4s, v0.s[0]
+	WORD $0x4eb21e53 // mov v19.16b, v18.16b
+	WORD $0x4fa011d3 // fmla v19.4s, v14.4s, v0.s[1]
+	WORD $0x4f8019d2 // fmla v18.4s, v14.4s, v0.s[2]
+	WORD $0x3cb3698c // str q12, [x12, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb36990 // str q16, [x12, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb36991 // str q17, [x12, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb36993 // str q19, [x12, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb36992 // str q18, [x12, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb3698f // str q15, [x12, x19]
+	WORD $0xaa1103f3 // mov x19, x17
+	WORD $0x4e2dd54e // fadd v14.4s, v10.4s, v13.4s
+	WORD $0x4e2bd5cc // fadd v12.4s, v14.4s, v11.4s
+	WORD $0x4eabd5ce // fsub v14.4s, v14.4s, v11.4s
+	WORD $0x4eaa1d4f // mov v15.16b, v10.16b
+	WORD $0x4f8011af // fmla v15.4s, v13.4s, v0.s[0]
+	WORD $0x4eaf1df0 // mov v16.16b, v15.16b
+	WORD $0x4fa01170 // fmla v16.4s, v11.4s, v0.s[1]
+	WORD $0x4f80196f // fmla v15.4s, v11.4s, v0.s[2]
+	WORD $0x3cb369aa // str q10, [x13, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb369ac // str q12, [x13, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb369ae // str q14, [x13, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb369b0 // str q16, [x13, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb369af // str q15, [x13, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb369ad // str q13, [x13, x19]
+	WORD $0xaa1103f3 // mov x19, x17
+	WORD $0x4e29d4eb // fadd v11.4s, v7.4s, v9.4s
+	WORD $0x4e28d56a // fadd v10.4s, v11.4s, v8.4s
+	WORD $0x4ea8d56b // fsub v11.4s, v11.4s, v8.4s
+	WORD $0x4ea71cec // mov v12.16b, v7.16b
+	WORD $0x4f80112c // fmla v12.4s, v9.4s, v0.s[0]
+	WORD $0x4eac1d8d // mov v13.16b, v12.16b
+	WORD $0x4fa0110d // fmla v13.4s, v8.4s, v0.s[1]
+	WORD $0x4f80190c // fmla v12.4s, v8.4s, v0.s[2]
+	WORD $0x3cb369c7 // str q7, [x14, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb369ca // str q10, [x14, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb369cb // str q11, [x14, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb369cd // str q13, [x14, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb369cc // str q12, [x14, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb369c9 // str q9, [x14, x19]
+	WORD $0xaa1103f3 // mov x19, x17
+	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
+	WORD $0x4e25d507 // fadd v7.4s, v8.4s, v5.4s
+	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
+	WORD $0x4ea41c89 // mov v9.16b, v4.16b
+	WORD $0x4f8010c9 // fmla v9.4s, v6.4s, v0.s[0]
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	WORD $0x4fa010aa // fmla v10.4s, v5.4s, v0.s[1]
+	WORD $0x4f8018a9 // fmla v9.4s, v5.4s, v0.s[2]
+	WORD $0x3cb369e4 // str q4, [x15, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb369e7 // str q7, [x15, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb369e8 // str q8, [x15, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb369ea // str q10, [x15, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb369e9 // str q9, [x15, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb369e6 // str q6, [x15, x19]
+	WORD $0xaa1103f3 // mov x19, x17
+	WORD $0x4e23d425 // fadd v5.4s, v1.4s, v3.4s
+	WORD $0x4e22d4a4 // fadd v4.4s, v5.4s, v2.4s
+	WORD $0x4ea2d4a5 // fsub v5.4s, v5.4s, v2.4s
+	WORD $0x4ea11c26 // mov v6.16b, v1.16b
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	WORD $0x4ea61cc7 // mov v7.16b, v6.16b
+	WORD $0x4fa01047 // fmla v7.4s, v2.4s, v0.s[1]
+	WORD $0x4f801846 // fmla v6.4s, v2.4s, v0.s[2]
+	WORD $0x3cb36a01 // str q1, [x16, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb36a04 // str q4, [x16, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb36a05 // str q5, [x16, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb36a07 // str q7, [x16, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb36a06 // str q6, [x16, x19]
+	WORD $0x8b020273 // add x19, x19, x2
+	WORD $0x3cb36a03 // str q3, [x16, x19]
+	WORD $0x91004231 // add x17, x17, #16
+	WORD $0xd1000463 // sub x3, x3, #1
+	CBNZ R3, loop
+	RET
+
+// func winogradExpandHalf4NEON(a *winogradArgs)
+TEXT ·winogradExpandHalf4NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R3
+	WORD $0xf9402060 // ldr x0, [x3, #64]
+	WORD $0x3dc01000 // ldr q0, [x0, #64]
+	WORD $0xf9400060 // ldr x0, [x3]
+	WORD $0xf940046b // ldr x11, [x3, #8]
+	WORD $0xf9400861 // ldr x1, [x3, #16]
+	WORD $0xf9400c62 // ldr x2, [x3, #24]
+	WORD $0xf9402463 // ldr x3, [x3, #72]
+	WORD $0x8b0b0004 // add x4, x0, x11
+	WORD $0x8b0b0085 // add x5, x4, x11
+	WORD $0x8b0b00a6 // add x6, x5, x11
+	WORD $0x8b0b00c7 // add x7, x6, x11
+	WORD $0x8b0b00e8 // add x8, x7, x11
+	WORD $0x8b0b0109 // add x9, x8, x11
+	WORD $0x8b0b012a // add x10, x9, x11
+	WORD $0x8b0b014b // add x11, x10, x11
+	WORD $0xd28000cc // movz x12, #6, lsl #0
+	WORD $0x9b0c7c50 // mul x16, x2, x12
+	WORD $0x8b10002c // add x12, x1, x16
+	WORD $0x8b10018d // add x13, x12, x16
+	WORD $0x8b1001ae // add x14, x13, x16
+	WORD $0x8b1001cf // add x15, x14, x16
+	WORD $0x8b1001f0 // add x16, x15, x16
+	WORD $0xd2800011 // movz x17, #0, lsl #0
+	WORD $0xd37ef463 // lsl x3, x3, #2
+
+loop:
+	WORD $0xfc408410 // ldr d16, [x0], #8
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	WORD $0xfc4084c2 // ldr d2, [x6], #8
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0xfc408521 // ldr d1, [x9], #8
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e21d603 // fadd v3.4s, v16.4s, v1.4s
+	WORD $0x4e22d46c // fadd v12.4s, v3.4s, v2.4s
+	WORD $0x4ea2d46a // fsub v10.4s, v3.4s, v2.4s
+	WORD $0x4eb01e04 // mov v4.16b, v16.16b
+	WORD $0x4f801024 // fmla v4.4s, v1.4s, v0.s[0]
+	WORD $0x4ea41c87 // mov v7.16b, v4.16b
+	WORD $0x4fa01047 // fmla v7.4s, v2.4s, v0.s[1]
+	WORD $0x4f801844 // fmla v4.4s, v2.4s, v0.s[2]
+	WORD $0xfc408491 // ldr d17, [x4], #8
+	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
+	WORD $0xfc4084e3 // ldr d3, [x7], #8
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0xfc408542 // ldr d2, [x10], #8
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e22d625 // fadd v5.4s, v17.4s, v2.4s
+	WORD $0x4e23d4ae // fadd v14.4s, v5.4s, v3.4s
+	WORD $0x4ea3d4ab // fsub v11.4s, v5.4s, v3.4s
+	WORD $0x4eb11e25 // mov v5.16b, v17.16b
+	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
+	WORD $0x4ea51ca8 // mov v8.16b, v5.16b
+	WORD $0x4fa01068 // fmla v8.4s, v3.4s, v0.s[1]
+	WORD $0x4f801865 // fmla v5.4s, v3.4s, v0.s[2]
+	WORD $0xfc4084b2 // ldr d18, [x5], #8
+	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
+	WORD $0xfc408513 // ldr d19, [x8], #8
+	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
+	WORD $0xfc408563 // ldr d3, [x11], #8
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4e23d646 // fadd v6.4s, v18.4s, v3.4s
 	WORD $0x4e33d4cf // fadd v15.4s, v6.4s, v19.4s
 	WORD $0x4eb3d4cd // fsub v13.4s, v6.4s, v19.4s
@@ -3681,6 +3978,331 @@ loop:
 	CBNZ R3, loop
 	RET
 
+// func winogradExpandHalf6NEON(a *winogradArgs)
+TEXT ·winogradExpandHalf6NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R3
+	WORD $0xf9402060 // ldr x0, [x3, #64]
+	WORD $0x3dc01000 // ldr q0, [x0, #64]
+	WORD $0xf9400060 // ldr x0, [x3]
+	WORD $0xf940046b // ldr x11, [x3, #8]
+	WORD $0xf9400861 // ldr x1, [x3, #16]
+	WORD $0xf9400c62 // ldr x2, [x3, #24]
+	WORD $0xf9402463 // ldr x3, [x3, #72]
+	WORD $0x8b0b0004 // add x4, x0, x11
+	WORD $0x8b0b0085 // add x5, x4, x11
+	WORD $0x8b0b00a6 // add x6, x5, x11
+	WORD $0x8b0b00c7 // add x7, x6, x11
+	WORD $0x8b0b00e8 // add x8, x7, x11
+	WORD $0x8b0b0109 // add x9, x8, x11
+	WORD $0x8b0b012a // add x10, x9, x11
+	WORD $0x8b0b014b // add x11, x10, x11
+	WORD $0xd280010c // movz x12, #8, lsl #0
+	WORD $0x9b0c7c53 // mul x19, x2, x12
+	WORD $0x8b13002c // add x12, x1, x19
+	WORD $0x8b13018d // add x13, x12, x19
+	WORD $0x8b1301ae // add x14, x13, x19
+	WORD $0x8b1301cf // add x15, x14, x19
+	WORD $0x8b1301f0 // add x16, x15, x19
+	WORD $0x8b130211 // add x17, x16, x19
+	WORD $0x8b130233 // add x19, x17, x19
+	WORD $0xd2800014 // movz x20, #0, lsl #0
+	WORD $0xd37ef463 // lsl x3, x3, #2
+
+loop:
+	WORD $0xfc408416 // ldr d22, [x0], #8
+	WORD $0x0e217ad6 // fcvtl v22.4s, v22.4h
+	WORD $0xfc4084c2 // ldr d2, [x6], #8
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0xfc408521 // ldr d1, [x9], #8
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e21d6c3 // fadd v3.4s, v22.4s, v1.4s
+	WORD $0x4e22d473 // fadd v19.4s, v3.4s, v2.4s
+	WORD $0x4ea2d470 // fsub v16.4s, v3.4s, v2.4s
+	WORD $0x4eb61eca // mov v10.16b, v22.16b
+	WORD $0x4f80102a // fmla v10.4s, v1.4s, v0.s[0]
+	WORD $0x4eaa1d4d // mov v13.16b, v10.16b
+	WORD $0x4fa0104d // fmla v13.4s, v2.4s, v0.s[1]
+	WORD $0x4f80184a // fmla v10.4s, v2.4s, v0.s[2]
+	WORD $0x4ea11c24 // mov v4.16b, v1.16b
+	WORD $0x4f8012c4 // fmla v4.4s, v22.4s, v0.s[0]
+	WORD $0x4ea41c87 // mov v7.16b, v4.16b
+	WORD $0x4fa01047 // fmla v7.4s, v2.4s, v0.s[1]
+	WORD $0x4f801844 // fmla v4.4s, v2.4s, v0.s[2]
+	WORD $0xfc408497 // ldr d23, [x4], #8
+	WORD $0x0e217af7 // fcvtl v23.4s, v23.4h
+	WORD $0xfc4084e3 // ldr d3, [x7], #8
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0xfc408542 // ldr d2, [x10], #8
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x4e22d6e5 // fadd v5.4s, v23.4s, v2.4s
+	WORD $0x4e23d4b4 // fadd v20.4s, v5.4s, v3.4s
+	WORD $0x4ea3d4b1 // fsub v17.4s, v5.4s, v3.4s
+	WORD $0x4eb71eeb // mov v11.16b, v23.16b
+	WORD $0x4f80104b // fmla v11.4s, v2.4s, v0.s[0]
+	WORD $0x4eab1d6e // mov v14.16b, v11.16b
+	WORD $0x4fa0106e // fmla v14.4s, v3.4s, v0.s[1]
+	WORD $0x4f80186b // fmla v11.4s, v3.4s, v0.s[2]
+	WORD $0x4ea21c45 // mov v5.16b, v2.16b
+	WORD $0x4f8012e5 // fmla v5.4s, v23.4s, v0.s[0]
+	WORD $0x4ea51ca8 // mov v8.16b, v5.16b
+	WORD $0x4fa01068 // fmla v8.4s, v3.4s, v0.s[1]
+	WORD $0x4f801865 // fmla v5.4s, v3.4s, v0.s[2]
+	WORD $0xfc4084b8 // ldr d24, [x5], #8
+	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
+	WORD $0xfc408519 // ldr d25, [x8], #8
+	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
+	WORD $0xfc408563 // ldr d3, [x11], #8
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x4e23d706 // fadd v6.4s, v24.4s, v3.4s
+	WORD $0x4e39d4d5 // fadd v21.4s, v6.4s, v25.4s
+	WORD $0x4eb9d4d2 // fsub v18.4s, v6.4s, v25.4s
+	WORD $0x4eb81f0c // mov v12.16b, v24.16b
+	WORD $0x4f80106c // fmla v12.4s, v3.4s, v0.s[0]
+	WORD $0x4eac1d8f // mov v15.16b, v12.16b
+	WORD $0x4fa0132f // fmla v15.4s, v25.4s, v0.s[1]
+	WORD $0x4f801b2c // fmla v12.4s, v25.4s, v0.s[2]
+	WORD $0x4ea31c66 // mov v6.16b, v3.16b
+	WORD $0x4f801306 // fmla v6.4s, v24.4s, v0.s[0]
+	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
+	WORD $0x4fa01329 // fmla v9.4s, v25.4s, v0.s[1]
+	WORD $0x4f801b26 // fmla v6.4s, v25.4s, v0.s[2]
+	WORD $0xaa1403f5 // mov x21, x20
+	WORD $0x4e38d6da // fadd v26.4s, v22.4s, v24.4s
+	WORD $0x4e37d759 // fadd v25.4s, v26.4s, v23.4s
+	WORD $0x4eb7d75a // fsub v26.4s, v26.4s, v23.4s
+	WORD $0x4eb61edb // mov v27.16b, v22.16b
+	WORD $0x4f80131b // fmla v27.4s, v24.4s, v0.s[0]
+	WORD $0x4ebb1f7c // mov v28.16b, v27.16b
+	WORD $0x4fa012fc // fmla v28.4s, v23.4s, v0.s[1]
+	WORD $0x4f801afb // fmla v27.4s, v23.4s, v0.s[2]
+	WORD $0x4eb81f1d // mov v29.16b, v24.16b
+	WORD $0x4f8012dd // fmla v29.4s, v22.4s, v0.s[0]
+	WORD $0x4ebd1fbe // mov v30.16b, v29.16b
+	WORD $0x4fa012fe // fmla v30.4s, v23.4s, v0.s[1]
+	WORD $0x4f801afd // fmla v29.4s, v23.4s, v0.s[2]
+	WORD $0x3cb56836 // str q22, [x1, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56839 // str q25, [x1, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb5683a // str q26, [x1, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb5683c // str q28, [x1, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb5683b // str q27, [x1, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb5683e // str q30, [x1, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb5683d // str q29, [x1, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56838 // str q24, [x1, x21]
+	WORD $0xaa1403f5 // mov x21, x20
+	WORD $0x4e35d677 // fadd v23.4s, v19.4s, v21.4s
+	WORD $0x4e34d6f6 // fadd v22.4s, v23.4s, v20.4s
+	WORD $0x4eb4d6f7 // fsub v23.4s, v23.4s, v20.4s
+	WORD $0x4eb31e78 // mov v24.16b, v19.16b
+	WORD $0x4f8012b8 // fmla v24.4s, v21.4s, v0.s[0]
+	WORD $0x4eb81f19 // mov v25.16b, v24.16b
+	WORD $0x4fa01299 // fmla v25.4s, v20.4s, v0.s[1]
+	WORD $0x4f801a98 // fmla v24.4s, v20.4s, v0.s[2]
+	WORD $0x4eb51eba // mov v26.16b, v21.16b
+	WORD $0x4f80127a // fmla v26.4s, v19.4s, v0.s[0]
+	WORD $0x4eba1f5b // mov v27.16b, v26.16b
+	WORD $0x4fa0129b // fmla v27.4s, v20.4s, v0.s[1]
+	WORD $0x4f801a9a // fmla v26.4s, v20.4s, v0.s[2]
+	WORD $0x3cb56993 // str q19, [x12, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56996 // str q22, [x12, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56997 // str q23, [x12, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56999 // str q25, [x12, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56998 // str q24, [x12, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb5699b // str q27, [x12, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb5699a // str q26, [x12, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56995 // str q21, [x12, x21]
+	WORD $0xaa1403f5 // mov x21, x20
+	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
+	WORD $0x4e31d693 // fadd v19.4s, v20.4s, v17.4s
+	WORD $0x4eb1d694 // fsub v20.4s, v20.4s, v17.4s
+	WORD $0x4eb01e15 // mov v21.16b, v16.16b
+	WORD $0x4f801255 // fmla v21.4s, v18.4s, v0.s[0]
+	WORD $0x4eb51eb6 // mov v22.16b, v21.16b
+	WORD $0x4fa01236 // fmla v22.4s, v17.4s, v0.s[1]
+	WORD $0x4f801a35 // fmla v21.4s, v17.4s, v0.s[2]
+	WORD $0x4eb21e57 // mov v23.16b, v18.16b
+	WORD $0x4f801217 // fmla v23.4s, v16.4s, v0.s[0]
+	WORD $0x4eb71ef8 // mov v24.16b, v23.16b
+	WORD $0x4fa01238 // fmla v24.4s, v17.4s, v0.s[1]
+	WORD $0x4f801a37 // fmla v23.4s, v17.4s, v0.s[2]
+	WORD $0x3cb569b0 // str q16, [x13, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569b3 // str q19, [x13, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569b4 // str q20, [x13, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569b6 // str q22, [x13, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569b5 // str q21, [x13, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569b8 // str q24, [x13, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569b7 // str q23, [x13, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569b2 // str q18, [x13, x21]
+	WORD $0xaa1403f5 // mov x21, x20
+	WORD $0x4e2fd5b1 // fadd v17.4s, v13.4s, v15.4s
+	WORD $0x4e2ed630 // fadd v16.4s, v17.4s, v14.4s
+	WORD $0x4eaed631 // fsub v17.4s, v17.4s, v14.4s
+	WORD $0x4ead1db2 // mov v18.16b, v13.16b
+	WORD $0x4f8011f2 // fmla v18.4s, v15.4s, v0.s[0]
+	WORD $0x4eb21e53 // mov v19.16b, v18.16b
+	WORD $0x4fa011d3 // fmla v19.4s, v14.4s, v0.s[1]
+	WORD $0x4f8019d2 // fmla v18.4s, v14.4s, v0.s[2]
+	WORD $0x4eaf1df4 // mov v20.16b, v15.16b
+	WORD $0x4f8011b4 // fmla v20.4s, v13.4s, v0.s[0]
+	WORD $0x4eb41e95 // mov v21.16b, v20.16b
+	WORD $0x4fa011d5 // fmla v21.4s, v14.4s, v0.s[1]
+	WORD $0x4f8019d4 // fmla v20.4s, v14.4s, v0.s[2]
+	WORD $0x3cb569cd // str q13, [x14, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569d0 // str q16, [x14, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569d1 // str q17, [x14, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569d3 // str q19, [x14, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569d2 // str q18, [x14, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569d5 // str q21, [x14, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569d4 // str q20, [x14, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569cf // str q15, [x14, x21]
+	WORD $0xaa1403f5 // mov x21, x20
+	WORD $0x4e2cd54e // fadd v14.4s, v10.4s, v12.4s
+	WORD $0x4e2bd5cd // fadd v13.4s, v14.4s, v11.4s
+	WORD $0x4eabd5ce // fsub v14.4s, v14.4s, v11.4s
+	WORD $0x4eaa1d4f // mov v15.16b, v10.16b
+	WORD $0x4f80118f // fmla v15.4s, v12.4s, v0.s[0]
+	WORD $0x4eaf1df0 // mov v16.16b, v15.16b
+	WORD $0x4fa01170 // fmla v16.4s, v11.4s, v0.s[1]
+	WORD $0x4f80196f // fmla v15.4s, v11.4s, v0.s[2]
+	WORD $0x4eac1d91 // mov v17.16b, v12.16b
+	WORD $0x4f801151 // fmla v17.4s, v10.4s, v0.s[0]
+	WORD $0x4eb11e32 // mov v18.16b, v17.16b
+	WORD $0x4fa01172 // fmla v18.4s, v11.4s, v0.s[1]
+	WORD $0x4f801971 // fmla v17.4s, v11.4s, v0.s[2]
+	WORD $0x3cb569ea // str q10, [x15, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569ed // str q13, [x15, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569ee // str q14, [x15, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569f0 // str q16, [x15, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569ef // str q15, [x15, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569f2 // str q18, [x15, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569f1 // str q17, [x15, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb569ec // str q12, [x15, x21]
+	WORD $0xaa1403f5 // mov x21, x20
+	WORD $0x4e29d4eb // fadd v11.4s, v7.4s, v9.4s
+	WORD $0x4e28d56a // fadd v10.4s, v11.4s, v8.4s
+	WORD $0x4ea8d56b // fsub v11.4s, v11.4s, v8.4s
+	WORD $0x4ea71cec // mov v12.16b, v7.16b
+	WORD $0x4f80112c // fmla v12.4s, v9.4s, v0.s[0]
+	WORD $0x4eac1d8d // mov v13.16b, v12.16b
+	WORD $0x4fa0110d // fmla v13.4s, v8.4s, v0.s[1]
+	WORD $0x4f80190c // fmla v12.4s, v8.4s, v0.s[2]
+	WORD $0x4ea91d2e // mov v14.16b, v9.16b
+	WORD $0x4f8010ee // fmla v14.4s, v7.4s, v0.s[0]
+	WORD $0x4eae1dcf // mov v15.16b, v14.16b
+	WORD $0x4fa0110f // fmla v15.4s, v8.4s, v0.s[1]
+	WORD $0x4f80190e // fmla v14.4s, v8.4s, v0.s[2]
+	WORD $0x3cb56a07 // str q7, [x16, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a0a // str q10, [x16, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a0b // str q11, [x16, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a0d // str q13, [x16, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a0c // str q12, [x16, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a0f // str q15, [x16, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a0e // str q14, [x16, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a09 // str q9, [x16, x21]
+	WORD $0xaa1403f5 // mov x21, x20
+	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
+	WORD $0x4e25d507 // fadd v7.4s, v8.4s, v5.4s
+	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
+	WORD $0x4ea41c89 // mov v9.16b, v4.16b
+	WORD $0x4f8010c9 // fmla v9.4s, v6.4s, v0.s[0]
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	WORD $0x4fa010aa // fmla v10.4s, v5.4s, v0.s[1]
+	WORD $0x4f8018a9 // fmla v9.4s, v5.4s, v0.s[2]
+	WORD $0x4ea61ccb // mov v11.16b, v6.16b
+	WORD $0x4f80108b // fmla v11.4s, v4.4s, v0.s[0]
+	WORD $0x4eab1d6c // mov v12.16b, v11.16b
+	WORD $0x4fa010ac // fmla v12.4s, v5.4s, v0.s[1]
+	WORD $0x4f8018ab // fmla v11.4s, v5.4s, v0.s[2]
+	WORD $0x3cb56a24 // str q4, [x17, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a27 // str q7, [x17, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a28 // str q8, [x17, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a2a // str q10, [x17, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a29 // str q9, [x17, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a2c // str q12, [x17, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a2b // str q11, [x17, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a26 // str q6, [x17, x21]
+	WORD $0xaa1403f5 // mov x21, x20
+	WORD $0x4e23d425 // fadd v5.4s, v1.4s, v3.4s
+	WORD $0x4e22d4a4 // fadd v4.4s, v5.4s, v2.4s
+	WORD $0x4ea2d4a5 // fsub v5.4s, v5.4s, v2.4s
+	WORD $0x4ea11c26 // mov v6.16b, v1.16b
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	WORD $0x4ea61cc7 // mov v7.16b, v6.16b
+	WORD $0x4fa01047 // fmla v7.4s, v2.4s, v0.s[1]
+	WORD $0x4f801846 // fmla v6.4s, v2.4s, v0.s[2]
+	WORD $0x4ea31c68 // mov v8.16b, v3.16b
+	WORD $0x4f801028 // fmla v8.4s, v1.4s, v0.s[0]
+	WORD $0x4ea81d09 // mov v9.16b, v8.16b
+	WORD $0x4fa01049 // fmla v9.4s, v2.4s, v0.s[1]
+	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
+	WORD $0x3cb56a61 // str q1, [x19, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a64 // str q4, [x19, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a65 // str q5, [x19, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a67 // str q7, [x19, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a66 // str q6, [x19, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a69 // str q9, [x19, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a68 // str q8, [x19, x21]
+	WORD $0x8b0202b5 // add x21, x21, x2
+	WORD $0x3cb56a63 // str q3, [x19, x21]
+	WORD $0x91004294 // add x20, x20, #16
+	WORD $0xd1000463 // sub x3, x3, #1
+	CBNZ R3, loop
+	RET
+
 // func winogradOutput6NEON(a *winogradArgs)
 TEXT ·winogradOutput6NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R7
@@ -5028,17 +5650,14 @@ TEXT ·winogradProduct1x16NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9400803 // ldr x3, [x0, #16]
 	WORD $0xf9400c04 // ldr x4, [x0, #24]
-	WORD $0xf9402408 // ldr x8, [x0, #72]
-	WORD $0xf9402805 // ldr x5, [x0, #80]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xd342fd07 // lsr x7, x8, #2
-	WORD $0x92400508 // and x8, x8, #0x3
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9402806 // ldr x6, [x0, #80]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
 
 block:
-	CBZ  R6, zero
-	WORD $0xaa0303e9 // mov x9, x3
-	WORD $0xad400520 // ldp q0, q1, [x9]
-	WORD $0xad410d22 // ldp q2, q3, [x9, #32]
+	CBZ  R7, zero
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0x4c402900 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8]
 	JMP  start
 
 zero:
@@ -5048,64 +5667,100 @@ zero:
 	WORD $0x6f00e403 // movi v3.2d, #0
 
 start:
-	WORD $0xf9401409 // ldr x9, [x0, #40]
-	WORD $0xaa0103ea // mov x10, x1
-	WORD $0x8b020141 // add x1, x10, x2
-	WORD $0xaa0703eb // mov x11, x7
-	CBZ  R11, tail
+	WORD $0xf9401408 // ldr x8, [x0, #40]
+	WORD $0xaa0103e9 // mov x9, x1
+	WORD $0x8b020121 // add x1, x9, x2
+	WORD $0xd343fcaa // lsr x10, x5, #3
+	CBZ  R10, four
 
-loop:
-	WORD $0x3cc10544 // ldr q4, [x10], #16
-	WORD $0xad401925 // ldp q5, q6, [x9]
-	WORD $0x4f8410a0 // fmla v0.4s, v5.4s, v4.s[0]
-	WORD $0x4f8410c1 // fmla v1.4s, v6.4s, v4.s[0]
-	WORD $0xad411925 // ldp q5, q6, [x9, #32]
-	WORD $0x4f8410a2 // fmla v2.4s, v5.4s, v4.s[0]
-	WORD $0x4f8410c3 // fmla v3.4s, v6.4s, v4.s[0]
-	WORD $0xad421925 // ldp q5, q6, [x9, #64]
-	WORD $0x4fa410a0 // fmla v0.4s, v5.4s, v4.s[1]
-	WORD $0x4fa410c1 // fmla v1.4s, v6.4s, v4.s[1]
-	WORD $0xad431925 // ldp q5, q6, [x9, #96]
-	WORD $0x4fa410a2 // fmla v2.4s, v5.4s, v4.s[1]
-	WORD $0x4fa410c3 // fmla v3.4s, v6.4s, v4.s[1]
-	WORD $0xad441925 // ldp q5, q6, [x9, #128]
-	WORD $0x4f8418a0 // fmla v0.4s, v5.4s, v4.s[2]
-	WORD $0x4f8418c1 // fmla v1.4s, v6.4s, v4.s[2]
-	WORD $0xad451925 // ldp q5, q6, [x9, #160]
-	WORD $0x4f8418a2 // fmla v2.4s, v5.4s, v4.s[2]
-	WORD $0x4f8418c3 // fmla v3.4s, v6.4s, v4.s[2]
-	WORD $0xad461925 // ldp q5, q6, [x9, #192]
-	WORD $0x4fa418a0 // fmla v0.4s, v5.4s, v4.s[3]
-	WORD $0x4fa418c1 // fmla v1.4s, v6.4s, v4.s[3]
-	WORD $0xad471925 // ldp q5, q6, [x9, #224]
-	WORD $0x4fa418a2 // fmla v2.4s, v5.4s, v4.s[3]
-	WORD $0x4fa418c3 // fmla v3.4s, v6.4s, v4.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, loop
+eight:
+	WORD $0xacc16538 // ldp q24, q25, [x9], #32
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f991280 // fmla v0.4s, v20.4s, v25.s[0]
+	WORD $0x4f9912a1 // fmla v1.4s, v21.4s, v25.s[0]
+	WORD $0x4f9912c2 // fmla v2.4s, v22.4s, v25.s[0]
+	WORD $0x4f9912e3 // fmla v3.4s, v23.4s, v25.s[0]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb91280 // fmla v0.4s, v20.4s, v25.s[1]
+	WORD $0x4fb912a1 // fmla v1.4s, v21.4s, v25.s[1]
+	WORD $0x4fb912c2 // fmla v2.4s, v22.4s, v25.s[1]
+	WORD $0x4fb912e3 // fmla v3.4s, v23.4s, v25.s[1]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f991a80 // fmla v0.4s, v20.4s, v25.s[2]
+	WORD $0x4f991aa1 // fmla v1.4s, v21.4s, v25.s[2]
+	WORD $0x4f991ac2 // fmla v2.4s, v22.4s, v25.s[2]
+	WORD $0x4f991ae3 // fmla v3.4s, v23.4s, v25.s[2]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb91a80 // fmla v0.4s, v20.4s, v25.s[3]
+	WORD $0x4fb91aa1 // fmla v1.4s, v21.4s, v25.s[3]
+	WORD $0x4fb91ac2 // fmla v2.4s, v22.4s, v25.s[3]
+	WORD $0x4fb91ae3 // fmla v3.4s, v23.4s, v25.s[3]
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, eight
 
-tail:
-	WORD $0xaa0803eb // mov x11, x8
-	CBZ  R11, store
+four:
+	WORD $0x924008aa // and x10, x5, #0x7
+	CBZ  R10, store
+	TBZ  $2, R10, one
+	WORD $0x9240054a // and x10, x10, #0x3
+	WORD $0x3cc10538 // ldr q24, [x9], #16
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	CBZ  R10, store
 
 one:
-	WORD $0xbc404544 // ldr s4, [x10], #4
-	WORD $0xad401925 // ldp q5, q6, [x9]
-	WORD $0x4f8410a0 // fmla v0.4s, v5.4s, v4.s[0]
-	WORD $0x4f8410c1 // fmla v1.4s, v6.4s, v4.s[0]
-	WORD $0xad411925 // ldp q5, q6, [x9, #32]
-	WORD $0x4f8410a2 // fmla v2.4s, v5.4s, v4.s[0]
-	WORD $0x4f8410c3 // fmla v3.4s, v6.4s, v4.s[0]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, one
+	WORD $0xbc404538 // ldr s24, [x9], #4
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, one
 
 store:
-	WORD $0xad000460 // stp q0, q1, [x3]
-	WORD $0xad010c62 // stp q2, q3, [x3, #32]
+	WORD $0x4c002860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3]
 	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xd10004a5 // sub x5, x5, #1
-	CBNZ R5, block
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, block
 	RET
 
 // func winogradProduct2x16NEON(a *winogradArgs)
@@ -5115,20 +5770,16 @@ TEXT ·winogradProduct2x16NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9400803 // ldr x3, [x0, #16]
 	WORD $0xf9400c04 // ldr x4, [x0, #24]
-	WORD $0xf9402408 // ldr x8, [x0, #72]
-	WORD $0xf9402805 // ldr x5, [x0, #80]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xd342fd07 // lsr x7, x8, #2
-	WORD $0x92400508 // and x8, x8, #0x3
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9402806 // ldr x6, [x0, #80]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
 
 block:
-	CBZ  R6, zero
-	WORD $0xaa0303e9 // mov x9, x3
-	WORD $0xad400520 // ldp q0, q1, [x9]
-	WORD $0xad410d22 // ldp q2, q3, [x9, #32]
-	WORD $0x8b040129 // add x9, x9, x4
-	WORD $0xad401524 // ldp q4, q5, [x9]
-	WORD $0xad411d26 // ldp q6, q7, [x9, #32]
+	CBZ  R7, zero
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0x4c402900 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x4c402904 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x8]
 	JMP  start
 
 zero:
@@ -5142,90 +5793,158 @@ zero:
 	WORD $0x6f00e407 // movi v7.2d, #0
 
 start:
-	WORD $0xf9401409 // ldr x9, [x0, #40]
-	WORD $0xaa0103ea // mov x10, x1
-	WORD $0x8b02014b // add x11, x10, x2
-	WORD $0x8b020161 // add x1, x11, x2
-	WORD $0xaa0703ec // mov x12, x7
-	CBZ  R12, tail
+	WORD $0xf9401408 // ldr x8, [x0, #40]
+	WORD $0xaa0103e9 // mov x9, x1
+	WORD $0x8b02012a // add x10, x9, x2
+	WORD $0x8b020141 // add x1, x10, x2
+	WORD $0xd343fcab // lsr x11, x5, #3
+	CBZ  R11, four
 
-loop:
-	WORD $0x3cc10548 // ldr q8, [x10], #16
-	WORD $0x3cc10569 // ldr q9, [x11], #16
-	WORD $0xad402d2a // ldp q10, q11, [x9]
-	WORD $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
-	WORD $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
-	WORD $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
-	WORD $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	WORD $0xad412d2a // ldp q10, q11, [x9, #32]
-	WORD $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
-	WORD $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
-	WORD $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
-	WORD $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	WORD $0xad422d2a // ldp q10, q11, [x9, #64]
-	WORD $0x4fa81140 // fmla v0.4s, v10.4s, v8.s[1]
-	WORD $0x4fa91144 // fmla v4.4s, v10.4s, v9.s[1]
-	WORD $0x4fa81161 // fmla v1.4s, v11.4s, v8.s[1]
-	WORD $0x4fa91165 // fmla v5.4s, v11.4s, v9.s[1]
-	WORD $0xad432d2a // ldp q10, q11, [x9, #96]
-	WORD $0x4fa81142 // fmla v2.4s, v10.4s, v8.s[1]
-	WORD $0x4fa91146 // fmla v6.4s, v10.4s, v9.s[1]
-	WORD $0x4fa81163 // fmla v3.4s, v11.4s, v8.s[1]
-	WORD $0x4fa91167 // fmla v7.4s, v11.4s, v9.s[1]
-	WORD $0xad442d2a // ldp q10, q11, [x9, #128]
-	WORD $0x4f881940 // fmla v0.4s, v10.4s, v8.s[2]
-	WORD $0x4f891944 // fmla v4.4s, v10.4s, v9.s[2]
-	WORD $0x4f881961 // fmla v1.4s, v11.4s, v8.s[2]
-	WORD $0x4f891965 // fmla v5.4s, v11.4s, v9.s[2]
-	WORD $0xad452d2a // ldp q10, q11, [x9, #160]
-	WORD $0x4f881942 // fmla v2.4s, v10.4s, v8.s[2]
-	WORD $0x4f891946 // fmla v6.4s, v10.4s, v9.s[2]
-	WORD $0x4f881963 // fmla v3.4s, v11.4s, v8.s[2]
-	WORD $0x4f891967 // fmla v7.4s, v11.4s, v9.s[2]
-	WORD $0xad462d2a // ldp q10, q11, [x9, #192]
-	WORD $0x4fa81940 // fmla v0.4s, v10.4s, v8.s[3]
-	WORD $0x4fa91944 // fmla v4.4s, v10.4s, v9.s[3]
-	WORD $0x4fa81961 // fmla v1.4s, v11.4s, v8.s[3]
-	WORD $0x4fa91965 // fmla v5.4s, v11.4s, v9.s[3]
-	WORD $0xad472d2a // ldp q10, q11, [x9, #224]
-	WORD $0x4fa81942 // fmla v2.4s, v10.4s, v8.s[3]
-	WORD $0x4fa91946 // fmla v6.4s, v10.4s, v9.s[3]
-	WORD $0x4fa81963 // fmla v3.4s, v11.4s, v8.s[3]
-	WORD $0x4fa91967 // fmla v7.4s, v11.4s, v9.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, loop
+eight:
+	WORD $0xacc16938 // ldp q24, q26, [x9], #32
+	WORD $0xacc16d59 // ldp q25, q27, [x10], #32
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f9a1280 // fmla v0.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b1284 // fmla v4.4s, v20.4s, v27.s[0]
+	WORD $0x4f9a12a1 // fmla v1.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12a5 // fmla v5.4s, v21.4s, v27.s[0]
+	WORD $0x4f9a12c2 // fmla v2.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12c6 // fmla v6.4s, v22.4s, v27.s[0]
+	WORD $0x4f9a12e3 // fmla v3.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12e7 // fmla v7.4s, v23.4s, v27.s[0]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fba1280 // fmla v0.4s, v20.4s, v26.s[1]
+	WORD $0x4fbb1284 // fmla v4.4s, v20.4s, v27.s[1]
+	WORD $0x4fba12a1 // fmla v1.4s, v21.4s, v26.s[1]
+	WORD $0x4fbb12a5 // fmla v5.4s, v21.4s, v27.s[1]
+	WORD $0x4fba12c2 // fmla v2.4s, v22.4s, v26.s[1]
+	WORD $0x4fbb12c6 // fmla v6.4s, v22.4s, v27.s[1]
+	WORD $0x4fba12e3 // fmla v3.4s, v23.4s, v26.s[1]
+	WORD $0x4fbb12e7 // fmla v7.4s, v23.4s, v27.s[1]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f9a1a80 // fmla v0.4s, v20.4s, v26.s[2]
+	WORD $0x4f9b1a84 // fmla v4.4s, v20.4s, v27.s[2]
+	WORD $0x4f9a1aa1 // fmla v1.4s, v21.4s, v26.s[2]
+	WORD $0x4f9b1aa5 // fmla v5.4s, v21.4s, v27.s[2]
+	WORD $0x4f9a1ac2 // fmla v2.4s, v22.4s, v26.s[2]
+	WORD $0x4f9b1ac6 // fmla v6.4s, v22.4s, v27.s[2]
+	WORD $0x4f9a1ae3 // fmla v3.4s, v23.4s, v26.s[2]
+	WORD $0x4f9b1ae7 // fmla v7.4s, v23.4s, v27.s[2]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fba1a80 // fmla v0.4s, v20.4s, v26.s[3]
+	WORD $0x4fbb1a84 // fmla v4.4s, v20.4s, v27.s[3]
+	WORD $0x4fba1aa1 // fmla v1.4s, v21.4s, v26.s[3]
+	WORD $0x4fbb1aa5 // fmla v5.4s, v21.4s, v27.s[3]
+	WORD $0x4fba1ac2 // fmla v2.4s, v22.4s, v26.s[3]
+	WORD $0x4fbb1ac6 // fmla v6.4s, v22.4s, v27.s[3]
+	WORD $0x4fba1ae3 // fmla v3.4s, v23.4s, v26.s[3]
+	WORD $0x4fbb1ae7 // fmla v7.4s, v23.4s, v27.s[3]
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, eight
 
-tail:
-	WORD $0xaa0803ec // mov x12, x8
-	CBZ  R12, store
+four:
+	WORD $0x924008ab // and x11, x5, #0x7
+	CBZ  R11, store
+	TBZ  $2, R11, one
+	WORD $0x9240056b // and x11, x11, #0x3
+	WORD $0x3cc10538 // ldr q24, [x9], #16
+	WORD $0x3cc10559 // ldr q25, [x10], #16
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	CBZ  R11, store
 
 one:
-	WORD $0xbc404548 // ldr s8, [x10], #4
-	WORD $0xbc404569 // ldr s9, [x11], #4
-	WORD $0xad402d2a // ldp q10, q11, [x9]
-	WORD $0x4f881140 // fmla v0.4s, v10.4s, v8.s[0]
-	WORD $0x4f891144 // fmla v4.4s, v10.4s, v9.s[0]
-	WORD $0x4f881161 // fmla v1.4s, v11.4s, v8.s[0]
-	WORD $0x4f891165 // fmla v5.4s, v11.4s, v9.s[0]
-	WORD $0xad412d2a // ldp q10, q11, [x9, #32]
-	WORD $0x4f881142 // fmla v2.4s, v10.4s, v8.s[0]
-	WORD $0x4f891146 // fmla v6.4s, v10.4s, v9.s[0]
-	WORD $0x4f881163 // fmla v3.4s, v11.4s, v8.s[0]
-	WORD $0x4f891167 // fmla v7.4s, v11.4s, v9.s[0]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, one
+	WORD $0xbc404538 // ldr s24, [x9], #4
+	WORD $0xbc404559 // ldr s25, [x10], #4
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, one
 
 store:
-	WORD $0xad000460 // stp q0, q1, [x3]
-	WORD $0xad010c62 // stp q2, q3, [x3, #32]
+	WORD $0x4c002860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3]
 	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xad001464 // stp q4, q5, [x3]
-	WORD $0xad011c66 // stp q6, q7, [x3, #32]
+	WORD $0x4c002864 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3]
 	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xd10004a5 // sub x5, x5, #1
-	CBNZ R5, block
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, block
 	RET
 
 // func winogradProduct3x16NEON(a *winogradArgs)
@@ -5235,23 +5954,18 @@ TEXT ·winogradProduct3x16NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9400803 // ldr x3, [x0, #16]
 	WORD $0xf9400c04 // ldr x4, [x0, #24]
-	WORD $0xf9402408 // ldr x8, [x0, #72]
-	WORD $0xf9402805 // ldr x5, [x0, #80]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xd342fd07 // lsr x7, x8, #2
-	WORD $0x92400508 // and x8, x8, #0x3
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9402806 // ldr x6, [x0, #80]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
 
 block:
-	CBZ  R6, zero
-	WORD $0xaa0303e9 // mov x9, x3
-	WORD $0xad400520 // ldp q0, q1, [x9]
-	WORD $0xad410d22 // ldp q2, q3, [x9, #32]
-	WORD $0x8b040129 // add x9, x9, x4
-	WORD $0xad401524 // ldp q4, q5, [x9]
-	WORD $0xad411d26 // ldp q6, q7, [x9, #32]
-	WORD $0x8b040129 // add x9, x9, x4
-	WORD $0xad402528 // ldp q8, q9, [x9]
-	WORD $0xad412d2a // ldp q10, q11, [x9, #32]
+	CBZ  R7, zero
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0x4c402900 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x4c402904 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x4c402908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8]
 	JMP  start
 
 zero:
@@ -5269,116 +5983,216 @@ zero:
 	WORD $0x6f00e40b // movi v11.2d, #0
 
 start:
-	WORD $0xf9401409 // ldr x9, [x0, #40]
-	WORD $0xaa0103ea // mov x10, x1
+	WORD $0xf9401408 // ldr x8, [x0, #40]
+	WORD $0xaa0103e9 // mov x9, x1
+	WORD $0x8b02012a // add x10, x9, x2
 	WORD $0x8b02014b // add x11, x10, x2
-	WORD $0x8b02016c // add x12, x11, x2
-	WORD $0x8b020181 // add x1, x12, x2
-	WORD $0xaa0703ed // mov x13, x7
-	CBZ  R13, tail
+	WORD $0x8b020161 // add x1, x11, x2
+	WORD $0xd343fcac // lsr x12, x5, #3
+	CBZ  R12, four
 
-loop:
-	WORD $0x3cc1054c // ldr q12, [x10], #16
-	WORD $0x3cc1056d // ldr q13, [x11], #16
-	WORD $0x3cc1058e // ldr q14, [x12], #16
-	WORD $0xad40412f // ldp q15, q16, [x9]
-	WORD $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
-	WORD $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
-	WORD $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
-	WORD $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
-	WORD $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
-	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	WORD $0xad41412f // ldp q15, q16, [x9, #32]
-	WORD $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
-	WORD $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
-	WORD $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
-	WORD $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
-	WORD $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
-	WORD $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	WORD $0xad42412f // ldp q15, q16, [x9, #64]
-	WORD $0x4fac11e0 // fmla v0.4s, v15.4s, v12.s[1]
-	WORD $0x4fad11e4 // fmla v4.4s, v15.4s, v13.s[1]
-	WORD $0x4fae11e8 // fmla v8.4s, v15.4s, v14.s[1]
-	WORD $0x4fac1201 // fmla v1.4s, v16.4s, v12.s[1]
-	WORD $0x4fad1205 // fmla v5.4s, v16.4s, v13.s[1]
-	WORD $0x4fae1209 // fmla v9.4s, v16.4s, v14.s[1]
-	WORD $0xad43412f // ldp q15, q16, [x9, #96]
-	WORD $0x4fac11e2 // fmla v2.4s, v15.4s, v12.s[1]
-	WORD $0x4fad11e6 // fmla v6.4s, v15.4s, v13.s[1]
-	WORD $0x4fae11ea // fmla v10.4s, v15.4s, v14.s[1]
-	WORD $0x4fac1203 // fmla v3.4s, v16.4s, v12.s[1]
-	WORD $0x4fad1207 // fmla v7.4s, v16.4s, v13.s[1]
-	WORD $0x4fae120b // fmla v11.4s, v16.4s, v14.s[1]
-	WORD $0xad44412f // ldp q15, q16, [x9, #128]
-	WORD $0x4f8c19e0 // fmla v0.4s, v15.4s, v12.s[2]
-	WORD $0x4f8d19e4 // fmla v4.4s, v15.4s, v13.s[2]
-	WORD $0x4f8e19e8 // fmla v8.4s, v15.4s, v14.s[2]
-	WORD $0x4f8c1a01 // fmla v1.4s, v16.4s, v12.s[2]
-	WORD $0x4f8d1a05 // fmla v5.4s, v16.4s, v13.s[2]
-	WORD $0x4f8e1a09 // fmla v9.4s, v16.4s, v14.s[2]
-	WORD $0xad45412f // ldp q15, q16, [x9, #160]
-	WORD $0x4f8c19e2 // fmla v2.4s, v15.4s, v12.s[2]
-	WORD $0x4f8d19e6 // fmla v6.4s, v15.4s, v13.s[2]
-	WORD $0x4f8e19ea // fmla v10.4s, v15.4s, v14.s[2]
-	WORD $0x4f8c1a03 // fmla v3.4s, v16.4s, v12.s[2]
-	WORD $0x4f8d1a07 // fmla v7.4s, v16.4s, v13.s[2]
-	WORD $0x4f8e1a0b // fmla v11.4s, v16.4s, v14.s[2]
-	WORD $0xad46412f // ldp q15, q16, [x9, #192]
-	WORD $0x4fac19e0 // fmla v0.4s, v15.4s, v12.s[3]
-	WORD $0x4fad19e4 // fmla v4.4s, v15.4s, v13.s[3]
-	WORD $0x4fae19e8 // fmla v8.4s, v15.4s, v14.s[3]
-	WORD $0x4fac1a01 // fmla v1.4s, v16.4s, v12.s[3]
-	WORD $0x4fad1a05 // fmla v5.4s, v16.4s, v13.s[3]
-	WORD $0x4fae1a09 // fmla v9.4s, v16.4s, v14.s[3]
-	WORD $0xad47412f // ldp q15, q16, [x9, #224]
-	WORD $0x4fac19e2 // fmla v2.4s, v15.4s, v12.s[3]
-	WORD $0x4fad19e6 // fmla v6.4s, v15.4s, v13.s[3]
-	WORD $0x4fae19ea // fmla v10.4s, v15.4s, v14.s[3]
-	WORD $0x4fac1a03 // fmla v3.4s, v16.4s, v12.s[3]
-	WORD $0x4fad1a07 // fmla v7.4s, v16.4s, v13.s[3]
-	WORD $0x4fae1a0b // fmla v11.4s, v16.4s, v14.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, loop
+eight:
+	WORD $0xacc16d38 // ldp q24, q27, [x9], #32
+	WORD $0xacc17159 // ldp q25, q28, [x10], #32
+	WORD $0xacc1757a // ldp q26, q29, [x11], #32
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f9b1280 // fmla v0.4s, v20.4s, v27.s[0]
+	WORD $0x4f9c1284 // fmla v4.4s, v20.4s, v28.s[0]
+	WORD $0x4f9d1288 // fmla v8.4s, v20.4s, v29.s[0]
+	WORD $0x4f9b12a1 // fmla v1.4s, v21.4s, v27.s[0]
+	WORD $0x4f9c12a5 // fmla v5.4s, v21.4s, v28.s[0]
+	WORD $0x4f9d12a9 // fmla v9.4s, v21.4s, v29.s[0]
+	WORD $0x4f9b12c2 // fmla v2.4s, v22.4s, v27.s[0]
+	WORD $0x4f9c12c6 // fmla v6.4s, v22.4s, v28.s[0]
+	WORD $0x4f9d12ca // fmla v10.4s, v22.4s, v29.s[0]
+	WORD $0x4f9b12e3 // fmla v3.4s, v23.4s, v27.s[0]
+	WORD $0x4f9c12e7 // fmla v7.4s, v23.4s, v28.s[0]
+	WORD $0x4f9d12eb // fmla v11.4s, v23.4s, v29.s[0]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fbb1280 // fmla v0.4s, v20.4s, v27.s[1]
+	WORD $0x4fbc1284 // fmla v4.4s, v20.4s, v28.s[1]
+	WORD $0x4fbd1288 // fmla v8.4s, v20.4s, v29.s[1]
+	WORD $0x4fbb12a1 // fmla v1.4s, v21.4s, v27.s[1]
+	WORD $0x4fbc12a5 // fmla v5.4s, v21.4s, v28.s[1]
+	WORD $0x4fbd12a9 // fmla v9.4s, v21.4s, v29.s[1]
+	WORD $0x4fbb12c2 // fmla v2.4s, v22.4s, v27.s[1]
+	WORD $0x4fbc12c6 // fmla v6.4s, v22.4s, v28.s[1]
+	WORD $0x4fbd12ca // fmla v10.4s, v22.4s, v29.s[1]
+	WORD $0x4fbb12e3 // fmla v3.4s, v23.4s, v27.s[1]
+	WORD $0x4fbc12e7 // fmla v7.4s, v23.4s, v28.s[1]
+	WORD $0x4fbd12eb // fmla v11.4s, v23.4s, v29.s[1]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f9b1a80 // fmla v0.4s, v20.4s, v27.s[2]
+	WORD $0x4f9c1a84 // fmla v4.4s, v20.4s, v28.s[2]
+	WORD $0x4f9d1a88 // fmla v8.4s, v20.4s, v29.s[2]
+	WORD $0x4f9b1aa1 // fmla v1.4s, v21.4s, v27.s[2]
+	WORD $0x4f9c1aa5 // fmla v5.4s, v21.4s, v28.s[2]
+	WORD $0x4f9d1aa9 // fmla v9.4s, v21.4s, v29.s[2]
+	WORD $0x4f9b1ac2 // fmla v2.4s, v22.4s, v27.s[2]
+	WORD $0x4f9c1ac6 // fmla v6.4s, v22.4s, v28.s[2]
+	WORD $0x4f9d1aca // fmla v10.4s, v22.4s, v29.s[2]
+	WORD $0x4f9b1ae3 // fmla v3.4s, v23.4s, v27.s[2]
+	WORD $0x4f9c1ae7 // fmla v7.4s, v23.4s, v28.s[2]
+	WORD $0x4f9d1aeb // fmla v11.4s, v23.4s, v29.s[2]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fbb1a80 // fmla v0.4s, v20.4s, v27.s[3]
+	WORD $0x4fbc1a84 // fmla v4.4s, v20.4s, v28.s[3]
+	WORD $0x4fbd1a88 // fmla v8.4s, v20.4s, v29.s[3]
+	WORD $0x4fbb1aa1 // fmla v1.4s, v21.4s, v27.s[3]
+	WORD $0x4fbc1aa5 // fmla v5.4s, v21.4s, v28.s[3]
+	WORD $0x4fbd1aa9 // fmla v9.4s, v21.4s, v29.s[3]
+	WORD $0x4fbb1ac2 // fmla v2.4s, v22.4s, v27.s[3]
+	WORD $0x4fbc1ac6 // fmla v6.4s, v22.4s, v28.s[3]
+	WORD $0x4fbd1aca // fmla v10.4s, v22.4s, v29.s[3]
+	WORD $0x4fbb1ae3 // fmla v3.4s, v23.4s, v27.s[3]
+	WORD $0x4fbc1ae7 // fmla v7.4s, v23.4s, v28.s[3]
+	WORD $0x4fbd1aeb // fmla v11.4s, v23.4s, v29.s[3]
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, eight
 
-tail:
-	WORD $0xaa0803ed // mov x13, x8
-	CBZ  R13, store
+four:
+	WORD $0x924008ac // and x12, x5, #0x7
+	CBZ  R12, store
+	TBZ  $2, R12, one
+	WORD $0x9240058c // and x12, x12, #0x3
+	WORD $0x3cc10538 // ldr q24, [x9], #16
+	WORD $0x3cc10559 // ldr q25, [x10], #16
+	WORD $0x3cc1057a // ldr q26, [x11], #16
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
+	CBZ  R12, store
 
 one:
-	WORD $0xbc40454c // ldr s12, [x10], #4
-	WORD $0xbc40456d // ldr s13, [x11], #4
-	WORD $0xbc40458e // ldr s14, [x12], #4
-	WORD $0xad40412f // ldp q15, q16, [x9]
-	WORD $0x4f8c11e0 // fmla v0.4s, v15.4s, v12.s[0]
-	WORD $0x4f8d11e4 // fmla v4.4s, v15.4s, v13.s[0]
-	WORD $0x4f8e11e8 // fmla v8.4s, v15.4s, v14.s[0]
-	WORD $0x4f8c1201 // fmla v1.4s, v16.4s, v12.s[0]
-	WORD $0x4f8d1205 // fmla v5.4s, v16.4s, v13.s[0]
-	WORD $0x4f8e1209 // fmla v9.4s, v16.4s, v14.s[0]
-	WORD $0xad41412f // ldp q15, q16, [x9, #32]
-	WORD $0x4f8c11e2 // fmla v2.4s, v15.4s, v12.s[0]
-	WORD $0x4f8d11e6 // fmla v6.4s, v15.4s, v13.s[0]
-	WORD $0x4f8e11ea // fmla v10.4s, v15.4s, v14.s[0]
-	WORD $0x4f8c1203 // fmla v3.4s, v16.4s, v12.s[0]
-	WORD $0x4f8d1207 // fmla v7.4s, v16.4s, v13.s[0]
-	WORD $0x4f8e120b // fmla v11.4s, v16.4s, v14.s[0]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, one
+	WORD $0xbc404538 // ldr s24, [x9], #4
+	WORD $0xbc404559 // ldr s25, [x10], #4
+	WORD $0xbc40457a // ldr s26, [x11], #4
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, one
 
 store:
-	WORD $0xad000460 // stp q0, q1, [x3]
-	WORD $0xad010c62 // stp q2, q3, [x3, #32]
+	WORD $0x4c002860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3]
 	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xad001464 // stp q4, q5, [x3]
-	WORD $0xad011c66 // stp q6, q7, [x3, #32]
+	WORD $0x4c002864 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3]
 	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xad002468 // stp q8, q9, [x3]
-	WORD $0xad012c6a // stp q10, q11, [x3, #32]
+	WORD $0x4c002868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3]
 	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xd10004a5 // sub x5, x5, #1
-	CBNZ R5, block
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, block
 	RET
 
 // func winogradProduct4x16NEON(a *winogradArgs)
@@ -5388,26 +6202,20 @@ TEXT ·winogradProduct4x16NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9400803 // ldr x3, [x0, #16]
 	WORD $0xf9400c04 // ldr x4, [x0, #24]
-	WORD $0xf9402408 // ldr x8, [x0, #72]
-	WORD $0xf9402805 // ldr x5, [x0, #80]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xd342fd07 // lsr x7, x8, #2
-	WORD $0x92400508 // and x8, x8, #0x3
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9402806 // ldr x6, [x0, #80]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
 
 block:
-	CBZ  R6, zero
-	WORD $0xaa0303e9 // mov x9, x3
-	WORD $0xad400520 // ldp q0, q1, [x9]
-	WORD $0xad410d22 // ldp q2, q3, [x9, #32]
-	WORD $0x8b040129 // add x9, x9, x4
-	WORD $0xad401524 // ldp q4, q5, [x9]
-	WORD $0xad411d26 // ldp q6, q7, [x9, #32]
-	WORD $0x8b040129 // add x9, x9, x4
-	WORD $0xad402528 // ldp q8, q9, [x9]
-	WORD $0xad412d2a // ldp q10, q11, [x9, #32]
-	WORD $0x8b040129 // add x9, x9, x4
-	WORD $0xad40352c // ldp q12, q13, [x9]
-	WORD $0xad413d2e // ldp q14, q15, [x9, #32]
+	CBZ  R7, zero
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0x4c402900 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x4c402904 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x4c402908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x4c40290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8]
 	JMP  start
 
 zero:
@@ -5429,142 +6237,274 @@ zero:
 	WORD $0x6f00e40f // movi v15.2d, #0
 
 start:
-	WORD $0xf9401409 // ldr x9, [x0, #40]
-	WORD $0xaa0103ea // mov x10, x1
+	WORD $0xf9401408 // ldr x8, [x0, #40]
+	WORD $0xaa0103e9 // mov x9, x1
+	WORD $0x8b02012a // add x10, x9, x2
 	WORD $0x8b02014b // add x11, x10, x2
 	WORD $0x8b02016c // add x12, x11, x2
-	WORD $0x8b02018d // add x13, x12, x2
-	WORD $0x8b0201a1 // add x1, x13, x2
-	WORD $0xaa0703ee // mov x14, x7
-	CBZ  R14, tail
+	WORD $0x8b020181 // add x1, x12, x2
+	WORD $0xd343fcad // lsr x13, x5, #3
+	CBZ  R13, four
 
-loop:
-	WORD $0x3cc10550 // ldr q16, [x10], #16
-	WORD $0x3cc10571 // ldr q17, [x11], #16
-	WORD $0x3cc10592 // ldr q18, [x12], #16
-	WORD $0x3cc105b3 // ldr q19, [x13], #16
-	WORD $0xad405534 // ldp q20, q21, [x9]
-	WORD $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
-	WORD $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
-	WORD $0x4f921288 // fmla v8.4s, v20.4s, v18.s[0]
-	WORD $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
-	WORD $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
-	WORD $0x4f9112a5 // fmla v5.4s, v21.4s, v17.s[0]
-	WORD $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
-	WORD $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	WORD $0xad415534 // ldp q20, q21, [x9, #32]
-	WORD $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
-	WORD $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
-	WORD $0x4f92128a // fmla v10.4s, v20.4s, v18.s[0]
-	WORD $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
-	WORD $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
-	WORD $0x4f9112a7 // fmla v7.4s, v21.4s, v17.s[0]
-	WORD $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
-	WORD $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	WORD $0xad425534 // ldp q20, q21, [x9, #64]
-	WORD $0x4fb01280 // fmla v0.4s, v20.4s, v16.s[1]
-	WORD $0x4fb11284 // fmla v4.4s, v20.4s, v17.s[1]
-	WORD $0x4fb21288 // fmla v8.4s, v20.4s, v18.s[1]
-	WORD $0x4fb3128c // fmla v12.4s, v20.4s, v19.s[1]
-	WORD $0x4fb012a1 // fmla v1.4s, v21.4s, v16.s[1]
-	WORD $0x4fb112a5 // fmla v5.4s, v21.4s, v17.s[1]
-	WORD $0x4fb212a9 // fmla v9.4s, v21.4s, v18.s[1]
-	WORD $0x4fb312ad // fmla v13.4s, v21.4s, v19.s[1]
-	WORD $0xad435534 // ldp q20, q21, [x9, #96]
-	WORD $0x4fb01282 // fmla v2.4s, v20.4s, v16.s[1]
-	WORD $0x4fb11286 // fmla v6.4s, v20.4s, v17.s[1]
-	WORD $0x4fb2128a // fmla v10.4s, v20.4s, v18.s[1]
-	WORD $0x4fb3128e // fmla v14.4s, v20.4s, v19.s[1]
-	WORD $0x4fb012a3 // fmla v3.4s, v21.4s, v16.s[1]
-	WORD $0x4fb112a7 // fmla v7.4s, v21.4s, v17.s[1]
-	WORD $0x4fb212ab // fmla v11.4s, v21.4s, v18.s[1]
-	WORD $0x4fb312af // fmla v15.4s, v21.4s, v19.s[1]
-	WORD $0xad445534 // ldp q20, q21, [x9, #128]
-	WORD $0x4f901a80 // fmla v0.4s, v20.4s, v16.s[2]
-	WORD $0x4f911a84 // fmla v4.4s, v20.4s, v17.s[2]
-	WORD $0x4f921a88 // fmla v8.4s, v20.4s, v18.s[2]
-	WORD $0x4f931a8c // fmla v12.4s, v20.4s, v19.s[2]
-	WORD $0x4f901aa1 // fmla v1.4s, v21.4s, v16.s[2]
-	WORD $0x4f911aa5 // fmla v5.4s, v21.4s, v17.s[2]
-	WORD $0x4f921aa9 // fmla v9.4s, v21.4s, v18.s[2]
-	WORD $0x4f931aad // fmla v13.4s, v21.4s, v19.s[2]
-	WORD $0xad455534 // ldp q20, q21, [x9, #160]
-	WORD $0x4f901a82 // fmla v2.4s, v20.4s, v16.s[2]
-	WORD $0x4f911a86 // fmla v6.4s, v20.4s, v17.s[2]
-	WORD $0x4f921a8a // fmla v10.4s, v20.4s, v18.s[2]
-	WORD $0x4f931a8e // fmla v14.4s, v20.4s, v19.s[2]
-	WORD $0x4f901aa3 // fmla v3.4s, v21.4s, v16.s[2]
-	WORD $0x4f911aa7 // fmla v7.4s, v21.4s, v17.s[2]
-	WORD $0x4f921aab // fmla v11.4s, v21.4s, v18.s[2]
-	WORD $0x4f931aaf // fmla v15.4s, v21.4s, v19.s[2]
-	WORD $0xad465534 // ldp q20, q21, [x9, #192]
-	WORD $0x4fb01a80 // fmla v0.4s, v20.4s, v16.s[3]
-	WORD $0x4fb11a84 // fmla v4.4s, v20.4s, v17.s[3]
-	WORD $0x4fb21a88 // fmla v8.4s, v20.4s, v18.s[3]
-	WORD $0x4fb31a8c // fmla v12.4s, v20.4s, v19.s[3]
-	WORD $0x4fb01aa1 // fmla v1.4s, v21.4s, v16.s[3]
-	WORD $0x4fb11aa5 // fmla v5.4s, v21.4s, v17.s[3]
-	WORD $0x4fb21aa9 // fmla v9.4s, v21.4s, v18.s[3]
-	WORD $0x4fb31aad // fmla v13.4s, v21.4s, v19.s[3]
-	WORD $0xad475534 // ldp q20, q21, [x9, #224]
-	WORD $0x4fb01a82 // fmla v2.4s, v20.4s, v16.s[3]
-	WORD $0x4fb11a86 // fmla v6.4s, v20.4s, v17.s[3]
-	WORD $0x4fb21a8a // fmla v10.4s, v20.4s, v18.s[3]
-	WORD $0x4fb31a8e // fmla v14.4s, v20.4s, v19.s[3]
-	WORD $0x4fb01aa3 // fmla v3.4s, v21.4s, v16.s[3]
-	WORD $0x4fb11aa7 // fmla v7.4s, v21.4s, v17.s[3]
-	WORD $0x4fb21aab // fmla v11.4s, v21.4s, v18.s[3]
-	WORD $0x4fb31aaf // fmla v15.4s, v21.4s, v19.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, loop
+eight:
+	WORD $0xacc17138 // ldp q24, q28, [x9], #32
+	WORD $0xacc17559 // ldp q25, q29, [x10], #32
+	WORD $0xacc1797a // ldp q26, q30, [x11], #32
+	WORD $0xacc17d9b // ldp q27, q31, [x12], #32
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
+	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
+	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
+	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
+	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
+	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
+	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
+	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
+	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
+	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f9c1280 // fmla v0.4s, v20.4s, v28.s[0]
+	WORD $0x4f9d1284 // fmla v4.4s, v20.4s, v29.s[0]
+	WORD $0x4f9e1288 // fmla v8.4s, v20.4s, v30.s[0]
+	WORD $0x4f9f128c // fmla v12.4s, v20.4s, v31.s[0]
+	WORD $0x4f9c12a1 // fmla v1.4s, v21.4s, v28.s[0]
+	WORD $0x4f9d12a5 // fmla v5.4s, v21.4s, v29.s[0]
+	WORD $0x4f9e12a9 // fmla v9.4s, v21.4s, v30.s[0]
+	WORD $0x4f9f12ad // fmla v13.4s, v21.4s, v31.s[0]
+	WORD $0x4f9c12c2 // fmla v2.4s, v22.4s, v28.s[0]
+	WORD $0x4f9d12c6 // fmla v6.4s, v22.4s, v29.s[0]
+	WORD $0x4f9e12ca // fmla v10.4s, v22.4s, v30.s[0]
+	WORD $0x4f9f12ce // fmla v14.4s, v22.4s, v31.s[0]
+	WORD $0x4f9c12e3 // fmla v3.4s, v23.4s, v28.s[0]
+	WORD $0x4f9d12e7 // fmla v7.4s, v23.4s, v29.s[0]
+	WORD $0x4f9e12eb // fmla v11.4s, v23.4s, v30.s[0]
+	WORD $0x4f9f12ef // fmla v15.4s, v23.4s, v31.s[0]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fbc1280 // fmla v0.4s, v20.4s, v28.s[1]
+	WORD $0x4fbd1284 // fmla v4.4s, v20.4s, v29.s[1]
+	WORD $0x4fbe1288 // fmla v8.4s, v20.4s, v30.s[1]
+	WORD $0x4fbf128c // fmla v12.4s, v20.4s, v31.s[1]
+	WORD $0x4fbc12a1 // fmla v1.4s, v21.4s, v28.s[1]
+	WORD $0x4fbd12a5 // fmla v5.4s, v21.4s, v29.s[1]
+	WORD $0x4fbe12a9 // fmla v9.4s, v21.4s, v30.s[1]
+	WORD $0x4fbf12ad // fmla v13.4s, v21.4s, v31.s[1]
+	WORD $0x4fbc12c2 // fmla v2.4s, v22.4s, v28.s[1]
+	WORD $0x4fbd12c6 // fmla v6.4s, v22.4s, v29.s[1]
+	WORD $0x4fbe12ca // fmla v10.4s, v22.4s, v30.s[1]
+	WORD $0x4fbf12ce // fmla v14.4s, v22.4s, v31.s[1]
+	WORD $0x4fbc12e3 // fmla v3.4s, v23.4s, v28.s[1]
+	WORD $0x4fbd12e7 // fmla v7.4s, v23.4s, v29.s[1]
+	WORD $0x4fbe12eb // fmla v11.4s, v23.4s, v30.s[1]
+	WORD $0x4fbf12ef // fmla v15.4s, v23.4s, v31.s[1]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f9c1a80 // fmla v0.4s, v20.4s, v28.s[2]
+	WORD $0x4f9d1a84 // fmla v4.4s, v20.4s, v29.s[2]
+	WORD $0x4f9e1a88 // fmla v8.4s, v20.4s, v30.s[2]
+	WORD $0x4f9f1a8c // fmla v12.4s, v20.4s, v31.s[2]
+	WORD $0x4f9c1aa1 // fmla v1.4s, v21.4s, v28.s[2]
+	WORD $0x4f9d1aa5 // fmla v5.4s, v21.4s, v29.s[2]
+	WORD $0x4f9e1aa9 // fmla v9.4s, v21.4s, v30.s[2]
+	WORD $0x4f9f1aad // fmla v13.4s, v21.4s, v31.s[2]
+	WORD $0x4f9c1ac2 // fmla v2.4s, v22.4s, v28.s[2]
+	WORD $0x4f9d1ac6 // fmla v6.4s, v22.4s, v29.s[2]
+	WORD $0x4f9e1aca // fmla v10.4s, v22.4s, v30.s[2]
+	WORD $0x4f9f1ace // fmla v14.4s, v22.4s, v31.s[2]
+	WORD $0x4f9c1ae3 // fmla v3.4s, v23.4s, v28.s[2]
+	WORD $0x4f9d1ae7 // fmla v7.4s, v23.4s, v29.s[2]
+	WORD $0x4f9e1aeb // fmla v11.4s, v23.4s, v30.s[2]
+	WORD $0x4f9f1aef // fmla v15.4s, v23.4s, v31.s[2]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fbc1a80 // fmla v0.4s, v20.4s, v28.s[3]
+	WORD $0x4fbd1a84 // fmla v4.4s, v20.4s, v29.s[3]
+	WORD $0x4fbe1a88 // fmla v8.4s, v20.4s, v30.s[3]
+	WORD $0x4fbf1a8c // fmla v12.4s, v20.4s, v31.s[3]
+	WORD $0x4fbc1aa1 // fmla v1.4s, v21.4s, v28.s[3]
+	WORD $0x4fbd1aa5 // fmla v5.4s, v21.4s, v29.s[3]
+	WORD $0x4fbe1aa9 // fmla v9.4s, v21.4s, v30.s[3]
+	WORD $0x4fbf1aad // fmla v13.4s, v21.4s, v31.s[3]
+	WORD $0x4fbc1ac2 // fmla v2.4s, v22.4s, v28.s[3]
+	WORD $0x4fbd1ac6 // fmla v6.4s, v22.4s, v29.s[3]
+	WORD $0x4fbe1aca // fmla v10.4s, v22.4s, v30.s[3]
+	WORD $0x4fbf1ace // fmla v14.4s, v22.4s, v31.s[3]
+	WORD $0x4fbc1ae3 // fmla v3.4s, v23.4s, v28.s[3]
+	WORD $0x4fbd1ae7 // fmla v7.4s, v23.4s, v29.s[3]
+	WORD $0x4fbe1aeb // fmla v11.4s, v23.4s, v30.s[3]
+	WORD $0x4fbf1aef // fmla v15.4s, v23.4s, v31.s[3]
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, eight
 
-tail:
-	WORD $0xaa0803ee // mov x14, x8
-	CBZ  R14, store
+four:
+	WORD $0x924008ad // and x13, x5, #0x7
+	CBZ  R13, store
+	TBZ  $2, R13, one
+	WORD $0x924005ad // and x13, x13, #0x3
+	WORD $0x3cc10538 // ldr q24, [x9], #16
+	WORD $0x3cc10559 // ldr q25, [x10], #16
+	WORD $0x3cc1057a // ldr q26, [x11], #16
+	WORD $0x3cc1059b // ldr q27, [x12], #16
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
+	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
+	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
+	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
+	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
+	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
+	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
+	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
+	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
+	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
+	CBZ  R13, store
 
 one:
-	WORD $0xbc404550 // ldr s16, [x10], #4
-	WORD $0xbc404571 // ldr s17, [x11], #4
-	WORD $0xbc404592 // ldr s18, [x12], #4
-	WORD $0xbc4045b3 // ldr s19, [x13], #4
-	WORD $0xad405534 // ldp q20, q21, [x9]
-	WORD $0x4f901280 // fmla v0.4s, v20.4s, v16.s[0]
-	WORD $0x4f911284 // fmla v4.4s, v20.4s, v17.s[0]
-	WORD $0x4f921288 // fmla v8.4s, v20.4s, v18.s[0]
-	WORD $0x4f93128c // fmla v12.4s, v20.4s, v19.s[0]
-	WORD $0x4f9012a1 // fmla v1.4s, v21.4s, v16.s[0]
-	WORD $0x4f9112a5 // fmla v5.4s, v21.4s, v17.s[0]
-	WORD $0x4f9212a9 // fmla v9.4s, v21.4s, v18.s[0]
-	WORD $0x4f9312ad // fmla v13.4s, v21.4s, v19.s[0]
-	WORD $0xad415534 // ldp q20, q21, [x9, #32]
-	WORD $0x4f901282 // fmla v2.4s, v20.4s, v16.s[0]
-	WORD $0x4f911286 // fmla v6.4s, v20.4s, v17.s[0]
-	WORD $0x4f92128a // fmla v10.4s, v20.4s, v18.s[0]
-	WORD $0x4f93128e // fmla v14.4s, v20.4s, v19.s[0]
-	WORD $0x4f9012a3 // fmla v3.4s, v21.4s, v16.s[0]
-	WORD $0x4f9112a7 // fmla v7.4s, v21.4s, v17.s[0]
-	WORD $0x4f9212ab // fmla v11.4s, v21.4s, v18.s[0]
-	WORD $0x4f9312af // fmla v15.4s, v21.4s, v19.s[0]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, one
+	WORD $0xbc404538 // ldr s24, [x9], #4
+	WORD $0xbc404559 // ldr s25, [x10], #4
+	WORD $0xbc40457a // ldr s26, [x11], #4
+	WORD $0xbc40459b // ldr s27, [x12], #4
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, one
 
 store:
-	WORD $0xad000460 // stp q0, q1, [x3]
-	WORD $0xad010c62 // stp q2, q3, [x3, #32]
+	WORD $0x4c002860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3]
 	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xad001464 // stp q4, q5, [x3]
-	WORD $0xad011c66 // stp q6, q7, [x3, #32]
+	WORD $0x4c002864 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3]
 	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xad002468 // stp q8, q9, [x3]
-	WORD $0xad012c6a // stp q10, q11, [x3, #32]
+	WORD $0x4c002868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3]
 	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xad00346c // stp q12, q13, [x3]
-	WORD $0xad013c6e // stp q14, q15, [x3, #32]
+	WORD $0x4c00286c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3]
 	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xd10004a5 // sub x5, x5, #1
-	CBNZ R5, block
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, block
 	RET
 
 // func winogradProduct5x16NEON(a *winogradArgs)
@@ -5574,29 +6514,22 @@ TEXT ·winogradProduct5x16NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9400803 // ldr x3, [x0, #16]
 	WORD $0xf9400c04 // ldr x4, [x0, #24]
-	WORD $0xf9402408 // ldr x8, [x0, #72]
-	WORD $0xf9402805 // ldr x5, [x0, #80]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xd342fd07 // lsr x7, x8, #2
-	WORD $0x92400508 // and x8, x8, #0x3
+	WORD $0xf9402405 // ldr x5, [x0, #72]
+	WORD $0xf9402806 // ldr x6, [x0, #80]
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
 
 block:
-	CBZ  R6, zero
-	WORD $0xaa0303e9 // mov x9, x3
-	WORD $0xad400520 // ldp q0, q1, [x9]
-	WORD $0xad410d22 // ldp q2, q3, [x9, #32]
-	WORD $0x8b040129 // add x9, x9, x4
-	WORD $0xad401524 // ldp q4, q5, [x9]
-	WORD $0xad411d26 // ldp q6, q7, [x9, #32]
-	WORD $0x8b040129 // add x9, x9, x4
-	WORD $0xad402528 // ldp q8, q9, [x9]
-	WORD $0xad412d2a // ldp q10, q11, [x9, #32]
-	WORD $0x8b040129 // add x9, x9, x4
-	WORD $0xad40352c // ldp q12, q13, [x9]
-	WORD $0xad413d2e // ldp q14, q15, [x9, #32]
-	WORD $0x8b040129 // add x9, x9, x4
-	WORD $0xad404530 // ldp q16, q17, [x9]
-	WORD $0xad414d32 // ldp q18, q19, [x9, #32]
+	CBZ  R7, zero
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0x4c402900 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x4c402904 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x4c402908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x4c40290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8]
+	WORD $0x8b040108 // add x8, x8, x4
+	WORD $0x4c402910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8]
 	JMP  start
 
 zero:
@@ -5622,418 +6555,332 @@ zero:
 	WORD $0x6f00e413 // movi v19.2d, #0
 
 start:
-	WORD $0xf9401409 // ldr x9, [x0, #40]
-	WORD $0xaa0103ea // mov x10, x1
+	WORD $0xf9401408 // ldr x8, [x0, #40]
+	WORD $0xaa0103e9 // mov x9, x1
+	WORD $0x8b02012a // add x10, x9, x2
 	WORD $0x8b02014b // add x11, x10, x2
 	WORD $0x8b02016c // add x12, x11, x2
 	WORD $0x8b02018d // add x13, x12, x2
-	WORD $0x8b0201ae // add x14, x13, x2
-	WORD $0x8b0201c1 // add x1, x14, x2
-	WORD $0xaa0703ef // mov x15, x7
-	CBZ  R15, tail
+	WORD $0x8b0201a1 // add x1, x13, x2
+	WORD $0xd343fcae // lsr x14, x5, #3
+	CBZ  R14, four
 
-loop:
-	WORD $0x3cc10554 // ldr q20, [x10], #16
-	WORD $0x3cc10575 // ldr q21, [x11], #16
-	WORD $0x3cc10596 // ldr q22, [x12], #16
-	WORD $0x3cc105b7 // ldr q23, [x13], #16
-	WORD $0x3cc105d8 // ldr q24, [x14], #16
-	WORD $0xad406939 // ldp q25, q26, [x9]
-	WORD $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
-	WORD $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
-	WORD $0x4f961328 // fmla v8.4s, v25.4s, v22.s[0]
-	WORD $0x4f97132c // fmla v12.4s, v25.4s, v23.s[0]
-	WORD $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
-	WORD $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
-	WORD $0x4f951345 // fmla v5.4s, v26.4s, v21.s[0]
-	WORD $0x4f961349 // fmla v9.4s, v26.4s, v22.s[0]
-	WORD $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
-	WORD $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	WORD $0xad416939 // ldp q25, q26, [x9, #32]
-	WORD $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
-	WORD $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
-	WORD $0x4f96132a // fmla v10.4s, v25.4s, v22.s[0]
-	WORD $0x4f97132e // fmla v14.4s, v25.4s, v23.s[0]
-	WORD $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
-	WORD $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
-	WORD $0x4f951347 // fmla v7.4s, v26.4s, v21.s[0]
-	WORD $0x4f96134b // fmla v11.4s, v26.4s, v22.s[0]
-	WORD $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
-	WORD $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	WORD $0xad426939 // ldp q25, q26, [x9, #64]
-	WORD $0x4fb41320 // fmla v0.4s, v25.4s, v20.s[1]
-	WORD $0x4fb51324 // fmla v4.4s, v25.4s, v21.s[1]
-	WORD $0x4fb61328 // fmla v8.4s, v25.4s, v22.s[1]
-	WORD $0x4fb7132c // fmla v12.4s, v25.4s, v23.s[1]
-	WORD $0x4fb81330 // fmla v16.4s, v25.4s, v24.s[1]
-	WORD $0x4fb41341 // fmla v1.4s, v26.4s, v20.s[1]
-	WORD $0x4fb51345 // fmla v5.4s, v26.4s, v21.s[1]
-	WORD $0x4fb61349 // fmla v9.4s, v26.4s, v22.s[1]
-	WORD $0x4fb7134d // fmla v13.4s, v26.4s, v23.s[1]
-	WORD $0x4fb81351 // fmla v17.4s, v26.4s, v24.s[1]
-	WORD $0xad436939 // ldp q25, q26, [x9, #96]
-	WORD $0x4fb41322 // fmla v2.4s, v25.4s, v20.s[1]
-	WORD $0x4fb51326 // fmla v6.4s, v25.4s, v21.s[1]
-	WORD $0x4fb6132a // fmla v10.4s, v25.4s, v22.s[1]
-	WORD $0x4fb7132e // fmla v14.4s, v25.4s, v23.s[1]
-	WORD $0x4fb81332 // fmla v18.4s, v25.4s, v24.s[1]
-	WORD $0x4fb41343 // fmla v3.4s, v26.4s, v20.s[1]
-	WORD $0x4fb51347 // fmla v7.4s, v26.4s, v21.s[1]
-	WORD $0x4fb6134b // fmla v11.4s, v26.4s, v22.s[1]
-	WORD $0x4fb7134f // fmla v15.4s, v26.4s, v23.s[1]
-	WORD $0x4fb81353 // fmla v19.4s, v26.4s, v24.s[1]
-	WORD $0xad446939 // ldp q25, q26, [x9, #128]
-	WORD $0x4f941b20 // fmla v0.4s, v25.4s, v20.s[2]
-	WORD $0x4f951b24 // fmla v4.4s, v25.4s, v21.s[2]
-	WORD $0x4f961b28 // fmla v8.4s, v25.4s, v22.s[2]
-	WORD $0x4f971b2c // fmla v12.4s, v25.4s, v23.s[2]
-	WORD $0x4f981b30 // fmla v16.4s, v25.4s, v24.s[2]
-	WORD $0x4f941b41 // fmla v1.4s, v26.4s, v20.s[2]
-	WORD $0x4f951b45 // fmla v5.4s, v26.4s, v21.s[2]
-	WORD $0x4f961b49 // fmla v9.4s, v26.4s, v22.s[2]
-	WORD $0x4f971b4d // fmla v13.4s, v26.4s, v23.s[2]
-	WORD $0x4f981b51 // fmla v17.4s, v26.4s, v24.s[2]
-	WORD $0xad456939 // ldp q25, q26, [x9, #160]
-	WORD $0x4f941b22 // fmla v2.4s, v25.4s, v20.s[2]
-	WORD $0x4f951b26 // fmla v6.4s, v25.4s, v21.s[2]
-	WORD $0x4f961b2a // fmla v10.4s, v25.4s, v22.s[2]
-	WORD $0x4f971b2e // fmla v14.4s, v25.4s, v23.s[2]
-	WORD $0x4f981b32 // fmla v18.4s, v25.4s, v24.s[2]
-	WORD $0x4f941b43 // fmla v3.4s, v26.4s, v20.s[2]
-	WORD $0x4f951b47 // fmla v7.4s, v26.4s, v21.s[2]
-	WORD $0x4f961b4b // fmla v11.4s, v26.4s, v22.s[2]
-	WORD $0x4f971b4f // fmla v15.4s, v26.4s, v23.s[2]
-	WORD $0x4f981b53 // fmla v19.4s, v26.4s, v24.s[2]
-	WORD $0xad466939 // ldp q25, q26, [x9, #192]
-	WORD $0x4fb41b20 // fmla v0.4s, v25.4s, v20.s[3]
-	WORD $0x4fb51b24 // fmla v4.4s, v25.4s, v21.s[3]
-	WORD $0x4fb61b28 // fmla v8.4s, v25.4s, v22.s[3]
-	WORD $0x4fb71b2c // fmla v12.4s, v25.4s, v23.s[3]
-	WORD $0x4fb81b30 // fmla v16.4s, v25.4s, v24.s[3]
-	WORD $0x4fb41b41 // fmla v1.4s, v26.4s, v20.s[3]
-	WORD $0x4fb51b45 // fmla v5.4s, v26.4s, v21.s[3]
-	WORD $0x4fb61b49 // fmla v9.4s, v26.4s, v22.s[3]
-	WORD $0x4fb71b4d // fmla v13.4s, v26.4s, v23.s[3]
-	WORD $0x4fb81b51 // fmla v17.4s, v26.4s, v24.s[3]
-	WORD $0xad476939 // ldp q25, q26, [x9, #224]
-	WORD $0x4fb41b22 // fmla v2.4s, v25.4s, v20.s[3]
-	WORD $0x4fb51b26 // fmla v6.4s, v25.4s, v21.s[3]
-	WORD $0x4fb61b2a // fmla v10.4s, v25.4s, v22.s[3]
-	WORD $0x4fb71b2e // fmla v14.4s, v25.4s, v23.s[3]
-	WORD $0x4fb81b32 // fmla v18.4s, v25.4s, v24.s[3]
-	WORD $0x4fb41b43 // fmla v3.4s, v26.4s, v20.s[3]
-	WORD $0x4fb51b47 // fmla v7.4s, v26.4s, v21.s[3]
-	WORD $0x4fb61b4b // fmla v11.4s, v26.4s, v22.s[3]
-	WORD $0x4fb71b4f // fmla v15.4s, v26.4s, v23.s[3]
-	WORD $0x4fb81b53 // fmla v19.4s, v26.4s, v24.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	WORD $0xd10005ef // sub x15, x15, #1
-	CBNZ R15, loop
+eight:
+	WORD $0xacc17538 // ldp q24, q29, [x9], #32
+	WORD $0xacc17959 // ldp q25, q30, [x10], #32
+	WORD $0xacc17d7a // ldp q26, q31, [x11], #32
+	WORD $0x3cc1059b // ldr q27, [x12], #16
+	WORD $0x3cc105bc // ldr q28, [x13], #16
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
+	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
+	WORD $0x4fbc1290 // fmla v16.4s, v20.4s, v28.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
+	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
+	WORD $0x4fbc12b1 // fmla v17.4s, v21.4s, v28.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
+	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
+	WORD $0x4fbc12d2 // fmla v18.4s, v22.4s, v28.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
+	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
+	WORD $0x4fbc12f3 // fmla v19.4s, v23.4s, v28.s[1]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
+	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
+	WORD $0x4f9c1a90 // fmla v16.4s, v20.4s, v28.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
+	WORD $0x4f9c1ab1 // fmla v17.4s, v21.4s, v28.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
+	WORD $0x4f9c1ad2 // fmla v18.4s, v22.4s, v28.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
+	WORD $0x4f9c1af3 // fmla v19.4s, v23.4s, v28.s[2]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
+	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
+	WORD $0x4fbc1a90 // fmla v16.4s, v20.4s, v28.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
+	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
+	WORD $0x4fbc1ab1 // fmla v17.4s, v21.4s, v28.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
+	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
+	WORD $0x4fbc1ad2 // fmla v18.4s, v22.4s, v28.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
+	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
+	WORD $0x4fbc1af3 // fmla v19.4s, v23.4s, v28.s[3]
+	WORD $0x3cc1059b // ldr q27, [x12], #16
+	WORD $0x3cc105bc // ldr q28, [x13], #16
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f9d1280 // fmla v0.4s, v20.4s, v29.s[0]
+	WORD $0x4f9e1284 // fmla v4.4s, v20.4s, v30.s[0]
+	WORD $0x4f9f1288 // fmla v8.4s, v20.4s, v31.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
+	WORD $0x4f9d12a1 // fmla v1.4s, v21.4s, v29.s[0]
+	WORD $0x4f9e12a5 // fmla v5.4s, v21.4s, v30.s[0]
+	WORD $0x4f9f12a9 // fmla v9.4s, v21.4s, v31.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
+	WORD $0x4f9d12c2 // fmla v2.4s, v22.4s, v29.s[0]
+	WORD $0x4f9e12c6 // fmla v6.4s, v22.4s, v30.s[0]
+	WORD $0x4f9f12ca // fmla v10.4s, v22.4s, v31.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
+	WORD $0x4f9d12e3 // fmla v3.4s, v23.4s, v29.s[0]
+	WORD $0x4f9e12e7 // fmla v7.4s, v23.4s, v30.s[0]
+	WORD $0x4f9f12eb // fmla v11.4s, v23.4s, v31.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fbd1280 // fmla v0.4s, v20.4s, v29.s[1]
+	WORD $0x4fbe1284 // fmla v4.4s, v20.4s, v30.s[1]
+	WORD $0x4fbf1288 // fmla v8.4s, v20.4s, v31.s[1]
+	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
+	WORD $0x4fbc1290 // fmla v16.4s, v20.4s, v28.s[1]
+	WORD $0x4fbd12a1 // fmla v1.4s, v21.4s, v29.s[1]
+	WORD $0x4fbe12a5 // fmla v5.4s, v21.4s, v30.s[1]
+	WORD $0x4fbf12a9 // fmla v9.4s, v21.4s, v31.s[1]
+	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
+	WORD $0x4fbc12b1 // fmla v17.4s, v21.4s, v28.s[1]
+	WORD $0x4fbd12c2 // fmla v2.4s, v22.4s, v29.s[1]
+	WORD $0x4fbe12c6 // fmla v6.4s, v22.4s, v30.s[1]
+	WORD $0x4fbf12ca // fmla v10.4s, v22.4s, v31.s[1]
+	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
+	WORD $0x4fbc12d2 // fmla v18.4s, v22.4s, v28.s[1]
+	WORD $0x4fbd12e3 // fmla v3.4s, v23.4s, v29.s[1]
+	WORD $0x4fbe12e7 // fmla v7.4s, v23.4s, v30.s[1]
+	WORD $0x4fbf12eb // fmla v11.4s, v23.4s, v31.s[1]
+	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
+	WORD $0x4fbc12f3 // fmla v19.4s, v23.4s, v28.s[1]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f9d1a80 // fmla v0.4s, v20.4s, v29.s[2]
+	WORD $0x4f9e1a84 // fmla v4.4s, v20.4s, v30.s[2]
+	WORD $0x4f9f1a88 // fmla v8.4s, v20.4s, v31.s[2]
+	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
+	WORD $0x4f9c1a90 // fmla v16.4s, v20.4s, v28.s[2]
+	WORD $0x4f9d1aa1 // fmla v1.4s, v21.4s, v29.s[2]
+	WORD $0x4f9e1aa5 // fmla v5.4s, v21.4s, v30.s[2]
+	WORD $0x4f9f1aa9 // fmla v9.4s, v21.4s, v31.s[2]
+	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
+	WORD $0x4f9c1ab1 // fmla v17.4s, v21.4s, v28.s[2]
+	WORD $0x4f9d1ac2 // fmla v2.4s, v22.4s, v29.s[2]
+	WORD $0x4f9e1ac6 // fmla v6.4s, v22.4s, v30.s[2]
+	WORD $0x4f9f1aca // fmla v10.4s, v22.4s, v31.s[2]
+	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
+	WORD $0x4f9c1ad2 // fmla v18.4s, v22.4s, v28.s[2]
+	WORD $0x4f9d1ae3 // fmla v3.4s, v23.4s, v29.s[2]
+	WORD $0x4f9e1ae7 // fmla v7.4s, v23.4s, v30.s[2]
+	WORD $0x4f9f1aeb // fmla v11.4s, v23.4s, v31.s[2]
+	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
+	WORD $0x4f9c1af3 // fmla v19.4s, v23.4s, v28.s[2]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fbd1a80 // fmla v0.4s, v20.4s, v29.s[3]
+	WORD $0x4fbe1a84 // fmla v4.4s, v20.4s, v30.s[3]
+	WORD $0x4fbf1a88 // fmla v8.4s, v20.4s, v31.s[3]
+	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
+	WORD $0x4fbc1a90 // fmla v16.4s, v20.4s, v28.s[3]
+	WORD $0x4fbd1aa1 // fmla v1.4s, v21.4s, v29.s[3]
+	WORD $0x4fbe1aa5 // fmla v5.4s, v21.4s, v30.s[3]
+	WORD $0x4fbf1aa9 // fmla v9.4s, v21.4s, v31.s[3]
+	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
+	WORD $0x4fbc1ab1 // fmla v17.4s, v21.4s, v28.s[3]
+	WORD $0x4fbd1ac2 // fmla v2.4s, v22.4s, v29.s[3]
+	WORD $0x4fbe1ac6 // fmla v6.4s, v22.4s, v30.s[3]
+	WORD $0x4fbf1aca // fmla v10.4s, v22.4s, v31.s[3]
+	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
+	WORD $0x4fbc1ad2 // fmla v18.4s, v22.4s, v28.s[3]
+	WORD $0x4fbd1ae3 // fmla v3.4s, v23.4s, v29.s[3]
+	WORD $0x4fbe1ae7 // fmla v7.4s, v23.4s, v30.s[3]
+	WORD $0x4fbf1aeb // fmla v11.4s, v23.4s, v31.s[3]
+	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
+	WORD $0x4fbc1af3 // fmla v19.4s, v23.4s, v28.s[3]
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, eight
 
-tail:
-	WORD $0xaa0803ef // mov x15, x8
-	CBZ  R15, store
-
-one:
-	WORD $0xbc404554 // ldr s20, [x10], #4
-	WORD $0xbc404575 // ldr s21, [x11], #4
-	WORD $0xbc404596 // ldr s22, [x12], #4
-	WORD $0xbc4045b7 // ldr s23, [x13], #4
-	WORD $0xbc4045d8 // ldr s24, [x14], #4
-	WORD $0xad406939 // ldp q25, q26, [x9]
-	WORD $0x4f941320 // fmla v0.4s, v25.4s, v20.s[0]
-	WORD $0x4f951324 // fmla v4.4s, v25.4s, v21.s[0]
-	WORD $0x4f961328 // fmla v8.4s, v25.4s, v22.s[0]
-	WORD $0x4f97132c // fmla v12.4s, v25.4s, v23.s[0]
-	WORD $0x4f981330 // fmla v16.4s, v25.4s, v24.s[0]
-	WORD $0x4f941341 // fmla v1.4s, v26.4s, v20.s[0]
-	WORD $0x4f951345 // fmla v5.4s, v26.4s, v21.s[0]
-	WORD $0x4f961349 // fmla v9.4s, v26.4s, v22.s[0]
-	WORD $0x4f97134d // fmla v13.4s, v26.4s, v23.s[0]
-	WORD $0x4f981351 // fmla v17.4s, v26.4s, v24.s[0]
-	WORD $0xad416939 // ldp q25, q26, [x9, #32]
-	WORD $0x4f941322 // fmla v2.4s, v25.4s, v20.s[0]
-	WORD $0x4f951326 // fmla v6.4s, v25.4s, v21.s[0]
-	WORD $0x4f96132a // fmla v10.4s, v25.4s, v22.s[0]
-	WORD $0x4f97132e // fmla v14.4s, v25.4s, v23.s[0]
-	WORD $0x4f981332 // fmla v18.4s, v25.4s, v24.s[0]
-	WORD $0x4f941343 // fmla v3.4s, v26.4s, v20.s[0]
-	WORD $0x4f951347 // fmla v7.4s, v26.4s, v21.s[0]
-	WORD $0x4f96134b // fmla v11.4s, v26.4s, v22.s[0]
-	WORD $0x4f97134f // fmla v15.4s, v26.4s, v23.s[0]
-	WORD $0x4f981353 // fmla v19.4s, v26.4s, v24.s[0]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xd10005ef // sub x15, x15, #1
-	CBNZ R15, one
-
-store:
-	WORD $0xad000460 // stp q0, q1, [x3]
-	WORD $0xad010c62 // stp q2, q3, [x3, #32]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xad001464 // stp q4, q5, [x3]
-	WORD $0xad011c66 // stp q6, q7, [x3, #32]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xad002468 // stp q8, q9, [x3]
-	WORD $0xad012c6a // stp q10, q11, [x3, #32]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xad00346c // stp q12, q13, [x3]
-	WORD $0xad013c6e // stp q14, q15, [x3, #32]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xad004470 // stp q16, q17, [x3]
-	WORD $0xad014c72 // stp q18, q19, [x3, #32]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xd10004a5 // sub x5, x5, #1
-	CBNZ R5, block
-	RET
-
-// func winogradProduct6x16NEON(a *winogradArgs)
-TEXT ·winogradProduct6x16NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R0
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400402 // ldr x2, [x0, #8]
-	WORD $0xf9400803 // ldr x3, [x0, #16]
-	WORD $0xf9400c04 // ldr x4, [x0, #24]
-	WORD $0xf9402408 // ldr x8, [x0, #72]
-	WORD $0xf9402805 // ldr x5, [x0, #80]
-	WORD $0xf9402c06 // ldr x6, [x0, #88]
-	WORD $0xd342fd07 // lsr x7, x8, #2
-	WORD $0x92400508 // and x8, x8, #0x3
-
-block:
-	CBZ  R6, zero
-	WORD $0xaa0303e9 // mov x9, x3
-	WORD $0xad400520 // ldp q0, q1, [x9]
-	WORD $0xad410d22 // ldp q2, q3, [x9, #32]
-	WORD $0x8b040129 // add x9, x9, x4
-	WORD $0xad401524 // ldp q4, q5, [x9]
-	WORD $0xad411d26 // ldp q6, q7, [x9, #32]
-	WORD $0x8b040129 // add x9, x9, x4
-	WORD $0xad402528 // ldp q8, q9, [x9]
-	WORD $0xad412d2a // ldp q10, q11, [x9, #32]
-	WORD $0x8b040129 // add x9, x9, x4
-	WORD $0xad40352c // ldp q12, q13, [x9]
-	WORD $0xad413d2e // ldp q14, q15, [x9, #32]
-	WORD $0x8b040129 // add x9, x9, x4
-	WORD $0xad404530 // ldp q16, q17, [x9]
-	WORD $0xad414d32 // ldp q18, q19, [x9, #32]
-	WORD $0x8b040129 // add x9, x9, x4
-	WORD $0xad405534 // ldp q20, q21, [x9]
-	WORD $0xad415d36 // ldp q22, q23, [x9, #32]
-	JMP  start
-
-zero:
-	WORD $0x6f00e400 // movi v0.2d, #0
-	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
-	WORD $0x6f00e405 // movi v5.2d, #0
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6f00e407 // movi v7.2d, #0
-	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x6f00e409 // movi v9.2d, #0
-	WORD $0x6f00e40a // movi v10.2d, #0
-	WORD $0x6f00e40b // movi v11.2d, #0
-	WORD $0x6f00e40c // movi v12.2d, #0
-	WORD $0x6f00e40d // movi v13.2d, #0
-	WORD $0x6f00e40e // movi v14.2d, #0
-	WORD $0x6f00e40f // movi v15.2d, #0
-	WORD $0x6f00e410 // movi v16.2d, #0
-	WORD $0x6f00e411 // movi v17.2d, #0
-	WORD $0x6f00e412 // movi v18.2d, #0
-	WORD $0x6f00e413 // movi v19.2d, #0
-	WORD $0x6f00e414 // movi v20.2d, #0
-	WORD $0x6f00e415 // movi v21.2d, #0
-	WORD $0x6f00e416 // movi v22.2d, #0
-	WORD $0x6f00e417 // movi v23.2d, #0
-
-start:
-	WORD $0xf9401409 // ldr x9, [x0, #40]
-	WORD $0xaa0103ea // mov x10, x1
-	WORD $0x8b02014b // add x11, x10, x2
-	WORD $0x8b02016c // add x12, x11, x2
-	WORD $0x8b02018d // add x13, x12, x2
-	WORD $0x8b0201ae // add x14, x13, x2
-	WORD $0x8b0201cf // add x15, x14, x2
-	WORD $0x8b0201e1 // add x1, x15, x2
-	WORD $0xaa0703f0 // mov x16, x7
-	CBZ  R16, tail
-
-loop:
-	WORD $0x3cc10558 // ldr q24, [x10], #16
-	WORD $0x3cc10579 // ldr q25, [x11], #16
-	WORD $0x3cc1059a // ldr q26, [x12], #16
-	WORD $0x3cc105bb // ldr q27, [x13], #16
-	WORD $0x3cc105dc // ldr q28, [x14], #16
-	WORD $0x3cc105fd // ldr q29, [x15], #16
-	WORD $0xad407d3e // ldp q30, q31, [x9]
-	WORD $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
-	WORD $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
-	WORD $0x4f9a13c8 // fmla v8.4s, v30.4s, v26.s[0]
-	WORD $0x4f9b13cc // fmla v12.4s, v30.4s, v27.s[0]
-	WORD $0x4f9c13d0 // fmla v16.4s, v30.4s, v28.s[0]
-	WORD $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
-	WORD $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
-	WORD $0x4f9913e5 // fmla v5.4s, v31.4s, v25.s[0]
-	WORD $0x4f9a13e9 // fmla v9.4s, v31.4s, v26.s[0]
-	WORD $0x4f9b13ed // fmla v13.4s, v31.4s, v27.s[0]
-	WORD $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
-	WORD $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	WORD $0xad417d3e // ldp q30, q31, [x9, #32]
-	WORD $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
-	WORD $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
-	WORD $0x4f9a13ca // fmla v10.4s, v30.4s, v26.s[0]
-	WORD $0x4f9b13ce // fmla v14.4s, v30.4s, v27.s[0]
-	WORD $0x4f9c13d2 // fmla v18.4s, v30.4s, v28.s[0]
-	WORD $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
-	WORD $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
-	WORD $0x4f9913e7 // fmla v7.4s, v31.4s, v25.s[0]
-	WORD $0x4f9a13eb // fmla v11.4s, v31.4s, v26.s[0]
-	WORD $0x4f9b13ef // fmla v15.4s, v31.4s, v27.s[0]
-	WORD $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
-	WORD $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	WORD $0xad427d3e // ldp q30, q31, [x9, #64]
-	WORD $0x4fb813c0 // fmla v0.4s, v30.4s, v24.s[1]
-	WORD $0x4fb913c4 // fmla v4.4s, v30.4s, v25.s[1]
-	WORD $0x4fba13c8 // fmla v8.4s, v30.4s, v26.s[1]
-	WORD $0x4fbb13cc // fmla v12.4s, v30.4s, v27.s[1]
-	WORD $0x4fbc13d0 // fmla v16.4s, v30.4s, v28.s[1]
-	WORD $0x4fbd13d4 // fmla v20.4s, v30.4s, v29.s[1]
-	WORD $0x4fb813e1 // fmla v1.4s, v31.4s, v24.s[1]
-	WORD $0x4fb913e5 // fmla v5.4s, v31.4s, v25.s[1]
-	WORD $0x4fba13e9 // fmla v9.4s, v31.4s, v26.s[1]
-	WORD $0x4fbb13ed // fmla v13.4s, v31.4s, v27.s[1]
-	WORD $0x4fbc13f1 // fmla v17.4s, v31.4s, v28.s[1]
-	WORD $0x4fbd13f5 // fmla v21.4s, v31.4s, v29.s[1]
-	WORD $0xad437d3e // ldp q30, q31, [x9, #96]
-	WORD $0x4fb813c2 // fmla v2.4s, v30.4s, v24.s[1]
-	WORD $0x4fb913c6 // fmla v6.4s, v30.4s, v25.s[1]
-	WORD $0x4fba13ca // fmla v10.4s, v30.4s, v26.s[1]
-	WORD $0x4fbb13ce // fmla v14.4s, v30.4s, v27.s[1]
-	WORD $0x4fbc13d2 // fmla v18.4s, v30.4s, v28.s[1]
-	WORD $0x4fbd13d6 // fmla v22.4s, v30.4s, v29.s[1]
-	WORD $0x4fb813e3 // fmla v3.4s, v31.4s, v24.s[1]
-	WORD $0x4fb913e7 // fmla v7.4s, v31.4s, v25.s[1]
-	WORD $0x4fba13eb // fmla v11.4s, v31.4s, v26.s[1]
-	WORD $0x4fbb13ef // fmla v15.4s, v31.4s, v27.s[1]
-	WORD $0x4fbc13f3 // fmla v19.4s, v31.4s, v28.s[1]
-	WORD $0x4fbd13f7 // fmla v23.4s, v31.4s, v29.s[1]
-	WORD $0xad447d3e // ldp q30, q31, [x9, #128]
-	WORD $0x4f981bc0 // fmla v0.4s, v30.4s, v24.s[2]
-	WORD $0x4f991bc4 // fmla v4.4s, v30.4s, v25.s[2]
-	WORD $0x4f9a1bc8 // fmla v8.4s, v30.4s, v26.s[2]
-	WORD $0x4f9b1bcc // fmla v12.4s, v30.4s, v27.s[2]
-	WORD $0x4f9c1bd0 // fmla v16.4s, v30.4s, v28.s[2]
-	WORD $0x4f9d1bd4 // fmla v20.4s, v30.4s, v29.s[2]
-	WORD $0x4f981be1 // fmla v1.4s, v31.4s, v24.s[2]
-	WORD $0x4f991be5 // fmla v5.4s, v31.4s, v25.s[2]
-	WORD $0x4f9a1be9 // fmla v9.4s, v31.4s, v26.s[2]
-	WORD $0x4f9b1bed // fmla v13.4s, v31.4s, v27.s[2]
-	WORD $0x4f9c1bf1 // fmla v17.4s, v31.4s, v28.s[2]
-	WORD $0x4f9d1bf5 // fmla v21.4s, v31.4s, v29.s[2]
-	WORD $0xad457d3e // ldp q30, q31, [x9, #160]
-	WORD $0x4f981bc2 // fmla v2.4s, v30.4s, v24.s[2]
-	WORD $0x4f991bc6 // fmla v6.4s, v30.4s, v25.s[2]
-	WORD $0x4f9a1bca // fmla v10.4s, v30.4s, v26.s[2]
-	WORD $0x4f9b1bce // fmla v14.4s, v30.4s, v27.s[2]
-	WORD $0x4f9c1bd2 // fmla v18.4s, v30.4s, v28.s[2]
-	WORD $0x4f9d1bd6 // fmla v22.4s, v30.4s, v29.s[2]
-	WORD $0x4f981be3 // fmla v3.4s, v31.4s, v24.s[2]
-	WORD $0x4f991be7 // fmla v7.4s, v31.4s, v25.s[2]
-	WORD $0x4f9a1beb // fmla v11.4s, v31.4s, v26.s[2]
-	WORD $0x4f9b1bef // fmla v15.4s, v31.4s, v27.s[2]
-	WORD $0x4f9c1bf3 // fmla v19.4s, v31.4s, v28.s[2]
-	WORD $0x4f9d1bf7 // fmla v23.4s, v31.4s, v29.s[2]
-	WORD $0xad467d3e // ldp q30, q31, [x9, #192]
-	WORD $0x4fb81bc0 // fmla v0.4s, v30.4s, v24.s[3]
-	WORD $0x4fb91bc4 // fmla v4.4s, v30.4s, v25.s[3]
-	WORD $0x4fba1bc8 // fmla v8.4s, v30.4s, v26.s[3]
-	WORD $0x4fbb1bcc // fmla v12.4s, v30.4s, v27.s[3]
-	WORD $0x4fbc1bd0 // fmla v16.4s, v30.4s, v28.s[3]
-	WORD $0x4fbd1bd4 // fmla v20.4s, v30.4s, v29.s[3]
-	WORD $0x4fb81be1 // fmla v1.4s, v31.4s, v24.s[3]
-	WORD $0x4fb91be5 // fmla v5.4s, v31.4s, v25.s[3]
-	WORD $0x4fba1be9 // fmla v9.4s, v31.4s, v26.s[3]
-	WORD $0x4fbb1bed // fmla v13.4s, v31.4s, v27.s[3]
-	WORD $0x4fbc1bf1 // fmla v17.4s, v31.4s, v28.s[3]
-	WORD $0x4fbd1bf5 // fmla v21.4s, v31.4s, v29.s[3]
-	WORD $0xad477d3e // ldp q30, q31, [x9, #224]
-	WORD $0x4fb81bc2 // fmla v2.4s, v30.4s, v24.s[3]
-	WORD $0x4fb91bc6 // fmla v6.4s, v30.4s, v25.s[3]
-	WORD $0x4fba1bca // fmla v10.4s, v30.4s, v26.s[3]
-	WORD $0x4fbb1bce // fmla v14.4s, v30.4s, v27.s[3]
-	WORD $0x4fbc1bd2 // fmla v18.4s, v30.4s, v28.s[3]
-	WORD $0x4fbd1bd6 // fmla v22.4s, v30.4s, v29.s[3]
-	WORD $0x4fb81be3 // fmla v3.4s, v31.4s, v24.s[3]
-	WORD $0x4fb91be7 // fmla v7.4s, v31.4s, v25.s[3]
-	WORD $0x4fba1beb // fmla v11.4s, v31.4s, v26.s[3]
-	WORD $0x4fbb1bef // fmla v15.4s, v31.4s, v27.s[3]
-	WORD $0x4fbc1bf3 // fmla v19.4s, v31.4s, v28.s[3]
-	WORD $0x4fbd1bf7 // fmla v23.4s, v31.4s, v29.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, loop
-
-tail:
-	WORD $0xaa0803f0 // mov x16, x8
-	CBZ  R16, store
+four:
+	WORD $0x924008ae // and x14, x5, #0x7
+	CBZ  R14, store
+	TBZ  $2, R14, one
+	WORD $0x924005ce // and x14, x14, #0x3
+	WORD $0x3cc10538 // ldr q24, [x9], #16
+	WORD $0x3cc10559 // ldr q25, [x10], #16
+	WORD $0x3cc1057a // ldr q26, [x11], #16
+	WORD $0x3cc1059b // ldr q27, [x12], #16
+	WORD $0x3cc105bc // ldr q28, [x13], #16
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
+	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
+	WORD $0x4fbc1290 // fmla v16.4s, v20.4s, v28.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
+	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
+	WORD $0x4fbc12b1 // fmla v17.4s, v21.4s, v28.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
+	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
+	WORD $0x4fbc12d2 // fmla v18.4s, v22.4s, v28.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
+	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
+	WORD $0x4fbc12f3 // fmla v19.4s, v23.4s, v28.s[1]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
+	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
+	WORD $0x4f9c1a90 // fmla v16.4s, v20.4s, v28.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
+	WORD $0x4f9c1ab1 // fmla v17.4s, v21.4s, v28.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
+	WORD $0x4f9c1ad2 // fmla v18.4s, v22.4s, v28.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
+	WORD $0x4f9c1af3 // fmla v19.4s, v23.4s, v28.s[2]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
+	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
+	WORD $0x4fbc1a90 // fmla v16.4s, v20.4s, v28.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
+	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
+	WORD $0x4fbc1ab1 // fmla v17.4s, v21.4s, v28.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
+	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
+	WORD $0x4fbc1ad2 // fmla v18.4s, v22.4s, v28.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
+	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
+	WORD $0x4fbc1af3 // fmla v19.4s, v23.4s, v28.s[3]
+	CBZ  R14, store
 
 one:
-	WORD $0xbc404558 // ldr s24, [x10], #4
-	WORD $0xbc404579 // ldr s25, [x11], #4
-	WORD $0xbc40459a // ldr s26, [x12], #4
-	WORD $0xbc4045bb // ldr s27, [x13], #4
-	WORD $0xbc4045dc // ldr s28, [x14], #4
-	WORD $0xbc4045fd // ldr s29, [x15], #4
-	WORD $0xad407d3e // ldp q30, q31, [x9]
-	WORD $0x4f9813c0 // fmla v0.4s, v30.4s, v24.s[0]
-	WORD $0x4f9913c4 // fmla v4.4s, v30.4s, v25.s[0]
-	WORD $0x4f9a13c8 // fmla v8.4s, v30.4s, v26.s[0]
-	WORD $0x4f9b13cc // fmla v12.4s, v30.4s, v27.s[0]
-	WORD $0x4f9c13d0 // fmla v16.4s, v30.4s, v28.s[0]
-	WORD $0x4f9d13d4 // fmla v20.4s, v30.4s, v29.s[0]
-	WORD $0x4f9813e1 // fmla v1.4s, v31.4s, v24.s[0]
-	WORD $0x4f9913e5 // fmla v5.4s, v31.4s, v25.s[0]
-	WORD $0x4f9a13e9 // fmla v9.4s, v31.4s, v26.s[0]
-	WORD $0x4f9b13ed // fmla v13.4s, v31.4s, v27.s[0]
-	WORD $0x4f9c13f1 // fmla v17.4s, v31.4s, v28.s[0]
-	WORD $0x4f9d13f5 // fmla v21.4s, v31.4s, v29.s[0]
-	WORD $0xad417d3e // ldp q30, q31, [x9, #32]
-	WORD $0x4f9813c2 // fmla v2.4s, v30.4s, v24.s[0]
-	WORD $0x4f9913c6 // fmla v6.4s, v30.4s, v25.s[0]
-	WORD $0x4f9a13ca // fmla v10.4s, v30.4s, v26.s[0]
-	WORD $0x4f9b13ce // fmla v14.4s, v30.4s, v27.s[0]
-	WORD $0x4f9c13d2 // fmla v18.4s, v30.4s, v28.s[0]
-	WORD $0x4f9d13d6 // fmla v22.4s, v30.4s, v29.s[0]
-	WORD $0x4f9813e3 // fmla v3.4s, v31.4s, v24.s[0]
-	WORD $0x4f9913e7 // fmla v7.4s, v31.4s, v25.s[0]
-	WORD $0x4f9a13eb // fmla v11.4s, v31.4s, v26.s[0]
-	WORD $0x4f9b13ef // fmla v15.4s, v31.4s, v27.s[0]
-	WORD $0x4f9c13f3 // fmla v19.4s, v31.4s, v28.s[0]
-	WORD $0x4f9d13f7 // fmla v23.4s, v31.4s, v29.s[0]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, one
+	WORD $0xbc404538 // ldr s24, [x9], #4
+	WORD $0xbc404559 // ldr s25, [x10], #4
+	WORD $0xbc40457a // ldr s26, [x11], #4
+	WORD $0xbc40459b // ldr s27, [x12], #4
+	WORD $0xbc4045bc // ldr s28, [x13], #4
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, one
 
 store:
-	WORD $0xad000460 // stp q0, q1, [x3]
-	WORD $0xad010c62 // stp q2, q3, [x3, #32]
+	WORD $0x4c002860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3]
 	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xad001464 // stp q4, q5, [x3]
-	WORD $0xad011c66 // stp q6, q7, [x3, #32]
+	WORD $0x4c002864 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3]
 	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xad002468 // stp q8, q9, [x3]
-	WORD $0xad012c6a // stp q10, q11, [x3, #32]
+	WORD $0x4c002868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3]
 	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xad00346c // stp q12, q13, [x3]
-	WORD $0xad013c6e // stp q14, q15, [x3, #32]
+	WORD $0x4c00286c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3]
 	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xad004470 // stp q16, q17, [x3]
-	WORD $0xad014c72 // stp q18, q19, [x3, #32]
+	WORD $0x4c002870 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3]
 	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xad005474 // stp q20, q21, [x3]
-	WORD $0xad015c76 // stp q22, q23, [x3, #32]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xd10004a5 // sub x5, x5, #1
-	CBNZ R5, block
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, block
 	RET

@@ -26,6 +26,11 @@ var winogradAVX512 = winogradKernels{
 		4: winogradExpand4AVX512,
 		6: winogradExpand6AVX512,
 	},
+	expandHalf: [maxWinograd + 1]func(*winogradArgs){
+		2: winogradExpandHalf2AVX512,
+		4: winogradExpandHalf4AVX512,
+		6: winogradExpandHalf6AVX512,
+	},
 	output: [maxWinograd + 1]func(*winogradArgs){
 		2: winogradOutput2AVX512,
 		4: winogradOutput4AVX512,
@@ -76,6 +81,11 @@ var winogradAVX2 = winogradKernels{
 		2: winogradExpand2AVX2,
 		4: winogradExpand4AVX2,
 		6: winogradExpand6AVX2,
+	},
+	expandHalf: [maxWinograd + 1]func(*winogradArgs){
+		2: winogradExpandHalf2AVX2,
+		4: winogradExpandHalf4AVX2,
+		6: winogradExpandHalf6AVX2,
 	},
 	output: [maxWinograd + 1]func(*winogradArgs){
 		2: winogradOutput2AVX2,

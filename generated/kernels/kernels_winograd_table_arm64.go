@@ -10,7 +10,7 @@ func init() {
 
 var winogradNEON = winogradKernels{
 	name: "neon",
-	mr:   6,
+	mr:   5,
 	np:   1,
 	input: [maxWinograd + 1]func(*winogradArgs){
 		2: winogradInput2NEON,
@@ -21,6 +21,11 @@ var winogradNEON = winogradKernels{
 		2: winogradExpand2NEON,
 		4: winogradExpand4NEON,
 		6: winogradExpand6NEON,
+	},
+	expandHalf: [maxWinograd + 1]func(*winogradArgs){
+		2: winogradExpandHalf2NEON,
+		4: winogradExpandHalf4NEON,
+		6: winogradExpandHalf6NEON,
 	},
 	output: [maxWinograd + 1]func(*winogradArgs){
 		2: winogradOutput2NEON,
@@ -34,7 +39,6 @@ var winogradNEON = winogradKernels{
 			3: winogradProduct3x16NEON,
 			4: winogradProduct4x16NEON,
 			5: winogradProduct5x16NEON,
-			6: winogradProduct6x16NEON,
 		},
 	},
 }

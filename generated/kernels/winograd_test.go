@@ -108,6 +108,21 @@ func TestWinogradTransforms(t *testing.T) {
 				checkRed(t, what, out)
 				compareSpread(t, what+", expand", out, want, cells, step/4, panelWidth*vectors, 0)
 
+				// expand from float16: any bits at all
+				half := unsafe.Slice((*uint16)(unsafe.Pointer(&from[0])), 2*len(from))
+				for i := range half {
+					half[i] = uint16(r.Uint32())
+				}
+				a.fromStep /= 2
+				a.from = unsafe.Pointer(&half[2*len(from)-8*fromStep-panelWidth*vectors])
+				to, step, out = spread(t, r, cells, panelWidth*vectors)
+				a.to, a.toStep = to, step
+				run(k.expandHalf[m], a)
+				want = guarded(t, len(out))
+				a.to = unsafe.Pointer(&want[0])
+				run(winogradPortable.expandHalf[m], a)
+				compareSpread(t, what+", expand half", out, want, cells, step/4, panelWidth*vectors, 0)
+
 				// output
 				if n > panelWidth {
 					continue
@@ -286,18 +301,19 @@ func testWinogradCase(t *testing.T, c winogradCase, seed int) {
 	var l layout
 	s := winogradStep{m: c.m, tiles: c.tiles}
 	n := c.m + 2
-	cells, whole := n*n, 9*c.inC+1
+	cells := n * n
 	s.conv = convStep{
 		in:  arenaImage(&l, c.inH, c.inW, c.inC, c.inWide, 0, inRing),
 		out: arenaImage(&l, oh, ow, c.channels, c.outWide, c.rowGap, outRing),
 		inH: c.inH, inW: c.inW, inC: c.inC, outH: oh, outW: ow,
 		kh: 3, kw: 3, sh: 1, sw: 1, dh: 1, dw: 1, padT: c.padT, padL: c.padL,
-		act: seed % 2,
+		act: seed % 2, half: seed%5 == 1,
 	}
 	o := &s.conv
+	panel := panelBytes(9*c.inC, o.half) / 4
 	o.out.off += 4 * panelWidth * c.first
 	o.channels = c.channels - panelWidth*c.first
-	o.weights = l.add((panels - c.first) * panelWidth * whole)
+	o.weights = l.add((panels - c.first) * panel)
 	s.shared = cells * 4 * up16(c.inC) * (c.tiles + 1)
 	s.work = s.weights(cells) + cells*4*panelWidth*(c.chans*maxWinogradPanels+1)
 	scratch := (s.shared + most*s.work) / 4
@@ -315,8 +331,24 @@ func testWinogradCase(t *testing.T, c winogradCase, seed int) {
 			values(r, mem[o.in.index(y, x, 0):][:c.inC], kind)
 		}
 	}
-	w := mem[o.weights/4:][:(panels-c.first)*panelWidth*whole]
+	w := mem[o.weights/4:][:(panels-c.first)*panel]
 	values(r, w, kind)
+	if o.half {
+		for i := range w {
+			if i%panel >= panelWidth { // two numbers in (-1, 1)
+				w[i] = math.Float32frombits(r.Uint32() & 0xbbffbbff)
+			}
+		}
+	}
+	// of are the bias and the weights of a channel.
+	of := func(ch int) []float32 {
+		p := unsafe.Pointer(&w[ch/panelWidth*panel])
+		v := []float32{f32(p, ch%panelWidth)}
+		for k := range 9 * c.inC {
+			v = append(v, weight(unsafe.Add(p, 4*panelWidth), k*panelWidth+ch%panelWidth, o.half))
+		}
+		return v
+	}
 	after := func(v float32, y, x, n int) float32 { return v }
 	if seed%3 == 0 {
 		after = addEpilogue(&o.epilogue, mem, residual, perPixel, vector, panelWidth*c.first)
@@ -324,15 +356,16 @@ func testWinogradCase(t *testing.T, c winogradCase, seed int) {
 	before := append([]float32(nil), mem...)
 	want := append([]float32(nil), mem...)
 	worst, largest := 0.0, 0.0
-	weights := make([][][8][8]float32, o.channels)
+	weights, filters := make([][][8][8]float32, o.channels), make([][]float32, o.channels)
 	for ch := range weights {
-		weights[ch] = winogradWeights(c.m, w[ch/panelWidth*panelWidth*whole+ch%panelWidth:], c.inC)
+		filters[ch] = of(ch)
+		weights[ch] = winogradWeights(c.m, filters[ch][1:], c.inC)
 	}
 	for ty := row0; ty < row1; ty += c.m {
 		for tx := 0; tx < ow; tx += c.m {
 			input := winogradTileInputs(&s, mem, ty, tx)
 			for ch := range o.channels {
-				p := w[ch/panelWidth*panelWidth*whole+ch%panelWidth:]
+				p := filters[ch]
 				tile := winogradTile(c.m, input, weights[ch], p[0])
 				for i := range c.m * c.m {
 					y, x := ty+i/c.m, tx+i%c.m
@@ -344,7 +377,7 @@ func testWinogradCase(t *testing.T, c winogradCase, seed int) {
 					for k := range 9 * c.inC {
 						iy, ix := y-c.padT+k/c.inC/3, x-c.padL+k/c.inC%3
 						if iy >= 0 && iy < c.inH && ix >= 0 && ix < c.inW {
-							direct += float64(mem[o.in.index(iy, ix, k%c.inC)]) * float64(p[panelWidth*(1+k)])
+							direct += float64(mem[o.in.index(iy, ix, k%c.inC)]) * float64(p[1+k])
 						}
 					}
 					worst, largest = max(worst, math.Abs(float64(v)-direct)), max(largest, math.Abs(direct))
@@ -401,16 +434,15 @@ func winogradTileInputs(s *winogradStep, mem []float32, ty, tx int) [][]float32 
 	return out
 }
 
-// winogradWeights are the transformed weights of the output channel whose weights
-// begin at p, by input channel.
-func winogradWeights(m int, p []float32, inC int) [][8][8]float32 {
+// winogradWeights are the transformed weights of an output channel, by input channel.
+func winogradWeights(m int, w []float32, inC int) [][8][8]float32 {
 	out := make([][8][8]float32, inC)
 	for ch := range out {
 		var columns [3][8]float32
 		for j := range 3 {
 			var g [8]float32
 			for i := range 3 {
-				g[i] = p[panelWidth*(1+(3*i+j)*inC+ch)]
+				g[i] = w[(3*i+j)*inC+ch]
 			}
 			columns[j] = winogradExpand1(m, &g)
 		}

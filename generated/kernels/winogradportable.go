@@ -128,15 +128,15 @@ func winogradInputPortable(a *winogradArgs, m int) {
 	}
 }
 
-// winogradExpandPortable is the expand kernel.
-func winogradExpandPortable(a *winogradArgs, m int) {
+// winogradExpandPortable is the expand kernel, of float16 weights if half.
+func winogradExpandPortable(a *winogradArgs, m int, half bool) {
 	n := m + 2
 	var g, u [8]float32
 	var columns [3][8]float32
 	for c := range a.n * panelWidth {
 		for j := range 3 {
 			for i := range 3 {
-				g[i] = f32(unsafe.Add(a.from, (3*i+j)*a.fromStep), c)
+				g[i] = weight(unsafe.Add(a.from, (3*i+j)*a.fromStep), c, half)
 			}
 			columns[j] = winogradExpand1(m, &g)
 		}

@@ -17,7 +17,8 @@ type Winograd struct {
 	Tiles      int // of the step
 	BlockTiles int // most tiles that are worked on at a time
 	Panels     int
-	Threads    int // the most
+	Threads    int  // the most
+	Half       bool // weights are float16
 }
 
 // WinogradNeed says which kernels of Winograd's algorithm a package calls.
@@ -30,7 +31,7 @@ type WinogradNeed struct {
 var WinogradSides = []int{2, 4, 6}
 
 // WinogradRows and WinogradPanels are the main product kernel of an ISA.
-func (i ISA) WinogradRows() int { return [...]int{12, 6, 6}[i] }
+func (i ISA) WinogradRows() int { return [...]int{12, 6, 5}[i] }
 
 // WinogradPanels is the panels of that kernel.
 func (i ISA) WinogradPanels() int { return [...]int{2, 1, 1}[i] }
@@ -169,7 +170,11 @@ func outputTransform[V any](a arith[V], m int, x []V, bias *V, out func(i int, v
 	}
 }
 
+// winogradKinds are the transforms, by the fields of the runtime's winogradKernels.
+var winogradKinds = []string{"input", "expand", "expandHalf", "output"}
+
 func winogradName(what string, side int, i ISA) string {
+	what = strings.ToUpper(what[:1]) + what[1:]
 	return fmt.Sprintf("winograd%s%d%s", what, side, i)
 }
 
@@ -190,6 +195,15 @@ func (n WinogradNeed) sides() []int {
 		}
 	}
 	return sides
+}
+
+// expands says whether weights of float32, or of float16, are expanded.
+func (n WinogradNeed) expands(half bool) bool {
+	needed := n.All
+	for _, w := range n.Steps {
+		needed = needed || w.Half == half
+	}
+	return needed
 }
 
 // products are the product kernels that n needs of an ISA, by the cuts of the
@@ -256,9 +270,14 @@ func GenerateWinograd(pkg string, n WinogradNeed) (map[string][]byte, error) {
 	for _, i := range []ISA{AVX512, AVX2} {
 		v := &vector{Context: x, avx512: i == AVX512, ones: mask}
 		for _, m := range sides {
-			winogradInputX86(v, winogradName("Input", m, i), m)
-			winogradExpandX86(v, winogradName("Expand", m, i), m)
-			winogradOutputX86(v, winogradName("Output", m, i), m)
+			winogradInputX86(v, winogradName("input", m, i), m)
+			if n.expands(false) {
+				winogradExpandX86(v, winogradName("expand", m, i), m, false)
+			}
+			if n.expands(true) {
+				winogradExpandX86(v, winogradName("expandHalf", m, i), m, true)
+			}
+			winogradOutputX86(v, winogradName("output", m, i), m)
 		}
 		for _, t := range n.products(i) {
 			winogradProductX86(v, t)
@@ -275,9 +294,14 @@ func GenerateWinograd(pkg string, n WinogradNeed) (map[string][]byte, error) {
 	a := arm64.New()
 	a.Struct("winogradArgs")
 	for _, m := range sides {
-		winogradInputNEON(a, winogradName("Input", m, NEON), m)
-		winogradExpandNEON(a, winogradName("Expand", m, NEON), m)
-		winogradOutputNEON(a, winogradName("Output", m, NEON), m)
+		winogradInputNEON(a, winogradName("input", m, NEON), m)
+		if n.expands(false) {
+			winogradExpandNEON(a, winogradName("expand", m, NEON), m, false)
+		}
+		if n.expands(true) {
+			winogradExpandNEON(a, winogradName("expandHalf", m, NEON), m, true)
+		}
+		winogradOutputNEON(a, winogradName("output", m, NEON), m)
 	}
 	for _, t := range n.products(NEON) {
 		winogradProductNEON(a, t)
@@ -306,8 +330,11 @@ func (n WinogradNeed) table(pkg, buildExpr string, isas ...ISA) ([]byte, error) 
 	b.WriteString("}\n")
 	for _, i := range isas {
 		fmt.Fprintf(&b, "\nvar winograd%s = winogradKernels{\n\tname: %q,\n\tmr:   %d,\n\tnp:   %d,\n", i, strings.ToLower(i.String()), i.WinogradRows(), i.WinogradPanels())
-		for _, what := range []string{"Input", "Expand", "Output"} {
-			fmt.Fprintf(&b, "\t%s: [maxWinograd + 1]func(*winogradArgs){\n", strings.ToLower(what))
+		for _, what := range winogradKinds {
+			if strings.HasPrefix(what, "expand") && !n.expands(what == "expandHalf") {
+				continue
+			}
+			fmt.Fprintf(&b, "\t%s: [maxWinograd + 1]func(*winogradArgs){\n", what)
 			for _, m := range n.sides() {
 				fmt.Fprintf(&b, "\t\t%d: %s,\n", m, winogradName(what, m, i))
 			}

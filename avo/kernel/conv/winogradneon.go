@@ -149,7 +149,7 @@ func winogradInputNEON(c *arm64.Context, name string, m int) {
 	})
 }
 
-func winogradExpandNEON(c *arm64.Context, name string, m int) {
+func winogradExpandNEON(c *arm64.Context, name string, m int, half bool) {
 	c.Function(name, "func(a *winogradArgs)", name+" transforms weights; see winogradArgs.")
 	n := m + 2
 	args := c.Load("a")
@@ -174,7 +174,12 @@ func winogradExpandNEON(c *arm64.Context, name string, m int) {
 	for j := range 3 {
 		g := quads(c, 3)
 		for i := range 3 {
-			c.LDRQPost(16, cells[3*i+j], g[i])
+			if half {
+				c.LDRDPost(8, cells[3*i+j], g[i])
+				c.FCVTL(g[i], g[i])
+			} else {
+				c.LDRQPost(16, cells[3*i+j], g[i])
+			}
 		}
 		expandTransform[arm64.Vec](a, m, g, func(i int, x arm64.Vec) { columns[j][i] = x })
 	}
@@ -259,38 +264,42 @@ func winogradOutputNEON(c *arm64.Context, name string, m int) {
 	})
 }
 
-// winogradProductNEON generates the product kernel of some rows and one panel.
+// winogradProductNEON generates the product kernel of some rows, at most 5, and one
+// panel. A row's sums, and the weights of a term, are four registers in a row, which
+// one instruction loads or stores.
 func winogradProductNEON(c *arm64.Context, t Tile) {
 	c.Function(productName(t), "func(a *winogradArgs)",
 		fmt.Sprintf("%s multiplies blocks of %d rows by a panel; see winogradArgs.", productName(t), t.Pixels))
-	const unroll = 4
+	const unroll = 8
 	args := c.Load("a")
 	from, fromStep := field(c, args, winogradFrom), field(c, args, winogradFromStep)
 	to, toStep := field(c, args, winogradTo), field(c, args, winogradToStep)
 	k, blocks, add := field(c, args, winogradN), field(c, args, winogradBlocks), field(c, args, winogradAdd)
-	fours, rest := c.GP(), c.GP()
-	c.LSRI(2, k, fours)
-	c.ANDI(unroll-1, k, rest)
-	c.Label("block")
-	acc := make([][]arm64.Vec, t.Pixels)
-	for m := range acc {
-		acc[m] = quads(c, 4)
+	acc := func(m, q int) arm64.Vec { return arm64.V(4*m + q) }
+	b := []arm64.Vec{arm64.V(20), arm64.V(21), arm64.V(22), arm64.V(23)}
+	// cells are a row's registers of four cells: two, while there are some.
+	cells := make([][]arm64.Vec, t.Pixels)
+	for m := range cells {
+		cells[m] = append(cells[m], arm64.V(24+m))
 	}
+	for m := range min(t.Pixels, 8-t.Pixels) {
+		cells[m] = append(cells[m], arm64.V(24+t.Pixels+m))
+	}
+	c.Label("block")
 	c.CBZ(add, "zero")
 	at := c.GP()
 	c.MOV(to, at)
-	for m := range acc {
-		c.LDPQ(0, at, acc[m][0], acc[m][1])
-		c.LDPQ(32, at, acc[m][2], acc[m][3])
-		if m < len(acc)-1 {
+	for m := range t.Pixels {
+		c.LD1x4_4S(at, acc(m, 0), acc(m, 1), acc(m, 2), acc(m, 3))
+		if m < t.Pixels-1 {
 			c.ADD(toStep, at, at)
 		}
 	}
 	c.B("start")
 	c.Label("zero")
-	for m := range acc {
-		for _, x := range acc[m] {
-			c.VZERO(x)
+	for m := range t.Pixels {
+		for q := range 4 {
+			c.VZERO(acc(m, q))
 		}
 	}
 	c.Label("start")
@@ -302,48 +311,58 @@ func winogradProductNEON(c *arm64.Context, t Tile) {
 		c.ADD(fromStep, a[m-1], a[m])
 	}
 	c.ADD(fromStep, a[len(a)-1], from)
-	step := func(s, lane int, x []arm64.Vec) {
-		for q := 0; q < 4; q += 2 {
-			b0, b1 := c.Vec(), c.Vec()
-			c.LDPQ(64*s+16*q, w, b0, b1)
-			for m := range acc {
-				c.FMLAElem(x[m], lane, b0, acc[m][q])
-			}
-			for m := range acc {
-				c.FMLAElem(x[m], lane, b1, acc[m][q+1])
+	term := func(lane int, cell func(m int) arm64.Vec) {
+		c.LD1x4_4SPost(w, b[0], b[1], b[2], b[3])
+		for q := range b {
+			for m := range t.Pixels {
+				c.FMLAElem(cell(m), lane, b[q], acc(m, q))
 			}
 		}
 	}
+	first := func(m int) arm64.Vec { return cells[m][0] }
 	n := c.GP()
-	c.MOV(fours, n)
-	c.CBZ(n, "tail")
-	c.Label("loop")
-	x := quads(c, t.Pixels)
-	for m := range a {
-		c.LDRQPost(16, a[m], x[m])
+	c.LSRI(3, k, n)
+	c.CBZ(n, "four")
+	c.Label("eight")
+	for m, x := range cells {
+		if len(x) == 2 {
+			c.LDPQPost(32, a[m], x[0], x[1])
+		} else {
+			c.LDRQPost(16, a[m], x[0])
+		}
 	}
 	for s := range unroll {
-		step(s, s, x)
+		for m, x := range cells {
+			if s == 4 && len(x) == 1 {
+				c.LDRQPost(16, a[m], x[0])
+			}
+		}
+		term(s%4, func(m int) arm64.Vec { return cells[m][s/4%len(cells[m])] })
 	}
-	c.ADDI(64*unroll, w, w)
 	c.SUBI(1, n, n)
-	c.CBNZ(n, "loop")
-	c.Label("tail")
-	c.MOV(rest, n)
+	c.CBNZ(n, "eight")
+	c.Label("four")
+	c.ANDI(unroll-1, k, n)
+	c.CBZ(n, "store")
+	c.TBZ(2, n, "one")
+	c.ANDI(3, n, n)
+	for m, x := range cells {
+		c.LDRQPost(16, a[m], x[0])
+	}
+	for s := range 4 {
+		term(s, first)
+	}
 	c.CBZ(n, "store")
 	c.Label("one")
-	x = quads(c, t.Pixels)
-	for m := range a {
-		c.LDRSPost(4, a[m], x[m])
+	for m, x := range cells {
+		c.LDRSPost(4, a[m], x[0])
 	}
-	step(0, 0, x)
-	c.ADDI(64, w, w)
+	term(0, first)
 	c.SUBI(1, n, n)
 	c.CBNZ(n, "one")
 	c.Label("store")
-	for m := range acc {
-		c.STPQ(acc[m][0], acc[m][1], 0, to)
-		c.STPQ(acc[m][2], acc[m][3], 32, to)
+	for m := range t.Pixels {
+		c.ST1x4_4S(acc(m, 0), acc(m, 1), acc(m, 2), acc(m, 3), to)
 		c.ADD(toStep, to, to)
 	}
 	c.SUBI(1, blocks, blocks)

@@ -136,7 +136,7 @@ func winogradInputX86(v *vector, name string, m int) {
 	})
 }
 
-func winogradExpandX86(v *vector, name string, m int) {
+func winogradExpandX86(v *vector, name string, m int, half bool) {
 	v.Function(name, "func(a *winogradArgs)", name+" transforms weights; see winogradArgs.")
 	n, size := m+2, 4*v.floats()
 	args := v.Load("a")
@@ -160,7 +160,7 @@ func winogradExpandX86(v *vector, name string, m int) {
 			if j > 0 {
 				at.Index, at.Scale = fromStep, uint8(j)
 			}
-			v.I(x86.VMOVUPS(at, x))
+			v.loadWeights(at, x, half)
 			g = append(g, x)
 		}
 		columns[j] = make([]reg.VecVirtual, n)
@@ -189,9 +189,10 @@ func winogradExpandX86(v *vector, name string, m int) {
 			v.I(x86.ADDQ(toStep, p))
 		}
 	}
-	for _, p := range []reg.GPVirtual{from, middle, below, to} {
-		v.I(x86.ADDQ(operand.I32(size), p))
+	for _, p := range []reg.GPVirtual{from, middle, below} {
+		v.I(x86.ADDQ(operand.I32(v.floats()*weightRow(half)/PanelWidth), p))
 	}
+	v.I(x86.ADDQ(operand.I32(size), to))
 	v.I(x86.DECQ(count))
 	v.I(x86.JNE(operand.LabelRef("loop")))
 	v.end()
