@@ -151,9 +151,10 @@ func runWinograd(t *thread, s *winogradStep) {
 			t.team.meet()
 		}
 		first, end := g.count*b/blocks, g.count*(b+1)/blocks
+		inside := false
 		for u := t.claim(); u < (end-first)*g.chanBlocks; u = t.claim() {
 			tile := u / g.chanBlocks
-			s.transform(t, k, &g, work, first+tile, tile, u%g.chanBlocks)
+			inside = s.transform(t, k, &g, work, first+tile, tile, u%g.chanBlocks, inside)
 		}
 		t.team.meet()
 		parts := min(g.parts, end-first)
@@ -166,35 +167,54 @@ func runWinograd(t *thread, s *winogradStep) {
 }
 
 // transform computes the inputs of a tile, for one block of channels, as the
-// slot-th of its block of tiles.
-func (s *winogradStep) transform(t *thread, k *winogradKernels, g *winogradSplit, work unsafe.Pointer, tile, slot, block int) {
+// slot-th of its block of tiles. inside says that the table of cells is that of a
+// tile which lies inside the image, and whether it is afterwards.
+func (s *winogradStep) transform(t *thread, k *winogradKernels, g *winogradSplit, work unsafe.Pointer, tile, slot, block int, inside bool) bool {
 	c, a := &s.conv, &t.winograd
 	y0 := (g.firstRow+tile/g.tileRow)*s.m - c.padT
 	x0 := tile%g.tileRow*s.m - c.padL
 	// What lies below or to the right of the last window is not read.
 	h, w := min(c.inH, c.outH+2-c.padT), min(c.inW, c.outW+2-c.padL)
 	ind := unsafe.Slice((*uint32)(work), g.cells)
-	zeros := uint32(uintptr(work) - uintptr(t.arena) + winogradZeros)
-	for i := range g.n {
-		y := y0 + i
-		row := 0
-		if y >= 0 && y < h {
-			row = c.in.rowOffset(y)
+	a.from, a.ind = t.arena, work
+	if c.in.ring == 0 && y0 >= 0 && y0+g.n <= h && x0 >= 0 && x0+g.n <= w {
+		if !inside {
+			square(ind, g.n, c.in.row, c.in.pix)
 		}
-		for j := range g.n {
-			x := x0 + j
-			at := zeros
-			if y >= 0 && y < h && x >= 0 && x < w {
-				at = uint32(row + x*c.in.pix + 4*block*g.chans)
+		inside = true
+		a.from = t.at(c.in.rowOffset(y0) + x0*c.in.pix + 4*block*g.chans)
+	} else {
+		inside = false
+		zeros := uint32(uintptr(work) - uintptr(t.arena) + winogradZeros)
+		for i := range g.n {
+			y := y0 + i
+			row := 0
+			if y >= 0 && y < h {
+				row = c.in.rowOffset(y) + 4*block*g.chans
 			}
-			ind[i*g.n+j] = at
+			for j := range g.n {
+				at := zeros
+				if x := x0 + j; y >= 0 && y < h && x >= 0 && x < w {
+					at = uint32(row + x*c.in.pix)
+				}
+				ind[i*g.n+j] = at
+			}
 		}
 	}
 	at, step, position := s.inputAt(g, block)
-	a.from, a.ind = t.arena, work
 	a.to, a.toStep = t.at(at+slot*step), position
 	a.n = min(g.chans, c.inC-block*g.chans)
 	k.input[s.m](a)
+	return inside
+}
+
+// square fills a table with the places of n x n pixels from the first one.
+func square(ind []uint32, n, row, pix int) {
+	for i := range n {
+		for j := range n {
+			ind[i*n+j] = uint32(i*row + j*pix)
+		}
+	}
 }
 
 // multiply computes tiles [lo,hi) of the block that starts at tile first, for one
@@ -250,17 +270,13 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 	// An epilogue reads the tile where the weights were, which are used up, and
 	// writes the output, which may lie over what else it reads.
 	if c.epilogue.kernel != nil {
-		ind := unsafe.Slice((*uint32)(a.ind), s.m*s.m)
-		for i := range ind {
-			ind[i] = uint32(i * sumRow)
-		}
+		square(unsafe.Slice((*uint32)(a.ind), s.m*s.m), s.m, s.m*sumRow, sumRow)
 	}
+	inside := false
 	for i := lo; i < hi; i++ {
-		to := t.arena
-		if c.epilogue.kernel != nil {
-			to = weights
-		} else {
-			s.pixels(t, g, work, endRow, first+i, panel)
+		to := weights
+		if c.epilogue.kernel == nil {
+			to, inside = s.pixels(t, g, work, endRow, first+i, panel, inside)
 		}
 		for p := range np {
 			a.from = unsafe.Add(sums, (i-lo)*sumRow+4*panelWidth*p)
@@ -284,13 +300,20 @@ func (k *winogradKernels) multiply(a *winogradArgs, mr, np int) {
 	winogradProductPortable(a, mr, np)
 }
 
-// pixels fills the table of the places of a tile's pixels for a panel. Those
-// outside of the image go where nobody reads.
-func (s *winogradStep) pixels(t *thread, g *winogradSplit, work unsafe.Pointer, endRow, tile, panel int) {
+// pixels fills the table of the places of a tile's pixels, and returns what they are
+// relative to for a panel. Those outside of the image go where nobody reads. inside
+// is that of transform, for pixels.
+func (s *winogradStep) pixels(t *thread, g *winogradSplit, work unsafe.Pointer, endRow, tile, panel int, inside bool) (unsafe.Pointer, bool) {
 	c := &s.conv
 	ind := unsafe.Slice((*uint32)(unsafe.Add(work, winogradPixels)), s.m*s.m)
-	dump := uint32(uintptr(work) - uintptr(t.arena) + winogradDump)
 	y0, x0 := (g.firstRow+tile/g.tileRow)*s.m, tile%g.tileRow*s.m
+	if c.out.ring == 0 && y0+s.m <= endRow && x0+s.m <= c.outW {
+		if !inside {
+			square(ind, s.m, c.out.row, c.out.pix)
+		}
+		return t.at(c.out.rowOffset(y0) + x0*c.out.pix + 4*panelWidth*panel), true
+	}
+	dump := uint32(uintptr(work) - uintptr(t.arena) + winogradDump)
 	for i := range s.m {
 		row := 0
 		if y0+i < endRow {
@@ -304,6 +327,7 @@ func (s *winogradStep) pixels(t *thread, g *winogradSplit, work unsafe.Pointer, 
 			ind[i*s.m+j] = at
 		}
 	}
+	return t.arena, false
 }
 
 // finish applies the epilogue to the pixels of a tile, which lie at from.

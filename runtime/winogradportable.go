@@ -28,8 +28,9 @@ func winogradInput1(m int, d *[8]float32) (v [8]float32) {
 		e, o := fma32(d[2], f[2], d[4]), fma32(d[1], f[2], d[3])
 		v[1], v[2] = e+o, e-o
 		e, o = d[4]-d[2], d[3]-d[1]
-		v[3], v[4] = fma32(o, f[3], e), fma32(o, f[4], e)
-		v[5] = fma32(d[1], f[6], fma32(d[3], f[5], d[5]))
+		o += o
+		v[3], v[4] = e+o, e-o
+		v[5] = fma32(d[1], f[4], fma32(d[3], f[3], d[5]))
 	case 6:
 		f := winogradFactors[factorsInput6:]
 		v[0] = fma32(d[4]-d[2], f[0], d[0]-d[6])
@@ -47,17 +48,16 @@ func winogradInput1(m int, d *[8]float32) (v [8]float32) {
 
 // winogradExpand1 is G g with scaled rows.
 func winogradExpand1(m int, g *[8]float32) (u [8]float32) {
-	f := winogradFactors[factorsExpand:]
 	u[0], u[m+1] = g[0], g[2]
-	t := g[0] + g[2]
+	t, twice := g[0]+g[2], g[1]+g[1]
 	u[1], u[2] = t+g[1], t-g[1]
 	if m >= 4 {
-		a := fma32(g[2], f[0], g[0])
-		u[3], u[4] = fma32(g[1], f[1], a), fma32(g[1], f[2], a)
+		a := fma32(g[2], winogradFactors[factorsExpand], g[0])
+		u[3], u[4] = a+twice, a-twice
 	}
 	if m >= 6 {
-		a := fma32(g[0], f[0], g[2])
-		u[5], u[6] = fma32(g[1], f[1], a), fma32(g[1], f[2], a)
+		a := fma32(g[0], winogradFactors[factorsExpand], g[2])
+		u[5], u[6] = a+twice, a-twice
 	}
 	return u
 }

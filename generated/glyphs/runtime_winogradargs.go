@@ -12,7 +12,7 @@ import "unsafe"
 //     to+position*toStep. It may write up to the next multiple of 16 channels.
 //
 //   - expand transforms the 3x3 cells at from+cell*fromStep, for n vectors each, to
-//     to+position*toStep.
+//     to+position*toStep; cells may be float16.
 //
 //   - product computes, for blocks*MR rows of NP panels, row by row at from+row*fromStep
 //     and to+row*toStep, sums over n cells that start at zero or, where add is not 0, at
@@ -47,9 +47,9 @@ var winogradFactors = [48]float32{
 	// input, m = 6
 	5.25, -4.25, 0.25, -1.25, 4, 0.5, -2.5, 2,
 	// input, m = 4
-	-1.25, 0.25, -4, 2, -2, -5, 4, 0,
+	-1.25, 0.25, -4, -5, 4, 0, 0, 0,
 	// expand
-	4, 2, -2, 0,
+	4, 0, 0, 0,
 	// output, m = 6: -2/9; 1/90 times 1, 2, 4, .. 32; 1/180 times 32, 16, .. 1
 	-2. / 9, 1. / 90, 2. / 90, 4. / 90, 8. / 90, 16. / 90, 32. / 90,
 	32. / 180, 16. / 180, 8. / 180, 4. / 180, 2. / 180, 1. / 180, 0, 0, 0,

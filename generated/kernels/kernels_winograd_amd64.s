@@ -343,50 +343,39 @@ loop:
 	VADDPS  Z9, Z11, Z12
 	VSUBPS  Z9, Z11, Z9
 	MOVQ    BX, R9
-	VADDPS  Z7, Z0, Z11
-	VADDPS  Z3, Z11, Z13
-	VSUBPS  Z3, Z11, Z3
+	IMUL3Q  $+4, SI, R10
+	LEAQ    (SI)(SI*2), R11
 	VMOVUPS Z0, (R9)
-	ADDQ    SI, R9
-	VMOVUPS Z13, (R9)
-	ADDQ    SI, R9
-	VMOVUPS Z3, (R9)
-	ADDQ    SI, R9
-	VMOVUPS Z7, (R9)
-	ADDQ    SI, R9
+	VMOVUPS Z7, (R9)(R11*1)
+	VADDPS  Z7, Z0, Z0
+	VADDPS  Z3, Z0, Z7
+	VMOVUPS Z7, (R9)(SI*1)
+	VSUBPS  Z3, Z0, Z0
+	VMOVUPS Z0, (R9)(SI*2)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z12, (R9)(R11*1)
 	VADDPS  Z12, Z4, Z0
 	VADDPS  Z8, Z0, Z3
+	VMOVUPS Z3, (R9)(SI*1)
 	VSUBPS  Z8, Z0, Z0
-	VMOVUPS Z4, (R9)
-	ADDQ    SI, R9
-	VMOVUPS Z3, (R9)
-	ADDQ    SI, R9
-	VMOVUPS Z0, (R9)
-	ADDQ    SI, R9
-	VMOVUPS Z12, (R9)
-	ADDQ    SI, R9
-	VADDPS  Z9, Z1, Z0
-	VADDPS  Z5, Z0, Z3
-	VSUBPS  Z5, Z0, Z0
+	VMOVUPS Z0, (R9)(SI*2)
+	ADDQ    R10, R9
 	VMOVUPS Z1, (R9)
-	ADDQ    SI, R9
-	VMOVUPS Z3, (R9)
-	ADDQ    SI, R9
-	VMOVUPS Z0, (R9)
-	ADDQ    SI, R9
-	VMOVUPS Z9, (R9)
-	ADDQ    SI, R9
+	VMOVUPS Z9, (R9)(R11*1)
+	VADDPS  Z9, Z1, Z0
+	VADDPS  Z5, Z0, Z1
+	VMOVUPS Z1, (R9)(SI*1)
+	VSUBPS  Z5, Z0, Z0
+	VMOVUPS Z0, (R9)(SI*2)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z10, (R9)(R11*1)
 	VADDPS  Z10, Z2, Z0
 	VADDPS  Z6, Z0, Z1
+	VMOVUPS Z1, (R9)(SI*1)
 	VSUBPS  Z6, Z0, Z0
-	VMOVUPS Z2, (R9)
-	ADDQ    SI, R9
-	VMOVUPS Z1, (R9)
-	ADDQ    SI, R9
-	VMOVUPS Z0, (R9)
-	ADDQ    SI, R9
-	VMOVUPS Z10, (R9)
-	ADDQ    SI, R9
+	VMOVUPS Z0, (R9)(SI*2)
 	ADDQ    $+64, CX
 	ADDQ    $+64, DI
 	ADDQ    $+64, R8
@@ -431,50 +420,39 @@ loop:
 	VADDPS    Z9, Z11, Z12
 	VSUBPS    Z9, Z11, Z9
 	MOVQ      BX, R9
-	VADDPS    Z7, Z0, Z11
-	VADDPS    Z3, Z11, Z13
-	VSUBPS    Z3, Z11, Z3
+	IMUL3Q    $+4, SI, R10
+	LEAQ      (SI)(SI*2), R11
 	VMOVUPS   Z0, (R9)
-	ADDQ      SI, R9
-	VMOVUPS   Z13, (R9)
-	ADDQ      SI, R9
-	VMOVUPS   Z3, (R9)
-	ADDQ      SI, R9
-	VMOVUPS   Z7, (R9)
-	ADDQ      SI, R9
+	VMOVUPS   Z7, (R9)(R11*1)
+	VADDPS    Z7, Z0, Z0
+	VADDPS    Z3, Z0, Z7
+	VMOVUPS   Z7, (R9)(SI*1)
+	VSUBPS    Z3, Z0, Z0
+	VMOVUPS   Z0, (R9)(SI*2)
+	ADDQ      R10, R9
+	VMOVUPS   Z4, (R9)
+	VMOVUPS   Z12, (R9)(R11*1)
 	VADDPS    Z12, Z4, Z0
 	VADDPS    Z8, Z0, Z3
+	VMOVUPS   Z3, (R9)(SI*1)
 	VSUBPS    Z8, Z0, Z0
-	VMOVUPS   Z4, (R9)
-	ADDQ      SI, R9
-	VMOVUPS   Z3, (R9)
-	ADDQ      SI, R9
-	VMOVUPS   Z0, (R9)
-	ADDQ      SI, R9
-	VMOVUPS   Z12, (R9)
-	ADDQ      SI, R9
-	VADDPS    Z9, Z1, Z0
-	VADDPS    Z5, Z0, Z3
-	VSUBPS    Z5, Z0, Z0
+	VMOVUPS   Z0, (R9)(SI*2)
+	ADDQ      R10, R9
 	VMOVUPS   Z1, (R9)
-	ADDQ      SI, R9
-	VMOVUPS   Z3, (R9)
-	ADDQ      SI, R9
-	VMOVUPS   Z0, (R9)
-	ADDQ      SI, R9
-	VMOVUPS   Z9, (R9)
-	ADDQ      SI, R9
+	VMOVUPS   Z9, (R9)(R11*1)
+	VADDPS    Z9, Z1, Z0
+	VADDPS    Z5, Z0, Z1
+	VMOVUPS   Z1, (R9)(SI*1)
+	VSUBPS    Z5, Z0, Z0
+	VMOVUPS   Z0, (R9)(SI*2)
+	ADDQ      R10, R9
+	VMOVUPS   Z2, (R9)
+	VMOVUPS   Z10, (R9)(R11*1)
 	VADDPS    Z10, Z2, Z0
 	VADDPS    Z6, Z0, Z1
+	VMOVUPS   Z1, (R9)(SI*1)
 	VSUBPS    Z6, Z0, Z0
-	VMOVUPS   Z2, (R9)
-	ADDQ      SI, R9
-	VMOVUPS   Z1, (R9)
-	ADDQ      SI, R9
-	VMOVUPS   Z0, (R9)
-	ADDQ      SI, R9
-	VMOVUPS   Z10, (R9)
-	ADDQ      SI, R9
+	VMOVUPS   Z0, (R9)(SI*2)
 	ADDQ      $+32, CX
 	ADDQ      $+32, DI
 	ADDQ      $+32, R8
@@ -732,24 +710,22 @@ vector:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, (DI)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, 320(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 64(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 128(DI)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, 192(DI)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 192(DI)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, 256(DI)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 64(DI)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 128(DI)
 	MOVL             24(DX), R9
 	VMOVUPS          (CX)(R9*1), Z0
 	MOVL             28(DX), R9
@@ -765,24 +741,22 @@ vector:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, 384(DI)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, 704(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 448(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 512(DI)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, 576(DI)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 576(DI)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, 640(DI)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 448(DI)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 512(DI)
 	MOVL             48(DX), R9
 	VMOVUPS          (CX)(R9*1), Z0
 	MOVL             52(DX), R9
@@ -798,24 +772,22 @@ vector:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, 768(DI)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, 1088(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 832(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 896(DI)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, 960(DI)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 960(DI)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, 1024(DI)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 832(DI)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 896(DI)
 	MOVL             72(DX), R9
 	VMOVUPS          (CX)(R9*1), Z0
 	MOVL             76(DX), R9
@@ -831,24 +803,22 @@ vector:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, 1152(DI)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, 1472(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 1216(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 1280(DI)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, 1344(DI)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 1344(DI)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, 1408(DI)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 1216(DI)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 1280(DI)
 	MOVL             96(DX), R9
 	VMOVUPS          (CX)(R9*1), Z0
 	MOVL             100(DX), R9
@@ -864,24 +834,22 @@ vector:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, 1536(DI)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, 1856(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 1600(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 1664(DI)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, 1728(DI)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 1728(DI)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, 1792(DI)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 1600(DI)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 1664(DI)
 	MOVL             120(DX), R9
 	VMOVUPS          (CX)(R9*1), Z0
 	MOVL             124(DX), R9
@@ -897,24 +865,22 @@ vector:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, 1920(DI)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, 2240(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 1984(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 2048(DI)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, 2112(DI)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 2112(DI)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, 2176(DI)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 1984(DI)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 2048(DI)
 	MOVQ             BX, R9
 	IMUL3Q           $+6, SI, R10
 	LEAQ             (R10)(R10*2), R11
@@ -928,24 +894,22 @@ vector:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, (R9)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, (R9)(R12*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (R9)(R10*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, (R9)(R11*1)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (R9)(R11*1)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, (R9)(R10*4)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (R9)(R10*1)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (R9)(R10*2)
 	ADDQ             SI, R9
 	VMOVUPS          64(DI), Z0
 	VMOVUPS          448(DI), Z1
@@ -956,24 +920,22 @@ vector:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, (R9)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, (R9)(R12*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (R9)(R10*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, (R9)(R11*1)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (R9)(R11*1)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, (R9)(R10*4)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (R9)(R10*1)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (R9)(R10*2)
 	ADDQ             SI, R9
 	VMOVUPS          128(DI), Z0
 	VMOVUPS          512(DI), Z1
@@ -984,24 +946,22 @@ vector:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, (R9)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, (R9)(R12*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (R9)(R10*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, (R9)(R11*1)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (R9)(R11*1)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, (R9)(R10*4)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (R9)(R10*1)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (R9)(R10*2)
 	ADDQ             SI, R9
 	VMOVUPS          192(DI), Z0
 	VMOVUPS          576(DI), Z1
@@ -1012,24 +972,22 @@ vector:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, (R9)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, (R9)(R12*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (R9)(R10*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, (R9)(R11*1)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (R9)(R11*1)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, (R9)(R10*4)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (R9)(R10*1)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (R9)(R10*2)
 	ADDQ             SI, R9
 	VMOVUPS          256(DI), Z0
 	VMOVUPS          640(DI), Z1
@@ -1040,24 +998,22 @@ vector:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, (R9)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, (R9)(R12*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (R9)(R10*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, (R9)(R11*1)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (R9)(R11*1)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, (R9)(R10*4)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (R9)(R10*1)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (R9)(R10*2)
 	ADDQ             SI, R9
 	VMOVUPS          320(DI), Z0
 	VMOVUPS          704(DI), Z1
@@ -1068,24 +1024,22 @@ vector:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, (R9)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, (R9)(R12*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (R9)(R10*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (R9)(R10*2)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, (R9)(R11*1)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (R9)(R11*1)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, (R9)(R10*4)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (R9)(R10*1)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (R9)(R10*2)
 	ADDQ             SI, R9
 	ADDQ             $+64, CX
 	ADDQ             $+64, BX
@@ -1114,24 +1068,22 @@ rest:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, (DI)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, 320(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 64(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 128(DI)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, 192(DI)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 192(DI)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, 256(DI)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 64(DI)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 128(DI)
 	MOVL             24(DX), AX
 	VMOVUPS.Z        (CX)(AX*1), K1, Z0
 	MOVL             28(DX), AX
@@ -1147,24 +1099,22 @@ rest:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, 384(DI)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, 704(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 448(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 512(DI)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, 576(DI)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 576(DI)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, 640(DI)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 448(DI)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 512(DI)
 	MOVL             48(DX), AX
 	VMOVUPS.Z        (CX)(AX*1), K1, Z0
 	MOVL             52(DX), AX
@@ -1180,24 +1130,22 @@ rest:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, 768(DI)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, 1088(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 832(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 896(DI)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, 960(DI)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 960(DI)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, 1024(DI)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 832(DI)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 896(DI)
 	MOVL             72(DX), AX
 	VMOVUPS.Z        (CX)(AX*1), K1, Z0
 	MOVL             76(DX), AX
@@ -1213,24 +1161,22 @@ rest:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, 1152(DI)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, 1472(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 1216(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 1280(DI)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, 1344(DI)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 1344(DI)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, 1408(DI)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 1216(DI)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 1280(DI)
 	MOVL             96(DX), AX
 	VMOVUPS.Z        (CX)(AX*1), K1, Z0
 	MOVL             100(DX), AX
@@ -1246,24 +1192,22 @@ rest:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, 1536(DI)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, 1856(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 1600(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 1664(DI)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, 1728(DI)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 1728(DI)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, 1792(DI)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 1600(DI)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 1664(DI)
 	MOVL             120(DX), AX
 	VMOVUPS.Z        (CX)(AX*1), K1, Z0
 	MOVL             124(DX), AX
@@ -1279,24 +1223,22 @@ rest:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, 1920(DI)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, 2240(DI)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, 1984(DI)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, 2048(DI)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, 2112(DI)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, 2112(DI)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, 2176(DI)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 1984(DI)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, 2048(DI)
 	MOVQ             BX, AX
 	IMUL3Q           $+6, SI, CX
 	LEAQ             (CX)(CX*2), DX
@@ -1310,24 +1252,22 @@ rest:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, (AX)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, (AX)(BX*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (AX)(CX*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (AX)(CX*2)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, (AX)(DX*1)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (AX)(DX*1)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, (AX)(CX*4)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (AX)(CX*1)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (AX)(CX*2)
 	ADDQ             SI, AX
 	VMOVUPS          64(DI), Z0
 	VMOVUPS          448(DI), Z1
@@ -1338,24 +1278,22 @@ rest:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, (AX)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, (AX)(BX*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (AX)(CX*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (AX)(CX*2)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, (AX)(DX*1)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (AX)(DX*1)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, (AX)(CX*4)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (AX)(CX*1)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (AX)(CX*2)
 	ADDQ             SI, AX
 	VMOVUPS          128(DI), Z0
 	VMOVUPS          512(DI), Z1
@@ -1366,24 +1304,22 @@ rest:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, (AX)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, (AX)(BX*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (AX)(CX*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (AX)(CX*2)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, (AX)(DX*1)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (AX)(DX*1)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, (AX)(CX*4)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (AX)(CX*1)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (AX)(CX*2)
 	ADDQ             SI, AX
 	VMOVUPS          192(DI), Z0
 	VMOVUPS          576(DI), Z1
@@ -1394,24 +1330,22 @@ rest:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, (AX)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, (AX)(BX*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (AX)(CX*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (AX)(CX*2)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, (AX)(DX*1)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (AX)(DX*1)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, (AX)(CX*4)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (AX)(CX*1)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (AX)(CX*2)
 	ADDQ             SI, AX
 	VMOVUPS          256(DI), Z0
 	VMOVUPS          640(DI), Z1
@@ -1422,24 +1356,22 @@ rest:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, (AX)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, (AX)(BX*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (AX)(CX*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (AX)(CX*2)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, (AX)(DX*1)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (AX)(DX*1)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, (AX)(CX*4)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (AX)(CX*1)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (AX)(CX*2)
 	ADDQ             SI, AX
 	VMOVUPS          320(DI), Z0
 	VMOVUPS          704(DI), Z1
@@ -1450,24 +1382,22 @@ rest:
 	VFMADD231PS.BCST 32(R8), Z2, Z0
 	VFMADD231PS.BCST 36(R8), Z4, Z0
 	VMOVUPS          Z0, (AX)
-	VFMADD231PS.BCST 52(R8), Z3, Z5
-	VFMADD231PS.BCST 56(R8), Z1, Z5
+	VFMADD231PS.BCST 44(R8), Z3, Z5
+	VFMADD231PS.BCST 48(R8), Z1, Z5
 	VMOVUPS          Z5, (AX)(BX*1)
-	VMOVAPS          Z4, Z0
-	VFMADD231PS.BCST 40(R8), Z2, Z0
-	VMOVAPS          Z3, Z5
-	VFMADD231PS.BCST 40(R8), Z1, Z5
-	VADDPS           Z5, Z0, Z6
-	VMOVUPS          Z6, (AX)(CX*1)
-	VSUBPS           Z5, Z0, Z0
-	VMOVUPS          Z0, (AX)(CX*2)
 	VSUBPS           Z2, Z4, Z0
-	VSUBPS           Z1, Z3, Z1
-	VMOVAPS          Z0, Z2
-	VFMADD231PS.BCST 44(R8), Z1, Z2
-	VMOVUPS          Z2, (AX)(DX*1)
-	VFMADD231PS.BCST 48(R8), Z1, Z0
+	VSUBPS           Z1, Z3, Z5
+	VADDPS           Z5, Z5, Z5
+	VADDPS           Z5, Z0, Z6
+	VMOVUPS          Z6, (AX)(DX*1)
+	VSUBPS           Z5, Z0, Z0
 	VMOVUPS          Z0, (AX)(CX*4)
+	VFMADD231PS.BCST 40(R8), Z2, Z4
+	VFMADD231PS.BCST 40(R8), Z1, Z3
+	VADDPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (AX)(CX*1)
+	VSUBPS           Z3, Z4, Z0
+	VMOVUPS          Z0, (AX)(CX*2)
 	ADDQ             SI, AX
 
 done:
@@ -1496,154 +1426,120 @@ loop:
 	VADDPS           Z2, Z0, Z3
 	VADDPS           Z1, Z3, Z4
 	VSUBPS           Z1, Z3, Z3
+	VADDPS           Z1, Z1, Z1
 	VMOVAPS          Z0, Z5
 	VFMADD231PS.BCST 64(DI), Z2, Z5
-	VMOVAPS          Z5, Z6
-	VFMADD231PS.BCST 68(DI), Z1, Z6
-	VFMADD231PS.BCST 72(DI), Z1, Z5
-	VMOVUPS          (CX)(DX*1), Z1
+	VADDPS           Z1, Z5, Z6
+	VSUBPS           Z1, Z5, Z1
+	VMOVUPS          (CX)(DX*1), Z5
 	VMOVUPS          (R8)(DX*1), Z7
 	VMOVUPS          (R9)(DX*1), Z8
-	VADDPS           Z8, Z1, Z9
+	VADDPS           Z8, Z5, Z9
 	VADDPS           Z7, Z9, Z10
 	VSUBPS           Z7, Z9, Z9
-	VMOVAPS          Z1, Z11
+	VADDPS           Z7, Z7, Z7
+	VMOVAPS          Z5, Z11
 	VFMADD231PS.BCST 64(DI), Z8, Z11
-	VMOVAPS          Z11, Z12
-	VFMADD231PS.BCST 68(DI), Z7, Z12
-	VFMADD231PS.BCST 72(DI), Z7, Z11
-	VMOVUPS          (CX)(DX*2), Z7
+	VADDPS           Z7, Z11, Z12
+	VSUBPS           Z7, Z11, Z7
+	VMOVUPS          (CX)(DX*2), Z11
 	VMOVUPS          (R8)(DX*2), Z13
 	VMOVUPS          (R9)(DX*2), Z14
-	VADDPS           Z14, Z7, Z15
+	VADDPS           Z14, Z11, Z15
 	VADDPS           Z13, Z15, Z16
 	VSUBPS           Z13, Z15, Z15
-	VMOVAPS          Z7, Z17
+	VADDPS           Z13, Z13, Z13
+	VMOVAPS          Z11, Z17
 	VFMADD231PS.BCST 64(DI), Z14, Z17
-	VMOVAPS          Z17, Z18
-	VFMADD231PS.BCST 68(DI), Z13, Z18
-	VFMADD231PS.BCST 72(DI), Z13, Z17
+	VADDPS           Z13, Z17, Z18
+	VSUBPS           Z13, Z17, Z13
 	MOVQ             BX, R10
-	VADDPS           Z7, Z0, Z13
-	VADDPS           Z1, Z13, Z19
-	VSUBPS           Z1, Z13, Z13
-	VMOVAPS          Z0, Z20
-	VFMADD231PS.BCST 64(DI), Z7, Z20
-	VMOVAPS          Z20, Z21
-	VFMADD231PS.BCST 68(DI), Z1, Z21
-	VFMADD231PS.BCST 72(DI), Z1, Z20
+	IMUL3Q           $+6, SI, R11
+	LEAQ             (SI)(SI*2), R12
+	LEAQ             (SI)(SI*4), R13
 	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z19, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z13, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z21, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z20, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z7, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z11, (R10)(R13*1)
+	VADDPS           Z11, Z0, Z17
+	VADDPS           Z5, Z17, Z19
+	VMOVUPS          Z19, (R10)(SI*1)
+	VSUBPS           Z5, Z17, Z17
+	VMOVUPS          Z17, (R10)(SI*2)
+	VADDPS           Z5, Z5, Z5
+	VFMADD231PS.BCST 64(DI), Z11, Z0
+	VADDPS           Z5, Z0, Z11
+	VMOVUPS          Z11, (R10)(R12*1)
+	VSUBPS           Z5, Z0, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
+	VMOVUPS          Z4, (R10)
+	VMOVUPS          Z16, (R10)(R13*1)
 	VADDPS           Z16, Z4, Z0
-	VADDPS           Z10, Z0, Z1
+	VADDPS           Z10, Z0, Z5
+	VMOVUPS          Z5, (R10)(SI*1)
 	VSUBPS           Z10, Z0, Z0
-	VMOVAPS          Z4, Z7
-	VFMADD231PS.BCST 64(DI), Z16, Z7
-	VMOVAPS          Z7, Z13
-	VFMADD231PS.BCST 68(DI), Z10, Z13
-	VFMADD231PS.BCST 72(DI), Z10, Z7
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z13, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z7, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z16, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z10, Z10, Z0
+	VFMADD231PS.BCST 64(DI), Z16, Z4
+	VADDPS           Z0, Z4, Z5
+	VMOVUPS          Z5, (R10)(R12*1)
+	VSUBPS           Z0, Z4, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
+	VMOVUPS          Z3, (R10)
+	VMOVUPS          Z15, (R10)(R13*1)
 	VADDPS           Z15, Z3, Z0
-	VADDPS           Z9, Z0, Z1
+	VADDPS           Z9, Z0, Z4
+	VMOVUPS          Z4, (R10)(SI*1)
 	VSUBPS           Z9, Z0, Z0
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 64(DI), Z15, Z4
-	VMOVAPS          Z4, Z7
-	VFMADD231PS.BCST 68(DI), Z9, Z7
-	VFMADD231PS.BCST 72(DI), Z9, Z4
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z7, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z15, (R10)
-	ADDQ             SI, R10
-	VADDPS           Z18, Z6, Z0
-	VADDPS           Z12, Z0, Z1
-	VSUBPS           Z12, Z0, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 64(DI), Z18, Z3
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 68(DI), Z12, Z4
-	VFMADD231PS.BCST 72(DI), Z12, Z3
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z9, Z9, Z0
+	VFMADD231PS.BCST 64(DI), Z15, Z3
+	VADDPS           Z0, Z3, Z4
+	VMOVUPS          Z4, (R10)(R12*1)
+	VSUBPS           Z0, Z3, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
 	VMOVUPS          Z6, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z18, (R10)(R13*1)
+	VADDPS           Z18, Z6, Z0
+	VADDPS           Z12, Z0, Z3
+	VMOVUPS          Z3, (R10)(SI*1)
+	VSUBPS           Z12, Z0, Z0
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z12, Z12, Z0
+	VFMADD231PS.BCST 64(DI), Z18, Z6
+	VADDPS           Z0, Z6, Z3
+	VMOVUPS          Z3, (R10)(R12*1)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
 	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z18, (R10)
-	ADDQ             SI, R10
-	VADDPS           Z17, Z5, Z0
-	VADDPS           Z11, Z0, Z1
-	VSUBPS           Z11, Z0, Z0
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST 64(DI), Z17, Z3
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 68(DI), Z11, Z4
-	VFMADD231PS.BCST 72(DI), Z11, Z3
-	VMOVUPS          Z5, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z17, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z13, (R10)(R13*1)
+	VADDPS           Z13, Z1, Z0
+	VADDPS           Z7, Z0, Z3
+	VMOVUPS          Z3, (R10)(SI*1)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z7, Z7, Z0
+	VFMADD231PS.BCST 64(DI), Z13, Z1
+	VADDPS           Z0, Z1, Z3
+	VMOVUPS          Z3, (R10)(R12*1)
+	VSUBPS           Z0, Z1, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
+	VMOVUPS          Z2, (R10)
+	VMOVUPS          Z14, (R10)(R13*1)
 	VADDPS           Z14, Z2, Z0
 	VADDPS           Z8, Z0, Z1
+	VMOVUPS          Z1, (R10)(SI*1)
 	VSUBPS           Z8, Z0, Z0
-	VMOVAPS          Z2, Z3
-	VFMADD231PS.BCST 64(DI), Z14, Z3
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 68(DI), Z8, Z4
-	VFMADD231PS.BCST 72(DI), Z8, Z3
-	VMOVUPS          Z2, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z14, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z8, Z8, Z0
+	VFMADD231PS.BCST 64(DI), Z14, Z2
+	VADDPS           Z0, Z2, Z1
+	VMOVUPS          Z1, (R10)(R12*1)
+	VSUBPS           Z0, Z2, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
 	ADDQ             $+64, CX
 	ADDQ             $+64, R8
 	ADDQ             $+64, R9
@@ -1675,154 +1571,120 @@ loop:
 	VADDPS           Z2, Z0, Z3
 	VADDPS           Z1, Z3, Z4
 	VSUBPS           Z1, Z3, Z3
+	VADDPS           Z1, Z1, Z1
 	VMOVAPS          Z0, Z5
 	VFMADD231PS.BCST 64(DI), Z2, Z5
-	VMOVAPS          Z5, Z6
-	VFMADD231PS.BCST 68(DI), Z1, Z6
-	VFMADD231PS.BCST 72(DI), Z1, Z5
-	VCVTPH2PS        (CX)(DX*1), Z1
+	VADDPS           Z1, Z5, Z6
+	VSUBPS           Z1, Z5, Z1
+	VCVTPH2PS        (CX)(DX*1), Z5
 	VCVTPH2PS        (R8)(DX*1), Z7
 	VCVTPH2PS        (R9)(DX*1), Z8
-	VADDPS           Z8, Z1, Z9
+	VADDPS           Z8, Z5, Z9
 	VADDPS           Z7, Z9, Z10
 	VSUBPS           Z7, Z9, Z9
-	VMOVAPS          Z1, Z11
+	VADDPS           Z7, Z7, Z7
+	VMOVAPS          Z5, Z11
 	VFMADD231PS.BCST 64(DI), Z8, Z11
-	VMOVAPS          Z11, Z12
-	VFMADD231PS.BCST 68(DI), Z7, Z12
-	VFMADD231PS.BCST 72(DI), Z7, Z11
-	VCVTPH2PS        (CX)(DX*2), Z7
+	VADDPS           Z7, Z11, Z12
+	VSUBPS           Z7, Z11, Z7
+	VCVTPH2PS        (CX)(DX*2), Z11
 	VCVTPH2PS        (R8)(DX*2), Z13
 	VCVTPH2PS        (R9)(DX*2), Z14
-	VADDPS           Z14, Z7, Z15
+	VADDPS           Z14, Z11, Z15
 	VADDPS           Z13, Z15, Z16
 	VSUBPS           Z13, Z15, Z15
-	VMOVAPS          Z7, Z17
+	VADDPS           Z13, Z13, Z13
+	VMOVAPS          Z11, Z17
 	VFMADD231PS.BCST 64(DI), Z14, Z17
-	VMOVAPS          Z17, Z18
-	VFMADD231PS.BCST 68(DI), Z13, Z18
-	VFMADD231PS.BCST 72(DI), Z13, Z17
+	VADDPS           Z13, Z17, Z18
+	VSUBPS           Z13, Z17, Z13
 	MOVQ             BX, R10
-	VADDPS           Z7, Z0, Z13
-	VADDPS           Z1, Z13, Z19
-	VSUBPS           Z1, Z13, Z13
-	VMOVAPS          Z0, Z20
-	VFMADD231PS.BCST 64(DI), Z7, Z20
-	VMOVAPS          Z20, Z21
-	VFMADD231PS.BCST 68(DI), Z1, Z21
-	VFMADD231PS.BCST 72(DI), Z1, Z20
+	IMUL3Q           $+6, SI, R11
+	LEAQ             (SI)(SI*2), R12
+	LEAQ             (SI)(SI*4), R13
 	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z19, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z13, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z21, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z20, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z7, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z11, (R10)(R13*1)
+	VADDPS           Z11, Z0, Z17
+	VADDPS           Z5, Z17, Z19
+	VMOVUPS          Z19, (R10)(SI*1)
+	VSUBPS           Z5, Z17, Z17
+	VMOVUPS          Z17, (R10)(SI*2)
+	VADDPS           Z5, Z5, Z5
+	VFMADD231PS.BCST 64(DI), Z11, Z0
+	VADDPS           Z5, Z0, Z11
+	VMOVUPS          Z11, (R10)(R12*1)
+	VSUBPS           Z5, Z0, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
+	VMOVUPS          Z4, (R10)
+	VMOVUPS          Z16, (R10)(R13*1)
 	VADDPS           Z16, Z4, Z0
-	VADDPS           Z10, Z0, Z1
+	VADDPS           Z10, Z0, Z5
+	VMOVUPS          Z5, (R10)(SI*1)
 	VSUBPS           Z10, Z0, Z0
-	VMOVAPS          Z4, Z7
-	VFMADD231PS.BCST 64(DI), Z16, Z7
-	VMOVAPS          Z7, Z13
-	VFMADD231PS.BCST 68(DI), Z10, Z13
-	VFMADD231PS.BCST 72(DI), Z10, Z7
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z13, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z7, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z16, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z10, Z10, Z0
+	VFMADD231PS.BCST 64(DI), Z16, Z4
+	VADDPS           Z0, Z4, Z5
+	VMOVUPS          Z5, (R10)(R12*1)
+	VSUBPS           Z0, Z4, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
+	VMOVUPS          Z3, (R10)
+	VMOVUPS          Z15, (R10)(R13*1)
 	VADDPS           Z15, Z3, Z0
-	VADDPS           Z9, Z0, Z1
+	VADDPS           Z9, Z0, Z4
+	VMOVUPS          Z4, (R10)(SI*1)
 	VSUBPS           Z9, Z0, Z0
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 64(DI), Z15, Z4
-	VMOVAPS          Z4, Z7
-	VFMADD231PS.BCST 68(DI), Z9, Z7
-	VFMADD231PS.BCST 72(DI), Z9, Z4
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z7, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z15, (R10)
-	ADDQ             SI, R10
-	VADDPS           Z18, Z6, Z0
-	VADDPS           Z12, Z0, Z1
-	VSUBPS           Z12, Z0, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 64(DI), Z18, Z3
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 68(DI), Z12, Z4
-	VFMADD231PS.BCST 72(DI), Z12, Z3
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z9, Z9, Z0
+	VFMADD231PS.BCST 64(DI), Z15, Z3
+	VADDPS           Z0, Z3, Z4
+	VMOVUPS          Z4, (R10)(R12*1)
+	VSUBPS           Z0, Z3, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
 	VMOVUPS          Z6, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z18, (R10)(R13*1)
+	VADDPS           Z18, Z6, Z0
+	VADDPS           Z12, Z0, Z3
+	VMOVUPS          Z3, (R10)(SI*1)
+	VSUBPS           Z12, Z0, Z0
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z12, Z12, Z0
+	VFMADD231PS.BCST 64(DI), Z18, Z6
+	VADDPS           Z0, Z6, Z3
+	VMOVUPS          Z3, (R10)(R12*1)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
 	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z18, (R10)
-	ADDQ             SI, R10
-	VADDPS           Z17, Z5, Z0
-	VADDPS           Z11, Z0, Z1
-	VSUBPS           Z11, Z0, Z0
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST 64(DI), Z17, Z3
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 68(DI), Z11, Z4
-	VFMADD231PS.BCST 72(DI), Z11, Z3
-	VMOVUPS          Z5, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z17, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z13, (R10)(R13*1)
+	VADDPS           Z13, Z1, Z0
+	VADDPS           Z7, Z0, Z3
+	VMOVUPS          Z3, (R10)(SI*1)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z7, Z7, Z0
+	VFMADD231PS.BCST 64(DI), Z13, Z1
+	VADDPS           Z0, Z1, Z3
+	VMOVUPS          Z3, (R10)(R12*1)
+	VSUBPS           Z0, Z1, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
+	VMOVUPS          Z2, (R10)
+	VMOVUPS          Z14, (R10)(R13*1)
 	VADDPS           Z14, Z2, Z0
 	VADDPS           Z8, Z0, Z1
+	VMOVUPS          Z1, (R10)(SI*1)
 	VSUBPS           Z8, Z0, Z0
-	VMOVAPS          Z2, Z3
-	VFMADD231PS.BCST 64(DI), Z14, Z3
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 68(DI), Z8, Z4
-	VFMADD231PS.BCST 72(DI), Z8, Z3
-	VMOVUPS          Z2, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z14, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z8, Z8, Z0
+	VFMADD231PS.BCST 64(DI), Z14, Z2
+	VADDPS           Z0, Z2, Z1
+	VMOVUPS          Z1, (R10)(R12*1)
+	VSUBPS           Z0, Z2, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
 	ADDQ             $+32, CX
 	ADDQ             $+32, R8
 	ADDQ             $+32, R9
@@ -4056,281 +3918,209 @@ loop:
 	VADDPS           Z2, Z0, Z3
 	VADDPS           Z1, Z3, Z4
 	VSUBPS           Z1, Z3, Z3
-	VMOVAPS          Z0, Z5
-	VFMADD231PS.BCST 64(DI), Z2, Z5
-	VMOVAPS          Z5, Z6
-	VFMADD231PS.BCST 68(DI), Z1, Z6
-	VFMADD231PS.BCST 72(DI), Z1, Z5
-	VMOVAPS          Z2, Z7
-	VFMADD231PS.BCST 64(DI), Z0, Z7
-	VMOVAPS          Z7, Z8
-	VFMADD231PS.BCST 68(DI), Z1, Z8
-	VFMADD231PS.BCST 72(DI), Z1, Z7
-	VMOVUPS          (CX)(DX*1), Z1
+	VADDPS           Z1, Z1, Z1
+	VMOVAPS          Z2, Z5
+	VFMADD231PS.BCST 64(DI), Z0, Z5
+	VADDPS           Z1, Z5, Z6
+	VSUBPS           Z1, Z5, Z5
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 64(DI), Z2, Z7
+	VADDPS           Z1, Z7, Z8
+	VSUBPS           Z1, Z7, Z1
+	VMOVUPS          (CX)(DX*1), Z7
 	VMOVUPS          (R8)(DX*1), Z9
 	VMOVUPS          (R9)(DX*1), Z10
-	VADDPS           Z10, Z1, Z11
+	VADDPS           Z10, Z7, Z11
 	VADDPS           Z9, Z11, Z12
 	VSUBPS           Z9, Z11, Z11
-	VMOVAPS          Z1, Z13
-	VFMADD231PS.BCST 64(DI), Z10, Z13
-	VMOVAPS          Z13, Z14
-	VFMADD231PS.BCST 68(DI), Z9, Z14
-	VFMADD231PS.BCST 72(DI), Z9, Z13
-	VMOVAPS          Z10, Z15
-	VFMADD231PS.BCST 64(DI), Z1, Z15
-	VMOVAPS          Z15, Z16
-	VFMADD231PS.BCST 68(DI), Z9, Z16
-	VFMADD231PS.BCST 72(DI), Z9, Z15
-	VMOVUPS          (CX)(DX*2), Z9
+	VADDPS           Z9, Z9, Z9
+	VMOVAPS          Z10, Z13
+	VFMADD231PS.BCST 64(DI), Z7, Z13
+	VADDPS           Z9, Z13, Z14
+	VSUBPS           Z9, Z13, Z13
+	VMOVAPS          Z7, Z15
+	VFMADD231PS.BCST 64(DI), Z10, Z15
+	VADDPS           Z9, Z15, Z16
+	VSUBPS           Z9, Z15, Z9
+	VMOVUPS          (CX)(DX*2), Z15
 	VMOVUPS          (R8)(DX*2), Z17
 	VMOVUPS          (R9)(DX*2), Z18
-	VADDPS           Z18, Z9, Z19
+	VADDPS           Z18, Z15, Z19
 	VADDPS           Z17, Z19, Z20
 	VSUBPS           Z17, Z19, Z19
-	VMOVAPS          Z9, Z21
-	VFMADD231PS.BCST 64(DI), Z18, Z21
-	VMOVAPS          Z21, Z22
-	VFMADD231PS.BCST 68(DI), Z17, Z22
-	VFMADD231PS.BCST 72(DI), Z17, Z21
-	VMOVAPS          Z18, Z23
-	VFMADD231PS.BCST 64(DI), Z9, Z23
-	VMOVAPS          Z23, Z24
-	VFMADD231PS.BCST 68(DI), Z17, Z24
-	VFMADD231PS.BCST 72(DI), Z17, Z23
+	VADDPS           Z17, Z17, Z17
+	VMOVAPS          Z18, Z21
+	VFMADD231PS.BCST 64(DI), Z15, Z21
+	VADDPS           Z17, Z21, Z22
+	VSUBPS           Z17, Z21, Z21
+	VMOVAPS          Z15, Z23
+	VFMADD231PS.BCST 64(DI), Z18, Z23
+	VADDPS           Z17, Z23, Z24
+	VSUBPS           Z17, Z23, Z17
 	MOVQ             BX, R10
-	VADDPS           Z9, Z0, Z17
-	VADDPS           Z1, Z17, Z25
-	VSUBPS           Z1, Z17, Z17
-	VMOVAPS          Z0, Z26
-	VFMADD231PS.BCST 64(DI), Z9, Z26
-	VMOVAPS          Z26, Z27
-	VFMADD231PS.BCST 68(DI), Z1, Z27
-	VFMADD231PS.BCST 72(DI), Z1, Z26
-	VMOVAPS          Z9, Z28
-	VFMADD231PS.BCST 64(DI), Z0, Z28
-	VMOVAPS          Z28, Z29
-	VFMADD231PS.BCST 68(DI), Z1, Z29
-	VFMADD231PS.BCST 72(DI), Z1, Z28
+	IMUL3Q           $+8, SI, R11
+	LEAQ             (SI)(SI*2), R12
+	LEAQ             (SI)(SI*4), R13
+	LEAQ             (R12)(SI*4), R14
 	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z25, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z17, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z27, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z26, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z29, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z28, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z9, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z15, (R10)(R14*1)
+	VADDPS           Z15, Z0, Z23
+	VADDPS           Z7, Z23, Z25
+	VMOVUPS          Z25, (R10)(SI*1)
+	VSUBPS           Z7, Z23, Z23
+	VMOVUPS          Z23, (R10)(SI*2)
+	VADDPS           Z7, Z7, Z7
+	VMOVAPS          Z15, Z23
+	VFMADD231PS.BCST 64(DI), Z0, Z23
+	VADDPS           Z7, Z23, Z25
+	VMOVUPS          Z25, (R10)(R13*1)
+	VSUBPS           Z7, Z23, Z23
+	VMOVUPS          Z23, (R10)(R12*2)
+	VFMADD231PS.BCST 64(DI), Z15, Z0
+	VADDPS           Z7, Z0, Z15
+	VMOVUPS          Z15, (R10)(R12*1)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
+	VMOVUPS          Z4, (R10)
+	VMOVUPS          Z20, (R10)(R14*1)
 	VADDPS           Z20, Z4, Z0
-	VADDPS           Z12, Z0, Z1
+	VADDPS           Z12, Z0, Z7
+	VMOVUPS          Z7, (R10)(SI*1)
 	VSUBPS           Z12, Z0, Z0
-	VMOVAPS          Z4, Z9
-	VFMADD231PS.BCST 64(DI), Z20, Z9
-	VMOVAPS          Z9, Z17
-	VFMADD231PS.BCST 68(DI), Z12, Z17
-	VFMADD231PS.BCST 72(DI), Z12, Z9
-	VMOVAPS          Z20, Z25
-	VFMADD231PS.BCST 64(DI), Z4, Z25
-	VMOVAPS          Z25, Z26
-	VFMADD231PS.BCST 68(DI), Z12, Z26
-	VFMADD231PS.BCST 72(DI), Z12, Z25
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z17, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z9, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z26, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z25, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z20, (R10)
-	ADDQ             SI, R10
-	VADDPS           Z19, Z3, Z0
-	VADDPS           Z11, Z0, Z1
-	VSUBPS           Z11, Z0, Z0
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 64(DI), Z19, Z4
-	VMOVAPS          Z4, Z9
-	VFMADD231PS.BCST 68(DI), Z11, Z9
-	VFMADD231PS.BCST 72(DI), Z11, Z4
-	VMOVAPS          Z19, Z12
-	VFMADD231PS.BCST 64(DI), Z3, Z12
-	VMOVAPS          Z12, Z17
-	VFMADD231PS.BCST 68(DI), Z11, Z17
-	VFMADD231PS.BCST 72(DI), Z11, Z12
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z12, Z12, Z0
+	VMOVAPS          Z20, Z7
+	VFMADD231PS.BCST 64(DI), Z4, Z7
+	VADDPS           Z0, Z7, Z12
+	VMOVUPS          Z12, (R10)(R13*1)
+	VSUBPS           Z0, Z7, Z7
+	VMOVUPS          Z7, (R10)(R12*2)
+	VFMADD231PS.BCST 64(DI), Z20, Z4
+	VADDPS           Z0, Z4, Z7
+	VMOVUPS          Z7, (R10)(R12*1)
+	VSUBPS           Z0, Z4, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
 	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z19, (R10)(R14*1)
+	VADDPS           Z19, Z3, Z0
+	VADDPS           Z11, Z0, Z4
+	VMOVUPS          Z4, (R10)(SI*1)
+	VSUBPS           Z11, Z0, Z0
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z11, Z11, Z0
+	VMOVAPS          Z19, Z4
+	VFMADD231PS.BCST 64(DI), Z3, Z4
+	VADDPS           Z0, Z4, Z7
+	VMOVUPS          Z7, (R10)(R13*1)
+	VSUBPS           Z0, Z4, Z4
+	VMOVUPS          Z4, (R10)(R12*2)
+	VFMADD231PS.BCST 64(DI), Z19, Z3
+	VADDPS           Z0, Z3, Z4
+	VMOVUPS          Z4, (R10)(R12*1)
+	VSUBPS           Z0, Z3, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
+	VMOVUPS          Z8, (R10)
+	VMOVUPS          Z24, (R10)(R14*1)
+	VADDPS           Z24, Z8, Z0
+	VADDPS           Z16, Z0, Z3
+	VMOVUPS          Z3, (R10)(SI*1)
+	VSUBPS           Z16, Z0, Z0
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z16, Z16, Z0
+	VMOVAPS          Z24, Z3
+	VFMADD231PS.BCST 64(DI), Z8, Z3
+	VADDPS           Z0, Z3, Z4
+	VMOVUPS          Z4, (R10)(R13*1)
+	VSUBPS           Z0, Z3, Z3
+	VMOVUPS          Z3, (R10)(R12*2)
+	VFMADD231PS.BCST 64(DI), Z24, Z8
+	VADDPS           Z0, Z8, Z3
+	VMOVUPS          Z3, (R10)(R12*1)
+	VSUBPS           Z0, Z8, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
 	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z9, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z17, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z12, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z19, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z17, (R10)(R14*1)
+	VADDPS           Z17, Z1, Z0
+	VADDPS           Z9, Z0, Z3
+	VMOVUPS          Z3, (R10)(SI*1)
+	VSUBPS           Z9, Z0, Z0
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z9, Z9, Z0
+	VMOVAPS          Z17, Z3
+	VFMADD231PS.BCST 64(DI), Z1, Z3
+	VADDPS           Z0, Z3, Z4
+	VMOVUPS          Z4, (R10)(R13*1)
+	VSUBPS           Z0, Z3, Z3
+	VMOVUPS          Z3, (R10)(R12*2)
+	VFMADD231PS.BCST 64(DI), Z17, Z1
+	VADDPS           Z0, Z1, Z3
+	VMOVUPS          Z3, (R10)(R12*1)
+	VSUBPS           Z0, Z1, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
+	VMOVUPS          Z6, (R10)
+	VMOVUPS          Z22, (R10)(R14*1)
 	VADDPS           Z22, Z6, Z0
 	VADDPS           Z14, Z0, Z1
+	VMOVUPS          Z1, (R10)(SI*1)
 	VSUBPS           Z14, Z0, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 64(DI), Z22, Z3
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 68(DI), Z14, Z4
-	VFMADD231PS.BCST 72(DI), Z14, Z3
-	VMOVAPS          Z22, Z9
-	VFMADD231PS.BCST 64(DI), Z6, Z9
-	VMOVAPS          Z9, Z11
-	VFMADD231PS.BCST 68(DI), Z14, Z11
-	VFMADD231PS.BCST 72(DI), Z14, Z9
-	VMOVUPS          Z6, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z11, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z9, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z22, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z14, Z14, Z0
+	VMOVAPS          Z22, Z1
+	VFMADD231PS.BCST 64(DI), Z6, Z1
+	VADDPS           Z0, Z1, Z3
+	VMOVUPS          Z3, (R10)(R13*1)
+	VSUBPS           Z0, Z1, Z1
+	VMOVUPS          Z1, (R10)(R12*2)
+	VFMADD231PS.BCST 64(DI), Z22, Z6
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, (R10)(R12*1)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
+	VMOVUPS          Z5, (R10)
+	VMOVUPS          Z21, (R10)(R14*1)
 	VADDPS           Z21, Z5, Z0
 	VADDPS           Z13, Z0, Z1
+	VMOVUPS          Z1, (R10)(SI*1)
 	VSUBPS           Z13, Z0, Z0
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST 64(DI), Z21, Z3
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 68(DI), Z13, Z4
-	VFMADD231PS.BCST 72(DI), Z13, Z3
-	VMOVAPS          Z21, Z6
-	VFMADD231PS.BCST 64(DI), Z5, Z6
-	VMOVAPS          Z6, Z9
-	VFMADD231PS.BCST 68(DI), Z13, Z9
-	VFMADD231PS.BCST 72(DI), Z13, Z6
-	VMOVUPS          Z5, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z9, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z6, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z21, (R10)
-	ADDQ             SI, R10
-	VADDPS           Z24, Z8, Z0
-	VADDPS           Z16, Z0, Z1
-	VSUBPS           Z16, Z0, Z0
-	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST 64(DI), Z24, Z3
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 68(DI), Z16, Z4
-	VFMADD231PS.BCST 72(DI), Z16, Z3
-	VMOVAPS          Z24, Z5
-	VFMADD231PS.BCST 64(DI), Z8, Z5
-	VMOVAPS          Z5, Z6
-	VFMADD231PS.BCST 68(DI), Z16, Z6
-	VFMADD231PS.BCST 72(DI), Z16, Z5
-	VMOVUPS          Z8, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z6, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z5, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z24, (R10)
-	ADDQ             SI, R10
-	VADDPS           Z23, Z7, Z0
-	VADDPS           Z15, Z0, Z1
-	VSUBPS           Z15, Z0, Z0
-	VMOVAPS          Z7, Z3
-	VFMADD231PS.BCST 64(DI), Z23, Z3
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 68(DI), Z15, Z4
-	VFMADD231PS.BCST 72(DI), Z15, Z3
-	VMOVAPS          Z23, Z5
-	VFMADD231PS.BCST 64(DI), Z7, Z5
-	VMOVAPS          Z5, Z6
-	VFMADD231PS.BCST 68(DI), Z15, Z6
-	VFMADD231PS.BCST 72(DI), Z15, Z5
-	VMOVUPS          Z7, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z6, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z5, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z23, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z13, Z13, Z0
+	VMOVAPS          Z21, Z1
+	VFMADD231PS.BCST 64(DI), Z5, Z1
+	VADDPS           Z0, Z1, Z3
+	VMOVUPS          Z3, (R10)(R13*1)
+	VSUBPS           Z0, Z1, Z1
+	VMOVUPS          Z1, (R10)(R12*2)
+	VFMADD231PS.BCST 64(DI), Z21, Z5
+	VADDPS           Z0, Z5, Z1
+	VMOVUPS          Z1, (R10)(R12*1)
+	VSUBPS           Z0, Z5, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
+	VMOVUPS          Z2, (R10)
+	VMOVUPS          Z18, (R10)(R14*1)
 	VADDPS           Z18, Z2, Z0
 	VADDPS           Z10, Z0, Z1
+	VMOVUPS          Z1, (R10)(SI*1)
 	VSUBPS           Z10, Z0, Z0
-	VMOVAPS          Z2, Z3
-	VFMADD231PS.BCST 64(DI), Z18, Z3
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 68(DI), Z10, Z4
-	VFMADD231PS.BCST 72(DI), Z10, Z3
-	VMOVAPS          Z18, Z5
-	VFMADD231PS.BCST 64(DI), Z2, Z5
-	VMOVAPS          Z5, Z6
-	VFMADD231PS.BCST 68(DI), Z10, Z6
-	VFMADD231PS.BCST 72(DI), Z10, Z5
-	VMOVUPS          Z2, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z6, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z5, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z18, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z10, Z10, Z0
+	VMOVAPS          Z18, Z1
+	VFMADD231PS.BCST 64(DI), Z2, Z1
+	VADDPS           Z0, Z1, Z3
+	VMOVUPS          Z3, (R10)(R13*1)
+	VSUBPS           Z0, Z1, Z1
+	VMOVUPS          Z1, (R10)(R12*2)
+	VFMADD231PS.BCST 64(DI), Z18, Z2
+	VADDPS           Z0, Z2, Z1
+	VMOVUPS          Z1, (R10)(R12*1)
+	VSUBPS           Z0, Z2, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
 	ADDQ             $+64, CX
 	ADDQ             $+64, R8
 	ADDQ             $+64, R9
@@ -4362,281 +4152,209 @@ loop:
 	VADDPS           Z2, Z0, Z3
 	VADDPS           Z1, Z3, Z4
 	VSUBPS           Z1, Z3, Z3
-	VMOVAPS          Z0, Z5
-	VFMADD231PS.BCST 64(DI), Z2, Z5
-	VMOVAPS          Z5, Z6
-	VFMADD231PS.BCST 68(DI), Z1, Z6
-	VFMADD231PS.BCST 72(DI), Z1, Z5
-	VMOVAPS          Z2, Z7
-	VFMADD231PS.BCST 64(DI), Z0, Z7
-	VMOVAPS          Z7, Z8
-	VFMADD231PS.BCST 68(DI), Z1, Z8
-	VFMADD231PS.BCST 72(DI), Z1, Z7
-	VCVTPH2PS        (CX)(DX*1), Z1
+	VADDPS           Z1, Z1, Z1
+	VMOVAPS          Z2, Z5
+	VFMADD231PS.BCST 64(DI), Z0, Z5
+	VADDPS           Z1, Z5, Z6
+	VSUBPS           Z1, Z5, Z5
+	VMOVAPS          Z0, Z7
+	VFMADD231PS.BCST 64(DI), Z2, Z7
+	VADDPS           Z1, Z7, Z8
+	VSUBPS           Z1, Z7, Z1
+	VCVTPH2PS        (CX)(DX*1), Z7
 	VCVTPH2PS        (R8)(DX*1), Z9
 	VCVTPH2PS        (R9)(DX*1), Z10
-	VADDPS           Z10, Z1, Z11
+	VADDPS           Z10, Z7, Z11
 	VADDPS           Z9, Z11, Z12
 	VSUBPS           Z9, Z11, Z11
-	VMOVAPS          Z1, Z13
-	VFMADD231PS.BCST 64(DI), Z10, Z13
-	VMOVAPS          Z13, Z14
-	VFMADD231PS.BCST 68(DI), Z9, Z14
-	VFMADD231PS.BCST 72(DI), Z9, Z13
-	VMOVAPS          Z10, Z15
-	VFMADD231PS.BCST 64(DI), Z1, Z15
-	VMOVAPS          Z15, Z16
-	VFMADD231PS.BCST 68(DI), Z9, Z16
-	VFMADD231PS.BCST 72(DI), Z9, Z15
-	VCVTPH2PS        (CX)(DX*2), Z9
+	VADDPS           Z9, Z9, Z9
+	VMOVAPS          Z10, Z13
+	VFMADD231PS.BCST 64(DI), Z7, Z13
+	VADDPS           Z9, Z13, Z14
+	VSUBPS           Z9, Z13, Z13
+	VMOVAPS          Z7, Z15
+	VFMADD231PS.BCST 64(DI), Z10, Z15
+	VADDPS           Z9, Z15, Z16
+	VSUBPS           Z9, Z15, Z9
+	VCVTPH2PS        (CX)(DX*2), Z15
 	VCVTPH2PS        (R8)(DX*2), Z17
 	VCVTPH2PS        (R9)(DX*2), Z18
-	VADDPS           Z18, Z9, Z19
+	VADDPS           Z18, Z15, Z19
 	VADDPS           Z17, Z19, Z20
 	VSUBPS           Z17, Z19, Z19
-	VMOVAPS          Z9, Z21
-	VFMADD231PS.BCST 64(DI), Z18, Z21
-	VMOVAPS          Z21, Z22
-	VFMADD231PS.BCST 68(DI), Z17, Z22
-	VFMADD231PS.BCST 72(DI), Z17, Z21
-	VMOVAPS          Z18, Z23
-	VFMADD231PS.BCST 64(DI), Z9, Z23
-	VMOVAPS          Z23, Z24
-	VFMADD231PS.BCST 68(DI), Z17, Z24
-	VFMADD231PS.BCST 72(DI), Z17, Z23
+	VADDPS           Z17, Z17, Z17
+	VMOVAPS          Z18, Z21
+	VFMADD231PS.BCST 64(DI), Z15, Z21
+	VADDPS           Z17, Z21, Z22
+	VSUBPS           Z17, Z21, Z21
+	VMOVAPS          Z15, Z23
+	VFMADD231PS.BCST 64(DI), Z18, Z23
+	VADDPS           Z17, Z23, Z24
+	VSUBPS           Z17, Z23, Z17
 	MOVQ             BX, R10
-	VADDPS           Z9, Z0, Z17
-	VADDPS           Z1, Z17, Z25
-	VSUBPS           Z1, Z17, Z17
-	VMOVAPS          Z0, Z26
-	VFMADD231PS.BCST 64(DI), Z9, Z26
-	VMOVAPS          Z26, Z27
-	VFMADD231PS.BCST 68(DI), Z1, Z27
-	VFMADD231PS.BCST 72(DI), Z1, Z26
-	VMOVAPS          Z9, Z28
-	VFMADD231PS.BCST 64(DI), Z0, Z28
-	VMOVAPS          Z28, Z29
-	VFMADD231PS.BCST 68(DI), Z1, Z29
-	VFMADD231PS.BCST 72(DI), Z1, Z28
+	IMUL3Q           $+8, SI, R11
+	LEAQ             (SI)(SI*2), R12
+	LEAQ             (SI)(SI*4), R13
+	LEAQ             (R12)(SI*4), R14
 	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z25, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z17, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z27, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z26, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z29, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z28, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z9, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z15, (R10)(R14*1)
+	VADDPS           Z15, Z0, Z23
+	VADDPS           Z7, Z23, Z25
+	VMOVUPS          Z25, (R10)(SI*1)
+	VSUBPS           Z7, Z23, Z23
+	VMOVUPS          Z23, (R10)(SI*2)
+	VADDPS           Z7, Z7, Z7
+	VMOVAPS          Z15, Z23
+	VFMADD231PS.BCST 64(DI), Z0, Z23
+	VADDPS           Z7, Z23, Z25
+	VMOVUPS          Z25, (R10)(R13*1)
+	VSUBPS           Z7, Z23, Z23
+	VMOVUPS          Z23, (R10)(R12*2)
+	VFMADD231PS.BCST 64(DI), Z15, Z0
+	VADDPS           Z7, Z0, Z15
+	VMOVUPS          Z15, (R10)(R12*1)
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
+	VMOVUPS          Z4, (R10)
+	VMOVUPS          Z20, (R10)(R14*1)
 	VADDPS           Z20, Z4, Z0
-	VADDPS           Z12, Z0, Z1
+	VADDPS           Z12, Z0, Z7
+	VMOVUPS          Z7, (R10)(SI*1)
 	VSUBPS           Z12, Z0, Z0
-	VMOVAPS          Z4, Z9
-	VFMADD231PS.BCST 64(DI), Z20, Z9
-	VMOVAPS          Z9, Z17
-	VFMADD231PS.BCST 68(DI), Z12, Z17
-	VFMADD231PS.BCST 72(DI), Z12, Z9
-	VMOVAPS          Z20, Z25
-	VFMADD231PS.BCST 64(DI), Z4, Z25
-	VMOVAPS          Z25, Z26
-	VFMADD231PS.BCST 68(DI), Z12, Z26
-	VFMADD231PS.BCST 72(DI), Z12, Z25
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z17, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z9, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z26, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z25, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z20, (R10)
-	ADDQ             SI, R10
-	VADDPS           Z19, Z3, Z0
-	VADDPS           Z11, Z0, Z1
-	VSUBPS           Z11, Z0, Z0
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 64(DI), Z19, Z4
-	VMOVAPS          Z4, Z9
-	VFMADD231PS.BCST 68(DI), Z11, Z9
-	VFMADD231PS.BCST 72(DI), Z11, Z4
-	VMOVAPS          Z19, Z12
-	VFMADD231PS.BCST 64(DI), Z3, Z12
-	VMOVAPS          Z12, Z17
-	VFMADD231PS.BCST 68(DI), Z11, Z17
-	VFMADD231PS.BCST 72(DI), Z11, Z12
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z12, Z12, Z0
+	VMOVAPS          Z20, Z7
+	VFMADD231PS.BCST 64(DI), Z4, Z7
+	VADDPS           Z0, Z7, Z12
+	VMOVUPS          Z12, (R10)(R13*1)
+	VSUBPS           Z0, Z7, Z7
+	VMOVUPS          Z7, (R10)(R12*2)
+	VFMADD231PS.BCST 64(DI), Z20, Z4
+	VADDPS           Z0, Z4, Z7
+	VMOVUPS          Z7, (R10)(R12*1)
+	VSUBPS           Z0, Z4, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
 	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z19, (R10)(R14*1)
+	VADDPS           Z19, Z3, Z0
+	VADDPS           Z11, Z0, Z4
+	VMOVUPS          Z4, (R10)(SI*1)
+	VSUBPS           Z11, Z0, Z0
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z11, Z11, Z0
+	VMOVAPS          Z19, Z4
+	VFMADD231PS.BCST 64(DI), Z3, Z4
+	VADDPS           Z0, Z4, Z7
+	VMOVUPS          Z7, (R10)(R13*1)
+	VSUBPS           Z0, Z4, Z4
+	VMOVUPS          Z4, (R10)(R12*2)
+	VFMADD231PS.BCST 64(DI), Z19, Z3
+	VADDPS           Z0, Z3, Z4
+	VMOVUPS          Z4, (R10)(R12*1)
+	VSUBPS           Z0, Z3, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
+	VMOVUPS          Z8, (R10)
+	VMOVUPS          Z24, (R10)(R14*1)
+	VADDPS           Z24, Z8, Z0
+	VADDPS           Z16, Z0, Z3
+	VMOVUPS          Z3, (R10)(SI*1)
+	VSUBPS           Z16, Z0, Z0
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z16, Z16, Z0
+	VMOVAPS          Z24, Z3
+	VFMADD231PS.BCST 64(DI), Z8, Z3
+	VADDPS           Z0, Z3, Z4
+	VMOVUPS          Z4, (R10)(R13*1)
+	VSUBPS           Z0, Z3, Z3
+	VMOVUPS          Z3, (R10)(R12*2)
+	VFMADD231PS.BCST 64(DI), Z24, Z8
+	VADDPS           Z0, Z8, Z3
+	VMOVUPS          Z3, (R10)(R12*1)
+	VSUBPS           Z0, Z8, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
 	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z9, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z17, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z12, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z19, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z17, (R10)(R14*1)
+	VADDPS           Z17, Z1, Z0
+	VADDPS           Z9, Z0, Z3
+	VMOVUPS          Z3, (R10)(SI*1)
+	VSUBPS           Z9, Z0, Z0
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z9, Z9, Z0
+	VMOVAPS          Z17, Z3
+	VFMADD231PS.BCST 64(DI), Z1, Z3
+	VADDPS           Z0, Z3, Z4
+	VMOVUPS          Z4, (R10)(R13*1)
+	VSUBPS           Z0, Z3, Z3
+	VMOVUPS          Z3, (R10)(R12*2)
+	VFMADD231PS.BCST 64(DI), Z17, Z1
+	VADDPS           Z0, Z1, Z3
+	VMOVUPS          Z3, (R10)(R12*1)
+	VSUBPS           Z0, Z1, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
+	VMOVUPS          Z6, (R10)
+	VMOVUPS          Z22, (R10)(R14*1)
 	VADDPS           Z22, Z6, Z0
 	VADDPS           Z14, Z0, Z1
+	VMOVUPS          Z1, (R10)(SI*1)
 	VSUBPS           Z14, Z0, Z0
-	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST 64(DI), Z22, Z3
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 68(DI), Z14, Z4
-	VFMADD231PS.BCST 72(DI), Z14, Z3
-	VMOVAPS          Z22, Z9
-	VFMADD231PS.BCST 64(DI), Z6, Z9
-	VMOVAPS          Z9, Z11
-	VFMADD231PS.BCST 68(DI), Z14, Z11
-	VFMADD231PS.BCST 72(DI), Z14, Z9
-	VMOVUPS          Z6, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z11, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z9, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z22, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z14, Z14, Z0
+	VMOVAPS          Z22, Z1
+	VFMADD231PS.BCST 64(DI), Z6, Z1
+	VADDPS           Z0, Z1, Z3
+	VMOVUPS          Z3, (R10)(R13*1)
+	VSUBPS           Z0, Z1, Z1
+	VMOVUPS          Z1, (R10)(R12*2)
+	VFMADD231PS.BCST 64(DI), Z22, Z6
+	VADDPS           Z0, Z6, Z1
+	VMOVUPS          Z1, (R10)(R12*1)
+	VSUBPS           Z0, Z6, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
+	VMOVUPS          Z5, (R10)
+	VMOVUPS          Z21, (R10)(R14*1)
 	VADDPS           Z21, Z5, Z0
 	VADDPS           Z13, Z0, Z1
+	VMOVUPS          Z1, (R10)(SI*1)
 	VSUBPS           Z13, Z0, Z0
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST 64(DI), Z21, Z3
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 68(DI), Z13, Z4
-	VFMADD231PS.BCST 72(DI), Z13, Z3
-	VMOVAPS          Z21, Z6
-	VFMADD231PS.BCST 64(DI), Z5, Z6
-	VMOVAPS          Z6, Z9
-	VFMADD231PS.BCST 68(DI), Z13, Z9
-	VFMADD231PS.BCST 72(DI), Z13, Z6
-	VMOVUPS          Z5, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z9, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z6, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z21, (R10)
-	ADDQ             SI, R10
-	VADDPS           Z24, Z8, Z0
-	VADDPS           Z16, Z0, Z1
-	VSUBPS           Z16, Z0, Z0
-	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST 64(DI), Z24, Z3
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 68(DI), Z16, Z4
-	VFMADD231PS.BCST 72(DI), Z16, Z3
-	VMOVAPS          Z24, Z5
-	VFMADD231PS.BCST 64(DI), Z8, Z5
-	VMOVAPS          Z5, Z6
-	VFMADD231PS.BCST 68(DI), Z16, Z6
-	VFMADD231PS.BCST 72(DI), Z16, Z5
-	VMOVUPS          Z8, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z6, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z5, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z24, (R10)
-	ADDQ             SI, R10
-	VADDPS           Z23, Z7, Z0
-	VADDPS           Z15, Z0, Z1
-	VSUBPS           Z15, Z0, Z0
-	VMOVAPS          Z7, Z3
-	VFMADD231PS.BCST 64(DI), Z23, Z3
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 68(DI), Z15, Z4
-	VFMADD231PS.BCST 72(DI), Z15, Z3
-	VMOVAPS          Z23, Z5
-	VFMADD231PS.BCST 64(DI), Z7, Z5
-	VMOVAPS          Z5, Z6
-	VFMADD231PS.BCST 68(DI), Z15, Z6
-	VFMADD231PS.BCST 72(DI), Z15, Z5
-	VMOVUPS          Z7, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z6, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z5, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z23, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z13, Z13, Z0
+	VMOVAPS          Z21, Z1
+	VFMADD231PS.BCST 64(DI), Z5, Z1
+	VADDPS           Z0, Z1, Z3
+	VMOVUPS          Z3, (R10)(R13*1)
+	VSUBPS           Z0, Z1, Z1
+	VMOVUPS          Z1, (R10)(R12*2)
+	VFMADD231PS.BCST 64(DI), Z21, Z5
+	VADDPS           Z0, Z5, Z1
+	VMOVUPS          Z1, (R10)(R12*1)
+	VSUBPS           Z0, Z5, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
+	ADDQ             R11, R10
+	VMOVUPS          Z2, (R10)
+	VMOVUPS          Z18, (R10)(R14*1)
 	VADDPS           Z18, Z2, Z0
 	VADDPS           Z10, Z0, Z1
+	VMOVUPS          Z1, (R10)(SI*1)
 	VSUBPS           Z10, Z0, Z0
-	VMOVAPS          Z2, Z3
-	VFMADD231PS.BCST 64(DI), Z18, Z3
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST 68(DI), Z10, Z4
-	VFMADD231PS.BCST 72(DI), Z10, Z3
-	VMOVAPS          Z18, Z5
-	VFMADD231PS.BCST 64(DI), Z2, Z5
-	VMOVAPS          Z5, Z6
-	VFMADD231PS.BCST 68(DI), Z10, Z6
-	VFMADD231PS.BCST 72(DI), Z10, Z5
-	VMOVUPS          Z2, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z1, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z0, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z4, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z3, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z6, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z5, (R10)
-	ADDQ             SI, R10
-	VMOVUPS          Z18, (R10)
-	ADDQ             SI, R10
+	VMOVUPS          Z0, (R10)(SI*2)
+	VADDPS           Z10, Z10, Z0
+	VMOVAPS          Z18, Z1
+	VFMADD231PS.BCST 64(DI), Z2, Z1
+	VADDPS           Z0, Z1, Z3
+	VMOVUPS          Z3, (R10)(R13*1)
+	VSUBPS           Z0, Z1, Z1
+	VMOVUPS          Z1, (R10)(R12*2)
+	VFMADD231PS.BCST 64(DI), Z18, Z2
+	VADDPS           Z0, Z2, Z1
+	VMOVUPS          Z1, (R10)(R12*1)
+	VSUBPS           Z0, Z2, Z0
+	VMOVUPS          Z0, (R10)(SI*4)
 	ADDQ             $+32, CX
 	ADDQ             $+32, R8
 	ADDQ             $+32, R9
@@ -10499,62 +10217,51 @@ loop:
 	VSUBPS  Y1, Y0, Y0
 	VMOVUPS Y0, 256(DI)
 	MOVQ    BX, R10
+	IMUL3Q  $+4, SI, R11
+	LEAQ    (SI)(SI*2), R12
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
 	VMOVUPS 64(DI), Y2
-	VADDPS  Y2, Y0, Y3
-	VADDPS  Y1, Y3, Y4
-	VSUBPS  Y1, Y3, Y1
 	VMOVUPS Y0, (R10)
-	ADDQ    SI, R10
-	VMOVUPS Y4, (R10)
-	ADDQ    SI, R10
-	VMOVUPS Y1, (R10)
-	ADDQ    SI, R10
-	VMOVUPS Y2, (R10)
-	ADDQ    SI, R10
+	VMOVUPS Y2, (R10)(R12*1)
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y1, Y0, Y2
+	VMOVUPS Y2, (R10)(SI*1)
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, (R10)(SI*2)
+	ADDQ    R11, R10
 	VMOVUPS 96(DI), Y0
 	VMOVUPS 128(DI), Y1
 	VMOVUPS 160(DI), Y2
-	VADDPS  Y2, Y0, Y3
-	VADDPS  Y1, Y3, Y4
-	VSUBPS  Y1, Y3, Y1
 	VMOVUPS Y0, (R10)
-	ADDQ    SI, R10
-	VMOVUPS Y4, (R10)
-	ADDQ    SI, R10
-	VMOVUPS Y1, (R10)
-	ADDQ    SI, R10
-	VMOVUPS Y2, (R10)
-	ADDQ    SI, R10
+	VMOVUPS Y2, (R10)(R12*1)
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y1, Y0, Y2
+	VMOVUPS Y2, (R10)(SI*1)
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, (R10)(SI*2)
+	ADDQ    R11, R10
 	VMOVUPS 192(DI), Y0
 	VMOVUPS 224(DI), Y1
 	VMOVUPS 256(DI), Y2
-	VADDPS  Y2, Y0, Y3
-	VADDPS  Y1, Y3, Y4
-	VSUBPS  Y1, Y3, Y1
 	VMOVUPS Y0, (R10)
-	ADDQ    SI, R10
-	VMOVUPS Y4, (R10)
-	ADDQ    SI, R10
-	VMOVUPS Y1, (R10)
-	ADDQ    SI, R10
-	VMOVUPS Y2, (R10)
-	ADDQ    SI, R10
+	VMOVUPS Y2, (R10)(R12*1)
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y1, Y0, Y2
+	VMOVUPS Y2, (R10)(SI*1)
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, (R10)(SI*2)
+	ADDQ    R11, R10
 	VMOVUPS 288(DI), Y0
 	VMOVUPS 320(DI), Y1
 	VMOVUPS 352(DI), Y2
-	VADDPS  Y2, Y0, Y3
-	VADDPS  Y1, Y3, Y4
-	VSUBPS  Y1, Y3, Y1
 	VMOVUPS Y0, (R10)
-	ADDQ    SI, R10
-	VMOVUPS Y4, (R10)
-	ADDQ    SI, R10
-	VMOVUPS Y1, (R10)
-	ADDQ    SI, R10
-	VMOVUPS Y2, (R10)
-	ADDQ    SI, R10
+	VMOVUPS Y2, (R10)(R12*1)
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y1, Y0, Y2
+	VMOVUPS Y2, (R10)(SI*1)
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, (R10)(SI*2)
 	ADDQ    $+32, CX
 	ADDQ    $+32, R8
 	ADDQ    $+32, R9
@@ -10612,62 +10319,51 @@ loop:
 	VSUBPS    Y1, Y0, Y0
 	VMOVUPS   Y0, 256(DI)
 	MOVQ      BX, R10
+	IMUL3Q    $+4, SI, R11
+	LEAQ      (SI)(SI*2), R12
 	VMOVUPS   (DI), Y0
 	VMOVUPS   32(DI), Y1
 	VMOVUPS   64(DI), Y2
-	VADDPS    Y2, Y0, Y3
-	VADDPS    Y1, Y3, Y4
-	VSUBPS    Y1, Y3, Y1
 	VMOVUPS   Y0, (R10)
-	ADDQ      SI, R10
-	VMOVUPS   Y4, (R10)
-	ADDQ      SI, R10
-	VMOVUPS   Y1, (R10)
-	ADDQ      SI, R10
-	VMOVUPS   Y2, (R10)
-	ADDQ      SI, R10
+	VMOVUPS   Y2, (R10)(R12*1)
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y1, Y0, Y2
+	VMOVUPS   Y2, (R10)(SI*1)
+	VSUBPS    Y1, Y0, Y0
+	VMOVUPS   Y0, (R10)(SI*2)
+	ADDQ      R11, R10
 	VMOVUPS   96(DI), Y0
 	VMOVUPS   128(DI), Y1
 	VMOVUPS   160(DI), Y2
-	VADDPS    Y2, Y0, Y3
-	VADDPS    Y1, Y3, Y4
-	VSUBPS    Y1, Y3, Y1
 	VMOVUPS   Y0, (R10)
-	ADDQ      SI, R10
-	VMOVUPS   Y4, (R10)
-	ADDQ      SI, R10
-	VMOVUPS   Y1, (R10)
-	ADDQ      SI, R10
-	VMOVUPS   Y2, (R10)
-	ADDQ      SI, R10
+	VMOVUPS   Y2, (R10)(R12*1)
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y1, Y0, Y2
+	VMOVUPS   Y2, (R10)(SI*1)
+	VSUBPS    Y1, Y0, Y0
+	VMOVUPS   Y0, (R10)(SI*2)
+	ADDQ      R11, R10
 	VMOVUPS   192(DI), Y0
 	VMOVUPS   224(DI), Y1
 	VMOVUPS   256(DI), Y2
-	VADDPS    Y2, Y0, Y3
-	VADDPS    Y1, Y3, Y4
-	VSUBPS    Y1, Y3, Y1
 	VMOVUPS   Y0, (R10)
-	ADDQ      SI, R10
-	VMOVUPS   Y4, (R10)
-	ADDQ      SI, R10
-	VMOVUPS   Y1, (R10)
-	ADDQ      SI, R10
-	VMOVUPS   Y2, (R10)
-	ADDQ      SI, R10
+	VMOVUPS   Y2, (R10)(R12*1)
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y1, Y0, Y2
+	VMOVUPS   Y2, (R10)(SI*1)
+	VSUBPS    Y1, Y0, Y0
+	VMOVUPS   Y0, (R10)(SI*2)
+	ADDQ      R11, R10
 	VMOVUPS   288(DI), Y0
 	VMOVUPS   320(DI), Y1
 	VMOVUPS   352(DI), Y2
-	VADDPS    Y2, Y0, Y3
-	VADDPS    Y1, Y3, Y4
-	VSUBPS    Y1, Y3, Y1
 	VMOVUPS   Y0, (R10)
-	ADDQ      SI, R10
-	VMOVUPS   Y4, (R10)
-	ADDQ      SI, R10
-	VMOVUPS   Y1, (R10)
-	ADDQ      SI, R10
-	VMOVUPS   Y2, (R10)
-	ADDQ      SI, R10
+	VMOVUPS   Y2, (R10)(R12*1)
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y1, Y0, Y2
+	VMOVUPS   Y2, (R10)(SI*1)
+	VSUBPS    Y1, Y0, Y0
+	VMOVUPS   Y0, (R10)(SI*2)
 	ADDQ      $+16, CX
 	ADDQ      $+16, R8
 	ADDQ      $+16, R9
@@ -10950,30 +10646,26 @@ vector:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, (DI)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, 160(DI)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, 32(DI)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, 96(DI)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, 96(DI)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, 128(DI)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, 32(DI)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, 64(DI)
 	MOVL         24(DX), R9
 	VMOVUPS      (CX)(R9*1), Y0
 	MOVL         28(DX), R9
@@ -10991,30 +10683,26 @@ vector:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, 192(DI)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, 352(DI)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, 224(DI)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, 256(DI)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, 288(DI)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, 288(DI)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, 320(DI)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, 224(DI)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, 256(DI)
 	MOVL         48(DX), R9
 	VMOVUPS      (CX)(R9*1), Y0
 	MOVL         52(DX), R9
@@ -11032,30 +10720,26 @@ vector:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, 384(DI)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, 544(DI)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, 416(DI)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, 448(DI)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, 480(DI)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, 480(DI)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, 512(DI)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, 416(DI)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, 448(DI)
 	MOVL         72(DX), R9
 	VMOVUPS      (CX)(R9*1), Y0
 	MOVL         76(DX), R9
@@ -11073,30 +10757,26 @@ vector:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, 576(DI)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, 736(DI)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, 608(DI)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, 640(DI)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, 672(DI)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, 672(DI)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, 704(DI)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, 608(DI)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, 640(DI)
 	MOVL         96(DX), R9
 	VMOVUPS      (CX)(R9*1), Y0
 	MOVL         100(DX), R9
@@ -11114,30 +10794,26 @@ vector:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, 768(DI)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, 928(DI)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, 800(DI)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, 832(DI)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, 864(DI)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, 864(DI)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, 896(DI)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, 800(DI)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, 832(DI)
 	MOVL         120(DX), R9
 	VMOVUPS      (CX)(R9*1), Y0
 	MOVL         124(DX), R9
@@ -11155,30 +10831,26 @@ vector:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, 960(DI)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, 1120(DI)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, 992(DI)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, 1024(DI)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, 1056(DI)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, 1056(DI)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, 1088(DI)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, 992(DI)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, 1024(DI)
 	MOVQ         BX, R9
 	IMUL3Q       $+6, SI, R10
 	LEAQ         (R10)(R10*2), R11
@@ -11194,30 +10866,26 @@ vector:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, (R9)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, (R9)(R12*1)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (R9)(R10*1)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, (R9)(R11*1)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, (R9)(R11*1)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, (R9)(R10*4)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (R9)(R10*1)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (R9)(R10*2)
 	ADDQ         SI, R9
 	VMOVUPS      32(DI), Y0
 	VMOVUPS      224(DI), Y1
@@ -11230,30 +10898,26 @@ vector:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, (R9)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, (R9)(R12*1)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (R9)(R10*1)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, (R9)(R11*1)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, (R9)(R11*1)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, (R9)(R10*4)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (R9)(R10*1)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (R9)(R10*2)
 	ADDQ         SI, R9
 	VMOVUPS      64(DI), Y0
 	VMOVUPS      256(DI), Y1
@@ -11266,30 +10930,26 @@ vector:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, (R9)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, (R9)(R12*1)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (R9)(R10*1)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, (R9)(R11*1)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, (R9)(R11*1)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, (R9)(R10*4)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (R9)(R10*1)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (R9)(R10*2)
 	ADDQ         SI, R9
 	VMOVUPS      96(DI), Y0
 	VMOVUPS      288(DI), Y1
@@ -11302,30 +10962,26 @@ vector:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, (R9)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, (R9)(R12*1)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (R9)(R10*1)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, (R9)(R11*1)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, (R9)(R11*1)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, (R9)(R10*4)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (R9)(R10*1)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (R9)(R10*2)
 	ADDQ         SI, R9
 	VMOVUPS      128(DI), Y0
 	VMOVUPS      320(DI), Y1
@@ -11338,30 +10994,26 @@ vector:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, (R9)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, (R9)(R12*1)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (R9)(R10*1)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, (R9)(R11*1)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, (R9)(R11*1)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, (R9)(R10*4)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (R9)(R10*1)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (R9)(R10*2)
 	ADDQ         SI, R9
 	VMOVUPS      160(DI), Y0
 	VMOVUPS      352(DI), Y1
@@ -11374,30 +11026,26 @@ vector:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, (R9)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, (R9)(R12*1)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (R9)(R10*1)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (R9)(R10*2)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, (R9)(R11*1)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, (R9)(R11*1)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, (R9)(R10*4)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (R9)(R10*1)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (R9)(R10*2)
 	ADDQ         SI, R9
 	ADDQ         $+32, CX
 	ADDQ         $+32, BX
@@ -11427,30 +11075,26 @@ rest:
 	VBROADCASTSS 36(R8), Y7
 	VFMADD231PS  Y7, Y5, Y1
 	VMOVUPS      Y1, (DI)
-	VBROADCASTSS 52(R8), Y1
+	VBROADCASTSS 44(R8), Y1
 	VFMADD231PS  Y1, Y4, Y6
-	VBROADCASTSS 56(R8), Y1
+	VBROADCASTSS 48(R8), Y1
 	VFMADD231PS  Y1, Y2, Y6
 	VMOVUPS      Y6, 160(DI)
-	VMOVAPS      Y5, Y1
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y3, Y1
-	VMOVAPS      Y4, Y6
-	VBROADCASTSS 40(R8), Y7
-	VFMADD231PS  Y7, Y2, Y6
-	VADDPS       Y6, Y1, Y7
-	VMOVUPS      Y7, 32(DI)
-	VSUBPS       Y6, Y1, Y1
-	VMOVUPS      Y1, 64(DI)
 	VSUBPS       Y3, Y5, Y1
-	VSUBPS       Y2, Y4, Y2
-	VMOVAPS      Y1, Y3
-	VBROADCASTSS 44(R8), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VMOVUPS      Y3, 96(DI)
-	VBROADCASTSS 48(R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
+	VSUBPS       Y2, Y4, Y6
+	VADDPS       Y6, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VMOVUPS      Y7, 96(DI)
+	VSUBPS       Y6, Y1, Y1
 	VMOVUPS      Y1, 128(DI)
+	VBROADCASTSS 40(R8), Y1
+	VFMADD231PS  Y1, Y3, Y5
+	VBROADCASTSS 40(R8), Y1
+	VFMADD231PS  Y1, Y2, Y4
+	VADDPS       Y4, Y5, Y1
+	VMOVUPS      Y1, 32(DI)
+	VSUBPS       Y4, Y5, Y1
+	VMOVUPS      Y1, 64(DI)
 	MOVL         24(DX), AX
 	VMASKMOVPS   (CX)(AX*1), Y0, Y1
 	MOVL         28(DX), AX
@@ -11468,30 +11112,26 @@ rest:
 	VBROADCASTSS 36(R8), Y7
 	VFMADD231PS  Y7, Y5, Y1
 	VMOVUPS      Y1, 192(DI)
-	VBROADCASTSS 52(R8), Y1
+	VBROADCASTSS 44(R8), Y1
 	VFMADD231PS  Y1, Y4, Y6
-	VBROADCASTSS 56(R8), Y1
+	VBROADCASTSS 48(R8), Y1
 	VFMADD231PS  Y1, Y2, Y6
 	VMOVUPS      Y6, 352(DI)
-	VMOVAPS      Y5, Y1
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y3, Y1
-	VMOVAPS      Y4, Y6
-	VBROADCASTSS 40(R8), Y7
-	VFMADD231PS  Y7, Y2, Y6
-	VADDPS       Y6, Y1, Y7
-	VMOVUPS      Y7, 224(DI)
-	VSUBPS       Y6, Y1, Y1
-	VMOVUPS      Y1, 256(DI)
 	VSUBPS       Y3, Y5, Y1
-	VSUBPS       Y2, Y4, Y2
-	VMOVAPS      Y1, Y3
-	VBROADCASTSS 44(R8), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VMOVUPS      Y3, 288(DI)
-	VBROADCASTSS 48(R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
+	VSUBPS       Y2, Y4, Y6
+	VADDPS       Y6, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VMOVUPS      Y7, 288(DI)
+	VSUBPS       Y6, Y1, Y1
 	VMOVUPS      Y1, 320(DI)
+	VBROADCASTSS 40(R8), Y1
+	VFMADD231PS  Y1, Y3, Y5
+	VBROADCASTSS 40(R8), Y1
+	VFMADD231PS  Y1, Y2, Y4
+	VADDPS       Y4, Y5, Y1
+	VMOVUPS      Y1, 224(DI)
+	VSUBPS       Y4, Y5, Y1
+	VMOVUPS      Y1, 256(DI)
 	MOVL         48(DX), AX
 	VMASKMOVPS   (CX)(AX*1), Y0, Y1
 	MOVL         52(DX), AX
@@ -11509,30 +11149,26 @@ rest:
 	VBROADCASTSS 36(R8), Y7
 	VFMADD231PS  Y7, Y5, Y1
 	VMOVUPS      Y1, 384(DI)
-	VBROADCASTSS 52(R8), Y1
+	VBROADCASTSS 44(R8), Y1
 	VFMADD231PS  Y1, Y4, Y6
-	VBROADCASTSS 56(R8), Y1
+	VBROADCASTSS 48(R8), Y1
 	VFMADD231PS  Y1, Y2, Y6
 	VMOVUPS      Y6, 544(DI)
-	VMOVAPS      Y5, Y1
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y3, Y1
-	VMOVAPS      Y4, Y6
-	VBROADCASTSS 40(R8), Y7
-	VFMADD231PS  Y7, Y2, Y6
-	VADDPS       Y6, Y1, Y7
-	VMOVUPS      Y7, 416(DI)
-	VSUBPS       Y6, Y1, Y1
-	VMOVUPS      Y1, 448(DI)
 	VSUBPS       Y3, Y5, Y1
-	VSUBPS       Y2, Y4, Y2
-	VMOVAPS      Y1, Y3
-	VBROADCASTSS 44(R8), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VMOVUPS      Y3, 480(DI)
-	VBROADCASTSS 48(R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
+	VSUBPS       Y2, Y4, Y6
+	VADDPS       Y6, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VMOVUPS      Y7, 480(DI)
+	VSUBPS       Y6, Y1, Y1
 	VMOVUPS      Y1, 512(DI)
+	VBROADCASTSS 40(R8), Y1
+	VFMADD231PS  Y1, Y3, Y5
+	VBROADCASTSS 40(R8), Y1
+	VFMADD231PS  Y1, Y2, Y4
+	VADDPS       Y4, Y5, Y1
+	VMOVUPS      Y1, 416(DI)
+	VSUBPS       Y4, Y5, Y1
+	VMOVUPS      Y1, 448(DI)
 	MOVL         72(DX), AX
 	VMASKMOVPS   (CX)(AX*1), Y0, Y1
 	MOVL         76(DX), AX
@@ -11550,30 +11186,26 @@ rest:
 	VBROADCASTSS 36(R8), Y7
 	VFMADD231PS  Y7, Y5, Y1
 	VMOVUPS      Y1, 576(DI)
-	VBROADCASTSS 52(R8), Y1
+	VBROADCASTSS 44(R8), Y1
 	VFMADD231PS  Y1, Y4, Y6
-	VBROADCASTSS 56(R8), Y1
+	VBROADCASTSS 48(R8), Y1
 	VFMADD231PS  Y1, Y2, Y6
 	VMOVUPS      Y6, 736(DI)
-	VMOVAPS      Y5, Y1
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y3, Y1
-	VMOVAPS      Y4, Y6
-	VBROADCASTSS 40(R8), Y7
-	VFMADD231PS  Y7, Y2, Y6
-	VADDPS       Y6, Y1, Y7
-	VMOVUPS      Y7, 608(DI)
-	VSUBPS       Y6, Y1, Y1
-	VMOVUPS      Y1, 640(DI)
 	VSUBPS       Y3, Y5, Y1
-	VSUBPS       Y2, Y4, Y2
-	VMOVAPS      Y1, Y3
-	VBROADCASTSS 44(R8), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VMOVUPS      Y3, 672(DI)
-	VBROADCASTSS 48(R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
+	VSUBPS       Y2, Y4, Y6
+	VADDPS       Y6, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VMOVUPS      Y7, 672(DI)
+	VSUBPS       Y6, Y1, Y1
 	VMOVUPS      Y1, 704(DI)
+	VBROADCASTSS 40(R8), Y1
+	VFMADD231PS  Y1, Y3, Y5
+	VBROADCASTSS 40(R8), Y1
+	VFMADD231PS  Y1, Y2, Y4
+	VADDPS       Y4, Y5, Y1
+	VMOVUPS      Y1, 608(DI)
+	VSUBPS       Y4, Y5, Y1
+	VMOVUPS      Y1, 640(DI)
 	MOVL         96(DX), AX
 	VMASKMOVPS   (CX)(AX*1), Y0, Y1
 	MOVL         100(DX), AX
@@ -11591,30 +11223,26 @@ rest:
 	VBROADCASTSS 36(R8), Y7
 	VFMADD231PS  Y7, Y5, Y1
 	VMOVUPS      Y1, 768(DI)
-	VBROADCASTSS 52(R8), Y1
+	VBROADCASTSS 44(R8), Y1
 	VFMADD231PS  Y1, Y4, Y6
-	VBROADCASTSS 56(R8), Y1
+	VBROADCASTSS 48(R8), Y1
 	VFMADD231PS  Y1, Y2, Y6
 	VMOVUPS      Y6, 928(DI)
-	VMOVAPS      Y5, Y1
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y3, Y1
-	VMOVAPS      Y4, Y6
-	VBROADCASTSS 40(R8), Y7
-	VFMADD231PS  Y7, Y2, Y6
-	VADDPS       Y6, Y1, Y7
-	VMOVUPS      Y7, 800(DI)
-	VSUBPS       Y6, Y1, Y1
-	VMOVUPS      Y1, 832(DI)
 	VSUBPS       Y3, Y5, Y1
-	VSUBPS       Y2, Y4, Y2
-	VMOVAPS      Y1, Y3
-	VBROADCASTSS 44(R8), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VMOVUPS      Y3, 864(DI)
-	VBROADCASTSS 48(R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
+	VSUBPS       Y2, Y4, Y6
+	VADDPS       Y6, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VMOVUPS      Y7, 864(DI)
+	VSUBPS       Y6, Y1, Y1
 	VMOVUPS      Y1, 896(DI)
+	VBROADCASTSS 40(R8), Y1
+	VFMADD231PS  Y1, Y3, Y5
+	VBROADCASTSS 40(R8), Y1
+	VFMADD231PS  Y1, Y2, Y4
+	VADDPS       Y4, Y5, Y1
+	VMOVUPS      Y1, 800(DI)
+	VSUBPS       Y4, Y5, Y1
+	VMOVUPS      Y1, 832(DI)
 	MOVL         120(DX), AX
 	VMASKMOVPS   (CX)(AX*1), Y0, Y1
 	MOVL         124(DX), AX
@@ -11632,30 +11260,26 @@ rest:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y5, Y1
 	VMOVUPS      Y1, 960(DI)
-	VBROADCASTSS 52(R8), Y1
+	VBROADCASTSS 44(R8), Y1
 	VFMADD231PS  Y1, Y4, Y0
-	VBROADCASTSS 56(R8), Y1
+	VBROADCASTSS 48(R8), Y1
 	VFMADD231PS  Y1, Y2, Y0
 	VMOVUPS      Y0, 1120(DI)
-	VMOVAPS      Y5, Y0
-	VBROADCASTSS 40(R8), Y1
-	VFMADD231PS  Y1, Y3, Y0
-	VMOVAPS      Y4, Y1
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y2, Y1
-	VADDPS       Y1, Y0, Y6
-	VMOVUPS      Y6, 992(DI)
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 1024(DI)
 	VSUBPS       Y3, Y5, Y0
 	VSUBPS       Y2, Y4, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, 1056(DI)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y6
+	VMOVUPS      Y6, 1056(DI)
+	VSUBPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 1088(DI)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y3, Y5
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VADDPS       Y4, Y5, Y0
+	VMOVUPS      Y0, 992(DI)
+	VSUBPS       Y4, Y5, Y0
+	VMOVUPS      Y0, 1024(DI)
 	MOVQ         BX, AX
 	IMUL3Q       $+6, SI, CX
 	LEAQ         (CX)(CX*2), DX
@@ -11671,30 +11295,26 @@ rest:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, (AX)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, (AX)(BX*1)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (AX)(CX*1)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (AX)(CX*2)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, (AX)(DX*1)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, (AX)(DX*1)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, (AX)(CX*4)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (AX)(CX*1)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (AX)(CX*2)
 	ADDQ         SI, AX
 	VMOVUPS      32(DI), Y0
 	VMOVUPS      224(DI), Y1
@@ -11707,30 +11327,26 @@ rest:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, (AX)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, (AX)(BX*1)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (AX)(CX*1)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (AX)(CX*2)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, (AX)(DX*1)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, (AX)(DX*1)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, (AX)(CX*4)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (AX)(CX*1)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (AX)(CX*2)
 	ADDQ         SI, AX
 	VMOVUPS      64(DI), Y0
 	VMOVUPS      256(DI), Y1
@@ -11743,30 +11359,26 @@ rest:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, (AX)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, (AX)(BX*1)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (AX)(CX*1)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (AX)(CX*2)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, (AX)(DX*1)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, (AX)(DX*1)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, (AX)(CX*4)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (AX)(CX*1)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (AX)(CX*2)
 	ADDQ         SI, AX
 	VMOVUPS      96(DI), Y0
 	VMOVUPS      288(DI), Y1
@@ -11779,30 +11391,26 @@ rest:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, (AX)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, (AX)(BX*1)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (AX)(CX*1)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (AX)(CX*2)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, (AX)(DX*1)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, (AX)(DX*1)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, (AX)(CX*4)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (AX)(CX*1)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (AX)(CX*2)
 	ADDQ         SI, AX
 	VMOVUPS      128(DI), Y0
 	VMOVUPS      320(DI), Y1
@@ -11815,30 +11423,26 @@ rest:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, (AX)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, (AX)(BX*1)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (AX)(CX*1)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (AX)(CX*2)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, (AX)(DX*1)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, (AX)(DX*1)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, (AX)(CX*4)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (AX)(CX*1)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (AX)(CX*2)
 	ADDQ         SI, AX
 	VMOVUPS      160(DI), Y0
 	VMOVUPS      352(DI), Y1
@@ -11851,30 +11455,26 @@ rest:
 	VBROADCASTSS 36(R8), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VMOVUPS      Y0, (AX)
-	VBROADCASTSS 52(R8), Y0
+	VBROADCASTSS 44(R8), Y0
 	VFMADD231PS  Y0, Y3, Y5
-	VBROADCASTSS 56(R8), Y0
+	VBROADCASTSS 48(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	VMOVUPS      Y5, (AX)(BX*1)
-	VMOVAPS      Y4, Y0
-	VBROADCASTSS 40(R8), Y5
-	VFMADD231PS  Y5, Y2, Y0
-	VMOVAPS      Y3, Y5
-	VBROADCASTSS 40(R8), Y6
-	VFMADD231PS  Y6, Y1, Y5
-	VADDPS       Y5, Y0, Y6
-	VMOVUPS      Y6, (AX)(CX*1)
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      Y0, (AX)(CX*2)
 	VSUBPS       Y2, Y4, Y0
-	VSUBPS       Y1, Y3, Y1
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 44(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      Y2, (AX)(DX*1)
-	VBROADCASTSS 48(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y3, Y5
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y5, Y0, Y6
+	VMOVUPS      Y6, (AX)(DX*1)
+	VSUBPS       Y5, Y0, Y0
 	VMOVUPS      Y0, (AX)(CX*4)
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y2, Y4
+	VBROADCASTSS 40(R8), Y0
+	VFMADD231PS  Y0, Y1, Y3
+	VADDPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (AX)(CX*1)
+	VSUBPS       Y3, Y4, Y0
+	VMOVUPS      Y0, (AX)(CX*2)
 	ADDQ         SI, AX
 
 done:
@@ -11908,15 +11508,13 @@ loop:
 	VMOVUPS      Y4, 96(DI)
 	VSUBPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 192(DI)
+	VADDPS       Y1, Y1, Y1
 	VMOVAPS      Y0, Y0
 	VBROADCASTSS 64(R8), Y3
 	VFMADD231PS  Y3, Y2, Y0
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 68(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
+	VADDPS       Y1, Y0, Y2
 	VMOVUPS      Y2, 288(DI)
-	VBROADCASTSS 72(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 384(DI)
 	VMOVUPS      (CX)(DX*1), Y0
 	VMOVUPS      (R9)(DX*1), Y1
@@ -11928,15 +11526,13 @@ loop:
 	VMOVUPS      Y4, 128(DI)
 	VSUBPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 224(DI)
+	VADDPS       Y1, Y1, Y1
 	VMOVAPS      Y0, Y0
 	VBROADCASTSS 64(R8), Y3
 	VFMADD231PS  Y3, Y2, Y0
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 68(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
+	VADDPS       Y1, Y0, Y2
 	VMOVUPS      Y2, 320(DI)
-	VBROADCASTSS 72(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 416(DI)
 	VMOVUPS      (CX)(DX*2), Y0
 	VMOVUPS      (R9)(DX*2), Y1
@@ -11948,173 +11544,125 @@ loop:
 	VMOVUPS      Y4, 160(DI)
 	VSUBPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 256(DI)
+	VADDPS       Y1, Y1, Y1
 	VMOVAPS      Y0, Y0
 	VBROADCASTSS 64(R8), Y3
 	VFMADD231PS  Y3, Y2, Y0
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 68(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
+	VADDPS       Y1, Y0, Y2
 	VMOVUPS      Y2, 352(DI)
-	VBROADCASTSS 72(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 448(DI)
 	MOVQ         BX, R11
+	IMUL3Q       $+6, SI, R12
+	LEAQ         (SI)(SI*2), R13
+	LEAQ         (SI)(SI*4), R14
 	VMOVUPS      (DI), Y0
 	VMOVUPS      32(DI), Y1
 	VMOVUPS      64(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R14*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      96(DI), Y0
 	VMOVUPS      128(DI), Y1
 	VMOVUPS      160(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R14*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      192(DI), Y0
 	VMOVUPS      224(DI), Y1
 	VMOVUPS      256(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R14*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      288(DI), Y0
 	VMOVUPS      320(DI), Y1
 	VMOVUPS      352(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R14*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      384(DI), Y0
 	VMOVUPS      416(DI), Y1
 	VMOVUPS      448(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R14*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      480(DI), Y0
 	VMOVUPS      512(DI), Y1
 	VMOVUPS      544(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R14*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
 	ADDQ         $+32, CX
 	ADDQ         $+32, R9
 	ADDQ         $+32, R10
@@ -12151,15 +11699,13 @@ loop:
 	VMOVUPS      Y4, 96(DI)
 	VSUBPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 192(DI)
+	VADDPS       Y1, Y1, Y1
 	VMOVAPS      Y0, Y0
 	VBROADCASTSS 64(R8), Y3
 	VFMADD231PS  Y3, Y2, Y0
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 68(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
+	VADDPS       Y1, Y0, Y2
 	VMOVUPS      Y2, 288(DI)
-	VBROADCASTSS 72(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 384(DI)
 	VCVTPH2PS    (CX)(DX*1), Y0
 	VCVTPH2PS    (R9)(DX*1), Y1
@@ -12171,15 +11717,13 @@ loop:
 	VMOVUPS      Y4, 128(DI)
 	VSUBPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 224(DI)
+	VADDPS       Y1, Y1, Y1
 	VMOVAPS      Y0, Y0
 	VBROADCASTSS 64(R8), Y3
 	VFMADD231PS  Y3, Y2, Y0
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 68(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
+	VADDPS       Y1, Y0, Y2
 	VMOVUPS      Y2, 320(DI)
-	VBROADCASTSS 72(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 416(DI)
 	VCVTPH2PS    (CX)(DX*2), Y0
 	VCVTPH2PS    (R9)(DX*2), Y1
@@ -12191,173 +11735,125 @@ loop:
 	VMOVUPS      Y4, 160(DI)
 	VSUBPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 256(DI)
+	VADDPS       Y1, Y1, Y1
 	VMOVAPS      Y0, Y0
 	VBROADCASTSS 64(R8), Y3
 	VFMADD231PS  Y3, Y2, Y0
-	VMOVAPS      Y0, Y2
-	VBROADCASTSS 68(R8), Y3
-	VFMADD231PS  Y3, Y1, Y2
+	VADDPS       Y1, Y0, Y2
 	VMOVUPS      Y2, 352(DI)
-	VBROADCASTSS 72(R8), Y2
-	VFMADD231PS  Y2, Y1, Y0
+	VSUBPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 448(DI)
 	MOVQ         BX, R11
+	IMUL3Q       $+6, SI, R12
+	LEAQ         (SI)(SI*2), R13
+	LEAQ         (SI)(SI*4), R14
 	VMOVUPS      (DI), Y0
 	VMOVUPS      32(DI), Y1
 	VMOVUPS      64(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R14*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      96(DI), Y0
 	VMOVUPS      128(DI), Y1
 	VMOVUPS      160(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R14*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      192(DI), Y0
 	VMOVUPS      224(DI), Y1
 	VMOVUPS      256(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R14*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      288(DI), Y0
 	VMOVUPS      320(DI), Y1
 	VMOVUPS      352(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R14*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      384(DI), Y0
 	VMOVUPS      416(DI), Y1
 	VMOVUPS      448(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R14*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      480(DI), Y0
 	VMOVUPS      512(DI), Y1
 	VMOVUPS      544(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R14*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
 	ADDQ         $+16, CX
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10
@@ -15170,26 +14666,21 @@ loop:
 	VMOVUPS      Y4, 96(DI)
 	VSUBPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 192(DI)
-	VMOVAPS      Y0, Y3
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
 	VBROADCASTSS 64(R8), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VMOVAPS      Y3, Y4
-	VBROADCASTSS 68(R8), Y5
-	VFMADD231PS  Y5, Y1, Y4
-	VMOVUPS      Y4, 288(DI)
-	VBROADCASTSS 72(R8), Y4
-	VFMADD231PS  Y4, Y1, Y3
-	VMOVUPS      Y3, 384(DI)
-	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, 480(DI)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, 576(DI)
+	VMOVAPS      Y0, Y0
 	VBROADCASTSS 64(R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVAPS      Y2, Y0
-	VBROADCASTSS 68(R8), Y3
-	VFMADD231PS  Y3, Y1, Y0
-	VMOVUPS      Y0, 480(DI)
-	VBROADCASTSS 72(R8), Y0
-	VFMADD231PS  Y0, Y1, Y2
-	VMOVUPS      Y2, 576(DI)
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 288(DI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 384(DI)
 	VMOVUPS      (CX)(DX*1), Y0
 	VMOVUPS      (R9)(DX*1), Y1
 	VMOVUPS      (R10)(DX*1), Y2
@@ -15200,26 +14691,21 @@ loop:
 	VMOVUPS      Y4, 128(DI)
 	VSUBPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 224(DI)
-	VMOVAPS      Y0, Y3
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
 	VBROADCASTSS 64(R8), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VMOVAPS      Y3, Y4
-	VBROADCASTSS 68(R8), Y5
-	VFMADD231PS  Y5, Y1, Y4
-	VMOVUPS      Y4, 320(DI)
-	VBROADCASTSS 72(R8), Y4
-	VFMADD231PS  Y4, Y1, Y3
-	VMOVUPS      Y3, 416(DI)
-	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, 512(DI)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, 608(DI)
+	VMOVAPS      Y0, Y0
 	VBROADCASTSS 64(R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVAPS      Y2, Y0
-	VBROADCASTSS 68(R8), Y3
-	VFMADD231PS  Y3, Y1, Y0
-	VMOVUPS      Y0, 512(DI)
-	VBROADCASTSS 72(R8), Y0
-	VFMADD231PS  Y0, Y1, Y2
-	VMOVUPS      Y2, 608(DI)
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 320(DI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 416(DI)
 	VMOVUPS      (CX)(DX*2), Y0
 	VMOVUPS      (R9)(DX*2), Y1
 	VMOVUPS      (R10)(DX*2), Y2
@@ -15230,331 +14716,225 @@ loop:
 	VMOVUPS      Y4, 160(DI)
 	VSUBPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 256(DI)
-	VMOVAPS      Y0, Y3
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
 	VBROADCASTSS 64(R8), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VMOVAPS      Y3, Y4
-	VBROADCASTSS 68(R8), Y5
-	VFMADD231PS  Y5, Y1, Y4
-	VMOVUPS      Y4, 352(DI)
-	VBROADCASTSS 72(R8), Y4
-	VFMADD231PS  Y4, Y1, Y3
-	VMOVUPS      Y3, 448(DI)
-	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, 544(DI)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, 640(DI)
+	VMOVAPS      Y0, Y0
 	VBROADCASTSS 64(R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVAPS      Y2, Y0
-	VBROADCASTSS 68(R8), Y3
-	VFMADD231PS  Y3, Y1, Y0
-	VMOVUPS      Y0, 544(DI)
-	VBROADCASTSS 72(R8), Y0
-	VFMADD231PS  Y0, Y1, Y2
-	VMOVUPS      Y2, 640(DI)
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 352(DI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 448(DI)
 	MOVQ         BX, R11
+	IMUL3Q       $+8, SI, R12
+	LEAQ         (SI)(SI*2), R13
+	LEAQ         (SI)(SI*4), R14
+	LEAQ         (R13)(SI*4), R15
 	VMOVUPS      (DI), Y0
 	VMOVUPS      32(DI), Y1
 	VMOVUPS      64(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R15*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVAPS      Y2, Y7
-	VBROADCASTSS 64(R8), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	VMOVAPS      Y7, Y8
-	VBROADCASTSS 68(R8), Y9
-	VFMADD231PS  Y9, Y1, Y8
-	VBROADCASTSS 72(R8), Y9
-	VFMADD231PS  Y9, Y1, Y7
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y8, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y7, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(R14*1)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (R11)(R13*2)
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      96(DI), Y0
 	VMOVUPS      128(DI), Y1
 	VMOVUPS      160(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R15*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVAPS      Y2, Y7
-	VBROADCASTSS 64(R8), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	VMOVAPS      Y7, Y8
-	VBROADCASTSS 68(R8), Y9
-	VFMADD231PS  Y9, Y1, Y8
-	VBROADCASTSS 72(R8), Y9
-	VFMADD231PS  Y9, Y1, Y7
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y8, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y7, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(R14*1)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (R11)(R13*2)
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      192(DI), Y0
 	VMOVUPS      224(DI), Y1
 	VMOVUPS      256(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R15*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVAPS      Y2, Y7
-	VBROADCASTSS 64(R8), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	VMOVAPS      Y7, Y8
-	VBROADCASTSS 68(R8), Y9
-	VFMADD231PS  Y9, Y1, Y8
-	VBROADCASTSS 72(R8), Y9
-	VFMADD231PS  Y9, Y1, Y7
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y8, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y7, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(R14*1)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (R11)(R13*2)
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      288(DI), Y0
 	VMOVUPS      320(DI), Y1
 	VMOVUPS      352(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R15*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVAPS      Y2, Y7
-	VBROADCASTSS 64(R8), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	VMOVAPS      Y7, Y8
-	VBROADCASTSS 68(R8), Y9
-	VFMADD231PS  Y9, Y1, Y8
-	VBROADCASTSS 72(R8), Y9
-	VFMADD231PS  Y9, Y1, Y7
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y8, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y7, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(R14*1)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (R11)(R13*2)
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      384(DI), Y0
 	VMOVUPS      416(DI), Y1
 	VMOVUPS      448(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R15*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVAPS      Y2, Y7
-	VBROADCASTSS 64(R8), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	VMOVAPS      Y7, Y8
-	VBROADCASTSS 68(R8), Y9
-	VFMADD231PS  Y9, Y1, Y8
-	VBROADCASTSS 72(R8), Y9
-	VFMADD231PS  Y9, Y1, Y7
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y8, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y7, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(R14*1)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (R11)(R13*2)
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      480(DI), Y0
 	VMOVUPS      512(DI), Y1
 	VMOVUPS      544(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R15*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVAPS      Y2, Y7
-	VBROADCASTSS 64(R8), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	VMOVAPS      Y7, Y8
-	VBROADCASTSS 68(R8), Y9
-	VFMADD231PS  Y9, Y1, Y8
-	VBROADCASTSS 72(R8), Y9
-	VFMADD231PS  Y9, Y1, Y7
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y8, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y7, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(R14*1)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (R11)(R13*2)
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      576(DI), Y0
 	VMOVUPS      608(DI), Y1
 	VMOVUPS      640(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R15*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVAPS      Y2, Y7
-	VBROADCASTSS 64(R8), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	VMOVAPS      Y7, Y8
-	VBROADCASTSS 68(R8), Y9
-	VFMADD231PS  Y9, Y1, Y8
-	VBROADCASTSS 72(R8), Y9
-	VFMADD231PS  Y9, Y1, Y7
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y8, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y7, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(R14*1)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (R11)(R13*2)
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      672(DI), Y0
 	VMOVUPS      704(DI), Y1
 	VMOVUPS      736(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R15*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVAPS      Y2, Y7
-	VBROADCASTSS 64(R8), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	VMOVAPS      Y7, Y8
-	VBROADCASTSS 68(R8), Y9
-	VFMADD231PS  Y9, Y1, Y8
-	VBROADCASTSS 72(R8), Y9
-	VFMADD231PS  Y9, Y1, Y7
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y8, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y7, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(R14*1)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (R11)(R13*2)
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
 	ADDQ         $+32, CX
 	ADDQ         $+32, R9
 	ADDQ         $+32, R10
@@ -15591,26 +14971,21 @@ loop:
 	VMOVUPS      Y4, 96(DI)
 	VSUBPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 192(DI)
-	VMOVAPS      Y0, Y3
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
 	VBROADCASTSS 64(R8), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VMOVAPS      Y3, Y4
-	VBROADCASTSS 68(R8), Y5
-	VFMADD231PS  Y5, Y1, Y4
-	VMOVUPS      Y4, 288(DI)
-	VBROADCASTSS 72(R8), Y4
-	VFMADD231PS  Y4, Y1, Y3
-	VMOVUPS      Y3, 384(DI)
-	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, 480(DI)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, 576(DI)
+	VMOVAPS      Y0, Y0
 	VBROADCASTSS 64(R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVAPS      Y2, Y0
-	VBROADCASTSS 68(R8), Y3
-	VFMADD231PS  Y3, Y1, Y0
-	VMOVUPS      Y0, 480(DI)
-	VBROADCASTSS 72(R8), Y0
-	VFMADD231PS  Y0, Y1, Y2
-	VMOVUPS      Y2, 576(DI)
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 288(DI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 384(DI)
 	VCVTPH2PS    (CX)(DX*1), Y0
 	VCVTPH2PS    (R9)(DX*1), Y1
 	VCVTPH2PS    (R10)(DX*1), Y2
@@ -15621,26 +14996,21 @@ loop:
 	VMOVUPS      Y4, 128(DI)
 	VSUBPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 224(DI)
-	VMOVAPS      Y0, Y3
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
 	VBROADCASTSS 64(R8), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VMOVAPS      Y3, Y4
-	VBROADCASTSS 68(R8), Y5
-	VFMADD231PS  Y5, Y1, Y4
-	VMOVUPS      Y4, 320(DI)
-	VBROADCASTSS 72(R8), Y4
-	VFMADD231PS  Y4, Y1, Y3
-	VMOVUPS      Y3, 416(DI)
-	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, 512(DI)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, 608(DI)
+	VMOVAPS      Y0, Y0
 	VBROADCASTSS 64(R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVAPS      Y2, Y0
-	VBROADCASTSS 68(R8), Y3
-	VFMADD231PS  Y3, Y1, Y0
-	VMOVUPS      Y0, 512(DI)
-	VBROADCASTSS 72(R8), Y0
-	VFMADD231PS  Y0, Y1, Y2
-	VMOVUPS      Y2, 608(DI)
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 320(DI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 416(DI)
 	VCVTPH2PS    (CX)(DX*2), Y0
 	VCVTPH2PS    (R9)(DX*2), Y1
 	VCVTPH2PS    (R10)(DX*2), Y2
@@ -15651,331 +15021,225 @@ loop:
 	VMOVUPS      Y4, 160(DI)
 	VSUBPS       Y1, Y3, Y3
 	VMOVUPS      Y3, 256(DI)
-	VMOVAPS      Y0, Y3
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
 	VBROADCASTSS 64(R8), Y4
-	VFMADD231PS  Y4, Y2, Y3
-	VMOVAPS      Y3, Y4
-	VBROADCASTSS 68(R8), Y5
-	VFMADD231PS  Y5, Y1, Y4
-	VMOVUPS      Y4, 352(DI)
-	VBROADCASTSS 72(R8), Y4
-	VFMADD231PS  Y4, Y1, Y3
-	VMOVUPS      Y3, 448(DI)
-	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, 544(DI)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, 640(DI)
+	VMOVAPS      Y0, Y0
 	VBROADCASTSS 64(R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVAPS      Y2, Y0
-	VBROADCASTSS 68(R8), Y3
-	VFMADD231PS  Y3, Y1, Y0
-	VMOVUPS      Y0, 544(DI)
-	VBROADCASTSS 72(R8), Y0
-	VFMADD231PS  Y0, Y1, Y2
-	VMOVUPS      Y2, 640(DI)
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, 352(DI)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 448(DI)
 	MOVQ         BX, R11
+	IMUL3Q       $+8, SI, R12
+	LEAQ         (SI)(SI*2), R13
+	LEAQ         (SI)(SI*4), R14
+	LEAQ         (R13)(SI*4), R15
 	VMOVUPS      (DI), Y0
 	VMOVUPS      32(DI), Y1
 	VMOVUPS      64(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R15*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVAPS      Y2, Y7
-	VBROADCASTSS 64(R8), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	VMOVAPS      Y7, Y8
-	VBROADCASTSS 68(R8), Y9
-	VFMADD231PS  Y9, Y1, Y8
-	VBROADCASTSS 72(R8), Y9
-	VFMADD231PS  Y9, Y1, Y7
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y8, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y7, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(R14*1)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (R11)(R13*2)
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      96(DI), Y0
 	VMOVUPS      128(DI), Y1
 	VMOVUPS      160(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R15*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVAPS      Y2, Y7
-	VBROADCASTSS 64(R8), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	VMOVAPS      Y7, Y8
-	VBROADCASTSS 68(R8), Y9
-	VFMADD231PS  Y9, Y1, Y8
-	VBROADCASTSS 72(R8), Y9
-	VFMADD231PS  Y9, Y1, Y7
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y8, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y7, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(R14*1)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (R11)(R13*2)
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      192(DI), Y0
 	VMOVUPS      224(DI), Y1
 	VMOVUPS      256(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R15*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVAPS      Y2, Y7
-	VBROADCASTSS 64(R8), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	VMOVAPS      Y7, Y8
-	VBROADCASTSS 68(R8), Y9
-	VFMADD231PS  Y9, Y1, Y8
-	VBROADCASTSS 72(R8), Y9
-	VFMADD231PS  Y9, Y1, Y7
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y8, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y7, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(R14*1)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (R11)(R13*2)
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      288(DI), Y0
 	VMOVUPS      320(DI), Y1
 	VMOVUPS      352(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R15*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVAPS      Y2, Y7
-	VBROADCASTSS 64(R8), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	VMOVAPS      Y7, Y8
-	VBROADCASTSS 68(R8), Y9
-	VFMADD231PS  Y9, Y1, Y8
-	VBROADCASTSS 72(R8), Y9
-	VFMADD231PS  Y9, Y1, Y7
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y8, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y7, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(R14*1)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (R11)(R13*2)
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      384(DI), Y0
 	VMOVUPS      416(DI), Y1
 	VMOVUPS      448(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R15*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVAPS      Y2, Y7
-	VBROADCASTSS 64(R8), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	VMOVAPS      Y7, Y8
-	VBROADCASTSS 68(R8), Y9
-	VFMADD231PS  Y9, Y1, Y8
-	VBROADCASTSS 72(R8), Y9
-	VFMADD231PS  Y9, Y1, Y7
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y8, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y7, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(R14*1)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (R11)(R13*2)
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      480(DI), Y0
 	VMOVUPS      512(DI), Y1
 	VMOVUPS      544(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R15*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVAPS      Y2, Y7
-	VBROADCASTSS 64(R8), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	VMOVAPS      Y7, Y8
-	VBROADCASTSS 68(R8), Y9
-	VFMADD231PS  Y9, Y1, Y8
-	VBROADCASTSS 72(R8), Y9
-	VFMADD231PS  Y9, Y1, Y7
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y8, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y7, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(R14*1)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (R11)(R13*2)
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      576(DI), Y0
 	VMOVUPS      608(DI), Y1
 	VMOVUPS      640(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R15*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVAPS      Y2, Y7
-	VBROADCASTSS 64(R8), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	VMOVAPS      Y7, Y8
-	VBROADCASTSS 68(R8), Y9
-	VFMADD231PS  Y9, Y1, Y8
-	VBROADCASTSS 72(R8), Y9
-	VFMADD231PS  Y9, Y1, Y7
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y8, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y7, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(R14*1)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (R11)(R13*2)
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
+	ADDQ         R12, R11
 	VMOVUPS      672(DI), Y0
 	VMOVUPS      704(DI), Y1
 	VMOVUPS      736(DI), Y2
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y2, (R11)(R15*1)
 	VADDPS       Y2, Y0, Y3
 	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(SI*1)
 	VSUBPS       Y1, Y3, Y3
-	VMOVAPS      Y0, Y5
-	VBROADCASTSS 64(R8), Y6
-	VFMADD231PS  Y6, Y2, Y5
-	VMOVAPS      Y5, Y6
-	VBROADCASTSS 68(R8), Y7
-	VFMADD231PS  Y7, Y1, Y6
-	VBROADCASTSS 72(R8), Y7
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVAPS      Y2, Y7
-	VBROADCASTSS 64(R8), Y8
-	VFMADD231PS  Y8, Y0, Y7
-	VMOVAPS      Y7, Y8
-	VBROADCASTSS 68(R8), Y9
-	VFMADD231PS  Y9, Y1, Y8
-	VBROADCASTSS 72(R8), Y9
-	VFMADD231PS  Y9, Y1, Y7
-	VMOVUPS      Y0, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y4, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y3, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y6, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y5, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y8, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y7, (R11)
-	ADDQ         SI, R11
-	VMOVUPS      Y2, (R11)
-	ADDQ         SI, R11
+	VMOVUPS      Y3, (R11)(SI*2)
+	VADDPS       Y1, Y1, Y1
+	VMOVAPS      Y2, Y3
+	VBROADCASTSS 64(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VADDPS       Y1, Y3, Y4
+	VMOVUPS      Y4, (R11)(R14*1)
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (R11)(R13*2)
+	VBROADCASTSS 64(R8), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VADDPS       Y1, Y0, Y2
+	VMOVUPS      Y2, (R11)(R13*1)
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (R11)(SI*4)
 	ADDQ         $+16, CX
 	ADDQ         $+16, R9
 	ADDQ         $+16, R10

@@ -233,195 +233,169 @@ done:
 
 // func winogradExpand2NEON(a *winogradArgs)
 TEXT ·winogradExpand2NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R3
-	WORD $0xf9400060 // ldr x0, [x3]
-	WORD $0xf940046b // ldr x11, [x3, #8]
-	WORD $0xf9400861 // ldr x1, [x3, #16]
-	WORD $0xf9400c62 // ldr x2, [x3, #24]
-	WORD $0xf9402463 // ldr x3, [x3, #72]
-	WORD $0x8b0b0004 // add x4, x0, x11
-	WORD $0x8b0b0085 // add x5, x4, x11
-	WORD $0x8b0b00a6 // add x6, x5, x11
-	WORD $0x8b0b00c7 // add x7, x6, x11
-	WORD $0x8b0b00e8 // add x8, x7, x11
-	WORD $0x8b0b0109 // add x9, x8, x11
-	WORD $0x8b0b012a // add x10, x9, x11
-	WORD $0x8b0b014b // add x11, x10, x11
-	WORD $0xd280008c // movz x12, #4, lsl #0
-	WORD $0x9b0c7c4e // mul x14, x2, x12
-	WORD $0x8b0e002c // add x12, x1, x14
-	WORD $0x8b0e018d // add x13, x12, x14
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0xd280000f // movz x15, #0, lsl #0
-	WORD $0xd37ef463 // lsl x3, x3, #2
+	MOVD a+0(FP), R4
+	WORD $0xf9400080 // ldr x0, [x4]
+	WORD $0xf9400481 // ldr x1, [x4, #8]
+	WORD $0xf9400882 // ldr x2, [x4, #16]
+	WORD $0xf9400c83 // ldr x3, [x4, #24]
+	WORD $0xf9402484 // ldr x4, [x4, #72]
+	WORD $0xd37ff825 // lsl x5, x1, #1
+	WORD $0x8b010426 // add x6, x1, x1, lsl #1
+	WORD $0x8b060407 // add x7, x0, x6, lsl #1
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xd2800088 // movz x8, #4, lsl #0
+	WORD $0x9b087c6a // mul x10, x3, x8
+	WORD $0x8b0a0048 // add x8, x2, x10
+	WORD $0x8b0a0109 // add x9, x8, x10
+	WORD $0x8b0a012a // add x10, x9, x10
+	WORD $0x8b03006b // add x11, x3, x3
+	WORD $0x8b03016c // add x12, x11, x3
+	WORD $0xd37ef484 // lsl x4, x4, #2
 
 loop:
-	WORD $0x3cc10406 // ldr q6, [x0], #16
-	WORD $0x3cc104c1 // ldr q1, [x6], #16
-	WORD $0x3cc10520 // ldr q0, [x9], #16
-	WORD $0x4e20d4c2 // fadd v2.4s, v6.4s, v0.4s
-	WORD $0x4e21d444 // fadd v4.4s, v2.4s, v1.4s
+	WORD $0x3dc00007 // ldr q7, [x0]
+	WORD $0x3dc000c1 // ldr q1, [x6]
+	WORD $0x3dc000e0 // ldr q0, [x7]
+	WORD $0x4e20d4e2 // fadd v2.4s, v7.4s, v0.4s
+	WORD $0x4e21d445 // fadd v5.4s, v2.4s, v1.4s
 	WORD $0x4ea1d443 // fsub v3.4s, v2.4s, v1.4s
-	WORD $0x3cc1048a // ldr q10, [x4], #16
-	WORD $0x3cc104e2 // ldr q2, [x7], #16
-	WORD $0x3cc10541 // ldr q1, [x10], #16
-	WORD $0x4e21d545 // fadd v5.4s, v10.4s, v1.4s
-	WORD $0x4e22d4a7 // fadd v7.4s, v5.4s, v2.4s
-	WORD $0x4ea2d4a5 // fsub v5.4s, v5.4s, v2.4s
-	WORD $0x3cc104ab // ldr q11, [x5], #16
-	WORD $0x3cc10508 // ldr q8, [x8], #16
-	WORD $0x3cc10562 // ldr q2, [x11], #16
+	WORD $0x3ce16808 // ldr q8, [x0, x1]
+	WORD $0x3ce168c2 // ldr q2, [x6, x1]
+	WORD $0x3ce168e1 // ldr q1, [x7, x1]
+	WORD $0x4e21d504 // fadd v4.4s, v8.4s, v1.4s
+	WORD $0x4e22d486 // fadd v6.4s, v4.4s, v2.4s
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x3ce5680b // ldr q11, [x0, x5]
+	WORD $0x3ce568c9 // ldr q9, [x6, x5]
+	WORD $0x3ce568e2 // ldr q2, [x7, x5]
 	WORD $0x4e22d56c // fadd v12.4s, v11.4s, v2.4s
-	WORD $0x4e28d589 // fadd v9.4s, v12.4s, v8.4s
-	WORD $0x4ea8d588 // fsub v8.4s, v12.4s, v8.4s
-	WORD $0xaa0f03f0 // mov x16, x15
-	WORD $0x4e2bd4cd // fadd v13.4s, v6.4s, v11.4s
-	WORD $0x4e2ad5ac // fadd v12.4s, v13.4s, v10.4s
-	WORD $0x4eaad5aa // fsub v10.4s, v13.4s, v10.4s
-	WORD $0x3cb06826 // str q6, [x1, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb0682c // str q12, [x1, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb0682a // str q10, [x1, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb0682b // str q11, [x1, x16]
-	WORD $0xaa0f03f0 // mov x16, x15
-	WORD $0x4e29d48a // fadd v10.4s, v4.4s, v9.4s
-	WORD $0x4e27d546 // fadd v6.4s, v10.4s, v7.4s
-	WORD $0x4ea7d547 // fsub v7.4s, v10.4s, v7.4s
-	WORD $0x3cb06984 // str q4, [x12, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb06986 // str q6, [x12, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb06987 // str q7, [x12, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb06989 // str q9, [x12, x16]
-	WORD $0xaa0f03f0 // mov x16, x15
-	WORD $0x4e28d466 // fadd v6.4s, v3.4s, v8.4s
-	WORD $0x4e25d4c4 // fadd v4.4s, v6.4s, v5.4s
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x3cb069a3 // str q3, [x13, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb069a4 // str q4, [x13, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb069a5 // str q5, [x13, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb069a8 // str q8, [x13, x16]
-	WORD $0xaa0f03f0 // mov x16, x15
-	WORD $0x4e22d404 // fadd v4.4s, v0.4s, v2.4s
-	WORD $0x4e21d483 // fadd v3.4s, v4.4s, v1.4s
-	WORD $0x4ea1d481 // fsub v1.4s, v4.4s, v1.4s
-	WORD $0x3cb069c0 // str q0, [x14, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb069c3 // str q3, [x14, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb069c1 // str q1, [x14, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb069c2 // str q2, [x14, x16]
-	WORD $0x910041ef // add x15, x15, #16
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, loop
+	WORD $0x4e29d58a // fadd v10.4s, v12.4s, v9.4s
+	WORD $0x4ea9d589 // fsub v9.4s, v12.4s, v9.4s
+	WORD $0x3d800047 // str q7, [x2]
+	WORD $0x3cac684b // str q11, [x2, x12]
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	WORD $0x4e28d4eb // fadd v11.4s, v7.4s, v8.4s
+	WORD $0x3ca3684b // str q11, [x2, x3]
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x3cab6847 // str q7, [x2, x11]
+	WORD $0x3d800105 // str q5, [x8]
+	WORD $0x3cac690a // str q10, [x8, x12]
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x3ca36907 // str q7, [x8, x3]
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x3cab6905 // str q5, [x8, x11]
+	WORD $0x3d800123 // str q3, [x9]
+	WORD $0x3cac6929 // str q9, [x9, x12]
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x3ca36925 // str q5, [x9, x3]
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x3cab6923 // str q3, [x9, x11]
+	WORD $0x3d800140 // str q0, [x10]
+	WORD $0x3cac6942 // str q2, [x10, x12]
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	WORD $0x3ca36942 // str q2, [x10, x3]
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x3cab6940 // str q0, [x10, x11]
+	WORD $0x91004000 // add x0, x0, #16
+	WORD $0x910040c6 // add x6, x6, #16
+	WORD $0x910040e7 // add x7, x7, #16
+	WORD $0x91004042 // add x2, x2, #16
+	WORD $0x91004108 // add x8, x8, #16
+	WORD $0x91004129 // add x9, x9, #16
+	WORD $0x9100414a // add x10, x10, #16
+	WORD $0xd1000484 // sub x4, x4, #1
+	CBNZ R4, loop
 	RET
 
 // func winogradExpandHalf2NEON(a *winogradArgs)
 TEXT ·winogradExpandHalf2NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R3
-	WORD $0xf9400060 // ldr x0, [x3]
-	WORD $0xf940046b // ldr x11, [x3, #8]
-	WORD $0xf9400861 // ldr x1, [x3, #16]
-	WORD $0xf9400c62 // ldr x2, [x3, #24]
-	WORD $0xf9402463 // ldr x3, [x3, #72]
-	WORD $0x8b0b0004 // add x4, x0, x11
-	WORD $0x8b0b0085 // add x5, x4, x11
-	WORD $0x8b0b00a6 // add x6, x5, x11
-	WORD $0x8b0b00c7 // add x7, x6, x11
-	WORD $0x8b0b00e8 // add x8, x7, x11
-	WORD $0x8b0b0109 // add x9, x8, x11
-	WORD $0x8b0b012a // add x10, x9, x11
-	WORD $0x8b0b014b // add x11, x10, x11
-	WORD $0xd280008c // movz x12, #4, lsl #0
-	WORD $0x9b0c7c4e // mul x14, x2, x12
-	WORD $0x8b0e002c // add x12, x1, x14
-	WORD $0x8b0e018d // add x13, x12, x14
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0xd280000f // movz x15, #0, lsl #0
-	WORD $0xd37ef463 // lsl x3, x3, #2
+	MOVD a+0(FP), R4
+	WORD $0xf9400080 // ldr x0, [x4]
+	WORD $0xf9400481 // ldr x1, [x4, #8]
+	WORD $0xf9400882 // ldr x2, [x4, #16]
+	WORD $0xf9400c83 // ldr x3, [x4, #24]
+	WORD $0xf9402484 // ldr x4, [x4, #72]
+	WORD $0xd37ff825 // lsl x5, x1, #1
+	WORD $0x8b010426 // add x6, x1, x1, lsl #1
+	WORD $0x8b060407 // add x7, x0, x6, lsl #1
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xd2800088 // movz x8, #4, lsl #0
+	WORD $0x9b087c6a // mul x10, x3, x8
+	WORD $0x8b0a0048 // add x8, x2, x10
+	WORD $0x8b0a0109 // add x9, x8, x10
+	WORD $0x8b0a012a // add x10, x9, x10
+	WORD $0x8b03006b // add x11, x3, x3
+	WORD $0x8b03016c // add x12, x11, x3
+	WORD $0xd37ef484 // lsl x4, x4, #2
 
 loop:
-	WORD $0xfc408406 // ldr d6, [x0], #8
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0xfc4084c1 // ldr d1, [x6], #8
+	WORD $0xfd400007 // ldr d7, [x0]
+	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
+	WORD $0xfd4000c1 // ldr d1, [x6]
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0xfc408520 // ldr d0, [x9], #8
+	WORD $0xfd4000e0 // ldr d0, [x7]
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e20d4c2 // fadd v2.4s, v6.4s, v0.4s
-	WORD $0x4e21d444 // fadd v4.4s, v2.4s, v1.4s
+	WORD $0x4e20d4e2 // fadd v2.4s, v7.4s, v0.4s
+	WORD $0x4e21d445 // fadd v5.4s, v2.4s, v1.4s
 	WORD $0x4ea1d443 // fsub v3.4s, v2.4s, v1.4s
-	WORD $0xfc40848a // ldr d10, [x4], #8
-	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
-	WORD $0xfc4084e2 // ldr d2, [x7], #8
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0xfc408541 // ldr d1, [x10], #8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e21d545 // fadd v5.4s, v10.4s, v1.4s
-	WORD $0x4e22d4a7 // fadd v7.4s, v5.4s, v2.4s
-	WORD $0x4ea2d4a5 // fsub v5.4s, v5.4s, v2.4s
-	WORD $0xfc4084ab // ldr d11, [x5], #8
-	WORD $0x0e21796b // fcvtl v11.4s, v11.4h
-	WORD $0xfc408508 // ldr d8, [x8], #8
+	WORD $0xfc616808 // ldr d8, [x0, x1]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
-	WORD $0xfc408562 // ldr d2, [x11], #8
+	WORD $0xfc6168c2 // ldr d2, [x6, x1]
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0xfc6168e1 // ldr d1, [x7, x1]
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e21d504 // fadd v4.4s, v8.4s, v1.4s
+	WORD $0x4e22d486 // fadd v6.4s, v4.4s, v2.4s
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0xfc65680b // ldr d11, [x0, x5]
+	WORD $0x0e21796b // fcvtl v11.4s, v11.4h
+	WORD $0xfc6568c9 // ldr d9, [x6, x5]
+	WORD $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD $0xfc6568e2 // ldr d2, [x7, x5]
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e22d56c // fadd v12.4s, v11.4s, v2.4s
-	WORD $0x4e28d589 // fadd v9.4s, v12.4s, v8.4s
-	WORD $0x4ea8d588 // fsub v8.4s, v12.4s, v8.4s
-	WORD $0xaa0f03f0 // mov x16, x15
-	WORD $0x4e2bd4cd // fadd v13.4s, v6.4s, v11.4s
-	WORD $0x4e2ad5ac // fadd v12.4s, v13.4s, v10.4s
-	WORD $0x4eaad5aa // fsub v10.4s, v13.4s, v10.4s
-	WORD $0x3cb06826 // str q6, [x1, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb0682c // str q12, [x1, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb0682a // str q10, [x1, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb0682b // str q11, [x1, x16]
-	WORD $0xaa0f03f0 // mov x16, x15
-	WORD $0x4e29d48a // fadd v10.4s, v4.4s, v9.4s
-	WORD $0x4e27d546 // fadd v6.4s, v10.4s, v7.4s
-	WORD $0x4ea7d547 // fsub v7.4s, v10.4s, v7.4s
-	WORD $0x3cb06984 // str q4, [x12, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb06986 // str q6, [x12, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb06987 // str q7, [x12, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb06989 // str q9, [x12, x16]
-	WORD $0xaa0f03f0 // mov x16, x15
-	WORD $0x4e28d466 // fadd v6.4s, v3.4s, v8.4s
-	WORD $0x4e25d4c4 // fadd v4.4s, v6.4s, v5.4s
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x3cb069a3 // str q3, [x13, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb069a4 // str q4, [x13, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb069a5 // str q5, [x13, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb069a8 // str q8, [x13, x16]
-	WORD $0xaa0f03f0 // mov x16, x15
-	WORD $0x4e22d404 // fadd v4.4s, v0.4s, v2.4s
-	WORD $0x4e21d483 // fadd v3.4s, v4.4s, v1.4s
-	WORD $0x4ea1d481 // fsub v1.4s, v4.4s, v1.4s
-	WORD $0x3cb069c0 // str q0, [x14, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb069c3 // str q3, [x14, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb069c1 // str q1, [x14, x16]
-	WORD $0x8b020210 // add x16, x16, x2
-	WORD $0x3cb069c2 // str q2, [x14, x16]
-	WORD $0x910041ef // add x15, x15, #16
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, loop
+	WORD $0x4e29d58a // fadd v10.4s, v12.4s, v9.4s
+	WORD $0x4ea9d589 // fsub v9.4s, v12.4s, v9.4s
+	WORD $0x3d800047 // str q7, [x2]
+	WORD $0x3cac684b // str q11, [x2, x12]
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	WORD $0x4e28d4eb // fadd v11.4s, v7.4s, v8.4s
+	WORD $0x3ca3684b // str q11, [x2, x3]
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x3cab6847 // str q7, [x2, x11]
+	WORD $0x3d800105 // str q5, [x8]
+	WORD $0x3cac690a // str q10, [x8, x12]
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x3ca36907 // str q7, [x8, x3]
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x3cab6905 // str q5, [x8, x11]
+	WORD $0x3d800123 // str q3, [x9]
+	WORD $0x3cac6929 // str q9, [x9, x12]
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x3ca36925 // str q5, [x9, x3]
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x3cab6923 // str q3, [x9, x11]
+	WORD $0x3d800140 // str q0, [x10]
+	WORD $0x3cac6942 // str q2, [x10, x12]
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	WORD $0x3ca36942 // str q2, [x10, x3]
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x3cab6940 // str q0, [x10, x11]
+	WORD $0x91002000 // add x0, x0, #8
+	WORD $0x910020c6 // add x6, x6, #8
+	WORD $0x910020e7 // add x7, x7, #8
+	WORD $0x91004042 // add x2, x2, #16
+	WORD $0x91004108 // add x8, x8, #16
+	WORD $0x91004129 // add x9, x9, #16
+	WORD $0x9100414a // add x10, x10, #16
+	WORD $0xd1000484 // sub x4, x4, #1
+	CBNZ R4, loop
 	RET
 
 // func winogradOutput2NEON(a *winogradArgs)
@@ -655,316 +629,292 @@ by4:
 	BMI  by4end
 	WORD $0x2940342c // ldp w12, w13, [x1]
 	WORD $0x3cec6802 // ldr q2, [x0, x12]
-	WORD $0x3ced6805 // ldr q5, [x0, x13]
+	WORD $0x3ced6807 // ldr q7, [x0, x13]
 	WORD $0x2941342c // ldp w12, w13, [x1, #8]
 	WORD $0x3cec6808 // ldr q8, [x0, x12]
-	WORD $0x3ced6806 // ldr q6, [x0, x13]
+	WORD $0x3ced6804 // ldr q4, [x0, x13]
 	WORD $0x2942342c // ldp w12, w13, [x1, #16]
-	WORD $0x3cec6809 // ldr q9, [x0, x12]
+	WORD $0x3cec6805 // ldr q5, [x0, x12]
 	WORD $0x3ced6803 // ldr q3, [x0, x13]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01122 // fmla v2.4s, v9.4s, v0.s[1]
-	WORD $0x4fa110c3 // fmla v3.4s, v6.4s, v1.s[1]
-	WORD $0x4f8118a3 // fmla v3.4s, v5.4s, v1.s[2]
-	WORD $0x4ea91d27 // mov v7.16b, v9.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4ea61cca // mov v10.16b, v6.16b
-	WORD $0x4f8018aa // fmla v10.4s, v5.4s, v0.s[2]
-	WORD $0x4e2ad4e4 // fadd v4.4s, v7.4s, v10.4s
-	WORD $0x4eaad4e7 // fsub v7.4s, v7.4s, v10.4s
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x4ea81d06 // mov v6.16b, v8.16b
-	WORD $0x4fa018a6 // fmla v6.4s, v5.4s, v0.s[3]
-	WORD $0x4f8110a8 // fmla v8.4s, v5.4s, v1.s[0]
-	WORD $0xad001042 // stp q2, q4, [x2]
-	WORD $0xad011847 // stp q7, q6, [x2, #32]
-	WORD $0xad020c48 // stp q8, q3, [x2, #64]
+	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
+	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
+	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
+	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
+	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
+	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
+	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0xad001c42 // stp q2, q7, [x2]
+	WORD $0xad011844 // stp q4, q6, [x2, #32]
+	WORD $0xad020c49 // stp q9, q3, [x2, #64]
 	WORD $0x2943342c // ldp w12, w13, [x1, #24]
 	WORD $0x3cec6802 // ldr q2, [x0, x12]
-	WORD $0x3ced6805 // ldr q5, [x0, x13]
+	WORD $0x3ced6807 // ldr q7, [x0, x13]
 	WORD $0x2944342c // ldp w12, w13, [x1, #32]
 	WORD $0x3cec6808 // ldr q8, [x0, x12]
-	WORD $0x3ced6806 // ldr q6, [x0, x13]
+	WORD $0x3ced6804 // ldr q4, [x0, x13]
 	WORD $0x2945342c // ldp w12, w13, [x1, #40]
-	WORD $0x3cec6809 // ldr q9, [x0, x12]
+	WORD $0x3cec6805 // ldr q5, [x0, x12]
 	WORD $0x3ced6803 // ldr q3, [x0, x13]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01122 // fmla v2.4s, v9.4s, v0.s[1]
-	WORD $0x4fa110c3 // fmla v3.4s, v6.4s, v1.s[1]
-	WORD $0x4f8118a3 // fmla v3.4s, v5.4s, v1.s[2]
-	WORD $0x4ea91d27 // mov v7.16b, v9.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4ea61cca // mov v10.16b, v6.16b
-	WORD $0x4f8018aa // fmla v10.4s, v5.4s, v0.s[2]
-	WORD $0x4e2ad4e4 // fadd v4.4s, v7.4s, v10.4s
-	WORD $0x4eaad4e7 // fsub v7.4s, v7.4s, v10.4s
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x4ea81d06 // mov v6.16b, v8.16b
-	WORD $0x4fa018a6 // fmla v6.4s, v5.4s, v0.s[3]
-	WORD $0x4f8110a8 // fmla v8.4s, v5.4s, v1.s[0]
-	WORD $0xad031042 // stp q2, q4, [x2, #96]
-	WORD $0xad041847 // stp q7, q6, [x2, #128]
-	WORD $0xad050c48 // stp q8, q3, [x2, #160]
+	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
+	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
+	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
+	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
+	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
+	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
+	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0xad031c42 // stp q2, q7, [x2, #96]
+	WORD $0xad041844 // stp q4, q6, [x2, #128]
+	WORD $0xad050c49 // stp q9, q3, [x2, #160]
 	WORD $0x2946342c // ldp w12, w13, [x1, #48]
 	WORD $0x3cec6802 // ldr q2, [x0, x12]
-	WORD $0x3ced6805 // ldr q5, [x0, x13]
+	WORD $0x3ced6807 // ldr q7, [x0, x13]
 	WORD $0x2947342c // ldp w12, w13, [x1, #56]
 	WORD $0x3cec6808 // ldr q8, [x0, x12]
-	WORD $0x3ced6806 // ldr q6, [x0, x13]
+	WORD $0x3ced6804 // ldr q4, [x0, x13]
 	WORD $0x2948342c // ldp w12, w13, [x1, #64]
-	WORD $0x3cec6809 // ldr q9, [x0, x12]
+	WORD $0x3cec6805 // ldr q5, [x0, x12]
 	WORD $0x3ced6803 // ldr q3, [x0, x13]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01122 // fmla v2.4s, v9.4s, v0.s[1]
-	WORD $0x4fa110c3 // fmla v3.4s, v6.4s, v1.s[1]
-	WORD $0x4f8118a3 // fmla v3.4s, v5.4s, v1.s[2]
-	WORD $0x4ea91d27 // mov v7.16b, v9.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4ea61cca // mov v10.16b, v6.16b
-	WORD $0x4f8018aa // fmla v10.4s, v5.4s, v0.s[2]
-	WORD $0x4e2ad4e4 // fadd v4.4s, v7.4s, v10.4s
-	WORD $0x4eaad4e7 // fsub v7.4s, v7.4s, v10.4s
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x4ea81d06 // mov v6.16b, v8.16b
-	WORD $0x4fa018a6 // fmla v6.4s, v5.4s, v0.s[3]
-	WORD $0x4f8110a8 // fmla v8.4s, v5.4s, v1.s[0]
-	WORD $0xad061042 // stp q2, q4, [x2, #192]
-	WORD $0xad071847 // stp q7, q6, [x2, #224]
-	WORD $0xad080c48 // stp q8, q3, [x2, #256]
+	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
+	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
+	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
+	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
+	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
+	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
+	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0xad061c42 // stp q2, q7, [x2, #192]
+	WORD $0xad071844 // stp q4, q6, [x2, #224]
+	WORD $0xad080c49 // stp q9, q3, [x2, #256]
 	WORD $0x2949342c // ldp w12, w13, [x1, #72]
 	WORD $0x3cec6802 // ldr q2, [x0, x12]
-	WORD $0x3ced6805 // ldr q5, [x0, x13]
+	WORD $0x3ced6807 // ldr q7, [x0, x13]
 	WORD $0x294a342c // ldp w12, w13, [x1, #80]
 	WORD $0x3cec6808 // ldr q8, [x0, x12]
-	WORD $0x3ced6806 // ldr q6, [x0, x13]
+	WORD $0x3ced6804 // ldr q4, [x0, x13]
 	WORD $0x294b342c // ldp w12, w13, [x1, #88]
-	WORD $0x3cec6809 // ldr q9, [x0, x12]
+	WORD $0x3cec6805 // ldr q5, [x0, x12]
 	WORD $0x3ced6803 // ldr q3, [x0, x13]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01122 // fmla v2.4s, v9.4s, v0.s[1]
-	WORD $0x4fa110c3 // fmla v3.4s, v6.4s, v1.s[1]
-	WORD $0x4f8118a3 // fmla v3.4s, v5.4s, v1.s[2]
-	WORD $0x4ea91d27 // mov v7.16b, v9.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4ea61cca // mov v10.16b, v6.16b
-	WORD $0x4f8018aa // fmla v10.4s, v5.4s, v0.s[2]
-	WORD $0x4e2ad4e4 // fadd v4.4s, v7.4s, v10.4s
-	WORD $0x4eaad4e7 // fsub v7.4s, v7.4s, v10.4s
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x4ea81d06 // mov v6.16b, v8.16b
-	WORD $0x4fa018a6 // fmla v6.4s, v5.4s, v0.s[3]
-	WORD $0x4f8110a8 // fmla v8.4s, v5.4s, v1.s[0]
-	WORD $0xad091042 // stp q2, q4, [x2, #288]
-	WORD $0xad0a1847 // stp q7, q6, [x2, #320]
-	WORD $0xad0b0c48 // stp q8, q3, [x2, #352]
+	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
+	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
+	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
+	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
+	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
+	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
+	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0xad091c42 // stp q2, q7, [x2, #288]
+	WORD $0xad0a1844 // stp q4, q6, [x2, #320]
+	WORD $0xad0b0c49 // stp q9, q3, [x2, #352]
 	WORD $0x294c342c // ldp w12, w13, [x1, #96]
 	WORD $0x3cec6802 // ldr q2, [x0, x12]
-	WORD $0x3ced6805 // ldr q5, [x0, x13]
+	WORD $0x3ced6807 // ldr q7, [x0, x13]
 	WORD $0x294d342c // ldp w12, w13, [x1, #104]
 	WORD $0x3cec6808 // ldr q8, [x0, x12]
-	WORD $0x3ced6806 // ldr q6, [x0, x13]
+	WORD $0x3ced6804 // ldr q4, [x0, x13]
 	WORD $0x294e342c // ldp w12, w13, [x1, #112]
-	WORD $0x3cec6809 // ldr q9, [x0, x12]
+	WORD $0x3cec6805 // ldr q5, [x0, x12]
 	WORD $0x3ced6803 // ldr q3, [x0, x13]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01122 // fmla v2.4s, v9.4s, v0.s[1]
-	WORD $0x4fa110c3 // fmla v3.4s, v6.4s, v1.s[1]
-	WORD $0x4f8118a3 // fmla v3.4s, v5.4s, v1.s[2]
-	WORD $0x4ea91d27 // mov v7.16b, v9.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4ea61cca // mov v10.16b, v6.16b
-	WORD $0x4f8018aa // fmla v10.4s, v5.4s, v0.s[2]
-	WORD $0x4e2ad4e4 // fadd v4.4s, v7.4s, v10.4s
-	WORD $0x4eaad4e7 // fsub v7.4s, v7.4s, v10.4s
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x4ea81d06 // mov v6.16b, v8.16b
-	WORD $0x4fa018a6 // fmla v6.4s, v5.4s, v0.s[3]
-	WORD $0x4f8110a8 // fmla v8.4s, v5.4s, v1.s[0]
-	WORD $0xad0c1042 // stp q2, q4, [x2, #384]
-	WORD $0xad0d1847 // stp q7, q6, [x2, #416]
-	WORD $0xad0e0c48 // stp q8, q3, [x2, #448]
+	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
+	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
+	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
+	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
+	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
+	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
+	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0xad0c1c42 // stp q2, q7, [x2, #384]
+	WORD $0xad0d1844 // stp q4, q6, [x2, #416]
+	WORD $0xad0e0c49 // stp q9, q3, [x2, #448]
 	WORD $0x294f342c // ldp w12, w13, [x1, #120]
 	WORD $0x3cec6802 // ldr q2, [x0, x12]
-	WORD $0x3ced6805 // ldr q5, [x0, x13]
+	WORD $0x3ced6807 // ldr q7, [x0, x13]
 	WORD $0x2950342c // ldp w12, w13, [x1, #128]
 	WORD $0x3cec6808 // ldr q8, [x0, x12]
-	WORD $0x3ced6806 // ldr q6, [x0, x13]
+	WORD $0x3ced6804 // ldr q4, [x0, x13]
 	WORD $0x2951342c // ldp w12, w13, [x1, #136]
-	WORD $0x3cec6809 // ldr q9, [x0, x12]
+	WORD $0x3cec6805 // ldr q5, [x0, x12]
 	WORD $0x3ced6803 // ldr q3, [x0, x13]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01122 // fmla v2.4s, v9.4s, v0.s[1]
-	WORD $0x4fa110c3 // fmla v3.4s, v6.4s, v1.s[1]
-	WORD $0x4f8118a3 // fmla v3.4s, v5.4s, v1.s[2]
-	WORD $0x4ea91d27 // mov v7.16b, v9.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4ea61cca // mov v10.16b, v6.16b
-	WORD $0x4f8018aa // fmla v10.4s, v5.4s, v0.s[2]
-	WORD $0x4e2ad4e4 // fadd v4.4s, v7.4s, v10.4s
-	WORD $0x4eaad4e7 // fsub v7.4s, v7.4s, v10.4s
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x4ea81d06 // mov v6.16b, v8.16b
-	WORD $0x4fa018a6 // fmla v6.4s, v5.4s, v0.s[3]
-	WORD $0x4f8110a8 // fmla v8.4s, v5.4s, v1.s[0]
-	WORD $0xad0f1042 // stp q2, q4, [x2, #480]
-	WORD $0xad101847 // stp q7, q6, [x2, #512]
-	WORD $0xad110c48 // stp q8, q3, [x2, #544]
+	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
+	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
+	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
+	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
+	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
+	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
+	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0xad0f1c42 // stp q2, q7, [x2, #480]
+	WORD $0xad101844 // stp q4, q6, [x2, #512]
+	WORD $0xad110c49 // stp q9, q3, [x2, #544]
 	WORD $0xaa0b03ec // mov x12, x11
 	WORD $0xad40184c // ldp q12, q6, [x2]
-	WORD $0xad430848 // ldp q8, q2, [x2, #96]
-	WORD $0xad46104a // ldp q10, q4, [x2, #192]
-	WORD $0xad490c49 // ldp q9, q3, [x2, #288]
-	WORD $0xad4c144b // ldp q11, q5, [x2, #384]
+	WORD $0xad43104a // ldp q10, q4, [x2, #96]
+	WORD $0xad46144b // ldp q11, q5, [x2, #192]
+	WORD $0xad490848 // ldp q8, q2, [x2, #288]
+	WORD $0xad4c0c49 // ldp q9, q3, [x2, #384]
 	WORD $0xad4f1c4d // ldp q13, q7, [x2, #480]
-	WORD $0x4f80114c // fmla v12.4s, v10.4s, v0.s[0]
-	WORD $0x4fa0116c // fmla v12.4s, v11.4s, v0.s[1]
+	WORD $0x4f80116c // fmla v12.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0112c // fmla v12.4s, v9.4s, v0.s[1]
 	WORD $0x3cac686c // str q12, [x3, x12]
-	WORD $0x4fa1112d // fmla v13.4s, v9.4s, v1.s[1]
-	WORD $0x4f81190d // fmla v13.4s, v8.4s, v1.s[2]
+	WORD $0x4fa0190d // fmla v13.4s, v8.4s, v0.s[3]
+	WORD $0x4f81114d // fmla v13.4s, v10.4s, v1.s[0]
 	WORD $0x3cac694d // str q13, [x10, x12]
-	WORD $0x4eab1d6c // mov v12.16b, v11.16b
-	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4f80190d // fmla v13.4s, v8.4s, v0.s[2]
+	WORD $0x4eabd52c // fsub v12.4s, v9.4s, v11.4s
+	WORD $0x4eaad50d // fsub v13.4s, v8.4s, v10.4s
+	WORD $0x4e2dd5ad // fadd v13.4s, v13.4s, v13.4s
 	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0x3cac68ce // str q14, [x6, x12]
+	WORD $0x3cac690e // str q14, [x8, x12]
 	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x3cac68ec // str q12, [x7, x12]
-	WORD $0x4eaad56a // fsub v10.4s, v11.4s, v10.4s
+	WORD $0x3cac692c // str q12, [x9, x12]
+	WORD $0x4f801969 // fmla v9.4s, v11.4s, v0.s[2]
+	WORD $0x4f801948 // fmla v8.4s, v10.4s, v0.s[2]
+	WORD $0x4e28d52a // fadd v10.4s, v9.4s, v8.4s
+	WORD $0x3cac68ca // str q10, [x6, x12]
 	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4eaa1d49 // mov v9.16b, v10.16b
-	WORD $0x4fa01909 // fmla v9.4s, v8.4s, v0.s[3]
-	WORD $0x3cac6909 // str q9, [x8, x12]
-	WORD $0x4f81110a // fmla v10.4s, v8.4s, v1.s[0]
-	WORD $0x3cac692a // str q10, [x9, x12]
+	WORD $0x3cac68e8 // str q8, [x7, x12]
 	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4f801086 // fmla v6.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
+	WORD $0x4f8010a6 // fmla v6.4s, v5.4s, v0.s[0]
+	WORD $0x4fa01066 // fmla v6.4s, v3.4s, v0.s[1]
 	WORD $0x3cac6866 // str q6, [x3, x12]
-	WORD $0x4fa11067 // fmla v7.4s, v3.4s, v1.s[1]
-	WORD $0x4f811847 // fmla v7.4s, v2.4s, v1.s[2]
+	WORD $0x4fa01847 // fmla v7.4s, v2.4s, v0.s[3]
+	WORD $0x4f811087 // fmla v7.4s, v4.4s, v1.s[0]
 	WORD $0x3cac6947 // str q7, [x10, x12]
-	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
-	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4f801847 // fmla v7.4s, v2.4s, v0.s[2]
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4ea4d447 // fsub v7.4s, v2.4s, v4.4s
+	WORD $0x4e27d4e7 // fadd v7.4s, v7.4s, v7.4s
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x3cac68c8 // str q8, [x6, x12]
+	WORD $0x3cac6908 // str q8, [x8, x12]
 	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x3cac68e6 // str q6, [x7, x12]
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0x3cac6926 // str q6, [x9, x12]
+	WORD $0x4f8018a3 // fmla v3.4s, v5.4s, v0.s[2]
+	WORD $0x4f801882 // fmla v2.4s, v4.4s, v0.s[2]
+	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
+	WORD $0x3cac68c4 // str q4, [x6, x12]
 	WORD $0x4ea2d462 // fsub v2.4s, v3.4s, v2.4s
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4fa01843 // fmla v3.4s, v2.4s, v0.s[3]
-	WORD $0x3cac6903 // str q3, [x8, x12]
-	WORD $0x4f811044 // fmla v4.4s, v2.4s, v1.s[0]
-	WORD $0x3cac6924 // str q4, [x9, x12]
+	WORD $0x3cac68e2 // str q2, [x7, x12]
 	WORD $0x8b04018c // add x12, x12, x4
 	WORD $0xad41184c // ldp q12, q6, [x2, #32]
-	WORD $0xad440848 // ldp q8, q2, [x2, #128]
-	WORD $0xad47104a // ldp q10, q4, [x2, #224]
-	WORD $0xad4a0c49 // ldp q9, q3, [x2, #320]
-	WORD $0xad4d144b // ldp q11, q5, [x2, #416]
+	WORD $0xad44104a // ldp q10, q4, [x2, #128]
+	WORD $0xad47144b // ldp q11, q5, [x2, #224]
+	WORD $0xad4a0848 // ldp q8, q2, [x2, #320]
+	WORD $0xad4d0c49 // ldp q9, q3, [x2, #416]
 	WORD $0xad501c4d // ldp q13, q7, [x2, #512]
-	WORD $0x4f80114c // fmla v12.4s, v10.4s, v0.s[0]
-	WORD $0x4fa0116c // fmla v12.4s, v11.4s, v0.s[1]
+	WORD $0x4f80116c // fmla v12.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0112c // fmla v12.4s, v9.4s, v0.s[1]
 	WORD $0x3cac686c // str q12, [x3, x12]
-	WORD $0x4fa1112d // fmla v13.4s, v9.4s, v1.s[1]
-	WORD $0x4f81190d // fmla v13.4s, v8.4s, v1.s[2]
+	WORD $0x4fa0190d // fmla v13.4s, v8.4s, v0.s[3]
+	WORD $0x4f81114d // fmla v13.4s, v10.4s, v1.s[0]
 	WORD $0x3cac694d // str q13, [x10, x12]
-	WORD $0x4eab1d6c // mov v12.16b, v11.16b
-	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4f80190d // fmla v13.4s, v8.4s, v0.s[2]
+	WORD $0x4eabd52c // fsub v12.4s, v9.4s, v11.4s
+	WORD $0x4eaad50d // fsub v13.4s, v8.4s, v10.4s
+	WORD $0x4e2dd5ad // fadd v13.4s, v13.4s, v13.4s
 	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0x3cac68ce // str q14, [x6, x12]
+	WORD $0x3cac690e // str q14, [x8, x12]
 	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x3cac68ec // str q12, [x7, x12]
-	WORD $0x4eaad56a // fsub v10.4s, v11.4s, v10.4s
+	WORD $0x3cac692c // str q12, [x9, x12]
+	WORD $0x4f801969 // fmla v9.4s, v11.4s, v0.s[2]
+	WORD $0x4f801948 // fmla v8.4s, v10.4s, v0.s[2]
+	WORD $0x4e28d52a // fadd v10.4s, v9.4s, v8.4s
+	WORD $0x3cac68ca // str q10, [x6, x12]
 	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4eaa1d49 // mov v9.16b, v10.16b
-	WORD $0x4fa01909 // fmla v9.4s, v8.4s, v0.s[3]
-	WORD $0x3cac6909 // str q9, [x8, x12]
-	WORD $0x4f81110a // fmla v10.4s, v8.4s, v1.s[0]
-	WORD $0x3cac692a // str q10, [x9, x12]
+	WORD $0x3cac68e8 // str q8, [x7, x12]
 	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4f801086 // fmla v6.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
+	WORD $0x4f8010a6 // fmla v6.4s, v5.4s, v0.s[0]
+	WORD $0x4fa01066 // fmla v6.4s, v3.4s, v0.s[1]
 	WORD $0x3cac6866 // str q6, [x3, x12]
-	WORD $0x4fa11067 // fmla v7.4s, v3.4s, v1.s[1]
-	WORD $0x4f811847 // fmla v7.4s, v2.4s, v1.s[2]
+	WORD $0x4fa01847 // fmla v7.4s, v2.4s, v0.s[3]
+	WORD $0x4f811087 // fmla v7.4s, v4.4s, v1.s[0]
 	WORD $0x3cac6947 // str q7, [x10, x12]
-	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
-	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4f801847 // fmla v7.4s, v2.4s, v0.s[2]
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4ea4d447 // fsub v7.4s, v2.4s, v4.4s
+	WORD $0x4e27d4e7 // fadd v7.4s, v7.4s, v7.4s
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x3cac68c8 // str q8, [x6, x12]
+	WORD $0x3cac6908 // str q8, [x8, x12]
 	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x3cac68e6 // str q6, [x7, x12]
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0x3cac6926 // str q6, [x9, x12]
+	WORD $0x4f8018a3 // fmla v3.4s, v5.4s, v0.s[2]
+	WORD $0x4f801882 // fmla v2.4s, v4.4s, v0.s[2]
+	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
+	WORD $0x3cac68c4 // str q4, [x6, x12]
 	WORD $0x4ea2d462 // fsub v2.4s, v3.4s, v2.4s
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4fa01843 // fmla v3.4s, v2.4s, v0.s[3]
-	WORD $0x3cac6903 // str q3, [x8, x12]
-	WORD $0x4f811044 // fmla v4.4s, v2.4s, v1.s[0]
-	WORD $0x3cac6924 // str q4, [x9, x12]
+	WORD $0x3cac68e2 // str q2, [x7, x12]
 	WORD $0x8b04018c // add x12, x12, x4
 	WORD $0xad42184c // ldp q12, q6, [x2, #64]
-	WORD $0xad450848 // ldp q8, q2, [x2, #160]
-	WORD $0xad48104a // ldp q10, q4, [x2, #256]
-	WORD $0xad4b0c49 // ldp q9, q3, [x2, #352]
-	WORD $0xad4e144b // ldp q11, q5, [x2, #448]
+	WORD $0xad45104a // ldp q10, q4, [x2, #160]
+	WORD $0xad48144b // ldp q11, q5, [x2, #256]
+	WORD $0xad4b0848 // ldp q8, q2, [x2, #352]
+	WORD $0xad4e0c49 // ldp q9, q3, [x2, #448]
 	WORD $0xad511c4d // ldp q13, q7, [x2, #544]
-	WORD $0x4f80114c // fmla v12.4s, v10.4s, v0.s[0]
-	WORD $0x4fa0116c // fmla v12.4s, v11.4s, v0.s[1]
+	WORD $0x4f80116c // fmla v12.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0112c // fmla v12.4s, v9.4s, v0.s[1]
 	WORD $0x3cac686c // str q12, [x3, x12]
-	WORD $0x4fa1112d // fmla v13.4s, v9.4s, v1.s[1]
-	WORD $0x4f81190d // fmla v13.4s, v8.4s, v1.s[2]
+	WORD $0x4fa0190d // fmla v13.4s, v8.4s, v0.s[3]
+	WORD $0x4f81114d // fmla v13.4s, v10.4s, v1.s[0]
 	WORD $0x3cac694d // str q13, [x10, x12]
-	WORD $0x4eab1d6c // mov v12.16b, v11.16b
-	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4f80190d // fmla v13.4s, v8.4s, v0.s[2]
+	WORD $0x4eabd52c // fsub v12.4s, v9.4s, v11.4s
+	WORD $0x4eaad50d // fsub v13.4s, v8.4s, v10.4s
+	WORD $0x4e2dd5ad // fadd v13.4s, v13.4s, v13.4s
 	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0x3cac68ce // str q14, [x6, x12]
+	WORD $0x3cac690e // str q14, [x8, x12]
 	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x3cac68ec // str q12, [x7, x12]
-	WORD $0x4eaad56a // fsub v10.4s, v11.4s, v10.4s
+	WORD $0x3cac692c // str q12, [x9, x12]
+	WORD $0x4f801969 // fmla v9.4s, v11.4s, v0.s[2]
+	WORD $0x4f801948 // fmla v8.4s, v10.4s, v0.s[2]
+	WORD $0x4e28d52a // fadd v10.4s, v9.4s, v8.4s
+	WORD $0x3cac68ca // str q10, [x6, x12]
 	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4eaa1d49 // mov v9.16b, v10.16b
-	WORD $0x4fa01909 // fmla v9.4s, v8.4s, v0.s[3]
-	WORD $0x3cac6909 // str q9, [x8, x12]
-	WORD $0x4f81110a // fmla v10.4s, v8.4s, v1.s[0]
-	WORD $0x3cac692a // str q10, [x9, x12]
+	WORD $0x3cac68e8 // str q8, [x7, x12]
 	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4f801086 // fmla v6.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
+	WORD $0x4f8010a6 // fmla v6.4s, v5.4s, v0.s[0]
+	WORD $0x4fa01066 // fmla v6.4s, v3.4s, v0.s[1]
 	WORD $0x3cac6866 // str q6, [x3, x12]
-	WORD $0x4fa11067 // fmla v7.4s, v3.4s, v1.s[1]
-	WORD $0x4f811847 // fmla v7.4s, v2.4s, v1.s[2]
+	WORD $0x4fa01847 // fmla v7.4s, v2.4s, v0.s[3]
+	WORD $0x4f811087 // fmla v7.4s, v4.4s, v1.s[0]
 	WORD $0x3cac6947 // str q7, [x10, x12]
-	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
-	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4f801847 // fmla v7.4s, v2.4s, v0.s[2]
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4ea4d447 // fsub v7.4s, v2.4s, v4.4s
+	WORD $0x4e27d4e7 // fadd v7.4s, v7.4s, v7.4s
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x3cac68c8 // str q8, [x6, x12]
+	WORD $0x3cac6908 // str q8, [x8, x12]
 	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x3cac68e6 // str q6, [x7, x12]
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0x3cac6926 // str q6, [x9, x12]
+	WORD $0x4f8018a3 // fmla v3.4s, v5.4s, v0.s[2]
+	WORD $0x4f801882 // fmla v2.4s, v4.4s, v0.s[2]
+	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
+	WORD $0x3cac68c4 // str q4, [x6, x12]
 	WORD $0x4ea2d462 // fsub v2.4s, v3.4s, v2.4s
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4fa01843 // fmla v3.4s, v2.4s, v0.s[3]
-	WORD $0x3cac6903 // str q3, [x8, x12]
-	WORD $0x4f811044 // fmla v4.4s, v2.4s, v1.s[0]
-	WORD $0x3cac6924 // str q4, [x9, x12]
+	WORD $0x3cac68e2 // str q2, [x7, x12]
 	WORD $0x8b04018c // add x12, x12, x4
 	WORD $0x91004000 // add x0, x0, #16
 	WORD $0x9100416b // add x11, x11, #16
@@ -979,316 +929,292 @@ by1:
 	BMI  by1end
 	WORD $0x2940342c // ldp w12, w13, [x1]
 	WORD $0xbc6c6802 // ldr s2, [x0, x12]
-	WORD $0xbc6d6805 // ldr s5, [x0, x13]
+	WORD $0xbc6d6807 // ldr s7, [x0, x13]
 	WORD $0x2941342c // ldp w12, w13, [x1, #8]
 	WORD $0xbc6c6808 // ldr s8, [x0, x12]
-	WORD $0xbc6d6806 // ldr s6, [x0, x13]
+	WORD $0xbc6d6804 // ldr s4, [x0, x13]
 	WORD $0x2942342c // ldp w12, w13, [x1, #16]
-	WORD $0xbc6c6809 // ldr s9, [x0, x12]
+	WORD $0xbc6c6805 // ldr s5, [x0, x12]
 	WORD $0xbc6d6803 // ldr s3, [x0, x13]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01122 // fmla v2.4s, v9.4s, v0.s[1]
-	WORD $0x4fa110c3 // fmla v3.4s, v6.4s, v1.s[1]
-	WORD $0x4f8118a3 // fmla v3.4s, v5.4s, v1.s[2]
-	WORD $0x4ea91d27 // mov v7.16b, v9.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4ea61cca // mov v10.16b, v6.16b
-	WORD $0x4f8018aa // fmla v10.4s, v5.4s, v0.s[2]
-	WORD $0x4e2ad4e4 // fadd v4.4s, v7.4s, v10.4s
-	WORD $0x4eaad4e7 // fsub v7.4s, v7.4s, v10.4s
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x4ea81d06 // mov v6.16b, v8.16b
-	WORD $0x4fa018a6 // fmla v6.4s, v5.4s, v0.s[3]
-	WORD $0x4f8110a8 // fmla v8.4s, v5.4s, v1.s[0]
-	WORD $0xad001042 // stp q2, q4, [x2]
-	WORD $0xad011847 // stp q7, q6, [x2, #32]
-	WORD $0xad020c48 // stp q8, q3, [x2, #64]
+	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
+	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
+	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
+	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
+	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
+	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
+	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0xad001c42 // stp q2, q7, [x2]
+	WORD $0xad011844 // stp q4, q6, [x2, #32]
+	WORD $0xad020c49 // stp q9, q3, [x2, #64]
 	WORD $0x2943342c // ldp w12, w13, [x1, #24]
 	WORD $0xbc6c6802 // ldr s2, [x0, x12]
-	WORD $0xbc6d6805 // ldr s5, [x0, x13]
+	WORD $0xbc6d6807 // ldr s7, [x0, x13]
 	WORD $0x2944342c // ldp w12, w13, [x1, #32]
 	WORD $0xbc6c6808 // ldr s8, [x0, x12]
-	WORD $0xbc6d6806 // ldr s6, [x0, x13]
+	WORD $0xbc6d6804 // ldr s4, [x0, x13]
 	WORD $0x2945342c // ldp w12, w13, [x1, #40]
-	WORD $0xbc6c6809 // ldr s9, [x0, x12]
+	WORD $0xbc6c6805 // ldr s5, [x0, x12]
 	WORD $0xbc6d6803 // ldr s3, [x0, x13]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01122 // fmla v2.4s, v9.4s, v0.s[1]
-	WORD $0x4fa110c3 // fmla v3.4s, v6.4s, v1.s[1]
-	WORD $0x4f8118a3 // fmla v3.4s, v5.4s, v1.s[2]
-	WORD $0x4ea91d27 // mov v7.16b, v9.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4ea61cca // mov v10.16b, v6.16b
-	WORD $0x4f8018aa // fmla v10.4s, v5.4s, v0.s[2]
-	WORD $0x4e2ad4e4 // fadd v4.4s, v7.4s, v10.4s
-	WORD $0x4eaad4e7 // fsub v7.4s, v7.4s, v10.4s
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x4ea81d06 // mov v6.16b, v8.16b
-	WORD $0x4fa018a6 // fmla v6.4s, v5.4s, v0.s[3]
-	WORD $0x4f8110a8 // fmla v8.4s, v5.4s, v1.s[0]
-	WORD $0xad031042 // stp q2, q4, [x2, #96]
-	WORD $0xad041847 // stp q7, q6, [x2, #128]
-	WORD $0xad050c48 // stp q8, q3, [x2, #160]
+	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
+	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
+	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
+	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
+	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
+	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
+	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0xad031c42 // stp q2, q7, [x2, #96]
+	WORD $0xad041844 // stp q4, q6, [x2, #128]
+	WORD $0xad050c49 // stp q9, q3, [x2, #160]
 	WORD $0x2946342c // ldp w12, w13, [x1, #48]
 	WORD $0xbc6c6802 // ldr s2, [x0, x12]
-	WORD $0xbc6d6805 // ldr s5, [x0, x13]
+	WORD $0xbc6d6807 // ldr s7, [x0, x13]
 	WORD $0x2947342c // ldp w12, w13, [x1, #56]
 	WORD $0xbc6c6808 // ldr s8, [x0, x12]
-	WORD $0xbc6d6806 // ldr s6, [x0, x13]
+	WORD $0xbc6d6804 // ldr s4, [x0, x13]
 	WORD $0x2948342c // ldp w12, w13, [x1, #64]
-	WORD $0xbc6c6809 // ldr s9, [x0, x12]
+	WORD $0xbc6c6805 // ldr s5, [x0, x12]
 	WORD $0xbc6d6803 // ldr s3, [x0, x13]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01122 // fmla v2.4s, v9.4s, v0.s[1]
-	WORD $0x4fa110c3 // fmla v3.4s, v6.4s, v1.s[1]
-	WORD $0x4f8118a3 // fmla v3.4s, v5.4s, v1.s[2]
-	WORD $0x4ea91d27 // mov v7.16b, v9.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4ea61cca // mov v10.16b, v6.16b
-	WORD $0x4f8018aa // fmla v10.4s, v5.4s, v0.s[2]
-	WORD $0x4e2ad4e4 // fadd v4.4s, v7.4s, v10.4s
-	WORD $0x4eaad4e7 // fsub v7.4s, v7.4s, v10.4s
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x4ea81d06 // mov v6.16b, v8.16b
-	WORD $0x4fa018a6 // fmla v6.4s, v5.4s, v0.s[3]
-	WORD $0x4f8110a8 // fmla v8.4s, v5.4s, v1.s[0]
-	WORD $0xad061042 // stp q2, q4, [x2, #192]
-	WORD $0xad071847 // stp q7, q6, [x2, #224]
-	WORD $0xad080c48 // stp q8, q3, [x2, #256]
+	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
+	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
+	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
+	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
+	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
+	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
+	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0xad061c42 // stp q2, q7, [x2, #192]
+	WORD $0xad071844 // stp q4, q6, [x2, #224]
+	WORD $0xad080c49 // stp q9, q3, [x2, #256]
 	WORD $0x2949342c // ldp w12, w13, [x1, #72]
 	WORD $0xbc6c6802 // ldr s2, [x0, x12]
-	WORD $0xbc6d6805 // ldr s5, [x0, x13]
+	WORD $0xbc6d6807 // ldr s7, [x0, x13]
 	WORD $0x294a342c // ldp w12, w13, [x1, #80]
 	WORD $0xbc6c6808 // ldr s8, [x0, x12]
-	WORD $0xbc6d6806 // ldr s6, [x0, x13]
+	WORD $0xbc6d6804 // ldr s4, [x0, x13]
 	WORD $0x294b342c // ldp w12, w13, [x1, #88]
-	WORD $0xbc6c6809 // ldr s9, [x0, x12]
+	WORD $0xbc6c6805 // ldr s5, [x0, x12]
 	WORD $0xbc6d6803 // ldr s3, [x0, x13]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01122 // fmla v2.4s, v9.4s, v0.s[1]
-	WORD $0x4fa110c3 // fmla v3.4s, v6.4s, v1.s[1]
-	WORD $0x4f8118a3 // fmla v3.4s, v5.4s, v1.s[2]
-	WORD $0x4ea91d27 // mov v7.16b, v9.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4ea61cca // mov v10.16b, v6.16b
-	WORD $0x4f8018aa // fmla v10.4s, v5.4s, v0.s[2]
-	WORD $0x4e2ad4e4 // fadd v4.4s, v7.4s, v10.4s
-	WORD $0x4eaad4e7 // fsub v7.4s, v7.4s, v10.4s
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x4ea81d06 // mov v6.16b, v8.16b
-	WORD $0x4fa018a6 // fmla v6.4s, v5.4s, v0.s[3]
-	WORD $0x4f8110a8 // fmla v8.4s, v5.4s, v1.s[0]
-	WORD $0xad091042 // stp q2, q4, [x2, #288]
-	WORD $0xad0a1847 // stp q7, q6, [x2, #320]
-	WORD $0xad0b0c48 // stp q8, q3, [x2, #352]
+	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
+	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
+	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
+	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
+	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
+	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
+	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0xad091c42 // stp q2, q7, [x2, #288]
+	WORD $0xad0a1844 // stp q4, q6, [x2, #320]
+	WORD $0xad0b0c49 // stp q9, q3, [x2, #352]
 	WORD $0x294c342c // ldp w12, w13, [x1, #96]
 	WORD $0xbc6c6802 // ldr s2, [x0, x12]
-	WORD $0xbc6d6805 // ldr s5, [x0, x13]
+	WORD $0xbc6d6807 // ldr s7, [x0, x13]
 	WORD $0x294d342c // ldp w12, w13, [x1, #104]
 	WORD $0xbc6c6808 // ldr s8, [x0, x12]
-	WORD $0xbc6d6806 // ldr s6, [x0, x13]
+	WORD $0xbc6d6804 // ldr s4, [x0, x13]
 	WORD $0x294e342c // ldp w12, w13, [x1, #112]
-	WORD $0xbc6c6809 // ldr s9, [x0, x12]
+	WORD $0xbc6c6805 // ldr s5, [x0, x12]
 	WORD $0xbc6d6803 // ldr s3, [x0, x13]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01122 // fmla v2.4s, v9.4s, v0.s[1]
-	WORD $0x4fa110c3 // fmla v3.4s, v6.4s, v1.s[1]
-	WORD $0x4f8118a3 // fmla v3.4s, v5.4s, v1.s[2]
-	WORD $0x4ea91d27 // mov v7.16b, v9.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4ea61cca // mov v10.16b, v6.16b
-	WORD $0x4f8018aa // fmla v10.4s, v5.4s, v0.s[2]
-	WORD $0x4e2ad4e4 // fadd v4.4s, v7.4s, v10.4s
-	WORD $0x4eaad4e7 // fsub v7.4s, v7.4s, v10.4s
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x4ea81d06 // mov v6.16b, v8.16b
-	WORD $0x4fa018a6 // fmla v6.4s, v5.4s, v0.s[3]
-	WORD $0x4f8110a8 // fmla v8.4s, v5.4s, v1.s[0]
-	WORD $0xad0c1042 // stp q2, q4, [x2, #384]
-	WORD $0xad0d1847 // stp q7, q6, [x2, #416]
-	WORD $0xad0e0c48 // stp q8, q3, [x2, #448]
+	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
+	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
+	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
+	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
+	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
+	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
+	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0xad0c1c42 // stp q2, q7, [x2, #384]
+	WORD $0xad0d1844 // stp q4, q6, [x2, #416]
+	WORD $0xad0e0c49 // stp q9, q3, [x2, #448]
 	WORD $0x294f342c // ldp w12, w13, [x1, #120]
 	WORD $0xbc6c6802 // ldr s2, [x0, x12]
-	WORD $0xbc6d6805 // ldr s5, [x0, x13]
+	WORD $0xbc6d6807 // ldr s7, [x0, x13]
 	WORD $0x2950342c // ldp w12, w13, [x1, #128]
 	WORD $0xbc6c6808 // ldr s8, [x0, x12]
-	WORD $0xbc6d6806 // ldr s6, [x0, x13]
+	WORD $0xbc6d6804 // ldr s4, [x0, x13]
 	WORD $0x2951342c // ldp w12, w13, [x1, #136]
-	WORD $0xbc6c6809 // ldr s9, [x0, x12]
+	WORD $0xbc6c6805 // ldr s5, [x0, x12]
 	WORD $0xbc6d6803 // ldr s3, [x0, x13]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01122 // fmla v2.4s, v9.4s, v0.s[1]
-	WORD $0x4fa110c3 // fmla v3.4s, v6.4s, v1.s[1]
-	WORD $0x4f8118a3 // fmla v3.4s, v5.4s, v1.s[2]
-	WORD $0x4ea91d27 // mov v7.16b, v9.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4ea61cca // mov v10.16b, v6.16b
-	WORD $0x4f8018aa // fmla v10.4s, v5.4s, v0.s[2]
-	WORD $0x4e2ad4e4 // fadd v4.4s, v7.4s, v10.4s
-	WORD $0x4eaad4e7 // fsub v7.4s, v7.4s, v10.4s
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4ea5d4c5 // fsub v5.4s, v6.4s, v5.4s
-	WORD $0x4ea81d06 // mov v6.16b, v8.16b
-	WORD $0x4fa018a6 // fmla v6.4s, v5.4s, v0.s[3]
-	WORD $0x4f8110a8 // fmla v8.4s, v5.4s, v1.s[0]
-	WORD $0xad0f1042 // stp q2, q4, [x2, #480]
-	WORD $0xad101847 // stp q7, q6, [x2, #512]
-	WORD $0xad110c48 // stp q8, q3, [x2, #544]
+	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
+	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
+	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
+	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
+	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
+	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
+	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0xad0f1c42 // stp q2, q7, [x2, #480]
+	WORD $0xad101844 // stp q4, q6, [x2, #512]
+	WORD $0xad110c49 // stp q9, q3, [x2, #544]
 	WORD $0xaa0b03ec // mov x12, x11
 	WORD $0xad40184c // ldp q12, q6, [x2]
-	WORD $0xad430848 // ldp q8, q2, [x2, #96]
-	WORD $0xad46104a // ldp q10, q4, [x2, #192]
-	WORD $0xad490c49 // ldp q9, q3, [x2, #288]
-	WORD $0xad4c144b // ldp q11, q5, [x2, #384]
+	WORD $0xad43104a // ldp q10, q4, [x2, #96]
+	WORD $0xad46144b // ldp q11, q5, [x2, #192]
+	WORD $0xad490848 // ldp q8, q2, [x2, #288]
+	WORD $0xad4c0c49 // ldp q9, q3, [x2, #384]
 	WORD $0xad4f1c4d // ldp q13, q7, [x2, #480]
-	WORD $0x4f80114c // fmla v12.4s, v10.4s, v0.s[0]
-	WORD $0x4fa0116c // fmla v12.4s, v11.4s, v0.s[1]
+	WORD $0x4f80116c // fmla v12.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0112c // fmla v12.4s, v9.4s, v0.s[1]
 	WORD $0xbc2c686c // str s12, [x3, x12]
-	WORD $0x4fa1112d // fmla v13.4s, v9.4s, v1.s[1]
-	WORD $0x4f81190d // fmla v13.4s, v8.4s, v1.s[2]
+	WORD $0x4fa0190d // fmla v13.4s, v8.4s, v0.s[3]
+	WORD $0x4f81114d // fmla v13.4s, v10.4s, v1.s[0]
 	WORD $0xbc2c694d // str s13, [x10, x12]
-	WORD $0x4eab1d6c // mov v12.16b, v11.16b
-	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4f80190d // fmla v13.4s, v8.4s, v0.s[2]
+	WORD $0x4eabd52c // fsub v12.4s, v9.4s, v11.4s
+	WORD $0x4eaad50d // fsub v13.4s, v8.4s, v10.4s
+	WORD $0x4e2dd5ad // fadd v13.4s, v13.4s, v13.4s
 	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0xbc2c68ce // str s14, [x6, x12]
+	WORD $0xbc2c690e // str s14, [x8, x12]
 	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0xbc2c68ec // str s12, [x7, x12]
-	WORD $0x4eaad56a // fsub v10.4s, v11.4s, v10.4s
+	WORD $0xbc2c692c // str s12, [x9, x12]
+	WORD $0x4f801969 // fmla v9.4s, v11.4s, v0.s[2]
+	WORD $0x4f801948 // fmla v8.4s, v10.4s, v0.s[2]
+	WORD $0x4e28d52a // fadd v10.4s, v9.4s, v8.4s
+	WORD $0xbc2c68ca // str s10, [x6, x12]
 	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4eaa1d49 // mov v9.16b, v10.16b
-	WORD $0x4fa01909 // fmla v9.4s, v8.4s, v0.s[3]
-	WORD $0xbc2c6909 // str s9, [x8, x12]
-	WORD $0x4f81110a // fmla v10.4s, v8.4s, v1.s[0]
-	WORD $0xbc2c692a // str s10, [x9, x12]
+	WORD $0xbc2c68e8 // str s8, [x7, x12]
 	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4f801086 // fmla v6.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
+	WORD $0x4f8010a6 // fmla v6.4s, v5.4s, v0.s[0]
+	WORD $0x4fa01066 // fmla v6.4s, v3.4s, v0.s[1]
 	WORD $0xbc2c6866 // str s6, [x3, x12]
-	WORD $0x4fa11067 // fmla v7.4s, v3.4s, v1.s[1]
-	WORD $0x4f811847 // fmla v7.4s, v2.4s, v1.s[2]
+	WORD $0x4fa01847 // fmla v7.4s, v2.4s, v0.s[3]
+	WORD $0x4f811087 // fmla v7.4s, v4.4s, v1.s[0]
 	WORD $0xbc2c6947 // str s7, [x10, x12]
-	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
-	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4f801847 // fmla v7.4s, v2.4s, v0.s[2]
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4ea4d447 // fsub v7.4s, v2.4s, v4.4s
+	WORD $0x4e27d4e7 // fadd v7.4s, v7.4s, v7.4s
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0xbc2c68c8 // str s8, [x6, x12]
+	WORD $0xbc2c6908 // str s8, [x8, x12]
 	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0xbc2c68e6 // str s6, [x7, x12]
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0xbc2c6926 // str s6, [x9, x12]
+	WORD $0x4f8018a3 // fmla v3.4s, v5.4s, v0.s[2]
+	WORD $0x4f801882 // fmla v2.4s, v4.4s, v0.s[2]
+	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
+	WORD $0xbc2c68c4 // str s4, [x6, x12]
 	WORD $0x4ea2d462 // fsub v2.4s, v3.4s, v2.4s
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4fa01843 // fmla v3.4s, v2.4s, v0.s[3]
-	WORD $0xbc2c6903 // str s3, [x8, x12]
-	WORD $0x4f811044 // fmla v4.4s, v2.4s, v1.s[0]
-	WORD $0xbc2c6924 // str s4, [x9, x12]
+	WORD $0xbc2c68e2 // str s2, [x7, x12]
 	WORD $0x8b04018c // add x12, x12, x4
 	WORD $0xad41184c // ldp q12, q6, [x2, #32]
-	WORD $0xad440848 // ldp q8, q2, [x2, #128]
-	WORD $0xad47104a // ldp q10, q4, [x2, #224]
-	WORD $0xad4a0c49 // ldp q9, q3, [x2, #320]
-	WORD $0xad4d144b // ldp q11, q5, [x2, #416]
+	WORD $0xad44104a // ldp q10, q4, [x2, #128]
+	WORD $0xad47144b // ldp q11, q5, [x2, #224]
+	WORD $0xad4a0848 // ldp q8, q2, [x2, #320]
+	WORD $0xad4d0c49 // ldp q9, q3, [x2, #416]
 	WORD $0xad501c4d // ldp q13, q7, [x2, #512]
-	WORD $0x4f80114c // fmla v12.4s, v10.4s, v0.s[0]
-	WORD $0x4fa0116c // fmla v12.4s, v11.4s, v0.s[1]
+	WORD $0x4f80116c // fmla v12.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0112c // fmla v12.4s, v9.4s, v0.s[1]
 	WORD $0xbc2c686c // str s12, [x3, x12]
-	WORD $0x4fa1112d // fmla v13.4s, v9.4s, v1.s[1]
-	WORD $0x4f81190d // fmla v13.4s, v8.4s, v1.s[2]
+	WORD $0x4fa0190d // fmla v13.4s, v8.4s, v0.s[3]
+	WORD $0x4f81114d // fmla v13.4s, v10.4s, v1.s[0]
 	WORD $0xbc2c694d // str s13, [x10, x12]
-	WORD $0x4eab1d6c // mov v12.16b, v11.16b
-	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4f80190d // fmla v13.4s, v8.4s, v0.s[2]
+	WORD $0x4eabd52c // fsub v12.4s, v9.4s, v11.4s
+	WORD $0x4eaad50d // fsub v13.4s, v8.4s, v10.4s
+	WORD $0x4e2dd5ad // fadd v13.4s, v13.4s, v13.4s
 	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0xbc2c68ce // str s14, [x6, x12]
+	WORD $0xbc2c690e // str s14, [x8, x12]
 	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0xbc2c68ec // str s12, [x7, x12]
-	WORD $0x4eaad56a // fsub v10.4s, v11.4s, v10.4s
+	WORD $0xbc2c692c // str s12, [x9, x12]
+	WORD $0x4f801969 // fmla v9.4s, v11.4s, v0.s[2]
+	WORD $0x4f801948 // fmla v8.4s, v10.4s, v0.s[2]
+	WORD $0x4e28d52a // fadd v10.4s, v9.4s, v8.4s
+	WORD $0xbc2c68ca // str s10, [x6, x12]
 	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4eaa1d49 // mov v9.16b, v10.16b
-	WORD $0x4fa01909 // fmla v9.4s, v8.4s, v0.s[3]
-	WORD $0xbc2c6909 // str s9, [x8, x12]
-	WORD $0x4f81110a // fmla v10.4s, v8.4s, v1.s[0]
-	WORD $0xbc2c692a // str s10, [x9, x12]
+	WORD $0xbc2c68e8 // str s8, [x7, x12]
 	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4f801086 // fmla v6.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
+	WORD $0x4f8010a6 // fmla v6.4s, v5.4s, v0.s[0]
+	WORD $0x4fa01066 // fmla v6.4s, v3.4s, v0.s[1]
 	WORD $0xbc2c6866 // str s6, [x3, x12]
-	WORD $0x4fa11067 // fmla v7.4s, v3.4s, v1.s[1]
-	WORD $0x4f811847 // fmla v7.4s, v2.4s, v1.s[2]
+	WORD $0x4fa01847 // fmla v7.4s, v2.4s, v0.s[3]
+	WORD $0x4f811087 // fmla v7.4s, v4.4s, v1.s[0]
 	WORD $0xbc2c6947 // str s7, [x10, x12]
-	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
-	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4f801847 // fmla v7.4s, v2.4s, v0.s[2]
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4ea4d447 // fsub v7.4s, v2.4s, v4.4s
+	WORD $0x4e27d4e7 // fadd v7.4s, v7.4s, v7.4s
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0xbc2c68c8 // str s8, [x6, x12]
+	WORD $0xbc2c6908 // str s8, [x8, x12]
 	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0xbc2c68e6 // str s6, [x7, x12]
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0xbc2c6926 // str s6, [x9, x12]
+	WORD $0x4f8018a3 // fmla v3.4s, v5.4s, v0.s[2]
+	WORD $0x4f801882 // fmla v2.4s, v4.4s, v0.s[2]
+	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
+	WORD $0xbc2c68c4 // str s4, [x6, x12]
 	WORD $0x4ea2d462 // fsub v2.4s, v3.4s, v2.4s
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4fa01843 // fmla v3.4s, v2.4s, v0.s[3]
-	WORD $0xbc2c6903 // str s3, [x8, x12]
-	WORD $0x4f811044 // fmla v4.4s, v2.4s, v1.s[0]
-	WORD $0xbc2c6924 // str s4, [x9, x12]
+	WORD $0xbc2c68e2 // str s2, [x7, x12]
 	WORD $0x8b04018c // add x12, x12, x4
 	WORD $0xad42184c // ldp q12, q6, [x2, #64]
-	WORD $0xad450848 // ldp q8, q2, [x2, #160]
-	WORD $0xad48104a // ldp q10, q4, [x2, #256]
-	WORD $0xad4b0c49 // ldp q9, q3, [x2, #352]
-	WORD $0xad4e144b // ldp q11, q5, [x2, #448]
+	WORD $0xad45104a // ldp q10, q4, [x2, #160]
+	WORD $0xad48144b // ldp q11, q5, [x2, #256]
+	WORD $0xad4b0848 // ldp q8, q2, [x2, #352]
+	WORD $0xad4e0c49 // ldp q9, q3, [x2, #448]
 	WORD $0xad511c4d // ldp q13, q7, [x2, #544]
-	WORD $0x4f80114c // fmla v12.4s, v10.4s, v0.s[0]
-	WORD $0x4fa0116c // fmla v12.4s, v11.4s, v0.s[1]
+	WORD $0x4f80116c // fmla v12.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0112c // fmla v12.4s, v9.4s, v0.s[1]
 	WORD $0xbc2c686c // str s12, [x3, x12]
-	WORD $0x4fa1112d // fmla v13.4s, v9.4s, v1.s[1]
-	WORD $0x4f81190d // fmla v13.4s, v8.4s, v1.s[2]
+	WORD $0x4fa0190d // fmla v13.4s, v8.4s, v0.s[3]
+	WORD $0x4f81114d // fmla v13.4s, v10.4s, v1.s[0]
 	WORD $0xbc2c694d // str s13, [x10, x12]
-	WORD $0x4eab1d6c // mov v12.16b, v11.16b
-	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4f80190d // fmla v13.4s, v8.4s, v0.s[2]
+	WORD $0x4eabd52c // fsub v12.4s, v9.4s, v11.4s
+	WORD $0x4eaad50d // fsub v13.4s, v8.4s, v10.4s
+	WORD $0x4e2dd5ad // fadd v13.4s, v13.4s, v13.4s
 	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0xbc2c68ce // str s14, [x6, x12]
+	WORD $0xbc2c690e // str s14, [x8, x12]
 	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0xbc2c68ec // str s12, [x7, x12]
-	WORD $0x4eaad56a // fsub v10.4s, v11.4s, v10.4s
+	WORD $0xbc2c692c // str s12, [x9, x12]
+	WORD $0x4f801969 // fmla v9.4s, v11.4s, v0.s[2]
+	WORD $0x4f801948 // fmla v8.4s, v10.4s, v0.s[2]
+	WORD $0x4e28d52a // fadd v10.4s, v9.4s, v8.4s
+	WORD $0xbc2c68ca // str s10, [x6, x12]
 	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x4eaa1d49 // mov v9.16b, v10.16b
-	WORD $0x4fa01909 // fmla v9.4s, v8.4s, v0.s[3]
-	WORD $0xbc2c6909 // str s9, [x8, x12]
-	WORD $0x4f81110a // fmla v10.4s, v8.4s, v1.s[0]
-	WORD $0xbc2c692a // str s10, [x9, x12]
+	WORD $0xbc2c68e8 // str s8, [x7, x12]
 	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4f801086 // fmla v6.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
+	WORD $0x4f8010a6 // fmla v6.4s, v5.4s, v0.s[0]
+	WORD $0x4fa01066 // fmla v6.4s, v3.4s, v0.s[1]
 	WORD $0xbc2c6866 // str s6, [x3, x12]
-	WORD $0x4fa11067 // fmla v7.4s, v3.4s, v1.s[1]
-	WORD $0x4f811847 // fmla v7.4s, v2.4s, v1.s[2]
+	WORD $0x4fa01847 // fmla v7.4s, v2.4s, v0.s[3]
+	WORD $0x4f811087 // fmla v7.4s, v4.4s, v1.s[0]
 	WORD $0xbc2c6947 // str s7, [x10, x12]
-	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
-	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4f801847 // fmla v7.4s, v2.4s, v0.s[2]
+	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	WORD $0x4ea4d447 // fsub v7.4s, v2.4s, v4.4s
+	WORD $0x4e27d4e7 // fadd v7.4s, v7.4s, v7.4s
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0xbc2c68c8 // str s8, [x6, x12]
+	WORD $0xbc2c6908 // str s8, [x8, x12]
 	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0xbc2c68e6 // str s6, [x7, x12]
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0xbc2c6926 // str s6, [x9, x12]
+	WORD $0x4f8018a3 // fmla v3.4s, v5.4s, v0.s[2]
+	WORD $0x4f801882 // fmla v2.4s, v4.4s, v0.s[2]
+	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
+	WORD $0xbc2c68c4 // str s4, [x6, x12]
 	WORD $0x4ea2d462 // fsub v2.4s, v3.4s, v2.4s
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4fa01843 // fmla v3.4s, v2.4s, v0.s[3]
-	WORD $0xbc2c6903 // str s3, [x8, x12]
-	WORD $0x4f811044 // fmla v4.4s, v2.4s, v1.s[0]
-	WORD $0xbc2c6924 // str s4, [x9, x12]
+	WORD $0xbc2c68e2 // str s2, [x7, x12]
 	WORD $0x8b04018c // add x12, x12, x4
 	WORD $0x91001000 // add x0, x0, #4
 	WORD $0x9100116b // add x11, x11, #4
@@ -1303,385 +1229,315 @@ done:
 
 // func winogradExpand4NEON(a *winogradArgs)
 TEXT ·winogradExpand4NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R3
-	WORD $0xf9402060 // ldr x0, [x3, #64]
+	MOVD a+0(FP), R4
+	WORD $0xf9402080 // ldr x0, [x4, #64]
 	WORD $0x3dc01000 // ldr q0, [x0, #64]
-	WORD $0xf9400060 // ldr x0, [x3]
-	WORD $0xf940046b // ldr x11, [x3, #8]
-	WORD $0xf9400861 // ldr x1, [x3, #16]
-	WORD $0xf9400c62 // ldr x2, [x3, #24]
-	WORD $0xf9402463 // ldr x3, [x3, #72]
-	WORD $0x8b0b0004 // add x4, x0, x11
-	WORD $0x8b0b0085 // add x5, x4, x11
-	WORD $0x8b0b00a6 // add x6, x5, x11
-	WORD $0x8b0b00c7 // add x7, x6, x11
-	WORD $0x8b0b00e8 // add x8, x7, x11
-	WORD $0x8b0b0109 // add x9, x8, x11
-	WORD $0x8b0b012a // add x10, x9, x11
-	WORD $0x8b0b014b // add x11, x10, x11
-	WORD $0xd28000cc // movz x12, #6, lsl #0
-	WORD $0x9b0c7c50 // mul x16, x2, x12
-	WORD $0x8b10002c // add x12, x1, x16
-	WORD $0x8b10018d // add x13, x12, x16
-	WORD $0x8b1001ae // add x14, x13, x16
-	WORD $0x8b1001cf // add x15, x14, x16
-	WORD $0x8b1001f0 // add x16, x15, x16
-	WORD $0xd2800011 // movz x17, #0, lsl #0
-	WORD $0xd37ef463 // lsl x3, x3, #2
+	WORD $0xf9400080 // ldr x0, [x4]
+	WORD $0xf9400481 // ldr x1, [x4, #8]
+	WORD $0xf9400882 // ldr x2, [x4, #16]
+	WORD $0xf9400c83 // ldr x3, [x4, #24]
+	WORD $0xf9402484 // ldr x4, [x4, #72]
+	WORD $0xd37ff825 // lsl x5, x1, #1
+	WORD $0x8b010426 // add x6, x1, x1, lsl #1
+	WORD $0x8b060407 // add x7, x0, x6, lsl #1
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xd28000c8 // movz x8, #6, lsl #0
+	WORD $0x9b087c6c // mul x12, x3, x8
+	WORD $0x8b0c0048 // add x8, x2, x12
+	WORD $0x8b0c0109 // add x9, x8, x12
+	WORD $0x8b0c012a // add x10, x9, x12
+	WORD $0x8b0c014b // add x11, x10, x12
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b03006d // add x13, x3, x3
+	WORD $0x8b0301ae // add x14, x13, x3
+	WORD $0x8b0301cf // add x15, x14, x3
+	WORD $0x8b0301f0 // add x16, x15, x3
+	WORD $0xd37ef484 // lsl x4, x4, #2
 
 loop:
-	WORD $0x3cc10410 // ldr q16, [x0], #16
-	WORD $0x3cc104c2 // ldr q2, [x6], #16
-	WORD $0x3cc10521 // ldr q1, [x9], #16
-	WORD $0x4e21d603 // fadd v3.4s, v16.4s, v1.4s
-	WORD $0x4e22d46c // fadd v12.4s, v3.4s, v2.4s
-	WORD $0x4ea2d46a // fsub v10.4s, v3.4s, v2.4s
-	WORD $0x4eb01e04 // mov v4.16b, v16.16b
-	WORD $0x4f801024 // fmla v4.4s, v1.4s, v0.s[0]
-	WORD $0x4ea41c87 // mov v7.16b, v4.16b
-	WORD $0x4fa01047 // fmla v7.4s, v2.4s, v0.s[1]
-	WORD $0x4f801844 // fmla v4.4s, v2.4s, v0.s[2]
-	WORD $0x3cc10491 // ldr q17, [x4], #16
-	WORD $0x3cc104e3 // ldr q3, [x7], #16
-	WORD $0x3cc10542 // ldr q2, [x10], #16
-	WORD $0x4e22d625 // fadd v5.4s, v17.4s, v2.4s
-	WORD $0x4e23d4ae // fadd v14.4s, v5.4s, v3.4s
-	WORD $0x4ea3d4ab // fsub v11.4s, v5.4s, v3.4s
-	WORD $0x4eb11e25 // mov v5.16b, v17.16b
-	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
-	WORD $0x4ea51ca8 // mov v8.16b, v5.16b
-	WORD $0x4fa01068 // fmla v8.4s, v3.4s, v0.s[1]
-	WORD $0x4f801865 // fmla v5.4s, v3.4s, v0.s[2]
-	WORD $0x3cc104b2 // ldr q18, [x5], #16
-	WORD $0x3cc10513 // ldr q19, [x8], #16
-	WORD $0x3cc10563 // ldr q3, [x11], #16
-	WORD $0x4e23d646 // fadd v6.4s, v18.4s, v3.4s
-	WORD $0x4e33d4cf // fadd v15.4s, v6.4s, v19.4s
-	WORD $0x4eb3d4cd // fsub v13.4s, v6.4s, v19.4s
-	WORD $0x4eb21e46 // mov v6.16b, v18.16b
-	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
-	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
-	WORD $0x4fa01269 // fmla v9.4s, v19.4s, v0.s[1]
-	WORD $0x4f801a66 // fmla v6.4s, v19.4s, v0.s[2]
-	WORD $0xaa1103f3 // mov x19, x17
-	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
-	WORD $0x4e31d693 // fadd v19.4s, v20.4s, v17.4s
-	WORD $0x4eb1d694 // fsub v20.4s, v20.4s, v17.4s
-	WORD $0x4eb01e15 // mov v21.16b, v16.16b
-	WORD $0x4f801255 // fmla v21.4s, v18.4s, v0.s[0]
-	WORD $0x4eb51eb6 // mov v22.16b, v21.16b
-	WORD $0x4fa01236 // fmla v22.4s, v17.4s, v0.s[1]
-	WORD $0x4f801a35 // fmla v21.4s, v17.4s, v0.s[2]
-	WORD $0x3cb36830 // str q16, [x1, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36833 // str q19, [x1, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36834 // str q20, [x1, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36836 // str q22, [x1, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36835 // str q21, [x1, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36832 // str q18, [x1, x19]
-	WORD $0xaa1103f3 // mov x19, x17
-	WORD $0x4e2fd591 // fadd v17.4s, v12.4s, v15.4s
-	WORD $0x4e2ed630 // fadd v16.4s, v17.4s, v14.4s
-	WORD $0x4eaed631 // fsub v17.4s, v17.4s, v14.4s
-	WORD $0x4eac1d92 // mov v18.16b, v12.16b
-	WORD $0x4f8011f2 // fmla v18.4s, v15.4s, v0.s[0]
+	WORD $0x3dc0000e // ldr q14, [x0]
+	WORD $0x3dc000c2 // ldr q2, [x6]
+	WORD $0x3dc000e1 // ldr q1, [x7]
+	WORD $0x4e21d5c3 // fadd v3.4s, v14.4s, v1.4s
+	WORD $0x4e22d46b // fadd v11.4s, v3.4s, v2.4s
+	WORD $0x4ea2d467 // fsub v7.4s, v3.4s, v2.4s
+	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
+	WORD $0x4eae1dc3 // mov v3.16b, v14.16b
+	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
+	WORD $0x4e22d465 // fadd v5.4s, v3.4s, v2.4s
+	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
+	WORD $0x3ce16811 // ldr q17, [x0, x1]
+	WORD $0x3ce168c3 // ldr q3, [x6, x1]
+	WORD $0x3ce168e2 // ldr q2, [x7, x1]
+	WORD $0x4e22d626 // fadd v6.4s, v17.4s, v2.4s
+	WORD $0x4e23d4cf // fadd v15.4s, v6.4s, v3.4s
+	WORD $0x4ea3d4cc // fsub v12.4s, v6.4s, v3.4s
+	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
+	WORD $0x4eb11e26 // mov v6.16b, v17.16b
+	WORD $0x4f801046 // fmla v6.4s, v2.4s, v0.s[0]
+	WORD $0x4e23d4c9 // fadd v9.4s, v6.4s, v3.4s
+	WORD $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
+	WORD $0x3ce56812 // ldr q18, [x0, x5]
+	WORD $0x3ce568c8 // ldr q8, [x6, x5]
+	WORD $0x3ce568e3 // ldr q3, [x7, x5]
+	WORD $0x4e23d64a // fadd v10.4s, v18.4s, v3.4s
+	WORD $0x4e28d550 // fadd v16.4s, v10.4s, v8.4s
+	WORD $0x4ea8d54d // fsub v13.4s, v10.4s, v8.4s
+	WORD $0x4e28d508 // fadd v8.4s, v8.4s, v8.4s
 	WORD $0x4eb21e53 // mov v19.16b, v18.16b
-	WORD $0x4fa011d3 // fmla v19.4s, v14.4s, v0.s[1]
-	WORD $0x4f8019d2 // fmla v18.4s, v14.4s, v0.s[2]
-	WORD $0x3cb3698c // str q12, [x12, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36990 // str q16, [x12, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36991 // str q17, [x12, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36993 // str q19, [x12, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36992 // str q18, [x12, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb3698f // str q15, [x12, x19]
-	WORD $0xaa1103f3 // mov x19, x17
-	WORD $0x4e2dd54e // fadd v14.4s, v10.4s, v13.4s
-	WORD $0x4e2bd5cc // fadd v12.4s, v14.4s, v11.4s
-	WORD $0x4eabd5ce // fsub v14.4s, v14.4s, v11.4s
-	WORD $0x4eaa1d4f // mov v15.16b, v10.16b
-	WORD $0x4f8011af // fmla v15.4s, v13.4s, v0.s[0]
-	WORD $0x4eaf1df0 // mov v16.16b, v15.16b
-	WORD $0x4fa01170 // fmla v16.4s, v11.4s, v0.s[1]
-	WORD $0x4f80196f // fmla v15.4s, v11.4s, v0.s[2]
-	WORD $0x3cb369aa // str q10, [x13, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369ac // str q12, [x13, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369ae // str q14, [x13, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369b0 // str q16, [x13, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369af // str q15, [x13, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369ad // str q13, [x13, x19]
-	WORD $0xaa1103f3 // mov x19, x17
+	WORD $0x4f801073 // fmla v19.4s, v3.4s, v0.s[0]
+	WORD $0x4e28d66a // fadd v10.4s, v19.4s, v8.4s
+	WORD $0x4ea8d668 // fsub v8.4s, v19.4s, v8.4s
+	WORD $0x3d80004e // str q14, [x2]
+	WORD $0x3cb06852 // str q18, [x2, x16]
+	WORD $0x4e32d5d3 // fadd v19.4s, v14.4s, v18.4s
+	WORD $0x4e31d674 // fadd v20.4s, v19.4s, v17.4s
+	WORD $0x3ca36854 // str q20, [x2, x3]
+	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
+	WORD $0x3cad6853 // str q19, [x2, x13]
+	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
+	WORD $0x4f80124e // fmla v14.4s, v18.4s, v0.s[0]
+	WORD $0x4e31d5d2 // fadd v18.4s, v14.4s, v17.4s
+	WORD $0x3cae6852 // str q18, [x2, x14]
+	WORD $0x4eb1d5ce // fsub v14.4s, v14.4s, v17.4s
+	WORD $0x3caf684e // str q14, [x2, x15]
+	WORD $0x3d80010b // str q11, [x8]
+	WORD $0x3cb06910 // str q16, [x8, x16]
+	WORD $0x4e30d56e // fadd v14.4s, v11.4s, v16.4s
+	WORD $0x4e2fd5d1 // fadd v17.4s, v14.4s, v15.4s
+	WORD $0x3ca36911 // str q17, [x8, x3]
+	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
+	WORD $0x3cad690e // str q14, [x8, x13]
+	WORD $0x4e2fd5ee // fadd v14.4s, v15.4s, v15.4s
+	WORD $0x4f80120b // fmla v11.4s, v16.4s, v0.s[0]
+	WORD $0x4e2ed56f // fadd v15.4s, v11.4s, v14.4s
+	WORD $0x3cae690f // str q15, [x8, x14]
+	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
+	WORD $0x3caf690b // str q11, [x8, x15]
+	WORD $0x3d800127 // str q7, [x9]
+	WORD $0x3cb0692d // str q13, [x9, x16]
+	WORD $0x4e2dd4eb // fadd v11.4s, v7.4s, v13.4s
+	WORD $0x4e2cd56e // fadd v14.4s, v11.4s, v12.4s
+	WORD $0x3ca3692e // str q14, [x9, x3]
+	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x3cad692b // str q11, [x9, x13]
+	WORD $0x4e2cd58b // fadd v11.4s, v12.4s, v12.4s
+	WORD $0x4f8011a7 // fmla v7.4s, v13.4s, v0.s[0]
+	WORD $0x4e2bd4ec // fadd v12.4s, v7.4s, v11.4s
+	WORD $0x3cae692c // str q12, [x9, x14]
+	WORD $0x4eabd4e7 // fsub v7.4s, v7.4s, v11.4s
+	WORD $0x3caf6927 // str q7, [x9, x15]
+	WORD $0x3d800145 // str q5, [x10]
+	WORD $0x3cb0694a // str q10, [x10, x16]
+	WORD $0x4e2ad4a7 // fadd v7.4s, v5.4s, v10.4s
 	WORD $0x4e29d4eb // fadd v11.4s, v7.4s, v9.4s
-	WORD $0x4e28d56a // fadd v10.4s, v11.4s, v8.4s
-	WORD $0x4ea8d56b // fsub v11.4s, v11.4s, v8.4s
-	WORD $0x4ea71cec // mov v12.16b, v7.16b
-	WORD $0x4f80112c // fmla v12.4s, v9.4s, v0.s[0]
-	WORD $0x4eac1d8d // mov v13.16b, v12.16b
-	WORD $0x4fa0110d // fmla v13.4s, v8.4s, v0.s[1]
-	WORD $0x4f80190c // fmla v12.4s, v8.4s, v0.s[2]
-	WORD $0x3cb369c7 // str q7, [x14, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369ca // str q10, [x14, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369cb // str q11, [x14, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369cd // str q13, [x14, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369cc // str q12, [x14, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369c9 // str q9, [x14, x19]
-	WORD $0xaa1103f3 // mov x19, x17
-	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
-	WORD $0x4e25d507 // fadd v7.4s, v8.4s, v5.4s
-	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
-	WORD $0x4ea41c89 // mov v9.16b, v4.16b
-	WORD $0x4f8010c9 // fmla v9.4s, v6.4s, v0.s[0]
-	WORD $0x4ea91d2a // mov v10.16b, v9.16b
-	WORD $0x4fa010aa // fmla v10.4s, v5.4s, v0.s[1]
-	WORD $0x4f8018a9 // fmla v9.4s, v5.4s, v0.s[2]
-	WORD $0x3cb369e4 // str q4, [x15, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369e7 // str q7, [x15, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369e8 // str q8, [x15, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369ea // str q10, [x15, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369e9 // str q9, [x15, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369e6 // str q6, [x15, x19]
-	WORD $0xaa1103f3 // mov x19, x17
-	WORD $0x4e23d425 // fadd v5.4s, v1.4s, v3.4s
-	WORD $0x4e22d4a4 // fadd v4.4s, v5.4s, v2.4s
-	WORD $0x4ea2d4a5 // fsub v5.4s, v5.4s, v2.4s
-	WORD $0x4ea11c26 // mov v6.16b, v1.16b
-	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
-	WORD $0x4ea61cc7 // mov v7.16b, v6.16b
-	WORD $0x4fa01047 // fmla v7.4s, v2.4s, v0.s[1]
-	WORD $0x4f801846 // fmla v6.4s, v2.4s, v0.s[2]
-	WORD $0x3cb36a01 // str q1, [x16, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36a04 // str q4, [x16, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36a05 // str q5, [x16, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36a07 // str q7, [x16, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36a06 // str q6, [x16, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36a03 // str q3, [x16, x19]
-	WORD $0x91004231 // add x17, x17, #16
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, loop
+	WORD $0x3ca3694b // str q11, [x10, x3]
+	WORD $0x4ea9d4e7 // fsub v7.4s, v7.4s, v9.4s
+	WORD $0x3cad6947 // str q7, [x10, x13]
+	WORD $0x4e29d527 // fadd v7.4s, v9.4s, v9.4s
+	WORD $0x4f801145 // fmla v5.4s, v10.4s, v0.s[0]
+	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
+	WORD $0x3cae6949 // str q9, [x10, x14]
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	WORD $0x3caf6945 // str q5, [x10, x15]
+	WORD $0x3d800164 // str q4, [x11]
+	WORD $0x3cb06968 // str q8, [x11, x16]
+	WORD $0x4e28d485 // fadd v5.4s, v4.4s, v8.4s
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x3ca36967 // str q7, [x11, x3]
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x3cad6965 // str q5, [x11, x13]
+	WORD $0x4e26d4c5 // fadd v5.4s, v6.4s, v6.4s
+	WORD $0x4f801104 // fmla v4.4s, v8.4s, v0.s[0]
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x3cae6966 // str q6, [x11, x14]
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x3caf6964 // str q4, [x11, x15]
+	WORD $0x3d800181 // str q1, [x12]
+	WORD $0x3cb06983 // str q3, [x12, x16]
+	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
+	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
+	WORD $0x3ca36985 // str q5, [x12, x3]
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x3cad6984 // str q4, [x12, x13]
+	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
+	WORD $0x4f801061 // fmla v1.4s, v3.4s, v0.s[0]
+	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
+	WORD $0x3cae6983 // str q3, [x12, x14]
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x3caf6981 // str q1, [x12, x15]
+	WORD $0x91004000 // add x0, x0, #16
+	WORD $0x910040c6 // add x6, x6, #16
+	WORD $0x910040e7 // add x7, x7, #16
+	WORD $0x91004042 // add x2, x2, #16
+	WORD $0x91004108 // add x8, x8, #16
+	WORD $0x91004129 // add x9, x9, #16
+	WORD $0x9100414a // add x10, x10, #16
+	WORD $0x9100416b // add x11, x11, #16
+	WORD $0x9100418c // add x12, x12, #16
+	WORD $0xd1000484 // sub x4, x4, #1
+	CBNZ R4, loop
 	RET
 
 // func winogradExpandHalf4NEON(a *winogradArgs)
 TEXT ·winogradExpandHalf4NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R3
-	WORD $0xf9402060 // ldr x0, [x3, #64]
+	MOVD a+0(FP), R4
+	WORD $0xf9402080 // ldr x0, [x4, #64]
 	WORD $0x3dc01000 // ldr q0, [x0, #64]
-	WORD $0xf9400060 // ldr x0, [x3]
-	WORD $0xf940046b // ldr x11, [x3, #8]
-	WORD $0xf9400861 // ldr x1, [x3, #16]
-	WORD $0xf9400c62 // ldr x2, [x3, #24]
-	WORD $0xf9402463 // ldr x3, [x3, #72]
-	WORD $0x8b0b0004 // add x4, x0, x11
-	WORD $0x8b0b0085 // add x5, x4, x11
-	WORD $0x8b0b00a6 // add x6, x5, x11
-	WORD $0x8b0b00c7 // add x7, x6, x11
-	WORD $0x8b0b00e8 // add x8, x7, x11
-	WORD $0x8b0b0109 // add x9, x8, x11
-	WORD $0x8b0b012a // add x10, x9, x11
-	WORD $0x8b0b014b // add x11, x10, x11
-	WORD $0xd28000cc // movz x12, #6, lsl #0
-	WORD $0x9b0c7c50 // mul x16, x2, x12
-	WORD $0x8b10002c // add x12, x1, x16
-	WORD $0x8b10018d // add x13, x12, x16
-	WORD $0x8b1001ae // add x14, x13, x16
-	WORD $0x8b1001cf // add x15, x14, x16
-	WORD $0x8b1001f0 // add x16, x15, x16
-	WORD $0xd2800011 // movz x17, #0, lsl #0
-	WORD $0xd37ef463 // lsl x3, x3, #2
+	WORD $0xf9400080 // ldr x0, [x4]
+	WORD $0xf9400481 // ldr x1, [x4, #8]
+	WORD $0xf9400882 // ldr x2, [x4, #16]
+	WORD $0xf9400c83 // ldr x3, [x4, #24]
+	WORD $0xf9402484 // ldr x4, [x4, #72]
+	WORD $0xd37ff825 // lsl x5, x1, #1
+	WORD $0x8b010426 // add x6, x1, x1, lsl #1
+	WORD $0x8b060407 // add x7, x0, x6, lsl #1
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xd28000c8 // movz x8, #6, lsl #0
+	WORD $0x9b087c6c // mul x12, x3, x8
+	WORD $0x8b0c0048 // add x8, x2, x12
+	WORD $0x8b0c0109 // add x9, x8, x12
+	WORD $0x8b0c012a // add x10, x9, x12
+	WORD $0x8b0c014b // add x11, x10, x12
+	WORD $0x8b0c016c // add x12, x11, x12
+	WORD $0x8b03006d // add x13, x3, x3
+	WORD $0x8b0301ae // add x14, x13, x3
+	WORD $0x8b0301cf // add x15, x14, x3
+	WORD $0x8b0301f0 // add x16, x15, x3
+	WORD $0xd37ef484 // lsl x4, x4, #2
 
 loop:
-	WORD $0xfc408410 // ldr d16, [x0], #8
-	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
-	WORD $0xfc4084c2 // ldr d2, [x6], #8
+	WORD $0xfd40000e // ldr d14, [x0]
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0xfd4000c2 // ldr d2, [x6]
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0xfc408521 // ldr d1, [x9], #8
+	WORD $0xfd4000e1 // ldr d1, [x7]
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e21d603 // fadd v3.4s, v16.4s, v1.4s
-	WORD $0x4e22d46c // fadd v12.4s, v3.4s, v2.4s
-	WORD $0x4ea2d46a // fsub v10.4s, v3.4s, v2.4s
-	WORD $0x4eb01e04 // mov v4.16b, v16.16b
-	WORD $0x4f801024 // fmla v4.4s, v1.4s, v0.s[0]
-	WORD $0x4ea41c87 // mov v7.16b, v4.16b
-	WORD $0x4fa01047 // fmla v7.4s, v2.4s, v0.s[1]
-	WORD $0x4f801844 // fmla v4.4s, v2.4s, v0.s[2]
-	WORD $0xfc408491 // ldr d17, [x4], #8
+	WORD $0x4e21d5c3 // fadd v3.4s, v14.4s, v1.4s
+	WORD $0x4e22d46b // fadd v11.4s, v3.4s, v2.4s
+	WORD $0x4ea2d467 // fsub v7.4s, v3.4s, v2.4s
+	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
+	WORD $0x4eae1dc3 // mov v3.16b, v14.16b
+	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
+	WORD $0x4e22d465 // fadd v5.4s, v3.4s, v2.4s
+	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
+	WORD $0xfc616811 // ldr d17, [x0, x1]
 	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0xfc4084e3 // ldr d3, [x7], #8
+	WORD $0xfc6168c3 // ldr d3, [x6, x1]
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0xfc408542 // ldr d2, [x10], #8
+	WORD $0xfc6168e2 // ldr d2, [x7, x1]
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e22d625 // fadd v5.4s, v17.4s, v2.4s
-	WORD $0x4e23d4ae // fadd v14.4s, v5.4s, v3.4s
-	WORD $0x4ea3d4ab // fsub v11.4s, v5.4s, v3.4s
-	WORD $0x4eb11e25 // mov v5.16b, v17.16b
-	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
-	WORD $0x4ea51ca8 // mov v8.16b, v5.16b
-	WORD $0x4fa01068 // fmla v8.4s, v3.4s, v0.s[1]
-	WORD $0x4f801865 // fmla v5.4s, v3.4s, v0.s[2]
-	WORD $0xfc4084b2 // ldr d18, [x5], #8
+	WORD $0x4e22d626 // fadd v6.4s, v17.4s, v2.4s
+	WORD $0x4e23d4cf // fadd v15.4s, v6.4s, v3.4s
+	WORD $0x4ea3d4cc // fsub v12.4s, v6.4s, v3.4s
+	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
+	WORD $0x4eb11e26 // mov v6.16b, v17.16b
+	WORD $0x4f801046 // fmla v6.4s, v2.4s, v0.s[0]
+	WORD $0x4e23d4c9 // fadd v9.4s, v6.4s, v3.4s
+	WORD $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
+	WORD $0xfc656812 // ldr d18, [x0, x5]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0xfc408513 // ldr d19, [x8], #8
-	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
-	WORD $0xfc408563 // ldr d3, [x11], #8
+	WORD $0xfc6568c8 // ldr d8, [x6, x5]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0xfc6568e3 // ldr d3, [x7, x5]
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e23d646 // fadd v6.4s, v18.4s, v3.4s
-	WORD $0x4e33d4cf // fadd v15.4s, v6.4s, v19.4s
-	WORD $0x4eb3d4cd // fsub v13.4s, v6.4s, v19.4s
-	WORD $0x4eb21e46 // mov v6.16b, v18.16b
-	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
-	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
-	WORD $0x4fa01269 // fmla v9.4s, v19.4s, v0.s[1]
-	WORD $0x4f801a66 // fmla v6.4s, v19.4s, v0.s[2]
-	WORD $0xaa1103f3 // mov x19, x17
-	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
-	WORD $0x4e31d693 // fadd v19.4s, v20.4s, v17.4s
-	WORD $0x4eb1d694 // fsub v20.4s, v20.4s, v17.4s
-	WORD $0x4eb01e15 // mov v21.16b, v16.16b
-	WORD $0x4f801255 // fmla v21.4s, v18.4s, v0.s[0]
-	WORD $0x4eb51eb6 // mov v22.16b, v21.16b
-	WORD $0x4fa01236 // fmla v22.4s, v17.4s, v0.s[1]
-	WORD $0x4f801a35 // fmla v21.4s, v17.4s, v0.s[2]
-	WORD $0x3cb36830 // str q16, [x1, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36833 // str q19, [x1, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36834 // str q20, [x1, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36836 // str q22, [x1, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36835 // str q21, [x1, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36832 // str q18, [x1, x19]
-	WORD $0xaa1103f3 // mov x19, x17
-	WORD $0x4e2fd591 // fadd v17.4s, v12.4s, v15.4s
-	WORD $0x4e2ed630 // fadd v16.4s, v17.4s, v14.4s
-	WORD $0x4eaed631 // fsub v17.4s, v17.4s, v14.4s
-	WORD $0x4eac1d92 // mov v18.16b, v12.16b
-	WORD $0x4f8011f2 // fmla v18.4s, v15.4s, v0.s[0]
+	WORD $0x4e23d64a // fadd v10.4s, v18.4s, v3.4s
+	WORD $0x4e28d550 // fadd v16.4s, v10.4s, v8.4s
+	WORD $0x4ea8d54d // fsub v13.4s, v10.4s, v8.4s
+	WORD $0x4e28d508 // fadd v8.4s, v8.4s, v8.4s
 	WORD $0x4eb21e53 // mov v19.16b, v18.16b
-	WORD $0x4fa011d3 // fmla v19.4s, v14.4s, v0.s[1]
-	WORD $0x4f8019d2 // fmla v18.4s, v14.4s, v0.s[2]
-	WORD $0x3cb3698c // str q12, [x12, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36990 // str q16, [x12, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36991 // str q17, [x12, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36993 // str q19, [x12, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36992 // str q18, [x12, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb3698f // str q15, [x12, x19]
-	WORD $0xaa1103f3 // mov x19, x17
-	WORD $0x4e2dd54e // fadd v14.4s, v10.4s, v13.4s
-	WORD $0x4e2bd5cc // fadd v12.4s, v14.4s, v11.4s
-	WORD $0x4eabd5ce // fsub v14.4s, v14.4s, v11.4s
-	WORD $0x4eaa1d4f // mov v15.16b, v10.16b
-	WORD $0x4f8011af // fmla v15.4s, v13.4s, v0.s[0]
-	WORD $0x4eaf1df0 // mov v16.16b, v15.16b
-	WORD $0x4fa01170 // fmla v16.4s, v11.4s, v0.s[1]
-	WORD $0x4f80196f // fmla v15.4s, v11.4s, v0.s[2]
-	WORD $0x3cb369aa // str q10, [x13, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369ac // str q12, [x13, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369ae // str q14, [x13, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369b0 // str q16, [x13, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369af // str q15, [x13, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369ad // str q13, [x13, x19]
-	WORD $0xaa1103f3 // mov x19, x17
+	WORD $0x4f801073 // fmla v19.4s, v3.4s, v0.s[0]
+	WORD $0x4e28d66a // fadd v10.4s, v19.4s, v8.4s
+	WORD $0x4ea8d668 // fsub v8.4s, v19.4s, v8.4s
+	WORD $0x3d80004e // str q14, [x2]
+	WORD $0x3cb06852 // str q18, [x2, x16]
+	WORD $0x4e32d5d3 // fadd v19.4s, v14.4s, v18.4s
+	WORD $0x4e31d674 // fadd v20.4s, v19.4s, v17.4s
+	WORD $0x3ca36854 // str q20, [x2, x3]
+	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
+	WORD $0x3cad6853 // str q19, [x2, x13]
+	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
+	WORD $0x4f80124e // fmla v14.4s, v18.4s, v0.s[0]
+	WORD $0x4e31d5d2 // fadd v18.4s, v14.4s, v17.4s
+	WORD $0x3cae6852 // str q18, [x2, x14]
+	WORD $0x4eb1d5ce // fsub v14.4s, v14.4s, v17.4s
+	WORD $0x3caf684e // str q14, [x2, x15]
+	WORD $0x3d80010b // str q11, [x8]
+	WORD $0x3cb06910 // str q16, [x8, x16]
+	WORD $0x4e30d56e // fadd v14.4s, v11.4s, v16.4s
+	WORD $0x4e2fd5d1 // fadd v17.4s, v14.4s, v15.4s
+	WORD $0x3ca36911 // str q17, [x8, x3]
+	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
+	WORD $0x3cad690e // str q14, [x8, x13]
+	WORD $0x4e2fd5ee // fadd v14.4s, v15.4s, v15.4s
+	WORD $0x4f80120b // fmla v11.4s, v16.4s, v0.s[0]
+	WORD $0x4e2ed56f // fadd v15.4s, v11.4s, v14.4s
+	WORD $0x3cae690f // str q15, [x8, x14]
+	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
+	WORD $0x3caf690b // str q11, [x8, x15]
+	WORD $0x3d800127 // str q7, [x9]
+	WORD $0x3cb0692d // str q13, [x9, x16]
+	WORD $0x4e2dd4eb // fadd v11.4s, v7.4s, v13.4s
+	WORD $0x4e2cd56e // fadd v14.4s, v11.4s, v12.4s
+	WORD $0x3ca3692e // str q14, [x9, x3]
+	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x3cad692b // str q11, [x9, x13]
+	WORD $0x4e2cd58b // fadd v11.4s, v12.4s, v12.4s
+	WORD $0x4f8011a7 // fmla v7.4s, v13.4s, v0.s[0]
+	WORD $0x4e2bd4ec // fadd v12.4s, v7.4s, v11.4s
+	WORD $0x3cae692c // str q12, [x9, x14]
+	WORD $0x4eabd4e7 // fsub v7.4s, v7.4s, v11.4s
+	WORD $0x3caf6927 // str q7, [x9, x15]
+	WORD $0x3d800145 // str q5, [x10]
+	WORD $0x3cb0694a // str q10, [x10, x16]
+	WORD $0x4e2ad4a7 // fadd v7.4s, v5.4s, v10.4s
 	WORD $0x4e29d4eb // fadd v11.4s, v7.4s, v9.4s
-	WORD $0x4e28d56a // fadd v10.4s, v11.4s, v8.4s
-	WORD $0x4ea8d56b // fsub v11.4s, v11.4s, v8.4s
-	WORD $0x4ea71cec // mov v12.16b, v7.16b
-	WORD $0x4f80112c // fmla v12.4s, v9.4s, v0.s[0]
-	WORD $0x4eac1d8d // mov v13.16b, v12.16b
-	WORD $0x4fa0110d // fmla v13.4s, v8.4s, v0.s[1]
-	WORD $0x4f80190c // fmla v12.4s, v8.4s, v0.s[2]
-	WORD $0x3cb369c7 // str q7, [x14, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369ca // str q10, [x14, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369cb // str q11, [x14, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369cd // str q13, [x14, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369cc // str q12, [x14, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369c9 // str q9, [x14, x19]
-	WORD $0xaa1103f3 // mov x19, x17
-	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
-	WORD $0x4e25d507 // fadd v7.4s, v8.4s, v5.4s
-	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
-	WORD $0x4ea41c89 // mov v9.16b, v4.16b
-	WORD $0x4f8010c9 // fmla v9.4s, v6.4s, v0.s[0]
-	WORD $0x4ea91d2a // mov v10.16b, v9.16b
-	WORD $0x4fa010aa // fmla v10.4s, v5.4s, v0.s[1]
-	WORD $0x4f8018a9 // fmla v9.4s, v5.4s, v0.s[2]
-	WORD $0x3cb369e4 // str q4, [x15, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369e7 // str q7, [x15, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369e8 // str q8, [x15, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369ea // str q10, [x15, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369e9 // str q9, [x15, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb369e6 // str q6, [x15, x19]
-	WORD $0xaa1103f3 // mov x19, x17
-	WORD $0x4e23d425 // fadd v5.4s, v1.4s, v3.4s
-	WORD $0x4e22d4a4 // fadd v4.4s, v5.4s, v2.4s
-	WORD $0x4ea2d4a5 // fsub v5.4s, v5.4s, v2.4s
-	WORD $0x4ea11c26 // mov v6.16b, v1.16b
-	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
-	WORD $0x4ea61cc7 // mov v7.16b, v6.16b
-	WORD $0x4fa01047 // fmla v7.4s, v2.4s, v0.s[1]
-	WORD $0x4f801846 // fmla v6.4s, v2.4s, v0.s[2]
-	WORD $0x3cb36a01 // str q1, [x16, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36a04 // str q4, [x16, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36a05 // str q5, [x16, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36a07 // str q7, [x16, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36a06 // str q6, [x16, x19]
-	WORD $0x8b020273 // add x19, x19, x2
-	WORD $0x3cb36a03 // str q3, [x16, x19]
-	WORD $0x91004231 // add x17, x17, #16
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, loop
+	WORD $0x3ca3694b // str q11, [x10, x3]
+	WORD $0x4ea9d4e7 // fsub v7.4s, v7.4s, v9.4s
+	WORD $0x3cad6947 // str q7, [x10, x13]
+	WORD $0x4e29d527 // fadd v7.4s, v9.4s, v9.4s
+	WORD $0x4f801145 // fmla v5.4s, v10.4s, v0.s[0]
+	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
+	WORD $0x3cae6949 // str q9, [x10, x14]
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	WORD $0x3caf6945 // str q5, [x10, x15]
+	WORD $0x3d800164 // str q4, [x11]
+	WORD $0x3cb06968 // str q8, [x11, x16]
+	WORD $0x4e28d485 // fadd v5.4s, v4.4s, v8.4s
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x3ca36967 // str q7, [x11, x3]
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x3cad6965 // str q5, [x11, x13]
+	WORD $0x4e26d4c5 // fadd v5.4s, v6.4s, v6.4s
+	WORD $0x4f801104 // fmla v4.4s, v8.4s, v0.s[0]
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x3cae6966 // str q6, [x11, x14]
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x3caf6964 // str q4, [x11, x15]
+	WORD $0x3d800181 // str q1, [x12]
+	WORD $0x3cb06983 // str q3, [x12, x16]
+	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
+	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
+	WORD $0x3ca36985 // str q5, [x12, x3]
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x3cad6984 // str q4, [x12, x13]
+	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
+	WORD $0x4f801061 // fmla v1.4s, v3.4s, v0.s[0]
+	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
+	WORD $0x3cae6983 // str q3, [x12, x14]
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x3caf6981 // str q1, [x12, x15]
+	WORD $0x91002000 // add x0, x0, #8
+	WORD $0x910020c6 // add x6, x6, #8
+	WORD $0x910020e7 // add x7, x7, #8
+	WORD $0x91004042 // add x2, x2, #16
+	WORD $0x91004108 // add x8, x8, #16
+	WORD $0x91004129 // add x9, x9, #16
+	WORD $0x9100414a // add x10, x10, #16
+	WORD $0x9100416b // add x11, x11, #16
+	WORD $0x9100418c // add x12, x12, #16
+	WORD $0xd1000484 // sub x4, x4, #1
+	CBNZ R4, loop
 	RET
 
 // func winogradOutput4NEON(a *winogradArgs)
@@ -3664,643 +3520,499 @@ done:
 
 // func winogradExpand6NEON(a *winogradArgs)
 TEXT ·winogradExpand6NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R3
-	WORD $0xf9402060 // ldr x0, [x3, #64]
+	MOVD a+0(FP), R4
+	WORD $0xf9402080 // ldr x0, [x4, #64]
 	WORD $0x3dc01000 // ldr q0, [x0, #64]
-	WORD $0xf9400060 // ldr x0, [x3]
-	WORD $0xf940046b // ldr x11, [x3, #8]
-	WORD $0xf9400861 // ldr x1, [x3, #16]
-	WORD $0xf9400c62 // ldr x2, [x3, #24]
-	WORD $0xf9402463 // ldr x3, [x3, #72]
-	WORD $0x8b0b0004 // add x4, x0, x11
-	WORD $0x8b0b0085 // add x5, x4, x11
-	WORD $0x8b0b00a6 // add x6, x5, x11
-	WORD $0x8b0b00c7 // add x7, x6, x11
-	WORD $0x8b0b00e8 // add x8, x7, x11
-	WORD $0x8b0b0109 // add x9, x8, x11
-	WORD $0x8b0b012a // add x10, x9, x11
-	WORD $0x8b0b014b // add x11, x10, x11
-	WORD $0xd280010c // movz x12, #8, lsl #0
-	WORD $0x9b0c7c53 // mul x19, x2, x12
-	WORD $0x8b13002c // add x12, x1, x19
-	WORD $0x8b13018d // add x13, x12, x19
-	WORD $0x8b1301ae // add x14, x13, x19
-	WORD $0x8b1301cf // add x15, x14, x19
-	WORD $0x8b1301f0 // add x16, x15, x19
-	WORD $0x8b130211 // add x17, x16, x19
-	WORD $0x8b130233 // add x19, x17, x19
-	WORD $0xd2800014 // movz x20, #0, lsl #0
-	WORD $0xd37ef463 // lsl x3, x3, #2
+	WORD $0xf9400080 // ldr x0, [x4]
+	WORD $0xf9400481 // ldr x1, [x4, #8]
+	WORD $0xf9400882 // ldr x2, [x4, #16]
+	WORD $0xf9400c83 // ldr x3, [x4, #24]
+	WORD $0xf9402484 // ldr x4, [x4, #72]
+	WORD $0xd37ff825 // lsl x5, x1, #1
+	WORD $0x8b010426 // add x6, x1, x1, lsl #1
+	WORD $0x8b060407 // add x7, x0, x6, lsl #1
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xd2800108 // movz x8, #8, lsl #0
+	WORD $0x9b087c6e // mul x14, x3, x8
+	WORD $0x8b0e0048 // add x8, x2, x14
+	WORD $0x8b0e0109 // add x9, x8, x14
+	WORD $0x8b0e012a // add x10, x9, x14
+	WORD $0x8b0e014b // add x11, x10, x14
+	WORD $0x8b0e016c // add x12, x11, x14
+	WORD $0x8b0e018d // add x13, x12, x14
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b03006f // add x15, x3, x3
+	WORD $0x8b0301f0 // add x16, x15, x3
+	WORD $0x8b030211 // add x17, x16, x3
+	WORD $0x8b030233 // add x19, x17, x3
+	WORD $0x8b030274 // add x20, x19, x3
+	WORD $0x8b030295 // add x21, x20, x3
+	WORD $0xd37ef484 // lsl x4, x4, #2
 
 loop:
-	WORD $0x3cc10416 // ldr q22, [x0], #16
-	WORD $0x3cc104c2 // ldr q2, [x6], #16
-	WORD $0x3cc10521 // ldr q1, [x9], #16
-	WORD $0x4e21d6c3 // fadd v3.4s, v22.4s, v1.4s
-	WORD $0x4e22d473 // fadd v19.4s, v3.4s, v2.4s
-	WORD $0x4ea2d470 // fsub v16.4s, v3.4s, v2.4s
-	WORD $0x4eb61eca // mov v10.16b, v22.16b
-	WORD $0x4f80102a // fmla v10.4s, v1.4s, v0.s[0]
-	WORD $0x4eaa1d4d // mov v13.16b, v10.16b
-	WORD $0x4fa0104d // fmla v13.4s, v2.4s, v0.s[1]
-	WORD $0x4f80184a // fmla v10.4s, v2.4s, v0.s[2]
-	WORD $0x4ea11c24 // mov v4.16b, v1.16b
-	WORD $0x4f8012c4 // fmla v4.4s, v22.4s, v0.s[0]
-	WORD $0x4ea41c87 // mov v7.16b, v4.16b
-	WORD $0x4fa01047 // fmla v7.4s, v2.4s, v0.s[1]
-	WORD $0x4f801844 // fmla v4.4s, v2.4s, v0.s[2]
-	WORD $0x3cc10497 // ldr q23, [x4], #16
-	WORD $0x3cc104e3 // ldr q3, [x7], #16
-	WORD $0x3cc10542 // ldr q2, [x10], #16
-	WORD $0x4e22d6e5 // fadd v5.4s, v23.4s, v2.4s
-	WORD $0x4e23d4b4 // fadd v20.4s, v5.4s, v3.4s
-	WORD $0x4ea3d4b1 // fsub v17.4s, v5.4s, v3.4s
-	WORD $0x4eb71eeb // mov v11.16b, v23.16b
-	WORD $0x4f80104b // fmla v11.4s, v2.4s, v0.s[0]
-	WORD $0x4eab1d6e // mov v14.16b, v11.16b
-	WORD $0x4fa0106e // fmla v14.4s, v3.4s, v0.s[1]
-	WORD $0x4f80186b // fmla v11.4s, v3.4s, v0.s[2]
-	WORD $0x4ea21c45 // mov v5.16b, v2.16b
-	WORD $0x4f8012e5 // fmla v5.4s, v23.4s, v0.s[0]
-	WORD $0x4ea51ca8 // mov v8.16b, v5.16b
-	WORD $0x4fa01068 // fmla v8.4s, v3.4s, v0.s[1]
-	WORD $0x4f801865 // fmla v5.4s, v3.4s, v0.s[2]
-	WORD $0x3cc104b8 // ldr q24, [x5], #16
-	WORD $0x3cc10519 // ldr q25, [x8], #16
-	WORD $0x3cc10563 // ldr q3, [x11], #16
-	WORD $0x4e23d706 // fadd v6.4s, v24.4s, v3.4s
-	WORD $0x4e39d4d5 // fadd v21.4s, v6.4s, v25.4s
-	WORD $0x4eb9d4d2 // fsub v18.4s, v6.4s, v25.4s
-	WORD $0x4eb81f0c // mov v12.16b, v24.16b
-	WORD $0x4f80106c // fmla v12.4s, v3.4s, v0.s[0]
-	WORD $0x4eac1d8f // mov v15.16b, v12.16b
-	WORD $0x4fa0132f // fmla v15.4s, v25.4s, v0.s[1]
-	WORD $0x4f801b2c // fmla v12.4s, v25.4s, v0.s[2]
-	WORD $0x4ea31c66 // mov v6.16b, v3.16b
-	WORD $0x4f801306 // fmla v6.4s, v24.4s, v0.s[0]
-	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
-	WORD $0x4fa01329 // fmla v9.4s, v25.4s, v0.s[1]
-	WORD $0x4f801b26 // fmla v6.4s, v25.4s, v0.s[2]
-	WORD $0xaa1403f5 // mov x21, x20
-	WORD $0x4e38d6da // fadd v26.4s, v22.4s, v24.4s
-	WORD $0x4e37d759 // fadd v25.4s, v26.4s, v23.4s
-	WORD $0x4eb7d75a // fsub v26.4s, v26.4s, v23.4s
-	WORD $0x4eb61edb // mov v27.16b, v22.16b
-	WORD $0x4f80131b // fmla v27.4s, v24.4s, v0.s[0]
-	WORD $0x4ebb1f7c // mov v28.16b, v27.16b
-	WORD $0x4fa012fc // fmla v28.4s, v23.4s, v0.s[1]
-	WORD $0x4f801afb // fmla v27.4s, v23.4s, v0.s[2]
-	WORD $0x4eb81f1d // mov v29.16b, v24.16b
-	WORD $0x4f8012dd // fmla v29.4s, v22.4s, v0.s[0]
-	WORD $0x4ebd1fbe // mov v30.16b, v29.16b
-	WORD $0x4fa012fe // fmla v30.4s, v23.4s, v0.s[1]
-	WORD $0x4f801afd // fmla v29.4s, v23.4s, v0.s[2]
-	WORD $0x3cb56836 // str q22, [x1, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56839 // str q25, [x1, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb5683a // str q26, [x1, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb5683c // str q28, [x1, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb5683b // str q27, [x1, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb5683e // str q30, [x1, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb5683d // str q29, [x1, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56838 // str q24, [x1, x21]
-	WORD $0xaa1403f5 // mov x21, x20
-	WORD $0x4e35d677 // fadd v23.4s, v19.4s, v21.4s
-	WORD $0x4e34d6f6 // fadd v22.4s, v23.4s, v20.4s
-	WORD $0x4eb4d6f7 // fsub v23.4s, v23.4s, v20.4s
-	WORD $0x4eb31e78 // mov v24.16b, v19.16b
-	WORD $0x4f8012b8 // fmla v24.4s, v21.4s, v0.s[0]
+	WORD $0x3dc00014 // ldr q20, [x0]
+	WORD $0x3dc000c2 // ldr q2, [x6]
+	WORD $0x3dc000e1 // ldr q1, [x7]
+	WORD $0x4e21d683 // fadd v3.4s, v20.4s, v1.4s
+	WORD $0x4e22d471 // fadd v17.4s, v3.4s, v2.4s
+	WORD $0x4ea2d46e // fsub v14.4s, v3.4s, v2.4s
+	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
+	WORD $0x4ea11c23 // mov v3.16b, v1.16b
+	WORD $0x4f801283 // fmla v3.4s, v20.4s, v0.s[0]
+	WORD $0x4e22d465 // fadd v5.4s, v3.4s, v2.4s
+	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
+	WORD $0x4eb41e83 // mov v3.16b, v20.16b
+	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
+	WORD $0x4e22d46b // fadd v11.4s, v3.4s, v2.4s
+	WORD $0x4ea2d46a // fsub v10.4s, v3.4s, v2.4s
+	WORD $0x3ce16817 // ldr q23, [x0, x1]
+	WORD $0x3ce168c3 // ldr q3, [x6, x1]
+	WORD $0x3ce168e2 // ldr q2, [x7, x1]
+	WORD $0x4e22d6e6 // fadd v6.4s, v23.4s, v2.4s
+	WORD $0x4e23d4d5 // fadd v21.4s, v6.4s, v3.4s
+	WORD $0x4ea3d4d2 // fsub v18.4s, v6.4s, v3.4s
+	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x4f8012e6 // fmla v6.4s, v23.4s, v0.s[0]
+	WORD $0x4e23d4c8 // fadd v8.4s, v6.4s, v3.4s
+	WORD $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
+	WORD $0x4eb71ee7 // mov v7.16b, v23.16b
+	WORD $0x4f801047 // fmla v7.4s, v2.4s, v0.s[0]
+	WORD $0x4e23d4ef // fadd v15.4s, v7.4s, v3.4s
+	WORD $0x4ea3d4ec // fsub v12.4s, v7.4s, v3.4s
+	WORD $0x3ce56818 // ldr q24, [x0, x5]
+	WORD $0x3ce568c7 // ldr q7, [x6, x5]
+	WORD $0x3ce568e3 // ldr q3, [x7, x5]
+	WORD $0x4e23d709 // fadd v9.4s, v24.4s, v3.4s
+	WORD $0x4e27d536 // fadd v22.4s, v9.4s, v7.4s
+	WORD $0x4ea7d533 // fsub v19.4s, v9.4s, v7.4s
+	WORD $0x4e27d4ed // fadd v13.4s, v7.4s, v7.4s
+	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+	WORD $0x4f801307 // fmla v7.4s, v24.4s, v0.s[0]
+	WORD $0x4e2dd4e9 // fadd v9.4s, v7.4s, v13.4s
+	WORD $0x4eadd4e7 // fsub v7.4s, v7.4s, v13.4s
 	WORD $0x4eb81f19 // mov v25.16b, v24.16b
-	WORD $0x4fa01299 // fmla v25.4s, v20.4s, v0.s[1]
-	WORD $0x4f801a98 // fmla v24.4s, v20.4s, v0.s[2]
-	WORD $0x4eb51eba // mov v26.16b, v21.16b
-	WORD $0x4f80127a // fmla v26.4s, v19.4s, v0.s[0]
-	WORD $0x4eba1f5b // mov v27.16b, v26.16b
-	WORD $0x4fa0129b // fmla v27.4s, v20.4s, v0.s[1]
-	WORD $0x4f801a9a // fmla v26.4s, v20.4s, v0.s[2]
-	WORD $0x3cb56993 // str q19, [x12, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56996 // str q22, [x12, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56997 // str q23, [x12, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56999 // str q25, [x12, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56998 // str q24, [x12, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb5699b // str q27, [x12, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb5699a // str q26, [x12, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56995 // str q21, [x12, x21]
-	WORD $0xaa1403f5 // mov x21, x20
-	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
-	WORD $0x4e31d693 // fadd v19.4s, v20.4s, v17.4s
-	WORD $0x4eb1d694 // fsub v20.4s, v20.4s, v17.4s
-	WORD $0x4eb01e15 // mov v21.16b, v16.16b
-	WORD $0x4f801255 // fmla v21.4s, v18.4s, v0.s[0]
-	WORD $0x4eb51eb6 // mov v22.16b, v21.16b
-	WORD $0x4fa01236 // fmla v22.4s, v17.4s, v0.s[1]
-	WORD $0x4f801a35 // fmla v21.4s, v17.4s, v0.s[2]
-	WORD $0x4eb21e57 // mov v23.16b, v18.16b
-	WORD $0x4f801217 // fmla v23.4s, v16.4s, v0.s[0]
-	WORD $0x4eb71ef8 // mov v24.16b, v23.16b
-	WORD $0x4fa01238 // fmla v24.4s, v17.4s, v0.s[1]
-	WORD $0x4f801a37 // fmla v23.4s, v17.4s, v0.s[2]
-	WORD $0x3cb569b0 // str q16, [x13, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569b3 // str q19, [x13, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569b4 // str q20, [x13, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569b6 // str q22, [x13, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569b5 // str q21, [x13, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569b8 // str q24, [x13, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569b7 // str q23, [x13, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569b2 // str q18, [x13, x21]
-	WORD $0xaa1403f5 // mov x21, x20
-	WORD $0x4e2fd5b1 // fadd v17.4s, v13.4s, v15.4s
-	WORD $0x4e2ed630 // fadd v16.4s, v17.4s, v14.4s
-	WORD $0x4eaed631 // fsub v17.4s, v17.4s, v14.4s
-	WORD $0x4ead1db2 // mov v18.16b, v13.16b
-	WORD $0x4f8011f2 // fmla v18.4s, v15.4s, v0.s[0]
-	WORD $0x4eb21e53 // mov v19.16b, v18.16b
-	WORD $0x4fa011d3 // fmla v19.4s, v14.4s, v0.s[1]
-	WORD $0x4f8019d2 // fmla v18.4s, v14.4s, v0.s[2]
-	WORD $0x4eaf1df4 // mov v20.16b, v15.16b
-	WORD $0x4f8011b4 // fmla v20.4s, v13.4s, v0.s[0]
-	WORD $0x4eb41e95 // mov v21.16b, v20.16b
-	WORD $0x4fa011d5 // fmla v21.4s, v14.4s, v0.s[1]
-	WORD $0x4f8019d4 // fmla v20.4s, v14.4s, v0.s[2]
-	WORD $0x3cb569cd // str q13, [x14, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569d0 // str q16, [x14, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569d1 // str q17, [x14, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569d3 // str q19, [x14, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569d2 // str q18, [x14, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569d5 // str q21, [x14, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569d4 // str q20, [x14, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569cf // str q15, [x14, x21]
-	WORD $0xaa1403f5 // mov x21, x20
-	WORD $0x4e2cd54e // fadd v14.4s, v10.4s, v12.4s
-	WORD $0x4e2bd5cd // fadd v13.4s, v14.4s, v11.4s
-	WORD $0x4eabd5ce // fsub v14.4s, v14.4s, v11.4s
-	WORD $0x4eaa1d4f // mov v15.16b, v10.16b
-	WORD $0x4f80118f // fmla v15.4s, v12.4s, v0.s[0]
-	WORD $0x4eaf1df0 // mov v16.16b, v15.16b
-	WORD $0x4fa01170 // fmla v16.4s, v11.4s, v0.s[1]
-	WORD $0x4f80196f // fmla v15.4s, v11.4s, v0.s[2]
-	WORD $0x4eac1d91 // mov v17.16b, v12.16b
-	WORD $0x4f801151 // fmla v17.4s, v10.4s, v0.s[0]
-	WORD $0x4eb11e32 // mov v18.16b, v17.16b
-	WORD $0x4fa01172 // fmla v18.4s, v11.4s, v0.s[1]
-	WORD $0x4f801971 // fmla v17.4s, v11.4s, v0.s[2]
-	WORD $0x3cb569ea // str q10, [x15, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569ed // str q13, [x15, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569ee // str q14, [x15, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569f0 // str q16, [x15, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569ef // str q15, [x15, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569f2 // str q18, [x15, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569f1 // str q17, [x15, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569ec // str q12, [x15, x21]
-	WORD $0xaa1403f5 // mov x21, x20
-	WORD $0x4e29d4eb // fadd v11.4s, v7.4s, v9.4s
-	WORD $0x4e28d56a // fadd v10.4s, v11.4s, v8.4s
-	WORD $0x4ea8d56b // fsub v11.4s, v11.4s, v8.4s
-	WORD $0x4ea71cec // mov v12.16b, v7.16b
-	WORD $0x4f80112c // fmla v12.4s, v9.4s, v0.s[0]
-	WORD $0x4eac1d8d // mov v13.16b, v12.16b
-	WORD $0x4fa0110d // fmla v13.4s, v8.4s, v0.s[1]
-	WORD $0x4f80190c // fmla v12.4s, v8.4s, v0.s[2]
-	WORD $0x4ea91d2e // mov v14.16b, v9.16b
-	WORD $0x4f8010ee // fmla v14.4s, v7.4s, v0.s[0]
-	WORD $0x4eae1dcf // mov v15.16b, v14.16b
-	WORD $0x4fa0110f // fmla v15.4s, v8.4s, v0.s[1]
-	WORD $0x4f80190e // fmla v14.4s, v8.4s, v0.s[2]
-	WORD $0x3cb56a07 // str q7, [x16, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a0a // str q10, [x16, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a0b // str q11, [x16, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a0d // str q13, [x16, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a0c // str q12, [x16, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a0f // str q15, [x16, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a0e // str q14, [x16, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a09 // str q9, [x16, x21]
-	WORD $0xaa1403f5 // mov x21, x20
-	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
-	WORD $0x4e25d507 // fadd v7.4s, v8.4s, v5.4s
-	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
-	WORD $0x4ea41c89 // mov v9.16b, v4.16b
-	WORD $0x4f8010c9 // fmla v9.4s, v6.4s, v0.s[0]
+	WORD $0x4f801079 // fmla v25.4s, v3.4s, v0.s[0]
+	WORD $0x4e2dd730 // fadd v16.4s, v25.4s, v13.4s
+	WORD $0x4eadd72d // fsub v13.4s, v25.4s, v13.4s
+	WORD $0x3d800054 // str q20, [x2]
+	WORD $0x3cb56858 // str q24, [x2, x21]
+	WORD $0x4e38d699 // fadd v25.4s, v20.4s, v24.4s
+	WORD $0x4e37d73a // fadd v26.4s, v25.4s, v23.4s
+	WORD $0x3ca3685a // str q26, [x2, x3]
+	WORD $0x4eb7d739 // fsub v25.4s, v25.4s, v23.4s
+	WORD $0x3caf6859 // str q25, [x2, x15]
+	WORD $0x4e37d6f7 // fadd v23.4s, v23.4s, v23.4s
+	WORD $0x4eb81f19 // mov v25.16b, v24.16b
+	WORD $0x4f801299 // fmla v25.4s, v20.4s, v0.s[0]
+	WORD $0x4e37d73a // fadd v26.4s, v25.4s, v23.4s
+	WORD $0x3cb3685a // str q26, [x2, x19]
+	WORD $0x4eb7d739 // fsub v25.4s, v25.4s, v23.4s
+	WORD $0x3cb46859 // str q25, [x2, x20]
+	WORD $0x4f801314 // fmla v20.4s, v24.4s, v0.s[0]
+	WORD $0x4e37d698 // fadd v24.4s, v20.4s, v23.4s
+	WORD $0x3cb06858 // str q24, [x2, x16]
+	WORD $0x4eb7d694 // fsub v20.4s, v20.4s, v23.4s
+	WORD $0x3cb16854 // str q20, [x2, x17]
+	WORD $0x3d800111 // str q17, [x8]
+	WORD $0x3cb56916 // str q22, [x8, x21]
+	WORD $0x4e36d634 // fadd v20.4s, v17.4s, v22.4s
+	WORD $0x4e35d697 // fadd v23.4s, v20.4s, v21.4s
+	WORD $0x3ca36917 // str q23, [x8, x3]
+	WORD $0x4eb5d694 // fsub v20.4s, v20.4s, v21.4s
+	WORD $0x3caf6914 // str q20, [x8, x15]
+	WORD $0x4e35d6b4 // fadd v20.4s, v21.4s, v21.4s
+	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
+	WORD $0x4f801235 // fmla v21.4s, v17.4s, v0.s[0]
+	WORD $0x4e34d6b7 // fadd v23.4s, v21.4s, v20.4s
+	WORD $0x3cb36917 // str q23, [x8, x19]
+	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
+	WORD $0x3cb46915 // str q21, [x8, x20]
+	WORD $0x4f8012d1 // fmla v17.4s, v22.4s, v0.s[0]
+	WORD $0x4e34d635 // fadd v21.4s, v17.4s, v20.4s
+	WORD $0x3cb06915 // str q21, [x8, x16]
+	WORD $0x4eb4d631 // fsub v17.4s, v17.4s, v20.4s
+	WORD $0x3cb16911 // str q17, [x8, x17]
+	WORD $0x3d80012e // str q14, [x9]
+	WORD $0x3cb56933 // str q19, [x9, x21]
+	WORD $0x4e33d5d1 // fadd v17.4s, v14.4s, v19.4s
+	WORD $0x4e32d634 // fadd v20.4s, v17.4s, v18.4s
+	WORD $0x3ca36934 // str q20, [x9, x3]
+	WORD $0x4eb2d631 // fsub v17.4s, v17.4s, v18.4s
+	WORD $0x3caf6931 // str q17, [x9, x15]
+	WORD $0x4e32d651 // fadd v17.4s, v18.4s, v18.4s
+	WORD $0x4eb31e72 // mov v18.16b, v19.16b
+	WORD $0x4f8011d2 // fmla v18.4s, v14.4s, v0.s[0]
+	WORD $0x4e31d654 // fadd v20.4s, v18.4s, v17.4s
+	WORD $0x3cb36934 // str q20, [x9, x19]
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	WORD $0x3cb46932 // str q18, [x9, x20]
+	WORD $0x4f80126e // fmla v14.4s, v19.4s, v0.s[0]
+	WORD $0x4e31d5d2 // fadd v18.4s, v14.4s, v17.4s
+	WORD $0x3cb06932 // str q18, [x9, x16]
+	WORD $0x4eb1d5ce // fsub v14.4s, v14.4s, v17.4s
+	WORD $0x3cb1692e // str q14, [x9, x17]
+	WORD $0x3d80014b // str q11, [x10]
+	WORD $0x3cb56950 // str q16, [x10, x21]
+	WORD $0x4e30d56e // fadd v14.4s, v11.4s, v16.4s
+	WORD $0x4e2fd5d1 // fadd v17.4s, v14.4s, v15.4s
+	WORD $0x3ca36951 // str q17, [x10, x3]
+	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
+	WORD $0x3caf694e // str q14, [x10, x15]
+	WORD $0x4e2fd5ee // fadd v14.4s, v15.4s, v15.4s
+	WORD $0x4eb01e0f // mov v15.16b, v16.16b
+	WORD $0x4f80116f // fmla v15.4s, v11.4s, v0.s[0]
+	WORD $0x4e2ed5f1 // fadd v17.4s, v15.4s, v14.4s
+	WORD $0x3cb36951 // str q17, [x10, x19]
+	WORD $0x4eaed5ef // fsub v15.4s, v15.4s, v14.4s
+	WORD $0x3cb4694f // str q15, [x10, x20]
+	WORD $0x4f80120b // fmla v11.4s, v16.4s, v0.s[0]
+	WORD $0x4e2ed56f // fadd v15.4s, v11.4s, v14.4s
+	WORD $0x3cb0694f // str q15, [x10, x16]
+	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
+	WORD $0x3cb1694b // str q11, [x10, x17]
+	WORD $0x3d80016a // str q10, [x11]
+	WORD $0x3cb5696d // str q13, [x11, x21]
+	WORD $0x4e2dd54b // fadd v11.4s, v10.4s, v13.4s
+	WORD $0x4e2cd56e // fadd v14.4s, v11.4s, v12.4s
+	WORD $0x3ca3696e // str q14, [x11, x3]
+	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x3caf696b // str q11, [x11, x15]
+	WORD $0x4e2cd58b // fadd v11.4s, v12.4s, v12.4s
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+	WORD $0x4f80114c // fmla v12.4s, v10.4s, v0.s[0]
+	WORD $0x4e2bd58e // fadd v14.4s, v12.4s, v11.4s
+	WORD $0x3cb3696e // str q14, [x11, x19]
+	WORD $0x4eabd58c // fsub v12.4s, v12.4s, v11.4s
+	WORD $0x3cb4696c // str q12, [x11, x20]
+	WORD $0x4f8011aa // fmla v10.4s, v13.4s, v0.s[0]
+	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
+	WORD $0x3cb0696c // str q12, [x11, x16]
+	WORD $0x4eabd54a // fsub v10.4s, v10.4s, v11.4s
+	WORD $0x3cb1696a // str q10, [x11, x17]
+	WORD $0x3d800185 // str q5, [x12]
+	WORD $0x3cb56989 // str q9, [x12, x21]
+	WORD $0x4e29d4aa // fadd v10.4s, v5.4s, v9.4s
+	WORD $0x4e28d54b // fadd v11.4s, v10.4s, v8.4s
+	WORD $0x3ca3698b // str q11, [x12, x3]
+	WORD $0x4ea8d54a // fsub v10.4s, v10.4s, v8.4s
+	WORD $0x3caf698a // str q10, [x12, x15]
+	WORD $0x4e28d508 // fadd v8.4s, v8.4s, v8.4s
 	WORD $0x4ea91d2a // mov v10.16b, v9.16b
-	WORD $0x4fa010aa // fmla v10.4s, v5.4s, v0.s[1]
-	WORD $0x4f8018a9 // fmla v9.4s, v5.4s, v0.s[2]
-	WORD $0x4ea61ccb // mov v11.16b, v6.16b
-	WORD $0x4f80108b // fmla v11.4s, v4.4s, v0.s[0]
-	WORD $0x4eab1d6c // mov v12.16b, v11.16b
-	WORD $0x4fa010ac // fmla v12.4s, v5.4s, v0.s[1]
-	WORD $0x4f8018ab // fmla v11.4s, v5.4s, v0.s[2]
-	WORD $0x3cb56a24 // str q4, [x17, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a27 // str q7, [x17, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a28 // str q8, [x17, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a2a // str q10, [x17, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a29 // str q9, [x17, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a2c // str q12, [x17, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a2b // str q11, [x17, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a26 // str q6, [x17, x21]
-	WORD $0xaa1403f5 // mov x21, x20
-	WORD $0x4e23d425 // fadd v5.4s, v1.4s, v3.4s
-	WORD $0x4e22d4a4 // fadd v4.4s, v5.4s, v2.4s
-	WORD $0x4ea2d4a5 // fsub v5.4s, v5.4s, v2.4s
-	WORD $0x4ea11c26 // mov v6.16b, v1.16b
-	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
-	WORD $0x4ea61cc7 // mov v7.16b, v6.16b
-	WORD $0x4fa01047 // fmla v7.4s, v2.4s, v0.s[1]
-	WORD $0x4f801846 // fmla v6.4s, v2.4s, v0.s[2]
-	WORD $0x4ea31c68 // mov v8.16b, v3.16b
-	WORD $0x4f801028 // fmla v8.4s, v1.4s, v0.s[0]
-	WORD $0x4ea81d09 // mov v9.16b, v8.16b
-	WORD $0x4fa01049 // fmla v9.4s, v2.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x3cb56a61 // str q1, [x19, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a64 // str q4, [x19, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a65 // str q5, [x19, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a67 // str q7, [x19, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a66 // str q6, [x19, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a69 // str q9, [x19, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a68 // str q8, [x19, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a63 // str q3, [x19, x21]
-	WORD $0x91004294 // add x20, x20, #16
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, loop
+	WORD $0x4f8010aa // fmla v10.4s, v5.4s, v0.s[0]
+	WORD $0x4e28d54b // fadd v11.4s, v10.4s, v8.4s
+	WORD $0x3cb3698b // str q11, [x12, x19]
+	WORD $0x4ea8d54a // fsub v10.4s, v10.4s, v8.4s
+	WORD $0x3cb4698a // str q10, [x12, x20]
+	WORD $0x4f801125 // fmla v5.4s, v9.4s, v0.s[0]
+	WORD $0x4e28d4a9 // fadd v9.4s, v5.4s, v8.4s
+	WORD $0x3cb06989 // str q9, [x12, x16]
+	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
+	WORD $0x3cb16985 // str q5, [x12, x17]
+	WORD $0x3d8001a4 // str q4, [x13]
+	WORD $0x3cb569a7 // str q7, [x13, x21]
+	WORD $0x4e27d485 // fadd v5.4s, v4.4s, v7.4s
+	WORD $0x4e26d4a8 // fadd v8.4s, v5.4s, v6.4s
+	WORD $0x3ca369a8 // str q8, [x13, x3]
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x3caf69a5 // str q5, [x13, x15]
+	WORD $0x4e26d4c5 // fadd v5.4s, v6.4s, v6.4s
+	WORD $0x4ea71ce6 // mov v6.16b, v7.16b
+	WORD $0x4f801086 // fmla v6.4s, v4.4s, v0.s[0]
+	WORD $0x4e25d4c8 // fadd v8.4s, v6.4s, v5.4s
+	WORD $0x3cb369a8 // str q8, [x13, x19]
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	WORD $0x3cb469a6 // str q6, [x13, x20]
+	WORD $0x4f8010e4 // fmla v4.4s, v7.4s, v0.s[0]
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x3cb069a6 // str q6, [x13, x16]
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x3cb169a4 // str q4, [x13, x17]
+	WORD $0x3d8001c1 // str q1, [x14]
+	WORD $0x3cb569c3 // str q3, [x14, x21]
+	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
+	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
+	WORD $0x3ca369c5 // str q5, [x14, x3]
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x3caf69c4 // str q4, [x14, x15]
+	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4f801024 // fmla v4.4s, v1.4s, v0.s[0]
+	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
+	WORD $0x3cb369c5 // str q5, [x14, x19]
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x3cb469c4 // str q4, [x14, x20]
+	WORD $0x4f801061 // fmla v1.4s, v3.4s, v0.s[0]
+	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
+	WORD $0x3cb069c3 // str q3, [x14, x16]
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x3cb169c1 // str q1, [x14, x17]
+	WORD $0x91004000 // add x0, x0, #16
+	WORD $0x910040c6 // add x6, x6, #16
+	WORD $0x910040e7 // add x7, x7, #16
+	WORD $0x91004042 // add x2, x2, #16
+	WORD $0x91004108 // add x8, x8, #16
+	WORD $0x91004129 // add x9, x9, #16
+	WORD $0x9100414a // add x10, x10, #16
+	WORD $0x9100416b // add x11, x11, #16
+	WORD $0x9100418c // add x12, x12, #16
+	WORD $0x910041ad // add x13, x13, #16
+	WORD $0x910041ce // add x14, x14, #16
+	WORD $0xd1000484 // sub x4, x4, #1
+	CBNZ R4, loop
 	RET
 
 // func winogradExpandHalf6NEON(a *winogradArgs)
 TEXT ·winogradExpandHalf6NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R3
-	WORD $0xf9402060 // ldr x0, [x3, #64]
+	MOVD a+0(FP), R4
+	WORD $0xf9402080 // ldr x0, [x4, #64]
 	WORD $0x3dc01000 // ldr q0, [x0, #64]
-	WORD $0xf9400060 // ldr x0, [x3]
-	WORD $0xf940046b // ldr x11, [x3, #8]
-	WORD $0xf9400861 // ldr x1, [x3, #16]
-	WORD $0xf9400c62 // ldr x2, [x3, #24]
-	WORD $0xf9402463 // ldr x3, [x3, #72]
-	WORD $0x8b0b0004 // add x4, x0, x11
-	WORD $0x8b0b0085 // add x5, x4, x11
-	WORD $0x8b0b00a6 // add x6, x5, x11
-	WORD $0x8b0b00c7 // add x7, x6, x11
-	WORD $0x8b0b00e8 // add x8, x7, x11
-	WORD $0x8b0b0109 // add x9, x8, x11
-	WORD $0x8b0b012a // add x10, x9, x11
-	WORD $0x8b0b014b // add x11, x10, x11
-	WORD $0xd280010c // movz x12, #8, lsl #0
-	WORD $0x9b0c7c53 // mul x19, x2, x12
-	WORD $0x8b13002c // add x12, x1, x19
-	WORD $0x8b13018d // add x13, x12, x19
-	WORD $0x8b1301ae // add x14, x13, x19
-	WORD $0x8b1301cf // add x15, x14, x19
-	WORD $0x8b1301f0 // add x16, x15, x19
-	WORD $0x8b130211 // add x17, x16, x19
-	WORD $0x8b130233 // add x19, x17, x19
-	WORD $0xd2800014 // movz x20, #0, lsl #0
-	WORD $0xd37ef463 // lsl x3, x3, #2
+	WORD $0xf9400080 // ldr x0, [x4]
+	WORD $0xf9400481 // ldr x1, [x4, #8]
+	WORD $0xf9400882 // ldr x2, [x4, #16]
+	WORD $0xf9400c83 // ldr x3, [x4, #24]
+	WORD $0xf9402484 // ldr x4, [x4, #72]
+	WORD $0xd37ff825 // lsl x5, x1, #1
+	WORD $0x8b010426 // add x6, x1, x1, lsl #1
+	WORD $0x8b060407 // add x7, x0, x6, lsl #1
+	WORD $0x8b0000c6 // add x6, x6, x0
+	WORD $0xd2800108 // movz x8, #8, lsl #0
+	WORD $0x9b087c6e // mul x14, x3, x8
+	WORD $0x8b0e0048 // add x8, x2, x14
+	WORD $0x8b0e0109 // add x9, x8, x14
+	WORD $0x8b0e012a // add x10, x9, x14
+	WORD $0x8b0e014b // add x11, x10, x14
+	WORD $0x8b0e016c // add x12, x11, x14
+	WORD $0x8b0e018d // add x13, x12, x14
+	WORD $0x8b0e01ae // add x14, x13, x14
+	WORD $0x8b03006f // add x15, x3, x3
+	WORD $0x8b0301f0 // add x16, x15, x3
+	WORD $0x8b030211 // add x17, x16, x3
+	WORD $0x8b030233 // add x19, x17, x3
+	WORD $0x8b030274 // add x20, x19, x3
+	WORD $0x8b030295 // add x21, x20, x3
+	WORD $0xd37ef484 // lsl x4, x4, #2
 
 loop:
-	WORD $0xfc408416 // ldr d22, [x0], #8
-	WORD $0x0e217ad6 // fcvtl v22.4s, v22.4h
-	WORD $0xfc4084c2 // ldr d2, [x6], #8
+	WORD $0xfd400014 // ldr d20, [x0]
+	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
+	WORD $0xfd4000c2 // ldr d2, [x6]
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0xfc408521 // ldr d1, [x9], #8
+	WORD $0xfd4000e1 // ldr d1, [x7]
 	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e21d6c3 // fadd v3.4s, v22.4s, v1.4s
-	WORD $0x4e22d473 // fadd v19.4s, v3.4s, v2.4s
-	WORD $0x4ea2d470 // fsub v16.4s, v3.4s, v2.4s
-	WORD $0x4eb61eca // mov v10.16b, v22.16b
-	WORD $0x4f80102a // fmla v10.4s, v1.4s, v0.s[0]
-	WORD $0x4eaa1d4d // mov v13.16b, v10.16b
-	WORD $0x4fa0104d // fmla v13.4s, v2.4s, v0.s[1]
-	WORD $0x4f80184a // fmla v10.4s, v2.4s, v0.s[2]
-	WORD $0x4ea11c24 // mov v4.16b, v1.16b
-	WORD $0x4f8012c4 // fmla v4.4s, v22.4s, v0.s[0]
-	WORD $0x4ea41c87 // mov v7.16b, v4.16b
-	WORD $0x4fa01047 // fmla v7.4s, v2.4s, v0.s[1]
-	WORD $0x4f801844 // fmla v4.4s, v2.4s, v0.s[2]
-	WORD $0xfc408497 // ldr d23, [x4], #8
+	WORD $0x4e21d683 // fadd v3.4s, v20.4s, v1.4s
+	WORD $0x4e22d471 // fadd v17.4s, v3.4s, v2.4s
+	WORD $0x4ea2d46e // fsub v14.4s, v3.4s, v2.4s
+	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
+	WORD $0x4ea11c23 // mov v3.16b, v1.16b
+	WORD $0x4f801283 // fmla v3.4s, v20.4s, v0.s[0]
+	WORD $0x4e22d465 // fadd v5.4s, v3.4s, v2.4s
+	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
+	WORD $0x4eb41e83 // mov v3.16b, v20.16b
+	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
+	WORD $0x4e22d46b // fadd v11.4s, v3.4s, v2.4s
+	WORD $0x4ea2d46a // fsub v10.4s, v3.4s, v2.4s
+	WORD $0xfc616817 // ldr d23, [x0, x1]
 	WORD $0x0e217af7 // fcvtl v23.4s, v23.4h
-	WORD $0xfc4084e3 // ldr d3, [x7], #8
+	WORD $0xfc6168c3 // ldr d3, [x6, x1]
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0xfc408542 // ldr d2, [x10], #8
+	WORD $0xfc6168e2 // ldr d2, [x7, x1]
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e22d6e5 // fadd v5.4s, v23.4s, v2.4s
-	WORD $0x4e23d4b4 // fadd v20.4s, v5.4s, v3.4s
-	WORD $0x4ea3d4b1 // fsub v17.4s, v5.4s, v3.4s
-	WORD $0x4eb71eeb // mov v11.16b, v23.16b
-	WORD $0x4f80104b // fmla v11.4s, v2.4s, v0.s[0]
-	WORD $0x4eab1d6e // mov v14.16b, v11.16b
-	WORD $0x4fa0106e // fmla v14.4s, v3.4s, v0.s[1]
-	WORD $0x4f80186b // fmla v11.4s, v3.4s, v0.s[2]
-	WORD $0x4ea21c45 // mov v5.16b, v2.16b
-	WORD $0x4f8012e5 // fmla v5.4s, v23.4s, v0.s[0]
-	WORD $0x4ea51ca8 // mov v8.16b, v5.16b
-	WORD $0x4fa01068 // fmla v8.4s, v3.4s, v0.s[1]
-	WORD $0x4f801865 // fmla v5.4s, v3.4s, v0.s[2]
-	WORD $0xfc4084b8 // ldr d24, [x5], #8
+	WORD $0x4e22d6e6 // fadd v6.4s, v23.4s, v2.4s
+	WORD $0x4e23d4d5 // fadd v21.4s, v6.4s, v3.4s
+	WORD $0x4ea3d4d2 // fsub v18.4s, v6.4s, v3.4s
+	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x4f8012e6 // fmla v6.4s, v23.4s, v0.s[0]
+	WORD $0x4e23d4c8 // fadd v8.4s, v6.4s, v3.4s
+	WORD $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
+	WORD $0x4eb71ee7 // mov v7.16b, v23.16b
+	WORD $0x4f801047 // fmla v7.4s, v2.4s, v0.s[0]
+	WORD $0x4e23d4ef // fadd v15.4s, v7.4s, v3.4s
+	WORD $0x4ea3d4ec // fsub v12.4s, v7.4s, v3.4s
+	WORD $0xfc656818 // ldr d24, [x0, x5]
 	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
-	WORD $0xfc408519 // ldr d25, [x8], #8
-	WORD $0x0e217b39 // fcvtl v25.4s, v25.4h
-	WORD $0xfc408563 // ldr d3, [x11], #8
+	WORD $0xfc6568c7 // ldr d7, [x6, x5]
+	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
+	WORD $0xfc6568e3 // ldr d3, [x7, x5]
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e23d706 // fadd v6.4s, v24.4s, v3.4s
-	WORD $0x4e39d4d5 // fadd v21.4s, v6.4s, v25.4s
-	WORD $0x4eb9d4d2 // fsub v18.4s, v6.4s, v25.4s
-	WORD $0x4eb81f0c // mov v12.16b, v24.16b
-	WORD $0x4f80106c // fmla v12.4s, v3.4s, v0.s[0]
-	WORD $0x4eac1d8f // mov v15.16b, v12.16b
-	WORD $0x4fa0132f // fmla v15.4s, v25.4s, v0.s[1]
-	WORD $0x4f801b2c // fmla v12.4s, v25.4s, v0.s[2]
-	WORD $0x4ea31c66 // mov v6.16b, v3.16b
-	WORD $0x4f801306 // fmla v6.4s, v24.4s, v0.s[0]
-	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
-	WORD $0x4fa01329 // fmla v9.4s, v25.4s, v0.s[1]
-	WORD $0x4f801b26 // fmla v6.4s, v25.4s, v0.s[2]
-	WORD $0xaa1403f5 // mov x21, x20
-	WORD $0x4e38d6da // fadd v26.4s, v22.4s, v24.4s
-	WORD $0x4e37d759 // fadd v25.4s, v26.4s, v23.4s
-	WORD $0x4eb7d75a // fsub v26.4s, v26.4s, v23.4s
-	WORD $0x4eb61edb // mov v27.16b, v22.16b
-	WORD $0x4f80131b // fmla v27.4s, v24.4s, v0.s[0]
-	WORD $0x4ebb1f7c // mov v28.16b, v27.16b
-	WORD $0x4fa012fc // fmla v28.4s, v23.4s, v0.s[1]
-	WORD $0x4f801afb // fmla v27.4s, v23.4s, v0.s[2]
-	WORD $0x4eb81f1d // mov v29.16b, v24.16b
-	WORD $0x4f8012dd // fmla v29.4s, v22.4s, v0.s[0]
-	WORD $0x4ebd1fbe // mov v30.16b, v29.16b
-	WORD $0x4fa012fe // fmla v30.4s, v23.4s, v0.s[1]
-	WORD $0x4f801afd // fmla v29.4s, v23.4s, v0.s[2]
-	WORD $0x3cb56836 // str q22, [x1, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56839 // str q25, [x1, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb5683a // str q26, [x1, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb5683c // str q28, [x1, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb5683b // str q27, [x1, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb5683e // str q30, [x1, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb5683d // str q29, [x1, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56838 // str q24, [x1, x21]
-	WORD $0xaa1403f5 // mov x21, x20
-	WORD $0x4e35d677 // fadd v23.4s, v19.4s, v21.4s
-	WORD $0x4e34d6f6 // fadd v22.4s, v23.4s, v20.4s
-	WORD $0x4eb4d6f7 // fsub v23.4s, v23.4s, v20.4s
-	WORD $0x4eb31e78 // mov v24.16b, v19.16b
-	WORD $0x4f8012b8 // fmla v24.4s, v21.4s, v0.s[0]
+	WORD $0x4e23d709 // fadd v9.4s, v24.4s, v3.4s
+	WORD $0x4e27d536 // fadd v22.4s, v9.4s, v7.4s
+	WORD $0x4ea7d533 // fsub v19.4s, v9.4s, v7.4s
+	WORD $0x4e27d4ed // fadd v13.4s, v7.4s, v7.4s
+	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+	WORD $0x4f801307 // fmla v7.4s, v24.4s, v0.s[0]
+	WORD $0x4e2dd4e9 // fadd v9.4s, v7.4s, v13.4s
+	WORD $0x4eadd4e7 // fsub v7.4s, v7.4s, v13.4s
 	WORD $0x4eb81f19 // mov v25.16b, v24.16b
-	WORD $0x4fa01299 // fmla v25.4s, v20.4s, v0.s[1]
-	WORD $0x4f801a98 // fmla v24.4s, v20.4s, v0.s[2]
-	WORD $0x4eb51eba // mov v26.16b, v21.16b
-	WORD $0x4f80127a // fmla v26.4s, v19.4s, v0.s[0]
-	WORD $0x4eba1f5b // mov v27.16b, v26.16b
-	WORD $0x4fa0129b // fmla v27.4s, v20.4s, v0.s[1]
-	WORD $0x4f801a9a // fmla v26.4s, v20.4s, v0.s[2]
-	WORD $0x3cb56993 // str q19, [x12, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56996 // str q22, [x12, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56997 // str q23, [x12, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56999 // str q25, [x12, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56998 // str q24, [x12, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb5699b // str q27, [x12, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb5699a // str q26, [x12, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56995 // str q21, [x12, x21]
-	WORD $0xaa1403f5 // mov x21, x20
-	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
-	WORD $0x4e31d693 // fadd v19.4s, v20.4s, v17.4s
-	WORD $0x4eb1d694 // fsub v20.4s, v20.4s, v17.4s
-	WORD $0x4eb01e15 // mov v21.16b, v16.16b
-	WORD $0x4f801255 // fmla v21.4s, v18.4s, v0.s[0]
-	WORD $0x4eb51eb6 // mov v22.16b, v21.16b
-	WORD $0x4fa01236 // fmla v22.4s, v17.4s, v0.s[1]
-	WORD $0x4f801a35 // fmla v21.4s, v17.4s, v0.s[2]
-	WORD $0x4eb21e57 // mov v23.16b, v18.16b
-	WORD $0x4f801217 // fmla v23.4s, v16.4s, v0.s[0]
-	WORD $0x4eb71ef8 // mov v24.16b, v23.16b
-	WORD $0x4fa01238 // fmla v24.4s, v17.4s, v0.s[1]
-	WORD $0x4f801a37 // fmla v23.4s, v17.4s, v0.s[2]
-	WORD $0x3cb569b0 // str q16, [x13, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569b3 // str q19, [x13, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569b4 // str q20, [x13, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569b6 // str q22, [x13, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569b5 // str q21, [x13, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569b8 // str q24, [x13, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569b7 // str q23, [x13, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569b2 // str q18, [x13, x21]
-	WORD $0xaa1403f5 // mov x21, x20
-	WORD $0x4e2fd5b1 // fadd v17.4s, v13.4s, v15.4s
-	WORD $0x4e2ed630 // fadd v16.4s, v17.4s, v14.4s
-	WORD $0x4eaed631 // fsub v17.4s, v17.4s, v14.4s
-	WORD $0x4ead1db2 // mov v18.16b, v13.16b
-	WORD $0x4f8011f2 // fmla v18.4s, v15.4s, v0.s[0]
-	WORD $0x4eb21e53 // mov v19.16b, v18.16b
-	WORD $0x4fa011d3 // fmla v19.4s, v14.4s, v0.s[1]
-	WORD $0x4f8019d2 // fmla v18.4s, v14.4s, v0.s[2]
-	WORD $0x4eaf1df4 // mov v20.16b, v15.16b
-	WORD $0x4f8011b4 // fmla v20.4s, v13.4s, v0.s[0]
-	WORD $0x4eb41e95 // mov v21.16b, v20.16b
-	WORD $0x4fa011d5 // fmla v21.4s, v14.4s, v0.s[1]
-	WORD $0x4f8019d4 // fmla v20.4s, v14.4s, v0.s[2]
-	WORD $0x3cb569cd // str q13, [x14, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569d0 // str q16, [x14, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569d1 // str q17, [x14, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569d3 // str q19, [x14, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569d2 // str q18, [x14, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569d5 // str q21, [x14, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569d4 // str q20, [x14, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569cf // str q15, [x14, x21]
-	WORD $0xaa1403f5 // mov x21, x20
-	WORD $0x4e2cd54e // fadd v14.4s, v10.4s, v12.4s
-	WORD $0x4e2bd5cd // fadd v13.4s, v14.4s, v11.4s
-	WORD $0x4eabd5ce // fsub v14.4s, v14.4s, v11.4s
-	WORD $0x4eaa1d4f // mov v15.16b, v10.16b
-	WORD $0x4f80118f // fmla v15.4s, v12.4s, v0.s[0]
-	WORD $0x4eaf1df0 // mov v16.16b, v15.16b
-	WORD $0x4fa01170 // fmla v16.4s, v11.4s, v0.s[1]
-	WORD $0x4f80196f // fmla v15.4s, v11.4s, v0.s[2]
-	WORD $0x4eac1d91 // mov v17.16b, v12.16b
-	WORD $0x4f801151 // fmla v17.4s, v10.4s, v0.s[0]
-	WORD $0x4eb11e32 // mov v18.16b, v17.16b
-	WORD $0x4fa01172 // fmla v18.4s, v11.4s, v0.s[1]
-	WORD $0x4f801971 // fmla v17.4s, v11.4s, v0.s[2]
-	WORD $0x3cb569ea // str q10, [x15, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569ed // str q13, [x15, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569ee // str q14, [x15, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569f0 // str q16, [x15, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569ef // str q15, [x15, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569f2 // str q18, [x15, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569f1 // str q17, [x15, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb569ec // str q12, [x15, x21]
-	WORD $0xaa1403f5 // mov x21, x20
-	WORD $0x4e29d4eb // fadd v11.4s, v7.4s, v9.4s
-	WORD $0x4e28d56a // fadd v10.4s, v11.4s, v8.4s
-	WORD $0x4ea8d56b // fsub v11.4s, v11.4s, v8.4s
-	WORD $0x4ea71cec // mov v12.16b, v7.16b
-	WORD $0x4f80112c // fmla v12.4s, v9.4s, v0.s[0]
-	WORD $0x4eac1d8d // mov v13.16b, v12.16b
-	WORD $0x4fa0110d // fmla v13.4s, v8.4s, v0.s[1]
-	WORD $0x4f80190c // fmla v12.4s, v8.4s, v0.s[2]
-	WORD $0x4ea91d2e // mov v14.16b, v9.16b
-	WORD $0x4f8010ee // fmla v14.4s, v7.4s, v0.s[0]
-	WORD $0x4eae1dcf // mov v15.16b, v14.16b
-	WORD $0x4fa0110f // fmla v15.4s, v8.4s, v0.s[1]
-	WORD $0x4f80190e // fmla v14.4s, v8.4s, v0.s[2]
-	WORD $0x3cb56a07 // str q7, [x16, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a0a // str q10, [x16, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a0b // str q11, [x16, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a0d // str q13, [x16, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a0c // str q12, [x16, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a0f // str q15, [x16, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a0e // str q14, [x16, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a09 // str q9, [x16, x21]
-	WORD $0xaa1403f5 // mov x21, x20
-	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
-	WORD $0x4e25d507 // fadd v7.4s, v8.4s, v5.4s
-	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
-	WORD $0x4ea41c89 // mov v9.16b, v4.16b
-	WORD $0x4f8010c9 // fmla v9.4s, v6.4s, v0.s[0]
+	WORD $0x4f801079 // fmla v25.4s, v3.4s, v0.s[0]
+	WORD $0x4e2dd730 // fadd v16.4s, v25.4s, v13.4s
+	WORD $0x4eadd72d // fsub v13.4s, v25.4s, v13.4s
+	WORD $0x3d800054 // str q20, [x2]
+	WORD $0x3cb56858 // str q24, [x2, x21]
+	WORD $0x4e38d699 // fadd v25.4s, v20.4s, v24.4s
+	WORD $0x4e37d73a // fadd v26.4s, v25.4s, v23.4s
+	WORD $0x3ca3685a // str q26, [x2, x3]
+	WORD $0x4eb7d739 // fsub v25.4s, v25.4s, v23.4s
+	WORD $0x3caf6859 // str q25, [x2, x15]
+	WORD $0x4e37d6f7 // fadd v23.4s, v23.4s, v23.4s
+	WORD $0x4eb81f19 // mov v25.16b, v24.16b
+	WORD $0x4f801299 // fmla v25.4s, v20.4s, v0.s[0]
+	WORD $0x4e37d73a // fadd v26.4s, v25.4s, v23.4s
+	WORD $0x3cb3685a // str q26, [x2, x19]
+	WORD $0x4eb7d739 // fsub v25.4s, v25.4s, v23.4s
+	WORD $0x3cb46859 // str q25, [x2, x20]
+	WORD $0x4f801314 // fmla v20.4s, v24.4s, v0.s[0]
+	WORD $0x4e37d698 // fadd v24.4s, v20.4s, v23.4s
+	WORD $0x3cb06858 // str q24, [x2, x16]
+	WORD $0x4eb7d694 // fsub v20.4s, v20.4s, v23.4s
+	WORD $0x3cb16854 // str q20, [x2, x17]
+	WORD $0x3d800111 // str q17, [x8]
+	WORD $0x3cb56916 // str q22, [x8, x21]
+	WORD $0x4e36d634 // fadd v20.4s, v17.4s, v22.4s
+	WORD $0x4e35d697 // fadd v23.4s, v20.4s, v21.4s
+	WORD $0x3ca36917 // str q23, [x8, x3]
+	WORD $0x4eb5d694 // fsub v20.4s, v20.4s, v21.4s
+	WORD $0x3caf6914 // str q20, [x8, x15]
+	WORD $0x4e35d6b4 // fadd v20.4s, v21.4s, v21.4s
+	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
+	WORD $0x4f801235 // fmla v21.4s, v17.4s, v0.s[0]
+	WORD $0x4e34d6b7 // fadd v23.4s, v21.4s, v20.4s
+	WORD $0x3cb36917 // str q23, [x8, x19]
+	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
+	WORD $0x3cb46915 // str q21, [x8, x20]
+	WORD $0x4f8012d1 // fmla v17.4s, v22.4s, v0.s[0]
+	WORD $0x4e34d635 // fadd v21.4s, v17.4s, v20.4s
+	WORD $0x3cb06915 // str q21, [x8, x16]
+	WORD $0x4eb4d631 // fsub v17.4s, v17.4s, v20.4s
+	WORD $0x3cb16911 // str q17, [x8, x17]
+	WORD $0x3d80012e // str q14, [x9]
+	WORD $0x3cb56933 // str q19, [x9, x21]
+	WORD $0x4e33d5d1 // fadd v17.4s, v14.4s, v19.4s
+	WORD $0x4e32d634 // fadd v20.4s, v17.4s, v18.4s
+	WORD $0x3ca36934 // str q20, [x9, x3]
+	WORD $0x4eb2d631 // fsub v17.4s, v17.4s, v18.4s
+	WORD $0x3caf6931 // str q17, [x9, x15]
+	WORD $0x4e32d651 // fadd v17.4s, v18.4s, v18.4s
+	WORD $0x4eb31e72 // mov v18.16b, v19.16b
+	WORD $0x4f8011d2 // fmla v18.4s, v14.4s, v0.s[0]
+	WORD $0x4e31d654 // fadd v20.4s, v18.4s, v17.4s
+	WORD $0x3cb36934 // str q20, [x9, x19]
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	WORD $0x3cb46932 // str q18, [x9, x20]
+	WORD $0x4f80126e // fmla v14.4s, v19.4s, v0.s[0]
+	WORD $0x4e31d5d2 // fadd v18.4s, v14.4s, v17.4s
+	WORD $0x3cb06932 // str q18, [x9, x16]
+	WORD $0x4eb1d5ce // fsub v14.4s, v14.4s, v17.4s
+	WORD $0x3cb1692e // str q14, [x9, x17]
+	WORD $0x3d80014b // str q11, [x10]
+	WORD $0x3cb56950 // str q16, [x10, x21]
+	WORD $0x4e30d56e // fadd v14.4s, v11.4s, v16.4s
+	WORD $0x4e2fd5d1 // fadd v17.4s, v14.4s, v15.4s
+	WORD $0x3ca36951 // str q17, [x10, x3]
+	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
+	WORD $0x3caf694e // str q14, [x10, x15]
+	WORD $0x4e2fd5ee // fadd v14.4s, v15.4s, v15.4s
+	WORD $0x4eb01e0f // mov v15.16b, v16.16b
+	WORD $0x4f80116f // fmla v15.4s, v11.4s, v0.s[0]
+	WORD $0x4e2ed5f1 // fadd v17.4s, v15.4s, v14.4s
+	WORD $0x3cb36951 // str q17, [x10, x19]
+	WORD $0x4eaed5ef // fsub v15.4s, v15.4s, v14.4s
+	WORD $0x3cb4694f // str q15, [x10, x20]
+	WORD $0x4f80120b // fmla v11.4s, v16.4s, v0.s[0]
+	WORD $0x4e2ed56f // fadd v15.4s, v11.4s, v14.4s
+	WORD $0x3cb0694f // str q15, [x10, x16]
+	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
+	WORD $0x3cb1694b // str q11, [x10, x17]
+	WORD $0x3d80016a // str q10, [x11]
+	WORD $0x3cb5696d // str q13, [x11, x21]
+	WORD $0x4e2dd54b // fadd v11.4s, v10.4s, v13.4s
+	WORD $0x4e2cd56e // fadd v14.4s, v11.4s, v12.4s
+	WORD $0x3ca3696e // str q14, [x11, x3]
+	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x3caf696b // str q11, [x11, x15]
+	WORD $0x4e2cd58b // fadd v11.4s, v12.4s, v12.4s
+	WORD $0x4ead1dac // mov v12.16b, v13.16b
+	WORD $0x4f80114c // fmla v12.4s, v10.4s, v0.s[0]
+	WORD $0x4e2bd58e // fadd v14.4s, v12.4s, v11.4s
+	WORD $0x3cb3696e // str q14, [x11, x19]
+	WORD $0x4eabd58c // fsub v12.4s, v12.4s, v11.4s
+	WORD $0x3cb4696c // str q12, [x11, x20]
+	WORD $0x4f8011aa // fmla v10.4s, v13.4s, v0.s[0]
+	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
+	WORD $0x3cb0696c // str q12, [x11, x16]
+	WORD $0x4eabd54a // fsub v10.4s, v10.4s, v11.4s
+	WORD $0x3cb1696a // str q10, [x11, x17]
+	WORD $0x3d800185 // str q5, [x12]
+	WORD $0x3cb56989 // str q9, [x12, x21]
+	WORD $0x4e29d4aa // fadd v10.4s, v5.4s, v9.4s
+	WORD $0x4e28d54b // fadd v11.4s, v10.4s, v8.4s
+	WORD $0x3ca3698b // str q11, [x12, x3]
+	WORD $0x4ea8d54a // fsub v10.4s, v10.4s, v8.4s
+	WORD $0x3caf698a // str q10, [x12, x15]
+	WORD $0x4e28d508 // fadd v8.4s, v8.4s, v8.4s
 	WORD $0x4ea91d2a // mov v10.16b, v9.16b
-	WORD $0x4fa010aa // fmla v10.4s, v5.4s, v0.s[1]
-	WORD $0x4f8018a9 // fmla v9.4s, v5.4s, v0.s[2]
-	WORD $0x4ea61ccb // mov v11.16b, v6.16b
-	WORD $0x4f80108b // fmla v11.4s, v4.4s, v0.s[0]
-	WORD $0x4eab1d6c // mov v12.16b, v11.16b
-	WORD $0x4fa010ac // fmla v12.4s, v5.4s, v0.s[1]
-	WORD $0x4f8018ab // fmla v11.4s, v5.4s, v0.s[2]
-	WORD $0x3cb56a24 // str q4, [x17, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a27 // str q7, [x17, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a28 // str q8, [x17, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a2a // str q10, [x17, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a29 // str q9, [x17, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a2c // str q12, [x17, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a2b // str q11, [x17, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a26 // str q6, [x17, x21]
-	WORD $0xaa1403f5 // mov x21, x20
-	WORD $0x4e23d425 // fadd v5.4s, v1.4s, v3.4s
-	WORD $0x4e22d4a4 // fadd v4.4s, v5.4s, v2.4s
-	WORD $0x4ea2d4a5 // fsub v5.4s, v5.4s, v2.4s
-	WORD $0x4ea11c26 // mov v6.16b, v1.16b
-	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
-	WORD $0x4ea61cc7 // mov v7.16b, v6.16b
-	WORD $0x4fa01047 // fmla v7.4s, v2.4s, v0.s[1]
-	WORD $0x4f801846 // fmla v6.4s, v2.4s, v0.s[2]
-	WORD $0x4ea31c68 // mov v8.16b, v3.16b
-	WORD $0x4f801028 // fmla v8.4s, v1.4s, v0.s[0]
-	WORD $0x4ea81d09 // mov v9.16b, v8.16b
-	WORD $0x4fa01049 // fmla v9.4s, v2.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x3cb56a61 // str q1, [x19, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a64 // str q4, [x19, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a65 // str q5, [x19, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a67 // str q7, [x19, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a66 // str q6, [x19, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a69 // str q9, [x19, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a68 // str q8, [x19, x21]
-	WORD $0x8b0202b5 // add x21, x21, x2
-	WORD $0x3cb56a63 // str q3, [x19, x21]
-	WORD $0x91004294 // add x20, x20, #16
-	WORD $0xd1000463 // sub x3, x3, #1
-	CBNZ R3, loop
+	WORD $0x4f8010aa // fmla v10.4s, v5.4s, v0.s[0]
+	WORD $0x4e28d54b // fadd v11.4s, v10.4s, v8.4s
+	WORD $0x3cb3698b // str q11, [x12, x19]
+	WORD $0x4ea8d54a // fsub v10.4s, v10.4s, v8.4s
+	WORD $0x3cb4698a // str q10, [x12, x20]
+	WORD $0x4f801125 // fmla v5.4s, v9.4s, v0.s[0]
+	WORD $0x4e28d4a9 // fadd v9.4s, v5.4s, v8.4s
+	WORD $0x3cb06989 // str q9, [x12, x16]
+	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
+	WORD $0x3cb16985 // str q5, [x12, x17]
+	WORD $0x3d8001a4 // str q4, [x13]
+	WORD $0x3cb569a7 // str q7, [x13, x21]
+	WORD $0x4e27d485 // fadd v5.4s, v4.4s, v7.4s
+	WORD $0x4e26d4a8 // fadd v8.4s, v5.4s, v6.4s
+	WORD $0x3ca369a8 // str q8, [x13, x3]
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x3caf69a5 // str q5, [x13, x15]
+	WORD $0x4e26d4c5 // fadd v5.4s, v6.4s, v6.4s
+	WORD $0x4ea71ce6 // mov v6.16b, v7.16b
+	WORD $0x4f801086 // fmla v6.4s, v4.4s, v0.s[0]
+	WORD $0x4e25d4c8 // fadd v8.4s, v6.4s, v5.4s
+	WORD $0x3cb369a8 // str q8, [x13, x19]
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	WORD $0x3cb469a6 // str q6, [x13, x20]
+	WORD $0x4f8010e4 // fmla v4.4s, v7.4s, v0.s[0]
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x3cb069a6 // str q6, [x13, x16]
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x3cb169a4 // str q4, [x13, x17]
+	WORD $0x3d8001c1 // str q1, [x14]
+	WORD $0x3cb569c3 // str q3, [x14, x21]
+	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
+	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
+	WORD $0x3ca369c5 // str q5, [x14, x3]
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x3caf69c4 // str q4, [x14, x15]
+	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4f801024 // fmla v4.4s, v1.4s, v0.s[0]
+	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
+	WORD $0x3cb369c5 // str q5, [x14, x19]
+	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x3cb469c4 // str q4, [x14, x20]
+	WORD $0x4f801061 // fmla v1.4s, v3.4s, v0.s[0]
+	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
+	WORD $0x3cb069c3 // str q3, [x14, x16]
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x3cb169c1 // str q1, [x14, x17]
+	WORD $0x91002000 // add x0, x0, #8
+	WORD $0x910020c6 // add x6, x6, #8
+	WORD $0x910020e7 // add x7, x7, #8
+	WORD $0x91004042 // add x2, x2, #16
+	WORD $0x91004108 // add x8, x8, #16
+	WORD $0x91004129 // add x9, x9, #16
+	WORD $0x9100414a // add x10, x10, #16
+	WORD $0x9100416b // add x11, x11, #16
+	WORD $0x9100418c // add x12, x12, #16
+	WORD $0x910041ad // add x13, x13, #16
+	WORD $0x910041ce // add x14, x14, #16
+	WORD $0xd1000484 // sub x4, x4, #1
+	CBNZ R4, loop
 	RET
 
 // func winogradOutput6NEON(a *winogradArgs)

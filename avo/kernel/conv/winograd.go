@@ -94,11 +94,11 @@ func inputTransform[V any](a arith[V], m int, d []V, out func(i int, v V)) {
 	case 4:
 		const f = factorsInput4
 		out(0, a.fma(d[4], f+1, a.fma(d[2], f, d[0], true), true))
-		out(5, a.fma(d[1], f+6, a.fma(d[3], f+5, d[5], true), true))
-		pair(1, a.fma(d[2], f+2, d[4], false), a.fma(d[1], f+2, d[3], false))
+		out(5, a.fma(d[1], f+4, a.fma(d[3], f+3, d[5], true), true))
 		e, o := a.sub(d[4], d[2]), a.sub(d[3], d[1])
-		out(3, a.fma(o, f+3, e, false))
-		out(4, a.fma(o, f+4, e, true))
+		o = a.add(o, o)
+		pair(3, e, o)
+		pair(1, a.fma(d[2], f+2, d[4], true), a.fma(d[1], f+2, d[3], true))
 	case 6:
 		const f = factorsInput6
 		out(0, a.fma(a.sub(d[4], d[2]), f, a.sub(d[0], d[6]), true))
@@ -110,24 +110,26 @@ func inputTransform[V any](a arith[V], m int, d []V, out func(i int, v V)) {
 	}
 }
 
-// expandTransform is the runtime's winogradExpand1.
-func expandTransform[V any](a arith[V], m int, g []V, out func(i int, v V)) {
+// expandTransform is the runtime's winogradExpand1. keep says that g is used again.
+func expandTransform[V any](a arith[V], m int, g []V, keep bool, out func(i int, v V)) {
 	const f = factorsExpand
 	out(0, g[0])
 	out(m+1, g[2])
 	t := a.add(g[0], g[2])
 	out(1, a.add(t, g[1]))
 	out(2, a.sub(t, g[1]))
+	if m == 2 {
+		return
+	}
+	twice := a.add(g[1], g[1])
 	pair := func(i int, e V) {
-		out(i, a.fma(g[1], f+1, e, false))
-		out(i+1, a.fma(g[1], f+2, e, true))
+		out(i, a.add(e, twice))
+		out(i+1, a.sub(e, twice))
 	}
-	if m >= 4 {
-		pair(3, a.fma(g[2], f, g[0], false))
-	}
-	if m >= 6 {
+	if m == 6 {
 		pair(5, a.fma(g[0], f, g[2], false))
 	}
+	pair(3, a.fma(g[2], f, g[0], !keep))
 }
 
 // outputTransform is the runtime's winogradOutput1. bias may be nil.

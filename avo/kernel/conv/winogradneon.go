@@ -159,43 +159,59 @@ func winogradExpandNEON(c *arm64.Context, name string, m int, half bool) {
 	}
 	from, fromStep := field(c, args, winogradFrom), field(c, args, winogradFromStep)
 	to, step, count := field(c, args, winogradTo), field(c, args, winogradToStep), field(c, args, winogradN)
-	cells := []arm64.GP{from}
-	for t := 1; t < 9; t++ {
-		p := c.GP()
-		c.ADD(fromStep, cells[t-1], p)
-		cells = append(cells, p)
-	}
+	// Rows of cells and of positions, and how far on their columns are.
+	cells := []arm64.GP{from, c.GP(), c.GP()}
+	second := c.GP()
+	c.LSLI(1, fromStep, second)
+	c.ADDLSL(fromStep, 1, fromStep, cells[1])
+	c.ADDLSL(cells[1], 1, from, cells[2])
+	c.ADD(from, cells[1], cells[1])
+	right := []arm64.GP{0: {}, 1: fromStep, 2: second}
 	rows := tileRows(c, to, step, n)
-	vector := c.GP()
-	c.MOVZ(0, 0, vector)
+	columns := []arm64.GP{0: {}, 1: step}
+	for j := 2; j < n; j++ {
+		columns = append(columns, c.GP())
+		c.ADD(step, columns[j-1], columns[j])
+	}
+	size := 4 * weightRow(half) / PanelWidth
 	c.LSLI(2, count, count) // registers to a vector
 	c.Label("loop")
-	var columns [3][8]arm64.Vec
+	var between [3][8]arm64.Vec
 	for j := range 3 {
 		g := quads(c, 3)
-		for i := range 3 {
+		for i, x := range g {
+			switch {
+			case half && j == 0:
+				c.LDRD(0, cells[i], x)
+			case half:
+				c.LDRDReg(right[j], cells[i], x)
+			case j == 0:
+				c.LDRQ(0, cells[i], x)
+			default:
+				c.LDRQReg(right[j], cells[i], x)
+			}
 			if half {
-				c.LDRDPost(8, cells[3*i+j], g[i])
-				c.FCVTL(g[i], g[i])
+				c.FCVTL(x, x)
+			}
+		}
+		expandTransform[arm64.Vec](a, m, g, true, func(i int, x arm64.Vec) { between[j][i] = x })
+	}
+	for i, row := range rows {
+		g := []arm64.Vec{between[0][i], between[1][i], between[2][i]}
+		expandTransform[arm64.Vec](a, m, g, false, func(j int, x arm64.Vec) {
+			if j == 0 {
+				c.STRQ(x, 0, row)
 			} else {
-				c.LDRQPost(16, cells[3*i+j], g[i])
+				c.STRQReg(x, columns[j], row)
 			}
-		}
-		expandTransform[arm64.Vec](a, m, g, func(i int, x arm64.Vec) { columns[j][i] = x })
+		})
 	}
-	for i := range n {
-		at := c.GP()
-		c.MOV(vector, at)
-		var u [8]arm64.Vec
-		expandTransform[arm64.Vec](a, m, []arm64.Vec{columns[0][i], columns[1][i], columns[2][i]}, func(j int, x arm64.Vec) { u[j] = x })
-		for j := range n {
-			c.STRQReg(u[j], at, rows[i])
-			if j < n-1 {
-				c.ADD(step, at, at)
-			}
-		}
+	for _, p := range cells {
+		c.ADDI(size, p, p)
 	}
-	c.ADDI(16, vector, vector)
+	for _, p := range rows {
+		c.ADDI(16, p, p)
+	}
 	c.SUBI(1, count, count)
 	c.CBNZ(count, "loop")
 	c.RET()

@@ -164,14 +164,16 @@ func winogradExpandX86(v *vector, name string, m int, half bool) {
 			g = append(g, x)
 		}
 		columns[j] = make([]reg.VecVirtual, n)
-		expandTransform[reg.VecVirtual](a, m, g, func(i int, x reg.VecVirtual) {
+		expandTransform[reg.VecVirtual](a, m, g, true, func(i int, x reg.VecVirtual) {
 			if columns[j][i] = x; !v.avx512 {
 				v.I(x86.VMOVUPS(x, mem(tmp, size*(3*i+j))))
 			}
 		})
 	}
-	p := v.GP64()
+	p, rowStep := v.GP64(), v.GP64()
 	v.I(x86.MOVQ(to, p))
+	v.I(x86.IMUL3Q(operand.I32(n), toStep, rowStep))
+	position := v.panelAddresses(p, toStep, n)
 	for i := range n {
 		var g []reg.VecVirtual
 		for j := range 3 {
@@ -182,11 +184,9 @@ func winogradExpandX86(v *vector, name string, m int, half bool) {
 			}
 			g = append(g, x)
 		}
-		var u [8]reg.VecVirtual
-		expandTransform[reg.VecVirtual](a, m, g, func(j int, x reg.VecVirtual) { u[j] = x })
-		for j := range n {
-			v.I(x86.VMOVUPS(u[j], mem(p, 0)))
-			v.I(x86.ADDQ(toStep, p))
+		expandTransform[reg.VecVirtual](a, m, g, false, func(j int, x reg.VecVirtual) { v.I(x86.VMOVUPS(x, position(j, 0))) })
+		if i < n-1 {
+			v.I(x86.ADDQ(rowStep, p))
 		}
 	}
 	for _, p := range []reg.GPVirtual{from, middle, below} {
