@@ -27,7 +27,8 @@ type Options struct {
 	Target  *cost.Target        // the device that plans are made for; nil: the default one
 	// Direct leaves out algorithms that need memory to be fast: Winograd's. Its
 	// answers differ in their last bits, and it may fit smaller budgets.
-	Direct bool
+	Direct  bool
+	Without string // one of Techniques, which the planner leaves out; "" = none
 	// Dump is called after each stage with its name and its result.
 	Dump func(stage string, result Printer)
 }
@@ -83,6 +84,9 @@ func Plan(lowered *op.Graph, o Options) (*plan.Plan, error) {
 	so := schedule.Options{Budget: o.Budget, Min: o.Min, Threads: o.Threads}
 	if o.Target != nil {
 		so.Speed = schedule.Speed{Model: o.Target.Model(o.Threads)}
+	}
+	if o.Without != "" {
+		without(o.Without, &so)
 	}
 	p, err := schedule.Plan(lowered, so)
 	if err != nil {

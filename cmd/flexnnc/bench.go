@@ -18,6 +18,8 @@ import (
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
+var targetForBench = &cli.StringFlag{Name: "target", Value: "host", Usage: "`DEVICE` by whose model plans are made, and times are predicted: as for plan"}
+
 var benchCommand = &cli.Command{
 	Name:  "bench",
 	Usage: "measure how fast a network runs, or build the program that does",
@@ -30,7 +32,7 @@ var benchCommand = &cli.Command{
 		&cli.IntFlag{Name: "runs", Usage: "timed runs `N`; by default as many as take some seconds"},
 		&cli.StringFlag{Name: "against", Usage: "`COMMAND` to take turns with: the last word of each line that it prints is the milliseconds of one run"},
 		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
-		&cli.StringFlag{Name: "target", Value: "host", Usage: "device by whose model the plan is made, and times are predicted: as for plan"},
+		targetForBench,
 		platformFlag, // another machine's needs --build-only
 		&cli.BoolFlag{Name: "build-only", Usage: "build the benchmark and do not run it"},
 		&cli.StringFlag{Name: "out", Usage: "where --build-only writes the benchmark: `FILE`; by default NETWORK-bench-GOOS-GOARCH in this folder"},

@@ -120,7 +120,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		ErrWriter:                 stderr,
 		DisableSliceFlagSeparator: true, // --input data=227,227,3
 		Flags:                     []cli.Flag{&cli.BoolFlag{Name: "debug", Usage: "show a stack when flexnnc itself fails"}},
-		Commands:                  []*cli.Command{compileCommand, planCommand, profileCommand, benchCommand, inspectCommand, verifyCommand, versionCommand},
+		Commands:                  []*cli.Command{compileCommand, planCommand, profileCommand, benchCommand, compareCommand, inspectCommand, verifyCommand, versionCommand},
 		ExitErrHandler:            func(*cli.Context, error) {}, // run decides
 		OnUsageError:              onUsageError,
 		Action: func(c *cli.Context) error {

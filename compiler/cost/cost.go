@@ -42,7 +42,8 @@ type Work struct {
 	Class Class
 	Units int64 // of Class
 	Bytes int64 // of activations, read once and written once
-	Once  int64 // bytes of weights that come from memory for one use, of Vector
+	// Weights come from memory, in units of Vector, whose Units they are themselves.
+	Weights int64
 }
 
 // Of counts the work of an op.
@@ -82,9 +83,13 @@ func Of(o *op.Op) Work {
 		w.Units = max(elements, callMultiplyAdds(o.Call))
 	default:
 		c := o.Conv
+		if c == nil {
+			w.Units = callMultiplyAdds(o.Call)
+			break
+		}
 		w.Units = int64(c.OutH) * int64(c.OutW) * int64(o.Panels.N) * int64(o.Panels.K())
-		if w.Class == Vector {
-			w.Once = int64(o.Panels.Count()) * int64(o.Panels.PanelBytes())
+		if w.Class != Vector && w.Class != Depthwise {
+			w.Weights = int64(o.Panels.Count()) * int64(o.Panels.PanelBytes()) / 4
 		}
 	}
 	return w
@@ -118,6 +123,9 @@ func classOf(o *op.Op) Class {
 	case op.Rows:
 		return Rows
 	case op.Call:
+		if len(o.Call.Products) > 0 {
+			return Pointwise // the same kernels
+		}
 		return Call
 	}
 	if transposes(o) {

@@ -100,8 +100,8 @@ func TestClasses(t *testing.T) {
 		if w.Class != want || w.Units == 0 {
 			t.Errorf("%+v, want %s", w, want)
 		}
-		if (w.Once > 0) != (want == Vector) {
-			t.Errorf("%s: %d bytes of weights are read for one use", want, w.Once)
+		if (w.Weights > 0) != (want == Conv || want == Stem || want == Pointwise) {
+			t.Errorf("%s: %d weights", want, w.Weights)
 		}
 	}
 }

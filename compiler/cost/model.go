@@ -40,13 +40,14 @@ func (t *Target) Model(threads int) *Model {
 
 func round(f float64) int64 { return max(1, int64(math.Round(f))) }
 
-// Work is the picoseconds that all of an op's arithmetic takes, with its weights
-// where memory and not arithmetic sets the pace, and the bytes of activations that
-// it reads and writes.
+// Work is the picoseconds that all of an op's arithmetic takes, and the way of its
+// weights from memory, and the bytes of activations that it reads and writes.
 func (m *Model) Work(o *op.Op) (picoseconds, bytes int64) {
 	w := Of(o)
-	return m.Units(w.Class, w.Units) + m.Touch*w.Once, w.Bytes
+	return m.of(w), w.Bytes
 }
+
+func (m *Model) of(w Work) int64 { return m.Units(w.Class, w.Units) + m.Units(Vector, w.Weights) }
 
 // Units is the picoseconds of so many units of a class.
 func (m *Model) Units(c Class, n int64) int64 {

@@ -95,7 +95,7 @@ func (m *Model) picks(p *plan.Plan, s *plan.Step) (time int64) {
 // step is the time of a step: its part of the op. Every slice of a convolution
 // reads all of its rows' input again.
 func (m *Model) step(s *plan.Step, w Work) int64 {
-	work, bytes := m.Units(w.Class, w.Units)+m.Touch*w.Once, w.Bytes
+	work, bytes := m.of(w), w.Bytes
 	n, all := s.Panels.Len(), 1
 	switch {
 	case n == 0:

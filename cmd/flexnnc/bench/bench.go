@@ -7,6 +7,7 @@ package bench
 
 import (
 	"context"
+	"embed"
 	"fmt"
 	"os"
 	"os/exec"
@@ -72,15 +73,15 @@ func Build(ctx context.Context, p *plan.Plan, predicted Prediction, t Target, ve
 	r := &Program{Path: path}
 	if m.Weights != "" {
 		r.Weights = filepath.Join(filepath.Dir(path), m.Package+".weights.bin")
-		if err := move(m.Weights, r.Weights); err != nil {
+		if err := Move(m.Weights, r.Weights); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
 }
 
-// move renames a file, or copies it where the other place is on another disk.
-func move(from, to string) error {
+// Move renames a file, or copies it where the other place is on another disk.
+func Move(from, to string) error {
 	if os.Rename(from, to) == nil {
 		return nil
 	}
@@ -118,24 +119,62 @@ func NewModule(dir string, p *plan.Plan, version string) (*Module, error) {
 	if m.Package == "main" || m.Package == "runner" {
 		m.Package = "net" + m.Package
 	}
-	sub := filepath.Join(dir, m.Package)
-	r, err := codegen.Emit(p, codegen.Options{Dir: sub, Package: m.Package, Command: "flexnnc bench", Version: version})
+	weights, err := emit(filepath.Join(dir, m.Package), p, m.Package, version, 0)
 	if err != nil {
 		return nil, err
 	}
-	if !r.Embedded {
-		m.Weights = filepath.Join(sub, "weights.bin")
-	}
-	files, err := hook(m.Package)
+	m.Weights = weights
+	return m, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module "+ModuleName+"\n\ngo 1.24\n"), 0o644)
+}
+
+// Emit writes the package of a plan into a folder, with the methods of hook, and
+// returns the path of its weights file, which is not embedded.
+func Emit(dir string, p *plan.Plan, pkg, version string) (weights string, err error) {
+	return emit(dir, p, pkg, version, -1)
+}
+
+func emit(dir string, p *plan.Plan, pkg, version string, embedLimit int64) (weights string, err error) {
+	r, err := codegen.Emit(p, codegen.Options{Dir: dir, Package: pkg, Command: "flexnnc bench", Version: version, EmbedLimit: embedLimit})
 	if err != nil {
-		return nil, err
+		return "", err
+	}
+	files, err := hook(pkg)
+	if err != nil {
+		return "", err
 	}
 	for name, b := range files {
-		if err := os.WriteFile(filepath.Join(sub, name), b, 0o644); err != nil {
-			return nil, err
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+			return "", err
 		}
 	}
-	return m, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module "+ModuleName+"\n\ngo 1.24\n"), 0o644)
+	if !r.Embedded {
+		weights = filepath.Join(dir, "weights.bin")
+	}
+	return weights, nil
+}
+
+// CopySources copies the Go files of an embedded folder, tests excepted.
+func CopySources(from embed.FS, folder, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	entries, err := from.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), "_test.go") {
+			continue
+		}
+		b, err := from.ReadFile(folder + "/" + e.Name())
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, e.Name()), b, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Build compiles the main program in the module's root, without cgo.

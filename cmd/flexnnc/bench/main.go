@@ -23,25 +23,8 @@ func decimal(n int) string { return strconv.Itoa(n) }
 
 // writeRunner adds package runner and the main program to the module.
 func (m *Module) writeRunner(p *plan.Plan, predicted Prediction) error {
-	dir := filepath.Join(m.Dir, "runner")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := CopySources(runnerSources, "runner", filepath.Join(m.Dir, "runner")); err != nil {
 		return err
-	}
-	entries, err := runnerSources.ReadDir("runner")
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), "_test.go") {
-			continue
-		}
-		b, err := runnerSources.ReadFile("runner/" + e.Name())
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(dir, e.Name()), b, 0o644); err != nil {
-			return err
-		}
 	}
 	return os.WriteFile(filepath.Join(m.Dir, "main.go"), m.mainSource(p, predicted), 0o644)
 }

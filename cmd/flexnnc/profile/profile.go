@@ -65,25 +65,8 @@ func Build(ctx context.Context, t bench.Target, version, work, path string) erro
 
 // writeRunner adds package runner and the main program to the module.
 func writeRunner(m *bench.Module, p *plan.Plan) error {
-	dir := filepath.Join(m.Dir, "runner")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := bench.CopySources(runnerSources, "runner", filepath.Join(m.Dir, "runner")); err != nil {
 		return err
-	}
-	entries, err := runnerSources.ReadDir("runner")
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), "_test.go") {
-			continue
-		}
-		b, err := runnerSources.ReadFile("runner/" + e.Name())
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(dir, e.Name()), b, 0o644); err != nil {
-			return err
-		}
 	}
 	return os.WriteFile(filepath.Join(m.Dir, "main.go"), mainSource(m, p), 0o644)
 }
@@ -99,7 +82,7 @@ func mainSource(m *bench.Module, p *plan.Plan) []byte {
 	for i := range p.Steps {
 		o := p.Steps[i].Op
 		w := cost.Of(o)
-		fmt.Fprintf(&b, "\t\t{Name: %q, Class: %q, Units: %d, Bytes: %d},\n", o.Name, w.Class, w.Units, w.Bytes+w.Once)
+		fmt.Fprintf(&b, "\t\t{Name: %q, Class: %q, Units: %d, Bytes: %d, Weights: %d},\n", o.Name, w.Class, w.Units, w.Bytes, w.Weights)
 	}
 	b.WriteString(`	},
 }

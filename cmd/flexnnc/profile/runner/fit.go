@@ -24,6 +24,9 @@ func (t *target) fit(n *Net, measured []float64) {
 	for i, s := range n.Steps {
 		r := make([]float64, width)
 		r[0], r[1], r[column[s.Class]] = 1, float64(s.Bytes), float64(s.Units)
+		if k, ok := column["vector"]; ok {
+			r[k] += float64(s.Weights)
+		}
 		for k := range r {
 			r[k] /= measured[i]
 		}
@@ -50,7 +53,10 @@ func (t *target) fit(n *Net, measured []float64) {
 	}
 	sum := 0.0
 	for i, s := range n.Steps {
-		p := x[0] + x[1]*float64(s.Bytes) + x[column[s.Class]]*float64(s.Units)
+		p := 0.0
+		for k, v := range rows[i] {
+			p += v * x[k] * measured[i]
+		}
 		sum += math.Abs(p/measured[i] - 1)
 		t.Fit.Residuals = append(t.Fit.Residuals, residual{s.Name, s.Class, int64(measured[i]), int64(p)})
 	}

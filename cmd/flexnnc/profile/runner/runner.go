@@ -30,6 +30,7 @@ type Net struct {
 type Step struct {
 	Name, Class  string
 	Units, Bytes int64
+	Weights      int64 // in units of class vector
 }
 
 // Session is an opened network with its arrays.
