@@ -15,6 +15,7 @@ import (
 	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
 	"github.com/flexnnc/flexnnc/cmd/flexnnc/compare"
 	"github.com/flexnnc/flexnnc/compiler"
+	"github.com/flexnnc/flexnnc/compiler/ncnn"
 	"github.com/flexnnc/flexnnc/compiler/schedule"
 )
 
@@ -78,7 +79,12 @@ func compareAction(c *cli.Context) error {
 	}
 	p := newProgress(c.App.ErrWriter)
 	defer p.done()
-	variants, err := compared(c, budgets, pace, p)
+	n, o, err := network(c, !c.Bool("random"))
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	variants, err := compared(c, n, o, pace, p)
 	if err != nil {
 		return err
 	}
@@ -96,12 +102,8 @@ func compareAction(c *cli.Context) error {
 }
 
 // compared makes the plans, for storage of the pace that there will be.
-func compared(c *cli.Context, budgets []string, pace int64, pr *progress) ([]compare.Variant, error) {
-	n, o, err := network(c, !c.Bool("random"))
-	if err != nil {
-		return nil, err
-	}
-	defer n.Close()
+func compared(c *cli.Context, n *ncnn.Network, o compiler.Options, pace int64, pr *progress) ([]compare.Variant, error) {
+	budgets := c.StringSlice("budget")
 	lowered, err := compiler.Lower(n.Graph, o)
 	if err != nil {
 		return nil, err

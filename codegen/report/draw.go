@@ -99,7 +99,7 @@ func (r *Report) drawArena(end time.Duration) *arena {
 	for i := range p.Loads {
 		load[p.Loads[i].Buffer] = &p.Loads[i]
 	}
-	users := firstUses(p)
+	users := uses(p)
 	hues := 0
 	for i := range p.Buffers {
 		b := &p.Buffers[i]
@@ -117,7 +117,15 @@ func (r *Report) drawArena(end time.Duration) *arena {
 			if l := load[i]; l != nil {
 				used := finish
 				if u, ok := users[i]; ok {
-					used = r.from(u)
+					used = r.from(u[0])
+				}
+				if l.Ahead > 0 {
+					if used > 0 {
+						add("waiting", 0, used, "weights, loaded by the run before and waiting for their step")
+					}
+					add("weights", used, r.until(users[i][1]), "weights in use")
+					add("loading", r.Loads[l.Index].Begin, r.Loads[l.Index].End, "weights, being loaded for the next run")
+					break
 				}
 				add("loading", r.Loads[l.Index].Begin, r.Loads[l.Index].End, "weights, being loaded")
 				if used > r.Loads[l.Index].End {
@@ -143,17 +151,23 @@ func (r *Report) drawArena(end time.Duration) *arena {
 	return a
 }
 
-// firstUses is the first step that reads each weights buffer.
-func firstUses(p *plan.Plan) map[int]int {
-	first := map[int]int{}
+// uses are the first and the last step that reads each weights buffer.
+func uses(p *plan.Plan) map[int][2]int {
+	found := map[int][2]int{}
 	for i := range p.Steps {
 		for _, b := range append([]int{p.Steps[i].Weights}, p.Steps[i].Consts...) {
-			if _, ok := first[b]; !ok && b >= 0 {
-				first[b] = i
+			if b < 0 {
+				continue
 			}
+			u, ok := found[b]
+			if !ok {
+				u[0] = i
+			}
+			u[1] = i
+			found[b] = u
 		}
 	}
-	return first
+	return found
 }
 
 func (r *Report) from(step int) time.Duration {
