@@ -35,6 +35,7 @@ var common = []string{
 	"pool",
 	"port",
 	"programs",
+	"quantize",
 	"rows",
 	"team",
 	"thread",

@@ -17,6 +17,7 @@ func TestOffsets(t *testing.T) {
 	structs := map[string]reflect.Type{
 		"conv": reflect.TypeFor[convArgs](), "depthwise": reflect.TypeFor[depthwiseArgs](), "rows": reflect.TypeFor[depthwiseRowsArgs](), "pool": reflect.TypeFor[poolArgs](),
 		"run": reflect.TypeFor[depthwiseRunArgs](), "interleave": reflect.TypeFor[interleaveArgs](),
+		"quantize": reflect.TypeFor[quantizeArgs](),
 	}
 	for name, fields := range conv.Offsets() {
 		typ, ok := structs[name]

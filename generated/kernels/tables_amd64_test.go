@@ -32,3 +32,15 @@ func peakFMA(tab *kernelTable) (loop func(int), flops float64) {
 	}
 	return nil, 0
 }
+
+// int8Units are the units that the CPU has.
+func int8Units() []int8Unit {
+	var us []int8Unit
+	if hasAVX2 {
+		us = append(us, int8Unit{&int8KernelsAVX2, quantizeAVX2, conv.AVX2Int8})
+	}
+	if hasVNNI {
+		us = append(us, int8Unit{&int8KernelsVNNI, quantizeAVX512, conv.VNNI})
+	}
+	return us
+}

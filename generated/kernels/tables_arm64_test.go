@@ -20,3 +20,12 @@ func peakFMA(tab *kernelTable) (loop func(int), flops float64) {
 	}
 	return nil, 0
 }
+
+// int8Units are the units that the CPU has.
+func int8Units() []int8Unit {
+	us := []int8Unit{{&int8KernelsNEON, quantizeNEON, conv.NEONInt8}}
+	if hasSDOT {
+		us = append(us, int8Unit{&int8KernelsSDOT, quantizeNEON, conv.SDOT})
+	}
+	return us
+}

@@ -54,6 +54,7 @@ type thread struct {
 	pool       poolArgs
 	winograd   winogradArgs
 	maps       mapArgs
+	quantize   quantizeArgs
 	registers  [maxRowRegisters]float32 // of the row that passes are made over
 	_          [64]byte                 // no other thread's fields in a cache line with these
 }

@@ -174,6 +174,8 @@ func Offsets() map[string]map[string]int {
 			"left": rowsLeft, "right": rowsRight, "columns": rowsColumns, "stride": rowsStride, "pad": rowsPad},
 		"pool": {"base": poolBase, "ind": poolInd, "cells": poolCells, "first": poolFirst, "out": poolOut,
 			"chans": poolChans, "divide": poolDivide, "divisor": poolDivisor},
+		"quantize": {"n": quantizeN, "rows": quantizeRows, "in": quantizeIn, "inStep": quantizeInStep,
+			"out": quantizeOut, "outStep": quantizeOutStep, "pad": quantizePad, "scale": quantizeScale},
 		"interleave": {"out": interleaveOut, "in": interleaveIn, "cols": interleaveCols, "inStep": interleaveStep},
 		"value":      {"relu": actRelu},
 	}

@@ -53,6 +53,7 @@ func sources() (map[string][]byte, error) {
 		func() (map[string][]byte, error) { return cpu.Generate(pkg) },
 		func() (map[string][]byte, error) { return conv.Generate(pkg, conv.Need{All: true}) },
 		func() (map[string][]byte, error) { return conv.GenerateWinograd(pkg, conv.WinogradNeed{All: true}) },
+		func() (map[string][]byte, error) { return conv.GenerateInt8(pkg, conv.NeedInt8{All: true}) },
 		func() (map[string][]byte, error) { return lane.Generate(pkg, sample.Programs()) },
 		func() (map[string][]byte, error) { return lane.Versions(pkg, sample.Programs()) },
 		func() (map[string][]byte, error) { return conv.Peak(pkg) },
