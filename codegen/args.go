@@ -3,6 +3,7 @@ package codegen
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/dave/jennifer/jen"
 
@@ -19,14 +20,24 @@ func (u *unit) stepArgs(s *plan.Step) (*jen.Statement, string, error) {
 	case op.Output:
 		return u.portArgs(s, s.Op.In[0], len(u.inputs)+u.portIndex(u.outputs, s.Op)), "runOutput", nil
 	case op.Conv:
+		if s.Op.Panels.Int8 != nil {
+			a, err := u.int8Args(s, "convStep", "int8Step")
+			return a, "runConvInt8", err
+		}
 		a, err := u.convArgs(s, "convStep")
 		if s.Op.Conv.Winograd != 0 && err == nil {
 			return u.winogradArgs(s, a), "runWinograd", nil
 		}
 		return a, "runConv", err
 	case op.Depthwise:
+		if s.Op.Panels.Int8 != nil {
+			a, err := u.int8Args(s, "depthwiseStep", "depthwiseInt8Step")
+			return a, "runDepthwiseInt8", err
+		}
 		a, err := u.convArgs(s, "depthwiseStep")
 		return a, "runDepthwise", err
+	case op.Quantize:
+		return u.quantizeArgs(s), "runQuantize", nil
 	case op.Pool:
 		return u.poolArgs(s), "runPool", nil
 	case op.Map:
@@ -219,7 +230,11 @@ func (u *unit) convArgs(s *plan.Step, typ string) (*jen.Statement, error) {
 	l.int("inH", c.InH)
 	l.int("inW", c.InW)
 	if o.Kind == op.Conv {
-		l.int("inC", c.InC)
+		if o.Panels.Int8 != nil {
+			l.int("inC", c.InC/4)
+		} else {
+			l.int("inC", c.InC)
+		}
 	}
 	l.int("outH", c.OutH)
 	l.int("outW", c.OutW)
@@ -254,6 +269,48 @@ func (u *unit) winogradArgs(s *plan.Step, conv *jen.Statement) *jen.Statement {
 	l.int("shared", s.Op.Scratch)
 	l.int("work", s.Op.WorkScratch)
 	return l.of("winogradStep")
+}
+
+// int8Args renders a step of int8 images: that of float32 ones and what is beside it.
+func (u *unit) int8Args(s *plan.Step, typ, int8Type string) (*jen.Statement, error) {
+	base, err := u.convArgs(s, typ)
+	if err != nil {
+		return nil, err
+	}
+	var l literal
+	l.code(typ, base)
+	if q := s.Op.Quantize; q != 0 {
+		l.code("quantize", float32Lit(q))
+		l.int("aside", (4*tilePixels*s.Op.Conv.KH*s.Op.Conv.KW+63)&^63)
+	}
+	return l.of(int8Type), nil
+}
+
+// float32Lit is a constant that is v exactly.
+func float32Lit(v float32) jen.Code {
+	return jen.Op(strconv.FormatFloat(float64(v), 'g', -1, 32))
+}
+
+// quantizeArgs renders the rounding of an image to int8.
+func (u *unit) quantizeArgs(s *plan.Step) *jen.Statement {
+	in, out := s.Op.In[0], s.Op.Out[0]
+	h, w := 1, 1
+	n := len(in.Dims)
+	for _, d := range in.Dims[:max(0, n-2)] {
+		h *= d
+	}
+	if n >= 2 {
+		w = in.Dims[n-2]
+	}
+	var l literal
+	l.code("in", u.image(s, in, 0))
+	l.code("out", u.image(s, out, 0))
+	l.int("h", h)
+	l.int("w", w)
+	l.int("inC", in.Dims[n-1])
+	l.int("outC", out.Dims[n-1])
+	l.code("scale", float32Lit(s.Op.Quantize))
+	return l.of("quantizeStep")
 }
 
 // depthwiseInput is the input channel of a depthwise slice's first output channel.

@@ -16,6 +16,7 @@ type kernelSet struct {
 	programs map[string]*lane.Program // by name of the kernel variable
 	need     conv.Need
 	winograd conv.WinogradNeed
+	int8     conv.NeedInt8
 }
 
 // program notes a lane program and returns the variable it is called through.
@@ -42,7 +43,28 @@ func (u *unit) needConv(s *plan.Step) {
 		pixels *= rows
 	}
 	last := min(s.Panels.Hi*op.PanelWidth, o.Panels.N) - (s.Panels.Hi-1)*op.PanelWidth
-	u.kernels.need.Convs = append(u.kernels.need.Convs, conv.Conv{Pixels: pixels, Panels: s.Panels.Len(), Last: last, Half: o.Panels.Type == op.F16})
+	c := conv.Conv{Pixels: pixels, Panels: s.Panels.Len(), Last: last, Half: o.Panels.Type == op.F16}
+	if o.Panels.Int8 != nil {
+		u.kernels.int8.Convs = append(u.kernels.int8.Convs, c)
+	} else {
+		u.kernels.need.Convs = append(u.kernels.need.Convs, c)
+	}
+}
+
+// needInt8 notes the kernels of a step of int8 images, and tells whether it is one.
+func (u *unit) needInt8(s *plan.Step) bool {
+	o, k := s.Op, &u.kernels.int8
+	switch {
+	case o.Kind == op.Quantize:
+		k.Quantize = true
+	case o.Panels == nil || o.Panels.Int8 == nil:
+		return false
+	case o.Kind == op.Depthwise:
+		k.Depthwise = true
+	default:
+		u.needConv(s)
+	}
+	return true
 }
 
 // needWinograd notes a convolution slice that works by Winograd's algorithm.
@@ -76,6 +98,9 @@ func (k *pkg) kernelFiles() (map[string][]byte, error) {
 	for _, u := range k.units {
 		for i := range u.p.Steps {
 			s := &u.p.Steps[i]
+			if u.needInt8(s) {
+				continue
+			}
 			if c := s.Op.Conv; s.Op.Kind == op.Depthwise && c.DW == 1 && c.Mult <= 1 {
 				k.kernels.need.Runs = append(k.kernels.need.Runs, conv.Run{Width: c.KW, Stride: c.SW, Half: s.Op.Panels.Type == op.F16})
 				k.kernels.need.RowPixels = append(k.kernels.need.RowPixels, c.OutW)
@@ -103,6 +128,7 @@ func (k *pkg) kernelFiles() (map[string][]byte, error) {
 	for _, generate := range []func() (map[string][]byte, error){
 		func() (map[string][]byte, error) { return conv.Generate(k.o.Package, k.kernels.need) },
 		func() (map[string][]byte, error) { return conv.GenerateWinograd(k.o.Package, k.kernels.winograd) },
+		func() (map[string][]byte, error) { return conv.GenerateInt8(k.o.Package, k.kernels.int8) },
 		func() (map[string][]byte, error) { return lanekernel.Generate(k.o.Package, programs) },
 	} {
 		more, err := generate()

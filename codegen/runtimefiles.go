@@ -58,6 +58,9 @@ func (k *pkg) runtimeFiles() (map[string][]byte, error) {
 			for _, n := range drivers[o.Kind] {
 				want[n] = true
 			}
+			if o.Panels != nil && o.Panels.Int8 != nil {
+				want["int8"] = true
+			}
 			if u.p.Steps[i].Picks {
 				want["pick"] = true
 			}

@@ -20,10 +20,14 @@ type Packer struct {
 	bias         []float32
 	rows         []float32 // op.PanelWidth output channels in file order
 	whole        []float32 // the weight blob, for orders that scatter an output's elements
+	factor       []float32 // of int8 panels, per output channel
 }
 
 // New prepares the packing of p: it reads biases and folded factors.
 func New(p *op.Panels) (*Packer, error) {
+	if p.Int8 != nil {
+		return newInt8(p)
+	}
 	if p.Type != op.F32 && p.Type != op.F16 {
 		return nil, fmt.Errorf("BUG: panels of %q have element type %s, which has no packing", p.Name, p.Type)
 	}
@@ -69,6 +73,9 @@ func factor(f float64) float64 {
 // Panel writes panel i to dst, which has PanelBytes bytes.
 func (k *Packer) Panel(i int, dst []byte) error {
 	p := k.p
+	if p.Int8 != nil {
+		return k.int8Panel(i, dst)
+	}
 	first := i * op.PanelWidth
 	n := min(op.PanelWidth, p.N-first)
 	K := p.K()

@@ -14,7 +14,14 @@ type Lowering struct {
 	Graph     *op.Graph
 	values    map[*ir.Blob]Value
 	converted map[twin]Value
+	quantized map[rounded]*op.Tensor
 	names     map[string]int // op names taken
+}
+
+// rounded names a tensor times a scale as int8.
+type rounded struct {
+	tensor *op.Tensor
+	scale  float32
 }
 
 // twin names the transposed copy of a tensor in another layout, made at most once.
@@ -34,7 +41,7 @@ type Builder struct {
 func NewLowering(g *ir.Graph) *Lowering {
 	return &Lowering{
 		Graph:  &op.Graph{Name: g.Name, Source: g},
-		values: map[*ir.Blob]Value{}, converted: map[twin]Value{}, names: map[string]int{},
+		values: map[*ir.Blob]Value{}, converted: map[twin]Value{}, quantized: map[rounded]*op.Tensor{}, names: map[string]int{},
 	}
 }
 

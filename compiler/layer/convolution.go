@@ -61,12 +61,12 @@ func lowerConv(b *Builder, v Value, axes, group int) error {
 	name := l.Inputs[0].Name
 	v = b.Convert(v, ChannelsLast, name)
 	x := v.Tensor
-	if l.Params.Int(8, 0) != 0 && !v.Int8 {
+	if l.Params.Int(8, 0) != 0 && !v.Int8 && c.padded() && c.padValue != 0 { // the border is of integers
 		scale, err := l.Weight("input_scale").Float32s()
 		if err != nil {
 			return err
 		}
-		x = quantize(b, x, l.Name+"/quantized", scale[0])
+		x, v.Int8 = quantize(b, x, l.Name+"/quantized", scale[0]), true
 	}
 	if c.padded() && c.padValue != 0 {
 		pad := b.NewTensor(name+"/padded", op.F32, []int{c.in[1] + c.before[1] + c.after[1], c.in[0] + c.before[0] + c.after[0], c.inC})
@@ -82,23 +82,38 @@ func lowerConv(b *Builder, v Value, axes, group int) error {
 		return convPanels(b, name, n, c.taps(), chans, first)
 	}
 	if l.Params.Int(8, 0) != 0 {
-		sum := b.NewTensor(l.Name+"/sum", op.F32, out.Dims)
-		convOps(b, l.Name+"/sum", c, x, sum, nil, panels)
-		return dequantize(b, sum, out, c.outC, 9)
+		finish, err := int8Epilogue(b)
+		if err != nil {
+			return err
+		}
+		int8, err := b.int8Of(v.Int8)
+		if err != nil {
+			return err
+		}
+		convOps(b, l.Name, c, x, out, finish, panels, int8)
+		return nil
 	}
 	finish, err := convEpilogue(b)
 	if err != nil {
 		return err
 	}
-	convOps(b, l.Name, c, x, out, finish, panels)
+	convOps(b, l.Name, c, x, out, finish, panels, nil)
 	return nil
 }
 
 // convOps appends the operations of a convolution over channels-last tensors:
 // one, or one for each group on windows of the channels. panels makes the weights
 // of n output channels from the first-th on.
-func convOps(b *Builder, name string, c conv, x, out *op.Tensor, finish *lane.Program, panels func(name string, n, chans, first int) *op.Panels) {
-	attr := &op.ConvAttr{
+func convOps(b *Builder, name string, c conv, x, out *op.Tensor, finish *lane.Program, panels func(name string, n, chans, first int) *op.Panels, int8 *int8Conv) {
+	add := func(kind op.Kind, name string, a op.ConvAttr, in, out *op.Tensor, p *op.Panels) {
+		if int8 != nil {
+			in = b.int8Input(in, int8)
+			int8.panels(b.Layer, p, c.outC, kind == op.Depthwise)
+			a.InC = op.Fours(a.InC)
+		}
+		b.Add(&op.Op{Kind: kind, Name: name, In: []*op.Tensor{in}, Out: []*op.Tensor{out}, Conv: &a, Panels: p, Epilogue: finish})
+	}
+	attr := op.ConvAttr{
 		InH: c.in[1], InW: c.in[0], InC: c.inC, OutH: c.out[1], OutW: c.out[0], OutC: c.outC,
 		KH: c.kernel[1], KW: c.kernel[0], SH: c.stride[1], SW: c.stride[0], DH: c.dilation[1], DW: c.dilation[0],
 		PadT: c.before[1], PadL: c.before[0],
@@ -108,7 +123,7 @@ func convOps(b *Builder, name string, c conv, x, out *op.Tensor, finish *lane.Pr
 		if c.group > 1 {
 			kind, chans, attr.Mult = op.Depthwise, 1, c.outC/c.inC
 		}
-		b.Add(&op.Op{Kind: kind, Name: name, In: []*op.Tensor{x}, Out: []*op.Tensor{out}, Conv: attr, Panels: panels(name, c.outC, chans, 0), Epilogue: finish})
+		add(kind, name, attr, x, out, panels(name, c.outC, chans, 0))
 		return
 	}
 	gi, gout := c.inC/c.group, c.outC/c.group
@@ -122,9 +137,9 @@ func convOps(b *Builder, name string, c conv, x, out *op.Tensor, finish *lane.Pr
 		dims = append([]int{}, out.Dims...)
 		dims[last] = gout
 		part := b.NewTensor(tag, op.F32, dims)
-		a := *attr
+		a := attr
 		a.InC, a.OutC = gi, gout
-		b.Add(&op.Op{Kind: op.Conv, Name: tag, In: []*op.Tensor{in}, Out: []*op.Tensor{part}, Conv: &a, Panels: panels(tag, gout, gi, g*gout), Epilogue: finish})
+		add(op.Conv, tag, a, in, part, panels(tag, gout, gi, g*gout))
 		parts = append(parts, part)
 	}
 	b.Add(&op.Op{Kind: op.Concat, Name: name + "/join", In: parts, Out: []*op.Tensor{out}, Axis: last})
@@ -139,9 +154,6 @@ func convPanels(b *Builder, name string, n, taps, chans, first int) *op.Panels {
 	}
 	if w := l.Weight("bias"); w != nil {
 		p.Bias, p.BiasAt = w, first
-	}
-	if l.Params.Int(8, 0) != 0 {
-		int8Panels(l, p)
 	}
 	return p
 }

@@ -350,7 +350,7 @@ func (g deconv) lowerPhase(b *Builder, name string, x, out *op.Tensor, y, c phas
 			p.Bias, p.BiasAt = w, first
 		}
 		return p
-	})
+	}, nil)
 }
 
 // phaseWeight is the weight blob of a phase's convolution: the phase's taps of

@@ -125,32 +125,36 @@ func lowerInnerProduct(b *Builder) error {
 	dims := []int{k}
 	if rows > 0 {
 		v = b.In(0, Planar)
-		width, dims = rows, v.Tensor.Dims
+		width, dims = rows, append([]int{}, v.Tensor.Dims...)
 	} else if v.Layout == ChannelsLast {
 		chans = channels(v.Shape)
 		taps = k / chans
 	}
 	x := v.Tensor
-	if len(x.Dims) != len(dims) {
-		x = b.View(x, l.Inputs[0].Name+"/row", dims)
-	}
-	if l.Params.Int(8, 0) != 0 && !v.Int8 {
-		scale, err := l.Weight("input_scale").Float32s()
-		if err != nil {
+	var int8 *int8Conv
+	if l.Params.Int(8, 0) != 0 {
+		if int8, err = b.int8Of(v.Int8); err != nil {
 			return err
 		}
-		x = quantize(b, x, l.Name+"/quantized", scale[0])
+	}
+	if int8 != nil && rows == 0 && v.Layout != ChannelsLast && len(x.Dims) > 1 { // all of it is one row
+		x = b.View(x, l.Inputs[0].Name+"/flat", dims)
+	}
+	if int8 != nil { // an image's pixels are padded, each
+		x = b.int8Input(x, int8)
+		k = taps * op.Fours(chans)
+		dims[len(dims)-1] = k
+	}
+	if len(x.Dims) != len(dims) {
+		x = b.View(x, l.Inputs[0].Name+"/row", dims)
 	}
 	out := b.Output(0, Planar)
 	o := &op.Op{Kind: op.Conv, In: []*op.Tensor{x}, Out: []*op.Tensor{out}, Panels: convPanels(b, l.Name, n, taps, chans, 0), Conv: &op.ConvAttr{
 		InH: 1, InW: width, InC: k, OutH: 1, OutW: width, OutC: n,
 		KH: 1, KW: 1, SH: 1, SW: 1, DH: 1, DW: 1,
 	}}
-	if l.Params.Int(8, 0) != 0 {
-		o.Name = l.Name + "/sum"
-		o.Out[0] = b.NewTensor(o.Name, op.F32, out.Dims)
-		b.Add(o)
-		return dequantize(b, o.Out[0], out, n, 9)
+	if int8 != nil {
+		int8.panels(l, o.Panels, n, false)
 	}
 	if o.Epilogue, err = convEpilogue(b); err != nil {
 		return err

@@ -94,8 +94,44 @@ func evalConvInt8(c *EvalCall, g conv, weight, bias []float64, act func(float64)
 	return nil
 }
 
-// quantize appends the Map that makes integers (held as float32) of x: float32
-// sums of their products are exact up to 2^24.
+// int8Conv is what makes a convolution one of int8.
+type int8Conv struct {
+	scale    float32 // of its input
+	integers bool    // a layer before it has made integers of the input already
+}
+
+// int8Of reads a layer's input scale.
+func (b *Builder) int8Of(integers bool) (*int8Conv, error) {
+	s, err := b.Layer.Weight("input_scale").Float32s()
+	if err != nil {
+		return nil, err
+	}
+	if s[0] == 0 || s[0]-s[0] != 0 {
+		return nil, fmt.Errorf("input scale %v", s[0])
+	}
+	return &int8Conv{s[0], integers}, nil
+}
+
+// int8Input is x as an int8 tensor whose channels, its innermost axis, are padded to
+// a multiple of four. A tensor is quantised once for all that read it so.
+func (b *Builder) int8Input(x *op.Tensor, c *int8Conv) *op.Tensor {
+	scale := c.scale
+	if c.integers {
+		scale = 1
+	}
+	key := rounded{x, scale}
+	if q := b.quantized[key]; q != nil {
+		return q
+	}
+	dims := append([]int{}, x.Dims...)
+	dims[len(dims)-1] = op.Fours(dims[len(dims)-1])
+	q := b.NewTensor(x.Name+"/int8", op.I8, dims)
+	b.Add(&op.Op{Kind: op.Quantize, In: []*op.Tensor{x}, Out: []*op.Tensor{q}, Quantize: scale})
+	b.quantized[key] = q
+	return q
+}
+
+// quantize appends the Map that makes integers, held as float32, of x.
 func quantize(b *Builder, x *op.Tensor, name string, scale float32) *op.Tensor {
 	p := lane.New("quantize_" + digits(scale))
 	q := b.NewTensor(name, op.F32, x.Dims)
@@ -112,71 +148,42 @@ func roundInt8(p *lane.Builder, x lane.Reg) lane.Reg {
 	return p.Or(p.Add(t, up), p.And(x, p.I(1<<31)))
 }
 
-// int8Panels makes p hold a layer's weights as integers, and no bias.
-func int8Panels(l *ir.Layer, p *op.Panels) {
+// panels makes p hold a layer's weights as int8: n output channels of all.
+func (c *int8Conv) panels(l *ir.Layer, p *op.Panels, all int, depthwise bool) {
+	scales := l.Weight("weight_scales")
 	if p.Weight.Storage != ir.StoreI8 {
-		p.Weight = quantizedWeight(p.Weight, l.Weight("weight_scales"))
+		p.Weight = quantizedWeight(p.Weight, scales)
 	}
-	p.Bias = nil
+	p.Type = op.I8
+	p.Int8 = &op.Int8{Input: c.scale, Scales: scales, Per: max(all/scales.Count, 1), First: p.First / p.K(), Depthwise: depthwise}
 }
 
-// dequantize appends the Map from exact integer sums to the layer's output: times
-// the scale of the output channel, plus bias, activation, and for an int8 output
-// the rounding. The steps are those of ncnn, in float32, because a rounding to
-// int8 shows their last bits; so the scales must not be folded into weights.
-func dequantize(b *Builder, sum, out *op.Tensor, n int, activationID int) error {
-	l := b.Layer
-	act, ok, err := activation(l, activationID, activationID+1)
+// int8Epilogue is what an int8 convolution does to each result: its activation, and
+// for an int8 output the rounding, to integers that stay float32 here.
+func int8Epilogue(b *Builder) (*lane.Program, error) {
+	w := b.Layer.Weight("output_scale")
+	if w == nil {
+		return convEpilogue(b)
+	}
+	scale, err := w.Float32s()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	input, err := l.Weight("input_scale").Float32s()
+	act, ok, err := activation(b.Layer, 9, 10)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ws := l.Weight("weight_scales")
-	per := max(n/ws.Count, 1)
-	scale := b.Const(l.Name+"/scale", []int{n}, func(dst []float32) error {
-		v, err := ws.Float32s()
-		if err != nil {
-			return err
-		}
-		for i := range dst {
-			dst[i] = float32(dequantScale(float64(input[0]), float64(v[min(i/per, len(v)-1)])))
-		}
-		return nil
-	})
-	in := []*op.Tensor{sum, scale}
-	name := "dequantize_" + operandKind(scale, out)
-	if l.Weight("bias") != nil {
-		in = append(in, b.WeightConst("bias", []int{n}))
-		name += operandKind(in[2], out)
-	}
+	name := "quantize_" + digits(scale[0])
 	if ok {
-		name += "_" + act.name
-	}
-	var output []float32
-	if w := l.Weight("output_scale"); w != nil {
-		if output, err = w.Float32s(); err != nil {
-			return err
-		}
-		name += "_quantize_" + digits(output[0])
-		b.markInt8(0)
+		name = act.name + "_" + name
 	}
 	p := lane.New(name)
 	v := p.Vec()
-	v = p.Mul(v, operand(p, scale, out))
-	if len(in) > 2 {
-		v = p.Add(v, operand(p, in[2], out))
-	}
 	if ok {
 		v = act.lane(p, v)
 	}
-	if output != nil {
-		v = roundInt8(p, p.Mul(v, p.F(output[0])))
-	}
-	b.Map(p.Return(v), out, in...)
-	return nil
+	b.markInt8(0)
+	return p.Return(roundInt8(p, p.Mul(v, p.F(scale[0])))), nil
 }
 
 // quantizedWeight is a float weight blob quantised at load, as a blob of int8.

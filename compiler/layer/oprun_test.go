@@ -95,6 +95,8 @@ func (m *machine) run(o *op.Op) error {
 			}
 			out[0][k] = in[0][at]
 		})
+	case op.Quantize:
+		runQuantize(o, in[0], out[0])
 	case op.Call:
 		run := calls[o.Call.Func]
 		if run == nil {
@@ -132,6 +134,9 @@ func runConv(o *op.Op, x, y []float32) error {
 	a, p := o.Conv, o.Panels
 	if h, w, c := image(o.In[0]); h != a.InH || w != a.InW || c != a.InC {
 		return fmt.Errorf("input %v for %d x %d x %d", o.In[0].Dims, a.InH, a.InW, a.InC)
+	}
+	if p.Int8 != nil {
+		return runInt8(o, x, y)
 	}
 	if h, w, c := image(o.Out[0]); h != a.OutH || w != a.OutW || c != a.OutC || c != p.N {
 		return fmt.Errorf("output %v for %d x %d x %d of %d panels", o.Out[0].Dims, a.OutH, a.OutW, a.OutC, p.N)

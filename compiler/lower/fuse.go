@@ -67,7 +67,7 @@ func foldAffine(e *editor) error {
 			continue
 		}
 		list := e.parts(x, m)
-		if len(list) == 0 || anyEpilogue(list) {
+		if len(list) == 0 || anyEpilogue(list) || anyInt8(list) {
 			continue
 		}
 		for _, p := range list {
@@ -81,6 +81,16 @@ func foldAffine(e *editor) error {
 func anyEpilogue(list []part) bool {
 	for _, p := range list {
 		if p.conv.Epilogue != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// anyInt8 tells of weights that no factor can be folded into.
+func anyInt8(list []part) bool {
+	for _, p := range list {
+		if p.conv.Panels.Int8 != nil {
 			return true
 		}
 	}

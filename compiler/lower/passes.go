@@ -51,6 +51,11 @@ var passes = []pass{
 		why:  "after everything that removes operations between the two",
 	},
 	{
+		name: "quantize", run: fuseQuantize,
+		does: "has int8 convolutions round what is only read rounded",
+		why:  "after epilogue, which changes what is rounded",
+	},
+	{
 		name: "dead", run: removeDead, required: true,
 		does: "removes operations and tensors that nothing reads",
 		why:  "after the last pass that orphans some; placement would keep memory for them",

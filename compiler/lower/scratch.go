@@ -9,7 +9,10 @@ const (
 	poolCells  = 256
 	// Depthwise ones have a table for so many rows of pixels.
 	depthwiseRows = 16
-	// A tile whose epilogue reads what lies under the output is made beside it.
+	// Pixels that the driver of int8 ones makes at a time, to be rounded.
+	depthwisePixels = 4
+	// A tile whose epilogue reads what lies under the output, or that is to be rounded
+	// to int8, is made beside it.
 	tileBytes = 4 * tilePixels * 8 * op.PanelWidth
 )
 
@@ -19,10 +22,12 @@ func reserveScratch(e *editor) error {
 		switch o.Kind {
 		case op.Conv, op.Depthwise:
 			n := 4 * tilePixels * o.Conv.KH * o.Conv.KW
-			if o.Kind == op.Conv && readsImage(o) {
+			if o.Kind == op.Conv && (readsImage(o) || o.Quantize != 0) {
 				n = (n+63)&^63 + tileBytes
+			} else if o.Quantize != 0 {
+				n = (n+63)&^63 + 4*depthwisePixels*op.PanelWidth*o.Panels.Count()
 			}
-			if o.Kind == op.Depthwise {
+			if o.Kind == op.Depthwise && o.Panels.Int8 == nil {
 				n = max(n, 8*depthwiseRows*(1+2*o.Conv.KH))
 			}
 			o.ThreadScratch = max(o.ThreadScratch, n)

@@ -23,3 +23,22 @@ func storeWeights(e *editor) error {
 	}
 	return nil
 }
+
+// fuseQuantize has an int8 convolution round its results itself where they are read
+// only to be rounded, so that they are int8 from the start.
+func fuseQuantize(e *editor) error {
+	for _, q := range e.g.Ops {
+		if q.Kind != op.Quantize {
+			continue
+		}
+		x := q.In[0]
+		o := x.Producer
+		if o == nil || !isConv(o) || o.Panels.Int8 == nil || o.Quantize != 0 || e.only(x) != q || !sameDims(x.Dims, q.Out[0].Dims) {
+			continue
+		}
+		o.Quantize = q.Quantize
+		e.remove(q)
+		produce(o, q.Out[0])
+	}
+	return nil
+}

@@ -182,5 +182,5 @@ func paddingBytes(o *op.Op) plan.Bytes {
 	if c.PadT <= 0 && c.PadL <= 0 && lastRow < c.InH && lastCol < c.InW {
 		return 0
 	}
-	return up(plan.Bytes(c.InC * 4))
+	return up(plan.Bytes(c.InC * o.In[0].Type.Bytes()))
 }

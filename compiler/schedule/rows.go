@@ -86,7 +86,7 @@ func (d *node) byRows(of map[*op.Tensor]int) {
 		ok := true
 		same := reach{stride: 1, span: 1}
 		switch c, p := o.Conv, o.Pool; {
-		case o.Kind == op.Map || o.Kind == op.Rows || i >= len(o.In):
+		case o.Kind == op.Map || o.Kind == op.Rows || o.Kind == op.Quantize || i >= len(o.In):
 			if len(x.Dims) == len(like.Dims) && x.Dims[0] == height {
 				ok = set(x, same)
 			}

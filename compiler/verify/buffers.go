@@ -143,7 +143,7 @@ func padding(o *op.Op) int {
 		return false
 	}
 	if outside(a.OutH, a.KH, a.SH, a.DH, a.PadT, a.InH) || outside(a.OutW, a.KW, a.SW, a.DW, a.PadL, a.InW) {
-		return a.InC * 4
+		return a.InC * o.In[0].Type.Bytes()
 	}
 	return 0
 }

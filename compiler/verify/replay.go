@@ -374,7 +374,7 @@ func inputRows(o *op.Op, x *op.Tensor, epilogue bool, out plan.Range) plan.Range
 	switch {
 	case o.Kind == op.Output:
 		return out
-	case epilogue || o.Kind == op.Map || o.Kind == op.Rows:
+	case epilogue || o.Kind == op.Map || o.Kind == op.Rows || o.Kind == op.Quantize:
 		if len(x.Dims) == len(o.Out[0].Dims) && x.Dims[0] == o.Out[0].Dims[0] {
 			return out
 		}

@@ -183,7 +183,7 @@ func (c *checker) kind(o *Op) {
 		}
 	}
 	want := 1
-	if o.Kind == Copy || o.Kind == Concat || o.Kind == View {
+	if o.Kind == Copy || o.Kind == Concat || o.Kind == View || o.Kind == Quantize {
 		want = 0
 	}
 	if attrs != want {
@@ -234,6 +234,10 @@ func (c *checker) kind(o *Op) {
 			c.bugf("is left after placement")
 		} else if c.count(o, 1, 1, 1) {
 			c.view(o)
+		}
+	case Quantize:
+		if c.count(o, 1, 1, 1) {
+			c.quantize(o)
 		}
 	case Call:
 		if o.Call == nil || o.Call.Func == "" {
@@ -313,6 +317,11 @@ func (c *checker) conv(o *Op) {
 			c.bugf("winograd %d with steps by %d rows, scratch %d and %d per thread", w, o.RowGrain, o.Scratch, o.WorkScratch)
 		}
 	}
+	c.types(o)
+	if p.Int8 != nil {
+		c.int8(o)
+		return
+	}
 	chans := a.InC
 	if o.Kind == Depthwise {
 		chans = 1
@@ -325,6 +334,42 @@ func (c *checker) conv(o *Op) {
 	flat := a.KH*a.KW == 1 && p.K() == chans
 	if p.N != a.OutC || !flat && (p.Taps != a.KH*a.KW || p.Chans != chans) {
 		c.bugf("panels of %d channels, %d taps of %d, where %d, %d and %d are needed", p.N, p.Taps, p.Chans, a.OutC, a.KH*a.KW, chans)
+	}
+}
+
+// types checks that int8 tensors, panels and the rounding go together.
+func (c *checker) types(o *Op) {
+	in, out, p := o.In[0], o.Out[0], o.Panels
+	if (p.Type == I8) != (p.Int8 != nil) || (in.Type == I8) != (p.Type == I8) {
+		c.bugf("reads %v with panels of %s", in, p.Type)
+	}
+	if (out.Type == I8) != (o.Quantize != 0) || out.Type == I8 && p.Type != I8 {
+		c.bugf("writes %v, and quantises by %v", out, o.Quantize)
+	}
+}
+
+// int8 checks the extents of a convolution with int8 panels.
+func (c *checker) int8(o *Op) {
+	a, p := o.Conv, o.Panels
+	if !p.AsStored() || p.Order != OutChanTap || a.Winograd != 0 || p.Int8.Depthwise != (o.Kind == Depthwise) {
+		c.bugf("int8 panels with folded factors, in another order, or of another kind")
+	}
+	taps := a.KH * a.KW
+	ok := p.Taps == taps && a.InC == Fours(p.Chans) || taps == 1 && a.InC == p.Taps*Fours(p.Chans) // an inner product over an image
+	if o.Kind == Depthwise {
+		ok = p.Taps == taps && p.Chans == 1 && a.Mult > 0 && a.OutC%a.Mult == 0 && a.InC == Fours(a.OutC/a.Mult)
+	}
+	if p.N != a.OutC || !ok {
+		c.bugf("int8 panels of %d channels, %d taps of %d, for %d channels, %d taps of %d", p.N, p.Taps, p.Chans, a.OutC, taps, a.InC)
+	}
+}
+
+func (c *checker) quantize(o *Op) {
+	in, out := o.In[0], o.Out[0]
+	last := len(in.Dims) - 1
+	if o.Quantize == 0 || in.Type != F32 || out.Type != I8 || len(out.Dims) != len(in.Dims) ||
+		!sameDims(in.Dims[:last], out.Dims[:last]) || out.Dims[last] != Fours(in.Dims[last]) {
+		c.bugf("quantises %v to %v by %v", in, out, o.Quantize)
 	}
 }
 

@@ -79,10 +79,11 @@ const (
 	Concat                // In... -> Out[0] along Axis; removed by placement (windows) or turned into Copy
 	View                  // Out[0] is In[0] seen with other dims, or a window of it (Start); no step
 	Call                  // attribute Call: portable kernel of the runtime by name
+	Quantize              // In[0] -> Out[0], I8 for F32: rows of In and then zeros up to a multiple of 4 channels; attribute Quantize
 )
 
 func (k Kind) String() string {
-	return [...]string{"input", "output", "conv", "depthwise", "pool", "map", "rows", "copy", "concat", "view", "call"}[k]
+	return [...]string{"input", "output", "conv", "depthwise", "pool", "map", "rows", "copy", "concat", "view", "call", "quantize"}[k]
 }
 
 // Op is one operation. Const tensors among In are loaded before it runs.
@@ -111,6 +112,10 @@ type Op struct {
 	// activation or residual add. Its inputs beyond the first are EpilogueIn.
 	Epilogue   *lane.Program
 	EpilogueIn []*Tensor
+	// Quantize is what a value is multiplied by before it is rounded to int8 (to the
+	// nearest, halves away from zero, within ±127): of a Quantize, and of a Conv or
+	// Depthwise whose output is I8, after the epilogue. 0 elsewhere.
+	Quantize float32
 	// Scratch is bytes live only during a step, shared by all threads; WorkScratch
 	// is live as long, per thread, and lies behind it; ThreadScratch bytes per
 	// thread are reserved for the whole run.

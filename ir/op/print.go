@@ -106,6 +106,9 @@ func (o *Op) attributes() []string {
 		}
 		add("then %s%s", o.Epilogue.Name, with)
 	}
+	if o.Quantize != 0 {
+		add("times %v to int8", o.Quantize)
+	}
 	if o.Scratch != 0 || o.WorkScratch != 0 || o.ThreadScratch != 0 {
 		add("scratch %d%s, per thread %d", o.Scratch, unless(o.WorkScratch == 0, " and %d per thread", o.WorkScratch), o.ThreadScratch)
 	}

@@ -12,7 +12,8 @@ const PanelWidth = 16
 // PanelWidth output channels. A panel is [16]bias in float32, then for k = 0..K-1
 // [16]weight of Type, with k running over taps (ky, kx) outside and input channels
 // inside; channels beyond N are zero, and so is what is missing to a multiple of 64
-// bytes. Panels are contiguous, so any range of them is one load.
+// bytes. Panels are contiguous, so any range of them is one load. Those of int8
+// weights differ; see Int8.
 type Panels struct {
 	Name   string
 	N      int  // output channels
@@ -27,9 +28,30 @@ type Panels struct {
 	// Fold lists batch norms and scales that follow, innermost first: weight and
 	// bias are multiplied and shifted in float64 and rounded once.
 	Fold []Affine
+	// Int8 belongs to panels of Type I8.
+	Int8 *Int8
 	// BiasScale multiplies Bias (Gemm's beta); WeightScale multiplies Weight (alpha). 0 means 1.
 	BiasScale, WeightScale float64
 }
+
+// Int8 is what panels of int8 weights have beside those: a sum of products of int8
+// is float32(sum)*factor + bias, where a channel's factor is 1 over the scale of the
+// activations times that of its weights, or 0 where that is 0. A panel is
+// [16]factor, [16]bias (-0 where there is none), and for Conv [16]int32, -128 times the
+// sum of the channel's weights, then for each group of four input channels
+// [16][4]int8, with channels of a tap padded to a multiple of four; for Depthwise
+// [K][16]int8.
+type Int8 struct {
+	Input     float32    // scale of the activations
+	Scales    *ir.Weight // of weights: one for all, or one per Per output channels
+	Per       int
+	First     int // number of output channel 0 among all that Scales are for
+	Depthwise bool
+}
+
+// Fours rounds a number of channels up to a multiple of four, as they lie in int8
+// tensors that convolutions read.
+func Fours(channels int) int { return (channels + 3) &^ 3 }
 
 // Order is how Weight lies in the file.
 type Order int
@@ -49,6 +71,12 @@ func (p *Panels) Count() int { return (p.N + PanelWidth - 1) / PanelWidth }
 
 // PanelBytes is the size of one panel; a multiple of 64.
 func (p *Panels) PanelBytes() int {
+	if p.Int8 != nil {
+		if p.Int8.Depthwise {
+			return (2*PanelWidth*4 + PanelWidth*p.K() + 63) &^ 63
+		}
+		return 3*PanelWidth*4 + PanelWidth*p.Taps*Fours(p.Chans)
+	}
 	return (PanelWidth*4 + PanelWidth*p.K()*p.Type.Bytes() + 63) &^ 63
 }
 
