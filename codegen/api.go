@@ -108,7 +108,7 @@ func (k *pkg) apiFile() *jen.File {
 	if len(k.budgets) > 1 {
 		f.Comment("SetBudget has the net take no more than so many bytes from now on, by the largest of the")
 		f.Comment("plans that they hold: Budget" + k.budgets[0].name + " to Budget" + k.budgets[len(k.budgets)-1].name + ". Memory beyond goes back to the")
-		f.Comment("system at once, or where a Run is under way when that ends. The next Run first loads the")
+		f.Comment("system at once, or where a Run is under way when that ends. The next Run also loads the")
 		f.Comment("weights that the new plan keeps and that are not at their place already. Answers do not")
 		f.Comment("change. It may be called from any goroutine.")
 		f.Func().Params(jen.Id("n").Op("*").Id("Net")).Id("SetBudget").Params(jen.Id("bytes").Int()).Error().Block(

@@ -79,7 +79,8 @@ func (u *unit) tables(f *jen.File, steps []jen.Code) {
 	resident, streamed := u.loads()
 	name, residents, streams := u.ident("plan"), u.ident("residentLoads"), u.ident("streamedLoads")
 	f.Commentf("%s is the run%s.", name, u.within)
-	f.Comment("Its steps are made in order; each waits until so many of the streamed loads are complete.")
+	f.Comment("Its steps are made in order; each waits until so many of the streamed loads are complete, and")
+	f.Comment("so many of the residents are kept from an earlier run or have come.")
 	scratch, zeros := u.region(plan.ThreadScratch), u.region(plan.Zeros)
 	f.Var().Id(name).Op("=").Id("program").Values(
 		jen.Line().Id("arenaBytes").Op(":").Lit(int(u.p.Arena)),
@@ -157,6 +158,7 @@ func (s *stepFunc) code() jen.Code {
 // slice of an operation; the bands of a slice are calls of the same function.
 func (u *unit) steps() (table []jen.Code, err error) {
 	known := map[slice]*stepFunc{}
+	kept := u.kept()
 	for i := range u.p.Steps {
 		s := &u.p.Steps[i]
 		key := slice{s.Op, s.Panels, s.Weights}
@@ -178,6 +180,9 @@ func (u *unit) steps() (table []jen.Code, err error) {
 		vals := []jen.Code{jen.Id("run").Op(":").Id(fn.name)}
 		if s.Wait > 0 {
 			vals = append(vals, jen.Id("wait").Op(":").Lit(s.Wait))
+		}
+		if kept[i] > 0 {
+			vals = append(vals, jen.Id("kept").Op(":").Lit(kept[i]))
 		}
 		if s.Picks {
 			vals = append(vals, jen.Id("reads").Op(":").True())
@@ -230,11 +235,14 @@ func hashLit(h [32]byte) jen.Code {
 	})
 }
 
-// loads renders the load tables. Residents come in the order of the file.
-func (u *unit) loads() (resident, streamed []jen.Code) {
-	offset := func(l *plan.Load) plan.Bytes {
-		return u.file.items[u.items[l.Item]].Offset + l.FileOffset - u.p.File.Items[l.Item].Offset
-	}
+// offset is where a load's bytes begin in the package's weights file.
+func (u *unit) offset(l *plan.Load) plan.Bytes {
+	return u.file.items[u.items[l.Item]].Offset + l.FileOffset - u.p.File.Items[l.Item].Offset
+}
+
+// order lists the loads as the tables do: residents as they are in the file, then
+// what is streamed.
+func (u *unit) order() []*plan.Load {
 	order := make([]*plan.Load, len(u.p.Loads))
 	for i := range order {
 		order[i] = &u.p.Loads[i]
@@ -243,9 +251,60 @@ func (u *unit) loads() (resident, streamed []jen.Code) {
 		if !a.Resident || !b.Resident {
 			return 0
 		}
-		return cmp.Compare(offset(a), offset(b))
+		return cmp.Compare(u.offset(a), u.offset(b))
 	})
+	return order
+}
+
+// kept gives, for every step, how many residents must be in the arena, counted
+// from the first of the table.
+func (u *unit) kept() []int {
+	position := map[int]int{} // by buffer, from 1
+	for i, l := range u.order() {
+		if l.Resident {
+			position[l.Buffer] = i + 1
+		}
+	}
+	kept := make([]int, len(u.p.Steps))
+	for i := range u.p.Steps {
+		s := &u.p.Steps[i]
+		for _, b := range append([]int{s.Weights}, s.Consts...) {
+			kept[i] = max(kept[i], position[b])
+		}
+	}
+	return kept
+}
+
+// before gives, for every load of a list, the first step that waits for it or for
+// one behind it: needs has the number of loads that each step waits for.
+func before(loads int, needs []int) []int {
+	first := make([]int, 0, loads)
+	for i, n := range needs {
+		for len(first) < n {
+			first = append(first, i)
+		}
+	}
+	for len(first) < loads {
+		first = append(first, len(needs))
+	}
+	return first
+}
+
+// loads renders the load tables. Residents come in the order of the file.
+func (u *unit) loads() (resident, streamed []jen.Code) {
+	order := u.order()
+	residents := 0
 	for _, l := range order {
+		if l.Resident {
+			residents++
+		}
+	}
+	waits := make([]int, len(u.p.Steps))
+	for i := range waits {
+		waits[i] = u.p.Steps[i].Wait
+	}
+	first := append(before(residents, u.kept()), before(len(order)-residents, waits)...)
+	for i, l := range order {
 		it := u.file.items[u.items[l.Item]].Item
 		group, _ := groups(it)
 		name := it.Name
@@ -254,10 +313,11 @@ func (u *unit) loads() (resident, streamed []jen.Code) {
 		}
 		row := jen.Line().Values(
 			jen.Id("name").Op(":").Lit(name),
-			jen.Id("offset").Op(":").Lit(int(offset(l))),
+			jen.Id("offset").Op(":").Lit(int(u.offset(l))),
 			jen.Id("bytes").Op(":").Lit(int(l.Bytes)),
 			jen.Id("arena").Op(":").Lit(int(l.Arena)),
 			jen.Id("after").Op(":").Lit(l.After),
+			jen.Id("before").Op(":").Lit(first[i]),
 			jen.Id("ahead").Op(":").Lit(l.Ahead),
 			jen.Id("firstChunk").Op(":").Lit(u.file.items[u.items[l.Item]].firstChunk+l.Panels.Lo*chunksPerGroup(it)),
 			jen.Id("groupBytes").Op(":").Lit(group),

@@ -79,8 +79,8 @@ func (k *pkg) testFile() *jen.File {
 			jen.Id("after").Op("=").Id("l").Dot("after"),
 		),
 		jen.For(jen.List(jen.Id("i"), jen.Id("s")).Op(":=").Range().Id("prog").Dot("steps")).Block(
-			jen.If(jen.Id("s").Dot("wait").Op(">").Len(jen.Id("prog").Dot("loads"))).Block(
-				jen.Id("t").Dot("Errorf").Call(jen.Lit("step %d waits for load %d"), jen.Id("i"), jen.Id("s").Dot("wait"))),
+			jen.If(jen.Id("s").Dot("wait").Op(">").Len(jen.Id("prog").Dot("loads")).Op("||").Id("s").Dot("kept").Op(">").Len(jen.Id("prog").Dot("resident"))).Block(
+				jen.Id("t").Dot("Errorf").Call(jen.Lit("step %d waits for load %d and for resident %d"), jen.Id("i"), jen.Id("s").Dot("wait"), jen.Id("s").Dot("kept"))),
 			jen.If(jen.Id("s").Dot("wait").Op(">").Lit(0).Op("&&").Id("prog").Dot("loads").Index(jen.Id("s").Dot("wait").Op("-").Lit(1)).Dot("after").Op(">").Id("i")).Block(
 				jen.Id("t").Dot("Errorf").Call(jen.Lit("step %d waits for a load that waits for it"), jen.Id("i"))),
 		),

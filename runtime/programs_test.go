@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/rand"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -110,8 +111,17 @@ func (s *shiftingNetwork) program(r *rand.Rand, shape, blocks int) *program {
 		at += n
 	}
 	steps := 1 + r.Intn(4)
+	kept, waits := prefixes(r, len(p.resident), steps), prefixes(r, len(p.loads), steps)
+	for i := range p.resident {
+		p.resident[i].before = firstNeed(kept, i)
+	}
 	for i := range p.loads {
-		p.loads[i].after = i * (steps - 1) / len(p.loads)
+		l := &p.loads[i]
+		l.before = firstNeed(waits, i)
+		l.after = r.Intn(l.before + 1)
+		if i > 0 {
+			l.after = max(l.after, p.loads[i-1].after)
+		}
 	}
 	mine := make([]bool, blocks*testBlock) // by byte: may be scribbled over
 	for i := range mine {
@@ -123,9 +133,9 @@ func (s *shiftingNetwork) program(r *rand.Rand, shape, blocks int) *program {
 		}
 	}
 	for i := range steps {
-		p.steps = append(p.steps, step{wait: len(p.loads), run: func(t *thread) {
+		p.steps = append(p.steps, step{wait: waits[i], kept: kept[i], run: func(t *thread) {
 			arena := unsafe.Slice((*byte)(t.arena), p.arenaBytes)
-			for _, l := range append(append([]load{}, p.resident...), p.loads...) {
+			for _, l := range append(append([]load{}, p.resident[:kept[i]]...), p.loads[:waits[i]]...) {
 				if l.ahead > 0 && i >= l.ahead { // it may come for the next run by now
 					continue
 				}
@@ -154,16 +164,31 @@ func (s *shiftingNetwork) program(r *rand.Rand, shape, blocks int) *program {
 			}
 		}})
 	}
-	// Loads must all be made before the first step looks: they wait for none.
-	for i := range p.loads {
-		p.loads[i].after = 0
-	}
 	// Some are made at the end of the run before, where there was one.
-	for i, ahead := 0, 1; i < r.Intn(len(p.loads)+1); i++ {
-		ahead = min(steps, ahead+r.Intn(2))
+	ahead := 1
+	for i := range r.Intn(len(p.loads) + 1) {
+		ahead = min(steps, max(ahead, p.loads[i].before+1)+r.Intn(2))
 		p.loads[i].ahead = ahead
 	}
 	return p
+}
+
+// prefixes is how many of n loads each step needs, all of them in the end.
+func prefixes(r *rand.Rand, n, steps int) []int {
+	list := make([]int, steps)
+	for i := range list {
+		if i > 0 {
+			list[i] = list[i-1]
+		}
+		list[i] += r.Intn(n - list[i] + 1)
+	}
+	list[steps-1] = n
+	return list
+}
+
+// firstNeed is the first step that needs load k.
+func firstNeed(prefixes []int, k int) int {
+	return slices.IndexFunc(prefixes, func(n int) bool { return n > k })
 }
 
 // once runs a shape and reports what its steps found wrong.
