@@ -30,7 +30,8 @@ type buffer struct {
 }
 
 // plan is the run.
-// Its steps are made in order; each waits until so many of the streamed loads are complete.
+// Its steps are made in order; each waits until so many of the streamed loads are complete, and
+// so many of the residents are kept from an earlier run or have come.
 var plan = program{
 	arenaBytes:   98304,
 	scratch:      384,
@@ -41,17 +42,17 @@ var plan = program{
 	loads:        streamedLoads,
 	steps: []step{
 		{run: step00Data},
-		{run: step01Conv1},
-		{run: step02Dw2},
-		{run: step03Pw2, rows: [2]int{0, 8}},
+		{run: step01Conv1, kept: 1},
+		{run: step02Dw2, kept: 2},
+		{run: step03Pw2, kept: 3, rows: [2]int{0, 8}},
 		{run: step04Pool2, rows: [2]int{0, 4}},
-		{run: step03Pw2, rows: [2]int{8, 16}},
+		{run: step03Pw2, kept: 3, rows: [2]int{8, 16}},
 		{run: step04Pool2, rows: [2]int{4, 8}},
-		{run: step07Dw3},
-		{run: step08Pw3},
+		{run: step07Dw3, kept: 4},
+		{run: step08Pw3, kept: 5},
 		{run: step09Pw3, wait: 1},
 		{run: step10Pw4a, wait: 2},
-		{run: step11Dw4b},
+		{run: step11Dw4b, kept: 6},
 		{run: step12Dw4b, wait: 3},
 		{run: step13Pw4b, wait: 4},
 		{run: step14Dw5, wait: 5},
@@ -66,25 +67,25 @@ var plan = program{
 
 // residentLoads stay in the arena between runs: 13.1 KiB.
 var residentLoads = []load{
-	{name: "conv1", offset: 0, bytes: 640, arena: 84928, after: 0, ahead: 0, firstChunk: 0, groupBytes: 640, chunkBytes: 640},
-	{name: "dw2", offset: 640, bytes: 640, arena: 85568, after: 0, ahead: 0, firstChunk: 1, groupBytes: 640, chunkBytes: 640},
-	{name: "pw2", offset: 1280, bytes: 3264, arena: 86208, after: 0, ahead: 0, firstChunk: 2, groupBytes: 1088, chunkBytes: 1088},
-	{name: "dw3", offset: 4544, bytes: 1920, arena: 89472, after: 0, ahead: 0, firstChunk: 5, groupBytes: 640, chunkBytes: 640},
-	{name: "pw3, panels 0 to 2 of 3", offset: 6464, bytes: 6272, arena: 91392, after: 0, ahead: 0, firstChunk: 8, groupBytes: 3136, chunkBytes: 3136},
-	{name: "dw4b, panels 0 to 1 of 3", offset: 22144, bytes: 640, arena: 97664, after: 0, ahead: 0, firstChunk: 13, groupBytes: 640, chunkBytes: 640},
+	{name: "conv1", offset: 0, bytes: 640, arena: 84928, after: 0, before: 1, ahead: 0, firstChunk: 0, groupBytes: 640, chunkBytes: 640},
+	{name: "dw2", offset: 640, bytes: 640, arena: 85568, after: 0, before: 2, ahead: 0, firstChunk: 1, groupBytes: 640, chunkBytes: 640},
+	{name: "pw2", offset: 1280, bytes: 3264, arena: 86208, after: 0, before: 3, ahead: 0, firstChunk: 2, groupBytes: 1088, chunkBytes: 1088},
+	{name: "dw3", offset: 4544, bytes: 1920, arena: 89472, after: 0, before: 7, ahead: 0, firstChunk: 5, groupBytes: 640, chunkBytes: 640},
+	{name: "pw3, panels 0 to 2 of 3", offset: 6464, bytes: 6272, arena: 91392, after: 0, before: 8, ahead: 0, firstChunk: 8, groupBytes: 3136, chunkBytes: 3136},
+	{name: "dw4b, panels 0 to 1 of 3", offset: 22144, bytes: 640, arena: 97664, after: 0, before: 11, ahead: 0, firstChunk: 13, groupBytes: 640, chunkBytes: 640},
 }
 
 // streamedLoads are made in every run, in this order,
 // each as soon as `after` steps of the run are complete: 117.2 KiB.
 var streamedLoads = []load{
-	{name: "pw3, panels 2 to 3 of 3", offset: 12736, bytes: 3136, arena: 57984, after: 0, ahead: 0, firstChunk: 10, groupBytes: 3136, chunkBytes: 3136},
-	{name: "pw4a", offset: 15872, bytes: 6272, arena: 61120, after: 0, ahead: 0, firstChunk: 11, groupBytes: 3136, chunkBytes: 3136},
-	{name: "dw4b, panels 1 to 3 of 3", offset: 22784, bytes: 1280, arena: 70272, after: 0, ahead: 0, firstChunk: 14, groupBytes: 640, chunkBytes: 640},
-	{name: "pw4b", offset: 24064, bytes: 12544, arena: 71552, after: 0, ahead: 0, firstChunk: 16, groupBytes: 3136, chunkBytes: 3136},
-	{name: "dw5", offset: 36608, bytes: 3840, arena: 53888, after: 7, ahead: 0, firstChunk: 20, groupBytes: 640, chunkBytes: 640},
-	{name: "pw5, panels 0 to 6 of 10", offset: 40448, bytes: 37248, arena: 17024, after: 15, ahead: 0, firstChunk: 26, groupBytes: 6208, chunkBytes: 6208},
-	{name: "pw5, panels 6 to 10 of 10", offset: 77696, bytes: 24832, arena: 17024, after: 16, ahead: 0, firstChunk: 32, groupBytes: 6208, chunkBytes: 6208},
-	{name: "fc", offset: 102528, bytes: 30912, arena: 17024, after: 17, ahead: 0, firstChunk: 36, groupBytes: 10304, chunkBytes: 10304},
+	{name: "pw3, panels 2 to 3 of 3", offset: 12736, bytes: 3136, arena: 57984, after: 0, before: 9, ahead: 0, firstChunk: 10, groupBytes: 3136, chunkBytes: 3136},
+	{name: "pw4a", offset: 15872, bytes: 6272, arena: 61120, after: 0, before: 10, ahead: 0, firstChunk: 11, groupBytes: 3136, chunkBytes: 3136},
+	{name: "dw4b, panels 1 to 3 of 3", offset: 22784, bytes: 1280, arena: 70272, after: 0, before: 12, ahead: 0, firstChunk: 14, groupBytes: 640, chunkBytes: 640},
+	{name: "pw4b", offset: 24064, bytes: 12544, arena: 71552, after: 0, before: 13, ahead: 0, firstChunk: 16, groupBytes: 3136, chunkBytes: 3136},
+	{name: "dw5", offset: 36608, bytes: 3840, arena: 53888, after: 7, before: 14, ahead: 0, firstChunk: 20, groupBytes: 640, chunkBytes: 640},
+	{name: "pw5, panels 0 to 6 of 10", offset: 40448, bytes: 37248, arena: 17024, after: 15, before: 15, ahead: 0, firstChunk: 26, groupBytes: 6208, chunkBytes: 6208},
+	{name: "pw5, panels 6 to 10 of 10", offset: 77696, bytes: 24832, arena: 17024, after: 16, before: 16, ahead: 0, firstChunk: 32, groupBytes: 6208, chunkBytes: 6208},
+	{name: "fc", offset: 102528, bytes: 30912, arena: 17024, after: 17, before: 18, ahead: 0, firstChunk: 36, groupBytes: 10304, chunkBytes: 10304},
 }
 
 // buffers is the arena's map. Over the steps it looks like this:

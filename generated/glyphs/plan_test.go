@@ -59,8 +59,8 @@ func TestLoads(t *testing.T) {
 				after = l.after
 			}
 			for i, s := range prog.steps {
-				if s.wait > len(prog.loads) {
-					t.Errorf("step %d waits for load %d", i, s.wait)
+				if s.wait > len(prog.loads) || s.kept > len(prog.resident) {
+					t.Errorf("step %d waits for load %d and for resident %d", i, s.wait, s.kept)
 				}
 				if s.wait > 0 && prog.loads[s.wait-1].after > i {
 					t.Errorf("step %d waits for a load that waits for it", i)

@@ -190,6 +190,7 @@ type load struct {
 	bytes      int
 	arena      int
 	after      int
+	before     int // the first step that reads it, or a later one of the same list
 	ahead      int // steps complete before it is made for the next run; 0 = only within a run
 	firstChunk int
 	groupBytes int

@@ -48,6 +48,7 @@ var ErrClosed = errors.New("net is closed")
 type step struct {
 	run  func(*thread)
 	wait int    // loads that must be complete
+	kept int    // residents that must be in the arena: those first in the list
 	rows [2]int // of the operation's output; {0, 0} = all
 	// reads says that the step reads from the weights file itself, and so may fail.
 	reads bool
@@ -73,11 +74,13 @@ type engine struct {
 	prog    *program   // what runs next
 	at      int        // its index
 	have    [][]bool   // per program and resident load: it is in the arena, at its place
+	settled bool       // all of prog's are
 
 	started gate // runs asked of the loader
 	idle    gate // runs that the loader has ended
 	steps   gate // steps complete in this run
 	loaded  gate // loads complete in this run
+	kept    gate // residents in the arena in this run, counted from the first
 	runs    int64
 	ahead   int   // loads that the run before has made for the next one: those first in the list
 	failure error // set by the loader before it advances loaded to its end
@@ -152,7 +155,7 @@ func (e *engine) open(net *network, o *Options, embedded string) error {
 		t.ports, t.weights = e.ports, e.weights
 	}
 	e.bind()
-	if net.streams() {
+	if net.needsLoader() {
 		go e.loader()
 	}
 	return nil
@@ -175,7 +178,7 @@ func (e *engine) prepare(budget int) error {
 	for i, p := range e.net.programs {
 		e.have[i] = make([]bool, len(p.resident))
 	}
-	for _, g := range []*gate{&e.started, &e.idle, &e.steps, &e.loaded} {
+	for _, g := range []*gate{&e.started, &e.idle, &e.steps, &e.loaded, &e.kept} {
 		g.init()
 	}
 	e.halt.closing = &e.closing
@@ -216,10 +219,12 @@ func (e *engine) end() {
 func (e *engine) run(ctx context.Context) error {
 	e.halt.ctx, e.halt.done = ctx, ctx.Done()
 	e.halt.stop.Store(false)
-	if err := e.settle(); err != nil {
-		return err
+	streaming := len(e.prog.loads) > 0 || !e.settled
+	kept := int64(0)
+	if e.settled {
+		kept = int64(len(e.prog.resident))
 	}
-	streaming := len(e.prog.loads) > 0
+	e.kept.value.Store(kept)
 	if streaming {
 		e.runs++
 		e.failure = nil
@@ -244,15 +249,8 @@ func (e *engine) compute() error {
 			return err
 		}
 		s := &e.prog.steps[i]
-		if s.wait > 0 {
-			if int64(s.wait) > e.loaded.value.Load() {
-				from := time.Now()
-				e.loaded.await(int64(s.wait))
-				e.waited += time.Since(from)
-			}
-			if e.loaded.value.Load() == math.MaxInt64 {
-				return e.failure
-			}
+		if !e.awaitLoads(&e.loaded, s.wait) || !e.awaitLoads(&e.kept, s.kept) {
+			return e.failure
 		}
 		if e.observe != nil {
 			e.observe(i, false)
@@ -271,6 +269,20 @@ func (e *engine) compute() error {
 	return nil
 }
 
+// awaitLoads waits until n loads of a kind are complete, and reports whether they
+// are: the loader may have failed instead.
+func (e *engine) awaitLoads(g *gate, n int) bool {
+	if n == 0 {
+		return true
+	}
+	if int64(n) > g.value.Load() {
+		from := time.Now()
+		g.await(int64(n))
+		e.waited += time.Since(from)
+	}
+	return g.value.Load() < math.MaxInt64
+}
+
 // loader runs ahead of compute by the schedule: load i starts once its `after`
 // steps are complete.
 func (e *engine) loader() {
@@ -284,21 +296,29 @@ func (e *engine) loader() {
 	}
 }
 
+// stream makes the loads of a run. After a change of plans it first brings the
+// residents that are missing, each before the first load that no earlier step
+// needs: no step waits for a load behind what a later step needs.
 func (e *engine) stream() {
 	loads := e.prog.loads
-	first := e.ahead
+	first, resident := e.ahead, 0
 	e.ahead = 0
 	for i := first; i < len(loads); i++ {
 		l := &loads[i]
+		if !e.settleUntil(&resident, l.before) {
+			return
+		}
 		if l.after > 0 {
 			e.steps.await(int64(l.after))
 		}
 		if err := e.weights.read(l, e.arena.mem, &e.halt); err != nil {
-			e.failure = err
-			e.loaded.advance(math.MaxInt64)
+			e.fail(err)
 			return
 		}
 		e.loaded.advance(int64(i + 1))
+	}
+	if !e.settleUntil(&resident, math.MaxInt) {
+		return
 	}
 	// The head of the next run. What fails here that run does again.
 	for i := range loads {
@@ -314,6 +334,34 @@ func (e *engine) stream() {
 	}
 }
 
+// settleUntil brings missing residents from number *next on, up to the first that
+// only steps after `step` need.
+func (e *engine) settleUntil(next *int, step int) bool {
+	if e.settled {
+		return true
+	}
+	have := e.have[e.at]
+	for ; *next < len(have) && e.prog.resident[*next].before <= step; *next++ {
+		if !have[*next] {
+			if err := e.weights.read(&e.prog.resident[*next], e.arena.mem, &e.halt); err != nil {
+				e.fail(err)
+				return false
+			}
+			have[*next] = true
+		}
+		e.kept.advance(int64(*next + 1))
+	}
+	e.settled = *next == len(have)
+	return true
+}
+
+// fail ends a run that waits for loads.
+func (e *engine) fail(err error) {
+	e.failure = err
+	e.loaded.advance(math.MaxInt64)
+	e.kept.advance(math.MaxInt64)
+}
+
 // close ends a run that is under way, waits for it, ends the goroutines and unmaps
 // the arena. Calling it again does nothing.
 func (e *engine) close() error {
@@ -324,7 +372,7 @@ func (e *engine) close() error {
 		return nil
 	}
 	e.team.stop()
-	if e.net.streams() {
+	if e.net.needsLoader() {
 		e.started.advance(math.MaxInt64)
 	}
 	return e.unmap()

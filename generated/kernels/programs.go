@@ -45,14 +45,15 @@ func (n *network) arenaBytes(budget int) int {
 	return size
 }
 
-// streams reports whether any program loads weights in its runs.
-func (n *network) streams() bool {
+// needsLoader reports whether any run loads weights: in every run, or in one
+// that follows a change of plans.
+func (n *network) needsLoader() bool {
 	for _, p := range n.programs {
 		if len(p.loads) > 0 {
 			return true
 		}
 	}
-	return false
+	return len(n.programs) > 1
 }
 
 // fitting is the largest of the budgets that bytes hold.
@@ -108,14 +109,14 @@ func (e *engine) disown() {
 }
 
 // resize adopts the budget that is asked for: memory beyond it goes back to the
-// system. The weights that are to stay in the arena are loaded by the next run.
+// system. The next run brings the weights that are to stay in the arena.
 func (e *engine) resize() {
 	i := int(e.asked.Load())
 	if i == e.budget || e.arena == nil || e.closing.Load() {
 		e.adopted.Store(int32(i))
 		return
 	}
-	e.ahead = 0
+	e.ahead, e.settled = 0, false
 	kept, err := e.arena.resize(e.net.arenaBytes(i))
 	resident := e.prog.resident
 	for k, have := range e.have[e.at] {
@@ -142,7 +143,7 @@ func (e *engine) adopt(shape int) {
 	if e.prog != nil {
 		e.inherit(at)
 	}
-	e.ahead = 0
+	e.ahead, e.settled = 0, false
 	// The zeros are where another program has something else.
 	clear(e.arena.mem[p.zeros : p.zeros+p.zerosBytes])
 	e.prog, e.at = p, at
@@ -163,7 +164,7 @@ func (e *engine) inherit(to int) {
 	}
 }
 
-// settle loads those residents of the program that are not in the arena yet.
+// settle loads the residents of the first program.
 func (e *engine) settle() error {
 	have := e.have[e.at]
 	for i := range have {
@@ -175,6 +176,7 @@ func (e *engine) settle() error {
 		}
 		have[i] = true
 	}
+	e.settled = true
 	return nil
 }
 
