@@ -99,7 +99,8 @@ func (u *unit) tables(f *jen.File, steps []jen.Code) {
 	f.Var().Id(residents).Op("=").Index().Id("load").Values(resident...)
 	f.Line()
 	f.Commentf("%s are made in every run, in this order,", streams)
-	f.Commentf("each as soon as `after` steps of the run are complete: %s.", bytesText(int64(read)))
+	f.Commentf("each as soon as `after` steps of the run are complete: %s. Step `before` is the first that", bytesText(int64(read)))
+	f.Comment("waits for it.")
 	f.Var().Id(streams).Op("=").Index().Id("load").Values(streamed...)
 	f.Line()
 	u.picture(f)
@@ -311,18 +312,24 @@ func (u *unit) loads() (resident, streamed []jen.Code) {
 		if it.Panels != nil && l.Panels.Len() < it.Panels.Count() {
 			name = fmt.Sprintf("%s, panels %d to %d of %d", it.Name, l.Panels.Lo, l.Panels.Hi, it.Panels.Count())
 		}
-		row := jen.Line().Values(
+		vals := []jen.Code{
 			jen.Id("name").Op(":").Lit(name),
 			jen.Id("offset").Op(":").Lit(int(u.offset(l))),
 			jen.Id("bytes").Op(":").Lit(int(l.Bytes)),
 			jen.Id("arena").Op(":").Lit(int(l.Arena)),
-			jen.Id("after").Op(":").Lit(l.After),
-			jen.Id("before").Op(":").Lit(first[i]),
-			jen.Id("ahead").Op(":").Lit(l.Ahead),
+		}
+		if !l.Resident {
+			vals = append(vals, jen.Id("after").Op(":").Lit(l.After))
+		}
+		vals = append(vals, jen.Id("before").Op(":").Lit(first[i]))
+		if l.Ahead > 0 {
+			vals = append(vals, jen.Id("ahead").Op(":").Lit(l.Ahead))
+		}
+		row := jen.Line().Values(append(vals,
 			jen.Id("firstChunk").Op(":").Lit(u.file.items[u.items[l.Item]].firstChunk+l.Panels.Lo*chunksPerGroup(it)),
 			jen.Id("groupBytes").Op(":").Lit(group),
 			jen.Id("chunkBytes").Op(":").Lit(int(it.Chunk)),
-		)
+		)...)
 		if l.Resident {
 			resident = append(resident, row)
 		} else {

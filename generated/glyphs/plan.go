@@ -67,25 +67,26 @@ var plan = program{
 
 // residentLoads stay in the arena between runs: 13.1 KiB.
 var residentLoads = []load{
-	{name: "conv1", offset: 0, bytes: 640, arena: 84928, after: 0, before: 1, ahead: 0, firstChunk: 0, groupBytes: 640, chunkBytes: 640},
-	{name: "dw2", offset: 640, bytes: 640, arena: 85568, after: 0, before: 2, ahead: 0, firstChunk: 1, groupBytes: 640, chunkBytes: 640},
-	{name: "pw2", offset: 1280, bytes: 3264, arena: 86208, after: 0, before: 3, ahead: 0, firstChunk: 2, groupBytes: 1088, chunkBytes: 1088},
-	{name: "dw3", offset: 4544, bytes: 1920, arena: 89472, after: 0, before: 7, ahead: 0, firstChunk: 5, groupBytes: 640, chunkBytes: 640},
-	{name: "pw3, panels 0 to 2 of 3", offset: 6464, bytes: 6272, arena: 91392, after: 0, before: 8, ahead: 0, firstChunk: 8, groupBytes: 3136, chunkBytes: 3136},
-	{name: "dw4b, panels 0 to 1 of 3", offset: 22144, bytes: 640, arena: 97664, after: 0, before: 11, ahead: 0, firstChunk: 13, groupBytes: 640, chunkBytes: 640},
+	{name: "conv1", offset: 0, bytes: 640, arena: 84928, before: 1, firstChunk: 0, groupBytes: 640, chunkBytes: 640},
+	{name: "dw2", offset: 640, bytes: 640, arena: 85568, before: 2, firstChunk: 1, groupBytes: 640, chunkBytes: 640},
+	{name: "pw2", offset: 1280, bytes: 3264, arena: 86208, before: 3, firstChunk: 2, groupBytes: 1088, chunkBytes: 1088},
+	{name: "dw3", offset: 4544, bytes: 1920, arena: 89472, before: 7, firstChunk: 5, groupBytes: 640, chunkBytes: 640},
+	{name: "pw3, panels 0 to 2 of 3", offset: 6464, bytes: 6272, arena: 91392, before: 8, firstChunk: 8, groupBytes: 3136, chunkBytes: 3136},
+	{name: "dw4b, panels 0 to 1 of 3", offset: 22144, bytes: 640, arena: 97664, before: 11, firstChunk: 13, groupBytes: 640, chunkBytes: 640},
 }
 
 // streamedLoads are made in every run, in this order,
-// each as soon as `after` steps of the run are complete: 117.2 KiB.
+// each as soon as `after` steps of the run are complete: 117.2 KiB. Step `before` is the first that
+// waits for it.
 var streamedLoads = []load{
-	{name: "pw3, panels 2 to 3 of 3", offset: 12736, bytes: 3136, arena: 57984, after: 0, before: 9, ahead: 0, firstChunk: 10, groupBytes: 3136, chunkBytes: 3136},
-	{name: "pw4a", offset: 15872, bytes: 6272, arena: 61120, after: 0, before: 10, ahead: 0, firstChunk: 11, groupBytes: 3136, chunkBytes: 3136},
-	{name: "dw4b, panels 1 to 3 of 3", offset: 22784, bytes: 1280, arena: 70272, after: 0, before: 12, ahead: 0, firstChunk: 14, groupBytes: 640, chunkBytes: 640},
-	{name: "pw4b", offset: 24064, bytes: 12544, arena: 71552, after: 0, before: 13, ahead: 0, firstChunk: 16, groupBytes: 3136, chunkBytes: 3136},
-	{name: "dw5", offset: 36608, bytes: 3840, arena: 53888, after: 7, before: 14, ahead: 0, firstChunk: 20, groupBytes: 640, chunkBytes: 640},
-	{name: "pw5, panels 0 to 6 of 10", offset: 40448, bytes: 37248, arena: 17024, after: 15, before: 15, ahead: 0, firstChunk: 26, groupBytes: 6208, chunkBytes: 6208},
-	{name: "pw5, panels 6 to 10 of 10", offset: 77696, bytes: 24832, arena: 17024, after: 16, before: 16, ahead: 0, firstChunk: 32, groupBytes: 6208, chunkBytes: 6208},
-	{name: "fc", offset: 102528, bytes: 30912, arena: 17024, after: 17, before: 18, ahead: 0, firstChunk: 36, groupBytes: 10304, chunkBytes: 10304},
+	{name: "pw3, panels 2 to 3 of 3", offset: 12736, bytes: 3136, arena: 57984, after: 0, before: 9, firstChunk: 10, groupBytes: 3136, chunkBytes: 3136},
+	{name: "pw4a", offset: 15872, bytes: 6272, arena: 61120, after: 0, before: 10, firstChunk: 11, groupBytes: 3136, chunkBytes: 3136},
+	{name: "dw4b, panels 1 to 3 of 3", offset: 22784, bytes: 1280, arena: 70272, after: 0, before: 12, firstChunk: 14, groupBytes: 640, chunkBytes: 640},
+	{name: "pw4b", offset: 24064, bytes: 12544, arena: 71552, after: 0, before: 13, firstChunk: 16, groupBytes: 3136, chunkBytes: 3136},
+	{name: "dw5", offset: 36608, bytes: 3840, arena: 53888, after: 7, before: 14, firstChunk: 20, groupBytes: 640, chunkBytes: 640},
+	{name: "pw5, panels 0 to 6 of 10", offset: 40448, bytes: 37248, arena: 17024, after: 15, before: 15, firstChunk: 26, groupBytes: 6208, chunkBytes: 6208},
+	{name: "pw5, panels 6 to 10 of 10", offset: 77696, bytes: 24832, arena: 17024, after: 16, before: 16, firstChunk: 32, groupBytes: 6208, chunkBytes: 6208},
+	{name: "fc", offset: 102528, bytes: 30912, arena: 17024, after: 17, before: 18, firstChunk: 36, groupBytes: 10304, chunkBytes: 10304},
 }
 
 // buffers is the arena's map. Over the steps it looks like this:
