@@ -259,15 +259,26 @@ func (u *unit) convArgs(s *plan.Step, typ string) (*jen.Statement, error) {
 	return l.of(typ), err
 }
 
+// winogradSize is the memory that a step by Winograd's algorithm has.
+func (u *unit) winogradSize(s *plan.Step) op.WinogradSize {
+	ample, lean := s.Op.Conv.WinogradSizes()
+	if u.p.Buffers[s.Scratch].Size < plan.Bytes(s.Op.StepScratch(u.p.Threads)) {
+		return lean
+	}
+	return ample
+}
+
 // winogradArgs renders a convolution step that works by Winograd's algorithm.
 func (u *unit) winogradArgs(s *plan.Step, conv *jen.Statement) *jen.Statement {
 	var l literal
+	size := u.winogradSize(s)
 	l.code("conv", conv)
 	l.int("m", s.Op.Conv.Winograd)
-	l.int("tiles", s.Op.Conv.WinogradTiles)
+	l.int("tiles", size.Tiles)
+	l.int("panels", size.Panels)
 	l.int("scratch", int(u.p.Buffers[s.Scratch].Offset))
-	l.int("shared", s.Op.Scratch)
-	l.int("work", s.Op.WorkScratch)
+	l.int("shared", size.Shared)
+	l.int("work", size.PerThread)
 	return l.of("winogradStep")
 }
 

@@ -74,8 +74,9 @@ func (u *unit) needWinograd(s *plan.Step) {
 	if s.Rows.Hi != 0 {
 		rows = s.Rows.Len()
 	}
+	size := u.winogradSize(s)
 	u.kernels.winograd.Steps = append(u.kernels.winograd.Steps, conv.Winograd{
-		Side: side, Tiles: ((rows + side - 1) / side) * ((c.OutW + side - 1) / side), BlockTiles: c.WinogradTiles,
+		Side: side, Tiles: ((rows + side - 1) / side) * ((c.OutW + side - 1) / side), BlockTiles: size.Tiles, BlockPanels: size.Panels,
 		Panels: s.Panels.Len(), Threads: u.p.Threads, Half: s.Op.Panels.Type == op.F16,
 	})
 }

@@ -70,6 +70,7 @@ type winogradStep struct {
 	conv    convStep
 	m       int
 	tiles   int
+	panels  int // that a thread works on at a time, at most
 	scratch int // arena offset of the step's scratch
 	shared  int // bytes of it that all threads share
 	work    int // bytes for each thread behind them
@@ -104,7 +105,7 @@ func up16(n int) int { return (n + 15) &^ 15 }
 func (s *winogradStep) sums() int { return winogradZeros + 4*up16(s.conv.inC) }
 
 func (s *winogradStep) weights(cells int) int {
-	return s.sums() + cells*4*panelWidth*(s.tiles*maxWinogradPanels+1)
+	return s.sums() + cells*4*panelWidth*(s.tiles*s.panels+1)
 }
 
 func (s *winogradStep) split(k *winogradKernels, rows [2]int, threads int) winogradSplit {
@@ -113,12 +114,13 @@ func (s *winogradStep) split(k *winogradKernels, rows [2]int, threads int) winog
 	g.cells = g.n * g.n
 	g.count = ((rows[1]+s.m-1)/s.m - g.firstRow) * g.tileRow
 	room := (s.work-s.weights(g.cells))/g.cells - 4*panelWidth
-	most := max(16, room/(4*panelWidth*k.np)&^15)
+	np := min(k.np, s.panels)
+	most := max(16, room/(4*panelWidth*np)&^15)
 	g.chanBlocks = (c.inC + most - 1) / most
 	g.chans = up16((c.inC + g.chanBlocks - 1) / g.chanBlocks)
 	g.chanBlocks = (c.inC + g.chans - 1) / g.chans
 	panels := (c.channels + panelWidth - 1) / panelWidth
-	g.groups = (panels + k.np - 1) / k.np
+	g.groups = (panels + np - 1) / np
 	g.parts = 1
 	if g.groups%threads != 0 && g.groups < 4*threads {
 		g.parts = threads

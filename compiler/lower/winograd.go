@@ -33,7 +33,9 @@ func chooseWinograd(e *editor) error {
 			c := o.Conv
 			c.Winograd, c.WinogradTiles = side, tiles
 			o.RowGrain = side
-			o.Scratch, o.WorkScratch = op.WinogradScratch(side, tiles, c.InC)
+			ample, lean := c.WinogradSizes()
+			o.Scratch, o.WorkScratch = ample.Shared, ample.PerThread
+			o.LeanScratch, o.LeanWorkScratch = lean.Shared, lean.PerThread
 		}
 	}
 	return nil

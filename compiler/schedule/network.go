@@ -85,6 +85,9 @@ func newNetwork(g *op.Graph, options Options) (*network, error) {
 		}
 		d.work, d.touched = options.Speed.Work(o)
 		d.scratch = up(plan.Bytes(o.StepScratch(options.Threads)))
+		if options.lean {
+			d.scratch = up(plan.Bytes(o.LeanStepScratch(options.Threads)))
+		}
 		for _, k := range d.items() {
 			n.uses[k]++
 		}

@@ -22,6 +22,7 @@ package schedule
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/flexnnc/flexnnc/ir/op"
@@ -43,6 +44,7 @@ type Options struct {
 	NoSlices    bool // the weights that an op streams come as one slice
 	NoBands     bool // ops run one after another, each whole but for slices of its panels
 	NoFlow      bool // ops that take turns by bands hold all their weights meanwhile
+	lean        bool // ops have the least scratch that they make do with
 	NoSearch    bool // the first candidate is taken: the tightest packing, the largest slices, nothing kept
 }
 
@@ -69,15 +71,23 @@ func Plan(g *op.Graph, o Options) (*plan.Plan, error) {
 	}
 	o.Threads = max(1, o.Threads)
 	o.Speed = o.Speed.withDefaults(o.Threads)
-	n, err := newNetwork(g, o)
+	ways, least, err := waysOf(g, o)
 	if err != nil {
 		return nil, err
 	}
-	ways := n.ways(o)
-	least := ways[0]
-	for _, w := range ways {
-		if w.floor() < least.floor() {
-			least = w
+	if hasLean(g) {
+		// Where memory is too short for all the scratch that ops ask for, they make do
+		// with less.
+		o.lean = true
+		leanWays, leaner, err := waysOf(g, o)
+		if err != nil {
+			return nil, err
+		}
+		if leaner.floor() < least.floor() {
+			if o.Min || o.Budget != 0 && o.Budget < least.floor() {
+				ways = leanWays
+			}
+			least = leaner
 		}
 	}
 	smallest := least.floor()
@@ -92,6 +102,27 @@ func Plan(g *op.Graph, o Options) (*plan.Plan, error) {
 	p := emit(t, d, o)
 	p.Certificate = certify(p, smallest)
 	return p, nil
+}
+
+// waysOf are the ways to divide g, and the one that fits the smallest budget.
+func waysOf(g *op.Graph, o Options) (ways []*way, least *way, err error) {
+	n, err := newNetwork(g, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	ways = n.ways(o)
+	least = ways[0]
+	for _, w := range ways {
+		if w.floor() < least.floor() {
+			least = w
+		}
+	}
+	return ways, least, nil
+}
+
+// hasLean says whether some op makes do with less scratch than it asks for.
+func hasLean(g *op.Graph) bool {
+	return slices.ContainsFunc(g.Ops, func(o *op.Op) bool { return o.LeanStepScratch(1) < o.StepScratch(1) })
 }
 
 // up rounds a size up to the alignment of buffers.

@@ -108,6 +108,9 @@ func (c *checker) reserved() {
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		need := plan.Bytes(s.Op.Scratch + p.Threads*s.Op.WorkScratch)
+		if s.Op.LeanScratch+s.Op.LeanWorkScratch > 0 {
+			need = plan.Bytes(s.Op.LeanScratch + p.Threads*s.Op.LeanWorkScratch)
+		}
 		if need == 0 {
 			if s.Scratch != -1 {
 				c.fault("%s has scratch and needs none", stepName(s))

@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"github.com/flexnnc/flexnnc/avo/kernel/conv"
+	"github.com/flexnnc/flexnnc/ir/op"
 )
 
 func TestWinogradOffsets(t *testing.T) {
@@ -216,6 +217,31 @@ func TestWinogradProducts(t *testing.T) {
 	})
 }
 
+// TestWinogradSizes: the memory that plans give is what the driver expects.
+func TestWinogradSizes(t *testing.T) {
+	for _, m := range conv.WinogradSides {
+		for _, inC := range []int{1, 16, 40, 64, 512} {
+			a := op.ConvAttr{InC: inC, Winograd: m, WinogradTiles: 25}
+			ample, lean := a.WinogradSizes()
+			for _, size := range []op.WinogradSize{ample, lean} {
+				s := winogradStep{m: m, tiles: size.Tiles, panels: size.Panels, shared: size.Shared, work: size.PerThread, conv: convStep{inC: inC, outH: 40, outW: 40, channels: 64}}
+				cells := (m + 2) * (m + 2)
+				for _, k := range winogradTables() {
+					g := s.split(k, [2]int{0, 40}, 1)
+					at, tile, position := s.inputAt(&g, g.chanBlocks-1)
+					if end := at + position*(cells-1) + tile*size.Tiles; end > size.Shared || tile*size.Tiles > position {
+						t.Errorf("%s, m %d, %d channels: inputs end at %d of %d", k.name, m, inC, end, size.Shared)
+					}
+					np := min(k.np, size.Panels)
+					if end := s.weights(cells) + cells*4*panelWidth*(np*min(g.chans, inC)+1); end > size.PerThread || end < size.PerThread/3 {
+						t.Errorf("%s, m %d, %d channels: weights end at %d of %d", k.name, m, inC, end, size.PerThread)
+					}
+				}
+			}
+		}
+	}
+}
+
 // winogradCase is a convolution of the driver's test.
 type winogradCase struct {
 	convCase
@@ -299,7 +325,7 @@ func testWinogradCase(t *testing.T, c winogradCase, seed int) {
 	}
 	const most = 3
 	var l layout
-	s := winogradStep{m: c.m, tiles: c.tiles}
+	s := winogradStep{m: c.m, tiles: c.tiles, panels: 1 + seed%7%2}
 	n := c.m + 2
 	cells := n * n
 	s.conv = convStep{
@@ -315,7 +341,7 @@ func testWinogradCase(t *testing.T, c winogradCase, seed int) {
 	o.channels = c.channels - panelWidth*c.first
 	o.weights = l.add((panels - c.first) * panel)
 	s.shared = cells * 4 * up16(c.inC) * (c.tiles + 1)
-	s.work = s.weights(cells) + cells*4*panelWidth*(c.chans*maxWinogradPanels+1)
+	s.work = s.weights(cells) + cells*4*panelWidth*(c.chans*s.panels+1)
 	scratch := (s.shared + most*s.work) / 4
 	s.scratch = l.add(scratch)
 	residual, perPixel := arenaImage(&l, oh, ow, c.channels, 3, 0, outRing), arenaImage(&l, oh, ow, 1, 1, 0, 0)

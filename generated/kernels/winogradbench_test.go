@@ -31,7 +31,7 @@ func BenchmarkWinograd(b *testing.B) {
 					return
 				}
 				cells := (m + 2) * (m + 2)
-				s := winogradStep{conv: direct, m: m, tiles: c.tiles}
+				s := winogradStep{conv: direct, m: m, tiles: c.tiles, panels: maxWinogradPanels}
 				s.shared = cells * 4 * up16(c.in) * (c.tiles + 1)
 				s.work = s.weights(cells) + cells*4*panelWidth*(c.chans*maxWinogradPanels+1)
 				s.scratch = l.add((s.shared + 2*s.work) / 4)

@@ -26,7 +26,7 @@ func Check(g *Graph) error {
 		for _, t := range append(append([]*Tensor{}, o.In...), o.EpilogueIn...) {
 			c.read(g, t)
 		}
-		if min(o.Scratch, o.WorkScratch, o.ThreadScratch, o.RowGrain) < 0 {
+		if min(o.Scratch, o.WorkScratch, o.ThreadScratch, o.LeanScratch, o.LeanWorkScratch, o.RowGrain) < 0 {
 			c.bugf("scratch %d, %d, %d, by %d rows", o.Scratch, o.WorkScratch, o.ThreadScratch, o.RowGrain)
 		}
 		before := len(c.errs)
@@ -313,7 +313,8 @@ func (c *checker) conv(o *Op) {
 		if w != 2 && w != 4 && w != 6 || a.WinogradTiles < 1 || o.Kind != Conv || a.KH != 3 || a.KW != 3 || max(a.SH, a.SW, a.DH, a.DW) != 1 {
 			c.bugf("winograd %d by %d tiles, of a kernel %d,%d stride %d,%d dilation %d,%d", w, a.WinogradTiles, a.KH, a.KW, a.SH, a.SW, a.DH, a.DW)
 		}
-		if shared, each := WinogradScratch(w, a.WinogradTiles, a.InC); o.RowGrain != w || o.Scratch < shared || o.WorkScratch < each {
+		ample, lean := a.WinogradSizes()
+		if o.RowGrain != w || o.Scratch != ample.Shared || o.WorkScratch != ample.PerThread || o.LeanScratch != lean.Shared || o.LeanWorkScratch != lean.PerThread {
 			c.bugf("winograd %d with steps by %d rows, scratch %d and %d per thread", w, o.RowGrain, o.Scratch, o.WorkScratch)
 		}
 	}

@@ -120,6 +120,9 @@ type Op struct {
 	// is live as long, per thread, and lies behind it; ThreadScratch bytes per
 	// thread are reserved for the whole run.
 	Scratch, WorkScratch, ThreadScratch int
+	// LeanScratch and LeanWorkScratch are less that the op makes do with, at the cost
+	// of time, where memory is short. Where they are 0 it needs the above.
+	LeanScratch, LeanWorkScratch int
 	// RowGrain says that a step's rows must start at a multiple of it, or the bits
 	// would change; 0 and 1 mean anywhere.
 	RowGrain int
@@ -127,6 +130,14 @@ type Op struct {
 
 // StepScratch is the bytes of a step's scratch buffer for so many threads.
 func (o *Op) StepScratch(threads int) int { return o.Scratch + threads*o.WorkScratch }
+
+// LeanStepScratch is the least that it may have.
+func (o *Op) LeanStepScratch(threads int) int {
+	if o.LeanScratch == 0 && o.LeanWorkScratch == 0 {
+		return o.StepScratch(threads)
+	}
+	return o.LeanScratch + threads*o.LeanWorkScratch
+}
 
 // Affine gives per-channel factors; it reads weights, so it may fail.
 type Affine func() (scale, shift []float64, err error)

@@ -112,6 +112,9 @@ func (o *Op) attributes() []string {
 	if o.Scratch != 0 || o.WorkScratch != 0 || o.ThreadScratch != 0 {
 		add("scratch %d%s, per thread %d", o.Scratch, unless(o.WorkScratch == 0, " and %d per thread", o.WorkScratch), o.ThreadScratch)
 	}
+	if o.LeanScratch != 0 || o.LeanWorkScratch != 0 {
+		add("at least %d and %d per thread", o.LeanScratch, o.LeanWorkScratch)
+	}
 	if o.RowGrain > 1 {
 		add("rows from multiples of %d", o.RowGrain)
 	}

@@ -13,12 +13,13 @@ import (
 
 // Winograd is the extent of a step that works by Winograd's algorithm.
 type Winograd struct {
-	Side       int // of a tile of output pixels: 2, 4 or 6
-	Tiles      int // of the step
-	BlockTiles int // most tiles that are worked on at a time
-	Panels     int
-	Threads    int  // the most
-	Half       bool // weights are float16
+	Side        int // of a tile of output pixels: 2, 4 or 6
+	Tiles       int // of the step
+	BlockTiles  int // most tiles that are worked on at a time
+	Panels      int
+	BlockPanels int  // most panels that a thread works on at a time
+	Threads     int  // the most
+	Half        bool // weights are float16
 }
 
 // WinogradNeed says which kernels of Winograd's algorithm a package calls.
@@ -222,7 +223,8 @@ func (n WinogradNeed) products(i ISA) []Tile {
 	}
 	for _, w := range n.Steps {
 		blocks := (w.Tiles + w.BlockTiles - 1) / w.BlockTiles
-		groups := (w.Panels + i.WinogradPanels() - 1) / i.WinogradPanels()
+		most := min(i.WinogradPanels(), w.BlockPanels)
+		groups := (w.Panels + most - 1) / most
 		for threads := 1; threads <= w.Threads; threads++ {
 			parts := 1
 			if groups%threads != 0 && groups < 4*threads {
