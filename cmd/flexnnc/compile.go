@@ -95,6 +95,13 @@ func compileAction(c *cli.Context) error {
 			}
 			printMemory(c.App.Writer, planned)
 		}
+		if len(shapes) == 1 && len(budgets) == 1 && budgets[0].min {
+			floor, err := directFloor(c, set.Plans[i][0])
+			if err != nil {
+				return err
+			}
+			printDirectFloor(c.App.Writer, floor)
+		}
 		if s.options.Half {
 			if err := printNarrowing(c.App.Writer, s.net.Graph, set.Plans[i][0].Graph); err != nil {
 				return err

@@ -79,6 +79,11 @@ func planAction(c *cli.Context) error {
 		if stop(); err != nil {
 			return err
 		}
+		if b.min && !c.Bool("json") {
+			if r.direct, err = directFloor(c, r.plan); err != nil {
+				return err
+			}
+		}
 	}
 	if sweeping || c.String("report") != "" {
 		if r.curve, err = sweep(lowered, o, pr); err != nil {
@@ -106,6 +111,7 @@ type planned struct {
 	options compiler.Options
 	full    bool
 	plan    *plan.Plan // nil without --budget
+	direct  plan.Bytes // see directFloor
 	curve   []report.Point
 }
 
@@ -118,6 +124,7 @@ func (r *planned) print(w io.Writer, sweeping bool, page string) error {
 			fmt.Fprintln(w)
 		}
 		printMemory(w, p)
+		printDirectFloor(w, r.direct)
 		r.printCertificate(w)
 		fmt.Fprintln(w)
 		if err := plan.Picture(w, p, pictureRows, pictureColumns); err != nil {
