@@ -9,9 +9,10 @@ import "unsafe"
 //
 // where g are the taps, d the m+2 inputs that they pass over, and * is by elements;
 // the 2-D one applies each matrix to columns and then to rows (Lavin and Gray,
-// sections 4.1 to 4.3). The points are 0, 1, -1, (2, -2, (1/2, -1/2)) and infinity.
-// Rows of G are scaled to small integers, which makes the expansion of the weights
-// cheap; A takes the scales back. These functions are the definition: the assembly
+// sections 4.1 to 4.3). The points are 0, 1, -1 and infinity for m = 2, with 2, -2, 1/2
+// and -1/2 for m = 6, and others for m = 4, which are at winogradA. Rows of G are
+// scaled to small numbers, which makes the expansion of the weights cheap; A takes
+// the scales back. These functions are the definition: the assembly
 // makes the same operations in the same order.
 
 // winogradInput1 is B d.
@@ -24,13 +25,12 @@ func winogradInput1(m int, d *[8]float32) (v [8]float32) {
 		v[3] = d[3] - d[1]
 	case 4:
 		f := winogradFactors[factorsInput4:]
-		v[0] = fma32(d[4], f[1], fma32(d[2], f[0], d[0]))
-		e, o := fma32(d[2], f[2], d[4]), fma32(d[1], f[2], d[3])
+		v[0] = fma32(d[0], f[1], fma32(d[2], f[0], d[4]))
+		v[5] = fma32(d[1], f[1], fma32(d[3], f[0], d[5]))
+		e, o := fma32(d[2], f[2], d[4]), float32(fma32(d[1], f[2], d[3])*f[4])
 		v[1], v[2] = e+o, e-o
-		e, o = d[4]-d[2], d[3]-d[1]
-		o += o
+		e, o = fma32(d[2], f[3], d[4]), float32(fma32(d[1], f[3], d[3])*f[5])
 		v[3], v[4] = e+o, e-o
-		v[5] = fma32(d[1], f[4], fma32(d[3], f[3], d[5]))
 	case 6:
 		f := winogradFactors[factorsInput6:]
 		v[0] = fma32(d[4]-d[2], f[0], d[0]-d[6])
@@ -49,14 +49,20 @@ func winogradInput1(m int, d *[8]float32) (v [8]float32) {
 // winogradExpand1 is G g with scaled rows.
 func winogradExpand1(m int, g *[8]float32) (u [8]float32) {
 	u[0], u[m+1] = g[0], g[2]
+	f := winogradFactors[factorsExpand:]
+	if m == 4 {
+		e, o := fma32(g[2], f[2], g[0]), float32(g[1]*f[1])
+		u[1], u[2] = e+o, e-o
+		e, o = fma32(g[2], f[4], g[0]), float32(g[1]*f[3])
+		u[3], u[4] = e+o, e-o
+		return u
+	}
 	t, twice := g[0]+g[2], g[1]+g[1]
 	u[1], u[2] = t+g[1], t-g[1]
-	if m >= 4 {
-		a := fma32(g[2], winogradFactors[factorsExpand], g[0])
+	if m == 6 {
+		a := fma32(g[2], f[0], g[0])
 		u[3], u[4] = a+twice, a-twice
-	}
-	if m >= 6 {
-		a := fma32(g[0], winogradFactors[factorsExpand], g[2])
+		a = fma32(g[0], f[0], g[2])
 		u[5], u[6] = a+twice, a-twice
 	}
 	return u
@@ -73,7 +79,10 @@ func winogradOutput1(m int, x *[8]float32, bias *float32) (y [8]float32) {
 	}
 	first, last := x[0], x[m+1]
 	if bias != nil {
-		first, last = first+*bias, last+*bias
+		last += *bias
+		if m != 4 {
+			first += *bias
+		}
 	}
 	t, s := x[1]+x[2], x[1]-x[2]
 	switch m {
@@ -83,10 +92,10 @@ func winogradOutput1(m int, x *[8]float32, bias *float32) (y [8]float32) {
 	case 4:
 		f := winogradFactors[factorsOutput4:]
 		t2, s2 := x[3]+x[4], x[3]-x[4]
-		y[0] = fma32(t2, f[1], fma32(t, f[0], first))
-		y[1] = fma32(s2, f[2], plus(s, f[0]))
-		y[2] = fma32(t2, f[3], plus(t, f[0]))
-		y[3] = fma32(s2, f[4], fma32(s, f[0], last))
+		y[0] = fma32(t2, f[5], fma32(t, f[1], plus(first, f[0])))
+		y[1] = fma32(s2, f[6], plus(s, f[2]))
+		y[2] = fma32(t2, f[7], plus(t, f[3]))
+		y[3] = fma32(s2, f[8], fma32(s, f[4], last))
 	case 6:
 		f := winogradFactors[factorsOutput6:]
 		t2, s2 := x[3]+x[4], x[3]-x[4]

@@ -18,7 +18,7 @@ var winogradWorks = []winogradWork{
 const (
 	// Shares of the time of the next simpler algorithm, in percent, that one must not
 	// exceed to be chosen: simpler ones round less, and need less memory.
-	winogradShare = 95
+	winogradShare = 92
 	// Bytes of transformed inputs between two expansions of the weights, about, and
 	// the bounds of tiles that this may lead to.
 	winogradInputs = 3 << 19

@@ -43,28 +43,43 @@ type winogradArgs struct {
 
 // winogradFactors are the numbers in the transforms: four at a time, as NEON loads
 // them.
-var winogradFactors = [48]float32{
+var winogradFactors = [56]float32{
 	// input, m = 6
 	5.25, -4.25, 0.25, -1.25, 4, 0.5, -2.5, 2,
 	// input, m = 4
-	-1.25, 0.25, -4, -5, 4, 0, 0, 0,
-	// expand
-	4, 0, 0, 0,
+	-(winogradA2 + winogradB2), winogradA2 * winogradB2, -winogradB2, -winogradA2, winogradA, winogradB, 0, 0,
+	// expand: m = 6, and m = 4
+	4, winogradA, winogradA2, winogradB, winogradB2, 0, 0, 0,
 	// output, m = 6: -2/9; 1/90 times 1, 2, 4, .. 32; 1/180 times 32, 16, .. 1
 	-2. / 9, 1. / 90, 2. / 90, 4. / 90, 8. / 90, 16. / 90, 32. / 90,
 	32. / 180, 16. / 180, 8. / 180, 4. / 180, 2. / 180, 1. / 180, 0, 0, 0,
-	// output, m = 4: -1/6; 1/24 times 1, 2, 4, 8
-	-1. / 6, 1. / 24, 2. / 24, 4. / 24, 8. / 24, 0, 0, 0,
+	// output, m = 4
+	1 / (winogradA2 * winogradB2),
+	winogradScaleA, winogradScaleA * winogradA, winogradScaleA * winogradA2, winogradScaleA * winogradA2 * winogradA,
+	winogradScaleB, winogradScaleB * winogradB, winogradScaleB * winogradB2, winogradScaleB * winogradB2 * winogradB, 0, 0, 0,
 	// output, m = 2
 	0.5, 0, 0, 0,
 }
+
+// The points of m = 4 are 0, A, -A, B, -B and infinity. Among pairs whose products
+// are float32, this one gives the smallest errors on random data: a third of those
+// of 1 and 2, and less than twice those of the direct sum.
+const (
+	winogradA  = 5. / 8
+	winogradB  = 3. / 2
+	winogradA2 = winogradA * winogradA
+	winogradB2 = winogradB * winogradB
+
+	winogradScaleA = 1 / (2 * winogradA2 * (winogradA2 - winogradB2))
+	winogradScaleB = 1 / (2 * winogradB2 * (winogradB2 - winogradA2))
+)
 
 // Places in winogradFactors.
 const (
 	factorsInput6  = 0
 	factorsInput4  = 8
 	factorsExpand  = 16
-	factorsOutput6 = 20
-	factorsOutput4 = 36
-	factorsOutput2 = 44
+	factorsOutput6 = 24
+	factorsOutput4 = 40
+	factorsOutput2 = 52
 )

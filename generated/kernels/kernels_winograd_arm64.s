@@ -402,7 +402,7 @@ loop:
 TEXT ·winogradOutput2NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R7
 	WORD $0xf94020e0 // ldr x0, [x7, #64]
-	WORD $0x3dc02c00 // ldr q0, [x0, #176]
+	WORD $0x3dc03400 // ldr q0, [x0, #208]
 	WORD $0xf94000e0 // ldr x0, [x7]
 	WORD $0xf94004e1 // ldr x1, [x7, #8]
 	WORD $0xf9401ce2 // ldr x2, [x7, #56]
@@ -463,44 +463,44 @@ by4:
 	WORD $0xad010c41 // stp q1, q3, [x2, #32]
 	WORD $0xad031042 // stp q2, q4, [x2, #96]
 	WORD $0x3cc104a1 // ldr q1, [x5], #16
-	WORD $0xad401042 // ldp q2, q4, [x2]
-	WORD $0xad410c45 // ldp q5, q3, [x2, #32]
+	WORD $0xad401043 // ldp q3, q4, [x2]
+	WORD $0xad410845 // ldp q5, q2, [x2, #32]
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
 	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x4f8010c2 // fmla v2.4s, v6.4s, v0.s[0]
-	WORD $0x4f801083 // fmla v3.4s, v4.4s, v0.s[0]
+	WORD $0x4f8010c3 // fmla v3.4s, v6.4s, v0.s[0]
+	WORD $0x4f801082 // fmla v2.4s, v4.4s, v0.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by4store0
-	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
-	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
 	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
 
 by4store0:
 	WORD $0x2940348c // ldp w12, w13, [x4]
-	WORD $0x3cac6862 // str q2, [x3, x12]
-	WORD $0x3cad6863 // str q3, [x3, x13]
-	WORD $0xad420c42 // ldp q2, q3, [x2, #64]
-	WORD $0xad431444 // ldp q4, q5, [x2, #96]
+	WORD $0x3cac6863 // str q3, [x3, x12]
+	WORD $0x3cad6862 // str q2, [x3, x13]
+	WORD $0xad420c45 // ldp q5, q3, [x2, #64]
+	WORD $0xad430844 // ldp q4, q2, [x2, #96]
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
 	WORD $0x4e21d4a1 // fadd v1.4s, v5.4s, v1.4s
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4f8010a2 // fmla v2.4s, v5.4s, v0.s[0]
-	WORD $0x4f801061 // fmla v1.4s, v3.4s, v0.s[0]
+	WORD $0x4f8010a1 // fmla v1.4s, v5.4s, v0.s[0]
+	WORD $0x4f801062 // fmla v2.4s, v3.4s, v0.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by4store1
-	WORD $0x4ea0e843 // fcmlt v3.4s, v2.4s, #0.0
-	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0e823 // fcmlt v3.4s, v1.4s, #0.0
 	WORD $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
+	WORD $0x4ea0e843 // fcmlt v3.4s, v2.4s, #0.0
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
 
 by4store1:
 	WORD $0x2941348c // ldp w12, w13, [x4, #8]
-	WORD $0x3cac6862 // str q2, [x3, x12]
-	WORD $0x3cad6861 // str q1, [x3, x13]
+	WORD $0x3cac6861 // str q1, [x3, x12]
+	WORD $0x3cad6862 // str q2, [x3, x13]
 	WORD $0x91004063 // add x3, x3, #16
 	WORD $0x9100416b // add x11, x11, #16
 	JMP  by4
@@ -554,44 +554,44 @@ by1:
 	WORD $0xad010c41 // stp q1, q3, [x2, #32]
 	WORD $0xad031042 // stp q2, q4, [x2, #96]
 	WORD $0xbc4044a1 // ldr s1, [x5], #4
-	WORD $0xad401042 // ldp q2, q4, [x2]
-	WORD $0xad410c45 // ldp q5, q3, [x2, #32]
+	WORD $0xad401043 // ldp q3, q4, [x2]
+	WORD $0xad410845 // ldp q5, q2, [x2, #32]
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
 	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x4f8010c2 // fmla v2.4s, v6.4s, v0.s[0]
-	WORD $0x4f801083 // fmla v3.4s, v4.4s, v0.s[0]
+	WORD $0x4f8010c3 // fmla v3.4s, v6.4s, v0.s[0]
+	WORD $0x4f801082 // fmla v2.4s, v4.4s, v0.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by1store0
-	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
-	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
 	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
+	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
+	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
 
 by1store0:
 	WORD $0x2940348c // ldp w12, w13, [x4]
-	WORD $0xbc2c6862 // str s2, [x3, x12]
-	WORD $0xbc2d6863 // str s3, [x3, x13]
-	WORD $0xad420c42 // ldp q2, q3, [x2, #64]
-	WORD $0xad431444 // ldp q4, q5, [x2, #96]
+	WORD $0xbc2c6863 // str s3, [x3, x12]
+	WORD $0xbc2d6862 // str s2, [x3, x13]
+	WORD $0xad420c45 // ldp q5, q3, [x2, #64]
+	WORD $0xad430844 // ldp q4, q2, [x2, #96]
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
 	WORD $0x4e21d4a1 // fadd v1.4s, v5.4s, v1.4s
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4f8010a2 // fmla v2.4s, v5.4s, v0.s[0]
-	WORD $0x4f801061 // fmla v1.4s, v3.4s, v0.s[0]
+	WORD $0x4f8010a1 // fmla v1.4s, v5.4s, v0.s[0]
+	WORD $0x4f801062 // fmla v2.4s, v3.4s, v0.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by1store1
-	WORD $0x4ea0e843 // fcmlt v3.4s, v2.4s, #0.0
-	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0e823 // fcmlt v3.4s, v1.4s, #0.0
 	WORD $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
+	WORD $0x4ea0e843 // fcmlt v3.4s, v2.4s, #0.0
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
 
 by1store1:
 	WORD $0x2941348c // ldp w12, w13, [x4, #8]
-	WORD $0xbc2c6862 // str s2, [x3, x12]
-	WORD $0xbc2d6861 // str s1, [x3, x13]
+	WORD $0xbc2c6861 // str s1, [x3, x12]
+	WORD $0xbc2d6862 // str s2, [x3, x13]
 	WORD $0x91001063 // add x3, x3, #4
 	WORD $0x9100116b // add x11, x11, #4
 	JMP  by1
@@ -628,293 +628,341 @@ by4:
 	WORD $0xf10010a5 // subs x5, x5, #4
 	BMI  by4end
 	WORD $0x2940342c // ldp w12, w13, [x1]
-	WORD $0x3cec6802 // ldr q2, [x0, x12]
-	WORD $0x3ced6807 // ldr q7, [x0, x13]
+	WORD $0x3cec6805 // ldr q5, [x0, x12]
+	WORD $0x3ced6806 // ldr q6, [x0, x13]
 	WORD $0x2941342c // ldp w12, w13, [x1, #8]
-	WORD $0x3cec6808 // ldr q8, [x0, x12]
-	WORD $0x3ced6804 // ldr q4, [x0, x13]
+	WORD $0x3cec6807 // ldr q7, [x0, x12]
+	WORD $0x3ced6808 // ldr q8, [x0, x13]
 	WORD $0x2942342c // ldp w12, w13, [x1, #16]
-	WORD $0x3cec6805 // ldr q5, [x0, x12]
-	WORD $0x3ced6803 // ldr q3, [x0, x13]
+	WORD $0x3cec6804 // ldr q4, [x0, x12]
+	WORD $0x3ced6802 // ldr q2, [x0, x13]
+	WORD $0x4ea41c83 // mov v3.16b, v4.16b
+	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
-	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
-	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
-	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
-	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
+	WORD $0x4ea41c89 // mov v9.16b, v4.16b
+	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
+	WORD $0x4ea81d05 // mov v5.16b, v8.16b
+	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
+	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
+	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
-	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
-	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0xad001c42 // stp q2, q7, [x2]
-	WORD $0xad011844 // stp q4, q6, [x2, #32]
-	WORD $0xad020c49 // stp q9, q3, [x2, #64]
+	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
+	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
+	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
+	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0xad001443 // stp q3, q5, [x2]
+	WORD $0xad011849 // stp q9, q6, [x2, #32]
+	WORD $0xad020844 // stp q4, q2, [x2, #64]
 	WORD $0x2943342c // ldp w12, w13, [x1, #24]
-	WORD $0x3cec6802 // ldr q2, [x0, x12]
-	WORD $0x3ced6807 // ldr q7, [x0, x13]
+	WORD $0x3cec6805 // ldr q5, [x0, x12]
+	WORD $0x3ced6806 // ldr q6, [x0, x13]
 	WORD $0x2944342c // ldp w12, w13, [x1, #32]
-	WORD $0x3cec6808 // ldr q8, [x0, x12]
-	WORD $0x3ced6804 // ldr q4, [x0, x13]
+	WORD $0x3cec6807 // ldr q7, [x0, x12]
+	WORD $0x3ced6808 // ldr q8, [x0, x13]
 	WORD $0x2945342c // ldp w12, w13, [x1, #40]
-	WORD $0x3cec6805 // ldr q5, [x0, x12]
-	WORD $0x3ced6803 // ldr q3, [x0, x13]
+	WORD $0x3cec6804 // ldr q4, [x0, x12]
+	WORD $0x3ced6802 // ldr q2, [x0, x13]
+	WORD $0x4ea41c83 // mov v3.16b, v4.16b
+	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
-	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
-	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
-	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
-	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
+	WORD $0x4ea41c89 // mov v9.16b, v4.16b
+	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
+	WORD $0x4ea81d05 // mov v5.16b, v8.16b
+	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
+	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
+	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
-	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
-	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0xad031c42 // stp q2, q7, [x2, #96]
-	WORD $0xad041844 // stp q4, q6, [x2, #128]
-	WORD $0xad050c49 // stp q9, q3, [x2, #160]
+	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
+	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
+	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
+	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0xad031443 // stp q3, q5, [x2, #96]
+	WORD $0xad041849 // stp q9, q6, [x2, #128]
+	WORD $0xad050844 // stp q4, q2, [x2, #160]
 	WORD $0x2946342c // ldp w12, w13, [x1, #48]
-	WORD $0x3cec6802 // ldr q2, [x0, x12]
-	WORD $0x3ced6807 // ldr q7, [x0, x13]
+	WORD $0x3cec6805 // ldr q5, [x0, x12]
+	WORD $0x3ced6806 // ldr q6, [x0, x13]
 	WORD $0x2947342c // ldp w12, w13, [x1, #56]
-	WORD $0x3cec6808 // ldr q8, [x0, x12]
-	WORD $0x3ced6804 // ldr q4, [x0, x13]
+	WORD $0x3cec6807 // ldr q7, [x0, x12]
+	WORD $0x3ced6808 // ldr q8, [x0, x13]
 	WORD $0x2948342c // ldp w12, w13, [x1, #64]
-	WORD $0x3cec6805 // ldr q5, [x0, x12]
-	WORD $0x3ced6803 // ldr q3, [x0, x13]
+	WORD $0x3cec6804 // ldr q4, [x0, x12]
+	WORD $0x3ced6802 // ldr q2, [x0, x13]
+	WORD $0x4ea41c83 // mov v3.16b, v4.16b
+	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
-	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
-	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
-	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
-	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
+	WORD $0x4ea41c89 // mov v9.16b, v4.16b
+	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
+	WORD $0x4ea81d05 // mov v5.16b, v8.16b
+	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
+	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
+	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
-	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
-	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0xad061c42 // stp q2, q7, [x2, #192]
-	WORD $0xad071844 // stp q4, q6, [x2, #224]
-	WORD $0xad080c49 // stp q9, q3, [x2, #256]
+	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
+	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
+	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
+	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0xad061443 // stp q3, q5, [x2, #192]
+	WORD $0xad071849 // stp q9, q6, [x2, #224]
+	WORD $0xad080844 // stp q4, q2, [x2, #256]
 	WORD $0x2949342c // ldp w12, w13, [x1, #72]
-	WORD $0x3cec6802 // ldr q2, [x0, x12]
-	WORD $0x3ced6807 // ldr q7, [x0, x13]
+	WORD $0x3cec6805 // ldr q5, [x0, x12]
+	WORD $0x3ced6806 // ldr q6, [x0, x13]
 	WORD $0x294a342c // ldp w12, w13, [x1, #80]
-	WORD $0x3cec6808 // ldr q8, [x0, x12]
-	WORD $0x3ced6804 // ldr q4, [x0, x13]
+	WORD $0x3cec6807 // ldr q7, [x0, x12]
+	WORD $0x3ced6808 // ldr q8, [x0, x13]
 	WORD $0x294b342c // ldp w12, w13, [x1, #88]
-	WORD $0x3cec6805 // ldr q5, [x0, x12]
-	WORD $0x3ced6803 // ldr q3, [x0, x13]
+	WORD $0x3cec6804 // ldr q4, [x0, x12]
+	WORD $0x3ced6802 // ldr q2, [x0, x13]
+	WORD $0x4ea41c83 // mov v3.16b, v4.16b
+	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
-	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
-	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
-	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
-	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
+	WORD $0x4ea41c89 // mov v9.16b, v4.16b
+	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
+	WORD $0x4ea81d05 // mov v5.16b, v8.16b
+	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
+	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
+	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
-	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
-	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0xad091c42 // stp q2, q7, [x2, #288]
-	WORD $0xad0a1844 // stp q4, q6, [x2, #320]
-	WORD $0xad0b0c49 // stp q9, q3, [x2, #352]
+	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
+	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
+	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
+	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0xad091443 // stp q3, q5, [x2, #288]
+	WORD $0xad0a1849 // stp q9, q6, [x2, #320]
+	WORD $0xad0b0844 // stp q4, q2, [x2, #352]
 	WORD $0x294c342c // ldp w12, w13, [x1, #96]
-	WORD $0x3cec6802 // ldr q2, [x0, x12]
-	WORD $0x3ced6807 // ldr q7, [x0, x13]
+	WORD $0x3cec6805 // ldr q5, [x0, x12]
+	WORD $0x3ced6806 // ldr q6, [x0, x13]
 	WORD $0x294d342c // ldp w12, w13, [x1, #104]
-	WORD $0x3cec6808 // ldr q8, [x0, x12]
-	WORD $0x3ced6804 // ldr q4, [x0, x13]
+	WORD $0x3cec6807 // ldr q7, [x0, x12]
+	WORD $0x3ced6808 // ldr q8, [x0, x13]
 	WORD $0x294e342c // ldp w12, w13, [x1, #112]
-	WORD $0x3cec6805 // ldr q5, [x0, x12]
-	WORD $0x3ced6803 // ldr q3, [x0, x13]
+	WORD $0x3cec6804 // ldr q4, [x0, x12]
+	WORD $0x3ced6802 // ldr q2, [x0, x13]
+	WORD $0x4ea41c83 // mov v3.16b, v4.16b
+	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
-	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
-	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
-	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
-	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
+	WORD $0x4ea41c89 // mov v9.16b, v4.16b
+	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
+	WORD $0x4ea81d05 // mov v5.16b, v8.16b
+	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
+	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
+	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
-	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
-	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0xad0c1c42 // stp q2, q7, [x2, #384]
-	WORD $0xad0d1844 // stp q4, q6, [x2, #416]
-	WORD $0xad0e0c49 // stp q9, q3, [x2, #448]
+	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
+	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
+	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
+	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0xad0c1443 // stp q3, q5, [x2, #384]
+	WORD $0xad0d1849 // stp q9, q6, [x2, #416]
+	WORD $0xad0e0844 // stp q4, q2, [x2, #448]
 	WORD $0x294f342c // ldp w12, w13, [x1, #120]
-	WORD $0x3cec6802 // ldr q2, [x0, x12]
-	WORD $0x3ced6807 // ldr q7, [x0, x13]
-	WORD $0x2950342c // ldp w12, w13, [x1, #128]
-	WORD $0x3cec6808 // ldr q8, [x0, x12]
-	WORD $0x3ced6804 // ldr q4, [x0, x13]
-	WORD $0x2951342c // ldp w12, w13, [x1, #136]
 	WORD $0x3cec6805 // ldr q5, [x0, x12]
-	WORD $0x3ced6803 // ldr q3, [x0, x13]
+	WORD $0x3ced6806 // ldr q6, [x0, x13]
+	WORD $0x2950342c // ldp w12, w13, [x1, #128]
+	WORD $0x3cec6807 // ldr q7, [x0, x12]
+	WORD $0x3ced6808 // ldr q8, [x0, x13]
+	WORD $0x2951342c // ldp w12, w13, [x1, #136]
+	WORD $0x3cec6804 // ldr q4, [x0, x12]
+	WORD $0x3ced6802 // ldr q2, [x0, x13]
+	WORD $0x4ea41c83 // mov v3.16b, v4.16b
+	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
-	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
-	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
-	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
-	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
+	WORD $0x4ea41c89 // mov v9.16b, v4.16b
+	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
+	WORD $0x4ea81d05 // mov v5.16b, v8.16b
+	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
+	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
+	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
-	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
-	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0xad0f1c42 // stp q2, q7, [x2, #480]
-	WORD $0xad101844 // stp q4, q6, [x2, #512]
-	WORD $0xad110c49 // stp q9, q3, [x2, #544]
+	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
+	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
+	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
+	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0xad0f1443 // stp q3, q5, [x2, #480]
+	WORD $0xad101849 // stp q9, q6, [x2, #512]
+	WORD $0xad110844 // stp q4, q2, [x2, #544]
 	WORD $0xaa0b03ec // mov x12, x11
 	WORD $0xad40184c // ldp q12, q6, [x2]
-	WORD $0xad43104a // ldp q10, q4, [x2, #96]
-	WORD $0xad46144b // ldp q11, q5, [x2, #192]
-	WORD $0xad490848 // ldp q8, q2, [x2, #288]
-	WORD $0xad4c0c49 // ldp q9, q3, [x2, #384]
+	WORD $0xad430c49 // ldp q9, q3, [x2, #96]
+	WORD $0xad46104a // ldp q10, q4, [x2, #192]
+	WORD $0xad49144b // ldp q11, q5, [x2, #288]
+	WORD $0xad4c0848 // ldp q8, q2, [x2, #384]
 	WORD $0xad4f1c4d // ldp q13, q7, [x2, #480]
-	WORD $0x4f80116c // fmla v12.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0112c // fmla v12.4s, v9.4s, v0.s[1]
-	WORD $0x3cac686c // str q12, [x3, x12]
-	WORD $0x4fa0190d // fmla v13.4s, v8.4s, v0.s[3]
-	WORD $0x4f81114d // fmla v13.4s, v10.4s, v1.s[0]
+	WORD $0x4ea81d0e // mov v14.16b, v8.16b
+	WORD $0x4f80114e // fmla v14.4s, v10.4s, v0.s[0]
+	WORD $0x4fa0118e // fmla v14.4s, v12.4s, v0.s[1]
+	WORD $0x3cac686e // str q14, [x3, x12]
+	WORD $0x4f80116d // fmla v13.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0112d // fmla v13.4s, v9.4s, v0.s[1]
 	WORD $0x3cac694d // str q13, [x10, x12]
-	WORD $0x4eabd52c // fsub v12.4s, v9.4s, v11.4s
-	WORD $0x4eaad50d // fsub v13.4s, v8.4s, v10.4s
-	WORD $0x4e2dd5ad // fadd v13.4s, v13.4s, v13.4s
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
+	WORD $0x4eab1d6d // mov v13.16b, v11.16b
+	WORD $0x4f80192d // fmla v13.4s, v9.4s, v0.s[2]
+	WORD $0x4f8191ad // fmul v13.4s, v13.4s, v1.s[0]
 	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0x3cac690e // str q14, [x8, x12]
+	WORD $0x3cac68ce // str q14, [x6, x12]
 	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x3cac692c // str q12, [x9, x12]
-	WORD $0x4f801969 // fmla v9.4s, v11.4s, v0.s[2]
-	WORD $0x4f801948 // fmla v8.4s, v10.4s, v0.s[2]
-	WORD $0x4e28d52a // fadd v10.4s, v9.4s, v8.4s
-	WORD $0x3cac68ca // str q10, [x6, x12]
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x3cac68e8 // str q8, [x7, x12]
+	WORD $0x3cac68ec // str q12, [x7, x12]
+	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
+	WORD $0x4fa0192b // fmla v11.4s, v9.4s, v0.s[3]
+	WORD $0x4fa19169 // fmul v9.4s, v11.4s, v1.s[1]
+	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
+	WORD $0x3cac690a // str q10, [x8, x12]
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x3cac6928 // str q8, [x9, x12]
 	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4f8010a6 // fmla v6.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01066 // fmla v6.4s, v3.4s, v0.s[1]
-	WORD $0x3cac6866 // str q6, [x3, x12]
-	WORD $0x4fa01847 // fmla v7.4s, v2.4s, v0.s[3]
-	WORD $0x4f811087 // fmla v7.4s, v4.4s, v1.s[0]
+	WORD $0x4ea21c48 // mov v8.16b, v2.16b
+	WORD $0x4f801088 // fmla v8.4s, v4.4s, v0.s[0]
+	WORD $0x4fa010c8 // fmla v8.4s, v6.4s, v0.s[1]
+	WORD $0x3cac6868 // str q8, [x3, x12]
+	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
+	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
 	WORD $0x3cac6947 // str q7, [x10, x12]
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4ea4d447 // fsub v7.4s, v2.4s, v4.4s
-	WORD $0x4e27d4e7 // fadd v7.4s, v7.4s, v7.4s
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
+	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
+	WORD $0x4f801867 // fmla v7.4s, v3.4s, v0.s[2]
+	WORD $0x4f8190e7 // fmul v7.4s, v7.4s, v1.s[0]
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x3cac6908 // str q8, [x8, x12]
+	WORD $0x3cac68c8 // str q8, [x6, x12]
 	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x3cac6926 // str q6, [x9, x12]
-	WORD $0x4f8018a3 // fmla v3.4s, v5.4s, v0.s[2]
-	WORD $0x4f801882 // fmla v2.4s, v4.4s, v0.s[2]
-	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
-	WORD $0x3cac68c4 // str q4, [x6, x12]
-	WORD $0x4ea2d462 // fsub v2.4s, v3.4s, v2.4s
-	WORD $0x3cac68e2 // str q2, [x7, x12]
+	WORD $0x3cac68e6 // str q6, [x7, x12]
+	WORD $0x4fa01882 // fmla v2.4s, v4.4s, v0.s[3]
+	WORD $0x4fa01865 // fmla v5.4s, v3.4s, v0.s[3]
+	WORD $0x4fa190a3 // fmul v3.4s, v5.4s, v1.s[1]
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0x3cac6904 // str q4, [x8, x12]
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x3cac6922 // str q2, [x9, x12]
 	WORD $0x8b04018c // add x12, x12, x4
 	WORD $0xad41184c // ldp q12, q6, [x2, #32]
-	WORD $0xad44104a // ldp q10, q4, [x2, #128]
-	WORD $0xad47144b // ldp q11, q5, [x2, #224]
-	WORD $0xad4a0848 // ldp q8, q2, [x2, #320]
-	WORD $0xad4d0c49 // ldp q9, q3, [x2, #416]
+	WORD $0xad440c49 // ldp q9, q3, [x2, #128]
+	WORD $0xad47104a // ldp q10, q4, [x2, #224]
+	WORD $0xad4a144b // ldp q11, q5, [x2, #320]
+	WORD $0xad4d0848 // ldp q8, q2, [x2, #416]
 	WORD $0xad501c4d // ldp q13, q7, [x2, #512]
-	WORD $0x4f80116c // fmla v12.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0112c // fmla v12.4s, v9.4s, v0.s[1]
-	WORD $0x3cac686c // str q12, [x3, x12]
-	WORD $0x4fa0190d // fmla v13.4s, v8.4s, v0.s[3]
-	WORD $0x4f81114d // fmla v13.4s, v10.4s, v1.s[0]
+	WORD $0x4ea81d0e // mov v14.16b, v8.16b
+	WORD $0x4f80114e // fmla v14.4s, v10.4s, v0.s[0]
+	WORD $0x4fa0118e // fmla v14.4s, v12.4s, v0.s[1]
+	WORD $0x3cac686e // str q14, [x3, x12]
+	WORD $0x4f80116d // fmla v13.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0112d // fmla v13.4s, v9.4s, v0.s[1]
 	WORD $0x3cac694d // str q13, [x10, x12]
-	WORD $0x4eabd52c // fsub v12.4s, v9.4s, v11.4s
-	WORD $0x4eaad50d // fsub v13.4s, v8.4s, v10.4s
-	WORD $0x4e2dd5ad // fadd v13.4s, v13.4s, v13.4s
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
+	WORD $0x4eab1d6d // mov v13.16b, v11.16b
+	WORD $0x4f80192d // fmla v13.4s, v9.4s, v0.s[2]
+	WORD $0x4f8191ad // fmul v13.4s, v13.4s, v1.s[0]
 	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0x3cac690e // str q14, [x8, x12]
+	WORD $0x3cac68ce // str q14, [x6, x12]
 	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x3cac692c // str q12, [x9, x12]
-	WORD $0x4f801969 // fmla v9.4s, v11.4s, v0.s[2]
-	WORD $0x4f801948 // fmla v8.4s, v10.4s, v0.s[2]
-	WORD $0x4e28d52a // fadd v10.4s, v9.4s, v8.4s
-	WORD $0x3cac68ca // str q10, [x6, x12]
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x3cac68e8 // str q8, [x7, x12]
+	WORD $0x3cac68ec // str q12, [x7, x12]
+	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
+	WORD $0x4fa0192b // fmla v11.4s, v9.4s, v0.s[3]
+	WORD $0x4fa19169 // fmul v9.4s, v11.4s, v1.s[1]
+	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
+	WORD $0x3cac690a // str q10, [x8, x12]
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x3cac6928 // str q8, [x9, x12]
 	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4f8010a6 // fmla v6.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01066 // fmla v6.4s, v3.4s, v0.s[1]
-	WORD $0x3cac6866 // str q6, [x3, x12]
-	WORD $0x4fa01847 // fmla v7.4s, v2.4s, v0.s[3]
-	WORD $0x4f811087 // fmla v7.4s, v4.4s, v1.s[0]
+	WORD $0x4ea21c48 // mov v8.16b, v2.16b
+	WORD $0x4f801088 // fmla v8.4s, v4.4s, v0.s[0]
+	WORD $0x4fa010c8 // fmla v8.4s, v6.4s, v0.s[1]
+	WORD $0x3cac6868 // str q8, [x3, x12]
+	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
+	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
 	WORD $0x3cac6947 // str q7, [x10, x12]
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4ea4d447 // fsub v7.4s, v2.4s, v4.4s
-	WORD $0x4e27d4e7 // fadd v7.4s, v7.4s, v7.4s
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
+	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
+	WORD $0x4f801867 // fmla v7.4s, v3.4s, v0.s[2]
+	WORD $0x4f8190e7 // fmul v7.4s, v7.4s, v1.s[0]
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x3cac6908 // str q8, [x8, x12]
+	WORD $0x3cac68c8 // str q8, [x6, x12]
 	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x3cac6926 // str q6, [x9, x12]
-	WORD $0x4f8018a3 // fmla v3.4s, v5.4s, v0.s[2]
-	WORD $0x4f801882 // fmla v2.4s, v4.4s, v0.s[2]
-	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
-	WORD $0x3cac68c4 // str q4, [x6, x12]
-	WORD $0x4ea2d462 // fsub v2.4s, v3.4s, v2.4s
-	WORD $0x3cac68e2 // str q2, [x7, x12]
+	WORD $0x3cac68e6 // str q6, [x7, x12]
+	WORD $0x4fa01882 // fmla v2.4s, v4.4s, v0.s[3]
+	WORD $0x4fa01865 // fmla v5.4s, v3.4s, v0.s[3]
+	WORD $0x4fa190a3 // fmul v3.4s, v5.4s, v1.s[1]
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0x3cac6904 // str q4, [x8, x12]
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x3cac6922 // str q2, [x9, x12]
 	WORD $0x8b04018c // add x12, x12, x4
 	WORD $0xad42184c // ldp q12, q6, [x2, #64]
-	WORD $0xad45104a // ldp q10, q4, [x2, #160]
-	WORD $0xad48144b // ldp q11, q5, [x2, #256]
-	WORD $0xad4b0848 // ldp q8, q2, [x2, #352]
-	WORD $0xad4e0c49 // ldp q9, q3, [x2, #448]
+	WORD $0xad450c49 // ldp q9, q3, [x2, #160]
+	WORD $0xad48104a // ldp q10, q4, [x2, #256]
+	WORD $0xad4b144b // ldp q11, q5, [x2, #352]
+	WORD $0xad4e0848 // ldp q8, q2, [x2, #448]
 	WORD $0xad511c4d // ldp q13, q7, [x2, #544]
-	WORD $0x4f80116c // fmla v12.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0112c // fmla v12.4s, v9.4s, v0.s[1]
-	WORD $0x3cac686c // str q12, [x3, x12]
-	WORD $0x4fa0190d // fmla v13.4s, v8.4s, v0.s[3]
-	WORD $0x4f81114d // fmla v13.4s, v10.4s, v1.s[0]
+	WORD $0x4ea81d0e // mov v14.16b, v8.16b
+	WORD $0x4f80114e // fmla v14.4s, v10.4s, v0.s[0]
+	WORD $0x4fa0118e // fmla v14.4s, v12.4s, v0.s[1]
+	WORD $0x3cac686e // str q14, [x3, x12]
+	WORD $0x4f80116d // fmla v13.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0112d // fmla v13.4s, v9.4s, v0.s[1]
 	WORD $0x3cac694d // str q13, [x10, x12]
-	WORD $0x4eabd52c // fsub v12.4s, v9.4s, v11.4s
-	WORD $0x4eaad50d // fsub v13.4s, v8.4s, v10.4s
-	WORD $0x4e2dd5ad // fadd v13.4s, v13.4s, v13.4s
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
+	WORD $0x4eab1d6d // mov v13.16b, v11.16b
+	WORD $0x4f80192d // fmla v13.4s, v9.4s, v0.s[2]
+	WORD $0x4f8191ad // fmul v13.4s, v13.4s, v1.s[0]
 	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0x3cac690e // str q14, [x8, x12]
+	WORD $0x3cac68ce // str q14, [x6, x12]
 	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x3cac692c // str q12, [x9, x12]
-	WORD $0x4f801969 // fmla v9.4s, v11.4s, v0.s[2]
-	WORD $0x4f801948 // fmla v8.4s, v10.4s, v0.s[2]
-	WORD $0x4e28d52a // fadd v10.4s, v9.4s, v8.4s
-	WORD $0x3cac68ca // str q10, [x6, x12]
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0x3cac68e8 // str q8, [x7, x12]
+	WORD $0x3cac68ec // str q12, [x7, x12]
+	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
+	WORD $0x4fa0192b // fmla v11.4s, v9.4s, v0.s[3]
+	WORD $0x4fa19169 // fmul v9.4s, v11.4s, v1.s[1]
+	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
+	WORD $0x3cac690a // str q10, [x8, x12]
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x3cac6928 // str q8, [x9, x12]
 	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4f8010a6 // fmla v6.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01066 // fmla v6.4s, v3.4s, v0.s[1]
-	WORD $0x3cac6866 // str q6, [x3, x12]
-	WORD $0x4fa01847 // fmla v7.4s, v2.4s, v0.s[3]
-	WORD $0x4f811087 // fmla v7.4s, v4.4s, v1.s[0]
+	WORD $0x4ea21c48 // mov v8.16b, v2.16b
+	WORD $0x4f801088 // fmla v8.4s, v4.4s, v0.s[0]
+	WORD $0x4fa010c8 // fmla v8.4s, v6.4s, v0.s[1]
+	WORD $0x3cac6868 // str q8, [x3, x12]
+	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
+	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
 	WORD $0x3cac6947 // str q7, [x10, x12]
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4ea4d447 // fsub v7.4s, v2.4s, v4.4s
-	WORD $0x4e27d4e7 // fadd v7.4s, v7.4s, v7.4s
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
+	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
+	WORD $0x4f801867 // fmla v7.4s, v3.4s, v0.s[2]
+	WORD $0x4f8190e7 // fmul v7.4s, v7.4s, v1.s[0]
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x3cac6908 // str q8, [x8, x12]
+	WORD $0x3cac68c8 // str q8, [x6, x12]
 	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x3cac6926 // str q6, [x9, x12]
-	WORD $0x4f8018a3 // fmla v3.4s, v5.4s, v0.s[2]
-	WORD $0x4f801882 // fmla v2.4s, v4.4s, v0.s[2]
-	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
-	WORD $0x3cac68c4 // str q4, [x6, x12]
-	WORD $0x4ea2d462 // fsub v2.4s, v3.4s, v2.4s
-	WORD $0x3cac68e2 // str q2, [x7, x12]
+	WORD $0x3cac68e6 // str q6, [x7, x12]
+	WORD $0x4fa01882 // fmla v2.4s, v4.4s, v0.s[3]
+	WORD $0x4fa01865 // fmla v5.4s, v3.4s, v0.s[3]
+	WORD $0x4fa190a3 // fmul v3.4s, v5.4s, v1.s[1]
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0x3cac6904 // str q4, [x8, x12]
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x3cac6922 // str q2, [x9, x12]
 	WORD $0x8b04018c // add x12, x12, x4
 	WORD $0x91004000 // add x0, x0, #16
 	WORD $0x9100416b // add x11, x11, #16
@@ -928,293 +976,341 @@ by1:
 	WORD $0xf10004a5 // subs x5, x5, #1
 	BMI  by1end
 	WORD $0x2940342c // ldp w12, w13, [x1]
-	WORD $0xbc6c6802 // ldr s2, [x0, x12]
-	WORD $0xbc6d6807 // ldr s7, [x0, x13]
+	WORD $0xbc6c6805 // ldr s5, [x0, x12]
+	WORD $0xbc6d6806 // ldr s6, [x0, x13]
 	WORD $0x2941342c // ldp w12, w13, [x1, #8]
-	WORD $0xbc6c6808 // ldr s8, [x0, x12]
-	WORD $0xbc6d6804 // ldr s4, [x0, x13]
+	WORD $0xbc6c6807 // ldr s7, [x0, x12]
+	WORD $0xbc6d6808 // ldr s8, [x0, x13]
 	WORD $0x2942342c // ldp w12, w13, [x1, #16]
-	WORD $0xbc6c6805 // ldr s5, [x0, x12]
-	WORD $0xbc6d6803 // ldr s3, [x0, x13]
+	WORD $0xbc6c6804 // ldr s4, [x0, x12]
+	WORD $0xbc6d6802 // ldr s2, [x0, x13]
+	WORD $0x4ea41c83 // mov v3.16b, v4.16b
+	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
-	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
-	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
-	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
-	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
+	WORD $0x4ea41c89 // mov v9.16b, v4.16b
+	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
+	WORD $0x4ea81d05 // mov v5.16b, v8.16b
+	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
+	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
+	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
-	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
-	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0xad001c42 // stp q2, q7, [x2]
-	WORD $0xad011844 // stp q4, q6, [x2, #32]
-	WORD $0xad020c49 // stp q9, q3, [x2, #64]
+	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
+	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
+	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
+	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0xad001443 // stp q3, q5, [x2]
+	WORD $0xad011849 // stp q9, q6, [x2, #32]
+	WORD $0xad020844 // stp q4, q2, [x2, #64]
 	WORD $0x2943342c // ldp w12, w13, [x1, #24]
-	WORD $0xbc6c6802 // ldr s2, [x0, x12]
-	WORD $0xbc6d6807 // ldr s7, [x0, x13]
+	WORD $0xbc6c6805 // ldr s5, [x0, x12]
+	WORD $0xbc6d6806 // ldr s6, [x0, x13]
 	WORD $0x2944342c // ldp w12, w13, [x1, #32]
-	WORD $0xbc6c6808 // ldr s8, [x0, x12]
-	WORD $0xbc6d6804 // ldr s4, [x0, x13]
+	WORD $0xbc6c6807 // ldr s7, [x0, x12]
+	WORD $0xbc6d6808 // ldr s8, [x0, x13]
 	WORD $0x2945342c // ldp w12, w13, [x1, #40]
-	WORD $0xbc6c6805 // ldr s5, [x0, x12]
-	WORD $0xbc6d6803 // ldr s3, [x0, x13]
+	WORD $0xbc6c6804 // ldr s4, [x0, x12]
+	WORD $0xbc6d6802 // ldr s2, [x0, x13]
+	WORD $0x4ea41c83 // mov v3.16b, v4.16b
+	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
-	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
-	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
-	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
-	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
+	WORD $0x4ea41c89 // mov v9.16b, v4.16b
+	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
+	WORD $0x4ea81d05 // mov v5.16b, v8.16b
+	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
+	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
+	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
-	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
-	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0xad031c42 // stp q2, q7, [x2, #96]
-	WORD $0xad041844 // stp q4, q6, [x2, #128]
-	WORD $0xad050c49 // stp q9, q3, [x2, #160]
+	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
+	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
+	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
+	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0xad031443 // stp q3, q5, [x2, #96]
+	WORD $0xad041849 // stp q9, q6, [x2, #128]
+	WORD $0xad050844 // stp q4, q2, [x2, #160]
 	WORD $0x2946342c // ldp w12, w13, [x1, #48]
-	WORD $0xbc6c6802 // ldr s2, [x0, x12]
-	WORD $0xbc6d6807 // ldr s7, [x0, x13]
+	WORD $0xbc6c6805 // ldr s5, [x0, x12]
+	WORD $0xbc6d6806 // ldr s6, [x0, x13]
 	WORD $0x2947342c // ldp w12, w13, [x1, #56]
-	WORD $0xbc6c6808 // ldr s8, [x0, x12]
-	WORD $0xbc6d6804 // ldr s4, [x0, x13]
+	WORD $0xbc6c6807 // ldr s7, [x0, x12]
+	WORD $0xbc6d6808 // ldr s8, [x0, x13]
 	WORD $0x2948342c // ldp w12, w13, [x1, #64]
-	WORD $0xbc6c6805 // ldr s5, [x0, x12]
-	WORD $0xbc6d6803 // ldr s3, [x0, x13]
+	WORD $0xbc6c6804 // ldr s4, [x0, x12]
+	WORD $0xbc6d6802 // ldr s2, [x0, x13]
+	WORD $0x4ea41c83 // mov v3.16b, v4.16b
+	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
-	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
-	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
-	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
-	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
+	WORD $0x4ea41c89 // mov v9.16b, v4.16b
+	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
+	WORD $0x4ea81d05 // mov v5.16b, v8.16b
+	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
+	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
+	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
-	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
-	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0xad061c42 // stp q2, q7, [x2, #192]
-	WORD $0xad071844 // stp q4, q6, [x2, #224]
-	WORD $0xad080c49 // stp q9, q3, [x2, #256]
+	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
+	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
+	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
+	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0xad061443 // stp q3, q5, [x2, #192]
+	WORD $0xad071849 // stp q9, q6, [x2, #224]
+	WORD $0xad080844 // stp q4, q2, [x2, #256]
 	WORD $0x2949342c // ldp w12, w13, [x1, #72]
-	WORD $0xbc6c6802 // ldr s2, [x0, x12]
-	WORD $0xbc6d6807 // ldr s7, [x0, x13]
+	WORD $0xbc6c6805 // ldr s5, [x0, x12]
+	WORD $0xbc6d6806 // ldr s6, [x0, x13]
 	WORD $0x294a342c // ldp w12, w13, [x1, #80]
-	WORD $0xbc6c6808 // ldr s8, [x0, x12]
-	WORD $0xbc6d6804 // ldr s4, [x0, x13]
+	WORD $0xbc6c6807 // ldr s7, [x0, x12]
+	WORD $0xbc6d6808 // ldr s8, [x0, x13]
 	WORD $0x294b342c // ldp w12, w13, [x1, #88]
-	WORD $0xbc6c6805 // ldr s5, [x0, x12]
-	WORD $0xbc6d6803 // ldr s3, [x0, x13]
+	WORD $0xbc6c6804 // ldr s4, [x0, x12]
+	WORD $0xbc6d6802 // ldr s2, [x0, x13]
+	WORD $0x4ea41c83 // mov v3.16b, v4.16b
+	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
-	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
-	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
-	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
-	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
+	WORD $0x4ea41c89 // mov v9.16b, v4.16b
+	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
+	WORD $0x4ea81d05 // mov v5.16b, v8.16b
+	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
+	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
+	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
-	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
-	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0xad091c42 // stp q2, q7, [x2, #288]
-	WORD $0xad0a1844 // stp q4, q6, [x2, #320]
-	WORD $0xad0b0c49 // stp q9, q3, [x2, #352]
+	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
+	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
+	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
+	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0xad091443 // stp q3, q5, [x2, #288]
+	WORD $0xad0a1849 // stp q9, q6, [x2, #320]
+	WORD $0xad0b0844 // stp q4, q2, [x2, #352]
 	WORD $0x294c342c // ldp w12, w13, [x1, #96]
-	WORD $0xbc6c6802 // ldr s2, [x0, x12]
-	WORD $0xbc6d6807 // ldr s7, [x0, x13]
+	WORD $0xbc6c6805 // ldr s5, [x0, x12]
+	WORD $0xbc6d6806 // ldr s6, [x0, x13]
 	WORD $0x294d342c // ldp w12, w13, [x1, #104]
-	WORD $0xbc6c6808 // ldr s8, [x0, x12]
-	WORD $0xbc6d6804 // ldr s4, [x0, x13]
+	WORD $0xbc6c6807 // ldr s7, [x0, x12]
+	WORD $0xbc6d6808 // ldr s8, [x0, x13]
 	WORD $0x294e342c // ldp w12, w13, [x1, #112]
-	WORD $0xbc6c6805 // ldr s5, [x0, x12]
-	WORD $0xbc6d6803 // ldr s3, [x0, x13]
+	WORD $0xbc6c6804 // ldr s4, [x0, x12]
+	WORD $0xbc6d6802 // ldr s2, [x0, x13]
+	WORD $0x4ea41c83 // mov v3.16b, v4.16b
+	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
-	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
-	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
-	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
-	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
+	WORD $0x4ea41c89 // mov v9.16b, v4.16b
+	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
+	WORD $0x4ea81d05 // mov v5.16b, v8.16b
+	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
+	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
+	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
-	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
-	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0xad0c1c42 // stp q2, q7, [x2, #384]
-	WORD $0xad0d1844 // stp q4, q6, [x2, #416]
-	WORD $0xad0e0c49 // stp q9, q3, [x2, #448]
+	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
+	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
+	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
+	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0xad0c1443 // stp q3, q5, [x2, #384]
+	WORD $0xad0d1849 // stp q9, q6, [x2, #416]
+	WORD $0xad0e0844 // stp q4, q2, [x2, #448]
 	WORD $0x294f342c // ldp w12, w13, [x1, #120]
-	WORD $0xbc6c6802 // ldr s2, [x0, x12]
-	WORD $0xbc6d6807 // ldr s7, [x0, x13]
-	WORD $0x2950342c // ldp w12, w13, [x1, #128]
-	WORD $0xbc6c6808 // ldr s8, [x0, x12]
-	WORD $0xbc6d6804 // ldr s4, [x0, x13]
-	WORD $0x2951342c // ldp w12, w13, [x1, #136]
 	WORD $0xbc6c6805 // ldr s5, [x0, x12]
-	WORD $0xbc6d6803 // ldr s3, [x0, x13]
+	WORD $0xbc6d6806 // ldr s6, [x0, x13]
+	WORD $0x2950342c // ldp w12, w13, [x1, #128]
+	WORD $0xbc6c6807 // ldr s7, [x0, x12]
+	WORD $0xbc6d6808 // ldr s8, [x0, x13]
+	WORD $0x2951342c // ldp w12, w13, [x1, #136]
+	WORD $0xbc6c6804 // ldr s4, [x0, x12]
+	WORD $0xbc6d6802 // ldr s2, [x0, x13]
+	WORD $0x4ea41c83 // mov v3.16b, v4.16b
+	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
 	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010a2 // fmla v2.4s, v5.4s, v0.s[1]
-	WORD $0x4fa01883 // fmla v3.4s, v4.4s, v0.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4ea8d4a9 // fsub v9.4s, v5.4s, v8.4s
-	WORD $0x4ea7d486 // fsub v6.4s, v4.4s, v7.4s
-	WORD $0x4e26d4ca // fadd v10.4s, v6.4s, v6.4s
-	WORD $0x4e2ad526 // fadd v6.4s, v9.4s, v10.4s
+	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
+	WORD $0x4ea41c89 // mov v9.16b, v4.16b
+	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
+	WORD $0x4ea81d05 // mov v5.16b, v8.16b
+	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
+	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
+	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4f801905 // fmla v5.4s, v8.4s, v0.s[2]
-	WORD $0x4f8018e4 // fmla v4.4s, v7.4s, v0.s[2]
-	WORD $0x4e24d4a7 // fadd v7.4s, v5.4s, v4.4s
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0xad0f1c42 // stp q2, q7, [x2, #480]
-	WORD $0xad101844 // stp q4, q6, [x2, #512]
-	WORD $0xad110c49 // stp q9, q3, [x2, #544]
+	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
+	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
+	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
+	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0xad0f1443 // stp q3, q5, [x2, #480]
+	WORD $0xad101849 // stp q9, q6, [x2, #512]
+	WORD $0xad110844 // stp q4, q2, [x2, #544]
 	WORD $0xaa0b03ec // mov x12, x11
 	WORD $0xad40184c // ldp q12, q6, [x2]
-	WORD $0xad43104a // ldp q10, q4, [x2, #96]
-	WORD $0xad46144b // ldp q11, q5, [x2, #192]
-	WORD $0xad490848 // ldp q8, q2, [x2, #288]
-	WORD $0xad4c0c49 // ldp q9, q3, [x2, #384]
+	WORD $0xad430c49 // ldp q9, q3, [x2, #96]
+	WORD $0xad46104a // ldp q10, q4, [x2, #192]
+	WORD $0xad49144b // ldp q11, q5, [x2, #288]
+	WORD $0xad4c0848 // ldp q8, q2, [x2, #384]
 	WORD $0xad4f1c4d // ldp q13, q7, [x2, #480]
-	WORD $0x4f80116c // fmla v12.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0112c // fmla v12.4s, v9.4s, v0.s[1]
-	WORD $0xbc2c686c // str s12, [x3, x12]
-	WORD $0x4fa0190d // fmla v13.4s, v8.4s, v0.s[3]
-	WORD $0x4f81114d // fmla v13.4s, v10.4s, v1.s[0]
+	WORD $0x4ea81d0e // mov v14.16b, v8.16b
+	WORD $0x4f80114e // fmla v14.4s, v10.4s, v0.s[0]
+	WORD $0x4fa0118e // fmla v14.4s, v12.4s, v0.s[1]
+	WORD $0xbc2c686e // str s14, [x3, x12]
+	WORD $0x4f80116d // fmla v13.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0112d // fmla v13.4s, v9.4s, v0.s[1]
 	WORD $0xbc2c694d // str s13, [x10, x12]
-	WORD $0x4eabd52c // fsub v12.4s, v9.4s, v11.4s
-	WORD $0x4eaad50d // fsub v13.4s, v8.4s, v10.4s
-	WORD $0x4e2dd5ad // fadd v13.4s, v13.4s, v13.4s
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
+	WORD $0x4eab1d6d // mov v13.16b, v11.16b
+	WORD $0x4f80192d // fmla v13.4s, v9.4s, v0.s[2]
+	WORD $0x4f8191ad // fmul v13.4s, v13.4s, v1.s[0]
 	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0xbc2c690e // str s14, [x8, x12]
+	WORD $0xbc2c68ce // str s14, [x6, x12]
 	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0xbc2c692c // str s12, [x9, x12]
-	WORD $0x4f801969 // fmla v9.4s, v11.4s, v0.s[2]
-	WORD $0x4f801948 // fmla v8.4s, v10.4s, v0.s[2]
-	WORD $0x4e28d52a // fadd v10.4s, v9.4s, v8.4s
-	WORD $0xbc2c68ca // str s10, [x6, x12]
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0xbc2c68e8 // str s8, [x7, x12]
+	WORD $0xbc2c68ec // str s12, [x7, x12]
+	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
+	WORD $0x4fa0192b // fmla v11.4s, v9.4s, v0.s[3]
+	WORD $0x4fa19169 // fmul v9.4s, v11.4s, v1.s[1]
+	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
+	WORD $0xbc2c690a // str s10, [x8, x12]
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0xbc2c6928 // str s8, [x9, x12]
 	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4f8010a6 // fmla v6.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01066 // fmla v6.4s, v3.4s, v0.s[1]
-	WORD $0xbc2c6866 // str s6, [x3, x12]
-	WORD $0x4fa01847 // fmla v7.4s, v2.4s, v0.s[3]
-	WORD $0x4f811087 // fmla v7.4s, v4.4s, v1.s[0]
+	WORD $0x4ea21c48 // mov v8.16b, v2.16b
+	WORD $0x4f801088 // fmla v8.4s, v4.4s, v0.s[0]
+	WORD $0x4fa010c8 // fmla v8.4s, v6.4s, v0.s[1]
+	WORD $0xbc2c6868 // str s8, [x3, x12]
+	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
+	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
 	WORD $0xbc2c6947 // str s7, [x10, x12]
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4ea4d447 // fsub v7.4s, v2.4s, v4.4s
-	WORD $0x4e27d4e7 // fadd v7.4s, v7.4s, v7.4s
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
+	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
+	WORD $0x4f801867 // fmla v7.4s, v3.4s, v0.s[2]
+	WORD $0x4f8190e7 // fmul v7.4s, v7.4s, v1.s[0]
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0xbc2c6908 // str s8, [x8, x12]
+	WORD $0xbc2c68c8 // str s8, [x6, x12]
 	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0xbc2c6926 // str s6, [x9, x12]
-	WORD $0x4f8018a3 // fmla v3.4s, v5.4s, v0.s[2]
-	WORD $0x4f801882 // fmla v2.4s, v4.4s, v0.s[2]
-	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
-	WORD $0xbc2c68c4 // str s4, [x6, x12]
-	WORD $0x4ea2d462 // fsub v2.4s, v3.4s, v2.4s
-	WORD $0xbc2c68e2 // str s2, [x7, x12]
+	WORD $0xbc2c68e6 // str s6, [x7, x12]
+	WORD $0x4fa01882 // fmla v2.4s, v4.4s, v0.s[3]
+	WORD $0x4fa01865 // fmla v5.4s, v3.4s, v0.s[3]
+	WORD $0x4fa190a3 // fmul v3.4s, v5.4s, v1.s[1]
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0xbc2c6904 // str s4, [x8, x12]
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0xbc2c6922 // str s2, [x9, x12]
 	WORD $0x8b04018c // add x12, x12, x4
 	WORD $0xad41184c // ldp q12, q6, [x2, #32]
-	WORD $0xad44104a // ldp q10, q4, [x2, #128]
-	WORD $0xad47144b // ldp q11, q5, [x2, #224]
-	WORD $0xad4a0848 // ldp q8, q2, [x2, #320]
-	WORD $0xad4d0c49 // ldp q9, q3, [x2, #416]
+	WORD $0xad440c49 // ldp q9, q3, [x2, #128]
+	WORD $0xad47104a // ldp q10, q4, [x2, #224]
+	WORD $0xad4a144b // ldp q11, q5, [x2, #320]
+	WORD $0xad4d0848 // ldp q8, q2, [x2, #416]
 	WORD $0xad501c4d // ldp q13, q7, [x2, #512]
-	WORD $0x4f80116c // fmla v12.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0112c // fmla v12.4s, v9.4s, v0.s[1]
-	WORD $0xbc2c686c // str s12, [x3, x12]
-	WORD $0x4fa0190d // fmla v13.4s, v8.4s, v0.s[3]
-	WORD $0x4f81114d // fmla v13.4s, v10.4s, v1.s[0]
+	WORD $0x4ea81d0e // mov v14.16b, v8.16b
+	WORD $0x4f80114e // fmla v14.4s, v10.4s, v0.s[0]
+	WORD $0x4fa0118e // fmla v14.4s, v12.4s, v0.s[1]
+	WORD $0xbc2c686e // str s14, [x3, x12]
+	WORD $0x4f80116d // fmla v13.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0112d // fmla v13.4s, v9.4s, v0.s[1]
 	WORD $0xbc2c694d // str s13, [x10, x12]
-	WORD $0x4eabd52c // fsub v12.4s, v9.4s, v11.4s
-	WORD $0x4eaad50d // fsub v13.4s, v8.4s, v10.4s
-	WORD $0x4e2dd5ad // fadd v13.4s, v13.4s, v13.4s
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
+	WORD $0x4eab1d6d // mov v13.16b, v11.16b
+	WORD $0x4f80192d // fmla v13.4s, v9.4s, v0.s[2]
+	WORD $0x4f8191ad // fmul v13.4s, v13.4s, v1.s[0]
 	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0xbc2c690e // str s14, [x8, x12]
+	WORD $0xbc2c68ce // str s14, [x6, x12]
 	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0xbc2c692c // str s12, [x9, x12]
-	WORD $0x4f801969 // fmla v9.4s, v11.4s, v0.s[2]
-	WORD $0x4f801948 // fmla v8.4s, v10.4s, v0.s[2]
-	WORD $0x4e28d52a // fadd v10.4s, v9.4s, v8.4s
-	WORD $0xbc2c68ca // str s10, [x6, x12]
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0xbc2c68e8 // str s8, [x7, x12]
+	WORD $0xbc2c68ec // str s12, [x7, x12]
+	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
+	WORD $0x4fa0192b // fmla v11.4s, v9.4s, v0.s[3]
+	WORD $0x4fa19169 // fmul v9.4s, v11.4s, v1.s[1]
+	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
+	WORD $0xbc2c690a // str s10, [x8, x12]
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0xbc2c6928 // str s8, [x9, x12]
 	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4f8010a6 // fmla v6.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01066 // fmla v6.4s, v3.4s, v0.s[1]
-	WORD $0xbc2c6866 // str s6, [x3, x12]
-	WORD $0x4fa01847 // fmla v7.4s, v2.4s, v0.s[3]
-	WORD $0x4f811087 // fmla v7.4s, v4.4s, v1.s[0]
+	WORD $0x4ea21c48 // mov v8.16b, v2.16b
+	WORD $0x4f801088 // fmla v8.4s, v4.4s, v0.s[0]
+	WORD $0x4fa010c8 // fmla v8.4s, v6.4s, v0.s[1]
+	WORD $0xbc2c6868 // str s8, [x3, x12]
+	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
+	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
 	WORD $0xbc2c6947 // str s7, [x10, x12]
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4ea4d447 // fsub v7.4s, v2.4s, v4.4s
-	WORD $0x4e27d4e7 // fadd v7.4s, v7.4s, v7.4s
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
+	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
+	WORD $0x4f801867 // fmla v7.4s, v3.4s, v0.s[2]
+	WORD $0x4f8190e7 // fmul v7.4s, v7.4s, v1.s[0]
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0xbc2c6908 // str s8, [x8, x12]
+	WORD $0xbc2c68c8 // str s8, [x6, x12]
 	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0xbc2c6926 // str s6, [x9, x12]
-	WORD $0x4f8018a3 // fmla v3.4s, v5.4s, v0.s[2]
-	WORD $0x4f801882 // fmla v2.4s, v4.4s, v0.s[2]
-	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
-	WORD $0xbc2c68c4 // str s4, [x6, x12]
-	WORD $0x4ea2d462 // fsub v2.4s, v3.4s, v2.4s
-	WORD $0xbc2c68e2 // str s2, [x7, x12]
+	WORD $0xbc2c68e6 // str s6, [x7, x12]
+	WORD $0x4fa01882 // fmla v2.4s, v4.4s, v0.s[3]
+	WORD $0x4fa01865 // fmla v5.4s, v3.4s, v0.s[3]
+	WORD $0x4fa190a3 // fmul v3.4s, v5.4s, v1.s[1]
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0xbc2c6904 // str s4, [x8, x12]
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0xbc2c6922 // str s2, [x9, x12]
 	WORD $0x8b04018c // add x12, x12, x4
 	WORD $0xad42184c // ldp q12, q6, [x2, #64]
-	WORD $0xad45104a // ldp q10, q4, [x2, #160]
-	WORD $0xad48144b // ldp q11, q5, [x2, #256]
-	WORD $0xad4b0848 // ldp q8, q2, [x2, #352]
-	WORD $0xad4e0c49 // ldp q9, q3, [x2, #448]
+	WORD $0xad450c49 // ldp q9, q3, [x2, #160]
+	WORD $0xad48104a // ldp q10, q4, [x2, #256]
+	WORD $0xad4b144b // ldp q11, q5, [x2, #352]
+	WORD $0xad4e0848 // ldp q8, q2, [x2, #448]
 	WORD $0xad511c4d // ldp q13, q7, [x2, #544]
-	WORD $0x4f80116c // fmla v12.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0112c // fmla v12.4s, v9.4s, v0.s[1]
-	WORD $0xbc2c686c // str s12, [x3, x12]
-	WORD $0x4fa0190d // fmla v13.4s, v8.4s, v0.s[3]
-	WORD $0x4f81114d // fmla v13.4s, v10.4s, v1.s[0]
+	WORD $0x4ea81d0e // mov v14.16b, v8.16b
+	WORD $0x4f80114e // fmla v14.4s, v10.4s, v0.s[0]
+	WORD $0x4fa0118e // fmla v14.4s, v12.4s, v0.s[1]
+	WORD $0xbc2c686e // str s14, [x3, x12]
+	WORD $0x4f80116d // fmla v13.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0112d // fmla v13.4s, v9.4s, v0.s[1]
 	WORD $0xbc2c694d // str s13, [x10, x12]
-	WORD $0x4eabd52c // fsub v12.4s, v9.4s, v11.4s
-	WORD $0x4eaad50d // fsub v13.4s, v8.4s, v10.4s
-	WORD $0x4e2dd5ad // fadd v13.4s, v13.4s, v13.4s
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
+	WORD $0x4eab1d6d // mov v13.16b, v11.16b
+	WORD $0x4f80192d // fmla v13.4s, v9.4s, v0.s[2]
+	WORD $0x4f8191ad // fmul v13.4s, v13.4s, v1.s[0]
 	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0xbc2c690e // str s14, [x8, x12]
+	WORD $0xbc2c68ce // str s14, [x6, x12]
 	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0xbc2c692c // str s12, [x9, x12]
-	WORD $0x4f801969 // fmla v9.4s, v11.4s, v0.s[2]
-	WORD $0x4f801948 // fmla v8.4s, v10.4s, v0.s[2]
-	WORD $0x4e28d52a // fadd v10.4s, v9.4s, v8.4s
-	WORD $0xbc2c68ca // str s10, [x6, x12]
-	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
-	WORD $0xbc2c68e8 // str s8, [x7, x12]
+	WORD $0xbc2c68ec // str s12, [x7, x12]
+	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
+	WORD $0x4fa0192b // fmla v11.4s, v9.4s, v0.s[3]
+	WORD $0x4fa19169 // fmul v9.4s, v11.4s, v1.s[1]
+	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
+	WORD $0xbc2c690a // str s10, [x8, x12]
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0xbc2c6928 // str s8, [x9, x12]
 	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4f8010a6 // fmla v6.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01066 // fmla v6.4s, v3.4s, v0.s[1]
-	WORD $0xbc2c6866 // str s6, [x3, x12]
-	WORD $0x4fa01847 // fmla v7.4s, v2.4s, v0.s[3]
-	WORD $0x4f811087 // fmla v7.4s, v4.4s, v1.s[0]
+	WORD $0x4ea21c48 // mov v8.16b, v2.16b
+	WORD $0x4f801088 // fmla v8.4s, v4.4s, v0.s[0]
+	WORD $0x4fa010c8 // fmla v8.4s, v6.4s, v0.s[1]
+	WORD $0xbc2c6868 // str s8, [x3, x12]
+	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
+	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
 	WORD $0xbc2c6947 // str s7, [x10, x12]
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4ea4d447 // fsub v7.4s, v2.4s, v4.4s
-	WORD $0x4e27d4e7 // fadd v7.4s, v7.4s, v7.4s
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
+	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
+	WORD $0x4f801867 // fmla v7.4s, v3.4s, v0.s[2]
+	WORD $0x4f8190e7 // fmul v7.4s, v7.4s, v1.s[0]
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0xbc2c6908 // str s8, [x8, x12]
+	WORD $0xbc2c68c8 // str s8, [x6, x12]
 	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0xbc2c6926 // str s6, [x9, x12]
-	WORD $0x4f8018a3 // fmla v3.4s, v5.4s, v0.s[2]
-	WORD $0x4f801882 // fmla v2.4s, v4.4s, v0.s[2]
-	WORD $0x4e22d464 // fadd v4.4s, v3.4s, v2.4s
-	WORD $0xbc2c68c4 // str s4, [x6, x12]
-	WORD $0x4ea2d462 // fsub v2.4s, v3.4s, v2.4s
-	WORD $0xbc2c68e2 // str s2, [x7, x12]
+	WORD $0xbc2c68e6 // str s6, [x7, x12]
+	WORD $0x4fa01882 // fmla v2.4s, v4.4s, v0.s[3]
+	WORD $0x4fa01865 // fmla v5.4s, v3.4s, v0.s[3]
+	WORD $0x4fa190a3 // fmul v3.4s, v5.4s, v1.s[1]
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0xbc2c6904 // str s4, [x8, x12]
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0xbc2c6922 // str s2, [x9, x12]
 	WORD $0x8b04018c // add x12, x12, x4
 	WORD $0x91001000 // add x0, x0, #4
 	WORD $0x9100116b // add x11, x11, #4
@@ -1232,6 +1328,7 @@ TEXT ·winogradExpand4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R4
 	WORD $0xf9402080 // ldr x0, [x4, #64]
 	WORD $0x3dc01000 // ldr q0, [x0, #64]
+	WORD $0x3dc01401 // ldr q1, [x0, #80]
 	WORD $0xf9400080 // ldr x0, [x4]
 	WORD $0xf9400481 // ldr x1, [x4, #8]
 	WORD $0xf9400882 // ldr x2, [x4, #16]
@@ -1256,116 +1353,134 @@ TEXT ·winogradExpand4NEON(SB), NOSPLIT, $0-8
 
 loop:
 	WORD $0x3dc0000e // ldr q14, [x0]
-	WORD $0x3dc000c2 // ldr q2, [x6]
-	WORD $0x3dc000e1 // ldr q1, [x7]
-	WORD $0x4e21d5c3 // fadd v3.4s, v14.4s, v1.4s
-	WORD $0x4e22d46b // fadd v11.4s, v3.4s, v2.4s
-	WORD $0x4ea2d467 // fsub v7.4s, v3.4s, v2.4s
-	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
+	WORD $0x3dc000c4 // ldr q4, [x6]
+	WORD $0x3dc000e2 // ldr q2, [x7]
 	WORD $0x4eae1dc3 // mov v3.16b, v14.16b
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4e22d465 // fadd v5.4s, v3.4s, v2.4s
-	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
-	WORD $0x3ce16811 // ldr q17, [x0, x1]
-	WORD $0x3ce168c3 // ldr q3, [x6, x1]
-	WORD $0x3ce168e2 // ldr q2, [x7, x1]
-	WORD $0x4e22d626 // fadd v6.4s, v17.4s, v2.4s
-	WORD $0x4e23d4cf // fadd v15.4s, v6.4s, v3.4s
-	WORD $0x4ea3d4cc // fsub v12.4s, v6.4s, v3.4s
-	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
-	WORD $0x4eb11e26 // mov v6.16b, v17.16b
-	WORD $0x4f801046 // fmla v6.4s, v2.4s, v0.s[0]
-	WORD $0x4e23d4c9 // fadd v9.4s, v6.4s, v3.4s
-	WORD $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
-	WORD $0x3ce56812 // ldr q18, [x0, x5]
-	WORD $0x3ce568c8 // ldr q8, [x6, x5]
-	WORD $0x3ce568e3 // ldr q3, [x7, x5]
-	WORD $0x4e23d64a // fadd v10.4s, v18.4s, v3.4s
-	WORD $0x4e28d550 // fadd v16.4s, v10.4s, v8.4s
-	WORD $0x4ea8d54d // fsub v13.4s, v10.4s, v8.4s
-	WORD $0x4e28d508 // fadd v8.4s, v8.4s, v8.4s
-	WORD $0x4eb21e53 // mov v19.16b, v18.16b
-	WORD $0x4f801073 // fmla v19.4s, v3.4s, v0.s[0]
-	WORD $0x4e28d66a // fadd v10.4s, v19.4s, v8.4s
-	WORD $0x4ea8d668 // fsub v8.4s, v19.4s, v8.4s
+	WORD $0x4f801843 // fmla v3.4s, v2.4s, v0.s[2]
+	WORD $0x4fa09085 // fmul v5.4s, v4.4s, v0.s[1]
+	WORD $0x4e25d46b // fadd v11.4s, v3.4s, v5.4s
+	WORD $0x4ea5d468 // fsub v8.4s, v3.4s, v5.4s
+	WORD $0x4eae1dc3 // mov v3.16b, v14.16b
+	WORD $0x4f811043 // fmla v3.4s, v2.4s, v1.s[0]
+	WORD $0x4fa09884 // fmul v4.4s, v4.4s, v0.s[3]
+	WORD $0x4e24d466 // fadd v6.4s, v3.4s, v4.4s
+	WORD $0x4ea4d464 // fsub v4.4s, v3.4s, v4.4s
+	WORD $0x3ce16812 // ldr q18, [x0, x1]
+	WORD $0x3ce168c7 // ldr q7, [x6, x1]
+	WORD $0x3ce168e3 // ldr q3, [x7, x1]
+	WORD $0x4eb21e45 // mov v5.16b, v18.16b
+	WORD $0x4f801865 // fmla v5.4s, v3.4s, v0.s[2]
+	WORD $0x4fa090e9 // fmul v9.4s, v7.4s, v0.s[1]
+	WORD $0x4e29d4af // fadd v15.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4ad // fsub v13.4s, v5.4s, v9.4s
+	WORD $0x4eb21e45 // mov v5.16b, v18.16b
+	WORD $0x4f811065 // fmla v5.4s, v3.4s, v1.s[0]
+	WORD $0x4fa098e7 // fmul v7.4s, v7.4s, v0.s[3]
+	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
+	WORD $0x4ea7d4a7 // fsub v7.4s, v5.4s, v7.4s
+	WORD $0x3ce56813 // ldr q19, [x0, x5]
+	WORD $0x3ce568cc // ldr q12, [x6, x5]
+	WORD $0x3ce568e5 // ldr q5, [x7, x5]
+	WORD $0x4eb31e6a // mov v10.16b, v19.16b
+	WORD $0x4f8018aa // fmla v10.4s, v5.4s, v0.s[2]
+	WORD $0x4fa09190 // fmul v16.4s, v12.4s, v0.s[1]
+	WORD $0x4e30d551 // fadd v17.4s, v10.4s, v16.4s
+	WORD $0x4eb0d550 // fsub v16.4s, v10.4s, v16.4s
+	WORD $0x4eb31e6a // mov v10.16b, v19.16b
+	WORD $0x4f8110aa // fmla v10.4s, v5.4s, v1.s[0]
+	WORD $0x4fa09994 // fmul v20.4s, v12.4s, v0.s[3]
+	WORD $0x4e34d54c // fadd v12.4s, v10.4s, v20.4s
+	WORD $0x4eb4d54a // fsub v10.4s, v10.4s, v20.4s
 	WORD $0x3d80004e // str q14, [x2]
-	WORD $0x3cb06852 // str q18, [x2, x16]
+	WORD $0x3cb06853 // str q19, [x2, x16]
+	WORD $0x4eae1dd4 // mov v20.16b, v14.16b
+	WORD $0x4f801a74 // fmla v20.4s, v19.4s, v0.s[2]
+	WORD $0x4fa09255 // fmul v21.4s, v18.4s, v0.s[1]
+	WORD $0x4e35d696 // fadd v22.4s, v20.4s, v21.4s
+	WORD $0x3ca36856 // str q22, [x2, x3]
+	WORD $0x4eb5d694 // fsub v20.4s, v20.4s, v21.4s
+	WORD $0x3cad6854 // str q20, [x2, x13]
+	WORD $0x4f81126e // fmla v14.4s, v19.4s, v1.s[0]
+	WORD $0x4fa09a52 // fmul v18.4s, v18.4s, v0.s[3]
 	WORD $0x4e32d5d3 // fadd v19.4s, v14.4s, v18.4s
-	WORD $0x4e31d674 // fadd v20.4s, v19.4s, v17.4s
-	WORD $0x3ca36854 // str q20, [x2, x3]
-	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
-	WORD $0x3cad6853 // str q19, [x2, x13]
-	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
-	WORD $0x4f80124e // fmla v14.4s, v18.4s, v0.s[0]
-	WORD $0x4e31d5d2 // fadd v18.4s, v14.4s, v17.4s
-	WORD $0x3cae6852 // str q18, [x2, x14]
-	WORD $0x4eb1d5ce // fsub v14.4s, v14.4s, v17.4s
+	WORD $0x3cae6853 // str q19, [x2, x14]
+	WORD $0x4eb2d5ce // fsub v14.4s, v14.4s, v18.4s
 	WORD $0x3caf684e // str q14, [x2, x15]
 	WORD $0x3d80010b // str q11, [x8]
-	WORD $0x3cb06910 // str q16, [x8, x16]
-	WORD $0x4e30d56e // fadd v14.4s, v11.4s, v16.4s
-	WORD $0x4e2fd5d1 // fadd v17.4s, v14.4s, v15.4s
-	WORD $0x3ca36911 // str q17, [x8, x3]
-	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
+	WORD $0x3cb06911 // str q17, [x8, x16]
+	WORD $0x4eab1d6e // mov v14.16b, v11.16b
+	WORD $0x4f801a2e // fmla v14.4s, v17.4s, v0.s[2]
+	WORD $0x4fa091f2 // fmul v18.4s, v15.4s, v0.s[1]
+	WORD $0x4e32d5d3 // fadd v19.4s, v14.4s, v18.4s
+	WORD $0x3ca36913 // str q19, [x8, x3]
+	WORD $0x4eb2d5ce // fsub v14.4s, v14.4s, v18.4s
 	WORD $0x3cad690e // str q14, [x8, x13]
-	WORD $0x4e2fd5ee // fadd v14.4s, v15.4s, v15.4s
-	WORD $0x4f80120b // fmla v11.4s, v16.4s, v0.s[0]
+	WORD $0x4f81122b // fmla v11.4s, v17.4s, v1.s[0]
+	WORD $0x4fa099ee // fmul v14.4s, v15.4s, v0.s[3]
 	WORD $0x4e2ed56f // fadd v15.4s, v11.4s, v14.4s
 	WORD $0x3cae690f // str q15, [x8, x14]
 	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
 	WORD $0x3caf690b // str q11, [x8, x15]
-	WORD $0x3d800127 // str q7, [x9]
-	WORD $0x3cb0692d // str q13, [x9, x16]
-	WORD $0x4e2dd4eb // fadd v11.4s, v7.4s, v13.4s
-	WORD $0x4e2cd56e // fadd v14.4s, v11.4s, v12.4s
-	WORD $0x3ca3692e // str q14, [x9, x3]
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x3d800128 // str q8, [x9]
+	WORD $0x3cb06930 // str q16, [x9, x16]
+	WORD $0x4ea81d0b // mov v11.16b, v8.16b
+	WORD $0x4f801a0b // fmla v11.4s, v16.4s, v0.s[2]
+	WORD $0x4fa091ae // fmul v14.4s, v13.4s, v0.s[1]
+	WORD $0x4e2ed56f // fadd v15.4s, v11.4s, v14.4s
+	WORD $0x3ca3692f // str q15, [x9, x3]
+	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
 	WORD $0x3cad692b // str q11, [x9, x13]
-	WORD $0x4e2cd58b // fadd v11.4s, v12.4s, v12.4s
-	WORD $0x4f8011a7 // fmla v7.4s, v13.4s, v0.s[0]
-	WORD $0x4e2bd4ec // fadd v12.4s, v7.4s, v11.4s
-	WORD $0x3cae692c // str q12, [x9, x14]
-	WORD $0x4eabd4e7 // fsub v7.4s, v7.4s, v11.4s
-	WORD $0x3caf6927 // str q7, [x9, x15]
-	WORD $0x3d800145 // str q5, [x10]
-	WORD $0x3cb0694a // str q10, [x10, x16]
-	WORD $0x4e2ad4a7 // fadd v7.4s, v5.4s, v10.4s
-	WORD $0x4e29d4eb // fadd v11.4s, v7.4s, v9.4s
-	WORD $0x3ca3694b // str q11, [x10, x3]
-	WORD $0x4ea9d4e7 // fsub v7.4s, v7.4s, v9.4s
-	WORD $0x3cad6947 // str q7, [x10, x13]
-	WORD $0x4e29d527 // fadd v7.4s, v9.4s, v9.4s
-	WORD $0x4f801145 // fmla v5.4s, v10.4s, v0.s[0]
-	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
+	WORD $0x4f811208 // fmla v8.4s, v16.4s, v1.s[0]
+	WORD $0x4fa099ab // fmul v11.4s, v13.4s, v0.s[3]
+	WORD $0x4e2bd50d // fadd v13.4s, v8.4s, v11.4s
+	WORD $0x3cae692d // str q13, [x9, x14]
+	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
+	WORD $0x3caf6928 // str q8, [x9, x15]
+	WORD $0x3d800146 // str q6, [x10]
+	WORD $0x3cb0694c // str q12, [x10, x16]
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x4f801988 // fmla v8.4s, v12.4s, v0.s[2]
+	WORD $0x4fa0912b // fmul v11.4s, v9.4s, v0.s[1]
+	WORD $0x4e2bd50d // fadd v13.4s, v8.4s, v11.4s
+	WORD $0x3ca3694d // str q13, [x10, x3]
+	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
+	WORD $0x3cad6948 // str q8, [x10, x13]
+	WORD $0x4f811186 // fmla v6.4s, v12.4s, v1.s[0]
+	WORD $0x4fa09928 // fmul v8.4s, v9.4s, v0.s[3]
+	WORD $0x4e28d4c9 // fadd v9.4s, v6.4s, v8.4s
 	WORD $0x3cae6949 // str q9, [x10, x14]
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x3caf6945 // str q5, [x10, x15]
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	WORD $0x3caf6946 // str q6, [x10, x15]
 	WORD $0x3d800164 // str q4, [x11]
-	WORD $0x3cb06968 // str q8, [x11, x16]
-	WORD $0x4e28d485 // fadd v5.4s, v4.4s, v8.4s
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x3ca36967 // str q7, [x11, x3]
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x3cad6965 // str q5, [x11, x13]
-	WORD $0x4e26d4c5 // fadd v5.4s, v6.4s, v6.4s
-	WORD $0x4f801104 // fmla v4.4s, v8.4s, v0.s[0]
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x3cae6966 // str q6, [x11, x14]
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x3cb0696a // str q10, [x11, x16]
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x4f801946 // fmla v6.4s, v10.4s, v0.s[2]
+	WORD $0x4fa090e8 // fmul v8.4s, v7.4s, v0.s[1]
+	WORD $0x4e28d4c9 // fadd v9.4s, v6.4s, v8.4s
+	WORD $0x3ca36969 // str q9, [x11, x3]
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	WORD $0x3cad6966 // str q6, [x11, x13]
+	WORD $0x4f811144 // fmla v4.4s, v10.4s, v1.s[0]
+	WORD $0x4fa098e6 // fmul v6.4s, v7.4s, v0.s[3]
+	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
+	WORD $0x3cae6967 // str q7, [x11, x14]
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
 	WORD $0x3caf6964 // str q4, [x11, x15]
-	WORD $0x3d800181 // str q1, [x12]
-	WORD $0x3cb06983 // str q3, [x12, x16]
-	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
-	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
-	WORD $0x3ca36985 // str q5, [x12, x3]
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x3d800182 // str q2, [x12]
+	WORD $0x3cb06985 // str q5, [x12, x16]
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x4f8018a4 // fmla v4.4s, v5.4s, v0.s[2]
+	WORD $0x4fa09066 // fmul v6.4s, v3.4s, v0.s[1]
+	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
+	WORD $0x3ca36987 // str q7, [x12, x3]
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
 	WORD $0x3cad6984 // str q4, [x12, x13]
-	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
-	WORD $0x4f801061 // fmla v1.4s, v3.4s, v0.s[0]
-	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
-	WORD $0x3cae6983 // str q3, [x12, x14]
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x3caf6981 // str q1, [x12, x15]
+	WORD $0x4f8110a2 // fmla v2.4s, v5.4s, v1.s[0]
+	WORD $0x4fa09863 // fmul v3.4s, v3.4s, v0.s[3]
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0x3cae6984 // str q4, [x12, x14]
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x3caf6982 // str q2, [x12, x15]
 	WORD $0x91004000 // add x0, x0, #16
 	WORD $0x910040c6 // add x6, x6, #16
 	WORD $0x910040e7 // add x7, x7, #16
@@ -1384,6 +1499,7 @@ TEXT ·winogradExpandHalf4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R4
 	WORD $0xf9402080 // ldr x0, [x4, #64]
 	WORD $0x3dc01000 // ldr q0, [x0, #64]
+	WORD $0x3dc01401 // ldr q1, [x0, #80]
 	WORD $0xf9400080 // ldr x0, [x4]
 	WORD $0xf9400481 // ldr x1, [x4, #8]
 	WORD $0xf9400882 // ldr x2, [x4, #16]
@@ -1409,124 +1525,142 @@ TEXT ·winogradExpandHalf4NEON(SB), NOSPLIT, $0-8
 loop:
 	WORD $0xfd40000e // ldr d14, [x0]
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
-	WORD $0xfd4000c2 // ldr d2, [x6]
+	WORD $0xfd4000c4 // ldr d4, [x6]
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0xfd4000e2 // ldr d2, [x7]
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0xfd4000e1 // ldr d1, [x7]
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e21d5c3 // fadd v3.4s, v14.4s, v1.4s
-	WORD $0x4e22d46b // fadd v11.4s, v3.4s, v2.4s
-	WORD $0x4ea2d467 // fsub v7.4s, v3.4s, v2.4s
-	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
 	WORD $0x4eae1dc3 // mov v3.16b, v14.16b
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4e22d465 // fadd v5.4s, v3.4s, v2.4s
-	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
-	WORD $0xfc616811 // ldr d17, [x0, x1]
-	WORD $0x0e217a31 // fcvtl v17.4s, v17.4h
-	WORD $0xfc6168c3 // ldr d3, [x6, x1]
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0xfc6168e2 // ldr d2, [x7, x1]
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e22d626 // fadd v6.4s, v17.4s, v2.4s
-	WORD $0x4e23d4cf // fadd v15.4s, v6.4s, v3.4s
-	WORD $0x4ea3d4cc // fsub v12.4s, v6.4s, v3.4s
-	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
-	WORD $0x4eb11e26 // mov v6.16b, v17.16b
-	WORD $0x4f801046 // fmla v6.4s, v2.4s, v0.s[0]
-	WORD $0x4e23d4c9 // fadd v9.4s, v6.4s, v3.4s
-	WORD $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
-	WORD $0xfc656812 // ldr d18, [x0, x5]
+	WORD $0x4f801843 // fmla v3.4s, v2.4s, v0.s[2]
+	WORD $0x4fa09085 // fmul v5.4s, v4.4s, v0.s[1]
+	WORD $0x4e25d46b // fadd v11.4s, v3.4s, v5.4s
+	WORD $0x4ea5d468 // fsub v8.4s, v3.4s, v5.4s
+	WORD $0x4eae1dc3 // mov v3.16b, v14.16b
+	WORD $0x4f811043 // fmla v3.4s, v2.4s, v1.s[0]
+	WORD $0x4fa09884 // fmul v4.4s, v4.4s, v0.s[3]
+	WORD $0x4e24d466 // fadd v6.4s, v3.4s, v4.4s
+	WORD $0x4ea4d464 // fsub v4.4s, v3.4s, v4.4s
+	WORD $0xfc616812 // ldr d18, [x0, x1]
 	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0xfc6568c8 // ldr d8, [x6, x5]
-	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
-	WORD $0xfc6568e3 // ldr d3, [x7, x5]
+	WORD $0xfc6168c7 // ldr d7, [x6, x1]
+	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
+	WORD $0xfc6168e3 // ldr d3, [x7, x1]
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e23d64a // fadd v10.4s, v18.4s, v3.4s
-	WORD $0x4e28d550 // fadd v16.4s, v10.4s, v8.4s
-	WORD $0x4ea8d54d // fsub v13.4s, v10.4s, v8.4s
-	WORD $0x4e28d508 // fadd v8.4s, v8.4s, v8.4s
-	WORD $0x4eb21e53 // mov v19.16b, v18.16b
-	WORD $0x4f801073 // fmla v19.4s, v3.4s, v0.s[0]
-	WORD $0x4e28d66a // fadd v10.4s, v19.4s, v8.4s
-	WORD $0x4ea8d668 // fsub v8.4s, v19.4s, v8.4s
+	WORD $0x4eb21e45 // mov v5.16b, v18.16b
+	WORD $0x4f801865 // fmla v5.4s, v3.4s, v0.s[2]
+	WORD $0x4fa090e9 // fmul v9.4s, v7.4s, v0.s[1]
+	WORD $0x4e29d4af // fadd v15.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4ad // fsub v13.4s, v5.4s, v9.4s
+	WORD $0x4eb21e45 // mov v5.16b, v18.16b
+	WORD $0x4f811065 // fmla v5.4s, v3.4s, v1.s[0]
+	WORD $0x4fa098e7 // fmul v7.4s, v7.4s, v0.s[3]
+	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
+	WORD $0x4ea7d4a7 // fsub v7.4s, v5.4s, v7.4s
+	WORD $0xfc656813 // ldr d19, [x0, x5]
+	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
+	WORD $0xfc6568cc // ldr d12, [x6, x5]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0xfc6568e5 // ldr d5, [x7, x5]
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4eb31e6a // mov v10.16b, v19.16b
+	WORD $0x4f8018aa // fmla v10.4s, v5.4s, v0.s[2]
+	WORD $0x4fa09190 // fmul v16.4s, v12.4s, v0.s[1]
+	WORD $0x4e30d551 // fadd v17.4s, v10.4s, v16.4s
+	WORD $0x4eb0d550 // fsub v16.4s, v10.4s, v16.4s
+	WORD $0x4eb31e6a // mov v10.16b, v19.16b
+	WORD $0x4f8110aa // fmla v10.4s, v5.4s, v1.s[0]
+	WORD $0x4fa09994 // fmul v20.4s, v12.4s, v0.s[3]
+	WORD $0x4e34d54c // fadd v12.4s, v10.4s, v20.4s
+	WORD $0x4eb4d54a // fsub v10.4s, v10.4s, v20.4s
 	WORD $0x3d80004e // str q14, [x2]
-	WORD $0x3cb06852 // str q18, [x2, x16]
+	WORD $0x3cb06853 // str q19, [x2, x16]
+	WORD $0x4eae1dd4 // mov v20.16b, v14.16b
+	WORD $0x4f801a74 // fmla v20.4s, v19.4s, v0.s[2]
+	WORD $0x4fa09255 // fmul v21.4s, v18.4s, v0.s[1]
+	WORD $0x4e35d696 // fadd v22.4s, v20.4s, v21.4s
+	WORD $0x3ca36856 // str q22, [x2, x3]
+	WORD $0x4eb5d694 // fsub v20.4s, v20.4s, v21.4s
+	WORD $0x3cad6854 // str q20, [x2, x13]
+	WORD $0x4f81126e // fmla v14.4s, v19.4s, v1.s[0]
+	WORD $0x4fa09a52 // fmul v18.4s, v18.4s, v0.s[3]
 	WORD $0x4e32d5d3 // fadd v19.4s, v14.4s, v18.4s
-	WORD $0x4e31d674 // fadd v20.4s, v19.4s, v17.4s
-	WORD $0x3ca36854 // str q20, [x2, x3]
-	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
-	WORD $0x3cad6853 // str q19, [x2, x13]
-	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
-	WORD $0x4f80124e // fmla v14.4s, v18.4s, v0.s[0]
-	WORD $0x4e31d5d2 // fadd v18.4s, v14.4s, v17.4s
-	WORD $0x3cae6852 // str q18, [x2, x14]
-	WORD $0x4eb1d5ce // fsub v14.4s, v14.4s, v17.4s
+	WORD $0x3cae6853 // str q19, [x2, x14]
+	WORD $0x4eb2d5ce // fsub v14.4s, v14.4s, v18.4s
 	WORD $0x3caf684e // str q14, [x2, x15]
 	WORD $0x3d80010b // str q11, [x8]
-	WORD $0x3cb06910 // str q16, [x8, x16]
-	WORD $0x4e30d56e // fadd v14.4s, v11.4s, v16.4s
-	WORD $0x4e2fd5d1 // fadd v17.4s, v14.4s, v15.4s
-	WORD $0x3ca36911 // str q17, [x8, x3]
-	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
+	WORD $0x3cb06911 // str q17, [x8, x16]
+	WORD $0x4eab1d6e // mov v14.16b, v11.16b
+	WORD $0x4f801a2e // fmla v14.4s, v17.4s, v0.s[2]
+	WORD $0x4fa091f2 // fmul v18.4s, v15.4s, v0.s[1]
+	WORD $0x4e32d5d3 // fadd v19.4s, v14.4s, v18.4s
+	WORD $0x3ca36913 // str q19, [x8, x3]
+	WORD $0x4eb2d5ce // fsub v14.4s, v14.4s, v18.4s
 	WORD $0x3cad690e // str q14, [x8, x13]
-	WORD $0x4e2fd5ee // fadd v14.4s, v15.4s, v15.4s
-	WORD $0x4f80120b // fmla v11.4s, v16.4s, v0.s[0]
+	WORD $0x4f81122b // fmla v11.4s, v17.4s, v1.s[0]
+	WORD $0x4fa099ee // fmul v14.4s, v15.4s, v0.s[3]
 	WORD $0x4e2ed56f // fadd v15.4s, v11.4s, v14.4s
 	WORD $0x3cae690f // str q15, [x8, x14]
 	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
 	WORD $0x3caf690b // str q11, [x8, x15]
-	WORD $0x3d800127 // str q7, [x9]
-	WORD $0x3cb0692d // str q13, [x9, x16]
-	WORD $0x4e2dd4eb // fadd v11.4s, v7.4s, v13.4s
-	WORD $0x4e2cd56e // fadd v14.4s, v11.4s, v12.4s
-	WORD $0x3ca3692e // str q14, [x9, x3]
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x3d800128 // str q8, [x9]
+	WORD $0x3cb06930 // str q16, [x9, x16]
+	WORD $0x4ea81d0b // mov v11.16b, v8.16b
+	WORD $0x4f801a0b // fmla v11.4s, v16.4s, v0.s[2]
+	WORD $0x4fa091ae // fmul v14.4s, v13.4s, v0.s[1]
+	WORD $0x4e2ed56f // fadd v15.4s, v11.4s, v14.4s
+	WORD $0x3ca3692f // str q15, [x9, x3]
+	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
 	WORD $0x3cad692b // str q11, [x9, x13]
-	WORD $0x4e2cd58b // fadd v11.4s, v12.4s, v12.4s
-	WORD $0x4f8011a7 // fmla v7.4s, v13.4s, v0.s[0]
-	WORD $0x4e2bd4ec // fadd v12.4s, v7.4s, v11.4s
-	WORD $0x3cae692c // str q12, [x9, x14]
-	WORD $0x4eabd4e7 // fsub v7.4s, v7.4s, v11.4s
-	WORD $0x3caf6927 // str q7, [x9, x15]
-	WORD $0x3d800145 // str q5, [x10]
-	WORD $0x3cb0694a // str q10, [x10, x16]
-	WORD $0x4e2ad4a7 // fadd v7.4s, v5.4s, v10.4s
-	WORD $0x4e29d4eb // fadd v11.4s, v7.4s, v9.4s
-	WORD $0x3ca3694b // str q11, [x10, x3]
-	WORD $0x4ea9d4e7 // fsub v7.4s, v7.4s, v9.4s
-	WORD $0x3cad6947 // str q7, [x10, x13]
-	WORD $0x4e29d527 // fadd v7.4s, v9.4s, v9.4s
-	WORD $0x4f801145 // fmla v5.4s, v10.4s, v0.s[0]
-	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
+	WORD $0x4f811208 // fmla v8.4s, v16.4s, v1.s[0]
+	WORD $0x4fa099ab // fmul v11.4s, v13.4s, v0.s[3]
+	WORD $0x4e2bd50d // fadd v13.4s, v8.4s, v11.4s
+	WORD $0x3cae692d // str q13, [x9, x14]
+	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
+	WORD $0x3caf6928 // str q8, [x9, x15]
+	WORD $0x3d800146 // str q6, [x10]
+	WORD $0x3cb0694c // str q12, [x10, x16]
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x4f801988 // fmla v8.4s, v12.4s, v0.s[2]
+	WORD $0x4fa0912b // fmul v11.4s, v9.4s, v0.s[1]
+	WORD $0x4e2bd50d // fadd v13.4s, v8.4s, v11.4s
+	WORD $0x3ca3694d // str q13, [x10, x3]
+	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
+	WORD $0x3cad6948 // str q8, [x10, x13]
+	WORD $0x4f811186 // fmla v6.4s, v12.4s, v1.s[0]
+	WORD $0x4fa09928 // fmul v8.4s, v9.4s, v0.s[3]
+	WORD $0x4e28d4c9 // fadd v9.4s, v6.4s, v8.4s
 	WORD $0x3cae6949 // str q9, [x10, x14]
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x3caf6945 // str q5, [x10, x15]
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	WORD $0x3caf6946 // str q6, [x10, x15]
 	WORD $0x3d800164 // str q4, [x11]
-	WORD $0x3cb06968 // str q8, [x11, x16]
-	WORD $0x4e28d485 // fadd v5.4s, v4.4s, v8.4s
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x3ca36967 // str q7, [x11, x3]
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x3cad6965 // str q5, [x11, x13]
-	WORD $0x4e26d4c5 // fadd v5.4s, v6.4s, v6.4s
-	WORD $0x4f801104 // fmla v4.4s, v8.4s, v0.s[0]
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x3cae6966 // str q6, [x11, x14]
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x3cb0696a // str q10, [x11, x16]
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x4f801946 // fmla v6.4s, v10.4s, v0.s[2]
+	WORD $0x4fa090e8 // fmul v8.4s, v7.4s, v0.s[1]
+	WORD $0x4e28d4c9 // fadd v9.4s, v6.4s, v8.4s
+	WORD $0x3ca36969 // str q9, [x11, x3]
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	WORD $0x3cad6966 // str q6, [x11, x13]
+	WORD $0x4f811144 // fmla v4.4s, v10.4s, v1.s[0]
+	WORD $0x4fa098e6 // fmul v6.4s, v7.4s, v0.s[3]
+	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
+	WORD $0x3cae6967 // str q7, [x11, x14]
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
 	WORD $0x3caf6964 // str q4, [x11, x15]
-	WORD $0x3d800181 // str q1, [x12]
-	WORD $0x3cb06983 // str q3, [x12, x16]
-	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
-	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
-	WORD $0x3ca36985 // str q5, [x12, x3]
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
+	WORD $0x3d800182 // str q2, [x12]
+	WORD $0x3cb06985 // str q5, [x12, x16]
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x4f8018a4 // fmla v4.4s, v5.4s, v0.s[2]
+	WORD $0x4fa09066 // fmul v6.4s, v3.4s, v0.s[1]
+	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
+	WORD $0x3ca36987 // str q7, [x12, x3]
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
 	WORD $0x3cad6984 // str q4, [x12, x13]
-	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
-	WORD $0x4f801061 // fmla v1.4s, v3.4s, v0.s[0]
-	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
-	WORD $0x3cae6983 // str q3, [x12, x14]
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x3caf6981 // str q1, [x12, x15]
+	WORD $0x4f8110a2 // fmla v2.4s, v5.4s, v1.s[0]
+	WORD $0x4fa09863 // fmul v3.4s, v3.4s, v0.s[3]
+	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
+	WORD $0x3cae6984 // str q4, [x12, x14]
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x3caf6982 // str q2, [x12, x15]
 	WORD $0x91002000 // add x0, x0, #8
 	WORD $0x910020c6 // add x6, x6, #8
 	WORD $0x910020e7 // add x7, x7, #8
@@ -1544,8 +1678,9 @@ loop:
 TEXT ·winogradOutput4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R7
 	WORD $0xf94020e0 // ldr x0, [x7, #64]
-	WORD $0x3dc02400 // ldr q0, [x0, #144]
-	WORD $0x3dc02801 // ldr q1, [x0, #160]
+	WORD $0x3dc02800 // ldr q0, [x0, #160]
+	WORD $0x3dc02c01 // ldr q1, [x0, #176]
+	WORD $0x3dc03002 // ldr q2, [x0, #192]
 	WORD $0xf94000e0 // ldr x0, [x7]
 	WORD $0xf94004e1 // ldr x1, [x7, #8]
 	WORD $0xf9401ce2 // ldr x2, [x7, #56]
@@ -1567,280 +1702,290 @@ by4:
 	WORD $0xf10010c6 // subs x6, x6, #4
 	BMI  by4end
 	WORD $0xaa0d03ee // mov x14, x13
-	WORD $0x3cee6802 // ldr q2, [x0, x14]
-	WORD $0x3cee6906 // ldr q6, [x8, x14]
-	WORD $0x3cee6927 // ldr q7, [x9, x14]
-	WORD $0x3cee6944 // ldr q4, [x10, x14]
-	WORD $0x3cee6968 // ldr q8, [x11, x14]
+	WORD $0x3cee6804 // ldr q4, [x0, x14]
+	WORD $0x3cee6907 // ldr q7, [x8, x14]
+	WORD $0x3cee6928 // ldr q8, [x9, x14]
+	WORD $0x3cee6945 // ldr q5, [x10, x14]
+	WORD $0x3cee6969 // ldr q9, [x11, x14]
 	WORD $0x3cee6983 // ldr q3, [x12, x14]
-	WORD $0x4e27d4c5 // fadd v5.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x4e28d487 // fadd v7.4s, v4.4s, v8.4s
-	WORD $0x4ea8d488 // fsub v8.4s, v4.4s, v8.4s
-	WORD $0x4f8010a2 // fmla v2.4s, v5.4s, v0.s[0]
-	WORD $0x4fa010e2 // fmla v2.4s, v7.4s, v0.s[1]
-	WORD $0x4f8090c4 // fmul v4.4s, v6.4s, v0.s[0]
-	WORD $0x4f801904 // fmla v4.4s, v8.4s, v0.s[2]
-	WORD $0x4f8090a5 // fmul v5.4s, v5.4s, v0.s[0]
-	WORD $0x4fa018e5 // fmla v5.4s, v7.4s, v0.s[3]
-	WORD $0x4f8010c3 // fmla v3.4s, v6.4s, v0.s[0]
-	WORD $0x4f811103 // fmla v3.4s, v8.4s, v1.s[0]
+	WORD $0x4e28d4e6 // fadd v6.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e29d4a8 // fadd v8.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4a9 // fsub v9.4s, v5.4s, v9.4s
+	WORD $0x4f809084 // fmul v4.4s, v4.4s, v0.s[0]
+	WORD $0x4fa010c4 // fmla v4.4s, v6.4s, v0.s[1]
+	WORD $0x4fa11104 // fmla v4.4s, v8.4s, v1.s[1]
+	WORD $0x4f8098e5 // fmul v5.4s, v7.4s, v0.s[2]
+	WORD $0x4f811925 // fmla v5.4s, v9.4s, v1.s[2]
+	WORD $0x4fa098c6 // fmul v6.4s, v6.4s, v0.s[3]
+	WORD $0x4fa11906 // fmla v6.4s, v8.4s, v1.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4f821123 // fmla v3.4s, v9.4s, v2.s[0]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x3cee6806 // ldr q6, [x0, x14]
+	WORD $0x3cee680b // ldr q11, [x0, x14]
 	WORD $0x3cee6909 // ldr q9, [x8, x14]
 	WORD $0x3cee692a // ldr q10, [x9, x14]
-	WORD $0x3cee694b // ldr q11, [x10, x14]
-	WORD $0x3cee696c // ldr q12, [x11, x14]
+	WORD $0x3cee694c // ldr q12, [x10, x14]
+	WORD $0x3cee696d // ldr q13, [x11, x14]
 	WORD $0x3cee6987 // ldr q7, [x12, x14]
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd56a // fadd v10.4s, v11.4s, v12.4s
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x4f801106 // fmla v6.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01146 // fmla v6.4s, v10.4s, v0.s[1]
-	WORD $0x4f80912c // fmul v12.4s, v9.4s, v0.s[0]
-	WORD $0x4f80196c // fmla v12.4s, v11.4s, v0.s[2]
-	WORD $0x4f809108 // fmul v8.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
-	WORD $0x4f801127 // fmla v7.4s, v9.4s, v0.s[0]
-	WORD $0x4f811167 // fmla v7.4s, v11.4s, v1.s[0]
+	WORD $0x4e2dd58a // fadd v10.4s, v12.4s, v13.4s
+	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4f80916b // fmul v11.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0110b // fmla v11.4s, v8.4s, v0.s[1]
+	WORD $0x4fa1114b // fmla v11.4s, v10.4s, v1.s[1]
+	WORD $0x4f80992d // fmul v13.4s, v9.4s, v0.s[2]
+	WORD $0x4f81198d // fmla v13.4s, v12.4s, v1.s[2]
+	WORD $0x4fa09908 // fmul v8.4s, v8.4s, v0.s[3]
+	WORD $0x4fa11948 // fmla v8.4s, v10.4s, v1.s[3]
+	WORD $0x4f811127 // fmla v7.4s, v9.4s, v1.s[0]
+	WORD $0x4f821187 // fmla v7.4s, v12.4s, v2.s[0]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xad001842 // stp q2, q6, [x2]
-	WORD $0xad033044 // stp q4, q12, [x2, #96]
-	WORD $0xad062045 // stp q5, q8, [x2, #192]
+	WORD $0xad002c44 // stp q4, q11, [x2]
+	WORD $0xad033445 // stp q5, q13, [x2, #96]
+	WORD $0xad062046 // stp q6, q8, [x2, #192]
 	WORD $0xad091c43 // stp q3, q7, [x2, #288]
-	WORD $0x3cee6802 // ldr q2, [x0, x14]
-	WORD $0x3cee6906 // ldr q6, [x8, x14]
-	WORD $0x3cee6927 // ldr q7, [x9, x14]
-	WORD $0x3cee6944 // ldr q4, [x10, x14]
-	WORD $0x3cee6968 // ldr q8, [x11, x14]
+	WORD $0x3cee6804 // ldr q4, [x0, x14]
+	WORD $0x3cee6907 // ldr q7, [x8, x14]
+	WORD $0x3cee6928 // ldr q8, [x9, x14]
+	WORD $0x3cee6945 // ldr q5, [x10, x14]
+	WORD $0x3cee6969 // ldr q9, [x11, x14]
 	WORD $0x3cee6983 // ldr q3, [x12, x14]
-	WORD $0x4e27d4c5 // fadd v5.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x4e28d487 // fadd v7.4s, v4.4s, v8.4s
-	WORD $0x4ea8d488 // fsub v8.4s, v4.4s, v8.4s
-	WORD $0x4f8010a2 // fmla v2.4s, v5.4s, v0.s[0]
-	WORD $0x4fa010e2 // fmla v2.4s, v7.4s, v0.s[1]
-	WORD $0x4f8090c4 // fmul v4.4s, v6.4s, v0.s[0]
-	WORD $0x4f801904 // fmla v4.4s, v8.4s, v0.s[2]
-	WORD $0x4f8090a5 // fmul v5.4s, v5.4s, v0.s[0]
-	WORD $0x4fa018e5 // fmla v5.4s, v7.4s, v0.s[3]
-	WORD $0x4f8010c3 // fmla v3.4s, v6.4s, v0.s[0]
-	WORD $0x4f811103 // fmla v3.4s, v8.4s, v1.s[0]
+	WORD $0x4e28d4e6 // fadd v6.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e29d4a8 // fadd v8.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4a9 // fsub v9.4s, v5.4s, v9.4s
+	WORD $0x4f809084 // fmul v4.4s, v4.4s, v0.s[0]
+	WORD $0x4fa010c4 // fmla v4.4s, v6.4s, v0.s[1]
+	WORD $0x4fa11104 // fmla v4.4s, v8.4s, v1.s[1]
+	WORD $0x4f8098e5 // fmul v5.4s, v7.4s, v0.s[2]
+	WORD $0x4f811925 // fmla v5.4s, v9.4s, v1.s[2]
+	WORD $0x4fa098c6 // fmul v6.4s, v6.4s, v0.s[3]
+	WORD $0x4fa11906 // fmla v6.4s, v8.4s, v1.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4f821123 // fmla v3.4s, v9.4s, v2.s[0]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x3cee6806 // ldr q6, [x0, x14]
+	WORD $0x3cee680b // ldr q11, [x0, x14]
 	WORD $0x3cee6909 // ldr q9, [x8, x14]
 	WORD $0x3cee692a // ldr q10, [x9, x14]
-	WORD $0x3cee694b // ldr q11, [x10, x14]
-	WORD $0x3cee696c // ldr q12, [x11, x14]
+	WORD $0x3cee694c // ldr q12, [x10, x14]
+	WORD $0x3cee696d // ldr q13, [x11, x14]
 	WORD $0x3cee6987 // ldr q7, [x12, x14]
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd56a // fadd v10.4s, v11.4s, v12.4s
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x4f801106 // fmla v6.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01146 // fmla v6.4s, v10.4s, v0.s[1]
-	WORD $0x4f80912c // fmul v12.4s, v9.4s, v0.s[0]
-	WORD $0x4f80196c // fmla v12.4s, v11.4s, v0.s[2]
-	WORD $0x4f809108 // fmul v8.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
-	WORD $0x4f801127 // fmla v7.4s, v9.4s, v0.s[0]
-	WORD $0x4f811167 // fmla v7.4s, v11.4s, v1.s[0]
+	WORD $0x4e2dd58a // fadd v10.4s, v12.4s, v13.4s
+	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4f80916b // fmul v11.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0110b // fmla v11.4s, v8.4s, v0.s[1]
+	WORD $0x4fa1114b // fmla v11.4s, v10.4s, v1.s[1]
+	WORD $0x4f80992d // fmul v13.4s, v9.4s, v0.s[2]
+	WORD $0x4f81198d // fmla v13.4s, v12.4s, v1.s[2]
+	WORD $0x4fa09908 // fmul v8.4s, v8.4s, v0.s[3]
+	WORD $0x4fa11948 // fmla v8.4s, v10.4s, v1.s[3]
+	WORD $0x4f811127 // fmla v7.4s, v9.4s, v1.s[0]
+	WORD $0x4f821187 // fmla v7.4s, v12.4s, v2.s[0]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xad011842 // stp q2, q6, [x2, #32]
-	WORD $0xad043044 // stp q4, q12, [x2, #128]
-	WORD $0xad072045 // stp q5, q8, [x2, #224]
+	WORD $0xad012c44 // stp q4, q11, [x2, #32]
+	WORD $0xad043445 // stp q5, q13, [x2, #128]
+	WORD $0xad072046 // stp q6, q8, [x2, #224]
 	WORD $0xad0a1c43 // stp q3, q7, [x2, #320]
-	WORD $0x3cee6802 // ldr q2, [x0, x14]
-	WORD $0x3cee6906 // ldr q6, [x8, x14]
-	WORD $0x3cee6927 // ldr q7, [x9, x14]
-	WORD $0x3cee6944 // ldr q4, [x10, x14]
-	WORD $0x3cee6968 // ldr q8, [x11, x14]
+	WORD $0x3cee6804 // ldr q4, [x0, x14]
+	WORD $0x3cee6907 // ldr q7, [x8, x14]
+	WORD $0x3cee6928 // ldr q8, [x9, x14]
+	WORD $0x3cee6945 // ldr q5, [x10, x14]
+	WORD $0x3cee6969 // ldr q9, [x11, x14]
 	WORD $0x3cee6983 // ldr q3, [x12, x14]
-	WORD $0x4e27d4c5 // fadd v5.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x4e28d487 // fadd v7.4s, v4.4s, v8.4s
-	WORD $0x4ea8d488 // fsub v8.4s, v4.4s, v8.4s
-	WORD $0x4f8010a2 // fmla v2.4s, v5.4s, v0.s[0]
-	WORD $0x4fa010e2 // fmla v2.4s, v7.4s, v0.s[1]
-	WORD $0x4f8090c4 // fmul v4.4s, v6.4s, v0.s[0]
-	WORD $0x4f801904 // fmla v4.4s, v8.4s, v0.s[2]
-	WORD $0x4f8090a5 // fmul v5.4s, v5.4s, v0.s[0]
-	WORD $0x4fa018e5 // fmla v5.4s, v7.4s, v0.s[3]
-	WORD $0x4f8010c3 // fmla v3.4s, v6.4s, v0.s[0]
-	WORD $0x4f811103 // fmla v3.4s, v8.4s, v1.s[0]
+	WORD $0x4e28d4e6 // fadd v6.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e29d4a8 // fadd v8.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4a9 // fsub v9.4s, v5.4s, v9.4s
+	WORD $0x4f809084 // fmul v4.4s, v4.4s, v0.s[0]
+	WORD $0x4fa010c4 // fmla v4.4s, v6.4s, v0.s[1]
+	WORD $0x4fa11104 // fmla v4.4s, v8.4s, v1.s[1]
+	WORD $0x4f8098e5 // fmul v5.4s, v7.4s, v0.s[2]
+	WORD $0x4f811925 // fmla v5.4s, v9.4s, v1.s[2]
+	WORD $0x4fa098c6 // fmul v6.4s, v6.4s, v0.s[3]
+	WORD $0x4fa11906 // fmla v6.4s, v8.4s, v1.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4f821123 // fmla v3.4s, v9.4s, v2.s[0]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x3cee6806 // ldr q6, [x0, x14]
+	WORD $0x3cee680b // ldr q11, [x0, x14]
 	WORD $0x3cee6909 // ldr q9, [x8, x14]
 	WORD $0x3cee692a // ldr q10, [x9, x14]
-	WORD $0x3cee694b // ldr q11, [x10, x14]
-	WORD $0x3cee696c // ldr q12, [x11, x14]
+	WORD $0x3cee694c // ldr q12, [x10, x14]
+	WORD $0x3cee696d // ldr q13, [x11, x14]
 	WORD $0x3cee6987 // ldr q7, [x12, x14]
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd56a // fadd v10.4s, v11.4s, v12.4s
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x4f801106 // fmla v6.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01146 // fmla v6.4s, v10.4s, v0.s[1]
-	WORD $0x4f80912c // fmul v12.4s, v9.4s, v0.s[0]
-	WORD $0x4f80196c // fmla v12.4s, v11.4s, v0.s[2]
-	WORD $0x4f809108 // fmul v8.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
-	WORD $0x4f801127 // fmla v7.4s, v9.4s, v0.s[0]
-	WORD $0x4f811167 // fmla v7.4s, v11.4s, v1.s[0]
+	WORD $0x4e2dd58a // fadd v10.4s, v12.4s, v13.4s
+	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4f80916b // fmul v11.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0110b // fmla v11.4s, v8.4s, v0.s[1]
+	WORD $0x4fa1114b // fmla v11.4s, v10.4s, v1.s[1]
+	WORD $0x4f80992d // fmul v13.4s, v9.4s, v0.s[2]
+	WORD $0x4f81198d // fmla v13.4s, v12.4s, v1.s[2]
+	WORD $0x4fa09908 // fmul v8.4s, v8.4s, v0.s[3]
+	WORD $0x4fa11948 // fmla v8.4s, v10.4s, v1.s[3]
+	WORD $0x4f811127 // fmla v7.4s, v9.4s, v1.s[0]
+	WORD $0x4f821187 // fmla v7.4s, v12.4s, v2.s[0]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xad021842 // stp q2, q6, [x2, #64]
-	WORD $0xad053044 // stp q4, q12, [x2, #160]
-	WORD $0xad082045 // stp q5, q8, [x2, #256]
+	WORD $0xad022c44 // stp q4, q11, [x2, #64]
+	WORD $0xad053445 // stp q5, q13, [x2, #160]
+	WORD $0xad082046 // stp q6, q8, [x2, #256]
 	WORD $0xad0b1c43 // stp q3, q7, [x2, #352]
-	WORD $0x3cc104a2 // ldr q2, [x5], #16
-	WORD $0xad402043 // ldp q3, q8, [x2]
+	WORD $0x3cc104a3 // ldr q3, [x5], #16
+	WORD $0xad402047 // ldp q7, q8, [x2]
 	WORD $0xad411849 // ldp q9, q6, [x2, #32]
-	WORD $0xad421047 // ldp q7, q4, [x2, #64]
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0xad42104a // ldp q10, q4, [x2, #64]
+	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
 	WORD $0x4e29d505 // fadd v5.4s, v8.4s, v9.4s
 	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x4e27d4c9 // fadd v9.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4ca // fsub v10.4s, v6.4s, v7.4s
-	WORD $0x4f8010a3 // fmla v3.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01123 // fmla v3.4s, v9.4s, v0.s[1]
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4f801106 // fmla v6.4s, v8.4s, v0.s[0]
-	WORD $0x4f801946 // fmla v6.4s, v10.4s, v0.s[2]
-	WORD $0x4ea21c47 // mov v7.16b, v2.16b
-	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01927 // fmla v7.4s, v9.4s, v0.s[3]
-	WORD $0x4f801104 // fmla v4.4s, v8.4s, v0.s[0]
-	WORD $0x4f811144 // fmla v4.4s, v10.4s, v1.s[0]
+	WORD $0x4e2ad4c9 // fadd v9.4s, v6.4s, v10.4s
+	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
+	WORD $0x4ea31c66 // mov v6.16b, v3.16b
+	WORD $0x4f8010e6 // fmla v6.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
+	WORD $0x4fa11126 // fmla v6.4s, v9.4s, v1.s[1]
+	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
+	WORD $0x4f811947 // fmla v7.4s, v10.4s, v1.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4fa018ab // fmla v11.4s, v5.4s, v0.s[3]
+	WORD $0x4fa1192b // fmla v11.4s, v9.4s, v1.s[3]
+	WORD $0x4f811104 // fmla v4.4s, v8.4s, v1.s[0]
+	WORD $0x4f821144 // fmla v4.4s, v10.4s, v2.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by4store0
-	WORD $0x4ea0e865 // fcmlt v5.4s, v3.4s, #0.0
-	WORD $0x4e651c63 // bic v3.16b, v3.16b, v5.16b
 	WORD $0x4ea0e8c5 // fcmlt v5.4s, v6.4s, #0.0
 	WORD $0x4e651cc6 // bic v6.16b, v6.16b, v5.16b
 	WORD $0x4ea0e8e5 // fcmlt v5.4s, v7.4s, #0.0
 	WORD $0x4e651ce7 // bic v7.16b, v7.16b, v5.16b
+	WORD $0x4ea0e965 // fcmlt v5.4s, v11.4s, #0.0
+	WORD $0x4e651d6b // bic v11.16b, v11.16b, v5.16b
 	WORD $0x4ea0e885 // fcmlt v5.4s, v4.4s, #0.0
 	WORD $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
 
 by4store0:
 	WORD $0x29403c8e // ldp w14, w15, [x4]
-	WORD $0x3cae6863 // str q3, [x3, x14]
-	WORD $0x3caf6866 // str q6, [x3, x15]
+	WORD $0x3cae6866 // str q6, [x3, x14]
+	WORD $0x3caf6867 // str q7, [x3, x15]
 	WORD $0x29413c8e // ldp w14, w15, [x4, #8]
-	WORD $0x3cae6867 // str q7, [x3, x14]
+	WORD $0x3cae686b // str q11, [x3, x14]
 	WORD $0x3caf6864 // str q4, [x3, x15]
-	WORD $0xad432043 // ldp q3, q8, [x2, #96]
+	WORD $0xad432047 // ldp q7, q8, [x2, #96]
 	WORD $0xad441849 // ldp q9, q6, [x2, #128]
-	WORD $0xad451047 // ldp q7, q4, [x2, #160]
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0xad45104a // ldp q10, q4, [x2, #160]
+	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
 	WORD $0x4e29d505 // fadd v5.4s, v8.4s, v9.4s
 	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x4e27d4c9 // fadd v9.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4ca // fsub v10.4s, v6.4s, v7.4s
-	WORD $0x4f8010a3 // fmla v3.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01123 // fmla v3.4s, v9.4s, v0.s[1]
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4f801106 // fmla v6.4s, v8.4s, v0.s[0]
-	WORD $0x4f801946 // fmla v6.4s, v10.4s, v0.s[2]
-	WORD $0x4ea21c47 // mov v7.16b, v2.16b
-	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01927 // fmla v7.4s, v9.4s, v0.s[3]
-	WORD $0x4f801104 // fmla v4.4s, v8.4s, v0.s[0]
-	WORD $0x4f811144 // fmla v4.4s, v10.4s, v1.s[0]
+	WORD $0x4e2ad4c9 // fadd v9.4s, v6.4s, v10.4s
+	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
+	WORD $0x4ea31c66 // mov v6.16b, v3.16b
+	WORD $0x4f8010e6 // fmla v6.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
+	WORD $0x4fa11126 // fmla v6.4s, v9.4s, v1.s[1]
+	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
+	WORD $0x4f811947 // fmla v7.4s, v10.4s, v1.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4fa018ab // fmla v11.4s, v5.4s, v0.s[3]
+	WORD $0x4fa1192b // fmla v11.4s, v9.4s, v1.s[3]
+	WORD $0x4f811104 // fmla v4.4s, v8.4s, v1.s[0]
+	WORD $0x4f821144 // fmla v4.4s, v10.4s, v2.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by4store1
-	WORD $0x4ea0e865 // fcmlt v5.4s, v3.4s, #0.0
-	WORD $0x4e651c63 // bic v3.16b, v3.16b, v5.16b
 	WORD $0x4ea0e8c5 // fcmlt v5.4s, v6.4s, #0.0
 	WORD $0x4e651cc6 // bic v6.16b, v6.16b, v5.16b
 	WORD $0x4ea0e8e5 // fcmlt v5.4s, v7.4s, #0.0
 	WORD $0x4e651ce7 // bic v7.16b, v7.16b, v5.16b
+	WORD $0x4ea0e965 // fcmlt v5.4s, v11.4s, #0.0
+	WORD $0x4e651d6b // bic v11.16b, v11.16b, v5.16b
 	WORD $0x4ea0e885 // fcmlt v5.4s, v4.4s, #0.0
 	WORD $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
 
 by4store1:
 	WORD $0x29423c8e // ldp w14, w15, [x4, #16]
-	WORD $0x3cae6863 // str q3, [x3, x14]
-	WORD $0x3caf6866 // str q6, [x3, x15]
+	WORD $0x3cae6866 // str q6, [x3, x14]
+	WORD $0x3caf6867 // str q7, [x3, x15]
 	WORD $0x29433c8e // ldp w14, w15, [x4, #24]
-	WORD $0x3cae6867 // str q7, [x3, x14]
+	WORD $0x3cae686b // str q11, [x3, x14]
 	WORD $0x3caf6864 // str q4, [x3, x15]
-	WORD $0xad462043 // ldp q3, q8, [x2, #192]
+	WORD $0xad462047 // ldp q7, q8, [x2, #192]
 	WORD $0xad471849 // ldp q9, q6, [x2, #224]
-	WORD $0xad481047 // ldp q7, q4, [x2, #256]
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0xad48104a // ldp q10, q4, [x2, #256]
+	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
 	WORD $0x4e29d505 // fadd v5.4s, v8.4s, v9.4s
 	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x4e27d4c9 // fadd v9.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4ca // fsub v10.4s, v6.4s, v7.4s
-	WORD $0x4f8010a3 // fmla v3.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01123 // fmla v3.4s, v9.4s, v0.s[1]
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4f801106 // fmla v6.4s, v8.4s, v0.s[0]
-	WORD $0x4f801946 // fmla v6.4s, v10.4s, v0.s[2]
-	WORD $0x4ea21c47 // mov v7.16b, v2.16b
-	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01927 // fmla v7.4s, v9.4s, v0.s[3]
-	WORD $0x4f801104 // fmla v4.4s, v8.4s, v0.s[0]
-	WORD $0x4f811144 // fmla v4.4s, v10.4s, v1.s[0]
+	WORD $0x4e2ad4c9 // fadd v9.4s, v6.4s, v10.4s
+	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
+	WORD $0x4ea31c66 // mov v6.16b, v3.16b
+	WORD $0x4f8010e6 // fmla v6.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
+	WORD $0x4fa11126 // fmla v6.4s, v9.4s, v1.s[1]
+	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
+	WORD $0x4f811947 // fmla v7.4s, v10.4s, v1.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4fa018ab // fmla v11.4s, v5.4s, v0.s[3]
+	WORD $0x4fa1192b // fmla v11.4s, v9.4s, v1.s[3]
+	WORD $0x4f811104 // fmla v4.4s, v8.4s, v1.s[0]
+	WORD $0x4f821144 // fmla v4.4s, v10.4s, v2.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by4store2
-	WORD $0x4ea0e865 // fcmlt v5.4s, v3.4s, #0.0
-	WORD $0x4e651c63 // bic v3.16b, v3.16b, v5.16b
 	WORD $0x4ea0e8c5 // fcmlt v5.4s, v6.4s, #0.0
 	WORD $0x4e651cc6 // bic v6.16b, v6.16b, v5.16b
 	WORD $0x4ea0e8e5 // fcmlt v5.4s, v7.4s, #0.0
 	WORD $0x4e651ce7 // bic v7.16b, v7.16b, v5.16b
+	WORD $0x4ea0e965 // fcmlt v5.4s, v11.4s, #0.0
+	WORD $0x4e651d6b // bic v11.16b, v11.16b, v5.16b
 	WORD $0x4ea0e885 // fcmlt v5.4s, v4.4s, #0.0
 	WORD $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
 
 by4store2:
 	WORD $0x29443c8e // ldp w14, w15, [x4, #32]
-	WORD $0x3cae6863 // str q3, [x3, x14]
-	WORD $0x3caf6866 // str q6, [x3, x15]
+	WORD $0x3cae6866 // str q6, [x3, x14]
+	WORD $0x3caf6867 // str q7, [x3, x15]
 	WORD $0x29453c8e // ldp w14, w15, [x4, #40]
-	WORD $0x3cae6867 // str q7, [x3, x14]
+	WORD $0x3cae686b // str q11, [x3, x14]
 	WORD $0x3caf6864 // str q4, [x3, x15]
-	WORD $0xad491c43 // ldp q3, q7, [x2, #288]
-	WORD $0xad4a1848 // ldp q8, q6, [x2, #320]
-	WORD $0xad4b1049 // ldp q9, q4, [x2, #352]
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x4e28d4e5 // fadd v5.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e29d4c8 // fadd v8.4s, v6.4s, v9.4s
-	WORD $0x4ea9d4c9 // fsub v9.4s, v6.4s, v9.4s
-	WORD $0x4f8010a3 // fmla v3.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01103 // fmla v3.4s, v8.4s, v0.s[1]
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0xad492047 // ldp q7, q8, [x2, #288]
+	WORD $0xad4a1849 // ldp q9, q6, [x2, #320]
+	WORD $0xad4b104a // ldp q10, q4, [x2, #352]
+	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
+	WORD $0x4e29d505 // fadd v5.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x4e2ad4c9 // fadd v9.4s, v6.4s, v10.4s
+	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
+	WORD $0x4ea31c66 // mov v6.16b, v3.16b
 	WORD $0x4f8010e6 // fmla v6.4s, v7.4s, v0.s[0]
-	WORD $0x4f801926 // fmla v6.4s, v9.4s, v0.s[2]
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
-	WORD $0x4f8010a2 // fmla v2.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01902 // fmla v2.4s, v8.4s, v0.s[3]
-	WORD $0x4f8010e4 // fmla v4.4s, v7.4s, v0.s[0]
-	WORD $0x4f811124 // fmla v4.4s, v9.4s, v1.s[0]
+	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
+	WORD $0x4fa11126 // fmla v6.4s, v9.4s, v1.s[1]
+	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
+	WORD $0x4f811947 // fmla v7.4s, v10.4s, v1.s[2]
+	WORD $0x4ea31c63 // mov v3.16b, v3.16b
+	WORD $0x4fa018a3 // fmla v3.4s, v5.4s, v0.s[3]
+	WORD $0x4fa11923 // fmla v3.4s, v9.4s, v1.s[3]
+	WORD $0x4f811104 // fmla v4.4s, v8.4s, v1.s[0]
+	WORD $0x4f821144 // fmla v4.4s, v10.4s, v2.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by4store3
-	WORD $0x4ea0e865 // fcmlt v5.4s, v3.4s, #0.0
-	WORD $0x4e651c63 // bic v3.16b, v3.16b, v5.16b
 	WORD $0x4ea0e8c5 // fcmlt v5.4s, v6.4s, #0.0
 	WORD $0x4e651cc6 // bic v6.16b, v6.16b, v5.16b
-	WORD $0x4ea0e845 // fcmlt v5.4s, v2.4s, #0.0
-	WORD $0x4e651c42 // bic v2.16b, v2.16b, v5.16b
+	WORD $0x4ea0e8e5 // fcmlt v5.4s, v7.4s, #0.0
+	WORD $0x4e651ce7 // bic v7.16b, v7.16b, v5.16b
+	WORD $0x4ea0e865 // fcmlt v5.4s, v3.4s, #0.0
+	WORD $0x4e651c63 // bic v3.16b, v3.16b, v5.16b
 	WORD $0x4ea0e885 // fcmlt v5.4s, v4.4s, #0.0
 	WORD $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
 
 by4store3:
 	WORD $0x29463c8e // ldp w14, w15, [x4, #48]
-	WORD $0x3cae6863 // str q3, [x3, x14]
-	WORD $0x3caf6866 // str q6, [x3, x15]
+	WORD $0x3cae6866 // str q6, [x3, x14]
+	WORD $0x3caf6867 // str q7, [x3, x15]
 	WORD $0x29473c8e // ldp w14, w15, [x4, #56]
-	WORD $0x3cae6862 // str q2, [x3, x14]
+	WORD $0x3cae6863 // str q3, [x3, x14]
 	WORD $0x3caf6864 // str q4, [x3, x15]
 	WORD $0x91004063 // add x3, x3, #16
 	WORD $0x910041ad // add x13, x13, #16
@@ -1854,280 +1999,290 @@ by1:
 	WORD $0xf10004c6 // subs x6, x6, #1
 	BMI  by1end
 	WORD $0xaa0d03ee // mov x14, x13
-	WORD $0xbc6e6802 // ldr s2, [x0, x14]
-	WORD $0xbc6e6906 // ldr s6, [x8, x14]
-	WORD $0xbc6e6927 // ldr s7, [x9, x14]
-	WORD $0xbc6e6944 // ldr s4, [x10, x14]
-	WORD $0xbc6e6968 // ldr s8, [x11, x14]
+	WORD $0xbc6e6804 // ldr s4, [x0, x14]
+	WORD $0xbc6e6907 // ldr s7, [x8, x14]
+	WORD $0xbc6e6928 // ldr s8, [x9, x14]
+	WORD $0xbc6e6945 // ldr s5, [x10, x14]
+	WORD $0xbc6e6969 // ldr s9, [x11, x14]
 	WORD $0xbc6e6983 // ldr s3, [x12, x14]
-	WORD $0x4e27d4c5 // fadd v5.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x4e28d487 // fadd v7.4s, v4.4s, v8.4s
-	WORD $0x4ea8d488 // fsub v8.4s, v4.4s, v8.4s
-	WORD $0x4f8010a2 // fmla v2.4s, v5.4s, v0.s[0]
-	WORD $0x4fa010e2 // fmla v2.4s, v7.4s, v0.s[1]
-	WORD $0x4f8090c4 // fmul v4.4s, v6.4s, v0.s[0]
-	WORD $0x4f801904 // fmla v4.4s, v8.4s, v0.s[2]
-	WORD $0x4f8090a5 // fmul v5.4s, v5.4s, v0.s[0]
-	WORD $0x4fa018e5 // fmla v5.4s, v7.4s, v0.s[3]
-	WORD $0x4f8010c3 // fmla v3.4s, v6.4s, v0.s[0]
-	WORD $0x4f811103 // fmla v3.4s, v8.4s, v1.s[0]
+	WORD $0x4e28d4e6 // fadd v6.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e29d4a8 // fadd v8.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4a9 // fsub v9.4s, v5.4s, v9.4s
+	WORD $0x4f809084 // fmul v4.4s, v4.4s, v0.s[0]
+	WORD $0x4fa010c4 // fmla v4.4s, v6.4s, v0.s[1]
+	WORD $0x4fa11104 // fmla v4.4s, v8.4s, v1.s[1]
+	WORD $0x4f8098e5 // fmul v5.4s, v7.4s, v0.s[2]
+	WORD $0x4f811925 // fmla v5.4s, v9.4s, v1.s[2]
+	WORD $0x4fa098c6 // fmul v6.4s, v6.4s, v0.s[3]
+	WORD $0x4fa11906 // fmla v6.4s, v8.4s, v1.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4f821123 // fmla v3.4s, v9.4s, v2.s[0]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xbc6e6806 // ldr s6, [x0, x14]
+	WORD $0xbc6e680b // ldr s11, [x0, x14]
 	WORD $0xbc6e6909 // ldr s9, [x8, x14]
 	WORD $0xbc6e692a // ldr s10, [x9, x14]
-	WORD $0xbc6e694b // ldr s11, [x10, x14]
-	WORD $0xbc6e696c // ldr s12, [x11, x14]
+	WORD $0xbc6e694c // ldr s12, [x10, x14]
+	WORD $0xbc6e696d // ldr s13, [x11, x14]
 	WORD $0xbc6e6987 // ldr s7, [x12, x14]
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd56a // fadd v10.4s, v11.4s, v12.4s
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x4f801106 // fmla v6.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01146 // fmla v6.4s, v10.4s, v0.s[1]
-	WORD $0x4f80912c // fmul v12.4s, v9.4s, v0.s[0]
-	WORD $0x4f80196c // fmla v12.4s, v11.4s, v0.s[2]
-	WORD $0x4f809108 // fmul v8.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
-	WORD $0x4f801127 // fmla v7.4s, v9.4s, v0.s[0]
-	WORD $0x4f811167 // fmla v7.4s, v11.4s, v1.s[0]
+	WORD $0x4e2dd58a // fadd v10.4s, v12.4s, v13.4s
+	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4f80916b // fmul v11.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0110b // fmla v11.4s, v8.4s, v0.s[1]
+	WORD $0x4fa1114b // fmla v11.4s, v10.4s, v1.s[1]
+	WORD $0x4f80992d // fmul v13.4s, v9.4s, v0.s[2]
+	WORD $0x4f81198d // fmla v13.4s, v12.4s, v1.s[2]
+	WORD $0x4fa09908 // fmul v8.4s, v8.4s, v0.s[3]
+	WORD $0x4fa11948 // fmla v8.4s, v10.4s, v1.s[3]
+	WORD $0x4f811127 // fmla v7.4s, v9.4s, v1.s[0]
+	WORD $0x4f821187 // fmla v7.4s, v12.4s, v2.s[0]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xad001842 // stp q2, q6, [x2]
-	WORD $0xad033044 // stp q4, q12, [x2, #96]
-	WORD $0xad062045 // stp q5, q8, [x2, #192]
+	WORD $0xad002c44 // stp q4, q11, [x2]
+	WORD $0xad033445 // stp q5, q13, [x2, #96]
+	WORD $0xad062046 // stp q6, q8, [x2, #192]
 	WORD $0xad091c43 // stp q3, q7, [x2, #288]
-	WORD $0xbc6e6802 // ldr s2, [x0, x14]
-	WORD $0xbc6e6906 // ldr s6, [x8, x14]
-	WORD $0xbc6e6927 // ldr s7, [x9, x14]
-	WORD $0xbc6e6944 // ldr s4, [x10, x14]
-	WORD $0xbc6e6968 // ldr s8, [x11, x14]
+	WORD $0xbc6e6804 // ldr s4, [x0, x14]
+	WORD $0xbc6e6907 // ldr s7, [x8, x14]
+	WORD $0xbc6e6928 // ldr s8, [x9, x14]
+	WORD $0xbc6e6945 // ldr s5, [x10, x14]
+	WORD $0xbc6e6969 // ldr s9, [x11, x14]
 	WORD $0xbc6e6983 // ldr s3, [x12, x14]
-	WORD $0x4e27d4c5 // fadd v5.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x4e28d487 // fadd v7.4s, v4.4s, v8.4s
-	WORD $0x4ea8d488 // fsub v8.4s, v4.4s, v8.4s
-	WORD $0x4f8010a2 // fmla v2.4s, v5.4s, v0.s[0]
-	WORD $0x4fa010e2 // fmla v2.4s, v7.4s, v0.s[1]
-	WORD $0x4f8090c4 // fmul v4.4s, v6.4s, v0.s[0]
-	WORD $0x4f801904 // fmla v4.4s, v8.4s, v0.s[2]
-	WORD $0x4f8090a5 // fmul v5.4s, v5.4s, v0.s[0]
-	WORD $0x4fa018e5 // fmla v5.4s, v7.4s, v0.s[3]
-	WORD $0x4f8010c3 // fmla v3.4s, v6.4s, v0.s[0]
-	WORD $0x4f811103 // fmla v3.4s, v8.4s, v1.s[0]
+	WORD $0x4e28d4e6 // fadd v6.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e29d4a8 // fadd v8.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4a9 // fsub v9.4s, v5.4s, v9.4s
+	WORD $0x4f809084 // fmul v4.4s, v4.4s, v0.s[0]
+	WORD $0x4fa010c4 // fmla v4.4s, v6.4s, v0.s[1]
+	WORD $0x4fa11104 // fmla v4.4s, v8.4s, v1.s[1]
+	WORD $0x4f8098e5 // fmul v5.4s, v7.4s, v0.s[2]
+	WORD $0x4f811925 // fmla v5.4s, v9.4s, v1.s[2]
+	WORD $0x4fa098c6 // fmul v6.4s, v6.4s, v0.s[3]
+	WORD $0x4fa11906 // fmla v6.4s, v8.4s, v1.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4f821123 // fmla v3.4s, v9.4s, v2.s[0]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xbc6e6806 // ldr s6, [x0, x14]
+	WORD $0xbc6e680b // ldr s11, [x0, x14]
 	WORD $0xbc6e6909 // ldr s9, [x8, x14]
 	WORD $0xbc6e692a // ldr s10, [x9, x14]
-	WORD $0xbc6e694b // ldr s11, [x10, x14]
-	WORD $0xbc6e696c // ldr s12, [x11, x14]
+	WORD $0xbc6e694c // ldr s12, [x10, x14]
+	WORD $0xbc6e696d // ldr s13, [x11, x14]
 	WORD $0xbc6e6987 // ldr s7, [x12, x14]
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd56a // fadd v10.4s, v11.4s, v12.4s
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x4f801106 // fmla v6.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01146 // fmla v6.4s, v10.4s, v0.s[1]
-	WORD $0x4f80912c // fmul v12.4s, v9.4s, v0.s[0]
-	WORD $0x4f80196c // fmla v12.4s, v11.4s, v0.s[2]
-	WORD $0x4f809108 // fmul v8.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
-	WORD $0x4f801127 // fmla v7.4s, v9.4s, v0.s[0]
-	WORD $0x4f811167 // fmla v7.4s, v11.4s, v1.s[0]
+	WORD $0x4e2dd58a // fadd v10.4s, v12.4s, v13.4s
+	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4f80916b // fmul v11.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0110b // fmla v11.4s, v8.4s, v0.s[1]
+	WORD $0x4fa1114b // fmla v11.4s, v10.4s, v1.s[1]
+	WORD $0x4f80992d // fmul v13.4s, v9.4s, v0.s[2]
+	WORD $0x4f81198d // fmla v13.4s, v12.4s, v1.s[2]
+	WORD $0x4fa09908 // fmul v8.4s, v8.4s, v0.s[3]
+	WORD $0x4fa11948 // fmla v8.4s, v10.4s, v1.s[3]
+	WORD $0x4f811127 // fmla v7.4s, v9.4s, v1.s[0]
+	WORD $0x4f821187 // fmla v7.4s, v12.4s, v2.s[0]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xad011842 // stp q2, q6, [x2, #32]
-	WORD $0xad043044 // stp q4, q12, [x2, #128]
-	WORD $0xad072045 // stp q5, q8, [x2, #224]
+	WORD $0xad012c44 // stp q4, q11, [x2, #32]
+	WORD $0xad043445 // stp q5, q13, [x2, #128]
+	WORD $0xad072046 // stp q6, q8, [x2, #224]
 	WORD $0xad0a1c43 // stp q3, q7, [x2, #320]
-	WORD $0xbc6e6802 // ldr s2, [x0, x14]
-	WORD $0xbc6e6906 // ldr s6, [x8, x14]
-	WORD $0xbc6e6927 // ldr s7, [x9, x14]
-	WORD $0xbc6e6944 // ldr s4, [x10, x14]
-	WORD $0xbc6e6968 // ldr s8, [x11, x14]
+	WORD $0xbc6e6804 // ldr s4, [x0, x14]
+	WORD $0xbc6e6907 // ldr s7, [x8, x14]
+	WORD $0xbc6e6928 // ldr s8, [x9, x14]
+	WORD $0xbc6e6945 // ldr s5, [x10, x14]
+	WORD $0xbc6e6969 // ldr s9, [x11, x14]
 	WORD $0xbc6e6983 // ldr s3, [x12, x14]
-	WORD $0x4e27d4c5 // fadd v5.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x4e28d487 // fadd v7.4s, v4.4s, v8.4s
-	WORD $0x4ea8d488 // fsub v8.4s, v4.4s, v8.4s
-	WORD $0x4f8010a2 // fmla v2.4s, v5.4s, v0.s[0]
-	WORD $0x4fa010e2 // fmla v2.4s, v7.4s, v0.s[1]
-	WORD $0x4f8090c4 // fmul v4.4s, v6.4s, v0.s[0]
-	WORD $0x4f801904 // fmla v4.4s, v8.4s, v0.s[2]
-	WORD $0x4f8090a5 // fmul v5.4s, v5.4s, v0.s[0]
-	WORD $0x4fa018e5 // fmla v5.4s, v7.4s, v0.s[3]
-	WORD $0x4f8010c3 // fmla v3.4s, v6.4s, v0.s[0]
-	WORD $0x4f811103 // fmla v3.4s, v8.4s, v1.s[0]
+	WORD $0x4e28d4e6 // fadd v6.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4e29d4a8 // fadd v8.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4a9 // fsub v9.4s, v5.4s, v9.4s
+	WORD $0x4f809084 // fmul v4.4s, v4.4s, v0.s[0]
+	WORD $0x4fa010c4 // fmla v4.4s, v6.4s, v0.s[1]
+	WORD $0x4fa11104 // fmla v4.4s, v8.4s, v1.s[1]
+	WORD $0x4f8098e5 // fmul v5.4s, v7.4s, v0.s[2]
+	WORD $0x4f811925 // fmla v5.4s, v9.4s, v1.s[2]
+	WORD $0x4fa098c6 // fmul v6.4s, v6.4s, v0.s[3]
+	WORD $0x4fa11906 // fmla v6.4s, v8.4s, v1.s[3]
+	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
+	WORD $0x4f821123 // fmla v3.4s, v9.4s, v2.s[0]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xbc6e6806 // ldr s6, [x0, x14]
+	WORD $0xbc6e680b // ldr s11, [x0, x14]
 	WORD $0xbc6e6909 // ldr s9, [x8, x14]
 	WORD $0xbc6e692a // ldr s10, [x9, x14]
-	WORD $0xbc6e694b // ldr s11, [x10, x14]
-	WORD $0xbc6e696c // ldr s12, [x11, x14]
+	WORD $0xbc6e694c // ldr s12, [x10, x14]
+	WORD $0xbc6e696d // ldr s13, [x11, x14]
 	WORD $0xbc6e6987 // ldr s7, [x12, x14]
 	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2cd56a // fadd v10.4s, v11.4s, v12.4s
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x4f801106 // fmla v6.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01146 // fmla v6.4s, v10.4s, v0.s[1]
-	WORD $0x4f80912c // fmul v12.4s, v9.4s, v0.s[0]
-	WORD $0x4f80196c // fmla v12.4s, v11.4s, v0.s[2]
-	WORD $0x4f809108 // fmul v8.4s, v8.4s, v0.s[0]
-	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
-	WORD $0x4f801127 // fmla v7.4s, v9.4s, v0.s[0]
-	WORD $0x4f811167 // fmla v7.4s, v11.4s, v1.s[0]
+	WORD $0x4e2dd58a // fadd v10.4s, v12.4s, v13.4s
+	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4f80916b // fmul v11.4s, v11.4s, v0.s[0]
+	WORD $0x4fa0110b // fmla v11.4s, v8.4s, v0.s[1]
+	WORD $0x4fa1114b // fmla v11.4s, v10.4s, v1.s[1]
+	WORD $0x4f80992d // fmul v13.4s, v9.4s, v0.s[2]
+	WORD $0x4f81198d // fmla v13.4s, v12.4s, v1.s[2]
+	WORD $0x4fa09908 // fmul v8.4s, v8.4s, v0.s[3]
+	WORD $0x4fa11948 // fmla v8.4s, v10.4s, v1.s[3]
+	WORD $0x4f811127 // fmla v7.4s, v9.4s, v1.s[0]
+	WORD $0x4f821187 // fmla v7.4s, v12.4s, v2.s[0]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xad021842 // stp q2, q6, [x2, #64]
-	WORD $0xad053044 // stp q4, q12, [x2, #160]
-	WORD $0xad082045 // stp q5, q8, [x2, #256]
+	WORD $0xad022c44 // stp q4, q11, [x2, #64]
+	WORD $0xad053445 // stp q5, q13, [x2, #160]
+	WORD $0xad082046 // stp q6, q8, [x2, #256]
 	WORD $0xad0b1c43 // stp q3, q7, [x2, #352]
-	WORD $0xbc4044a2 // ldr s2, [x5], #4
-	WORD $0xad402043 // ldp q3, q8, [x2]
+	WORD $0xbc4044a3 // ldr s3, [x5], #4
+	WORD $0xad402047 // ldp q7, q8, [x2]
 	WORD $0xad411849 // ldp q9, q6, [x2, #32]
-	WORD $0xad421047 // ldp q7, q4, [x2, #64]
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0xad42104a // ldp q10, q4, [x2, #64]
+	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
 	WORD $0x4e29d505 // fadd v5.4s, v8.4s, v9.4s
 	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x4e27d4c9 // fadd v9.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4ca // fsub v10.4s, v6.4s, v7.4s
-	WORD $0x4f8010a3 // fmla v3.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01123 // fmla v3.4s, v9.4s, v0.s[1]
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4f801106 // fmla v6.4s, v8.4s, v0.s[0]
-	WORD $0x4f801946 // fmla v6.4s, v10.4s, v0.s[2]
-	WORD $0x4ea21c47 // mov v7.16b, v2.16b
-	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01927 // fmla v7.4s, v9.4s, v0.s[3]
-	WORD $0x4f801104 // fmla v4.4s, v8.4s, v0.s[0]
-	WORD $0x4f811144 // fmla v4.4s, v10.4s, v1.s[0]
+	WORD $0x4e2ad4c9 // fadd v9.4s, v6.4s, v10.4s
+	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
+	WORD $0x4ea31c66 // mov v6.16b, v3.16b
+	WORD $0x4f8010e6 // fmla v6.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
+	WORD $0x4fa11126 // fmla v6.4s, v9.4s, v1.s[1]
+	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
+	WORD $0x4f811947 // fmla v7.4s, v10.4s, v1.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4fa018ab // fmla v11.4s, v5.4s, v0.s[3]
+	WORD $0x4fa1192b // fmla v11.4s, v9.4s, v1.s[3]
+	WORD $0x4f811104 // fmla v4.4s, v8.4s, v1.s[0]
+	WORD $0x4f821144 // fmla v4.4s, v10.4s, v2.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by1store0
-	WORD $0x4ea0e865 // fcmlt v5.4s, v3.4s, #0.0
-	WORD $0x4e651c63 // bic v3.16b, v3.16b, v5.16b
 	WORD $0x4ea0e8c5 // fcmlt v5.4s, v6.4s, #0.0
 	WORD $0x4e651cc6 // bic v6.16b, v6.16b, v5.16b
 	WORD $0x4ea0e8e5 // fcmlt v5.4s, v7.4s, #0.0
 	WORD $0x4e651ce7 // bic v7.16b, v7.16b, v5.16b
+	WORD $0x4ea0e965 // fcmlt v5.4s, v11.4s, #0.0
+	WORD $0x4e651d6b // bic v11.16b, v11.16b, v5.16b
 	WORD $0x4ea0e885 // fcmlt v5.4s, v4.4s, #0.0
 	WORD $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
 
 by1store0:
 	WORD $0x29403c8e // ldp w14, w15, [x4]
-	WORD $0xbc2e6863 // str s3, [x3, x14]
-	WORD $0xbc2f6866 // str s6, [x3, x15]
+	WORD $0xbc2e6866 // str s6, [x3, x14]
+	WORD $0xbc2f6867 // str s7, [x3, x15]
 	WORD $0x29413c8e // ldp w14, w15, [x4, #8]
-	WORD $0xbc2e6867 // str s7, [x3, x14]
+	WORD $0xbc2e686b // str s11, [x3, x14]
 	WORD $0xbc2f6864 // str s4, [x3, x15]
-	WORD $0xad432043 // ldp q3, q8, [x2, #96]
+	WORD $0xad432047 // ldp q7, q8, [x2, #96]
 	WORD $0xad441849 // ldp q9, q6, [x2, #128]
-	WORD $0xad451047 // ldp q7, q4, [x2, #160]
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0xad45104a // ldp q10, q4, [x2, #160]
+	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
 	WORD $0x4e29d505 // fadd v5.4s, v8.4s, v9.4s
 	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x4e27d4c9 // fadd v9.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4ca // fsub v10.4s, v6.4s, v7.4s
-	WORD $0x4f8010a3 // fmla v3.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01123 // fmla v3.4s, v9.4s, v0.s[1]
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4f801106 // fmla v6.4s, v8.4s, v0.s[0]
-	WORD $0x4f801946 // fmla v6.4s, v10.4s, v0.s[2]
-	WORD $0x4ea21c47 // mov v7.16b, v2.16b
-	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01927 // fmla v7.4s, v9.4s, v0.s[3]
-	WORD $0x4f801104 // fmla v4.4s, v8.4s, v0.s[0]
-	WORD $0x4f811144 // fmla v4.4s, v10.4s, v1.s[0]
+	WORD $0x4e2ad4c9 // fadd v9.4s, v6.4s, v10.4s
+	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
+	WORD $0x4ea31c66 // mov v6.16b, v3.16b
+	WORD $0x4f8010e6 // fmla v6.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
+	WORD $0x4fa11126 // fmla v6.4s, v9.4s, v1.s[1]
+	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
+	WORD $0x4f811947 // fmla v7.4s, v10.4s, v1.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4fa018ab // fmla v11.4s, v5.4s, v0.s[3]
+	WORD $0x4fa1192b // fmla v11.4s, v9.4s, v1.s[3]
+	WORD $0x4f811104 // fmla v4.4s, v8.4s, v1.s[0]
+	WORD $0x4f821144 // fmla v4.4s, v10.4s, v2.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by1store1
-	WORD $0x4ea0e865 // fcmlt v5.4s, v3.4s, #0.0
-	WORD $0x4e651c63 // bic v3.16b, v3.16b, v5.16b
 	WORD $0x4ea0e8c5 // fcmlt v5.4s, v6.4s, #0.0
 	WORD $0x4e651cc6 // bic v6.16b, v6.16b, v5.16b
 	WORD $0x4ea0e8e5 // fcmlt v5.4s, v7.4s, #0.0
 	WORD $0x4e651ce7 // bic v7.16b, v7.16b, v5.16b
+	WORD $0x4ea0e965 // fcmlt v5.4s, v11.4s, #0.0
+	WORD $0x4e651d6b // bic v11.16b, v11.16b, v5.16b
 	WORD $0x4ea0e885 // fcmlt v5.4s, v4.4s, #0.0
 	WORD $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
 
 by1store1:
 	WORD $0x29423c8e // ldp w14, w15, [x4, #16]
-	WORD $0xbc2e6863 // str s3, [x3, x14]
-	WORD $0xbc2f6866 // str s6, [x3, x15]
+	WORD $0xbc2e6866 // str s6, [x3, x14]
+	WORD $0xbc2f6867 // str s7, [x3, x15]
 	WORD $0x29433c8e // ldp w14, w15, [x4, #24]
-	WORD $0xbc2e6867 // str s7, [x3, x14]
+	WORD $0xbc2e686b // str s11, [x3, x14]
 	WORD $0xbc2f6864 // str s4, [x3, x15]
-	WORD $0xad462043 // ldp q3, q8, [x2, #192]
+	WORD $0xad462047 // ldp q7, q8, [x2, #192]
 	WORD $0xad471849 // ldp q9, q6, [x2, #224]
-	WORD $0xad481047 // ldp q7, q4, [x2, #256]
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0xad48104a // ldp q10, q4, [x2, #256]
+	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
 	WORD $0x4e29d505 // fadd v5.4s, v8.4s, v9.4s
 	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x4e27d4c9 // fadd v9.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4ca // fsub v10.4s, v6.4s, v7.4s
-	WORD $0x4f8010a3 // fmla v3.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01123 // fmla v3.4s, v9.4s, v0.s[1]
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4f801106 // fmla v6.4s, v8.4s, v0.s[0]
-	WORD $0x4f801946 // fmla v6.4s, v10.4s, v0.s[2]
-	WORD $0x4ea21c47 // mov v7.16b, v2.16b
-	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01927 // fmla v7.4s, v9.4s, v0.s[3]
-	WORD $0x4f801104 // fmla v4.4s, v8.4s, v0.s[0]
-	WORD $0x4f811144 // fmla v4.4s, v10.4s, v1.s[0]
+	WORD $0x4e2ad4c9 // fadd v9.4s, v6.4s, v10.4s
+	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
+	WORD $0x4ea31c66 // mov v6.16b, v3.16b
+	WORD $0x4f8010e6 // fmla v6.4s, v7.4s, v0.s[0]
+	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
+	WORD $0x4fa11126 // fmla v6.4s, v9.4s, v1.s[1]
+	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
+	WORD $0x4f811947 // fmla v7.4s, v10.4s, v1.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4fa018ab // fmla v11.4s, v5.4s, v0.s[3]
+	WORD $0x4fa1192b // fmla v11.4s, v9.4s, v1.s[3]
+	WORD $0x4f811104 // fmla v4.4s, v8.4s, v1.s[0]
+	WORD $0x4f821144 // fmla v4.4s, v10.4s, v2.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by1store2
-	WORD $0x4ea0e865 // fcmlt v5.4s, v3.4s, #0.0
-	WORD $0x4e651c63 // bic v3.16b, v3.16b, v5.16b
 	WORD $0x4ea0e8c5 // fcmlt v5.4s, v6.4s, #0.0
 	WORD $0x4e651cc6 // bic v6.16b, v6.16b, v5.16b
 	WORD $0x4ea0e8e5 // fcmlt v5.4s, v7.4s, #0.0
 	WORD $0x4e651ce7 // bic v7.16b, v7.16b, v5.16b
+	WORD $0x4ea0e965 // fcmlt v5.4s, v11.4s, #0.0
+	WORD $0x4e651d6b // bic v11.16b, v11.16b, v5.16b
 	WORD $0x4ea0e885 // fcmlt v5.4s, v4.4s, #0.0
 	WORD $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
 
 by1store2:
 	WORD $0x29443c8e // ldp w14, w15, [x4, #32]
-	WORD $0xbc2e6863 // str s3, [x3, x14]
-	WORD $0xbc2f6866 // str s6, [x3, x15]
+	WORD $0xbc2e6866 // str s6, [x3, x14]
+	WORD $0xbc2f6867 // str s7, [x3, x15]
 	WORD $0x29453c8e // ldp w14, w15, [x4, #40]
-	WORD $0xbc2e6867 // str s7, [x3, x14]
+	WORD $0xbc2e686b // str s11, [x3, x14]
 	WORD $0xbc2f6864 // str s4, [x3, x15]
-	WORD $0xad491c43 // ldp q3, q7, [x2, #288]
-	WORD $0xad4a1848 // ldp q8, q6, [x2, #320]
-	WORD $0xad4b1049 // ldp q9, q4, [x2, #352]
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x4e28d4e5 // fadd v5.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e29d4c8 // fadd v8.4s, v6.4s, v9.4s
-	WORD $0x4ea9d4c9 // fsub v9.4s, v6.4s, v9.4s
-	WORD $0x4f8010a3 // fmla v3.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01103 // fmla v3.4s, v8.4s, v0.s[1]
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0xad492047 // ldp q7, q8, [x2, #288]
+	WORD $0xad4a1849 // ldp q9, q6, [x2, #320]
+	WORD $0xad4b104a // ldp q10, q4, [x2, #352]
+	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
+	WORD $0x4e29d505 // fadd v5.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x4e2ad4c9 // fadd v9.4s, v6.4s, v10.4s
+	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
+	WORD $0x4ea31c66 // mov v6.16b, v3.16b
 	WORD $0x4f8010e6 // fmla v6.4s, v7.4s, v0.s[0]
-	WORD $0x4f801926 // fmla v6.4s, v9.4s, v0.s[2]
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
-	WORD $0x4f8010a2 // fmla v2.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01902 // fmla v2.4s, v8.4s, v0.s[3]
-	WORD $0x4f8010e4 // fmla v4.4s, v7.4s, v0.s[0]
-	WORD $0x4f811124 // fmla v4.4s, v9.4s, v1.s[0]
+	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
+	WORD $0x4fa11126 // fmla v6.4s, v9.4s, v1.s[1]
+	WORD $0x4ea31c67 // mov v7.16b, v3.16b
+	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
+	WORD $0x4f811947 // fmla v7.4s, v10.4s, v1.s[2]
+	WORD $0x4ea31c63 // mov v3.16b, v3.16b
+	WORD $0x4fa018a3 // fmla v3.4s, v5.4s, v0.s[3]
+	WORD $0x4fa11923 // fmla v3.4s, v9.4s, v1.s[3]
+	WORD $0x4f811104 // fmla v4.4s, v8.4s, v1.s[0]
+	WORD $0x4f821144 // fmla v4.4s, v10.4s, v2.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by1store3
-	WORD $0x4ea0e865 // fcmlt v5.4s, v3.4s, #0.0
-	WORD $0x4e651c63 // bic v3.16b, v3.16b, v5.16b
 	WORD $0x4ea0e8c5 // fcmlt v5.4s, v6.4s, #0.0
 	WORD $0x4e651cc6 // bic v6.16b, v6.16b, v5.16b
-	WORD $0x4ea0e845 // fcmlt v5.4s, v2.4s, #0.0
-	WORD $0x4e651c42 // bic v2.16b, v2.16b, v5.16b
+	WORD $0x4ea0e8e5 // fcmlt v5.4s, v7.4s, #0.0
+	WORD $0x4e651ce7 // bic v7.16b, v7.16b, v5.16b
+	WORD $0x4ea0e865 // fcmlt v5.4s, v3.4s, #0.0
+	WORD $0x4e651c63 // bic v3.16b, v3.16b, v5.16b
 	WORD $0x4ea0e885 // fcmlt v5.4s, v4.4s, #0.0
 	WORD $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
 
 by1store3:
 	WORD $0x29463c8e // ldp w14, w15, [x4, #48]
-	WORD $0xbc2e6863 // str s3, [x3, x14]
-	WORD $0xbc2f6866 // str s6, [x3, x15]
+	WORD $0xbc2e6866 // str s6, [x3, x14]
+	WORD $0xbc2f6867 // str s7, [x3, x15]
 	WORD $0x29473c8e // ldp w14, w15, [x4, #56]
-	WORD $0xbc2e6862 // str s2, [x3, x14]
+	WORD $0xbc2e6863 // str s3, [x3, x14]
 	WORD $0xbc2f6864 // str s4, [x3, x15]
 	WORD $0x91001063 // add x3, x3, #4
 	WORD $0x910011ad // add x13, x13, #4
@@ -3523,6 +3678,7 @@ TEXT ·winogradExpand6NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R4
 	WORD $0xf9402080 // ldr x0, [x4, #64]
 	WORD $0x3dc01000 // ldr q0, [x0, #64]
+	WORD $0x3dc01401 // ldr q1, [x0, #80]
 	WORD $0xf9400080 // ldr x0, [x4]
 	WORD $0xf9400481 // ldr x1, [x4, #8]
 	WORD $0xf9400882 // ldr x2, [x4, #16]
@@ -3767,6 +3923,7 @@ TEXT ·winogradExpandHalf6NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R4
 	WORD $0xf9402080 // ldr x0, [x4, #64]
 	WORD $0x3dc01000 // ldr q0, [x0, #64]
+	WORD $0x3dc01401 // ldr q1, [x0, #80]
 	WORD $0xf9400080 // ldr x0, [x4]
 	WORD $0xf9400481 // ldr x1, [x4, #8]
 	WORD $0xf9400882 // ldr x2, [x4, #16]
@@ -4019,10 +4176,10 @@ loop:
 TEXT ·winogradOutput6NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R7
 	WORD $0xf94020e0 // ldr x0, [x7, #64]
-	WORD $0x3dc01406 // ldr q6, [x0, #80]
-	WORD $0x3dc01805 // ldr q5, [x0, #96]
-	WORD $0x3dc01c08 // ldr q8, [x0, #112]
-	WORD $0x3dc02007 // ldr q7, [x0, #128]
+	WORD $0x3dc01806 // ldr q6, [x0, #96]
+	WORD $0x3dc01c05 // ldr q5, [x0, #112]
+	WORD $0x3dc02008 // ldr q8, [x0, #128]
+	WORD $0x3dc02407 // ldr q7, [x0, #144]
 	WORD $0xf94000e0 // ldr x0, [x7]
 	WORD $0xf94004e1 // ldr x1, [x7, #8]
 	WORD $0xf9401ce2 // ldr x2, [x7, #56]
@@ -4335,10 +4492,10 @@ by4:
 	WORD $0xad13444e // stp q14, q17, [x2, #608]
 	WORD $0xad173c4a // stp q10, q15, [x2, #736]
 	WORD $0x3cc104a9 // ldr q9, [x5], #16
-	WORD $0xad40444a // ldp q10, q17, [x2]
+	WORD $0xad40444b // ldp q11, q17, [x2]
 	WORD $0xad414052 // ldp q18, q16, [x2, #32]
 	WORD $0xad42344f // ldp q15, q13, [x2, #64]
-	WORD $0xad432c4e // ldp q14, q11, [x2, #96]
+	WORD $0xad43284e // ldp q14, q10, [x2, #96]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	WORD $0x4e32d62c // fadd v12.4s, v17.4s, v18.4s
@@ -4347,9 +4504,9 @@ by4:
 	WORD $0x4eafd613 // fsub v19.4s, v16.4s, v15.4s
 	WORD $0x4e2ed5b4 // fadd v20.4s, v13.4s, v14.4s
 	WORD $0x4eaed5b5 // fsub v21.4s, v13.4s, v14.4s
-	WORD $0x4f86118a // fmla v10.4s, v12.4s, v6.s[0]
-	WORD $0x4fa6124a // fmla v10.4s, v18.4s, v6.s[1]
-	WORD $0x4fa51a8a // fmla v10.4s, v20.4s, v5.s[3]
+	WORD $0x4f86118b // fmla v11.4s, v12.4s, v6.s[0]
+	WORD $0x4fa6124b // fmla v11.4s, v18.4s, v6.s[1]
+	WORD $0x4fa51a8b // fmla v11.4s, v20.4s, v5.s[3]
 	WORD $0x4ea91d2e // mov v14.16b, v9.16b
 	WORD $0x4f86122e // fmla v14.4s, v17.4s, v6.s[0]
 	WORD $0x4f861a6e // fmla v14.4s, v19.4s, v6.s[2]
@@ -4366,13 +4523,13 @@ by4:
 	WORD $0x4f861190 // fmla v16.4s, v12.4s, v6.s[0]
 	WORD $0x4fa51250 // fmla v16.4s, v18.4s, v5.s[1]
 	WORD $0x4fa81a90 // fmla v16.4s, v20.4s, v8.s[3]
-	WORD $0x4f86122b // fmla v11.4s, v17.4s, v6.s[0]
-	WORD $0x4f851a6b // fmla v11.4s, v19.4s, v5.s[2]
-	WORD $0x4f8712ab // fmla v11.4s, v21.4s, v7.s[0]
+	WORD $0x4f86122a // fmla v10.4s, v17.4s, v6.s[0]
+	WORD $0x4f851a6a // fmla v10.4s, v19.4s, v5.s[2]
+	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by4store0
-	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
-	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
+	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
+	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
 	WORD $0x4ea0e9cc // fcmlt v12.4s, v14.4s, #0.0
 	WORD $0x4e6c1dce // bic v14.16b, v14.16b, v12.16b
 	WORD $0x4ea0e9ec // fcmlt v12.4s, v15.4s, #0.0
@@ -4381,23 +4538,23 @@ by4:
 	WORD $0x4e6c1dad // bic v13.16b, v13.16b, v12.16b
 	WORD $0x4ea0ea0c // fcmlt v12.4s, v16.4s, #0.0
 	WORD $0x4e6c1e10 // bic v16.16b, v16.16b, v12.16b
-	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
-	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
+	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
+	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
 
 by4store0:
 	WORD $0x29404490 // ldp w16, w17, [x4]
-	WORD $0x3cb0686a // str q10, [x3, x16]
+	WORD $0x3cb0686b // str q11, [x3, x16]
 	WORD $0x3cb1686e // str q14, [x3, x17]
 	WORD $0x29414490 // ldp w16, w17, [x4, #8]
 	WORD $0x3cb0686f // str q15, [x3, x16]
 	WORD $0x3cb1686d // str q13, [x3, x17]
 	WORD $0x29424490 // ldp w16, w17, [x4, #16]
 	WORD $0x3cb06870 // str q16, [x3, x16]
-	WORD $0x3cb1686b // str q11, [x3, x17]
-	WORD $0xad44484a // ldp q10, q18, [x2, #128]
+	WORD $0x3cb1686a // str q10, [x3, x17]
+	WORD $0xad44484b // ldp q11, q18, [x2, #128]
 	WORD $0xad454051 // ldp q17, q16, [x2, #160]
 	WORD $0xad46344e // ldp q14, q13, [x2, #192]
-	WORD $0xad472c4c // ldp q12, q11, [x2, #224]
+	WORD $0xad47284c // ldp q12, q10, [x2, #224]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	WORD $0x4e31d64f // fadd v15.4s, v18.4s, v17.4s
@@ -4406,9 +4563,9 @@ by4store0:
 	WORD $0x4eaed614 // fsub v20.4s, v16.4s, v14.4s
 	WORD $0x4e2cd5b3 // fadd v19.4s, v13.4s, v12.4s
 	WORD $0x4eacd5b5 // fsub v21.4s, v13.4s, v12.4s
-	WORD $0x4f8611ea // fmla v10.4s, v15.4s, v6.s[0]
-	WORD $0x4fa6124a // fmla v10.4s, v18.4s, v6.s[1]
-	WORD $0x4fa51a6a // fmla v10.4s, v19.4s, v5.s[3]
+	WORD $0x4f8611eb // fmla v11.4s, v15.4s, v6.s[0]
+	WORD $0x4fa6124b // fmla v11.4s, v18.4s, v6.s[1]
+	WORD $0x4fa51a6b // fmla v11.4s, v19.4s, v5.s[3]
 	WORD $0x4ea91d2e // mov v14.16b, v9.16b
 	WORD $0x4f86122e // fmla v14.4s, v17.4s, v6.s[0]
 	WORD $0x4f861a8e // fmla v14.4s, v20.4s, v6.s[2]
@@ -4425,13 +4582,13 @@ by4store0:
 	WORD $0x4f8611ec // fmla v12.4s, v15.4s, v6.s[0]
 	WORD $0x4fa5124c // fmla v12.4s, v18.4s, v5.s[1]
 	WORD $0x4fa81a6c // fmla v12.4s, v19.4s, v8.s[3]
-	WORD $0x4f86122b // fmla v11.4s, v17.4s, v6.s[0]
-	WORD $0x4f851a8b // fmla v11.4s, v20.4s, v5.s[2]
-	WORD $0x4f8712ab // fmla v11.4s, v21.4s, v7.s[0]
+	WORD $0x4f86122a // fmla v10.4s, v17.4s, v6.s[0]
+	WORD $0x4f851a8a // fmla v10.4s, v20.4s, v5.s[2]
+	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by4store1
-	WORD $0x4ea0e94f // fcmlt v15.4s, v10.4s, #0.0
-	WORD $0x4e6f1d4a // bic v10.16b, v10.16b, v15.16b
+	WORD $0x4ea0e96f // fcmlt v15.4s, v11.4s, #0.0
+	WORD $0x4e6f1d6b // bic v11.16b, v11.16b, v15.16b
 	WORD $0x4ea0e9cf // fcmlt v15.4s, v14.4s, #0.0
 	WORD $0x4e6f1dce // bic v14.16b, v14.16b, v15.16b
 	WORD $0x4ea0ea0f // fcmlt v15.4s, v16.4s, #0.0
@@ -4440,23 +4597,23 @@ by4store0:
 	WORD $0x4e6f1dad // bic v13.16b, v13.16b, v15.16b
 	WORD $0x4ea0e98f // fcmlt v15.4s, v12.4s, #0.0
 	WORD $0x4e6f1d8c // bic v12.16b, v12.16b, v15.16b
-	WORD $0x4ea0e96f // fcmlt v15.4s, v11.4s, #0.0
-	WORD $0x4e6f1d6b // bic v11.16b, v11.16b, v15.16b
+	WORD $0x4ea0e94f // fcmlt v15.4s, v10.4s, #0.0
+	WORD $0x4e6f1d4a // bic v10.16b, v10.16b, v15.16b
 
 by4store1:
 	WORD $0x29434490 // ldp w16, w17, [x4, #24]
-	WORD $0x3cb0686a // str q10, [x3, x16]
+	WORD $0x3cb0686b // str q11, [x3, x16]
 	WORD $0x3cb1686e // str q14, [x3, x17]
 	WORD $0x29444490 // ldp w16, w17, [x4, #32]
 	WORD $0x3cb06870 // str q16, [x3, x16]
 	WORD $0x3cb1686d // str q13, [x3, x17]
 	WORD $0x29454490 // ldp w16, w17, [x4, #40]
 	WORD $0x3cb0686c // str q12, [x3, x16]
-	WORD $0x3cb1686b // str q11, [x3, x17]
-	WORD $0xad48484a // ldp q10, q18, [x2, #256]
+	WORD $0x3cb1686a // str q10, [x3, x17]
+	WORD $0xad48484b // ldp q11, q18, [x2, #256]
 	WORD $0xad493c51 // ldp q17, q15, [x2, #288]
 	WORD $0xad4a344e // ldp q14, q13, [x2, #320]
-	WORD $0xad4b2c4c // ldp q12, q11, [x2, #352]
+	WORD $0xad4b284c // ldp q12, q10, [x2, #352]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	WORD $0x4e31d650 // fadd v16.4s, v18.4s, v17.4s
@@ -4465,9 +4622,9 @@ by4store1:
 	WORD $0x4eaed5f4 // fsub v20.4s, v15.4s, v14.4s
 	WORD $0x4e2cd5b3 // fadd v19.4s, v13.4s, v12.4s
 	WORD $0x4eacd5b5 // fsub v21.4s, v13.4s, v12.4s
-	WORD $0x4f86120a // fmla v10.4s, v16.4s, v6.s[0]
-	WORD $0x4fa6122a // fmla v10.4s, v17.4s, v6.s[1]
-	WORD $0x4fa51a6a // fmla v10.4s, v19.4s, v5.s[3]
+	WORD $0x4f86120b // fmla v11.4s, v16.4s, v6.s[0]
+	WORD $0x4fa6122b // fmla v11.4s, v17.4s, v6.s[1]
+	WORD $0x4fa51a6b // fmla v11.4s, v19.4s, v5.s[3]
 	WORD $0x4ea91d2f // mov v15.16b, v9.16b
 	WORD $0x4f86124f // fmla v15.4s, v18.4s, v6.s[0]
 	WORD $0x4f861a8f // fmla v15.4s, v20.4s, v6.s[2]
@@ -4484,13 +4641,13 @@ by4store1:
 	WORD $0x4f86120e // fmla v14.4s, v16.4s, v6.s[0]
 	WORD $0x4fa5122e // fmla v14.4s, v17.4s, v5.s[1]
 	WORD $0x4fa81a6e // fmla v14.4s, v19.4s, v8.s[3]
-	WORD $0x4f86124b // fmla v11.4s, v18.4s, v6.s[0]
-	WORD $0x4f851a8b // fmla v11.4s, v20.4s, v5.s[2]
-	WORD $0x4f8712ab // fmla v11.4s, v21.4s, v7.s[0]
+	WORD $0x4f86124a // fmla v10.4s, v18.4s, v6.s[0]
+	WORD $0x4f851a8a // fmla v10.4s, v20.4s, v5.s[2]
+	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by4store2
-	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
-	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
+	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
+	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
 	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
 	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
 	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
@@ -4499,23 +4656,23 @@ by4store1:
 	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
 	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
 	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
-	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
-	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
+	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
+	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
 
 by4store2:
 	WORD $0x29464490 // ldp w16, w17, [x4, #48]
-	WORD $0x3cb0686a // str q10, [x3, x16]
+	WORD $0x3cb0686b // str q11, [x3, x16]
 	WORD $0x3cb1686f // str q15, [x3, x17]
 	WORD $0x29474490 // ldp w16, w17, [x4, #56]
 	WORD $0x3cb0686d // str q13, [x3, x16]
 	WORD $0x3cb1686c // str q12, [x3, x17]
 	WORD $0x29484490 // ldp w16, w17, [x4, #64]
 	WORD $0x3cb0686e // str q14, [x3, x16]
-	WORD $0x3cb1686b // str q11, [x3, x17]
-	WORD $0xad4c484a // ldp q10, q18, [x2, #384]
+	WORD $0x3cb1686a // str q10, [x3, x17]
+	WORD $0xad4c484b // ldp q11, q18, [x2, #384]
 	WORD $0xad4d4051 // ldp q17, q16, [x2, #416]
 	WORD $0xad4e344f // ldp q15, q13, [x2, #448]
-	WORD $0xad4f2c4c // ldp q12, q11, [x2, #480]
+	WORD $0xad4f284c // ldp q12, q10, [x2, #480]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	WORD $0x4e31d64e // fadd v14.4s, v18.4s, v17.4s
@@ -4524,9 +4681,9 @@ by4store2:
 	WORD $0x4eafd614 // fsub v20.4s, v16.4s, v15.4s
 	WORD $0x4e2cd5b3 // fadd v19.4s, v13.4s, v12.4s
 	WORD $0x4eacd5b5 // fsub v21.4s, v13.4s, v12.4s
-	WORD $0x4f8611ca // fmla v10.4s, v14.4s, v6.s[0]
-	WORD $0x4fa6122a // fmla v10.4s, v17.4s, v6.s[1]
-	WORD $0x4fa51a6a // fmla v10.4s, v19.4s, v5.s[3]
+	WORD $0x4f8611cb // fmla v11.4s, v14.4s, v6.s[0]
+	WORD $0x4fa6122b // fmla v11.4s, v17.4s, v6.s[1]
+	WORD $0x4fa51a6b // fmla v11.4s, v19.4s, v5.s[3]
 	WORD $0x4ea91d2c // mov v12.16b, v9.16b
 	WORD $0x4f86124c // fmla v12.4s, v18.4s, v6.s[0]
 	WORD $0x4f861a8c // fmla v12.4s, v20.4s, v6.s[2]
@@ -4543,13 +4700,13 @@ by4store2:
 	WORD $0x4f8611cf // fmla v15.4s, v14.4s, v6.s[0]
 	WORD $0x4fa5122f // fmla v15.4s, v17.4s, v5.s[1]
 	WORD $0x4fa81a6f // fmla v15.4s, v19.4s, v8.s[3]
-	WORD $0x4f86124b // fmla v11.4s, v18.4s, v6.s[0]
-	WORD $0x4f851a8b // fmla v11.4s, v20.4s, v5.s[2]
-	WORD $0x4f8712ab // fmla v11.4s, v21.4s, v7.s[0]
+	WORD $0x4f86124a // fmla v10.4s, v18.4s, v6.s[0]
+	WORD $0x4f851a8a // fmla v10.4s, v20.4s, v5.s[2]
+	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by4store3
-	WORD $0x4ea0e94e // fcmlt v14.4s, v10.4s, #0.0
-	WORD $0x4e6e1d4a // bic v10.16b, v10.16b, v14.16b
+	WORD $0x4ea0e96e // fcmlt v14.4s, v11.4s, #0.0
+	WORD $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
 	WORD $0x4ea0e98e // fcmlt v14.4s, v12.4s, #0.0
 	WORD $0x4e6e1d8c // bic v12.16b, v12.16b, v14.16b
 	WORD $0x4ea0e9ae // fcmlt v14.4s, v13.4s, #0.0
@@ -4558,23 +4715,23 @@ by4store2:
 	WORD $0x4e6e1e10 // bic v16.16b, v16.16b, v14.16b
 	WORD $0x4ea0e9ee // fcmlt v14.4s, v15.4s, #0.0
 	WORD $0x4e6e1def // bic v15.16b, v15.16b, v14.16b
-	WORD $0x4ea0e96e // fcmlt v14.4s, v11.4s, #0.0
-	WORD $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
+	WORD $0x4ea0e94e // fcmlt v14.4s, v10.4s, #0.0
+	WORD $0x4e6e1d4a // bic v10.16b, v10.16b, v14.16b
 
 by4store3:
 	WORD $0x29494490 // ldp w16, w17, [x4, #72]
-	WORD $0x3cb0686a // str q10, [x3, x16]
+	WORD $0x3cb0686b // str q11, [x3, x16]
 	WORD $0x3cb1686c // str q12, [x3, x17]
 	WORD $0x294a4490 // ldp w16, w17, [x4, #80]
 	WORD $0x3cb0686d // str q13, [x3, x16]
 	WORD $0x3cb16870 // str q16, [x3, x17]
 	WORD $0x294b4490 // ldp w16, w17, [x4, #88]
 	WORD $0x3cb0686f // str q15, [x3, x16]
-	WORD $0x3cb1686b // str q11, [x3, x17]
-	WORD $0xad50484a // ldp q10, q18, [x2, #512]
+	WORD $0x3cb1686a // str q10, [x3, x17]
+	WORD $0xad50484b // ldp q11, q18, [x2, #512]
 	WORD $0xad513c51 // ldp q17, q15, [x2, #544]
 	WORD $0xad523050 // ldp q16, q12, [x2, #576]
-	WORD $0xad532c4e // ldp q14, q11, [x2, #608]
+	WORD $0xad53284e // ldp q14, q10, [x2, #608]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	WORD $0x4e31d64d // fadd v13.4s, v18.4s, v17.4s
@@ -4583,9 +4740,9 @@ by4store3:
 	WORD $0x4eb0d5f3 // fsub v19.4s, v15.4s, v16.4s
 	WORD $0x4e2ed594 // fadd v20.4s, v12.4s, v14.4s
 	WORD $0x4eaed595 // fsub v21.4s, v12.4s, v14.4s
-	WORD $0x4f8611aa // fmla v10.4s, v13.4s, v6.s[0]
-	WORD $0x4fa6122a // fmla v10.4s, v17.4s, v6.s[1]
-	WORD $0x4fa51a8a // fmla v10.4s, v20.4s, v5.s[3]
+	WORD $0x4f8611ab // fmla v11.4s, v13.4s, v6.s[0]
+	WORD $0x4fa6122b // fmla v11.4s, v17.4s, v6.s[1]
+	WORD $0x4fa51a8b // fmla v11.4s, v20.4s, v5.s[3]
 	WORD $0x4ea91d2f // mov v15.16b, v9.16b
 	WORD $0x4f86124f // fmla v15.4s, v18.4s, v6.s[0]
 	WORD $0x4f861a6f // fmla v15.4s, v19.4s, v6.s[2]
@@ -4602,13 +4759,13 @@ by4store3:
 	WORD $0x4f8611ae // fmla v14.4s, v13.4s, v6.s[0]
 	WORD $0x4fa5122e // fmla v14.4s, v17.4s, v5.s[1]
 	WORD $0x4fa81a8e // fmla v14.4s, v20.4s, v8.s[3]
-	WORD $0x4f86124b // fmla v11.4s, v18.4s, v6.s[0]
-	WORD $0x4f851a6b // fmla v11.4s, v19.4s, v5.s[2]
-	WORD $0x4f8712ab // fmla v11.4s, v21.4s, v7.s[0]
+	WORD $0x4f86124a // fmla v10.4s, v18.4s, v6.s[0]
+	WORD $0x4f851a6a // fmla v10.4s, v19.4s, v5.s[2]
+	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by4store4
-	WORD $0x4ea0e94d // fcmlt v13.4s, v10.4s, #0.0
-	WORD $0x4e6d1d4a // bic v10.16b, v10.16b, v13.16b
+	WORD $0x4ea0e96d // fcmlt v13.4s, v11.4s, #0.0
+	WORD $0x4e6d1d6b // bic v11.16b, v11.16b, v13.16b
 	WORD $0x4ea0e9ed // fcmlt v13.4s, v15.4s, #0.0
 	WORD $0x4e6d1def // bic v15.16b, v15.16b, v13.16b
 	WORD $0x4ea0ea0d // fcmlt v13.4s, v16.4s, #0.0
@@ -4617,23 +4774,23 @@ by4store3:
 	WORD $0x4e6d1d8c // bic v12.16b, v12.16b, v13.16b
 	WORD $0x4ea0e9cd // fcmlt v13.4s, v14.4s, #0.0
 	WORD $0x4e6d1dce // bic v14.16b, v14.16b, v13.16b
-	WORD $0x4ea0e96d // fcmlt v13.4s, v11.4s, #0.0
-	WORD $0x4e6d1d6b // bic v11.16b, v11.16b, v13.16b
+	WORD $0x4ea0e94d // fcmlt v13.4s, v10.4s, #0.0
+	WORD $0x4e6d1d4a // bic v10.16b, v10.16b, v13.16b
 
 by4store4:
 	WORD $0x294c4490 // ldp w16, w17, [x4, #96]
-	WORD $0x3cb0686a // str q10, [x3, x16]
+	WORD $0x3cb0686b // str q11, [x3, x16]
 	WORD $0x3cb1686f // str q15, [x3, x17]
 	WORD $0x294d4490 // ldp w16, w17, [x4, #104]
 	WORD $0x3cb06870 // str q16, [x3, x16]
 	WORD $0x3cb1686c // str q12, [x3, x17]
 	WORD $0x294e4490 // ldp w16, w17, [x4, #112]
 	WORD $0x3cb0686e // str q14, [x3, x16]
-	WORD $0x3cb1686b // str q11, [x3, x17]
-	WORD $0xad54444a // ldp q10, q17, [x2, #640]
+	WORD $0x3cb1686a // str q10, [x3, x17]
+	WORD $0xad54444b // ldp q11, q17, [x2, #640]
 	WORD $0xad553c50 // ldp q16, q15, [x2, #672]
 	WORD $0xad563852 // ldp q18, q14, [x2, #704]
-	WORD $0xad572c4d // ldp q13, q11, [x2, #736]
+	WORD $0xad57284d // ldp q13, q10, [x2, #736]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	WORD $0x4e30d62c // fadd v12.4s, v17.4s, v16.4s
@@ -4642,9 +4799,9 @@ by4store4:
 	WORD $0x4eb2d5f3 // fsub v19.4s, v15.4s, v18.4s
 	WORD $0x4e2dd5d2 // fadd v18.4s, v14.4s, v13.4s
 	WORD $0x4eadd5d4 // fsub v20.4s, v14.4s, v13.4s
-	WORD $0x4f86118a // fmla v10.4s, v12.4s, v6.s[0]
-	WORD $0x4fa6120a // fmla v10.4s, v16.4s, v6.s[1]
-	WORD $0x4fa51a4a // fmla v10.4s, v18.4s, v5.s[3]
+	WORD $0x4f86118b // fmla v11.4s, v12.4s, v6.s[0]
+	WORD $0x4fa6120b // fmla v11.4s, v16.4s, v6.s[1]
+	WORD $0x4fa51a4b // fmla v11.4s, v18.4s, v5.s[3]
 	WORD $0x4ea91d2d // mov v13.16b, v9.16b
 	WORD $0x4f86122d // fmla v13.4s, v17.4s, v6.s[0]
 	WORD $0x4f861a6d // fmla v13.4s, v19.4s, v6.s[2]
@@ -4661,13 +4818,13 @@ by4store4:
 	WORD $0x4f861189 // fmla v9.4s, v12.4s, v6.s[0]
 	WORD $0x4fa51209 // fmla v9.4s, v16.4s, v5.s[1]
 	WORD $0x4fa81a49 // fmla v9.4s, v18.4s, v8.s[3]
-	WORD $0x4f86122b // fmla v11.4s, v17.4s, v6.s[0]
-	WORD $0x4f851a6b // fmla v11.4s, v19.4s, v5.s[2]
-	WORD $0x4f87128b // fmla v11.4s, v20.4s, v7.s[0]
+	WORD $0x4f86122a // fmla v10.4s, v17.4s, v6.s[0]
+	WORD $0x4f851a6a // fmla v10.4s, v19.4s, v5.s[2]
+	WORD $0x4f87128a // fmla v10.4s, v20.4s, v7.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by4store5
-	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
-	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
+	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
+	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
 	WORD $0x4ea0e9ac // fcmlt v12.4s, v13.4s, #0.0
 	WORD $0x4e6c1dad // bic v13.16b, v13.16b, v12.16b
 	WORD $0x4ea0e9cc // fcmlt v12.4s, v14.4s, #0.0
@@ -4676,19 +4833,19 @@ by4store4:
 	WORD $0x4e6c1def // bic v15.16b, v15.16b, v12.16b
 	WORD $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
 	WORD $0x4e6c1d29 // bic v9.16b, v9.16b, v12.16b
-	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
-	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
+	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
+	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
 
 by4store5:
 	WORD $0x294f4490 // ldp w16, w17, [x4, #120]
-	WORD $0x3cb0686a // str q10, [x3, x16]
+	WORD $0x3cb0686b // str q11, [x3, x16]
 	WORD $0x3cb1686d // str q13, [x3, x17]
 	WORD $0x29504490 // ldp w16, w17, [x4, #128]
 	WORD $0x3cb0686e // str q14, [x3, x16]
 	WORD $0x3cb1686f // str q15, [x3, x17]
 	WORD $0x29514490 // ldp w16, w17, [x4, #136]
 	WORD $0x3cb06869 // str q9, [x3, x16]
-	WORD $0x3cb1686b // str q11, [x3, x17]
+	WORD $0x3cb1686a // str q10, [x3, x17]
 	WORD $0x91004063 // add x3, x3, #16
 	WORD $0x910041ef // add x15, x15, #16
 	JMP  by4
@@ -4990,10 +5147,10 @@ by1:
 	WORD $0xad13444e // stp q14, q17, [x2, #608]
 	WORD $0xad174049 // stp q9, q16, [x2, #736]
 	WORD $0xbc4044a9 // ldr s9, [x5], #4
-	WORD $0xad40484a // ldp q10, q18, [x2]
+	WORD $0xad40484b // ldp q11, q18, [x2]
 	WORD $0xad414051 // ldp q17, q16, [x2, #32]
 	WORD $0xad42384f // ldp q15, q14, [x2, #64]
-	WORD $0xad432c4d // ldp q13, q11, [x2, #96]
+	WORD $0xad43284d // ldp q13, q10, [x2, #96]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	WORD $0x4e31d64c // fadd v12.4s, v18.4s, v17.4s
@@ -5002,9 +5159,9 @@ by1:
 	WORD $0x4eafd613 // fsub v19.4s, v16.4s, v15.4s
 	WORD $0x4e2dd5d4 // fadd v20.4s, v14.4s, v13.4s
 	WORD $0x4eadd5d5 // fsub v21.4s, v14.4s, v13.4s
-	WORD $0x4f86118a // fmla v10.4s, v12.4s, v6.s[0]
-	WORD $0x4fa6122a // fmla v10.4s, v17.4s, v6.s[1]
-	WORD $0x4fa51a8a // fmla v10.4s, v20.4s, v5.s[3]
+	WORD $0x4f86118b // fmla v11.4s, v12.4s, v6.s[0]
+	WORD $0x4fa6122b // fmla v11.4s, v17.4s, v6.s[1]
+	WORD $0x4fa51a8b // fmla v11.4s, v20.4s, v5.s[3]
 	WORD $0x4ea91d30 // mov v16.16b, v9.16b
 	WORD $0x4f861250 // fmla v16.4s, v18.4s, v6.s[0]
 	WORD $0x4f861a70 // fmla v16.4s, v19.4s, v6.s[2]
@@ -5021,13 +5178,13 @@ by1:
 	WORD $0x4f86118e // fmla v14.4s, v12.4s, v6.s[0]
 	WORD $0x4fa5122e // fmla v14.4s, v17.4s, v5.s[1]
 	WORD $0x4fa81a8e // fmla v14.4s, v20.4s, v8.s[3]
-	WORD $0x4f86124b // fmla v11.4s, v18.4s, v6.s[0]
-	WORD $0x4f851a6b // fmla v11.4s, v19.4s, v5.s[2]
-	WORD $0x4f8712ab // fmla v11.4s, v21.4s, v7.s[0]
+	WORD $0x4f86124a // fmla v10.4s, v18.4s, v6.s[0]
+	WORD $0x4f851a6a // fmla v10.4s, v19.4s, v5.s[2]
+	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by1store0
-	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
-	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
+	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
+	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
 	WORD $0x4ea0ea0c // fcmlt v12.4s, v16.4s, #0.0
 	WORD $0x4e6c1e10 // bic v16.16b, v16.16b, v12.16b
 	WORD $0x4ea0e9ac // fcmlt v12.4s, v13.4s, #0.0
@@ -5036,23 +5193,23 @@ by1:
 	WORD $0x4e6c1def // bic v15.16b, v15.16b, v12.16b
 	WORD $0x4ea0e9cc // fcmlt v12.4s, v14.4s, #0.0
 	WORD $0x4e6c1dce // bic v14.16b, v14.16b, v12.16b
-	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
-	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
+	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
+	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
 
 by1store0:
 	WORD $0x29404490 // ldp w16, w17, [x4]
-	WORD $0xbc30686a // str s10, [x3, x16]
+	WORD $0xbc30686b // str s11, [x3, x16]
 	WORD $0xbc316870 // str s16, [x3, x17]
 	WORD $0x29414490 // ldp w16, w17, [x4, #8]
 	WORD $0xbc30686d // str s13, [x3, x16]
 	WORD $0xbc31686f // str s15, [x3, x17]
 	WORD $0x29424490 // ldp w16, w17, [x4, #16]
 	WORD $0xbc30686e // str s14, [x3, x16]
-	WORD $0xbc31686b // str s11, [x3, x17]
-	WORD $0xad44484a // ldp q10, q18, [x2, #128]
+	WORD $0xbc31686a // str s10, [x3, x17]
+	WORD $0xad44484b // ldp q11, q18, [x2, #128]
 	WORD $0xad453c51 // ldp q17, q15, [x2, #160]
 	WORD $0xad463450 // ldp q16, q13, [x2, #192]
-	WORD $0xad472c4e // ldp q14, q11, [x2, #224]
+	WORD $0xad47284e // ldp q14, q10, [x2, #224]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	WORD $0x4e31d64c // fadd v12.4s, v18.4s, v17.4s
@@ -5061,9 +5218,9 @@ by1store0:
 	WORD $0x4eb0d5f4 // fsub v20.4s, v15.4s, v16.4s
 	WORD $0x4e2ed5b3 // fadd v19.4s, v13.4s, v14.4s
 	WORD $0x4eaed5b5 // fsub v21.4s, v13.4s, v14.4s
-	WORD $0x4f86118a // fmla v10.4s, v12.4s, v6.s[0]
-	WORD $0x4fa6122a // fmla v10.4s, v17.4s, v6.s[1]
-	WORD $0x4fa51a6a // fmla v10.4s, v19.4s, v5.s[3]
+	WORD $0x4f86118b // fmla v11.4s, v12.4s, v6.s[0]
+	WORD $0x4fa6122b // fmla v11.4s, v17.4s, v6.s[1]
+	WORD $0x4fa51a6b // fmla v11.4s, v19.4s, v5.s[3]
 	WORD $0x4ea91d30 // mov v16.16b, v9.16b
 	WORD $0x4f861250 // fmla v16.4s, v18.4s, v6.s[0]
 	WORD $0x4f861a90 // fmla v16.4s, v20.4s, v6.s[2]
@@ -5080,13 +5237,13 @@ by1store0:
 	WORD $0x4f86118f // fmla v15.4s, v12.4s, v6.s[0]
 	WORD $0x4fa5122f // fmla v15.4s, v17.4s, v5.s[1]
 	WORD $0x4fa81a6f // fmla v15.4s, v19.4s, v8.s[3]
-	WORD $0x4f86124b // fmla v11.4s, v18.4s, v6.s[0]
-	WORD $0x4f851a8b // fmla v11.4s, v20.4s, v5.s[2]
-	WORD $0x4f8712ab // fmla v11.4s, v21.4s, v7.s[0]
+	WORD $0x4f86124a // fmla v10.4s, v18.4s, v6.s[0]
+	WORD $0x4f851a8a // fmla v10.4s, v20.4s, v5.s[2]
+	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by1store1
-	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
-	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
+	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
+	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
 	WORD $0x4ea0ea0c // fcmlt v12.4s, v16.4s, #0.0
 	WORD $0x4e6c1e10 // bic v16.16b, v16.16b, v12.16b
 	WORD $0x4ea0e9cc // fcmlt v12.4s, v14.4s, #0.0
@@ -5095,23 +5252,23 @@ by1store0:
 	WORD $0x4e6c1dad // bic v13.16b, v13.16b, v12.16b
 	WORD $0x4ea0e9ec // fcmlt v12.4s, v15.4s, #0.0
 	WORD $0x4e6c1def // bic v15.16b, v15.16b, v12.16b
-	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
-	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
+	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
+	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
 
 by1store1:
 	WORD $0x29434490 // ldp w16, w17, [x4, #24]
-	WORD $0xbc30686a // str s10, [x3, x16]
+	WORD $0xbc30686b // str s11, [x3, x16]
 	WORD $0xbc316870 // str s16, [x3, x17]
 	WORD $0x29444490 // ldp w16, w17, [x4, #32]
 	WORD $0xbc30686e // str s14, [x3, x16]
 	WORD $0xbc31686d // str s13, [x3, x17]
 	WORD $0x29454490 // ldp w16, w17, [x4, #40]
 	WORD $0xbc30686f // str s15, [x3, x16]
-	WORD $0xbc31686b // str s11, [x3, x17]
-	WORD $0xad48444a // ldp q10, q17, [x2, #256]
+	WORD $0xbc31686a // str s10, [x3, x17]
+	WORD $0xad48444b // ldp q11, q17, [x2, #256]
 	WORD $0xad493c52 // ldp q18, q15, [x2, #288]
 	WORD $0xad4a3850 // ldp q16, q14, [x2, #320]
-	WORD $0xad4b2c4d // ldp q13, q11, [x2, #352]
+	WORD $0xad4b284d // ldp q13, q10, [x2, #352]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	WORD $0x4e32d62c // fadd v12.4s, v17.4s, v18.4s
@@ -5120,9 +5277,9 @@ by1store1:
 	WORD $0x4eb0d5f4 // fsub v20.4s, v15.4s, v16.4s
 	WORD $0x4e2dd5d3 // fadd v19.4s, v14.4s, v13.4s
 	WORD $0x4eadd5d5 // fsub v21.4s, v14.4s, v13.4s
-	WORD $0x4f86118a // fmla v10.4s, v12.4s, v6.s[0]
-	WORD $0x4fa6124a // fmla v10.4s, v18.4s, v6.s[1]
-	WORD $0x4fa51a6a // fmla v10.4s, v19.4s, v5.s[3]
+	WORD $0x4f86118b // fmla v11.4s, v12.4s, v6.s[0]
+	WORD $0x4fa6124b // fmla v11.4s, v18.4s, v6.s[1]
+	WORD $0x4fa51a6b // fmla v11.4s, v19.4s, v5.s[3]
 	WORD $0x4ea91d2d // mov v13.16b, v9.16b
 	WORD $0x4f86122d // fmla v13.4s, v17.4s, v6.s[0]
 	WORD $0x4f861a8d // fmla v13.4s, v20.4s, v6.s[2]
@@ -5139,13 +5296,13 @@ by1store1:
 	WORD $0x4f86118e // fmla v14.4s, v12.4s, v6.s[0]
 	WORD $0x4fa5124e // fmla v14.4s, v18.4s, v5.s[1]
 	WORD $0x4fa81a6e // fmla v14.4s, v19.4s, v8.s[3]
-	WORD $0x4f86122b // fmla v11.4s, v17.4s, v6.s[0]
-	WORD $0x4f851a8b // fmla v11.4s, v20.4s, v5.s[2]
-	WORD $0x4f8712ab // fmla v11.4s, v21.4s, v7.s[0]
+	WORD $0x4f86122a // fmla v10.4s, v17.4s, v6.s[0]
+	WORD $0x4f851a8a // fmla v10.4s, v20.4s, v5.s[2]
+	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by1store2
-	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
-	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
+	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
+	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
 	WORD $0x4ea0e9ac // fcmlt v12.4s, v13.4s, #0.0
 	WORD $0x4e6c1dad // bic v13.16b, v13.16b, v12.16b
 	WORD $0x4ea0ea0c // fcmlt v12.4s, v16.4s, #0.0
@@ -5154,23 +5311,23 @@ by1store1:
 	WORD $0x4e6c1def // bic v15.16b, v15.16b, v12.16b
 	WORD $0x4ea0e9cc // fcmlt v12.4s, v14.4s, #0.0
 	WORD $0x4e6c1dce // bic v14.16b, v14.16b, v12.16b
-	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
-	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
+	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
+	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
 
 by1store2:
 	WORD $0x29464490 // ldp w16, w17, [x4, #48]
-	WORD $0xbc30686a // str s10, [x3, x16]
+	WORD $0xbc30686b // str s11, [x3, x16]
 	WORD $0xbc31686d // str s13, [x3, x17]
 	WORD $0x29474490 // ldp w16, w17, [x4, #56]
 	WORD $0xbc306870 // str s16, [x3, x16]
 	WORD $0xbc31686f // str s15, [x3, x17]
 	WORD $0x29484490 // ldp w16, w17, [x4, #64]
 	WORD $0xbc30686e // str s14, [x3, x16]
-	WORD $0xbc31686b // str s11, [x3, x17]
-	WORD $0xad4c484a // ldp q10, q18, [x2, #384]
+	WORD $0xbc31686a // str s10, [x3, x17]
+	WORD $0xad4c484b // ldp q11, q18, [x2, #384]
 	WORD $0xad4d3c51 // ldp q17, q15, [x2, #416]
 	WORD $0xad4e3050 // ldp q16, q12, [x2, #448]
-	WORD $0xad4f2c4e // ldp q14, q11, [x2, #480]
+	WORD $0xad4f284e // ldp q14, q10, [x2, #480]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	WORD $0x4e31d64d // fadd v13.4s, v18.4s, v17.4s
@@ -5179,9 +5336,9 @@ by1store2:
 	WORD $0x4eb0d5f3 // fsub v19.4s, v15.4s, v16.4s
 	WORD $0x4e2ed594 // fadd v20.4s, v12.4s, v14.4s
 	WORD $0x4eaed595 // fsub v21.4s, v12.4s, v14.4s
-	WORD $0x4f8611aa // fmla v10.4s, v13.4s, v6.s[0]
-	WORD $0x4fa6124a // fmla v10.4s, v18.4s, v6.s[1]
-	WORD $0x4fa51a8a // fmla v10.4s, v20.4s, v5.s[3]
+	WORD $0x4f8611ab // fmla v11.4s, v13.4s, v6.s[0]
+	WORD $0x4fa6124b // fmla v11.4s, v18.4s, v6.s[1]
+	WORD $0x4fa51a8b // fmla v11.4s, v20.4s, v5.s[3]
 	WORD $0x4ea91d30 // mov v16.16b, v9.16b
 	WORD $0x4f861230 // fmla v16.4s, v17.4s, v6.s[0]
 	WORD $0x4f861a70 // fmla v16.4s, v19.4s, v6.s[2]
@@ -5198,13 +5355,13 @@ by1store2:
 	WORD $0x4f8611ae // fmla v14.4s, v13.4s, v6.s[0]
 	WORD $0x4fa5124e // fmla v14.4s, v18.4s, v5.s[1]
 	WORD $0x4fa81a8e // fmla v14.4s, v20.4s, v8.s[3]
-	WORD $0x4f86122b // fmla v11.4s, v17.4s, v6.s[0]
-	WORD $0x4f851a6b // fmla v11.4s, v19.4s, v5.s[2]
-	WORD $0x4f8712ab // fmla v11.4s, v21.4s, v7.s[0]
+	WORD $0x4f86122a // fmla v10.4s, v17.4s, v6.s[0]
+	WORD $0x4f851a6a // fmla v10.4s, v19.4s, v5.s[2]
+	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by1store3
-	WORD $0x4ea0e94d // fcmlt v13.4s, v10.4s, #0.0
-	WORD $0x4e6d1d4a // bic v10.16b, v10.16b, v13.16b
+	WORD $0x4ea0e96d // fcmlt v13.4s, v11.4s, #0.0
+	WORD $0x4e6d1d6b // bic v11.16b, v11.16b, v13.16b
 	WORD $0x4ea0ea0d // fcmlt v13.4s, v16.4s, #0.0
 	WORD $0x4e6d1e10 // bic v16.16b, v16.16b, v13.16b
 	WORD $0x4ea0e98d // fcmlt v13.4s, v12.4s, #0.0
@@ -5213,23 +5370,23 @@ by1store2:
 	WORD $0x4e6d1def // bic v15.16b, v15.16b, v13.16b
 	WORD $0x4ea0e9cd // fcmlt v13.4s, v14.4s, #0.0
 	WORD $0x4e6d1dce // bic v14.16b, v14.16b, v13.16b
-	WORD $0x4ea0e96d // fcmlt v13.4s, v11.4s, #0.0
-	WORD $0x4e6d1d6b // bic v11.16b, v11.16b, v13.16b
+	WORD $0x4ea0e94d // fcmlt v13.4s, v10.4s, #0.0
+	WORD $0x4e6d1d4a // bic v10.16b, v10.16b, v13.16b
 
 by1store3:
 	WORD $0x29494490 // ldp w16, w17, [x4, #72]
-	WORD $0xbc30686a // str s10, [x3, x16]
+	WORD $0xbc30686b // str s11, [x3, x16]
 	WORD $0xbc316870 // str s16, [x3, x17]
 	WORD $0x294a4490 // ldp w16, w17, [x4, #80]
 	WORD $0xbc30686c // str s12, [x3, x16]
 	WORD $0xbc31686f // str s15, [x3, x17]
 	WORD $0x294b4490 // ldp w16, w17, [x4, #88]
 	WORD $0xbc30686e // str s14, [x3, x16]
-	WORD $0xbc31686b // str s11, [x3, x17]
-	WORD $0xad50444a // ldp q10, q17, [x2, #512]
+	WORD $0xbc31686a // str s10, [x3, x17]
+	WORD $0xad50444b // ldp q11, q17, [x2, #512]
 	WORD $0xad514052 // ldp q18, q16, [x2, #544]
 	WORD $0xad52304f // ldp q15, q12, [x2, #576]
-	WORD $0xad532c4e // ldp q14, q11, [x2, #608]
+	WORD $0xad53284e // ldp q14, q10, [x2, #608]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	WORD $0x4e32d62d // fadd v13.4s, v17.4s, v18.4s
@@ -5238,9 +5395,9 @@ by1store3:
 	WORD $0x4eafd614 // fsub v20.4s, v16.4s, v15.4s
 	WORD $0x4e2ed593 // fadd v19.4s, v12.4s, v14.4s
 	WORD $0x4eaed595 // fsub v21.4s, v12.4s, v14.4s
-	WORD $0x4f8611aa // fmla v10.4s, v13.4s, v6.s[0]
-	WORD $0x4fa6122a // fmla v10.4s, v17.4s, v6.s[1]
-	WORD $0x4fa51a6a // fmla v10.4s, v19.4s, v5.s[3]
+	WORD $0x4f8611ab // fmla v11.4s, v13.4s, v6.s[0]
+	WORD $0x4fa6122b // fmla v11.4s, v17.4s, v6.s[1]
+	WORD $0x4fa51a6b // fmla v11.4s, v19.4s, v5.s[3]
 	WORD $0x4ea91d2c // mov v12.16b, v9.16b
 	WORD $0x4f86124c // fmla v12.4s, v18.4s, v6.s[0]
 	WORD $0x4f861a8c // fmla v12.4s, v20.4s, v6.s[2]
@@ -5257,13 +5414,13 @@ by1store3:
 	WORD $0x4f8611af // fmla v15.4s, v13.4s, v6.s[0]
 	WORD $0x4fa5122f // fmla v15.4s, v17.4s, v5.s[1]
 	WORD $0x4fa81a6f // fmla v15.4s, v19.4s, v8.s[3]
-	WORD $0x4f86124b // fmla v11.4s, v18.4s, v6.s[0]
-	WORD $0x4f851a8b // fmla v11.4s, v20.4s, v5.s[2]
-	WORD $0x4f8712ab // fmla v11.4s, v21.4s, v7.s[0]
+	WORD $0x4f86124a // fmla v10.4s, v18.4s, v6.s[0]
+	WORD $0x4f851a8a // fmla v10.4s, v20.4s, v5.s[2]
+	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by1store4
-	WORD $0x4ea0e94d // fcmlt v13.4s, v10.4s, #0.0
-	WORD $0x4e6d1d4a // bic v10.16b, v10.16b, v13.16b
+	WORD $0x4ea0e96d // fcmlt v13.4s, v11.4s, #0.0
+	WORD $0x4e6d1d6b // bic v11.16b, v11.16b, v13.16b
 	WORD $0x4ea0e98d // fcmlt v13.4s, v12.4s, #0.0
 	WORD $0x4e6d1d8c // bic v12.16b, v12.16b, v13.16b
 	WORD $0x4ea0ea0d // fcmlt v13.4s, v16.4s, #0.0
@@ -5272,23 +5429,23 @@ by1store3:
 	WORD $0x4e6d1dce // bic v14.16b, v14.16b, v13.16b
 	WORD $0x4ea0e9ed // fcmlt v13.4s, v15.4s, #0.0
 	WORD $0x4e6d1def // bic v15.16b, v15.16b, v13.16b
-	WORD $0x4ea0e96d // fcmlt v13.4s, v11.4s, #0.0
-	WORD $0x4e6d1d6b // bic v11.16b, v11.16b, v13.16b
+	WORD $0x4ea0e94d // fcmlt v13.4s, v10.4s, #0.0
+	WORD $0x4e6d1d4a // bic v10.16b, v10.16b, v13.16b
 
 by1store4:
 	WORD $0x294c4490 // ldp w16, w17, [x4, #96]
-	WORD $0xbc30686a // str s10, [x3, x16]
+	WORD $0xbc30686b // str s11, [x3, x16]
 	WORD $0xbc31686c // str s12, [x3, x17]
 	WORD $0x294d4490 // ldp w16, w17, [x4, #104]
 	WORD $0xbc306870 // str s16, [x3, x16]
 	WORD $0xbc31686e // str s14, [x3, x17]
 	WORD $0x294e4490 // ldp w16, w17, [x4, #112]
 	WORD $0xbc30686f // str s15, [x3, x16]
-	WORD $0xbc31686b // str s11, [x3, x17]
-	WORD $0xad54444a // ldp q10, q17, [x2, #640]
+	WORD $0xbc31686a // str s10, [x3, x17]
+	WORD $0xad54444b // ldp q11, q17, [x2, #640]
 	WORD $0xad553c50 // ldp q16, q15, [x2, #672]
 	WORD $0xad563852 // ldp q18, q14, [x2, #704]
-	WORD $0xad572c4c // ldp q12, q11, [x2, #736]
+	WORD $0xad57284c // ldp q12, q10, [x2, #736]
 	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
 	WORD $0x4e30d62d // fadd v13.4s, v17.4s, v16.4s
@@ -5297,9 +5454,9 @@ by1store4:
 	WORD $0x4eb2d5f3 // fsub v19.4s, v15.4s, v18.4s
 	WORD $0x4e2cd5d2 // fadd v18.4s, v14.4s, v12.4s
 	WORD $0x4eacd5d4 // fsub v20.4s, v14.4s, v12.4s
-	WORD $0x4f8611aa // fmla v10.4s, v13.4s, v6.s[0]
-	WORD $0x4fa6120a // fmla v10.4s, v16.4s, v6.s[1]
-	WORD $0x4fa51a4a // fmla v10.4s, v18.4s, v5.s[3]
+	WORD $0x4f8611ab // fmla v11.4s, v13.4s, v6.s[0]
+	WORD $0x4fa6120b // fmla v11.4s, v16.4s, v6.s[1]
+	WORD $0x4fa51a4b // fmla v11.4s, v18.4s, v5.s[3]
 	WORD $0x4ea91d2c // mov v12.16b, v9.16b
 	WORD $0x4f86122c // fmla v12.4s, v17.4s, v6.s[0]
 	WORD $0x4f861a6c // fmla v12.4s, v19.4s, v6.s[2]
@@ -5316,13 +5473,13 @@ by1store4:
 	WORD $0x4f8611a9 // fmla v9.4s, v13.4s, v6.s[0]
 	WORD $0x4fa51209 // fmla v9.4s, v16.4s, v5.s[1]
 	WORD $0x4fa81a49 // fmla v9.4s, v18.4s, v8.s[3]
-	WORD $0x4f86122b // fmla v11.4s, v17.4s, v6.s[0]
-	WORD $0x4f851a6b // fmla v11.4s, v19.4s, v5.s[2]
-	WORD $0x4f87128b // fmla v11.4s, v20.4s, v7.s[0]
+	WORD $0x4f86122a // fmla v10.4s, v17.4s, v6.s[0]
+	WORD $0x4f851a6a // fmla v10.4s, v19.4s, v5.s[2]
+	WORD $0x4f87128a // fmla v10.4s, v20.4s, v7.s[0]
 	WORD $0xf10004ff // cmp x7, #1
 	BNE  by1store5
-	WORD $0x4ea0e94d // fcmlt v13.4s, v10.4s, #0.0
-	WORD $0x4e6d1d4a // bic v10.16b, v10.16b, v13.16b
+	WORD $0x4ea0e96d // fcmlt v13.4s, v11.4s, #0.0
+	WORD $0x4e6d1d6b // bic v11.16b, v11.16b, v13.16b
 	WORD $0x4ea0e98d // fcmlt v13.4s, v12.4s, #0.0
 	WORD $0x4e6d1d8c // bic v12.16b, v12.16b, v13.16b
 	WORD $0x4ea0e9cd // fcmlt v13.4s, v14.4s, #0.0
@@ -5331,19 +5488,19 @@ by1store4:
 	WORD $0x4e6d1def // bic v15.16b, v15.16b, v13.16b
 	WORD $0x4ea0e92d // fcmlt v13.4s, v9.4s, #0.0
 	WORD $0x4e6d1d29 // bic v9.16b, v9.16b, v13.16b
-	WORD $0x4ea0e96d // fcmlt v13.4s, v11.4s, #0.0
-	WORD $0x4e6d1d6b // bic v11.16b, v11.16b, v13.16b
+	WORD $0x4ea0e94d // fcmlt v13.4s, v10.4s, #0.0
+	WORD $0x4e6d1d4a // bic v10.16b, v10.16b, v13.16b
 
 by1store5:
 	WORD $0x294f4490 // ldp w16, w17, [x4, #120]
-	WORD $0xbc30686a // str s10, [x3, x16]
+	WORD $0xbc30686b // str s11, [x3, x16]
 	WORD $0xbc31686c // str s12, [x3, x17]
 	WORD $0x29504490 // ldp w16, w17, [x4, #128]
 	WORD $0xbc30686e // str s14, [x3, x16]
 	WORD $0xbc31686f // str s15, [x3, x17]
 	WORD $0x29514490 // ldp w16, w17, [x4, #136]
 	WORD $0xbc306869 // str s9, [x3, x16]
-	WORD $0xbc31686b // str s11, [x3, x17]
+	WORD $0xbc31686a // str s10, [x3, x17]
 	WORD $0x91001063 // add x3, x3, #4
 	WORD $0x910011ef // add x15, x15, #4
 	JMP  by1

@@ -57,9 +57,9 @@ const (
 	factorsInput6  = 0
 	factorsInput4  = 8
 	factorsExpand  = 16
-	factorsOutput6 = 20
-	factorsOutput4 = 36
-	factorsOutput2 = 44
+	factorsOutput6 = 24
+	factorsOutput4 = 40
+	factorsOutput2 = 52
 )
 
 // WinogradOffsets lists them by field, for that test.
@@ -94,12 +94,10 @@ func inputTransform[V any](a arith[V], m int, d []V, out func(i int, v V)) {
 		out(3, a.sub(d[3], d[1]))
 	case 4:
 		const f = factorsInput4
-		out(0, a.fma(d[4], f+1, a.fma(d[2], f, d[0], true), true))
-		out(5, a.fma(d[1], f+4, a.fma(d[3], f+3, d[5], true), true))
-		e, o := a.sub(d[4], d[2]), a.sub(d[3], d[1])
-		o = a.add(o, o)
-		pair(3, e, o)
-		pair(1, a.fma(d[2], f+2, d[4], true), a.fma(d[1], f+2, d[3], true))
+		out(0, a.fma(d[0], f+1, a.fma(d[2], f, d[4], false), true))
+		out(5, a.fma(d[1], f+1, a.fma(d[3], f, d[5], true), true))
+		pair(1, a.fma(d[2], f+2, d[4], false), a.mul(a.fma(d[1], f+2, d[3], false), f+4))
+		pair(3, a.fma(d[2], f+3, d[4], true), a.mul(a.fma(d[1], f+3, d[3], true), f+5))
 	case 6:
 		const f = factorsInput6
 		out(0, a.fma(a.sub(d[4], d[2]), f, a.sub(d[0], d[6]), true))
@@ -116,21 +114,21 @@ func expandTransform[V any](a arith[V], m int, g []V, keep bool, out func(i int,
 	const f = factorsExpand
 	out(0, g[0])
 	out(m+1, g[2])
-	t := a.add(g[0], g[2])
-	out(1, a.add(t, g[1]))
-	out(2, a.sub(t, g[1]))
-	if m == 2 {
+	pair := func(i int, e, o V) {
+		out(i, a.add(e, o))
+		out(i+1, a.sub(e, o))
+	}
+	if m == 4 {
+		pair(1, a.fma(g[2], f+2, g[0], false), a.mul(g[1], f+1))
+		pair(3, a.fma(g[2], f+4, g[0], !keep), a.mul(g[1], f+3))
 		return
 	}
-	twice := a.add(g[1], g[1])
-	pair := func(i int, e V) {
-		out(i, a.add(e, twice))
-		out(i+1, a.sub(e, twice))
-	}
+	pair(1, a.add(g[0], g[2]), g[1])
 	if m == 6 {
-		pair(5, a.fma(g[0], f, g[2], false))
+		twice := a.add(g[1], g[1])
+		pair(5, a.fma(g[0], f, g[2], false), twice)
+		pair(3, a.fma(g[2], f, g[0], !keep), twice)
 	}
-	pair(3, a.fma(g[2], f, g[0], !keep))
 }
 
 // outputTransform is the runtime's winogradOutput1. bias may be nil.
@@ -143,7 +141,10 @@ func outputTransform[V any](a arith[V], m int, x []V, bias *V, out func(i int, v
 	}
 	first, last := x[0], x[m+1]
 	if bias != nil {
-		first, last = a.add(first, *bias), a.add(last, *bias)
+		last = a.add(last, *bias)
+		if m != 4 {
+			first = a.add(first, *bias)
+		}
 	}
 	// sums of the pairs of points p and -p, and differences
 	var t, s []V
@@ -157,10 +158,10 @@ func outputTransform[V any](a arith[V], m int, x []V, bias *V, out func(i int, v
 		out(1, a.fma(s[0], f, last, true))
 	case 4:
 		const f = factorsOutput4
-		out(0, a.fma(t[1], f+1, a.fma(t[0], f, first, true), true))
-		out(1, a.fma(s[1], f+2, plus(s[0], f), true))
-		out(2, a.fma(t[1], f+3, plus(t[0], f), true))
-		out(3, a.fma(s[1], f+4, a.fma(s[0], f, last, true), true))
+		out(0, a.fma(t[1], f+5, a.fma(t[0], f+1, plus(first, f), true), true))
+		out(1, a.fma(s[1], f+6, plus(s[0], f+2), true))
+		out(2, a.fma(t[1], f+7, plus(t[0], f+3), true))
+		out(3, a.fma(s[1], f+8, a.fma(s[0], f+4, last, true), true))
 	case 6:
 		const f = factorsOutput6
 		rest := func(i int, v []V, acc V) { out(i, a.fma(v[2], f+7+i, a.fma(v[1], f+1+i, acc, true), true)) }

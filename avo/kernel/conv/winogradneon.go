@@ -155,7 +155,7 @@ func winogradExpandNEON(c *arm64.Context, name string, m int, half bool) {
 	args := c.Load("a")
 	a := neonArith{Context: c}
 	if m > 2 {
-		a = factorRegisters(c, args, factorsExpand, 1)
+		a = factorRegisters(c, args, factorsExpand, 2)
 	}
 	from, fromStep := field(c, args, winogradFrom), field(c, args, winogradFromStep)
 	to, step, count := field(c, args, winogradTo), field(c, args, winogradToStep), field(c, args, winogradN)
@@ -226,7 +226,7 @@ func winogradOutputNEON(c *arm64.Context, name string, m int) {
 	case 2:
 		a = factorRegisters(c, args, factorsOutput2, 1)
 	case 4:
-		a = factorRegisters(c, args, factorsOutput4, 2)
+		a = factorRegisters(c, args, factorsOutput4, 3)
 	case 6:
 		a = factorRegisters(c, args, factorsOutput6, 4)
 	}
