@@ -267,27 +267,26 @@ func (g pool) attr() *op.PoolAttr {
 	}
 }
 
-// lowerPool3D pools every slice of depth over h and w and then the results over
-// depth: the windows are products of ranges, and so are their counts.
+// lowerPool3D pools along w, then along h, then along depth: windows are products
+// of ranges, and so are their counts. What lies inside an axis counts as channels.
 func lowerPool3D(b *Builder, g pool, x *op.Tensor) error {
 	name := b.Layer.Name
-	var slices []*op.Tensor
-	for z := range g.in[2] {
-		tag := fmt.Sprintf("%s/slice%d", name, z)
-		s := b.View(b.Window(x, tag+"/in", []int{z, 0, 0, 0}, []int{1, g.in[1], g.in[0], g.c}), tag+"/image", []int{g.in[1], g.in[0], g.c})
-		y := b.NewTensor(tag, op.F32, []int{g.out[1], g.out[0], g.c})
-		b.Add(&op.Op{Kind: op.Pool, In: []*op.Tensor{s}, Out: []*op.Tensor{y}, Pool: g.attr()})
-		slices = append(slices, y)
+	rows, channels := g.in[2]*g.in[1], g.c
+	for i, axis := range []string{"w", "h", "d"} {
+		along := g
+		along.c = channels
+		along.in, along.out = [3]int{g.in[i], rows, 1}, [3]int{g.out[i], rows, 1}
+		along.kernel, along.stride, along.before = [3]int{g.kernel[i], 1, 1}, [3]int{g.stride[i], 1, 1}, [3]int{g.before[i], 0, 0}
+		x = b.View(x, name+"/along_"+axis, []int{rows, g.in[i], channels})
+		y := b.NewTensor(name+"/"+axis, op.F32, []int{rows, g.out[i], channels})
+		b.Add(&op.Op{Kind: op.Pool, In: []*op.Tensor{x}, Out: []*op.Tensor{y}, Pool: along.attr()})
+		x = y
+		channels *= g.out[i]
+		if i < 2 {
+			rows /= g.in[i+1]
+		}
 	}
-	all := b.NewTensor(name+"/slices", op.F32, []int{g.in[2] * g.out[1], g.out[0], g.c})
-	b.Add(&op.Op{Kind: op.Concat, In: slices, Out: []*op.Tensor{all}})
-	size := g.out[1] * g.out[0]
-	depth := g
-	depth.in, depth.out = [3]int{size, g.in[2], 1}, [3]int{size, g.out[2], 1}
-	depth.kernel, depth.stride, depth.before = [3]int{1, g.kernel[2], 1}, [3]int{1, g.stride[2], 1}, [3]int{0, g.before[2], 0}
-	y := b.NewTensor(name+"/depth", op.F32, []int{g.out[2], size, g.c})
-	b.Add(&op.Op{Kind: op.Pool, Name: name, In: []*op.Tensor{b.View(all, name+"/planes", []int{g.in[2], size, g.c})}, Out: []*op.Tensor{y}, Pool: depth.attr()})
 	blob := b.Layer.Outputs[0]
-	b.Set(0, Value{Tensor: b.View(y, blob.Name, Dims(blob.Shape, ChannelsLast)), Shape: blob.Shape, Layout: ChannelsLast})
+	b.Set(0, Value{Tensor: b.View(x, blob.Name, Dims(blob.Shape, ChannelsLast)), Shape: blob.Shape, Layout: ChannelsLast})
 	return nil
 }

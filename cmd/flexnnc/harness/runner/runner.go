@@ -112,6 +112,9 @@ func (j *Job) run(n *Net, threads int, e *Event) error {
 	if err := j.load(0, inputs); err != nil {
 		return err
 	}
+	// The arrays have their memory before it is measured.
+	poison(outputs)
+	poison(first)
 	if j.Measure {
 		e.Idle = restartPeak()
 	}
