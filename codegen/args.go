@@ -377,6 +377,7 @@ func callFiles(name string) []string {
 // sharedCalls are the sources of those kernels that share some.
 var sharedCalls = map[string][]string{
 	"deconv":           {"conv3d"},
+	"fold":             {"unfold"},
 	"deform":           {"deform", "corners"},
 	"roi_pool":         {"roi", "corners"},
 	"psroi_pool":       {"roi", "corners"},

@@ -71,32 +71,89 @@ func TestCallReduce(t *testing.T) {
 	})
 }
 
-func TestCallGather(t *testing.T) {
-	rounds(t, 20, func(t *testing.T, g *callRig) {
-		size, n, terms := 1+g.r.Intn(30), 1+g.r.Intn(600), 1+g.r.Intn(3)
-		x := g.inRandom(size)
-		table := make([]int, n*terms)
-		for i := range table {
-			table[i] = g.r.Intn(size+2) - 2
-			table[i] = max(table[i], -1)
+// TestCallUnfold and TestCallFold go over the windows: a column holds what lies
+// under its tap, and folding adds it up where it came from.
+func TestCallUnfold(t *testing.T) {
+	rounds(t, 40, func(t *testing.T, g *callRig) {
+		n := g.windows()
+		x := g.inRandom(n[0], n[1], n[2])
+		g.outTensor(n[0]*n[5]*n[6], n[3]*n[4])
+		y := g.run(callUnfold, n, 7)[0]
+		want := make([]float32, len(y))
+		eachCell(n, func(column, image int) {
+			if want[column] = 7; image >= 0 {
+				want[column] = x[image]
+			}
+		})
+		same(t, "y", y, want)
+	})
+}
+
+func TestCallFold(t *testing.T) {
+	rounds(t, 40, func(t *testing.T, g *callRig) {
+		n := g.windows()
+		taps, places := n[5]*n[6], n[3]*n[4]
+		x := g.inRandom(n[0]*taps, places)
+		g.outTensor(n[0], n[1], n[2])
+		y := g.run(callFold, append(n, taps*places, places, 1, n[1]*n[2], n[2], 1))[0]
+		want := make([]float64, len(y))
+		eachCell(n, func(column, image int) {
+			if image >= 0 {
+				want[image] += float64(x[column])
+			}
+		})
+		near(t, "y", y, want, 1e-6)
+	})
+}
+
+// windows draws the numbers of unfold.
+func (g *callRig) windows() []int {
+	for {
+		h, w, kh, kw := 1+g.r.Intn(7), 1+g.r.Intn(7), 1+g.r.Intn(3), 1+g.r.Intn(3)
+		sh, sw, dh, dw, pt, pl := 1+g.r.Intn(3), 1+g.r.Intn(3), 1+g.r.Intn(2), 1+g.r.Intn(2), g.r.Intn(3), g.r.Intn(3)
+		oh, ow := h+2*pt-dh*(kh-1)-1, w+2*pl-dw*(kw-1)-1
+		if oh >= 0 && ow >= 0 {
+			return []int{1 + g.r.Intn(3), h, w, oh/sh + 1, ow/sw + 1, kh, kw, sh, sw, dh, dw, pt, pl}
 		}
-		g.inWords(table, n, terms)
+	}
+}
+
+// eachCell visits the elements of the columns with the image's element under each,
+// -1 outside.
+func eachCell(n []int, f func(column, image int)) {
+	column := 0
+	visit([]int{n[0], n[5], n[6], n[3], n[4]}, func(_ int, i []int) {
+		y, x := i[3]*n[7]+i[1]*n[9]-n[11], i[4]*n[8]+i[2]*n[10]-n[12]
+		image := -1
+		if y >= 0 && x >= 0 && y < n[1] && x < n[2] {
+			image = (i[0]*n[1]+y)*n[2] + x
+		}
+		f(column, image)
+		column++
+	})
+}
+
+func TestCallDiagonal(t *testing.T) {
+	rounds(t, 20, func(t *testing.T, g *callRig) {
+		n, row, column := 1+g.r.Intn(6), g.r.Intn(3), g.r.Intn(3)
+		h, w := row+n+g.r.Intn(2), column+n
+		x := g.inRandom(h, w)
 		g.outTensor(n)
-		y := g.run(callGather, []int{n, terms}, 7)[0]
+		y := g.run(callDiagonal, []int{row, column, 0})[0]
 		want := make([]float32, n)
 		for i := range want {
-			found := false
-			for _, at := range table[i*terms:][:terms] {
-				if at >= 0 {
-					want[i] += x[at]
-					found = true
-				}
-			}
-			if !found {
-				want[i] = 7
-			}
+			want[i] = x[(row+i)*w+column+i]
 		}
-		same(t, "y", y, want)
+		same(t, "diagonal", y, want)
+		g = newCallRig(t, int64(n))
+		x = g.inRandom(n)
+		g.outTensor(h, w)
+		y = g.run(callDiagonal, []int{row, column, 1})[0]
+		want = make([]float32, h*w)
+		for i, v := range x {
+			want[(row+i)*w+column+i] = v
+		}
+		same(t, "matrix", y, want)
 	})
 }
 

@@ -2,8 +2,6 @@ package layer
 
 import (
 	"fmt"
-	"math"
-
 	"github.com/flexnnc/flexnnc/ir/op"
 )
 
@@ -39,8 +37,11 @@ import (
 //	reduce          In: x [rows,n]. Ints: operation (numbers of Reduction: 0 sum 1 sum|x| 2 sum x*x 3 mean 4 max 5 min 6 product
 //	                7 sum|x| 8 sqrt of sum x*x 9 log of sum 10 log of sum of exp, by max + log(sum exp(x-max))), rows, n.
 //	                Floats: [0] factor of the result. y [rows]. Sums, products and extrema by the lane reductions' structure.
-//	gather          In: x, table (i32). Ints: n terms. Floats: [0] value. y[i], i < n: x[table[i*terms]], plus the x of the
-//	                following entries of i in order; entries of -1 are skipped, and y[i] = value where all are.
+//	unfold          In: x [C,H,W]. Ints: C H W OH OW KH KW SH SW DH DW PadT PadL. Floats: [0] value outside. y [C*KH*KW,OH*OW].
+//	fold            In: x. Ints: as unfold, of the image that y is, then element strides of x per channel, tap and place, of y per
+//	                channel, row and column. y = sum, from zero, over the taps in order, of what x has of each element there.
+//	diagonal        In: x. Ints: row and column of the diagonal's start, 1 where y is the matrix. y: the diagonal of x, or zeros
+//	                with x on it.
 //	einsum          Ints: letters, letters of the result, the letters' sizes, then per input a stride per letter. y (the first
 //	                letters, row-major) = fma chain, from zero, over the other letters (last fastest) of the product of the
 //	                inputs, in order, the last factor by the fma.
@@ -88,18 +89,6 @@ import (
 //	                integers, and 1/scale of its rows [rows] follows it. The state is quantised in each step by 127/largest;
 //	                sums are exact. ThreadScratch has room for P + rows + H floats.
 //	rnn             In: xg [T,H], h0 [H], W [H,H]. Out: y [T,H], h [H]. Ints as for gru. h = tanh(xg + W h).
-
-// gather appends a gather: element i of out is the sum of the elements of x that
-// index gives for it (-1: none), value where there are none.
-func (b *Builder) gather(name string, terms int, index []int, value float32, out, x *op.Tensor) {
-	table := make([]float32, len(index))
-	for i, k := range index {
-		table[i] = math.Float32frombits(uint32(int32(k)))
-	}
-	t := b.FixedConst(name, []int{len(table)}, table)
-	t.Type, t.Const.Type = op.I32, op.I32
-	b.Call("gather", []int{out.Len(), terms}, []float32{value}, []*op.Tensor{out}, x, t)
-}
 
 // padCall appends a pad; in, before and after have equal lengths of at most 4.
 func (b *Builder) padCall(mode int, value float32, in, before, after []int, out *op.Tensor, x ...*op.Tensor) *op.Op {

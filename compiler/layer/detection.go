@@ -182,6 +182,9 @@ func ssdOf(l *ir.Layer, in []ir.Shape) (ssd, error) {
 	for i, def := range []float32{0.1, 0.1, 0.2, 0.2} {
 		s.variances[i] = p.Float(5+i, def)
 	}
+	if s.topK < 1 || s.keep < 1 {
+		return s, fmt.Errorf("nms_top_k %d and keep_top_k %d: both must be at least 1", s.topK, s.keep)
+	}
 	location, confidence, prior := in[0], in[1], in[2]
 	s.priors = prior.W / 4
 	if s.mxnet = s.classes == sameUpper; s.mxnet {

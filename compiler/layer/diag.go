@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/flexnnc/flexnnc/ir"
+	"github.com/flexnnc/flexnnc/ir/op"
 )
 
 func init() {
@@ -42,20 +43,12 @@ func init() {
 			return nil
 		},
 		Lower: func(b *Builder) error {
-			v, s := b.In(0, Planar), b.Layer.Outputs[0].Shape
-			k := b.Layer.Params.Int(0, 0)
-			row, column := max(-k, 0), max(k, 0)
-			index := make([]int, s.Len())
-			for i := range index {
-				if v.Shape.Dims == 2 {
-					index[i] = (row+i)*v.Shape.W + column + i
-				} else if y, x := i/s.W, i%s.W; y-row == x-column && y >= row && y-row < v.Shape.W {
-					index[i] = y - row
-				} else {
-					index[i] = -1
-				}
+			v := b.In(0, Planar)
+			k, toMatrix := b.Layer.Params.Int(0, 0), 0
+			if v.Shape.Dims == 1 {
+				toMatrix = 1
 			}
-			b.gather("diagonal", 1, index, 0, b.Output(0, Planar), v.Tensor)
+			b.Call("diagonal", []int{max(-k, 0), max(k, 0), toMatrix}, nil, []*op.Tensor{b.Output(0, Planar)}, v.Tensor)
 			return nil
 		},
 	})

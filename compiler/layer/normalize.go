@@ -23,6 +23,9 @@ func init() {
 		Weights: func(l *ir.Layer) []WeightDef { return []WeightDef{{Name: "scale", Count: l.Params.Int(3, 0)}} },
 		Shape: func(c *ShapeCall) ([]ir.Shape, error) {
 			p := c.Layer.Params
+			if mode := p.Int(9, 0); mode < 0 || mode > 2 {
+				return nil, fmt.Errorf("unknown eps_mode %d", mode)
+			}
 			if n := p.Int(3, 0); c.In[0].Dims < 3 || n != c.In[0].C && !(n >= 1 && p.Int(1, 0) != 0) {
 				return nil, fmt.Errorf("%d factors for %v", n, c.In[0])
 			}

@@ -15,7 +15,9 @@ var calls = map[string]func(o *op.Op, in, out [][]float32) error{
 	"detection_output": callDetection,
 	"yolov3_output":    func(o *op.Op, in, out [][]float32) error { return callYolo("Yolov3DetectionOutput", o, in, out) },
 	"yolov2_output":    func(o *op.Op, in, out [][]float32) error { return callYolo("YoloDetectionOutput", o, in, out) },
-	"gather":           callGather,
+	"unfold":           callUnfold,
+	"fold":             callFold,
+	"diagonal":         callDiagonal,
 	"grid_sample":      callGridSample,
 	"roi_pool":         func(o *op.Op, in, out [][]float32) error { return callROI("ROIPooling", o, in, out) },
 	"psroi_pool":       func(o *op.Op, in, out [][]float32) error { return callROI("PSROIPooling", o, in, out) },
@@ -361,23 +363,44 @@ func callInsert(o *op.Op, in, out [][]float32) error {
 	return nil
 }
 
-func callGather(o *op.Op, in, out [][]float32) error {
-	n, terms := o.Call.Ints[0], o.Call.Ints[1]
-	for i := range n {
-		first := true
-		for _, k := range in[1][i*terms:][:terms] {
-			at := int(int32(math.Float32bits(k)))
-			switch {
-			case at < 0:
-			case first:
-				out[0][i], first = in[0][at], false
-			default:
-				out[0][i] += in[0][at]
-			}
+// sliding visits the cells of all windows: n are the numbers of unfold.
+func sliding(n []int, visit func(channel, tap, place, y, x int)) {
+	each([]int{n[0], n[5], n[6], n[3], n[4]}, func(_ int, i []int) {
+		visit(i[0], i[1]*n[6]+i[2], i[3]*n[4]+i[4], i[3]*n[7]+i[1]*n[9]-n[11], i[4]*n[8]+i[2]*n[10]-n[12])
+	})
+}
+
+func callUnfold(o *op.Op, in, out [][]float32) error {
+	n := o.Call.Ints
+	sliding(n, func(c, tap, place, y, x int) {
+		v := o.Call.Floats[0]
+		if y >= 0 && x >= 0 && y < n[1] && x < n[2] {
+			v = in[0][(c*n[1]+y)*n[2]+x]
 		}
-		if first {
-			out[0][i] = o.Call.Floats[0]
+		out[0][(c*n[5]*n[6]+tap)*n[3]*n[4]+place] = v
+	})
+	return nil
+}
+
+func callFold(o *op.Op, in, out [][]float32) error {
+	n := o.Call.Ints
+	clear(out[0])
+	sliding(n, func(c, tap, place, y, x int) {
+		if y >= 0 && x >= 0 && y < n[1] && x < n[2] {
+			out[0][c*n[16]+y*n[17]+x*n[18]] += in[0][c*n[13]+tap*n[14]+place*n[15]]
 		}
+	})
+	return nil
+}
+
+func callDiagonal(o *op.Op, in, out [][]float32) error {
+	n := o.Call.Ints
+	for i := range min(len(in[0]), len(out[0])) {
+		if n[2] == 0 {
+			out[0][i] = in[0][(n[0]+i)*o.In[0].Dims[1]+n[1]+i]
+			continue
+		}
+		out[0][(n[0]+i)*o.Out[0].Dims[1]+n[1]+i] = in[0][i]
 	}
 	return nil
 }

@@ -60,6 +60,9 @@ func init() {
 	})
 }
 
+// mostPriors bounds the boxes, which are constants of the package.
+const mostPriors = 1 << 18
+
 // priorBoxes are the corners of all boxes, and, in two rows, their variances
 // after them; MXNet's form has one row and no variances.
 func priorBoxes(l *ir.Layer, in []ir.Shape) (boxes []float32, rows int, err error) {
@@ -68,6 +71,9 @@ func priorBoxes(l *ir.Layer, in []ir.Shape) (boxes []float32, rows int, err erro
 	mins, maxs, ratios := p.Floats(0), p.Floats(1), p.Floats(2)
 	imageW, imageH := p.Int(9, 0), p.Int(10, 0)
 	stepW, stepH, offset := p.Float(11, sameUpper), p.Float(12, sameUpper), p.Float(13, 0)
+	if per := len(mins) * (2 + 2*len(ratios)); per > 0 && w*h > mostPriors/per {
+		return nil, 0, fmt.Errorf("%d boxes for each of %d x %d cells: more than %d in all", per, w, h, mostPriors)
+	}
 	if len(maxs) > 0 && len(maxs) < len(mins) {
 		return nil, 0, fmt.Errorf("%d max_sizes for %d min_sizes", len(maxs), len(mins))
 	}

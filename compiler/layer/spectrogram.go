@@ -20,6 +20,8 @@ func init() {
 	check := func(l *ir.Layer, d *diag.List) {
 		if s := stftOf(l); s.n < 1 || s.hop < 1 || s.window < 1 || s.window > s.n {
 			d.Layerf(l, "n_fft %d, hoplen %d, winlen %d", s.n, s.hop, s.window)
+		} else if s.n > longestTransform {
+			d.Layerf(l, "n_fft %d is more than %d", s.n, longestTransform)
 		}
 	}
 	Register(&Def{
@@ -105,6 +107,9 @@ func init() {
 		Lower: lowerInverseSpectrogram,
 	})
 }
+
+// longestTransform bounds n_fft: a transform is a matrix of about its square.
+const longestTransform = 1 << 13
 
 // stft are the numbers of a short-time Fourier transform.
 type stft struct {
@@ -327,7 +332,6 @@ func lowerInverseSpectrogram(b *Builder) error {
 		Panels: &op.Panels{Name: l.Name, N: s.n * parts, Taps: 1, Chans: 2 * freqs, Type: op.F32, Weight: weight},
 	})
 	out := b.Output(0, Planar)
-	lists := make([][]int, out.Len())
 	window, _ := s.shape()
 	factor := make([]float32, out.Len())
 	sums := make([]float64, out.Len()/parts)
@@ -341,9 +345,6 @@ func lowerInverseSpectrogram(b *Builder) error {
 				continue
 			}
 			sums[o] += window[i] * window[i]
-			for p := range parts {
-				lists[o*parts+p] = append(lists[o*parts+p], (t*s.n+i)*parts+p)
-			}
 		}
 	}
 	for i := range factor {
@@ -351,9 +352,13 @@ func lowerInverseSpectrogram(b *Builder) error {
 			factor[i] = float32(1 / sums[i/parts])
 		}
 	}
-	terms, index := termsTable(lists)
+	pad := 0
+	if s.center {
+		pad = s.n / 2
+	}
 	sum := b.NewTensor(l.Name+"/overlap", op.F32, out.Dims)
-	b.gather("overlap", terms, index, 0, sum, y)
+	b.Call("fold", []int{parts, 1, len(sums), 1, frames, 1, s.n, 1, s.hop, 1, 1, 0, pad, 1, parts, s.n * parts, 1, len(sums) * parts, parts},
+		nil, []*op.Tensor{sum}, y)
 	binaryMap(b, binaryOps[2], out, sum, b.FixedConst("inverse_weight", out.Dims, factor))
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/flexnnc/flexnnc/ir"
+	"github.com/flexnnc/flexnnc/ir/op"
 )
 
 func init() {
@@ -40,10 +41,7 @@ func init() {
 			if err != nil {
 				return err
 			}
-			out := b.Output(0, Planar)
-			index := make([]int, out.Len())
-			g.pairs(n, func(image, column int) { index[column] = image })
-			b.gather("columns", 1, index, b.Layer.Params.Float(18, 0), out, x.Tensor)
+			b.Call("unfold", g.sliding(n), []float32{b.Layer.Params.Float(18, 0)}, []*op.Tensor{b.Output(0, Planar)}, x.Tensor)
 			return nil
 		},
 	})
@@ -72,33 +70,18 @@ func init() {
 			if err != nil {
 				return err
 			}
-			out := b.Output(0, Planar)
-			columns := make([][]int, out.Len())
-			g.pairs(n, func(image, column int) {
-				if image >= 0 {
-					columns[image] = append(columns[image], column)
-				}
-			})
-			terms, index := termsTable(columns)
-			b.gather("columns", terms, index, 0, out, x.Tensor)
+			places := g.out[0] * g.out[1]
+			ints := append(g.sliding(n), g.taps()*places, places, 1, g.in[0]*g.in[1], g.in[0], 1)
+			b.Call("fold", ints, nil, []*op.Tensor{b.Output(0, Planar)}, x.Tensor)
 			return nil
 		},
 	})
 }
 
-// termsTable lays out lists of different lengths as rows of one length.
-func termsTable(lists [][]int) (terms int, index []int) {
-	terms = 1
-	for _, l := range lists {
-		terms = max(terms, len(l))
-	}
-	for _, l := range lists {
-		index = append(index, l...)
-		for range terms - len(l) {
-			index = append(index, -1)
-		}
-	}
-	return terms, index
+// sliding are the numbers of the calls unfold and fold.
+func (g window) sliding(channels int) []int {
+	return []int{channels, g.in[1], g.in[0], g.out[1], g.out[0], g.kernel[1], g.kernel[0], g.stride[1], g.stride[0],
+		g.dilation[1], g.dilation[0], g.before[1], g.before[0]}
 }
 
 func unfoldOf(l *ir.Layer, in ir.Shape) (g window, channels int, err error) {
