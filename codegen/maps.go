@@ -2,6 +2,7 @@ package codegen
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/dave/jennifer/jen"
 
@@ -118,6 +119,17 @@ func (u *unit) mapArgs(s *plan.Step) (*jen.Statement, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n.n > 1 && !runsAreDense(p, n.inner) {
+		// Windows of a tensor with rows of one: the run is that one.
+		single := make([]place, len(places))
+		for i, q := range places {
+			single[i] = q
+			single[i].strides = append(slices.Clone(q.strides), 4)
+		}
+		if n, err = nestOf(append(slices.Clone(out.Dims), 1), single, u.banded[s.Op], true); err != nil {
+			return nil, err
+		}
+	}
 	for i := range in {
 		want := 0
 		if p.Inputs[i] == lane.Vector {
@@ -143,6 +155,17 @@ func (u *unit) mapArgs(s *plan.Step) (*jen.Statement, error) {
 	l.int("n", n.n)
 	l.codes = append(l.codes, jen.Line().Id("rows").Op(":").Lit(n.rows))
 	return l.of("mapStep"), nil
+}
+
+// runsAreDense tells whether the elements of a run are neighbours in the output and
+// in every input that is read as a vector.
+func runsAreDense(p *lane.Program, inner []int) bool {
+	for i, step := range inner[1:] {
+		if p.Inputs[i] == lane.Vector && step != 4 {
+			return false
+		}
+	}
+	return inner[0] == 4
 }
 
 // rowsArgs renders passes over rows.

@@ -150,6 +150,9 @@ func printVerdict(w io.Writer, r *harness.Report) {
 			fmt.Fprintf(w, "ok   %s%s\n", n.Name, oneLine(n))
 		}
 		if len(r.Networks) <= many {
+			if n.Expected != "" {
+				fmt.Fprintf(w, "     expected: %s\n", n.Expected)
+			}
 			printOutputs(w, n)
 			printRuns(w, n)
 		}
@@ -177,8 +180,8 @@ func printOutputs(w io.Writer, n *harness.Network) {
 
 func printJudged(w io.Writer, o harness.Judged) {
 	name := o.Case + "/" + o.Output
-	if o.Rule.Report {
-		fmt.Fprintf(w, "     %-32s %d of %d detections found again, %d in all (not judged)\n", name, o.Matched, o.Rows, o.Found)
+	if o.Rule.Detections {
+		fmt.Fprintf(w, "     %-32s %d of %d detections found again, %d in all\n", name, o.Matched, o.Rows, o.Found)
 		return
 	}
 	limit := "element"
@@ -187,7 +190,7 @@ func printJudged(w io.Writer, o harness.Judged) {
 	}
 	top := "-"
 	if o.HasTop1 {
-		top = map[bool]string{true: "agrees", false: "DIFFERS"}[o.Top1]
+		top = fmt.Sprintf(map[bool]string{true: "is %d", false: "is %d, DIFFERS"}[o.Top1], o.Class)
 	}
 	fmt.Fprintf(w, "     %-32s %-9.2g %-9s %-8s [%d] is %v, reference %v\n", name, o.Distance, limit, top, o.Worst, o.Got, o.Want)
 }

@@ -27,6 +27,8 @@ type Suite struct {
 	Bin   string // path of the .bin, "" where there is none
 	Synth string // path of a synth.json that describes the .bin, "" where there is none
 	Cases []Case
+	// Expected says in words what the answers should be, where the file does.
+	Expected string
 }
 
 // Case is one run of the network.
@@ -52,9 +54,10 @@ type Output struct {
 
 // file is the JSON form.
 type file struct {
-	Name    string `json:"name"`
-	Param   string `json:"param"`
-	Weights struct {
+	Name     string `json:"name"`
+	Expected string `json:"expected"`
+	Param    string `json:"param"`
+	Weights  struct {
 		Bin   string `json:"bin"`
 		Synth string `json:"synth"`
 	} `json:"weights"`
@@ -129,7 +132,7 @@ func Read(path string) (*Suite, error) {
 	if err := json.Unmarshal(raw, &f); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	s := &Suite{Name: f.Name, Path: path}
+	s := &Suite{Name: f.Name, Path: path, Expected: f.Expected}
 	r := reader{dir: filepath.Dir(path), path: path}
 	if s.Name == "" {
 		s.Name = filepath.Base(r.dir)

@@ -264,8 +264,18 @@ func TestDetections(t *testing.T) {
 		1, 0.6, 8, 8, 18, 18,
 		0, 0, 0, 0, 0, 0,
 	}
-	v := Judge(got, want, &Output{Shape: ir.Shape2(6, 3)}, Rule{Report: true})
-	if v.Rows != 3 || v.Found != 3 || v.Matched != 2 || v.Why != "" {
+	v := Judge(got, want, &Output{Shape: ir.Shape2(6, 3)}, Rule{Detections: true})
+	if v.Rows != 3 || v.Found != 3 || v.Matched != 2 || v.Why == "" {
+		t.Errorf("%+v", v)
+	}
+	got[13] = 0.8 // the score, and its place
+	got[14], got[15], got[16], got[17] = 0, 0, 10, 10
+	got[12] = 1
+	if v := Judge(got, append(want, got[12:18]...), &Output{Shape: ir.Shape2(6, 4)}, Rule{Detections: true}); v.Matched != 3 || v.Why == "" {
+		t.Errorf("%+v", v)
+	}
+	want[1] = 0.8
+	if v := Judge(got, want, &Output{Shape: ir.Shape2(6, 3)}, Rule{Detections: true}); v.Matched != 3 || v.Why != "" {
 		t.Errorf("%+v", v)
 	}
 }

@@ -25,6 +25,7 @@ func init() {
 				return evalConv(2, oneGroup)(c)
 			}
 			v := *c
+			v.Layer = plainConv(c.Layer)
 			v.In = append([]Tensor{}, c.In...)
 			v.In[0].Shape = ir.Shape3(1, 1, v.In[0].Shape.W)
 			return evalConv(2, oneGroup)(&v)
@@ -34,6 +35,7 @@ func init() {
 			if convOfVector(b.Layer, v.Shape) {
 				s := ir.Shape3(1, 1, v.Shape.W)
 				v = Value{Tensor: b.View(v.Tensor, b.Layer.Inputs[0].Name+"/image", []int{1, 1, s.C}), Shape: s, Layout: ChannelsLast}
+				b = &Builder{plainConv(b.Layer), b.Lowering}
 			}
 			return lowerConv(b, v, 2, 1)
 		},
@@ -45,6 +47,20 @@ func init() {
 func convOfVector(l *ir.Layer, in ir.Shape) bool {
 	g := windowOf(l, 2)
 	return in.Dims == 1 && g.taps() == 1 && l.Params.Int(0, 0)*in.W == l.Params.Int(6, 0)
+}
+
+// plainConv is the layer without pads, strides and dilations, which mean nothing to
+// an inner product.
+func plainConv(l *ir.Layer) *ir.Layer {
+	plain := *l
+	plain.Params = nil
+	for _, p := range l.Params {
+		switch p.ID {
+		case 0, 1, 5, 6, 8, 9, 10, 11:
+			plain.Params = append(plain.Params, p)
+		}
+	}
+	return &plain
 }
 
 // lowerConv lowers a convolution over one or two axes: as it is, as a depthwise

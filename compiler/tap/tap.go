@@ -21,7 +21,7 @@ func Outputs(g *ir.Graph, names []string) error {
 		case b == nil:
 			faults.Add(diag.Diagnostic{Pos: ir.Pos{File: g.Name}, Text: "there is no blob " + name + " to hand out",
 				Hint: "its outputs are " + strings.Join(outputNames(g), ", ")})
-		case b.Producer.Type == "Input":
+		case b.Producer.Type == "Input" && b.Consumer != nil:
 			faults.Add(diag.Diagnostic{Pos: b.Pos, Layer: b.Producer.Name, Text: name + " is an input, there is nothing to hand out"})
 		case b.Consumer != nil:
 			split(g, b)

@@ -70,6 +70,7 @@ type Report struct {
 // Network is one case.json.
 type Network struct {
 	Name, Path string
+	Expected   string // what the case's author says of the answers
 	Error      string // why nothing was run
 	Outputs    []Judged
 	Runs       []*Run

@@ -95,7 +95,7 @@ func (t *suite) compile(s *session) error {
 	if t.cases, err = cases.Read(t.report.Path); err != nil {
 		return err
 	}
-	t.report.Name = t.cases.Name
+	t.report.Name, t.report.Expected = t.cases.Name, t.cases.Expected
 	bin, remove, err := t.weights(s)
 	if err != nil {
 		return err

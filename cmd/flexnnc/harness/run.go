@@ -262,7 +262,7 @@ func (t *suite) verdict(s *session, c int, o *cases.Output, raw []byte) (Judged,
 			got[i] = math.Float32frombits(w)
 		}
 	}
-	rule := cases.Rule{Tol: o.Tol, Report: o.AfterNMS}
+	rule := cases.Rule{Tol: o.Tol, Detections: o.AfterNMS}
 	if s.o.Tol > 0 {
 		rule.Tol = s.o.Tol
 	}
