@@ -7,7 +7,7 @@ GO     ?= go
 BUDGET ?= 96KiB
 GLYPHS := testdata/glyphs
 
-.PHONY: demo test test-models fuzz generate generated-check arm64-cost arm64-cost-check tools cost-tools clean
+.PHONY: coverage demo test test-models fuzz generate generated-check arm64-cost arm64-cost-check tools cost-tools clean
 
 demo:
 	@mkdir -p bin
@@ -29,9 +29,14 @@ test: tools
 test-models:
 	@mkdir -p bin
 	@$(GO) build -o bin/flexnnc ./cmd/flexnnc
-	@GO="$(GO)" sh testdata/test-models.sh
+	@GO="$(GO)" SCOPE="$(SCOPE)" sh testdata/test-models.sh
+
+# Writes docs/coverage.md; VERIFIED names files that flexnnc verify --json wrote.
+coverage:
+	$(GO) run ./cmd/coverage -verify "$(VERIFIED)" > bin/coverage.md && mv bin/coverage.md docs/coverage.md
 
 fuzz:
+	$(GO) test -run '^$$' -fuzz FuzzCompile -fuzztime 20s ./compiler
 	$(GO) test -run '^$$' -fuzz FuzzParamText -fuzztime 20s ./compiler/ncnn
 	$(GO) test -run '^$$' -fuzz FuzzParamBinary -fuzztime 20s ./compiler/ncnn
 	$(GO) test -run '^$$' -fuzz FuzzWeights -fuzztime 20s ./compiler/ncnn

@@ -108,11 +108,12 @@ func (d *drawn) step() {
 		o, k := size(), 1+n(4)
 		one("Deconvolution", "0=%d 1=%d 2=%d 3=%d 4=%d 5=%d 6=%d %s", o, k, 1+n(2), 1+n(3), n(2), n(2), o*channels*k*k, act)
 	case 6:
-		mode, pad := n(4), 0
+		// A window wholly in the padding has no average: pads stay below the kernel.
+		mode, pad, k := n(4), 0, 1+n(3)
 		if mode < 2 {
-			pad = n(2)
+			pad = n(min(k, 2))
 		}
-		one("Pooling", "0=%d 1=%d 11=%d 2=%d 3=%d 5=%d 6=%d", n(2), 1+n(3), 1+n(3), 1+n(2), pad, mode, n(2))
+		one("Pooling", "0=%d 1=%d 11=%d 2=%d 3=%d 5=%d 6=%d", n(2), k, max(k-n(2), 1+pad), 1+n(2), pad, mode, n(2))
 	case 7:
 		one("Pooling", "0=%d 7=1 8=%d", n(2), 1+n(4))
 	case 8:
