@@ -109,9 +109,9 @@ func buildBench(ctx context.Context, c *cli.Context, target bench.Target, work s
 		bench.RandomWeights(n.Graph)
 	}
 	o.Budget, o.Min = b.bytes, b.min
-	pr.say("planning")
+	stop := pr.ticking("planning")
 	planned, err := compiler.Compile(n.Graph, o)
-	if err != nil {
+	if stop(); err != nil {
 		return nil, err
 	}
 	pr.say("building")

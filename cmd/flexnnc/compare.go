@@ -120,7 +120,8 @@ func compared(c *cli.Context, n *ncnn.Network, o compiler.Options, pace int64, p
 		if err != nil {
 			return usagef("compare: %v", err)
 		}
-		pr.say("planning %s", name)
+		stop := pr.ticking("planning %s", name)
+		defer stop()
 		o.Budget, o.Min, o.Without = b.bytes, b.min, without
 		p, err := compiler.Plan(lowered, o)
 		if err != nil {

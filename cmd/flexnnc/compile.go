@@ -53,9 +53,9 @@ func compileAction(c *cli.Context) error {
 			s.net.Close()
 		}
 	}()
-	p.say("planning")
+	stop := p.ticking("planning")
 	set, err := planSet(shapes, budgets)
-	if err != nil {
+	if stop(); err != nil {
 		return err
 	}
 	p.say("recording an answer")
