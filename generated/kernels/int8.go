@@ -31,7 +31,9 @@ const (
 //	out[m*outStep+p*16+n] = act(float32(sum)*w[n] + w[16+n])
 //
 // where sums are exact. Those of depthwise convolutions likewise take
-// depthwiseArgs; what they read of a pixel's channels they read by four.
+// depthwiseArgs; what they read of a pixel's channels they read by four. Where the
+// arguments' quantize is not 0 they round the results times quantize to int8, as
+// quantizeArgs says, and the output's channels are a multiple of four.
 var int8Kernels = &portableInt8
 
 var portableInt8 = kernelTable{
@@ -63,6 +65,15 @@ func dequantized(sum int32, w unsafe.Pointer, n, act int) float32 {
 	return v
 }
 
+// putInt8 stores v as channel n: as it is where quantize is 0, else as int8.
+func putInt8(out unsafe.Pointer, n int, v, quantize float32) {
+	if quantize == 0 {
+		putf32(out, n, v)
+	} else {
+		*(*int8)(unsafe.Add(out, n)) = quantized(float32(v * quantize))
+	}
+}
+
 // convInt8Portable is the kernel of mr pixels and one panel, four channels at a
 // time.
 func convInt8Portable(a *convArgs, mr int) {
@@ -83,7 +94,7 @@ func convInt8Portable(a *convArgs, mr int) {
 				}
 			}
 			for i := range min(4, a.last-n) {
-				putf32(out, n+i, dequantized(s[i], a.w, n+i, a.act))
+				putInt8(out, n+i, dequantized(s[i], a.w, n+i, a.act), a.quantize)
 			}
 		}
 	}
@@ -103,7 +114,7 @@ func depthwiseInt8(a *depthwiseArgs, mr, mult, first int) {
 				x := unsafe.Add(a.base, *(*uint32)(unsafe.Add(a.ind, 4*(tap*mr+m))))
 				sum += s8(x, c) * s8(w, panelWidth*tap)
 			}
-			putf32(unsafe.Add(a.out, m*a.outStep), n, dequantized(sum, panel, n%panelWidth, a.act))
+			putInt8(unsafe.Add(a.out, m*a.outStep), n, dequantized(sum, panel, n%panelWidth, a.act), a.quantize)
 		}
 	}
 }
@@ -114,7 +125,7 @@ func depthwiseInt8(a *depthwiseArgs, mr, mult, first int) {
 type int8Step struct {
 	convStep
 	quantize float32
-	aside    int // of a tile that is to be made int8, from the start of the thread's scratch
+	aside    int // of a tile that has an epilogue before it is made int8, from the start of the thread's scratch
 }
 
 // runConvInt8 computes a slice. Tiles are cut as those of runConv are.
@@ -141,6 +152,11 @@ func runConvInt8(t *thread, step *int8Step) {
 	a.wstep = int8Weights + 4*panelWidth*s.kh*s.kw*s.inC
 	a.outStep = s.out.pix
 	a.act = s.act
+	aside := size == 1 && s.epilogue.kernel != nil
+	a.quantize = step.quantize
+	if aside {
+		a.quantize = 0
+	}
 	for {
 		u := t.claim()
 		if u >= g.chunks*g.blocks {
@@ -160,7 +176,7 @@ func runConvInt8(t *thread, step *int8Step) {
 				first, end := panels*n/g.groups, panels*(n+1)/g.groups
 				out := t.at(row + size*panelWidth*first)
 				a.out = out
-				if size == 1 {
+				if aside {
 					a.out, a.outStep = unsafe.Add(t.scratch, step.aside), 4*panelWidth*(end-first)
 				}
 				a.w = t.at(s.weights + first*a.wstep)
@@ -172,7 +188,7 @@ func runConvInt8(t *thread, step *int8Step) {
 					s.epilogue.apply(t, a.out, a.outStep, a.out, a.outStep, image.outW, firstRow+p/image.outW, p%image.outW,
 						mr, panelWidth*first, channels)
 				}
-				if size == 1 {
+				if aside {
 					t.quantize = quantizeArgs{
 						n: channels, rows: mr, in: a.out, inStep: a.outStep, out: out, outStep: s.out.pix, scale: step.quantize,
 					}
@@ -197,7 +213,11 @@ func (tab *kernelTable) runTileInt8(a *convArgs, mr, np int) {
 			a.last = last
 		}
 		convInt8Portable(a, mr)
-		a.out = unsafe.Add(a.out, 4*panelWidth)
+		if a.quantize == 0 {
+			a.out = unsafe.Add(a.out, 4*panelWidth)
+		} else {
+			a.out = unsafe.Add(a.out, panelWidth)
+		}
 		a.w = unsafe.Add(a.w, a.wstep)
 	}
 	a.last, a.out, a.w = last, out, w
@@ -222,8 +242,10 @@ func runDepthwiseInt8(t *thread, s *depthwiseInt8Step) {
 	a.wstep = (int8Depthwise + panelWidth*taps + 63) &^ 63
 	a.panels = (s.channels + panelWidth - 1) / panelWidth
 	a.outStep = s.out.pix
-	if s.quantize != 0 {
+	a.quantize = s.quantize
+	if s.makesAside() {
 		a.outStep = 4 * panelWidth * a.panels
+		a.quantize = 0
 	}
 	a.last = s.channels - panelWidth*(a.panels-1)
 	a.act = s.act
@@ -239,6 +261,9 @@ func runDepthwiseInt8(t *thread, s *depthwiseInt8Step) {
 		}
 	}
 }
+
+// makesAside tells that results are changed by an epilogue before they are rounded.
+func (s *depthwiseInt8Step) makesAside() bool { return s.quantize != 0 && s.epilogue.kernel != nil }
 
 // row computes output row y.
 func (s *depthwiseInt8Step) row(t *thread, y int) {
@@ -274,7 +299,7 @@ func (s *depthwiseInt8Step) kernel(t *thread, y, x, n int) {
 	a := &t.depthwise
 	out := t.at(s.out.rowOffset(y) + x*s.out.pix)
 	a.out = out
-	if s.quantize != 0 {
+	if s.makesAside() {
 		a.out = unsafe.Add(t.scratch, s.aside)
 	}
 	if s.mult == 1 {
@@ -285,7 +310,7 @@ func (s *depthwiseInt8Step) kernel(t *thread, y, x, n int) {
 	if s.epilogue.kernel != nil {
 		s.epilogue.apply(t, a.out, a.outStep, a.out, a.outStep, s.outW, y, x, n, 0, s.channels)
 	}
-	if s.quantize != 0 {
+	if s.makesAside() {
 		t.quantize = quantizeArgs{
 			n: s.channels, rows: n, in: a.out, inStep: a.outStep, out: out, outStep: s.out.pix, scale: s.quantize,
 		}

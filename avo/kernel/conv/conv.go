@@ -163,10 +163,10 @@ func Offsets() map[string]map[string]int {
 	return map[string]map[string]int{
 		"conv": {"base": convBase, "ind": convInd, "taps": convTaps, "k": convK, "w": convW, "wstep": convWStep,
 			"out": convOut, "outStep": convOutStep, "last": convLast, "act": convAct, "panels": convPanels, "tiles": convTiles,
-			"tileIn": convTileIn, "tileOut": convTileOut},
+			"tileIn": convTileIn, "tileOut": convTileOut, "quantize": convQuantize},
 		"depthwise": {"base": depthwiseBase, "ind": depthwiseInd, "taps": depthwiseTaps, "w": depthwiseW,
 			"panels": depthwisePanels, "out": depthwiseOut, "outStep": depthwiseOutStep, "last": depthwiseLast, "act": depthwiseAct,
-			"wstep": depthwiseWStep},
+			"wstep": depthwiseWStep, "quantize": depthwiseQuantize},
 		"run": {"base": runBase, "rows": runRows, "height": runHeight, "w": runW, "wstep": runWStep, "channels": runChannels,
 			"out": runOut, "outStep": runOutStep, "pixels": runPixelsLeft, "act": runAct, "left": runLeft, "width": runWidth},
 		"rows": {"base": rowsBase, "ind": rowsInd, "rows": rowsRows, "pixels": rowsPixels, "kh": rowsKH,

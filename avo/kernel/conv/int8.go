@@ -60,7 +60,8 @@ const (
 	int8Group     = 4 * PanelWidth // weights of four input channels
 )
 
-// Offsets of the fields of the runtime's quantizeArgs.
+// Offsets of the fields of the runtime's quantizeArgs, and of those of convArgs and
+// depthwiseArgs that only kernels of int8 read.
 const (
 	quantizeN       = 0
 	quantizeRows    = 8
@@ -70,6 +71,9 @@ const (
 	quantizeOutStep = 40
 	quantizePad     = 48
 	quantizeScale   = 56
+
+	convQuantize      = 112
+	depthwiseQuantize = 80
 )
 
 // Numbers of the rounding to int8, by their bits.
@@ -130,7 +134,9 @@ func GenerateInt8(pkg string, need NeedInt8) (map[string][]byte, error) {
 		x.Struct(s)
 	}
 	mask := x.Words("int8ChannelMask", maskWords()...)
-	wide, narrow := &vector{Context: x, avx512: true, ones: mask}, &vector{Context: x, ones: mask}
+	limits := x.Words("int8Limits", limitWords()...)
+	wide := &vector{Context: x, avx512: true, ones: mask, limits: limits}
+	narrow := &vector{Context: x, ones: mask, limits: limits}
 	for _, t := range need.tiles(VNNI) {
 		convVNNI(wide, t)
 	}
@@ -180,6 +186,17 @@ func maskWords() []uint32 {
 	w := make([]uint32, 2*PanelWidth)
 	for i := range PanelWidth {
 		w[i] = ^uint32(0)
+	}
+	return w
+}
+
+// limitWords are the numbers of the rounding, a vector of each.
+func limitWords() []uint32 {
+	var w []uint32
+	for _, n := range []uint32{int8Least, int8Most, signBit, belowHalf} {
+		for range PanelWidth {
+			w = append(w, n)
+		}
 	}
 	return w
 }

@@ -82,6 +82,9 @@ func finishInt8NEON(c *arm64.Context, args arm64.GP, acc [][]arm64.Vec) {
 	}
 	reluNEON(c, field(c, args, convAct), all, "store")
 	out, outStep, last := field(c, args, convOut), field(c, args, convOutStep), field(c, args, convLast)
+	rounding := c.GP()
+	c.LDRW(convQuantize, args, rounding)
+	c.CBNZ(rounding, "bytes")
 	pairs := func(m, n int) {
 		for i := 0; i < n; i += 2 {
 			c.STPQ(acc[m][i], acc[m][i+1], 16*i, out)
@@ -101,6 +104,82 @@ func finishInt8NEON(c *arm64.Context, args arm64.GP, acc [][]arm64.Vec) {
 		at := c.GP()
 		c.ADDI(16*(whole-4), out, at)
 		storeFirst(c, at, [4]arm64.Vec(acc[m][whole-4:]), last, fmt.Sprintf("pixel%d", m))
+		c.ADD(outStep, out, out)
+	}
+	c.RET()
+	storeBytes(c, args, acc, out, outStep, last)
+}
+
+// rounder makes int32 of float32 times a number: within ±127, the lower bound where
+// they are no numbers, rounded to the nearest, halves away from zero.
+type rounder struct {
+	*arm64.Context
+	scale, most, least arm64.Vec
+}
+
+// rounderOf reads the number from a field of an argument struct.
+func rounderOf(c *arm64.Context, args arm64.GP, offset int) rounder {
+	at, r := c.GP(), rounder{c, c.Vec(), c.Vec(), c.Vec()}
+	c.ADDI(offset, args, at)
+	c.LD1R_4S(at, r.scale)
+	c.DUPImm32(int8Most, r.most)
+	c.DUPImm32(int8Least, r.least)
+	return r
+}
+
+func (r rounder) round(x arm64.Vec) {
+	within := r.Vec()
+	r.FMUL(r.scale, x, x)
+	r.FCMGT(r.least, x, within)
+	r.BIF(within, r.least, x)
+	within = r.Vec()
+	r.FCMGT(x, r.most, within)
+	r.BIF(within, r.most, x)
+	r.FCVTAS(x, x)
+}
+
+// pack makes 16 bytes of four registers of int32, in the first.
+func (r rounder) pack(x []arm64.Vec) arm64.Vec {
+	r.XTN_4H(x[0], x[0])
+	r.XTN2_8H(x[1], x[0])
+	r.XTN_4H(x[2], x[2])
+	r.XTN2_8H(x[3], x[2])
+	r.XTN_8B(x[0], x[0])
+	r.XTN2_16B(x[2], x[0])
+	return x[0]
+}
+
+// storeBytes rounds and stores a tile as int8. The last panel may end after 4, 8 or
+// 12 channels.
+func storeBytes(c *arm64.Context, args arm64.GP, acc [][]arm64.Vec, out, outStep, last arm64.GP) {
+	c.Label("bytes")
+	r := rounderOf(c, args, convQuantize)
+	panels := len(acc[0]) / 4
+	for m := range acc {
+		for p := range panels {
+			quads := acc[m][4*p:][:4]
+			for _, x := range quads {
+				r.round(x)
+			}
+			x := r.pack(quads)
+			if p < panels-1 {
+				c.STRQ(x, PanelWidth*p, out)
+				continue
+			}
+			at, label := c.GP(), fmt.Sprintf("bytes%d", m)
+			c.ADDI(PanelWidth*p, out, at)
+			c.TBZ(4, last, label+"part")
+			c.STRQ(x, 0, at)
+			c.B(label + "done")
+			c.Label(label + "part")
+			c.TBZ(3, last, label+"four")
+			c.STRDPost(x, 8, at)
+			c.EXT(8, x, x, x)
+			c.Label(label + "four")
+			c.TBZ(2, last, label+"done")
+			c.STRS(x, 0, at)
+			c.Label(label + "done")
+		}
 		c.ADD(outStep, out, out)
 	}
 	c.RET()
@@ -282,21 +361,36 @@ func depthwiseInt8NEON(c *arm64.Context, name string, pixels int) {
 		reluNEON(c, act, all, label+"store")
 		return acc
 	}
+	rounding := c.GP()
+	c.LDRW(depthwiseQuantize, args, rounding)
+	r := rounderOf(c, args, depthwiseQuantize)
 	c.Label("panels")
 	c.CMPI(PanelWidth, count)
 	c.BLT("fours")
 	at := c.GP()
 	acc := block("panel", PanelWidth)
 	c.MOV(out, at)
+	c.CBNZ(rounding, "panelbytes")
 	for m := range acc {
 		c.STPQ(acc[m][0], acc[m][1], 0, at)
 		c.STPQ(acc[m][2], acc[m][3], 32, at)
 		c.ADD(outStep, at, at)
 	}
+	c.ADDI(4*PanelWidth, out, out)
+	c.B("panelstored")
+	c.Label("panelbytes")
+	for m := range acc {
+		for _, x := range acc[m] {
+			r.round(x)
+		}
+		c.STRQ(r.pack(acc[m]), 0, at)
+		c.ADD(outStep, at, at)
+	}
+	c.ADDI(PanelWidth, out, out)
+	c.Label("panelstored")
 	step := field(c, args, depthwiseWStep)
 	c.ADD(step, head, head)
 	c.ADD(step, first, first)
-	c.ADDI(4*PanelWidth, out, out)
 	c.ADDI(PanelWidth, base, base)
 	c.SUBI(PanelWidth, count, count)
 	c.B("panels")
@@ -307,15 +401,27 @@ func depthwiseInt8NEON(c *arm64.Context, name string, pixels int) {
 	acc = block("four", 4)
 	at = c.GP()
 	c.MOV(out, at)
+	c.CBNZ(rounding, "fourbytes")
 	c.CMPI(4, count)
 	c.BLT("some")
 	for m := range acc {
 		c.STRQ(acc[m][0], 0, at)
 		c.ADD(outStep, at, at)
 	}
+	c.ADDI(16, out, out)
+	c.B("fourstored")
+	c.Label("fourbytes")
+	for m := range acc {
+		r.round(acc[m][0])
+		c.XTN_4H(acc[m][0], acc[m][0])
+		c.XTN_8B(acc[m][0], acc[m][0])
+		c.STRS(acc[m][0], 0, at)
+		c.ADD(outStep, at, at)
+	}
+	c.ADDI(4, out, out)
+	c.Label("fourstored")
 	c.ADDI(16, head, head)
 	c.ADDI(4, first, first)
-	c.ADDI(16, out, out)
 	c.ADDI(4, base, base)
 	c.SUBI(4, count, count)
 	c.B("fours")
@@ -341,23 +447,7 @@ func quantizeNEON(c *arm64.Context) {
 	c.Function("quantizeNEON", "func(a *quantizeArgs)", "quantizeNEON makes int8 of float32; see quantizeArgs.")
 	args := c.Load("a")
 	in, out, rows := field(c, args, quantizeIn), field(c, args, quantizeOut), field(c, args, quantizeRows)
-	at, scale, most, least := c.GP(), c.Vec(), c.Vec(), c.Vec()
-	c.ADDI(quantizeScale, args, at)
-	c.LD1R_4S(at, scale)
-	c.DUPImm32(int8Most, most)
-	c.DUPImm32(int8Least, least)
-	// integers makes int32 of x: the product within ±127, the lower bound where it
-	// is no number, rounded to the nearest, halves away from zero.
-	integers := func(x arm64.Vec) {
-		within := c.Vec()
-		c.FMUL(scale, x, x)
-		c.FCMGT(least, x, within)
-		c.BIF(within, least, x)
-		within = c.Vec()
-		c.FCMGT(x, most, within)
-		c.BIF(within, most, x)
-		c.FCVTAS(x, x)
-	}
+	r := rounderOf(c, args, quantizeScale)
 	c.Label("row")
 	from, to, n := c.GP(), c.GP(), field(c, args, quantizeN)
 	c.MOV(in, from)
@@ -368,16 +458,10 @@ func quantizeNEON(c *arm64.Context) {
 	x := quads(c, 4)
 	c.LDPQ(0, from, x[0], x[1])
 	c.LDPQ(32, from, x[2], x[3])
-	for _, r := range x {
-		integers(r)
+	for _, v := range x {
+		r.round(v)
 	}
-	c.XTN_4H(x[0], x[0])
-	c.XTN2_8H(x[1], x[0])
-	c.XTN_4H(x[2], x[2])
-	c.XTN2_8H(x[3], x[2])
-	c.XTN_8B(x[0], x[0])
-	c.XTN2_16B(x[2], x[0])
-	c.STRQPost(x[0], 16, to)
+	c.STRQPost(r.pack(x), 16, to)
 	c.ADDI(64, from, from)
 	c.SUBI(16, n, n)
 	c.B("by16")
@@ -389,19 +473,19 @@ func quantizeNEON(c *arm64.Context) {
 		c.Label(label)
 		c.CMPI(by, n)
 		c.BLT(next)
-		r := c.Vec()
+		v := c.Vec()
 		if by == 4 {
-			c.LDRQPost(16, from, r)
+			c.LDRQPost(16, from, v)
 		} else {
-			c.LDRSPost(4, from, r)
+			c.LDRSPost(4, from, v)
 		}
-		integers(r)
-		c.XTN_4H(r, r)
-		c.XTN_8B(r, r)
+		r.round(v)
+		c.XTN_4H(v, v)
+		c.XTN_8B(v, v)
 		if by == 4 {
-			c.STRSPost(r, 4, to)
+			c.STRSPost(v, 4, to)
 		} else {
-			c.STRBytePost(r, 1, to)
+			c.STRBytePost(v, 1, to)
 		}
 		c.SUBI(by, n, n)
 		c.B(label)

@@ -16,6 +16,7 @@ type vector struct {
 	*amd64.Context
 	avx512 bool
 	ones   operand.Mem // 16 words of ones, then 16 of zeros
+	limits operand.Mem // of rounding to int8: limitWords
 }
 
 // floats is the width of a register.

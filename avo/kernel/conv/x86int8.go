@@ -69,6 +69,114 @@ func (v *vector) storeTile(acc [][]reg.VecVirtual, args reg.GPVirtual) {
 	store(&ms)
 }
 
+// finishInt8 makes float32 of the sums of a tile and stores them, or int8.
+func (v *vector) finishInt8(t Int8Tile, acc [][]reg.VecVirtual, args reg.GPVirtual) {
+	v.dequantize(acc, v.head(args, t.Panels), mem(args, convAct))
+	v.I(x86.CMPL(mem(args, convQuantize), operand.I8(0)))
+	v.I(x86.JNE(operand.LabelRef("bytes")))
+	v.storeTile(acc, args)
+	v.Label("bytes")
+	per := v.perPanel()
+	whole := len(acc[0]) - per
+	out, outStep, last := v.GP64(), v.GP64(), v.GP64()
+	v.I(x86.MOVQ(mem(args, convOut), out))
+	v.I(x86.MOVQ(mem(args, convOutStep), outStep))
+	v.I(x86.MOVQ(mem(args, convLast), last))
+	scale := v.reg()
+	v.I(x86.VBROADCASTSS(mem(args, convQuantize), scale))
+	var ms masks
+	if v.avx512 {
+		ms = v.masksFor(last, 1)
+	}
+	for m := range acc {
+		for n, r := range acc[m] {
+			v.roundInt8(r, scale)
+			at := mem(out, PanelWidth/per*n)
+			switch {
+			case n < whole:
+				v.storeInt8(r, at)
+			case v.avx512:
+				v.I(x86.VPMOVDB(r, ms.k, at))
+			default:
+				v.storeFours(r, at, last, n-whole, fmt.Sprintf("pixel%dregister%d", m, n))
+			}
+		}
+		if m < len(acc)-1 {
+			v.I(x86.ADDQ(outStep, out))
+		}
+	}
+	v.end()
+}
+
+// limit is a number of the rounding to int8, as often as any register holds it.
+func (v *vector) limit(which int) operand.Mem {
+	m := v.limits
+	m.Disp += 4 * PanelWidth * which
+	return m
+}
+
+// roundInt8 makes int32 of r times scale: within ±127, plus what is just below a
+// half with its sign, cut.
+func (v *vector) roundInt8(r, scale regVec) {
+	h := v.like(r)
+	v.I(x86.VMULPS(scale, r, r))
+	// The second source is the answer where the first is NaN.
+	v.I(x86.VMAXPS(v.limit(0), r, r))
+	v.I(x86.VMINPS(v.limit(1), r, r))
+	v.I(x86.VANDPS(v.limit(2), r, h))
+	v.I(x86.VORPS(v.limit(3), h, h))
+	v.I(x86.VADDPS(h, r, r))
+	v.I(x86.VCVTTPS2DQ(r, r))
+}
+
+// like is a fresh register of r's size.
+func (v *vector) like(r regVec) regVec {
+	switch r.Size() {
+	case 16:
+		return v.XMM()
+	case 32:
+		return v.YMM()
+	}
+	return v.ZMM()
+}
+
+// storeInt8 stores the int32 of a register, within ±127, as bytes.
+func (v *vector) storeInt8(r regVec, at operand.Mem) {
+	switch r.Size() {
+	case 64:
+		v.I(x86.VPMOVDB(r, at))
+	case 32:
+		v.I(x86.VMOVQ(v.packInt8(r), at))
+	default:
+		v.I(x86.VPACKSSDW(r, r, r))
+		v.I(x86.VPACKSSWB(r, r, r))
+		v.I(x86.VMOVD(r, at))
+	}
+}
+
+// packInt8 makes 8 bytes of the int32 of a YMM register.
+func (v *vector) packInt8(r regVec) regVec {
+	upper := v.XMM()
+	v.I(x86.VEXTRACTI128(operand.U8(1), r, upper))
+	v.I(x86.VPACKSSDW(upper, r.(reg.Vec).AsX(), upper))
+	v.I(x86.VPACKSSWB(upper, upper, upper))
+	return upper
+}
+
+// storeFours stores register i of a panel that ends after last channels, a multiple
+// of four: 8 channels, 4 or none.
+func (v *vector) storeFours(r regVec, at operand.Mem, last reg.GPVirtual, i int, label string) {
+	bytes := v.packInt8(r)
+	v.I(x86.CMPQ(last, operand.I8(8*i+4)))
+	v.I(x86.JLT(operand.LabelRef(label + "done")))
+	v.I(x86.JEQ(operand.LabelRef(label + "four")))
+	v.I(x86.VMOVQ(bytes, at))
+	v.I(x86.JMP(operand.LabelRef(label + "done")))
+	v.Label(label + "four")
+	v.I(x86.VMOVD(bytes, at))
+	v.Label(label + "done")
+}
+
 // int8Loop emits the loops over taps and groups of four channels around step, which
 // gets the addresses of a pixel's group and of a byte of a panel's weights of it.
 func (v *vector) int8Loop(t Int8Tile, args, w, wstep reg.GPVirtual, step func(cell func(m int) operand.Mem, weights func(p, disp int) operand.Mem)) {
@@ -161,8 +269,7 @@ func convVNNI(v *vector, t Int8Tile) {
 		}
 	})
 	args = v.Load("a")
-	v.dequantize(acc, v.head(args, t.Panels), mem(args, convAct))
-	v.storeTile(acc, args)
+	v.finishInt8(t, acc, args)
 }
 
 // convInt8AVX2 generates the kernel of a tile with AVX2's products of unsigned with
@@ -199,8 +306,7 @@ func convInt8AVX2(v *vector, t Int8Tile) {
 		}
 	})
 	args = v.Load("a")
-	v.dequantize(acc, v.head(args, t.Panels), mem(args, convAct))
-	v.storeTile(acc, args)
+	v.finishInt8(t, acc, args)
 }
 
 // depthwiseInt8X86 generates the depthwise kernel of some pixels. Channels are
@@ -224,7 +330,7 @@ func depthwiseInt8X86(v *vector, name string, pixels int) {
 	lower := v.splat(0x0000ffff)
 	// block computes n channels in registers that fresh makes, of some lanes each, and
 	// hands them to store.
-	block := func(label string, n, lanes int, fresh func() regVec, store func(acc []regVec, at reg.GPVirtual)) {
+	block := func(label string, n, lanes int, fresh func() regVec, store func(acc []regVec, at reg.GPVirtual, bytes bool)) {
 		acc := make([][]regVec, pixels)
 		for m := range acc {
 			for range n / lanes {
@@ -292,25 +398,46 @@ func depthwiseInt8X86(v *vector, name string, pixels int) {
 		v.Label(label + "store")
 		at := v.GP64()
 		v.I(x86.MOVQ(out, at))
-		for m := range acc {
-			store(acc[m], at)
-			if m < len(acc)-1 {
-				v.I(x86.ADDQ(mem(args, depthwiseOutStep), at))
+		pixelsOut := func(bytes bool) {
+			for m := range acc {
+				store(acc[m], at, bytes)
+				if m < len(acc)-1 {
+					v.I(x86.ADDQ(mem(args, depthwiseOutStep), at))
+				}
 			}
 		}
+		v.I(x86.CMPL(mem(args, depthwiseQuantize), operand.I8(0)))
+		v.I(x86.JNE(operand.LabelRef(label + "bytes")))
+		pixelsOut(false)
+		v.I(x86.ADDQ(operand.I32(4*n), out))
+		v.I(x86.JMP(operand.LabelRef(label + "stored")))
+		v.Label(label + "bytes")
+		scale := fresh()
+		v.I(x86.VBROADCASTSS(mem(args, depthwiseQuantize), scale))
+		for m := range acc {
+			for _, r := range acc[m] {
+				v.roundInt8(r, scale)
+			}
+		}
+		pixelsOut(true)
+		v.I(x86.ADDQ(operand.I32(n), out))
+		v.Label(label + "stored")
 	}
 	v.Label("panels")
 	v.I(x86.CMPQ(count, operand.I8(PanelWidth)))
 	v.I(x86.JLT(operand.LabelRef("fours")))
-	block("panel", PanelWidth, v.floats(), v.reg, func(acc []regVec, at reg.GPVirtual) {
+	block("panel", PanelWidth, v.floats(), v.reg, func(acc []regVec, at reg.GPVirtual, bytes bool) {
 		for i, r := range acc {
-			v.I(x86.VMOVUPS(r, mem(at, 4*v.floats()*i)))
+			if bytes {
+				v.storeInt8(r, mem(at, v.floats()*i))
+			} else {
+				v.I(x86.VMOVUPS(r, mem(at, 4*v.floats()*i)))
+			}
 		}
 	})
 	for _, p := range []reg.GPVirtual{head, first} {
 		v.I(x86.ADDQ(mem(args, depthwiseWStep), p))
 	}
-	v.I(x86.ADDQ(operand.I32(4*PanelWidth), out))
 	v.I(x86.ADDQ(operand.I32(PanelWidth), base))
 	v.I(x86.SUBQ(operand.I32(PanelWidth), count))
 	v.I(x86.JMP(operand.LabelRef("panels")))
@@ -327,12 +454,15 @@ func depthwiseInt8X86(v *vector, name string, pixels int) {
 	v.I(x86.LEAQ(v.ones, some))
 	mask := v.XMM()
 	v.I(x86.VMOVUPS(operand.Mem{Base: some, Index: neg, Scale: 4, Disp: 4 * PanelWidth}, mask))
-	block("four", 4, 4, func() regVec { return v.XMM() }, func(acc []regVec, at reg.GPVirtual) {
-		v.I(x86.VMASKMOVPS(acc[0], mask, mem(at, 0)))
+	block("four", 4, 4, func() regVec { return v.XMM() }, func(acc []regVec, at reg.GPVirtual, bytes bool) {
+		if bytes {
+			v.storeInt8(acc[0], mem(at, 0))
+		} else {
+			v.I(x86.VMASKMOVPS(acc[0], mask, mem(at, 0)))
+		}
 	})
 	v.I(x86.ADDQ(operand.I32(16), head))
 	v.I(x86.ADDQ(operand.I32(4), first))
-	v.I(x86.ADDQ(operand.I32(16), out))
 	v.I(x86.ADDQ(operand.I32(4), base))
 	v.I(x86.SUBQ(operand.I32(4), count))
 	v.I(x86.JMP(operand.LabelRef("fours")))
@@ -365,22 +495,8 @@ func quantizeX86(v *vector) {
 	v.I(x86.MOVQ(mem(args, quantizeRows), rows))
 	scale := v.reg()
 	v.I(x86.VBROADCASTSS(mem(args, quantizeScale), scale))
-	most, least, half, sign := v.splat(int8Most), v.splat(int8Least), v.splat(belowHalf), v.splat(signBit)
 	width := v.floats()
-
-	// integers makes int32 of x, which it spoils: the product within ±127, plus
-	// what is just below a half with its sign, cut.
-	integers := func(x reg.VecVirtual) {
-		v.I(x86.VMULPS(scale, x, x))
-		// The second source is the answer where the first is NaN.
-		v.I(x86.VMAXPS(least, x, x))
-		v.I(x86.VMINPS(most, x, x))
-		h := v.reg()
-		v.I(x86.VANDPS(sign, x, h))
-		v.I(x86.VORPS(half, h, h))
-		v.I(x86.VADDPS(h, x, x))
-		v.I(x86.VCVTTPS2DQ(x, x))
-	}
+	integers := func(x reg.VecVirtual) { v.roundInt8(x, scale) }
 	v.Label("row")
 	from, to, n := v.GP64(), v.GP64(), v.GP64()
 	v.I(x86.MOVQ(in, from))
@@ -392,15 +508,7 @@ func quantizeX86(v *vector) {
 	x := v.reg()
 	v.I(x86.VMOVUPS(mem(from, 0), x))
 	integers(x)
-	if v.avx512 {
-		v.I(x86.VPMOVDB(x, mem(to, 0)))
-	} else {
-		upper := v.XMM()
-		v.I(x86.VEXTRACTI128(operand.U8(1), x, upper))
-		v.I(x86.VPACKSSDW(upper, x.(reg.Vec).AsX(), upper))
-		v.I(x86.VPACKSSWB(upper, upper, upper))
-		v.I(x86.VMOVQ(upper, mem(to, 0)))
-	}
+	v.storeInt8(x, mem(to, 0))
 	v.I(x86.ADDQ(operand.I32(4*width), from))
 	v.I(x86.ADDQ(operand.I32(width), to))
 	v.I(x86.JMP(operand.LabelRef("whole")))
