@@ -53,6 +53,8 @@ type convArgs struct {
 	// table with manyTiles computes: that many bytes apart in the image and in the
 	// output. 0 counts as 1.
 	tiles, tileIn, tileOut int
+	// quantize is for kernels of int8: what a result is multiplied by to be int8, or 0.
+	quantize float32
 }
 
 // Bounds of kernel tiles on any ISA.

@@ -28,6 +28,8 @@ type depthwiseArgs struct {
 	last    int // channels of the last panel, 1 to 16
 	act     int
 	wstep   int // bytes from panel to panel
+	// quantize is for kernels of int8: what a result is multiplied by to be int8, or 0.
+	quantize float32
 }
 
 // depthwiseStep is one slice of a depthwise convolution: a range of output
