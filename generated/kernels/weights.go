@@ -74,6 +74,10 @@ func (e *WeightsError) Unwrap() error { return e.Err }
 // openWeights finds the file (given reader, given path, embedded data, or beside
 // the binary, in that order) and checks its header and checksum table.
 func openWeights(info *weightsFile, o *Options, embedded string) (*weights, error) {
+	// The arena holds the file's bytes as they come.
+	if word := uint16(1); *(*byte)(unsafe.Pointer(&word)) != 1 {
+		return nil, errors.New("this package needs a little-endian processor")
+	}
 	w := &weights{info: info, name: info.name, drop: o.DropCache}
 	switch {
 	case o.Direct && o.WeightsPath == "" && (o.Weights != nil || embedded != ""):
