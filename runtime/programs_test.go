@@ -262,7 +262,7 @@ func TestShifting(t *testing.T) {
 }
 
 // TestShiftingUnderLoad changes the budget from other goroutines while runs follow
-// runs, and closes the net in the middle.
+// runs, and closes the net in the middle, after a first run at least.
 func TestShiftingUnderLoad(t *testing.T) {
 	for seed := range int64(10) {
 		r := rand.New(rand.NewSource(seed))
@@ -290,9 +290,11 @@ func TestShiftingUnderLoad(t *testing.T) {
 			}()
 		}
 		closed := make(chan error, 1)
-		time.AfterFunc(30*time.Millisecond, func() { closed <- e.close() })
 		runs := 0
 		for ; ; runs++ {
+			if runs == 1 {
+				time.AfterFunc(30*time.Millisecond, func() { closed <- e.close() })
+			}
 			if err := s.once(t, e, context.Background(), runs%2); errors.Is(err, ErrClosed) {
 				break
 			} else if err != nil {
@@ -303,9 +305,6 @@ func TestShiftingUnderLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		wg.Wait()
-		if runs == 0 {
-			t.Error("no run was made before the net was closed")
-		}
 	}
 }
 
