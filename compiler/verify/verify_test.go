@@ -467,7 +467,7 @@ func TestMutations(t *testing.T) {
 			}
 		}
 	})
-	if accepted == 0 || refused == 0 {
+	if !testing.Short() && (accepted == 0 || refused == 0) {
 		t.Errorf("%d mutations accepted, %d refused: not both kinds were seen", accepted, refused)
 	}
 }
