@@ -1,21 +1,19 @@
 package schedule
 
-import (
-	"cmp"
-	"slices"
-
-	"github.com/flexnnc/flexnnc/ir/plan"
-)
+import "github.com/flexnnc/flexnnc/ir/plan"
 
 // loadAhead has the first loads of a run be made at the end of the run before,
 // where their places are free by then, as far as that makes runs shorter.
-func (d *draft) loadAhead(t *timeline, s Speed) {
+func (d *draft) loadAhead(t *timeline, o Options) {
+	if o.NoAhead || o.NoPreload || len(d.streamed) == 0 {
+		return
+	}
 	most := d.mayAhead(t)
 	best := d.forecast
 	kept := 0
 	for n := most; n > 0; n /= 2 {
 		d.ahead = n
-		if f := d.predict(t, s); f.span < best.span {
+		if f := d.predict(t, o.Speed); f.span < best.span {
 			best, kept = f, n
 		}
 	}
@@ -29,6 +27,9 @@ func (d *draft) mayAhead(t *timeline) int {
 	type life struct {
 		lo, hi      plan.Bytes
 		first, last int // steps
+	}
+	if d.streamed[0].start > 0 {
+		return 0
 	}
 	begin := make([]int, len(t.units)+1)
 	for i := len(d.steps) - 1; i >= 0; i-- {
@@ -45,17 +46,13 @@ func (d *draft) mayAhead(t *timeline) int {
 		p := &d.streamed[i]
 		lives = append(lives, life{p.at, p.at + up(p.size), p.start, p.last})
 	}
-	slices.SortStableFunc(lives, func(a, b life) int { return cmp.Compare(a.lo, b.lo) })
 	n := 0
 	for i := range d.streamed {
 		p := &d.streamed[i]
 		lo, hi := p.at, p.at+up(p.size)
 		free := p.last + 1
 		for _, l := range lives {
-			if l.lo >= hi {
-				break
-			}
-			if l.hi <= lo || l == (life{lo, hi, p.start, p.last}) {
+			if l.lo >= hi || l.hi <= lo || l == (life{lo, hi, p.start, p.last}) {
 				continue
 			}
 			if l.first <= p.last {

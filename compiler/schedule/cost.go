@@ -49,15 +49,18 @@ func (s Speed) unit(n *network, u *unit) (time int64) {
 
 func (s Speed) read(n plan.Bytes) int64 { return s.Load + s.Read*int64(n) }
 
-// forecast is what a draft would take, in picoseconds.
+// forecast is what a draft would take, in picoseconds. What steps pick from the
+// file themselves is part of compute.
 type forecast struct{ span, compute, read int64 }
 
-// hiddenRead is the part of a read that counts even where compute hides it: it
-// takes energy, and memory bandwidth from the kernels.
-const hiddenRead = 8
+// besides is the part of the time that steps and loads go on at once by which the
+// loads slow the steps: they take memory bandwidth, and time of a core.
+const besides = 16
 
-// cost is what the search minimises.
-func (f forecast) cost() int64 { return f.span + f.read/hiddenRead }
+// slowed is a span with what loads slow steps by. It grows with each of the three.
+func slowed(span, compute, read int64) int64 {
+	return span + max(0, compute+read-span)/besides
+}
 
 // predict plays a draft: loads one after another, each once the steps before it
 // are complete; steps one after another, each once its loads are complete. Those
@@ -87,7 +90,6 @@ func (d *draft) predict(t *timeline, s Speed) (f forecast) {
 		compute := s.step(node, n, all, st.rows.Len())
 		if node.table >= 0 && st.table == none {
 			chunk := t.n.file.Items[node.table].Chunk
-			f.read += int64(node.picks) * s.read(chunk)
 			compute += int64(node.picks) * s.read(chunk)
 		}
 		done[i+1] = max(done[i], loaded[st.wait]) + compute
@@ -102,39 +104,6 @@ func (d *draft) predict(t *timeline, s Speed) (f forecast) {
 		f.read += read
 		f.span = max(f.span, last)
 	}
+	f.span = slowed(f.span, f.compute, f.read)
 	return f
-}
-
-// bound is a time that no plan within a budget can beat, by this cost model. For
-// any two ops a <= b: when a starts, the arena holds at most what is free beside
-// its activations, of which at least live(a) bytes are there; the rest of the
-// weights of a to b is read after the compute before a and before the compute
-// after b.
-func (n *network) bound(o Options, live func(node int) plan.Bytes) int64 {
-	k := len(n.nodes)
-	compute := make([]int64, k+1)      // of nodes before i
-	weights := make([]plan.Bytes, k+1) // first read by nodes before i
-	seen := make([]bool, len(n.file.Items))
-	for i := range n.nodes {
-		compute[i+1] = compute[i] + o.Speed.step(&n.nodes[i], 1, 1, 0)
-		weights[i+1] = weights[i]
-		for _, item := range n.nodes[i].items() {
-			if !seen[item] {
-				seen[item] = true
-				weights[i+1] += n.file.Items[item].Bytes
-			}
-		}
-	}
-	best := compute[k]
-	if o.Budget == 0 {
-		return best
-	}
-	for a := range n.nodes {
-		room := o.Budget - n.base - live(a)
-		for b := a; b < k; b++ {
-			read := o.Speed.Read * int64(weights[b+1]-weights[a]-room)
-			best = max(best, compute[a]+read+compute[k]-compute[b+1])
-		}
-	}
-	return best
 }

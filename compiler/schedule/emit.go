@@ -14,13 +14,7 @@ import (
 func emit(t *timeline, d *draft, o Options) *plan.Plan {
 	n := t.n
 	p := &plan.Plan{Graph: n.graph, Budget: o.Budget, Threads: o.Threads, File: n.file}
-	live := func(int) plan.Bytes { return 0 }
-	if o.NoBands { // units are nodes
-		live = t.liveBytes
-	}
-	p.Forecast = plan.Forecast{
-		Run: duration(d.span), Compute: duration(d.compute), Read: duration(d.read), Bound: duration(n.bound(o, live)),
-	}
+	p.Forecast = plan.Forecast{Run: duration(d.span), Compute: duration(d.compute), Read: duration(d.read)}
 	last := len(d.steps) - 1
 	begin := make([]int, len(t.units)+1) // first step of each unit
 	for i := len(d.steps) - 1; i >= 0; i-- {

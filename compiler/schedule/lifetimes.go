@@ -58,6 +58,8 @@ type timeline struct {
 	over   [][]int // per block, those that lie over it
 	whole  bool    // ops are not sliced
 	base   plan.Bytes
+	// streamed is what a run reads at most once, if nothing stays.
+	streamed plan.Bytes
 }
 
 func newTimeline(n *network, cut cutting, o Options) *timeline {
@@ -112,6 +114,11 @@ func newTimeline(n *network, cut cutting, o Options) *timeline {
 		braids = append(braids, b)
 	}
 	t.live(braids, !o.NoInPlace)
+	for i := range n.file.Items {
+		if c := n.file.Items[i].Const; c == nil || c.RowLen == 0 {
+			t.streamed += n.file.Items[i].Bytes
+		}
+	}
 	return t
 }
 

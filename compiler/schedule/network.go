@@ -49,6 +49,7 @@ type root struct {
 	rows        int        // length of the outermost axis
 	row         plan.Bytes // bytes of one of them
 	first, last int        // nodes that touch it
+	whole       int        // the last node that reads all of it to make any row, or -1
 	writers     []int
 }
 
@@ -106,7 +107,7 @@ func newNetwork(g *op.Graph, options Options) (*network, error) {
 					of[r] = k
 					bytes := plan.Bytes(r.Len() * r.Type.Bytes())
 					n.roots = append(n.roots, root{
-						tensor: r, size: up(bytes), rows: r.Dims[0], row: bytes / plan.Bytes(r.Dims[0]), first: i,
+						tensor: r, size: up(bytes), rows: r.Dims[0], row: bytes / plan.Bytes(r.Dims[0]), first: i, whole: -1,
 					})
 				}
 				n.roots[k].last = i
@@ -121,6 +122,11 @@ func newNetwork(g *op.Graph, options Options) (*network, error) {
 			d.over = append(d.over, of[r])
 		}
 		d.byRows(of)
+		for _, r := range d.reads {
+			if r.whole {
+				n.roots[r.root].whole = i
+			}
+		}
 		n.nodes = append(n.nodes, d)
 		perThread = max(perThread, up(plan.Bytes(o.ThreadScratch)))
 		n.zeros = max(n.zeros, paddingBytes(o))

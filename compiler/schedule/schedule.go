@@ -98,9 +98,15 @@ func Plan(g *op.Graph, o Options) (*plan.Plan, error) {
 	case o.Budget != 0 && o.Budget < smallest:
 		return nil, &InfeasibleError{Budget: o.Budget, Smallest: smallest, At: at, Blocking: blocking}
 	}
-	t, d := search(ways, o)
+	n := ways[0].t.n
+	s := &searcher{n: n, ways: ways, o: o, bounds: newBounds(n, o.Speed)}
+	t, d := s.best()
 	p := emit(t, d, o)
 	p.Certificate = certify(p, smallest)
+	p.Certificate.Least = newBounds(least.t.n, o.Speed).memory(o)
+	var bound int64
+	p.Certificate.Time, bound = s.bounds.time(o.Budget, o.Speed, s.live)
+	p.Forecast.Bound = duration(bound)
 	return p, nil
 }
 

@@ -150,15 +150,24 @@ func TestSwitches(t *testing.T) {
 	if late.Forecast.Run <= full.Forecast.Run {
 		t.Errorf("preloading gains nothing: %v against %v", full.Forecast.Run, late.Forecast.Run)
 	}
+	begin := mustPlan(t, g, schedule.Options{Budget: budget, NoAhead: true})
+	for _, l := range begin.Loads {
+		if l.Ahead != 0 {
+			t.Errorf("load %d is made ahead", l.Index)
+		}
+	}
+	if begin.Forecast.Run < full.Forecast.Run {
+		t.Errorf("loading ahead made it worse: %v against %v", full.Forecast.Run, begin.Forecast.Run)
+	}
 	gone := mustPlan(t, g, schedule.Options{Budget: budget, NoResidents: true})
 	if r, _ := gone.Traffic(); r != 0 {
 		t.Errorf("without residents, %d bytes stay", r)
 	}
-	if r, _ := full.Traffic(); r == 0 {
+	if r, _ := begin.Traffic(); r == 0 {
 		t.Error("nothing stays")
 	}
 	plain := mustPlan(t, g, schedule.Options{Budget: budget, NoSearch: true})
-	if plain.Forecast.Run+plain.Forecast.Read/8 < full.Forecast.Run+full.Forecast.Read/8 {
+	if plain.Forecast.Run < full.Forecast.Run {
 		t.Errorf("the search made it worse: %v against %v", full.Forecast, plain.Forecast)
 	}
 	low := mustPlan(t, vgg16(), schedule.Options{Min: true, NoSlices: true})
@@ -235,6 +244,49 @@ func TestFloor(t *testing.T) {
 			t.Fatalf("smallest budget %d, trying everything gives %d", p.Arena, want)
 		}
 	})
+}
+
+// TestBudgets: more memory never predicts more time; bounds hold, of memory and of
+// time; whatever is at least the smallest budget can be planned for, and no less.
+func TestBudgets(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := sample.Random(func(k int) int { return rapid.IntRange(0, k-1).Draw(t, "pick") })
+		high := mustPlanFor(t, g, schedule.Options{})
+		last := time.Duration(1 << 62)
+		least := high.Certificate.MinBudget
+		for b := least; b < high.Arena; b += 1 + (high.Arena-least)/4 {
+			p := mustPlanFor(t, g, schedule.Options{Budget: b})
+			c := &p.Certificate
+			if p.Forecast.Run > last {
+				t.Fatalf("%v within %d bytes, %v within fewer", p.Forecast.Run, b, last)
+			}
+			if c.MinBudget != least || c.Least.Bytes <= 0 || c.Least.Bytes > least || c.Live.Bytes > p.Arena || c.Live.Bytes < c.Least.Bytes {
+				t.Fatalf("an arena of %d and %+v", p.Arena, c)
+			}
+			if p.Forecast.Run < p.Forecast.Bound || p.Forecast.Bound < c.Time.Bound() {
+				t.Fatalf("a run of %v, bounds %+v", p.Forecast, c.Time)
+			}
+			last = p.Forecast.Run
+		}
+		if high.Forecast.Run > last {
+			t.Fatalf("%v without limit, %v within one", high.Forecast.Run, last)
+		}
+		var no *schedule.InfeasibleError
+		if _, err := schedule.Plan(g, schedule.Options{Budget: least - 1}); !errors.As(err, &no) || no.Smallest != least {
+			t.Fatalf("one byte less than %d: %v", least, err)
+		}
+	})
+}
+
+func mustPlanFor(t *rapid.T, g *op.Graph, o schedule.Options) *plan.Plan {
+	p, err := schedule.Plan(g, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := verify.Check(p); err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // bruteFloor packs all tensors, scratch and one panel per step in all orders,

@@ -1,15 +1,21 @@
 package schedule
 
-import "github.com/flexnnc/flexnnc/ir/plan"
+import (
+	"math"
+	"slices"
+
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
 
 // shares are the parts of the widest gap that a slice may take: all of it gives
 // the fewest steps, less lets the next slices load meanwhile.
-var shares = []plan.Bytes{1, 2, 3, 5, 9}
+var shares = []plan.Bytes{1, 2, 5}
 
 // way is a division of the network into units, with its lowest placement.
 type way struct {
-	t   *timeline
-	low placement
+	t       *timeline
+	low     placement
+	compute int64 // of its steps if nothing is sliced: no plan takes less
 	// tight is the plan for the smallest budget with which this way works.
 	tight *draft
 }
@@ -22,29 +28,102 @@ func (n *network) ways(o Options) (ways []*way) {
 	for _, cut := range newCutter(n, o).cuttings() {
 		w := &way{t: newTimeline(n, cut, o)}
 		w.low = w.t.floor()
+		for i := range w.t.units {
+			w.compute += w.t.units[i].compute
+		}
 		w.tight = w.t.stream(shape{place: w.low, kept: make(keep, len(n.file.Items)), height: w.low.height, share: 1}, o)
+		w.tight.loadAhead(w.t, o)
 		ways = append(ways, w)
 	}
 	return ways
 }
 
-// search makes the candidate plans and returns the best: least predicted cost,
-// then fewest steps, then least memory, then the first. What fits a budget fits a
-// larger one.
-func search(ways []*way, o Options) (*timeline, *draft) {
-	plain := ways[len(ways)-1]
-	if d := plain.unlimited(o); d != nil {
+// searcher looks for the best plan within a budget.
+type searcher struct {
+	n      *network
+	ways   []*way
+	o      Options
+	bounds *bounds
+}
+
+// live is the activations that are surely there during a node.
+func (s *searcher) live(node int) plan.Bytes {
+	if s.o.NoBands { // units are nodes
+		return s.ways[0].t.liveBytes(node)
+	}
+	return 0
+}
+
+// rungs are the sizes, times powers of ten, for which candidates are made: those
+// that people ask for.
+var rungs = []plan.Bytes{10, 12, 15, 18, 20, 25, 30, 35, 40, 50, 60, 70, 80, 90}
+
+// best is the best plan within the budget, which is at least the floor: least
+// predicted time, then least reading, then fewest steps, then least memory. The
+// candidates are made for sizes on a ladder that does not depend on the budget,
+// from the largest within it downward until none can be better: so more memory
+// never predicts more time.
+func (s *searcher) best() (*timeline, *draft) {
+	plain := s.ways[len(s.ways)-1]
+	if d := plain.unlimited(s.o); d != nil {
 		return plain.t, d
+	}
+	if s.o.NoSearch {
+		return s.within(s.o.Budget, nil)
 	}
 	var best *draft
 	var of *timeline
-	for _, w := range ways {
-		if w.floor() > o.Budget {
+	for _, size := range s.ladder() {
+		if best != nil {
+			if _, bound := s.bounds.time(size, s.o.Speed, s.live); bound >= best.span {
+				break
+			}
+		}
+		if t, d := s.within(size, best); d != nil && (best == nil || better(d, best)) {
+			of, best = t, d
+		}
+	}
+	return of, best
+}
+
+// ladder is the sizes up to the budget, the largest first: the floors of all ways,
+// and round numbers.
+func (s *searcher) ladder() (sizes []plan.Bytes) {
+	least := plan.Bytes(math.MaxInt64)
+	for _, w := range s.ways {
+		least = min(least, w.floor())
+		sizes = append(sizes, w.floor())
+	}
+	for unit := plan.Bytes(10); unit <= s.o.Budget; unit *= 10 {
+		for _, r := range rungs {
+			if size := unit * r; size > least {
+				sizes = append(sizes, size)
+			}
+		}
+	}
+	slices.Sort(sizes)
+	sizes = slices.Compact(sizes)
+	sizes = slices.DeleteFunc(sizes, func(size plan.Bytes) bool { return size > s.o.Budget })
+	slices.Reverse(sizes)
+	return sizes
+}
+
+// within is the best candidate of a size, if there is one better than some plan.
+func (s *searcher) within(size plan.Bytes, than *draft) (of *timeline, best *draft) {
+	o := s.o
+	o.Budget = size
+	best = than
+	for _, w := range slices.Backward(s.ways) { // those with the fewest steps first
+		read := o.Speed.Read * int64(max(0, w.t.streamed-(size-s.n.base)))
+		if w.floor() > size || best != nil && slowed(max(w.compute, read), w.compute, read) >= best.span {
 			continue
 		}
-		if d := w.search(o); best == nil || better(d, best) {
+		if d := w.search(o, best); d != nil && (best == nil || better(d, best)) {
 			best, of = d, w.t
 		}
+	}
+	if of == nil {
+		return nil, nil
 	}
 	return of, best
 }
@@ -69,17 +148,20 @@ func (w *way) unlimited(o Options) *draft {
 	return t.stream(sh, o)
 }
 
-// search is the best plan within the budget, which is at least the floor.
-func (w *way) search(o Options) *draft {
+// search is the best plan within the budget, which is at least the floor, if there
+// is one better than some plan.
+func (w *way) search(o Options, than *draft) *draft {
 	t, low := w.t, w.low
 	if o.Budget < t.base+low.height {
 		return w.tight // what the packing reserves at its top is not used
 	}
 	if o.NoSearch {
 		none := make(keep, len(t.n.file.Items))
-		return t.stream(shape{place: low, kept: none, height: (o.Budget - t.base) &^ (plan.Align - 1), share: 1}, o)
+		d := t.stream(shape{place: low, kept: none, height: (o.Budget - t.base) &^ (plan.Align - 1), share: 1}, o)
+		d.loadAhead(t, o)
+		return d
 	}
-	var best *draft
+	best := than
 	space := (o.Budget - t.base) &^ (plan.Align - 1) // for activations, streams and residents
 	for _, height := range heights(low.height, space, o.NoResidents) {
 		places := []placement{low}
@@ -95,10 +177,18 @@ func (w *way) search(o Options) *draft {
 			if how > early && used == 0 {
 				break
 			}
+			// Nothing to be had with so much to read?
+			read := o.Speed.Read * int64(max(0, t.streamed-used))
+			if best != nil && slowed(max(w.compute, read), w.compute, read) >= best.span {
+				continue
+			}
 			for _, place := range places {
 				for _, share := range shares {
 					d := t.stream(shape{place: place, kept: kept, height: space - used, share: share}, o)
-					if best == nil || better(d, best) {
+					if best != nil && slowed(max(d.compute, d.read), d.compute, d.read) >= best.span {
+						continue
+					}
+					if d.loadAhead(t, o); best == nil || better(d, best) {
 						best = d
 					}
 				}
@@ -114,7 +204,7 @@ func heights(low, space plan.Bytes, noResidents bool) []plan.Bytes {
 		return []plan.Bytes{space}
 	}
 	hs := []plan.Bytes{low}
-	for _, part := range []plan.Bytes{32, 8, 4, 2, 1} {
+	for _, part := range []plan.Bytes{32, 8, 2, 1} {
 		h := low + (space-low)/part&^(plan.Align-1)
 		if h > hs[len(hs)-1] {
 			hs = append(hs, h)
@@ -125,8 +215,10 @@ func heights(low, space plan.Bytes, noResidents bool) []plan.Bytes {
 
 func better(a, b *draft) bool {
 	switch {
-	case a.cost() != b.cost():
-		return a.cost() < b.cost()
+	case a.span != b.span:
+		return a.span < b.span
+	case a.read != b.read:
+		return a.read < b.read
 	case len(a.steps) != len(b.steps):
 		return len(a.steps) < len(b.steps)
 	}

@@ -108,9 +108,6 @@ func (t *timeline) stream(sh shape, o Options) *draft {
 		d.top = max(d.top, d.streamed[i].at+up(d.streamed[i].size))
 	}
 	d.forecast = d.predict(t, o.Speed)
-	if !o.NoAhead && !o.NoPreload {
-		d.loadAhead(t, o.Speed)
-	}
 	return d
 }
 

@@ -477,7 +477,7 @@ func mutate(t *rapid.T, p *plan.Plan) string {
 	by := rapid.SampledFrom([]int{-2, -1, 1, 2}).Draw(t, "by")
 	bytes := plan.Bytes(64 * by)
 	pick := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "which") }
-	what := rapid.IntRange(0, 13).Draw(t, "what")
+	what := rapid.IntRange(0, 14).Draw(t, "what")
 	if what >= 8 && len(p.Loads) == 0 {
 		what -= 8
 	}
@@ -537,6 +537,9 @@ func mutate(t *rapid.T, p *plan.Plan) string {
 		l.Index, o.Index = o.Index, l.Index
 	case 13:
 		l.Panels.Lo += by
+	case 14:
+		l.Ahead += by
+		p.Buffers[l.Buffer].Ahead += by
 	}
 	return fmt.Sprintf("change %d of load %d", what, l.Index)
 }

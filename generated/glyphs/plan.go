@@ -33,7 +33,7 @@ type buffer struct {
 // Its steps are made in order; each waits until so many of the streamed loads are complete, and
 // so many of the residents are kept from an earlier run or have come.
 var plan = program{
-	arenaBytes:   98304,
+	arenaBytes:   89984,
 	scratch:      384,
 	scratchBytes: 4160,
 	zeros:        0,
@@ -52,91 +52,92 @@ var plan = program{
 		{run: step08Pw3, kept: 5},
 		{run: step09Pw3, wait: 1},
 		{run: step10Pw4a, wait: 2},
-		{run: step11Dw4b, kept: 6},
-		{run: step12Dw4b, wait: 3},
+		{run: step11Dw4b, wait: 3, rows: [2]int{0, 4}},
+		{run: step11Dw4b, wait: 3, rows: [2]int{4, 8}},
 		{run: step13Pw4b, wait: 4},
-		{run: step14Dw5, wait: 5},
-		{run: step15Pw5, wait: 6},
-		{run: step16Pw5, wait: 7},
-		{run: step17Gap5},
-		{run: step18Fc, wait: 8},
-		{run: step19Prob},
-		{run: step20ProbOut},
+		{run: step14Dw5, kept: 6},
+		{run: step15Dw5, wait: 5},
+		{run: step16Pw5, wait: 6},
+		{run: step17Pw5, wait: 7},
+		{run: step18Gap5},
+		{run: step19Fc, wait: 8},
+		{run: step20Prob},
+		{run: step21ProbOut},
 	},
 }
 
-// residentLoads stay in the arena between runs: 13.1 KiB.
+// residentLoads stay in the arena between runs: 10.0 KiB.
 var residentLoads = []load{
-	{name: "conv1", offset: 0, bytes: 640, arena: 84928, before: 1, firstChunk: 0, groupBytes: 640, chunkBytes: 640},
-	{name: "dw2", offset: 640, bytes: 640, arena: 85568, before: 2, firstChunk: 1, groupBytes: 640, chunkBytes: 640},
-	{name: "pw2", offset: 1280, bytes: 3264, arena: 86208, before: 3, firstChunk: 2, groupBytes: 1088, chunkBytes: 1088},
-	{name: "dw3", offset: 4544, bytes: 1920, arena: 89472, before: 7, firstChunk: 5, groupBytes: 640, chunkBytes: 640},
-	{name: "pw3, panels 0 to 2 of 3", offset: 6464, bytes: 6272, arena: 91392, before: 8, firstChunk: 8, groupBytes: 3136, chunkBytes: 3136},
-	{name: "dw4b, panels 0 to 1 of 3", offset: 22144, bytes: 640, arena: 97664, before: 11, firstChunk: 13, groupBytes: 640, chunkBytes: 640},
+	{name: "conv1", offset: 0, bytes: 640, arena: 79744, before: 1, firstChunk: 0, groupBytes: 640, chunkBytes: 640},
+	{name: "dw2", offset: 640, bytes: 640, arena: 80384, before: 2, firstChunk: 1, groupBytes: 640, chunkBytes: 640},
+	{name: "pw2", offset: 1280, bytes: 3264, arena: 81024, before: 3, firstChunk: 2, groupBytes: 1088, chunkBytes: 1088},
+	{name: "dw3", offset: 4544, bytes: 1920, arena: 84288, before: 7, firstChunk: 5, groupBytes: 640, chunkBytes: 640},
+	{name: "pw3, panels 0 to 1 of 3", offset: 6464, bytes: 3136, arena: 86208, before: 8, firstChunk: 8, groupBytes: 3136, chunkBytes: 3136},
+	{name: "dw5, panels 0 to 1 of 6", offset: 36608, bytes: 640, arena: 89344, before: 14, firstChunk: 20, groupBytes: 640, chunkBytes: 640},
 }
 
 // streamedLoads are made in every run, in this order,
-// each as soon as `after` steps of the run are complete: 117.2 KiB. Step `before` is the first that
+// each as soon as `after` steps of the run are complete: 120.3 KiB. Step `before` is the first that
 // waits for it.
 var streamedLoads = []load{
-	{name: "pw3, panels 2 to 3 of 3", offset: 12736, bytes: 3136, arena: 57984, after: 0, before: 9, firstChunk: 10, groupBytes: 3136, chunkBytes: 3136},
-	{name: "pw4a", offset: 15872, bytes: 6272, arena: 61120, after: 0, before: 10, firstChunk: 11, groupBytes: 3136, chunkBytes: 3136},
-	{name: "dw4b, panels 1 to 3 of 3", offset: 22784, bytes: 1280, arena: 70272, after: 0, before: 12, firstChunk: 14, groupBytes: 640, chunkBytes: 640},
-	{name: "pw4b", offset: 24064, bytes: 12544, arena: 71552, after: 0, before: 13, firstChunk: 16, groupBytes: 3136, chunkBytes: 3136},
-	{name: "dw5", offset: 36608, bytes: 3840, arena: 53888, after: 7, before: 14, firstChunk: 20, groupBytes: 640, chunkBytes: 640},
-	{name: "pw5, panels 0 to 6 of 10", offset: 40448, bytes: 37248, arena: 17024, after: 15, before: 15, firstChunk: 26, groupBytes: 6208, chunkBytes: 6208},
-	{name: "pw5, panels 6 to 10 of 10", offset: 77696, bytes: 24832, arena: 17024, after: 16, before: 16, firstChunk: 32, groupBytes: 6208, chunkBytes: 6208},
-	{name: "fc", offset: 102528, bytes: 30912, arena: 17024, after: 17, before: 18, firstChunk: 36, groupBytes: 10304, chunkBytes: 10304},
+	{name: "pw3, panels 1 to 3 of 3", offset: 9600, bytes: 6272, arena: 65664, after: 0, before: 9, firstChunk: 9, groupBytes: 3136, chunkBytes: 3136},
+	{name: "pw4a", offset: 15872, bytes: 6272, arena: 71936, after: 0, before: 10, firstChunk: 11, groupBytes: 3136, chunkBytes: 3136},
+	{name: "dw4b", offset: 22144, bytes: 1920, arena: 61568, after: 7, before: 11, firstChunk: 13, groupBytes: 640, chunkBytes: 640},
+	{name: "pw4b", offset: 24064, bytes: 12544, arena: 63488, after: 11, before: 13, firstChunk: 16, groupBytes: 3136, chunkBytes: 3136},
+	{name: "dw5, panels 1 to 6 of 6", offset: 37248, bytes: 3200, arena: 53888, after: 13, before: 15, firstChunk: 21, groupBytes: 640, chunkBytes: 640},
+	{name: "pw5, panels 0 to 6 of 10", offset: 40448, bytes: 37248, arena: 17024, after: 16, before: 16, firstChunk: 26, groupBytes: 6208, chunkBytes: 6208},
+	{name: "pw5, panels 6 to 10 of 10", offset: 77696, bytes: 24832, arena: 17024, after: 17, before: 17, firstChunk: 32, groupBytes: 6208, chunkBytes: 6208},
+	{name: "fc", offset: 102528, bytes: 30912, arena: 17024, after: 18, before: 19, firstChunk: 36, groupBytes: 10304, chunkBytes: 10304},
 }
 
 // buffers is the arena's map. Over the steps it looks like this:
 //
-//	98.3 kB ┤═══════════════════════════════════════════════════════════════│
-//	90.1 kB ┤═══════════════════════════════════════════════════════════════│
-//	81.9 kB ┤░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░▒▒▒   █████████         │
-//	73.7 kB ┤░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░█████████   █████████         │
-//	65.5 kB ┤░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░▒▒▒█████████                     │
-//	57.3 kB ┤      █████████████████████████████████      ▒▒▒               │
-//	49.2 kB ┤      █████████████████████████████████      ▒▒▒   ░░░▒▒▒      │
-//	41.0 kB ┤██████   ▓▓▓▓▓▓▓▓▓▓▓▓         ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒░░░▒▒▒      │
-//	32.8 kB ┤   ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒░░░▒▒▒      │
-//	24.6 kB ┤   ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒░░░▒▒▒      │
-//	16.4 kB ┤·······························································│
-//	 8.2 kB ┤·······························································│
-//	      0 └───────────────────────────────────────────────────────────────┘
-//	                                                                21 steps
+//	90.0 kB ┤══════════════════════════════════════════════════════════════════│
+//	82.5 kB ┤░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░▒▒▒═════════▓▓▓▓▓▓▓▓▓▓▓▓            │
+//	75.0 kB ┤░░░░░░░░░░░░░░░░░░░░░░░░░░░▒▒▒   ░░░░░░▒▒▒      █████████         │
+//	67.5 kB ┤      ███████████████░░░░░░░░░   ░░░░░░▒▒▒      █████████         │
+//	60.0 kB ┤      █████████████████████████████████░░░                        │
+//	52.5 kB ┤                                       ███      ▒▒▒      ▒▒▒      │
+//	45.0 kB ┤         ▓▓▓▓▓▓▓▓▓▓▓▓         ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒░░░▒▒▒      │
+//	37.5 kB ┤██████   ▓▓▓▓▓▓▓▓▓▓▓▓         ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒░░░▒▒▒      │
+//	30.0 kB ┤   ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒░░░▒▒▒      │
+//	22.5 kB ┤   ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒░░░▒▒▒      │
+//	15.0 kB ┤··································································│
+//	 7.5 kB ┤··································································│
+//	      0 └──────────────────────────────────────────────────────────────────┘
+//	                                                                   22 steps
 //	         █▓ activations  ▒ weights in use  ░ loading or waiting  ═ resident weights  · scratch, zeros
 var buffers = []buffer{
-	{"0 zeros zeros", 0, 384, 0, 20, ""},
-	{"1 threads threads", 384, 16640, 0, 20, ""},
+	{"0 zeros zeros", 0, 384, 0, 21, ""},
+	{"1 threads threads", 384, 16640, 0, 21, ""},
 	{"2 activation data", 33408, 4096, 0, 1, ""},
 	{"3 activation conv1", 17024, 16384, 1, 2, ""},
-	{"4 activation dw2", 41600, 16384, 2, 6, ""},
+	{"4 activation dw2", 49280, 16384, 2, 6, ""},
 	{"5 activation pw2", 17024, 24576, 3, 6, ""},
-	{"6 activation pool2", 41600, 12288, 3, 9, "4 activation dw2"},
+	{"6 activation pool2", 49280, 12288, 3, 9, "4 activation dw2"},
 	{"7 activation dw3", 17024, 12288, 7, 9, ""},
-	{"8 activation relu3", 41600, 12288, 8, 12, "6 activation pool2"},
-	{"9 activation cat4", 17024, 24576, 10, 14, ""},
-	{"10 activation dw4b", 57984, 12288, 11, 13, ""},
-	{"11 activation dw5", 78464, 6144, 14, 16, ""},
-	{"12 activation relu5", 68224, 10240, 15, 17, ""},
-	{"13 activation gap5", 47936, 640, 17, 18, ""},
-	{"14 activation fc", 48576, 192, 18, 19, ""},
-	{"15 activation prob", 17024, 192, 19, 20, ""},
-	{"16 weights conv1", 84928, 640, 0, 20, ""},
-	{"17 weights dw2", 85568, 640, 0, 20, ""},
-	{"18 weights pw2", 86208, 3264, 0, 20, ""},
-	{"19 weights dw3", 89472, 1920, 0, 20, ""},
-	{"20 weights pw3[0:2]", 91392, 6272, 0, 20, ""},
-	{"21 weights dw4b[0:1]", 97664, 640, 0, 20, ""},
-	{"22 weights pw3[2:3]", 57984, 3136, 0, 9, ""},
-	{"23 weights pw4a", 61120, 6272, 0, 10, ""},
-	{"24 weights dw4b[1:3]", 70272, 1280, 0, 12, ""},
-	{"25 weights pw4b", 71552, 12544, 0, 13, ""},
-	{"26 weights dw5", 53888, 3840, 7, 14, ""},
-	{"27 weights pw5[0:6]", 17024, 37248, 15, 15, ""},
-	{"28 weights pw5[6:10]", 17024, 24832, 16, 16, ""},
-	{"29 weights fc", 17024, 30912, 17, 18, ""},
+	{"8 activation relu3", 49280, 12288, 8, 12, "6 activation pool2"},
+	{"9 activation cat4", 17024, 24576, 10, 15, ""},
+	{"10 activation dw4b", 41600, 12288, 11, 13, "8 activation relu3"},
+	{"11 activation dw5", 73280, 6144, 14, 17, ""},
+	{"12 activation relu5", 63040, 10240, 16, 18, ""},
+	{"13 activation gap5", 47936, 640, 18, 19, ""},
+	{"14 activation fc", 48576, 192, 19, 20, ""},
+	{"15 activation prob", 17024, 192, 20, 21, ""},
+	{"16 weights conv1", 79744, 640, 0, 21, ""},
+	{"17 weights dw2", 80384, 640, 0, 21, ""},
+	{"18 weights pw2", 81024, 3264, 0, 21, ""},
+	{"19 weights dw3", 84288, 1920, 0, 21, ""},
+	{"20 weights pw3[0:1]", 86208, 3136, 0, 21, ""},
+	{"21 weights dw5[0:1]", 89344, 640, 0, 21, ""},
+	{"22 weights pw3[1:3]", 65664, 6272, 0, 9, ""},
+	{"23 weights pw4a", 71936, 6272, 0, 10, ""},
+	{"24 weights dw4b", 61568, 1920, 7, 12, ""},
+	{"25 weights pw4b", 63488, 12544, 11, 13, ""},
+	{"26 weights dw5[1:6]", 53888, 3200, 13, 15, ""},
+	{"27 weights pw5[0:6]", 17024, 37248, 16, 16, ""},
+	{"28 weights pw5[6:10]", 17024, 24832, 17, 17, ""},
+	{"29 weights fc", 17024, 30912, 18, 19, ""},
 }
 
 // Step 0: input "data"
@@ -155,7 +156,7 @@ var args00Data = portStep{
 
 // Step 1: conv "conv1", 3x3 stride 2x2
 // data[32 32 1] -> conv1[16 16 16]
-// output channels 0 to 16 of 16; weights: 640 B at 84928
+// output channels 0 to 16 of 16; weights: 640 B at 79744
 // then relu
 func step01Conv1(t *thread) {
 	runConv(t, &args01Conv1)
@@ -177,14 +178,14 @@ var args01Conv1 = convStep{
 	dw:       1,
 	padT:     1,
 	padL:     1,
-	weights:  84928,
+	weights:  79744,
 	channels: 16,
 	act:      actRelu,
 }
 
 // Step 2: depthwise "dw2", 3x3
 // conv1[16 16 16] -> dw2[16 16 16]
-// output channels 0 to 16 of 16; weights: 640 B at 85568
+// output channels 0 to 16 of 16; weights: 640 B at 80384
 // then relu
 func step02Dw2(t *thread) {
 	runDepthwise(t, &args02Dw2)
@@ -192,7 +193,7 @@ func step02Dw2(t *thread) {
 
 var args02Dw2 = depthwiseStep{
 	in:       image{off: 17024, row: 1024, pix: 64},
-	out:      image{off: 41600, row: 1024, pix: 64},
+	out:      image{off: 49280, row: 1024, pix: 64},
 	inH:      16,
 	inW:      16,
 	outH:     16,
@@ -205,7 +206,7 @@ var args02Dw2 = depthwiseStep{
 	dw:       1,
 	padT:     1,
 	padL:     1,
-	weights:  85568,
+	weights:  80384,
 	channels: 16,
 	mult:     1,
 	act:      actRelu,
@@ -213,14 +214,14 @@ var args02Dw2 = depthwiseStep{
 
 // Steps 3 to 5, 2 bands of rows: conv "pw2", 1x1
 // dw2[16 16 16] -> pw2[16 16 48]
-// output channels 0 to 48 of 48; weights: 3264 B at 86208
+// output channels 0 to 48 of 48; weights: 3264 B at 81024
 // then relu
 func step03Pw2(t *thread) {
 	runConv(t, &args03Pw2)
 }
 
 var args03Pw2 = convStep{
-	in:       image{off: 41600, row: 1024, pix: 64},
+	in:       image{off: 49280, row: 1024, pix: 64},
 	out:      image{off: 17024, row: 3072, pix: 192, ring: 8},
 	inH:      16,
 	inW:      16,
@@ -233,7 +234,7 @@ var args03Pw2 = convStep{
 	sw:       1,
 	dh:       1,
 	dw:       1,
-	weights:  86208,
+	weights:  81024,
 	channels: 48,
 	act:      actRelu,
 }
@@ -246,7 +247,7 @@ func step04Pool2(t *thread) {
 
 var args04Pool2 = poolStep{
 	in:       image{off: 17024, row: 3072, pix: 192, ring: 8},
-	out:      image{off: 41600, row: 1536, pix: 192},
+	out:      image{off: 49280, row: 1536, pix: 192},
 	channels: 48,
 	inH:      16,
 	inW:      16,
@@ -261,14 +262,14 @@ var args04Pool2 = poolStep{
 
 // Step 7: depthwise "dw3", 3x3
 // pool2[8 8 48] -> dw3[8 8 48]
-// output channels 0 to 48 of 48; weights: 1920 B at 89472
+// output channels 0 to 48 of 48; weights: 1920 B at 84288
 // then relu
 func step07Dw3(t *thread) {
 	runDepthwise(t, &args07Dw3)
 }
 
 var args07Dw3 = depthwiseStep{
-	in:       image{off: 41600, row: 1536, pix: 192},
+	in:       image{off: 49280, row: 1536, pix: 192},
 	out:      image{off: 17024, row: 1536, pix: 192},
 	inH:      8,
 	inW:      8,
@@ -282,7 +283,7 @@ var args07Dw3 = depthwiseStep{
 	dw:       1,
 	padT:     1,
 	padL:     1,
-	weights:  89472,
+	weights:  84288,
 	channels: 48,
 	mult:     1,
 	act:      actRelu,
@@ -290,7 +291,7 @@ var args07Dw3 = depthwiseStep{
 
 // Step 8: conv "pw3", 1x1
 // dw3[8 8 48] -> relu3[8 8 48]
-// output channels 0 to 32 of 48; weights: 6272 B at 91392
+// output channels 0 to 16 of 48; weights: 3136 B at 86208
 // then add_vv_then_relu_first1
 func step08Pw3(t *thread) {
 	runConv(t, &args08Pw3)
@@ -298,7 +299,7 @@ func step08Pw3(t *thread) {
 
 var args08Pw3 = convStep{
 	in:       image{off: 17024, row: 1536, pix: 192},
-	out:      image{off: 41600, row: 1536, pix: 192},
+	out:      image{off: 49280, row: 1536, pix: 192},
 	inH:      8,
 	inW:      8,
 	inC:      48,
@@ -310,16 +311,16 @@ var args08Pw3 = convStep{
 	sw:       1,
 	dh:       1,
 	dw:       1,
-	weights:  91392,
-	channels: 32,
+	weights:  86208,
+	channels: 16,
 	epilogue: epilogue{kernel: &mapAddVvThenReluFirst1, in: []operand{
-		{off: 41600, step: [4]int{0, 0, 1536, 192}},
+		{off: 49280, step: [4]int{0, 0, 1536, 192}},
 	}, aside: 64},
 }
 
 // Step 9: conv "pw3", 1x1
 // dw3[8 8 48] -> relu3[8 8 48]
-// output channels 32 to 48 of 48; weights: 3136 B at 57984
+// output channels 16 to 48 of 48; weights: 6272 B at 65664
 // then add_vv_then_relu_first1
 func step09Pw3(t *thread) {
 	runConv(t, &args09Pw3)
@@ -327,7 +328,7 @@ func step09Pw3(t *thread) {
 
 var args09Pw3 = convStep{
 	in:       image{off: 17024, row: 1536, pix: 192},
-	out:      image{off: 41728, row: 1536, pix: 192},
+	out:      image{off: 49344, row: 1536, pix: 192},
 	inH:      8,
 	inW:      8,
 	inC:      48,
@@ -339,23 +340,23 @@ var args09Pw3 = convStep{
 	sw:       1,
 	dh:       1,
 	dw:       1,
-	weights:  57984,
-	channels: 16,
+	weights:  65664,
+	channels: 32,
 	epilogue: epilogue{kernel: &mapAddVvThenReluFirst1, in: []operand{
-		{off: 41728, step: [4]int{0, 0, 1536, 192}},
+		{off: 49344, step: [4]int{0, 0, 1536, 192}},
 	}, aside: 64},
 }
 
 // Step 10: conv "pw4a", 1x1
 // relu3[8 8 48] -> pw4a[8 8 32]
-// output channels 0 to 32 of 32; weights: 6272 B at 61120
+// output channels 0 to 32 of 32; weights: 6272 B at 71936
 // then relu
 func step10Pw4a(t *thread) {
 	runConv(t, &args10Pw4a)
 }
 
 var args10Pw4a = convStep{
-	in:       image{off: 41600, row: 1536, pix: 192},
+	in:       image{off: 49280, row: 1536, pix: 192},
 	out:      image{off: 17024, row: 3072, pix: 384},
 	inH:      8,
 	inW:      8,
@@ -368,22 +369,22 @@ var args10Pw4a = convStep{
 	sw:       1,
 	dh:       1,
 	dw:       1,
-	weights:  61120,
+	weights:  71936,
 	channels: 32,
 	act:      actRelu,
 }
 
-// Step 11: depthwise "dw4b", 3x3
+// Steps 11 to 12, 2 bands of rows: depthwise "dw4b", 3x3
 // relu3[8 8 48] -> dw4b[8 8 48]
-// output channels 0 to 16 of 48; weights: 640 B at 97664
+// output channels 0 to 48 of 48; weights: 1920 B at 61568
 // then relu
 func step11Dw4b(t *thread) {
 	runDepthwise(t, &args11Dw4b)
 }
 
 var args11Dw4b = depthwiseStep{
-	in:       image{off: 41600, row: 1536, pix: 192},
-	out:      image{off: 57984, row: 1536, pix: 192},
+	in:       image{off: 49280, row: 1536, pix: 192},
+	out:      image{off: 41600, row: 1536, pix: 192},
 	inH:      8,
 	inW:      8,
 	outH:     8,
@@ -396,52 +397,22 @@ var args11Dw4b = depthwiseStep{
 	dw:       1,
 	padT:     1,
 	padL:     1,
-	weights:  97664,
-	channels: 16,
+	weights:  61568,
+	channels: 48,
 	mult:     1,
 	act:      actRelu,
 }
 
-// Step 12: depthwise "dw4b", 3x3
-// relu3[8 8 48] -> dw4b[8 8 48]
-// output channels 16 to 48 of 48; weights: 1280 B at 70272
-// then relu
-func step12Dw4b(t *thread) {
-	runDepthwise(t, &args12Dw4b)
-}
-
-var args12Dw4b = depthwiseStep{
-	in:           image{off: 41664, row: 1536, pix: 192},
-	out:          image{off: 58048, row: 1536, pix: 192},
-	inH:          8,
-	inW:          8,
-	outH:         8,
-	outW:         8,
-	kh:           3,
-	kw:           3,
-	sh:           1,
-	sw:           1,
-	dh:           1,
-	dw:           1,
-	padT:         1,
-	padL:         1,
-	weights:      70272,
-	channels:     32,
-	mult:         1,
-	firstChannel: 16,
-	act:          actRelu,
-}
-
 // Step 13: conv "pw4b", 1x1
 // dw4b[8 8 48] -> pw4b[8 8 64]
-// output channels 0 to 64 of 64; weights: 12.2 KiB at 71552
+// output channels 0 to 64 of 64; weights: 12.2 KiB at 63488
 // then relu
 func step13Pw4b(t *thread) {
 	runConv(t, &args13Pw4b)
 }
 
 var args13Pw4b = convStep{
-	in:       image{off: 57984, row: 1536, pix: 192},
+	in:       image{off: 41600, row: 1536, pix: 192},
 	out:      image{off: 17152, row: 3072, pix: 384},
 	inH:      8,
 	inW:      8,
@@ -454,14 +425,14 @@ var args13Pw4b = convStep{
 	sw:       1,
 	dh:       1,
 	dw:       1,
-	weights:  71552,
+	weights:  63488,
 	channels: 64,
 	act:      actRelu,
 }
 
 // Step 14: depthwise "dw5", 3x3 stride 2x2
 // cat4[8 8 96] -> dw5[4 4 96]
-// output channels 0 to 96 of 96; weights: 3840 B at 53888
+// output channels 0 to 16 of 96; weights: 640 B at 89344
 // then relu
 func step14Dw5(t *thread) {
 	runDepthwise(t, &args14Dw5)
@@ -469,7 +440,7 @@ func step14Dw5(t *thread) {
 
 var args14Dw5 = depthwiseStep{
 	in:       image{off: 17024, row: 3072, pix: 384},
-	out:      image{off: 78464, row: 1536, pix: 384},
+	out:      image{off: 73280, row: 1536, pix: 384},
 	inH:      8,
 	inW:      8,
 	outH:     4,
@@ -482,23 +453,53 @@ var args14Dw5 = depthwiseStep{
 	dw:       1,
 	padT:     1,
 	padL:     1,
-	weights:  53888,
-	channels: 96,
+	weights:  89344,
+	channels: 16,
 	mult:     1,
 	act:      actRelu,
 }
 
-// Step 15: conv "pw5", 1x1
+// Step 15: depthwise "dw5", 3x3 stride 2x2
+// cat4[8 8 96] -> dw5[4 4 96]
+// output channels 16 to 96 of 96; weights: 3200 B at 53888
+// then relu
+func step15Dw5(t *thread) {
+	runDepthwise(t, &args15Dw5)
+}
+
+var args15Dw5 = depthwiseStep{
+	in:           image{off: 17088, row: 3072, pix: 384},
+	out:          image{off: 73344, row: 1536, pix: 384},
+	inH:          8,
+	inW:          8,
+	outH:         4,
+	outW:         4,
+	kh:           3,
+	kw:           3,
+	sh:           2,
+	sw:           2,
+	dh:           1,
+	dw:           1,
+	padT:         1,
+	padL:         1,
+	weights:      53888,
+	channels:     80,
+	mult:         1,
+	firstChannel: 16,
+	act:          actRelu,
+}
+
+// Step 16: conv "pw5", 1x1
 // dw5[4 4 96] -> relu5[4 4 160]
 // output channels 0 to 96 of 160; weights: 36.4 KiB at 17024
 // then relu
-func step15Pw5(t *thread) {
-	runConv(t, &args15Pw5)
+func step16Pw5(t *thread) {
+	runConv(t, &args16Pw5)
 }
 
-var args15Pw5 = convStep{
-	in:       image{off: 78464, row: 1536, pix: 384},
-	out:      image{off: 68224, row: 2560, pix: 640},
+var args16Pw5 = convStep{
+	in:       image{off: 73280, row: 1536, pix: 384},
+	out:      image{off: 63040, row: 2560, pix: 640},
 	inH:      4,
 	inW:      4,
 	inC:      96,
@@ -515,17 +516,17 @@ var args15Pw5 = convStep{
 	act:      actRelu,
 }
 
-// Step 16: conv "pw5", 1x1
+// Step 17: conv "pw5", 1x1
 // dw5[4 4 96] -> relu5[4 4 160]
 // output channels 96 to 160 of 160; weights: 24.2 KiB at 17024
 // then relu
-func step16Pw5(t *thread) {
-	runConv(t, &args16Pw5)
+func step17Pw5(t *thread) {
+	runConv(t, &args17Pw5)
 }
 
-var args16Pw5 = convStep{
-	in:       image{off: 78464, row: 1536, pix: 384},
-	out:      image{off: 68608, row: 2560, pix: 640},
+var args17Pw5 = convStep{
+	in:       image{off: 73280, row: 1536, pix: 384},
+	out:      image{off: 63424, row: 2560, pix: 640},
 	inH:      4,
 	inW:      4,
 	inC:      96,
@@ -542,14 +543,14 @@ var args16Pw5 = convStep{
 	act:      actRelu,
 }
 
-// Step 17: pool "gap5", 4x4 stride 1x1
+// Step 18: pool "gap5", 4x4 stride 1x1
 // relu5[4 4 160] -> gap5[160]
-func step17Gap5(t *thread) {
-	runPool(t, &args17Gap5)
+func step18Gap5(t *thread) {
+	runPool(t, &args18Gap5)
 }
 
-var args17Gap5 = poolStep{
-	in:       image{off: 68224, row: 2560, pix: 640},
+var args18Gap5 = poolStep{
+	in:       image{off: 63040, row: 2560, pix: 640},
 	out:      image{off: 47936, pix: 640},
 	channels: 160,
 	inH:      4,
@@ -562,14 +563,14 @@ var args17Gap5 = poolStep{
 	sw:       1,
 }
 
-// Step 18: conv "fc", 1x1
+// Step 19: conv "fc", 1x1
 // gap5[160] -> fc[36]
 // output channels 0 to 36 of 36; weights: 30.2 KiB at 17024
-func step18Fc(t *thread) {
-	runConv(t, &args18Fc)
+func step19Fc(t *thread) {
+	runConv(t, &args19Fc)
 }
 
-var args18Fc = convStep{
+var args19Fc = convStep{
 	in:       image{off: 47936, pix: 640},
 	out:      image{off: 48576, pix: 144},
 	inH:      1,
@@ -587,13 +588,13 @@ var args18Fc = convStep{
 	channels: 36,
 }
 
-// Step 19: rows "prob"
+// Step 20: rows "prob"
 // fc[36] -> prob[36]
-func step19Prob(t *thread) {
-	runRows(t, &args19Prob)
+func step20Prob(t *thread) {
+	runRows(t, &args20Prob)
 }
 
-var args19Prob = rowsStep{
+var args20Prob = rowsStep{
 	out: operand{off: 17024, step: [4]int{0, 0, 0, 0}},
 	in: []operand{
 		{off: 48576, step: [4]int{0, 0, 0, 0}},
@@ -608,13 +609,13 @@ var args19Prob = rowsStep{
 	},
 }
 
-// Step 20: output "prob/out"
+// Step 21: output "prob/out"
 // prob[36] ->
-func step20ProbOut(t *thread) {
-	runOutput(t, &args20ProbOut)
+func step21ProbOut(t *thread) {
+	runOutput(t, &args21ProbOut)
 }
 
-var args20ProbOut = portStep{
+var args21ProbOut = portStep{
 	port:  1,
 	off:   17024,
 	dims:  [4]int{1, 1, 1, 36},

@@ -1,0 +1,177 @@
+package schedule
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/flexnnc/flexnnc/ir/op"
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// bounds are what no plan can beat, whatever its slices and bands.
+type bounds struct {
+	n       *network
+	compute []int64      // of nodes before i, each in one step, picoseconds
+	weights []plan.Bytes // first read by nodes before i
+}
+
+func newBounds(n *network, s Speed) *bounds {
+	k := len(n.nodes)
+	b := &bounds{n: n, compute: make([]int64, k+1), weights: make([]plan.Bytes, k+1)}
+	seen := make([]bool, len(n.file.Items))
+	for i := range n.nodes {
+		b.compute[i+1] = b.compute[i] + s.step(&n.nodes[i], 1, 1, 0)
+		b.weights[i+1] = b.weights[i]
+		for _, item := range n.nodes[i].items() {
+			if !seen[item] {
+				seen[item] = true
+				b.weights[i+1] += n.file.Items[item].Bytes
+			}
+		}
+	}
+	return b
+}
+
+// time bounds a run within a budget, 0 for none, while activations of live(node)
+// bytes at least are there. Reads: what does not fit into the arena is read in
+// every run. Dependencies: for any two nodes a <= b, when a starts, the arena
+// holds at most what is free beside its activations; the rest of the weights of a
+// to b is read after the compute before a and before the compute after b.
+func (b *bounds) time(budget plan.Bytes, s Speed, live func(node int) plan.Bytes) (t plan.TimeBound, picoseconds int64) {
+	n, k := b.n, len(b.n.nodes)
+	compute, read, dependency := b.compute[k], int64(0), int64(0)
+	slowest, from, to := 0, 0, 0
+	for i := range n.nodes {
+		if b.compute[i+1]-b.compute[i] > b.compute[slowest+1]-b.compute[slowest] {
+			slowest = i
+		}
+	}
+	if budget > 0 {
+		read = max(0, s.Read*int64(b.weights[k]-(budget-n.base)))
+		for i := range n.nodes {
+			room := budget - n.base - live(i)
+			for j := i; j < k; j++ {
+				wait := s.Read * int64(b.weights[j+1]-b.weights[i]-room)
+				if d := b.compute[i] + wait + b.compute[k] - b.compute[j+1]; wait > 0 && d > dependency {
+					dependency, from, to = d, i, j
+				}
+			}
+		}
+	}
+	// Picoseconds has what loads slow steps by.
+	t = plan.TimeBound{Compute: duration(compute), Read: duration(read), Dependency: duration(dependency)}
+	longest := max(compute, read, dependency)
+	picoseconds = slowed(longest, compute, read)
+	switch longest {
+	case compute:
+		t.Binding = "computing, most of all " + n.nodes[slowest].op.Name
+	case dependency:
+		t.Binding = fmt.Sprintf("the weights of %s to %s, which do not fit beside the activations", n.nodes[from].op.Name, n.nodes[to].op.Name)
+	default:
+		t.Binding = fmt.Sprintf("%d bytes of weights that cannot stay", b.weights[k]-(budget-n.base))
+	}
+	return t, picoseconds
+}
+
+// memory is the most bytes that are surely in the arena during some op, at
+// whatever place its outputs lie: what is reserved, its scratch, one panel and the
+// consts, the input rows for one row of output and that row. Else, a tensor that
+// some op reads whole, while that waits for it.
+func (b *bounds) memory(o Options) (least plan.MemoryBound) {
+	n := b.n
+	for i := range n.nodes {
+		d := &n.nodes[i]
+		type part struct {
+			bytes plan.Bytes
+			text  string
+		}
+		var parts []part
+		add := func(bytes plan.Bytes, format string, args ...any) {
+			if bytes > 0 {
+				parts = append(parts, part{bytes, fmt.Sprintf(format+" %d bytes", append(args, bytes)...)})
+			}
+		}
+		add(n.zeros, "padding (zeros)")
+		add(n.threads, "all ops (threads)")
+		add(d.scratch, "%s (scratch)", d.op.Name)
+		add(n.leastWeights(i, o.NoSlices), "%s (weights of 16 channels, consts)", d.op.Name)
+		image := b.window(i, add)
+		// A tensor that is read whole later or now was written whole before that.
+		waiting := -1
+		for r := range n.roots {
+			a := &n.roots[r]
+			if a.first < i && i < a.whole && a.size > image && (waiting < 0 || a.size > n.roots[waiting].size) {
+				waiting = r
+			}
+		}
+		if waiting >= 0 {
+			add(n.roots[waiting].size-image, "%s (activation) beyond that", n.roots[waiting].tensor.Name)
+		}
+		total := plan.Bytes(0)
+		for _, p := range parts {
+			total += p.bytes
+		}
+		if total <= least.Bytes {
+			continue
+		}
+		slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(b.bytes, a.bytes) })
+		least = plan.MemoryBound{Bytes: total, At: d.op.Name}
+		for _, p := range parts {
+			least.Blocking = append(least.Blocking, p.text)
+		}
+	}
+	return least
+}
+
+// window adds the rows that node i reads for one row of its output, and that row,
+// unless it may lie over one of them, and returns their sum. Channels of a chain's
+// image exist a panel at a time.
+func (b *bounds) window(i int, add func(bytes plan.Bytes, format string, args ...any)) (sum plan.Bytes) {
+	n := b.n
+	d := &n.nodes[i]
+	note := func(root int, rows int) {
+		r := &n.roots[root]
+		bytes := plan.Bytes(rows) * r.row
+		if between, ok := n.chained(i); ok && between == root {
+			bytes = min(bytes, n.sliceBytes(root, 1))
+		}
+		if i > 0 {
+			if between, ok := n.chained(i - 1); ok && between == root {
+				bytes = min(bytes, n.sliceBytes(root, 1))
+			}
+		}
+		sum += bytes
+		add(bytes, "%d rows of %s (activation)", rows, r.tensor.Name)
+	}
+	// The row of output that needs the fewest rows, over all of which the sum is a bound.
+	rows := map[int]int{}
+	for k := range d.reads {
+		r := &d.reads[k]
+		few := r.rows
+		for y := 0; y < d.height; y++ {
+			in := r.of(plan.Range{Lo: y, Hi: y + 1})
+			few = min(few, max(0, in.Len()))
+		}
+		rows[r.root] = max(rows[r.root], few)
+	}
+	var roots []int
+	for r := range rows {
+		roots = append(roots, r)
+	}
+	slices.Sort(roots)
+	for _, r := range roots {
+		note(r, rows[r])
+	}
+	if d.writes >= 0 && len(d.over) == 0 {
+		r := &n.roots[d.writes]
+		if _, read := rows[d.writes]; !read {
+			few := 1
+			if d.height == 0 && len(r.writers) == 1 && d.op.Kind != op.Input {
+				few = r.rows
+			}
+			note(d.writes, few)
+		}
+	}
+	return sum
+}
