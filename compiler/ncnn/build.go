@@ -57,6 +57,9 @@ func (b *builder) layerWarning(l *ir.Layer, pos ir.Pos, hint, format string, arg
 	b.warnings.Add(diag.Diagnostic{Pos: pos, Layer: l.Name, Text: fmt.Sprintf(format, args...), Hint: hint})
 }
 
+// customHint is the way round a layer that is none of ncnn's own.
+const customHint = "a layer that a program registered with ncnn: write it with ncnn's own layers, or let the network end before it and begin another after it"
+
 // unsupported reports a layer type without definition, once per type.
 func (b *builder) unsupported(r *record, hint string) {
 	if !b.unknown[r.layer.Type] {
@@ -66,6 +69,9 @@ func (b *builder) unsupported(r *record, hint string) {
 				types = append(types, d.Type)
 			}
 			hint = didYouMean(r.layer.Type, types)
+		}
+		if hint == "" {
+			hint = customHint
 		}
 		b.layerFault(r.layer, r.layer.Pos, hint, "layer type %q is not supported", r.layer.Type)
 	}

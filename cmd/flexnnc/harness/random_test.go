@@ -10,6 +10,7 @@ import (
 	"math/rand"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,7 +114,7 @@ func (d *drawn) step() {
 		if mode < 2 {
 			pad = n(min(k, 2))
 		}
-		one("Pooling", "0=%d 1=%d 11=%d 2=%d 3=%d 5=%d 6=%d", n(2), k, max(k-n(2), 1+pad), 1+n(2), pad, mode, n(2))
+		one("Pooling", "0=%d 1=%d 11=%d 2=%d 3=%d 5=%d 6=%d", n(2), k, k, 1+n(min(2, k-pad)), pad, mode, n(2))
 	case 7:
 		one("Pooling", "0=%d 7=1 8=%d", n(2), 1+n(4))
 	case 8:
@@ -252,6 +253,74 @@ func drawCase(seed int64, dir string, layers int) error {
 	if d.graph == nil {
 		return fmt.Errorf("seed %d draws nothing", seed)
 	}
+	return d.save(dir, fmt.Sprintf("random%d", seed))
+}
+
+// grids are layer types with parameters drawn around the edges of kernels' tiles.
+var grids = map[string]func(d *drawn, x string, channels, size int) bool{
+	"convolution": func(d *drawn, x string, c, o int) bool {
+		n := d.r.Intn
+		kw, kh := 1+n(5), 1+n(5)
+		return d.add("Convolution", []string{x}, 1, fmt.Sprintf("0=%d 1=%d 11=%d 2=%d 12=%d 3=%d 13=%d 4=%d 15=%d 14=%d 16=%d 5=%d 6=%d 18=%.1f",
+			o, kw, kh, 1+n(2), 1+n(2), 1+n(3), 1+n(3), n(3), n(3), n(3), n(3), n(2), o*c*kw*kh, float64(n(4)/3)))
+	},
+	"same": func(d *drawn, x string, c, o int) bool {
+		k := 1 + d.r.Intn(5)
+		return d.add("Convolution", []string{x}, 1, fmt.Sprintf("0=%d 1=%d 3=%d 4=%d 5=1 6=%d", o, k, 1+d.r.Intn(3), -233-d.r.Intn(2), o*c*k*k))
+	},
+	"depthwise": func(d *drawn, x string, c, _ int) bool {
+		n := d.r.Intn
+		k, mult := 1+n(5), 1+n(2)
+		return d.add("ConvolutionDepthWise", []string{x}, 1, fmt.Sprintf("0=%d 1=%d 2=%d 3=%d 4=%d 5=%d 6=%d 7=%d", c*mult, k, 1+n(2), 1+n(3), n(3), n(2), c*mult*k*k, c))
+	},
+	"groups": func(d *drawn, x string, c, o int) bool {
+		n := d.r.Intn
+		k, g := 1+n(3), 1+n(4)
+		return d.add("ConvolutionDepthWise", []string{x}, 1, fmt.Sprintf("0=%d 1=%d 3=%d 4=%d 5=1 6=%d 7=%d", o*g, k, 1+n(2), n(2), o*c*k*k, g))
+	},
+	"deconvolution": func(d *drawn, x string, c, o int) bool {
+		n := d.r.Intn
+		k := 1 + n(5)
+		return d.add("Deconvolution", []string{x}, 1, fmt.Sprintf("0=%d 1=%d 2=%d 3=%d 13=%d 4=%d 18=%d 5=%d 6=%d", o, k, 1+n(2), 1+n(3), 1+n(3), n(2), n(2), n(2), o*c*k*k))
+	},
+	"pooling": func(d *drawn, x string, _, _ int) bool {
+		n := d.r.Intn
+		k := 1 + n(4)
+		pad := n(k) // every window holds a cell: one that holds none has no average
+		return d.add("Pooling", []string{x}, 1, fmt.Sprintf("0=%d 1=%d 2=%d 3=%d 5=%d 6=%d", n(2), k, 1+n(min(3, k-pad)), pad, n(2), n(2)))
+	},
+	"innerproduct": func(d *drawn, x string, _, o int) bool {
+		return d.add("InnerProduct", []string{x}, 1, fmt.Sprintf("0=%d 1=%d 2=%d", o, d.r.Intn(2), o*d.shape[x].Len()))
+	},
+	"interp": func(d *drawn, x string, _, _ int) bool {
+		n := d.r.Intn
+		return d.add("Interp", []string{x}, 1, fmt.Sprintf("0=%d 3=%d 4=%d 6=%d", 1+n(3), 1+n(20), 1+n(20), n(2)))
+	},
+}
+
+// drawGrid writes a network in which many layers of one type read the same input.
+func drawGrid(seed int64, dir, kind string) error {
+	d := &drawn{r: rand.New(rand.NewSource(seed)), shape: map[string]ir.Shape{}}
+	sizes := []int{1, 3, 4, 5, 7, 8, 12, 13, 15, 16, 17, 31, 33}
+	c := sizes[d.r.Intn(len(sizes))]
+	d.lines = []string{fmt.Sprintf("Input in0 0 1 in0 0=%d 1=%d 2=%d", 3+d.r.Intn(8), 3+d.r.Intn(8), c)}
+	d.open = []string{"in0"}
+	const branches = 24
+	if !d.add("Split", []string{"in0"}, branches, "") {
+		return fmt.Errorf("seed %d draws nothing", seed)
+	}
+	for _, x := range append([]string{}, d.open...) {
+		for range 30 {
+			if grids[kind](d, x, c, sizes[d.r.Intn(len(sizes))]) {
+				break
+			}
+		}
+	}
+	return d.save(dir, fmt.Sprintf("%s%d", kind, seed))
+}
+
+// save writes the network with the answers of the float64 interpreter.
+func (d *drawn) save(dir, name string) error {
 	bin := d.weights()
 	g := d.graph
 	faults := ncnn.ReadWeights(g, "random.bin", bytes.NewReader(bin), int64(len(bin)))
@@ -301,7 +370,7 @@ func drawCase(seed int64, dir string, layers int) error {
 		out = append(out, blob{Name: b.Name, File: b.Name + ".f32", Tol: 1e-4, Dims: s.Dims, W: s.W, H: s.H, D: s.D, C: s.C})
 	}
 	c := map[string]any{
-		"name": fmt.Sprintf("random%d", seed), "param": "random.param", "weights": map[string]string{"bin": "random.bin"},
+		"name": name, "param": "random.param", "weights": map[string]string{"bin": "random.bin"},
 		"cases": []any{map[string]any{"name": "a", "inputs": in, "outputs": out}},
 	}
 	text, err := json.MarshalIndent(c, "", " ")
@@ -357,6 +426,43 @@ func TestRandomNetworks(t *testing.T) {
 		}
 		o.Paths = append(o.Paths, filepath.Join(dir, "case.json"))
 	}
+	runDrawn(t, o)
+}
+
+// TestShapeGrids runs networks of many layers of one type, whose kernels, strides,
+// dilations, pads and channels lie around the edges of the kernels' tiles.
+func TestShapeGrids(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds networks")
+	}
+	o := Options{
+		Budgets: []Budget{{Name: "min", Kind: Min}, {Name: "max", Kind: Max}}, Arches: Arches()[:1], Threads: []int{2},
+		Version: "test", Parallel: 2, Work: t.TempDir(),
+	}
+	var kinds []string
+	for kind := range grids {
+		kinds = append(kinds, kind)
+	}
+	slices.Sort(kinds)
+	for i, kind := range kinds {
+		for k := range 3 {
+			dir := filepath.Join(t.TempDir(), fmt.Sprint(i, k))
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := drawGrid(int64(100*i+k), dir, kind); err != nil {
+				t.Errorf("%s: %v", kind, err)
+				continue
+			}
+			o.Paths = append(o.Paths, filepath.Join(dir, "case.json"))
+		}
+	}
+	runDrawn(t, o)
+}
+
+// runDrawn verifies drawn networks, and prints those that fail.
+func runDrawn(t *testing.T, o Options) {
+	t.Helper()
 	report, err := Verify(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
