@@ -31,6 +31,7 @@ var common = []string{
 	"fma",
 	"gate",
 	"half",
+	"inorder",
 	"map",
 	"pool",
 	"port",

@@ -53,6 +53,7 @@ type convArgs struct {
 	tiles, tileIn, tileOut int
 	// quantize is for kernels of int8: what a result is multiplied by to be int8, or 0.
 	quantize float32
+	inOrder  int // how NEON kernels load, see inOrder
 }
 
 // Bounds of kernel tiles on any ISA.
@@ -277,6 +278,7 @@ func (s *convStep) pointwise() bool {
 // runTile runs the kernel for mr pixels and np panels, or several smaller ones
 // that together make the tile.
 func (tab *kernelTable) runTile(a *convArgs, mr, np int, half bool) {
+	a.inOrder = inOrder
 	c := tab.convFor(half)
 	if f := c[np][mr]; f != nil {
 		f(a)

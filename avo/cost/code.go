@@ -33,8 +33,9 @@ type Instruction struct {
 type Block struct {
 	Symbol *Symbol
 	Code   []Instruction
-	// GEMM says that it lies in an innermost loop of multiply-adds by element, the
-	// inner loop of a product of matrices.
+	// GEMM says that it lies in an innermost loop that is for the most part
+	// multiply-adds by element: the inner loop of a product of matrices. Transforms
+	// also use such instructions, among many others.
 	GEMM bool
 }
 
@@ -175,8 +176,8 @@ var (
 	anyFMLA   = regexp.MustCompile(`^fmla v`)
 )
 
-// markGEMM finds innermost loops, from a branch back to its target, that multiply
-// by element.
+// markGEMM finds innermost loops, from a branch back to its target, that mostly
+// multiply by element.
 func markGEMM(bs []*Block) {
 	type loop struct{ lo, hi uint64 }
 	var loops []loop
@@ -197,18 +198,21 @@ func markGEMM(bs []*Block) {
 			continue
 		}
 		var body []*Block
-		multiplies := false
+		multiplies, all := 0, 0
 		for _, b := range bs {
 			if b.Code[0].Addr < l.lo || b.Code[0].Addr > l.hi {
 				continue
 			}
 			body = append(body, b)
 			for _, in := range b.Code {
-				multiplies = multiplies || byElement.MatchString(in.Text)
+				all++
+				if byElement.MatchString(in.Text) {
+					multiplies++
+				}
 			}
 		}
 		for _, b := range body {
-			b.GEMM = b.GEMM || multiplies
+			b.GEMM = b.GEMM || 2*multiplies > all
 		}
 	}
 }

@@ -10,12 +10,15 @@ import (
 const gemm = `
 0000000000001000 <gemm>:
     1000: 	ldr	x1, [x0]
-    1004: 	cbz	x1, 0x1018 <gemm+0x18>
+    1004: 	cbz	x1, 0x1024 <gemm+0x24>
     1008: 	ldr	q0, [x2], #0x10
     100c: 	fmla	v8.4s, v1.4s, v0.s[0]
-    1010: 	subs	x1, x1, #0x1
-    1014: 	b.ne	0x1008 <gemm+0x8>
-    1018: 	ret
+    1010: 	fmla	v9.4s, v1.4s, v0.s[1]
+    1014: 	fmla	v10.4s, v1.4s, v0.s[2]
+    1018: 	fmla	v11.4s, v1.4s, v0.s[3]
+    101c: 	subs	x1, x1, #0x1
+    1020: 	b.ne	0x1008 <gemm+0x8>
+    1024: 	ret
 `
 
 func parsed(text string) (code []Instruction) {
@@ -29,10 +32,10 @@ func parsed(text string) (code []Instruction) {
 
 func TestBlocks(t *testing.T) {
 	code := parsed(gemm)
-	if len(code) != 7 {
-		t.Fatalf("%d instructions, want 7", len(code))
+	if len(code) != 10 {
+		t.Fatalf("%d instructions, want 10", len(code))
 	}
-	bs := blocks(&Symbol{"gemm", 0x1000, 0x101c}, code)
+	bs := blocks(&Symbol{"gemm", 0x1000, 0x1028}, code)
 	var got []string
 	for _, b := range bs {
 		s := modelText(b)
@@ -43,14 +46,14 @@ func TestBlocks(t *testing.T) {
 	}
 	want := []string{
 		"ldr x1, [x0]\ncbz x1, 0",
-		"GEMM: ldr q0, [x2], #0x10\nfmla v8.4s, v1.4s, v0.s[0]\nsubs x1, x1, #0x1\nb.ne 0",
+		"GEMM: ldr q0, [x2], #0x10\nfmla v8.4s, v1.4s, v0.s[0]\nfmla v9.4s, v1.4s, v0.s[1]\nfmla v10.4s, v1.4s, v0.s[2]\nfmla v11.4s, v1.4s, v0.s[3]\nsubs x1, x1, #0x1\nb.ne 0",
 		"b 0",
 	}
 	if strings.Join(got, "\n--\n") != strings.Join(want, "\n--\n") {
 		t.Errorf("blocks:\n%s\nwant:\n%s", strings.Join(got, "\n--\n"), strings.Join(want, "\n--\n"))
 	}
-	if n := bs[1].FMLAs(); n != 1 {
-		t.Errorf("%d FMLAs, want 1", n)
+	if n := bs[1].FMLAs(); n != 4 {
+		t.Errorf("%d FMLAs, want 4", n)
 	}
 }
 

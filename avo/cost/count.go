@@ -20,11 +20,12 @@ const Mark = 0x7f1e7f1e
 type Counts map[uint64]map[uint64]uint64
 
 // Count runs a program under qemu and counts in the address range [lo, hi). Go
-// programs run with one thread and without what would disturb the counts.
-func (t *Tools) Count(ctx context.Context, work, program string, lo, hi uint64) (Counts, error) {
+// programs run with one thread and without what would disturb the counts. The
+// program gets args.
+func (t *Tools) Count(ctx context.Context, work, program string, lo, hi uint64, args ...string) (Counts, error) {
 	out := filepath.Join(work, "counts")
 	arg := fmt.Sprintf("file=%s,lo=%#x,hi=%#x,out=%s", t.Plugin, lo, hi, out)
-	cmd := exec.CommandContext(ctx, t.QEMU, "-plugin", arg, program)
+	cmd := exec.CommandContext(ctx, t.QEMU, append([]string{"-plugin", arg, program}, args...)...)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("running %s under qemu: %w\n%s", filepath.Base(program), err, text)

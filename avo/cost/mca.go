@@ -29,6 +29,18 @@ func CPUs() []CPU { return []CPU{NeoverseN1, NeoverseV1, CortexA72, CortexA55, C
 // InOrder tells that the model is not llvm-mca's.
 func (c CPU) InOrder() bool { return c == CortexA53 || c == CortexA55 }
 
+// peak is the multiply-adds of four lanes per cycle that the model of a core has room
+// for.
+func (c CPU) peak() float64 {
+	switch c {
+	case NeoverseN1:
+		return 2
+	case NeoverseV1:
+		return 4
+	}
+	return 1
+}
+
 // Model gives blocks their cycles, and remembers them.
 type Model struct {
 	tools *Tools

@@ -20,8 +20,8 @@ type Sum struct {
 	// GEMM is the instructions of inner loops of matrix products, and GEMMFMLAs the
 	// multiply-adds among them.
 	GEMM, GEMMFMLAs uint64
-	// Cycles are modelled.
-	Cycles map[CPU]float64
+	// Cycles are modelled; GEMMCycles those of the inner loops.
+	Cycles, GEMMCycles map[CPU]float64
 }
 
 // All is the instructions of all kinds.
@@ -38,11 +38,21 @@ func (s *Sum) Add(o *Sum) {
 	s.GEMM += o.GEMM
 	s.GEMMFMLAs += o.GEMMFMLAs
 	if s.Cycles == nil {
-		s.Cycles = map[CPU]float64{}
+		s.Cycles, s.GEMMCycles = map[CPU]float64{}, map[CPU]float64{}
 	}
 	for c, n := range o.Cycles {
 		s.Cycles[c] += n
+		s.GEMMCycles[c] += o.GEMMCycles[c]
 	}
+}
+
+// PeakShare is the part of a core's peak rate of multiply-adds that inner loops of
+// matrix products reach in the model.
+func (s *Sum) PeakShare(c CPU) float64 {
+	if s.GEMMCycles[c] == 0 {
+		return 0
+	}
+	return float64(s.GEMMFMLAs) / s.GEMMCycles[c] / c.peak()
 }
 
 // Cost is the sums of a run.
@@ -75,7 +85,7 @@ func (m *Model) Sum(ctx context.Context, code *Code, counts Counts, kindOf func(
 	}
 	c := &Cost{ByLabel: map[uint64]*Sum{}, BySymbol: map[uint64]map[string]uint64{}}
 	for label, at := range counts {
-		s := &Sum{Cycles: map[CPU]float64{}}
+		s := &Sum{Cycles: map[CPU]float64{}, GEMMCycles: map[CPU]float64{}}
 		c.ByLabel[label], c.BySymbol[label] = s, map[string]uint64{}
 		for i, b := range used {
 			n := ran(at, b)
@@ -93,6 +103,9 @@ func (m *Model) Sum(ctx context.Context, code *Code, counts Counts, kindOf func(
 			c.BySymbol[label][b.Symbol.Name] += all
 			for _, cpu := range CPUs() {
 				s.Cycles[cpu] += float64(n) * cycles[cpu][i]
+				if b.GEMM {
+					s.GEMMCycles[cpu] += float64(n) * cycles[cpu][i]
+				}
 			}
 		}
 	}

@@ -140,19 +140,34 @@ func measure(ctx context.Context, tools *cost.Tools, model *cost.Model, work, pa
 	if err != nil {
 		return nil, err
 	}
-	counts, err := tools.Count(ctx, work, p.path, code.Lo, code.Hi)
-	if err != nil {
-		return nil, err
-	}
 	steps := bench.Steps(p.plan)
-	for label := range counts {
-		if label > uint64(len(steps)) {
-			delete(counts, label)
+	run := func(args ...string) (*cost.Cost, error) {
+		counts, err := tools.Count(ctx, work, p.path, code.Lo, code.Hi, args...)
+		if err != nil {
+			return nil, err
 		}
+		for label := range counts {
+			if label > uint64(len(steps)) {
+				delete(counts, label)
+			}
+		}
+		return model.Sum(ctx, code, counts, p.kind)
 	}
-	c, err := model.Sum(ctx, code, counts, p.kind)
+	c, err := run()
 	if err != nil {
 		return nil, err
+	}
+	inOrder, err := run(inOrderArg)
+	if err != nil {
+		return nil, err
+	}
+	for label, s := range c.ByLabel {
+		o := inOrder.ByLabel[label]
+		for _, cpu := range cost.CPUs() {
+			if cpu.InOrder() && o != nil {
+				s.Cycles[cpu], s.GEMMCycles[cpu] = o.Cycles[cpu], o.GEMMCycles[cpu]
+			}
+		}
 	}
 	r := &result{name: strings.TrimSuffix(filepath.Base(param), ".param")}
 	at := map[string]int{}

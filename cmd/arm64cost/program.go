@@ -47,7 +47,11 @@ func build(ctx context.Context, work, param string) (*program, error) {
 			return nil, err
 		}
 	}
-	main := fmt.Sprintf(mainSource, bench.ModuleName+"/"+m.Package, cost.Mark, weights)
+	order := "package " + m.Package + "\n\n// BenchInOrder takes the loops for cores that issue in order.\nfunc BenchInOrder() { inOrder = 1 }\n"
+	if err := os.WriteFile(filepath.Join(m.Dir, m.Package, "bench_inorder.go"), []byte(order), 0o644); err != nil {
+		return nil, err
+	}
+	main := fmt.Sprintf(mainSource, bench.ModuleName+"/"+m.Package, cost.Mark, inOrderArg, weights)
 	if err := os.WriteFile(filepath.Join(m.Dir, "main.go"), []byte(main), 0o644); err != nil {
 		return nil, err
 	}
@@ -98,6 +102,9 @@ func (p *program) kind(symbol string) cost.Kind {
 	return cost.Driver
 }
 
+// inOrderArg has the program take the loops for cores that issue in order.
+const inOrderArg = "inorder"
+
 // mainSource makes one inference on one thread. What lies between steps has label
 // 0; step i has label i+1.
 const mainSource = `package main
@@ -122,6 +129,9 @@ func main() {
 }
 
 func run() error {
+	if len(os.Args) > 1 && os.Args[1] == %q {
+		net.BenchInOrder()
+	}
 	n, err := net.New(net.Options{Threads: 1, WeightsPath: %q})
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func (r *result) line() string {
 		millions(t.Instructions[cost.Kernel]), millions(t.Instructions[cost.Driver]), millions(t.Instructions[cost.Library]),
 		millions(t.FMLAs), percent(t.GEMMFMLAs, t.GEMM), r.against())
 	for _, c := range cost.CPUs() {
-		s += fmt.Sprintf(" %s %.2f", c, t.Cycles[c]/1e6)
+		s += fmt.Sprintf(" %s %.2f (%.0f %%)", c, t.Cycles[c]/1e6, 100*t.PeakShare(c))
 	}
 	return s
 }
@@ -107,6 +107,20 @@ func document(tools *cost.Tools, nets []*result) []byte {
 		}
 		b.WriteString("\n")
 	}
+	b.WriteString("\nWhat the inner loops of matrix products reach of each model's peak rate of multiply-adds, in %:\n\n| network |")
+	rule = "|---|"
+	for _, c := range cost.CPUs() {
+		fmt.Fprintf(&b, " %s |", c)
+		rule += "---:|"
+	}
+	b.WriteString("\n" + rule + "\n")
+	for _, r := range nets {
+		fmt.Fprintf(&b, "| %s |", r.name)
+		for _, c := range cost.CPUs() {
+			fmt.Fprintf(&b, " %.1f |", 100*r.total.PeakShare(c))
+		}
+		b.WriteString("\n")
+	}
 	for _, r := range nets {
 		fmt.Fprintf(&b, "\n## %s\n\n| layer | what | instructions, k | of them not kernels | FMLA, %% |", r.name)
 		rule := "|---|---|---:|---:|---:|"
@@ -138,7 +152,7 @@ Written by `+"`make arm64-cost`"+`. One inference, one thread, everything in mem
 - *of ncnn's*: divided by what ncnn's arm64 build executes in its float32 kernels.
 - *FMLA, %% of GEMM loops*: multiply-adds among the instructions of the innermost loops of matrix products.
 - *Cycles* are modelled: each straight piece of code by %s, or for the in-order Cortex-A53 and A55 by a model of
-  dual issue of our own (avo/cost), times its executions. The models see ports, latencies and issue rules; not caches, memory,
+  dual issue of our own (avo/cost) with the loops that are chosen there, times its executions. The models see ports, latencies and issue rules; not caches, memory,
   branches or frequency. They rank kernels; they are no promise of speed.
 
 Millions of cycles in the first table, thousands in the others.

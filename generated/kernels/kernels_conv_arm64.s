@@ -3249,15 +3249,16 @@ TEXT ·convF32x4NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
 	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9403c0a // ldr x10, [x0, #120]
 	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf940140a // ldr x10, [x0, #40]
-	WORD $0xf940180b // ldr x11, [x0, #48]
+	WORD $0xf940140b // ldr x11, [x0, #40]
+	WORD $0xf940180c // ldr x12, [x0, #48]
 	WORD $0xf9401c05 // ldr x5, [x0, #56]
-	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0xf940280d // ldr x13, [x0, #80]
 	WORD $0xf9402006 // ldr x6, [x0, #64]
 
 panel:
-	WORD $0xf100059f // cmp x12, #1
+	WORD $0xf10005bf // cmp x13, #1
 	BNE  quads4
 	WORD $0xf10030df // cmp x6, #12
 	BGT  quads4
@@ -3270,7 +3271,7 @@ panel:
 quads4:
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0b03e8 // mov x8, x11
+	WORD $0xaa0c03e8 // mov x8, x12
 
 quads4tile:
 	WORD $0xaa0403e9 // mov x9, x4
@@ -3279,24 +3280,25 @@ quads4tile:
 	WORD $0x4c402934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9]
 	WORD $0x4c402930 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9]
 	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040d // ldr x13, [x0, #8]
-	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xf940040e // ldr x14, [x0, #8]
+	WORD $0xf940080f // ldr x15, [x0, #16]
 
 quads4tap:
-	WORD $0x28c141af // ldp w15, w16, [x13], #8
-	WORD $0x28c14db1 // ldp w17, w19, [x13], #8
-	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x28c145d0 // ldp w16, w17, [x14], #8
+	WORD $0x28c151d3 // ldp w19, w20, [x14], #8
 	WORD $0x8b010210 // add x16, x16, x1
 	WORD $0x8b010231 // add x17, x17, x1
 	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0xd343fc54 // lsr x20, x2, #3
-	CBZ  R20, quads4four
+	WORD $0x8b010294 // add x20, x20, x1
+	WORD $0xd343fc55 // lsr x21, x2, #3
+	CBZ  R21, quads4four
+	CBNZ R10, quads4split
 
 quads4eight:
-	WORD $0xacc11deb // ldp q11, q7, [x15], #32
-	WORD $0xacc11a0a // ldp q10, q6, [x16], #32
-	WORD $0xacc11629 // ldp q9, q5, [x17], #32
-	WORD $0xacc11268 // ldp q8, q4, [x19], #32
+	WORD $0xacc11e0b // ldp q11, q7, [x16], #32
+	WORD $0xacc11a2a // ldp q10, q6, [x17], #32
+	WORD $0xacc11669 // ldp q9, q5, [x19], #32
+	WORD $0xacc11288 // ldp q8, q4, [x20], #32
 	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
@@ -3433,18 +3435,18 @@ quads4eight:
 	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
 	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
 	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
-	WORD $0xd1000694 // sub x20, x20, #1
-	CBNZ R20, quads4eight
+	WORD $0xd10006b5 // sub x21, x21, #1
+	CBNZ R21, quads4eight
 
 quads4four:
-	WORD $0x92400854 // and x20, x2, #0x7
-	CBZ  R20, quads4next
-	TBZ  $2, R20, quads4one
-	WORD $0x92400694 // and x20, x20, #0x3
-	WORD $0x3cc105eb // ldr q11, [x15], #16
-	WORD $0x3cc1060a // ldr q10, [x16], #16
-	WORD $0x3cc10629 // ldr q9, [x17], #16
-	WORD $0x3cc10668 // ldr q8, [x19], #16
+	WORD $0x92400855 // and x21, x2, #0x7
+	CBZ  R21, quads4next
+	TBZ  $2, R21, quads4one
+	WORD $0x924006b5 // and x21, x21, #0x3
+	WORD $0x3cc1060b // ldr q11, [x16], #16
+	WORD $0x3cc1062a // ldr q10, [x17], #16
+	WORD $0x3cc10669 // ldr q9, [x19], #16
+	WORD $0x3cc10688 // ldr q8, [x20], #16
 	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
@@ -3513,13 +3515,13 @@ quads4four:
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
 	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	CBZ  R20, quads4next
+	CBZ  R21, quads4next
 
 quads4one:
-	WORD $0xbc4045eb // ldr s11, [x15], #4
-	WORD $0xbc40460a // ldr s10, [x16], #4
-	WORD $0xbc404629 // ldr s9, [x17], #4
-	WORD $0xbc404668 // ldr s8, [x19], #4
+	WORD $0xbc40460b // ldr s11, [x16], #4
+	WORD $0xbc40462a // ldr s10, [x17], #4
+	WORD $0xbc404669 // ldr s9, [x19], #4
+	WORD $0xbc404688 // ldr s8, [x20], #4
 	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
@@ -3537,12 +3539,12 @@ quads4one:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0xd1000694 // sub x20, x20, #1
-	CBNZ R20, quads4one
+	WORD $0xd10006b5 // sub x21, x21, #1
+	CBNZ R21, quads4one
 
 quads4next:
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, quads4tap
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, quads4tap
 	WORD $0xf100047f // cmp x3, #1
 	BNE  quads4store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
@@ -3580,7 +3582,7 @@ quads4next:
 
 quads4store:
 	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf100059f // cmp x12, #1
+	WORD $0xf10005bf // cmp x13, #1
 	BNE  quads4whole
 	WORD $0xf10040df // cmp x6, #16
 	BNE  quads4partial
@@ -3599,107 +3601,349 @@ quads4stored:
 	WORD $0xd10004e7 // sub x7, x7, #1
 	WORD $0xf10000ff // cmp x7, #0
 	BGT  quads4tile
-	WORD $0x8b0a0084 // add x4, x4, x10
-	WORD $0x9101016b // add x11, x11, #64
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, panel
+	WORD $0x8b0b0084 // add x4, x4, x11
+	WORD $0x9101018c // add x12, x12, #64
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, panel
 	RET
 
 quads4partial:
-	WORD $0xaa0903ed // mov x13, x9
+	WORD $0xaa0903ee // mov x14, x9
 	TBZ  $3, R6, quads4pixel0four
-	WORD $0xac8175bc // stp q28, q29, [x13], #32
+	WORD $0xac8175dc // stp q28, q29, [x14], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 quads4pixel0four:
 	TBZ  $2, R6, quads4pixel0two
-	WORD $0x3c8105bc // str q28, [x13], #16
+	WORD $0x3c8105dc // str q28, [x14], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads4pixel0two:
 	TBZ  $1, R6, quads4pixel0one
-	WORD $0xfc0085bc // str d28, [x13], #8
+	WORD $0xfc0085dc // str d28, [x14], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads4pixel0one:
 	TBZ  $0, R6, quads4pixel0done
-	WORD $0xbd0001bc // str s28, [x13]
+	WORD $0xbd0001dc // str s28, [x14]
 
 quads4pixel0done:
 	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ed // mov x13, x9
+	WORD $0xaa0903ee // mov x14, x9
 	TBZ  $3, R6, quads4pixel1four
-	WORD $0xac8165b8 // stp q24, q25, [x13], #32
+	WORD $0xac8165d8 // stp q24, q25, [x14], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 quads4pixel1four:
 	TBZ  $2, R6, quads4pixel1two
-	WORD $0x3c8105b8 // str q24, [x13], #16
+	WORD $0x3c8105d8 // str q24, [x14], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads4pixel1two:
 	TBZ  $1, R6, quads4pixel1one
-	WORD $0xfc0085b8 // str d24, [x13], #8
+	WORD $0xfc0085d8 // str d24, [x14], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads4pixel1one:
 	TBZ  $0, R6, quads4pixel1done
-	WORD $0xbd0001b8 // str s24, [x13]
+	WORD $0xbd0001d8 // str s24, [x14]
 
 quads4pixel1done:
 	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ed // mov x13, x9
+	WORD $0xaa0903ee // mov x14, x9
 	TBZ  $3, R6, quads4pixel2four
-	WORD $0xac8155b4 // stp q20, q21, [x13], #32
+	WORD $0xac8155d4 // stp q20, q21, [x14], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 quads4pixel2four:
 	TBZ  $2, R6, quads4pixel2two
-	WORD $0x3c8105b4 // str q20, [x13], #16
+	WORD $0x3c8105d4 // str q20, [x14], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads4pixel2two:
 	TBZ  $1, R6, quads4pixel2one
-	WORD $0xfc0085b4 // str d20, [x13], #8
+	WORD $0xfc0085d4 // str d20, [x14], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads4pixel2one:
 	TBZ  $0, R6, quads4pixel2done
-	WORD $0xbd0001b4 // str s20, [x13]
+	WORD $0xbd0001d4 // str s20, [x14]
 
 quads4pixel2done:
 	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ed // mov x13, x9
+	WORD $0xaa0903ee // mov x14, x9
 	TBZ  $3, R6, quads4pixel3four
-	WORD $0xac8145b0 // stp q16, q17, [x13], #32
+	WORD $0xac8145d0 // stp q16, q17, [x14], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 quads4pixel3four:
 	TBZ  $2, R6, quads4pixel3two
-	WORD $0x3c8105b0 // str q16, [x13], #16
+	WORD $0x3c8105d0 // str q16, [x14], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads4pixel3two:
 	TBZ  $1, R6, quads4pixel3one
-	WORD $0xfc0085b0 // str d16, [x13], #8
+	WORD $0xfc0085d0 // str d16, [x14], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads4pixel3one:
 	TBZ  $0, R6, quads4pixel3done
-	WORD $0xbd0001b0 // str s16, [x13]
+	WORD $0xbd0001d0 // str s16, [x14]
 
 quads4pixel3done:
 	WORD $0x8b050129 // add x9, x9, x5
 	JMP  quads4stored
 
+quads4split:
+	WORD $0x3cc1060b // ldr q11, [x16], #16
+	WORD $0x3cc1062a // ldr q10, [x17], #16
+	WORD $0x3cc10669 // ldr q9, [x19], #16
+	WORD $0x3cc10688 // ldr q8, [x20], #16
+	WORD $0x3dc0012c // ldr q12, [x9]
+	WORD $0x3dc0052d // ldr q13, [x9, #16]
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0xfd40112e // ldr d14, [x9, #32]
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0xf9401537 // ldr x23, [x9, #40]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0xfc408607 // ldr d7, [x16], #8
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4e181eee // mov v14.d[1], x23
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0xfd40192f // ldr d15, [x9, #48]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0xf9401d37 // ldr x23, [x9, #56]
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0xf8408616 // ldr x22, [x16], #8
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4e181eef // mov v15.d[1], x23
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0xfd40212c // ldr d12, [x9, #64]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0xf9402537 // ldr x23, [x9, #72]
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4e181eec // mov v12.d[1], x23
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0xfd40292d // ldr d13, [x9, #80]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0xf9402d37 // ldr x23, [x9, #88]
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0x4e181ec7 // mov v7.d[1], x22
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0x4e181eed // mov v13.d[1], x23
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0xfd40312e // ldr d14, [x9, #96]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0xf9403537 // ldr x23, [x9, #104]
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0xfc408626 // ldr d6, [x17], #8
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4e181eee // mov v14.d[1], x23
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0xfd40392f // ldr d15, [x9, #112]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0xf9403d37 // ldr x23, [x9, #120]
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0xf8408636 // ldr x22, [x17], #8
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4e181eef // mov v15.d[1], x23
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0xfd40412c // ldr d12, [x9, #128]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0xf9404537 // ldr x23, [x9, #136]
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4e181eec // mov v12.d[1], x23
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0xfd40492d // ldr d13, [x9, #144]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0xf9404d37 // ldr x23, [x9, #152]
+	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
+	WORD $0x4e181ec6 // mov v6.d[1], x22
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0x4e181eed // mov v13.d[1], x23
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0xfd40512e // ldr d14, [x9, #160]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0xf9405537 // ldr x23, [x9, #168]
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0xfc408665 // ldr d5, [x19], #8
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4e181eee // mov v14.d[1], x23
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0xfd40592f // ldr d15, [x9, #176]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0xf9405d37 // ldr x23, [x9, #184]
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0xf8408676 // ldr x22, [x19], #8
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4e181eef // mov v15.d[1], x23
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0xfd40612c // ldr d12, [x9, #192]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0xf9406537 // ldr x23, [x9, #200]
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4e181eec // mov v12.d[1], x23
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0xfd40692d // ldr d13, [x9, #208]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0xf9406d37 // ldr x23, [x9, #216]
+	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
+	WORD $0x4e181ec5 // mov v5.d[1], x22
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0x4e181eed // mov v13.d[1], x23
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0xfd40712e // ldr d14, [x9, #224]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0xf9407537 // ldr x23, [x9, #232]
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0xfc408684 // ldr d4, [x20], #8
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4e181eee // mov v14.d[1], x23
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0xfd40792f // ldr d15, [x9, #240]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0xf9407d37 // ldr x23, [x9, #248]
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0xf8408696 // ldr x22, [x20], #8
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4e181eef // mov v15.d[1], x23
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0xfd40812c // ldr d12, [x9, #256]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0xf9408537 // ldr x23, [x9, #264]
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4e181eec // mov v12.d[1], x23
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0xfd40892d // ldr d13, [x9, #272]
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0xf9408d37 // ldr x23, [x9, #280]
+	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
+	WORD $0x4e181ec4 // mov v4.d[1], x22
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0x4e181eed // mov v13.d[1], x23
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0xfd40912e // ldr d14, [x9, #288]
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0xf9409537 // ldr x23, [x9, #296]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4e181eee // mov v14.d[1], x23
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0xfd40992f // ldr d15, [x9, #304]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0xf9409d37 // ldr x23, [x9, #312]
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0x4e181eef // mov v15.d[1], x23
+	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
+	WORD $0xfd40a12c // ldr d12, [x9, #320]
+	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
+	WORD $0xf940a537 // ldr x23, [x9, #328]
+	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
+	WORD $0x4e181eec // mov v12.d[1], x23
+	WORD $0x4f8711ff // fmla v31.4s, v15.4s, v7.s[0]
+	WORD $0xfd40a92d // ldr d13, [x9, #336]
+	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
+	WORD $0xf940ad37 // ldr x23, [x9, #344]
+	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
+	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
+	WORD $0x4e181eed // mov v13.d[1], x23
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0xfd40b12e // ldr d14, [x9, #352]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0xf940b537 // ldr x23, [x9, #360]
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4e181eee // mov v14.d[1], x23
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0xfd40b92f // ldr d15, [x9, #368]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0xf940bd37 // ldr x23, [x9, #376]
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0x4e181eef // mov v15.d[1], x23
+	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
+	WORD $0xfd40c12c // ldr d12, [x9, #384]
+	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
+	WORD $0xf940c537 // ldr x23, [x9, #392]
+	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
+	WORD $0x4e181eec // mov v12.d[1], x23
+	WORD $0x4fa711ff // fmla v31.4s, v15.4s, v7.s[1]
+	WORD $0xfd40c92d // ldr d13, [x9, #400]
+	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
+	WORD $0xf940cd37 // ldr x23, [x9, #408]
+	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
+	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
+	WORD $0x4e181eed // mov v13.d[1], x23
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0xfd40d12e // ldr d14, [x9, #416]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0xf940d537 // ldr x23, [x9, #424]
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4e181eee // mov v14.d[1], x23
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0xfd40d92f // ldr d15, [x9, #432]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0xf940dd37 // ldr x23, [x9, #440]
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0x4e181eef // mov v15.d[1], x23
+	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
+	WORD $0xfd40e12c // ldr d12, [x9, #448]
+	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
+	WORD $0xf940e537 // ldr x23, [x9, #456]
+	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
+	WORD $0x4e181eec // mov v12.d[1], x23
+	WORD $0x4f8719ff // fmla v31.4s, v15.4s, v7.s[2]
+	WORD $0xfd40e92d // ldr d13, [x9, #464]
+	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
+	WORD $0xf940ed37 // ldr x23, [x9, #472]
+	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
+	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
+	WORD $0x4e181eed // mov v13.d[1], x23
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0xfd40f12e // ldr d14, [x9, #480]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0xf940f537 // ldr x23, [x9, #488]
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4e181eee // mov v14.d[1], x23
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0xfd40f92f // ldr d15, [x9, #496]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0xf940fd37 // ldr x23, [x9, #504]
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x4e181eef // mov v15.d[1], x23
+	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
+	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
+	WORD $0x4fa719ff // fmla v31.4s, v15.4s, v7.s[3]
+	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
+	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
+	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
+	WORD $0x91080129 // add x9, x9, #512
+	WORD $0xd10006b5 // sub x21, x21, #1
+	CBNZ R21, quads4split
+	JMP  quads4four
+
 quads3:
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0b03e8 // mov x8, x11
+	WORD $0xaa0c03e8 // mov x8, x12
 
 quads3tile:
 	WORD $0xaa0403e9 // mov x9, x4
@@ -4076,7 +4320,7 @@ quads3pixel3done:
 quads2:
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0b03e8 // mov x8, x11
+	WORD $0xaa0c03e8 // mov x8, x12
 
 quads2tile:
 	WORD $0xaa0403e9 // mov x9, x4
@@ -4380,7 +4624,7 @@ quads2pixel3done:
 quads1:
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0b03e8 // mov x8, x11
+	WORD $0xaa0c03e8 // mov x8, x12
 
 quads1tile:
 	WORD $0xaa0403e9 // mov x9, x4
@@ -4627,15 +4871,16 @@ TEXT ·convF32x5NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
 	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9403c0a // ldr x10, [x0, #120]
 	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf940140a // ldr x10, [x0, #40]
-	WORD $0xf940180b // ldr x11, [x0, #48]
+	WORD $0xf940140b // ldr x11, [x0, #40]
+	WORD $0xf940180c // ldr x12, [x0, #48]
 	WORD $0xf9401c05 // ldr x5, [x0, #56]
-	WORD $0xf940280c // ldr x12, [x0, #80]
+	WORD $0xf940280d // ldr x13, [x0, #80]
 	WORD $0xf9402006 // ldr x6, [x0, #64]
 
 panel:
-	WORD $0xf100059f // cmp x12, #1
+	WORD $0xf10005bf // cmp x13, #1
 	BNE  quads4
 	WORD $0xf10030df // cmp x6, #12
 	BGT  quads4
@@ -4648,7 +4893,7 @@ panel:
 quads4:
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0b03e8 // mov x8, x11
+	WORD $0xaa0c03e8 // mov x8, x12
 
 quads4tile:
 	WORD $0xaa0403e9 // mov x9, x4
@@ -4658,27 +4903,28 @@ quads4tile:
 	WORD $0x4c402930 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9]
 	WORD $0x4c40292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
 	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040d // ldr x13, [x0, #8]
-	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xf940040e // ldr x14, [x0, #8]
+	WORD $0xf940080f // ldr x15, [x0, #16]
 
 quads4tap:
-	WORD $0x28c141af // ldp w15, w16, [x13], #8
-	WORD $0x28c14db1 // ldp w17, w19, [x13], #8
-	WORD $0xb84045b4 // ldr w20, [x13], #4
-	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0x28c145d0 // ldp w16, w17, [x14], #8
+	WORD $0x28c151d3 // ldp w19, w20, [x14], #8
+	WORD $0xb84045d5 // ldr w21, [x14], #4
 	WORD $0x8b010210 // add x16, x16, x1
 	WORD $0x8b010231 // add x17, x17, x1
 	WORD $0x8b010273 // add x19, x19, x1
 	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0xd343fc55 // lsr x21, x2, #3
-	CBZ  R21, quads4four
+	WORD $0x8b0102b5 // add x21, x21, x1
+	WORD $0xd343fc56 // lsr x22, x2, #3
+	CBZ  R22, quads4four
+	CBNZ R10, quads4split
 
 quads4eight:
-	WORD $0xacc109e7 // ldp q7, q2, [x15], #32
-	WORD $0xacc10606 // ldp q6, q1, [x16], #32
-	WORD $0xacc10225 // ldp q5, q0, [x17], #32
-	WORD $0x3cc10664 // ldr q4, [x19], #16
-	WORD $0x3cc10683 // ldr q3, [x20], #16
+	WORD $0xacc10a07 // ldp q7, q2, [x16], #32
+	WORD $0xacc10626 // ldp q6, q1, [x17], #32
+	WORD $0xacc10265 // ldp q5, q0, [x19], #32
+	WORD $0x3cc10684 // ldr q4, [x20], #16
+	WORD $0x3cc106a3 // ldr q3, [x21], #16
 	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
@@ -4763,8 +5009,8 @@ quads4eight:
 	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0x3cc10664 // ldr q4, [x19], #16
-	WORD $0x3cc10683 // ldr q3, [x20], #16
+	WORD $0x3cc10684 // ldr q4, [x20], #16
+	WORD $0x3cc106a3 // ldr q3, [x21], #16
 	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
@@ -4849,19 +5095,19 @@ quads4eight:
 	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0xd10006b5 // sub x21, x21, #1
-	CBNZ R21, quads4eight
+	WORD $0xd10006d6 // sub x22, x22, #1
+	CBNZ R22, quads4eight
 
 quads4four:
-	WORD $0x92400855 // and x21, x2, #0x7
-	CBZ  R21, quads4next
-	TBZ  $2, R21, quads4one
-	WORD $0x924006b5 // and x21, x21, #0x3
-	WORD $0x3cc105e7 // ldr q7, [x15], #16
-	WORD $0x3cc10606 // ldr q6, [x16], #16
-	WORD $0x3cc10625 // ldr q5, [x17], #16
-	WORD $0x3cc10664 // ldr q4, [x19], #16
-	WORD $0x3cc10683 // ldr q3, [x20], #16
+	WORD $0x92400856 // and x22, x2, #0x7
+	CBZ  R22, quads4next
+	TBZ  $2, R22, quads4one
+	WORD $0x924006d6 // and x22, x22, #0x3
+	WORD $0x3cc10607 // ldr q7, [x16], #16
+	WORD $0x3cc10626 // ldr q6, [x17], #16
+	WORD $0x3cc10665 // ldr q5, [x19], #16
+	WORD $0x3cc10684 // ldr q4, [x20], #16
+	WORD $0x3cc106a3 // ldr q3, [x21], #16
 	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
@@ -4946,14 +5192,14 @@ quads4four:
 	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	CBZ  R21, quads4next
+	CBZ  R22, quads4next
 
 quads4one:
-	WORD $0xbc4045e7 // ldr s7, [x15], #4
-	WORD $0xbc404606 // ldr s6, [x16], #4
-	WORD $0xbc404625 // ldr s5, [x17], #4
-	WORD $0xbc404664 // ldr s4, [x19], #4
-	WORD $0xbc404683 // ldr s3, [x20], #4
+	WORD $0xbc404607 // ldr s7, [x16], #4
+	WORD $0xbc404626 // ldr s6, [x17], #4
+	WORD $0xbc404665 // ldr s5, [x19], #4
+	WORD $0xbc404684 // ldr s4, [x20], #4
+	WORD $0xbc4046a3 // ldr s3, [x21], #4
 	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
@@ -4975,12 +5221,12 @@ quads4one:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0xd10006b5 // sub x21, x21, #1
-	CBNZ R21, quads4one
+	WORD $0xd10006d6 // sub x22, x22, #1
+	CBNZ R22, quads4one
 
 quads4next:
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, quads4tap
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, quads4tap
 	WORD $0xf100047f // cmp x3, #1
 	BNE  quads4store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
@@ -5026,7 +5272,7 @@ quads4next:
 
 quads4store:
 	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf100059f // cmp x12, #1
+	WORD $0xf10005bf // cmp x13, #1
 	BNE  quads4whole
 	WORD $0xf10040df // cmp x6, #16
 	BNE  quads4partial
@@ -5046,129 +5292,403 @@ quads4stored:
 	WORD $0xd10004e7 // sub x7, x7, #1
 	WORD $0xf10000ff // cmp x7, #0
 	BGT  quads4tile
-	WORD $0x8b0a0084 // add x4, x4, x10
-	WORD $0x9101016b // add x11, x11, #64
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, panel
+	WORD $0x8b0b0084 // add x4, x4, x11
+	WORD $0x9101018c // add x12, x12, #64
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, panel
 	RET
 
 quads4partial:
-	WORD $0xaa0903ed // mov x13, x9
+	WORD $0xaa0903ee // mov x14, x9
 	TBZ  $3, R6, quads4pixel0four
-	WORD $0xac8175bc // stp q28, q29, [x13], #32
+	WORD $0xac8175dc // stp q28, q29, [x14], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 quads4pixel0four:
 	TBZ  $2, R6, quads4pixel0two
-	WORD $0x3c8105bc // str q28, [x13], #16
+	WORD $0x3c8105dc // str q28, [x14], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads4pixel0two:
 	TBZ  $1, R6, quads4pixel0one
-	WORD $0xfc0085bc // str d28, [x13], #8
+	WORD $0xfc0085dc // str d28, [x14], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads4pixel0one:
 	TBZ  $0, R6, quads4pixel0done
-	WORD $0xbd0001bc // str s28, [x13]
+	WORD $0xbd0001dc // str s28, [x14]
 
 quads4pixel0done:
 	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ed // mov x13, x9
+	WORD $0xaa0903ee // mov x14, x9
 	TBZ  $3, R6, quads4pixel1four
-	WORD $0xac8165b8 // stp q24, q25, [x13], #32
+	WORD $0xac8165d8 // stp q24, q25, [x14], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 quads4pixel1four:
 	TBZ  $2, R6, quads4pixel1two
-	WORD $0x3c8105b8 // str q24, [x13], #16
+	WORD $0x3c8105d8 // str q24, [x14], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads4pixel1two:
 	TBZ  $1, R6, quads4pixel1one
-	WORD $0xfc0085b8 // str d24, [x13], #8
+	WORD $0xfc0085d8 // str d24, [x14], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads4pixel1one:
 	TBZ  $0, R6, quads4pixel1done
-	WORD $0xbd0001b8 // str s24, [x13]
+	WORD $0xbd0001d8 // str s24, [x14]
 
 quads4pixel1done:
 	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ed // mov x13, x9
+	WORD $0xaa0903ee // mov x14, x9
 	TBZ  $3, R6, quads4pixel2four
-	WORD $0xac8155b4 // stp q20, q21, [x13], #32
+	WORD $0xac8155d4 // stp q20, q21, [x14], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 quads4pixel2four:
 	TBZ  $2, R6, quads4pixel2two
-	WORD $0x3c8105b4 // str q20, [x13], #16
+	WORD $0x3c8105d4 // str q20, [x14], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads4pixel2two:
 	TBZ  $1, R6, quads4pixel2one
-	WORD $0xfc0085b4 // str d20, [x13], #8
+	WORD $0xfc0085d4 // str d20, [x14], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads4pixel2one:
 	TBZ  $0, R6, quads4pixel2done
-	WORD $0xbd0001b4 // str s20, [x13]
+	WORD $0xbd0001d4 // str s20, [x14]
 
 quads4pixel2done:
 	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ed // mov x13, x9
+	WORD $0xaa0903ee // mov x14, x9
 	TBZ  $3, R6, quads4pixel3four
-	WORD $0xac8145b0 // stp q16, q17, [x13], #32
+	WORD $0xac8145d0 // stp q16, q17, [x14], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 quads4pixel3four:
 	TBZ  $2, R6, quads4pixel3two
-	WORD $0x3c8105b0 // str q16, [x13], #16
+	WORD $0x3c8105d0 // str q16, [x14], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads4pixel3two:
 	TBZ  $1, R6, quads4pixel3one
-	WORD $0xfc0085b0 // str d16, [x13], #8
+	WORD $0xfc0085d0 // str d16, [x14], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads4pixel3one:
 	TBZ  $0, R6, quads4pixel3done
-	WORD $0xbd0001b0 // str s16, [x13]
+	WORD $0xbd0001d0 // str s16, [x14]
 
 quads4pixel3done:
 	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ed // mov x13, x9
+	WORD $0xaa0903ee // mov x14, x9
 	TBZ  $3, R6, quads4pixel4four
-	WORD $0xac8135ac // stp q12, q13, [x13], #32
+	WORD $0xac8135cc // stp q12, q13, [x14], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
 	WORD $0x4eaf1ded // mov v13.16b, v15.16b
 
 quads4pixel4four:
 	TBZ  $2, R6, quads4pixel4two
-	WORD $0x3c8105ac // str q12, [x13], #16
+	WORD $0x3c8105cc // str q12, [x14], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 quads4pixel4two:
 	TBZ  $1, R6, quads4pixel4one
-	WORD $0xfc0085ac // str d12, [x13], #8
+	WORD $0xfc0085cc // str d12, [x14], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads4pixel4one:
 	TBZ  $0, R6, quads4pixel4done
-	WORD $0xbd0001ac // str s12, [x13]
+	WORD $0xbd0001cc // str s12, [x14]
 
 quads4pixel4done:
 	WORD $0x8b050129 // add x9, x9, x5
 	JMP  quads4stored
 
+quads4split:
+	WORD $0x3cc10607 // ldr q7, [x16], #16
+	WORD $0x3cc10626 // ldr q6, [x17], #16
+	WORD $0x3cc10665 // ldr q5, [x19], #16
+	WORD $0x3cc10684 // ldr q4, [x20], #16
+	WORD $0x3cc106a3 // ldr q3, [x21], #16
+	WORD $0x3dc00128 // ldr q8, [x9]
+	WORD $0x3dc00529 // ldr q9, [x9, #16]
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0xfd40112a // ldr d10, [x9, #32]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0xf9401538 // ldr x24, [x9, #40]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0xfc408602 // ldr d2, [x16], #8
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0xf8408617 // ldr x23, [x16], #8
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4e181f0a // mov v10.d[1], x24
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0xfd40192b // ldr d11, [x9, #48]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0xf9401d38 // ldr x24, [x9, #56]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4e181ee2 // mov v2.d[1], x23
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4e181f0b // mov v11.d[1], x24
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0xfd402128 // ldr d8, [x9, #64]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0xf9402538 // ldr x24, [x9, #72]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0xfc408621 // ldr d1, [x17], #8
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0xf8408637 // ldr x23, [x17], #8
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4e181f08 // mov v8.d[1], x24
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0xfd402929 // ldr d9, [x9, #80]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0xf9402d38 // ldr x24, [x9, #88]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4e181ee1 // mov v1.d[1], x23
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4e181f09 // mov v9.d[1], x24
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0xfd40312a // ldr d10, [x9, #96]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0xf9403538 // ldr x24, [x9, #104]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0xfc408660 // ldr d0, [x19], #8
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0xf8408677 // ldr x23, [x19], #8
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4e181f0a // mov v10.d[1], x24
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0xfd40392b // ldr d11, [x9, #112]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0xf9403d38 // ldr x24, [x9, #120]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4e181ee0 // mov v0.d[1], x23
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4e181f0b // mov v11.d[1], x24
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0xfd404128 // ldr d8, [x9, #128]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0xf9404538 // ldr x24, [x9, #136]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4e181f08 // mov v8.d[1], x24
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0xfd404929 // ldr d9, [x9, #144]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0xf9404d38 // ldr x24, [x9, #152]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4e181f09 // mov v9.d[1], x24
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0xfd40512a // ldr d10, [x9, #160]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0xf9405538 // ldr x24, [x9, #168]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4e181f0a // mov v10.d[1], x24
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0xfd40592b // ldr d11, [x9, #176]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0xf9405d38 // ldr x24, [x9, #184]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4e181f0b // mov v11.d[1], x24
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0xfd406128 // ldr d8, [x9, #192]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0xf9406538 // ldr x24, [x9, #200]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4e181f08 // mov v8.d[1], x24
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0xfd406929 // ldr d9, [x9, #208]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0xf9406d38 // ldr x24, [x9, #216]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4e181f09 // mov v9.d[1], x24
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0xfd40712a // ldr d10, [x9, #224]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0xf9407538 // ldr x24, [x9, #232]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4e181f0a // mov v10.d[1], x24
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0xfd40792b // ldr d11, [x9, #240]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0xf9407d38 // ldr x24, [x9, #248]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4e181f0b // mov v11.d[1], x24
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0xfd408128 // ldr d8, [x9, #256]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0xf9408538 // ldr x24, [x9, #264]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4e181f08 // mov v8.d[1], x24
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0xfd408929 // ldr d9, [x9, #272]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0xf9408d38 // ldr x24, [x9, #280]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0x4e181f09 // mov v9.d[1], x24
+	WORD $0x3cc10684 // ldr q4, [x20], #16
+	WORD $0x3cc106a3 // ldr q3, [x21], #16
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0xfd40912a // ldr d10, [x9, #288]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0xf9409538 // ldr x24, [x9, #296]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4e181f0a // mov v10.d[1], x24
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0xfd40992b // ldr d11, [x9, #304]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0xf9409d38 // ldr x24, [x9, #312]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4e181f0b // mov v11.d[1], x24
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0xfd40a128 // ldr d8, [x9, #320]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0xf940a538 // ldr x24, [x9, #328]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4e181f08 // mov v8.d[1], x24
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0xfd40a929 // ldr d9, [x9, #336]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0xf940ad38 // ldr x24, [x9, #344]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4e181f09 // mov v9.d[1], x24
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0xfd40b12a // ldr d10, [x9, #352]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0xf940b538 // ldr x24, [x9, #360]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4e181f0a // mov v10.d[1], x24
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0xfd40b92b // ldr d11, [x9, #368]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0xf940bd38 // ldr x24, [x9, #376]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4e181f0b // mov v11.d[1], x24
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0xfd40c128 // ldr d8, [x9, #384]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0xf940c538 // ldr x24, [x9, #392]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4e181f08 // mov v8.d[1], x24
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0xfd40c929 // ldr d9, [x9, #400]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0xf940cd38 // ldr x24, [x9, #408]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4e181f09 // mov v9.d[1], x24
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0xfd40d12a // ldr d10, [x9, #416]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0xf940d538 // ldr x24, [x9, #424]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4e181f0a // mov v10.d[1], x24
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0xfd40d92b // ldr d11, [x9, #432]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0xf940dd38 // ldr x24, [x9, #440]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4e181f0b // mov v11.d[1], x24
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0xfd40e128 // ldr d8, [x9, #448]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0xf940e538 // ldr x24, [x9, #456]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4e181f08 // mov v8.d[1], x24
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0xfd40e929 // ldr d9, [x9, #464]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0xf940ed38 // ldr x24, [x9, #472]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4e181f09 // mov v9.d[1], x24
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0xfd40f12a // ldr d10, [x9, #480]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0xf940f538 // ldr x24, [x9, #488]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4e181f0a // mov v10.d[1], x24
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0xfd40f92b // ldr d11, [x9, #496]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0xf940fd38 // ldr x24, [x9, #504]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4e181f0b // mov v11.d[1], x24
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0x91080129 // add x9, x9, #512
+	WORD $0xd10006d6 // sub x22, x22, #1
+	CBNZ R22, quads4split
+	JMP  quads4four
+
 quads3:
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0b03e8 // mov x8, x11
+	WORD $0xaa0c03e8 // mov x8, x12
 
 quads3tile:
 	WORD $0xaa0403e9 // mov x9, x4
@@ -5621,7 +6141,7 @@ quads3pixel4done:
 quads2:
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0b03e8 // mov x8, x11
+	WORD $0xaa0c03e8 // mov x8, x12
 
 quads2tile:
 	WORD $0xaa0403e9 // mov x9, x4
@@ -5986,7 +6506,7 @@ quads2pixel4done:
 quads1:
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0b03e8 // mov x8, x11
+	WORD $0xaa0c03e8 // mov x8, x12
 
 quads1tile:
 	WORD $0xaa0403e9 // mov x9, x4
@@ -13784,9 +14304,10 @@ TEXT ·convF16x5x128NEON(SB), NOSPLIT, $0-8
 // func convF16x4NEON(a *convArgs)
 TEXT ·convF16x4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9400003 // ldr x3, [x0]
+	WORD $0xf9400c01 // ldr x1, [x0, #24]
+	WORD $0xf9402402 // ldr x2, [x0, #72]
+	WORD $0xf9403c03 // ldr x3, [x0, #120]
 	WORD $0xf9401004 // ldr x4, [x0, #32]
 	WORD $0xf940140a // ldr x10, [x0, #40]
 	WORD $0xf940180b // ldr x11, [x0, #48]
@@ -13806,7 +14327,7 @@ panel:
 	JMP  quads1
 
 quads4:
-	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400003 // ldr x3, [x0]
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
 	WORD $0xaa0b03e8 // mov x8, x11
 
@@ -13823,11 +14344,11 @@ quads4tile:
 quads4tap:
 	WORD $0x28c141af // ldp w15, w16, [x13], #8
 	WORD $0x28c14db1 // ldp w17, w19, [x13], #8
-	WORD $0x8b0101ef // add x15, x15, x1
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0x8b010231 // add x17, x17, x1
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0xd343fc54 // lsr x20, x2, #3
+	WORD $0x8b0301ef // add x15, x15, x3
+	WORD $0x8b030210 // add x16, x16, x3
+	WORD $0x8b030231 // add x17, x17, x3
+	WORD $0x8b030273 // add x19, x19, x3
+	WORD $0xd343fc34 // lsr x20, x1, #3
 	CBZ  R20, quads4four
 
 quads4eight:
@@ -14008,7 +14529,7 @@ quads4eight:
 	CBNZ R20, quads4eight
 
 quads4four:
-	WORD $0x92400854 // and x20, x2, #0x7
+	WORD $0x92400834 // and x20, x1, #0x7
 	CBZ  R20, quads4next
 	TBZ  $2, R20, quads4one
 	WORD $0x92400694 // and x20, x20, #0x3
@@ -14136,7 +14657,7 @@ quads4one:
 quads4next:
 	WORD $0xd10005ce // sub x14, x14, #1
 	CBNZ R14, quads4tap
-	WORD $0xf100047f // cmp x3, #1
+	WORD $0xf100045f // cmp x2, #1
 	BNE  quads4store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
@@ -14186,7 +14707,7 @@ quads4whole:
 
 quads4stored:
 	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0x8b090063 // add x3, x3, x9
 	WORD $0xf9403409 // ldr x9, [x0, #104]
 	WORD $0x8b090108 // add x8, x8, x9
 	WORD $0xd10004e7 // sub x7, x7, #1
@@ -14290,7 +14811,7 @@ quads4pixel3done:
 	JMP  quads4stored
 
 quads3:
-	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400003 // ldr x3, [x0]
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
 	WORD $0xaa0b03e8 // mov x8, x11
 
@@ -14307,11 +14828,11 @@ quads3tile:
 quads3tap:
 	WORD $0x28c1354c // ldp w12, w13, [x10], #8
 	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0x8b0101ad // add x13, x13, x1
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x8b0101ef // add x15, x15, x1
-	WORD $0xd343fc50 // lsr x16, x2, #3
+	WORD $0x8b03018c // add x12, x12, x3
+	WORD $0x8b0301ad // add x13, x13, x3
+	WORD $0x8b0301ce // add x14, x14, x3
+	WORD $0x8b0301ef // add x15, x15, x3
+	WORD $0xd343fc30 // lsr x16, x1, #3
 	CBZ  R16, quads3four
 
 quads3eight:
@@ -14460,7 +14981,7 @@ quads3eight:
 	CBNZ R16, quads3eight
 
 quads3four:
-	WORD $0x92400850 // and x16, x2, #0x7
+	WORD $0x92400830 // and x16, x1, #0x7
 	CBZ  R16, quads3next
 	TBZ  $2, R16, quads3one
 	WORD $0x92400610 // and x16, x16, #0x3
@@ -14568,7 +15089,7 @@ quads3one:
 quads3next:
 	WORD $0xd100056b // sub x11, x11, #1
 	CBNZ R11, quads3tap
-	WORD $0xf100047f // cmp x3, #1
+	WORD $0xf100045f // cmp x2, #1
 	BNE  quads3store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
@@ -14606,7 +15127,7 @@ quads3store:
 
 quads3stored:
 	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0x8b090063 // add x3, x3, x9
 	WORD $0xf9403409 // ldr x9, [x0, #104]
 	WORD $0x8b090108 // add x8, x8, x9
 	WORD $0xd10004e7 // sub x7, x7, #1
@@ -14706,7 +15227,7 @@ quads3pixel3done:
 	JMP  quads3stored
 
 quads2:
-	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400003 // ldr x3, [x0]
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
 	WORD $0xaa0b03e8 // mov x8, x11
 
@@ -14723,11 +15244,11 @@ quads2tile:
 quads2tap:
 	WORD $0x28c1354c // ldp w12, w13, [x10], #8
 	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0x8b0101ad // add x13, x13, x1
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x8b0101ef // add x15, x15, x1
-	WORD $0xd343fc50 // lsr x16, x2, #3
+	WORD $0x8b03018c // add x12, x12, x3
+	WORD $0x8b0301ad // add x13, x13, x3
+	WORD $0x8b0301ce // add x14, x14, x3
+	WORD $0x8b0301ef // add x15, x15, x3
+	WORD $0xd343fc30 // lsr x16, x1, #3
 	CBZ  R16, quads2four
 
 quads2eight:
@@ -14828,7 +15349,7 @@ quads2eight:
 	CBNZ R16, quads2eight
 
 quads2four:
-	WORD $0x92400850 // and x16, x2, #0x7
+	WORD $0x92400830 // and x16, x1, #0x7
 	CBZ  R16, quads2next
 	TBZ  $2, R16, quads2one
 	WORD $0x92400610 // and x16, x16, #0x3
@@ -14906,7 +15427,7 @@ quads2one:
 quads2next:
 	WORD $0xd100056b // sub x11, x11, #1
 	CBNZ R11, quads2tap
-	WORD $0xf100047f // cmp x3, #1
+	WORD $0xf100045f // cmp x2, #1
 	BNE  quads2store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
@@ -14936,7 +15457,7 @@ quads2store:
 
 quads2stored:
 	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0x8b090063 // add x3, x3, x9
 	WORD $0xf9403409 // ldr x9, [x0, #104]
 	WORD $0x8b090108 // add x8, x8, x9
 	WORD $0xd10004e7 // sub x7, x7, #1
@@ -15036,7 +15557,7 @@ quads2pixel3done:
 	JMP  quads2stored
 
 quads1:
-	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400003 // ldr x3, [x0]
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
 	WORD $0xaa0b03e8 // mov x8, x11
 
@@ -15053,11 +15574,11 @@ quads1tile:
 quads1tap:
 	WORD $0x28c1354c // ldp w12, w13, [x10], #8
 	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0x8b0101ad // add x13, x13, x1
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x8b0101ef // add x15, x15, x1
-	WORD $0xd343fc50 // lsr x16, x2, #3
+	WORD $0x8b03018c // add x12, x12, x3
+	WORD $0x8b0301ad // add x13, x13, x3
+	WORD $0x8b0301ce // add x14, x14, x3
+	WORD $0x8b0301ef // add x15, x15, x3
+	WORD $0xd343fc30 // lsr x16, x1, #3
 	CBZ  R16, quads1four
 
 quads1eight:
@@ -15118,7 +15639,7 @@ quads1eight:
 	CBNZ R16, quads1eight
 
 quads1four:
-	WORD $0x92400850 // and x16, x2, #0x7
+	WORD $0x92400830 // and x16, x1, #0x7
 	CBZ  R16, quads1next
 	TBZ  $2, R16, quads1one
 	WORD $0x92400610 // and x16, x16, #0x3
@@ -15171,7 +15692,7 @@ quads1one:
 quads1next:
 	WORD $0xd100056b // sub x11, x11, #1
 	CBNZ R11, quads1tap
-	WORD $0xf100047f // cmp x3, #1
+	WORD $0xf100045f // cmp x2, #1
 	BNE  quads1store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
@@ -15193,7 +15714,7 @@ quads1store:
 
 quads1stored:
 	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0x8b090063 // add x3, x3, x9
 	WORD $0xf9403409 // ldr x9, [x0, #104]
 	WORD $0x8b090108 // add x8, x8, x9
 	WORD $0xd10004e7 // sub x7, x7, #1
@@ -15295,9 +15816,10 @@ quads1pixel3done:
 // func convF16x5NEON(a *convArgs)
 TEXT ·convF16x5NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
+	WORD $0xf9400003 // ldr x3, [x0]
+	WORD $0xf9400c01 // ldr x1, [x0, #24]
+	WORD $0xf9402402 // ldr x2, [x0, #72]
+	WORD $0xf9403c03 // ldr x3, [x0, #120]
 	WORD $0xf9401004 // ldr x4, [x0, #32]
 	WORD $0xf940140a // ldr x10, [x0, #40]
 	WORD $0xf940180b // ldr x11, [x0, #48]
@@ -15317,7 +15839,7 @@ panel:
 	JMP  quads1
 
 quads4:
-	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400003 // ldr x3, [x0]
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
 	WORD $0xaa0b03e8 // mov x8, x11
 
@@ -15336,12 +15858,12 @@ quads4tap:
 	WORD $0x28c141af // ldp w15, w16, [x13], #8
 	WORD $0x28c14db1 // ldp w17, w19, [x13], #8
 	WORD $0xb84045b4 // ldr w20, [x13], #4
-	WORD $0x8b0101ef // add x15, x15, x1
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0x8b010231 // add x17, x17, x1
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0xd343fc55 // lsr x21, x2, #3
+	WORD $0x8b0301ef // add x15, x15, x3
+	WORD $0x8b030210 // add x16, x16, x3
+	WORD $0x8b030231 // add x17, x17, x3
+	WORD $0x8b030273 // add x19, x19, x3
+	WORD $0x8b030294 // add x20, x20, x3
+	WORD $0xd343fc35 // lsr x21, x1, #3
 	CBZ  R21, quads4four
 
 quads4eight:
@@ -15557,7 +16079,7 @@ quads4eight:
 	CBNZ R21, quads4eight
 
 quads4four:
-	WORD $0x92400855 // and x21, x2, #0x7
+	WORD $0x92400835 // and x21, x1, #0x7
 	CBZ  R21, quads4next
 	TBZ  $2, R21, quads4one
 	WORD $0x924006b5 // and x21, x21, #0x3
@@ -15707,7 +16229,7 @@ quads4one:
 quads4next:
 	WORD $0xd10005ce // sub x14, x14, #1
 	CBNZ R14, quads4tap
-	WORD $0xf100047f // cmp x3, #1
+	WORD $0xf100045f // cmp x2, #1
 	BNE  quads4store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
@@ -15766,7 +16288,7 @@ quads4whole:
 
 quads4stored:
 	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0x8b090063 // add x3, x3, x9
 	WORD $0xf9403409 // ldr x9, [x0, #104]
 	WORD $0x8b090108 // add x8, x8, x9
 	WORD $0xd10004e7 // sub x7, x7, #1
@@ -15892,7 +16414,7 @@ quads4pixel4done:
 	JMP  quads4stored
 
 quads3:
-	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400003 // ldr x3, [x0]
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
 	WORD $0xaa0b03e8 // mov x8, x11
 
@@ -15911,12 +16433,12 @@ quads3tap:
 	WORD $0x28c1354c // ldp w12, w13, [x10], #8
 	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
 	WORD $0xb8404550 // ldr w16, [x10], #4
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0x8b0101ad // add x13, x13, x1
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x8b0101ef // add x15, x15, x1
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xd343fc51 // lsr x17, x2, #3
+	WORD $0x8b03018c // add x12, x12, x3
+	WORD $0x8b0301ad // add x13, x13, x3
+	WORD $0x8b0301ce // add x14, x14, x3
+	WORD $0x8b0301ef // add x15, x15, x3
+	WORD $0x8b030210 // add x16, x16, x3
+	WORD $0xd343fc31 // lsr x17, x1, #3
 	CBZ  R17, quads3four
 
 quads3eight:
@@ -16092,7 +16614,7 @@ quads3eight:
 	CBNZ R17, quads3eight
 
 quads3four:
-	WORD $0x92400851 // and x17, x2, #0x7
+	WORD $0x92400831 // and x17, x1, #0x7
 	CBZ  R17, quads3next
 	TBZ  $2, R17, quads3one
 	WORD $0x92400631 // and x17, x17, #0x3
@@ -16217,7 +16739,7 @@ quads3one:
 quads3next:
 	WORD $0xd100056b // sub x11, x11, #1
 	CBNZ R11, quads3tap
-	WORD $0xf100047f // cmp x3, #1
+	WORD $0xf100045f // cmp x2, #1
 	BNE  quads3store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
@@ -16262,7 +16784,7 @@ quads3store:
 
 quads3stored:
 	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0x8b090063 // add x3, x3, x9
 	WORD $0xf9403409 // ldr x9, [x0, #104]
 	WORD $0x8b090108 // add x8, x8, x9
 	WORD $0xd10004e7 // sub x7, x7, #1
@@ -16384,7 +16906,7 @@ quads3pixel4done:
 	JMP  quads3stored
 
 quads2:
-	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400003 // ldr x3, [x0]
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
 	WORD $0xaa0b03e8 // mov x8, x11
 
@@ -16403,12 +16925,12 @@ quads2tap:
 	WORD $0x28c1354c // ldp w12, w13, [x10], #8
 	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
 	WORD $0xb8404550 // ldr w16, [x10], #4
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0x8b0101ad // add x13, x13, x1
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x8b0101ef // add x15, x15, x1
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xd343fc51 // lsr x17, x2, #3
+	WORD $0x8b03018c // add x12, x12, x3
+	WORD $0x8b0301ad // add x13, x13, x3
+	WORD $0x8b0301ce // add x14, x14, x3
+	WORD $0x8b0301ef // add x15, x15, x3
+	WORD $0x8b030210 // add x16, x16, x3
+	WORD $0xd343fc31 // lsr x17, x1, #3
 	CBZ  R17, quads2four
 
 quads2eight:
@@ -16528,7 +17050,7 @@ quads2eight:
 	CBNZ R17, quads2eight
 
 quads2four:
-	WORD $0x92400851 // and x17, x2, #0x7
+	WORD $0x92400831 // and x17, x1, #0x7
 	CBZ  R17, quads2next
 	TBZ  $2, R17, quads2one
 	WORD $0x92400631 // and x17, x17, #0x3
@@ -16618,7 +17140,7 @@ quads2one:
 quads2next:
 	WORD $0xd100056b // sub x11, x11, #1
 	CBNZ R11, quads2tap
-	WORD $0xf100047f // cmp x3, #1
+	WORD $0xf100045f // cmp x2, #1
 	BNE  quads2store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
@@ -16653,7 +17175,7 @@ quads2store:
 
 quads2stored:
 	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0x8b090063 // add x3, x3, x9
 	WORD $0xf9403409 // ldr x9, [x0, #104]
 	WORD $0x8b090108 // add x8, x8, x9
 	WORD $0xd10004e7 // sub x7, x7, #1
@@ -16775,7 +17297,7 @@ quads2pixel4done:
 	JMP  quads2stored
 
 quads1:
-	WORD $0xf9400001 // ldr x1, [x0]
+	WORD $0xf9400003 // ldr x3, [x0]
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
 	WORD $0xaa0b03e8 // mov x8, x11
 
@@ -16794,12 +17316,12 @@ quads1tap:
 	WORD $0x28c1354c // ldp w12, w13, [x10], #8
 	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
 	WORD $0xb8404550 // ldr w16, [x10], #4
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0x8b0101ad // add x13, x13, x1
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x8b0101ef // add x15, x15, x1
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xd343fc51 // lsr x17, x2, #3
+	WORD $0x8b03018c // add x12, x12, x3
+	WORD $0x8b0301ad // add x13, x13, x3
+	WORD $0x8b0301ce // add x14, x14, x3
+	WORD $0x8b0301ef // add x15, x15, x3
+	WORD $0x8b030210 // add x16, x16, x3
+	WORD $0xd343fc31 // lsr x17, x1, #3
 	CBZ  R17, quads1four
 
 quads1eight:
@@ -16871,7 +17393,7 @@ quads1eight:
 	CBNZ R17, quads1eight
 
 quads1four:
-	WORD $0x92400851 // and x17, x2, #0x7
+	WORD $0x92400831 // and x17, x1, #0x7
 	CBZ  R17, quads1next
 	TBZ  $2, R17, quads1one
 	WORD $0x92400631 // and x17, x17, #0x3
@@ -16931,7 +17453,7 @@ quads1one:
 quads1next:
 	WORD $0xd100056b // sub x11, x11, #1
 	CBNZ R11, quads1tap
-	WORD $0xf100047f // cmp x3, #1
+	WORD $0xf100045f // cmp x2, #1
 	BNE  quads1store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
@@ -16956,7 +17478,7 @@ quads1store:
 
 quads1stored:
 	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090021 // add x1, x1, x9
+	WORD $0x8b090063 // add x3, x3, x9
 	WORD $0xf9403409 // ldr x9, [x0, #104]
 	WORD $0x8b090108 // add x8, x8, x9
 	WORD $0xd10004e7 // sub x7, x7, #1

@@ -97,6 +97,7 @@ const (
 	convTiles   = 88
 	convTileIn  = 96
 	convTileOut = 104
+	convInOrder = 120
 
 	depthwiseBase    = 0
 	depthwiseInd     = 8
@@ -163,7 +164,7 @@ func Offsets() map[string]map[string]int {
 	return map[string]map[string]int{
 		"conv": {"base": convBase, "ind": convInd, "taps": convTaps, "k": convK, "w": convW, "wstep": convWStep,
 			"out": convOut, "outStep": convOutStep, "last": convLast, "act": convAct, "panels": convPanels, "tiles": convTiles,
-			"tileIn": convTileIn, "tileOut": convTileOut, "quantize": convQuantize},
+			"tileIn": convTileIn, "tileOut": convTileOut, "quantize": convQuantize, "inOrder": convInOrder},
 		"depthwise": {"base": depthwiseBase, "ind": depthwiseInd, "taps": depthwiseTaps, "w": depthwiseW,
 			"panels": depthwisePanels, "out": depthwiseOut, "outStep": depthwiseOutStep, "last": depthwiseLast, "act": depthwiseAct,
 			"wstep": depthwiseWStep, "quantize": depthwiseQuantize},

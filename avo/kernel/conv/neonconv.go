@@ -21,6 +21,8 @@ type tileNEON struct {
 	prefix         string // of labels
 
 	args, base, k, act arm64.GP
+	inOrder            arm64.GP   // not 0 on cores that issue in order; of kernels that loop
+	split              func()     // emits the loop for those, where there is one
 	w                  []arm64.GP // of each panel, at the weights to be read next
 	acc                [][]arm64.Vec
 	b                  [4]arm64.Vec  // weights
@@ -123,6 +125,10 @@ func convLoopNEON(c *arm64.Context, t Tile, narrow func(pixels, quads int) bool)
 		c.Label(v.prefix + "partial")
 		v.storePartial(to, outStep, last)
 		c.B(v.prefix + "stored")
+		if v.split != nil {
+			v.split()
+			v.split = nil
+		}
 	}
 }
 
@@ -139,6 +145,7 @@ func newTileNEON(c *arm64.Context, pixels, panels int, half bool) *tileNEON {
 		}
 	} else {
 		v.w = append(v.w, c.GP())
+		v.inOrder = field(c, v.args, convInOrder)
 	}
 	next := 31
 	take := func() arm64.Vec {
@@ -287,6 +294,10 @@ func (v *tileNEON) compute() {
 	}
 	v.LSRI(3, v.k, n)
 	v.CBZ(n, v.prefix+"four")
+	if v.quads == 4 && !v.half && v.pixels >= loopPixels {
+		v.CBNZ(v.inOrder, v.prefix+"split")
+		v.split = func() { v.splitLoop(a, n) }
+	}
 	v.Label(v.prefix + "eight")
 	for m, x := range v.x {
 		if len(x) == 2 {
@@ -330,6 +341,69 @@ func (v *tileNEON) compute() {
 	v.Label(v.prefix + "next")
 	v.SUBI(1, taps, taps)
 	v.CBNZ(taps, v.prefix+"tap")
+}
+
+// splitLoop is the loop over eight terms for cores that issue in order, as
+// Cortex-A53 and A55. There a load of a register's 128 bits takes two cycles in which
+// nothing else issues, while one of 64 bits goes beside a multiply-add: so most
+// registers come in halves, the second by way of a general register, two quads of
+// weights ahead.
+func (v *tileNEON) splitLoop(a []arm64.GP, n arm64.GP) {
+	w := v.w[0]
+	half := []arm64.GP{v.GP(), v.GP(), v.GP()}
+	v.Label(v.prefix + "split")
+	for m, x := range v.x {
+		v.LDRQPost(16, a[m], x[0])
+	}
+	v.LDRQ(0, w, v.b[0])
+	v.LDRQ(16, w, v.b[1])
+	var image []func() // loads of the pixels' second registers
+	for m, x := range v.x {
+		if len(x) == 1 {
+			continue
+		}
+		image = append(image,
+			func() { v.LDRDPost(8, a[m], x[1]) },
+			func() { v.LDRXPost(8, a[m], half[2]) },
+			nil, // until it is there
+			func() { v.INS_D(half[2], 1, x[1]) })
+	}
+	const quads = 8 * 4
+	for i := range quads {
+		if i == quads/2 {
+			if len(image) > 0 {
+				panic("BUG: too little room for the image's loads")
+			}
+			for m, x := range v.x {
+				if len(x) == 1 {
+					v.LDRQPost(16, a[m], x[0])
+				}
+			}
+		}
+		beside := make([]func(), v.pixels)
+		if next := i + 2; next < quads {
+			b := v.b[next%4]
+			beside[0] = func() { v.LDRD(16*next, w, b) }
+			beside[1] = func() { v.LDRX(16*next+8, w, half[i%2]) }
+			beside[v.pixels-1] = func() { v.INS_D(half[i%2], 1, b) }
+		}
+		for m, x := range v.x {
+			v.FMLAElem(x[i/4/4%len(x)], i/4%4, v.b[i%4], v.acc[m][i%4])
+			switch {
+			case beside[m] != nil:
+				beside[m]()
+			case len(image) > 0:
+				if image[0] != nil {
+					image[0]()
+				}
+				image = image[1:]
+			}
+		}
+	}
+	v.ADDI(64*8, w, w)
+	v.SUBI(1, n, n)
+	v.CBNZ(n, v.prefix+"split")
+	v.B(v.prefix + "four")
 }
 
 // epilogue applies the activation.
