@@ -54,6 +54,12 @@ type convArgs struct {
 	// quantize is for kernels of int8: what a result is multiplied by to be int8, or 0.
 	quantize float32
 	inOrder  int // how NEON kernels load, see inOrder
+	// ahead is where the tile will be in the end, that many bytes from pixel to pixel,
+	// and fetch weights that a later tile needs: kernels may ask for them to be in
+	// cache. Neither need be valid.
+	ahead     unsafe.Pointer
+	aheadStep int
+	fetch     unsafe.Pointer
 }
 
 // Bounds of kernel tiles on any ISA.
@@ -194,6 +200,7 @@ func runConv(t *thread, s *convStep) {
 	a.wstep = panelBytes(k, s.half)
 	a.outStep = s.out.pix
 	a.act = s.act
+	a.aheadStep = s.out.pix
 	for {
 		u := t.claim()
 		if u >= g.chunks*g.blocks {
@@ -201,9 +208,11 @@ func runConv(t *thread, s *convStep) {
 		}
 		c, b := u/g.blocks, u%g.blocks
 		group0, group1 := g.groups*c/g.chunks, g.groups*(c+1)/g.chunks
+		ahead := panels*group1/g.groups - panels*group0/g.groups // panels of the chunk
 		var table convTable
 		tiles := 1 // that one call computes
-		for i, last := g.tiles*b/g.blocks, g.tiles*(b+1)/g.blocks; i < last; i += tiles {
+		tile0, last := g.tiles*b/g.blocks, g.tiles*(b+1)/g.blocks
+		for i := tile0; i < last; i += tiles {
 			run, j := i/g.perRun, i%g.perRun
 			p, mr, same := g.tile(j)
 			y, x := row0+run+p/s.outW, p%s.outW
@@ -217,11 +226,17 @@ func runConv(t *thread, s *convStep) {
 			for n := group0; n < group1; n++ {
 				first, end := panels*n/g.groups, panels*(n+1)/g.groups
 				out := t.at(row + 4*panelWidth*first)
-				a.out = out
+				a.out, a.ahead = out, out
 				if aside := s.epilogue.aside; aside != 0 {
 					a.out, a.outStep = unsafe.Add(t.scratch, aside), 4*panelWidth*(end-first)
 				}
 				a.w = t.at(s.weights + first*a.wstep)
+				// The chunk after this one comes while this one is worked off, a panel of it
+				// for each tile.
+				a.fetch = a.w
+				if at := i - tile0; at < end-first {
+					a.fetch = t.at(s.weights + min(first+at+ahead, panels-1)*a.wstep)
+				}
 				a.last = min(s.channels-panelWidth*(end-1), panelWidth)
 				tab.runTile(a, mr, end-first, s.half)
 				if s.epilogue.kernel != nil {

@@ -79,6 +79,7 @@ func (p *product) multiply(t *thread) {
 			row, next := p.rows*i/tiles, p.rows*(i+1)/tiles
 			a.base = unsafe.Add(p.a, row*p.aStep)
 			a.out = unsafe.Add(p.out, row*p.outStep+4*panelWidth*first)
+			a.ahead, a.aheadStep = a.out, p.outStep
 			tab.runTile(a, next-row, end-first, false)
 		}
 	}

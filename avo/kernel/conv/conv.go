@@ -94,10 +94,14 @@ const (
 	convLast    = 64
 	convAct     = 72
 	convPanels  = 80
-	convTiles   = 88
-	convTileIn  = 96
-	convTileOut = 104
-	convInOrder = 120
+
+	convTiles     = 88
+	convTileIn    = 96
+	convTileOut   = 104
+	convInOrder   = 120
+	convAhead     = 128
+	convAheadStep = 136
+	convFetch     = 144
 
 	depthwiseBase    = 0
 	depthwiseInd     = 8
@@ -164,7 +168,8 @@ func Offsets() map[string]map[string]int {
 	return map[string]map[string]int{
 		"conv": {"base": convBase, "ind": convInd, "taps": convTaps, "k": convK, "w": convW, "wstep": convWStep,
 			"out": convOut, "outStep": convOutStep, "last": convLast, "act": convAct, "panels": convPanels, "tiles": convTiles,
-			"tileIn": convTileIn, "tileOut": convTileOut, "quantize": convQuantize, "inOrder": convInOrder},
+			"tileIn": convTileIn, "tileOut": convTileOut, "quantize": convQuantize, "inOrder": convInOrder,
+			"ahead": convAhead, "aheadStep": convAheadStep, "fetch": convFetch},
 		"depthwise": {"base": depthwiseBase, "ind": depthwiseInd, "taps": depthwiseTaps, "w": depthwiseW,
 			"panels": depthwisePanels, "out": depthwiseOut, "outStep": depthwiseOutStep, "last": depthwiseLast, "act": depthwiseAct,
 			"wstep": depthwiseWStep, "quantize": depthwiseQuantize},

@@ -146,6 +146,22 @@ func convX86(v *vector, t Tile) {
 	v.I(x86.MOVQ(mem(args, convTaps), taps))
 	panel := v.panelAddresses(w, wstep, t.Panels)
 
+	// The lines that the result will go to come while it is computed.
+	ahead, aheadStep := v.GP64(), v.GP64()
+	v.I(x86.MOVQ(mem(args, convAhead), ahead))
+	v.I(x86.MOVQ(mem(args, convAheadStep), aheadStep))
+	for m := range t.Pixels {
+		for p := range t.Panels {
+			v.I(x86.PREFETCHT0(mem(ahead, 64*p)))
+		}
+		if m < t.Pixels-1 {
+			v.I(x86.ADDQ(aheadStep, ahead))
+		}
+	}
+
+	fetch := v.GP64()
+	v.I(x86.MOVQ(mem(args, convFetch), fetch))
+
 	// acc[m][p*per+i]: biases to begin with.
 	acc := make([][]reg.VecVirtual, t.Pixels)
 	for m := range acc {
@@ -239,7 +255,9 @@ func convX86(v *vector, t Tile) {
 	v.Label("loop")
 	for s := range unroll {
 		step(s, 4*(s-unroll))
+		v.I(x86.PREFETCHT1(mem(fetch, 64*s)))
 	}
+	v.I(x86.ADDQ(operand.I32(64*unroll), fetch))
 	v.I(x86.ADDQ(operand.I32(row*unroll), w))
 	v.I(x86.ADDQ(operand.I8(unroll), k))
 	v.I(x86.JLE(operand.LabelRef("loop")))
