@@ -26,6 +26,11 @@ var passes = []pass{
 		why:  "first, since they stand between the operations that the next passes join",
 	},
 	{
+		name: "padding", run: foldPadding,
+		does: "lets convolutions see zeros around an image that a layer puts there",
+		why:  "before anything that looks at what a convolution reads",
+	},
+	{
 		name: "ports", run: foldPorts,
 		does: "lets inputs and outputs be transposed by the copy from and to the user's array",
 		why:  "before constants and placement see the copies that this saves",

@@ -422,3 +422,55 @@ func randomNet(r *rand.Rand) *net {
 	}
 	return n
 }
+
+// TestPadding folds zeros around an image into the convolution that reads it, and
+// nothing else.
+func TestPadding(t *testing.T) {
+	n := newNet()
+	x := n.input("x", 4, 5, 3)
+	pad := func(name string, value float32, mode int, before, after [4]int) *op.Tensor {
+		in, dims := [4]int{1, 4, 5, 3}, make([]int, 3)
+		ints := []int{mode}
+		for i := range dims {
+			dims[i] = before[i+1] + in[i+1] + after[i+1]
+		}
+		for _, d := range [][4]int{in, before, after} {
+			ints = append(ints, d[:]...)
+		}
+		return n.add(&op.Op{Kind: op.Call, Name: name, In: []*op.Tensor{x}, Out: []*op.Tensor{n.tensor(name, dims...)},
+			Call: &op.CallAttr{Func: "pad", Ints: append(ints, -1), Floats: []float32{value}}})
+	}
+	readers := map[string]*op.Op{}
+	conv := func(name string, in *op.Tensor) {
+		out := n.conv(name, in, 2)
+		readers[name] = out.Producer
+		n.output(out)
+	}
+	sides := [4]int{0, 1, 2, 0}
+	conv("zeros", pad("a", 0, 0, sides, [4]int{0, 0, 1, 0}))
+	conv("ones", pad("b", 1, 0, sides, sides))
+	conv("edges", pad("c", 0, 1, sides, sides))
+	conv("channels", pad("d", 0, 0, sides, [4]int{0, 0, 0, 1}))
+	both := pad("e", 0, 0, sides, sides)
+	conv("first", both)
+	conv("second", both)
+	e := newEditor(n.g)
+	if err := foldPadding(e); err != nil {
+		t.Fatal(err)
+	}
+	for name, o := range readers {
+		folded := o.In[0] == x
+		if folded != (name == "zeros") {
+			t.Errorf("the zeros before %q are part of it: %v", name, folded)
+		}
+	}
+	c := readers["zeros"].Conv
+	if c.PadT != 1 || c.PadL != 2 || c.InH != 4 || c.InW != 5 || c.OutH != 5 || c.OutW != 8 {
+		t.Errorf("%+v", *c)
+	}
+	for _, o := range n.g.Ops {
+		if o.Call != nil && e.removed[o] != (o.Name == "a") {
+			t.Errorf("pad %q is removed: %v", o.Name, e.removed[o])
+		}
+	}
+}

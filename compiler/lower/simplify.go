@@ -1,6 +1,8 @@
 package lower
 
 import (
+	"math"
+
 	"github.com/flexnnc/flexnnc/ir/lane"
 	"github.com/flexnnc/flexnnc/ir/op"
 )
@@ -82,6 +84,31 @@ func keepsOrder(perm, dims []int) bool {
 		last = p
 	}
 	return true
+}
+
+// foldPadding makes zeros that only one convolution reads, around the height and
+// width of its image, part of that: cells outside an image count as zero.
+func foldPadding(e *editor) error {
+	for _, o := range e.g.Ops {
+		if o.Kind != op.Call || o.Call.Func != "pad" || e.removed[o] {
+			continue
+		}
+		// Ints: mode, then dims, cells before and cells after of four axes, axis of values.
+		n := o.Call.Ints
+		x, y := o.In[0], o.Out[0]
+		r := e.only(y)
+		zeros := n[0] == 0 && n[13] < 0 && o.Call.Floats[0] == 0 && !math.Signbit(float64(o.Call.Floats[0]))
+		if !zeros || len(x.Dims) != 3 || n[8] != 0 || n[12] != 0 || r == nil || r.Conv == nil || r.In[0] != y {
+			continue
+		}
+		e.remove(o)
+		r.In[0] = x
+		e.readers[x] = append(e.readers[x], r)
+		r.Conv.InH, r.Conv.InW = x.Dims[0], x.Dims[1]
+		r.Conv.PadT += n[6]
+		r.Conv.PadL += n[7]
+	}
+	return nil
 }
 
 // foldPorts removes transpositions right behind an input or right before an
