@@ -21,6 +21,7 @@ var common = []string{
 	"arena",
 	"conv",
 	"convportable",
+	"cores",
 	"cpu",
 	"depthwise",
 	"depthwiserows",
