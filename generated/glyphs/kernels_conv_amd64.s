@@ -3793,6 +3793,265 @@ done:
 	VZEROUPPER
 	RET
 
+DATA interleave2<>+0(SB)/4, $0x00000000
+DATA interleave2<>+4(SB)/4, $0x00000010
+DATA interleave2<>+8(SB)/4, $0x00000001
+DATA interleave2<>+12(SB)/4, $0x00000011
+DATA interleave2<>+16(SB)/4, $0x00000002
+DATA interleave2<>+20(SB)/4, $0x00000012
+DATA interleave2<>+24(SB)/4, $0x00000003
+DATA interleave2<>+28(SB)/4, $0x00000013
+DATA interleave2<>+32(SB)/4, $0x00000004
+DATA interleave2<>+36(SB)/4, $0x00000014
+DATA interleave2<>+40(SB)/4, $0x00000005
+DATA interleave2<>+44(SB)/4, $0x00000015
+DATA interleave2<>+48(SB)/4, $0x00000006
+DATA interleave2<>+52(SB)/4, $0x00000016
+DATA interleave2<>+56(SB)/4, $0x00000007
+DATA interleave2<>+60(SB)/4, $0x00000017
+DATA interleave2<>+64(SB)/4, $0x00000008
+DATA interleave2<>+68(SB)/4, $0x00000018
+DATA interleave2<>+72(SB)/4, $0x00000009
+DATA interleave2<>+76(SB)/4, $0x00000019
+DATA interleave2<>+80(SB)/4, $0x0000000a
+DATA interleave2<>+84(SB)/4, $0x0000001a
+DATA interleave2<>+88(SB)/4, $0x0000000b
+DATA interleave2<>+92(SB)/4, $0x0000001b
+DATA interleave2<>+96(SB)/4, $0x0000000c
+DATA interleave2<>+100(SB)/4, $0x0000001c
+DATA interleave2<>+104(SB)/4, $0x0000000d
+DATA interleave2<>+108(SB)/4, $0x0000001d
+DATA interleave2<>+112(SB)/4, $0x0000000e
+DATA interleave2<>+116(SB)/4, $0x0000001e
+DATA interleave2<>+120(SB)/4, $0x0000000f
+DATA interleave2<>+124(SB)/4, $0x0000001f
+GLOBL interleave2<>(SB), RODATA|NOPTR, $128
+
+// func interleaveF32x2AVX512(a *interleaveArgs)
+// Requires: AVX, AVX512F
+TEXT ·interleaveF32x2AVX512(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    16(AX), DX
+	MOVQ    24(AX), BX
+	MOVQ    8(AX), AX
+	LEAQ    (AX)(BX*1), BX
+	CMPQ    DX, $+16
+	JLT     few
+	LEAQ    interleave2<>+0(SB), SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+
+block:
+	VMOVUPS   (AX), Z2
+	VPERMT2PS (BX), Z0, Z2
+	VMOVUPS   Z2, (CX)
+	VMOVUPS   (AX), Z2
+	VPERMT2PS (BX), Z1, Z2
+	VMOVUPS   Z2, 64(CX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, BX
+	ADDQ      $+128, CX
+	SUBQ      $+16, DX
+	JEQ       done
+	CMPQ      DX, $+16
+	JGE       block
+	LEAQ      -16(DX), SI
+	MOVQ      $+16, DX
+	SHLQ      $0x02, SI
+	ADDQ      SI, AX
+	ADDQ      SI, CX
+	ADDQ      SI, BX
+	ADDQ      SI, CX
+	JMP       block
+
+few:
+	TESTQ DX, DX
+	JEQ   done
+	MOVL  (AX), SI
+	MOVL  SI, (CX)
+	ADDQ  $+4, AX
+	MOVL  (BX), SI
+	MOVL  SI, 4(CX)
+	ADDQ  $+4, BX
+	ADDQ  $+8, CX
+	DECQ  DX
+	JMP   few
+
+done:
+	VZEROUPPER
+	RET
+
+DATA interleave3<>+0(SB)/4, $0x00000000
+DATA interleave3<>+4(SB)/4, $0x00000010
+DATA interleave3<>+8(SB)/4, $0x00000010
+DATA interleave3<>+12(SB)/4, $0x00000001
+DATA interleave3<>+16(SB)/4, $0x00000011
+DATA interleave3<>+20(SB)/4, $0x00000011
+DATA interleave3<>+24(SB)/4, $0x00000002
+DATA interleave3<>+28(SB)/4, $0x00000012
+DATA interleave3<>+32(SB)/4, $0x00000012
+DATA interleave3<>+36(SB)/4, $0x00000003
+DATA interleave3<>+40(SB)/4, $0x00000013
+DATA interleave3<>+44(SB)/4, $0x00000013
+DATA interleave3<>+48(SB)/4, $0x00000004
+DATA interleave3<>+52(SB)/4, $0x00000014
+DATA interleave3<>+56(SB)/4, $0x00000014
+DATA interleave3<>+60(SB)/4, $0x00000005
+DATA interleave3<>+64(SB)/4, $0x00000015
+DATA interleave3<>+68(SB)/4, $0x00000015
+DATA interleave3<>+72(SB)/4, $0x00000006
+DATA interleave3<>+76(SB)/4, $0x00000016
+DATA interleave3<>+80(SB)/4, $0x00000016
+DATA interleave3<>+84(SB)/4, $0x00000007
+DATA interleave3<>+88(SB)/4, $0x00000017
+DATA interleave3<>+92(SB)/4, $0x00000017
+DATA interleave3<>+96(SB)/4, $0x00000008
+DATA interleave3<>+100(SB)/4, $0x00000018
+DATA interleave3<>+104(SB)/4, $0x00000018
+DATA interleave3<>+108(SB)/4, $0x00000009
+DATA interleave3<>+112(SB)/4, $0x00000019
+DATA interleave3<>+116(SB)/4, $0x00000019
+DATA interleave3<>+120(SB)/4, $0x0000000a
+DATA interleave3<>+124(SB)/4, $0x0000001a
+DATA interleave3<>+128(SB)/4, $0x0000001a
+DATA interleave3<>+132(SB)/4, $0x0000000b
+DATA interleave3<>+136(SB)/4, $0x0000001b
+DATA interleave3<>+140(SB)/4, $0x0000001b
+DATA interleave3<>+144(SB)/4, $0x0000000c
+DATA interleave3<>+148(SB)/4, $0x0000001c
+DATA interleave3<>+152(SB)/4, $0x0000001c
+DATA interleave3<>+156(SB)/4, $0x0000000d
+DATA interleave3<>+160(SB)/4, $0x0000001d
+DATA interleave3<>+164(SB)/4, $0x0000001d
+DATA interleave3<>+168(SB)/4, $0x0000000e
+DATA interleave3<>+172(SB)/4, $0x0000001e
+DATA interleave3<>+176(SB)/4, $0x0000001e
+DATA interleave3<>+180(SB)/4, $0x0000000f
+DATA interleave3<>+184(SB)/4, $0x0000001f
+DATA interleave3<>+188(SB)/4, $0x0000001f
+DATA interleave3<>+192(SB)/4, $0x00000000
+DATA interleave3<>+196(SB)/4, $0x00000001
+DATA interleave3<>+200(SB)/4, $0x00000010
+DATA interleave3<>+204(SB)/4, $0x00000003
+DATA interleave3<>+208(SB)/4, $0x00000004
+DATA interleave3<>+212(SB)/4, $0x00000011
+DATA interleave3<>+216(SB)/4, $0x00000006
+DATA interleave3<>+220(SB)/4, $0x00000007
+DATA interleave3<>+224(SB)/4, $0x00000012
+DATA interleave3<>+228(SB)/4, $0x00000009
+DATA interleave3<>+232(SB)/4, $0x0000000a
+DATA interleave3<>+236(SB)/4, $0x00000013
+DATA interleave3<>+240(SB)/4, $0x0000000c
+DATA interleave3<>+244(SB)/4, $0x0000000d
+DATA interleave3<>+248(SB)/4, $0x00000014
+DATA interleave3<>+252(SB)/4, $0x0000000f
+DATA interleave3<>+256(SB)/4, $0x00000000
+DATA interleave3<>+260(SB)/4, $0x00000015
+DATA interleave3<>+264(SB)/4, $0x00000002
+DATA interleave3<>+268(SB)/4, $0x00000003
+DATA interleave3<>+272(SB)/4, $0x00000016
+DATA interleave3<>+276(SB)/4, $0x00000005
+DATA interleave3<>+280(SB)/4, $0x00000006
+DATA interleave3<>+284(SB)/4, $0x00000017
+DATA interleave3<>+288(SB)/4, $0x00000008
+DATA interleave3<>+292(SB)/4, $0x00000009
+DATA interleave3<>+296(SB)/4, $0x00000018
+DATA interleave3<>+300(SB)/4, $0x0000000b
+DATA interleave3<>+304(SB)/4, $0x0000000c
+DATA interleave3<>+308(SB)/4, $0x00000019
+DATA interleave3<>+312(SB)/4, $0x0000000e
+DATA interleave3<>+316(SB)/4, $0x0000000f
+DATA interleave3<>+320(SB)/4, $0x0000001a
+DATA interleave3<>+324(SB)/4, $0x00000001
+DATA interleave3<>+328(SB)/4, $0x00000002
+DATA interleave3<>+332(SB)/4, $0x0000001b
+DATA interleave3<>+336(SB)/4, $0x00000004
+DATA interleave3<>+340(SB)/4, $0x00000005
+DATA interleave3<>+344(SB)/4, $0x0000001c
+DATA interleave3<>+348(SB)/4, $0x00000007
+DATA interleave3<>+352(SB)/4, $0x00000008
+DATA interleave3<>+356(SB)/4, $0x0000001d
+DATA interleave3<>+360(SB)/4, $0x0000000a
+DATA interleave3<>+364(SB)/4, $0x0000000b
+DATA interleave3<>+368(SB)/4, $0x0000001e
+DATA interleave3<>+372(SB)/4, $0x0000000d
+DATA interleave3<>+376(SB)/4, $0x0000000e
+DATA interleave3<>+380(SB)/4, $0x0000001f
+GLOBL interleave3<>(SB), RODATA|NOPTR, $384
+
+// func interleaveF32x3AVX512(a *interleaveArgs)
+// Requires: AVX, AVX512F
+TEXT ·interleaveF32x3AVX512(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    16(AX), DX
+	MOVQ    24(AX), BX
+	MOVQ    8(AX), AX
+	LEAQ    (AX)(BX*1), SI
+	LEAQ    (SI)(BX*1), BX
+	CMPQ    DX, $+16
+	JLT     few
+	LEAQ    interleave3<>+0(SB), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	VMOVUPS 256(DI), Z4
+	VMOVUPS 320(DI), Z5
+
+block:
+	VMOVUPS   (AX), Z6
+	VPERMT2PS (SI), Z0, Z6
+	VPERMT2PS (BX), Z3, Z6
+	VMOVUPS   Z6, (CX)
+	VMOVUPS   (AX), Z6
+	VPERMT2PS (SI), Z1, Z6
+	VPERMT2PS (BX), Z4, Z6
+	VMOVUPS   Z6, 64(CX)
+	VMOVUPS   (AX), Z6
+	VPERMT2PS (SI), Z2, Z6
+	VPERMT2PS (BX), Z5, Z6
+	VMOVUPS   Z6, 128(CX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, SI
+	ADDQ      $+64, BX
+	ADDQ      $+192, CX
+	SUBQ      $+16, DX
+	JEQ       done
+	CMPQ      DX, $+16
+	JGE       block
+	LEAQ      -16(DX), DI
+	MOVQ      $+16, DX
+	SHLQ      $0x02, DI
+	ADDQ      DI, AX
+	ADDQ      DI, CX
+	ADDQ      DI, SI
+	ADDQ      DI, CX
+	ADDQ      DI, BX
+	ADDQ      DI, CX
+	JMP       block
+
+few:
+	TESTQ DX, DX
+	JEQ   done
+	MOVL  (AX), DI
+	MOVL  DI, (CX)
+	ADDQ  $+4, AX
+	MOVL  (SI), DI
+	MOVL  DI, 4(CX)
+	ADDQ  $+4, SI
+	MOVL  (BX), DI
+	MOVL  DI, 8(CX)
+	ADDQ  $+4, BX
+	ADDQ  $+12, CX
+	DECQ  DX
+	JMP   few
+
+done:
+	VZEROUPPER
+	RET
+
 // func convF32x1x48AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x1x48AVX2(SB), NOSPLIT, $0-8

@@ -18,6 +18,10 @@ var kernelsAVX512 = kernelTable{
 	name:      "avx512",
 	mr:        8,
 	rowPixels: 8,
+	interleave: [maxInterleave + 1]func(*interleaveArgs){
+		2: interleaveF32x2AVX512,
+		3: interleaveF32x3AVX512,
+	},
 	conv: convKernels{
 		1: {
 			8: convF32x8x16AVX512,

@@ -19,9 +19,14 @@ import (
 // file beside the binary), one thread per core, up to MaxThreads, and the largest
 // budget.
 type Options struct {
-	// Threads is the number of compute threads; 0 means one per core. At most
-	// MaxThreads, for which the arena has room. Answers do not depend on it.
+	// Threads is the number of compute threads; 0 means one per core, or per core of
+	// Cores. At most MaxThreads, for which the arena has room. Answers do not depend
+	// on it.
 	Threads int
+	// Cores are the numbers of the CPU cores that compute threads keep to, on Linux;
+	// weights are loaded on the others, where there are any. nil leaves threads to the
+	// system, but on a machine with large and small cores it means the large ones.
+	Cores []int
 	// Budget, in bytes, chooses among the plans that the package was compiled with:
 	// the largest that it holds. 0 means the largest of all. Answers do not depend
 	// on it.
@@ -60,6 +65,7 @@ type engine struct {
 	net     *network
 	arena   *arena
 	team    team
+	place   placement
 	weights *weights
 	ports   [][]float32 // the user's arrays, inputs first, set for each run
 
@@ -123,9 +129,17 @@ func (h *halt) err() error {
 // open starts the engine. A failed open leaves nothing behind.
 func (e *engine) open(net *network, o *Options, embedded string) error {
 	e.net = net
+	place, err := placementFor(o.Cores)
+	if err != nil {
+		return err
+	}
+	e.place = place
 	n := o.Threads
 	if n == 0 {
 		n = min(runtime.GOMAXPROCS(0), net.maxThreads)
+		if place.pinned {
+			n = min(n, place.compute.count())
+		}
 	}
 	if n < 1 || n > net.maxThreads {
 		return fmt.Errorf("Options.Threads is %d; this package was compiled for 1 to %d", n, net.maxThreads)
@@ -149,6 +163,7 @@ func (e *engine) open(net *network, o *Options, embedded string) error {
 		return err
 	}
 	warm(n)
+	e.team.place = &e.place
 	e.team.start(n)
 	for i := range e.team.threads {
 		t := &e.team.threads[i]
@@ -225,6 +240,10 @@ func (e *engine) run(ctx context.Context) error {
 		kept = int64(len(e.prog.resident))
 	}
 	e.kept.value.Store(kept)
+	if e.place.pinned {
+		e.place.enter()
+		defer e.place.leave()
+	}
 	if streaming {
 		e.runs++
 		e.failure = nil
@@ -286,6 +305,7 @@ func (e *engine) awaitLoads(g *gate, n int) bool {
 // loader runs ahead of compute by the schedule: load i starts once its `after`
 // steps are complete.
 func (e *engine) loader() {
+	e.place.stay(&e.place.loading)
 	for run := int64(1); ; run++ {
 		e.started.await(run)
 		if e.started.value.Load() == math.MaxInt64 {

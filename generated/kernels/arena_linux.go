@@ -18,7 +18,10 @@ type arena struct {
 	shrinks  bool // now and then
 }
 
-const madvHugePage = 14
+const (
+	madvHugePage = 14
+	hugeFrom     = 8 << 20 // bytes of an arena that ask for huge pages
+)
 
 // openArena reserves addresses and makes the first size bytes usable, all zero.
 // shrinks says that it will be resized.
@@ -56,8 +59,8 @@ func (a *arena) resize(size int) (kept int, err error) {
 			return now, fmt.Errorf("closing %d bytes of the arena: %w", len(tail), err)
 		}
 	}
-	if a.shrinks {
-		// Taking pages back one by one takes the kernel some 80 ns each, 20 ms for 256 MB:
+	if a.shrinks || now >= hugeFrom {
+		// Weights that are read once a run take a look-up less per 4 KiB. Taking pages back one by one takes the kernel some 80 ns each, 20 ms for 256 MB:
 		// where the arena will shrink it had better have large ones. No page reaches
 		// beyond what can be touched. What the kernel answers does not matter.
 		syscall.Madvise(a.reserved[:now], madvHugePage)

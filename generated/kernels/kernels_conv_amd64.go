@@ -334,6 +334,16 @@ func poolMaxF32AVX512(a *poolArgs)
 //go:noescape
 func poolAvgF32AVX512(a *poolArgs)
 
+// interleaveF32x2AVX512 interleaves 2 rows; see interleaveArgs.
+//
+//go:noescape
+func interleaveF32x2AVX512(a *interleaveArgs)
+
+// interleaveF32x3AVX512 interleaves 3 rows; see interleaveArgs.
+//
+//go:noescape
+func interleaveF32x3AVX512(a *interleaveArgs)
+
 // convF32x1x16AVX2 computes 1 pixels of 1 panels; see convArgs.
 //
 //go:noescape

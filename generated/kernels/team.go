@@ -12,8 +12,9 @@ func yield() { runtime.Gosched() }
 // team is the fixed set of compute threads. The goroutine that calls Run is
 // thread 0; the others are goroutines that spin for a while between steps and park
 // between runs. A step costs no channel operation and creates nothing. They are not
-// locked to OS threads: a locked goroutine that yields or parks makes Go's scheduler
-// wake another thread to go on, which costs more than a small step.
+// locked to OS threads, unless to keep to some cores: a locked goroutine that yields
+// or parks makes Go's scheduler wake another thread to go on, which costs more than a
+// small step. So those that are locked yield seldom.
 type team struct {
 	threads []thread
 	tiles   atomic.Int64
@@ -23,6 +24,7 @@ type team struct {
 	done    atomic.Int64  // workers that have finished this turn
 	met     atomic.Int64  // threads that wait in meet
 	round   atomic.Int64  // times that all have met
+	place   *placement    // nil = anywhere
 	parked  []atomic.Bool
 	wake    []chan struct{}
 }
@@ -56,8 +58,9 @@ func (m *team) step(work func(*thread), rows [2]int) {
 	m.turn.Add(1)
 	m.unpark()
 	work(&m.threads[0])
-	for spin := 0; m.done.Load() < int64(len(m.threads)-1); spin++ {
-		if spin%64 == 63 {
+	often := m.spins()
+	for spin := 1; m.done.Load() < int64(len(m.threads)-1); spin++ {
+		if spin%often == 0 {
 			yield()
 		}
 	}
@@ -90,7 +93,18 @@ func (m *team) stop() {
 	m.unpark()
 }
 
+// spins is how often a waiting thread looks before it lets others run.
+func (m *team) spins() int {
+	if m.place != nil && m.place.pinned {
+		return 1 << 14
+	}
+	return 64
+}
+
 func (m *team) worker(id int) {
+	if m.place != nil {
+		m.place.stay(&m.place.compute)
+	}
 	seen := int64(0)
 	for {
 		seen = m.awaitTurn(id, seen)
@@ -105,11 +119,12 @@ func (m *team) worker(id int) {
 
 // awaitTurn returns the first turn after seen.
 func (m *team) awaitTurn(id int, seen int64) int64 {
+	often := m.spins()
 	for spin := range 20000 {
 		if t := m.turn.Load(); t != seen {
 			return t
 		}
-		if spin%64 == 63 {
+		if spin%often == often-1 {
 			yield()
 		}
 	}

@@ -2,7 +2,10 @@
 
 package kernels
 
-import "unsafe"
+import (
+	"runtime"
+	"unsafe"
+)
 
 // transpose writes element (r,c) of a matrix to (c,r) of another: in has rows
 // rows, inStep bytes apart, of cols neighbouring elements; out has cols rows,
@@ -46,6 +49,10 @@ func (t *thread) transpose(out, in unsafe.Pointer, rows, cols, outStep, inStep i
 
 const transposeTile = 128
 
+// wordsAnywhere tells that words of 8 bytes may lie at any multiple of 4, and have
+// the first of two neighbours as their lower half.
+const wordsAnywhere = runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64"
+
 func transposeColumns(out, in unsafe.Pointer, rows, cols, outStep, inStep int) {
 	for ; rows >= 4; rows -= 4 {
 		transpose4(out, in, cols, outStep, inStep)
@@ -57,8 +64,17 @@ func transposeColumns(out, in unsafe.Pointer, rows, cols, outStep, inStep int) {
 			putf32(out, 0, f32(in, 0))
 			in, out = unsafe.Add(in, 4), unsafe.Add(out, outStep)
 		}
-	case 2:
+	case 2: // two groups of channels that are shuffled
 		next := unsafe.Add(in, inStep)
+		if wordsAnywhere && outStep == 8 {
+			// Two columns at a time, as words of two elements.
+			for ; cols >= 2; cols -= 2 {
+				a, b := *(*uint64)(in), *(*uint64)(next)
+				*(*uint64)(out) = a&0xffffffff | b<<32
+				*(*uint64)(unsafe.Add(out, 8)) = a>>32 | b&^0xffffffff
+				in, next, out = unsafe.Add(in, 8), unsafe.Add(next, 8), unsafe.Add(out, 16)
+			}
+		}
 		for range cols {
 			putf32(out, 0, f32(in, 0))
 			putf32(out, 1, f32(next, 0))

@@ -175,6 +175,9 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 		if need.All || need.PoolAvg {
 			poolX86(v, poolName(i, false), false)
 		}
+		for _, rows := range i.interleaveRows() {
+			interleaveX86(v, rows)
+		}
 	}
 	var err error
 	if files["kernels_conv_amd64.s"], files["kernels_conv_amd64.go"], err = x.Print(pkg, cpu.AMD64); err != nil {
@@ -205,7 +208,7 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 	if need.All || need.PoolAvg {
 		poolNEON(a, poolName(NEON, false), false)
 	}
-	for _, rows := range interleaveRows {
+	for _, rows := range NEON.interleaveRows() {
 		interleaveNEON(a, rows)
 	}
 	if err := a.Compile(); err != nil {
@@ -244,9 +247,12 @@ func (n Need) table(pkg, buildExpr string, isas ...ISA) ([]byte, error) {
 			fmt.Fprintf(&b, "\trowPixels: %d,\n", i.rowPixels())
 		}
 		if i == NEON {
-			fmt.Fprintf(&b, "\tmanyTiles: %d,\n\tinterleave: [maxInterleave + 1]func(*interleaveArgs){\n", loopPixels)
-			for _, rows := range interleaveRows {
-				fmt.Fprintf(&b, "\t\t%d: %s,\n", rows, interleaveName(rows))
+			fmt.Fprintf(&b, "\tmanyTiles: %d,\n", loopPixels)
+		}
+		if rows := i.interleaveRows(); len(rows) > 0 {
+			b.WriteString("\tinterleave: [maxInterleave + 1]func(*interleaveArgs){\n")
+			for _, n := range rows {
+				fmt.Fprintf(&b, "\t\t%d: %s,\n", n, interleaveName(i, n))
 			}
 			b.WriteString("\t},\n")
 		}

@@ -6,16 +6,24 @@ import (
 	"github.com/flexnnc/flexnnc/avo/arm64"
 )
 
-// interleaveRows are the numbers of rows that there are kernels for.
-var interleaveRows = []int{2, 3, 4}
+// interleaveRows are the numbers of rows that an ISA has kernels for.
+func (i ISA) interleaveRows() []int {
+	switch i {
+	case NEON:
+		return []int{2, 3, 4}
+	case AVX512:
+		return []int{2, 3}
+	}
+	return nil
+}
 
-func interleaveName(rows int) string { return fmt.Sprintf("interleaveF32x%dNEON", rows) }
+func interleaveName(i ISA, rows int) string { return fmt.Sprintf("interleaveF32x%d%s", rows, i) }
 
 // interleaveNEON generates the kernel that interleaves some rows: four columns at a
 // time, which a store of several registers orders, then one.
 func interleaveNEON(c *arm64.Context, rows int) {
-	c.Function(interleaveName(rows), "func(a *interleaveArgs)",
-		fmt.Sprintf("%s interleaves %d rows; see interleaveArgs.", interleaveName(rows), rows))
+	c.Function(interleaveName(NEON, rows), "func(a *interleaveArgs)",
+		fmt.Sprintf("%s interleaves %d rows; see interleaveArgs.", interleaveName(NEON, rows), rows))
 	args := c.Load("a")
 	out, in := field(c, args, interleaveOut), []arm64.GP{field(c, args, interleaveIn)}
 	cols, step := field(c, args, interleaveCols), field(c, args, interleaveStep)
