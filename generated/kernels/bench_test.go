@@ -21,23 +21,39 @@ func best(f func()) time.Duration {
 	return b
 }
 
-// report gives GFLOP/s of f, and its share of the FMA rate measured between calls.
-func report(b *testing.B, tab *kernelTable, threads int, flops float64, f func()) {
+// report gives GFLOP/s of f, and its share of the FMA rate measured between calls;
+// and for f that reads and writes so many bytes, each once, GB/s and its share of
+// what copying reaches between as many bytes.
+func report(b *testing.B, tab *kernelTable, threads int, flops, bytes float64, f func()) {
 	loop, per := peakFMA(tab)
-	rate, peak := 0.0, 0.0
+	from, to := make([]float32, int(bytes/8)+1), make([]float32, int(bytes/8)+1)
+	for i := range from {
+		from[i] = 1 // pages that were never written are all the same one
+	}
+	least, peak, copied := 1e300, 0.0, 0.0
 	for range 5 {
-		rate = max(rate, flops/float64(best(f).Nanoseconds()))
+		least = min(least, float64(best(f).Nanoseconds()))
 		if loop != nil {
 			const n = 2000
 			peak = max(peak, n*per/float64(best(func() { loop(n) }).Nanoseconds()))
+		}
+		if bytes > 0 {
+			copied = max(copied, 8*float64(len(to))/float64(best(func() { copy(to, from) }).Nanoseconds()))
 		}
 	}
 	for range b.N {
 	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(rate, "GFLOP/s")
-	if loop != nil {
-		b.ReportMetric(100*rate/peak/float64(threads), "%peak")
+	b.ReportMetric(least/1e3, "us")
+	if flops > 0 {
+		b.ReportMetric(flops/least, "GFLOP/s")
+	}
+	if flops > 0 && loop != nil {
+		b.ReportMetric(100*flops/least/peak/float64(threads), "%peak")
+	}
+	if bytes > 0 {
+		b.ReportMetric(bytes/least, "GB/s")
+		b.ReportMetric(100*bytes/least/copied, "%copy")
 	}
 }
 
@@ -60,7 +76,7 @@ func BenchmarkConvKernel(b *testing.B) {
 					b.Run(fmt.Sprintf("%dx%d/K=%d", mr, np*panelWidth, k), func(b *testing.B) {
 						a, _ := convOperands(b, rand.New(rand.NewSource(1)), mr, np, 3, k/3, 16, 0, false)
 						reps := max(1, 1<<21/(mr*np*panelWidth*k))
-						report(b, tab, 1, 2*float64(reps*mr*np*panelWidth*k), func() {
+						report(b, tab, 1, 2*float64(reps*mr*np*panelWidth*k), 0, func() {
 							for range reps {
 								f(a)
 							}
@@ -104,13 +120,13 @@ func BenchmarkConv(b *testing.B) {
 				weights: l.add((c.channels + 15) / 16 * 16 * (k + 1)),
 			}
 			flops := 2 * float64(oh*ow*c.channels*k)
-			benchStep(b, l.floats, convScratch(c.kh*c.kw), flops, func(t *thread) { runConv(t, &s) })
+			benchStep(b, l.floats, convScratch(c.kh*c.kw), flops, 4*float64(l.floats), func(t *thread) { runConv(t, &s) })
 		})
 	}
 }
 
 // benchStep times a step for every table and for 1 and 2 threads.
-func benchStep(b *testing.B, floats, scratch int, flops float64, step func(*thread)) {
+func benchStep(b *testing.B, floats, scratch int, flops, bytes float64, step func(*thread)) {
 	mem := guarded(b, floats)
 	for i := range mem {
 		mem[i] = float32(i%37) * 0.01
@@ -121,7 +137,7 @@ func benchStep(b *testing.B, floats, scratch int, flops float64, step func(*thre
 			b.Run(fmt.Sprintf("threads=%d", threads), func(b *testing.B) {
 				m := startTeam(b, mem, threads, scratch)
 				defer m.stop()
-				report(b, tab, threads, flops, func() { m.step(step, [2]int{}) })
+				report(b, tab, threads, flops, bytes, func() { m.step(step, [2]int{}) })
 			})
 		}
 	})
@@ -138,7 +154,7 @@ func BenchmarkDepthwise(b *testing.B) {
 				weights: l.add((c.channels + 15) / 16 * 16 * (c.k*c.k + 1)), channels: c.channels, mult: 1,
 			}
 			flops := 2 * float64(o*o*c.channels*c.k*c.k)
-			benchStep(b, l.floats, depthwiseScratch(c.k, c.k), flops, func(t *thread) { runDepthwise(t, &s) })
+			benchStep(b, l.floats, depthwiseScratch(c.k, c.k), flops, 4*float64(l.floats), func(t *thread) { runDepthwise(t, &s) })
 		})
 	}
 }
@@ -155,7 +171,26 @@ func BenchmarkPool(b *testing.B) {
 				in: arenaImage(&l, c.size, c.size, c.channels, 0, 0, 0), out: arenaImage(&l, o, o, c.channels, 0, 0, 0), max: c.max,
 				inH: c.size, inW: c.size, channels: c.channels, outH: o, outW: o, kh: c.k, kw: c.k, sh: c.stride, sw: c.stride,
 			}
-			benchStep(b, l.floats, poolScratch, float64(o*o*c.channels*c.k*c.k), func(t *thread) { runPool(t, &s) })
+			benchStep(b, l.floats, poolScratch, 0, 4*float64(l.floats), func(t *thread) { runPool(t, &s) })
+		})
+	}
+}
+
+// BenchmarkCopy times changes of the order of axes: pictures that come in, channels
+// that are shuffled, images made planar.
+func BenchmarkCopy(b *testing.B) {
+	for _, c := range []struct {
+		name               string
+		planes, rows, cols int
+	}{{"picture_224x224x3", 1, 3, 224 * 224}, {"shuffle_28x28x116", 28 * 28, 2, 58}, {"planar_56x56x64", 1, 56 * 56, 64}} {
+		b.Run(c.name, func(b *testing.B) {
+			n := c.planes * c.rows * c.cols
+			s := copyStep{
+				out: 4 * n, dims: [5]int{1, 1, c.planes, c.rows, c.cols},
+				inStep:  [5]int{0, 0, 4 * c.rows * c.cols, 4 * c.cols, 4},
+				outStep: [5]int{0, 0, 4 * c.rows * c.cols, 4, 4 * c.rows},
+			}
+			benchStep(b, 2*n, 64, 0, 8*float64(n), func(t *thread) { runCopy(t, &s) })
 		})
 	}
 }

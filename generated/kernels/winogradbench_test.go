@@ -27,7 +27,7 @@ func BenchmarkWinograd(b *testing.B) {
 				}
 				flops := 2 * float64(c.size*c.size*c.out) * float64(9*c.in)
 				if m == 0 {
-					benchStep(b, l.floats, convScratch(9), flops, func(t *thread) { runConv(t, &direct) })
+					benchStep(b, l.floats, convScratch(9), flops, 0, func(t *thread) { runConv(t, &direct) })
 					return
 				}
 				cells := (m + 2) * (m + 2)
@@ -35,7 +35,7 @@ func BenchmarkWinograd(b *testing.B) {
 				s.shared = cells * 4 * up16(c.in) * (c.tiles + 1)
 				s.work = s.weights(cells) + cells*4*panelWidth*(c.chans*maxWinogradPanels+1)
 				s.scratch = l.add((s.shared + 2*s.work) / 4)
-				benchStep(b, l.floats, 64, flops, func(t *thread) {
+				benchStep(b, l.floats, 64, flops, 0, func(t *thread) {
 					winograd = winogradTables()[0]
 					for _, k := range winogradTables() {
 						if k.name == kernels.name {

@@ -132,6 +132,9 @@ func (v *vector) relu(act operand.Mem, acc []reg.VecVirtual, label string) {
 	v.Label(label)
 }
 
+// prefetchAhead is how many bytes ahead of use kernels of one pixel ask for weights.
+const prefetchAhead = 1024
+
 // convX86 generates the kernel of a tile.
 func convX86(v *vector, t Tile) {
 	v.Function(t.Name(), "func(a *convArgs)",
@@ -212,6 +215,10 @@ func convX86(v *vector, t Tile) {
 		}
 		weight := func(n int) operand.Mem { return panel(n/per, row*s+row/per*(n%per)) }
 		if t.Pixels == 1 {
+			// Memory is what limits a single pixel: ask for weights a page's quarter ahead.
+			for p := range t.Panels {
+				v.I(x86.PREFETCHT0(panel(p, row*s+prefetchAhead)))
+			}
 			x := cell(0)
 			for n, r := range acc[0] {
 				if !t.Half {
