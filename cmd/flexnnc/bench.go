@@ -18,7 +18,7 @@ import (
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
-var targetForBench = &cli.StringFlag{Name: "target", Value: "host", Usage: "`DEVICE` by whose model plans are made, and times are predicted: as for plan"}
+var targetForBench = &cli.StringFlag{Name: "target", Value: "host", Usage: "`DEVICE` by whose model plans are made, and times are predicted: as for plan; GOOS/GOARCH is short for --platform"}
 
 var benchCommand = &cli.Command{
 	Name:  "bench",
@@ -40,7 +40,25 @@ var benchCommand = &cli.Command{
 	Action: benchAction,
 }
 
+// platformAsTarget lets --target linux/arm64 stand for --platform linux/arm64: no
+// device is called so, and no profile, whose names end in .json.
+func platformAsTarget(c *cli.Context) error {
+	if _, err := bench.ParseTarget(c.String("target")); err != nil || filepath.Ext(c.String("target")) != "" || filepath.IsAbs(c.String("target")) {
+		return nil
+	}
+	if c.IsSet("platform") && c.String("platform") != c.String("target") {
+		return usagef("bench: --target %s and --platform %s disagree", c.String("target"), c.String("platform"))
+	}
+	if err := c.Set("platform", c.String("target")); err != nil {
+		return err
+	}
+	return c.Set("target", "host")
+}
+
 func benchAction(c *cli.Context) error {
+	if err := platformAsTarget(c); err != nil {
+		return err
+	}
 	target, err := bench.ParseTarget(c.String("platform"))
 	switch {
 	case err != nil:

@@ -30,6 +30,7 @@ func TestBenchFlagsThatExcludeEachOther(t *testing.T) {
 		{"--random", "--platform", "linux"},
 		{"--random", "--platform", "plan9/mips"},
 		{"--random", "--runs", "-1"},
+		{"--random", "--target", "linux/arm64", "--platform", "linux/riscv64", "--build-only"},
 		{"--random", "--budget", "lots"},
 		{"--random", "--build-only", "--against", "echo 1"},
 	} {
@@ -77,8 +78,8 @@ func TestBenchForAnotherMachine(t *testing.T) {
 		target, machine = "linux/amd64", elf.EM_X86_64
 	}
 	out := filepath.Join(t.TempDir(), "glyphs-bench")
-	command(t, exitUsage, "bench", "--param", glyphsParam, "--random", "--platform", target)
-	text, _ := command(t, exitOK, "bench", "--param", glyphsParam, "--random", "--platform", target, "--build-only", "--out", out)
+	command(t, exitUsage, "bench", "--param", glyphsParam, "--random", "--target", target)
+	text, _ := command(t, exitOK, "bench", "--param", glyphsParam, "--random", "--target", target, "--build-only", "--out", out)
 	if !strings.Contains(text, out) {
 		t.Errorf("%q does not name %s", text, out)
 	}
