@@ -53,6 +53,9 @@ type convArgs struct {
 	// table with manyTiles computes: that many bytes apart in the image and in the
 	// output. 0 counts as 1.
 	tiles, tileIn, tileOut int
+	// quantize is for kernels of int8: what a result is multiplied by to be int8, or 0.
+	quantize float32
+	inOrder  int // how NEON kernels load, see inOrder
 	// ahead is where the tile will be in the end, that many bytes from pixel to pixel,
 	// and fetch weights that a later tile needs: kernels may ask for them to be in
 	// cache. Neither need be valid.
@@ -292,6 +295,7 @@ func (s *convStep) pointwise() bool {
 // runTile runs the kernel for mr pixels and np panels, or several smaller ones
 // that together make the tile.
 func (tab *kernelTable) runTile(a *convArgs, mr, np int, half bool) {
+	a.inOrder = inOrder
 	c := tab.convFor(half)
 	if f := c[np][mr]; f != nil {
 		f(a)

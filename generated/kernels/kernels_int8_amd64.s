@@ -38,8 +38,74 @@ DATA int8ChannelMask<>+120(SB)/4, $0x00000000
 DATA int8ChannelMask<>+124(SB)/4, $0x00000000
 GLOBL int8ChannelMask<>(SB), RODATA|NOPTR, $128
 
+DATA int8Limits<>+0(SB)/4, $0xc2fe0000
+DATA int8Limits<>+4(SB)/4, $0xc2fe0000
+DATA int8Limits<>+8(SB)/4, $0xc2fe0000
+DATA int8Limits<>+12(SB)/4, $0xc2fe0000
+DATA int8Limits<>+16(SB)/4, $0xc2fe0000
+DATA int8Limits<>+20(SB)/4, $0xc2fe0000
+DATA int8Limits<>+24(SB)/4, $0xc2fe0000
+DATA int8Limits<>+28(SB)/4, $0xc2fe0000
+DATA int8Limits<>+32(SB)/4, $0xc2fe0000
+DATA int8Limits<>+36(SB)/4, $0xc2fe0000
+DATA int8Limits<>+40(SB)/4, $0xc2fe0000
+DATA int8Limits<>+44(SB)/4, $0xc2fe0000
+DATA int8Limits<>+48(SB)/4, $0xc2fe0000
+DATA int8Limits<>+52(SB)/4, $0xc2fe0000
+DATA int8Limits<>+56(SB)/4, $0xc2fe0000
+DATA int8Limits<>+60(SB)/4, $0xc2fe0000
+DATA int8Limits<>+64(SB)/4, $0x42fe0000
+DATA int8Limits<>+68(SB)/4, $0x42fe0000
+DATA int8Limits<>+72(SB)/4, $0x42fe0000
+DATA int8Limits<>+76(SB)/4, $0x42fe0000
+DATA int8Limits<>+80(SB)/4, $0x42fe0000
+DATA int8Limits<>+84(SB)/4, $0x42fe0000
+DATA int8Limits<>+88(SB)/4, $0x42fe0000
+DATA int8Limits<>+92(SB)/4, $0x42fe0000
+DATA int8Limits<>+96(SB)/4, $0x42fe0000
+DATA int8Limits<>+100(SB)/4, $0x42fe0000
+DATA int8Limits<>+104(SB)/4, $0x42fe0000
+DATA int8Limits<>+108(SB)/4, $0x42fe0000
+DATA int8Limits<>+112(SB)/4, $0x42fe0000
+DATA int8Limits<>+116(SB)/4, $0x42fe0000
+DATA int8Limits<>+120(SB)/4, $0x42fe0000
+DATA int8Limits<>+124(SB)/4, $0x42fe0000
+DATA int8Limits<>+128(SB)/4, $0x80000000
+DATA int8Limits<>+132(SB)/4, $0x80000000
+DATA int8Limits<>+136(SB)/4, $0x80000000
+DATA int8Limits<>+140(SB)/4, $0x80000000
+DATA int8Limits<>+144(SB)/4, $0x80000000
+DATA int8Limits<>+148(SB)/4, $0x80000000
+DATA int8Limits<>+152(SB)/4, $0x80000000
+DATA int8Limits<>+156(SB)/4, $0x80000000
+DATA int8Limits<>+160(SB)/4, $0x80000000
+DATA int8Limits<>+164(SB)/4, $0x80000000
+DATA int8Limits<>+168(SB)/4, $0x80000000
+DATA int8Limits<>+172(SB)/4, $0x80000000
+DATA int8Limits<>+176(SB)/4, $0x80000000
+DATA int8Limits<>+180(SB)/4, $0x80000000
+DATA int8Limits<>+184(SB)/4, $0x80000000
+DATA int8Limits<>+188(SB)/4, $0x80000000
+DATA int8Limits<>+192(SB)/4, $0x3effffff
+DATA int8Limits<>+196(SB)/4, $0x3effffff
+DATA int8Limits<>+200(SB)/4, $0x3effffff
+DATA int8Limits<>+204(SB)/4, $0x3effffff
+DATA int8Limits<>+208(SB)/4, $0x3effffff
+DATA int8Limits<>+212(SB)/4, $0x3effffff
+DATA int8Limits<>+216(SB)/4, $0x3effffff
+DATA int8Limits<>+220(SB)/4, $0x3effffff
+DATA int8Limits<>+224(SB)/4, $0x3effffff
+DATA int8Limits<>+228(SB)/4, $0x3effffff
+DATA int8Limits<>+232(SB)/4, $0x3effffff
+DATA int8Limits<>+236(SB)/4, $0x3effffff
+DATA int8Limits<>+240(SB)/4, $0x3effffff
+DATA int8Limits<>+244(SB)/4, $0x3effffff
+DATA int8Limits<>+248(SB)/4, $0x3effffff
+DATA int8Limits<>+252(SB)/4, $0x3effffff
+GLOBL int8Limits<>(SB), RODATA|NOPTR, $256
+
 // func convI8x1x16VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x1x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -85,6 +151,8 @@ group:
 	VMAXPS      Z0, Z2, Z0
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -103,8 +171,28 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), DX
+	VBROADCASTSS 112(AX), Z1
+	MOVL         $0x00000001, AX
+	SHLXL        DX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z1, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z1
+	VORPS        int8Limits<>+192(SB), Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, K1, (CX)
+	VZEROUPPER
+	RET
+
 // func convI8x1x32VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x1x32VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -158,6 +246,8 @@ group:
 	VMAXPS      Z1, Z3, Z1
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -178,8 +268,36 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), DX
+	VBROADCASTSS 112(AX), Z2
+	MOVL         $0x00000001, AX
+	SHLXL        DX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z2, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z3
+	VORPS        int8Limits<>+192(SB), Z3, Z3
+	VADDPS       Z3, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z2, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, K1, 16(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x1x48VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x1x48VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -241,6 +359,8 @@ group:
 	VMAXPS      Z2, Z4, Z2
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -263,8 +383,44 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), DX
+	VBROADCASTSS 112(AX), Z3
+	MOVL         $0x00000001, AX
+	SHLXL        DX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z3, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z4
+	VORPS        int8Limits<>+192(SB), Z4, Z4
+	VADDPS       Z4, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z3, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, 16(CX)
+	VMULPS       Z3, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, K1, 32(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x1x64VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x1x64VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -337,6 +493,8 @@ group:
 	VMAXPS      Z3, Z5, Z3
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -361,8 +519,52 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), DX
+	VBROADCASTSS 112(AX), Z4
+	MOVL         $0x00000001, AX
+	SHLXL        DX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z4, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z5
+	VORPS        int8Limits<>+192(SB), Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z4, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, 16(CX)
+	VMULPS       Z4, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, 32(CX)
+	VMULPS       Z4, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, K1, 48(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x2x16VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x2x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -418,6 +620,8 @@ group:
 	VMAXPS      Z1, Z3, Z1
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -440,8 +644,37 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z2
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z2, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z3
+	VORPS        int8Limits<>+192(SB), Z3, Z3
+	VADDPS       Z3, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z2, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, K1, (CX)
+	VZEROUPPER
+	RET
+
 // func convI8x2x32VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x2x32VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -512,6 +745,8 @@ group:
 	VMAXPS      Z3, Z5, Z3
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -538,8 +773,53 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z4
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z4, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z5
+	VORPS        int8Limits<>+192(SB), Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z4, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z4, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, (CX)
+	VMULPS       Z4, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, K1, 16(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x2x48VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x2x48VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -625,6 +905,8 @@ group:
 	VMAXPS      Z5, Z7, Z5
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -655,8 +937,69 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z6
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z6, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z7
+	VORPS        int8Limits<>+192(SB), Z7, Z7
+	VADDPS       Z7, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z6, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, 16(CX)
+	VMULPS       Z6, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z6, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, (CX)
+	VMULPS       Z6, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, 16(CX)
+	VMULPS       Z6, Z5, Z5
+	VMAXPS       int8Limits<>+0(SB), Z5, Z5
+	VMINPS       int8Limits<>+64(SB), Z5, Z5
+	VANDPS       int8Limits<>+128(SB), Z5, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VCVTTPS2DQ   Z5, Z5
+	VPMOVDB      Z5, K1, 32(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x2x64VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x2x64VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -760,6 +1103,8 @@ group:
 	VMAXPS      Z7, Z9, Z7
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -794,8 +1139,85 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z8
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z8, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z9
+	VORPS        int8Limits<>+192(SB), Z9, Z9
+	VADDPS       Z9, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z8, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, 16(CX)
+	VMULPS       Z8, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, 32(CX)
+	VMULPS       Z8, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, K1, 48(CX)
+	ADDQ         DX, CX
+	VMULPS       Z8, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, (CX)
+	VMULPS       Z8, Z5, Z5
+	VMAXPS       int8Limits<>+0(SB), Z5, Z5
+	VMINPS       int8Limits<>+64(SB), Z5, Z5
+	VANDPS       int8Limits<>+128(SB), Z5, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VCVTTPS2DQ   Z5, Z5
+	VPMOVDB      Z5, 16(CX)
+	VMULPS       Z8, Z6, Z6
+	VMAXPS       int8Limits<>+0(SB), Z6, Z6
+	VMINPS       int8Limits<>+64(SB), Z6, Z6
+	VANDPS       int8Limits<>+128(SB), Z6, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	VCVTTPS2DQ   Z6, Z6
+	VPMOVDB      Z6, 32(CX)
+	VMULPS       Z8, Z7, Z7
+	VMAXPS       int8Limits<>+0(SB), Z7, Z7
+	VMINPS       int8Limits<>+64(SB), Z7, Z7
+	VANDPS       int8Limits<>+128(SB), Z7, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VCVTTPS2DQ   Z7, Z7
+	VPMOVDB      Z7, K1, 48(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x3x16VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x3x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -860,6 +1282,8 @@ group:
 	VMAXPS      Z2, Z4, Z2
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -886,8 +1310,46 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z3
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z3, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z4
+	VORPS        int8Limits<>+192(SB), Z4, Z4
+	VADDPS       Z4, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z3, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z3, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, K1, (CX)
+	VZEROUPPER
+	RET
+
 // func convI8x3x32VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x3x32VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -973,6 +1435,8 @@ group:
 	VMAXPS      Z5, Z7, Z5
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -1005,8 +1469,70 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z6
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z6, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z7
+	VORPS        int8Limits<>+192(SB), Z7, Z7
+	VADDPS       Z7, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z6, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z6, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, (CX)
+	VMULPS       Z6, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z6, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, (CX)
+	VMULPS       Z6, Z5, Z5
+	VMAXPS       int8Limits<>+0(SB), Z5, Z5
+	VMINPS       int8Limits<>+64(SB), Z5, Z5
+	VANDPS       int8Limits<>+128(SB), Z5, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VCVTTPS2DQ   Z5, Z5
+	VPMOVDB      Z5, K1, 16(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x3x48VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x3x48VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -1113,6 +1639,8 @@ group:
 	VMAXPS      Z8, Z10, Z8
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -1151,8 +1679,94 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z9
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z9, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z10
+	VORPS        int8Limits<>+192(SB), Z10, Z10
+	VADDPS       Z10, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z9, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, 16(CX)
+	VMULPS       Z9, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z9, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, (CX)
+	VMULPS       Z9, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, 16(CX)
+	VMULPS       Z9, Z5, Z5
+	VMAXPS       int8Limits<>+0(SB), Z5, Z5
+	VMINPS       int8Limits<>+64(SB), Z5, Z5
+	VANDPS       int8Limits<>+128(SB), Z5, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VCVTTPS2DQ   Z5, Z5
+	VPMOVDB      Z5, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z9, Z6, Z6
+	VMAXPS       int8Limits<>+0(SB), Z6, Z6
+	VMINPS       int8Limits<>+64(SB), Z6, Z6
+	VANDPS       int8Limits<>+128(SB), Z6, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	VCVTTPS2DQ   Z6, Z6
+	VPMOVDB      Z6, (CX)
+	VMULPS       Z9, Z7, Z7
+	VMAXPS       int8Limits<>+0(SB), Z7, Z7
+	VMINPS       int8Limits<>+64(SB), Z7, Z7
+	VANDPS       int8Limits<>+128(SB), Z7, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VCVTTPS2DQ   Z7, Z7
+	VPMOVDB      Z7, 16(CX)
+	VMULPS       Z9, Z8, Z8
+	VMAXPS       int8Limits<>+0(SB), Z8, Z8
+	VMINPS       int8Limits<>+64(SB), Z8, Z8
+	VANDPS       int8Limits<>+128(SB), Z8, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z8, Z8
+	VCVTTPS2DQ   Z8, Z8
+	VPMOVDB      Z8, K1, 32(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x4x16VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x4x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -1226,6 +1840,8 @@ group:
 	VMAXPS      Z3, Z5, Z3
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -1256,8 +1872,55 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z4
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z4, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z5
+	VORPS        int8Limits<>+192(SB), Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z4, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z4, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z4, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, K1, (CX)
+	VZEROUPPER
+	RET
+
 // func convI8x4x32VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x4x32VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -1358,6 +2021,8 @@ group:
 	VMAXPS      Z7, Z9, Z7
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -1396,8 +2061,87 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z8
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z8, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z9
+	VORPS        int8Limits<>+192(SB), Z9, Z9
+	VADDPS       Z9, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z8, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z8, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, (CX)
+	VMULPS       Z8, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z8, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, (CX)
+	VMULPS       Z8, Z5, Z5
+	VMAXPS       int8Limits<>+0(SB), Z5, Z5
+	VMINPS       int8Limits<>+64(SB), Z5, Z5
+	VANDPS       int8Limits<>+128(SB), Z5, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VCVTTPS2DQ   Z5, Z5
+	VPMOVDB      Z5, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z8, Z6, Z6
+	VMAXPS       int8Limits<>+0(SB), Z6, Z6
+	VMINPS       int8Limits<>+64(SB), Z6, Z6
+	VANDPS       int8Limits<>+128(SB), Z6, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	VCVTTPS2DQ   Z6, Z6
+	VPMOVDB      Z6, (CX)
+	VMULPS       Z8, Z7, Z7
+	VMAXPS       int8Limits<>+0(SB), Z7, Z7
+	VMINPS       int8Limits<>+64(SB), Z7, Z7
+	VANDPS       int8Limits<>+128(SB), Z7, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VCVTTPS2DQ   Z7, Z7
+	VPMOVDB      Z7, K1, 16(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x4x48VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x4x48VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -1525,6 +2269,8 @@ group:
 	VMAXPS      Z11, Z13, Z11
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -1571,8 +2317,119 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z12
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z12, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z13
+	VORPS        int8Limits<>+192(SB), Z13, Z13
+	VADDPS       Z13, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z12, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, 16(CX)
+	VMULPS       Z12, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z12, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, (CX)
+	VMULPS       Z12, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, 16(CX)
+	VMULPS       Z12, Z5, Z5
+	VMAXPS       int8Limits<>+0(SB), Z5, Z5
+	VMINPS       int8Limits<>+64(SB), Z5, Z5
+	VANDPS       int8Limits<>+128(SB), Z5, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VCVTTPS2DQ   Z5, Z5
+	VPMOVDB      Z5, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z12, Z6, Z6
+	VMAXPS       int8Limits<>+0(SB), Z6, Z6
+	VMINPS       int8Limits<>+64(SB), Z6, Z6
+	VANDPS       int8Limits<>+128(SB), Z6, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	VCVTTPS2DQ   Z6, Z6
+	VPMOVDB      Z6, (CX)
+	VMULPS       Z12, Z7, Z7
+	VMAXPS       int8Limits<>+0(SB), Z7, Z7
+	VMINPS       int8Limits<>+64(SB), Z7, Z7
+	VANDPS       int8Limits<>+128(SB), Z7, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VCVTTPS2DQ   Z7, Z7
+	VPMOVDB      Z7, 16(CX)
+	VMULPS       Z12, Z8, Z8
+	VMAXPS       int8Limits<>+0(SB), Z8, Z8
+	VMINPS       int8Limits<>+64(SB), Z8, Z8
+	VANDPS       int8Limits<>+128(SB), Z8, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z8, Z8
+	VCVTTPS2DQ   Z8, Z8
+	VPMOVDB      Z8, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z12, Z9, Z9
+	VMAXPS       int8Limits<>+0(SB), Z9, Z9
+	VMINPS       int8Limits<>+64(SB), Z9, Z9
+	VANDPS       int8Limits<>+128(SB), Z9, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z9, Z9
+	VCVTTPS2DQ   Z9, Z9
+	VPMOVDB      Z9, (CX)
+	VMULPS       Z12, Z10, Z10
+	VMAXPS       int8Limits<>+0(SB), Z10, Z10
+	VMINPS       int8Limits<>+64(SB), Z10, Z10
+	VANDPS       int8Limits<>+128(SB), Z10, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z10, Z10
+	VCVTTPS2DQ   Z10, Z10
+	VPMOVDB      Z10, 16(CX)
+	VMULPS       Z12, Z11, Z11
+	VMAXPS       int8Limits<>+0(SB), Z11, Z11
+	VMINPS       int8Limits<>+64(SB), Z11, Z11
+	VANDPS       int8Limits<>+128(SB), Z11, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z11, Z11
+	VCVTTPS2DQ   Z11, Z11
+	VPMOVDB      Z11, K1, 32(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x5x16VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x5x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -1655,6 +2512,8 @@ group:
 	VMAXPS      Z4, Z6, Z4
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -1689,8 +2548,64 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z5
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z5, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z6
+	VORPS        int8Limits<>+192(SB), Z6, Z6
+	VADDPS       Z6, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z5, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z5, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z5, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z5, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, K1, (CX)
+	VZEROUPPER
+	RET
+
 // func convI8x5x32VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x5x32VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -1806,6 +2721,8 @@ group:
 	VMAXPS      Z9, Z11, Z9
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -1850,8 +2767,104 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z10
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z10, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z11
+	VORPS        int8Limits<>+192(SB), Z11, Z11
+	VADDPS       Z11, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z10, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z10, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, (CX)
+	VMULPS       Z10, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z10, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, (CX)
+	VMULPS       Z10, Z5, Z5
+	VMAXPS       int8Limits<>+0(SB), Z5, Z5
+	VMINPS       int8Limits<>+64(SB), Z5, Z5
+	VANDPS       int8Limits<>+128(SB), Z5, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VCVTTPS2DQ   Z5, Z5
+	VPMOVDB      Z5, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z10, Z6, Z6
+	VMAXPS       int8Limits<>+0(SB), Z6, Z6
+	VMINPS       int8Limits<>+64(SB), Z6, Z6
+	VANDPS       int8Limits<>+128(SB), Z6, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	VCVTTPS2DQ   Z6, Z6
+	VPMOVDB      Z6, (CX)
+	VMULPS       Z10, Z7, Z7
+	VMAXPS       int8Limits<>+0(SB), Z7, Z7
+	VMINPS       int8Limits<>+64(SB), Z7, Z7
+	VANDPS       int8Limits<>+128(SB), Z7, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VCVTTPS2DQ   Z7, Z7
+	VPMOVDB      Z7, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z10, Z8, Z8
+	VMAXPS       int8Limits<>+0(SB), Z8, Z8
+	VMINPS       int8Limits<>+64(SB), Z8, Z8
+	VANDPS       int8Limits<>+128(SB), Z8, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z8, Z8
+	VCVTTPS2DQ   Z8, Z8
+	VPMOVDB      Z8, (CX)
+	VMULPS       Z10, Z9, Z9
+	VMAXPS       int8Limits<>+0(SB), Z9, Z9
+	VMINPS       int8Limits<>+64(SB), Z9, Z9
+	VANDPS       int8Limits<>+128(SB), Z9, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z9, Z9
+	VCVTTPS2DQ   Z9, Z9
+	VPMOVDB      Z9, K1, 16(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x5x48VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x5x48VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -2000,6 +3013,8 @@ group:
 	VMAXPS      Z14, Z16, Z14
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -2054,8 +3069,144 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z15
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z15, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z16
+	VORPS        int8Limits<>+192(SB), Z16, Z16
+	VADDPS       Z16, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z15, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, 16(CX)
+	VMULPS       Z15, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z15, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, (CX)
+	VMULPS       Z15, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, 16(CX)
+	VMULPS       Z15, Z5, Z5
+	VMAXPS       int8Limits<>+0(SB), Z5, Z5
+	VMINPS       int8Limits<>+64(SB), Z5, Z5
+	VANDPS       int8Limits<>+128(SB), Z5, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VCVTTPS2DQ   Z5, Z5
+	VPMOVDB      Z5, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z15, Z6, Z6
+	VMAXPS       int8Limits<>+0(SB), Z6, Z6
+	VMINPS       int8Limits<>+64(SB), Z6, Z6
+	VANDPS       int8Limits<>+128(SB), Z6, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	VCVTTPS2DQ   Z6, Z6
+	VPMOVDB      Z6, (CX)
+	VMULPS       Z15, Z7, Z7
+	VMAXPS       int8Limits<>+0(SB), Z7, Z7
+	VMINPS       int8Limits<>+64(SB), Z7, Z7
+	VANDPS       int8Limits<>+128(SB), Z7, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VCVTTPS2DQ   Z7, Z7
+	VPMOVDB      Z7, 16(CX)
+	VMULPS       Z15, Z8, Z8
+	VMAXPS       int8Limits<>+0(SB), Z8, Z8
+	VMINPS       int8Limits<>+64(SB), Z8, Z8
+	VANDPS       int8Limits<>+128(SB), Z8, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z8, Z8
+	VCVTTPS2DQ   Z8, Z8
+	VPMOVDB      Z8, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z15, Z9, Z9
+	VMAXPS       int8Limits<>+0(SB), Z9, Z9
+	VMINPS       int8Limits<>+64(SB), Z9, Z9
+	VANDPS       int8Limits<>+128(SB), Z9, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z9, Z9
+	VCVTTPS2DQ   Z9, Z9
+	VPMOVDB      Z9, (CX)
+	VMULPS       Z15, Z10, Z10
+	VMAXPS       int8Limits<>+0(SB), Z10, Z10
+	VMINPS       int8Limits<>+64(SB), Z10, Z10
+	VANDPS       int8Limits<>+128(SB), Z10, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z10, Z10
+	VCVTTPS2DQ   Z10, Z10
+	VPMOVDB      Z10, 16(CX)
+	VMULPS       Z15, Z11, Z11
+	VMAXPS       int8Limits<>+0(SB), Z11, Z11
+	VMINPS       int8Limits<>+64(SB), Z11, Z11
+	VANDPS       int8Limits<>+128(SB), Z11, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z11, Z11
+	VCVTTPS2DQ   Z11, Z11
+	VPMOVDB      Z11, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z15, Z12, Z12
+	VMAXPS       int8Limits<>+0(SB), Z12, Z12
+	VMINPS       int8Limits<>+64(SB), Z12, Z12
+	VANDPS       int8Limits<>+128(SB), Z12, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z12, Z12
+	VCVTTPS2DQ   Z12, Z12
+	VPMOVDB      Z12, (CX)
+	VMULPS       Z15, Z13, Z13
+	VMAXPS       int8Limits<>+0(SB), Z13, Z13
+	VMINPS       int8Limits<>+64(SB), Z13, Z13
+	VANDPS       int8Limits<>+128(SB), Z13, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z13, Z13
+	VCVTTPS2DQ   Z13, Z13
+	VPMOVDB      Z13, 16(CX)
+	VMULPS       Z15, Z14, Z14
+	VMAXPS       int8Limits<>+0(SB), Z14, Z14
+	VMINPS       int8Limits<>+64(SB), Z14, Z14
+	VANDPS       int8Limits<>+128(SB), Z14, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z14, Z14
+	VCVTTPS2DQ   Z14, Z14
+	VPMOVDB      Z14, K1, 32(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x6x16VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x6x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -2147,6 +3298,8 @@ group:
 	VMAXPS      Z5, Z7, Z5
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -2185,8 +3338,73 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z6
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z6, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z7
+	VORPS        int8Limits<>+192(SB), Z7, Z7
+	VADDPS       Z7, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z6, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z6, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z6, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z6, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z6, Z5, Z5
+	VMAXPS       int8Limits<>+0(SB), Z5, Z5
+	VMINPS       int8Limits<>+64(SB), Z5, Z5
+	VANDPS       int8Limits<>+128(SB), Z5, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VCVTTPS2DQ   Z5, Z5
+	VPMOVDB      Z5, K1, (CX)
+	VZEROUPPER
+	RET
+
 // func convI8x6x32VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x6x32VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -2317,6 +3535,8 @@ group:
 	VMAXPS      Z11, Z13, Z11
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -2367,8 +3587,121 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z12
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z12, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z13
+	VORPS        int8Limits<>+192(SB), Z13, Z13
+	VADDPS       Z13, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z12, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z12, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, (CX)
+	VMULPS       Z12, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z12, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, (CX)
+	VMULPS       Z12, Z5, Z5
+	VMAXPS       int8Limits<>+0(SB), Z5, Z5
+	VMINPS       int8Limits<>+64(SB), Z5, Z5
+	VANDPS       int8Limits<>+128(SB), Z5, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VCVTTPS2DQ   Z5, Z5
+	VPMOVDB      Z5, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z12, Z6, Z6
+	VMAXPS       int8Limits<>+0(SB), Z6, Z6
+	VMINPS       int8Limits<>+64(SB), Z6, Z6
+	VANDPS       int8Limits<>+128(SB), Z6, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	VCVTTPS2DQ   Z6, Z6
+	VPMOVDB      Z6, (CX)
+	VMULPS       Z12, Z7, Z7
+	VMAXPS       int8Limits<>+0(SB), Z7, Z7
+	VMINPS       int8Limits<>+64(SB), Z7, Z7
+	VANDPS       int8Limits<>+128(SB), Z7, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VCVTTPS2DQ   Z7, Z7
+	VPMOVDB      Z7, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z12, Z8, Z8
+	VMAXPS       int8Limits<>+0(SB), Z8, Z8
+	VMINPS       int8Limits<>+64(SB), Z8, Z8
+	VANDPS       int8Limits<>+128(SB), Z8, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z8, Z8
+	VCVTTPS2DQ   Z8, Z8
+	VPMOVDB      Z8, (CX)
+	VMULPS       Z12, Z9, Z9
+	VMAXPS       int8Limits<>+0(SB), Z9, Z9
+	VMINPS       int8Limits<>+64(SB), Z9, Z9
+	VANDPS       int8Limits<>+128(SB), Z9, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z9, Z9
+	VCVTTPS2DQ   Z9, Z9
+	VPMOVDB      Z9, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z12, Z10, Z10
+	VMAXPS       int8Limits<>+0(SB), Z10, Z10
+	VMINPS       int8Limits<>+64(SB), Z10, Z10
+	VANDPS       int8Limits<>+128(SB), Z10, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z10, Z10
+	VCVTTPS2DQ   Z10, Z10
+	VPMOVDB      Z10, (CX)
+	VMULPS       Z12, Z11, Z11
+	VMAXPS       int8Limits<>+0(SB), Z11, Z11
+	VMINPS       int8Limits<>+64(SB), Z11, Z11
+	VANDPS       int8Limits<>+128(SB), Z11, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z11, Z11
+	VCVTTPS2DQ   Z11, Z11
+	VPMOVDB      Z11, K1, 16(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x6x48VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x6x48VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -2538,6 +3871,8 @@ group:
 	VMAXPS      Z17, Z19, Z17
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -2600,8 +3935,169 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z18
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z18, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z19
+	VORPS        int8Limits<>+192(SB), Z19, Z19
+	VADDPS       Z19, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z18, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, 16(CX)
+	VMULPS       Z18, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z18, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, (CX)
+	VMULPS       Z18, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, 16(CX)
+	VMULPS       Z18, Z5, Z5
+	VMAXPS       int8Limits<>+0(SB), Z5, Z5
+	VMINPS       int8Limits<>+64(SB), Z5, Z5
+	VANDPS       int8Limits<>+128(SB), Z5, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VCVTTPS2DQ   Z5, Z5
+	VPMOVDB      Z5, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z18, Z6, Z6
+	VMAXPS       int8Limits<>+0(SB), Z6, Z6
+	VMINPS       int8Limits<>+64(SB), Z6, Z6
+	VANDPS       int8Limits<>+128(SB), Z6, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	VCVTTPS2DQ   Z6, Z6
+	VPMOVDB      Z6, (CX)
+	VMULPS       Z18, Z7, Z7
+	VMAXPS       int8Limits<>+0(SB), Z7, Z7
+	VMINPS       int8Limits<>+64(SB), Z7, Z7
+	VANDPS       int8Limits<>+128(SB), Z7, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VCVTTPS2DQ   Z7, Z7
+	VPMOVDB      Z7, 16(CX)
+	VMULPS       Z18, Z8, Z8
+	VMAXPS       int8Limits<>+0(SB), Z8, Z8
+	VMINPS       int8Limits<>+64(SB), Z8, Z8
+	VANDPS       int8Limits<>+128(SB), Z8, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z8, Z8
+	VCVTTPS2DQ   Z8, Z8
+	VPMOVDB      Z8, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z18, Z9, Z9
+	VMAXPS       int8Limits<>+0(SB), Z9, Z9
+	VMINPS       int8Limits<>+64(SB), Z9, Z9
+	VANDPS       int8Limits<>+128(SB), Z9, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z9, Z9
+	VCVTTPS2DQ   Z9, Z9
+	VPMOVDB      Z9, (CX)
+	VMULPS       Z18, Z10, Z10
+	VMAXPS       int8Limits<>+0(SB), Z10, Z10
+	VMINPS       int8Limits<>+64(SB), Z10, Z10
+	VANDPS       int8Limits<>+128(SB), Z10, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z10, Z10
+	VCVTTPS2DQ   Z10, Z10
+	VPMOVDB      Z10, 16(CX)
+	VMULPS       Z18, Z11, Z11
+	VMAXPS       int8Limits<>+0(SB), Z11, Z11
+	VMINPS       int8Limits<>+64(SB), Z11, Z11
+	VANDPS       int8Limits<>+128(SB), Z11, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z11, Z11
+	VCVTTPS2DQ   Z11, Z11
+	VPMOVDB      Z11, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z18, Z12, Z12
+	VMAXPS       int8Limits<>+0(SB), Z12, Z12
+	VMINPS       int8Limits<>+64(SB), Z12, Z12
+	VANDPS       int8Limits<>+128(SB), Z12, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z12, Z12
+	VCVTTPS2DQ   Z12, Z12
+	VPMOVDB      Z12, (CX)
+	VMULPS       Z18, Z13, Z13
+	VMAXPS       int8Limits<>+0(SB), Z13, Z13
+	VMINPS       int8Limits<>+64(SB), Z13, Z13
+	VANDPS       int8Limits<>+128(SB), Z13, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z13, Z13
+	VCVTTPS2DQ   Z13, Z13
+	VPMOVDB      Z13, 16(CX)
+	VMULPS       Z18, Z14, Z14
+	VMAXPS       int8Limits<>+0(SB), Z14, Z14
+	VMINPS       int8Limits<>+64(SB), Z14, Z14
+	VANDPS       int8Limits<>+128(SB), Z14, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z14, Z14
+	VCVTTPS2DQ   Z14, Z14
+	VPMOVDB      Z14, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z18, Z15, Z15
+	VMAXPS       int8Limits<>+0(SB), Z15, Z15
+	VMINPS       int8Limits<>+64(SB), Z15, Z15
+	VANDPS       int8Limits<>+128(SB), Z15, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z15, Z15
+	VCVTTPS2DQ   Z15, Z15
+	VPMOVDB      Z15, (CX)
+	VMULPS       Z18, Z16, Z16
+	VMAXPS       int8Limits<>+0(SB), Z16, Z16
+	VMINPS       int8Limits<>+64(SB), Z16, Z16
+	VANDPS       int8Limits<>+128(SB), Z16, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z16, Z16
+	VCVTTPS2DQ   Z16, Z16
+	VPMOVDB      Z16, 16(CX)
+	VMULPS       Z18, Z17, Z17
+	VMAXPS       int8Limits<>+0(SB), Z17, Z17
+	VMINPS       int8Limits<>+64(SB), Z17, Z17
+	VANDPS       int8Limits<>+128(SB), Z17, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z17, Z17
+	VCVTTPS2DQ   Z17, Z17
+	VPMOVDB      Z17, K1, 32(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x7x16VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x7x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -2702,6 +4198,8 @@ group:
 	VMAXPS      Z6, Z8, Z6
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -2744,8 +4242,82 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z7
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z7, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z8
+	VORPS        int8Limits<>+192(SB), Z8, Z8
+	VADDPS       Z8, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z7, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z7, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z7, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z7, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z7, Z5, Z5
+	VMAXPS       int8Limits<>+0(SB), Z5, Z5
+	VMINPS       int8Limits<>+64(SB), Z5, Z5
+	VANDPS       int8Limits<>+128(SB), Z5, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VCVTTPS2DQ   Z5, Z5
+	VPMOVDB      Z5, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z7, Z6, Z6
+	VMAXPS       int8Limits<>+0(SB), Z6, Z6
+	VMINPS       int8Limits<>+64(SB), Z6, Z6
+	VANDPS       int8Limits<>+128(SB), Z6, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	VCVTTPS2DQ   Z6, Z6
+	VPMOVDB      Z6, K1, (CX)
+	VZEROUPPER
+	RET
+
 // func convI8x7x32VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x7x32VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -2891,6 +4463,8 @@ group:
 	VMAXPS      Z13, Z15, Z13
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -2947,8 +4521,138 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z14
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z14, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z15
+	VORPS        int8Limits<>+192(SB), Z15, Z15
+	VADDPS       Z15, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z14, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z14, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, (CX)
+	VMULPS       Z14, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z14, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, (CX)
+	VMULPS       Z14, Z5, Z5
+	VMAXPS       int8Limits<>+0(SB), Z5, Z5
+	VMINPS       int8Limits<>+64(SB), Z5, Z5
+	VANDPS       int8Limits<>+128(SB), Z5, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VCVTTPS2DQ   Z5, Z5
+	VPMOVDB      Z5, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z14, Z6, Z6
+	VMAXPS       int8Limits<>+0(SB), Z6, Z6
+	VMINPS       int8Limits<>+64(SB), Z6, Z6
+	VANDPS       int8Limits<>+128(SB), Z6, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	VCVTTPS2DQ   Z6, Z6
+	VPMOVDB      Z6, (CX)
+	VMULPS       Z14, Z7, Z7
+	VMAXPS       int8Limits<>+0(SB), Z7, Z7
+	VMINPS       int8Limits<>+64(SB), Z7, Z7
+	VANDPS       int8Limits<>+128(SB), Z7, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VCVTTPS2DQ   Z7, Z7
+	VPMOVDB      Z7, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z14, Z8, Z8
+	VMAXPS       int8Limits<>+0(SB), Z8, Z8
+	VMINPS       int8Limits<>+64(SB), Z8, Z8
+	VANDPS       int8Limits<>+128(SB), Z8, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z8, Z8
+	VCVTTPS2DQ   Z8, Z8
+	VPMOVDB      Z8, (CX)
+	VMULPS       Z14, Z9, Z9
+	VMAXPS       int8Limits<>+0(SB), Z9, Z9
+	VMINPS       int8Limits<>+64(SB), Z9, Z9
+	VANDPS       int8Limits<>+128(SB), Z9, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z9, Z9
+	VCVTTPS2DQ   Z9, Z9
+	VPMOVDB      Z9, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z14, Z10, Z10
+	VMAXPS       int8Limits<>+0(SB), Z10, Z10
+	VMINPS       int8Limits<>+64(SB), Z10, Z10
+	VANDPS       int8Limits<>+128(SB), Z10, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z10, Z10
+	VCVTTPS2DQ   Z10, Z10
+	VPMOVDB      Z10, (CX)
+	VMULPS       Z14, Z11, Z11
+	VMAXPS       int8Limits<>+0(SB), Z11, Z11
+	VMINPS       int8Limits<>+64(SB), Z11, Z11
+	VANDPS       int8Limits<>+128(SB), Z11, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z11, Z11
+	VCVTTPS2DQ   Z11, Z11
+	VPMOVDB      Z11, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z14, Z12, Z12
+	VMAXPS       int8Limits<>+0(SB), Z12, Z12
+	VMINPS       int8Limits<>+64(SB), Z12, Z12
+	VANDPS       int8Limits<>+128(SB), Z12, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z12, Z12
+	VCVTTPS2DQ   Z12, Z12
+	VPMOVDB      Z12, (CX)
+	VMULPS       Z14, Z13, Z13
+	VMAXPS       int8Limits<>+0(SB), Z13, Z13
+	VMINPS       int8Limits<>+64(SB), Z13, Z13
+	VANDPS       int8Limits<>+128(SB), Z13, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z13, Z13
+	VCVTTPS2DQ   Z13, Z13
+	VPMOVDB      Z13, K1, 16(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x7x48VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x7x48VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -3139,6 +4843,8 @@ group:
 	VMAXPS      Z20, Z22, Z20
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -3209,8 +4915,194 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z21
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z21, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z22
+	VORPS        int8Limits<>+192(SB), Z22, Z22
+	VADDPS       Z22, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z21, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, 16(CX)
+	VMULPS       Z21, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z21, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, (CX)
+	VMULPS       Z21, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, 16(CX)
+	VMULPS       Z21, Z5, Z5
+	VMAXPS       int8Limits<>+0(SB), Z5, Z5
+	VMINPS       int8Limits<>+64(SB), Z5, Z5
+	VANDPS       int8Limits<>+128(SB), Z5, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VCVTTPS2DQ   Z5, Z5
+	VPMOVDB      Z5, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z21, Z6, Z6
+	VMAXPS       int8Limits<>+0(SB), Z6, Z6
+	VMINPS       int8Limits<>+64(SB), Z6, Z6
+	VANDPS       int8Limits<>+128(SB), Z6, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	VCVTTPS2DQ   Z6, Z6
+	VPMOVDB      Z6, (CX)
+	VMULPS       Z21, Z7, Z7
+	VMAXPS       int8Limits<>+0(SB), Z7, Z7
+	VMINPS       int8Limits<>+64(SB), Z7, Z7
+	VANDPS       int8Limits<>+128(SB), Z7, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VCVTTPS2DQ   Z7, Z7
+	VPMOVDB      Z7, 16(CX)
+	VMULPS       Z21, Z8, Z8
+	VMAXPS       int8Limits<>+0(SB), Z8, Z8
+	VMINPS       int8Limits<>+64(SB), Z8, Z8
+	VANDPS       int8Limits<>+128(SB), Z8, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z8, Z8
+	VCVTTPS2DQ   Z8, Z8
+	VPMOVDB      Z8, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z21, Z9, Z9
+	VMAXPS       int8Limits<>+0(SB), Z9, Z9
+	VMINPS       int8Limits<>+64(SB), Z9, Z9
+	VANDPS       int8Limits<>+128(SB), Z9, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z9, Z9
+	VCVTTPS2DQ   Z9, Z9
+	VPMOVDB      Z9, (CX)
+	VMULPS       Z21, Z10, Z10
+	VMAXPS       int8Limits<>+0(SB), Z10, Z10
+	VMINPS       int8Limits<>+64(SB), Z10, Z10
+	VANDPS       int8Limits<>+128(SB), Z10, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z10, Z10
+	VCVTTPS2DQ   Z10, Z10
+	VPMOVDB      Z10, 16(CX)
+	VMULPS       Z21, Z11, Z11
+	VMAXPS       int8Limits<>+0(SB), Z11, Z11
+	VMINPS       int8Limits<>+64(SB), Z11, Z11
+	VANDPS       int8Limits<>+128(SB), Z11, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z11, Z11
+	VCVTTPS2DQ   Z11, Z11
+	VPMOVDB      Z11, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z21, Z12, Z12
+	VMAXPS       int8Limits<>+0(SB), Z12, Z12
+	VMINPS       int8Limits<>+64(SB), Z12, Z12
+	VANDPS       int8Limits<>+128(SB), Z12, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z12, Z12
+	VCVTTPS2DQ   Z12, Z12
+	VPMOVDB      Z12, (CX)
+	VMULPS       Z21, Z13, Z13
+	VMAXPS       int8Limits<>+0(SB), Z13, Z13
+	VMINPS       int8Limits<>+64(SB), Z13, Z13
+	VANDPS       int8Limits<>+128(SB), Z13, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z13, Z13
+	VCVTTPS2DQ   Z13, Z13
+	VPMOVDB      Z13, 16(CX)
+	VMULPS       Z21, Z14, Z14
+	VMAXPS       int8Limits<>+0(SB), Z14, Z14
+	VMINPS       int8Limits<>+64(SB), Z14, Z14
+	VANDPS       int8Limits<>+128(SB), Z14, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z14, Z14
+	VCVTTPS2DQ   Z14, Z14
+	VPMOVDB      Z14, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z21, Z15, Z15
+	VMAXPS       int8Limits<>+0(SB), Z15, Z15
+	VMINPS       int8Limits<>+64(SB), Z15, Z15
+	VANDPS       int8Limits<>+128(SB), Z15, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z15, Z15
+	VCVTTPS2DQ   Z15, Z15
+	VPMOVDB      Z15, (CX)
+	VMULPS       Z21, Z16, Z16
+	VMAXPS       int8Limits<>+0(SB), Z16, Z16
+	VMINPS       int8Limits<>+64(SB), Z16, Z16
+	VANDPS       int8Limits<>+128(SB), Z16, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z16, Z16
+	VCVTTPS2DQ   Z16, Z16
+	VPMOVDB      Z16, 16(CX)
+	VMULPS       Z21, Z17, Z17
+	VMAXPS       int8Limits<>+0(SB), Z17, Z17
+	VMINPS       int8Limits<>+64(SB), Z17, Z17
+	VANDPS       int8Limits<>+128(SB), Z17, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z17, Z17
+	VCVTTPS2DQ   Z17, Z17
+	VPMOVDB      Z17, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z21, Z18, Z18
+	VMAXPS       int8Limits<>+0(SB), Z18, Z18
+	VMINPS       int8Limits<>+64(SB), Z18, Z18
+	VANDPS       int8Limits<>+128(SB), Z18, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z18, Z18
+	VCVTTPS2DQ   Z18, Z18
+	VPMOVDB      Z18, (CX)
+	VMULPS       Z21, Z19, Z19
+	VMAXPS       int8Limits<>+0(SB), Z19, Z19
+	VMINPS       int8Limits<>+64(SB), Z19, Z19
+	VANDPS       int8Limits<>+128(SB), Z19, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z19, Z19
+	VCVTTPS2DQ   Z19, Z19
+	VPMOVDB      Z19, 16(CX)
+	VMULPS       Z21, Z20, Z20
+	VMAXPS       int8Limits<>+0(SB), Z20, Z20
+	VMINPS       int8Limits<>+64(SB), Z20, Z20
+	VANDPS       int8Limits<>+128(SB), Z20, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z20, Z20
+	VCVTTPS2DQ   Z20, Z20
+	VPMOVDB      Z20, K1, 32(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x8x16VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x8x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -3320,6 +5212,8 @@ group:
 	VMAXPS      Z7, Z9, Z7
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -3366,8 +5260,91 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z8
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z8, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z9
+	VORPS        int8Limits<>+192(SB), Z9, Z9
+	VADDPS       Z9, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z8, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z8, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z8, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z8, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z8, Z5, Z5
+	VMAXPS       int8Limits<>+0(SB), Z5, Z5
+	VMINPS       int8Limits<>+64(SB), Z5, Z5
+	VANDPS       int8Limits<>+128(SB), Z5, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VCVTTPS2DQ   Z5, Z5
+	VPMOVDB      Z5, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z8, Z6, Z6
+	VMAXPS       int8Limits<>+0(SB), Z6, Z6
+	VMINPS       int8Limits<>+64(SB), Z6, Z6
+	VANDPS       int8Limits<>+128(SB), Z6, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	VCVTTPS2DQ   Z6, Z6
+	VPMOVDB      Z6, K1, (CX)
+	ADDQ         DX, CX
+	VMULPS       Z8, Z7, Z7
+	VMAXPS       int8Limits<>+0(SB), Z7, Z7
+	VMINPS       int8Limits<>+64(SB), Z7, Z7
+	VANDPS       int8Limits<>+128(SB), Z7, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VCVTTPS2DQ   Z7, Z7
+	VPMOVDB      Z7, K1, (CX)
+	VZEROUPPER
+	RET
+
 // func convI8x8x32VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x8x32VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -3528,6 +5505,8 @@ group:
 	VMAXPS      Z15, Z17, Z15
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -3590,8 +5569,155 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z16
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z16, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z17
+	VORPS        int8Limits<>+192(SB), Z17, Z17
+	VADDPS       Z17, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z16, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z16, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, (CX)
+	VMULPS       Z16, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z16, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, (CX)
+	VMULPS       Z16, Z5, Z5
+	VMAXPS       int8Limits<>+0(SB), Z5, Z5
+	VMINPS       int8Limits<>+64(SB), Z5, Z5
+	VANDPS       int8Limits<>+128(SB), Z5, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VCVTTPS2DQ   Z5, Z5
+	VPMOVDB      Z5, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z16, Z6, Z6
+	VMAXPS       int8Limits<>+0(SB), Z6, Z6
+	VMINPS       int8Limits<>+64(SB), Z6, Z6
+	VANDPS       int8Limits<>+128(SB), Z6, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	VCVTTPS2DQ   Z6, Z6
+	VPMOVDB      Z6, (CX)
+	VMULPS       Z16, Z7, Z7
+	VMAXPS       int8Limits<>+0(SB), Z7, Z7
+	VMINPS       int8Limits<>+64(SB), Z7, Z7
+	VANDPS       int8Limits<>+128(SB), Z7, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VCVTTPS2DQ   Z7, Z7
+	VPMOVDB      Z7, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z16, Z8, Z8
+	VMAXPS       int8Limits<>+0(SB), Z8, Z8
+	VMINPS       int8Limits<>+64(SB), Z8, Z8
+	VANDPS       int8Limits<>+128(SB), Z8, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z8, Z8
+	VCVTTPS2DQ   Z8, Z8
+	VPMOVDB      Z8, (CX)
+	VMULPS       Z16, Z9, Z9
+	VMAXPS       int8Limits<>+0(SB), Z9, Z9
+	VMINPS       int8Limits<>+64(SB), Z9, Z9
+	VANDPS       int8Limits<>+128(SB), Z9, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z9, Z9
+	VCVTTPS2DQ   Z9, Z9
+	VPMOVDB      Z9, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z16, Z10, Z10
+	VMAXPS       int8Limits<>+0(SB), Z10, Z10
+	VMINPS       int8Limits<>+64(SB), Z10, Z10
+	VANDPS       int8Limits<>+128(SB), Z10, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z10, Z10
+	VCVTTPS2DQ   Z10, Z10
+	VPMOVDB      Z10, (CX)
+	VMULPS       Z16, Z11, Z11
+	VMAXPS       int8Limits<>+0(SB), Z11, Z11
+	VMINPS       int8Limits<>+64(SB), Z11, Z11
+	VANDPS       int8Limits<>+128(SB), Z11, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z11, Z11
+	VCVTTPS2DQ   Z11, Z11
+	VPMOVDB      Z11, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z16, Z12, Z12
+	VMAXPS       int8Limits<>+0(SB), Z12, Z12
+	VMINPS       int8Limits<>+64(SB), Z12, Z12
+	VANDPS       int8Limits<>+128(SB), Z12, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z12, Z12
+	VCVTTPS2DQ   Z12, Z12
+	VPMOVDB      Z12, (CX)
+	VMULPS       Z16, Z13, Z13
+	VMAXPS       int8Limits<>+0(SB), Z13, Z13
+	VMINPS       int8Limits<>+64(SB), Z13, Z13
+	VANDPS       int8Limits<>+128(SB), Z13, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z13, Z13
+	VCVTTPS2DQ   Z13, Z13
+	VPMOVDB      Z13, K1, 16(CX)
+	ADDQ         DX, CX
+	VMULPS       Z16, Z14, Z14
+	VMAXPS       int8Limits<>+0(SB), Z14, Z14
+	VMINPS       int8Limits<>+64(SB), Z14, Z14
+	VANDPS       int8Limits<>+128(SB), Z14, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z14, Z14
+	VCVTTPS2DQ   Z14, Z14
+	VPMOVDB      Z14, (CX)
+	VMULPS       Z16, Z15, Z15
+	VMAXPS       int8Limits<>+0(SB), Z15, Z15
+	VMINPS       int8Limits<>+64(SB), Z15, Z15
+	VANDPS       int8Limits<>+128(SB), Z15, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z15, Z15
+	VCVTTPS2DQ   Z15, Z15
+	VPMOVDB      Z15, K1, 16(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x8x48VNNI(a *convArgs)
-// Requires: AVX, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x8x48VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -3803,6 +5929,8 @@ group:
 	VMAXPS      Z23, Z25, Z23
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -3881,6 +6009,217 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Z24
+	MOVL         $0x00000001, AX
+	SHLXL        BX, AX, AX
+	DECL         AX
+	KMOVW        AX, K1
+	VMULPS       Z24, Z0, Z0
+	VMAXPS       int8Limits<>+0(SB), Z0, Z0
+	VMINPS       int8Limits<>+64(SB), Z0, Z0
+	VANDPS       int8Limits<>+128(SB), Z0, Z25
+	VORPS        int8Limits<>+192(SB), Z25, Z25
+	VADDPS       Z25, Z0, Z0
+	VCVTTPS2DQ   Z0, Z0
+	VPMOVDB      Z0, (CX)
+	VMULPS       Z24, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, 16(CX)
+	VMULPS       Z24, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VPMOVDB      Z2, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z24, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VPMOVDB      Z3, (CX)
+	VMULPS       Z24, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z4, 16(CX)
+	VMULPS       Z24, Z5, Z5
+	VMAXPS       int8Limits<>+0(SB), Z5, Z5
+	VMINPS       int8Limits<>+64(SB), Z5, Z5
+	VANDPS       int8Limits<>+128(SB), Z5, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z5, Z5
+	VCVTTPS2DQ   Z5, Z5
+	VPMOVDB      Z5, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z24, Z6, Z6
+	VMAXPS       int8Limits<>+0(SB), Z6, Z6
+	VMINPS       int8Limits<>+64(SB), Z6, Z6
+	VANDPS       int8Limits<>+128(SB), Z6, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	VCVTTPS2DQ   Z6, Z6
+	VPMOVDB      Z6, (CX)
+	VMULPS       Z24, Z7, Z7
+	VMAXPS       int8Limits<>+0(SB), Z7, Z7
+	VMINPS       int8Limits<>+64(SB), Z7, Z7
+	VANDPS       int8Limits<>+128(SB), Z7, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VCVTTPS2DQ   Z7, Z7
+	VPMOVDB      Z7, 16(CX)
+	VMULPS       Z24, Z8, Z8
+	VMAXPS       int8Limits<>+0(SB), Z8, Z8
+	VMINPS       int8Limits<>+64(SB), Z8, Z8
+	VANDPS       int8Limits<>+128(SB), Z8, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z8, Z8
+	VCVTTPS2DQ   Z8, Z8
+	VPMOVDB      Z8, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z24, Z9, Z9
+	VMAXPS       int8Limits<>+0(SB), Z9, Z9
+	VMINPS       int8Limits<>+64(SB), Z9, Z9
+	VANDPS       int8Limits<>+128(SB), Z9, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z9, Z9
+	VCVTTPS2DQ   Z9, Z9
+	VPMOVDB      Z9, (CX)
+	VMULPS       Z24, Z10, Z10
+	VMAXPS       int8Limits<>+0(SB), Z10, Z10
+	VMINPS       int8Limits<>+64(SB), Z10, Z10
+	VANDPS       int8Limits<>+128(SB), Z10, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z10, Z10
+	VCVTTPS2DQ   Z10, Z10
+	VPMOVDB      Z10, 16(CX)
+	VMULPS       Z24, Z11, Z11
+	VMAXPS       int8Limits<>+0(SB), Z11, Z11
+	VMINPS       int8Limits<>+64(SB), Z11, Z11
+	VANDPS       int8Limits<>+128(SB), Z11, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z11, Z11
+	VCVTTPS2DQ   Z11, Z11
+	VPMOVDB      Z11, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z24, Z12, Z12
+	VMAXPS       int8Limits<>+0(SB), Z12, Z12
+	VMINPS       int8Limits<>+64(SB), Z12, Z12
+	VANDPS       int8Limits<>+128(SB), Z12, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z12, Z12
+	VCVTTPS2DQ   Z12, Z12
+	VPMOVDB      Z12, (CX)
+	VMULPS       Z24, Z13, Z13
+	VMAXPS       int8Limits<>+0(SB), Z13, Z13
+	VMINPS       int8Limits<>+64(SB), Z13, Z13
+	VANDPS       int8Limits<>+128(SB), Z13, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z13, Z13
+	VCVTTPS2DQ   Z13, Z13
+	VPMOVDB      Z13, 16(CX)
+	VMULPS       Z24, Z14, Z14
+	VMAXPS       int8Limits<>+0(SB), Z14, Z14
+	VMINPS       int8Limits<>+64(SB), Z14, Z14
+	VANDPS       int8Limits<>+128(SB), Z14, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z14, Z14
+	VCVTTPS2DQ   Z14, Z14
+	VPMOVDB      Z14, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z24, Z15, Z15
+	VMAXPS       int8Limits<>+0(SB), Z15, Z15
+	VMINPS       int8Limits<>+64(SB), Z15, Z15
+	VANDPS       int8Limits<>+128(SB), Z15, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z15, Z15
+	VCVTTPS2DQ   Z15, Z15
+	VPMOVDB      Z15, (CX)
+	VMULPS       Z24, Z16, Z16
+	VMAXPS       int8Limits<>+0(SB), Z16, Z16
+	VMINPS       int8Limits<>+64(SB), Z16, Z16
+	VANDPS       int8Limits<>+128(SB), Z16, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z16, Z16
+	VCVTTPS2DQ   Z16, Z16
+	VPMOVDB      Z16, 16(CX)
+	VMULPS       Z24, Z17, Z17
+	VMAXPS       int8Limits<>+0(SB), Z17, Z17
+	VMINPS       int8Limits<>+64(SB), Z17, Z17
+	VANDPS       int8Limits<>+128(SB), Z17, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z17, Z17
+	VCVTTPS2DQ   Z17, Z17
+	VPMOVDB      Z17, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z24, Z18, Z18
+	VMAXPS       int8Limits<>+0(SB), Z18, Z18
+	VMINPS       int8Limits<>+64(SB), Z18, Z18
+	VANDPS       int8Limits<>+128(SB), Z18, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z18, Z18
+	VCVTTPS2DQ   Z18, Z18
+	VPMOVDB      Z18, (CX)
+	VMULPS       Z24, Z19, Z19
+	VMAXPS       int8Limits<>+0(SB), Z19, Z19
+	VMINPS       int8Limits<>+64(SB), Z19, Z19
+	VANDPS       int8Limits<>+128(SB), Z19, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z19, Z19
+	VCVTTPS2DQ   Z19, Z19
+	VPMOVDB      Z19, 16(CX)
+	VMULPS       Z24, Z20, Z20
+	VMAXPS       int8Limits<>+0(SB), Z20, Z20
+	VMINPS       int8Limits<>+64(SB), Z20, Z20
+	VANDPS       int8Limits<>+128(SB), Z20, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z20, Z20
+	VCVTTPS2DQ   Z20, Z20
+	VPMOVDB      Z20, K1, 32(CX)
+	ADDQ         DX, CX
+	VMULPS       Z24, Z21, Z21
+	VMAXPS       int8Limits<>+0(SB), Z21, Z21
+	VMINPS       int8Limits<>+64(SB), Z21, Z21
+	VANDPS       int8Limits<>+128(SB), Z21, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z21, Z21
+	VCVTTPS2DQ   Z21, Z21
+	VPMOVDB      Z21, (CX)
+	VMULPS       Z24, Z22, Z22
+	VMAXPS       int8Limits<>+0(SB), Z22, Z22
+	VMINPS       int8Limits<>+64(SB), Z22, Z22
+	VANDPS       int8Limits<>+128(SB), Z22, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z22, Z22
+	VCVTTPS2DQ   Z22, Z22
+	VPMOVDB      Z22, 16(CX)
+	VMULPS       Z24, Z23, Z23
+	VMAXPS       int8Limits<>+0(SB), Z23, Z23
+	VMINPS       int8Limits<>+64(SB), Z23, Z23
+	VANDPS       int8Limits<>+128(SB), Z23, Z0
+	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VADDPS       Z0, Z23, Z23
+	VCVTTPS2DQ   Z23, Z23
+	VPMOVDB      Z23, K1, 32(CX)
+	VZEROUPPER
+	RET
+
 // func convI8x1x16AVX2(a *convArgs)
 // Requires: AVX, AVX2
 TEXT ·convI8x1x16AVX2(SB), NOSPLIT, $0-8
@@ -3947,6 +6286,8 @@ group:
 	VMAXPS       Y1, Y2, Y1
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -3964,6 +6305,54 @@ partial:
 	VMOVUPS    96(DX)(AX*4), Y3
 	VMASKMOVPS Y0, Y2, (CX)
 	VMASKMOVPS Y1, Y3, 32(CX)
+	VZEROUPPER
+	RET
+
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), DX
+	VBROADCASTSS 112(AX), Y2
+	VMULPS       Y2, Y0, Y0
+	VMAXPS       int8Limits<>+0(SB), Y0, Y0
+	VMINPS       int8Limits<>+64(SB), Y0, Y0
+	VANDPS       int8Limits<>+128(SB), Y0, Y3
+	VORPS        int8Limits<>+192(SB), Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VCVTTPS2DQ   Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X3
+	VPACKSSDW    X3, X0, X3
+	VPACKSSWB    X3, X3, X3
+	CMPQ         DX, $+4
+	JLT          pixel0register0done
+	JEQ          pixel0register0four
+	VMOVQ        X3, (CX)
+	JMP          pixel0register0done
+
+pixel0register0four:
+	VMOVD X3, (CX)
+
+pixel0register0done:
+	VMULPS       Y2, Y1, Y1
+	VMAXPS       int8Limits<>+0(SB), Y1, Y1
+	VMINPS       int8Limits<>+64(SB), Y1, Y1
+	VANDPS       int8Limits<>+128(SB), Y1, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X0
+	VPACKSSDW    X0, X1, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         DX, $+12
+	JLT          pixel0register1done
+	JEQ          pixel0register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel0register1done
+
+pixel0register1four:
+	VMOVD X0, 8(CX)
+
+pixel0register1done:
 	VZEROUPPER
 	RET
 
@@ -4061,6 +6450,8 @@ group:
 	VMAXPS       Y3, Y4, Y3
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -4082,6 +6473,76 @@ partial:
 	VMOVUPS    Y1, 32(CX)
 	VMASKMOVPS Y2, Y4, 64(CX)
 	VMASKMOVPS Y3, Y5, 96(CX)
+	VZEROUPPER
+	RET
+
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), DX
+	VBROADCASTSS 112(AX), Y4
+	VMULPS       Y4, Y0, Y0
+	VMAXPS       int8Limits<>+0(SB), Y0, Y0
+	VMINPS       int8Limits<>+64(SB), Y0, Y0
+	VANDPS       int8Limits<>+128(SB), Y0, Y5
+	VORPS        int8Limits<>+192(SB), Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VCVTTPS2DQ   Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X5
+	VPACKSSDW    X5, X0, X5
+	VPACKSSWB    X5, X5, X5
+	VMOVQ        X5, (CX)
+	VMULPS       Y4, Y1, Y1
+	VMAXPS       int8Limits<>+0(SB), Y1, Y1
+	VMINPS       int8Limits<>+64(SB), Y1, Y1
+	VANDPS       int8Limits<>+128(SB), Y1, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X0
+	VPACKSSDW    X0, X1, X0
+	VPACKSSWB    X0, X0, X0
+	VMOVQ        X0, 8(CX)
+	VMULPS       Y4, Y2, Y2
+	VMAXPS       int8Limits<>+0(SB), Y2, Y2
+	VMINPS       int8Limits<>+64(SB), Y2, Y2
+	VANDPS       int8Limits<>+128(SB), Y2, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VCVTTPS2DQ   Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X0
+	VPACKSSDW    X0, X2, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         DX, $+4
+	JLT          pixel0register2done
+	JEQ          pixel0register2four
+	VMOVQ        X0, 16(CX)
+	JMP          pixel0register2done
+
+pixel0register2four:
+	VMOVD X0, 16(CX)
+
+pixel0register2done:
+	VMULPS       Y4, Y3, Y3
+	VMAXPS       int8Limits<>+0(SB), Y3, Y3
+	VMINPS       int8Limits<>+64(SB), Y3, Y3
+	VANDPS       int8Limits<>+128(SB), Y3, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VCVTTPS2DQ   Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X0
+	VPACKSSDW    X0, X3, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         DX, $+12
+	JLT          pixel0register3done
+	JEQ          pixel0register3four
+	VMOVQ        X0, 24(CX)
+	JMP          pixel0register3done
+
+pixel0register3four:
+	VMOVD X0, 24(CX)
+
+pixel0register3done:
 	VZEROUPPER
 	RET
 
@@ -4207,6 +6668,8 @@ group:
 	VMAXPS       Y5, Y6, Y5
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -4232,6 +6695,98 @@ partial:
 	VMOVUPS    Y3, 96(CX)
 	VMASKMOVPS Y4, Y6, 128(CX)
 	VMASKMOVPS Y5, Y7, 160(CX)
+	VZEROUPPER
+	RET
+
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), DX
+	VBROADCASTSS 112(AX), Y6
+	VMULPS       Y6, Y0, Y0
+	VMAXPS       int8Limits<>+0(SB), Y0, Y0
+	VMINPS       int8Limits<>+64(SB), Y0, Y0
+	VANDPS       int8Limits<>+128(SB), Y0, Y7
+	VORPS        int8Limits<>+192(SB), Y7, Y7
+	VADDPS       Y7, Y0, Y0
+	VCVTTPS2DQ   Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X7
+	VPACKSSDW    X7, X0, X7
+	VPACKSSWB    X7, X7, X7
+	VMOVQ        X7, (CX)
+	VMULPS       Y6, Y1, Y1
+	VMAXPS       int8Limits<>+0(SB), Y1, Y1
+	VMINPS       int8Limits<>+64(SB), Y1, Y1
+	VANDPS       int8Limits<>+128(SB), Y1, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X0
+	VPACKSSDW    X0, X1, X0
+	VPACKSSWB    X0, X0, X0
+	VMOVQ        X0, 8(CX)
+	VMULPS       Y6, Y2, Y2
+	VMAXPS       int8Limits<>+0(SB), Y2, Y2
+	VMINPS       int8Limits<>+64(SB), Y2, Y2
+	VANDPS       int8Limits<>+128(SB), Y2, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VCVTTPS2DQ   Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X0
+	VPACKSSDW    X0, X2, X0
+	VPACKSSWB    X0, X0, X0
+	VMOVQ        X0, 16(CX)
+	VMULPS       Y6, Y3, Y3
+	VMAXPS       int8Limits<>+0(SB), Y3, Y3
+	VMINPS       int8Limits<>+64(SB), Y3, Y3
+	VANDPS       int8Limits<>+128(SB), Y3, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VCVTTPS2DQ   Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X0
+	VPACKSSDW    X0, X3, X0
+	VPACKSSWB    X0, X0, X0
+	VMOVQ        X0, 24(CX)
+	VMULPS       Y6, Y4, Y4
+	VMAXPS       int8Limits<>+0(SB), Y4, Y4
+	VMINPS       int8Limits<>+64(SB), Y4, Y4
+	VANDPS       int8Limits<>+128(SB), Y4, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y4, Y4
+	VCVTTPS2DQ   Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X0
+	VPACKSSDW    X0, X4, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         DX, $+4
+	JLT          pixel0register4done
+	JEQ          pixel0register4four
+	VMOVQ        X0, 32(CX)
+	JMP          pixel0register4done
+
+pixel0register4four:
+	VMOVD X0, 32(CX)
+
+pixel0register4done:
+	VMULPS       Y6, Y5, Y5
+	VMAXPS       int8Limits<>+0(SB), Y5, Y5
+	VMINPS       int8Limits<>+64(SB), Y5, Y5
+	VANDPS       int8Limits<>+128(SB), Y5, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VCVTTPS2DQ   Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X0
+	VPACKSSDW    X0, X5, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         DX, $+12
+	JLT          pixel0register5done
+	JEQ          pixel0register5four
+	VMOVQ        X0, 40(CX)
+	JMP          pixel0register5done
+
+pixel0register5four:
+	VMOVD X0, 40(CX)
+
+pixel0register5done:
 	VZEROUPPER
 	RET
 
@@ -4387,6 +6942,8 @@ group:
 	VMAXPS       Y7, Y8, Y7
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -4416,6 +6973,120 @@ partial:
 	VMOVUPS    Y5, 160(CX)
 	VMASKMOVPS Y6, Y8, 192(CX)
 	VMASKMOVPS Y7, Y9, 224(CX)
+	VZEROUPPER
+	RET
+
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), DX
+	VBROADCASTSS 112(AX), Y8
+	VMULPS       Y8, Y0, Y0
+	VMAXPS       int8Limits<>+0(SB), Y0, Y0
+	VMINPS       int8Limits<>+64(SB), Y0, Y0
+	VANDPS       int8Limits<>+128(SB), Y0, Y9
+	VORPS        int8Limits<>+192(SB), Y9, Y9
+	VADDPS       Y9, Y0, Y0
+	VCVTTPS2DQ   Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X9
+	VPACKSSDW    X9, X0, X9
+	VPACKSSWB    X9, X9, X9
+	VMOVQ        X9, (CX)
+	VMULPS       Y8, Y1, Y1
+	VMAXPS       int8Limits<>+0(SB), Y1, Y1
+	VMINPS       int8Limits<>+64(SB), Y1, Y1
+	VANDPS       int8Limits<>+128(SB), Y1, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X0
+	VPACKSSDW    X0, X1, X0
+	VPACKSSWB    X0, X0, X0
+	VMOVQ        X0, 8(CX)
+	VMULPS       Y8, Y2, Y2
+	VMAXPS       int8Limits<>+0(SB), Y2, Y2
+	VMINPS       int8Limits<>+64(SB), Y2, Y2
+	VANDPS       int8Limits<>+128(SB), Y2, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VCVTTPS2DQ   Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X0
+	VPACKSSDW    X0, X2, X0
+	VPACKSSWB    X0, X0, X0
+	VMOVQ        X0, 16(CX)
+	VMULPS       Y8, Y3, Y3
+	VMAXPS       int8Limits<>+0(SB), Y3, Y3
+	VMINPS       int8Limits<>+64(SB), Y3, Y3
+	VANDPS       int8Limits<>+128(SB), Y3, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VCVTTPS2DQ   Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X0
+	VPACKSSDW    X0, X3, X0
+	VPACKSSWB    X0, X0, X0
+	VMOVQ        X0, 24(CX)
+	VMULPS       Y8, Y4, Y4
+	VMAXPS       int8Limits<>+0(SB), Y4, Y4
+	VMINPS       int8Limits<>+64(SB), Y4, Y4
+	VANDPS       int8Limits<>+128(SB), Y4, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y4, Y4
+	VCVTTPS2DQ   Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X0
+	VPACKSSDW    X0, X4, X0
+	VPACKSSWB    X0, X0, X0
+	VMOVQ        X0, 32(CX)
+	VMULPS       Y8, Y5, Y5
+	VMAXPS       int8Limits<>+0(SB), Y5, Y5
+	VMINPS       int8Limits<>+64(SB), Y5, Y5
+	VANDPS       int8Limits<>+128(SB), Y5, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VCVTTPS2DQ   Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X0
+	VPACKSSDW    X0, X5, X0
+	VPACKSSWB    X0, X0, X0
+	VMOVQ        X0, 40(CX)
+	VMULPS       Y8, Y6, Y6
+	VMAXPS       int8Limits<>+0(SB), Y6, Y6
+	VMINPS       int8Limits<>+64(SB), Y6, Y6
+	VANDPS       int8Limits<>+128(SB), Y6, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y6, Y6
+	VCVTTPS2DQ   Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X0
+	VPACKSSDW    X0, X6, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         DX, $+4
+	JLT          pixel0register6done
+	JEQ          pixel0register6four
+	VMOVQ        X0, 48(CX)
+	JMP          pixel0register6done
+
+pixel0register6four:
+	VMOVD X0, 48(CX)
+
+pixel0register6done:
+	VMULPS       Y8, Y7, Y7
+	VMAXPS       int8Limits<>+0(SB), Y7, Y7
+	VMINPS       int8Limits<>+64(SB), Y7, Y7
+	VANDPS       int8Limits<>+128(SB), Y7, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VCVTTPS2DQ   Y7, Y7
+	VEXTRACTI128 $0x01, Y7, X0
+	VPACKSSDW    X0, X7, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         DX, $+12
+	JLT          pixel0register7done
+	JEQ          pixel0register7four
+	VMOVQ        X0, 56(CX)
+	JMP          pixel0register7done
+
+pixel0register7four:
+	VMOVD X0, 56(CX)
+
+pixel0register7done:
 	VZEROUPPER
 	RET
 
@@ -4507,6 +7178,8 @@ group:
 	VMAXPS       Y3, Y4, Y3
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -4530,6 +7203,95 @@ partial:
 	ADDQ       DX, CX
 	VMASKMOVPS Y2, Y4, (CX)
 	VMASKMOVPS Y3, Y5, 32(CX)
+	VZEROUPPER
+	RET
+
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Y4
+	VMULPS       Y4, Y0, Y0
+	VMAXPS       int8Limits<>+0(SB), Y0, Y0
+	VMINPS       int8Limits<>+64(SB), Y0, Y0
+	VANDPS       int8Limits<>+128(SB), Y0, Y5
+	VORPS        int8Limits<>+192(SB), Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VCVTTPS2DQ   Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X5
+	VPACKSSDW    X5, X0, X5
+	VPACKSSWB    X5, X5, X5
+	CMPQ         BX, $+4
+	JLT          pixel0register0done
+	JEQ          pixel0register0four
+	VMOVQ        X5, (CX)
+	JMP          pixel0register0done
+
+pixel0register0four:
+	VMOVD X5, (CX)
+
+pixel0register0done:
+	VMULPS       Y4, Y1, Y1
+	VMAXPS       int8Limits<>+0(SB), Y1, Y1
+	VMINPS       int8Limits<>+64(SB), Y1, Y1
+	VANDPS       int8Limits<>+128(SB), Y1, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X0
+	VPACKSSDW    X0, X1, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel0register1done
+	JEQ          pixel0register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel0register1done
+
+pixel0register1four:
+	VMOVD X0, 8(CX)
+
+pixel0register1done:
+	ADDQ         DX, CX
+	VMULPS       Y4, Y2, Y2
+	VMAXPS       int8Limits<>+0(SB), Y2, Y2
+	VMINPS       int8Limits<>+64(SB), Y2, Y2
+	VANDPS       int8Limits<>+128(SB), Y2, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VCVTTPS2DQ   Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X0
+	VPACKSSDW    X0, X2, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel1register0done
+	JEQ          pixel1register0four
+	VMOVQ        X0, (CX)
+	JMP          pixel1register0done
+
+pixel1register0four:
+	VMOVD X0, (CX)
+
+pixel1register0done:
+	VMULPS       Y4, Y3, Y3
+	VMAXPS       int8Limits<>+0(SB), Y3, Y3
+	VMINPS       int8Limits<>+64(SB), Y3, Y3
+	VANDPS       int8Limits<>+128(SB), Y3, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VCVTTPS2DQ   Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X0
+	VPACKSSDW    X0, X3, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel1register1done
+	JEQ          pixel1register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel1register1done
+
+pixel1register1four:
+	VMOVD X0, 8(CX)
+
+pixel1register1done:
 	VZEROUPPER
 	RET
 
@@ -4669,6 +7431,8 @@ group:
 	VMAXPS       Y7, Y8, Y7
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -4700,6 +7464,139 @@ partial:
 	VMOVUPS    Y5, 32(CX)
 	VMASKMOVPS Y6, Y8, 64(CX)
 	VMASKMOVPS Y7, Y9, 96(CX)
+	VZEROUPPER
+	RET
+
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Y8
+	VMULPS       Y8, Y0, Y0
+	VMAXPS       int8Limits<>+0(SB), Y0, Y0
+	VMINPS       int8Limits<>+64(SB), Y0, Y0
+	VANDPS       int8Limits<>+128(SB), Y0, Y9
+	VORPS        int8Limits<>+192(SB), Y9, Y9
+	VADDPS       Y9, Y0, Y0
+	VCVTTPS2DQ   Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X9
+	VPACKSSDW    X9, X0, X9
+	VPACKSSWB    X9, X9, X9
+	VMOVQ        X9, (CX)
+	VMULPS       Y8, Y1, Y1
+	VMAXPS       int8Limits<>+0(SB), Y1, Y1
+	VMINPS       int8Limits<>+64(SB), Y1, Y1
+	VANDPS       int8Limits<>+128(SB), Y1, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X0
+	VPACKSSDW    X0, X1, X0
+	VPACKSSWB    X0, X0, X0
+	VMOVQ        X0, 8(CX)
+	VMULPS       Y8, Y2, Y2
+	VMAXPS       int8Limits<>+0(SB), Y2, Y2
+	VMINPS       int8Limits<>+64(SB), Y2, Y2
+	VANDPS       int8Limits<>+128(SB), Y2, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VCVTTPS2DQ   Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X0
+	VPACKSSDW    X0, X2, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel0register2done
+	JEQ          pixel0register2four
+	VMOVQ        X0, 16(CX)
+	JMP          pixel0register2done
+
+pixel0register2four:
+	VMOVD X0, 16(CX)
+
+pixel0register2done:
+	VMULPS       Y8, Y3, Y3
+	VMAXPS       int8Limits<>+0(SB), Y3, Y3
+	VMINPS       int8Limits<>+64(SB), Y3, Y3
+	VANDPS       int8Limits<>+128(SB), Y3, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VCVTTPS2DQ   Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X0
+	VPACKSSDW    X0, X3, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel0register3done
+	JEQ          pixel0register3four
+	VMOVQ        X0, 24(CX)
+	JMP          pixel0register3done
+
+pixel0register3four:
+	VMOVD X0, 24(CX)
+
+pixel0register3done:
+	ADDQ         DX, CX
+	VMULPS       Y8, Y4, Y4
+	VMAXPS       int8Limits<>+0(SB), Y4, Y4
+	VMINPS       int8Limits<>+64(SB), Y4, Y4
+	VANDPS       int8Limits<>+128(SB), Y4, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y4, Y4
+	VCVTTPS2DQ   Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X0
+	VPACKSSDW    X0, X4, X0
+	VPACKSSWB    X0, X0, X0
+	VMOVQ        X0, (CX)
+	VMULPS       Y8, Y5, Y5
+	VMAXPS       int8Limits<>+0(SB), Y5, Y5
+	VMINPS       int8Limits<>+64(SB), Y5, Y5
+	VANDPS       int8Limits<>+128(SB), Y5, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VCVTTPS2DQ   Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X0
+	VPACKSSDW    X0, X5, X0
+	VPACKSSWB    X0, X0, X0
+	VMOVQ        X0, 8(CX)
+	VMULPS       Y8, Y6, Y6
+	VMAXPS       int8Limits<>+0(SB), Y6, Y6
+	VMINPS       int8Limits<>+64(SB), Y6, Y6
+	VANDPS       int8Limits<>+128(SB), Y6, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y6, Y6
+	VCVTTPS2DQ   Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X0
+	VPACKSSDW    X0, X6, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel1register2done
+	JEQ          pixel1register2four
+	VMOVQ        X0, 16(CX)
+	JMP          pixel1register2done
+
+pixel1register2four:
+	VMOVD X0, 16(CX)
+
+pixel1register2done:
+	VMULPS       Y8, Y7, Y7
+	VMAXPS       int8Limits<>+0(SB), Y7, Y7
+	VMINPS       int8Limits<>+64(SB), Y7, Y7
+	VANDPS       int8Limits<>+128(SB), Y7, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VCVTTPS2DQ   Y7, Y7
+	VEXTRACTI128 $0x01, Y7, X0
+	VPACKSSDW    X0, X7, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel1register3done
+	JEQ          pixel1register3four
+	VMOVQ        X0, 24(CX)
+	JMP          pixel1register3done
+
+pixel1register3four:
+	VMOVD X0, 24(CX)
+
+pixel1register3done:
 	VZEROUPPER
 	RET
 
@@ -4813,6 +7710,8 @@ group:
 	VMAXPS       Y5, Y6, Y5
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -4842,6 +7741,136 @@ partial:
 	ADDQ       DX, CX
 	VMASKMOVPS Y4, Y6, (CX)
 	VMASKMOVPS Y5, Y7, 32(CX)
+	VZEROUPPER
+	RET
+
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Y6
+	VMULPS       Y6, Y0, Y0
+	VMAXPS       int8Limits<>+0(SB), Y0, Y0
+	VMINPS       int8Limits<>+64(SB), Y0, Y0
+	VANDPS       int8Limits<>+128(SB), Y0, Y7
+	VORPS        int8Limits<>+192(SB), Y7, Y7
+	VADDPS       Y7, Y0, Y0
+	VCVTTPS2DQ   Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X7
+	VPACKSSDW    X7, X0, X7
+	VPACKSSWB    X7, X7, X7
+	CMPQ         BX, $+4
+	JLT          pixel0register0done
+	JEQ          pixel0register0four
+	VMOVQ        X7, (CX)
+	JMP          pixel0register0done
+
+pixel0register0four:
+	VMOVD X7, (CX)
+
+pixel0register0done:
+	VMULPS       Y6, Y1, Y1
+	VMAXPS       int8Limits<>+0(SB), Y1, Y1
+	VMINPS       int8Limits<>+64(SB), Y1, Y1
+	VANDPS       int8Limits<>+128(SB), Y1, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X0
+	VPACKSSDW    X0, X1, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel0register1done
+	JEQ          pixel0register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel0register1done
+
+pixel0register1four:
+	VMOVD X0, 8(CX)
+
+pixel0register1done:
+	ADDQ         DX, CX
+	VMULPS       Y6, Y2, Y2
+	VMAXPS       int8Limits<>+0(SB), Y2, Y2
+	VMINPS       int8Limits<>+64(SB), Y2, Y2
+	VANDPS       int8Limits<>+128(SB), Y2, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VCVTTPS2DQ   Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X0
+	VPACKSSDW    X0, X2, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel1register0done
+	JEQ          pixel1register0four
+	VMOVQ        X0, (CX)
+	JMP          pixel1register0done
+
+pixel1register0four:
+	VMOVD X0, (CX)
+
+pixel1register0done:
+	VMULPS       Y6, Y3, Y3
+	VMAXPS       int8Limits<>+0(SB), Y3, Y3
+	VMINPS       int8Limits<>+64(SB), Y3, Y3
+	VANDPS       int8Limits<>+128(SB), Y3, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VCVTTPS2DQ   Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X0
+	VPACKSSDW    X0, X3, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel1register1done
+	JEQ          pixel1register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel1register1done
+
+pixel1register1four:
+	VMOVD X0, 8(CX)
+
+pixel1register1done:
+	ADDQ         DX, CX
+	VMULPS       Y6, Y4, Y4
+	VMAXPS       int8Limits<>+0(SB), Y4, Y4
+	VMINPS       int8Limits<>+64(SB), Y4, Y4
+	VANDPS       int8Limits<>+128(SB), Y4, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y4, Y4
+	VCVTTPS2DQ   Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X0
+	VPACKSSDW    X0, X4, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel2register0done
+	JEQ          pixel2register0four
+	VMOVQ        X0, (CX)
+	JMP          pixel2register0done
+
+pixel2register0four:
+	VMOVD X0, (CX)
+
+pixel2register0done:
+	VMULPS       Y6, Y5, Y5
+	VMAXPS       int8Limits<>+0(SB), Y5, Y5
+	VMINPS       int8Limits<>+64(SB), Y5, Y5
+	VANDPS       int8Limits<>+128(SB), Y5, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VCVTTPS2DQ   Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X0
+	VPACKSSDW    X0, X5, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel2register1done
+	JEQ          pixel2register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel2register1done
+
+pixel2register1four:
+	VMOVD X0, 8(CX)
+
+pixel2register1done:
 	VZEROUPPER
 	RET
 
@@ -5023,6 +8052,8 @@ group:
 	VMAXPS       Y11, Y12, Y11
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -5064,6 +8095,202 @@ partial:
 	VMOVUPS    Y9, 32(CX)
 	VMASKMOVPS Y10, Y12, 64(CX)
 	VMASKMOVPS Y11, Y13, 96(CX)
+	VZEROUPPER
+	RET
+
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Y12
+	VMULPS       Y12, Y0, Y0
+	VMAXPS       int8Limits<>+0(SB), Y0, Y0
+	VMINPS       int8Limits<>+64(SB), Y0, Y0
+	VANDPS       int8Limits<>+128(SB), Y0, Y13
+	VORPS        int8Limits<>+192(SB), Y13, Y13
+	VADDPS       Y13, Y0, Y0
+	VCVTTPS2DQ   Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X13
+	VPACKSSDW    X13, X0, X13
+	VPACKSSWB    X13, X13, X13
+	VMOVQ        X13, (CX)
+	VMULPS       Y12, Y1, Y1
+	VMAXPS       int8Limits<>+0(SB), Y1, Y1
+	VMINPS       int8Limits<>+64(SB), Y1, Y1
+	VANDPS       int8Limits<>+128(SB), Y1, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X0
+	VPACKSSDW    X0, X1, X0
+	VPACKSSWB    X0, X0, X0
+	VMOVQ        X0, 8(CX)
+	VMULPS       Y12, Y2, Y2
+	VMAXPS       int8Limits<>+0(SB), Y2, Y2
+	VMINPS       int8Limits<>+64(SB), Y2, Y2
+	VANDPS       int8Limits<>+128(SB), Y2, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VCVTTPS2DQ   Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X0
+	VPACKSSDW    X0, X2, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel0register2done
+	JEQ          pixel0register2four
+	VMOVQ        X0, 16(CX)
+	JMP          pixel0register2done
+
+pixel0register2four:
+	VMOVD X0, 16(CX)
+
+pixel0register2done:
+	VMULPS       Y12, Y3, Y3
+	VMAXPS       int8Limits<>+0(SB), Y3, Y3
+	VMINPS       int8Limits<>+64(SB), Y3, Y3
+	VANDPS       int8Limits<>+128(SB), Y3, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VCVTTPS2DQ   Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X0
+	VPACKSSDW    X0, X3, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel0register3done
+	JEQ          pixel0register3four
+	VMOVQ        X0, 24(CX)
+	JMP          pixel0register3done
+
+pixel0register3four:
+	VMOVD X0, 24(CX)
+
+pixel0register3done:
+	ADDQ         DX, CX
+	VMULPS       Y12, Y4, Y4
+	VMAXPS       int8Limits<>+0(SB), Y4, Y4
+	VMINPS       int8Limits<>+64(SB), Y4, Y4
+	VANDPS       int8Limits<>+128(SB), Y4, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y4, Y4
+	VCVTTPS2DQ   Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X0
+	VPACKSSDW    X0, X4, X0
+	VPACKSSWB    X0, X0, X0
+	VMOVQ        X0, (CX)
+	VMULPS       Y12, Y5, Y5
+	VMAXPS       int8Limits<>+0(SB), Y5, Y5
+	VMINPS       int8Limits<>+64(SB), Y5, Y5
+	VANDPS       int8Limits<>+128(SB), Y5, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VCVTTPS2DQ   Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X0
+	VPACKSSDW    X0, X5, X0
+	VPACKSSWB    X0, X0, X0
+	VMOVQ        X0, 8(CX)
+	VMULPS       Y12, Y6, Y6
+	VMAXPS       int8Limits<>+0(SB), Y6, Y6
+	VMINPS       int8Limits<>+64(SB), Y6, Y6
+	VANDPS       int8Limits<>+128(SB), Y6, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y6, Y6
+	VCVTTPS2DQ   Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X0
+	VPACKSSDW    X0, X6, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel1register2done
+	JEQ          pixel1register2four
+	VMOVQ        X0, 16(CX)
+	JMP          pixel1register2done
+
+pixel1register2four:
+	VMOVD X0, 16(CX)
+
+pixel1register2done:
+	VMULPS       Y12, Y7, Y7
+	VMAXPS       int8Limits<>+0(SB), Y7, Y7
+	VMINPS       int8Limits<>+64(SB), Y7, Y7
+	VANDPS       int8Limits<>+128(SB), Y7, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VCVTTPS2DQ   Y7, Y7
+	VEXTRACTI128 $0x01, Y7, X0
+	VPACKSSDW    X0, X7, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel1register3done
+	JEQ          pixel1register3four
+	VMOVQ        X0, 24(CX)
+	JMP          pixel1register3done
+
+pixel1register3four:
+	VMOVD X0, 24(CX)
+
+pixel1register3done:
+	ADDQ         DX, CX
+	VMULPS       Y12, Y8, Y8
+	VMAXPS       int8Limits<>+0(SB), Y8, Y8
+	VMINPS       int8Limits<>+64(SB), Y8, Y8
+	VANDPS       int8Limits<>+128(SB), Y8, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y8, Y8
+	VCVTTPS2DQ   Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X0
+	VPACKSSDW    X0, X8, X0
+	VPACKSSWB    X0, X0, X0
+	VMOVQ        X0, (CX)
+	VMULPS       Y12, Y9, Y9
+	VMAXPS       int8Limits<>+0(SB), Y9, Y9
+	VMINPS       int8Limits<>+64(SB), Y9, Y9
+	VANDPS       int8Limits<>+128(SB), Y9, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y9, Y9
+	VCVTTPS2DQ   Y9, Y9
+	VEXTRACTI128 $0x01, Y9, X0
+	VPACKSSDW    X0, X9, X0
+	VPACKSSWB    X0, X0, X0
+	VMOVQ        X0, 8(CX)
+	VMULPS       Y12, Y10, Y10
+	VMAXPS       int8Limits<>+0(SB), Y10, Y10
+	VMINPS       int8Limits<>+64(SB), Y10, Y10
+	VANDPS       int8Limits<>+128(SB), Y10, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y10, Y10
+	VCVTTPS2DQ   Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X0
+	VPACKSSDW    X0, X10, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel2register2done
+	JEQ          pixel2register2four
+	VMOVQ        X0, 16(CX)
+	JMP          pixel2register2done
+
+pixel2register2four:
+	VMOVD X0, 16(CX)
+
+pixel2register2done:
+	VMULPS       Y12, Y11, Y11
+	VMAXPS       int8Limits<>+0(SB), Y11, Y11
+	VMINPS       int8Limits<>+64(SB), Y11, Y11
+	VANDPS       int8Limits<>+128(SB), Y11, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y11, Y11
+	VCVTTPS2DQ   Y11, Y11
+	VEXTRACTI128 $0x01, Y11, X0
+	VPACKSSDW    X0, X11, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel2register3done
+	JEQ          pixel2register3four
+	VMOVQ        X0, 24(CX)
+	JMP          pixel2register3done
+
+pixel2register3four:
+	VMOVD X0, 24(CX)
+
+pixel2register3done:
 	VZEROUPPER
 	RET
 
@@ -5199,6 +8426,8 @@ group:
 	VMAXPS       Y7, Y8, Y7
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -5234,6 +8463,177 @@ partial:
 	ADDQ       DX, CX
 	VMASKMOVPS Y6, Y8, (CX)
 	VMASKMOVPS Y7, Y9, 32(CX)
+	VZEROUPPER
+	RET
+
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Y8
+	VMULPS       Y8, Y0, Y0
+	VMAXPS       int8Limits<>+0(SB), Y0, Y0
+	VMINPS       int8Limits<>+64(SB), Y0, Y0
+	VANDPS       int8Limits<>+128(SB), Y0, Y9
+	VORPS        int8Limits<>+192(SB), Y9, Y9
+	VADDPS       Y9, Y0, Y0
+	VCVTTPS2DQ   Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X9
+	VPACKSSDW    X9, X0, X9
+	VPACKSSWB    X9, X9, X9
+	CMPQ         BX, $+4
+	JLT          pixel0register0done
+	JEQ          pixel0register0four
+	VMOVQ        X9, (CX)
+	JMP          pixel0register0done
+
+pixel0register0four:
+	VMOVD X9, (CX)
+
+pixel0register0done:
+	VMULPS       Y8, Y1, Y1
+	VMAXPS       int8Limits<>+0(SB), Y1, Y1
+	VMINPS       int8Limits<>+64(SB), Y1, Y1
+	VANDPS       int8Limits<>+128(SB), Y1, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X0
+	VPACKSSDW    X0, X1, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel0register1done
+	JEQ          pixel0register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel0register1done
+
+pixel0register1four:
+	VMOVD X0, 8(CX)
+
+pixel0register1done:
+	ADDQ         DX, CX
+	VMULPS       Y8, Y2, Y2
+	VMAXPS       int8Limits<>+0(SB), Y2, Y2
+	VMINPS       int8Limits<>+64(SB), Y2, Y2
+	VANDPS       int8Limits<>+128(SB), Y2, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VCVTTPS2DQ   Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X0
+	VPACKSSDW    X0, X2, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel1register0done
+	JEQ          pixel1register0four
+	VMOVQ        X0, (CX)
+	JMP          pixel1register0done
+
+pixel1register0four:
+	VMOVD X0, (CX)
+
+pixel1register0done:
+	VMULPS       Y8, Y3, Y3
+	VMAXPS       int8Limits<>+0(SB), Y3, Y3
+	VMINPS       int8Limits<>+64(SB), Y3, Y3
+	VANDPS       int8Limits<>+128(SB), Y3, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VCVTTPS2DQ   Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X0
+	VPACKSSDW    X0, X3, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel1register1done
+	JEQ          pixel1register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel1register1done
+
+pixel1register1four:
+	VMOVD X0, 8(CX)
+
+pixel1register1done:
+	ADDQ         DX, CX
+	VMULPS       Y8, Y4, Y4
+	VMAXPS       int8Limits<>+0(SB), Y4, Y4
+	VMINPS       int8Limits<>+64(SB), Y4, Y4
+	VANDPS       int8Limits<>+128(SB), Y4, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y4, Y4
+	VCVTTPS2DQ   Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X0
+	VPACKSSDW    X0, X4, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel2register0done
+	JEQ          pixel2register0four
+	VMOVQ        X0, (CX)
+	JMP          pixel2register0done
+
+pixel2register0four:
+	VMOVD X0, (CX)
+
+pixel2register0done:
+	VMULPS       Y8, Y5, Y5
+	VMAXPS       int8Limits<>+0(SB), Y5, Y5
+	VMINPS       int8Limits<>+64(SB), Y5, Y5
+	VANDPS       int8Limits<>+128(SB), Y5, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VCVTTPS2DQ   Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X0
+	VPACKSSDW    X0, X5, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel2register1done
+	JEQ          pixel2register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel2register1done
+
+pixel2register1four:
+	VMOVD X0, 8(CX)
+
+pixel2register1done:
+	ADDQ         DX, CX
+	VMULPS       Y8, Y6, Y6
+	VMAXPS       int8Limits<>+0(SB), Y6, Y6
+	VMINPS       int8Limits<>+64(SB), Y6, Y6
+	VANDPS       int8Limits<>+128(SB), Y6, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y6, Y6
+	VCVTTPS2DQ   Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X0
+	VPACKSSDW    X0, X6, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel3register0done
+	JEQ          pixel3register0four
+	VMOVQ        X0, (CX)
+	JMP          pixel3register0done
+
+pixel3register0four:
+	VMOVD X0, (CX)
+
+pixel3register0done:
+	VMULPS       Y8, Y7, Y7
+	VMAXPS       int8Limits<>+0(SB), Y7, Y7
+	VMINPS       int8Limits<>+64(SB), Y7, Y7
+	VANDPS       int8Limits<>+128(SB), Y7, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VCVTTPS2DQ   Y7, Y7
+	VEXTRACTI128 $0x01, Y7, X0
+	VPACKSSDW    X0, X7, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel3register1done
+	JEQ          pixel3register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel3register1done
+
+pixel3register1four:
+	VMOVD X0, 8(CX)
+
+pixel3register1done:
 	VZEROUPPER
 	RET
 
@@ -5391,6 +8791,8 @@ group:
 	VMAXPS       Y9, Y10, Y9
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -5432,6 +8834,218 @@ partial:
 	ADDQ       DX, CX
 	VMASKMOVPS Y8, Y10, (CX)
 	VMASKMOVPS Y9, Y11, 32(CX)
+	VZEROUPPER
+	RET
+
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Y10
+	VMULPS       Y10, Y0, Y0
+	VMAXPS       int8Limits<>+0(SB), Y0, Y0
+	VMINPS       int8Limits<>+64(SB), Y0, Y0
+	VANDPS       int8Limits<>+128(SB), Y0, Y11
+	VORPS        int8Limits<>+192(SB), Y11, Y11
+	VADDPS       Y11, Y0, Y0
+	VCVTTPS2DQ   Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X11
+	VPACKSSDW    X11, X0, X11
+	VPACKSSWB    X11, X11, X11
+	CMPQ         BX, $+4
+	JLT          pixel0register0done
+	JEQ          pixel0register0four
+	VMOVQ        X11, (CX)
+	JMP          pixel0register0done
+
+pixel0register0four:
+	VMOVD X11, (CX)
+
+pixel0register0done:
+	VMULPS       Y10, Y1, Y1
+	VMAXPS       int8Limits<>+0(SB), Y1, Y1
+	VMINPS       int8Limits<>+64(SB), Y1, Y1
+	VANDPS       int8Limits<>+128(SB), Y1, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X0
+	VPACKSSDW    X0, X1, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel0register1done
+	JEQ          pixel0register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel0register1done
+
+pixel0register1four:
+	VMOVD X0, 8(CX)
+
+pixel0register1done:
+	ADDQ         DX, CX
+	VMULPS       Y10, Y2, Y2
+	VMAXPS       int8Limits<>+0(SB), Y2, Y2
+	VMINPS       int8Limits<>+64(SB), Y2, Y2
+	VANDPS       int8Limits<>+128(SB), Y2, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VCVTTPS2DQ   Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X0
+	VPACKSSDW    X0, X2, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel1register0done
+	JEQ          pixel1register0four
+	VMOVQ        X0, (CX)
+	JMP          pixel1register0done
+
+pixel1register0four:
+	VMOVD X0, (CX)
+
+pixel1register0done:
+	VMULPS       Y10, Y3, Y3
+	VMAXPS       int8Limits<>+0(SB), Y3, Y3
+	VMINPS       int8Limits<>+64(SB), Y3, Y3
+	VANDPS       int8Limits<>+128(SB), Y3, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VCVTTPS2DQ   Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X0
+	VPACKSSDW    X0, X3, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel1register1done
+	JEQ          pixel1register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel1register1done
+
+pixel1register1four:
+	VMOVD X0, 8(CX)
+
+pixel1register1done:
+	ADDQ         DX, CX
+	VMULPS       Y10, Y4, Y4
+	VMAXPS       int8Limits<>+0(SB), Y4, Y4
+	VMINPS       int8Limits<>+64(SB), Y4, Y4
+	VANDPS       int8Limits<>+128(SB), Y4, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y4, Y4
+	VCVTTPS2DQ   Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X0
+	VPACKSSDW    X0, X4, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel2register0done
+	JEQ          pixel2register0four
+	VMOVQ        X0, (CX)
+	JMP          pixel2register0done
+
+pixel2register0four:
+	VMOVD X0, (CX)
+
+pixel2register0done:
+	VMULPS       Y10, Y5, Y5
+	VMAXPS       int8Limits<>+0(SB), Y5, Y5
+	VMINPS       int8Limits<>+64(SB), Y5, Y5
+	VANDPS       int8Limits<>+128(SB), Y5, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VCVTTPS2DQ   Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X0
+	VPACKSSDW    X0, X5, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel2register1done
+	JEQ          pixel2register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel2register1done
+
+pixel2register1four:
+	VMOVD X0, 8(CX)
+
+pixel2register1done:
+	ADDQ         DX, CX
+	VMULPS       Y10, Y6, Y6
+	VMAXPS       int8Limits<>+0(SB), Y6, Y6
+	VMINPS       int8Limits<>+64(SB), Y6, Y6
+	VANDPS       int8Limits<>+128(SB), Y6, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y6, Y6
+	VCVTTPS2DQ   Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X0
+	VPACKSSDW    X0, X6, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel3register0done
+	JEQ          pixel3register0four
+	VMOVQ        X0, (CX)
+	JMP          pixel3register0done
+
+pixel3register0four:
+	VMOVD X0, (CX)
+
+pixel3register0done:
+	VMULPS       Y10, Y7, Y7
+	VMAXPS       int8Limits<>+0(SB), Y7, Y7
+	VMINPS       int8Limits<>+64(SB), Y7, Y7
+	VANDPS       int8Limits<>+128(SB), Y7, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VCVTTPS2DQ   Y7, Y7
+	VEXTRACTI128 $0x01, Y7, X0
+	VPACKSSDW    X0, X7, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel3register1done
+	JEQ          pixel3register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel3register1done
+
+pixel3register1four:
+	VMOVD X0, 8(CX)
+
+pixel3register1done:
+	ADDQ         DX, CX
+	VMULPS       Y10, Y8, Y8
+	VMAXPS       int8Limits<>+0(SB), Y8, Y8
+	VMINPS       int8Limits<>+64(SB), Y8, Y8
+	VANDPS       int8Limits<>+128(SB), Y8, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y8, Y8
+	VCVTTPS2DQ   Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X0
+	VPACKSSDW    X0, X8, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel4register0done
+	JEQ          pixel4register0four
+	VMOVQ        X0, (CX)
+	JMP          pixel4register0done
+
+pixel4register0four:
+	VMOVD X0, (CX)
+
+pixel4register0done:
+	VMULPS       Y10, Y9, Y9
+	VMAXPS       int8Limits<>+0(SB), Y9, Y9
+	VMINPS       int8Limits<>+64(SB), Y9, Y9
+	VANDPS       int8Limits<>+128(SB), Y9, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y9, Y9
+	VCVTTPS2DQ   Y9, Y9
+	VEXTRACTI128 $0x01, Y9, X0
+	VPACKSSDW    X0, X9, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel4register1done
+	JEQ          pixel4register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel4register1done
+
+pixel4register1four:
+	VMOVD X0, 8(CX)
+
+pixel4register1done:
 	VZEROUPPER
 	RET
 
@@ -5611,6 +9225,8 @@ group:
 	VMAXPS       Y11, Y12, Y11
 
 store:
+	CMPL    112(AX), $+0
+	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
 	MOVQ    64(AX), AX
@@ -5661,8 +9277,261 @@ partial:
 	VZEROUPPER
 	RET
 
+bytes:
+	MOVQ         48(AX), CX
+	MOVQ         56(AX), DX
+	MOVQ         64(AX), BX
+	VBROADCASTSS 112(AX), Y12
+	VMULPS       Y12, Y0, Y0
+	VMAXPS       int8Limits<>+0(SB), Y0, Y0
+	VMINPS       int8Limits<>+64(SB), Y0, Y0
+	VANDPS       int8Limits<>+128(SB), Y0, Y13
+	VORPS        int8Limits<>+192(SB), Y13, Y13
+	VADDPS       Y13, Y0, Y0
+	VCVTTPS2DQ   Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X13
+	VPACKSSDW    X13, X0, X13
+	VPACKSSWB    X13, X13, X13
+	CMPQ         BX, $+4
+	JLT          pixel0register0done
+	JEQ          pixel0register0four
+	VMOVQ        X13, (CX)
+	JMP          pixel0register0done
+
+pixel0register0four:
+	VMOVD X13, (CX)
+
+pixel0register0done:
+	VMULPS       Y12, Y1, Y1
+	VMAXPS       int8Limits<>+0(SB), Y1, Y1
+	VMINPS       int8Limits<>+64(SB), Y1, Y1
+	VANDPS       int8Limits<>+128(SB), Y1, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X0
+	VPACKSSDW    X0, X1, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel0register1done
+	JEQ          pixel0register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel0register1done
+
+pixel0register1four:
+	VMOVD X0, 8(CX)
+
+pixel0register1done:
+	ADDQ         DX, CX
+	VMULPS       Y12, Y2, Y2
+	VMAXPS       int8Limits<>+0(SB), Y2, Y2
+	VMINPS       int8Limits<>+64(SB), Y2, Y2
+	VANDPS       int8Limits<>+128(SB), Y2, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VCVTTPS2DQ   Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X0
+	VPACKSSDW    X0, X2, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel1register0done
+	JEQ          pixel1register0four
+	VMOVQ        X0, (CX)
+	JMP          pixel1register0done
+
+pixel1register0four:
+	VMOVD X0, (CX)
+
+pixel1register0done:
+	VMULPS       Y12, Y3, Y3
+	VMAXPS       int8Limits<>+0(SB), Y3, Y3
+	VMINPS       int8Limits<>+64(SB), Y3, Y3
+	VANDPS       int8Limits<>+128(SB), Y3, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VCVTTPS2DQ   Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X0
+	VPACKSSDW    X0, X3, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel1register1done
+	JEQ          pixel1register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel1register1done
+
+pixel1register1four:
+	VMOVD X0, 8(CX)
+
+pixel1register1done:
+	ADDQ         DX, CX
+	VMULPS       Y12, Y4, Y4
+	VMAXPS       int8Limits<>+0(SB), Y4, Y4
+	VMINPS       int8Limits<>+64(SB), Y4, Y4
+	VANDPS       int8Limits<>+128(SB), Y4, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y4, Y4
+	VCVTTPS2DQ   Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X0
+	VPACKSSDW    X0, X4, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel2register0done
+	JEQ          pixel2register0four
+	VMOVQ        X0, (CX)
+	JMP          pixel2register0done
+
+pixel2register0four:
+	VMOVD X0, (CX)
+
+pixel2register0done:
+	VMULPS       Y12, Y5, Y5
+	VMAXPS       int8Limits<>+0(SB), Y5, Y5
+	VMINPS       int8Limits<>+64(SB), Y5, Y5
+	VANDPS       int8Limits<>+128(SB), Y5, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VCVTTPS2DQ   Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X0
+	VPACKSSDW    X0, X5, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel2register1done
+	JEQ          pixel2register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel2register1done
+
+pixel2register1four:
+	VMOVD X0, 8(CX)
+
+pixel2register1done:
+	ADDQ         DX, CX
+	VMULPS       Y12, Y6, Y6
+	VMAXPS       int8Limits<>+0(SB), Y6, Y6
+	VMINPS       int8Limits<>+64(SB), Y6, Y6
+	VANDPS       int8Limits<>+128(SB), Y6, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y6, Y6
+	VCVTTPS2DQ   Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X0
+	VPACKSSDW    X0, X6, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel3register0done
+	JEQ          pixel3register0four
+	VMOVQ        X0, (CX)
+	JMP          pixel3register0done
+
+pixel3register0four:
+	VMOVD X0, (CX)
+
+pixel3register0done:
+	VMULPS       Y12, Y7, Y7
+	VMAXPS       int8Limits<>+0(SB), Y7, Y7
+	VMINPS       int8Limits<>+64(SB), Y7, Y7
+	VANDPS       int8Limits<>+128(SB), Y7, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VCVTTPS2DQ   Y7, Y7
+	VEXTRACTI128 $0x01, Y7, X0
+	VPACKSSDW    X0, X7, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel3register1done
+	JEQ          pixel3register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel3register1done
+
+pixel3register1four:
+	VMOVD X0, 8(CX)
+
+pixel3register1done:
+	ADDQ         DX, CX
+	VMULPS       Y12, Y8, Y8
+	VMAXPS       int8Limits<>+0(SB), Y8, Y8
+	VMINPS       int8Limits<>+64(SB), Y8, Y8
+	VANDPS       int8Limits<>+128(SB), Y8, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y8, Y8
+	VCVTTPS2DQ   Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X0
+	VPACKSSDW    X0, X8, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel4register0done
+	JEQ          pixel4register0four
+	VMOVQ        X0, (CX)
+	JMP          pixel4register0done
+
+pixel4register0four:
+	VMOVD X0, (CX)
+
+pixel4register0done:
+	VMULPS       Y12, Y9, Y9
+	VMAXPS       int8Limits<>+0(SB), Y9, Y9
+	VMINPS       int8Limits<>+64(SB), Y9, Y9
+	VANDPS       int8Limits<>+128(SB), Y9, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y9, Y9
+	VCVTTPS2DQ   Y9, Y9
+	VEXTRACTI128 $0x01, Y9, X0
+	VPACKSSDW    X0, X9, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel4register1done
+	JEQ          pixel4register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel4register1done
+
+pixel4register1four:
+	VMOVD X0, 8(CX)
+
+pixel4register1done:
+	ADDQ         DX, CX
+	VMULPS       Y12, Y10, Y10
+	VMAXPS       int8Limits<>+0(SB), Y10, Y10
+	VMINPS       int8Limits<>+64(SB), Y10, Y10
+	VANDPS       int8Limits<>+128(SB), Y10, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y10, Y10
+	VCVTTPS2DQ   Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X0
+	VPACKSSDW    X0, X10, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+4
+	JLT          pixel5register0done
+	JEQ          pixel5register0four
+	VMOVQ        X0, (CX)
+	JMP          pixel5register0done
+
+pixel5register0four:
+	VMOVD X0, (CX)
+
+pixel5register0done:
+	VMULPS       Y12, Y11, Y11
+	VMAXPS       int8Limits<>+0(SB), Y11, Y11
+	VMINPS       int8Limits<>+64(SB), Y11, Y11
+	VANDPS       int8Limits<>+128(SB), Y11, Y0
+	VORPS        int8Limits<>+192(SB), Y0, Y0
+	VADDPS       Y0, Y11, Y11
+	VCVTTPS2DQ   Y11, Y11
+	VEXTRACTI128 $0x01, Y11, X0
+	VPACKSSDW    X0, X11, X0
+	VPACKSSWB    X0, X0, X0
+	CMPQ         BX, $+12
+	JLT          pixel5register1done
+	JEQ          pixel5register1four
+	VMOVQ        X0, 8(CX)
+	JMP          pixel5register1done
+
+pixel5register1four:
+	VMOVD X0, 8(CX)
+
+pixel5register1done:
+	VZEROUPPER
+	RET
+
 // func depthwiseI8x1x16VNNI(a *depthwiseArgs)
-// Requires: AVX, AVX512F, AVX512VL, AVX512VNNI, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, AVX512VNNI, CMOV
 TEXT ·depthwiseI8x1x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         (AX), CX
@@ -5707,13 +9576,30 @@ paneltap:
 
 panelstore:
 	MOVQ    SI, R8
+	CMPL    80(AX), $+0
+	JNE     panelbytes
 	VMOVUPS Z1, (R8)
-	ADDQ    72(AX), DX
-	ADDQ    72(AX), BX
 	ADDQ    $+64, SI
-	ADDQ    $+16, CX
-	SUBQ    $+16, DI
-	JMP     panels
+	JMP     panelstored
+
+panelbytes:
+	VBROADCASTSS 80(AX), Z3
+	VMULPS       Z3, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z3
+	VORPS        int8Limits<>+192(SB), Z3, Z3
+	VADDPS       Z3, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VPMOVDB      Z1, (R8)
+	ADDQ         $+16, SI
+
+panelstored:
+	ADDQ 72(AX), DX
+	ADDQ 72(AX), BX
+	ADDQ $+16, CX
+	SUBQ $+16, DI
+	JMP  panels
 
 fours:
 	CMPQ    DI, $+1
@@ -5752,20 +9638,39 @@ fourtap:
 
 fourstore:
 	MOVQ       SI, R8
+	CMPL       80(AX), $+0
+	JNE        fourbytes
 	VMASKMOVPS X2, X1, (R8)
-	ADDQ       $+16, DX
-	ADDQ       $+4, BX
 	ADDQ       $+16, SI
-	ADDQ       $+4, CX
-	SUBQ       $+4, DI
-	JMP        fours
+	JMP        fourstored
+
+fourbytes:
+	VBROADCASTSS 80(AX), X1
+	VMULPS       X1, X2, X2
+	VMAXPS       int8Limits<>+0(SB), X2, X2
+	VMINPS       int8Limits<>+64(SB), X2, X2
+	VANDPS       int8Limits<>+128(SB), X2, X1
+	VORPS        int8Limits<>+192(SB), X1, X1
+	VADDPS       X1, X2, X2
+	VCVTTPS2DQ   X2, X2
+	VPACKSSDW    X2, X2, X2
+	VPACKSSWB    X2, X2, X2
+	VMOVD        X2, (R8)
+	ADDQ         $+4, SI
+
+fourstored:
+	ADDQ $+16, DX
+	ADDQ $+4, BX
+	ADDQ $+4, CX
+	SUBQ $+4, DI
+	JMP  fours
 
 done:
 	VZEROUPPER
 	RET
 
 // func depthwiseI8x4x16VNNI(a *depthwiseArgs)
-// Requires: AVX, AVX512F, AVX512VL, AVX512VNNI, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, AVX512VNNI, CMOV
 TEXT ·depthwiseI8x4x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         (AX), CX
@@ -5834,6 +9739,8 @@ paneltap:
 
 panelstore:
 	MOVQ    SI, R8
+	CMPL    80(AX), $+0
+	JNE     panelbytes
 	VMOVUPS Z1, (R8)
 	ADDQ    48(AX), R8
 	VMOVUPS Z2, (R8)
@@ -5841,12 +9748,54 @@ panelstore:
 	VMOVUPS Z3, (R8)
 	ADDQ    48(AX), R8
 	VMOVUPS Z4, (R8)
-	ADDQ    72(AX), DX
-	ADDQ    72(AX), BX
 	ADDQ    $+64, SI
-	ADDQ    $+16, CX
-	SUBQ    $+16, DI
-	JMP     panels
+	JMP     panelstored
+
+panelbytes:
+	VBROADCASTSS 80(AX), Z6
+	VMULPS       Z6, Z1, Z1
+	VMAXPS       int8Limits<>+0(SB), Z1, Z1
+	VMINPS       int8Limits<>+64(SB), Z1, Z1
+	VANDPS       int8Limits<>+128(SB), Z1, Z7
+	VORPS        int8Limits<>+192(SB), Z7, Z7
+	VADDPS       Z7, Z1, Z1
+	VCVTTPS2DQ   Z1, Z1
+	VMULPS       Z6, Z2, Z2
+	VMAXPS       int8Limits<>+0(SB), Z2, Z2
+	VMINPS       int8Limits<>+64(SB), Z2, Z2
+	VANDPS       int8Limits<>+128(SB), Z2, Z7
+	VORPS        int8Limits<>+192(SB), Z7, Z7
+	VADDPS       Z7, Z2, Z2
+	VCVTTPS2DQ   Z2, Z2
+	VMULPS       Z6, Z3, Z3
+	VMAXPS       int8Limits<>+0(SB), Z3, Z3
+	VMINPS       int8Limits<>+64(SB), Z3, Z3
+	VANDPS       int8Limits<>+128(SB), Z3, Z7
+	VORPS        int8Limits<>+192(SB), Z7, Z7
+	VADDPS       Z7, Z3, Z3
+	VCVTTPS2DQ   Z3, Z3
+	VMULPS       Z6, Z4, Z4
+	VMAXPS       int8Limits<>+0(SB), Z4, Z4
+	VMINPS       int8Limits<>+64(SB), Z4, Z4
+	VANDPS       int8Limits<>+128(SB), Z4, Z6
+	VORPS        int8Limits<>+192(SB), Z6, Z6
+	VADDPS       Z6, Z4, Z4
+	VCVTTPS2DQ   Z4, Z4
+	VPMOVDB      Z1, (R8)
+	ADDQ         48(AX), R8
+	VPMOVDB      Z2, (R8)
+	ADDQ         48(AX), R8
+	VPMOVDB      Z3, (R8)
+	ADDQ         48(AX), R8
+	VPMOVDB      Z4, (R8)
+	ADDQ         $+16, SI
+
+panelstored:
+	ADDQ 72(AX), DX
+	ADDQ 72(AX), BX
+	ADDQ $+16, CX
+	SUBQ $+16, DI
+	JMP  panels
 
 fours:
 	CMPQ    DI, $+1
@@ -5909,6 +9858,8 @@ fourtap:
 
 fourstore:
 	MOVQ       SI, R8
+	CMPL       80(AX), $+0
+	JNE        fourbytes
 	VMASKMOVPS X2, X1, (R8)
 	ADDQ       48(AX), R8
 	VMASKMOVPS X3, X1, (R8)
@@ -5916,12 +9867,62 @@ fourstore:
 	VMASKMOVPS X4, X1, (R8)
 	ADDQ       48(AX), R8
 	VMASKMOVPS X5, X1, (R8)
-	ADDQ       $+16, DX
-	ADDQ       $+4, BX
 	ADDQ       $+16, SI
-	ADDQ       $+4, CX
-	SUBQ       $+4, DI
-	JMP        fours
+	JMP        fourstored
+
+fourbytes:
+	VBROADCASTSS 80(AX), X1
+	VMULPS       X1, X2, X2
+	VMAXPS       int8Limits<>+0(SB), X2, X2
+	VMINPS       int8Limits<>+64(SB), X2, X2
+	VANDPS       int8Limits<>+128(SB), X2, X6
+	VORPS        int8Limits<>+192(SB), X6, X6
+	VADDPS       X6, X2, X2
+	VCVTTPS2DQ   X2, X2
+	VMULPS       X1, X3, X3
+	VMAXPS       int8Limits<>+0(SB), X3, X3
+	VMINPS       int8Limits<>+64(SB), X3, X3
+	VANDPS       int8Limits<>+128(SB), X3, X6
+	VORPS        int8Limits<>+192(SB), X6, X6
+	VADDPS       X6, X3, X3
+	VCVTTPS2DQ   X3, X3
+	VMULPS       X1, X4, X4
+	VMAXPS       int8Limits<>+0(SB), X4, X4
+	VMINPS       int8Limits<>+64(SB), X4, X4
+	VANDPS       int8Limits<>+128(SB), X4, X6
+	VORPS        int8Limits<>+192(SB), X6, X6
+	VADDPS       X6, X4, X4
+	VCVTTPS2DQ   X4, X4
+	VMULPS       X1, X5, X5
+	VMAXPS       int8Limits<>+0(SB), X5, X5
+	VMINPS       int8Limits<>+64(SB), X5, X5
+	VANDPS       int8Limits<>+128(SB), X5, X1
+	VORPS        int8Limits<>+192(SB), X1, X1
+	VADDPS       X1, X5, X5
+	VCVTTPS2DQ   X5, X5
+	VPACKSSDW    X2, X2, X2
+	VPACKSSWB    X2, X2, X2
+	VMOVD        X2, (R8)
+	ADDQ         48(AX), R8
+	VPACKSSDW    X3, X3, X3
+	VPACKSSWB    X3, X3, X3
+	VMOVD        X3, (R8)
+	ADDQ         48(AX), R8
+	VPACKSSDW    X4, X4, X4
+	VPACKSSWB    X4, X4, X4
+	VMOVD        X4, (R8)
+	ADDQ         48(AX), R8
+	VPACKSSDW    X5, X5, X5
+	VPACKSSWB    X5, X5, X5
+	VMOVD        X5, (R8)
+	ADDQ         $+4, SI
+
+fourstored:
+	ADDQ $+16, DX
+	ADDQ $+4, BX
+	ADDQ $+4, CX
+	SUBQ $+4, DI
+	JMP  fours
 
 done:
 	VZEROUPPER
@@ -5935,18 +9936,6 @@ TEXT ·quantizeAVX512(SB), NOSPLIT, $0-8
 	MOVQ         32(AX), DX
 	MOVQ         8(AX), BX
 	VBROADCASTSS 56(AX), Z0
-	MOVL         $0x42fe0000, SI
-	VMOVD        SI, X1
-	VPBROADCASTD X1, Z1
-	MOVL         $0xc2fe0000, SI
-	VMOVD        SI, X2
-	VPBROADCASTD X2, Z2
-	MOVL         $0x3effffff, SI
-	VMOVD        SI, X3
-	VPBROADCASTD X3, Z3
-	MOVL         $0x80000000, SI
-	VMOVD        SI, X4
-	VPBROADCASTD X4, Z4
 
 row:
 	MOVQ CX, SI
@@ -5956,15 +9945,15 @@ row:
 whole:
 	SUBQ       $+16, R8
 	JLT        rest
-	VMOVUPS    (SI), Z5
-	VMULPS     Z0, Z5, Z5
-	VMAXPS     Z2, Z5, Z5
-	VMINPS     Z1, Z5, Z5
-	VANDPS     Z4, Z5, Z6
-	VORPS      Z3, Z6, Z6
-	VADDPS     Z6, Z5, Z5
-	VCVTTPS2DQ Z5, Z5
-	VPMOVDB    Z5, (DI)
+	VMOVUPS    (SI), Z1
+	VMULPS     Z0, Z1, Z1
+	VMAXPS     int8Limits<>+0(SB), Z1, Z1
+	VMINPS     int8Limits<>+64(SB), Z1, Z1
+	VANDPS     int8Limits<>+128(SB), Z1, Z2
+	VORPS      int8Limits<>+192(SB), Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VCVTTPS2DQ Z1, Z1
+	VPMOVDB    Z1, (DI)
 	ADDQ       $+64, SI
 	ADDQ       $+16, DI
 	JMP        whole
@@ -5976,15 +9965,15 @@ rest:
 	SHLXL      R8, R9, R9
 	DECL       R9
 	KMOVW      R9, K1
-	VMOVUPS.Z  (SI), K1, Z5
-	VMULPS     Z0, Z5, Z5
-	VMAXPS     Z2, Z5, Z5
-	VMINPS     Z1, Z5, Z5
-	VANDPS     Z4, Z5, Z6
-	VORPS      Z3, Z6, Z6
-	VADDPS     Z6, Z5, Z5
-	VCVTTPS2DQ Z5, Z5
-	VPMOVDB    Z5, K1, (DI)
+	VMOVUPS.Z  (SI), K1, Z1
+	VMULPS     Z0, Z1, Z1
+	VMAXPS     int8Limits<>+0(SB), Z1, Z1
+	VMINPS     int8Limits<>+64(SB), Z1, Z1
+	VANDPS     int8Limits<>+128(SB), Z1, Z2
+	VORPS      int8Limits<>+192(SB), Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VCVTTPS2DQ Z1, Z1
+	VPMOVDB    Z1, K1, (DI)
 	ADDQ       R8, DI
 
 pad:
@@ -6064,14 +10053,45 @@ paneltap:
 
 panelstore:
 	MOVQ    SI, R8
+	CMPL    80(AX), $+0
+	JNE     panelbytes
 	VMOVUPS Y1, (R8)
 	VMOVUPS Y2, 32(R8)
-	ADDQ    72(AX), DX
-	ADDQ    72(AX), BX
 	ADDQ    $+64, SI
-	ADDQ    $+16, CX
-	SUBQ    $+16, DI
-	JMP     panels
+	JMP     panelstored
+
+panelbytes:
+	VBROADCASTSS 80(AX), Y3
+	VMULPS       Y3, Y1, Y1
+	VMAXPS       int8Limits<>+0(SB), Y1, Y1
+	VMINPS       int8Limits<>+64(SB), Y1, Y1
+	VANDPS       int8Limits<>+128(SB), Y1, Y4
+	VORPS        int8Limits<>+192(SB), Y4, Y4
+	VADDPS       Y4, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VMULPS       Y3, Y2, Y2
+	VMAXPS       int8Limits<>+0(SB), Y2, Y2
+	VMINPS       int8Limits<>+64(SB), Y2, Y2
+	VANDPS       int8Limits<>+128(SB), Y2, Y3
+	VORPS        int8Limits<>+192(SB), Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VCVTTPS2DQ   Y2, Y2
+	VEXTRACTI128 $0x01, Y1, X3
+	VPACKSSDW    X3, X1, X3
+	VPACKSSWB    X3, X3, X3
+	VMOVQ        X3, (R8)
+	VEXTRACTI128 $0x01, Y2, X1
+	VPACKSSDW    X1, X2, X1
+	VPACKSSWB    X1, X1, X1
+	VMOVQ        X1, 8(R8)
+	ADDQ         $+16, SI
+
+panelstored:
+	ADDQ 72(AX), DX
+	ADDQ 72(AX), BX
+	ADDQ $+16, CX
+	SUBQ $+16, DI
+	JMP  panels
 
 fours:
 	CMPQ    DI, $+1
@@ -6111,13 +10131,32 @@ fourtap:
 
 fourstore:
 	MOVQ       SI, R8
+	CMPL       80(AX), $+0
+	JNE        fourbytes
 	VMASKMOVPS X2, X1, (R8)
-	ADDQ       $+16, DX
-	ADDQ       $+4, BX
 	ADDQ       $+16, SI
-	ADDQ       $+4, CX
-	SUBQ       $+4, DI
-	JMP        fours
+	JMP        fourstored
+
+fourbytes:
+	VBROADCASTSS 80(AX), X1
+	VMULPS       X1, X2, X2
+	VMAXPS       int8Limits<>+0(SB), X2, X2
+	VMINPS       int8Limits<>+64(SB), X2, X2
+	VANDPS       int8Limits<>+128(SB), X2, X1
+	VORPS        int8Limits<>+192(SB), X1, X1
+	VADDPS       X1, X2, X2
+	VCVTTPS2DQ   X2, X2
+	VPACKSSDW    X2, X2, X2
+	VPACKSSWB    X2, X2, X2
+	VMOVD        X2, (R8)
+	ADDQ         $+4, SI
+
+fourstored:
+	ADDQ $+16, DX
+	ADDQ $+4, BX
+	ADDQ $+4, CX
+	SUBQ $+4, DI
+	JMP  fours
 
 done:
 	VZEROUPPER
@@ -6233,6 +10272,8 @@ paneltap:
 
 panelstore:
 	MOVQ    SI, R8
+	CMPL    80(AX), $+0
+	JNE     panelbytes
 	VMOVUPS Y1, (R8)
 	VMOVUPS Y2, 32(R8)
 	ADDQ    48(AX), R8
@@ -6244,12 +10285,110 @@ panelstore:
 	ADDQ    48(AX), R8
 	VMOVUPS Y7, (R8)
 	VMOVUPS Y8, 32(R8)
-	ADDQ    72(AX), DX
-	ADDQ    72(AX), BX
 	ADDQ    $+64, SI
-	ADDQ    $+16, CX
-	SUBQ    $+16, DI
-	JMP     panels
+	JMP     panelstored
+
+panelbytes:
+	VBROADCASTSS 80(AX), Y9
+	VMULPS       Y9, Y1, Y1
+	VMAXPS       int8Limits<>+0(SB), Y1, Y1
+	VMINPS       int8Limits<>+64(SB), Y1, Y1
+	VANDPS       int8Limits<>+128(SB), Y1, Y10
+	VORPS        int8Limits<>+192(SB), Y10, Y10
+	VADDPS       Y10, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VMULPS       Y9, Y2, Y2
+	VMAXPS       int8Limits<>+0(SB), Y2, Y2
+	VMINPS       int8Limits<>+64(SB), Y2, Y2
+	VANDPS       int8Limits<>+128(SB), Y2, Y10
+	VORPS        int8Limits<>+192(SB), Y10, Y10
+	VADDPS       Y10, Y2, Y2
+	VCVTTPS2DQ   Y2, Y2
+	VMULPS       Y9, Y3, Y3
+	VMAXPS       int8Limits<>+0(SB), Y3, Y3
+	VMINPS       int8Limits<>+64(SB), Y3, Y3
+	VANDPS       int8Limits<>+128(SB), Y3, Y10
+	VORPS        int8Limits<>+192(SB), Y10, Y10
+	VADDPS       Y10, Y3, Y3
+	VCVTTPS2DQ   Y3, Y3
+	VMULPS       Y9, Y4, Y4
+	VMAXPS       int8Limits<>+0(SB), Y4, Y4
+	VMINPS       int8Limits<>+64(SB), Y4, Y4
+	VANDPS       int8Limits<>+128(SB), Y4, Y10
+	VORPS        int8Limits<>+192(SB), Y10, Y10
+	VADDPS       Y10, Y4, Y4
+	VCVTTPS2DQ   Y4, Y4
+	VMULPS       Y9, Y5, Y5
+	VMAXPS       int8Limits<>+0(SB), Y5, Y5
+	VMINPS       int8Limits<>+64(SB), Y5, Y5
+	VANDPS       int8Limits<>+128(SB), Y5, Y10
+	VORPS        int8Limits<>+192(SB), Y10, Y10
+	VADDPS       Y10, Y5, Y5
+	VCVTTPS2DQ   Y5, Y5
+	VMULPS       Y9, Y6, Y6
+	VMAXPS       int8Limits<>+0(SB), Y6, Y6
+	VMINPS       int8Limits<>+64(SB), Y6, Y6
+	VANDPS       int8Limits<>+128(SB), Y6, Y10
+	VORPS        int8Limits<>+192(SB), Y10, Y10
+	VADDPS       Y10, Y6, Y6
+	VCVTTPS2DQ   Y6, Y6
+	VMULPS       Y9, Y7, Y7
+	VMAXPS       int8Limits<>+0(SB), Y7, Y7
+	VMINPS       int8Limits<>+64(SB), Y7, Y7
+	VANDPS       int8Limits<>+128(SB), Y7, Y10
+	VORPS        int8Limits<>+192(SB), Y10, Y10
+	VADDPS       Y10, Y7, Y7
+	VCVTTPS2DQ   Y7, Y7
+	VMULPS       Y9, Y8, Y8
+	VMAXPS       int8Limits<>+0(SB), Y8, Y8
+	VMINPS       int8Limits<>+64(SB), Y8, Y8
+	VANDPS       int8Limits<>+128(SB), Y8, Y9
+	VORPS        int8Limits<>+192(SB), Y9, Y9
+	VADDPS       Y9, Y8, Y8
+	VCVTTPS2DQ   Y8, Y8
+	VEXTRACTI128 $0x01, Y1, X9
+	VPACKSSDW    X9, X1, X9
+	VPACKSSWB    X9, X9, X9
+	VMOVQ        X9, (R8)
+	VEXTRACTI128 $0x01, Y2, X1
+	VPACKSSDW    X1, X2, X1
+	VPACKSSWB    X1, X1, X1
+	VMOVQ        X1, 8(R8)
+	ADDQ         48(AX), R8
+	VEXTRACTI128 $0x01, Y3, X1
+	VPACKSSDW    X1, X3, X1
+	VPACKSSWB    X1, X1, X1
+	VMOVQ        X1, (R8)
+	VEXTRACTI128 $0x01, Y4, X1
+	VPACKSSDW    X1, X4, X1
+	VPACKSSWB    X1, X1, X1
+	VMOVQ        X1, 8(R8)
+	ADDQ         48(AX), R8
+	VEXTRACTI128 $0x01, Y5, X1
+	VPACKSSDW    X1, X5, X1
+	VPACKSSWB    X1, X1, X1
+	VMOVQ        X1, (R8)
+	VEXTRACTI128 $0x01, Y6, X1
+	VPACKSSDW    X1, X6, X1
+	VPACKSSWB    X1, X1, X1
+	VMOVQ        X1, 8(R8)
+	ADDQ         48(AX), R8
+	VEXTRACTI128 $0x01, Y7, X1
+	VPACKSSDW    X1, X7, X1
+	VPACKSSWB    X1, X1, X1
+	VMOVQ        X1, (R8)
+	VEXTRACTI128 $0x01, Y8, X1
+	VPACKSSDW    X1, X8, X1
+	VPACKSSWB    X1, X1, X1
+	VMOVQ        X1, 8(R8)
+	ADDQ         $+16, SI
+
+panelstored:
+	ADDQ 72(AX), DX
+	ADDQ 72(AX), BX
+	ADDQ $+16, CX
+	SUBQ $+16, DI
+	JMP  panels
 
 fours:
 	CMPQ    DI, $+1
@@ -6316,6 +10455,8 @@ fourtap:
 
 fourstore:
 	MOVQ       SI, R8
+	CMPL       80(AX), $+0
+	JNE        fourbytes
 	VMASKMOVPS X2, X1, (R8)
 	ADDQ       48(AX), R8
 	VMASKMOVPS X3, X1, (R8)
@@ -6323,12 +10464,62 @@ fourstore:
 	VMASKMOVPS X4, X1, (R8)
 	ADDQ       48(AX), R8
 	VMASKMOVPS X5, X1, (R8)
-	ADDQ       $+16, DX
-	ADDQ       $+4, BX
 	ADDQ       $+16, SI
-	ADDQ       $+4, CX
-	SUBQ       $+4, DI
-	JMP        fours
+	JMP        fourstored
+
+fourbytes:
+	VBROADCASTSS 80(AX), X1
+	VMULPS       X1, X2, X2
+	VMAXPS       int8Limits<>+0(SB), X2, X2
+	VMINPS       int8Limits<>+64(SB), X2, X2
+	VANDPS       int8Limits<>+128(SB), X2, X6
+	VORPS        int8Limits<>+192(SB), X6, X6
+	VADDPS       X6, X2, X2
+	VCVTTPS2DQ   X2, X2
+	VMULPS       X1, X3, X3
+	VMAXPS       int8Limits<>+0(SB), X3, X3
+	VMINPS       int8Limits<>+64(SB), X3, X3
+	VANDPS       int8Limits<>+128(SB), X3, X6
+	VORPS        int8Limits<>+192(SB), X6, X6
+	VADDPS       X6, X3, X3
+	VCVTTPS2DQ   X3, X3
+	VMULPS       X1, X4, X4
+	VMAXPS       int8Limits<>+0(SB), X4, X4
+	VMINPS       int8Limits<>+64(SB), X4, X4
+	VANDPS       int8Limits<>+128(SB), X4, X6
+	VORPS        int8Limits<>+192(SB), X6, X6
+	VADDPS       X6, X4, X4
+	VCVTTPS2DQ   X4, X4
+	VMULPS       X1, X5, X5
+	VMAXPS       int8Limits<>+0(SB), X5, X5
+	VMINPS       int8Limits<>+64(SB), X5, X5
+	VANDPS       int8Limits<>+128(SB), X5, X1
+	VORPS        int8Limits<>+192(SB), X1, X1
+	VADDPS       X1, X5, X5
+	VCVTTPS2DQ   X5, X5
+	VPACKSSDW    X2, X2, X2
+	VPACKSSWB    X2, X2, X2
+	VMOVD        X2, (R8)
+	ADDQ         48(AX), R8
+	VPACKSSDW    X3, X3, X3
+	VPACKSSWB    X3, X3, X3
+	VMOVD        X3, (R8)
+	ADDQ         48(AX), R8
+	VPACKSSDW    X4, X4, X4
+	VPACKSSWB    X4, X4, X4
+	VMOVD        X4, (R8)
+	ADDQ         48(AX), R8
+	VPACKSSDW    X5, X5, X5
+	VPACKSSWB    X5, X5, X5
+	VMOVD        X5, (R8)
+	ADDQ         $+4, SI
+
+fourstored:
+	ADDQ $+16, DX
+	ADDQ $+4, BX
+	ADDQ $+4, CX
+	SUBQ $+4, DI
+	JMP  fours
 
 done:
 	VZEROUPPER
@@ -6342,18 +10533,6 @@ TEXT ·quantizeAVX2(SB), NOSPLIT, $0-8
 	MOVQ         32(AX), DX
 	MOVQ         8(AX), BX
 	VBROADCASTSS 56(AX), Y0
-	MOVL         $0x42fe0000, SI
-	VMOVD        SI, X1
-	VPBROADCASTD X1, Y1
-	MOVL         $0xc2fe0000, SI
-	VMOVD        SI, X2
-	VPBROADCASTD X2, Y2
-	MOVL         $0x3effffff, SI
-	VMOVD        SI, X3
-	VPBROADCASTD X3, Y3
-	MOVL         $0x80000000, SI
-	VMOVD        SI, X4
-	VPBROADCASTD X4, Y4
 
 row:
 	MOVQ CX, SI
@@ -6363,18 +10542,18 @@ row:
 whole:
 	SUBQ         $+8, R8
 	JLT          rest
-	VMOVUPS      (SI), Y5
-	VMULPS       Y0, Y5, Y5
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y1, Y5, Y5
-	VANDPS       Y4, Y5, Y6
-	VORPS        Y3, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VCVTTPS2DQ   Y5, Y5
-	VEXTRACTI128 $0x01, Y5, X6
-	VPACKSSDW    X6, X5, X6
-	VPACKSSWB    X6, X6, X6
-	VMOVQ        X6, (DI)
+	VMOVUPS      (SI), Y1
+	VMULPS       Y0, Y1, Y1
+	VMAXPS       int8Limits<>+0(SB), Y1, Y1
+	VMINPS       int8Limits<>+64(SB), Y1, Y1
+	VANDPS       int8Limits<>+128(SB), Y1, Y2
+	VORPS        int8Limits<>+192(SB), Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X2
+	VPACKSSDW    X2, X1, X2
+	VPACKSSWB    X2, X2, X2
+	VMOVQ        X2, (DI)
 	ADDQ         $+32, SI
 	ADDQ         $+8, DI
 	JMP          whole
@@ -6384,15 +10563,15 @@ rest:
 	JEQ  pad
 
 one:
-	VBROADCASTSS (SI), Y5
-	VMULPS       Y0, Y5, Y5
-	VMAXPS       Y2, Y5, Y5
-	VMINPS       Y1, Y5, Y5
-	VANDPS       Y4, Y5, Y6
-	VORPS        Y3, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VCVTTPS2DQ   Y5, Y5
-	VMOVD        X5, R9
+	VBROADCASTSS (SI), Y1
+	VMULPS       Y0, Y1, Y1
+	VMAXPS       int8Limits<>+0(SB), Y1, Y1
+	VMINPS       int8Limits<>+64(SB), Y1, Y1
+	VANDPS       int8Limits<>+128(SB), Y1, Y2
+	VORPS        int8Limits<>+192(SB), Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VMOVD        X1, R9
 	MOVB         R9, (DI)
 	ADDQ         $+4, SI
 	INCQ         DI
