@@ -17,7 +17,8 @@ type Timeline struct {
 	Loads []Span // {0, 0} for resident ones
 	// Waits is how long each step has waited for its loads.
 	Waits []int64
-	End   int64
+	// End is that of the run, with what loads slow all steps by; spans are without it.
+	End int64
 }
 
 // Replay plays a plan: loads one after another, each once the steps that it waits
@@ -70,7 +71,26 @@ func (m *Model) Replay(p *plan.Plan) *Timeline {
 		t.Loads[i] = Span{begin, loaded}
 		t.End = max(t.End, loaded)
 	}
+	var compute, read int64
+	for _, s := range t.Steps {
+		compute += s.Len()
+	}
+	for _, l := range t.Loads {
+		read += l.Len()
+	}
+	t.End = Slowed(t.End, compute, read)
 	return t
+}
+
+// besides is the part of the time that steps and loads go on at once by which the
+// loads slow the steps: they take memory bandwidth, and time of a core.
+const besides = 16
+
+// Slowed is the end of a run, in picoseconds, with what loads slow steps by, for
+// steps and loads that take compute and read altogether and end after span if
+// they do not hinder each other. It grows with each of the three.
+func Slowed(span, compute, read int64) int64 {
+	return span + max(0, compute+read-span)/besides
 }
 
 // picks is the time of the reads that a step makes itself, of rows of a table.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/flexnnc/flexnnc/compiler/cost"
 	"github.com/flexnnc/flexnnc/ir/op"
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
@@ -62,7 +63,7 @@ func (b *bounds) time(budget plan.Bytes, s Speed, live func(node int) plan.Bytes
 	// Picoseconds has what loads slow steps by.
 	t = plan.TimeBound{Compute: duration(compute), Read: duration(read), Dependency: duration(dependency)}
 	longest := max(compute, read, dependency)
-	picoseconds = slowed(longest, compute, read)
+	picoseconds = cost.Slowed(longest, compute, read)
 	switch longest {
 	case compute:
 		t.Binding = "computing, most of all " + n.nodes[slowest].op.Name

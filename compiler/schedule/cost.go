@@ -53,15 +53,6 @@ func (s Speed) read(n plan.Bytes) int64 { return s.Load + s.Read*int64(n) }
 // file themselves is part of compute.
 type forecast struct{ span, compute, read int64 }
 
-// besides is the part of the time that steps and loads go on at once by which the
-// loads slow the steps: they take memory bandwidth, and time of a core.
-const besides = 16
-
-// slowed is a span with what loads slow steps by. It grows with each of the three.
-func slowed(span, compute, read int64) int64 {
-	return span + max(0, compute+read-span)/besides
-}
-
 // predict plays a draft: loads one after another, each once the steps before it
 // are complete; steps one after another, each once its loads are complete. Those
 // that are made ahead are there at the start, and those for the next run come last.
@@ -104,6 +95,6 @@ func (d *draft) predict(t *timeline, s Speed) (f forecast) {
 		f.read += read
 		f.span = max(f.span, last)
 	}
-	f.span = slowed(f.span, f.compute, f.read)
+	f.span = cost.Slowed(f.span, f.compute, f.read)
 	return f
 }

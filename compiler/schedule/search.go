@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/flexnnc/flexnnc/compiler/cost"
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
@@ -115,7 +116,7 @@ func (s *searcher) within(size plan.Bytes, than *draft) (of *timeline, best *dra
 	best = than
 	for _, w := range slices.Backward(s.ways) { // those with the fewest steps first
 		read := o.Speed.Read * int64(max(0, w.t.streamed-(size-s.n.base)))
-		if w.floor() > size || best != nil && slowed(max(w.compute, read), w.compute, read) >= best.span {
+		if w.floor() > size || best != nil && cost.Slowed(max(w.compute, read), w.compute, read) >= best.span {
 			continue
 		}
 		if d := w.search(o, best); d != nil && (best == nil || better(d, best)) {
@@ -179,13 +180,13 @@ func (w *way) search(o Options, than *draft) *draft {
 			}
 			// Nothing to be had with so much to read?
 			read := o.Speed.Read * int64(max(0, t.streamed-used))
-			if best != nil && slowed(max(w.compute, read), w.compute, read) >= best.span {
+			if best != nil && cost.Slowed(max(w.compute, read), w.compute, read) >= best.span {
 				continue
 			}
 			for _, place := range places {
 				for _, share := range shares {
 					d := t.stream(shape{place: place, kept: kept, height: space - used, share: share}, o)
-					if best != nil && slowed(max(d.compute, d.read), d.compute, d.read) >= best.span {
+					if best != nil && cost.Slowed(max(d.compute, d.read), d.compute, d.read) >= best.span {
 						continue
 					}
 					if d.loadAhead(t, o); best == nil || better(d, best) {
