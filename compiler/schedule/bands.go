@@ -224,8 +224,11 @@ func (r *braid) place(n *network, inPlace bool) {
 		for i := range r.uses {
 			for j := range r.uses {
 				in, out := &r.uses[i], &r.uses[j]
+				if taken[in.root] || !r.crosses(n, in.root, out.root) {
+					continue
+				}
 				base := r.chain(out.root)
-				if taken[in.root] || taken[-1-base[len(base)-1]] || !r.crosses(n, in.root, out.root) {
+				if taken[-1-base[len(base)-1]] {
 					continue
 				}
 				s := r.shift(n, in, out)

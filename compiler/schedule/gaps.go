@@ -14,7 +14,10 @@ const never = int(^uint(0) >> 1)
 // the unit that is being placed. Weights are placed in the order of their steps,
 // so whatever holds an address at present is gone before anything placed later
 // is used: one number per address describes all of the past.
-type gaps struct{ segs []seg }
+type gaps struct {
+	segs  []seg
+	saved []seg // as they were, for feed.undo
+}
 
 // seg is a range of addresses up to the next seg's lo (the last one ends the arena).
 type seg struct {
@@ -23,7 +26,7 @@ type seg struct {
 }
 
 func newGaps(lo, hi plan.Bytes) *gaps {
-	return &gaps{[]seg{{lo, 0}, {hi, never}}}
+	return &gaps{segs: []seg{{lo, 0}, {hi, never}}}
 }
 
 // set says that [lo,hi) is free from a step on.

@@ -116,25 +116,52 @@ func (p *placement) live(t *timeline, i int) (top plan.Bytes) {
 }
 
 // roomy is a placement within height that leaves every unit as large a contiguous
-// room as can be found, up to that of all its weights; ok is false where none fits.
-func (t *timeline) roomy(height plan.Bytes) (best placement, ok bool) {
+// room as can be found, up to that of all its weights; fits is false where none does.
+func (t *timeline) roomy(height plan.Bytes) (best placement, fits bool) {
 	lo, hi := plan.Bytes(0), plan.Bytes(0)
+	live := make([]plan.Bytes, len(t.units))
 	for i := range t.units {
 		hi = max(hi, t.all(i))
+	}
+	for _, s := range t.spans {
+		for i := s.first; i <= s.last; i++ {
+			live[i] += s.size
+		}
 	}
 	for tries := 0; tries < 12 && lo <= hi; tries++ {
 		mid := (lo + hi) / 2 &^ (plan.Align - 1)
 		if tries == 0 {
 			mid = hi
 		}
-		p := t.packWith(func(i int) []plan.Bytes { return t.rooms(i, mid) }, false)
+		if t.crowd(live, mid) > height { // no packing can be lower
+			hi = mid - plan.Align
+			continue
+		}
+		p, ok := t.packed[mid]
+		if !ok {
+			p = t.packWith(func(i int) []plan.Bytes { return t.rooms(i, mid) }, false)
+			t.packed[mid] = p
+		}
 		if p.height <= height {
-			best, ok, lo = p, true, mid+plan.Align
+			best, fits, lo = p, true, mid+plan.Align
 		} else {
 			hi = mid - plan.Align
 		}
 	}
-	return best, ok
+	return best, fits
+}
+
+// crowd is the most that activations of the given sizes and rooms for about so many
+// bytes more take in any unit.
+func (t *timeline) crowd(live []plan.Bytes, more plan.Bytes) (most plan.Bytes) {
+	for i := range t.units {
+		n := live[i]
+		for _, size := range t.rooms(i, more) {
+			n += size
+		}
+		most = max(most, n)
+	}
+	return most
 }
 
 // packWith places spans together with rooms of the given sizes in each unit.

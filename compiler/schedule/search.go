@@ -187,10 +187,13 @@ func (w *way) search(o Options, than *draft) *draft {
 				for _, share := range shares {
 					d := t.stream(shape{place: place, kept: kept, height: space - used, share: share}, o)
 					if best != nil && cost.Slowed(max(d.compute, d.read), d.compute, d.read) >= best.span {
+						t.spare = d
 						continue
 					}
 					if d.loadAhead(t, o); best == nil || better(d, best) {
 						best = d
+					} else {
+						t.spare = d
 					}
 				}
 			}

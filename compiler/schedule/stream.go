@@ -45,6 +45,7 @@ type draft struct {
 	streamed []piece // in load order
 	ahead    int     // so many of them are made at the end of the run before
 	steps    []stepDraft
+	refs     []ref // of their consts
 	top      plan.Bytes // arena size
 	forecast
 }
@@ -63,7 +64,11 @@ type shape struct {
 // as there is room. It cannot fail where each unit has its least room: a piece
 // that fits nowhere before its step takes the place of the one before it.
 func (t *timeline) stream(sh shape, o Options) *draft {
-	d := &draft{place: sh.place, kept: sh.kept}
+	d := t.spare
+	if t.spare = nil; d == nil {
+		d = &draft{}
+	}
+	*d = draft{place: sh.place, kept: sh.kept, steps: d.steps[:0], streamed: d.streamed[:0], resident: d.resident[:0], refs: d.refs[:0]}
 	lo, hi := t.base, t.base+sh.height
 	d.top = t.base
 	index := t.keepResidents(d, hi)
@@ -159,7 +164,6 @@ type feed struct {
 	now      int // no load may start before; the start of the last one
 	preload  bool
 	// state before the unit, for undo
-	before           []seg
 	beforeNow        int
 	streamed, firstS int
 	roomAt, room     plan.Bytes // the widest gap
@@ -167,7 +171,7 @@ type feed struct {
 
 // begin notes the state before the unit.
 func (f *feed) begin() {
-	f.before, f.beforeNow = slices.Clone(f.g.segs), f.now
+	f.g.saved, f.beforeNow = append(f.g.saved[:0], f.g.segs...), f.now
 	f.streamed, f.firstS = len(f.d.streamed), len(f.d.steps)
 	f.roomAt, f.room = f.g.widest()
 }
@@ -179,9 +183,11 @@ func (f *feed) add(node int, rows, panels plan.Range, w ref) {
 	if d.table >= 0 {
 		s.table = f.kept(d.table)
 	}
+	from := len(f.d.refs)
 	for _, c := range d.consts {
-		s.consts = append(s.consts, f.kept(c))
+		f.d.refs = append(f.d.refs, f.kept(c))
 	}
+	s.consts = f.d.refs[from:len(f.d.refs):len(f.d.refs)]
 	f.d.steps = append(f.d.steps, s)
 }
 
@@ -282,7 +288,7 @@ func (f *feed) place() bool {
 
 // undo takes the unit's steps back and what place did.
 func (f *feed) undo() {
-	f.g.segs, f.now = f.before, f.beforeNow
+	f.g.segs, f.g.saved, f.now = f.g.saved, f.g.segs, f.beforeNow
 	f.d.streamed = f.d.streamed[:f.streamed]
 	f.d.steps = f.d.steps[:f.firstS]
 }
@@ -381,7 +387,10 @@ func (f *feed) each(find func(p piece, step int) (at plan.Bytes, from int, ok bo
 				return false
 			}
 		}
-		for _, r := range append(s.consts[:len(s.consts):len(s.consts)], s.weights) {
+		if !s.weights.resident {
+			s.wait = max(s.wait, s.weights.index+1)
+		}
+		for _, r := range s.consts {
 			if !r.resident {
 				s.wait = max(s.wait, r.index+1)
 			}
