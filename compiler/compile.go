@@ -23,6 +23,7 @@ type Options struct {
 	Budget  plan.Bytes          // of everything the package allocates; 0 = unlimited
 	Min     bool                // the smallest budget that works, whatever Budget says
 	Threads int                 // the most compute threads; 0 = 1
+	Effort  int                 // of the planner, from 1 on; 0 = 1
 	Half    bool                // round weights to float16
 	Target  *cost.Target        // the device that plans are made for; nil: the default one
 	// Direct leaves out algorithms that need memory to be fast: Winograd's. Its
@@ -81,7 +82,7 @@ func Lower(g *ir.Graph, o Options) (*op.Graph, error) {
 
 // Plan is the part of Compile that does.
 func Plan(lowered *op.Graph, o Options) (*plan.Plan, error) {
-	so := schedule.Options{Budget: o.Budget, Min: o.Min, Threads: o.Threads}
+	so := schedule.Options{Budget: o.Budget, Min: o.Min, Threads: o.Threads, Effort: o.Effort}
 	if o.Target != nil {
 		so.Speed = schedule.Speed{Model: o.Target.Model(o.Threads)}
 	}

@@ -14,6 +14,7 @@ var techniques = []struct {
 	{"flow", func(o *schedule.Options) { o.NoFlow = true }},
 	{"in-place", func(o *schedule.Options) { o.NoInPlace = true }},
 	{"slices", func(o *schedule.Options) { o.NoSlices = true }},
+	{"exact packing", func(o *schedule.Options) { o.NoExact = true }},
 	{"search", func(o *schedule.Options) { o.NoSearch = true }},
 }
 

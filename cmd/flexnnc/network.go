@@ -25,12 +25,22 @@ var (
 	inputsFlag  = &cli.StringSliceFlag{Name: "input", Usage: "shape of an input, `NAME=W,H,C` (or W / W,H / W,H,D,C); given several times for an input, shapes to choose from at run time: the first values of all inputs are the first shape, the second ones the second"}
 	outputFlag  = &cli.StringSliceFlag{Name: "output", Usage: "blob `NAME` to hand out beside the network's outputs; may be repeated"}
 	threadsFlag = &cli.IntFlag{Name: "threads", Value: 4, Usage: "the most compute threads `N` that the package will be asked to use"}
+	effortFlag  = &cli.IntFlag{Name: "effort", Value: 1, Usage: "how far to search for the plan, in packings and candidates: `N` from 1 on; more takes longer and never gives a slower plan"}
 	targetFlag  = &cli.StringFlag{Name: "target", Value: cost.Default, Usage: "device to plan for: " + strings.Join(cost.Builtin(), ", ") + ", or a `FILE` as flexnnc profile makes it"}
 	weightsFlag = &cli.StringFlag{Name: "weights", Value: "file", Usage: "`FORM` of weights: file (as they are there) or fp16 (rounded to the nearest)"}
 	dumpFlag    = &cli.StringSliceFlag{Name: "dump", Usage: "print the network after stage `PASS`: " + strings.Join(compiler.Stages(), ", ")}
 )
 
-const mostThreads = 256
+const mostThreads, mostEffort = 256, 100
+
+// parseEffort reads --effort; 0 where a command has no such flag.
+func parseEffort(c *cli.Context) (int, error) {
+	n := c.Int("effort")
+	if c.IsSet("effort") && (n < 1 || n > mostEffort) {
+		return 0, usagef("--effort %d: from 1 to %d", n, mostEffort)
+	}
+	return n, nil
+}
 
 // network reads the flags that name a network, with one shape, and opens it.
 func network(c *cli.Context, weightsNeeded bool) (*ncnn.Network, compiler.Options, error) {
@@ -62,6 +72,9 @@ func openNetwork(c *cli.Context, inputs inputSet, weightsNeeded, warn bool) (*nc
 	o.Threads = c.Int("threads")
 	if o.Threads < 1 || o.Threads > mostThreads {
 		return nil, o, usagef("--threads %d: from 1 to %d", o.Threads, mostThreads)
+	}
+	if o.Effort, err = parseEffort(c); err != nil {
+		return nil, o, err
 	}
 	o.Inputs = inputs.shapes()
 	if o.Half, err = parseWeights(c); err != nil {
@@ -146,6 +159,9 @@ func commandLine(c *cli.Context, packageName string) string {
 	}
 	if a := c.String("algorithm"); a != "auto" {
 		s += " --algorithm " + a
+	}
+	if n := c.Int("effort"); n != 1 {
+		s += " --effort " + strconv.Itoa(n)
 	}
 	return s + " --threads " + strconv.Itoa(c.Int("threads"))
 }

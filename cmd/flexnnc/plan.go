@@ -17,7 +17,7 @@ var planCommand = &cli.Command{
 	Name:  "plan",
 	Usage: "show how a network would run within a budget; the weights are not needed",
 	Flags: []cli.Flag{
-		paramFlag, binFlag, budgetFlag, inputFlag, outputFlag, algorithmFlag, weightsFlag, threadsFlag, targetFlag, dumpFlag,
+		paramFlag, binFlag, budgetFlag, inputFlag, outputFlag, algorithmFlag, weightsFlag, threadsFlag, targetFlag, effortFlag, dumpFlag,
 		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 		&cli.BoolFlag{Name: "full", Usage: "print all steps, buffers and loads"},
 		&cli.BoolFlag{Name: "sweep", Usage: "print what latency each budget buys, from min to max"},

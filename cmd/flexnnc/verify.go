@@ -24,7 +24,7 @@ var verifyCommand = &cli.Command{
 		&cli.StringSliceFlag{Name: "budget", Usage: "`SIZE`, min, half or max; may be repeated (default: min, half and max)"},
 		&cli.StringSliceFlag{Name: "arch", Usage: "`ARCH` amd64, arm64 or portable; may be repeated (default: all that run here)"},
 		&cli.IntSliceFlag{Name: "threads", Usage: "compute threads `N`; may be repeated (default: 1 and 2)"},
-		algorithmFlag,
+		algorithmFlag, effortFlag,
 		&cli.Float64Flag{Name: "tol", Usage: "limit `X` of max |error| / max |reference|, in place of what the cases say"},
 		weightsFlag,
 		&cli.BoolFlag{Name: "json", Usage: "print counts and failures as JSON"},
@@ -77,6 +77,9 @@ func verifyOptions(c *cli.Context) (*harness.Options, error) {
 	}
 	var err error
 	if o.Direct, err = directOnly(c); err != nil {
+		return nil, err
+	}
+	if o.Effort, err = parseEffort(c); err != nil {
 		return nil, err
 	}
 	if o.Half, err = parseWeights(c); err != nil {

@@ -60,12 +60,16 @@ type timeline struct {
 	base   plan.Bytes
 	// streamed is what a run reads at most once, if nothing stays.
 	streamed plan.Bytes
+	nodes    int64                    // that exact packing may take; 0: it is greedy
 	packed   map[plan.Bytes]placement // those that roomy has made, by room
 	spare    *draft                   // a rejected one, whose memory the next one takes
 }
 
 func newTimeline(n *network, cut cutting, o Options) *timeline {
 	t := &timeline{n: n, cut: cut, whole: o.NoSlices, base: n.base, packed: map[plan.Bytes]placement{}}
+	if !o.NoExact {
+		t.nodes = packNodes * int64(max(1, o.level))
+	}
 	t.first = make([]int, len(n.file.Items))
 	t.times = make([]int, len(n.file.Items))
 	t.atomic = make([]bool, len(n.file.Items))

@@ -11,8 +11,8 @@ import (
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
-// packNodes bounds the exact search for the floor; beyond it the best so far is
-// taken. It is a count and not a time, so that plans do not depend on the machine.
+// packNodes, times the level of effort, bounds the exact search for the floor;
+// beyond it the best so far is taken. It is a count and not a time, so that plans do not depend on the machine.
 const packNodes = 100_000
 
 // placement is an offset for each span, above timeline.base, and the height
@@ -182,8 +182,8 @@ func (t *timeline) packWith(rooms func(int) []plan.Bytes, thorough bool) placeme
 		}
 	}
 	var sol arena.Solution
-	if thorough {
-		sol = arena.Minimize(bs, arena.Options{Nodes: packNodes})
+	if thorough && t.nodes > 0 {
+		sol = arena.Minimize(bs, arena.Options{Nodes: t.nodes})
 	} else {
 		sol = arena.Greedy(bs)
 	}

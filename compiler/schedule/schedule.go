@@ -36,6 +36,9 @@ type Options struct {
 	Min     bool       // use the smallest budget that this planner can make work, whatever Budget says
 	Threads int        // the most compute threads, for which scratch is reserved; 0 = 1
 	Speed   Speed      // by which times are predicted
+	// Effort bounds the search, in nodes of exact packing and in candidates; 0 = 1.
+	// More never gives a larger smallest budget, nor a slower plan for a budget.
+	Effort int
 
 	NoPreload   bool // a slice is loaded only once the step before its own is complete
 	NoAhead     bool // no run loads what the next one begins with
@@ -44,7 +47,9 @@ type Options struct {
 	NoSlices    bool // the weights that an op streams come as one slice
 	NoBands     bool // ops run one after another, each whole but for slices of its panels
 	NoFlow      bool // ops that take turns by bands hold all their weights meanwhile
+	NoExact     bool // packing is greedy
 	lean        bool // ops have the least scratch that they make do with
+	level       int  // of effort, from 1 on
 	NoSearch    bool // the first candidate is taken: the tightest packing, the largest slices, nothing kept
 }
 
@@ -71,23 +76,14 @@ func Plan(g *op.Graph, o Options) (*plan.Plan, error) {
 	}
 	o.Threads = max(1, o.Threads)
 	o.Speed = o.Speed.withDefaults(o.Threads)
-	ways, least, err := waysOf(g, o)
+	levels, err := levelsOf(g, o)
 	if err != nil {
 		return nil, err
 	}
-	if hasLean(g) {
-		// Where memory is too short for all the scratch that ops ask for, they make do
-		// with less.
-		o.lean = true
-		leanWays, leaner, err := waysOf(g, o)
-		if err != nil {
-			return nil, err
-		}
-		if leaner.floor() < least.floor() {
-			if o.Min || o.Budget != 0 && o.Budget < least.floor() {
-				ways = leanWays
-			}
-			least = leaner
+	least := levels[0].least
+	for _, l := range levels {
+		if l.least.floor() < least.floor() {
+			least = l.least
 		}
 	}
 	smallest := least.floor()
@@ -98,9 +94,20 @@ func Plan(g *op.Graph, o Options) (*plan.Plan, error) {
 	case o.Budget != 0 && o.Budget < smallest:
 		return nil, &InfeasibleError{Budget: o.Budget, Smallest: smallest, At: at, Blocking: blocking}
 	}
-	n := ways[0].t.n
-	s := &searcher{n: n, ways: ways, o: o, bounds: newBounds(n, o.Speed)}
-	t, d := s.best()
+	// Each level looks for something better than what those before it have found.
+	var s *searcher
+	var t *timeline
+	var d *draft
+	for _, l := range levels {
+		o.level = l.effort
+		next := l.searcher(o)
+		if next == nil {
+			continue
+		}
+		if of, found := next.best(d); found != nil && (d == nil || better(found, d)) {
+			s, t, d = next, of, found
+		}
+	}
 	p := emit(t, d, o)
 	p.Certificate = certify(p, smallest)
 	p.Certificate.Least = newBounds(least.t.n, o.Speed).memory(o)
@@ -110,6 +117,51 @@ func Plan(g *op.Graph, o Options) (*plan.Plan, error) {
 	return p, nil
 }
 
+// level is what one level of effort has to choose from.
+type level struct {
+	effort int
+	ways   []*way
+	lean   []*way // where ops make do with less scratch; nil where that gains nothing
+	least  *way   // of all, the one that fits the smallest budget
+}
+
+// levelsOf are the levels up to the effort asked for.
+func levelsOf(g *op.Graph, o Options) (levels []level, err error) {
+	lean := hasLean(g)
+	for effort := 1; effort <= max(1, o.Effort); effort++ {
+		l := level{effort: effort}
+		o.level, o.lean = effort, false
+		if l.ways, l.least, err = waysOf(g, o); err != nil {
+			return nil, err
+		}
+		if lean {
+			o.lean = true
+			ways, least, err := waysOf(g, o)
+			if err != nil {
+				return nil, err
+			}
+			if least.floor() < l.least.floor() {
+				l.lean, l.least = ways, least
+			}
+		}
+		levels = append(levels, l)
+	}
+	return levels, nil
+}
+
+// searcher is for a budget, which is settled; nil where it is too small for this
+// level. Only where memory is too short for all the scratch that ops ask for do
+// they make do with less.
+func (l *level) searcher(o Options) *searcher {
+	for _, ways := range [][]*way{l.ways, l.lean} {
+		if ways != nil && (o.Budget == 0 || leastOf(ways).floor() <= o.Budget) {
+			n := ways[0].t.n
+			return &searcher{n: n, ways: ways, o: o, bounds: newBounds(n, o.Speed)}
+		}
+	}
+	return nil
+}
+
 // waysOf are the ways to divide g, and the one that fits the smallest budget.
 func waysOf(g *op.Graph, o Options) (ways []*way, least *way, err error) {
 	n, err := newNetwork(g, o)
@@ -117,13 +169,17 @@ func waysOf(g *op.Graph, o Options) (ways []*way, least *way, err error) {
 		return nil, nil, err
 	}
 	ways = n.ways(o)
-	least = ways[0]
+	return ways, leastOf(ways), nil
+}
+
+func leastOf(ways []*way) *way {
+	least := ways[0]
 	for _, w := range ways {
 		if w.floor() < least.floor() {
 			least = w
 		}
 	}
-	return ways, least, nil
+	return least
 }
 
 // hasLean says whether some op makes do with less scratch than it asks for.

@@ -10,7 +10,12 @@ import (
 
 // shares are the parts of the widest gap that a slice may take: all of it gives
 // the fewest steps, less lets the next slices load meanwhile.
-var shares = []plan.Bytes{1, 2, 5}
+func shares(level int) []plan.Bytes {
+	if level == 1 {
+		return []plan.Bytes{1, 2, 5}
+	}
+	return []plan.Bytes{1, 2, plan.Bytes(level + 1), plan.Bytes(3*level + 2)}
+}
 
 // way is a division of the network into units, with its lowest placement.
 type way struct {
@@ -56,24 +61,23 @@ func (s *searcher) live(node int) plan.Bytes {
 }
 
 // rungs are the sizes, times powers of ten, for which candidates are made: those
-// that people ask for.
+// that people ask for. A level of effort puts level-1 sizes between two of them.
 var rungs = []plan.Bytes{10, 12, 15, 18, 20, 25, 30, 35, 40, 50, 60, 70, 80, 90}
 
 // best is the best plan within the budget, which is at least the floor: least
 // predicted time, then least reading, then fewest steps, then least memory. The
 // candidates are made for sizes on a ladder that does not depend on the budget,
 // from the largest within it downward until none can be better: so more memory
-// never predicts more time.
-func (s *searcher) best() (*timeline, *draft) {
+// never predicts more time. Where it finds none better than some plan, it returns
+// that one or nil.
+func (s *searcher) best(best *draft) (of *timeline, _ *draft) {
 	plain := s.ways[len(s.ways)-1]
 	if d := plain.unlimited(s.o); d != nil {
 		return plain.t, d
 	}
 	if s.o.NoSearch {
-		return s.within(s.o.Budget, nil)
+		return s.within(s.o.Budget, best)
 	}
-	var best *draft
-	var of *timeline
 	for _, size := range s.ladder() {
 		if best != nil {
 			if _, bound := s.bounds.time(size, s.o.Speed, s.live); bound >= best.span {
@@ -96,9 +100,16 @@ func (s *searcher) ladder() (sizes []plan.Bytes) {
 		sizes = append(sizes, w.floor())
 	}
 	for unit := plan.Bytes(10); unit <= s.o.Budget; unit *= 10 {
-		for _, r := range rungs {
-			if size := unit * r; size > least {
-				sizes = append(sizes, size)
+		for i, r := range rungs {
+			next := plan.Bytes(100)
+			if i+1 < len(rungs) {
+				next = rungs[i+1]
+			}
+			level := plan.Bytes(s.o.level)
+			for k := range level {
+				if size := unit*r + unit*(next-r)*k/level; size > least {
+					sizes = append(sizes, size)
+				}
 			}
 		}
 	}
@@ -164,7 +175,7 @@ func (w *way) search(o Options, than *draft) *draft {
 	}
 	best := than
 	space := (o.Budget - t.base) &^ (plan.Align - 1) // for activations, streams and residents
-	for _, height := range heights(low.height, space, o.NoResidents) {
+	for _, height := range heights(low.height, space, o) {
 		places := []placement{low}
 		if p, ok := t.roomy(height); ok {
 			places = append(places, p)
@@ -184,7 +195,7 @@ func (w *way) search(o Options, than *draft) *draft {
 				continue
 			}
 			for _, place := range places {
-				for _, share := range shares {
+				for _, share := range shares(o.level) {
 					d := t.stream(shape{place: place, kept: kept, height: space - used, share: share}, o)
 					if best != nil && cost.Slowed(max(d.compute, d.read), d.compute, d.read) >= best.span {
 						t.spare = d
@@ -203,12 +214,16 @@ func (w *way) search(o Options, than *draft) *draft {
 }
 
 // heights are parts of space to use for activations and streams, the rest being for residents.
-func heights(low, space plan.Bytes, noResidents bool) []plan.Bytes {
-	if noResidents {
+func heights(low, space plan.Bytes, o Options) []plan.Bytes {
+	if o.NoResidents {
 		return []plan.Bytes{space}
 	}
 	hs := []plan.Bytes{low}
-	for _, part := range []plan.Bytes{32, 8, 2, 1} {
+	parts := []plan.Bytes{32, 8, 2, 1}
+	if o.level > 1 {
+		parts = []plan.Bytes{64, 16, 8, 4, 2, 1}
+	}
+	for _, part := range parts {
 		h := low + (space-low)/part&^(plan.Align-1)
 		if h > hs[len(hs)-1] {
 			hs = append(hs, h)

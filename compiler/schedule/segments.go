@@ -392,7 +392,7 @@ func (c *cutter) cuttings() []cutting {
 	}
 	add(least)
 	add(c.choose(low))
-	for h := low + low/32; h < high; h += h / 5 {
+	for h := low + low/32; h < high; h += h / plan.Bytes(4+max(1, c.o.level)) {
 		add(c.choose(h))
 	}
 	add(plain)

@@ -45,7 +45,7 @@ type draft struct {
 	streamed []piece // in load order
 	ahead    int     // so many of them are made at the end of the run before
 	steps    []stepDraft
-	refs     []ref // of their consts
+	refs     []ref      // of their consts
 	top      plan.Bytes // arena size
 	forecast
 }

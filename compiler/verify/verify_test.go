@@ -402,6 +402,8 @@ func TestRandomPlans(t *testing.T) {
 			NoBands:     rapid.IntRange(0, 2).Draw(t, "nobands") == 2,
 			NoSlices:    rapid.IntRange(0, 4).Draw(t, "noslices") == 4,
 			NoSearch:    rapid.IntRange(0, 4).Draw(t, "nosearch") == 4,
+			NoExact:     rapid.IntRange(0, 4).Draw(t, "noexact") == 4,
+			Effort:      max(1, rapid.IntRange(-3, 2).Draw(t, "effort")),
 		}
 		most := o
 		high, err := schedule.Plan(g, most)

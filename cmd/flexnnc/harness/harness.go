@@ -24,6 +24,7 @@ type Options struct {
 	Arches   []string // of Amd64, Arm64, Portable
 	Threads  []int
 	Half     bool    // weights rounded to float16
+	Effort   int     // of the planner; 0 = 1
 	Direct   bool    // --algorithm direct
 	Tol      float64 // in place of what the cases say, where positive
 	Work     string  // folder for everything that is made; "" is a temporary one, removed at the end

@@ -110,7 +110,7 @@ func (t *suite) compile(s *session) error {
 	for _, k := range s.o.Threads {
 		threads = max(threads, k)
 	}
-	o := compiler.Options{Inputs: t.cases.InputShapes(), Outputs: t.cases.OutputNames(), Threads: threads, Direct: s.o.Direct, Half: s.o.Half}
+	o := compiler.Options{Inputs: t.cases.InputShapes(), Outputs: t.cases.OutputNames(), Threads: threads, Direct: s.o.Direct, Half: s.o.Half, Effort: s.o.Effort}
 	lowered, err := compiler.Lower(n.Graph, o)
 	if err != nil {
 		return err
