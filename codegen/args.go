@@ -219,10 +219,23 @@ func (u *unit) portArgs(s *plan.Step, t *op.Tensor, index int) *jen.Statement {
 	return l.of("portStep")
 }
 
+// shares says whether a step has its arguments in common with the other slices of
+// its convolution: they are then of all channels, and the step's entry in the run
+// table says which part it computes. Where the output is a ring of channels a
+// slice's place is none that the part tells.
+func (u *unit) shares(s *plan.Step) bool {
+	o := s.Op
+	return o.Kind == op.Conv && s.Panels.Len() < o.Panels.Count() && u.mustPlace(s, o.Out[0]).width == 0
+}
+
 // convArgs renders a convolution or depthwise step.
 func (u *unit) convArgs(s *plan.Step, typ string) (*jen.Statement, error) {
 	o, c := s.Op, s.Op.Conv
-	first := s.Panels.Lo * op.PanelWidth
+	first, end := s.Panels.Lo*op.PanelWidth, min(s.Panels.Hi*op.PanelWidth, o.Panels.N)
+	weights := int(u.p.Buffers[s.Weights].Offset)
+	if u.shares(s) {
+		first, end, weights = 0, o.Panels.N, 0
+	}
 	var l literal
 	l.code("in", u.image(s, o.In[0], u.depthwiseInput(s, first)))
 	l.code("out", u.image(s, o.Out[0], first))
@@ -246,11 +259,11 @@ func (u *unit) convArgs(s *plan.Step, typ string) (*jen.Statement, error) {
 	l.int("dw", c.DW)
 	l.int("padT", c.PadT)
 	l.int("padL", c.PadL)
-	l.int("weights", int(u.p.Buffers[s.Weights].Offset))
+	l.int("weights", weights)
 	if o.Panels.Type == op.F16 {
 		l.code("half", jen.True())
 	}
-	l.int("channels", min(s.Panels.Hi*op.PanelWidth, o.Panels.N)-first)
+	l.int("channels", end-first)
 	if o.Kind == op.Depthwise {
 		l.int("mult", max(1, c.Mult))
 		l.int("firstChannel", first)
@@ -416,11 +429,10 @@ func (u *unit) pickArgs(s *plan.Step) *jen.Statement {
 		l.code("half", jen.True())
 	}
 	of.int("offset", int(it.Offset))
-	of.int("bytes", int(it.Bytes))
 	of.int("firstChunk", it.firstChunk)
-	of.int("groupBytes", int(it.Bytes))
 	of.int("chunkBytes", int(it.Chunk))
 	l.code("table", of.of("load"))
+	l.int("bytes", int(it.Bytes))
 	l.int("scratch", int(u.p.Buffers[s.Scratch].Offset))
 	return l.of("pickStep")
 }

@@ -156,7 +156,8 @@ func (s *stepFunc) code() jen.Code {
 }
 
 // steps renders the run table, and notes one function with its arguments for each
-// slice of an operation; the bands of a slice are calls of the same function.
+// slice of an operation, or one for those that share; the bands of a slice are
+// calls of the same function.
 func (u *unit) steps() (table []jen.Code, err error) {
 	known := map[slice]*stepFunc{}
 	kept := u.kept()
@@ -169,7 +170,7 @@ func (u *unit) steps() (table []jen.Code, err error) {
 			if err != nil {
 				return nil, fmt.Errorf("step %d, %q: %w", i, s.Op.Name, err)
 			}
-			text := fmt.Sprintf("%s %s %#v", s.Op.Name, driver, args)
+			text := fmt.Sprintf("%s %s %t %#v", s.Op.Name, driver, u.shares(s), args)
 			if fn = u.funcs[text]; fn == nil {
 				fn = &stepFunc{name: u.stepName(s), driver: driver, args: args, comment: u.stepComment(s)}
 				u.funcs[text] = fn
@@ -179,6 +180,10 @@ func (u *unit) steps() (table []jen.Code, err error) {
 		}
 		fn.steps = append(fn.steps, i)
 		vals := []jen.Code{jen.Id("run").Op(":").Id(fn.name)}
+		if u.shares(s) {
+			vals = append(vals, jen.Id("part").Op(":").Id("part").Values(
+				field("panel", s.Panels.Lo), field("panels", s.Panels.Len()), field("weights", int(u.p.Buffers[s.Weights].Offset))))
+		}
 		if s.Wait > 0 {
 			vals = append(vals, jen.Id("wait").Op(":").Lit(s.Wait))
 		}
@@ -189,7 +194,7 @@ func (u *unit) steps() (table []jen.Code, err error) {
 			vals = append(vals, jen.Id("reads").Op(":").True())
 		}
 		if s.Rows.Hi != 0 {
-			vals = append(vals, jen.Id("rows").Op(":").Add(ints(2, []int{s.Rows.Lo, s.Rows.Hi})))
+			vals = append(vals, jen.Id("rows").Op(":").Index(jen.Lit(2)).Int32().Values(jen.Lit(s.Rows.Lo), jen.Lit(s.Rows.Hi)))
 		}
 		table = append(table, jen.Line().Values(vals...))
 	}
@@ -209,7 +214,12 @@ func (u *unit) stepsText(steps []int) string {
 		return fmt.Sprintf("step %d%s", steps[0], u.within)
 	}
 	kind := "bands of rows"
-	if u.p.Steps[steps[0]].Rows.Hi == 0 {
+	switch s := &u.p.Steps[steps[0]]; {
+	case u.shares(s) && s.Rows.Hi == 0:
+		kind = "slices"
+	case u.shares(s):
+		kind = "bands of rows of slices"
+	case s.Rows.Hi == 0:
 		kind = "times the same"
 	}
 	return fmt.Sprintf("steps %d to %d%s, %d %s", steps[0], steps[n-1], u.within, n, kind)
@@ -428,7 +438,11 @@ func (u *unit) stepComment(s *plan.Step) []string {
 	if o.Panels != nil {
 		lo, hi := s.Panels.Lo*op.PanelWidth, min(s.Panels.Hi*op.PanelWidth, o.Panels.N)
 		w := u.p.Buffers[s.Weights]
-		lines = append(lines, fmt.Sprintf("output channels %d to %d of %d; weights: %s at %d", lo, hi, o.Panels.N, bytesText(int64(w.Size)), w.Offset))
+		if u.shares(s) {
+			lines = append(lines, fmt.Sprintf("%d output channels, in panels of %d; each step says which, and where their weights are", o.Panels.N, op.PanelWidth))
+		} else {
+			lines = append(lines, fmt.Sprintf("output channels %d to %d of %d; weights: %s at %d", lo, hi, o.Panels.N, bytesText(int64(w.Size)), w.Offset))
+		}
 	}
 	if o.Epilogue != nil {
 		lines = append(lines, "then "+o.Epilogue.Name)

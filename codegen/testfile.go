@@ -69,9 +69,9 @@ func (k *pkg) testFile() *jen.File {
 	f.Comment("than there are.")
 	f.Func().Id("TestLoads").Params(testingT()).Block(eachPlan(
 		jen.Id("prog").Op(":=").Id("p").Dot("program"),
-		jen.Id("after").Op(":=").Lit(0),
+		jen.Id("after").Op(":=").Int32().Call(jen.Lit(0)),
 		jen.For(jen.List(jen.Id("k"), jen.Id("l")).Op(":=").Range().Append(jen.Qual("slices", "Clone").Call(jen.Id("prog").Dot("resident")), jen.Id("prog").Dot("loads").Op("..."))).Block(
-			jen.If(jen.Id("l").Dot("arena").Op("<").Lit(0).Op("||").Id("l").Dot("arena").Op("+").Id("l").Dot("bytes").Op(">").Id("prog").Dot("arenaBytes").Op("||").
+			jen.If(jen.Id("l").Dot("end").Call().Op(">").Id("prog").Dot("arenaBytes").Op("||").
 				Id("l").Dot("offset").Op("+").Int64().Call(jen.Id("l").Dot("bytes")).Op(">").Id("planned").Dot("file").Dot("dataBytes")).Block(
 				jen.Id("t").Dot("Errorf").Call(jen.Lit("load %d, of %s, is out of range"), jen.Id("k"), jen.Id("l").Dot("name"))),
 			jen.If(jen.Id("l").Dot("after").Op("<").Id("after")).Block(
@@ -79,9 +79,9 @@ func (k *pkg) testFile() *jen.File {
 			jen.Id("after").Op("=").Id("l").Dot("after"),
 		),
 		jen.For(jen.List(jen.Id("i"), jen.Id("s")).Op(":=").Range().Id("prog").Dot("steps")).Block(
-			jen.If(jen.Id("s").Dot("wait").Op(">").Len(jen.Id("prog").Dot("loads")).Op("||").Id("s").Dot("kept").Op(">").Len(jen.Id("prog").Dot("resident"))).Block(
+			jen.If(jen.Int().Call(jen.Id("s").Dot("wait")).Op(">").Len(jen.Id("prog").Dot("loads")).Op("||").Int().Call(jen.Id("s").Dot("kept")).Op(">").Len(jen.Id("prog").Dot("resident"))).Block(
 				jen.Id("t").Dot("Errorf").Call(jen.Lit("step %d waits for load %d and for resident %d"), jen.Id("i"), jen.Id("s").Dot("wait"), jen.Id("s").Dot("kept"))),
-			jen.If(jen.Id("s").Dot("wait").Op(">").Lit(0).Op("&&").Id("prog").Dot("loads").Index(jen.Id("s").Dot("wait").Op("-").Lit(1)).Dot("after").Op(">").Id("i")).Block(
+			jen.If(jen.Id("s").Dot("wait").Op(">").Lit(0).Op("&&").Id("prog").Dot("loads").Index(jen.Id("s").Dot("wait").Op("-").Lit(1)).Dot("after").Op(">").Int32().Call(jen.Id("i"))).Block(
 				jen.Id("t").Dot("Errorf").Call(jen.Lit("step %d waits for a load that waits for it"), jen.Id("i"))),
 		),
 	))

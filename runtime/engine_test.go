@@ -395,7 +395,7 @@ func TestTeamParks(t *testing.T) {
 			for th.claim() < 10 {
 				n.Add(1)
 			}
-		}, [2]int{})
+		}, part{}, [2]int{})
 		if i%20 == 0 {
 			time.Sleep(20 * time.Millisecond)
 		}

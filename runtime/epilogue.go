@@ -13,6 +13,7 @@ type epilogue struct {
 	// into being in the thread's scratch, that many bytes from its start, and only
 	// the program writes the output. 0 = it is made and changed in place.
 	aside int
+	first int // channel of the operands that the first of the step goes with
 }
 
 // maxTileBytes is the size of the largest tile.
@@ -33,7 +34,7 @@ func (e *epilogue) apply(t *thread, from unsafe.Pointer, fromStep int, out unsaf
 			in := &e.in[i]
 			p := in.at(t, &at, 2)
 			if !in.splat {
-				p = unsafe.Add(p, 4*channel)
+				p = unsafe.Add(p, 4*(e.first+channel))
 			}
 			a.in[i+1], a.inStep[i+1] = p, in.step[3]
 		}

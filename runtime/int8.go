@@ -129,6 +129,15 @@ type int8Step struct {
 // runConvInt8 computes a slice. Tiles are cut as those of runConv are.
 func runConvInt8(t *thread, step *int8Step) {
 	tab, s := int8Kernels, &step.convStep
+	size := 4 // of an output element
+	if step.quantize != 0 {
+		size = 1
+	}
+	if t.part.panels != 0 {
+		part := *s
+		part.cut(t.part, size)
+		s = &part
+	}
 	row0, row1 := t.rowRange(s.outH)
 	image, firstRow := s, row0
 	if s.pointwise() {
@@ -141,10 +150,6 @@ func runConvInt8(t *thread, step *int8Step) {
 	}
 	g := s.tiling(tab, row1-row0)
 	panels := (s.channels + panelWidth - 1) / panelWidth
-	size := 4 // of an output element
-	if step.quantize != 0 {
-		size = 1
-	}
 	a := &t.conv
 	a.ind = t.scratch
 	a.wstep = int8Weights + 4*panelWidth*s.kh*s.kw*s.inC

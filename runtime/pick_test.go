@@ -33,15 +33,16 @@ func TestPick(t *testing.T) {
 				binary.LittleEndian.PutUint32(data[before+4*i:], math.Float32bits(float32(1024+i%1024)))
 			}
 		}
+		most := size * n * perChunk
 		s := pickStep{
 			words: words, n: n, rows: rows, half: half,
-			table: load{offset: before, bytes: len(data) - before, firstChunk: 3, chunkBytes: size * n * perChunk},
+			table: load{offset: before, firstChunk: 3, chunkBytes: uint32(most)}, bytes: len(data) - before,
 		}
 		w := &weights{info: &weightsFile{}, src: bytes.NewReader(data), table: make([]uint32, 3)}
-		for at := before; at < len(data); at += s.table.chunkBytes {
-			w.table = append(w.table, crc32.Checksum(data[at:min(at+s.table.chunkBytes, len(data))], castagnoli))
+		for at := before; at < len(data); at += most {
+			w.table = append(w.table, crc32.Checksum(data[at:min(at+most, len(data))], castagnoli))
 		}
-		room := (s.table.chunkBytes + 63) &^ 63
+		room := (most + 63) &^ 63
 		arena := make([]float32, words+words*n+threads*room/4)
 		s.ids = callTensor{0, [4]int{1, 1, 1, words}, [4]int{0, 0, 0, 4}}
 		s.out = callTensor{4 * words, [4]int{1, 1, words, n}, [4]int{0, 0, 4 * n, 4}}
@@ -86,7 +87,7 @@ func TestPick(t *testing.T) {
 		at := before + size*(ids[0]*n+r.Intn(n))
 		data[at] ^= 4
 		var bad *WeightsError
-		if err := run(); !errors.As(err, &bad) || bad.Offset > int64(at) || bad.Offset <= int64(at-s.table.chunkBytes) {
+		if err := run(); !errors.As(err, &bad) || bad.Offset > int64(at) || bad.Offset <= int64(at-int(s.table.chunkBytes)) {
 			t.Fatalf("byte %d is damaged: %v", at, err)
 		}
 		w.src = bytes.NewReader(data[:at])

@@ -118,7 +118,7 @@ func (e *engine) resize() {
 	kept, err := e.arena.resize(e.net.arenaBytes(i))
 	resident := e.prog.resident
 	for k, have := range e.have[e.at] {
-		e.have[e.at][k] = have && resident[k].arena+resident[k].bytes <= kept
+		e.have[e.at][k] = have && resident[k].end() <= kept
 	}
 	if err == nil {
 		shape := e.at / len(e.net.budgets)

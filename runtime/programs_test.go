@@ -96,12 +96,12 @@ func (s *shiftingNetwork) program(r *rand.Rand, shape, blocks int) *program {
 	for at := 0; at < len(s.data)/testBlock; {
 		n := min(1+r.Intn(4), len(s.data)/testBlock-at)
 		l := load{
-			name: fmt.Sprint("blocks ", at), offset: int64(at * testBlock), bytes: n * testBlock,
-			firstChunk: at, groupBytes: testBlock, chunkBytes: testBlock,
+			name: fmt.Sprint("blocks ", at), offset: int64(at * testBlock), bytes: uint32(n * testBlock),
+			firstChunk: int32(at), groupBytes: testBlock, chunkBytes: testBlock,
 		}
 		// The same block likes to be at the same place in all programs.
 		if where := place(n, at+3); where >= 0 && r.Intn(4) > 0 {
-			l.arena = where * testBlock
+			l.arena = uint32(where * testBlock)
 			if r.Intn(2) == 0 {
 				p.resident = append(p.resident, l)
 			} else {
@@ -113,12 +113,12 @@ func (s *shiftingNetwork) program(r *rand.Rand, shape, blocks int) *program {
 	steps := 1 + r.Intn(4)
 	kept, waits := prefixes(r, len(p.resident), steps), prefixes(r, len(p.loads), steps)
 	for i := range p.resident {
-		p.resident[i].before = firstNeed(kept, i)
+		p.resident[i].before = int32(firstNeed(kept, i))
 	}
 	for i := range p.loads {
 		l := &p.loads[i]
-		l.before = firstNeed(waits, i)
-		l.after = r.Intn(l.before + 1)
+		l.before = int32(firstNeed(waits, i))
+		l.after = r.Int31n(l.before + 1)
 		if i > 0 {
 			l.after = max(l.after, p.loads[i-1].after)
 		}
@@ -127,16 +127,16 @@ func (s *shiftingNetwork) program(r *rand.Rand, shape, blocks int) *program {
 	for i := range mine {
 		mine[i] = true
 	}
-	for _, l := range append(append([]load{{arena: p.zeros, bytes: p.zerosBytes}}, p.resident...), p.loads...) {
+	for _, l := range append(append([]load{{arena: uint32(p.zeros), bytes: uint32(p.zerosBytes)}}, p.resident...), p.loads...) {
 		for i := l.arena; i < l.arena+l.bytes; i++ {
 			mine[i] = false
 		}
 	}
 	for i := range steps {
-		p.steps = append(p.steps, step{wait: waits[i], kept: kept[i], run: func(t *thread) {
+		p.steps = append(p.steps, step{wait: int32(waits[i]), kept: int32(kept[i]), run: func(t *thread) {
 			arena := unsafe.Slice((*byte)(t.arena), p.arenaBytes)
 			for _, l := range append(append([]load{}, p.resident[:kept[i]]...), p.loads[:waits[i]]...) {
-				if l.ahead > 0 && i >= l.ahead { // it may come for the next run by now
+				if l.ahead > 0 && i >= int(l.ahead) { // it may come for the next run by now
 					continue
 				}
 				if !bytes.Equal(arena[l.arena:l.arena+l.bytes], s.data[l.offset:l.offset+int64(l.bytes)]) {
@@ -158,7 +158,7 @@ func (s *shiftingNetwork) program(r *rand.Rand, shape, blocks int) *program {
 				s.want[shape].Add(1)
 			}
 			for _, l := range p.loads {
-				if l.ahead == 0 && i == steps-1 || i == l.ahead-1 {
+				if l.ahead == 0 && i == steps-1 || i == int(l.ahead)-1 {
 					clear(arena[l.arena : l.arena+l.bytes])
 				}
 			}
@@ -167,8 +167,8 @@ func (s *shiftingNetwork) program(r *rand.Rand, shape, blocks int) *program {
 	// Some are made at the end of the run before, where there was one.
 	ahead := 1
 	for i := range r.Intn(len(p.loads) + 1) {
-		ahead = min(steps, max(ahead, p.loads[i].before+1)+r.Intn(2))
-		p.loads[i].ahead = ahead
+		ahead = min(steps, max(ahead, int(p.loads[i].before)+1)+r.Intn(2))
+		p.loads[i].ahead = int32(ahead)
 	}
 	return p
 }

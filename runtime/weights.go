@@ -185,19 +185,24 @@ func noEOF(err error) error {
 
 // load is one entry of the load table: bytes of the file go to an arena offset
 // once `after` steps of the run are complete. A load is a sequence of equal groups
-// of groupBytes, each summed in chunks of at most chunkBytes.
+// of groupBytes, each summed in chunks of at most chunkBytes. Entries are small, as
+// those of the run table; offsets in an arena are of 32 bits, as in the tables of
+// kernels.
 type load struct {
 	name       string // of the layer, for errors
 	offset     int64  // from dataOffset
-	bytes      int
-	arena      int
-	after      int
-	before     int // the first step that reads it, or a later one of the same list
-	ahead      int // steps complete before it is made for the next run; 0 = only within a run
-	firstChunk int
-	groupBytes int
-	chunkBytes int
+	bytes      uint32
+	arena      uint32
+	after      int32
+	before     int32 // the first step that reads it, or a later one of the same list
+	ahead      int32 // steps complete before it is made for the next run; 0 = only within a run
+	firstChunk int32
+	groupBytes uint32
+	chunkBytes uint32
 }
+
+// end is where the load ends in the arena.
+func (l *load) end() int { return int(l.arena) + int(l.bytes) }
 
 // covers reports whether the bytes that l brings, and their place, include those of m.
 func (l *load) covers(m *load) bool {
@@ -207,7 +212,8 @@ func (l *load) covers(m *load) bool {
 
 // chunk is the length of the chunk that begins at byte p of a load.
 func (l *load) chunk(p int) int {
-	return min(l.chunkBytes, l.groupBytes-p%l.groupBytes, l.bytes-p)
+	group := int(l.groupBytes)
+	return min(int(l.chunkBytes), group-p%group, int(l.bytes)-p)
 }
 
 // pieceBytes is about how much is read at a time: enough for storage to be quick,
@@ -217,9 +223,9 @@ const pieceBytes = 512 << 10
 // read brings a load into the arena, a piece of some chunks at a time, and checks
 // each as it arrives. Between pieces it asks halt whether to go on.
 func (w *weights) read(l *load, arena []byte, halt *halt) error {
-	dst := arena[l.arena : l.arena+l.bytes]
+	dst := arena[l.arena:l.end()]
 	at := w.info.dataOffset + l.offset
-	chunk := l.firstChunk
+	chunk := int(l.firstChunk)
 	for lo, hi := 0, 0; lo < len(dst); lo = hi {
 		if err := halt.err(); err != nil {
 			return err
@@ -246,11 +252,11 @@ func (w *weights) read(l *load, arena []byte, halt *halt) error {
 
 // chunk reads chunk c of a load of one group and checks it.
 func (w *weights) chunk(l *load, c int, dst []byte) error {
-	at := w.info.dataOffset + l.offset + int64(c*l.chunkBytes)
+	at := w.info.dataOffset + l.offset + int64(c)*int64(l.chunkBytes)
 	if n, err := w.src.ReadAt(dst, at); n < len(dst) {
 		return &WeightsError{w.name, at + int64(n), fmt.Sprintf("short read: %d of %d bytes", n, len(dst)), noEOF(err)}
 	}
-	if crc32.Checksum(dst, castagnoli) != w.table[l.firstChunk+c] {
+	if crc32.Checksum(dst, castagnoli) != w.table[int(l.firstChunk)+c] {
 		return &WeightsError{w.name, at, fmt.Sprintf("damaged: checksum of %d bytes is wrong", len(dst)), nil}
 	}
 	if w.drop && w.file != nil {

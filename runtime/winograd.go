@@ -139,6 +139,11 @@ func (s *winogradStep) inputAt(g *winogradSplit, block int) (at, tile, position 
 // runWinograd computes a slice of a convolution.
 func runWinograd(t *thread, s *winogradStep) {
 	k := winograd
+	if t.part.panels != 0 {
+		part := *s
+		part.conv.cut(t.part, 4)
+		s = &part
+	}
 	row0, row1 := t.rowRange(s.conv.outH)
 	g := s.split(k, [2]int{row0, row1}, len(t.team.threads))
 	work := t.at(s.scratch + s.shared + t.id*s.work)

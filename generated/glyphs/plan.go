@@ -44,21 +44,21 @@ var plan = program{
 		{run: step00Data},
 		{run: step01Conv1, kept: 1},
 		{run: step02Dw2, kept: 2},
-		{run: step03Pw2, kept: 3, rows: [2]int{0, 8}},
-		{run: step04Pool2, rows: [2]int{0, 4}},
-		{run: step03Pw2, kept: 3, rows: [2]int{8, 16}},
-		{run: step04Pool2, rows: [2]int{4, 8}},
+		{run: step03Pw2, kept: 3, rows: [2]int32{0, 8}},
+		{run: step04Pool2, rows: [2]int32{0, 4}},
+		{run: step03Pw2, kept: 3, rows: [2]int32{8, 16}},
+		{run: step04Pool2, rows: [2]int32{4, 8}},
 		{run: step07Dw3, kept: 4},
-		{run: step08Pw3, kept: 5},
-		{run: step09Pw3, wait: 1},
+		{run: step08Pw3, part: part{panel: 0, panels: 1, weights: 86208}, kept: 5},
+		{run: step08Pw3, part: part{panel: 1, panels: 2, weights: 65664}, wait: 1},
 		{run: step10Pw4a, wait: 2},
-		{run: step11Dw4b, wait: 3, rows: [2]int{0, 4}},
-		{run: step11Dw4b, wait: 3, rows: [2]int{4, 8}},
+		{run: step11Dw4b, wait: 3, rows: [2]int32{0, 4}},
+		{run: step11Dw4b, wait: 3, rows: [2]int32{4, 8}},
 		{run: step13Pw4b, wait: 4},
 		{run: step14Dw5, kept: 6},
 		{run: step15Dw5, wait: 5},
-		{run: step16Pw5, wait: 6},
-		{run: step17Pw5, wait: 7},
+		{run: step16Pw5, part: part{panel: 0, panels: 6, weights: 17024}, wait: 6},
+		{run: step16Pw5, part: part{panel: 6, panels: 4, weights: 17024}, wait: 7},
 		{run: step18Gap5},
 		{run: step19Fc, wait: 8},
 		{run: step20Prob},
@@ -289,9 +289,9 @@ var args07Dw3 = depthwiseStep{
 	act:      actRelu,
 }
 
-// Step 8: conv "pw3", 1x1
+// Steps 8 to 9, 2 slices: conv "pw3", 1x1
 // dw3[8 8 48] -> relu3[8 8 48]
-// output channels 0 to 16 of 48; weights: 3136 B at 86208
+// 48 output channels, in panels of 16; each step says which, and where their weights are
 // then add_vv_then_relu_first1
 func step08Pw3(t *thread) {
 	runConv(t, &args08Pw3)
@@ -311,39 +311,9 @@ var args08Pw3 = convStep{
 	sw:       1,
 	dh:       1,
 	dw:       1,
-	weights:  86208,
-	channels: 16,
+	channels: 48,
 	epilogue: epilogue{kernel: &mapAddVvThenReluFirst1, in: []operand{
 		{off: 49280, step: [4]int{0, 0, 1536, 192}},
-	}, aside: 64},
-}
-
-// Step 9: conv "pw3", 1x1
-// dw3[8 8 48] -> relu3[8 8 48]
-// output channels 16 to 48 of 48; weights: 6272 B at 65664
-// then add_vv_then_relu_first1
-func step09Pw3(t *thread) {
-	runConv(t, &args09Pw3)
-}
-
-var args09Pw3 = convStep{
-	in:       image{off: 17024, row: 1536, pix: 192},
-	out:      image{off: 49344, row: 1536, pix: 192},
-	inH:      8,
-	inW:      8,
-	inC:      48,
-	outH:     8,
-	outW:     8,
-	kh:       1,
-	kw:       1,
-	sh:       1,
-	sw:       1,
-	dh:       1,
-	dw:       1,
-	weights:  65664,
-	channels: 32,
-	epilogue: epilogue{kernel: &mapAddVvThenReluFirst1, in: []operand{
-		{off: 49344, step: [4]int{0, 0, 1536, 192}},
 	}, aside: 64},
 }
 
@@ -489,9 +459,9 @@ var args15Dw5 = depthwiseStep{
 	act:          actRelu,
 }
 
-// Step 16: conv "pw5", 1x1
+// Steps 16 to 17, 2 slices: conv "pw5", 1x1
 // dw5[4 4 96] -> relu5[4 4 160]
-// output channels 0 to 96 of 160; weights: 36.4 KiB at 17024
+// 160 output channels, in panels of 16; each step says which, and where their weights are
 // then relu
 func step16Pw5(t *thread) {
 	runConv(t, &args16Pw5)
@@ -511,35 +481,7 @@ var args16Pw5 = convStep{
 	sw:       1,
 	dh:       1,
 	dw:       1,
-	weights:  17024,
-	channels: 96,
-	act:      actRelu,
-}
-
-// Step 17: conv "pw5", 1x1
-// dw5[4 4 96] -> relu5[4 4 160]
-// output channels 96 to 160 of 160; weights: 24.2 KiB at 17024
-// then relu
-func step17Pw5(t *thread) {
-	runConv(t, &args17Pw5)
-}
-
-var args17Pw5 = convStep{
-	in:       image{off: 73280, row: 1536, pix: 384},
-	out:      image{off: 63424, row: 2560, pix: 640},
-	inH:      4,
-	inW:      4,
-	inC:      96,
-	outH:     4,
-	outW:     4,
-	kh:       1,
-	kw:       1,
-	sh:       1,
-	sw:       1,
-	dh:       1,
-	dw:       1,
-	weights:  17024,
-	channels: 64,
+	channels: 160,
 	act:      actRelu,
 }
 

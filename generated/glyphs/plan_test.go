@@ -48,9 +48,9 @@ func TestLoads(t *testing.T) {
 	for _, p := range plans {
 		t.Run(p.name, func(t *testing.T) {
 			prog := p.program
-			after := 0
+			after := int32(0)
 			for k, l := range append(slices.Clone(prog.resident), prog.loads...) {
-				if l.arena < 0 || l.arena+l.bytes > prog.arenaBytes || l.offset+int64(l.bytes) > planned.file.dataBytes {
+				if l.end() > prog.arenaBytes || l.offset+int64(l.bytes) > planned.file.dataBytes {
 					t.Errorf("load %d, of %s, is out of range", k, l.name)
 				}
 				if l.after < after {
@@ -59,10 +59,10 @@ func TestLoads(t *testing.T) {
 				after = l.after
 			}
 			for i, s := range prog.steps {
-				if s.wait > len(prog.loads) || s.kept > len(prog.resident) {
+				if int(s.wait) > len(prog.loads) || int(s.kept) > len(prog.resident) {
 					t.Errorf("step %d waits for load %d and for resident %d", i, s.wait, s.kept)
 				}
-				if s.wait > 0 && prog.loads[s.wait-1].after > i {
+				if s.wait > 0 && prog.loads[s.wait-1].after > int32(i) {
 					t.Errorf("step %d waits for a load that waits for it", i)
 				}
 			}

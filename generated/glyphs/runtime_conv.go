@@ -106,8 +106,23 @@ func (tab *kernelTable) convFor(half bool) *convKernels {
 // kernels is the table in use. Generated files choose a better one at start.
 var kernels = &portableKernels
 
+// part is the slice of a convolution that a step computes, where steps share
+// arguments that are of all its channels: some panels, whose weights are at an
+// arena offset. Where panels is 0 the arguments are those of the step alone.
+type part struct{ panel, panels, weights uint32 }
+
+// cut makes the arguments of all of an operation, whose output has elements of
+// size bytes, those of a part.
+func (s *convStep) cut(p part, size int) {
+	first := panelWidth * int(p.panel)
+	s.out.off += size * first
+	s.weights = int(p.weights)
+	s.channels = min(panelWidth*int(p.panels), s.channels-first)
+	s.epilogue.first = first
+}
+
 // convStep is one slice of a convolution: a range of output channels (its
-// panels) and of output rows.
+// panels) and of output rows. Or it is what its slices share, see part.
 type convStep struct {
 	in, out                image // out starts at the slice's first channel
 	zeros                  int   // arena offset of inC zero floats, for cells outside the image
@@ -183,6 +198,11 @@ func (c *convKernels) panelsFor(pixels, tiles int) int {
 // runConv computes a slice of a convolution.
 func runConv(t *thread, s *convStep) {
 	tab := kernels
+	if t.part.panels != 0 {
+		part := *s
+		part.cut(t.part, 4)
+		s = &part
+	}
 	row0, row1 := t.rowRange(s.outH)
 	image, firstRow := s, row0
 	if s.pointwise() {

@@ -35,7 +35,8 @@ type thread struct {
 	scratch unsafe.Pointer // this thread's scratch, in the arena
 	tiles   *atomic.Int64  // next tile of the running step
 	ports   [][]float32    // the user's arrays of this run, inputs first
-	rows    [2]int         // the running step's range of rows; {0, 0} = all
+	part    part           // the running step's slice
+	rows    [2]int         // its range of rows; {0, 0} = all
 	weights *weights       // for steps that read from it themselves
 	err     error          // of such a step
 

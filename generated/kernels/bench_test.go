@@ -137,7 +137,7 @@ func benchStep(b *testing.B, floats, scratch int, flops, bytes float64, step fun
 			b.Run(fmt.Sprintf("threads=%d", threads), func(b *testing.B) {
 				m := startTeam(b, mem, threads, scratch)
 				defer m.stop()
-				report(b, tab, threads, flops, bytes, func() { m.step(step, [2]int{}) })
+				report(b, tab, threads, flops, bytes, func() { m.step(step, part{}, [2]int{}) })
 			})
 		}
 	})

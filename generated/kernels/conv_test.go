@@ -289,7 +289,7 @@ func startTeam(t testing.TB, mem []float32, n, scratch int) *team {
 func onTeam(t testing.TB, mem []float32, n, scratch int, rows [2]int, step func(*thread)) {
 	m := startTeam(t, mem, n, scratch)
 	defer m.stop()
-	m.step(step, rows)
+	m.step(step, part{}, rows)
 }
 
 // arenaImage is an image's place and its accessor by row, pixel and channel.
@@ -339,6 +339,23 @@ func addEpilogue(e *epilogue, mem []float32, image, perPixel image, vector, firs
 	return func(v float32, y, x, n int) float32 {
 		return fma32(mem[image.index(y, x, firstChannel+n)], mem[vector/4+firstChannel+n], v) + mem[perPixel.index(y, x, 0)]
 	}
+}
+
+// shared makes arguments of a slice from channel `first` on those that all slices
+// share, and returns the part that the slice is. The output has elements of size bytes.
+func (s *convStep) shared(first, size int) part {
+	p := part{panel: uint32(first / panelWidth), panels: uint32((s.channels + panelWidth - 1) / panelWidth), weights: uint32(s.weights)}
+	if s.channels += first; s.channels%panelWidth == 0 {
+		s.channels += panelWidth // the slice is not the last one
+	}
+	s.out.off -= size * first
+	s.weights = 0
+	for i := range s.epilogue.in {
+		if in := &s.epilogue.in[i]; !in.splat {
+			in.off -= 4 * first
+		}
+	}
+	return p
 }
 
 func testConvCase(t *testing.T, c convCase, seed int) {
@@ -415,9 +432,17 @@ func testConvCase(t *testing.T, c convCase, seed int) {
 			}
 		}
 	}
-	for threads := 1; threads <= 3; threads++ {
+	var slice part
+	for threads := range 6 {
+		if threads == 3 {
+			slice = s.shared(panelWidth*c.first, 4)
+		}
+		threads = threads%3 + 1
 		copy(mem, before)
-		onTeam(t, mem, threads, (convScratch(c.kh*c.kw)+63)&^63+maxTileBytes, c.rows, func(t *thread) { runConv(t, &s) })
+		onTeam(t, mem, threads, (convScratch(c.kh*c.kw)+63)&^63+maxTileBytes, c.rows, func(t *thread) {
+			t.part = slice
+			runConv(t, &s)
+		})
 		compareArena(t, fmt.Sprintf("%s, %d threads", what, threads), mem, want)
 	}
 }

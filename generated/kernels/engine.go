@@ -49,12 +49,14 @@ type Options struct {
 // ErrClosed is returned by Run after Close, and by a Run that Close ended.
 var ErrClosed = errors.New("net is closed")
 
-// step is one entry of the emitted run table.
+// step is one entry of the emitted run table. Large networks within small budgets
+// have thousands, which a run touches one and all: so entries are small.
 type step struct {
 	run  func(*thread)
-	wait int    // loads that must be complete
-	kept int    // residents that must be in the arena: those first in the list
-	rows [2]int // of the operation's output; {0, 0} = all
+	part part     // of the operation, where steps share run
+	wait int32    // loads that must be complete
+	kept int32    // residents that must be in the arena: those first in the list
+	rows [2]int32 // of the operation's output; {0, 0} = all
 	// reads says that the step reads from the weights file itself, and so may fail.
 	reads bool
 }
@@ -268,13 +270,13 @@ func (e *engine) compute() error {
 			return err
 		}
 		s := &e.prog.steps[i]
-		if !e.awaitLoads(&e.loaded, s.wait) || !e.awaitLoads(&e.kept, s.kept) {
+		if !e.awaitLoads(&e.loaded, int(s.wait)) || !e.awaitLoads(&e.kept, int(s.kept)) {
 			return e.failure
 		}
 		if e.observe != nil {
 			e.observe(i, false)
 		}
-		e.team.step(s.run, s.rows)
+		e.team.step(s.run, s.part, [2]int{int(s.rows[0]), int(s.rows[1])})
 		if e.observe != nil {
 			e.observe(i, true)
 		}
@@ -325,7 +327,7 @@ func (e *engine) stream() {
 	e.ahead = 0
 	for i := first; i < len(loads); i++ {
 		l := &loads[i]
-		if !e.settleUntil(&resident, l.before) {
+		if !e.settleUntil(&resident, int(l.before)) {
 			return
 		}
 		if l.after > 0 {
@@ -361,7 +363,7 @@ func (e *engine) settleUntil(next *int, step int) bool {
 		return true
 	}
 	have := e.have[e.at]
-	for ; *next < len(have) && e.prog.resident[*next].before <= step; *next++ {
+	for ; *next < len(have) && int(e.prog.resident[*next].before) <= step; *next++ {
 		if !have[*next] {
 			if err := e.weights.read(&e.prog.resident[*next], e.arena.mem, &e.halt); err != nil {
 				e.fail(err)

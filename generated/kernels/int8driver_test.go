@@ -154,9 +154,21 @@ func testInt8ConvCase(t *testing.T, c convCase, seed int) {
 		}
 	}
 	s.out = g.slice()
-	for threads := 1; threads <= 3; threads++ {
+	var slice part
+	for threads := range 6 {
+		if threads == 3 {
+			size := 4
+			if g.quantize != 0 {
+				size = 1
+			}
+			slice = s.shared(g.first, size)
+		}
+		threads = threads%3 + 1
 		copy(mem, before)
-		onTeam(t, mem, threads, scratch, c.rows, func(t *thread) { runConvInt8(t, &s) })
+		onTeam(t, mem, threads, scratch, c.rows, func(t *thread) {
+			t.part = slice
+			runConvInt8(t, &s)
+		})
 		compareBits(t, fmt.Sprintf("%s, %d threads", what, threads), mem, want)
 	}
 }

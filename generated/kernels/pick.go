@@ -13,19 +13,21 @@ type pickStep struct {
 	n        int  // elements of a row
 	rows     int  // of the table
 	half     bool // elements are float16, and are widened
-	table    load // all of it
-	scratch  int  // arena offset of chunkBytes, rounded up to 64, for each thread
+	table    load // where it begins, and how it is summed
+	bytes    int  // of it
+	scratch  int  // arena offset of a chunk's bytes, rounded up to 64, for each thread
 }
 
 // runPick shares the words among threads. What goes wrong is left in t.err.
 func runPick(t *thread, s *pickStep) {
-	room := (s.table.chunkBytes + 63) &^ 63
-	chunk := unsafe.Slice((*byte)(t.at(s.scratch+t.id*room)), s.table.chunkBytes)
+	most := int(s.table.chunkBytes)
+	room := (most + 63) &^ 63
+	chunk := unsafe.Slice((*byte)(t.at(s.scratch+t.id*room)), most)
 	size := 4
 	if s.half {
 		size = 2
 	}
-	perChunk := s.table.chunkBytes / (size * s.n)
+	perChunk := most / (size * s.n)
 	for {
 		i := t.claim()
 		if i >= s.words {
@@ -33,7 +35,7 @@ func runPick(t *thread, s *pickStep) {
 		}
 		id := min(max(s.ids.word(t, i), 0), s.rows-1)
 		c := id / perChunk
-		piece := chunk[:min(s.table.chunkBytes, s.table.bytes-c*s.table.chunkBytes)]
+		piece := chunk[:min(most, s.bytes-c*most)]
 		if err := t.weights.chunk(&s.table, c, piece); err != nil {
 			t.err = err
 			return

@@ -19,6 +19,7 @@ type team struct {
 	threads []thread
 	tiles   atomic.Int64
 	work    func(*thread) // the running step
+	part    part          // of the operation that it computes
 	rows    [2]int        // its range of rows
 	turn    atomic.Int64  // step number, counted over all runs; -1 = stop
 	done    atomic.Int64  // workers that have finished this turn
@@ -46,14 +47,14 @@ func (m *team) start(n int) {
 }
 
 // step runs work on all threads and returns when all have finished.
-func (m *team) step(work func(*thread), rows [2]int) {
+func (m *team) step(work func(*thread), part part, rows [2]int) {
 	m.tiles.Store(0)
-	m.threads[0].rows = rows
+	m.threads[0].part, m.threads[0].rows = part, rows
 	if len(m.threads) == 1 {
 		work(&m.threads[0])
 		return
 	}
-	m.work, m.rows = work, rows
+	m.work, m.part, m.rows = work, part, rows
 	m.done.Store(0)
 	m.turn.Add(1)
 	m.unpark()
@@ -111,7 +112,7 @@ func (m *team) worker(id int) {
 		if seen < 0 {
 			return
 		}
-		m.threads[id].rows = m.rows
+		m.threads[id].part, m.threads[id].rows = m.part, m.rows
 		m.work(&m.threads[id])
 		m.done.Add(1)
 	}

@@ -418,9 +418,17 @@ func testWinogradCase(t *testing.T, c winogradCase, seed int) {
 	if kind < 2 && worst > 2e-5*largest+1e-6 {
 		t.Fatalf("%s: %g away from the direct convolution, whose largest value is %g", what, worst, largest)
 	}
-	for threads := 1; threads <= most; threads++ {
+	var slice part
+	for threads := range 2 * most {
+		if threads == most {
+			slice = s.conv.shared(panelWidth*c.first, 4)
+		}
+		threads = threads%most + 1
 		copy(mem, before)
-		onTeam(t, mem, threads, 64, c.rows, func(t *thread) { runWinograd(t, &s) })
+		onTeam(t, mem, threads, 64, c.rows, func(t *thread) {
+			t.part = slice
+			runWinograd(t, &s)
+		})
 		copy(mem[s.scratch/4:][:scratch], want[s.scratch/4:])
 		compareArena(t, fmt.Sprintf("%s, %d threads", what, threads), mem, want)
 	}
