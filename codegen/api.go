@@ -58,6 +58,7 @@ func (k *pkg) header(f *jen.File) {
 // newFile starts a generated file.
 func (k *pkg) newFile() *jen.File {
 	f := jen.NewFile(k.o.Package)
+	k.aliases(f)
 	k.header(f)
 	return f
 }

@@ -52,6 +52,9 @@ func (u *unit) stepArgs(s *plan.Step) (*jen.Statement, string, error) {
 		if s.Picks {
 			return u.pickArgs(s), "runPick", nil
 		}
+		if isCustom(s.Op) {
+			return u.customArgs(s), "runCustom", nil
+		}
 		return u.callArgs(s), "runCall", nil
 	}
 	return nil, "", fmt.Errorf("BUG: no driver for %s", s.Op.Kind)

@@ -32,6 +32,7 @@ func (k *pkg) planFiles() (map[string]*jen.File, error) {
 		jen.Line().Id("maxThreads").Op(":").Id("MaxThreads"),
 		jen.Line().Id("inputs").Op(":").Lit(len(k.units[0].inputs)),
 		jen.Line().Id("ports").Op(":").Lit(len(k.units[0].inputs)+len(k.units[0].outputs)),
+		k.customSlices(),
 		jen.Line().Id("budgets").Op(":").Index().Int().ValuesFunc(func(g *jen.Group) {
 			for _, b := range k.budgets {
 				g.Add(k.budgetConst(b))
@@ -190,8 +191,8 @@ func (u *unit) steps() (table []jen.Code, err error) {
 		if kept[i] > 0 {
 			vals = append(vals, jen.Id("kept").Op(":").Lit(kept[i]))
 		}
-		if s.Picks {
-			vals = append(vals, jen.Id("reads").Op(":").True())
+		if s.Picks || isCustom(s.Op) {
+			vals = append(vals, jen.Id("fails").Op(":").True())
 		}
 		if s.Rows.Hi != 0 {
 			vals = append(vals, jen.Id("rows").Op(":").Index(jen.Lit(2)).Int32().Values(jen.Lit(s.Rows.Lo), jen.Lit(s.Rows.Hi)))
@@ -469,6 +470,9 @@ func kindText(o *op.Op) string {
 		return fmt.Sprintf(", %dx%d stride %dx%d", o.Pool.KH, o.Pool.KW, o.Pool.SH, o.Pool.SW)
 	case o.Map != nil:
 		return ", " + o.Map.Program.Name
+	case isCustom(o):
+		c := o.Call.Custom.Custom
+		return fmt.Sprintf(", %s by %s.%s", c.Type, c.Import, c.Func)
 	case o.Call != nil:
 		return ", " + o.Call.Func
 	}

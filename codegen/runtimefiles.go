@@ -69,7 +69,9 @@ func (k *pkg) runtimeFiles() (map[string][]byte, error) {
 			if o.Conv != nil && o.Conv.Winograd != 0 {
 				want["winograd"], want["winogradportable"] = true, true
 			}
-			if o.Call != nil {
+			if isCustom(o) {
+				want["custom"] = true
+			} else if o.Call != nil {
 				want["call"], want["scalar"] = true, true
 				for _, n := range callFiles(o.Call.Func) {
 					want["call_"+n] = true

@@ -48,7 +48,8 @@ type Layer struct {
 	Outputs []*Blob
 	Params  Params
 	Weights []*Weight // in .bin order, as the layer's definition lists them
-	Hints   []Shape   // -23330 shape hints for the outputs; never semantics
+	Hints   []Shape   // -23330 shape hints for the outputs; never semantics but where Custom says so
+	Custom  *Custom   // nil where the type is ncnn's own
 }
 
 // Weight returns the named weight blob, or nil.

@@ -25,6 +25,7 @@ type network struct {
 	maxThreads int
 	inputs     int        // of the user's arrays
 	ports      int        // all of them, inputs first
+	slices     int        // the most that a function of the user's is given
 	budgets    []int      // in bytes, largest first
 	programs   []*program // that of shape s within budget b is at s*len(budgets) + b
 }

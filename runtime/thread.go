@@ -42,6 +42,7 @@ type thread struct {
 	rows    [2]int         // its range of rows; {0, 0} = all
 	weights *weights       // for steps that read from it themselves
 	err     error          // of such a step
+	slices  [][]float32    // room for those that a function of the user's is given; thread 0 only
 
 	// Arguments of kernels, here so that calls through function values do not
 	// allocate.

@@ -24,9 +24,9 @@ const (
 
 // recordAnswer runs a small network once in float64. It returns nil where the
 // network is too large, or of a kind whose answers may jump: one that quantises,
-// sorts or suppresses.
+// sorts or suppresses; or where a function of the user's makes a part of it.
 func recordAnswer(g *ir.Graph, p *plan.Plan, half bool) (*codegen.Answer, error) {
-	if multiplyAdds(p.Graph) > answerLimit || jumps(g) {
+	if multiplyAdds(p.Graph) > answerLimit || jumps(g) || firstCustom(g) != nil {
 		return nil, nil
 	}
 	var o interp.Options
@@ -69,9 +69,11 @@ const narrowingLimit = 1e9
 // printNarrowing runs a network with its own weights and with those that lowered
 // holds, and says by how much each output differs.
 func printNarrowing(w io.Writer, g *ir.Graph, lowered *op.Graph) error {
-	if n := multiplyAdds(lowered); n > narrowingLimit || jumps(g) {
+	if n, l := multiplyAdds(lowered), firstCustom(g); n > narrowingLimit || jumps(g) || l != nil {
 		why := "the network quantises, sorts or suppresses"
-		if n > narrowingLimit {
+		if l != nil {
+			why = "a Go function computes " + l.Type
+		} else if n > narrowingLimit {
 			why = fmt.Sprintf("%.1g multiply-adds are too many for the float64 interpreter", n)
 		}
 		_, err := fmt.Fprintf(w, "fp16       effect on the outputs not measured here: %s; flexnnc verify --weights fp16 runs cases\n", why)

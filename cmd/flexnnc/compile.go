@@ -24,7 +24,7 @@ var compileCommand = &cli.Command{
 		&cli.StringFlag{Name: "out", Usage: "`DIR` that the package is written to"},
 		&cli.StringFlag{Name: "package", Usage: "Go package `NAME`; by default from DIR"},
 		&cli.StringSliceFlag{Name: "state", Usage: "`IN=OUT`: output OUT is the value of input IN in the next run; may be repeated"},
-		inputsFlag, outputFlag, algorithmFlag, weightsFlag, threadsFlag, targetFlag, effortFlag, dumpFlag,
+		inputsFlag, outputFlag, customFlag, customShapeFlag, algorithmFlag, weightsFlag, threadsFlag, targetFlag, effortFlag, dumpFlag,
 	},
 	Action: compileAction,
 }
@@ -88,6 +88,10 @@ func compileAction(c *cli.Context) error {
 		embedded = "a file of its own: too large to embed"
 	}
 	fmt.Fprintf(c.App.Writer, "package %s in %s: %d files, weights.bin of %s (%s)\n", r.Package, c.String("out"), len(r.Files), sizeText(r.Weights), embedded)
+	if l := firstCustom(shapes[0].net.Graph); l != nil {
+		fmt.Fprintf(c.App.Writer, "answer     none is recorded for the package's test: %s is computed by %s.%s, which the float64 interpreter cannot call\n",
+			l.Type, l.Custom.Import, l.Custom.Func)
+	}
 	for i, s := range shapes {
 		for _, planned := range set.Plans[i] {
 			if len(shapes) > 1 {

@@ -86,8 +86,16 @@ func openNetwork(c *cli.Context, inputs inputSet, weightsNeeded, warn bool) (*nc
 	if o.Dump, err = dumper(c.StringSlice("dump"), c.App.Writer); err != nil {
 		return nil, o, err
 	}
-	n, err := ncnn.Open(param, bin)
+	customs, err := parseCustoms(c.StringSlice("custom"), c.StringSlice("custom-shape"))
 	if err != nil {
+		return nil, o, err
+	}
+	n, err := ncnn.Open(param, bin, customs...)
+	if err != nil {
+		return nil, o, err
+	}
+	if err := customsUsed(n.Graph, customs); err != nil {
+		n.Close()
 		return nil, o, err
 	}
 	if bin == "" {
@@ -150,6 +158,8 @@ func commandLine(c *cli.Context, packageName string) string {
 	s += " --package " + packageName
 	add("input")
 	add("output")
+	add("custom")
+	add("custom-shape")
 	add("state")
 	if w := c.String("weights"); w != "file" {
 		s += " --weights " + w

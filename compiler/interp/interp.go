@@ -55,7 +55,7 @@ func runLayer(l *ir.Layer, values map[*ir.Blob]layer.Tensor, inputs map[string]l
 		}
 		return []layer.Tensor{t}, nil
 	}
-	def := layer.Lookup(l.Type)
+	def := layer.Of(l)
 	if def == nil || def.Eval == nil || def.Shape == nil {
 		return nil, fmt.Errorf("layer type %q has no reference", l.Type)
 	}

@@ -88,6 +88,7 @@ import (
 //	recurrent_int8  Ints: T H P reverse kind (0 lstm, 1 gru, 2 rnn). In and Out as the kernel of that kind has them, but W holds
 //	                integers, and 1/scale of its rows [rows] follows it. The state is quantised in each step by 127/largest;
 //	                sums are exact. ThreadScratch has room for P + rows + H floats.
+//	custom          The Go function of the layer CallAttr.Custom; all tensors are planar and without gaps.
 //	rnn             In: xg [T,H], h0 [H], W [H,H]. Out: y [T,H], h [H]. Ints as for gru. h = tanh(xg + W h).
 
 // padCall appends a pad; in, before and after have equal lengths of at most 4.

@@ -70,7 +70,7 @@ func contains(list []string, s string) bool {
 }
 
 func inferLayer(l *ir.Layer, faults *diag.List) {
-	def := layer.Lookup(l.Type)
+	def := layer.Of(l)
 	if def == nil {
 		faults.Layerf(l, "layer type %q is not supported", l.Type)
 		return

@@ -52,7 +52,7 @@ func lowerLayers(g *ir.Graph) (*op.Graph, error) {
 		if !ready(l, made) {
 			continue // what it reads was reported
 		}
-		def := layer.Lookup(l.Type)
+		def := layer.Of(l)
 		switch {
 		case def == nil || def.Lower == nil:
 			faults.Layerf(l, "layer type %q cannot be compiled yet", l.Type)

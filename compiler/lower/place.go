@@ -37,6 +37,9 @@ func place(e *editor) error {
 		if o.Kind == op.View {
 			p.placeView(o)
 		}
+		if isCustom(o) {
+			p.close(o)
+		}
 		for _, t := range o.Out {
 			p.settle(t)
 		}
@@ -56,7 +59,7 @@ func (p *placer) claim(t *op.Tensor, s slot) bool {
 	if _, ok := p.slots[t]; ok || t.Const != nil || !rowsAreDense(t.Dims, s.strides) {
 		return false
 	}
-	if t.Producer.Kind == op.View && t.Producer.Start != nil {
+	if t.Producer.Kind == op.View && t.Producer.Start != nil || isCustom(t.Producer) && !op.Dense(t.Dims, s.strides) {
 		return false
 	}
 	p.slots[t] = s
@@ -132,6 +135,22 @@ func (p *placer) placeView(o *op.Op) {
 	p.slots[out] = slot{dense, 0, denseStrides(out.Dims)}
 	p.after[o] = append([]*op.Op{p.newCopy(in, dense, o)}, p.after[o]...)
 	o.In[0] = dense // which is out's producer from here on
+}
+
+func isCustom(o *op.Op) bool { return o.Call != nil && o.Call.Custom != nil }
+
+// close has a Go function of the user's read copies of what has gaps.
+func (p *placer) close(o *op.Op) {
+	for k, t := range o.In {
+		s, ok := p.slots[t]
+		if !ok || op.Dense(t.Dims, s.strides) {
+			continue // a constant has no slot yet, and no gaps
+		}
+		c := p.tensor(t, "/dense", t.Dims)
+		p.settle(c)
+		p.before[o] = append(p.before[o], p.newCopy(t, c, o))
+		o.In[k] = c
+	}
 }
 
 // apply writes the slots to the tensors, removes Concats and Views, and names as

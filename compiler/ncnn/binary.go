@@ -107,7 +107,7 @@ func (b *builder) binaryLayer(w *words, r *record, blobs int) bool {
 		l.Type = fmt.Sprintf("type %d", typ)
 		hint := "read the text .param, if there is one: it has the type's name"
 		if typ&customBit != 0 && typ > 0 {
-			hint = "layers that a program registered with ncnn cannot be compiled"
+			hint = "a layer that a program registered with ncnn: read the text .param, which has the type's name, and give a Go function with --custom"
 		}
 		b.unsupported(r, hint)
 	}

@@ -101,7 +101,7 @@ func TestBinaryFaults(t *testing.T) {
 		{"cut value", bin(magic, 1, 1, 16, 0, 1, 0, 0), `m.param.bin:+32: the file ends within parameter 0 of layer "layer0" | the file was cut, or a count before this place is wrong`},
 		{"hints without outputs", bin(magic, 1, 1, 9001, 1, 0, 0, -23330, 1, 3, -233), `m.param.bin:+12: layer "layer0": TestPass has 1 output, not 0`},
 		{"unknown type", bin(magic, 1, 1, 5120, 0, 1, 0, -233), `m.param.bin:+12: layer "layer0": layer type "type 5120" is not supported | read the text .param, if there is one: it has the type's name`},
-		{"custom layer", bin(magic, 1, 1, 1<<8|3, 0, 1, 0, -233), `m.param.bin:+12: layer "layer0": layer type "type 259" is not supported | layers that a program registered with ncnn cannot be compiled`},
+		{"custom layer", bin(magic, 1, 1, 1<<8|3, 0, 1, 0, -233), `m.param.bin:+12: layer "layer0": layer type "type 259" is not supported | a layer that a program registered with ncnn: read the text .param, which has the type's name, and give a Go function with --custom`},
 		{"negative type", bin(magic, 1, 1, -1, 0, 1, 0, -233), `m.param.bin:+12: layer "layer0": layer type "type -1" is not supported | read the text .param, if there is one: it has the type's name`},
 	} {
 		g, faults := ParseParam("m.param.bin", c.data, &diag.List{})

@@ -23,6 +23,7 @@ type builder struct {
 	faults   diag.List
 	warnings *diag.List
 	records  []*record
+	custom   []*ir.Custom    // layer types that Go functions compute
 	unknown  map[string]bool // layer types without definition, which were reported
 	// broken says that some layer's blobs could not be read, so that a blob without
 	// producer means nothing.
@@ -58,7 +59,9 @@ func (b *builder) layerWarning(l *ir.Layer, pos ir.Pos, hint, format string, arg
 }
 
 // customHint is the way round a layer that is none of ncnn's own.
-const customHint = "a layer that a program registered with ncnn: write it with ncnn's own layers, or let the network end before it and begin another after it"
+func customHint(typ string) string {
+	return fmt.Sprintf("give a Go function that computes it: compile --custom %s=import/path.Func", clip(typ))
+}
 
 // unsupported reports a layer type without definition, once per type.
 func (b *builder) unsupported(r *record, hint string) {
@@ -69,9 +72,13 @@ func (b *builder) unsupported(r *record, hint string) {
 				types = append(types, d.Type)
 			}
 			hint = didYouMean(r.layer.Type, types)
+			if hint != "" {
+				hint += " or "
+			}
+			hint += customHint(r.layer.Type)
 		}
 		if hint == "" {
-			hint = customHint
+			hint = customHint(r.layer.Type)
 		}
 		b.layerFault(r.layer, r.layer.Pos, hint, "layer type %q is not supported", r.layer.Type)
 	}
@@ -88,6 +95,9 @@ func (b *builder) define(r *record) {
 	b.arity(r, "input", len(r.ins), d.MinIn, d.MaxIn)
 	b.arity(r, "output", len(r.outs), d.MinOut, d.MaxOut)
 	r.layer.Params = b.takeHints(r)
+	if r.layer.Custom != nil {
+		return // its parameters mean what its function makes of them
+	}
 	for i := range r.layer.Params {
 		b.checkParam(r, &r.layer.Params[i])
 	}

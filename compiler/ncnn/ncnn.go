@@ -44,16 +44,16 @@ func (n *Network) Close() error {
 
 // Open reads the network param, text or binary by its first bytes, and checks the
 // weights file bin against it. bin may be "": the graph then has no weights,
-// which is enough for planning. Faults in the files come back as a *diag.Error
+// which is enough for planning. custom are layer types that are not ncnn's own. Faults in the files come back as a *diag.Error
 // with everything found.
-func Open(param, bin string) (*Network, error) {
+func Open(param, bin string, custom ...*ir.Custom) (*Network, error) {
 	data, err := readParamFile(param)
 	if err != nil {
 		return nil, err
 	}
 	n := &Network{}
 	var faults diag.List
-	n.Graph, faults = ParseParam(param, data, &n.Warnings)
+	n.Graph, faults = ParseParam(param, data, &n.Warnings, custom...)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
@@ -124,8 +124,9 @@ func readParamFile(path string) ([]byte, error) {
 
 // ParseParam reads a parameter file of either form. name is the file's path, for
 // positions and for the graph's name. The graph is nil where faults were found.
-func ParseParam(name string, data []byte, warnings *diag.List) (*ir.Graph, diag.List) {
+func ParseParam(name string, data []byte, warnings *diag.List, custom ...*ir.Custom) (*ir.Graph, diag.List) {
 	b := newBuilder(name, warnings)
+	b.custom = custom
 	if isBinary(data) {
 		b.readBinary(data)
 	} else {

@@ -233,7 +233,12 @@ func (b *builder) textLayer(s *scanner, r *record) bool {
 		b.fault(namePos, "", "a layer name has %d characters; ncnn's limit is %d", len(l.Name), longestName)
 		return false
 	}
-	if r.def = layer.Lookup(l.Type); r.def == nil {
+	for _, c := range b.custom {
+		if c.Type == l.Type {
+			l.Custom = c
+		}
+	}
+	if r.def = layer.Of(l); r.def == nil {
 		b.unsupported(r, "")
 	}
 	ins, ok := b.blobCount(s, r, "input")

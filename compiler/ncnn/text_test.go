@@ -198,8 +198,8 @@ func TestTextFaults(t *testing.T) {
 		{"too many blobs", "7767517\n2 1\nInput in0 0 1 in0\nTestPass p 1 1 in0 out\n", []string{
 			`dir/m.param:2:3: the layers have 2 blobs and not 1 | write 2 here`}},
 		{"unknown types, all of them, once each", "7767517\n5 5\nInput in0 0 1 in0\nTestCov a 1 1 in0 x\nTestCov b 1 1 x y\nMyLayer c 1 1 y z\nTestPass d 1 1 z out\n", []string{
-			`dir/m.param:4:1: layer "a": layer type "TestCov" is not supported | did you mean TestConv?`,
-			`dir/m.param:6:1: layer "c": layer type "MyLayer" is not supported | ` + customHint}},
+			`dir/m.param:4:1: layer "a": layer type "TestCov" is not supported | did you mean TestConv? or ` + customHint("TestCov"),
+			`dir/m.param:6:1: layer "c": layer type "MyLayer" is not supported | ` + customHint("MyLayer")}},
 		{"line ends after type", head + "TestPass\nTestPass p 1 1 in0 x\n", []string{
 			`dir/m.param:4:1: the layer "TestPass" ends after its type | a layer is TYPE NAME INPUTS OUTPUTS, then blobs, then parameters`,
 		}},

@@ -29,7 +29,7 @@ const wrongBin = "the .bin belongs to another .param, or was cut"
 func ReadWeights(g *ir.Graph, name string, src io.ReaderAt, size int64) diag.List {
 	w := walker{name: name, src: src, size: size}
 	for _, l := range g.Layers {
-		def := layer.Lookup(l.Type)
+		def := layer.Of(l)
 		if def == nil || def.Weights == nil {
 			continue
 		}

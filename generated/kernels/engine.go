@@ -57,8 +57,9 @@ type step struct {
 	wait int32    // loads that must be complete
 	kept int32    // residents that must be in the arena: those first in the list
 	rows [2]int32 // of the operation's output; {0, 0} = all
-	// reads says that the step reads from the weights file itself, and so may fail.
-	reads bool
+	// fails says that the step may fail: it reads from the weights file itself, or
+	// calls a function of the user's.
+	fails bool
 }
 
 // engine runs the programs of a network, one at a time: the arena, the compute
@@ -171,6 +172,7 @@ func (e *engine) open(net *network, o *Options, embedded string) error {
 		t := &e.team.threads[i]
 		t.ports, t.weights = e.ports, e.weights
 	}
+	e.team.threads[0].slices = make([][]float32, net.slices)
 	e.bind()
 	if net.needsLoader() {
 		go e.loader()
@@ -280,7 +282,7 @@ func (e *engine) compute() error {
 		if e.observe != nil {
 			e.observe(i, true)
 		}
-		if s.reads {
+		if s.fails {
 			if err := e.team.failure(); err != nil {
 				return err
 			}

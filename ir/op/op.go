@@ -55,6 +55,19 @@ func (t *Tensor) Len() int {
 	return n
 }
 
+// Dense reports whether elements with these dims and strides follow each other
+// without gaps.
+func Dense(dims, strides []int) bool {
+	n := 1
+	for i := len(dims) - 1; i >= 0; i-- {
+		if dims[i] != 1 && strides[i] != n {
+			return false
+		}
+		n *= dims[i]
+	}
+	return true
+}
+
 // Root is the tensor that owns the buffer.
 func (t *Tensor) Root() *Tensor {
 	if t.Base != nil {
@@ -236,6 +249,9 @@ type CallAttr struct {
 	// Products are the shapes of the matrix products that it makes with the
 	// convolution kernels.
 	Products []Product
+	// Custom is the layer that a Go function of the user's computes, Func being
+	// "custom". Its tensors are dense, in the order of the layer's blobs.
+	Custom *ir.Layer
 }
 
 // Product is the shape of a matrix product: rows of the left matrix, and panels of

@@ -38,6 +38,13 @@ func CheckPlaced(g *Graph) error {
 				c.bugf("reads %v, whose innermost elements are no neighbours", t)
 			}
 		}
+		if o.Call != nil && o.Call.Custom != nil {
+			for _, t := range append(append([]*Tensor{}, o.In...), o.Out...) {
+				if !Dense(t.Dims, t.Strides) {
+					c.bugf("hands %v to a Go function, which has gaps", t)
+				}
+			}
+		}
 		c.kind(o)
 		if len(c.errs) == 0 {
 			c.epilogue(o)

@@ -1,0 +1,49 @@
+package runtime
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// customFunc computes a layer that is not ncnn's own. shapes are those of out and
+// then of in, outermost axis first; params are the layer's values by id.
+type customFunc = func(out, in [][]float32, shapes [][]int, params map[int][]float64) error
+
+// floats is a part of the arena without gaps: the bytes from the arena's start, and
+// the number of elements.
+type floats struct{ off, n int }
+
+// customStep calls a function of the user's.
+type customStep struct {
+	call   customFunc
+	layer  string // its name
+	typ    string
+	out    []floats
+	in     []floats
+	shapes [][]int
+	params map[int][]float64
+}
+
+// runCustom makes the call on the thread that Run was called on. An error, or a
+// panic of the function, is left in t.err.
+func runCustom(t *thread, s *customStep) {
+	if t.id != 0 {
+		return
+	}
+	n := len(s.out)
+	slices := t.slices[:0]
+	for _, list := range [2][]floats{s.out, s.in} {
+		for _, f := range list {
+			slices = append(slices, unsafe.Slice((*float32)(t.at(f.off)), f.n))
+		}
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			t.err = fmt.Errorf("layer %q (%s): panic: %v", s.layer, s.typ, r)
+		}
+		clear(slices)
+	}()
+	if err := s.call(slices[:n:n], slices[n:], s.shapes, s.params); err != nil {
+		t.err = fmt.Errorf("layer %q (%s): %w", s.layer, s.typ, err)
+	}
+}
