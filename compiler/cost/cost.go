@@ -80,11 +80,11 @@ func Of(o *op.Op) Work {
 	case Copy, Transpose:
 		w.Units = max(out, elements/2)
 	case Call:
-		w.Units = max(elements, callMultiplyAdds(o.Call))
+		w.Units = max(elements, CallMultiplyAdds(o.Call))
 	default:
 		c := o.Conv
 		if c == nil {
-			w.Units = callMultiplyAdds(o.Call)
+			w.Units = CallMultiplyAdds(o.Call)
 			break
 		}
 		w.Units = int64(c.OutH) * int64(c.OutW) * int64(o.Panels.N) * int64(o.Panels.K())
@@ -169,9 +169,9 @@ func instructions(p *lane.Program) int64 {
 	return max(1, n)
 }
 
-// callMultiplyAdds reads the sizes that the runtime's products are called with, 0
+// CallMultiplyAdds reads, of a portable kernel, the sizes that products are called with, 0
 // where there is none.
-func callMultiplyAdds(c *op.CallAttr) int64 {
+func CallMultiplyAdds(c *op.CallAttr) int64 {
 	product := func(v ...int) int64 {
 		n := int64(1)
 		for _, x := range v {

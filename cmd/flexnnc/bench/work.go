@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench/runner"
+	"github.com/flexnnc/flexnnc/compiler/cost"
 	"github.com/flexnnc/flexnnc/ir/op"
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
@@ -63,7 +64,7 @@ func MACs(s *plan.Step) float64 {
 			n *= float64(c.InC)
 		}
 	case o.Call != nil:
-		n = callMACs(o.Call)
+		n = float64(cost.CallMultiplyAdds(o.Call))
 	}
 	return n * share(s)
 }
@@ -82,33 +83,6 @@ func share(s *plan.Step) float64 {
 		return 1
 	}
 	return float64(s.Rows.Len()) / float64(s.Op.Out[0].Dims[0])
-}
-
-// callMACs reads the sizes that the runtime's products are called with.
-func callMACs(c *op.CallAttr) float64 {
-	product := func(v ...int) float64 {
-		n := 1.0
-		for _, x := range v {
-			n *= float64(x)
-		}
-		return n
-	}
-	v := c.Ints
-	switch {
-	case c.Func == "matmul" && len(v) >= 5: // outer inner M N K
-		return product(v[:5]...)
-	case c.Func == "attention" && len(v) >= 6: // heads perGroup rows keys width vWidth
-		return product(v[0], v[2], v[3], v[4]+v[5])
-	case c.Func == "conv_dynamic" && len(v) >= 15: // InH InW InC OutH OutW OutC KH KW SH SW DH DW PadT PadL group
-		return product(v[2], v[3], v[4], v[5], v[6], v[7]) / float64(v[14])
-	case c.Func == "lstm" && len(v) >= 3: // T H P
-		return product(4, v[0], v[1], v[2])
-	case c.Func == "gru" && len(v) >= 3:
-		return product(3, v[0], v[1], v[2])
-	case c.Func == "rnn" && len(v) >= 3:
-		return product(v[0], v[1], v[2])
-	}
-	return 0
 }
 
 // moved is the bytes of operands that a step reads and writes, each once.
