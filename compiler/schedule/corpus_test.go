@@ -99,3 +99,27 @@ func TestFloors(t *testing.T) {
 		})
 	}
 }
+
+// TestMoreMemory: more memory never predicts more time, also where convolutions by
+// Winograd's algorithm make do with less scratch in the smaller budgets.
+func TestMoreMemory(t *testing.T) {
+	for _, name := range []string{"squeezenet", "resnet18"} {
+		t.Run(name, func(t *testing.T) {
+			g := model(t, name, lower.Options{})
+			p, err := schedule.Plan(g, schedule.Options{Min: true, Threads: 4})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for b := p.Arena; b < 4*p.Certificate.MinBudget; b += b / 12 {
+				more, err := schedule.Plan(g, schedule.Options{Budget: b, Threads: 4})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if more.Forecast.Run > p.Forecast.Run {
+					t.Errorf("%v within %d bytes, %v within an arena of %d", more.Forecast.Run, b, p.Forecast.Run, p.Arena)
+				}
+				p = more
+			}
+		})
+	}
+}

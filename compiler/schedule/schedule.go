@@ -100,12 +100,10 @@ func Plan(g *op.Graph, o Options) (*plan.Plan, error) {
 	var d *draft
 	for _, l := range levels {
 		o.level = l.effort
-		next := l.searcher(o)
-		if next == nil {
-			continue
-		}
-		if of, found := next.best(d); found != nil && (d == nil || better(found, d)) {
-			s, t, d = next, of, found
+		for _, next := range l.searchers(o) {
+			if of, found := next.best(d); found != nil && (d == nil || better(found, d)) {
+				s, t, d = next, of, found
+			}
 		}
 	}
 	p := emit(t, d, o)
@@ -149,17 +147,18 @@ func levelsOf(g *op.Graph, o Options) (levels []level, err error) {
 	return levels, nil
 }
 
-// searcher is for a budget, which is settled; nil where it is too small for this
-// level. Only where memory is too short for all the scratch that ops ask for do
-// they make do with less.
-func (l *level) searcher(o Options) *searcher {
+// searchers are for a budget, which is settled, with all the scratch that ops ask
+// for and with less, each where the budget suffices. Less scratch leaves more for
+// weights: without it, the first budget that has room for all scratch would get a
+// slower plan than those below.
+func (l *level) searchers(o Options) (list []*searcher) {
 	for _, ways := range [][]*way{l.ways, l.lean} {
 		if ways != nil && (o.Budget == 0 || leastOf(ways).floor() <= o.Budget) {
 			n := ways[0].t.n
-			return &searcher{n: n, ways: ways, o: o, bounds: newBounds(n, o.Speed)}
+			list = append(list, &searcher{n: n, ways: ways, o: o, bounds: newBounds(n, o.Speed)})
 		}
 	}
-	return nil
+	return list
 }
 
 // waysOf are the ways to divide g, and the one that fits the smallest budget.
