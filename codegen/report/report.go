@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/flexnnc/flexnnc/ir/plan"
@@ -74,8 +75,8 @@ type view struct {
 
 func (r *Report) view() *view {
 	v := &view{Report: r}
-	if n := len(r.Steps); n > 0 {
-		v.End = r.Steps[n-1].End
+	for _, s := range slices.Concat(r.Steps, r.Loads) {
+		v.End = max(v.End, s.End)
 	}
 	v.Bound = max(r.Plan.Certificate.Time.Bound(), r.Plan.Forecast.Bound)
 	v.Resident, v.Streamed = r.Plan.Traffic()
