@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"sort"
+	"strings"
 
 	"github.com/flexnnc/flexnnc/compiler/verify"
 	"github.com/flexnnc/flexnnc/ir/op"
@@ -50,6 +51,9 @@ type Result struct {
 	Files    []string // base names, sorted
 	Weights  int64    // bytes of weights.bin
 	Embedded bool
+	// Assembly is the bytes of .s files for each GOARCH, Go those of the rest.
+	Assembly map[string]int
+	Go       int
 }
 
 // Set is the plans of one package. They are of one network: Plans[s][b] is for
@@ -187,8 +191,13 @@ func (k *pkg) sources() (map[string][]byte, error) {
 // install moves the generated files into place, the weights first, and removes
 // files of an earlier generation.
 func (k *pkg) install(tmp string, files map[string][]byte) (*Result, error) {
-	r := &Result{Package: k.o.Package, Weights: k.file.dataOffset + k.file.dataBytes, Embedded: k.embed}
+	r := &Result{Package: k.o.Package, Weights: k.file.dataOffset + k.file.dataBytes, Embedded: k.embed, Assembly: map[string]int{}}
 	for n, b := range files {
+		if base, ok := strings.CutSuffix(n, ".s"); ok {
+			r.Assembly[base[strings.LastIndexByte(base, '_')+1:]] += len(b)
+		} else {
+			r.Go += len(b)
+		}
 		if err := os.WriteFile(filepath.Join(tmp, n), b, 0o644); err != nil {
 			return nil, err
 		}

@@ -88,6 +88,8 @@ func compileAction(c *cli.Context) error {
 		embedded = "a file of its own: too large to embed"
 	}
 	fmt.Fprintf(c.App.Writer, "package %s in %s: %d files, weights.bin of %s (%s)\n", r.Package, c.String("out"), len(r.Files), sizeText(r.Weights), embedded)
+	fmt.Fprintf(c.App.Writer, "source     %s of Go; %s of assembly for amd64, %s for arm64\n",
+		sizeText(int64(r.Go)), sizeText(int64(r.Assembly["amd64"])), sizeText(int64(r.Assembly["arm64"])))
 	if l := firstCustom(shapes[0].net.Graph); l != nil {
 		fmt.Fprintf(c.App.Writer, "answer     none is recorded for the package's test: %s is computed by %s.%s, which the float64 interpreter cannot call\n",
 			l.Type, l.Custom.Import, l.Custom.Func)
