@@ -34,8 +34,9 @@ const (
 	hostileBytes = 64 << 20 // that the compiler may allocate on the way to an error
 )
 
-// tryParam compiles a parameter file as far as the graph of kernels. Whatever it
-// says, an error has to come soon, and without a panic.
+// tryParam compiles a parameter file: to the graph of kernels, and where that takes
+// little memory to the plans for the largest and the smallest budget. Whatever it
+// says, an answer has to come soon, and without a panic.
 func tryParam(param []byte, weights int64) (err error, panicked any) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -53,7 +54,15 @@ func tryParam(param []byte, weights int64) (err error, panicked any) {
 			return err, nil
 		}
 	}
-	_, err = Lower(g, Options{Threads: 1})
+	lowered, err := Lower(g, Options{Threads: 1})
+	if err != nil {
+		return err, nil
+	}
+	for _, o := range []Options{{Threads: 1}, {Threads: 2, Min: true}} {
+		if _, err = Plan(lowered, o); err != nil {
+			break
+		}
+	}
 	return err, nil
 }
 

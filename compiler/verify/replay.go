@@ -9,6 +9,8 @@ import (
 
 // content is which elements of a tensor its buffer holds: a bit per element that
 // fits in, and, where the buffer is a ring, the tensor row that lies in each slot.
+// A buffer that holds nothing or everything has no bits, which of the largest
+// tensors take long to make and to walk over.
 type content struct {
 	t     *op.Tensor
 	bits  []uint64
@@ -43,8 +45,18 @@ func newContent(b *plan.Buffer) *content {
 		}
 	}
 	k.size = n
-	k.bits = make([]uint64, (n+63)/64)
 	return k
+}
+
+// some makes the bits where there are none.
+func (k *content) some() {
+	if k.bits != nil {
+		return
+	}
+	k.bits = make([]uint64, (k.size+63)/64)
+	if k.count > 0 {
+		each(0, k.size, func(w int, m uint64) bool { k.bits[w] = m; return true })
+	}
 }
 
 // each calls f for the bits of elements [lo,hi) word by word, until it returns false.
@@ -77,6 +89,7 @@ func (k *content) place(lo int, write bool) (int, bool) {
 			return 0, false
 		}
 		k.slots[slot] = y
+		k.some()
 		each(slot*k.row, (slot+1)*k.row, func(w int, m uint64) bool {
 			k.count -= bits.OnesCount64(k.bits[w] & m)
 			k.bits[w] &^= m
@@ -105,6 +118,11 @@ func (k *content) write(lo, hi int) bool {
 		return true
 	}
 	at, ok := k.place(lo, true)
+	if ok && k.count == 0 && at == 0 && hi-lo == k.size {
+		k.bits, k.count = nil, k.size
+		return true
+	}
+	k.some()
 	return ok && each(at, at+hi-lo, func(w int, m uint64) bool {
 		if k.bits[w]&m != 0 {
 			return false
@@ -126,6 +144,10 @@ func (k *content) holds(lo, hi int) bool {
 		return true
 	}
 	at, ok := k.place(lo, false)
+	if ok && k.count == k.size {
+		return at+hi-lo <= k.size
+	}
+	k.some()
 	return ok && each(at, at+hi-lo, func(w int, m uint64) bool { return k.bits[w]&m == m })
 }
 
@@ -139,6 +161,14 @@ func (k *content) evict(lo, hi int) bool {
 func (k *content) forget(lo, hi int) {
 	size := k.t.Type.Bytes()
 	lo, hi = max(0, lo)/size, min((max(0, hi)+size-1)/size, k.size)
+	if k.count == 0 || lo >= hi {
+		return
+	}
+	if lo == 0 && hi == k.size {
+		k.bits, k.count = nil, 0
+		return
+	}
+	k.some()
 	each(lo, hi, func(w int, m uint64) bool {
 		k.count -= bits.OnesCount64(k.bits[w] & m)
 		k.bits[w] &^= m
@@ -157,6 +187,9 @@ type access struct {
 }
 
 func (a *access) each(f func(lo, hi int) bool) bool {
+	if a.k.slots == nil && a.k.owner == nil { // there are no rows to keep apart
+		return window(a.x, a.rows, a.lo, a.hi, a.k.t.Len(), a.k.t.Len(), f)
+	}
 	return window(a.x, a.rows, a.lo, a.hi, a.k.row, a.k.t.Len(), f)
 }
 
@@ -321,17 +354,18 @@ func inside(x *op.Tensor) bool {
 // row: rows of the outermost axis, and [lo,hi) of the innermost one.
 func window(x *op.Tensor, rows plan.Range, lo, hi, rootRow, rootLen int, f func(lo, hi int) bool) bool {
 	last := len(x.Dims) - 1
-	var walk func(axis, at int) bool
-	run := func(at, n int) bool {
-		for n > 0 {
-			k := min(n, rootRow-at%rootRow)
-			if at < 0 || at+k > rootLen || !f(at, at+k) {
-				return false
-			}
-			at, n = at+k, n-k
+	// Whole rows that lie one after the other are one run.
+	inner := 1
+	for axis := last; axis > 0 && lo == 0 && hi == x.Dims[last]; axis-- {
+		if x.Strides[axis] != inner && x.Dims[axis] != 1 {
+			break
 		}
-		return true
+		if inner *= x.Dims[axis]; axis == 1 && x.Strides[0] == inner && rows.Lo >= 0 && rows.Lo < rows.Hi && rows.Hi <= x.Dims[0] {
+			return runs(x.Offset+rows.Lo*inner, rows.Len()*inner, rootRow, rootLen, f)
+		}
 	}
+	var walk func(axis, at int) bool
+	run := func(at, n int) bool { return runs(at, n, rootRow, rootLen, f) }
 	walk = func(axis, at int) bool {
 		a, b := 0, x.Dims[axis]
 		if axis == last {
@@ -359,6 +393,18 @@ func window(x *op.Tensor, rows plan.Range, lo, hi, rootRow, rootLen int, f func(
 		return true
 	}
 	return walk(0, x.Offset)
+}
+
+// runs calls f for n elements from at on, cut where a root row ends.
+func runs(at, n, rootRow, rootLen int, f func(lo, hi int) bool) bool {
+	for n > 0 {
+		k := min(n, rootRow-at%rootRow)
+		if at < 0 || at+k > rootLen || !f(at, at+k) {
+			return false
+		}
+		at, n = at+k, n-k
+	}
+	return true
 }
 
 // inputRows is which rows of input x an op reads to make the given rows of its
