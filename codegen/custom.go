@@ -41,7 +41,7 @@ func (k *pkg) aliases(f *jen.File) {
 func (k *pkg) customSlices() jen.Code {
 	most := 0
 	for _, o := range k.customs() {
-		most = max(most, len(o.In)+len(o.Out))
+		most = max(most, len(o.Out)+len(o.Call.Custom.Inputs)+len(o.Call.Custom.Weights))
 	}
 	if most == 0 {
 		return jen.Null()
@@ -52,19 +52,33 @@ func (k *pkg) customSlices() jen.Code {
 // customArgs renders a call of a function of the user's.
 func (u *unit) customArgs(s *plan.Step) *jen.Statement {
 	layer := s.Op.Call.Custom
+	place := func(g *jen.Group, t *op.Tensor) { g.Values(jen.Lit(u.mustPlace(s, t).off), jen.Lit(t.Len())) }
 	tensors := func(list []*op.Tensor) *jen.Statement {
 		return jen.Index().Id("floats").ValuesFunc(func(g *jen.Group) {
 			for _, t := range list {
-				g.Values(jen.Lit(u.mustPlace(s, t).off), jen.Lit(t.Len()))
+				place(g, t)
 			}
 		})
 	}
+	in, consts := s.Op.In[:len(layer.Inputs)], s.Op.In[len(layer.Inputs):]
 	var l literal
 	l.code("call", jen.Qual(layer.Custom.Import, layer.Custom.Func))
 	l.code("layer", jen.Lit(layer.Name))
 	l.code("typ", jen.Lit(layer.Type))
 	l.code("out", tensors(s.Op.Out))
-	l.code("in", tensors(s.Op.In))
+	l.code("in", tensors(in))
+	if len(layer.Weights) > 0 {
+		l.code("weights", jen.Index().Id("floats").ValuesFunc(func(g *jen.Group) {
+			for _, w := range layer.Weights {
+				if w.Count == 0 {
+					g.Values()
+					continue
+				}
+				place(g, consts[0])
+				consts = consts[1:]
+			}
+		}))
+	}
 	l.code("shapes", jen.Index().Index().Int().ValuesFunc(func(g *jen.Group) {
 		for _, b := range slices.Concat(layer.Outputs, layer.Inputs) {
 			g.ValuesFunc(func(g *jen.Group) {
@@ -74,10 +88,15 @@ func (u *unit) customArgs(s *plan.Step) *jen.Statement {
 			})
 		}
 	}))
+	params := slices.Clone(layer.Params)
+	slices.SortFunc(params, func(a, b ir.Param) int { return a.ID - b.ID })
+	texts := jen.Dict{}
 	l.code("params", jen.Map(jen.Int()).Index().Float64().ValuesFunc(func(g *jen.Group) {
-		params := slices.Clone(layer.Params)
-		slices.SortFunc(params, func(a, b ir.Param) int { return a.ID - b.ID })
 		for _, p := range params {
+			if p.Kind == ir.ParamString {
+				texts[jen.Lit(p.ID)] = jen.Lit(p.Str)
+				continue
+			}
 			values := p.Array
 			if p.Kind == ir.ParamScalar {
 				values = []ir.Scalar{p.Scalar}
@@ -89,6 +108,9 @@ func (u *unit) customArgs(s *plan.Step) *jen.Statement {
 			})
 		}
 	}))
+	if len(texts) > 0 {
+		l.code("texts", jen.Map(jen.Int()).String().Values(texts))
+	}
 	return l.of("customStep")
 }
 

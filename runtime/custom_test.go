@@ -15,18 +15,19 @@ func TestCustom(t *testing.T) {
 	wrong, fault := errors.New("wrong"), error(nil)
 	calls, index := 0, 0
 	s := customStep{
-		layer: "mix", typ: "Blend", out: []floats{{4, 3}}, in: []floats{{32, 2}, {48, 4}},
-		shapes: [][]int{{3}, {2}, {2, 2}}, params: map[int][]float64{1: {7}},
-		call: func(out, in [][]float32, shapes [][]int, params map[int][]float64) error {
+		layer: "mix", typ: "Blend", out: []floats{{4, 3}}, in: []floats{{32, 2}, {48, 4}}, weights: []floats{{8, 1}, {}},
+		shapes: [][]int{{3}, {2}, {2, 2}}, params: map[int][]float64{1: {7}}, texts: map[int]string{2: "word"},
+		call: func(out, in, weights [][]float32, shapes [][]int, params map[int][]float64, texts map[int]string) error {
 			calls++
-			if len(out) != 1 || len(in) != 2 || len(out[0]) != 3 || cap(out[0]) != 3 || len(shapes) != 3 || params[1][0] != 7 {
-				t.Errorf("called with %v, %v, %v, %v", out, in, shapes, params)
+			if len(out) != 1 || len(in) != 2 || len(out[0]) != 3 || cap(out[0]) != 3 || len(shapes) != 3 || params[1][0] != 7 || texts[2] != "word" ||
+				cap(in) != 2 || len(weights) != 2 || weights[0][0] != 2 || len(weights[1]) != 0 {
+				t.Errorf("called with %v, %v, %v, %v, %v, %v", out, in, weights, shapes, params, texts)
 			}
 			out[0][index] = in[0][1] + in[1][3]
 			return fault
 		},
 	}
-	th := thread{arena: unsafe.Pointer(&arena[0]), slices: make([][]float32, 3)}
+	th := thread{arena: unsafe.Pointer(&arena[0]), slices: make([][]float32, 5)}
 	if n := testing.AllocsPerRun(10, func() { runCustom(&th, &s) }); n != 0 || th.err != nil {
 		t.Errorf("%v allocations, %v", n, th.err)
 	}

@@ -27,7 +27,7 @@ var benchCommand = &cli.Command{
 		paramFlag, binFlag,
 		&cli.BoolFlag{Name: "random", Usage: "make weights up, in place of --bin"},
 		&cli.StringFlag{Name: "budget", Value: "max", Usage: "memory for everything the package allocates: `SIZE`, min or max"},
-		inputFlag, outputFlag, weightsFlag, algorithmFlag, effortFlag,
+		inputFlag, outputFlag, customFlag, customShapeFlag, customWeightsFlag, weightsFlag, algorithmFlag, effortFlag,
 		&cli.IntFlag{Name: "threads", Value: 1, Usage: "compute threads `N`"},
 		&cli.IntFlag{Name: "runs", Usage: "timed runs `N`; by default as many as take some seconds"},
 		&cli.StringFlag{Name: "against", Usage: "`COMMAND` to take turns with: the last word of each line that it prints is the milliseconds of one run"},

@@ -28,7 +28,7 @@ var compareCommand = &cli.Command{
 		&cli.StringSliceFlag{Name: "budget", Usage: "`SIZE`, min or max; several are compared with the first"},
 		&cli.BoolFlag{Name: "ablate", Usage: "compare the plan of one --budget with those that do without a technique"},
 		&cli.StringFlag{Name: "pace", Usage: "what storage gives in a second, as `SIZE`; by default as much as it can"},
-		inputFlag, outputFlag, weightsFlag, targetForBench, effortFlag,
+		inputFlag, outputFlag, customFlag, customShapeFlag, customWeightsFlag, weightsFlag, targetForBench, effortFlag,
 		&cli.IntFlag{Name: "threads", Value: 1, Usage: "compute threads `N`"},
 		&cli.IntFlag{Name: "rounds", Value: 8, Usage: "how often each has its turn: `N`"},
 		platformFlag,

@@ -24,7 +24,7 @@ var compileCommand = &cli.Command{
 		&cli.StringFlag{Name: "out", Usage: "`DIR` that the package is written to"},
 		&cli.StringFlag{Name: "package", Usage: "Go package `NAME`; by default from DIR"},
 		&cli.StringSliceFlag{Name: "state", Usage: "`IN=OUT`: output OUT is the value of input IN in the next run; may be repeated"},
-		inputsFlag, outputFlag, customFlag, customShapeFlag, algorithmFlag, weightsFlag, threadsFlag, targetFlag, effortFlag, dumpFlag,
+		inputsFlag, outputFlag, customFlag, customShapeFlag, customWeightsFlag, algorithmFlag, weightsFlag, threadsFlag, targetFlag, effortFlag, dumpFlag,
 	},
 	Action: compileAction,
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"go/token"
 	"strings"
 	"unicode"
@@ -11,15 +12,23 @@ import (
 	"github.com/flexnnc/flexnnc/ir"
 )
 
+// Flags of layers that are not ncnn's own, for every command that reads a network.
 var (
-	customFlag = &cli.StringSliceFlag{Name: "custom", Usage: "Go function that computes the layers of a type that is not ncnn's own, `TYPE=import/path.Func`: " +
-		"func(out, in [][]float32, shapes [][]int, params map[int][]float64) error; may be repeated"}
+	customFlag = &cli.StringSliceFlag{Name: "custom", Usage: "Go function that computes the layers of a type that is not ncnn's own, `TYPE=import/path.Func`; may be repeated"}
+
 	customShapeFlag = &cli.StringSliceFlag{Name: "custom-shape", Usage: "shape of the outputs of such layers, `TYPE=SHAPE`: same (as the first input, the default), " +
-		"hint (the file's shape hints) or W,H,C; may be repeated"}
+		"hint (the file's shape hints) or W,H,C as formulas of parameters p0 and the input's w h d c; several outputs' shapes apart by ;"}
+
+	customWeightsFlag = &cli.StringSliceFlag{Name: "custom-weights", Usage: "what such layers load from the .bin, `TYPE=COUNT,COUNT`, as formulas of parameters p0: COUNT:0 as mb.load(n, 0), else as mb.load(n, 1)"}
 )
 
-// parseCustoms reads the values of --custom and --custom-shape.
-func parseCustoms(functions, shapes []string) ([]*ir.Custom, error) {
+// customsOf reads the flags of custom layers.
+func customsOf(c *cli.Context) ([]*ir.Custom, error) {
+	return parseCustoms(c.StringSlice("custom"), c.StringSlice("custom-shape"), c.StringSlice("custom-weights"))
+}
+
+// parseCustoms reads the values of --custom, --custom-shape and --custom-weights.
+func parseCustoms(functions, shapes, weights []string) ([]*ir.Custom, error) {
 	var list []*ir.Custom
 	find := func(typ string) *ir.Custom {
 		for _, c := range list {
@@ -48,27 +57,71 @@ func parseCustoms(functions, shapes []string) ([]*ir.Custom, error) {
 		}
 		list = append(list, c)
 	}
-	for _, s := range shapes {
-		typ, shape, _ := strings.Cut(s, "=")
+	// of finds the type that another flag is about.
+	of := func(flag, s string) (*ir.Custom, string, error) {
+		typ, value, _ := strings.Cut(s, "=")
 		c := find(typ)
-		switch {
-		case c == nil:
-			return nil, usagef("--custom-shape %s: there is no --custom %s=import/path.Func", s, typ)
-		case c.Rule != ir.CustomUnsaid:
-			return nil, usagef("--custom-shape %s: %s is given twice", s, typ)
-		case shape == "same":
-			c.Rule = ir.CustomSame
-		case shape == "hint":
-			c.Rule = ir.CustomHint
-		default:
-			v, err := parseInput(s)
-			if err != nil || v.name != typ {
-				return nil, usagef("--custom-shape %s: want TYPE=same, TYPE=hint or TYPE=W,H,C", s)
+		if c == nil {
+			return nil, "", usagef("--%s %s: there is no --custom %s=import/path.Func", flag, s, typ)
+		}
+		return c, value, nil
+	}
+	for _, s := range shapes {
+		c, value, err := of("custom-shape", s)
+		if err != nil {
+			return nil, err
+		}
+		if c.Shapes != nil {
+			return nil, usagef("--custom-shape %s: %s is given twice", s, c.Type)
+		}
+		for _, text := range strings.Split(value, ";") {
+			shape, err := parseCustomShape(text)
+			if err != nil {
+				return nil, usagef("--custom-shape %s: want TYPE=same, TYPE=hint or TYPE=W,H,C: %v", s, err)
 			}
-			c.Rule, c.Shape = ir.CustomFixed, v.shape
+			c.Shapes = append(c.Shapes, shape)
+		}
+	}
+	for _, s := range weights {
+		c, value, err := of("custom-weights", s)
+		if err != nil {
+			return nil, err
+		}
+		if c.Weights != nil {
+			return nil, usagef("--custom-weights %s: %s is given twice", s, c.Type)
+		}
+		for _, text := range strings.Split(value, ",") {
+			count, load, _ := strings.Cut(text, ":")
+			if _, err := layer.ParseFormula(count, false); err != nil {
+				return nil, usagef("--custom-weights %s: want TYPE=COUNT,COUNT: %v", s, err)
+			}
+			if load != "" && load != "0" && load != "1" {
+				return nil, usagef("--custom-weights %s: %q is neither COUNT:0, for what is loaded with its storage tag, nor COUNT:1", s, text)
+			}
+			c.Weights = append(c.Weights, ir.CustomWeight{Count: count, Tagged: load == "0"})
 		}
 	}
 	return list, nil
+}
+
+// parseCustomShape reads the shape of one output.
+func parseCustomShape(text string) (ir.CustomShape, error) {
+	switch text {
+	case "same":
+		return ir.CustomShape{Rule: ir.CustomSame}, nil
+	case "hint":
+		return ir.CustomShape{Rule: ir.CustomHint}, nil
+	}
+	sizes := strings.Split(text, ",")
+	if len(sizes) > 4 {
+		return ir.CustomShape{}, fmt.Errorf("%d sizes, and shapes have up to 4", len(sizes))
+	}
+	for _, f := range sizes {
+		if _, err := layer.ParseFormula(f, true); err != nil {
+			return ir.CustomShape{}, err
+		}
+	}
+	return ir.CustomShape{Rule: ir.CustomSizes, Sizes: sizes}, nil
 }
 
 // importable tells whether the emitted source can name a package so; whether

@@ -86,7 +86,7 @@ func openNetwork(c *cli.Context, inputs inputSet, weightsNeeded, warn bool) (*nc
 	if o.Dump, err = dumper(c.StringSlice("dump"), c.App.Writer); err != nil {
 		return nil, o, err
 	}
-	customs, err := parseCustoms(c.StringSlice("custom"), c.StringSlice("custom-shape"))
+	customs, err := customsOf(c)
 	if err != nil {
 		return nil, o, err
 	}
@@ -160,6 +160,7 @@ func commandLine(c *cli.Context, packageName string) string {
 	add("output")
 	add("custom")
 	add("custom-shape")
+	add("custom-weights")
 	add("state")
 	if w := c.String("weights"); w != "file" {
 		s += " --weights " + w

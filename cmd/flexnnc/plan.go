@@ -17,7 +17,7 @@ var planCommand = &cli.Command{
 	Name:  "plan",
 	Usage: "show how a network would run within a budget; the weights are not needed",
 	Flags: []cli.Flag{
-		paramFlag, binFlag, budgetFlag, inputFlag, outputFlag, customFlag, customShapeFlag, algorithmFlag, weightsFlag, threadsFlag, targetFlag, effortFlag, dumpFlag,
+		paramFlag, binFlag, budgetFlag, inputFlag, outputFlag, customFlag, customShapeFlag, customWeightsFlag, algorithmFlag, weightsFlag, threadsFlag, targetFlag, effortFlag, dumpFlag,
 		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 		&cli.BoolFlag{Name: "full", Usage: "print all steps, buffers and loads"},
 		&cli.BoolFlag{Name: "sweep", Usage: "print what latency each budget buys, from min to max"},
@@ -30,7 +30,7 @@ var inspectCommand = &cli.Command{
 	Name:  "inspect",
 	Usage: "print a network's layers with their shapes, or the operations after a stage of the compiler",
 	Flags: []cli.Flag{
-		paramFlag, binFlag, inputFlag, outputFlag, customFlag, customShapeFlag, algorithmFlag, threadsFlag,
+		paramFlag, binFlag, inputFlag, outputFlag, customFlag, customShapeFlag, customWeightsFlag, algorithmFlag, threadsFlag,
 		&cli.StringSliceFlag{Name: "dump", Value: cli.NewStringSlice("graph"), Usage: "`PASS` to print after: " + strings.Join(compiler.Stages(), ", ")},
 	},
 	Action: inspectAction,

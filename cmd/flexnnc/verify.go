@@ -24,7 +24,7 @@ var verifyCommand = &cli.Command{
 		&cli.StringSliceFlag{Name: "budget", Usage: "`SIZE`, min, half or max; may be repeated (default: min, half and max)"},
 		&cli.StringSliceFlag{Name: "arch", Usage: "`ARCH` amd64, arm64 or portable; may be repeated (default: all that run here)"},
 		&cli.IntSliceFlag{Name: "threads", Usage: "compute threads `N`; may be repeated (default: 1 and 2)"},
-		algorithmFlag, effortFlag,
+		customFlag, customShapeFlag, customWeightsFlag, algorithmFlag, effortFlag,
 		&cli.Float64Flag{Name: "tol", Usage: "limit `X` of max |error| / max |reference|, in place of what the cases say"},
 		weightsFlag,
 		&cli.BoolFlag{Name: "json", Usage: "print counts and failures as JSON"},
@@ -76,6 +76,9 @@ func verifyOptions(c *cli.Context) (*harness.Options, error) {
 		Work: c.String("work"), Version: version, Parallel: c.Int("parallel"),
 	}
 	var err error
+	if o.Customs, err = customsOf(c); err != nil {
+		return nil, err
+	}
 	if o.Direct, err = directOnly(c); err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/workspace"
 	"github.com/flexnnc/flexnnc/codegen"
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
@@ -105,8 +106,9 @@ func Move(from, to string) error {
 // for a main program.
 type Module struct {
 	Dir     string
-	Package string // of the network; imported as ModuleName/Package
-	Weights string // file, "" where it is embedded
+	Package string   // of the network; imported as ModuleName/Package
+	Weights string   // file, "" where it is embedded
+	Imports []string // packages of the user's that it calls functions of
 }
 
 // ModuleName is the path of the modules that are built.
@@ -115,7 +117,7 @@ const ModuleName = "flexnncbench"
 // NewModule emits the package of a plan into a module in dir, with the methods of
 // hook.
 func NewModule(dir string, p *plan.Plan, version string) (*Module, error) {
-	m := &Module{Dir: dir, Package: codegen.PackageName(p.Graph.Name)}
+	m := &Module{Dir: dir, Package: codegen.PackageName(p.Graph.Name), Imports: workspace.Imports(p.Graph.Source)}
 	if m.Package == "main" || m.Package == "runner" {
 		m.Package = "net" + m.Package
 	}
@@ -179,9 +181,13 @@ func CopySources(from embed.FS, folder, dir string) error {
 
 // Build compiles the main program in the module's root, without cgo.
 func (m *Module) Build(ctx context.Context, t Target, path string) error {
+	env, err := workspace.Environ(ctx, m.Dir, m.Imports)
+	if err != nil {
+		return err
+	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-w", "-o", path, ".")
 	cmd.Dir = m.Dir
-	cmd.Env = append(os.Environ(), "GOOS="+t.OS, "GOARCH="+t.Arch, "CGO_ENABLED=0", "GOFLAGS=-mod=mod", "GOWORK=off", "GO111MODULE=on")
+	cmd.Env = append(append(os.Environ(), env...), "GOOS="+t.OS, "GOARCH="+t.Arch, "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("building the benchmark for %s: %v\n%s", t, err, strings.TrimSpace(string(out)))

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/workspace"
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
@@ -81,6 +82,6 @@ func Build(ctx context.Context, variants []Variant, t bench.Target, version, wor
 			return "", err
 		}
 	}
-	m := &bench.Module{Dir: src}
+	m := &bench.Module{Dir: src, Imports: workspace.Imports(variants[0].Plan.Graph.Source)}
 	return weights, m.Build(ctx, t, path)
 }

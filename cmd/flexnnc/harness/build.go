@@ -10,7 +10,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
+
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/workspace"
 )
 
 // moduleName is that of the module that is built.
@@ -32,6 +35,13 @@ func (s *session) build(ctx context.Context, arch string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	var imports []string
+	s.live(func(t *suite, _ *pack) { imports = append(imports, t.imports...) })
+	slices.Sort(imports)
+	env, err := workspace.Environ(ctx, s.source(), slices.Compact(imports))
+	if err != nil {
+		return "", err
+	}
 	for range buildAttempts {
 		if err := s.writeMain(); err != nil {
 			return "", err
@@ -46,7 +56,7 @@ func (s *session) build(ctx context.Context, arch string) (string, error) {
 		}
 		cmd := exec.CommandContext(ctx, "go", append(args, ".")...)
 		cmd.Dir = s.source()
-		cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0", "GOFLAGS=-mod=mod", "GOWORK=off", "GO111MODULE=on")
+		cmd.Env = append(append(os.Environ(), env...), "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0")
 		out, err := cmd.CombinedOutput()
 		if err == nil {
 			return bin, nil

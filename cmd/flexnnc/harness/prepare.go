@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/workspace"
 	"github.com/flexnnc/flexnnc/codegen"
 	"github.com/flexnnc/flexnnc/compiler"
 	"github.com/flexnnc/flexnnc/compiler/cases"
@@ -34,6 +35,7 @@ type suite struct {
 	inputs   [][]string // files, per case and input port
 	outputs  []outPort
 	steps    bool                // the network quantises
+	imports  []string            // packages of the user's that compute layers of it
 	bits     map[string][32]byte // hash of each output in the first run, by "case/output"
 }
 
@@ -101,7 +103,7 @@ func (t *suite) compile(s *session) error {
 		return err
 	}
 	defer remove()
-	n, err := ncnn.Open(t.cases.Param, bin)
+	n, err := ncnn.Open(t.cases.Param, bin, s.o.Customs...)
 	if err != nil {
 		return err
 	}
@@ -115,7 +117,7 @@ func (t *suite) compile(s *session) error {
 	if err != nil {
 		return err
 	}
-	t.steps = quantises(n.Graph)
+	t.steps, t.imports = quantises(n.Graph), workspace.Imports(n.Graph)
 	if err := t.ports(lowered, s); err != nil {
 		return err
 	}

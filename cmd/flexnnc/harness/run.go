@@ -178,7 +178,7 @@ func (t *suite) record(s *session, arch string, ran map[*pack]*task) error {
 	for i, b := range s.o.Budgets {
 		k := t.packages[i]
 		for _, threads := range s.o.Threads {
-			r := &Run{Budget: b.Name, Bytes: int64(b.Bytes), Arena: k.arena, Arch: arch, Threads: threads, Peak: -1}
+			r := &Run{Budget: b.Name, Bytes: int64(b.Bytes), Arena: k.arena, Arch: arch, Threads: threads, Peak: -1, Foreign: len(t.imports) > 0}
 			if b.Kind != Size {
 				r.Bytes = k.arena
 			}
