@@ -61,6 +61,10 @@ func (u *unit) needInt8(s *plan.Step) bool {
 		return false
 	case o.Kind == op.Depthwise:
 		k.Depthwise = true
+		if c := o.Conv; c.KH == 3 && c.KW == 3 && c.DW == 1 && c.Mult <= 1 {
+			k.Runs = append(k.Runs, conv.Run{Width: c.KW, Stride: c.SW})
+			k.RowPixels = append(k.RowPixels, c.OutW)
+		}
 	default:
 		u.needConv(s)
 	}

@@ -98,7 +98,7 @@ func lowerConv(b *Builder, v Value, axes, group int) error {
 		return convPanels(b, name, n, c.taps(), chans, first)
 	}
 	if l.Params.Int(8, 0) != 0 {
-		finish, err := int8Epilogue(b)
+		finish, rounded, err := int8Epilogue(b)
 		if err != nil {
 			return err
 		}
@@ -106,6 +106,7 @@ func lowerConv(b *Builder, v Value, axes, group int) error {
 		if err != nil {
 			return err
 		}
+		int8.rounded = rounded
 		convOps(b, l.Name, c, x, out, finish, panels, int8)
 		return nil
 	}
@@ -127,7 +128,10 @@ func convOps(b *Builder, name string, c conv, x, out *op.Tensor, finish *lane.Pr
 			int8.panels(b.Layer, p, c.outC, kind == op.Depthwise)
 			a.InC = op.Fours(a.InC)
 		}
-		b.Add(&op.Op{Kind: kind, Name: name, In: []*op.Tensor{in}, Out: []*op.Tensor{out}, Conv: &a, Panels: p, Epilogue: finish})
+		o := b.Add(&op.Op{Kind: kind, Name: name, In: []*op.Tensor{in}, Out: []*op.Tensor{out}, Conv: &a, Panels: p, Epilogue: finish})
+		if int8 != nil {
+			o.Rounded = int8.rounded
+		}
 	}
 	attr := op.ConvAttr{
 		InH: c.in[1], InW: c.in[0], InC: c.inC, OutH: c.out[1], OutW: c.out[0], OutC: c.outC,

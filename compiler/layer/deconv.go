@@ -1,9 +1,7 @@
 package layer
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 
 	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/diag"
@@ -354,28 +352,22 @@ func (g deconv) lowerPhase(b *Builder, name string, x, out *op.Tensor, y, c phas
 }
 
 // phaseWeight is the weight blob of a phase's convolution: the phase's taps of
-// every kernel, or one zero where it has none.
+// every kernel, or one zero where it has none, stored as the layer's are.
 func (g deconv) phaseWeight(l *ir.Layer, y, c phase) *ir.Weight {
 	w := l.Weight("weight")
 	kernels := g.outC * (g.inC / g.group)
 	taps := max(len(y.taps), 1) * max(len(c.taps), 1)
-	return computedWeight(l.Name+"/phase", kernels*taps, ir.StoreF32, func() ([]byte, error) {
-		all, err := w.Float32s()
-		if err != nil {
-			return nil, err
+	return rearranged(w, l.Name+"/phase", kernels*taps, func(all, to []float32) {
+		if len(y.taps) == 0 || len(c.taps) == 0 {
+			return
 		}
-		data := make([]byte, 0, 4*kernels*taps)
 		for k := range kernels {
-			if len(y.taps) == 0 || len(c.taps) == 0 {
-				data = append(data, make([]byte, 4*taps)...)
-				continue
-			}
 			for _, ky := range y.taps {
 				for _, kx := range c.taps {
-					data = binary.LittleEndian.AppendUint32(data, math.Float32bits(all[(k*g.kernel[1]+ky)*g.kernel[0]+kx]))
+					to[0] = all[(k*g.kernel[1]+ky)*g.kernel[0]+kx]
+					to = to[1:]
 				}
 			}
 		}
-		return data, nil
 	})
 }

@@ -1,11 +1,11 @@
 package layer
 
 import (
-	"io"
-	"sync"
-
+	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
+	"sync"
 
 	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/lane"
@@ -98,6 +98,7 @@ func evalConvInt8(c *EvalCall, g conv, weight, bias []float64, act func(float64)
 type int8Conv struct {
 	scale    float32 // of its input
 	integers bool    // a layer before it has made integers of the input already
+	rounded  *op.Rounded
 }
 
 // int8Of reads a layer's input scale.
@@ -109,7 +110,7 @@ func (b *Builder) int8Of(integers bool) (*int8Conv, error) {
 	if s[0] == 0 || s[0]-s[0] != 0 {
 		return nil, fmt.Errorf("input scale %v", s[0])
 	}
-	return &int8Conv{s[0], integers}, nil
+	return &int8Conv{scale: s[0], integers: integers}, nil
 }
 
 // int8Input is x as an int8 tensor whose channels, its innermost axis, are padded to
@@ -160,30 +161,23 @@ func (c *int8Conv) panels(l *ir.Layer, p *op.Panels, all int, depthwise bool) {
 
 // int8Epilogue is what an int8 convolution does to each result: its activation, and
 // for an int8 output the rounding, to integers that stay float32 here.
-func int8Epilogue(b *Builder) (*lane.Program, error) {
+func int8Epilogue(b *Builder) (*lane.Program, *op.Rounded, error) {
+	before, err := convEpilogue(b)
 	w := b.Layer.Weight("output_scale")
-	if w == nil {
-		return convEpilogue(b)
+	if err != nil || w == nil {
+		return before, nil, err
 	}
 	scale, err := w.Float32s()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	act, ok, err := activation(b.Layer, 9, 10)
-	if err != nil {
-		return nil, err
-	}
-	name := "quantize_" + digits(scale[0])
-	if ok {
-		name = act.name + "_" + name
-	}
-	p := lane.New(name)
-	v := p.Vec()
-	if ok {
-		v = act.lane(p, v)
+	p := lane.New("quantize_" + digits(scale[0]))
+	whole := p.Return(roundInt8(p, p.Mul(p.Vec(), p.F(scale[0]))))
+	if before != nil {
+		whole = lane.Compose(whole, 0, before)
 	}
 	b.markInt8(0)
-	return p.Return(roundInt8(p, p.Mul(v, p.F(scale[0])))), nil
+	return whole, &op.Rounded{Whole: whole, Before: before, Scale: scale[0]}, nil
 }
 
 // quantizedWeight is a float weight blob quantised at load, as a blob of int8.
@@ -210,6 +204,32 @@ func quantizedWeight(w, scales *ir.Weight) *ir.Weight {
 // made when they are first read.
 func computedWeight(name string, count int, storage ir.Storage, bytes func() ([]byte, error)) *ir.Weight {
 	return &ir.Weight{Name: name, Count: count, Storage: storage, Source: &computed{make: bytes}}
+}
+
+// rearranged is a weight blob of numbers that w holds, in another order or with
+// zeros among them: fill gets w's and zeros to overwrite. It is float16 where w is.
+func rearranged(w *ir.Weight, name string, count int, fill func(from, to []float32)) *ir.Weight {
+	storage := ir.StoreF32
+	if w.Storage == ir.StoreF16 {
+		storage = ir.StoreF16
+	}
+	return computedWeight(name, count, storage, func() ([]byte, error) {
+		from, err := w.Float32s()
+		if err != nil {
+			return nil, err
+		}
+		to := make([]float32, count)
+		fill(from, to)
+		data := make([]byte, 0, 4*count)
+		for _, v := range to {
+			if storage == ir.StoreF16 {
+				data = binary.LittleEndian.AppendUint16(data, ir.FloatToHalf(v))
+			} else {
+				data = binary.LittleEndian.AppendUint32(data, math.Float32bits(v))
+			}
+		}
+		return data, nil
+	})
 }
 
 type computed struct {

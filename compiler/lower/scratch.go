@@ -27,7 +27,7 @@ func reserveScratch(e *editor) error {
 			} else if o.Quantize != 0 {
 				n = (n+63)&^63 + 4*depthwisePixels*op.PanelWidth*o.Panels.Count()
 			}
-			if o.Kind == op.Depthwise && o.Panels.Int8 == nil {
+			if o.Kind == op.Depthwise {
 				n = max(n, 8*depthwiseRows*(1+2*o.Conv.KH))
 			}
 			o.ThreadScratch = max(o.ThreadScratch, n)

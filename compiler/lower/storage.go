@@ -37,6 +37,9 @@ func fuseQuantize(e *editor) error {
 			continue
 		}
 		o.Quantize = q.Quantize
+		if r := o.Rounded; r != nil && r.Whole == o.Epilogue && q.Quantize == 1 {
+			o.Epilogue, o.Quantize = r.Before, r.Scale // which rounds once what would be rounded twice
+		}
 		e.remove(q)
 		produce(o, q.Out[0])
 	}

@@ -21,7 +21,8 @@ type depthwiseRowKernels [maxRunWidth + 1][maxRunStride + 1]func(*depthwiseRowsA
 //	}
 //	(out + out row + x*outStep)[n] = act(acc)
 //
-// where a cell is 0 whose column, x*stride+kx-pad, is not one of so many columns, as
+// Those of int8 images and panels have KH = 3 too, and finish sums as those of
+// depthwiseArgs do. A cell is 0 whose column, x*stride+kx-pad, is not one of so many columns, as
 // may be for pixels before left or from right on. It changes rows and at.
 type depthwiseRowsArgs struct {
 	base    unsafe.Pointer // of the panel's first channel
@@ -42,6 +43,8 @@ type depthwiseRowsArgs struct {
 	columns int
 	stride  int
 	pad     int
+	// quantize is for kernels of int8: what a result is multiplied by to be int8, or 0.
+	quantize float32
 }
 
 // depthwiseRow is a row of windows in the table of a kernel of rows: bytes from base
@@ -75,10 +78,14 @@ func (s *depthwiseStep) rowsKernel() func(*depthwiseRowsArgs) {
 	return kernels.depthwiseRows[s.kw][s.sw]
 }
 
+// rowsForm is what tells the drivers of kernels of rows apart: bytes of an element of
+// the input and of the output, of a panel, and the pixels of the largest tile.
+type rowsForm struct{ in, out, panel, pixels int }
+
 // runRows computes the step with a kernel of rows. A unit is some rows of some
 // panels. It is computed panel by panel, so that what neighbouring rows share stays
 // in L1.
-func (s *depthwiseStep) runRows(t *thread, kernel func(*depthwiseRowsArgs)) {
+func (s *depthwiseStep) runRows(t *thread, kernel func(*depthwiseRowsArgs), f rowsForm) {
 	row0, row1 := t.rowRange(s.outH)
 	rows := row1 - row0
 	taps := s.kh * s.kw
@@ -94,7 +101,7 @@ func (s *depthwiseStep) runRows(t *thread, kernel func(*depthwiseRowsArgs)) {
 	a.outStep, a.act = s.out.pix, s.act
 	a.left, a.right = s.inside()
 	a.columns, a.stride, a.pad = s.inW, s.sw, s.padL
-	tiles := (a.pixels + kernels.rowPixels - 1) / kernels.rowPixels
+	tiles := (a.pixels + f.pixels - 1) / f.pixels
 	a.tile = (a.pixels + tiles - 1) / tiles
 	a.larger = a.tile * (a.pixels - (a.tile-1)*tiles)
 	for {
@@ -107,9 +114,9 @@ func (s *depthwiseStep) runRows(t *thread, kernel func(*depthwiseRowsArgs)) {
 		first, end := panels*c/cuts, panels*(c+1)/cuts
 		s.tableOfRows(t.scratch, y0, y1)
 		for p := first; p < end; p++ {
-			a.base, a.out = t.at(4*panelWidth*p), t.at(4*panelWidth*p)
+			a.base, a.out = t.at(f.in*panelWidth*p), t.at(f.out*panelWidth*p)
 			a.ind, a.at, a.rows = t.scratch, 0, y1-y0
-			a.w = t.at(s.weights + panelBytes(taps, s.half)*p)
+			a.w = t.at(s.weights + f.panel*p)
 			a.last = min(s.channels-panelWidth*p, panelWidth)
 			kernel(a)
 		}

@@ -228,6 +228,9 @@ func (tab *kernelTable) runTileInt8(a *convArgs, mr, np int) {
 	a.last, a.out, a.w = last, out, w
 }
 
+// int8DepthwiseBytes is the size of a depthwise panel.
+func int8DepthwiseBytes(taps int) int { return (int8Depthwise + panelWidth*taps + 63) &^ 63 }
+
 // depthwiseInt8Step is one slice of a depthwise convolution of an int8 image.
 type depthwiseInt8Step struct {
 	depthwiseStep
@@ -235,8 +238,25 @@ type depthwiseInt8Step struct {
 	aside    int
 }
 
+// rowsKernel is the kernel of rows for the step's windows, or nil.
+func (s *depthwiseInt8Step) rowsKernel() func(*depthwiseRowsArgs) {
+	if s.mult != 1 || s.kh != 3 || s.kw != 3 || s.dw != 1 || s.sw > maxRunStride || s.makesAside() {
+		return nil
+	}
+	return int8Kernels.depthwiseRows[s.kw][s.sw]
+}
+
 // runDepthwiseInt8 computes a slice. A unit is some rows.
 func runDepthwiseInt8(t *thread, s *depthwiseInt8Step) {
+	if f := s.rowsKernel(); f != nil {
+		size := 4 // of an output element
+		if s.quantize != 0 {
+			size = 1
+		}
+		t.rowKernel.quantize = s.quantize
+		s.runRows(t, f, rowsForm{1, size, int8DepthwiseBytes(s.kh * s.kw), int8Kernels.rowPixels})
+		return
+	}
 	row0, row1 := t.rowRange(s.outH)
 	rows := row1 - row0
 	taps := s.kh * s.kw
@@ -244,7 +264,7 @@ func runDepthwiseInt8(t *thread, s *depthwiseInt8Step) {
 	a.ind = t.scratch
 	a.taps = taps
 	a.w = t.at(s.weights)
-	a.wstep = (int8Depthwise + panelWidth*taps + 63) &^ 63
+	a.wstep = int8DepthwiseBytes(taps)
 	a.panels = (s.channels + panelWidth - 1) / panelWidth
 	a.outStep = s.out.pix
 	a.quantize = s.quantize

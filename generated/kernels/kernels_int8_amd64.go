@@ -189,6 +189,16 @@ func convI8x5x16AVX2(a *convArgs)
 //go:noescape
 func convI8x6x16AVX2(a *convArgs)
 
+// depthwiseRowsI8w3s1VNNI computes some rows of an int8 panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsI8w3s1VNNI(a *depthwiseRowsArgs)
+
+// depthwiseRowsI8w3s2VNNI computes some rows of an int8 panel; see depthwiseRowsArgs.
+//
+//go:noescape
+func depthwiseRowsI8w3s2VNNI(a *depthwiseRowsArgs)
+
 // depthwiseI8x1x16VNNI computes 1 pixels of all int8 panels; see int8Kernels.
 //
 //go:noescape

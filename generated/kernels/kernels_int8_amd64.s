@@ -104,8 +104,42 @@ DATA int8Limits<>+248(SB)/4, $0x3effffff
 DATA int8Limits<>+252(SB)/4, $0x3effffff
 GLOBL int8Limits<>(SB), RODATA|NOPTR, $256
 
+DATA int8Transpose<>+0(SB)/4, $0x00000000
+DATA int8Transpose<>+4(SB)/4, $0x00000004
+DATA int8Transpose<>+8(SB)/4, $0x00000008
+DATA int8Transpose<>+12(SB)/4, $0x0000000c
+DATA int8Transpose<>+16(SB)/4, $0x00000001
+DATA int8Transpose<>+20(SB)/4, $0x00000005
+DATA int8Transpose<>+24(SB)/4, $0x00000009
+DATA int8Transpose<>+28(SB)/4, $0x0000000d
+DATA int8Transpose<>+32(SB)/4, $0x00000002
+DATA int8Transpose<>+36(SB)/4, $0x00000006
+DATA int8Transpose<>+40(SB)/4, $0x0000000a
+DATA int8Transpose<>+44(SB)/4, $0x0000000e
+DATA int8Transpose<>+48(SB)/4, $0x00000003
+DATA int8Transpose<>+52(SB)/4, $0x00000007
+DATA int8Transpose<>+56(SB)/4, $0x0000000b
+DATA int8Transpose<>+60(SB)/4, $0x0000000f
+DATA int8Transpose<>+64(SB)/4, $0x0c080400
+DATA int8Transpose<>+68(SB)/4, $0x0d090501
+DATA int8Transpose<>+72(SB)/4, $0x0e0a0602
+DATA int8Transpose<>+76(SB)/4, $0x0f0b0703
+DATA int8Transpose<>+80(SB)/4, $0x0c080400
+DATA int8Transpose<>+84(SB)/4, $0x0d090501
+DATA int8Transpose<>+88(SB)/4, $0x0e0a0602
+DATA int8Transpose<>+92(SB)/4, $0x0f0b0703
+DATA int8Transpose<>+96(SB)/4, $0x0c080400
+DATA int8Transpose<>+100(SB)/4, $0x0d090501
+DATA int8Transpose<>+104(SB)/4, $0x0e0a0602
+DATA int8Transpose<>+108(SB)/4, $0x0f0b0703
+DATA int8Transpose<>+112(SB)/4, $0x0c080400
+DATA int8Transpose<>+116(SB)/4, $0x0d090501
+DATA int8Transpose<>+120(SB)/4, $0x0e0a0602
+DATA int8Transpose<>+124(SB)/4, $0x0f0b0703
+GLOBL int8Transpose<>(SB), RODATA|NOPTR, $128
+
 // func convI8x1x16VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x1x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -176,23 +210,35 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), DX
 	VBROADCASTSS 112(AX), Z1
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Z2
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Z3
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X4
+	VPBROADCASTD X4, Z4
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Z5
 	MOVL         $0x00000001, AX
 	SHLXL        DX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z1, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z1
-	VORPS        int8Limits<>+192(SB), Z1, Z1
+	VMINPS       Z0, Z2, Z0
+	VMOVDQA32    Z0, Z1
+	VPTERNLOGD   $0xea, Z5, Z4, Z1
 	VADDPS       Z1, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z3, Z0, Z0
 	VPMOVDB      Z0, K1, (CX)
 	VZEROUPPER
 	RET
 
 // func convI8x1x32VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x1x32VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -273,31 +319,43 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), DX
 	VBROADCASTSS 112(AX), Z2
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Z3
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X4
+	VPBROADCASTD X4, Z4
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Z5
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X6
+	VPBROADCASTD X6, Z6
 	MOVL         $0x00000001, AX
 	SHLXL        DX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z2, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z3
-	VORPS        int8Limits<>+192(SB), Z3, Z3
-	VADDPS       Z3, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMOVDQA32    Z0, Z7
+	VPTERNLOGD   $0xea, Z6, Z5, Z7
+	VADDPS       Z7, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z4, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z2, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z3, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z6, Z5, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z4, Z1, Z1
 	VPMOVDB      Z1, K1, 16(CX)
 	VZEROUPPER
 	RET
 
 // func convI8x1x48VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x1x48VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -388,39 +446,51 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), DX
 	VBROADCASTSS 112(AX), Z3
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X4
+	VPBROADCASTD X4, Z4
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Z5
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X6
+	VPBROADCASTD X6, Z6
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X7
+	VPBROADCASTD X7, Z7
 	MOVL         $0x00000001, AX
 	SHLXL        DX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z3, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z4
-	VORPS        int8Limits<>+192(SB), Z4, Z4
-	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z4, Z0
+	VMOVDQA32    Z0, Z8
+	VPTERNLOGD   $0xea, Z7, Z6, Z8
+	VADDPS       Z8, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z5, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z3, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z4, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z7, Z6, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z5, Z1, Z1
 	VPMOVDB      Z1, 16(CX)
 	VMULPS       Z3, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z4, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z7, Z6, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z5, Z2, Z2
 	VPMOVDB      Z2, K1, 32(CX)
 	VZEROUPPER
 	RET
 
 // func convI8x1x64VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x1x64VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -524,47 +594,59 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), DX
 	VBROADCASTSS 112(AX), Z4
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Z5
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X6
+	VPBROADCASTD X6, Z6
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X7
+	VPBROADCASTD X7, Z7
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Z8
 	MOVL         $0x00000001, AX
 	SHLXL        DX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z4, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z5
-	VORPS        int8Limits<>+192(SB), Z5, Z5
-	VADDPS       Z5, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMOVDQA32    Z0, Z9
+	VPTERNLOGD   $0xea, Z8, Z7, Z9
+	VADDPS       Z9, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z6, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z4, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z5, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z8, Z7, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z6, Z1, Z1
 	VPMOVDB      Z1, 16(CX)
 	VMULPS       Z4, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z5, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z8, Z7, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z6, Z2, Z2
 	VPMOVDB      Z2, 32(CX)
 	VMULPS       Z4, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z5, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z8, Z7, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z6, Z3, Z3
 	VPMOVDB      Z3, K1, 48(CX)
 	VZEROUPPER
 	RET
 
 // func convI8x2x16VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x2x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -649,32 +731,44 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z2
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Z3
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X4
+	VPBROADCASTD X4, Z4
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Z5
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X6
+	VPBROADCASTD X6, Z6
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z2, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z3
-	VORPS        int8Limits<>+192(SB), Z3, Z3
-	VADDPS       Z3, Z0, Z0
+	VMINPS       Z0, Z3, Z0
+	VMOVDQA32    Z0, Z7
+	VPTERNLOGD   $0xea, Z6, Z5, Z7
+	VADDPS       Z7, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z4, Z0, Z0
 	VPMOVDB      Z0, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z2, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z3, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z6, Z5, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z4, Z1, Z1
 	VPMOVDB      Z1, K1, (CX)
 	VZEROUPPER
 	RET
 
 // func convI8x2x32VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x2x32VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -778,48 +872,60 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z4
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Z5
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X6
+	VPBROADCASTD X6, Z6
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X7
+	VPBROADCASTD X7, Z7
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Z8
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z4, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z5
-	VORPS        int8Limits<>+192(SB), Z5, Z5
-	VADDPS       Z5, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMOVDQA32    Z0, Z9
+	VPTERNLOGD   $0xea, Z8, Z7, Z9
+	VADDPS       Z9, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z6, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z4, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z5, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z8, Z7, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z6, Z1, Z1
 	VPMOVDB      Z1, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z4, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z5, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z8, Z7, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z6, Z2, Z2
 	VPMOVDB      Z2, (CX)
 	VMULPS       Z4, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z5, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z8, Z7, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z6, Z3, Z3
 	VPMOVDB      Z3, K1, 16(CX)
 	VZEROUPPER
 	RET
 
 // func convI8x2x48VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x2x48VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -942,64 +1048,76 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z6
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X7
+	VPBROADCASTD X7, Z7
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Z8
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X10
+	VPBROADCASTD X10, Z10
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z6, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z7
-	VORPS        int8Limits<>+192(SB), Z7, Z7
-	VADDPS       Z7, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VMOVDQA32    Z0, Z11
+	VPTERNLOGD   $0xea, Z10, Z9, Z11
+	VADDPS       Z11, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z8, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z6, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z7, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z10, Z9, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z8, Z1, Z1
 	VPMOVDB      Z1, 16(CX)
 	VMULPS       Z6, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z7, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z10, Z9, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z8, Z2, Z2
 	VPMOVDB      Z2, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z6, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z7, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z10, Z9, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z8, Z3, Z3
 	VPMOVDB      Z3, (CX)
 	VMULPS       Z6, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z7, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z10, Z9, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z8, Z4, Z4
 	VPMOVDB      Z4, 16(CX)
 	VMULPS       Z6, Z5, Z5
-	VMAXPS       int8Limits<>+0(SB), Z5, Z5
-	VMINPS       int8Limits<>+64(SB), Z5, Z5
-	VANDPS       int8Limits<>+128(SB), Z5, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z5, Z7, Z5
+	VMOVDQA32    Z5, Z0
+	VPTERNLOGD   $0xea, Z10, Z9, Z0
 	VADDPS       Z0, Z5, Z5
 	VCVTTPS2DQ   Z5, Z5
+	VPMAXSD      Z8, Z5, Z5
 	VPMOVDB      Z5, K1, 32(CX)
 	VZEROUPPER
 	RET
 
 // func convI8x2x64VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x2x64VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -1144,80 +1262,92 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z8
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X11
+	VPBROADCASTD X11, Z11
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X12
+	VPBROADCASTD X12, Z12
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z8, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z9
-	VORPS        int8Limits<>+192(SB), Z9, Z9
-	VADDPS       Z9, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVDQA32    Z0, Z13
+	VPTERNLOGD   $0xea, Z12, Z11, Z13
+	VADDPS       Z13, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z10, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z8, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z9, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z10, Z1, Z1
 	VPMOVDB      Z1, 16(CX)
 	VMULPS       Z8, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z9, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z10, Z2, Z2
 	VPMOVDB      Z2, 32(CX)
 	VMULPS       Z8, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z9, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z10, Z3, Z3
 	VPMOVDB      Z3, K1, 48(CX)
 	ADDQ         DX, CX
 	VMULPS       Z8, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z9, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z10, Z4, Z4
 	VPMOVDB      Z4, (CX)
 	VMULPS       Z8, Z5, Z5
-	VMAXPS       int8Limits<>+0(SB), Z5, Z5
-	VMINPS       int8Limits<>+64(SB), Z5, Z5
-	VANDPS       int8Limits<>+128(SB), Z5, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z5, Z9, Z5
+	VMOVDQA32    Z5, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z5, Z5
 	VCVTTPS2DQ   Z5, Z5
+	VPMAXSD      Z10, Z5, Z5
 	VPMOVDB      Z5, 16(CX)
 	VMULPS       Z8, Z6, Z6
-	VMAXPS       int8Limits<>+0(SB), Z6, Z6
-	VMINPS       int8Limits<>+64(SB), Z6, Z6
-	VANDPS       int8Limits<>+128(SB), Z6, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z6, Z9, Z6
+	VMOVDQA32    Z6, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z6, Z6
 	VCVTTPS2DQ   Z6, Z6
+	VPMAXSD      Z10, Z6, Z6
 	VPMOVDB      Z6, 32(CX)
 	VMULPS       Z8, Z7, Z7
-	VMAXPS       int8Limits<>+0(SB), Z7, Z7
-	VMINPS       int8Limits<>+64(SB), Z7, Z7
-	VANDPS       int8Limits<>+128(SB), Z7, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z7, Z9, Z7
+	VMOVDQA32    Z7, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z7, Z7
 	VCVTTPS2DQ   Z7, Z7
+	VPMAXSD      Z10, Z7, Z7
 	VPMOVDB      Z7, K1, 48(CX)
 	VZEROUPPER
 	RET
 
 // func convI8x3x16VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x3x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -1315,41 +1445,53 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z3
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X4
+	VPBROADCASTD X4, Z4
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Z5
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X6
+	VPBROADCASTD X6, Z6
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X7
+	VPBROADCASTD X7, Z7
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z3, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z4
-	VORPS        int8Limits<>+192(SB), Z4, Z4
-	VADDPS       Z4, Z0, Z0
+	VMINPS       Z0, Z4, Z0
+	VMOVDQA32    Z0, Z8
+	VPTERNLOGD   $0xea, Z7, Z6, Z8
+	VADDPS       Z8, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z5, Z0, Z0
 	VPMOVDB      Z0, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z3, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z4, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z7, Z6, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z5, Z1, Z1
 	VPMOVDB      Z1, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z3, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z4, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z7, Z6, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z5, Z2, Z2
 	VPMOVDB      Z2, K1, (CX)
 	VZEROUPPER
 	RET
 
 // func convI8x3x32VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x3x32VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -1474,65 +1616,77 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z6
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X7
+	VPBROADCASTD X7, Z7
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Z8
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X10
+	VPBROADCASTD X10, Z10
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z6, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z7
-	VORPS        int8Limits<>+192(SB), Z7, Z7
-	VADDPS       Z7, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VMOVDQA32    Z0, Z11
+	VPTERNLOGD   $0xea, Z10, Z9, Z11
+	VADDPS       Z11, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z8, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z6, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z7, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z10, Z9, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z8, Z1, Z1
 	VPMOVDB      Z1, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z6, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z7, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z10, Z9, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z8, Z2, Z2
 	VPMOVDB      Z2, (CX)
 	VMULPS       Z6, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z7, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z10, Z9, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z8, Z3, Z3
 	VPMOVDB      Z3, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z6, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z7, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z10, Z9, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z8, Z4, Z4
 	VPMOVDB      Z4, (CX)
 	VMULPS       Z6, Z5, Z5
-	VMAXPS       int8Limits<>+0(SB), Z5, Z5
-	VMINPS       int8Limits<>+64(SB), Z5, Z5
-	VANDPS       int8Limits<>+128(SB), Z5, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z5, Z7, Z5
+	VMOVDQA32    Z5, Z0
+	VPTERNLOGD   $0xea, Z10, Z9, Z0
 	VADDPS       Z0, Z5, Z5
 	VCVTTPS2DQ   Z5, Z5
+	VPMAXSD      Z8, Z5, Z5
 	VPMOVDB      Z5, K1, 16(CX)
 	VZEROUPPER
 	RET
 
 // func convI8x3x48VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x3x48VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -1684,89 +1838,101 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z9
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X11
+	VPBROADCASTD X11, Z11
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X12
+	VPBROADCASTD X12, Z12
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X13
+	VPBROADCASTD X13, Z13
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z9, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z10
-	VORPS        int8Limits<>+192(SB), Z10, Z10
-	VADDPS       Z10, Z0, Z0
+	VMINPS       Z0, Z10, Z0
+	VMOVDQA32    Z0, Z14
+	VPTERNLOGD   $0xea, Z13, Z12, Z14
+	VADDPS       Z14, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z11, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z9, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z10, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z13, Z12, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z11, Z1, Z1
 	VPMOVDB      Z1, 16(CX)
 	VMULPS       Z9, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z10, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z13, Z12, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z11, Z2, Z2
 	VPMOVDB      Z2, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z9, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z10, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z13, Z12, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z11, Z3, Z3
 	VPMOVDB      Z3, (CX)
 	VMULPS       Z9, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z10, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z13, Z12, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z11, Z4, Z4
 	VPMOVDB      Z4, 16(CX)
 	VMULPS       Z9, Z5, Z5
-	VMAXPS       int8Limits<>+0(SB), Z5, Z5
-	VMINPS       int8Limits<>+64(SB), Z5, Z5
-	VANDPS       int8Limits<>+128(SB), Z5, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z5, Z10, Z5
+	VMOVDQA32    Z5, Z0
+	VPTERNLOGD   $0xea, Z13, Z12, Z0
 	VADDPS       Z0, Z5, Z5
 	VCVTTPS2DQ   Z5, Z5
+	VPMAXSD      Z11, Z5, Z5
 	VPMOVDB      Z5, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z9, Z6, Z6
-	VMAXPS       int8Limits<>+0(SB), Z6, Z6
-	VMINPS       int8Limits<>+64(SB), Z6, Z6
-	VANDPS       int8Limits<>+128(SB), Z6, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z6, Z10, Z6
+	VMOVDQA32    Z6, Z0
+	VPTERNLOGD   $0xea, Z13, Z12, Z0
 	VADDPS       Z0, Z6, Z6
 	VCVTTPS2DQ   Z6, Z6
+	VPMAXSD      Z11, Z6, Z6
 	VPMOVDB      Z6, (CX)
 	VMULPS       Z9, Z7, Z7
-	VMAXPS       int8Limits<>+0(SB), Z7, Z7
-	VMINPS       int8Limits<>+64(SB), Z7, Z7
-	VANDPS       int8Limits<>+128(SB), Z7, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z7, Z10, Z7
+	VMOVDQA32    Z7, Z0
+	VPTERNLOGD   $0xea, Z13, Z12, Z0
 	VADDPS       Z0, Z7, Z7
 	VCVTTPS2DQ   Z7, Z7
+	VPMAXSD      Z11, Z7, Z7
 	VPMOVDB      Z7, 16(CX)
 	VMULPS       Z9, Z8, Z8
-	VMAXPS       int8Limits<>+0(SB), Z8, Z8
-	VMINPS       int8Limits<>+64(SB), Z8, Z8
-	VANDPS       int8Limits<>+128(SB), Z8, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z8, Z10, Z8
+	VMOVDQA32    Z8, Z0
+	VPTERNLOGD   $0xea, Z13, Z12, Z0
 	VADDPS       Z0, Z8, Z8
 	VCVTTPS2DQ   Z8, Z8
+	VPMAXSD      Z11, Z8, Z8
 	VPMOVDB      Z8, K1, 32(CX)
 	VZEROUPPER
 	RET
 
 // func convI8x4x16VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x4x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -1877,50 +2043,62 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z4
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Z5
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X6
+	VPBROADCASTD X6, Z6
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X7
+	VPBROADCASTD X7, Z7
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Z8
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z4, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z5
-	VORPS        int8Limits<>+192(SB), Z5, Z5
-	VADDPS       Z5, Z0, Z0
+	VMINPS       Z0, Z5, Z0
+	VMOVDQA32    Z0, Z9
+	VPTERNLOGD   $0xea, Z8, Z7, Z9
+	VADDPS       Z9, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z6, Z0, Z0
 	VPMOVDB      Z0, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z4, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z5, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z8, Z7, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z6, Z1, Z1
 	VPMOVDB      Z1, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z4, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z5, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z8, Z7, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z6, Z2, Z2
 	VPMOVDB      Z2, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z4, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z5, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z8, Z7, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z6, Z3, Z3
 	VPMOVDB      Z3, K1, (CX)
 	VZEROUPPER
 	RET
 
 // func convI8x4x32VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x4x32VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -2066,82 +2244,94 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z8
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X11
+	VPBROADCASTD X11, Z11
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X12
+	VPBROADCASTD X12, Z12
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z8, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z9
-	VORPS        int8Limits<>+192(SB), Z9, Z9
-	VADDPS       Z9, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVDQA32    Z0, Z13
+	VPTERNLOGD   $0xea, Z12, Z11, Z13
+	VADDPS       Z13, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z10, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z8, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z9, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z10, Z1, Z1
 	VPMOVDB      Z1, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z8, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z9, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z10, Z2, Z2
 	VPMOVDB      Z2, (CX)
 	VMULPS       Z8, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z9, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z10, Z3, Z3
 	VPMOVDB      Z3, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z8, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z9, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z10, Z4, Z4
 	VPMOVDB      Z4, (CX)
 	VMULPS       Z8, Z5, Z5
-	VMAXPS       int8Limits<>+0(SB), Z5, Z5
-	VMINPS       int8Limits<>+64(SB), Z5, Z5
-	VANDPS       int8Limits<>+128(SB), Z5, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z5, Z9, Z5
+	VMOVDQA32    Z5, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z5, Z5
 	VCVTTPS2DQ   Z5, Z5
+	VPMAXSD      Z10, Z5, Z5
 	VPMOVDB      Z5, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z8, Z6, Z6
-	VMAXPS       int8Limits<>+0(SB), Z6, Z6
-	VMINPS       int8Limits<>+64(SB), Z6, Z6
-	VANDPS       int8Limits<>+128(SB), Z6, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z6, Z9, Z6
+	VMOVDQA32    Z6, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z6, Z6
 	VCVTTPS2DQ   Z6, Z6
+	VPMAXSD      Z10, Z6, Z6
 	VPMOVDB      Z6, (CX)
 	VMULPS       Z8, Z7, Z7
-	VMAXPS       int8Limits<>+0(SB), Z7, Z7
-	VMINPS       int8Limits<>+64(SB), Z7, Z7
-	VANDPS       int8Limits<>+128(SB), Z7, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z7, Z9, Z7
+	VMOVDQA32    Z7, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z7, Z7
 	VCVTTPS2DQ   Z7, Z7
+	VPMAXSD      Z10, Z7, Z7
 	VPMOVDB      Z7, K1, 16(CX)
 	VZEROUPPER
 	RET
 
 // func convI8x4x48VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x4x48VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -2322,114 +2512,126 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z12
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X13
+	VPBROADCASTD X13, Z13
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X14
+	VPBROADCASTD X14, Z14
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X15
+	VPBROADCASTD X15, Z15
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X16
+	VPBROADCASTD X16, Z16
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z12, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z13
-	VORPS        int8Limits<>+192(SB), Z13, Z13
-	VADDPS       Z13, Z0, Z0
+	VMINPS       Z0, Z13, Z0
+	VMOVDQA32    Z0, Z17
+	VPTERNLOGD   $0xea, Z16, Z15, Z17
+	VADDPS       Z17, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z14, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z12, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z13, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z14, Z1, Z1
 	VPMOVDB      Z1, 16(CX)
 	VMULPS       Z12, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z13, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z14, Z2, Z2
 	VPMOVDB      Z2, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z12, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z13, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z14, Z3, Z3
 	VPMOVDB      Z3, (CX)
 	VMULPS       Z12, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z13, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z14, Z4, Z4
 	VPMOVDB      Z4, 16(CX)
 	VMULPS       Z12, Z5, Z5
-	VMAXPS       int8Limits<>+0(SB), Z5, Z5
-	VMINPS       int8Limits<>+64(SB), Z5, Z5
-	VANDPS       int8Limits<>+128(SB), Z5, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z5, Z13, Z5
+	VMOVDQA32    Z5, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z5, Z5
 	VCVTTPS2DQ   Z5, Z5
+	VPMAXSD      Z14, Z5, Z5
 	VPMOVDB      Z5, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z12, Z6, Z6
-	VMAXPS       int8Limits<>+0(SB), Z6, Z6
-	VMINPS       int8Limits<>+64(SB), Z6, Z6
-	VANDPS       int8Limits<>+128(SB), Z6, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z6, Z13, Z6
+	VMOVDQA32    Z6, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z6, Z6
 	VCVTTPS2DQ   Z6, Z6
+	VPMAXSD      Z14, Z6, Z6
 	VPMOVDB      Z6, (CX)
 	VMULPS       Z12, Z7, Z7
-	VMAXPS       int8Limits<>+0(SB), Z7, Z7
-	VMINPS       int8Limits<>+64(SB), Z7, Z7
-	VANDPS       int8Limits<>+128(SB), Z7, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z7, Z13, Z7
+	VMOVDQA32    Z7, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z7, Z7
 	VCVTTPS2DQ   Z7, Z7
+	VPMAXSD      Z14, Z7, Z7
 	VPMOVDB      Z7, 16(CX)
 	VMULPS       Z12, Z8, Z8
-	VMAXPS       int8Limits<>+0(SB), Z8, Z8
-	VMINPS       int8Limits<>+64(SB), Z8, Z8
-	VANDPS       int8Limits<>+128(SB), Z8, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z8, Z13, Z8
+	VMOVDQA32    Z8, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z8, Z8
 	VCVTTPS2DQ   Z8, Z8
+	VPMAXSD      Z14, Z8, Z8
 	VPMOVDB      Z8, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z12, Z9, Z9
-	VMAXPS       int8Limits<>+0(SB), Z9, Z9
-	VMINPS       int8Limits<>+64(SB), Z9, Z9
-	VANDPS       int8Limits<>+128(SB), Z9, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z9, Z13, Z9
+	VMOVDQA32    Z9, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z9, Z9
 	VCVTTPS2DQ   Z9, Z9
+	VPMAXSD      Z14, Z9, Z9
 	VPMOVDB      Z9, (CX)
 	VMULPS       Z12, Z10, Z10
-	VMAXPS       int8Limits<>+0(SB), Z10, Z10
-	VMINPS       int8Limits<>+64(SB), Z10, Z10
-	VANDPS       int8Limits<>+128(SB), Z10, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z10, Z13, Z10
+	VMOVDQA32    Z10, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z10, Z10
 	VCVTTPS2DQ   Z10, Z10
+	VPMAXSD      Z14, Z10, Z10
 	VPMOVDB      Z10, 16(CX)
 	VMULPS       Z12, Z11, Z11
-	VMAXPS       int8Limits<>+0(SB), Z11, Z11
-	VMINPS       int8Limits<>+64(SB), Z11, Z11
-	VANDPS       int8Limits<>+128(SB), Z11, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z11, Z13, Z11
+	VMOVDQA32    Z11, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z11, Z11
 	VCVTTPS2DQ   Z11, Z11
+	VPMAXSD      Z14, Z11, Z11
 	VPMOVDB      Z11, K1, 32(CX)
 	VZEROUPPER
 	RET
 
 // func convI8x5x16VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x5x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -2553,59 +2755,71 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z5
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X6
+	VPBROADCASTD X6, Z6
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X7
+	VPBROADCASTD X7, Z7
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Z8
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X9
+	VPBROADCASTD X9, Z9
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z5, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z6
-	VORPS        int8Limits<>+192(SB), Z6, Z6
-	VADDPS       Z6, Z0, Z0
+	VMINPS       Z0, Z6, Z0
+	VMOVDQA32    Z0, Z10
+	VPTERNLOGD   $0xea, Z9, Z8, Z10
+	VADDPS       Z10, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z7, Z0, Z0
 	VPMOVDB      Z0, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z5, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z6, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z9, Z8, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z7, Z1, Z1
 	VPMOVDB      Z1, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z5, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z6, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z9, Z8, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z7, Z2, Z2
 	VPMOVDB      Z2, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z5, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z6, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z9, Z8, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z7, Z3, Z3
 	VPMOVDB      Z3, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z5, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z6, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z9, Z8, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z7, Z4, Z4
 	VPMOVDB      Z4, K1, (CX)
 	VZEROUPPER
 	RET
 
 // func convI8x5x32VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x5x32VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -2772,99 +2986,111 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z10
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X11
+	VPBROADCASTD X11, Z11
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X12
+	VPBROADCASTD X12, Z12
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X13
+	VPBROADCASTD X13, Z13
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X14
+	VPBROADCASTD X14, Z14
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z10, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z11
-	VORPS        int8Limits<>+192(SB), Z11, Z11
-	VADDPS       Z11, Z0, Z0
+	VMINPS       Z0, Z11, Z0
+	VMOVDQA32    Z0, Z15
+	VPTERNLOGD   $0xea, Z14, Z13, Z15
+	VADDPS       Z15, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z12, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z10, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z11, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z14, Z13, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z12, Z1, Z1
 	VPMOVDB      Z1, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z10, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z11, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z14, Z13, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z12, Z2, Z2
 	VPMOVDB      Z2, (CX)
 	VMULPS       Z10, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z11, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z14, Z13, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z12, Z3, Z3
 	VPMOVDB      Z3, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z10, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z11, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z14, Z13, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z12, Z4, Z4
 	VPMOVDB      Z4, (CX)
 	VMULPS       Z10, Z5, Z5
-	VMAXPS       int8Limits<>+0(SB), Z5, Z5
-	VMINPS       int8Limits<>+64(SB), Z5, Z5
-	VANDPS       int8Limits<>+128(SB), Z5, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z5, Z11, Z5
+	VMOVDQA32    Z5, Z0
+	VPTERNLOGD   $0xea, Z14, Z13, Z0
 	VADDPS       Z0, Z5, Z5
 	VCVTTPS2DQ   Z5, Z5
+	VPMAXSD      Z12, Z5, Z5
 	VPMOVDB      Z5, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z10, Z6, Z6
-	VMAXPS       int8Limits<>+0(SB), Z6, Z6
-	VMINPS       int8Limits<>+64(SB), Z6, Z6
-	VANDPS       int8Limits<>+128(SB), Z6, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z6, Z11, Z6
+	VMOVDQA32    Z6, Z0
+	VPTERNLOGD   $0xea, Z14, Z13, Z0
 	VADDPS       Z0, Z6, Z6
 	VCVTTPS2DQ   Z6, Z6
+	VPMAXSD      Z12, Z6, Z6
 	VPMOVDB      Z6, (CX)
 	VMULPS       Z10, Z7, Z7
-	VMAXPS       int8Limits<>+0(SB), Z7, Z7
-	VMINPS       int8Limits<>+64(SB), Z7, Z7
-	VANDPS       int8Limits<>+128(SB), Z7, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z7, Z11, Z7
+	VMOVDQA32    Z7, Z0
+	VPTERNLOGD   $0xea, Z14, Z13, Z0
 	VADDPS       Z0, Z7, Z7
 	VCVTTPS2DQ   Z7, Z7
+	VPMAXSD      Z12, Z7, Z7
 	VPMOVDB      Z7, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z10, Z8, Z8
-	VMAXPS       int8Limits<>+0(SB), Z8, Z8
-	VMINPS       int8Limits<>+64(SB), Z8, Z8
-	VANDPS       int8Limits<>+128(SB), Z8, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z8, Z11, Z8
+	VMOVDQA32    Z8, Z0
+	VPTERNLOGD   $0xea, Z14, Z13, Z0
 	VADDPS       Z0, Z8, Z8
 	VCVTTPS2DQ   Z8, Z8
+	VPMAXSD      Z12, Z8, Z8
 	VPMOVDB      Z8, (CX)
 	VMULPS       Z10, Z9, Z9
-	VMAXPS       int8Limits<>+0(SB), Z9, Z9
-	VMINPS       int8Limits<>+64(SB), Z9, Z9
-	VANDPS       int8Limits<>+128(SB), Z9, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z9, Z11, Z9
+	VMOVDQA32    Z9, Z0
+	VPTERNLOGD   $0xea, Z14, Z13, Z0
 	VADDPS       Z0, Z9, Z9
 	VCVTTPS2DQ   Z9, Z9
+	VPMAXSD      Z12, Z9, Z9
 	VPMOVDB      Z9, K1, 16(CX)
 	VZEROUPPER
 	RET
 
 // func convI8x5x48VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x5x48VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -3074,139 +3300,151 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z15
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X16
+	VPBROADCASTD X16, Z16
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X17
+	VPBROADCASTD X17, Z17
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X18
+	VPBROADCASTD X18, Z18
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X19
+	VPBROADCASTD X19, Z19
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z15, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z16
-	VORPS        int8Limits<>+192(SB), Z16, Z16
-	VADDPS       Z16, Z0, Z0
+	VMINPS       Z0, Z16, Z0
+	VMOVDQA32    Z0, Z20
+	VPTERNLOGD   $0xea, Z19, Z18, Z20
+	VADDPS       Z20, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z17, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z15, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z16, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z19, Z18, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z17, Z1, Z1
 	VPMOVDB      Z1, 16(CX)
 	VMULPS       Z15, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z16, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z19, Z18, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z17, Z2, Z2
 	VPMOVDB      Z2, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z15, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z16, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z19, Z18, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z17, Z3, Z3
 	VPMOVDB      Z3, (CX)
 	VMULPS       Z15, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z16, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z19, Z18, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z17, Z4, Z4
 	VPMOVDB      Z4, 16(CX)
 	VMULPS       Z15, Z5, Z5
-	VMAXPS       int8Limits<>+0(SB), Z5, Z5
-	VMINPS       int8Limits<>+64(SB), Z5, Z5
-	VANDPS       int8Limits<>+128(SB), Z5, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z5, Z16, Z5
+	VMOVDQA32    Z5, Z0
+	VPTERNLOGD   $0xea, Z19, Z18, Z0
 	VADDPS       Z0, Z5, Z5
 	VCVTTPS2DQ   Z5, Z5
+	VPMAXSD      Z17, Z5, Z5
 	VPMOVDB      Z5, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z15, Z6, Z6
-	VMAXPS       int8Limits<>+0(SB), Z6, Z6
-	VMINPS       int8Limits<>+64(SB), Z6, Z6
-	VANDPS       int8Limits<>+128(SB), Z6, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z6, Z16, Z6
+	VMOVDQA32    Z6, Z0
+	VPTERNLOGD   $0xea, Z19, Z18, Z0
 	VADDPS       Z0, Z6, Z6
 	VCVTTPS2DQ   Z6, Z6
+	VPMAXSD      Z17, Z6, Z6
 	VPMOVDB      Z6, (CX)
 	VMULPS       Z15, Z7, Z7
-	VMAXPS       int8Limits<>+0(SB), Z7, Z7
-	VMINPS       int8Limits<>+64(SB), Z7, Z7
-	VANDPS       int8Limits<>+128(SB), Z7, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z7, Z16, Z7
+	VMOVDQA32    Z7, Z0
+	VPTERNLOGD   $0xea, Z19, Z18, Z0
 	VADDPS       Z0, Z7, Z7
 	VCVTTPS2DQ   Z7, Z7
+	VPMAXSD      Z17, Z7, Z7
 	VPMOVDB      Z7, 16(CX)
 	VMULPS       Z15, Z8, Z8
-	VMAXPS       int8Limits<>+0(SB), Z8, Z8
-	VMINPS       int8Limits<>+64(SB), Z8, Z8
-	VANDPS       int8Limits<>+128(SB), Z8, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z8, Z16, Z8
+	VMOVDQA32    Z8, Z0
+	VPTERNLOGD   $0xea, Z19, Z18, Z0
 	VADDPS       Z0, Z8, Z8
 	VCVTTPS2DQ   Z8, Z8
+	VPMAXSD      Z17, Z8, Z8
 	VPMOVDB      Z8, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z15, Z9, Z9
-	VMAXPS       int8Limits<>+0(SB), Z9, Z9
-	VMINPS       int8Limits<>+64(SB), Z9, Z9
-	VANDPS       int8Limits<>+128(SB), Z9, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z9, Z16, Z9
+	VMOVDQA32    Z9, Z0
+	VPTERNLOGD   $0xea, Z19, Z18, Z0
 	VADDPS       Z0, Z9, Z9
 	VCVTTPS2DQ   Z9, Z9
+	VPMAXSD      Z17, Z9, Z9
 	VPMOVDB      Z9, (CX)
 	VMULPS       Z15, Z10, Z10
-	VMAXPS       int8Limits<>+0(SB), Z10, Z10
-	VMINPS       int8Limits<>+64(SB), Z10, Z10
-	VANDPS       int8Limits<>+128(SB), Z10, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z10, Z16, Z10
+	VMOVDQA32    Z10, Z0
+	VPTERNLOGD   $0xea, Z19, Z18, Z0
 	VADDPS       Z0, Z10, Z10
 	VCVTTPS2DQ   Z10, Z10
+	VPMAXSD      Z17, Z10, Z10
 	VPMOVDB      Z10, 16(CX)
 	VMULPS       Z15, Z11, Z11
-	VMAXPS       int8Limits<>+0(SB), Z11, Z11
-	VMINPS       int8Limits<>+64(SB), Z11, Z11
-	VANDPS       int8Limits<>+128(SB), Z11, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z11, Z16, Z11
+	VMOVDQA32    Z11, Z0
+	VPTERNLOGD   $0xea, Z19, Z18, Z0
 	VADDPS       Z0, Z11, Z11
 	VCVTTPS2DQ   Z11, Z11
+	VPMAXSD      Z17, Z11, Z11
 	VPMOVDB      Z11, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z15, Z12, Z12
-	VMAXPS       int8Limits<>+0(SB), Z12, Z12
-	VMINPS       int8Limits<>+64(SB), Z12, Z12
-	VANDPS       int8Limits<>+128(SB), Z12, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z12, Z16, Z12
+	VMOVDQA32    Z12, Z0
+	VPTERNLOGD   $0xea, Z19, Z18, Z0
 	VADDPS       Z0, Z12, Z12
 	VCVTTPS2DQ   Z12, Z12
+	VPMAXSD      Z17, Z12, Z12
 	VPMOVDB      Z12, (CX)
 	VMULPS       Z15, Z13, Z13
-	VMAXPS       int8Limits<>+0(SB), Z13, Z13
-	VMINPS       int8Limits<>+64(SB), Z13, Z13
-	VANDPS       int8Limits<>+128(SB), Z13, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z13, Z16, Z13
+	VMOVDQA32    Z13, Z0
+	VPTERNLOGD   $0xea, Z19, Z18, Z0
 	VADDPS       Z0, Z13, Z13
 	VCVTTPS2DQ   Z13, Z13
+	VPMAXSD      Z17, Z13, Z13
 	VPMOVDB      Z13, 16(CX)
 	VMULPS       Z15, Z14, Z14
-	VMAXPS       int8Limits<>+0(SB), Z14, Z14
-	VMINPS       int8Limits<>+64(SB), Z14, Z14
-	VANDPS       int8Limits<>+128(SB), Z14, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z14, Z16, Z14
+	VMOVDQA32    Z14, Z0
+	VPTERNLOGD   $0xea, Z19, Z18, Z0
 	VADDPS       Z0, Z14, Z14
 	VCVTTPS2DQ   Z14, Z14
+	VPMAXSD      Z17, Z14, Z14
 	VPMOVDB      Z14, K1, 32(CX)
 	VZEROUPPER
 	RET
 
 // func convI8x6x16VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x6x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -3343,68 +3581,80 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z6
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X7
+	VPBROADCASTD X7, Z7
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Z8
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X10
+	VPBROADCASTD X10, Z10
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z6, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z7
-	VORPS        int8Limits<>+192(SB), Z7, Z7
-	VADDPS       Z7, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VMOVDQA32    Z0, Z11
+	VPTERNLOGD   $0xea, Z10, Z9, Z11
+	VADDPS       Z11, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z8, Z0, Z0
 	VPMOVDB      Z0, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z6, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z7, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z10, Z9, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z8, Z1, Z1
 	VPMOVDB      Z1, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z6, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z7, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z10, Z9, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z8, Z2, Z2
 	VPMOVDB      Z2, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z6, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z7, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z10, Z9, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z8, Z3, Z3
 	VPMOVDB      Z3, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z6, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z7, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z10, Z9, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z8, Z4, Z4
 	VPMOVDB      Z4, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z6, Z5, Z5
-	VMAXPS       int8Limits<>+0(SB), Z5, Z5
-	VMINPS       int8Limits<>+64(SB), Z5, Z5
-	VANDPS       int8Limits<>+128(SB), Z5, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z5, Z7, Z5
+	VMOVDQA32    Z5, Z0
+	VPTERNLOGD   $0xea, Z10, Z9, Z0
 	VADDPS       Z0, Z5, Z5
 	VCVTTPS2DQ   Z5, Z5
+	VPMAXSD      Z8, Z5, Z5
 	VPMOVDB      Z5, K1, (CX)
 	VZEROUPPER
 	RET
 
 // func convI8x6x32VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x6x32VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -3592,116 +3842,128 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z12
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X13
+	VPBROADCASTD X13, Z13
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X14
+	VPBROADCASTD X14, Z14
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X15
+	VPBROADCASTD X15, Z15
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X16
+	VPBROADCASTD X16, Z16
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z12, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z13
-	VORPS        int8Limits<>+192(SB), Z13, Z13
-	VADDPS       Z13, Z0, Z0
+	VMINPS       Z0, Z13, Z0
+	VMOVDQA32    Z0, Z17
+	VPTERNLOGD   $0xea, Z16, Z15, Z17
+	VADDPS       Z17, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z14, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z12, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z13, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z14, Z1, Z1
 	VPMOVDB      Z1, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z12, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z13, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z14, Z2, Z2
 	VPMOVDB      Z2, (CX)
 	VMULPS       Z12, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z13, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z14, Z3, Z3
 	VPMOVDB      Z3, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z12, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z13, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z14, Z4, Z4
 	VPMOVDB      Z4, (CX)
 	VMULPS       Z12, Z5, Z5
-	VMAXPS       int8Limits<>+0(SB), Z5, Z5
-	VMINPS       int8Limits<>+64(SB), Z5, Z5
-	VANDPS       int8Limits<>+128(SB), Z5, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z5, Z13, Z5
+	VMOVDQA32    Z5, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z5, Z5
 	VCVTTPS2DQ   Z5, Z5
+	VPMAXSD      Z14, Z5, Z5
 	VPMOVDB      Z5, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z12, Z6, Z6
-	VMAXPS       int8Limits<>+0(SB), Z6, Z6
-	VMINPS       int8Limits<>+64(SB), Z6, Z6
-	VANDPS       int8Limits<>+128(SB), Z6, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z6, Z13, Z6
+	VMOVDQA32    Z6, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z6, Z6
 	VCVTTPS2DQ   Z6, Z6
+	VPMAXSD      Z14, Z6, Z6
 	VPMOVDB      Z6, (CX)
 	VMULPS       Z12, Z7, Z7
-	VMAXPS       int8Limits<>+0(SB), Z7, Z7
-	VMINPS       int8Limits<>+64(SB), Z7, Z7
-	VANDPS       int8Limits<>+128(SB), Z7, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z7, Z13, Z7
+	VMOVDQA32    Z7, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z7, Z7
 	VCVTTPS2DQ   Z7, Z7
+	VPMAXSD      Z14, Z7, Z7
 	VPMOVDB      Z7, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z12, Z8, Z8
-	VMAXPS       int8Limits<>+0(SB), Z8, Z8
-	VMINPS       int8Limits<>+64(SB), Z8, Z8
-	VANDPS       int8Limits<>+128(SB), Z8, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z8, Z13, Z8
+	VMOVDQA32    Z8, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z8, Z8
 	VCVTTPS2DQ   Z8, Z8
+	VPMAXSD      Z14, Z8, Z8
 	VPMOVDB      Z8, (CX)
 	VMULPS       Z12, Z9, Z9
-	VMAXPS       int8Limits<>+0(SB), Z9, Z9
-	VMINPS       int8Limits<>+64(SB), Z9, Z9
-	VANDPS       int8Limits<>+128(SB), Z9, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z9, Z13, Z9
+	VMOVDQA32    Z9, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z9, Z9
 	VCVTTPS2DQ   Z9, Z9
+	VPMAXSD      Z14, Z9, Z9
 	VPMOVDB      Z9, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z12, Z10, Z10
-	VMAXPS       int8Limits<>+0(SB), Z10, Z10
-	VMINPS       int8Limits<>+64(SB), Z10, Z10
-	VANDPS       int8Limits<>+128(SB), Z10, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z10, Z13, Z10
+	VMOVDQA32    Z10, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z10, Z10
 	VCVTTPS2DQ   Z10, Z10
+	VPMAXSD      Z14, Z10, Z10
 	VPMOVDB      Z10, (CX)
 	VMULPS       Z12, Z11, Z11
-	VMAXPS       int8Limits<>+0(SB), Z11, Z11
-	VMINPS       int8Limits<>+64(SB), Z11, Z11
-	VANDPS       int8Limits<>+128(SB), Z11, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z11, Z13, Z11
+	VMOVDQA32    Z11, Z0
+	VPTERNLOGD   $0xea, Z16, Z15, Z0
 	VADDPS       Z0, Z11, Z11
 	VCVTTPS2DQ   Z11, Z11
+	VPMAXSD      Z14, Z11, Z11
 	VPMOVDB      Z11, K1, 16(CX)
 	VZEROUPPER
 	RET
 
 // func convI8x6x48VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x6x48VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -3940,164 +4202,176 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z18
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X19
+	VPBROADCASTD X19, Z19
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X20
+	VPBROADCASTD X20, Z20
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X21
+	VPBROADCASTD X21, Z21
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X22
+	VPBROADCASTD X22, Z22
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z18, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z19
-	VORPS        int8Limits<>+192(SB), Z19, Z19
-	VADDPS       Z19, Z0, Z0
+	VMINPS       Z0, Z19, Z0
+	VMOVDQA32    Z0, Z23
+	VPTERNLOGD   $0xea, Z22, Z21, Z23
+	VADDPS       Z23, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z20, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z18, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z19, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z22, Z21, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z20, Z1, Z1
 	VPMOVDB      Z1, 16(CX)
 	VMULPS       Z18, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z19, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z22, Z21, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z20, Z2, Z2
 	VPMOVDB      Z2, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z18, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z19, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z22, Z21, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z20, Z3, Z3
 	VPMOVDB      Z3, (CX)
 	VMULPS       Z18, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z19, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z22, Z21, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z20, Z4, Z4
 	VPMOVDB      Z4, 16(CX)
 	VMULPS       Z18, Z5, Z5
-	VMAXPS       int8Limits<>+0(SB), Z5, Z5
-	VMINPS       int8Limits<>+64(SB), Z5, Z5
-	VANDPS       int8Limits<>+128(SB), Z5, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z5, Z19, Z5
+	VMOVDQA32    Z5, Z0
+	VPTERNLOGD   $0xea, Z22, Z21, Z0
 	VADDPS       Z0, Z5, Z5
 	VCVTTPS2DQ   Z5, Z5
+	VPMAXSD      Z20, Z5, Z5
 	VPMOVDB      Z5, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z18, Z6, Z6
-	VMAXPS       int8Limits<>+0(SB), Z6, Z6
-	VMINPS       int8Limits<>+64(SB), Z6, Z6
-	VANDPS       int8Limits<>+128(SB), Z6, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z6, Z19, Z6
+	VMOVDQA32    Z6, Z0
+	VPTERNLOGD   $0xea, Z22, Z21, Z0
 	VADDPS       Z0, Z6, Z6
 	VCVTTPS2DQ   Z6, Z6
+	VPMAXSD      Z20, Z6, Z6
 	VPMOVDB      Z6, (CX)
 	VMULPS       Z18, Z7, Z7
-	VMAXPS       int8Limits<>+0(SB), Z7, Z7
-	VMINPS       int8Limits<>+64(SB), Z7, Z7
-	VANDPS       int8Limits<>+128(SB), Z7, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z7, Z19, Z7
+	VMOVDQA32    Z7, Z0
+	VPTERNLOGD   $0xea, Z22, Z21, Z0
 	VADDPS       Z0, Z7, Z7
 	VCVTTPS2DQ   Z7, Z7
+	VPMAXSD      Z20, Z7, Z7
 	VPMOVDB      Z7, 16(CX)
 	VMULPS       Z18, Z8, Z8
-	VMAXPS       int8Limits<>+0(SB), Z8, Z8
-	VMINPS       int8Limits<>+64(SB), Z8, Z8
-	VANDPS       int8Limits<>+128(SB), Z8, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z8, Z19, Z8
+	VMOVDQA32    Z8, Z0
+	VPTERNLOGD   $0xea, Z22, Z21, Z0
 	VADDPS       Z0, Z8, Z8
 	VCVTTPS2DQ   Z8, Z8
+	VPMAXSD      Z20, Z8, Z8
 	VPMOVDB      Z8, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z18, Z9, Z9
-	VMAXPS       int8Limits<>+0(SB), Z9, Z9
-	VMINPS       int8Limits<>+64(SB), Z9, Z9
-	VANDPS       int8Limits<>+128(SB), Z9, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z9, Z19, Z9
+	VMOVDQA32    Z9, Z0
+	VPTERNLOGD   $0xea, Z22, Z21, Z0
 	VADDPS       Z0, Z9, Z9
 	VCVTTPS2DQ   Z9, Z9
+	VPMAXSD      Z20, Z9, Z9
 	VPMOVDB      Z9, (CX)
 	VMULPS       Z18, Z10, Z10
-	VMAXPS       int8Limits<>+0(SB), Z10, Z10
-	VMINPS       int8Limits<>+64(SB), Z10, Z10
-	VANDPS       int8Limits<>+128(SB), Z10, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z10, Z19, Z10
+	VMOVDQA32    Z10, Z0
+	VPTERNLOGD   $0xea, Z22, Z21, Z0
 	VADDPS       Z0, Z10, Z10
 	VCVTTPS2DQ   Z10, Z10
+	VPMAXSD      Z20, Z10, Z10
 	VPMOVDB      Z10, 16(CX)
 	VMULPS       Z18, Z11, Z11
-	VMAXPS       int8Limits<>+0(SB), Z11, Z11
-	VMINPS       int8Limits<>+64(SB), Z11, Z11
-	VANDPS       int8Limits<>+128(SB), Z11, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z11, Z19, Z11
+	VMOVDQA32    Z11, Z0
+	VPTERNLOGD   $0xea, Z22, Z21, Z0
 	VADDPS       Z0, Z11, Z11
 	VCVTTPS2DQ   Z11, Z11
+	VPMAXSD      Z20, Z11, Z11
 	VPMOVDB      Z11, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z18, Z12, Z12
-	VMAXPS       int8Limits<>+0(SB), Z12, Z12
-	VMINPS       int8Limits<>+64(SB), Z12, Z12
-	VANDPS       int8Limits<>+128(SB), Z12, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z12, Z19, Z12
+	VMOVDQA32    Z12, Z0
+	VPTERNLOGD   $0xea, Z22, Z21, Z0
 	VADDPS       Z0, Z12, Z12
 	VCVTTPS2DQ   Z12, Z12
+	VPMAXSD      Z20, Z12, Z12
 	VPMOVDB      Z12, (CX)
 	VMULPS       Z18, Z13, Z13
-	VMAXPS       int8Limits<>+0(SB), Z13, Z13
-	VMINPS       int8Limits<>+64(SB), Z13, Z13
-	VANDPS       int8Limits<>+128(SB), Z13, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z13, Z19, Z13
+	VMOVDQA32    Z13, Z0
+	VPTERNLOGD   $0xea, Z22, Z21, Z0
 	VADDPS       Z0, Z13, Z13
 	VCVTTPS2DQ   Z13, Z13
+	VPMAXSD      Z20, Z13, Z13
 	VPMOVDB      Z13, 16(CX)
 	VMULPS       Z18, Z14, Z14
-	VMAXPS       int8Limits<>+0(SB), Z14, Z14
-	VMINPS       int8Limits<>+64(SB), Z14, Z14
-	VANDPS       int8Limits<>+128(SB), Z14, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z14, Z19, Z14
+	VMOVDQA32    Z14, Z0
+	VPTERNLOGD   $0xea, Z22, Z21, Z0
 	VADDPS       Z0, Z14, Z14
 	VCVTTPS2DQ   Z14, Z14
+	VPMAXSD      Z20, Z14, Z14
 	VPMOVDB      Z14, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z18, Z15, Z15
-	VMAXPS       int8Limits<>+0(SB), Z15, Z15
-	VMINPS       int8Limits<>+64(SB), Z15, Z15
-	VANDPS       int8Limits<>+128(SB), Z15, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z15, Z19, Z15
+	VMOVDQA32    Z15, Z0
+	VPTERNLOGD   $0xea, Z22, Z21, Z0
 	VADDPS       Z0, Z15, Z15
 	VCVTTPS2DQ   Z15, Z15
+	VPMAXSD      Z20, Z15, Z15
 	VPMOVDB      Z15, (CX)
 	VMULPS       Z18, Z16, Z16
-	VMAXPS       int8Limits<>+0(SB), Z16, Z16
-	VMINPS       int8Limits<>+64(SB), Z16, Z16
-	VANDPS       int8Limits<>+128(SB), Z16, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z16, Z19, Z16
+	VMOVDQA32    Z16, Z0
+	VPTERNLOGD   $0xea, Z22, Z21, Z0
 	VADDPS       Z0, Z16, Z16
 	VCVTTPS2DQ   Z16, Z16
+	VPMAXSD      Z20, Z16, Z16
 	VPMOVDB      Z16, 16(CX)
 	VMULPS       Z18, Z17, Z17
-	VMAXPS       int8Limits<>+0(SB), Z17, Z17
-	VMINPS       int8Limits<>+64(SB), Z17, Z17
-	VANDPS       int8Limits<>+128(SB), Z17, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z17, Z19, Z17
+	VMOVDQA32    Z17, Z0
+	VPTERNLOGD   $0xea, Z22, Z21, Z0
 	VADDPS       Z0, Z17, Z17
 	VCVTTPS2DQ   Z17, Z17
+	VPMAXSD      Z20, Z17, Z17
 	VPMOVDB      Z17, K1, 32(CX)
 	VZEROUPPER
 	RET
 
 // func convI8x7x16VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x7x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -4247,77 +4521,89 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z7
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Z8
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X11
+	VPBROADCASTD X11, Z11
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z7, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z8
-	VORPS        int8Limits<>+192(SB), Z8, Z8
-	VADDPS       Z8, Z0, Z0
+	VMINPS       Z0, Z8, Z0
+	VMOVDQA32    Z0, Z12
+	VPTERNLOGD   $0xea, Z11, Z10, Z12
+	VADDPS       Z12, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z9, Z0, Z0
 	VPMOVDB      Z0, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z7, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z8, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z11, Z10, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z9, Z1, Z1
 	VPMOVDB      Z1, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z7, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z8, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z11, Z10, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z9, Z2, Z2
 	VPMOVDB      Z2, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z7, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z8, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z11, Z10, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z9, Z3, Z3
 	VPMOVDB      Z3, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z7, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z8, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z11, Z10, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z9, Z4, Z4
 	VPMOVDB      Z4, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z7, Z5, Z5
-	VMAXPS       int8Limits<>+0(SB), Z5, Z5
-	VMINPS       int8Limits<>+64(SB), Z5, Z5
-	VANDPS       int8Limits<>+128(SB), Z5, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z5, Z8, Z5
+	VMOVDQA32    Z5, Z0
+	VPTERNLOGD   $0xea, Z11, Z10, Z0
 	VADDPS       Z0, Z5, Z5
 	VCVTTPS2DQ   Z5, Z5
+	VPMAXSD      Z9, Z5, Z5
 	VPMOVDB      Z5, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z7, Z6, Z6
-	VMAXPS       int8Limits<>+0(SB), Z6, Z6
-	VMINPS       int8Limits<>+64(SB), Z6, Z6
-	VANDPS       int8Limits<>+128(SB), Z6, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z6, Z8, Z6
+	VMOVDQA32    Z6, Z0
+	VPTERNLOGD   $0xea, Z11, Z10, Z0
 	VADDPS       Z0, Z6, Z6
 	VCVTTPS2DQ   Z6, Z6
+	VPMAXSD      Z9, Z6, Z6
 	VPMOVDB      Z6, K1, (CX)
 	VZEROUPPER
 	RET
 
 // func convI8x7x32VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x7x32VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -4526,133 +4812,145 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z14
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X15
+	VPBROADCASTD X15, Z15
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X16
+	VPBROADCASTD X16, Z16
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X17
+	VPBROADCASTD X17, Z17
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X18
+	VPBROADCASTD X18, Z18
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z14, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z15
-	VORPS        int8Limits<>+192(SB), Z15, Z15
-	VADDPS       Z15, Z0, Z0
+	VMINPS       Z0, Z15, Z0
+	VMOVDQA32    Z0, Z19
+	VPTERNLOGD   $0xea, Z18, Z17, Z19
+	VADDPS       Z19, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z16, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z14, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z15, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z18, Z17, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z16, Z1, Z1
 	VPMOVDB      Z1, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z14, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z15, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z18, Z17, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z16, Z2, Z2
 	VPMOVDB      Z2, (CX)
 	VMULPS       Z14, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z15, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z18, Z17, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z16, Z3, Z3
 	VPMOVDB      Z3, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z14, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z15, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z18, Z17, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z16, Z4, Z4
 	VPMOVDB      Z4, (CX)
 	VMULPS       Z14, Z5, Z5
-	VMAXPS       int8Limits<>+0(SB), Z5, Z5
-	VMINPS       int8Limits<>+64(SB), Z5, Z5
-	VANDPS       int8Limits<>+128(SB), Z5, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z5, Z15, Z5
+	VMOVDQA32    Z5, Z0
+	VPTERNLOGD   $0xea, Z18, Z17, Z0
 	VADDPS       Z0, Z5, Z5
 	VCVTTPS2DQ   Z5, Z5
+	VPMAXSD      Z16, Z5, Z5
 	VPMOVDB      Z5, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z14, Z6, Z6
-	VMAXPS       int8Limits<>+0(SB), Z6, Z6
-	VMINPS       int8Limits<>+64(SB), Z6, Z6
-	VANDPS       int8Limits<>+128(SB), Z6, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z6, Z15, Z6
+	VMOVDQA32    Z6, Z0
+	VPTERNLOGD   $0xea, Z18, Z17, Z0
 	VADDPS       Z0, Z6, Z6
 	VCVTTPS2DQ   Z6, Z6
+	VPMAXSD      Z16, Z6, Z6
 	VPMOVDB      Z6, (CX)
 	VMULPS       Z14, Z7, Z7
-	VMAXPS       int8Limits<>+0(SB), Z7, Z7
-	VMINPS       int8Limits<>+64(SB), Z7, Z7
-	VANDPS       int8Limits<>+128(SB), Z7, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z7, Z15, Z7
+	VMOVDQA32    Z7, Z0
+	VPTERNLOGD   $0xea, Z18, Z17, Z0
 	VADDPS       Z0, Z7, Z7
 	VCVTTPS2DQ   Z7, Z7
+	VPMAXSD      Z16, Z7, Z7
 	VPMOVDB      Z7, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z14, Z8, Z8
-	VMAXPS       int8Limits<>+0(SB), Z8, Z8
-	VMINPS       int8Limits<>+64(SB), Z8, Z8
-	VANDPS       int8Limits<>+128(SB), Z8, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z8, Z15, Z8
+	VMOVDQA32    Z8, Z0
+	VPTERNLOGD   $0xea, Z18, Z17, Z0
 	VADDPS       Z0, Z8, Z8
 	VCVTTPS2DQ   Z8, Z8
+	VPMAXSD      Z16, Z8, Z8
 	VPMOVDB      Z8, (CX)
 	VMULPS       Z14, Z9, Z9
-	VMAXPS       int8Limits<>+0(SB), Z9, Z9
-	VMINPS       int8Limits<>+64(SB), Z9, Z9
-	VANDPS       int8Limits<>+128(SB), Z9, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z9, Z15, Z9
+	VMOVDQA32    Z9, Z0
+	VPTERNLOGD   $0xea, Z18, Z17, Z0
 	VADDPS       Z0, Z9, Z9
 	VCVTTPS2DQ   Z9, Z9
+	VPMAXSD      Z16, Z9, Z9
 	VPMOVDB      Z9, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z14, Z10, Z10
-	VMAXPS       int8Limits<>+0(SB), Z10, Z10
-	VMINPS       int8Limits<>+64(SB), Z10, Z10
-	VANDPS       int8Limits<>+128(SB), Z10, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z10, Z15, Z10
+	VMOVDQA32    Z10, Z0
+	VPTERNLOGD   $0xea, Z18, Z17, Z0
 	VADDPS       Z0, Z10, Z10
 	VCVTTPS2DQ   Z10, Z10
+	VPMAXSD      Z16, Z10, Z10
 	VPMOVDB      Z10, (CX)
 	VMULPS       Z14, Z11, Z11
-	VMAXPS       int8Limits<>+0(SB), Z11, Z11
-	VMINPS       int8Limits<>+64(SB), Z11, Z11
-	VANDPS       int8Limits<>+128(SB), Z11, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z11, Z15, Z11
+	VMOVDQA32    Z11, Z0
+	VPTERNLOGD   $0xea, Z18, Z17, Z0
 	VADDPS       Z0, Z11, Z11
 	VCVTTPS2DQ   Z11, Z11
+	VPMAXSD      Z16, Z11, Z11
 	VPMOVDB      Z11, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z14, Z12, Z12
-	VMAXPS       int8Limits<>+0(SB), Z12, Z12
-	VMINPS       int8Limits<>+64(SB), Z12, Z12
-	VANDPS       int8Limits<>+128(SB), Z12, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z12, Z15, Z12
+	VMOVDQA32    Z12, Z0
+	VPTERNLOGD   $0xea, Z18, Z17, Z0
 	VADDPS       Z0, Z12, Z12
 	VCVTTPS2DQ   Z12, Z12
+	VPMAXSD      Z16, Z12, Z12
 	VPMOVDB      Z12, (CX)
 	VMULPS       Z14, Z13, Z13
-	VMAXPS       int8Limits<>+0(SB), Z13, Z13
-	VMINPS       int8Limits<>+64(SB), Z13, Z13
-	VANDPS       int8Limits<>+128(SB), Z13, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z13, Z15, Z13
+	VMOVDQA32    Z13, Z0
+	VPTERNLOGD   $0xea, Z18, Z17, Z0
 	VADDPS       Z0, Z13, Z13
 	VCVTTPS2DQ   Z13, Z13
+	VPMAXSD      Z16, Z13, Z13
 	VPMOVDB      Z13, K1, 16(CX)
 	VZEROUPPER
 	RET
 
 // func convI8x7x48VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x7x48VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -4920,189 +5218,201 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z21
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X22
+	VPBROADCASTD X22, Z22
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X23
+	VPBROADCASTD X23, Z23
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X24
+	VPBROADCASTD X24, Z24
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X25
+	VPBROADCASTD X25, Z25
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z21, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z22
-	VORPS        int8Limits<>+192(SB), Z22, Z22
-	VADDPS       Z22, Z0, Z0
+	VMINPS       Z0, Z22, Z0
+	VMOVDQA32    Z0, Z26
+	VPTERNLOGD   $0xea, Z25, Z24, Z26
+	VADDPS       Z26, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z23, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z21, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z22, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z23, Z1, Z1
 	VPMOVDB      Z1, 16(CX)
 	VMULPS       Z21, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z22, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z23, Z2, Z2
 	VPMOVDB      Z2, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z21, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z22, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z23, Z3, Z3
 	VPMOVDB      Z3, (CX)
 	VMULPS       Z21, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z22, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z23, Z4, Z4
 	VPMOVDB      Z4, 16(CX)
 	VMULPS       Z21, Z5, Z5
-	VMAXPS       int8Limits<>+0(SB), Z5, Z5
-	VMINPS       int8Limits<>+64(SB), Z5, Z5
-	VANDPS       int8Limits<>+128(SB), Z5, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z5, Z22, Z5
+	VMOVDQA32    Z5, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z5, Z5
 	VCVTTPS2DQ   Z5, Z5
+	VPMAXSD      Z23, Z5, Z5
 	VPMOVDB      Z5, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z21, Z6, Z6
-	VMAXPS       int8Limits<>+0(SB), Z6, Z6
-	VMINPS       int8Limits<>+64(SB), Z6, Z6
-	VANDPS       int8Limits<>+128(SB), Z6, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z6, Z22, Z6
+	VMOVDQA32    Z6, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z6, Z6
 	VCVTTPS2DQ   Z6, Z6
+	VPMAXSD      Z23, Z6, Z6
 	VPMOVDB      Z6, (CX)
 	VMULPS       Z21, Z7, Z7
-	VMAXPS       int8Limits<>+0(SB), Z7, Z7
-	VMINPS       int8Limits<>+64(SB), Z7, Z7
-	VANDPS       int8Limits<>+128(SB), Z7, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z7, Z22, Z7
+	VMOVDQA32    Z7, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z7, Z7
 	VCVTTPS2DQ   Z7, Z7
+	VPMAXSD      Z23, Z7, Z7
 	VPMOVDB      Z7, 16(CX)
 	VMULPS       Z21, Z8, Z8
-	VMAXPS       int8Limits<>+0(SB), Z8, Z8
-	VMINPS       int8Limits<>+64(SB), Z8, Z8
-	VANDPS       int8Limits<>+128(SB), Z8, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z8, Z22, Z8
+	VMOVDQA32    Z8, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z8, Z8
 	VCVTTPS2DQ   Z8, Z8
+	VPMAXSD      Z23, Z8, Z8
 	VPMOVDB      Z8, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z21, Z9, Z9
-	VMAXPS       int8Limits<>+0(SB), Z9, Z9
-	VMINPS       int8Limits<>+64(SB), Z9, Z9
-	VANDPS       int8Limits<>+128(SB), Z9, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z9, Z22, Z9
+	VMOVDQA32    Z9, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z9, Z9
 	VCVTTPS2DQ   Z9, Z9
+	VPMAXSD      Z23, Z9, Z9
 	VPMOVDB      Z9, (CX)
 	VMULPS       Z21, Z10, Z10
-	VMAXPS       int8Limits<>+0(SB), Z10, Z10
-	VMINPS       int8Limits<>+64(SB), Z10, Z10
-	VANDPS       int8Limits<>+128(SB), Z10, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z10, Z22, Z10
+	VMOVDQA32    Z10, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z10, Z10
 	VCVTTPS2DQ   Z10, Z10
+	VPMAXSD      Z23, Z10, Z10
 	VPMOVDB      Z10, 16(CX)
 	VMULPS       Z21, Z11, Z11
-	VMAXPS       int8Limits<>+0(SB), Z11, Z11
-	VMINPS       int8Limits<>+64(SB), Z11, Z11
-	VANDPS       int8Limits<>+128(SB), Z11, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z11, Z22, Z11
+	VMOVDQA32    Z11, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z11, Z11
 	VCVTTPS2DQ   Z11, Z11
+	VPMAXSD      Z23, Z11, Z11
 	VPMOVDB      Z11, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z21, Z12, Z12
-	VMAXPS       int8Limits<>+0(SB), Z12, Z12
-	VMINPS       int8Limits<>+64(SB), Z12, Z12
-	VANDPS       int8Limits<>+128(SB), Z12, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z12, Z22, Z12
+	VMOVDQA32    Z12, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z12, Z12
 	VCVTTPS2DQ   Z12, Z12
+	VPMAXSD      Z23, Z12, Z12
 	VPMOVDB      Z12, (CX)
 	VMULPS       Z21, Z13, Z13
-	VMAXPS       int8Limits<>+0(SB), Z13, Z13
-	VMINPS       int8Limits<>+64(SB), Z13, Z13
-	VANDPS       int8Limits<>+128(SB), Z13, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z13, Z22, Z13
+	VMOVDQA32    Z13, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z13, Z13
 	VCVTTPS2DQ   Z13, Z13
+	VPMAXSD      Z23, Z13, Z13
 	VPMOVDB      Z13, 16(CX)
 	VMULPS       Z21, Z14, Z14
-	VMAXPS       int8Limits<>+0(SB), Z14, Z14
-	VMINPS       int8Limits<>+64(SB), Z14, Z14
-	VANDPS       int8Limits<>+128(SB), Z14, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z14, Z22, Z14
+	VMOVDQA32    Z14, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z14, Z14
 	VCVTTPS2DQ   Z14, Z14
+	VPMAXSD      Z23, Z14, Z14
 	VPMOVDB      Z14, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z21, Z15, Z15
-	VMAXPS       int8Limits<>+0(SB), Z15, Z15
-	VMINPS       int8Limits<>+64(SB), Z15, Z15
-	VANDPS       int8Limits<>+128(SB), Z15, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z15, Z22, Z15
+	VMOVDQA32    Z15, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z15, Z15
 	VCVTTPS2DQ   Z15, Z15
+	VPMAXSD      Z23, Z15, Z15
 	VPMOVDB      Z15, (CX)
 	VMULPS       Z21, Z16, Z16
-	VMAXPS       int8Limits<>+0(SB), Z16, Z16
-	VMINPS       int8Limits<>+64(SB), Z16, Z16
-	VANDPS       int8Limits<>+128(SB), Z16, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z16, Z22, Z16
+	VMOVDQA32    Z16, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z16, Z16
 	VCVTTPS2DQ   Z16, Z16
+	VPMAXSD      Z23, Z16, Z16
 	VPMOVDB      Z16, 16(CX)
 	VMULPS       Z21, Z17, Z17
-	VMAXPS       int8Limits<>+0(SB), Z17, Z17
-	VMINPS       int8Limits<>+64(SB), Z17, Z17
-	VANDPS       int8Limits<>+128(SB), Z17, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z17, Z22, Z17
+	VMOVDQA32    Z17, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z17, Z17
 	VCVTTPS2DQ   Z17, Z17
+	VPMAXSD      Z23, Z17, Z17
 	VPMOVDB      Z17, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z21, Z18, Z18
-	VMAXPS       int8Limits<>+0(SB), Z18, Z18
-	VMINPS       int8Limits<>+64(SB), Z18, Z18
-	VANDPS       int8Limits<>+128(SB), Z18, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z18, Z22, Z18
+	VMOVDQA32    Z18, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z18, Z18
 	VCVTTPS2DQ   Z18, Z18
+	VPMAXSD      Z23, Z18, Z18
 	VPMOVDB      Z18, (CX)
 	VMULPS       Z21, Z19, Z19
-	VMAXPS       int8Limits<>+0(SB), Z19, Z19
-	VMINPS       int8Limits<>+64(SB), Z19, Z19
-	VANDPS       int8Limits<>+128(SB), Z19, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z19, Z22, Z19
+	VMOVDQA32    Z19, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z19, Z19
 	VCVTTPS2DQ   Z19, Z19
+	VPMAXSD      Z23, Z19, Z19
 	VPMOVDB      Z19, 16(CX)
 	VMULPS       Z21, Z20, Z20
-	VMAXPS       int8Limits<>+0(SB), Z20, Z20
-	VMINPS       int8Limits<>+64(SB), Z20, Z20
-	VANDPS       int8Limits<>+128(SB), Z20, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z20, Z22, Z20
+	VMOVDQA32    Z20, Z0
+	VPTERNLOGD   $0xea, Z25, Z24, Z0
 	VADDPS       Z0, Z20, Z20
 	VCVTTPS2DQ   Z20, Z20
+	VPMAXSD      Z23, Z20, Z20
 	VPMOVDB      Z20, K1, 32(CX)
 	VZEROUPPER
 	RET
 
 // func convI8x8x16VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x8x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -5265,86 +5575,98 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z8
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X11
+	VPBROADCASTD X11, Z11
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X12
+	VPBROADCASTD X12, Z12
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z8, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z9
-	VORPS        int8Limits<>+192(SB), Z9, Z9
-	VADDPS       Z9, Z0, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVDQA32    Z0, Z13
+	VPTERNLOGD   $0xea, Z12, Z11, Z13
+	VADDPS       Z13, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z10, Z0, Z0
 	VPMOVDB      Z0, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z8, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z9, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z10, Z1, Z1
 	VPMOVDB      Z1, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z8, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z9, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z10, Z2, Z2
 	VPMOVDB      Z2, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z8, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z9, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z10, Z3, Z3
 	VPMOVDB      Z3, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z8, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z9, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z10, Z4, Z4
 	VPMOVDB      Z4, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z8, Z5, Z5
-	VMAXPS       int8Limits<>+0(SB), Z5, Z5
-	VMINPS       int8Limits<>+64(SB), Z5, Z5
-	VANDPS       int8Limits<>+128(SB), Z5, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z5, Z9, Z5
+	VMOVDQA32    Z5, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z5, Z5
 	VCVTTPS2DQ   Z5, Z5
+	VPMAXSD      Z10, Z5, Z5
 	VPMOVDB      Z5, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z8, Z6, Z6
-	VMAXPS       int8Limits<>+0(SB), Z6, Z6
-	VMINPS       int8Limits<>+64(SB), Z6, Z6
-	VANDPS       int8Limits<>+128(SB), Z6, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z6, Z9, Z6
+	VMOVDQA32    Z6, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z6, Z6
 	VCVTTPS2DQ   Z6, Z6
+	VPMAXSD      Z10, Z6, Z6
 	VPMOVDB      Z6, K1, (CX)
 	ADDQ         DX, CX
 	VMULPS       Z8, Z7, Z7
-	VMAXPS       int8Limits<>+0(SB), Z7, Z7
-	VMINPS       int8Limits<>+64(SB), Z7, Z7
-	VANDPS       int8Limits<>+128(SB), Z7, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z7, Z9, Z7
+	VMOVDQA32    Z7, Z0
+	VPTERNLOGD   $0xea, Z12, Z11, Z0
 	VADDPS       Z0, Z7, Z7
 	VCVTTPS2DQ   Z7, Z7
+	VPMAXSD      Z10, Z7, Z7
 	VPMOVDB      Z7, K1, (CX)
 	VZEROUPPER
 	RET
 
 // func convI8x8x32VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x8x32VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -5574,150 +5896,162 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z16
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X17
+	VPBROADCASTD X17, Z17
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X18
+	VPBROADCASTD X18, Z18
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X19
+	VPBROADCASTD X19, Z19
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X20
+	VPBROADCASTD X20, Z20
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z16, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z17
-	VORPS        int8Limits<>+192(SB), Z17, Z17
-	VADDPS       Z17, Z0, Z0
+	VMINPS       Z0, Z17, Z0
+	VMOVDQA32    Z0, Z21
+	VPTERNLOGD   $0xea, Z20, Z19, Z21
+	VADDPS       Z21, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z18, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z16, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z17, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z20, Z19, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z18, Z1, Z1
 	VPMOVDB      Z1, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z16, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z17, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z20, Z19, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z18, Z2, Z2
 	VPMOVDB      Z2, (CX)
 	VMULPS       Z16, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z17, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z20, Z19, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z18, Z3, Z3
 	VPMOVDB      Z3, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z16, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z17, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z20, Z19, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z18, Z4, Z4
 	VPMOVDB      Z4, (CX)
 	VMULPS       Z16, Z5, Z5
-	VMAXPS       int8Limits<>+0(SB), Z5, Z5
-	VMINPS       int8Limits<>+64(SB), Z5, Z5
-	VANDPS       int8Limits<>+128(SB), Z5, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z5, Z17, Z5
+	VMOVDQA32    Z5, Z0
+	VPTERNLOGD   $0xea, Z20, Z19, Z0
 	VADDPS       Z0, Z5, Z5
 	VCVTTPS2DQ   Z5, Z5
+	VPMAXSD      Z18, Z5, Z5
 	VPMOVDB      Z5, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z16, Z6, Z6
-	VMAXPS       int8Limits<>+0(SB), Z6, Z6
-	VMINPS       int8Limits<>+64(SB), Z6, Z6
-	VANDPS       int8Limits<>+128(SB), Z6, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z6, Z17, Z6
+	VMOVDQA32    Z6, Z0
+	VPTERNLOGD   $0xea, Z20, Z19, Z0
 	VADDPS       Z0, Z6, Z6
 	VCVTTPS2DQ   Z6, Z6
+	VPMAXSD      Z18, Z6, Z6
 	VPMOVDB      Z6, (CX)
 	VMULPS       Z16, Z7, Z7
-	VMAXPS       int8Limits<>+0(SB), Z7, Z7
-	VMINPS       int8Limits<>+64(SB), Z7, Z7
-	VANDPS       int8Limits<>+128(SB), Z7, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z7, Z17, Z7
+	VMOVDQA32    Z7, Z0
+	VPTERNLOGD   $0xea, Z20, Z19, Z0
 	VADDPS       Z0, Z7, Z7
 	VCVTTPS2DQ   Z7, Z7
+	VPMAXSD      Z18, Z7, Z7
 	VPMOVDB      Z7, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z16, Z8, Z8
-	VMAXPS       int8Limits<>+0(SB), Z8, Z8
-	VMINPS       int8Limits<>+64(SB), Z8, Z8
-	VANDPS       int8Limits<>+128(SB), Z8, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z8, Z17, Z8
+	VMOVDQA32    Z8, Z0
+	VPTERNLOGD   $0xea, Z20, Z19, Z0
 	VADDPS       Z0, Z8, Z8
 	VCVTTPS2DQ   Z8, Z8
+	VPMAXSD      Z18, Z8, Z8
 	VPMOVDB      Z8, (CX)
 	VMULPS       Z16, Z9, Z9
-	VMAXPS       int8Limits<>+0(SB), Z9, Z9
-	VMINPS       int8Limits<>+64(SB), Z9, Z9
-	VANDPS       int8Limits<>+128(SB), Z9, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z9, Z17, Z9
+	VMOVDQA32    Z9, Z0
+	VPTERNLOGD   $0xea, Z20, Z19, Z0
 	VADDPS       Z0, Z9, Z9
 	VCVTTPS2DQ   Z9, Z9
+	VPMAXSD      Z18, Z9, Z9
 	VPMOVDB      Z9, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z16, Z10, Z10
-	VMAXPS       int8Limits<>+0(SB), Z10, Z10
-	VMINPS       int8Limits<>+64(SB), Z10, Z10
-	VANDPS       int8Limits<>+128(SB), Z10, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z10, Z17, Z10
+	VMOVDQA32    Z10, Z0
+	VPTERNLOGD   $0xea, Z20, Z19, Z0
 	VADDPS       Z0, Z10, Z10
 	VCVTTPS2DQ   Z10, Z10
+	VPMAXSD      Z18, Z10, Z10
 	VPMOVDB      Z10, (CX)
 	VMULPS       Z16, Z11, Z11
-	VMAXPS       int8Limits<>+0(SB), Z11, Z11
-	VMINPS       int8Limits<>+64(SB), Z11, Z11
-	VANDPS       int8Limits<>+128(SB), Z11, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z11, Z17, Z11
+	VMOVDQA32    Z11, Z0
+	VPTERNLOGD   $0xea, Z20, Z19, Z0
 	VADDPS       Z0, Z11, Z11
 	VCVTTPS2DQ   Z11, Z11
+	VPMAXSD      Z18, Z11, Z11
 	VPMOVDB      Z11, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z16, Z12, Z12
-	VMAXPS       int8Limits<>+0(SB), Z12, Z12
-	VMINPS       int8Limits<>+64(SB), Z12, Z12
-	VANDPS       int8Limits<>+128(SB), Z12, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z12, Z17, Z12
+	VMOVDQA32    Z12, Z0
+	VPTERNLOGD   $0xea, Z20, Z19, Z0
 	VADDPS       Z0, Z12, Z12
 	VCVTTPS2DQ   Z12, Z12
+	VPMAXSD      Z18, Z12, Z12
 	VPMOVDB      Z12, (CX)
 	VMULPS       Z16, Z13, Z13
-	VMAXPS       int8Limits<>+0(SB), Z13, Z13
-	VMINPS       int8Limits<>+64(SB), Z13, Z13
-	VANDPS       int8Limits<>+128(SB), Z13, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z13, Z17, Z13
+	VMOVDQA32    Z13, Z0
+	VPTERNLOGD   $0xea, Z20, Z19, Z0
 	VADDPS       Z0, Z13, Z13
 	VCVTTPS2DQ   Z13, Z13
+	VPMAXSD      Z18, Z13, Z13
 	VPMOVDB      Z13, K1, 16(CX)
 	ADDQ         DX, CX
 	VMULPS       Z16, Z14, Z14
-	VMAXPS       int8Limits<>+0(SB), Z14, Z14
-	VMINPS       int8Limits<>+64(SB), Z14, Z14
-	VANDPS       int8Limits<>+128(SB), Z14, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z14, Z17, Z14
+	VMOVDQA32    Z14, Z0
+	VPTERNLOGD   $0xea, Z20, Z19, Z0
 	VADDPS       Z0, Z14, Z14
 	VCVTTPS2DQ   Z14, Z14
+	VPMAXSD      Z18, Z14, Z14
 	VPMOVDB      Z14, (CX)
 	VMULPS       Z16, Z15, Z15
-	VMAXPS       int8Limits<>+0(SB), Z15, Z15
-	VMINPS       int8Limits<>+64(SB), Z15, Z15
-	VANDPS       int8Limits<>+128(SB), Z15, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z15, Z17, Z15
+	VMOVDQA32    Z15, Z0
+	VPTERNLOGD   $0xea, Z20, Z19, Z0
 	VADDPS       Z0, Z15, Z15
 	VCVTTPS2DQ   Z15, Z15
+	VPMAXSD      Z18, Z15, Z15
 	VPMOVDB      Z15, K1, 16(CX)
 	VZEROUPPER
 	RET
 
 // func convI8x8x48VNNI(a *convArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, BMI2
+// Requires: AVX, AVX512F, AVX512VNNI, BMI2
 TEXT ·convI8x8x48VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         32(AX), CX
@@ -6014,208 +6348,220 @@ bytes:
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
 	VBROADCASTSS 112(AX), Z24
+	MOVL         $0x42fe0000, AX
+	VMOVD        AX, X25
+	VPBROADCASTD X25, Z25
+	MOVL         $0xffffff81, AX
+	VMOVD        AX, X26
+	VPBROADCASTD X26, Z26
+	MOVL         $0x80000000, AX
+	VMOVD        AX, X27
+	VPBROADCASTD X27, Z27
+	MOVL         $0x3effffff, AX
+	VMOVD        AX, X28
+	VPBROADCASTD X28, Z28
 	MOVL         $0x00000001, AX
 	SHLXL        BX, AX, AX
 	DECL         AX
 	KMOVW        AX, K1
 	VMULPS       Z24, Z0, Z0
-	VMAXPS       int8Limits<>+0(SB), Z0, Z0
-	VMINPS       int8Limits<>+64(SB), Z0, Z0
-	VANDPS       int8Limits<>+128(SB), Z0, Z25
-	VORPS        int8Limits<>+192(SB), Z25, Z25
-	VADDPS       Z25, Z0, Z0
+	VMINPS       Z0, Z25, Z0
+	VMOVDQA32    Z0, Z29
+	VPTERNLOGD   $0xea, Z28, Z27, Z29
+	VADDPS       Z29, Z0, Z0
 	VCVTTPS2DQ   Z0, Z0
+	VPMAXSD      Z26, Z0, Z0
 	VPMOVDB      Z0, (CX)
 	VMULPS       Z24, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z1, Z25, Z1
+	VMOVDQA32    Z1, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z26, Z1, Z1
 	VPMOVDB      Z1, 16(CX)
 	VMULPS       Z24, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z2, Z25, Z2
+	VMOVDQA32    Z2, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z26, Z2, Z2
 	VPMOVDB      Z2, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z24, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z3, Z25, Z3
+	VMOVDQA32    Z3, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z26, Z3, Z3
 	VPMOVDB      Z3, (CX)
 	VMULPS       Z24, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z4, Z25, Z4
+	VMOVDQA32    Z4, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z26, Z4, Z4
 	VPMOVDB      Z4, 16(CX)
 	VMULPS       Z24, Z5, Z5
-	VMAXPS       int8Limits<>+0(SB), Z5, Z5
-	VMINPS       int8Limits<>+64(SB), Z5, Z5
-	VANDPS       int8Limits<>+128(SB), Z5, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z5, Z25, Z5
+	VMOVDQA32    Z5, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z5, Z5
 	VCVTTPS2DQ   Z5, Z5
+	VPMAXSD      Z26, Z5, Z5
 	VPMOVDB      Z5, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z24, Z6, Z6
-	VMAXPS       int8Limits<>+0(SB), Z6, Z6
-	VMINPS       int8Limits<>+64(SB), Z6, Z6
-	VANDPS       int8Limits<>+128(SB), Z6, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z6, Z25, Z6
+	VMOVDQA32    Z6, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z6, Z6
 	VCVTTPS2DQ   Z6, Z6
+	VPMAXSD      Z26, Z6, Z6
 	VPMOVDB      Z6, (CX)
 	VMULPS       Z24, Z7, Z7
-	VMAXPS       int8Limits<>+0(SB), Z7, Z7
-	VMINPS       int8Limits<>+64(SB), Z7, Z7
-	VANDPS       int8Limits<>+128(SB), Z7, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z7, Z25, Z7
+	VMOVDQA32    Z7, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z7, Z7
 	VCVTTPS2DQ   Z7, Z7
+	VPMAXSD      Z26, Z7, Z7
 	VPMOVDB      Z7, 16(CX)
 	VMULPS       Z24, Z8, Z8
-	VMAXPS       int8Limits<>+0(SB), Z8, Z8
-	VMINPS       int8Limits<>+64(SB), Z8, Z8
-	VANDPS       int8Limits<>+128(SB), Z8, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z8, Z25, Z8
+	VMOVDQA32    Z8, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z8, Z8
 	VCVTTPS2DQ   Z8, Z8
+	VPMAXSD      Z26, Z8, Z8
 	VPMOVDB      Z8, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z24, Z9, Z9
-	VMAXPS       int8Limits<>+0(SB), Z9, Z9
-	VMINPS       int8Limits<>+64(SB), Z9, Z9
-	VANDPS       int8Limits<>+128(SB), Z9, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z9, Z25, Z9
+	VMOVDQA32    Z9, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z9, Z9
 	VCVTTPS2DQ   Z9, Z9
+	VPMAXSD      Z26, Z9, Z9
 	VPMOVDB      Z9, (CX)
 	VMULPS       Z24, Z10, Z10
-	VMAXPS       int8Limits<>+0(SB), Z10, Z10
-	VMINPS       int8Limits<>+64(SB), Z10, Z10
-	VANDPS       int8Limits<>+128(SB), Z10, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z10, Z25, Z10
+	VMOVDQA32    Z10, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z10, Z10
 	VCVTTPS2DQ   Z10, Z10
+	VPMAXSD      Z26, Z10, Z10
 	VPMOVDB      Z10, 16(CX)
 	VMULPS       Z24, Z11, Z11
-	VMAXPS       int8Limits<>+0(SB), Z11, Z11
-	VMINPS       int8Limits<>+64(SB), Z11, Z11
-	VANDPS       int8Limits<>+128(SB), Z11, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z11, Z25, Z11
+	VMOVDQA32    Z11, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z11, Z11
 	VCVTTPS2DQ   Z11, Z11
+	VPMAXSD      Z26, Z11, Z11
 	VPMOVDB      Z11, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z24, Z12, Z12
-	VMAXPS       int8Limits<>+0(SB), Z12, Z12
-	VMINPS       int8Limits<>+64(SB), Z12, Z12
-	VANDPS       int8Limits<>+128(SB), Z12, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z12, Z25, Z12
+	VMOVDQA32    Z12, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z12, Z12
 	VCVTTPS2DQ   Z12, Z12
+	VPMAXSD      Z26, Z12, Z12
 	VPMOVDB      Z12, (CX)
 	VMULPS       Z24, Z13, Z13
-	VMAXPS       int8Limits<>+0(SB), Z13, Z13
-	VMINPS       int8Limits<>+64(SB), Z13, Z13
-	VANDPS       int8Limits<>+128(SB), Z13, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z13, Z25, Z13
+	VMOVDQA32    Z13, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z13, Z13
 	VCVTTPS2DQ   Z13, Z13
+	VPMAXSD      Z26, Z13, Z13
 	VPMOVDB      Z13, 16(CX)
 	VMULPS       Z24, Z14, Z14
-	VMAXPS       int8Limits<>+0(SB), Z14, Z14
-	VMINPS       int8Limits<>+64(SB), Z14, Z14
-	VANDPS       int8Limits<>+128(SB), Z14, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z14, Z25, Z14
+	VMOVDQA32    Z14, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z14, Z14
 	VCVTTPS2DQ   Z14, Z14
+	VPMAXSD      Z26, Z14, Z14
 	VPMOVDB      Z14, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z24, Z15, Z15
-	VMAXPS       int8Limits<>+0(SB), Z15, Z15
-	VMINPS       int8Limits<>+64(SB), Z15, Z15
-	VANDPS       int8Limits<>+128(SB), Z15, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z15, Z25, Z15
+	VMOVDQA32    Z15, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z15, Z15
 	VCVTTPS2DQ   Z15, Z15
+	VPMAXSD      Z26, Z15, Z15
 	VPMOVDB      Z15, (CX)
 	VMULPS       Z24, Z16, Z16
-	VMAXPS       int8Limits<>+0(SB), Z16, Z16
-	VMINPS       int8Limits<>+64(SB), Z16, Z16
-	VANDPS       int8Limits<>+128(SB), Z16, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z16, Z25, Z16
+	VMOVDQA32    Z16, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z16, Z16
 	VCVTTPS2DQ   Z16, Z16
+	VPMAXSD      Z26, Z16, Z16
 	VPMOVDB      Z16, 16(CX)
 	VMULPS       Z24, Z17, Z17
-	VMAXPS       int8Limits<>+0(SB), Z17, Z17
-	VMINPS       int8Limits<>+64(SB), Z17, Z17
-	VANDPS       int8Limits<>+128(SB), Z17, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z17, Z25, Z17
+	VMOVDQA32    Z17, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z17, Z17
 	VCVTTPS2DQ   Z17, Z17
+	VPMAXSD      Z26, Z17, Z17
 	VPMOVDB      Z17, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z24, Z18, Z18
-	VMAXPS       int8Limits<>+0(SB), Z18, Z18
-	VMINPS       int8Limits<>+64(SB), Z18, Z18
-	VANDPS       int8Limits<>+128(SB), Z18, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z18, Z25, Z18
+	VMOVDQA32    Z18, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z18, Z18
 	VCVTTPS2DQ   Z18, Z18
+	VPMAXSD      Z26, Z18, Z18
 	VPMOVDB      Z18, (CX)
 	VMULPS       Z24, Z19, Z19
-	VMAXPS       int8Limits<>+0(SB), Z19, Z19
-	VMINPS       int8Limits<>+64(SB), Z19, Z19
-	VANDPS       int8Limits<>+128(SB), Z19, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z19, Z25, Z19
+	VMOVDQA32    Z19, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z19, Z19
 	VCVTTPS2DQ   Z19, Z19
+	VPMAXSD      Z26, Z19, Z19
 	VPMOVDB      Z19, 16(CX)
 	VMULPS       Z24, Z20, Z20
-	VMAXPS       int8Limits<>+0(SB), Z20, Z20
-	VMINPS       int8Limits<>+64(SB), Z20, Z20
-	VANDPS       int8Limits<>+128(SB), Z20, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z20, Z25, Z20
+	VMOVDQA32    Z20, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z20, Z20
 	VCVTTPS2DQ   Z20, Z20
+	VPMAXSD      Z26, Z20, Z20
 	VPMOVDB      Z20, K1, 32(CX)
 	ADDQ         DX, CX
 	VMULPS       Z24, Z21, Z21
-	VMAXPS       int8Limits<>+0(SB), Z21, Z21
-	VMINPS       int8Limits<>+64(SB), Z21, Z21
-	VANDPS       int8Limits<>+128(SB), Z21, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z21, Z25, Z21
+	VMOVDQA32    Z21, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z21, Z21
 	VCVTTPS2DQ   Z21, Z21
+	VPMAXSD      Z26, Z21, Z21
 	VPMOVDB      Z21, (CX)
 	VMULPS       Z24, Z22, Z22
-	VMAXPS       int8Limits<>+0(SB), Z22, Z22
-	VMINPS       int8Limits<>+64(SB), Z22, Z22
-	VANDPS       int8Limits<>+128(SB), Z22, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z22, Z25, Z22
+	VMOVDQA32    Z22, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z22, Z22
 	VCVTTPS2DQ   Z22, Z22
+	VPMAXSD      Z26, Z22, Z22
 	VPMOVDB      Z22, 16(CX)
 	VMULPS       Z24, Z23, Z23
-	VMAXPS       int8Limits<>+0(SB), Z23, Z23
-	VMINPS       int8Limits<>+64(SB), Z23, Z23
-	VANDPS       int8Limits<>+128(SB), Z23, Z0
-	VORPS        int8Limits<>+192(SB), Z0, Z0
+	VMINPS       Z23, Z25, Z23
+	VMOVDQA32    Z23, Z0
+	VPTERNLOGD   $0xea, Z28, Z27, Z0
 	VADDPS       Z0, Z23, Z23
 	VCVTTPS2DQ   Z23, Z23
+	VPMAXSD      Z26, Z23, Z23
 	VPMOVDB      Z23, K1, 32(CX)
 	VZEROUPPER
 	RET
@@ -9530,8 +9876,15222 @@ pixel5register1done:
 	VZEROUPPER
 	RET
 
+// func depthwiseRowsI8w3s1VNNI(a *depthwiseRowsArgs)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, AVX512VNNI, BMI2, CMOV
+TEXT ·depthwiseRowsI8w3s1VNNI(SB), NOSPLIT, $0-8
+	MOVQ         a+0(FP), AX
+	MOVQ         64(AX), CX
+	MOVL         $0x00000001, DX
+	SHLXL        CX, DX, DX
+	DECL         DX
+	KMOVW        DX, K1
+	VMOVDQU32    int8Transpose<>+0(SB), Z0
+	VMOVDQU32    int8Transpose<>+64(SB), Z1
+	MOVL         $0x80808080, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPXORD       Z3, Z3, Z3
+	MOVQ         40(AX), DX
+	VPXORD       Z4, Z4, Z4
+	VMOVUPS      (DX), Z5
+	VMOVUPS      64(DX), Z6
+	VMOVDQA32    Z3, Z7
+	VINSERTI32X4 $0x00, 128(DX), Z7, Z7
+	VINSERTI32X4 $0x01, 176(DX), Z7, Z7
+	VINSERTI32X4 $0x02, 224(DX), Z7, Z7
+	VPERMD       Z7, Z0, Z7
+	VPSHUFB      Z1, Z7, Z7
+	VPDPBUSD     Z7, Z2, Z4
+	VMOVDQA32    Z3, Z8
+	VINSERTI32X4 $0x00, 144(DX), Z8, Z8
+	VINSERTI32X4 $0x01, 192(DX), Z8, Z8
+	VINSERTI32X4 $0x02, 240(DX), Z8, Z8
+	VPERMD       Z8, Z0, Z8
+	VPSHUFB      Z1, Z8, Z8
+	VPDPBUSD     Z8, Z2, Z4
+	VMOVDQA32    Z3, Z9
+	VINSERTI32X4 $0x00, 160(DX), Z9, Z9
+	VINSERTI32X4 $0x01, 208(DX), Z9, Z9
+	VINSERTI32X4 $0x02, 256(DX), Z9, Z9
+	VPERMD       Z9, Z0, Z9
+	VPSHUFB      Z1, Z9, Z9
+	VPDPBUSD     Z9, Z2, Z4
+	VPSUBD       Z4, Z3, Z4
+	VBROADCASTSS 144(AX), Z10
+	MOVL         $0x42fe0000, DX
+	VMOVD        DX, X11
+	VPBROADCASTD X11, Z11
+	MOVL         $0xffffff81, DX
+	VMOVD        DX, X12
+	VPBROADCASTD X12, Z12
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X13
+	VPBROADCASTD X13, Z13
+	MOVL         $0x3effffff, DX
+	VMOVD        DX, X14
+	VPBROADCASTD X14, Z14
+	CMPQ         CX, $+16
+	JNE          partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ            24(AX), SI
+	SUBQ            DX, SI
+	JEQ             wholeend
+	MOVQ            88(AX), BX
+	CMPQ            DX, 96(AX)
+	ADCQ            $-1, BX
+	CMPQ            BX, SI
+	CMOVQGT         SI, BX
+	CMPQ            BX, $+8
+	JGE             whole8
+	CMPQ            BX, $+7
+	JGE             whole7
+	CMPQ            BX, $+6
+	JGE             whole6
+	CMPQ            BX, $+5
+	JGE             whole5
+	CMPQ            BX, $+4
+	JGE             whole4
+	CMPQ            BX, $+3
+	JGE             whole3
+	CMPQ            BX, $+2
+	JGE             whole2
+	CMPQ            DX, 104(AX)
+	JLT             whole1edge
+	LEAQ            1(DX), BX
+	CMPQ            BX, 112(AX)
+	JGT             whole1edge
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	VMOVDQA32       Z4, Z15
+	VBROADCASTI32X4 (SI), Z16
+	VINSERTI32X4    $0x01, (R8), Z16, Z16
+	VINSERTI32X4    $0x02, (R10), Z16, Z16
+	VPERMD          Z16, Z0, Z16
+	VPSHUFB         Z1, Z16, Z16
+	VPXORD          Z2, Z16, Z16
+	VPDPBUSD        Z7, Z16, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z16
+	VINSERTI32X4    $0x01, (R8), Z16, Z16
+	VINSERTI32X4    $0x02, (R10), Z16, Z16
+	VPERMD          Z16, Z0, Z16
+	VPSHUFB         Z1, Z16, Z16
+	VPXORD          Z2, Z16, Z16
+	VPDPBUSD        Z8, Z16, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z16
+	VINSERTI32X4    $0x01, (R8), Z16, Z16
+	VINSERTI32X4    $0x02, (R10), Z16, Z16
+	VPERMD          Z16, Z0, Z16
+	VPSHUFB         Z1, Z16, Z16
+	VPXORD          Z2, Z16, Z16
+	VPDPBUSD        Z9, Z16, Z15
+	VCVTDQ2PS       Z15, Z15
+	VMULPS          Z5, Z15, Z15
+	VADDPS          Z6, Z15, Z15
+	CMPQ            72(AX), $+1
+	JNE             whole1store
+	VMAXPS          Z15, Z3, Z15
+
+whole1store:
+	CMPL    144(AX), $+0
+	JNE     whole1bytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole1stored
+
+whole1bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z16
+	VPTERNLOGD $0xea, Z14, Z13, Z16
+	VADDPS     Z16, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+
+whole1stored:
+	ADDQ $+1, DX
+	JMP  wholetile
+
+whole1edge:
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	MOVQ            DX, R11
+	IMULQ           128(AX), R11
+	SUBQ            136(AX), R11
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z2, Z16
+	CMPQ            R11, 120(AX)
+	JCC             whole1edgecell0
+	VBROADCASTI32X4 (SI), Z16
+	VINSERTI32X4    $0x01, (R8), Z16, Z16
+	VINSERTI32X4    $0x02, (R10), Z16, Z16
+	VPERMD          Z16, Z0, Z16
+	VPSHUFB         Z1, Z16, Z16
+	VPXORD          Z2, Z16, Z16
+
+whole1edgecell0:
+	VPDPBUSD        Z7, Z16, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z16
+	CMPQ            R11, 120(AX)
+	JCC             whole1edgecell1
+	VBROADCASTI32X4 (SI), Z16
+	VINSERTI32X4    $0x01, (R8), Z16, Z16
+	VINSERTI32X4    $0x02, (R10), Z16, Z16
+	VPERMD          Z16, Z0, Z16
+	VPSHUFB         Z1, Z16, Z16
+	VPXORD          Z2, Z16, Z16
+
+whole1edgecell1:
+	VPDPBUSD        Z8, Z16, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z16
+	CMPQ            R11, 120(AX)
+	JCC             whole1edgecell2
+	VBROADCASTI32X4 (SI), Z16
+	VINSERTI32X4    $0x01, (R8), Z16, Z16
+	VINSERTI32X4    $0x02, (R10), Z16, Z16
+	VPERMD          Z16, Z0, Z16
+	VPSHUFB         Z1, Z16, Z16
+	VPXORD          Z2, Z16, Z16
+
+whole1edgecell2:
+	VPDPBUSD  Z9, Z16, Z15
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	CMPQ      72(AX), $+1
+	JNE       whole1edgestore
+	VMAXPS    Z15, Z3, Z15
+
+whole1edgestore:
+	CMPL    144(AX), $+0
+	JNE     whole1edgebytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole1edgestored
+
+whole1edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z16
+	VPTERNLOGD $0xea, Z14, Z13, Z16
+	VADDPS     Z16, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+
+whole1edgestored:
+	ADDQ $+1, DX
+	JMP  wholetile
+
+whole2:
+	CMPQ            DX, 104(AX)
+	JLT             whole2edge
+	LEAQ            2(DX), BX
+	CMPQ            BX, 112(AX)
+	JGT             whole2edge
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+	VPDPBUSD        Z7, Z17, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+	VPDPBUSD        Z8, Z17, Z15
+	VPDPBUSD        Z7, Z17, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+	VPDPBUSD        Z9, Z17, Z15
+	VPDPBUSD        Z8, Z17, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+	VPDPBUSD        Z9, Z17, Z16
+	VCVTDQ2PS       Z15, Z15
+	VMULPS          Z5, Z15, Z15
+	VADDPS          Z6, Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VMULPS          Z5, Z16, Z16
+	VADDPS          Z6, Z16, Z16
+	CMPQ            72(AX), $+1
+	JNE             whole2store
+	VMAXPS          Z15, Z3, Z15
+	VMAXPS          Z16, Z3, Z16
+
+whole2store:
+	CMPL    144(AX), $+0
+	JNE     whole2bytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole2stored
+
+whole2bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z17
+	VPTERNLOGD $0xea, Z14, Z13, Z17
+	VADDPS     Z17, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+
+whole2stored:
+	ADDQ $+2, DX
+	JMP  wholetile
+
+whole2edge:
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	MOVQ            DX, R11
+	IMULQ           128(AX), R11
+	SUBQ            136(AX), R11
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z2, Z17
+	CMPQ            R11, 120(AX)
+	JCC             whole2edgecell0
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+
+whole2edgecell0:
+	VPDPBUSD        Z7, Z17, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z17
+	CMPQ            R11, 120(AX)
+	JCC             whole2edgecell1
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+
+whole2edgecell1:
+	VPDPBUSD        Z8, Z17, Z15
+	VPDPBUSD        Z7, Z17, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z17
+	CMPQ            R11, 120(AX)
+	JCC             whole2edgecell2
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+
+whole2edgecell2:
+	VPDPBUSD        Z9, Z17, Z15
+	VPDPBUSD        Z8, Z17, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z17
+	CMPQ            R11, 120(AX)
+	JCC             whole2edgecell3
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+
+whole2edgecell3:
+	VPDPBUSD  Z9, Z17, Z16
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	CMPQ      72(AX), $+1
+	JNE       whole2edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+
+whole2edgestore:
+	CMPL    144(AX), $+0
+	JNE     whole2edgebytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole2edgestored
+
+whole2edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z17
+	VPTERNLOGD $0xea, Z14, Z13, Z17
+	VADDPS     Z17, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+
+whole2edgestored:
+	ADDQ $+2, DX
+	JMP  wholetile
+
+whole3:
+	CMPQ            DX, 104(AX)
+	JLT             whole3edge
+	LEAQ            3(DX), BX
+	CMPQ            BX, 112(AX)
+	JGT             whole3edge
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+	VPDPBUSD        Z7, Z18, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+	VPDPBUSD        Z8, Z18, Z15
+	VPDPBUSD        Z7, Z18, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+	VPDPBUSD        Z9, Z18, Z15
+	VPDPBUSD        Z8, Z18, Z16
+	VPDPBUSD        Z7, Z18, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+	VPDPBUSD        Z9, Z18, Z16
+	VPDPBUSD        Z8, Z18, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+	VPDPBUSD        Z9, Z18, Z17
+	VCVTDQ2PS       Z15, Z15
+	VMULPS          Z5, Z15, Z15
+	VADDPS          Z6, Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VMULPS          Z5, Z16, Z16
+	VADDPS          Z6, Z16, Z16
+	VCVTDQ2PS       Z17, Z17
+	VMULPS          Z5, Z17, Z17
+	VADDPS          Z6, Z17, Z17
+	CMPQ            72(AX), $+1
+	JNE             whole3store
+	VMAXPS          Z15, Z3, Z15
+	VMAXPS          Z16, Z3, Z16
+	VMAXPS          Z17, Z3, Z17
+
+whole3store:
+	CMPL    144(AX), $+0
+	JNE     whole3bytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole3stored
+
+whole3bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z18
+	VPTERNLOGD $0xea, Z14, Z13, Z18
+	VADDPS     Z18, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+
+whole3stored:
+	ADDQ $+3, DX
+	JMP  wholetile
+
+whole3edge:
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	MOVQ            DX, R11
+	IMULQ           128(AX), R11
+	SUBQ            136(AX), R11
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z2, Z18
+	CMPQ            R11, 120(AX)
+	JCC             whole3edgecell0
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+
+whole3edgecell0:
+	VPDPBUSD        Z7, Z18, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z18
+	CMPQ            R11, 120(AX)
+	JCC             whole3edgecell1
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+
+whole3edgecell1:
+	VPDPBUSD        Z8, Z18, Z15
+	VPDPBUSD        Z7, Z18, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z18
+	CMPQ            R11, 120(AX)
+	JCC             whole3edgecell2
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+
+whole3edgecell2:
+	VPDPBUSD        Z9, Z18, Z15
+	VPDPBUSD        Z8, Z18, Z16
+	VPDPBUSD        Z7, Z18, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z18
+	CMPQ            R11, 120(AX)
+	JCC             whole3edgecell3
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+
+whole3edgecell3:
+	VPDPBUSD        Z9, Z18, Z16
+	VPDPBUSD        Z8, Z18, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z18
+	CMPQ            R11, 120(AX)
+	JCC             whole3edgecell4
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+
+whole3edgecell4:
+	VPDPBUSD  Z9, Z18, Z17
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	CMPQ      72(AX), $+1
+	JNE       whole3edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+
+whole3edgestore:
+	CMPL    144(AX), $+0
+	JNE     whole3edgebytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole3edgestored
+
+whole3edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z18
+	VPTERNLOGD $0xea, Z14, Z13, Z18
+	VADDPS     Z18, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+
+whole3edgestored:
+	ADDQ $+3, DX
+	JMP  wholetile
+
+whole4:
+	CMPQ            DX, 104(AX)
+	JLT             whole4edge
+	LEAQ            4(DX), BX
+	CMPQ            BX, 112(AX)
+	JGT             whole4edge
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+	VPDPBUSD        Z7, Z19, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+	VPDPBUSD        Z8, Z19, Z15
+	VPDPBUSD        Z7, Z19, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+	VPDPBUSD        Z9, Z19, Z15
+	VPDPBUSD        Z8, Z19, Z16
+	VPDPBUSD        Z7, Z19, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+	VPDPBUSD        Z9, Z19, Z16
+	VPDPBUSD        Z8, Z19, Z17
+	VPDPBUSD        Z7, Z19, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+	VPDPBUSD        Z9, Z19, Z17
+	VPDPBUSD        Z8, Z19, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+	VPDPBUSD        Z9, Z19, Z18
+	VCVTDQ2PS       Z15, Z15
+	VMULPS          Z5, Z15, Z15
+	VADDPS          Z6, Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VMULPS          Z5, Z16, Z16
+	VADDPS          Z6, Z16, Z16
+	VCVTDQ2PS       Z17, Z17
+	VMULPS          Z5, Z17, Z17
+	VADDPS          Z6, Z17, Z17
+	VCVTDQ2PS       Z18, Z18
+	VMULPS          Z5, Z18, Z18
+	VADDPS          Z6, Z18, Z18
+	CMPQ            72(AX), $+1
+	JNE             whole4store
+	VMAXPS          Z15, Z3, Z15
+	VMAXPS          Z16, Z3, Z16
+	VMAXPS          Z17, Z3, Z17
+	VMAXPS          Z18, Z3, Z18
+
+whole4store:
+	CMPL    144(AX), $+0
+	JNE     whole4bytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole4stored
+
+whole4bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z19
+	VPTERNLOGD $0xea, Z14, Z13, Z19
+	VADDPS     Z19, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+
+whole4stored:
+	ADDQ $+4, DX
+	JMP  wholetile
+
+whole4edge:
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	MOVQ            DX, R11
+	IMULQ           128(AX), R11
+	SUBQ            136(AX), R11
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z2, Z19
+	CMPQ            R11, 120(AX)
+	JCC             whole4edgecell0
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+
+whole4edgecell0:
+	VPDPBUSD        Z7, Z19, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z19
+	CMPQ            R11, 120(AX)
+	JCC             whole4edgecell1
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+
+whole4edgecell1:
+	VPDPBUSD        Z8, Z19, Z15
+	VPDPBUSD        Z7, Z19, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z19
+	CMPQ            R11, 120(AX)
+	JCC             whole4edgecell2
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+
+whole4edgecell2:
+	VPDPBUSD        Z9, Z19, Z15
+	VPDPBUSD        Z8, Z19, Z16
+	VPDPBUSD        Z7, Z19, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z19
+	CMPQ            R11, 120(AX)
+	JCC             whole4edgecell3
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+
+whole4edgecell3:
+	VPDPBUSD        Z9, Z19, Z16
+	VPDPBUSD        Z8, Z19, Z17
+	VPDPBUSD        Z7, Z19, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z19
+	CMPQ            R11, 120(AX)
+	JCC             whole4edgecell4
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+
+whole4edgecell4:
+	VPDPBUSD        Z9, Z19, Z17
+	VPDPBUSD        Z8, Z19, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z19
+	CMPQ            R11, 120(AX)
+	JCC             whole4edgecell5
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+
+whole4edgecell5:
+	VPDPBUSD  Z9, Z19, Z18
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	CMPQ      72(AX), $+1
+	JNE       whole4edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+
+whole4edgestore:
+	CMPL    144(AX), $+0
+	JNE     whole4edgebytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole4edgestored
+
+whole4edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z19
+	VPTERNLOGD $0xea, Z14, Z13, Z19
+	VADDPS     Z19, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+
+whole4edgestored:
+	ADDQ $+4, DX
+	JMP  wholetile
+
+whole5:
+	CMPQ            DX, 104(AX)
+	JLT             whole5edge
+	LEAQ            5(DX), BX
+	CMPQ            BX, 112(AX)
+	JGT             whole5edge
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z4, Z19
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z7, Z20, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z8, Z20, Z15
+	VPDPBUSD        Z7, Z20, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z9, Z20, Z15
+	VPDPBUSD        Z8, Z20, Z16
+	VPDPBUSD        Z7, Z20, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z9, Z20, Z16
+	VPDPBUSD        Z8, Z20, Z17
+	VPDPBUSD        Z7, Z20, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z9, Z20, Z17
+	VPDPBUSD        Z8, Z20, Z18
+	VPDPBUSD        Z7, Z20, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z9, Z20, Z18
+	VPDPBUSD        Z8, Z20, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z9, Z20, Z19
+	VCVTDQ2PS       Z15, Z15
+	VMULPS          Z5, Z15, Z15
+	VADDPS          Z6, Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VMULPS          Z5, Z16, Z16
+	VADDPS          Z6, Z16, Z16
+	VCVTDQ2PS       Z17, Z17
+	VMULPS          Z5, Z17, Z17
+	VADDPS          Z6, Z17, Z17
+	VCVTDQ2PS       Z18, Z18
+	VMULPS          Z5, Z18, Z18
+	VADDPS          Z6, Z18, Z18
+	VCVTDQ2PS       Z19, Z19
+	VMULPS          Z5, Z19, Z19
+	VADDPS          Z6, Z19, Z19
+	CMPQ            72(AX), $+1
+	JNE             whole5store
+	VMAXPS          Z15, Z3, Z15
+	VMAXPS          Z16, Z3, Z16
+	VMAXPS          Z17, Z3, Z17
+	VMAXPS          Z18, Z3, Z18
+	VMAXPS          Z19, Z3, Z19
+
+whole5store:
+	CMPL    144(AX), $+0
+	JNE     whole5bytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole5stored
+
+whole5bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z20
+	VPTERNLOGD $0xea, Z14, Z13, Z20
+	VADDPS     Z20, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, (CX)
+	ADDQ       56(AX), CX
+
+whole5stored:
+	ADDQ $+5, DX
+	JMP  wholetile
+
+whole5edge:
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	MOVQ            DX, R11
+	IMULQ           128(AX), R11
+	SUBQ            136(AX), R11
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z4, Z19
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell0
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell0:
+	VPDPBUSD        Z7, Z20, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell1
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell1:
+	VPDPBUSD        Z8, Z20, Z15
+	VPDPBUSD        Z7, Z20, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell2
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell2:
+	VPDPBUSD        Z9, Z20, Z15
+	VPDPBUSD        Z8, Z20, Z16
+	VPDPBUSD        Z7, Z20, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell3
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell3:
+	VPDPBUSD        Z9, Z20, Z16
+	VPDPBUSD        Z8, Z20, Z17
+	VPDPBUSD        Z7, Z20, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell4
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell4:
+	VPDPBUSD        Z9, Z20, Z17
+	VPDPBUSD        Z8, Z20, Z18
+	VPDPBUSD        Z7, Z20, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell5
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell5:
+	VPDPBUSD        Z9, Z20, Z18
+	VPDPBUSD        Z8, Z20, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell6
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell6:
+	VPDPBUSD  Z9, Z20, Z19
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	VCVTDQ2PS Z19, Z19
+	VMULPS    Z5, Z19, Z19
+	VADDPS    Z6, Z19, Z19
+	CMPQ      72(AX), $+1
+	JNE       whole5edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+	VMAXPS    Z19, Z3, Z19
+
+whole5edgestore:
+	CMPL    144(AX), $+0
+	JNE     whole5edgebytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole5edgestored
+
+whole5edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z20
+	VPTERNLOGD $0xea, Z14, Z13, Z20
+	VADDPS     Z20, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, (CX)
+	ADDQ       56(AX), CX
+
+whole5edgestored:
+	ADDQ $+5, DX
+	JMP  wholetile
+
+whole6:
+	CMPQ            DX, 104(AX)
+	JLT             whole6edge
+	LEAQ            6(DX), BX
+	CMPQ            BX, 112(AX)
+	JGT             whole6edge
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z4, Z19
+	VMOVDQA32       Z4, Z20
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z7, Z21, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z8, Z21, Z15
+	VPDPBUSD        Z7, Z21, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z9, Z21, Z15
+	VPDPBUSD        Z8, Z21, Z16
+	VPDPBUSD        Z7, Z21, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z9, Z21, Z16
+	VPDPBUSD        Z8, Z21, Z17
+	VPDPBUSD        Z7, Z21, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z9, Z21, Z17
+	VPDPBUSD        Z8, Z21, Z18
+	VPDPBUSD        Z7, Z21, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z9, Z21, Z18
+	VPDPBUSD        Z8, Z21, Z19
+	VPDPBUSD        Z7, Z21, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z9, Z21, Z19
+	VPDPBUSD        Z8, Z21, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z9, Z21, Z20
+	VCVTDQ2PS       Z15, Z15
+	VMULPS          Z5, Z15, Z15
+	VADDPS          Z6, Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VMULPS          Z5, Z16, Z16
+	VADDPS          Z6, Z16, Z16
+	VCVTDQ2PS       Z17, Z17
+	VMULPS          Z5, Z17, Z17
+	VADDPS          Z6, Z17, Z17
+	VCVTDQ2PS       Z18, Z18
+	VMULPS          Z5, Z18, Z18
+	VADDPS          Z6, Z18, Z18
+	VCVTDQ2PS       Z19, Z19
+	VMULPS          Z5, Z19, Z19
+	VADDPS          Z6, Z19, Z19
+	VCVTDQ2PS       Z20, Z20
+	VMULPS          Z5, Z20, Z20
+	VADDPS          Z6, Z20, Z20
+	CMPQ            72(AX), $+1
+	JNE             whole6store
+	VMAXPS          Z15, Z3, Z15
+	VMAXPS          Z16, Z3, Z16
+	VMAXPS          Z17, Z3, Z17
+	VMAXPS          Z18, Z3, Z18
+	VMAXPS          Z19, Z3, Z19
+	VMAXPS          Z20, Z3, Z20
+
+whole6store:
+	CMPL    144(AX), $+0
+	JNE     whole6bytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole6stored
+
+whole6bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z21
+	VPTERNLOGD $0xea, Z14, Z13, Z21
+	VADDPS     Z21, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, (CX)
+	ADDQ       56(AX), CX
+
+whole6stored:
+	ADDQ $+6, DX
+	JMP  wholetile
+
+whole6edge:
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	MOVQ            DX, R11
+	IMULQ           128(AX), R11
+	SUBQ            136(AX), R11
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z4, Z19
+	VMOVDQA32       Z4, Z20
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell0
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell0:
+	VPDPBUSD        Z7, Z21, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell1
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell1:
+	VPDPBUSD        Z8, Z21, Z15
+	VPDPBUSD        Z7, Z21, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell2
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell2:
+	VPDPBUSD        Z9, Z21, Z15
+	VPDPBUSD        Z8, Z21, Z16
+	VPDPBUSD        Z7, Z21, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell3
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell3:
+	VPDPBUSD        Z9, Z21, Z16
+	VPDPBUSD        Z8, Z21, Z17
+	VPDPBUSD        Z7, Z21, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell4
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell4:
+	VPDPBUSD        Z9, Z21, Z17
+	VPDPBUSD        Z8, Z21, Z18
+	VPDPBUSD        Z7, Z21, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell5
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell5:
+	VPDPBUSD        Z9, Z21, Z18
+	VPDPBUSD        Z8, Z21, Z19
+	VPDPBUSD        Z7, Z21, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell6
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell6:
+	VPDPBUSD        Z9, Z21, Z19
+	VPDPBUSD        Z8, Z21, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell7
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell7:
+	VPDPBUSD  Z9, Z21, Z20
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	VCVTDQ2PS Z19, Z19
+	VMULPS    Z5, Z19, Z19
+	VADDPS    Z6, Z19, Z19
+	VCVTDQ2PS Z20, Z20
+	VMULPS    Z5, Z20, Z20
+	VADDPS    Z6, Z20, Z20
+	CMPQ      72(AX), $+1
+	JNE       whole6edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+	VMAXPS    Z19, Z3, Z19
+	VMAXPS    Z20, Z3, Z20
+
+whole6edgestore:
+	CMPL    144(AX), $+0
+	JNE     whole6edgebytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole6edgestored
+
+whole6edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z21
+	VPTERNLOGD $0xea, Z14, Z13, Z21
+	VADDPS     Z21, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, (CX)
+	ADDQ       56(AX), CX
+
+whole6edgestored:
+	ADDQ $+6, DX
+	JMP  wholetile
+
+whole7:
+	CMPQ            DX, 104(AX)
+	JLT             whole7edge
+	LEAQ            7(DX), BX
+	CMPQ            BX, 112(AX)
+	JGT             whole7edge
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z4, Z19
+	VMOVDQA32       Z4, Z20
+	VMOVDQA32       Z4, Z21
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z7, Z22, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z8, Z22, Z15
+	VPDPBUSD        Z7, Z22, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z9, Z22, Z15
+	VPDPBUSD        Z8, Z22, Z16
+	VPDPBUSD        Z7, Z22, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z9, Z22, Z16
+	VPDPBUSD        Z8, Z22, Z17
+	VPDPBUSD        Z7, Z22, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z9, Z22, Z17
+	VPDPBUSD        Z8, Z22, Z18
+	VPDPBUSD        Z7, Z22, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z9, Z22, Z18
+	VPDPBUSD        Z8, Z22, Z19
+	VPDPBUSD        Z7, Z22, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z9, Z22, Z19
+	VPDPBUSD        Z8, Z22, Z20
+	VPDPBUSD        Z7, Z22, Z21
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z9, Z22, Z20
+	VPDPBUSD        Z8, Z22, Z21
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z9, Z22, Z21
+	VCVTDQ2PS       Z15, Z15
+	VMULPS          Z5, Z15, Z15
+	VADDPS          Z6, Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VMULPS          Z5, Z16, Z16
+	VADDPS          Z6, Z16, Z16
+	VCVTDQ2PS       Z17, Z17
+	VMULPS          Z5, Z17, Z17
+	VADDPS          Z6, Z17, Z17
+	VCVTDQ2PS       Z18, Z18
+	VMULPS          Z5, Z18, Z18
+	VADDPS          Z6, Z18, Z18
+	VCVTDQ2PS       Z19, Z19
+	VMULPS          Z5, Z19, Z19
+	VADDPS          Z6, Z19, Z19
+	VCVTDQ2PS       Z20, Z20
+	VMULPS          Z5, Z20, Z20
+	VADDPS          Z6, Z20, Z20
+	VCVTDQ2PS       Z21, Z21
+	VMULPS          Z5, Z21, Z21
+	VADDPS          Z6, Z21, Z21
+	CMPQ            72(AX), $+1
+	JNE             whole7store
+	VMAXPS          Z15, Z3, Z15
+	VMAXPS          Z16, Z3, Z16
+	VMAXPS          Z17, Z3, Z17
+	VMAXPS          Z18, Z3, Z18
+	VMAXPS          Z19, Z3, Z19
+	VMAXPS          Z20, Z3, Z20
+	VMAXPS          Z21, Z3, Z21
+
+whole7store:
+	CMPL    144(AX), $+0
+	JNE     whole7bytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole7stored
+
+whole7bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z22
+	VPTERNLOGD $0xea, Z14, Z13, Z22
+	VADDPS     Z22, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z21, Z21
+	VMINPS     Z21, Z11, Z21
+	VMOVDQA32  Z21, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z21, Z21
+	VCVTTPS2DQ Z21, Z21
+	VPMAXSD    Z12, Z21, Z21
+	VPMOVDB    Z21, (CX)
+	ADDQ       56(AX), CX
+
+whole7stored:
+	ADDQ $+7, DX
+	JMP  wholetile
+
+whole7edge:
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	MOVQ            DX, R11
+	IMULQ           128(AX), R11
+	SUBQ            136(AX), R11
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z4, Z19
+	VMOVDQA32       Z4, Z20
+	VMOVDQA32       Z4, Z21
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell0
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell0:
+	VPDPBUSD        Z7, Z22, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell1
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell1:
+	VPDPBUSD        Z8, Z22, Z15
+	VPDPBUSD        Z7, Z22, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell2
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell2:
+	VPDPBUSD        Z9, Z22, Z15
+	VPDPBUSD        Z8, Z22, Z16
+	VPDPBUSD        Z7, Z22, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell3
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell3:
+	VPDPBUSD        Z9, Z22, Z16
+	VPDPBUSD        Z8, Z22, Z17
+	VPDPBUSD        Z7, Z22, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell4
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell4:
+	VPDPBUSD        Z9, Z22, Z17
+	VPDPBUSD        Z8, Z22, Z18
+	VPDPBUSD        Z7, Z22, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell5
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell5:
+	VPDPBUSD        Z9, Z22, Z18
+	VPDPBUSD        Z8, Z22, Z19
+	VPDPBUSD        Z7, Z22, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell6
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell6:
+	VPDPBUSD        Z9, Z22, Z19
+	VPDPBUSD        Z8, Z22, Z20
+	VPDPBUSD        Z7, Z22, Z21
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell7
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell7:
+	VPDPBUSD        Z9, Z22, Z20
+	VPDPBUSD        Z8, Z22, Z21
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell8
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell8:
+	VPDPBUSD  Z9, Z22, Z21
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	VCVTDQ2PS Z19, Z19
+	VMULPS    Z5, Z19, Z19
+	VADDPS    Z6, Z19, Z19
+	VCVTDQ2PS Z20, Z20
+	VMULPS    Z5, Z20, Z20
+	VADDPS    Z6, Z20, Z20
+	VCVTDQ2PS Z21, Z21
+	VMULPS    Z5, Z21, Z21
+	VADDPS    Z6, Z21, Z21
+	CMPQ      72(AX), $+1
+	JNE       whole7edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+	VMAXPS    Z19, Z3, Z19
+	VMAXPS    Z20, Z3, Z20
+	VMAXPS    Z21, Z3, Z21
+
+whole7edgestore:
+	CMPL    144(AX), $+0
+	JNE     whole7edgebytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole7edgestored
+
+whole7edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z22
+	VPTERNLOGD $0xea, Z14, Z13, Z22
+	VADDPS     Z22, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z21, Z21
+	VMINPS     Z21, Z11, Z21
+	VMOVDQA32  Z21, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z21, Z21
+	VCVTTPS2DQ Z21, Z21
+	VPMAXSD    Z12, Z21, Z21
+	VPMOVDB    Z21, (CX)
+	ADDQ       56(AX), CX
+
+whole7edgestored:
+	ADDQ $+7, DX
+	JMP  wholetile
+
+whole8:
+	CMPQ            DX, 104(AX)
+	JLT             whole8edge
+	LEAQ            8(DX), BX
+	CMPQ            BX, 112(AX)
+	JGT             whole8edge
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z4, Z19
+	VMOVDQA32       Z4, Z20
+	VMOVDQA32       Z4, Z21
+	VMOVDQA32       Z4, Z22
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z7, Z23, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z8, Z23, Z15
+	VPDPBUSD        Z7, Z23, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z9, Z23, Z15
+	VPDPBUSD        Z8, Z23, Z16
+	VPDPBUSD        Z7, Z23, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z9, Z23, Z16
+	VPDPBUSD        Z8, Z23, Z17
+	VPDPBUSD        Z7, Z23, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z9, Z23, Z17
+	VPDPBUSD        Z8, Z23, Z18
+	VPDPBUSD        Z7, Z23, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z9, Z23, Z18
+	VPDPBUSD        Z8, Z23, Z19
+	VPDPBUSD        Z7, Z23, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z9, Z23, Z19
+	VPDPBUSD        Z8, Z23, Z20
+	VPDPBUSD        Z7, Z23, Z21
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z9, Z23, Z20
+	VPDPBUSD        Z8, Z23, Z21
+	VPDPBUSD        Z7, Z23, Z22
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z9, Z23, Z21
+	VPDPBUSD        Z8, Z23, Z22
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z9, Z23, Z22
+	VCVTDQ2PS       Z15, Z15
+	VMULPS          Z5, Z15, Z15
+	VADDPS          Z6, Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VMULPS          Z5, Z16, Z16
+	VADDPS          Z6, Z16, Z16
+	VCVTDQ2PS       Z17, Z17
+	VMULPS          Z5, Z17, Z17
+	VADDPS          Z6, Z17, Z17
+	VCVTDQ2PS       Z18, Z18
+	VMULPS          Z5, Z18, Z18
+	VADDPS          Z6, Z18, Z18
+	VCVTDQ2PS       Z19, Z19
+	VMULPS          Z5, Z19, Z19
+	VADDPS          Z6, Z19, Z19
+	VCVTDQ2PS       Z20, Z20
+	VMULPS          Z5, Z20, Z20
+	VADDPS          Z6, Z20, Z20
+	VCVTDQ2PS       Z21, Z21
+	VMULPS          Z5, Z21, Z21
+	VADDPS          Z6, Z21, Z21
+	VCVTDQ2PS       Z22, Z22
+	VMULPS          Z5, Z22, Z22
+	VADDPS          Z6, Z22, Z22
+	CMPQ            72(AX), $+1
+	JNE             whole8store
+	VMAXPS          Z15, Z3, Z15
+	VMAXPS          Z16, Z3, Z16
+	VMAXPS          Z17, Z3, Z17
+	VMAXPS          Z18, Z3, Z18
+	VMAXPS          Z19, Z3, Z19
+	VMAXPS          Z20, Z3, Z20
+	VMAXPS          Z21, Z3, Z21
+	VMAXPS          Z22, Z3, Z22
+
+whole8store:
+	CMPL    144(AX), $+0
+	JNE     whole8bytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole8stored
+
+whole8bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z23
+	VPTERNLOGD $0xea, Z14, Z13, Z23
+	VADDPS     Z23, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z21, Z21
+	VMINPS     Z21, Z11, Z21
+	VMOVDQA32  Z21, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z21, Z21
+	VCVTTPS2DQ Z21, Z21
+	VPMAXSD    Z12, Z21, Z21
+	VPMOVDB    Z21, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z22, Z22
+	VMINPS     Z22, Z11, Z22
+	VMOVDQA32  Z22, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z22, Z22
+	VCVTTPS2DQ Z22, Z22
+	VPMAXSD    Z12, Z22, Z22
+	VPMOVDB    Z22, (CX)
+	ADDQ       56(AX), CX
+
+whole8stored:
+	ADDQ $+8, DX
+	JMP  wholetile
+
+whole8edge:
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	MOVQ            DX, R11
+	IMULQ           128(AX), R11
+	SUBQ            136(AX), R11
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z4, Z19
+	VMOVDQA32       Z4, Z20
+	VMOVDQA32       Z4, Z21
+	VMOVDQA32       Z4, Z22
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell0
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell0:
+	VPDPBUSD        Z7, Z23, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell1
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell1:
+	VPDPBUSD        Z8, Z23, Z15
+	VPDPBUSD        Z7, Z23, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell2
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell2:
+	VPDPBUSD        Z9, Z23, Z15
+	VPDPBUSD        Z8, Z23, Z16
+	VPDPBUSD        Z7, Z23, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell3
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell3:
+	VPDPBUSD        Z9, Z23, Z16
+	VPDPBUSD        Z8, Z23, Z17
+	VPDPBUSD        Z7, Z23, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell4
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell4:
+	VPDPBUSD        Z9, Z23, Z17
+	VPDPBUSD        Z8, Z23, Z18
+	VPDPBUSD        Z7, Z23, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell5
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell5:
+	VPDPBUSD        Z9, Z23, Z18
+	VPDPBUSD        Z8, Z23, Z19
+	VPDPBUSD        Z7, Z23, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell6
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell6:
+	VPDPBUSD        Z9, Z23, Z19
+	VPDPBUSD        Z8, Z23, Z20
+	VPDPBUSD        Z7, Z23, Z21
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell7
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell7:
+	VPDPBUSD        Z9, Z23, Z20
+	VPDPBUSD        Z8, Z23, Z21
+	VPDPBUSD        Z7, Z23, Z22
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell8
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell8:
+	VPDPBUSD        Z9, Z23, Z21
+	VPDPBUSD        Z8, Z23, Z22
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell9
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell9:
+	VPDPBUSD  Z9, Z23, Z22
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	VCVTDQ2PS Z19, Z19
+	VMULPS    Z5, Z19, Z19
+	VADDPS    Z6, Z19, Z19
+	VCVTDQ2PS Z20, Z20
+	VMULPS    Z5, Z20, Z20
+	VADDPS    Z6, Z20, Z20
+	VCVTDQ2PS Z21, Z21
+	VMULPS    Z5, Z21, Z21
+	VADDPS    Z6, Z21, Z21
+	VCVTDQ2PS Z22, Z22
+	VMULPS    Z5, Z22, Z22
+	VADDPS    Z6, Z22, Z22
+	CMPQ      72(AX), $+1
+	JNE       whole8edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+	VMAXPS    Z19, Z3, Z19
+	VMAXPS    Z20, Z3, Z20
+	VMAXPS    Z21, Z3, Z21
+	VMAXPS    Z22, Z3, Z22
+
+whole8edgestore:
+	CMPL    144(AX), $+0
+	JNE     whole8edgebytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole8edgestored
+
+whole8edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z23
+	VPTERNLOGD $0xea, Z14, Z13, Z23
+	VADDPS     Z23, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z21, Z21
+	VMINPS     Z21, Z11, Z21
+	VMOVDQA32  Z21, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z21, Z21
+	VCVTTPS2DQ Z21, Z21
+	VPMAXSD    Z12, Z21, Z21
+	VPMOVDB    Z21, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z22, Z22
+	VMINPS     Z22, Z11, Z22
+	VMOVDQA32  Z22, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z22, Z22
+	VCVTTPS2DQ Z22, Z22
+	VPMAXSD    Z12, Z22, Z22
+	VPMOVDB    Z22, (CX)
+	ADDQ       56(AX), CX
+
+whole8edgestored:
+	ADDQ $+8, DX
+	JMP  wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ         24(AX), SI
+	SUBQ         DX, SI
+	JEQ          partialend
+	MOVQ         88(AX), BX
+	CMPQ         DX, 96(AX)
+	ADCQ         $-1, BX
+	CMPQ         BX, SI
+	CMOVQGT      SI, BX
+	CMPQ         BX, $+8
+	JGE          partial8
+	CMPQ         BX, $+7
+	JGE          partial7
+	CMPQ         BX, $+6
+	JGE          partial6
+	CMPQ         BX, $+5
+	JGE          partial5
+	CMPQ         BX, $+4
+	JGE          partial4
+	CMPQ         BX, $+3
+	JGE          partial3
+	CMPQ         BX, $+2
+	JGE          partial2
+	CMPQ         DX, 104(AX)
+	JLT          partial1edge
+	LEAQ         1(DX), BX
+	CMPQ         BX, 112(AX)
+	JGT          partial1edge
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z3, Z16
+	VMOVDQU8.Z   (SI), K1, X17
+	VINSERTI32X4 $0x00, X17, Z16, Z16
+	VMOVDQU8.Z   (R8), K1, X17
+	VINSERTI32X4 $0x01, X17, Z16, Z16
+	VMOVDQU8.Z   (R10), K1, X17
+	VINSERTI32X4 $0x02, X17, Z16, Z16
+	VPERMD       Z16, Z0, Z16
+	VPSHUFB      Z1, Z16, Z16
+	VPXORD       Z2, Z16, Z16
+	VPDPBUSD     Z7, Z16, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z16
+	VMOVDQU8.Z   (SI), K1, X17
+	VINSERTI32X4 $0x00, X17, Z16, Z16
+	VMOVDQU8.Z   (R8), K1, X17
+	VINSERTI32X4 $0x01, X17, Z16, Z16
+	VMOVDQU8.Z   (R10), K1, X17
+	VINSERTI32X4 $0x02, X17, Z16, Z16
+	VPERMD       Z16, Z0, Z16
+	VPSHUFB      Z1, Z16, Z16
+	VPXORD       Z2, Z16, Z16
+	VPDPBUSD     Z8, Z16, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z16
+	VMOVDQU8.Z   (SI), K1, X17
+	VINSERTI32X4 $0x00, X17, Z16, Z16
+	VMOVDQU8.Z   (R8), K1, X17
+	VINSERTI32X4 $0x01, X17, Z16, Z16
+	VMOVDQU8.Z   (R10), K1, X17
+	VINSERTI32X4 $0x02, X17, Z16, Z16
+	VPERMD       Z16, Z0, Z16
+	VPSHUFB      Z1, Z16, Z16
+	VPXORD       Z2, Z16, Z16
+	VPDPBUSD     Z9, Z16, Z15
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z5, Z15, Z15
+	VADDPS       Z6, Z15, Z15
+	CMPQ         72(AX), $+1
+	JNE          partial1store
+	VMAXPS       Z15, Z3, Z15
+
+partial1store:
+	CMPL    144(AX), $+0
+	JNE     partial1bytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial1stored
+
+partial1bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z16
+	VPTERNLOGD $0xea, Z14, Z13, Z16
+	VADDPS     Z16, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial1stored:
+	ADDQ $+1, DX
+	JMP  partialtile
+
+partial1edge:
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	MOVQ         DX, R11
+	IMULQ        128(AX), R11
+	SUBQ         136(AX), R11
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z2, Z16
+	CMPQ         R11, 120(AX)
+	JCC          partial1edgecell0
+	VMOVDQA32    Z3, Z16
+	VMOVDQU8.Z   (SI), K1, X17
+	VINSERTI32X4 $0x00, X17, Z16, Z16
+	VMOVDQU8.Z   (R8), K1, X17
+	VINSERTI32X4 $0x01, X17, Z16, Z16
+	VMOVDQU8.Z   (R10), K1, X17
+	VINSERTI32X4 $0x02, X17, Z16, Z16
+	VPERMD       Z16, Z0, Z16
+	VPSHUFB      Z1, Z16, Z16
+	VPXORD       Z2, Z16, Z16
+
+partial1edgecell0:
+	VPDPBUSD     Z7, Z16, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z16
+	CMPQ         R11, 120(AX)
+	JCC          partial1edgecell1
+	VMOVDQA32    Z3, Z16
+	VMOVDQU8.Z   (SI), K1, X17
+	VINSERTI32X4 $0x00, X17, Z16, Z16
+	VMOVDQU8.Z   (R8), K1, X17
+	VINSERTI32X4 $0x01, X17, Z16, Z16
+	VMOVDQU8.Z   (R10), K1, X17
+	VINSERTI32X4 $0x02, X17, Z16, Z16
+	VPERMD       Z16, Z0, Z16
+	VPSHUFB      Z1, Z16, Z16
+	VPXORD       Z2, Z16, Z16
+
+partial1edgecell1:
+	VPDPBUSD     Z8, Z16, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z16
+	CMPQ         R11, 120(AX)
+	JCC          partial1edgecell2
+	VMOVDQA32    Z3, Z16
+	VMOVDQU8.Z   (SI), K1, X17
+	VINSERTI32X4 $0x00, X17, Z16, Z16
+	VMOVDQU8.Z   (R8), K1, X17
+	VINSERTI32X4 $0x01, X17, Z16, Z16
+	VMOVDQU8.Z   (R10), K1, X17
+	VINSERTI32X4 $0x02, X17, Z16, Z16
+	VPERMD       Z16, Z0, Z16
+	VPSHUFB      Z1, Z16, Z16
+	VPXORD       Z2, Z16, Z16
+
+partial1edgecell2:
+	VPDPBUSD  Z9, Z16, Z15
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	CMPQ      72(AX), $+1
+	JNE       partial1edgestore
+	VMAXPS    Z15, Z3, Z15
+
+partial1edgestore:
+	CMPL    144(AX), $+0
+	JNE     partial1edgebytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial1edgestored
+
+partial1edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z16
+	VPTERNLOGD $0xea, Z14, Z13, Z16
+	VADDPS     Z16, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial1edgestored:
+	ADDQ $+1, DX
+	JMP  partialtile
+
+partial2:
+	CMPQ         DX, 104(AX)
+	JLT          partial2edge
+	LEAQ         2(DX), BX
+	CMPQ         BX, 112(AX)
+	JGT          partial2edge
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+	VPDPBUSD     Z7, Z17, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+	VPDPBUSD     Z8, Z17, Z15
+	VPDPBUSD     Z7, Z17, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+	VPDPBUSD     Z9, Z17, Z15
+	VPDPBUSD     Z8, Z17, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+	VPDPBUSD     Z9, Z17, Z16
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z5, Z15, Z15
+	VADDPS       Z6, Z15, Z15
+	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z6, Z16, Z16
+	CMPQ         72(AX), $+1
+	JNE          partial2store
+	VMAXPS       Z15, Z3, Z15
+	VMAXPS       Z16, Z3, Z16
+
+partial2store:
+	CMPL    144(AX), $+0
+	JNE     partial2bytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial2stored
+
+partial2bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z17
+	VPTERNLOGD $0xea, Z14, Z13, Z17
+	VADDPS     Z17, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial2stored:
+	ADDQ $+2, DX
+	JMP  partialtile
+
+partial2edge:
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	MOVQ         DX, R11
+	IMULQ        128(AX), R11
+	SUBQ         136(AX), R11
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z2, Z17
+	CMPQ         R11, 120(AX)
+	JCC          partial2edgecell0
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+
+partial2edgecell0:
+	VPDPBUSD     Z7, Z17, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z17
+	CMPQ         R11, 120(AX)
+	JCC          partial2edgecell1
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+
+partial2edgecell1:
+	VPDPBUSD     Z8, Z17, Z15
+	VPDPBUSD     Z7, Z17, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z17
+	CMPQ         R11, 120(AX)
+	JCC          partial2edgecell2
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+
+partial2edgecell2:
+	VPDPBUSD     Z9, Z17, Z15
+	VPDPBUSD     Z8, Z17, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z17
+	CMPQ         R11, 120(AX)
+	JCC          partial2edgecell3
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+
+partial2edgecell3:
+	VPDPBUSD  Z9, Z17, Z16
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	CMPQ      72(AX), $+1
+	JNE       partial2edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+
+partial2edgestore:
+	CMPL    144(AX), $+0
+	JNE     partial2edgebytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial2edgestored
+
+partial2edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z17
+	VPTERNLOGD $0xea, Z14, Z13, Z17
+	VADDPS     Z17, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial2edgestored:
+	ADDQ $+2, DX
+	JMP  partialtile
+
+partial3:
+	CMPQ         DX, 104(AX)
+	JLT          partial3edge
+	LEAQ         3(DX), BX
+	CMPQ         BX, 112(AX)
+	JGT          partial3edge
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+	VPDPBUSD     Z7, Z18, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+	VPDPBUSD     Z8, Z18, Z15
+	VPDPBUSD     Z7, Z18, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+	VPDPBUSD     Z9, Z18, Z15
+	VPDPBUSD     Z8, Z18, Z16
+	VPDPBUSD     Z7, Z18, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+	VPDPBUSD     Z9, Z18, Z16
+	VPDPBUSD     Z8, Z18, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+	VPDPBUSD     Z9, Z18, Z17
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z5, Z15, Z15
+	VADDPS       Z6, Z15, Z15
+	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z6, Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z6, Z17, Z17
+	CMPQ         72(AX), $+1
+	JNE          partial3store
+	VMAXPS       Z15, Z3, Z15
+	VMAXPS       Z16, Z3, Z16
+	VMAXPS       Z17, Z3, Z17
+
+partial3store:
+	CMPL    144(AX), $+0
+	JNE     partial3bytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial3stored
+
+partial3bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z18
+	VPTERNLOGD $0xea, Z14, Z13, Z18
+	VADDPS     Z18, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial3stored:
+	ADDQ $+3, DX
+	JMP  partialtile
+
+partial3edge:
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	MOVQ         DX, R11
+	IMULQ        128(AX), R11
+	SUBQ         136(AX), R11
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z2, Z18
+	CMPQ         R11, 120(AX)
+	JCC          partial3edgecell0
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+
+partial3edgecell0:
+	VPDPBUSD     Z7, Z18, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z18
+	CMPQ         R11, 120(AX)
+	JCC          partial3edgecell1
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+
+partial3edgecell1:
+	VPDPBUSD     Z8, Z18, Z15
+	VPDPBUSD     Z7, Z18, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z18
+	CMPQ         R11, 120(AX)
+	JCC          partial3edgecell2
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+
+partial3edgecell2:
+	VPDPBUSD     Z9, Z18, Z15
+	VPDPBUSD     Z8, Z18, Z16
+	VPDPBUSD     Z7, Z18, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z18
+	CMPQ         R11, 120(AX)
+	JCC          partial3edgecell3
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+
+partial3edgecell3:
+	VPDPBUSD     Z9, Z18, Z16
+	VPDPBUSD     Z8, Z18, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z18
+	CMPQ         R11, 120(AX)
+	JCC          partial3edgecell4
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+
+partial3edgecell4:
+	VPDPBUSD  Z9, Z18, Z17
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	CMPQ      72(AX), $+1
+	JNE       partial3edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+
+partial3edgestore:
+	CMPL    144(AX), $+0
+	JNE     partial3edgebytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial3edgestored
+
+partial3edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z18
+	VPTERNLOGD $0xea, Z14, Z13, Z18
+	VADDPS     Z18, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial3edgestored:
+	ADDQ $+3, DX
+	JMP  partialtile
+
+partial4:
+	CMPQ         DX, 104(AX)
+	JLT          partial4edge
+	LEAQ         4(DX), BX
+	CMPQ         BX, 112(AX)
+	JGT          partial4edge
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+	VPDPBUSD     Z7, Z19, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+	VPDPBUSD     Z8, Z19, Z15
+	VPDPBUSD     Z7, Z19, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+	VPDPBUSD     Z9, Z19, Z15
+	VPDPBUSD     Z8, Z19, Z16
+	VPDPBUSD     Z7, Z19, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+	VPDPBUSD     Z9, Z19, Z16
+	VPDPBUSD     Z8, Z19, Z17
+	VPDPBUSD     Z7, Z19, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+	VPDPBUSD     Z9, Z19, Z17
+	VPDPBUSD     Z8, Z19, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+	VPDPBUSD     Z9, Z19, Z18
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z5, Z15, Z15
+	VADDPS       Z6, Z15, Z15
+	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z6, Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z6, Z17, Z17
+	VCVTDQ2PS    Z18, Z18
+	VMULPS       Z5, Z18, Z18
+	VADDPS       Z6, Z18, Z18
+	CMPQ         72(AX), $+1
+	JNE          partial4store
+	VMAXPS       Z15, Z3, Z15
+	VMAXPS       Z16, Z3, Z16
+	VMAXPS       Z17, Z3, Z17
+	VMAXPS       Z18, Z3, Z18
+
+partial4store:
+	CMPL    144(AX), $+0
+	JNE     partial4bytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial4stored
+
+partial4bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z19
+	VPTERNLOGD $0xea, Z14, Z13, Z19
+	VADDPS     Z19, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial4stored:
+	ADDQ $+4, DX
+	JMP  partialtile
+
+partial4edge:
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	MOVQ         DX, R11
+	IMULQ        128(AX), R11
+	SUBQ         136(AX), R11
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z2, Z19
+	CMPQ         R11, 120(AX)
+	JCC          partial4edgecell0
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+
+partial4edgecell0:
+	VPDPBUSD     Z7, Z19, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z19
+	CMPQ         R11, 120(AX)
+	JCC          partial4edgecell1
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+
+partial4edgecell1:
+	VPDPBUSD     Z8, Z19, Z15
+	VPDPBUSD     Z7, Z19, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z19
+	CMPQ         R11, 120(AX)
+	JCC          partial4edgecell2
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+
+partial4edgecell2:
+	VPDPBUSD     Z9, Z19, Z15
+	VPDPBUSD     Z8, Z19, Z16
+	VPDPBUSD     Z7, Z19, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z19
+	CMPQ         R11, 120(AX)
+	JCC          partial4edgecell3
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+
+partial4edgecell3:
+	VPDPBUSD     Z9, Z19, Z16
+	VPDPBUSD     Z8, Z19, Z17
+	VPDPBUSD     Z7, Z19, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z19
+	CMPQ         R11, 120(AX)
+	JCC          partial4edgecell4
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+
+partial4edgecell4:
+	VPDPBUSD     Z9, Z19, Z17
+	VPDPBUSD     Z8, Z19, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z19
+	CMPQ         R11, 120(AX)
+	JCC          partial4edgecell5
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+
+partial4edgecell5:
+	VPDPBUSD  Z9, Z19, Z18
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	CMPQ      72(AX), $+1
+	JNE       partial4edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+
+partial4edgestore:
+	CMPL    144(AX), $+0
+	JNE     partial4edgebytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial4edgestored
+
+partial4edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z19
+	VPTERNLOGD $0xea, Z14, Z13, Z19
+	VADDPS     Z19, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial4edgestored:
+	ADDQ $+4, DX
+	JMP  partialtile
+
+partial5:
+	CMPQ         DX, 104(AX)
+	JLT          partial5edge
+	LEAQ         5(DX), BX
+	CMPQ         BX, 112(AX)
+	JGT          partial5edge
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z4, Z19
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z7, Z20, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z8, Z20, Z15
+	VPDPBUSD     Z7, Z20, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z9, Z20, Z15
+	VPDPBUSD     Z8, Z20, Z16
+	VPDPBUSD     Z7, Z20, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z9, Z20, Z16
+	VPDPBUSD     Z8, Z20, Z17
+	VPDPBUSD     Z7, Z20, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z9, Z20, Z17
+	VPDPBUSD     Z8, Z20, Z18
+	VPDPBUSD     Z7, Z20, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z9, Z20, Z18
+	VPDPBUSD     Z8, Z20, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z9, Z20, Z19
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z5, Z15, Z15
+	VADDPS       Z6, Z15, Z15
+	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z6, Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z6, Z17, Z17
+	VCVTDQ2PS    Z18, Z18
+	VMULPS       Z5, Z18, Z18
+	VADDPS       Z6, Z18, Z18
+	VCVTDQ2PS    Z19, Z19
+	VMULPS       Z5, Z19, Z19
+	VADDPS       Z6, Z19, Z19
+	CMPQ         72(AX), $+1
+	JNE          partial5store
+	VMAXPS       Z15, Z3, Z15
+	VMAXPS       Z16, Z3, Z16
+	VMAXPS       Z17, Z3, Z17
+	VMAXPS       Z18, Z3, Z18
+	VMAXPS       Z19, Z3, Z19
+
+partial5store:
+	CMPL    144(AX), $+0
+	JNE     partial5bytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial5stored
+
+partial5bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z20
+	VPTERNLOGD $0xea, Z14, Z13, Z20
+	VADDPS     Z20, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial5stored:
+	ADDQ $+5, DX
+	JMP  partialtile
+
+partial5edge:
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	MOVQ         DX, R11
+	IMULQ        128(AX), R11
+	SUBQ         136(AX), R11
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z4, Z19
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell0
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell0:
+	VPDPBUSD     Z7, Z20, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell1
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell1:
+	VPDPBUSD     Z8, Z20, Z15
+	VPDPBUSD     Z7, Z20, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell2
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell2:
+	VPDPBUSD     Z9, Z20, Z15
+	VPDPBUSD     Z8, Z20, Z16
+	VPDPBUSD     Z7, Z20, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell3
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell3:
+	VPDPBUSD     Z9, Z20, Z16
+	VPDPBUSD     Z8, Z20, Z17
+	VPDPBUSD     Z7, Z20, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell4
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell4:
+	VPDPBUSD     Z9, Z20, Z17
+	VPDPBUSD     Z8, Z20, Z18
+	VPDPBUSD     Z7, Z20, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell5
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell5:
+	VPDPBUSD     Z9, Z20, Z18
+	VPDPBUSD     Z8, Z20, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell6
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell6:
+	VPDPBUSD  Z9, Z20, Z19
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	VCVTDQ2PS Z19, Z19
+	VMULPS    Z5, Z19, Z19
+	VADDPS    Z6, Z19, Z19
+	CMPQ      72(AX), $+1
+	JNE       partial5edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+	VMAXPS    Z19, Z3, Z19
+
+partial5edgestore:
+	CMPL    144(AX), $+0
+	JNE     partial5edgebytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial5edgestored
+
+partial5edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z20
+	VPTERNLOGD $0xea, Z14, Z13, Z20
+	VADDPS     Z20, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial5edgestored:
+	ADDQ $+5, DX
+	JMP  partialtile
+
+partial6:
+	CMPQ         DX, 104(AX)
+	JLT          partial6edge
+	LEAQ         6(DX), BX
+	CMPQ         BX, 112(AX)
+	JGT          partial6edge
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z4, Z19
+	VMOVDQA32    Z4, Z20
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z7, Z21, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z8, Z21, Z15
+	VPDPBUSD     Z7, Z21, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z9, Z21, Z15
+	VPDPBUSD     Z8, Z21, Z16
+	VPDPBUSD     Z7, Z21, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z9, Z21, Z16
+	VPDPBUSD     Z8, Z21, Z17
+	VPDPBUSD     Z7, Z21, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z9, Z21, Z17
+	VPDPBUSD     Z8, Z21, Z18
+	VPDPBUSD     Z7, Z21, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z9, Z21, Z18
+	VPDPBUSD     Z8, Z21, Z19
+	VPDPBUSD     Z7, Z21, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z9, Z21, Z19
+	VPDPBUSD     Z8, Z21, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z9, Z21, Z20
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z5, Z15, Z15
+	VADDPS       Z6, Z15, Z15
+	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z6, Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z6, Z17, Z17
+	VCVTDQ2PS    Z18, Z18
+	VMULPS       Z5, Z18, Z18
+	VADDPS       Z6, Z18, Z18
+	VCVTDQ2PS    Z19, Z19
+	VMULPS       Z5, Z19, Z19
+	VADDPS       Z6, Z19, Z19
+	VCVTDQ2PS    Z20, Z20
+	VMULPS       Z5, Z20, Z20
+	VADDPS       Z6, Z20, Z20
+	CMPQ         72(AX), $+1
+	JNE          partial6store
+	VMAXPS       Z15, Z3, Z15
+	VMAXPS       Z16, Z3, Z16
+	VMAXPS       Z17, Z3, Z17
+	VMAXPS       Z18, Z3, Z18
+	VMAXPS       Z19, Z3, Z19
+	VMAXPS       Z20, Z3, Z20
+
+partial6store:
+	CMPL    144(AX), $+0
+	JNE     partial6bytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial6stored
+
+partial6bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z21
+	VPTERNLOGD $0xea, Z14, Z13, Z21
+	VADDPS     Z21, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial6stored:
+	ADDQ $+6, DX
+	JMP  partialtile
+
+partial6edge:
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	MOVQ         DX, R11
+	IMULQ        128(AX), R11
+	SUBQ         136(AX), R11
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z4, Z19
+	VMOVDQA32    Z4, Z20
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell0
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell0:
+	VPDPBUSD     Z7, Z21, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell1
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell1:
+	VPDPBUSD     Z8, Z21, Z15
+	VPDPBUSD     Z7, Z21, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell2
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell2:
+	VPDPBUSD     Z9, Z21, Z15
+	VPDPBUSD     Z8, Z21, Z16
+	VPDPBUSD     Z7, Z21, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell3
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell3:
+	VPDPBUSD     Z9, Z21, Z16
+	VPDPBUSD     Z8, Z21, Z17
+	VPDPBUSD     Z7, Z21, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell4
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell4:
+	VPDPBUSD     Z9, Z21, Z17
+	VPDPBUSD     Z8, Z21, Z18
+	VPDPBUSD     Z7, Z21, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell5
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell5:
+	VPDPBUSD     Z9, Z21, Z18
+	VPDPBUSD     Z8, Z21, Z19
+	VPDPBUSD     Z7, Z21, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell6
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell6:
+	VPDPBUSD     Z9, Z21, Z19
+	VPDPBUSD     Z8, Z21, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell7
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell7:
+	VPDPBUSD  Z9, Z21, Z20
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	VCVTDQ2PS Z19, Z19
+	VMULPS    Z5, Z19, Z19
+	VADDPS    Z6, Z19, Z19
+	VCVTDQ2PS Z20, Z20
+	VMULPS    Z5, Z20, Z20
+	VADDPS    Z6, Z20, Z20
+	CMPQ      72(AX), $+1
+	JNE       partial6edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+	VMAXPS    Z19, Z3, Z19
+	VMAXPS    Z20, Z3, Z20
+
+partial6edgestore:
+	CMPL    144(AX), $+0
+	JNE     partial6edgebytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial6edgestored
+
+partial6edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z21
+	VPTERNLOGD $0xea, Z14, Z13, Z21
+	VADDPS     Z21, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial6edgestored:
+	ADDQ $+6, DX
+	JMP  partialtile
+
+partial7:
+	CMPQ         DX, 104(AX)
+	JLT          partial7edge
+	LEAQ         7(DX), BX
+	CMPQ         BX, 112(AX)
+	JGT          partial7edge
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z4, Z19
+	VMOVDQA32    Z4, Z20
+	VMOVDQA32    Z4, Z21
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z7, Z22, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z8, Z22, Z15
+	VPDPBUSD     Z7, Z22, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z9, Z22, Z15
+	VPDPBUSD     Z8, Z22, Z16
+	VPDPBUSD     Z7, Z22, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z9, Z22, Z16
+	VPDPBUSD     Z8, Z22, Z17
+	VPDPBUSD     Z7, Z22, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z9, Z22, Z17
+	VPDPBUSD     Z8, Z22, Z18
+	VPDPBUSD     Z7, Z22, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z9, Z22, Z18
+	VPDPBUSD     Z8, Z22, Z19
+	VPDPBUSD     Z7, Z22, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z9, Z22, Z19
+	VPDPBUSD     Z8, Z22, Z20
+	VPDPBUSD     Z7, Z22, Z21
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z9, Z22, Z20
+	VPDPBUSD     Z8, Z22, Z21
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z9, Z22, Z21
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z5, Z15, Z15
+	VADDPS       Z6, Z15, Z15
+	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z6, Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z6, Z17, Z17
+	VCVTDQ2PS    Z18, Z18
+	VMULPS       Z5, Z18, Z18
+	VADDPS       Z6, Z18, Z18
+	VCVTDQ2PS    Z19, Z19
+	VMULPS       Z5, Z19, Z19
+	VADDPS       Z6, Z19, Z19
+	VCVTDQ2PS    Z20, Z20
+	VMULPS       Z5, Z20, Z20
+	VADDPS       Z6, Z20, Z20
+	VCVTDQ2PS    Z21, Z21
+	VMULPS       Z5, Z21, Z21
+	VADDPS       Z6, Z21, Z21
+	CMPQ         72(AX), $+1
+	JNE          partial7store
+	VMAXPS       Z15, Z3, Z15
+	VMAXPS       Z16, Z3, Z16
+	VMAXPS       Z17, Z3, Z17
+	VMAXPS       Z18, Z3, Z18
+	VMAXPS       Z19, Z3, Z19
+	VMAXPS       Z20, Z3, Z20
+	VMAXPS       Z21, Z3, Z21
+
+partial7store:
+	CMPL    144(AX), $+0
+	JNE     partial7bytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial7stored
+
+partial7bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z22
+	VPTERNLOGD $0xea, Z14, Z13, Z22
+	VADDPS     Z22, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z21, Z21
+	VMINPS     Z21, Z11, Z21
+	VMOVDQA32  Z21, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z21, Z21
+	VCVTTPS2DQ Z21, Z21
+	VPMAXSD    Z12, Z21, Z21
+	VPMOVDB    Z21, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial7stored:
+	ADDQ $+7, DX
+	JMP  partialtile
+
+partial7edge:
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	MOVQ         DX, R11
+	IMULQ        128(AX), R11
+	SUBQ         136(AX), R11
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z4, Z19
+	VMOVDQA32    Z4, Z20
+	VMOVDQA32    Z4, Z21
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell0
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell0:
+	VPDPBUSD     Z7, Z22, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell1
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell1:
+	VPDPBUSD     Z8, Z22, Z15
+	VPDPBUSD     Z7, Z22, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell2
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell2:
+	VPDPBUSD     Z9, Z22, Z15
+	VPDPBUSD     Z8, Z22, Z16
+	VPDPBUSD     Z7, Z22, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell3
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell3:
+	VPDPBUSD     Z9, Z22, Z16
+	VPDPBUSD     Z8, Z22, Z17
+	VPDPBUSD     Z7, Z22, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell4
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell4:
+	VPDPBUSD     Z9, Z22, Z17
+	VPDPBUSD     Z8, Z22, Z18
+	VPDPBUSD     Z7, Z22, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell5
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell5:
+	VPDPBUSD     Z9, Z22, Z18
+	VPDPBUSD     Z8, Z22, Z19
+	VPDPBUSD     Z7, Z22, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell6
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell6:
+	VPDPBUSD     Z9, Z22, Z19
+	VPDPBUSD     Z8, Z22, Z20
+	VPDPBUSD     Z7, Z22, Z21
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell7
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell7:
+	VPDPBUSD     Z9, Z22, Z20
+	VPDPBUSD     Z8, Z22, Z21
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell8
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell8:
+	VPDPBUSD  Z9, Z22, Z21
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	VCVTDQ2PS Z19, Z19
+	VMULPS    Z5, Z19, Z19
+	VADDPS    Z6, Z19, Z19
+	VCVTDQ2PS Z20, Z20
+	VMULPS    Z5, Z20, Z20
+	VADDPS    Z6, Z20, Z20
+	VCVTDQ2PS Z21, Z21
+	VMULPS    Z5, Z21, Z21
+	VADDPS    Z6, Z21, Z21
+	CMPQ      72(AX), $+1
+	JNE       partial7edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+	VMAXPS    Z19, Z3, Z19
+	VMAXPS    Z20, Z3, Z20
+	VMAXPS    Z21, Z3, Z21
+
+partial7edgestore:
+	CMPL    144(AX), $+0
+	JNE     partial7edgebytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial7edgestored
+
+partial7edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z22
+	VPTERNLOGD $0xea, Z14, Z13, Z22
+	VADDPS     Z22, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z21, Z21
+	VMINPS     Z21, Z11, Z21
+	VMOVDQA32  Z21, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z21, Z21
+	VCVTTPS2DQ Z21, Z21
+	VPMAXSD    Z12, Z21, Z21
+	VPMOVDB    Z21, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial7edgestored:
+	ADDQ $+7, DX
+	JMP  partialtile
+
+partial8:
+	CMPQ         DX, 104(AX)
+	JLT          partial8edge
+	LEAQ         8(DX), BX
+	CMPQ         BX, 112(AX)
+	JGT          partial8edge
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z4, Z19
+	VMOVDQA32    Z4, Z20
+	VMOVDQA32    Z4, Z21
+	VMOVDQA32    Z4, Z22
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z7, Z23, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z8, Z23, Z15
+	VPDPBUSD     Z7, Z23, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z9, Z23, Z15
+	VPDPBUSD     Z8, Z23, Z16
+	VPDPBUSD     Z7, Z23, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z9, Z23, Z16
+	VPDPBUSD     Z8, Z23, Z17
+	VPDPBUSD     Z7, Z23, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z9, Z23, Z17
+	VPDPBUSD     Z8, Z23, Z18
+	VPDPBUSD     Z7, Z23, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z9, Z23, Z18
+	VPDPBUSD     Z8, Z23, Z19
+	VPDPBUSD     Z7, Z23, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z9, Z23, Z19
+	VPDPBUSD     Z8, Z23, Z20
+	VPDPBUSD     Z7, Z23, Z21
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z9, Z23, Z20
+	VPDPBUSD     Z8, Z23, Z21
+	VPDPBUSD     Z7, Z23, Z22
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z9, Z23, Z21
+	VPDPBUSD     Z8, Z23, Z22
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z9, Z23, Z22
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z5, Z15, Z15
+	VADDPS       Z6, Z15, Z15
+	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z6, Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z6, Z17, Z17
+	VCVTDQ2PS    Z18, Z18
+	VMULPS       Z5, Z18, Z18
+	VADDPS       Z6, Z18, Z18
+	VCVTDQ2PS    Z19, Z19
+	VMULPS       Z5, Z19, Z19
+	VADDPS       Z6, Z19, Z19
+	VCVTDQ2PS    Z20, Z20
+	VMULPS       Z5, Z20, Z20
+	VADDPS       Z6, Z20, Z20
+	VCVTDQ2PS    Z21, Z21
+	VMULPS       Z5, Z21, Z21
+	VADDPS       Z6, Z21, Z21
+	VCVTDQ2PS    Z22, Z22
+	VMULPS       Z5, Z22, Z22
+	VADDPS       Z6, Z22, Z22
+	CMPQ         72(AX), $+1
+	JNE          partial8store
+	VMAXPS       Z15, Z3, Z15
+	VMAXPS       Z16, Z3, Z16
+	VMAXPS       Z17, Z3, Z17
+	VMAXPS       Z18, Z3, Z18
+	VMAXPS       Z19, Z3, Z19
+	VMAXPS       Z20, Z3, Z20
+	VMAXPS       Z21, Z3, Z21
+	VMAXPS       Z22, Z3, Z22
+
+partial8store:
+	CMPL    144(AX), $+0
+	JNE     partial8bytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial8stored
+
+partial8bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z23
+	VPTERNLOGD $0xea, Z14, Z13, Z23
+	VADDPS     Z23, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z21, Z21
+	VMINPS     Z21, Z11, Z21
+	VMOVDQA32  Z21, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z21, Z21
+	VCVTTPS2DQ Z21, Z21
+	VPMAXSD    Z12, Z21, Z21
+	VPMOVDB    Z21, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z22, Z22
+	VMINPS     Z22, Z11, Z22
+	VMOVDQA32  Z22, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z22, Z22
+	VCVTTPS2DQ Z22, Z22
+	VPMAXSD    Z12, Z22, Z22
+	VPMOVDB    Z22, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial8stored:
+	ADDQ $+8, DX
+	JMP  partialtile
+
+partial8edge:
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	MOVQ         DX, R11
+	IMULQ        128(AX), R11
+	SUBQ         136(AX), R11
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z4, Z19
+	VMOVDQA32    Z4, Z20
+	VMOVDQA32    Z4, Z21
+	VMOVDQA32    Z4, Z22
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell0
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell0:
+	VPDPBUSD     Z7, Z23, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell1
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell1:
+	VPDPBUSD     Z8, Z23, Z15
+	VPDPBUSD     Z7, Z23, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell2
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell2:
+	VPDPBUSD     Z9, Z23, Z15
+	VPDPBUSD     Z8, Z23, Z16
+	VPDPBUSD     Z7, Z23, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell3
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell3:
+	VPDPBUSD     Z9, Z23, Z16
+	VPDPBUSD     Z8, Z23, Z17
+	VPDPBUSD     Z7, Z23, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell4
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell4:
+	VPDPBUSD     Z9, Z23, Z17
+	VPDPBUSD     Z8, Z23, Z18
+	VPDPBUSD     Z7, Z23, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell5
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell5:
+	VPDPBUSD     Z9, Z23, Z18
+	VPDPBUSD     Z8, Z23, Z19
+	VPDPBUSD     Z7, Z23, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell6
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell6:
+	VPDPBUSD     Z9, Z23, Z19
+	VPDPBUSD     Z8, Z23, Z20
+	VPDPBUSD     Z7, Z23, Z21
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell7
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell7:
+	VPDPBUSD     Z9, Z23, Z20
+	VPDPBUSD     Z8, Z23, Z21
+	VPDPBUSD     Z7, Z23, Z22
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell8
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell8:
+	VPDPBUSD     Z9, Z23, Z21
+	VPDPBUSD     Z8, Z23, Z22
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell9
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell9:
+	VPDPBUSD  Z9, Z23, Z22
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	VCVTDQ2PS Z19, Z19
+	VMULPS    Z5, Z19, Z19
+	VADDPS    Z6, Z19, Z19
+	VCVTDQ2PS Z20, Z20
+	VMULPS    Z5, Z20, Z20
+	VADDPS    Z6, Z20, Z20
+	VCVTDQ2PS Z21, Z21
+	VMULPS    Z5, Z21, Z21
+	VADDPS    Z6, Z21, Z21
+	VCVTDQ2PS Z22, Z22
+	VMULPS    Z5, Z22, Z22
+	VADDPS    Z6, Z22, Z22
+	CMPQ      72(AX), $+1
+	JNE       partial8edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+	VMAXPS    Z19, Z3, Z19
+	VMAXPS    Z20, Z3, Z20
+	VMAXPS    Z21, Z3, Z21
+	VMAXPS    Z22, Z3, Z22
+
+partial8edgestore:
+	CMPL    144(AX), $+0
+	JNE     partial8edgebytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial8edgestored
+
+partial8edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z23
+	VPTERNLOGD $0xea, Z14, Z13, Z23
+	VADDPS     Z23, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z21, Z21
+	VMINPS     Z21, Z11, Z21
+	VMOVDQA32  Z21, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z21, Z21
+	VCVTTPS2DQ Z21, Z21
+	VPMAXSD    Z12, Z21, Z21
+	VPMOVDB    Z21, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z22, Z22
+	VMINPS     Z22, Z11, Z22
+	VMOVDQA32  Z22, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z22, Z22
+	VCVTTPS2DQ Z22, Z22
+	VPMAXSD    Z12, Z22, Z22
+	VPMOVDB    Z22, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial8edgestored:
+	ADDQ $+8, DX
+	JMP  partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
+// func depthwiseRowsI8w3s2VNNI(a *depthwiseRowsArgs)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, AVX512VNNI, BMI2, CMOV
+TEXT ·depthwiseRowsI8w3s2VNNI(SB), NOSPLIT, $0-8
+	MOVQ         a+0(FP), AX
+	MOVQ         64(AX), CX
+	MOVL         $0x00000001, DX
+	SHLXL        CX, DX, DX
+	DECL         DX
+	KMOVW        DX, K1
+	VMOVDQU32    int8Transpose<>+0(SB), Z0
+	VMOVDQU32    int8Transpose<>+64(SB), Z1
+	MOVL         $0x80808080, DX
+	VMOVD        DX, X2
+	VPBROADCASTD X2, Z2
+	VPXORD       Z3, Z3, Z3
+	MOVQ         40(AX), DX
+	VPXORD       Z4, Z4, Z4
+	VMOVUPS      (DX), Z5
+	VMOVUPS      64(DX), Z6
+	VMOVDQA32    Z3, Z7
+	VINSERTI32X4 $0x00, 128(DX), Z7, Z7
+	VINSERTI32X4 $0x01, 176(DX), Z7, Z7
+	VINSERTI32X4 $0x02, 224(DX), Z7, Z7
+	VPERMD       Z7, Z0, Z7
+	VPSHUFB      Z1, Z7, Z7
+	VPDPBUSD     Z7, Z2, Z4
+	VMOVDQA32    Z3, Z8
+	VINSERTI32X4 $0x00, 144(DX), Z8, Z8
+	VINSERTI32X4 $0x01, 192(DX), Z8, Z8
+	VINSERTI32X4 $0x02, 240(DX), Z8, Z8
+	VPERMD       Z8, Z0, Z8
+	VPSHUFB      Z1, Z8, Z8
+	VPDPBUSD     Z8, Z2, Z4
+	VMOVDQA32    Z3, Z9
+	VINSERTI32X4 $0x00, 160(DX), Z9, Z9
+	VINSERTI32X4 $0x01, 208(DX), Z9, Z9
+	VINSERTI32X4 $0x02, 256(DX), Z9, Z9
+	VPERMD       Z9, Z0, Z9
+	VPSHUFB      Z1, Z9, Z9
+	VPDPBUSD     Z9, Z2, Z4
+	VPSUBD       Z4, Z3, Z4
+	VBROADCASTSS 144(AX), Z10
+	MOVL         $0x42fe0000, DX
+	VMOVD        DX, X11
+	VPBROADCASTD X11, Z11
+	MOVL         $0xffffff81, DX
+	VMOVD        DX, X12
+	VPBROADCASTD X12, Z12
+	MOVL         $0x80000000, DX
+	VMOVD        DX, X13
+	VPBROADCASTD X13, Z13
+	MOVL         $0x3effffff, DX
+	VMOVD        DX, X14
+	VPBROADCASTD X14, Z14
+	CMPQ         CX, $+16
+	JNE          partial
+
+whole:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+wholetile:
+	MOVQ            24(AX), SI
+	SUBQ            DX, SI
+	JEQ             wholeend
+	MOVQ            88(AX), BX
+	CMPQ            DX, 96(AX)
+	ADCQ            $-1, BX
+	CMPQ            BX, SI
+	CMOVQGT         SI, BX
+	CMPQ            BX, $+8
+	JGE             whole8
+	CMPQ            BX, $+7
+	JGE             whole7
+	CMPQ            BX, $+6
+	JGE             whole6
+	CMPQ            BX, $+5
+	JGE             whole5
+	CMPQ            BX, $+4
+	JGE             whole4
+	CMPQ            BX, $+3
+	JGE             whole3
+	CMPQ            BX, $+2
+	JGE             whole2
+	CMPQ            DX, 104(AX)
+	JLT             whole1edge
+	LEAQ            1(DX), BX
+	CMPQ            BX, 112(AX)
+	JGT             whole1edge
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	VMOVDQA32       Z4, Z15
+	VBROADCASTI32X4 (SI), Z16
+	VINSERTI32X4    $0x01, (R8), Z16, Z16
+	VINSERTI32X4    $0x02, (R10), Z16, Z16
+	VPERMD          Z16, Z0, Z16
+	VPSHUFB         Z1, Z16, Z16
+	VPXORD          Z2, Z16, Z16
+	VPDPBUSD        Z7, Z16, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z16
+	VINSERTI32X4    $0x01, (R8), Z16, Z16
+	VINSERTI32X4    $0x02, (R10), Z16, Z16
+	VPERMD          Z16, Z0, Z16
+	VPSHUFB         Z1, Z16, Z16
+	VPXORD          Z2, Z16, Z16
+	VPDPBUSD        Z8, Z16, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z16
+	VINSERTI32X4    $0x01, (R8), Z16, Z16
+	VINSERTI32X4    $0x02, (R10), Z16, Z16
+	VPERMD          Z16, Z0, Z16
+	VPSHUFB         Z1, Z16, Z16
+	VPXORD          Z2, Z16, Z16
+	VPDPBUSD        Z9, Z16, Z15
+	VCVTDQ2PS       Z15, Z15
+	VMULPS          Z5, Z15, Z15
+	VADDPS          Z6, Z15, Z15
+	CMPQ            72(AX), $+1
+	JNE             whole1store
+	VMAXPS          Z15, Z3, Z15
+
+whole1store:
+	CMPL    144(AX), $+0
+	JNE     whole1bytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole1stored
+
+whole1bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z16
+	VPTERNLOGD $0xea, Z14, Z13, Z16
+	VADDPS     Z16, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+
+whole1stored:
+	ADDQ $+1, DX
+	JMP  wholetile
+
+whole1edge:
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	MOVQ            DX, R11
+	IMULQ           128(AX), R11
+	SUBQ            136(AX), R11
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z2, Z16
+	CMPQ            R11, 120(AX)
+	JCC             whole1edgecell0
+	VBROADCASTI32X4 (SI), Z16
+	VINSERTI32X4    $0x01, (R8), Z16, Z16
+	VINSERTI32X4    $0x02, (R10), Z16, Z16
+	VPERMD          Z16, Z0, Z16
+	VPSHUFB         Z1, Z16, Z16
+	VPXORD          Z2, Z16, Z16
+
+whole1edgecell0:
+	VPDPBUSD        Z7, Z16, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z16
+	CMPQ            R11, 120(AX)
+	JCC             whole1edgecell1
+	VBROADCASTI32X4 (SI), Z16
+	VINSERTI32X4    $0x01, (R8), Z16, Z16
+	VINSERTI32X4    $0x02, (R10), Z16, Z16
+	VPERMD          Z16, Z0, Z16
+	VPSHUFB         Z1, Z16, Z16
+	VPXORD          Z2, Z16, Z16
+
+whole1edgecell1:
+	VPDPBUSD        Z8, Z16, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z16
+	CMPQ            R11, 120(AX)
+	JCC             whole1edgecell2
+	VBROADCASTI32X4 (SI), Z16
+	VINSERTI32X4    $0x01, (R8), Z16, Z16
+	VINSERTI32X4    $0x02, (R10), Z16, Z16
+	VPERMD          Z16, Z0, Z16
+	VPSHUFB         Z1, Z16, Z16
+	VPXORD          Z2, Z16, Z16
+
+whole1edgecell2:
+	VPDPBUSD  Z9, Z16, Z15
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	CMPQ      72(AX), $+1
+	JNE       whole1edgestore
+	VMAXPS    Z15, Z3, Z15
+
+whole1edgestore:
+	CMPL    144(AX), $+0
+	JNE     whole1edgebytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole1edgestored
+
+whole1edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z16
+	VPTERNLOGD $0xea, Z14, Z13, Z16
+	VADDPS     Z16, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+
+whole1edgestored:
+	ADDQ $+1, DX
+	JMP  wholetile
+
+whole2:
+	CMPQ            DX, 104(AX)
+	JLT             whole2edge
+	LEAQ            2(DX), BX
+	CMPQ            BX, 112(AX)
+	JGT             whole2edge
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+	VPDPBUSD        Z7, Z17, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+	VPDPBUSD        Z8, Z17, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+	VPDPBUSD        Z9, Z17, Z15
+	VPDPBUSD        Z7, Z17, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+	VPDPBUSD        Z8, Z17, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+	VPDPBUSD        Z9, Z17, Z16
+	VCVTDQ2PS       Z15, Z15
+	VMULPS          Z5, Z15, Z15
+	VADDPS          Z6, Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VMULPS          Z5, Z16, Z16
+	VADDPS          Z6, Z16, Z16
+	CMPQ            72(AX), $+1
+	JNE             whole2store
+	VMAXPS          Z15, Z3, Z15
+	VMAXPS          Z16, Z3, Z16
+
+whole2store:
+	CMPL    144(AX), $+0
+	JNE     whole2bytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole2stored
+
+whole2bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z17
+	VPTERNLOGD $0xea, Z14, Z13, Z17
+	VADDPS     Z17, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+
+whole2stored:
+	ADDQ $+2, DX
+	JMP  wholetile
+
+whole2edge:
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	MOVQ            DX, R11
+	IMULQ           128(AX), R11
+	SUBQ            136(AX), R11
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z2, Z17
+	CMPQ            R11, 120(AX)
+	JCC             whole2edgecell0
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+
+whole2edgecell0:
+	VPDPBUSD        Z7, Z17, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z17
+	CMPQ            R11, 120(AX)
+	JCC             whole2edgecell1
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+
+whole2edgecell1:
+	VPDPBUSD        Z8, Z17, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z17
+	CMPQ            R11, 120(AX)
+	JCC             whole2edgecell2
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+
+whole2edgecell2:
+	VPDPBUSD        Z9, Z17, Z15
+	VPDPBUSD        Z7, Z17, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z17
+	CMPQ            R11, 120(AX)
+	JCC             whole2edgecell3
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+
+whole2edgecell3:
+	VPDPBUSD        Z8, Z17, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z17
+	CMPQ            R11, 120(AX)
+	JCC             whole2edgecell4
+	VBROADCASTI32X4 (SI), Z17
+	VINSERTI32X4    $0x01, (R8), Z17, Z17
+	VINSERTI32X4    $0x02, (R10), Z17, Z17
+	VPERMD          Z17, Z0, Z17
+	VPSHUFB         Z1, Z17, Z17
+	VPXORD          Z2, Z17, Z17
+
+whole2edgecell4:
+	VPDPBUSD  Z9, Z17, Z16
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	CMPQ      72(AX), $+1
+	JNE       whole2edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+
+whole2edgestore:
+	CMPL    144(AX), $+0
+	JNE     whole2edgebytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole2edgestored
+
+whole2edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z17
+	VPTERNLOGD $0xea, Z14, Z13, Z17
+	VADDPS     Z17, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+
+whole2edgestored:
+	ADDQ $+2, DX
+	JMP  wholetile
+
+whole3:
+	CMPQ            DX, 104(AX)
+	JLT             whole3edge
+	LEAQ            3(DX), BX
+	CMPQ            BX, 112(AX)
+	JGT             whole3edge
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+	VPDPBUSD        Z7, Z18, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+	VPDPBUSD        Z8, Z18, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+	VPDPBUSD        Z9, Z18, Z15
+	VPDPBUSD        Z7, Z18, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+	VPDPBUSD        Z8, Z18, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+	VPDPBUSD        Z9, Z18, Z16
+	VPDPBUSD        Z7, Z18, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+	VPDPBUSD        Z8, Z18, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+	VPDPBUSD        Z9, Z18, Z17
+	VCVTDQ2PS       Z15, Z15
+	VMULPS          Z5, Z15, Z15
+	VADDPS          Z6, Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VMULPS          Z5, Z16, Z16
+	VADDPS          Z6, Z16, Z16
+	VCVTDQ2PS       Z17, Z17
+	VMULPS          Z5, Z17, Z17
+	VADDPS          Z6, Z17, Z17
+	CMPQ            72(AX), $+1
+	JNE             whole3store
+	VMAXPS          Z15, Z3, Z15
+	VMAXPS          Z16, Z3, Z16
+	VMAXPS          Z17, Z3, Z17
+
+whole3store:
+	CMPL    144(AX), $+0
+	JNE     whole3bytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole3stored
+
+whole3bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z18
+	VPTERNLOGD $0xea, Z14, Z13, Z18
+	VADDPS     Z18, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+
+whole3stored:
+	ADDQ $+3, DX
+	JMP  wholetile
+
+whole3edge:
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	MOVQ            DX, R11
+	IMULQ           128(AX), R11
+	SUBQ            136(AX), R11
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z2, Z18
+	CMPQ            R11, 120(AX)
+	JCC             whole3edgecell0
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+
+whole3edgecell0:
+	VPDPBUSD        Z7, Z18, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z18
+	CMPQ            R11, 120(AX)
+	JCC             whole3edgecell1
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+
+whole3edgecell1:
+	VPDPBUSD        Z8, Z18, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z18
+	CMPQ            R11, 120(AX)
+	JCC             whole3edgecell2
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+
+whole3edgecell2:
+	VPDPBUSD        Z9, Z18, Z15
+	VPDPBUSD        Z7, Z18, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z18
+	CMPQ            R11, 120(AX)
+	JCC             whole3edgecell3
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+
+whole3edgecell3:
+	VPDPBUSD        Z8, Z18, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z18
+	CMPQ            R11, 120(AX)
+	JCC             whole3edgecell4
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+
+whole3edgecell4:
+	VPDPBUSD        Z9, Z18, Z16
+	VPDPBUSD        Z7, Z18, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z18
+	CMPQ            R11, 120(AX)
+	JCC             whole3edgecell5
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+
+whole3edgecell5:
+	VPDPBUSD        Z8, Z18, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z18
+	CMPQ            R11, 120(AX)
+	JCC             whole3edgecell6
+	VBROADCASTI32X4 (SI), Z18
+	VINSERTI32X4    $0x01, (R8), Z18, Z18
+	VINSERTI32X4    $0x02, (R10), Z18, Z18
+	VPERMD          Z18, Z0, Z18
+	VPSHUFB         Z1, Z18, Z18
+	VPXORD          Z2, Z18, Z18
+
+whole3edgecell6:
+	VPDPBUSD  Z9, Z18, Z17
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	CMPQ      72(AX), $+1
+	JNE       whole3edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+
+whole3edgestore:
+	CMPL    144(AX), $+0
+	JNE     whole3edgebytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole3edgestored
+
+whole3edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z18
+	VPTERNLOGD $0xea, Z14, Z13, Z18
+	VADDPS     Z18, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+
+whole3edgestored:
+	ADDQ $+3, DX
+	JMP  wholetile
+
+whole4:
+	CMPQ            DX, 104(AX)
+	JLT             whole4edge
+	LEAQ            4(DX), BX
+	CMPQ            BX, 112(AX)
+	JGT             whole4edge
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+	VPDPBUSD        Z7, Z19, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+	VPDPBUSD        Z8, Z19, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+	VPDPBUSD        Z9, Z19, Z15
+	VPDPBUSD        Z7, Z19, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+	VPDPBUSD        Z8, Z19, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+	VPDPBUSD        Z9, Z19, Z16
+	VPDPBUSD        Z7, Z19, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+	VPDPBUSD        Z8, Z19, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+	VPDPBUSD        Z9, Z19, Z17
+	VPDPBUSD        Z7, Z19, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+	VPDPBUSD        Z8, Z19, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+	VPDPBUSD        Z9, Z19, Z18
+	VCVTDQ2PS       Z15, Z15
+	VMULPS          Z5, Z15, Z15
+	VADDPS          Z6, Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VMULPS          Z5, Z16, Z16
+	VADDPS          Z6, Z16, Z16
+	VCVTDQ2PS       Z17, Z17
+	VMULPS          Z5, Z17, Z17
+	VADDPS          Z6, Z17, Z17
+	VCVTDQ2PS       Z18, Z18
+	VMULPS          Z5, Z18, Z18
+	VADDPS          Z6, Z18, Z18
+	CMPQ            72(AX), $+1
+	JNE             whole4store
+	VMAXPS          Z15, Z3, Z15
+	VMAXPS          Z16, Z3, Z16
+	VMAXPS          Z17, Z3, Z17
+	VMAXPS          Z18, Z3, Z18
+
+whole4store:
+	CMPL    144(AX), $+0
+	JNE     whole4bytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole4stored
+
+whole4bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z19
+	VPTERNLOGD $0xea, Z14, Z13, Z19
+	VADDPS     Z19, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+
+whole4stored:
+	ADDQ $+4, DX
+	JMP  wholetile
+
+whole4edge:
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	MOVQ            DX, R11
+	IMULQ           128(AX), R11
+	SUBQ            136(AX), R11
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z2, Z19
+	CMPQ            R11, 120(AX)
+	JCC             whole4edgecell0
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+
+whole4edgecell0:
+	VPDPBUSD        Z7, Z19, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z19
+	CMPQ            R11, 120(AX)
+	JCC             whole4edgecell1
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+
+whole4edgecell1:
+	VPDPBUSD        Z8, Z19, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z19
+	CMPQ            R11, 120(AX)
+	JCC             whole4edgecell2
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+
+whole4edgecell2:
+	VPDPBUSD        Z9, Z19, Z15
+	VPDPBUSD        Z7, Z19, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z19
+	CMPQ            R11, 120(AX)
+	JCC             whole4edgecell3
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+
+whole4edgecell3:
+	VPDPBUSD        Z8, Z19, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z19
+	CMPQ            R11, 120(AX)
+	JCC             whole4edgecell4
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+
+whole4edgecell4:
+	VPDPBUSD        Z9, Z19, Z16
+	VPDPBUSD        Z7, Z19, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z19
+	CMPQ            R11, 120(AX)
+	JCC             whole4edgecell5
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+
+whole4edgecell5:
+	VPDPBUSD        Z8, Z19, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z19
+	CMPQ            R11, 120(AX)
+	JCC             whole4edgecell6
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+
+whole4edgecell6:
+	VPDPBUSD        Z9, Z19, Z17
+	VPDPBUSD        Z7, Z19, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z19
+	CMPQ            R11, 120(AX)
+	JCC             whole4edgecell7
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+
+whole4edgecell7:
+	VPDPBUSD        Z8, Z19, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z19
+	CMPQ            R11, 120(AX)
+	JCC             whole4edgecell8
+	VBROADCASTI32X4 (SI), Z19
+	VINSERTI32X4    $0x01, (R8), Z19, Z19
+	VINSERTI32X4    $0x02, (R10), Z19, Z19
+	VPERMD          Z19, Z0, Z19
+	VPSHUFB         Z1, Z19, Z19
+	VPXORD          Z2, Z19, Z19
+
+whole4edgecell8:
+	VPDPBUSD  Z9, Z19, Z18
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	CMPQ      72(AX), $+1
+	JNE       whole4edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+
+whole4edgestore:
+	CMPL    144(AX), $+0
+	JNE     whole4edgebytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole4edgestored
+
+whole4edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z19
+	VPTERNLOGD $0xea, Z14, Z13, Z19
+	VADDPS     Z19, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+
+whole4edgestored:
+	ADDQ $+4, DX
+	JMP  wholetile
+
+whole5:
+	CMPQ            DX, 104(AX)
+	JLT             whole5edge
+	LEAQ            5(DX), BX
+	CMPQ            BX, 112(AX)
+	JGT             whole5edge
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z4, Z19
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z7, Z20, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z8, Z20, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z9, Z20, Z15
+	VPDPBUSD        Z7, Z20, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z8, Z20, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z9, Z20, Z16
+	VPDPBUSD        Z7, Z20, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z8, Z20, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z9, Z20, Z17
+	VPDPBUSD        Z7, Z20, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z8, Z20, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z9, Z20, Z18
+	VPDPBUSD        Z7, Z20, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z8, Z20, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+	VPDPBUSD        Z9, Z20, Z19
+	VCVTDQ2PS       Z15, Z15
+	VMULPS          Z5, Z15, Z15
+	VADDPS          Z6, Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VMULPS          Z5, Z16, Z16
+	VADDPS          Z6, Z16, Z16
+	VCVTDQ2PS       Z17, Z17
+	VMULPS          Z5, Z17, Z17
+	VADDPS          Z6, Z17, Z17
+	VCVTDQ2PS       Z18, Z18
+	VMULPS          Z5, Z18, Z18
+	VADDPS          Z6, Z18, Z18
+	VCVTDQ2PS       Z19, Z19
+	VMULPS          Z5, Z19, Z19
+	VADDPS          Z6, Z19, Z19
+	CMPQ            72(AX), $+1
+	JNE             whole5store
+	VMAXPS          Z15, Z3, Z15
+	VMAXPS          Z16, Z3, Z16
+	VMAXPS          Z17, Z3, Z17
+	VMAXPS          Z18, Z3, Z18
+	VMAXPS          Z19, Z3, Z19
+
+whole5store:
+	CMPL    144(AX), $+0
+	JNE     whole5bytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole5stored
+
+whole5bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z20
+	VPTERNLOGD $0xea, Z14, Z13, Z20
+	VADDPS     Z20, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, (CX)
+	ADDQ       56(AX), CX
+
+whole5stored:
+	ADDQ $+5, DX
+	JMP  wholetile
+
+whole5edge:
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	MOVQ            DX, R11
+	IMULQ           128(AX), R11
+	SUBQ            136(AX), R11
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z4, Z19
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell0
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell0:
+	VPDPBUSD        Z7, Z20, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell1
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell1:
+	VPDPBUSD        Z8, Z20, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell2
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell2:
+	VPDPBUSD        Z9, Z20, Z15
+	VPDPBUSD        Z7, Z20, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell3
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell3:
+	VPDPBUSD        Z8, Z20, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell4
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell4:
+	VPDPBUSD        Z9, Z20, Z16
+	VPDPBUSD        Z7, Z20, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell5
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell5:
+	VPDPBUSD        Z8, Z20, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell6
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell6:
+	VPDPBUSD        Z9, Z20, Z17
+	VPDPBUSD        Z7, Z20, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell7
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell7:
+	VPDPBUSD        Z8, Z20, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell8
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell8:
+	VPDPBUSD        Z9, Z20, Z18
+	VPDPBUSD        Z7, Z20, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell9
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell9:
+	VPDPBUSD        Z8, Z20, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z20
+	CMPQ            R11, 120(AX)
+	JCC             whole5edgecell10
+	VBROADCASTI32X4 (SI), Z20
+	VINSERTI32X4    $0x01, (R8), Z20, Z20
+	VINSERTI32X4    $0x02, (R10), Z20, Z20
+	VPERMD          Z20, Z0, Z20
+	VPSHUFB         Z1, Z20, Z20
+	VPXORD          Z2, Z20, Z20
+
+whole5edgecell10:
+	VPDPBUSD  Z9, Z20, Z19
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	VCVTDQ2PS Z19, Z19
+	VMULPS    Z5, Z19, Z19
+	VADDPS    Z6, Z19, Z19
+	CMPQ      72(AX), $+1
+	JNE       whole5edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+	VMAXPS    Z19, Z3, Z19
+
+whole5edgestore:
+	CMPL    144(AX), $+0
+	JNE     whole5edgebytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole5edgestored
+
+whole5edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z20
+	VPTERNLOGD $0xea, Z14, Z13, Z20
+	VADDPS     Z20, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, (CX)
+	ADDQ       56(AX), CX
+
+whole5edgestored:
+	ADDQ $+5, DX
+	JMP  wholetile
+
+whole6:
+	CMPQ            DX, 104(AX)
+	JLT             whole6edge
+	LEAQ            6(DX), BX
+	CMPQ            BX, 112(AX)
+	JGT             whole6edge
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z4, Z19
+	VMOVDQA32       Z4, Z20
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z7, Z21, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z8, Z21, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z9, Z21, Z15
+	VPDPBUSD        Z7, Z21, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z8, Z21, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z9, Z21, Z16
+	VPDPBUSD        Z7, Z21, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z8, Z21, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z9, Z21, Z17
+	VPDPBUSD        Z7, Z21, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z8, Z21, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z9, Z21, Z18
+	VPDPBUSD        Z7, Z21, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z8, Z21, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z9, Z21, Z19
+	VPDPBUSD        Z7, Z21, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z8, Z21, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+	VPDPBUSD        Z9, Z21, Z20
+	VCVTDQ2PS       Z15, Z15
+	VMULPS          Z5, Z15, Z15
+	VADDPS          Z6, Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VMULPS          Z5, Z16, Z16
+	VADDPS          Z6, Z16, Z16
+	VCVTDQ2PS       Z17, Z17
+	VMULPS          Z5, Z17, Z17
+	VADDPS          Z6, Z17, Z17
+	VCVTDQ2PS       Z18, Z18
+	VMULPS          Z5, Z18, Z18
+	VADDPS          Z6, Z18, Z18
+	VCVTDQ2PS       Z19, Z19
+	VMULPS          Z5, Z19, Z19
+	VADDPS          Z6, Z19, Z19
+	VCVTDQ2PS       Z20, Z20
+	VMULPS          Z5, Z20, Z20
+	VADDPS          Z6, Z20, Z20
+	CMPQ            72(AX), $+1
+	JNE             whole6store
+	VMAXPS          Z15, Z3, Z15
+	VMAXPS          Z16, Z3, Z16
+	VMAXPS          Z17, Z3, Z17
+	VMAXPS          Z18, Z3, Z18
+	VMAXPS          Z19, Z3, Z19
+	VMAXPS          Z20, Z3, Z20
+
+whole6store:
+	CMPL    144(AX), $+0
+	JNE     whole6bytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole6stored
+
+whole6bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z21
+	VPTERNLOGD $0xea, Z14, Z13, Z21
+	VADDPS     Z21, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, (CX)
+	ADDQ       56(AX), CX
+
+whole6stored:
+	ADDQ $+6, DX
+	JMP  wholetile
+
+whole6edge:
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	MOVQ            DX, R11
+	IMULQ           128(AX), R11
+	SUBQ            136(AX), R11
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z4, Z19
+	VMOVDQA32       Z4, Z20
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell0
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell0:
+	VPDPBUSD        Z7, Z21, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell1
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell1:
+	VPDPBUSD        Z8, Z21, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell2
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell2:
+	VPDPBUSD        Z9, Z21, Z15
+	VPDPBUSD        Z7, Z21, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell3
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell3:
+	VPDPBUSD        Z8, Z21, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell4
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell4:
+	VPDPBUSD        Z9, Z21, Z16
+	VPDPBUSD        Z7, Z21, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell5
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell5:
+	VPDPBUSD        Z8, Z21, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell6
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell6:
+	VPDPBUSD        Z9, Z21, Z17
+	VPDPBUSD        Z7, Z21, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell7
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell7:
+	VPDPBUSD        Z8, Z21, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell8
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell8:
+	VPDPBUSD        Z9, Z21, Z18
+	VPDPBUSD        Z7, Z21, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell9
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell9:
+	VPDPBUSD        Z8, Z21, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell10
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell10:
+	VPDPBUSD        Z9, Z21, Z19
+	VPDPBUSD        Z7, Z21, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell11
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell11:
+	VPDPBUSD        Z8, Z21, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z21
+	CMPQ            R11, 120(AX)
+	JCC             whole6edgecell12
+	VBROADCASTI32X4 (SI), Z21
+	VINSERTI32X4    $0x01, (R8), Z21, Z21
+	VINSERTI32X4    $0x02, (R10), Z21, Z21
+	VPERMD          Z21, Z0, Z21
+	VPSHUFB         Z1, Z21, Z21
+	VPXORD          Z2, Z21, Z21
+
+whole6edgecell12:
+	VPDPBUSD  Z9, Z21, Z20
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	VCVTDQ2PS Z19, Z19
+	VMULPS    Z5, Z19, Z19
+	VADDPS    Z6, Z19, Z19
+	VCVTDQ2PS Z20, Z20
+	VMULPS    Z5, Z20, Z20
+	VADDPS    Z6, Z20, Z20
+	CMPQ      72(AX), $+1
+	JNE       whole6edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+	VMAXPS    Z19, Z3, Z19
+	VMAXPS    Z20, Z3, Z20
+
+whole6edgestore:
+	CMPL    144(AX), $+0
+	JNE     whole6edgebytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole6edgestored
+
+whole6edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z21
+	VPTERNLOGD $0xea, Z14, Z13, Z21
+	VADDPS     Z21, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, (CX)
+	ADDQ       56(AX), CX
+
+whole6edgestored:
+	ADDQ $+6, DX
+	JMP  wholetile
+
+whole7:
+	CMPQ            DX, 104(AX)
+	JLT             whole7edge
+	LEAQ            7(DX), BX
+	CMPQ            BX, 112(AX)
+	JGT             whole7edge
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z4, Z19
+	VMOVDQA32       Z4, Z20
+	VMOVDQA32       Z4, Z21
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z7, Z22, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z8, Z22, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z9, Z22, Z15
+	VPDPBUSD        Z7, Z22, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z8, Z22, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z9, Z22, Z16
+	VPDPBUSD        Z7, Z22, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z8, Z22, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z9, Z22, Z17
+	VPDPBUSD        Z7, Z22, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z8, Z22, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z9, Z22, Z18
+	VPDPBUSD        Z7, Z22, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z8, Z22, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z9, Z22, Z19
+	VPDPBUSD        Z7, Z22, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z8, Z22, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z9, Z22, Z20
+	VPDPBUSD        Z7, Z22, Z21
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z8, Z22, Z21
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+	VPDPBUSD        Z9, Z22, Z21
+	VCVTDQ2PS       Z15, Z15
+	VMULPS          Z5, Z15, Z15
+	VADDPS          Z6, Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VMULPS          Z5, Z16, Z16
+	VADDPS          Z6, Z16, Z16
+	VCVTDQ2PS       Z17, Z17
+	VMULPS          Z5, Z17, Z17
+	VADDPS          Z6, Z17, Z17
+	VCVTDQ2PS       Z18, Z18
+	VMULPS          Z5, Z18, Z18
+	VADDPS          Z6, Z18, Z18
+	VCVTDQ2PS       Z19, Z19
+	VMULPS          Z5, Z19, Z19
+	VADDPS          Z6, Z19, Z19
+	VCVTDQ2PS       Z20, Z20
+	VMULPS          Z5, Z20, Z20
+	VADDPS          Z6, Z20, Z20
+	VCVTDQ2PS       Z21, Z21
+	VMULPS          Z5, Z21, Z21
+	VADDPS          Z6, Z21, Z21
+	CMPQ            72(AX), $+1
+	JNE             whole7store
+	VMAXPS          Z15, Z3, Z15
+	VMAXPS          Z16, Z3, Z16
+	VMAXPS          Z17, Z3, Z17
+	VMAXPS          Z18, Z3, Z18
+	VMAXPS          Z19, Z3, Z19
+	VMAXPS          Z20, Z3, Z20
+	VMAXPS          Z21, Z3, Z21
+
+whole7store:
+	CMPL    144(AX), $+0
+	JNE     whole7bytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole7stored
+
+whole7bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z22
+	VPTERNLOGD $0xea, Z14, Z13, Z22
+	VADDPS     Z22, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z21, Z21
+	VMINPS     Z21, Z11, Z21
+	VMOVDQA32  Z21, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z21, Z21
+	VCVTTPS2DQ Z21, Z21
+	VPMAXSD    Z12, Z21, Z21
+	VPMOVDB    Z21, (CX)
+	ADDQ       56(AX), CX
+
+whole7stored:
+	ADDQ $+7, DX
+	JMP  wholetile
+
+whole7edge:
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	MOVQ            DX, R11
+	IMULQ           128(AX), R11
+	SUBQ            136(AX), R11
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z4, Z19
+	VMOVDQA32       Z4, Z20
+	VMOVDQA32       Z4, Z21
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell0
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell0:
+	VPDPBUSD        Z7, Z22, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell1
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell1:
+	VPDPBUSD        Z8, Z22, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell2
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell2:
+	VPDPBUSD        Z9, Z22, Z15
+	VPDPBUSD        Z7, Z22, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell3
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell3:
+	VPDPBUSD        Z8, Z22, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell4
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell4:
+	VPDPBUSD        Z9, Z22, Z16
+	VPDPBUSD        Z7, Z22, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell5
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell5:
+	VPDPBUSD        Z8, Z22, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell6
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell6:
+	VPDPBUSD        Z9, Z22, Z17
+	VPDPBUSD        Z7, Z22, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell7
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell7:
+	VPDPBUSD        Z8, Z22, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell8
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell8:
+	VPDPBUSD        Z9, Z22, Z18
+	VPDPBUSD        Z7, Z22, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell9
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell9:
+	VPDPBUSD        Z8, Z22, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell10
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell10:
+	VPDPBUSD        Z9, Z22, Z19
+	VPDPBUSD        Z7, Z22, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell11
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell11:
+	VPDPBUSD        Z8, Z22, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell12
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell12:
+	VPDPBUSD        Z9, Z22, Z20
+	VPDPBUSD        Z7, Z22, Z21
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell13
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell13:
+	VPDPBUSD        Z8, Z22, Z21
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z22
+	CMPQ            R11, 120(AX)
+	JCC             whole7edgecell14
+	VBROADCASTI32X4 (SI), Z22
+	VINSERTI32X4    $0x01, (R8), Z22, Z22
+	VINSERTI32X4    $0x02, (R10), Z22, Z22
+	VPERMD          Z22, Z0, Z22
+	VPSHUFB         Z1, Z22, Z22
+	VPXORD          Z2, Z22, Z22
+
+whole7edgecell14:
+	VPDPBUSD  Z9, Z22, Z21
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	VCVTDQ2PS Z19, Z19
+	VMULPS    Z5, Z19, Z19
+	VADDPS    Z6, Z19, Z19
+	VCVTDQ2PS Z20, Z20
+	VMULPS    Z5, Z20, Z20
+	VADDPS    Z6, Z20, Z20
+	VCVTDQ2PS Z21, Z21
+	VMULPS    Z5, Z21, Z21
+	VADDPS    Z6, Z21, Z21
+	CMPQ      72(AX), $+1
+	JNE       whole7edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+	VMAXPS    Z19, Z3, Z19
+	VMAXPS    Z20, Z3, Z20
+	VMAXPS    Z21, Z3, Z21
+
+whole7edgestore:
+	CMPL    144(AX), $+0
+	JNE     whole7edgebytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole7edgestored
+
+whole7edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z22
+	VPTERNLOGD $0xea, Z14, Z13, Z22
+	VADDPS     Z22, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z21, Z21
+	VMINPS     Z21, Z11, Z21
+	VMOVDQA32  Z21, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z21, Z21
+	VCVTTPS2DQ Z21, Z21
+	VPMAXSD    Z12, Z21, Z21
+	VPMOVDB    Z21, (CX)
+	ADDQ       56(AX), CX
+
+whole7edgestored:
+	ADDQ $+7, DX
+	JMP  wholetile
+
+whole8:
+	CMPQ            DX, 104(AX)
+	JLT             whole8edge
+	LEAQ            8(DX), BX
+	CMPQ            BX, 112(AX)
+	JGT             whole8edge
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z4, Z19
+	VMOVDQA32       Z4, Z20
+	VMOVDQA32       Z4, Z21
+	VMOVDQA32       Z4, Z22
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z7, Z23, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z8, Z23, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z9, Z23, Z15
+	VPDPBUSD        Z7, Z23, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z8, Z23, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z9, Z23, Z16
+	VPDPBUSD        Z7, Z23, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z8, Z23, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z9, Z23, Z17
+	VPDPBUSD        Z7, Z23, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z8, Z23, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z9, Z23, Z18
+	VPDPBUSD        Z7, Z23, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z8, Z23, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z9, Z23, Z19
+	VPDPBUSD        Z7, Z23, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z8, Z23, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z9, Z23, Z20
+	VPDPBUSD        Z7, Z23, Z21
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z8, Z23, Z21
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z9, Z23, Z21
+	VPDPBUSD        Z7, Z23, Z22
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z8, Z23, Z22
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+	VPDPBUSD        Z9, Z23, Z22
+	VCVTDQ2PS       Z15, Z15
+	VMULPS          Z5, Z15, Z15
+	VADDPS          Z6, Z15, Z15
+	VCVTDQ2PS       Z16, Z16
+	VMULPS          Z5, Z16, Z16
+	VADDPS          Z6, Z16, Z16
+	VCVTDQ2PS       Z17, Z17
+	VMULPS          Z5, Z17, Z17
+	VADDPS          Z6, Z17, Z17
+	VCVTDQ2PS       Z18, Z18
+	VMULPS          Z5, Z18, Z18
+	VADDPS          Z6, Z18, Z18
+	VCVTDQ2PS       Z19, Z19
+	VMULPS          Z5, Z19, Z19
+	VADDPS          Z6, Z19, Z19
+	VCVTDQ2PS       Z20, Z20
+	VMULPS          Z5, Z20, Z20
+	VADDPS          Z6, Z20, Z20
+	VCVTDQ2PS       Z21, Z21
+	VMULPS          Z5, Z21, Z21
+	VADDPS          Z6, Z21, Z21
+	VCVTDQ2PS       Z22, Z22
+	VMULPS          Z5, Z22, Z22
+	VADDPS          Z6, Z22, Z22
+	CMPQ            72(AX), $+1
+	JNE             whole8store
+	VMAXPS          Z15, Z3, Z15
+	VMAXPS          Z16, Z3, Z16
+	VMAXPS          Z17, Z3, Z17
+	VMAXPS          Z18, Z3, Z18
+	VMAXPS          Z19, Z3, Z19
+	VMAXPS          Z20, Z3, Z20
+	VMAXPS          Z21, Z3, Z21
+	VMAXPS          Z22, Z3, Z22
+
+whole8store:
+	CMPL    144(AX), $+0
+	JNE     whole8bytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole8stored
+
+whole8bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z23
+	VPTERNLOGD $0xea, Z14, Z13, Z23
+	VADDPS     Z23, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z21, Z21
+	VMINPS     Z21, Z11, Z21
+	VMOVDQA32  Z21, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z21, Z21
+	VCVTTPS2DQ Z21, Z21
+	VPMAXSD    Z12, Z21, Z21
+	VPMOVDB    Z21, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z22, Z22
+	VMINPS     Z22, Z11, Z22
+	VMOVDQA32  Z22, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z22, Z22
+	VCVTTPS2DQ Z22, Z22
+	VPMAXSD    Z12, Z22, Z22
+	VPMOVDB    Z22, (CX)
+	ADDQ       56(AX), CX
+
+whole8stored:
+	ADDQ $+8, DX
+	JMP  wholetile
+
+whole8edge:
+	MOVQ            8(AX), BX
+	ADDQ            80(AX), BX
+	MOVL            20(BX), SI
+	IMULQ           DX, SI
+	ADDQ            8(BX), SI
+	ADDQ            (AX), SI
+	MOVL            16(BX), DI
+	MOVL            36(BX), R8
+	IMULQ           DX, R8
+	ADDQ            24(BX), R8
+	ADDQ            (AX), R8
+	MOVL            32(BX), R9
+	MOVL            52(BX), R10
+	IMULQ           DX, R10
+	ADDQ            40(BX), R10
+	ADDQ            (AX), R10
+	MOVL            48(BX), BX
+	MOVQ            DX, R11
+	IMULQ           128(AX), R11
+	SUBQ            136(AX), R11
+	VMOVDQA32       Z4, Z15
+	VMOVDQA32       Z4, Z16
+	VMOVDQA32       Z4, Z17
+	VMOVDQA32       Z4, Z18
+	VMOVDQA32       Z4, Z19
+	VMOVDQA32       Z4, Z20
+	VMOVDQA32       Z4, Z21
+	VMOVDQA32       Z4, Z22
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell0
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell0:
+	VPDPBUSD        Z7, Z23, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell1
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell1:
+	VPDPBUSD        Z8, Z23, Z15
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell2
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell2:
+	VPDPBUSD        Z9, Z23, Z15
+	VPDPBUSD        Z7, Z23, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell3
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell3:
+	VPDPBUSD        Z8, Z23, Z16
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell4
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell4:
+	VPDPBUSD        Z9, Z23, Z16
+	VPDPBUSD        Z7, Z23, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell5
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell5:
+	VPDPBUSD        Z8, Z23, Z17
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell6
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell6:
+	VPDPBUSD        Z9, Z23, Z17
+	VPDPBUSD        Z7, Z23, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell7
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell7:
+	VPDPBUSD        Z8, Z23, Z18
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell8
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell8:
+	VPDPBUSD        Z9, Z23, Z18
+	VPDPBUSD        Z7, Z23, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell9
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell9:
+	VPDPBUSD        Z8, Z23, Z19
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell10
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell10:
+	VPDPBUSD        Z9, Z23, Z19
+	VPDPBUSD        Z7, Z23, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell11
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell11:
+	VPDPBUSD        Z8, Z23, Z20
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell12
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell12:
+	VPDPBUSD        Z9, Z23, Z20
+	VPDPBUSD        Z7, Z23, Z21
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell13
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell13:
+	VPDPBUSD        Z8, Z23, Z21
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell14
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell14:
+	VPDPBUSD        Z9, Z23, Z21
+	VPDPBUSD        Z7, Z23, Z22
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell15
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell15:
+	VPDPBUSD        Z8, Z23, Z22
+	ADDQ            DI, SI
+	ADDQ            R9, R8
+	ADDQ            BX, R10
+	INCQ            R11
+	VMOVDQA32       Z2, Z23
+	CMPQ            R11, 120(AX)
+	JCC             whole8edgecell16
+	VBROADCASTI32X4 (SI), Z23
+	VINSERTI32X4    $0x01, (R8), Z23, Z23
+	VINSERTI32X4    $0x02, (R10), Z23, Z23
+	VPERMD          Z23, Z0, Z23
+	VPSHUFB         Z1, Z23, Z23
+	VPXORD          Z2, Z23, Z23
+
+whole8edgecell16:
+	VPDPBUSD  Z9, Z23, Z22
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	VCVTDQ2PS Z19, Z19
+	VMULPS    Z5, Z19, Z19
+	VADDPS    Z6, Z19, Z19
+	VCVTDQ2PS Z20, Z20
+	VMULPS    Z5, Z20, Z20
+	VADDPS    Z6, Z20, Z20
+	VCVTDQ2PS Z21, Z21
+	VMULPS    Z5, Z21, Z21
+	VADDPS    Z6, Z21, Z21
+	VCVTDQ2PS Z22, Z22
+	VMULPS    Z5, Z22, Z22
+	VADDPS    Z6, Z22, Z22
+	CMPQ      72(AX), $+1
+	JNE       whole8edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+	VMAXPS    Z19, Z3, Z19
+	VMAXPS    Z20, Z3, Z20
+	VMAXPS    Z21, Z3, Z21
+	VMAXPS    Z22, Z3, Z22
+
+whole8edgestore:
+	CMPL    144(AX), $+0
+	JNE     whole8edgebytes
+	VMOVUPS Z15, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, (CX)
+	ADDQ    56(AX), CX
+	JMP     whole8edgestored
+
+whole8edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z23
+	VPTERNLOGD $0xea, Z14, Z13, Z23
+	VADDPS     Z23, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z21, Z21
+	VMINPS     Z21, Z11, Z21
+	VMOVDQA32  Z21, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z21, Z21
+	VCVTTPS2DQ Z21, Z21
+	VPMAXSD    Z12, Z21, Z21
+	VPMOVDB    Z21, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z22, Z22
+	VMINPS     Z22, Z11, Z22
+	VMOVDQA32  Z22, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z22, Z22
+	VCVTTPS2DQ Z22, Z22
+	VPMAXSD    Z12, Z22, Z22
+	VPMOVDB    Z22, (CX)
+	ADDQ       56(AX), CX
+
+whole8edgestored:
+	ADDQ $+8, DX
+	JMP  wholetile
+
+wholeend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  whole
+	VZEROUPPER
+	RET
+
+partial:
+	MOVQ 8(AX), CX
+	ADDQ 80(AX), CX
+	MOVQ (CX), CX
+	ADDQ 48(AX), CX
+	XORQ DX, DX
+
+partialtile:
+	MOVQ         24(AX), SI
+	SUBQ         DX, SI
+	JEQ          partialend
+	MOVQ         88(AX), BX
+	CMPQ         DX, 96(AX)
+	ADCQ         $-1, BX
+	CMPQ         BX, SI
+	CMOVQGT      SI, BX
+	CMPQ         BX, $+8
+	JGE          partial8
+	CMPQ         BX, $+7
+	JGE          partial7
+	CMPQ         BX, $+6
+	JGE          partial6
+	CMPQ         BX, $+5
+	JGE          partial5
+	CMPQ         BX, $+4
+	JGE          partial4
+	CMPQ         BX, $+3
+	JGE          partial3
+	CMPQ         BX, $+2
+	JGE          partial2
+	CMPQ         DX, 104(AX)
+	JLT          partial1edge
+	LEAQ         1(DX), BX
+	CMPQ         BX, 112(AX)
+	JGT          partial1edge
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z3, Z16
+	VMOVDQU8.Z   (SI), K1, X17
+	VINSERTI32X4 $0x00, X17, Z16, Z16
+	VMOVDQU8.Z   (R8), K1, X17
+	VINSERTI32X4 $0x01, X17, Z16, Z16
+	VMOVDQU8.Z   (R10), K1, X17
+	VINSERTI32X4 $0x02, X17, Z16, Z16
+	VPERMD       Z16, Z0, Z16
+	VPSHUFB      Z1, Z16, Z16
+	VPXORD       Z2, Z16, Z16
+	VPDPBUSD     Z7, Z16, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z16
+	VMOVDQU8.Z   (SI), K1, X17
+	VINSERTI32X4 $0x00, X17, Z16, Z16
+	VMOVDQU8.Z   (R8), K1, X17
+	VINSERTI32X4 $0x01, X17, Z16, Z16
+	VMOVDQU8.Z   (R10), K1, X17
+	VINSERTI32X4 $0x02, X17, Z16, Z16
+	VPERMD       Z16, Z0, Z16
+	VPSHUFB      Z1, Z16, Z16
+	VPXORD       Z2, Z16, Z16
+	VPDPBUSD     Z8, Z16, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z16
+	VMOVDQU8.Z   (SI), K1, X17
+	VINSERTI32X4 $0x00, X17, Z16, Z16
+	VMOVDQU8.Z   (R8), K1, X17
+	VINSERTI32X4 $0x01, X17, Z16, Z16
+	VMOVDQU8.Z   (R10), K1, X17
+	VINSERTI32X4 $0x02, X17, Z16, Z16
+	VPERMD       Z16, Z0, Z16
+	VPSHUFB      Z1, Z16, Z16
+	VPXORD       Z2, Z16, Z16
+	VPDPBUSD     Z9, Z16, Z15
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z5, Z15, Z15
+	VADDPS       Z6, Z15, Z15
+	CMPQ         72(AX), $+1
+	JNE          partial1store
+	VMAXPS       Z15, Z3, Z15
+
+partial1store:
+	CMPL    144(AX), $+0
+	JNE     partial1bytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial1stored
+
+partial1bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z16
+	VPTERNLOGD $0xea, Z14, Z13, Z16
+	VADDPS     Z16, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial1stored:
+	ADDQ $+1, DX
+	JMP  partialtile
+
+partial1edge:
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	MOVQ         DX, R11
+	IMULQ        128(AX), R11
+	SUBQ         136(AX), R11
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z2, Z16
+	CMPQ         R11, 120(AX)
+	JCC          partial1edgecell0
+	VMOVDQA32    Z3, Z16
+	VMOVDQU8.Z   (SI), K1, X17
+	VINSERTI32X4 $0x00, X17, Z16, Z16
+	VMOVDQU8.Z   (R8), K1, X17
+	VINSERTI32X4 $0x01, X17, Z16, Z16
+	VMOVDQU8.Z   (R10), K1, X17
+	VINSERTI32X4 $0x02, X17, Z16, Z16
+	VPERMD       Z16, Z0, Z16
+	VPSHUFB      Z1, Z16, Z16
+	VPXORD       Z2, Z16, Z16
+
+partial1edgecell0:
+	VPDPBUSD     Z7, Z16, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z16
+	CMPQ         R11, 120(AX)
+	JCC          partial1edgecell1
+	VMOVDQA32    Z3, Z16
+	VMOVDQU8.Z   (SI), K1, X17
+	VINSERTI32X4 $0x00, X17, Z16, Z16
+	VMOVDQU8.Z   (R8), K1, X17
+	VINSERTI32X4 $0x01, X17, Z16, Z16
+	VMOVDQU8.Z   (R10), K1, X17
+	VINSERTI32X4 $0x02, X17, Z16, Z16
+	VPERMD       Z16, Z0, Z16
+	VPSHUFB      Z1, Z16, Z16
+	VPXORD       Z2, Z16, Z16
+
+partial1edgecell1:
+	VPDPBUSD     Z8, Z16, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z16
+	CMPQ         R11, 120(AX)
+	JCC          partial1edgecell2
+	VMOVDQA32    Z3, Z16
+	VMOVDQU8.Z   (SI), K1, X17
+	VINSERTI32X4 $0x00, X17, Z16, Z16
+	VMOVDQU8.Z   (R8), K1, X17
+	VINSERTI32X4 $0x01, X17, Z16, Z16
+	VMOVDQU8.Z   (R10), K1, X17
+	VINSERTI32X4 $0x02, X17, Z16, Z16
+	VPERMD       Z16, Z0, Z16
+	VPSHUFB      Z1, Z16, Z16
+	VPXORD       Z2, Z16, Z16
+
+partial1edgecell2:
+	VPDPBUSD  Z9, Z16, Z15
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	CMPQ      72(AX), $+1
+	JNE       partial1edgestore
+	VMAXPS    Z15, Z3, Z15
+
+partial1edgestore:
+	CMPL    144(AX), $+0
+	JNE     partial1edgebytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial1edgestored
+
+partial1edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z16
+	VPTERNLOGD $0xea, Z14, Z13, Z16
+	VADDPS     Z16, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial1edgestored:
+	ADDQ $+1, DX
+	JMP  partialtile
+
+partial2:
+	CMPQ         DX, 104(AX)
+	JLT          partial2edge
+	LEAQ         2(DX), BX
+	CMPQ         BX, 112(AX)
+	JGT          partial2edge
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+	VPDPBUSD     Z7, Z17, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+	VPDPBUSD     Z8, Z17, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+	VPDPBUSD     Z9, Z17, Z15
+	VPDPBUSD     Z7, Z17, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+	VPDPBUSD     Z8, Z17, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+	VPDPBUSD     Z9, Z17, Z16
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z5, Z15, Z15
+	VADDPS       Z6, Z15, Z15
+	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z6, Z16, Z16
+	CMPQ         72(AX), $+1
+	JNE          partial2store
+	VMAXPS       Z15, Z3, Z15
+	VMAXPS       Z16, Z3, Z16
+
+partial2store:
+	CMPL    144(AX), $+0
+	JNE     partial2bytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial2stored
+
+partial2bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z17
+	VPTERNLOGD $0xea, Z14, Z13, Z17
+	VADDPS     Z17, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial2stored:
+	ADDQ $+2, DX
+	JMP  partialtile
+
+partial2edge:
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	MOVQ         DX, R11
+	IMULQ        128(AX), R11
+	SUBQ         136(AX), R11
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z2, Z17
+	CMPQ         R11, 120(AX)
+	JCC          partial2edgecell0
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+
+partial2edgecell0:
+	VPDPBUSD     Z7, Z17, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z17
+	CMPQ         R11, 120(AX)
+	JCC          partial2edgecell1
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+
+partial2edgecell1:
+	VPDPBUSD     Z8, Z17, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z17
+	CMPQ         R11, 120(AX)
+	JCC          partial2edgecell2
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+
+partial2edgecell2:
+	VPDPBUSD     Z9, Z17, Z15
+	VPDPBUSD     Z7, Z17, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z17
+	CMPQ         R11, 120(AX)
+	JCC          partial2edgecell3
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+
+partial2edgecell3:
+	VPDPBUSD     Z8, Z17, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z17
+	CMPQ         R11, 120(AX)
+	JCC          partial2edgecell4
+	VMOVDQA32    Z3, Z17
+	VMOVDQU8.Z   (SI), K1, X18
+	VINSERTI32X4 $0x00, X18, Z17, Z17
+	VMOVDQU8.Z   (R8), K1, X18
+	VINSERTI32X4 $0x01, X18, Z17, Z17
+	VMOVDQU8.Z   (R10), K1, X18
+	VINSERTI32X4 $0x02, X18, Z17, Z17
+	VPERMD       Z17, Z0, Z17
+	VPSHUFB      Z1, Z17, Z17
+	VPXORD       Z2, Z17, Z17
+
+partial2edgecell4:
+	VPDPBUSD  Z9, Z17, Z16
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	CMPQ      72(AX), $+1
+	JNE       partial2edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+
+partial2edgestore:
+	CMPL    144(AX), $+0
+	JNE     partial2edgebytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial2edgestored
+
+partial2edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z17
+	VPTERNLOGD $0xea, Z14, Z13, Z17
+	VADDPS     Z17, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial2edgestored:
+	ADDQ $+2, DX
+	JMP  partialtile
+
+partial3:
+	CMPQ         DX, 104(AX)
+	JLT          partial3edge
+	LEAQ         3(DX), BX
+	CMPQ         BX, 112(AX)
+	JGT          partial3edge
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+	VPDPBUSD     Z7, Z18, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+	VPDPBUSD     Z8, Z18, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+	VPDPBUSD     Z9, Z18, Z15
+	VPDPBUSD     Z7, Z18, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+	VPDPBUSD     Z8, Z18, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+	VPDPBUSD     Z9, Z18, Z16
+	VPDPBUSD     Z7, Z18, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+	VPDPBUSD     Z8, Z18, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+	VPDPBUSD     Z9, Z18, Z17
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z5, Z15, Z15
+	VADDPS       Z6, Z15, Z15
+	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z6, Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z6, Z17, Z17
+	CMPQ         72(AX), $+1
+	JNE          partial3store
+	VMAXPS       Z15, Z3, Z15
+	VMAXPS       Z16, Z3, Z16
+	VMAXPS       Z17, Z3, Z17
+
+partial3store:
+	CMPL    144(AX), $+0
+	JNE     partial3bytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial3stored
+
+partial3bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z18
+	VPTERNLOGD $0xea, Z14, Z13, Z18
+	VADDPS     Z18, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial3stored:
+	ADDQ $+3, DX
+	JMP  partialtile
+
+partial3edge:
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	MOVQ         DX, R11
+	IMULQ        128(AX), R11
+	SUBQ         136(AX), R11
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z2, Z18
+	CMPQ         R11, 120(AX)
+	JCC          partial3edgecell0
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+
+partial3edgecell0:
+	VPDPBUSD     Z7, Z18, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z18
+	CMPQ         R11, 120(AX)
+	JCC          partial3edgecell1
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+
+partial3edgecell1:
+	VPDPBUSD     Z8, Z18, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z18
+	CMPQ         R11, 120(AX)
+	JCC          partial3edgecell2
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+
+partial3edgecell2:
+	VPDPBUSD     Z9, Z18, Z15
+	VPDPBUSD     Z7, Z18, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z18
+	CMPQ         R11, 120(AX)
+	JCC          partial3edgecell3
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+
+partial3edgecell3:
+	VPDPBUSD     Z8, Z18, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z18
+	CMPQ         R11, 120(AX)
+	JCC          partial3edgecell4
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+
+partial3edgecell4:
+	VPDPBUSD     Z9, Z18, Z16
+	VPDPBUSD     Z7, Z18, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z18
+	CMPQ         R11, 120(AX)
+	JCC          partial3edgecell5
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+
+partial3edgecell5:
+	VPDPBUSD     Z8, Z18, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z18
+	CMPQ         R11, 120(AX)
+	JCC          partial3edgecell6
+	VMOVDQA32    Z3, Z18
+	VMOVDQU8.Z   (SI), K1, X19
+	VINSERTI32X4 $0x00, X19, Z18, Z18
+	VMOVDQU8.Z   (R8), K1, X19
+	VINSERTI32X4 $0x01, X19, Z18, Z18
+	VMOVDQU8.Z   (R10), K1, X19
+	VINSERTI32X4 $0x02, X19, Z18, Z18
+	VPERMD       Z18, Z0, Z18
+	VPSHUFB      Z1, Z18, Z18
+	VPXORD       Z2, Z18, Z18
+
+partial3edgecell6:
+	VPDPBUSD  Z9, Z18, Z17
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	CMPQ      72(AX), $+1
+	JNE       partial3edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+
+partial3edgestore:
+	CMPL    144(AX), $+0
+	JNE     partial3edgebytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial3edgestored
+
+partial3edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z18
+	VPTERNLOGD $0xea, Z14, Z13, Z18
+	VADDPS     Z18, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial3edgestored:
+	ADDQ $+3, DX
+	JMP  partialtile
+
+partial4:
+	CMPQ         DX, 104(AX)
+	JLT          partial4edge
+	LEAQ         4(DX), BX
+	CMPQ         BX, 112(AX)
+	JGT          partial4edge
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+	VPDPBUSD     Z7, Z19, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+	VPDPBUSD     Z8, Z19, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+	VPDPBUSD     Z9, Z19, Z15
+	VPDPBUSD     Z7, Z19, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+	VPDPBUSD     Z8, Z19, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+	VPDPBUSD     Z9, Z19, Z16
+	VPDPBUSD     Z7, Z19, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+	VPDPBUSD     Z8, Z19, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+	VPDPBUSD     Z9, Z19, Z17
+	VPDPBUSD     Z7, Z19, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+	VPDPBUSD     Z8, Z19, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+	VPDPBUSD     Z9, Z19, Z18
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z5, Z15, Z15
+	VADDPS       Z6, Z15, Z15
+	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z6, Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z6, Z17, Z17
+	VCVTDQ2PS    Z18, Z18
+	VMULPS       Z5, Z18, Z18
+	VADDPS       Z6, Z18, Z18
+	CMPQ         72(AX), $+1
+	JNE          partial4store
+	VMAXPS       Z15, Z3, Z15
+	VMAXPS       Z16, Z3, Z16
+	VMAXPS       Z17, Z3, Z17
+	VMAXPS       Z18, Z3, Z18
+
+partial4store:
+	CMPL    144(AX), $+0
+	JNE     partial4bytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial4stored
+
+partial4bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z19
+	VPTERNLOGD $0xea, Z14, Z13, Z19
+	VADDPS     Z19, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial4stored:
+	ADDQ $+4, DX
+	JMP  partialtile
+
+partial4edge:
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	MOVQ         DX, R11
+	IMULQ        128(AX), R11
+	SUBQ         136(AX), R11
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z2, Z19
+	CMPQ         R11, 120(AX)
+	JCC          partial4edgecell0
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+
+partial4edgecell0:
+	VPDPBUSD     Z7, Z19, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z19
+	CMPQ         R11, 120(AX)
+	JCC          partial4edgecell1
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+
+partial4edgecell1:
+	VPDPBUSD     Z8, Z19, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z19
+	CMPQ         R11, 120(AX)
+	JCC          partial4edgecell2
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+
+partial4edgecell2:
+	VPDPBUSD     Z9, Z19, Z15
+	VPDPBUSD     Z7, Z19, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z19
+	CMPQ         R11, 120(AX)
+	JCC          partial4edgecell3
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+
+partial4edgecell3:
+	VPDPBUSD     Z8, Z19, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z19
+	CMPQ         R11, 120(AX)
+	JCC          partial4edgecell4
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+
+partial4edgecell4:
+	VPDPBUSD     Z9, Z19, Z16
+	VPDPBUSD     Z7, Z19, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z19
+	CMPQ         R11, 120(AX)
+	JCC          partial4edgecell5
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+
+partial4edgecell5:
+	VPDPBUSD     Z8, Z19, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z19
+	CMPQ         R11, 120(AX)
+	JCC          partial4edgecell6
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+
+partial4edgecell6:
+	VPDPBUSD     Z9, Z19, Z17
+	VPDPBUSD     Z7, Z19, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z19
+	CMPQ         R11, 120(AX)
+	JCC          partial4edgecell7
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+
+partial4edgecell7:
+	VPDPBUSD     Z8, Z19, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z19
+	CMPQ         R11, 120(AX)
+	JCC          partial4edgecell8
+	VMOVDQA32    Z3, Z19
+	VMOVDQU8.Z   (SI), K1, X20
+	VINSERTI32X4 $0x00, X20, Z19, Z19
+	VMOVDQU8.Z   (R8), K1, X20
+	VINSERTI32X4 $0x01, X20, Z19, Z19
+	VMOVDQU8.Z   (R10), K1, X20
+	VINSERTI32X4 $0x02, X20, Z19, Z19
+	VPERMD       Z19, Z0, Z19
+	VPSHUFB      Z1, Z19, Z19
+	VPXORD       Z2, Z19, Z19
+
+partial4edgecell8:
+	VPDPBUSD  Z9, Z19, Z18
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	CMPQ      72(AX), $+1
+	JNE       partial4edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+
+partial4edgestore:
+	CMPL    144(AX), $+0
+	JNE     partial4edgebytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial4edgestored
+
+partial4edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z19
+	VPTERNLOGD $0xea, Z14, Z13, Z19
+	VADDPS     Z19, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial4edgestored:
+	ADDQ $+4, DX
+	JMP  partialtile
+
+partial5:
+	CMPQ         DX, 104(AX)
+	JLT          partial5edge
+	LEAQ         5(DX), BX
+	CMPQ         BX, 112(AX)
+	JGT          partial5edge
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z4, Z19
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z7, Z20, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z8, Z20, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z9, Z20, Z15
+	VPDPBUSD     Z7, Z20, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z8, Z20, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z9, Z20, Z16
+	VPDPBUSD     Z7, Z20, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z8, Z20, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z9, Z20, Z17
+	VPDPBUSD     Z7, Z20, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z8, Z20, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z9, Z20, Z18
+	VPDPBUSD     Z7, Z20, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z8, Z20, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+	VPDPBUSD     Z9, Z20, Z19
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z5, Z15, Z15
+	VADDPS       Z6, Z15, Z15
+	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z6, Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z6, Z17, Z17
+	VCVTDQ2PS    Z18, Z18
+	VMULPS       Z5, Z18, Z18
+	VADDPS       Z6, Z18, Z18
+	VCVTDQ2PS    Z19, Z19
+	VMULPS       Z5, Z19, Z19
+	VADDPS       Z6, Z19, Z19
+	CMPQ         72(AX), $+1
+	JNE          partial5store
+	VMAXPS       Z15, Z3, Z15
+	VMAXPS       Z16, Z3, Z16
+	VMAXPS       Z17, Z3, Z17
+	VMAXPS       Z18, Z3, Z18
+	VMAXPS       Z19, Z3, Z19
+
+partial5store:
+	CMPL    144(AX), $+0
+	JNE     partial5bytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial5stored
+
+partial5bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z20
+	VPTERNLOGD $0xea, Z14, Z13, Z20
+	VADDPS     Z20, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial5stored:
+	ADDQ $+5, DX
+	JMP  partialtile
+
+partial5edge:
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	MOVQ         DX, R11
+	IMULQ        128(AX), R11
+	SUBQ         136(AX), R11
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z4, Z19
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell0
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell0:
+	VPDPBUSD     Z7, Z20, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell1
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell1:
+	VPDPBUSD     Z8, Z20, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell2
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell2:
+	VPDPBUSD     Z9, Z20, Z15
+	VPDPBUSD     Z7, Z20, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell3
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell3:
+	VPDPBUSD     Z8, Z20, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell4
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell4:
+	VPDPBUSD     Z9, Z20, Z16
+	VPDPBUSD     Z7, Z20, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell5
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell5:
+	VPDPBUSD     Z8, Z20, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell6
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell6:
+	VPDPBUSD     Z9, Z20, Z17
+	VPDPBUSD     Z7, Z20, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell7
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell7:
+	VPDPBUSD     Z8, Z20, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell8
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell8:
+	VPDPBUSD     Z9, Z20, Z18
+	VPDPBUSD     Z7, Z20, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell9
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell9:
+	VPDPBUSD     Z8, Z20, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z20
+	CMPQ         R11, 120(AX)
+	JCC          partial5edgecell10
+	VMOVDQA32    Z3, Z20
+	VMOVDQU8.Z   (SI), K1, X21
+	VINSERTI32X4 $0x00, X21, Z20, Z20
+	VMOVDQU8.Z   (R8), K1, X21
+	VINSERTI32X4 $0x01, X21, Z20, Z20
+	VMOVDQU8.Z   (R10), K1, X21
+	VINSERTI32X4 $0x02, X21, Z20, Z20
+	VPERMD       Z20, Z0, Z20
+	VPSHUFB      Z1, Z20, Z20
+	VPXORD       Z2, Z20, Z20
+
+partial5edgecell10:
+	VPDPBUSD  Z9, Z20, Z19
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	VCVTDQ2PS Z19, Z19
+	VMULPS    Z5, Z19, Z19
+	VADDPS    Z6, Z19, Z19
+	CMPQ      72(AX), $+1
+	JNE       partial5edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+	VMAXPS    Z19, Z3, Z19
+
+partial5edgestore:
+	CMPL    144(AX), $+0
+	JNE     partial5edgebytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial5edgestored
+
+partial5edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z20
+	VPTERNLOGD $0xea, Z14, Z13, Z20
+	VADDPS     Z20, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial5edgestored:
+	ADDQ $+5, DX
+	JMP  partialtile
+
+partial6:
+	CMPQ         DX, 104(AX)
+	JLT          partial6edge
+	LEAQ         6(DX), BX
+	CMPQ         BX, 112(AX)
+	JGT          partial6edge
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z4, Z19
+	VMOVDQA32    Z4, Z20
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z7, Z21, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z8, Z21, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z9, Z21, Z15
+	VPDPBUSD     Z7, Z21, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z8, Z21, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z9, Z21, Z16
+	VPDPBUSD     Z7, Z21, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z8, Z21, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z9, Z21, Z17
+	VPDPBUSD     Z7, Z21, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z8, Z21, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z9, Z21, Z18
+	VPDPBUSD     Z7, Z21, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z8, Z21, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z9, Z21, Z19
+	VPDPBUSD     Z7, Z21, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z8, Z21, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+	VPDPBUSD     Z9, Z21, Z20
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z5, Z15, Z15
+	VADDPS       Z6, Z15, Z15
+	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z6, Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z6, Z17, Z17
+	VCVTDQ2PS    Z18, Z18
+	VMULPS       Z5, Z18, Z18
+	VADDPS       Z6, Z18, Z18
+	VCVTDQ2PS    Z19, Z19
+	VMULPS       Z5, Z19, Z19
+	VADDPS       Z6, Z19, Z19
+	VCVTDQ2PS    Z20, Z20
+	VMULPS       Z5, Z20, Z20
+	VADDPS       Z6, Z20, Z20
+	CMPQ         72(AX), $+1
+	JNE          partial6store
+	VMAXPS       Z15, Z3, Z15
+	VMAXPS       Z16, Z3, Z16
+	VMAXPS       Z17, Z3, Z17
+	VMAXPS       Z18, Z3, Z18
+	VMAXPS       Z19, Z3, Z19
+	VMAXPS       Z20, Z3, Z20
+
+partial6store:
+	CMPL    144(AX), $+0
+	JNE     partial6bytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial6stored
+
+partial6bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z21
+	VPTERNLOGD $0xea, Z14, Z13, Z21
+	VADDPS     Z21, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial6stored:
+	ADDQ $+6, DX
+	JMP  partialtile
+
+partial6edge:
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	MOVQ         DX, R11
+	IMULQ        128(AX), R11
+	SUBQ         136(AX), R11
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z4, Z19
+	VMOVDQA32    Z4, Z20
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell0
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell0:
+	VPDPBUSD     Z7, Z21, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell1
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell1:
+	VPDPBUSD     Z8, Z21, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell2
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell2:
+	VPDPBUSD     Z9, Z21, Z15
+	VPDPBUSD     Z7, Z21, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell3
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell3:
+	VPDPBUSD     Z8, Z21, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell4
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell4:
+	VPDPBUSD     Z9, Z21, Z16
+	VPDPBUSD     Z7, Z21, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell5
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell5:
+	VPDPBUSD     Z8, Z21, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell6
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell6:
+	VPDPBUSD     Z9, Z21, Z17
+	VPDPBUSD     Z7, Z21, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell7
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell7:
+	VPDPBUSD     Z8, Z21, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell8
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell8:
+	VPDPBUSD     Z9, Z21, Z18
+	VPDPBUSD     Z7, Z21, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell9
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell9:
+	VPDPBUSD     Z8, Z21, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell10
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell10:
+	VPDPBUSD     Z9, Z21, Z19
+	VPDPBUSD     Z7, Z21, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell11
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell11:
+	VPDPBUSD     Z8, Z21, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z21
+	CMPQ         R11, 120(AX)
+	JCC          partial6edgecell12
+	VMOVDQA32    Z3, Z21
+	VMOVDQU8.Z   (SI), K1, X22
+	VINSERTI32X4 $0x00, X22, Z21, Z21
+	VMOVDQU8.Z   (R8), K1, X22
+	VINSERTI32X4 $0x01, X22, Z21, Z21
+	VMOVDQU8.Z   (R10), K1, X22
+	VINSERTI32X4 $0x02, X22, Z21, Z21
+	VPERMD       Z21, Z0, Z21
+	VPSHUFB      Z1, Z21, Z21
+	VPXORD       Z2, Z21, Z21
+
+partial6edgecell12:
+	VPDPBUSD  Z9, Z21, Z20
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	VCVTDQ2PS Z19, Z19
+	VMULPS    Z5, Z19, Z19
+	VADDPS    Z6, Z19, Z19
+	VCVTDQ2PS Z20, Z20
+	VMULPS    Z5, Z20, Z20
+	VADDPS    Z6, Z20, Z20
+	CMPQ      72(AX), $+1
+	JNE       partial6edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+	VMAXPS    Z19, Z3, Z19
+	VMAXPS    Z20, Z3, Z20
+
+partial6edgestore:
+	CMPL    144(AX), $+0
+	JNE     partial6edgebytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial6edgestored
+
+partial6edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z21
+	VPTERNLOGD $0xea, Z14, Z13, Z21
+	VADDPS     Z21, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial6edgestored:
+	ADDQ $+6, DX
+	JMP  partialtile
+
+partial7:
+	CMPQ         DX, 104(AX)
+	JLT          partial7edge
+	LEAQ         7(DX), BX
+	CMPQ         BX, 112(AX)
+	JGT          partial7edge
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z4, Z19
+	VMOVDQA32    Z4, Z20
+	VMOVDQA32    Z4, Z21
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z7, Z22, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z8, Z22, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z9, Z22, Z15
+	VPDPBUSD     Z7, Z22, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z8, Z22, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z9, Z22, Z16
+	VPDPBUSD     Z7, Z22, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z8, Z22, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z9, Z22, Z17
+	VPDPBUSD     Z7, Z22, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z8, Z22, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z9, Z22, Z18
+	VPDPBUSD     Z7, Z22, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z8, Z22, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z9, Z22, Z19
+	VPDPBUSD     Z7, Z22, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z8, Z22, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z9, Z22, Z20
+	VPDPBUSD     Z7, Z22, Z21
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z8, Z22, Z21
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+	VPDPBUSD     Z9, Z22, Z21
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z5, Z15, Z15
+	VADDPS       Z6, Z15, Z15
+	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z6, Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z6, Z17, Z17
+	VCVTDQ2PS    Z18, Z18
+	VMULPS       Z5, Z18, Z18
+	VADDPS       Z6, Z18, Z18
+	VCVTDQ2PS    Z19, Z19
+	VMULPS       Z5, Z19, Z19
+	VADDPS       Z6, Z19, Z19
+	VCVTDQ2PS    Z20, Z20
+	VMULPS       Z5, Z20, Z20
+	VADDPS       Z6, Z20, Z20
+	VCVTDQ2PS    Z21, Z21
+	VMULPS       Z5, Z21, Z21
+	VADDPS       Z6, Z21, Z21
+	CMPQ         72(AX), $+1
+	JNE          partial7store
+	VMAXPS       Z15, Z3, Z15
+	VMAXPS       Z16, Z3, Z16
+	VMAXPS       Z17, Z3, Z17
+	VMAXPS       Z18, Z3, Z18
+	VMAXPS       Z19, Z3, Z19
+	VMAXPS       Z20, Z3, Z20
+	VMAXPS       Z21, Z3, Z21
+
+partial7store:
+	CMPL    144(AX), $+0
+	JNE     partial7bytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial7stored
+
+partial7bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z22
+	VPTERNLOGD $0xea, Z14, Z13, Z22
+	VADDPS     Z22, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z21, Z21
+	VMINPS     Z21, Z11, Z21
+	VMOVDQA32  Z21, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z21, Z21
+	VCVTTPS2DQ Z21, Z21
+	VPMAXSD    Z12, Z21, Z21
+	VPMOVDB    Z21, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial7stored:
+	ADDQ $+7, DX
+	JMP  partialtile
+
+partial7edge:
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	MOVQ         DX, R11
+	IMULQ        128(AX), R11
+	SUBQ         136(AX), R11
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z4, Z19
+	VMOVDQA32    Z4, Z20
+	VMOVDQA32    Z4, Z21
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell0
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell0:
+	VPDPBUSD     Z7, Z22, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell1
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell1:
+	VPDPBUSD     Z8, Z22, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell2
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell2:
+	VPDPBUSD     Z9, Z22, Z15
+	VPDPBUSD     Z7, Z22, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell3
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell3:
+	VPDPBUSD     Z8, Z22, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell4
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell4:
+	VPDPBUSD     Z9, Z22, Z16
+	VPDPBUSD     Z7, Z22, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell5
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell5:
+	VPDPBUSD     Z8, Z22, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell6
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell6:
+	VPDPBUSD     Z9, Z22, Z17
+	VPDPBUSD     Z7, Z22, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell7
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell7:
+	VPDPBUSD     Z8, Z22, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell8
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell8:
+	VPDPBUSD     Z9, Z22, Z18
+	VPDPBUSD     Z7, Z22, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell9
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell9:
+	VPDPBUSD     Z8, Z22, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell10
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell10:
+	VPDPBUSD     Z9, Z22, Z19
+	VPDPBUSD     Z7, Z22, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell11
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell11:
+	VPDPBUSD     Z8, Z22, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell12
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell12:
+	VPDPBUSD     Z9, Z22, Z20
+	VPDPBUSD     Z7, Z22, Z21
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell13
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell13:
+	VPDPBUSD     Z8, Z22, Z21
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z22
+	CMPQ         R11, 120(AX)
+	JCC          partial7edgecell14
+	VMOVDQA32    Z3, Z22
+	VMOVDQU8.Z   (SI), K1, X23
+	VINSERTI32X4 $0x00, X23, Z22, Z22
+	VMOVDQU8.Z   (R8), K1, X23
+	VINSERTI32X4 $0x01, X23, Z22, Z22
+	VMOVDQU8.Z   (R10), K1, X23
+	VINSERTI32X4 $0x02, X23, Z22, Z22
+	VPERMD       Z22, Z0, Z22
+	VPSHUFB      Z1, Z22, Z22
+	VPXORD       Z2, Z22, Z22
+
+partial7edgecell14:
+	VPDPBUSD  Z9, Z22, Z21
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	VCVTDQ2PS Z19, Z19
+	VMULPS    Z5, Z19, Z19
+	VADDPS    Z6, Z19, Z19
+	VCVTDQ2PS Z20, Z20
+	VMULPS    Z5, Z20, Z20
+	VADDPS    Z6, Z20, Z20
+	VCVTDQ2PS Z21, Z21
+	VMULPS    Z5, Z21, Z21
+	VADDPS    Z6, Z21, Z21
+	CMPQ      72(AX), $+1
+	JNE       partial7edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+	VMAXPS    Z19, Z3, Z19
+	VMAXPS    Z20, Z3, Z20
+	VMAXPS    Z21, Z3, Z21
+
+partial7edgestore:
+	CMPL    144(AX), $+0
+	JNE     partial7edgebytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial7edgestored
+
+partial7edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z22
+	VPTERNLOGD $0xea, Z14, Z13, Z22
+	VADDPS     Z22, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z21, Z21
+	VMINPS     Z21, Z11, Z21
+	VMOVDQA32  Z21, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z21, Z21
+	VCVTTPS2DQ Z21, Z21
+	VPMAXSD    Z12, Z21, Z21
+	VPMOVDB    Z21, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial7edgestored:
+	ADDQ $+7, DX
+	JMP  partialtile
+
+partial8:
+	CMPQ         DX, 104(AX)
+	JLT          partial8edge
+	LEAQ         8(DX), BX
+	CMPQ         BX, 112(AX)
+	JGT          partial8edge
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z4, Z19
+	VMOVDQA32    Z4, Z20
+	VMOVDQA32    Z4, Z21
+	VMOVDQA32    Z4, Z22
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z7, Z23, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z8, Z23, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z9, Z23, Z15
+	VPDPBUSD     Z7, Z23, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z8, Z23, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z9, Z23, Z16
+	VPDPBUSD     Z7, Z23, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z8, Z23, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z9, Z23, Z17
+	VPDPBUSD     Z7, Z23, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z8, Z23, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z9, Z23, Z18
+	VPDPBUSD     Z7, Z23, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z8, Z23, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z9, Z23, Z19
+	VPDPBUSD     Z7, Z23, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z8, Z23, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z9, Z23, Z20
+	VPDPBUSD     Z7, Z23, Z21
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z8, Z23, Z21
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z9, Z23, Z21
+	VPDPBUSD     Z7, Z23, Z22
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z8, Z23, Z22
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+	VPDPBUSD     Z9, Z23, Z22
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z5, Z15, Z15
+	VADDPS       Z6, Z15, Z15
+	VCVTDQ2PS    Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z6, Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VMULPS       Z5, Z17, Z17
+	VADDPS       Z6, Z17, Z17
+	VCVTDQ2PS    Z18, Z18
+	VMULPS       Z5, Z18, Z18
+	VADDPS       Z6, Z18, Z18
+	VCVTDQ2PS    Z19, Z19
+	VMULPS       Z5, Z19, Z19
+	VADDPS       Z6, Z19, Z19
+	VCVTDQ2PS    Z20, Z20
+	VMULPS       Z5, Z20, Z20
+	VADDPS       Z6, Z20, Z20
+	VCVTDQ2PS    Z21, Z21
+	VMULPS       Z5, Z21, Z21
+	VADDPS       Z6, Z21, Z21
+	VCVTDQ2PS    Z22, Z22
+	VMULPS       Z5, Z22, Z22
+	VADDPS       Z6, Z22, Z22
+	CMPQ         72(AX), $+1
+	JNE          partial8store
+	VMAXPS       Z15, Z3, Z15
+	VMAXPS       Z16, Z3, Z16
+	VMAXPS       Z17, Z3, Z17
+	VMAXPS       Z18, Z3, Z18
+	VMAXPS       Z19, Z3, Z19
+	VMAXPS       Z20, Z3, Z20
+	VMAXPS       Z21, Z3, Z21
+	VMAXPS       Z22, Z3, Z22
+
+partial8store:
+	CMPL    144(AX), $+0
+	JNE     partial8bytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial8stored
+
+partial8bytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z23
+	VPTERNLOGD $0xea, Z14, Z13, Z23
+	VADDPS     Z23, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z21, Z21
+	VMINPS     Z21, Z11, Z21
+	VMOVDQA32  Z21, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z21, Z21
+	VCVTTPS2DQ Z21, Z21
+	VPMAXSD    Z12, Z21, Z21
+	VPMOVDB    Z21, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z22, Z22
+	VMINPS     Z22, Z11, Z22
+	VMOVDQA32  Z22, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z22, Z22
+	VCVTTPS2DQ Z22, Z22
+	VPMAXSD    Z12, Z22, Z22
+	VPMOVDB    Z22, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial8stored:
+	ADDQ $+8, DX
+	JMP  partialtile
+
+partial8edge:
+	MOVQ         8(AX), BX
+	ADDQ         80(AX), BX
+	MOVL         20(BX), SI
+	IMULQ        DX, SI
+	ADDQ         8(BX), SI
+	ADDQ         (AX), SI
+	MOVL         16(BX), DI
+	MOVL         36(BX), R8
+	IMULQ        DX, R8
+	ADDQ         24(BX), R8
+	ADDQ         (AX), R8
+	MOVL         32(BX), R9
+	MOVL         52(BX), R10
+	IMULQ        DX, R10
+	ADDQ         40(BX), R10
+	ADDQ         (AX), R10
+	MOVL         48(BX), BX
+	MOVQ         DX, R11
+	IMULQ        128(AX), R11
+	SUBQ         136(AX), R11
+	VMOVDQA32    Z4, Z15
+	VMOVDQA32    Z4, Z16
+	VMOVDQA32    Z4, Z17
+	VMOVDQA32    Z4, Z18
+	VMOVDQA32    Z4, Z19
+	VMOVDQA32    Z4, Z20
+	VMOVDQA32    Z4, Z21
+	VMOVDQA32    Z4, Z22
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell0
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell0:
+	VPDPBUSD     Z7, Z23, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell1
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell1:
+	VPDPBUSD     Z8, Z23, Z15
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell2
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell2:
+	VPDPBUSD     Z9, Z23, Z15
+	VPDPBUSD     Z7, Z23, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell3
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell3:
+	VPDPBUSD     Z8, Z23, Z16
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell4
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell4:
+	VPDPBUSD     Z9, Z23, Z16
+	VPDPBUSD     Z7, Z23, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell5
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell5:
+	VPDPBUSD     Z8, Z23, Z17
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell6
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell6:
+	VPDPBUSD     Z9, Z23, Z17
+	VPDPBUSD     Z7, Z23, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell7
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell7:
+	VPDPBUSD     Z8, Z23, Z18
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell8
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell8:
+	VPDPBUSD     Z9, Z23, Z18
+	VPDPBUSD     Z7, Z23, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell9
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell9:
+	VPDPBUSD     Z8, Z23, Z19
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell10
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell10:
+	VPDPBUSD     Z9, Z23, Z19
+	VPDPBUSD     Z7, Z23, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell11
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell11:
+	VPDPBUSD     Z8, Z23, Z20
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell12
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell12:
+	VPDPBUSD     Z9, Z23, Z20
+	VPDPBUSD     Z7, Z23, Z21
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell13
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell13:
+	VPDPBUSD     Z8, Z23, Z21
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell14
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell14:
+	VPDPBUSD     Z9, Z23, Z21
+	VPDPBUSD     Z7, Z23, Z22
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell15
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell15:
+	VPDPBUSD     Z8, Z23, Z22
+	ADDQ         DI, SI
+	ADDQ         R9, R8
+	ADDQ         BX, R10
+	INCQ         R11
+	VMOVDQA32    Z2, Z23
+	CMPQ         R11, 120(AX)
+	JCC          partial8edgecell16
+	VMOVDQA32    Z3, Z23
+	VMOVDQU8.Z   (SI), K1, X24
+	VINSERTI32X4 $0x00, X24, Z23, Z23
+	VMOVDQU8.Z   (R8), K1, X24
+	VINSERTI32X4 $0x01, X24, Z23, Z23
+	VMOVDQU8.Z   (R10), K1, X24
+	VINSERTI32X4 $0x02, X24, Z23, Z23
+	VPERMD       Z23, Z0, Z23
+	VPSHUFB      Z1, Z23, Z23
+	VPXORD       Z2, Z23, Z23
+
+partial8edgecell16:
+	VPDPBUSD  Z9, Z23, Z22
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z5, Z15, Z15
+	VADDPS    Z6, Z15, Z15
+	VCVTDQ2PS Z16, Z16
+	VMULPS    Z5, Z16, Z16
+	VADDPS    Z6, Z16, Z16
+	VCVTDQ2PS Z17, Z17
+	VMULPS    Z5, Z17, Z17
+	VADDPS    Z6, Z17, Z17
+	VCVTDQ2PS Z18, Z18
+	VMULPS    Z5, Z18, Z18
+	VADDPS    Z6, Z18, Z18
+	VCVTDQ2PS Z19, Z19
+	VMULPS    Z5, Z19, Z19
+	VADDPS    Z6, Z19, Z19
+	VCVTDQ2PS Z20, Z20
+	VMULPS    Z5, Z20, Z20
+	VADDPS    Z6, Z20, Z20
+	VCVTDQ2PS Z21, Z21
+	VMULPS    Z5, Z21, Z21
+	VADDPS    Z6, Z21, Z21
+	VCVTDQ2PS Z22, Z22
+	VMULPS    Z5, Z22, Z22
+	VADDPS    Z6, Z22, Z22
+	CMPQ      72(AX), $+1
+	JNE       partial8edgestore
+	VMAXPS    Z15, Z3, Z15
+	VMAXPS    Z16, Z3, Z16
+	VMAXPS    Z17, Z3, Z17
+	VMAXPS    Z18, Z3, Z18
+	VMAXPS    Z19, Z3, Z19
+	VMAXPS    Z20, Z3, Z20
+	VMAXPS    Z21, Z3, Z21
+	VMAXPS    Z22, Z3, Z22
+
+partial8edgestore:
+	CMPL    144(AX), $+0
+	JNE     partial8edgebytes
+	VMOVUPS Z15, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z16, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z17, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z18, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z19, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z20, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z21, K1, (CX)
+	ADDQ    56(AX), CX
+	VMOVUPS Z22, K1, (CX)
+	ADDQ    56(AX), CX
+	JMP     partial8edgestored
+
+partial8edgebytes:
+	VMULPS     Z10, Z15, Z15
+	VMINPS     Z15, Z11, Z15
+	VMOVDQA32  Z15, Z23
+	VPTERNLOGD $0xea, Z14, Z13, Z23
+	VADDPS     Z23, Z15, Z15
+	VCVTTPS2DQ Z15, Z15
+	VPMAXSD    Z12, Z15, Z15
+	VPMOVDB    Z15, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z16, Z16
+	VMINPS     Z16, Z11, Z16
+	VMOVDQA32  Z16, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z16, Z16
+	VCVTTPS2DQ Z16, Z16
+	VPMAXSD    Z12, Z16, Z16
+	VPMOVDB    Z16, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z17, Z17
+	VMINPS     Z17, Z11, Z17
+	VMOVDQA32  Z17, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z17, Z17
+	VCVTTPS2DQ Z17, Z17
+	VPMAXSD    Z12, Z17, Z17
+	VPMOVDB    Z17, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z18, Z18
+	VMINPS     Z18, Z11, Z18
+	VMOVDQA32  Z18, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z18, Z18
+	VCVTTPS2DQ Z18, Z18
+	VPMAXSD    Z12, Z18, Z18
+	VPMOVDB    Z18, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z19, Z19
+	VMINPS     Z19, Z11, Z19
+	VMOVDQA32  Z19, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z19, Z19
+	VCVTTPS2DQ Z19, Z19
+	VPMAXSD    Z12, Z19, Z19
+	VPMOVDB    Z19, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z20, Z20
+	VMINPS     Z20, Z11, Z20
+	VMOVDQA32  Z20, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z20, Z20
+	VCVTTPS2DQ Z20, Z20
+	VPMAXSD    Z12, Z20, Z20
+	VPMOVDB    Z20, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z21, Z21
+	VMINPS     Z21, Z11, Z21
+	VMOVDQA32  Z21, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z21, Z21
+	VCVTTPS2DQ Z21, Z21
+	VPMAXSD    Z12, Z21, Z21
+	VPMOVDB    Z21, K1, (CX)
+	ADDQ       56(AX), CX
+	VMULPS     Z10, Z22, Z22
+	VMINPS     Z22, Z11, Z22
+	VMOVDQA32  Z22, Z15
+	VPTERNLOGD $0xea, Z14, Z13, Z15
+	VADDPS     Z15, Z22, Z22
+	VCVTTPS2DQ Z22, Z22
+	VPMAXSD    Z12, Z22, Z22
+	VPMOVDB    Z22, K1, (CX)
+	ADDQ       56(AX), CX
+
+partial8edgestored:
+	ADDQ $+8, DX
+	JMP  partialtile
+
+partialend:
+	MOVQ 32(AX), BX
+	LEAQ 1(BX)(BX*1), BX
+	SHLQ $0x03, BX
+	ADDQ BX, 80(AX)
+	DECQ 16(AX)
+	JNE  partial
+	VZEROUPPER
+	RET
+
 // func depthwiseI8x1x16VNNI(a *depthwiseArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, AVX512VNNI, CMOV
+// Requires: AVX, AVX512F, AVX512VL, AVX512VNNI, CMOV
 TEXT ·depthwiseI8x1x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         (AX), CX
@@ -9584,13 +25144,25 @@ panelstore:
 
 panelbytes:
 	VBROADCASTSS 80(AX), Z3
+	MOVL         $0x42fe0000, R9
+	VMOVD        R9, X4
+	VPBROADCASTD X4, Z4
+	MOVL         $0xffffff81, R9
+	VMOVD        R9, X5
+	VPBROADCASTD X5, Z5
+	MOVL         $0x80000000, R9
+	VMOVD        R9, X6
+	VPBROADCASTD X6, Z6
+	MOVL         $0x3effffff, R9
+	VMOVD        R9, X7
+	VPBROADCASTD X7, Z7
 	VMULPS       Z3, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z3
-	VORPS        int8Limits<>+192(SB), Z3, Z3
+	VMINPS       Z1, Z4, Z1
+	VMOVDQA32    Z1, Z3
+	VPTERNLOGD   $0xea, Z7, Z6, Z3
 	VADDPS       Z3, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z5, Z1, Z1
 	VPMOVDB      Z1, (R8)
 	ADDQ         $+16, SI
 
@@ -9670,7 +25242,7 @@ done:
 	RET
 
 // func depthwiseI8x4x16VNNI(a *depthwiseArgs)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, AVX512VNNI, CMOV
+// Requires: AVX, AVX512F, AVX512VL, AVX512VNNI, CMOV
 TEXT ·depthwiseI8x4x16VNNI(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         (AX), CX
@@ -9753,34 +25325,46 @@ panelstore:
 
 panelbytes:
 	VBROADCASTSS 80(AX), Z6
+	MOVL         $0x42fe0000, R9
+	VMOVD        R9, X7
+	VPBROADCASTD X7, Z7
+	MOVL         $0xffffff81, R9
+	VMOVD        R9, X8
+	VPBROADCASTD X8, Z8
+	MOVL         $0x80000000, R9
+	VMOVD        R9, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x3effffff, R9
+	VMOVD        R9, X10
+	VPBROADCASTD X10, Z10
 	VMULPS       Z6, Z1, Z1
-	VMAXPS       int8Limits<>+0(SB), Z1, Z1
-	VMINPS       int8Limits<>+64(SB), Z1, Z1
-	VANDPS       int8Limits<>+128(SB), Z1, Z7
-	VORPS        int8Limits<>+192(SB), Z7, Z7
-	VADDPS       Z7, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VMOVDQA32    Z1, Z11
+	VPTERNLOGD   $0xea, Z10, Z9, Z11
+	VADDPS       Z11, Z1, Z1
 	VCVTTPS2DQ   Z1, Z1
+	VPMAXSD      Z8, Z1, Z1
 	VMULPS       Z6, Z2, Z2
-	VMAXPS       int8Limits<>+0(SB), Z2, Z2
-	VMINPS       int8Limits<>+64(SB), Z2, Z2
-	VANDPS       int8Limits<>+128(SB), Z2, Z7
-	VORPS        int8Limits<>+192(SB), Z7, Z7
-	VADDPS       Z7, Z2, Z2
+	VMINPS       Z2, Z7, Z2
+	VMOVDQA32    Z2, Z11
+	VPTERNLOGD   $0xea, Z10, Z9, Z11
+	VADDPS       Z11, Z2, Z2
 	VCVTTPS2DQ   Z2, Z2
+	VPMAXSD      Z8, Z2, Z2
 	VMULPS       Z6, Z3, Z3
-	VMAXPS       int8Limits<>+0(SB), Z3, Z3
-	VMINPS       int8Limits<>+64(SB), Z3, Z3
-	VANDPS       int8Limits<>+128(SB), Z3, Z7
-	VORPS        int8Limits<>+192(SB), Z7, Z7
-	VADDPS       Z7, Z3, Z3
+	VMINPS       Z3, Z7, Z3
+	VMOVDQA32    Z3, Z11
+	VPTERNLOGD   $0xea, Z10, Z9, Z11
+	VADDPS       Z11, Z3, Z3
 	VCVTTPS2DQ   Z3, Z3
+	VPMAXSD      Z8, Z3, Z3
 	VMULPS       Z6, Z4, Z4
-	VMAXPS       int8Limits<>+0(SB), Z4, Z4
-	VMINPS       int8Limits<>+64(SB), Z4, Z4
-	VANDPS       int8Limits<>+128(SB), Z4, Z6
-	VORPS        int8Limits<>+192(SB), Z6, Z6
+	VMINPS       Z4, Z7, Z4
+	VMOVDQA32    Z4, Z6
+	VPTERNLOGD   $0xea, Z10, Z9, Z6
 	VADDPS       Z6, Z4, Z4
 	VCVTTPS2DQ   Z4, Z4
+	VPMAXSD      Z8, Z4, Z4
 	VPMOVDB      Z1, (R8)
 	ADDQ         48(AX), R8
 	VPMOVDB      Z2, (R8)
@@ -9929,13 +25513,25 @@ done:
 	RET
 
 // func quantizeAVX512(a *quantizeArgs)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2
 TEXT ·quantizeAVX512(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         16(AX), CX
 	MOVQ         32(AX), DX
 	MOVQ         8(AX), BX
 	VBROADCASTSS 56(AX), Z0
+	MOVL         $0x42fe0000, SI
+	VMOVD        SI, X1
+	VPBROADCASTD X1, Z1
+	MOVL         $0xffffff81, SI
+	VMOVD        SI, X2
+	VPBROADCASTD X2, Z2
+	MOVL         $0x80000000, SI
+	VMOVD        SI, X3
+	VPBROADCASTD X3, Z3
+	MOVL         $0x3effffff, SI
+	VMOVD        SI, X4
+	VPBROADCASTD X4, Z4
 
 row:
 	MOVQ CX, SI
@@ -9945,15 +25541,15 @@ row:
 whole:
 	SUBQ       $+16, R8
 	JLT        rest
-	VMOVUPS    (SI), Z1
-	VMULPS     Z0, Z1, Z1
-	VMAXPS     int8Limits<>+0(SB), Z1, Z1
-	VMINPS     int8Limits<>+64(SB), Z1, Z1
-	VANDPS     int8Limits<>+128(SB), Z1, Z2
-	VORPS      int8Limits<>+192(SB), Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VCVTTPS2DQ Z1, Z1
-	VPMOVDB    Z1, (DI)
+	VMOVUPS    (SI), Z5
+	VMULPS     Z0, Z5, Z5
+	VMINPS     Z5, Z1, Z5
+	VMOVDQA32  Z5, Z6
+	VPTERNLOGD $0xea, Z4, Z3, Z6
+	VADDPS     Z6, Z5, Z5
+	VCVTTPS2DQ Z5, Z5
+	VPMAXSD    Z2, Z5, Z5
+	VPMOVDB    Z5, (DI)
 	ADDQ       $+64, SI
 	ADDQ       $+16, DI
 	JMP        whole
@@ -9965,15 +25561,15 @@ rest:
 	SHLXL      R8, R9, R9
 	DECL       R9
 	KMOVW      R9, K1
-	VMOVUPS.Z  (SI), K1, Z1
-	VMULPS     Z0, Z1, Z1
-	VMAXPS     int8Limits<>+0(SB), Z1, Z1
-	VMINPS     int8Limits<>+64(SB), Z1, Z1
-	VANDPS     int8Limits<>+128(SB), Z1, Z2
-	VORPS      int8Limits<>+192(SB), Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VCVTTPS2DQ Z1, Z1
-	VPMOVDB    Z1, K1, (DI)
+	VMOVUPS.Z  (SI), K1, Z5
+	VMULPS     Z0, Z5, Z5
+	VMINPS     Z5, Z1, Z5
+	VMOVDQA32  Z5, Z6
+	VPTERNLOGD $0xea, Z4, Z3, Z6
+	VADDPS     Z6, Z5, Z5
+	VCVTTPS2DQ Z5, Z5
+	VPMAXSD    Z2, Z5, Z5
+	VPMOVDB    Z5, K1, (DI)
 	ADDQ       R8, DI
 
 pad:

@@ -65,6 +65,11 @@ var int8KernelsVNNI = kernelTable{
 		1: depthwiseI8x1x16VNNI,
 		4: depthwiseI8x4x16VNNI,
 	},
+	rowPixels: 8,
+	depthwiseRows: depthwiseRowKernels{3: {
+		1: depthwiseRowsI8w3s1VNNI,
+		2: depthwiseRowsI8w3s2VNNI,
+	}},
 }
 
 var int8KernelsAVX2 = kernelTable{

@@ -125,6 +125,9 @@ type Op struct {
 	// activation or residual add. Its inputs beyond the first are EpilogueIn.
 	Epilogue   *lane.Program
 	EpilogueIn []*Tensor
+	// Rounded says of an epilogue that its last step makes integers. Nil elsewhere, and of
+	// no matter once Epilogue is another program than Rounded.Whole.
+	Rounded *Rounded
 	// Quantize is what a value is multiplied by before it is rounded to int8 (to the
 	// nearest, halves away from zero, within ±127): of a Quantize, and of a Conv or
 	// Depthwise whose output is I8, after the epilogue. 0 elsewhere.
@@ -139,6 +142,13 @@ type Op struct {
 	// RowGrain says that a step's rows must start at a multiple of it, or the bits
 	// would change; 0 and 1 mean anywhere.
 	RowGrain int
+}
+
+// Rounded is an epilogue that makes integers, held as float32, as a Quantize by Scale
+// makes them of what Before leaves; Before may be nil.
+type Rounded struct {
+	Whole, Before *lane.Program
+	Scale         float32
 }
 
 // StepScratch is the bytes of a step's scratch buffer for so many threads.

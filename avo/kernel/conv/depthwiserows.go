@@ -16,10 +16,105 @@ func (r Run) rowsName(i ISA) string {
 	return fmt.Sprintf("depthwiseRows%sw%ds%d%s", weightName(r.Half), r.Width, r.Stride, i)
 }
 
+// rowWalk is what kernels of rows share: the way over rows, and over tiles of pixels.
+// Sizes of tiles are those that there is code for, the largest first, the last of
+// which is 1.
+type rowWalk struct {
+	*vector
+	args reg.GPVirtual
+	out  reg.GPVirtual // where pixel x goes
+	x    reg.GPVirtual // first pixel of the tile
+}
+
+// rowTile is the code of tiles of so many pixels, of a whole panel or of part of one.
+// With edge set, cells may lie outside the image. It leaves out at the next pixel.
+type rowTile func(label string, pixels int, partial, edge bool)
+
+// walkRows starts a kernel of rows.
+func (v *vector) walkRows(args reg.GPVirtual) *rowWalk {
+	return &rowWalk{v, args, v.GP64(), v.GP64()}
+}
+
+// table is the address of the table of the row at hand.
+func (k *rowWalk) table() reg.GPVirtual {
+	t := k.GP64()
+	k.I(x86.MOVQ(mem(k.args, rowsInd), t))
+	k.I(x86.ADDQ(mem(k.args, rowsAt), t))
+	return t
+}
+
+// window reads an entry of the table: the first cell of the tile, and the bytes from
+// cell to cell.
+func (k *rowWalk) window(table reg.GPVirtual, ky int) (cell, tap reg.GPVirtual) {
+	cell, tap = k.GP64(), k.GP64()
+	step := k.GP64()
+	k.I(x86.MOVL(mem(table, 20+16*ky), step.As32()))
+	k.I(x86.MOVQ(step, cell))
+	k.I(x86.IMULQ(k.x, cell))
+	k.I(x86.ADDQ(mem(table, 8+16*ky), cell))
+	k.I(x86.ADDQ(mem(k.args, rowsBase), cell))
+	k.I(x86.MOVL(mem(table, 16+16*ky), tap.As32()))
+	return cell, tap
+}
+
+// rows emits the loops over rows and tiles of a panel, or of part of one.
+func (k *rowWalk) rows(name string, partial bool, sizes []int, tile rowTile) {
+	k.Label(name)
+	left := k.GP64()
+	k.I(x86.MOVQ(mem(k.table(), 0), k.out))
+	k.I(x86.ADDQ(mem(k.args, rowsOut), k.out))
+	k.I(x86.XORQ(k.x, k.x))
+	// Tiles of `tile` pixels up to pixel `larger`, then such of one less.
+	k.Label(name + "tile")
+	rest := k.GP64()
+	k.I(x86.MOVQ(mem(k.args, rowsPixels), rest))
+	k.I(x86.SUBQ(k.x, rest))
+	k.I(x86.JEQ(operand.LabelRef(name + "end")))
+	k.I(x86.MOVQ(mem(k.args, rowsTile), left))
+	k.I(x86.CMPQ(k.x, mem(k.args, rowsLarger)))
+	k.I(x86.ADCQ(operand.I8(-1), left)) // the carry says x < larger
+	k.I(x86.CMPQ(left, rest))
+	k.I(x86.CMOVQGT(rest, left))
+	for i, n := range sizes {
+		label := fmt.Sprintf("%s%d", name, n)
+		if i+1 < len(sizes) {
+			k.I(x86.CMPQ(left, operand.I8(n)))
+			k.I(x86.JGE(operand.LabelRef(label)))
+		}
+	}
+	for i := len(sizes) - 1; i >= 0; i-- {
+		label := fmt.Sprintf("%s%d", name, sizes[i])
+		k.Label(label)
+		// Is every cell inside the image?
+		k.I(x86.CMPQ(k.x, mem(k.args, rowsLeft)))
+		k.I(x86.JLT(operand.LabelRef(label + "edge")))
+		end := k.GP64()
+		k.I(x86.LEAQ(mem(k.x, sizes[i]), end))
+		k.I(x86.CMPQ(end, mem(k.args, rowsRight)))
+		k.I(x86.JGT(operand.LabelRef(label + "edge")))
+		for _, edge := range []bool{false, true} {
+			if edge {
+				label += "edge"
+				k.Label(label)
+			}
+			tile(label, sizes[i], partial, edge)
+			k.I(x86.ADDQ(operand.I8(sizes[i]), k.x))
+			k.I(x86.JMP(operand.LabelRef(name + "tile")))
+		}
+	}
+	k.Label(name + "end")
+	k.I(x86.MOVQ(mem(k.args, rowsKH), left))
+	k.I(x86.LEAQ(operand.Mem{Base: left, Index: left, Scale: 1, Disp: 1}, left))
+	k.I(x86.SHLQ(operand.U8(3), left)) // bytes of a row's table
+	k.I(x86.ADDQ(left, mem(k.args, rowsAt)))
+	k.I(x86.DECQ(mem(k.args, rowsRows)))
+	k.I(x86.JNE(operand.LabelRef(name)))
+	k.end()
+}
+
 // depthwiseRowsX86 generates the kernel of one panel over the pixels of some rows.
-// Tiles of up to eight pixels (AVX-512) or four hide the latency of sums; sizes are
-// those there is code for, the largest first, the last of which is 1. Each weight and
-// each cell is loaded once per row of a tile's windows.
+// Tiles of up to eight pixels (AVX-512) or four hide the latency of sums. Each weight
+// and each cell is loaded once per row of a tile's windows.
 func depthwiseRowsX86(v *vector, i ISA, r Run, sizes []int) {
 	v.Function(r.rowsName(i), "func(a *depthwiseRowsArgs)",
 		fmt.Sprintf("%s computes some rows of a panel; see depthwiseRowsArgs.", r.rowsName(i)))
@@ -28,7 +123,7 @@ func depthwiseRowsX86(v *vector, i ISA, r Run, sizes []int) {
 	last := v.GP64()
 	v.I(x86.MOVQ(mem(args, rowsLast), last))
 	ms := v.masksFor(last, per)
-	out, x := v.GP64(), v.GP64()
+	walk := v.walkRows(args)
 	load := func(from operand.Mem, i int, partial bool) reg.VecVirtual {
 		if partial {
 			return v.loadMasked(from, ms, i)
@@ -37,12 +132,8 @@ func depthwiseRowsX86(v *vector, i ISA, r Run, sizes []int) {
 		v.I(x86.VMOVUPS(from, r))
 		return r
 	}
-
-	// tile computes pixels from x on, a whole panel or, with masks, part of one.
 	tile := func(label string, pixels int, partial, edge bool) {
-		table, w, ky := v.GP64(), v.GP64(), v.GP64()
-		v.I(x86.MOVQ(mem(args, rowsInd), table))
-		v.I(x86.ADDQ(mem(args, rowsAt), table))
+		table, w, ky := walk.table(), v.GP64(), v.GP64()
 		v.I(x86.MOVQ(mem(args, rowsW), w))
 		v.I(x86.MOVQ(mem(args, rowsKH), ky))
 		acc := make([][]reg.VecVirtual, pixels)
@@ -61,16 +152,10 @@ func depthwiseRowsX86(v *vector, i ISA, r Run, sizes []int) {
 		}
 		v.I(x86.ADDQ(operand.I32(64), w))
 		v.Label(label + "row")
-		cell, tap, step := v.GP64(), v.GP64(), v.GP64()
-		v.I(x86.MOVL(mem(table, 20), step.As32()))
-		v.I(x86.MOVQ(step, cell))
-		v.I(x86.IMULQ(x, cell))
-		v.I(x86.ADDQ(mem(table, 8), cell))
-		v.I(x86.ADDQ(mem(args, rowsBase), cell))
-		v.I(x86.MOVL(mem(table, 16), tap.As32()))
+		cell, tap := walk.window(table, 0)
 		sums := windowSums{v, r, w, acc, func(from operand.Mem, i int) reg.VecVirtual { return load(from, i, partial) }}
 		if edge {
-			sums.row(v.cellsOrZeros(args, x, cell, tap))
+			sums.row(v.cellsOrZeros(args, walk.x, cell, tap))
 		} else {
 			sums.row(v.neighbours(cell, tap, sums.cells()))
 		}
@@ -82,70 +167,18 @@ func depthwiseRowsX86(v *vector, i ISA, r Run, sizes []int) {
 		for m := range acc {
 			for i, r := range acc[m] {
 				if partial {
-					v.storeMasked(r, ms, i, mem(out, 64/per*i))
+					v.storeMasked(r, ms, i, mem(walk.out, 64/per*i))
 				} else {
-					v.I(x86.VMOVUPS(r, mem(out, 64/per*i)))
+					v.I(x86.VMOVUPS(r, mem(walk.out, 64/per*i)))
 				}
 			}
-			v.I(x86.ADDQ(mem(args, rowsOutStep), out))
+			v.I(x86.ADDQ(mem(args, rowsOutStep), walk.out))
 		}
-		v.I(x86.ADDQ(operand.I8(pixels), x))
-	}
-	path := func(name string, partial bool) {
-		v.Label(name)
-		table, left := v.GP64(), v.GP64()
-		v.I(x86.MOVQ(mem(args, rowsInd), table))
-		v.I(x86.ADDQ(mem(args, rowsAt), table))
-		v.I(x86.MOVQ(mem(table, 0), out))
-		v.I(x86.ADDQ(mem(args, rowsOut), out))
-		v.I(x86.XORQ(x, x))
-		// Tiles of `tile` pixels up to pixel `larger`, then such of one less.
-		v.Label(name + "tile")
-		rest := v.GP64()
-		v.I(x86.MOVQ(mem(args, rowsPixels), rest))
-		v.I(x86.SUBQ(x, rest))
-		v.I(x86.JEQ(operand.LabelRef(name + "end")))
-		v.I(x86.MOVQ(mem(args, rowsTile), left))
-		v.I(x86.CMPQ(x, mem(args, rowsLarger)))
-		v.I(x86.ADCQ(operand.I8(-1), left)) // the carry says x < larger
-		v.I(x86.CMPQ(left, rest))
-		v.I(x86.CMOVQGT(rest, left))
-		for i, n := range sizes {
-			label := fmt.Sprintf("%s%d", name, n)
-			if i+1 < len(sizes) {
-				v.I(x86.CMPQ(left, operand.I8(n)))
-				v.I(x86.JGE(operand.LabelRef(label)))
-			}
-		}
-		for i := len(sizes) - 1; i >= 0; i-- {
-			label := fmt.Sprintf("%s%d", name, sizes[i])
-			v.Label(label)
-			// Is every cell inside the image?
-			v.I(x86.CMPQ(x, mem(args, rowsLeft)))
-			v.I(x86.JLT(operand.LabelRef(label + "edge")))
-			end := v.GP64()
-			v.I(x86.LEAQ(mem(x, sizes[i]), end))
-			v.I(x86.CMPQ(end, mem(args, rowsRight)))
-			v.I(x86.JGT(operand.LabelRef(label + "edge")))
-			tile(label, sizes[i], partial, false)
-			v.I(x86.JMP(operand.LabelRef(name + "tile")))
-			v.Label(label + "edge")
-			tile(label+"edge", sizes[i], partial, true)
-			v.I(x86.JMP(operand.LabelRef(name + "tile")))
-		}
-		v.Label(name + "end")
-		v.I(x86.MOVQ(mem(args, rowsKH), left))
-		v.I(x86.LEAQ(operand.Mem{Base: left, Index: left, Scale: 1, Disp: 1}, left))
-		v.I(x86.SHLQ(operand.U8(3), left)) // bytes of a row's table
-		v.I(x86.ADDQ(left, mem(args, rowsAt)))
-		v.I(x86.DECQ(mem(args, rowsRows)))
-		v.I(x86.JNE(operand.LabelRef(name)))
-		v.end()
 	}
 	v.I(x86.CMPQ(last, operand.I8(PanelWidth)))
 	v.I(x86.JNE(operand.LabelRef("partial")))
-	path("whole", false)
-	path("partial", true)
+	walk.rows("whole", false, sizes, tile)
+	walk.rows("partial", true, sizes, tile)
 }
 
 // windowSums are the sums of some pixels' windows, which have cells in common.

@@ -58,19 +58,19 @@ func (n Need) runs(half bool) []Run {
 	return rs
 }
 
-// rowTiles are the sizes of tiles of kernels of rows, the largest first: rows are
-// cut evenly.
-func (n Need) rowTiles(i ISA) []int {
+// tileSizes are the sizes of tiles of kernels of rows, the largest first: rows of
+// pixels are cut evenly into tiles of at most so many.
+func tileSizes(all bool, rowPixels []int, most int) []int {
 	set := map[int]bool{1: true}
-	for m := 1; m <= i.rowPixels() && n.All; m++ {
+	for m := 1; m <= most && all; m++ {
 		set[m] = true
 	}
-	for _, p := range n.RowPixels {
-		tiles := (p + i.rowPixels() - 1) / i.rowPixels()
+	for _, p := range rowPixels {
+		tiles := (p + most - 1) / most
 		set[p/tiles], set[(p+tiles-1)/tiles] = true, true
 	}
 	var sizes []int
-	for m := i.rowPixels(); m > 0; m-- {
+	for m := most; m > 0; m-- {
 		if set[m] {
 			sizes = append(sizes, m)
 		}
@@ -166,7 +166,7 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 				}
 			}
 			for _, r := range need.runs(half) {
-				depthwiseRowsX86(v, i, r, need.rowTiles(i))
+				depthwiseRowsX86(v, i, r, tileSizes(need.All, need.RowPixels, i.rowPixels()))
 			}
 		}
 		if need.All || need.PoolMax {

@@ -3,6 +3,7 @@ package conv
 import (
 	"fmt"
 	"go/format"
+	"slices"
 	"strings"
 
 	"github.com/flexnnc/flexnnc/avo/amd64"
@@ -89,7 +90,20 @@ type NeedInt8 struct {
 	All       bool
 	Convs     []Conv
 	Depthwise bool
+	Runs      []Run // of depthwise ones: width and stride of 3x3 windows
+	RowPixels []int // of the steps of Runs: output pixels of a row
 	Quantize  bool
+}
+
+// runs are the kernels of rows that n needs.
+func (n NeedInt8) runs() []Run {
+	var rs []Run
+	for _, r := range int8Runs {
+		if n.All || slices.Contains(n.Runs, r) {
+			rs = append(rs, r)
+		}
+	}
+	return rs
 }
 
 // tiles are the convolution tiles that n needs of a unit.
@@ -122,6 +136,9 @@ func (n NeedInt8) calls(u Unit, pixels, panels int) bool {
 	return false
 }
 
+// int8Structs are the types in the signatures of kernels of int8.
+var int8Structs = []string{"convArgs", "depthwiseArgs", "depthwiseRowsArgs", "quantizeArgs"}
+
 // GenerateInt8 writes the kernels of int8 images that package pkg needs, with
 // their declarations and tables, as Generate does.
 func GenerateInt8(pkg string, need NeedInt8) (map[string][]byte, error) {
@@ -130,18 +147,24 @@ func GenerateInt8(pkg string, need NeedInt8) (map[string][]byte, error) {
 	}
 	files := map[string][]byte{}
 	x := amd64.New()
-	for _, s := range []string{"convArgs", "depthwiseArgs", "quantizeArgs"} {
+	for _, s := range int8Structs {
 		x.Struct(s)
 	}
 	mask := x.Words("int8ChannelMask", maskWords()...)
 	limits := x.Words("int8Limits", limitWords()...)
 	wide := &vector{Context: x, avx512: true, ones: mask, limits: limits}
+	if len(need.runs()) > 0 {
+		wide.transpose = x.Words("int8Transpose", transposeWords()...)
+	}
 	narrow := &vector{Context: x, ones: mask, limits: limits}
 	for _, t := range need.tiles(VNNI) {
 		convVNNI(wide, t)
 	}
 	for _, t := range need.tiles(AVX2Int8) {
 		convInt8AVX2(narrow, t)
+	}
+	for _, r := range need.runs() {
+		depthwiseRowsVNNI(wide, r, tileSizes(need.All, need.RowPixels, VNNI.rowPixels()))
 	}
 	for _, v := range []*vector{wide, narrow} {
 		for _, m := range depthwisePixels {
@@ -158,7 +181,7 @@ func GenerateInt8(pkg string, need NeedInt8) (map[string][]byte, error) {
 	}
 
 	a := arm64.New()
-	for _, s := range []string{"convArgs", "depthwiseArgs", "quantizeArgs"} {
+	for _, s := range int8Structs {
 		a.Struct(s)
 	}
 	for _, t := range need.tiles(SDOT) {
@@ -243,7 +266,15 @@ func (n NeedInt8) table(pkg, buildExpr, detect string, units ...Unit) ([]byte, e
 		for _, m := range depthwisePixels {
 			fmt.Fprintf(&b, "%d: %s,\n", m, depthwiseInt8Name(u, m))
 		}
-		b.WriteString("},\n}\n")
+		b.WriteString("},\n")
+		if runs := n.runs(); len(runs) > 0 && u.rowPixels() > 0 {
+			fmt.Fprintf(&b, "rowPixels: %d,\ndepthwiseRows: depthwiseRowKernels{3: {\n", u.rowPixels())
+			for _, r := range runs {
+				fmt.Fprintf(&b, "%d: %s,\n", r.Stride, r.int8RowsName(u))
+			}
+			b.WriteString("}},\n")
+		}
+		b.WriteString("}\n")
 	}
 	return format.Source([]byte(b.String()))
 }

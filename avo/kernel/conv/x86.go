@@ -17,6 +17,8 @@ type vector struct {
 	avx512 bool
 	ones   operand.Mem // 16 words of ones, then 16 of zeros
 	limits operand.Mem // of rounding to int8: limitWords
+	// transpose orders the cells of a column: transposeWords.
+	transpose operand.Mem
 }
 
 // floats is the width of a register.
@@ -124,12 +126,16 @@ func (v *vector) loadMasked(m operand.Mem, ms masks, i int) reg.VecVirtual {
 func (v *vector) relu(act operand.Mem, acc []reg.VecVirtual, label string) {
 	v.I(x86.CMPQ(act, operand.I8(actRelu)))
 	v.I(x86.JNE(operand.LabelRef(label)))
-	z := v.zero()
+	v.clip(acc, v.zero())
+	v.Label(label)
+}
+
+// clip makes x < 0 ? 0 : x of every register, with zeros in z.
+func (v *vector) clip(acc []reg.VecVirtual, z reg.VecVirtual) {
 	for _, r := range acc {
 		// The second source is the answer where either is NaN or both are zero.
 		v.I(x86.VMAXPS(r, z, r))
 	}
-	v.Label(label)
 }
 
 // prefetchAhead is how many bytes ahead of use kernels of one pixel ask for weights.

@@ -82,15 +82,14 @@ func (v *vector) finishInt8(t Int8Tile, acc [][]reg.VecVirtual, args reg.GPVirtu
 	v.I(x86.MOVQ(mem(args, convOut), out))
 	v.I(x86.MOVQ(mem(args, convOutStep), outStep))
 	v.I(x86.MOVQ(mem(args, convLast), last))
-	scale := v.reg()
-	v.I(x86.VBROADCASTSS(mem(args, convQuantize), scale))
+	round := v.rounding(mem(args, convQuantize), v.reg)
 	var ms masks
 	if v.avx512 {
 		ms = v.masksFor(last, 1)
 	}
 	for m := range acc {
 		for n, r := range acc[m] {
-			v.roundInt8(r, scale)
+			v.roundInt8(r, round)
 			at := mem(out, PanelWidth/per*n)
 			switch {
 			case n < whole:
@@ -115,18 +114,48 @@ func (v *vector) limit(which int) operand.Mem {
 	return m
 }
 
-// roundInt8 makes int32 of r times scale: within ±127, plus what is just below a
+// rounding is the numbers of the rounding to int8, in registers where there are
+// many: what values are multiplied by, and the bounds and parts that limit counts.
+type rounding struct {
+	scale                        regVec
+	most, least, sign, belowHalf regVec // of 512 bits only; least is an int32
+}
+
+// rounding reads the factor, to a register that fresh makes, and for those of
+// AVX-512 the other numbers.
+func (v *vector) rounding(factor operand.Mem, fresh func() regVec) rounding {
+	r := rounding{scale: fresh()}
+	v.I(x86.VBROADCASTSS(factor, r.scale))
+	if r.scale.Size() == 64 {
+		r.most, r.least, r.sign, r.belowHalf = v.splat(int8Most), v.splat(^uint32(126)), v.splat(signBit), v.splat(belowHalf)
+	}
+	return r
+}
+
+// roundInt8 makes int32 of x times scale: within ±127, plus what is just below a
 // half with its sign, cut.
-func (v *vector) roundInt8(r, scale regVec) {
-	h := v.like(r)
-	v.I(x86.VMULPS(scale, r, r))
+func (v *vector) roundInt8(x regVec, r rounding) {
+	h := v.like(x)
+	if x.Size() == 64 {
+		v.I(x86.VMULPS(r.scale, x, x))
+		// The second source is the answer where either is NaN. What is far below, and NaN,
+		// is converted to the least int32.
+		v.I(x86.VMINPS(x, r.most, x))
+		v.I(x86.VMOVDQA32(x, h))
+		v.I(x86.VPTERNLOGD(operand.U8(0xea), r.belowHalf, r.sign, h)) // h and sign, or belowHalf
+		v.I(x86.VADDPS(h, x, x))
+		v.I(x86.VCVTTPS2DQ(x, x))
+		v.I(x86.VPMAXSD(r.least, x, x))
+		return
+	}
+	v.I(x86.VMULPS(r.scale, x, x))
 	// The second source is the answer where the first is NaN.
-	v.I(x86.VMAXPS(v.limit(0), r, r))
-	v.I(x86.VMINPS(v.limit(1), r, r))
-	v.I(x86.VANDPS(v.limit(2), r, h))
+	v.I(x86.VMAXPS(v.limit(0), x, x))
+	v.I(x86.VMINPS(v.limit(1), x, x))
+	v.I(x86.VANDPS(v.limit(2), x, h))
 	v.I(x86.VORPS(v.limit(3), h, h))
-	v.I(x86.VADDPS(h, r, r))
-	v.I(x86.VCVTTPS2DQ(r, r))
+	v.I(x86.VADDPS(h, x, x))
+	v.I(x86.VCVTTPS2DQ(x, x))
 }
 
 // like is a fresh register of r's size.
@@ -412,11 +441,10 @@ func depthwiseInt8X86(v *vector, name string, pixels int) {
 		v.I(x86.ADDQ(operand.I32(4*n), out))
 		v.I(x86.JMP(operand.LabelRef(label + "stored")))
 		v.Label(label + "bytes")
-		scale := fresh()
-		v.I(x86.VBROADCASTSS(mem(args, depthwiseQuantize), scale))
+		round := v.rounding(mem(args, depthwiseQuantize), fresh)
 		for m := range acc {
 			for _, r := range acc[m] {
-				v.roundInt8(r, scale)
+				v.roundInt8(r, round)
 			}
 		}
 		pixelsOut(true)
@@ -493,10 +521,9 @@ func quantizeX86(v *vector) {
 	v.I(x86.MOVQ(mem(args, quantizeIn), in))
 	v.I(x86.MOVQ(mem(args, quantizeOut), out))
 	v.I(x86.MOVQ(mem(args, quantizeRows), rows))
-	scale := v.reg()
-	v.I(x86.VBROADCASTSS(mem(args, quantizeScale), scale))
+	round := v.rounding(mem(args, quantizeScale), v.reg)
 	width := v.floats()
-	integers := func(x reg.VecVirtual) { v.roundInt8(x, scale) }
+	integers := func(x reg.VecVirtual) { v.roundInt8(x, round) }
 	v.Label("row")
 	from, to, n := v.GP64(), v.GP64(), v.GP64()
 	v.I(x86.MOVQ(in, from))
