@@ -35,14 +35,7 @@ func bestFirst(c []candidate, n int) int {
 	return min(len(c), n)
 }
 
-// overlap is the area that two boxes share.
-func (c *candidate) overlap(o *candidate) float32 {
-	if c.x1 > o.x2 || c.x2 < o.x1 || c.y1 > o.y2 || c.y2 < o.y1 {
-		return 0
-	}
-	return float32((min(c.x2, o.x2) - max(c.x1, o.x1)) * (min(c.y2, o.y2) - max(c.y1, o.y1)))
-}
-
+// area is that of a box whose corners are in order.
 func (c *candidate) area() float32 { return float32((c.x2 - c.x1) * (c.y2 - c.y1)) }
 
 // suppress sorts c, moves to its start those that overlap no better one by more
@@ -55,16 +48,32 @@ next:
 		if kept >= most {
 			break
 		}
-		for k := range kept {
-			both := c[i].overlap(&c[k])
-			if both > float32(threshold*(c[i].area()+c[k].area()-both)) {
+		box := c[i]
+		area := box.area()
+		better := c[:kept]
+		for k := range better {
+			o := &better[k]
+			both := float32(0)
+			// One branch for most pairs, which share nothing, and that one foreseeable.
+			if one(box.x1 > o.x2)|one(box.x2 < o.x1)|one(box.y1 > o.y2)|one(box.y2 < o.y1) == 0 {
+				both = (min(box.x2, o.x2) - max(box.x1, o.x1)) * (min(box.y2, o.y2) - max(box.y1, o.y1))
+			}
+			if both > float32(threshold*(area+o.area()-both)) {
 				continue next
 			}
 		}
-		c[kept] = c[i]
+		c[kept] = box
 		kept++
 	}
 	return kept
+}
+
+// one is 1 where b holds and else 0, without a branch.
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // putDetection writes a row of label, score and corners.

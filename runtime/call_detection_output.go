@@ -22,10 +22,17 @@ func callDetectionOutput(t *thread, s *callStep) {
 	found := candidates(t, s, 16*priors, priors)
 	all := candidates(t, s, 40*priors, classes*min(topK, priors))
 	total := 0
+	dense, first := s.in[1].dense(), unsafe.Pointer(s.in[1].linear(t, 0))
 	for class := 1; class < classes; class++ {
 		n := 0
+		at, step := confidenceAt(class, 0, p), confidenceAt(class, 1, p)-confidenceAt(class, 0, p)
 		for i := range boxes {
-			v := *s.in[1].linear(t, confidenceAt(class, i, p))
+			v := float32(0)
+			if dense {
+				v = get32(first, 4*(at+i*step))
+			} else {
+				v = *s.in[1].linear(t, at+i*step)
+			}
 			if v > s.floats[1] {
 				b := boxes[i]
 				found[n] = candidate{candidateKey(v, i), b[0], b[1], b[2], b[3]}

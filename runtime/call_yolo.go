@@ -1,5 +1,7 @@
 package runtime
 
+import "unsafe"
+
 // callYolov3Output and callYolov2Output find boxes in the heads of a detector. In:
 // heads [H,W,boxes*(5+classes)]. ints: heads classes boxes, then H W of each;
 // floats: confidence and overlap thresholds, then per head net width, net height,
@@ -12,14 +14,16 @@ func callYolov2Output(t *thread, s *callStep) { callYolo(t, s, true) }
 
 // yoloHead is a head that boxes are read from.
 type yoloHead struct {
-	x                      *callTensor
-	h, w, classes, boxes   int
-	first                  int // number of its first box
-	netW, netH             float32
-	anchors                []float32
-	version2               bool
-	y, column, box, q, top int // the present box: cell, which of the cell's, channel, best class
-	score                  float32
+	x                    *callTensor
+	h, w, classes, boxes int
+	first                int // number of its first box
+	netW, netH           float32
+	anchors              []float32
+	version2             bool
+	y, column, box, top  int            // the present box: cell, which of the cell's, best class
+	cell                 unsafe.Pointer // its first channel
+	step                 int            // bytes from channel to channel
+	score                float32
 }
 
 // head is head i; boxes are numbered by head, box of a cell, row and column.
@@ -34,37 +38,55 @@ func (s *callStep) head(i int, version2 bool) yoloHead {
 	return h
 }
 
-// seek looks at box n of the head.
-func (h *yoloHead) seek(t *thread, n int) {
+// seek looks at box n of the head. It tells whether the score is at least least;
+// of a box whose objectness alone says that it is not, the score and the class are
+// not found out.
+func (h *yoloHead) seek(t *thread, n int, least float32) bool {
 	h.column, n = n%h.w, n/h.w
 	h.y, h.box = n%h.h, n/h.h
-	h.q = h.box * (5 + h.classes)
+	h.cell = unsafe.Pointer(h.x.at(t, 0, h.y, h.column, h.box*(5+h.classes)))
+	h.step = h.x.strides[3]
+	// What the objectness is divided by is at least 1 for either version, and a
+	// rounded quotient is no larger for a larger divisor.
+	object := h.at(4)
+	var miss, most float32
+	if h.version2 {
+		most = sigmoid32(object)
+	} else {
+		miss = exp32(-object)
+		most = 1 / (1 + miss)
+	}
+	if most < least {
+		return false
+	}
 	h.top = 0
-	for c := range h.classes {
-		if h.at(t, 5+c) > h.at(t, 5+h.top) {
-			h.top = c
+	best := h.at(5)
+	for c, off := 1, 6*h.step; c < h.classes; c, off = c+1, off+h.step {
+		if v := get32(h.cell, off); v > best {
+			h.top, best = c, v
 		}
 	}
 	if h.version2 {
 		sum := float32(0)
 		for c := range h.classes {
-			sum += exp32(h.at(t, 5+c) - h.at(t, 5+h.top))
+			sum += exp32(h.at(5+c) - best)
 		}
-		h.score = sigmoid32(h.at(t, 4)) / sum
-		return
+		h.score = most / sum
+	} else {
+		h.score = 1 / (1 + float32(miss*(1+exp32(-best))))
 	}
-	h.score = 1 / (1 + float32(exp32(-h.at(t, 4))*(1+exp32(-h.at(t, 5+h.top)))))
+	return !(h.score < least)
 }
 
 // at is channel q of the present box.
-func (h *yoloHead) at(t *thread, q int) float32 { return *h.x.at(t, 0, h.y, h.column, h.q+q) }
+func (h *yoloHead) at(q int) float32 { return get32(h.cell, q*h.step) }
 
 // corners are those of the present box, of an image of one by one.
-func (h *yoloHead) corners(t *thread) candidate {
-	cx := (float32(h.column) + sigmoid32(h.at(t, 0))) / float32(h.w)
-	cy := (float32(h.y) + sigmoid32(h.at(t, 1))) / float32(h.h)
-	w := float32(exp32(h.at(t, 2))*h.anchors[2*h.box]) / h.netW
-	e := float32(exp32(h.at(t, 3))*h.anchors[2*h.box+1]) / h.netH
+func (h *yoloHead) corners() candidate {
+	cx := (float32(h.column) + sigmoid32(h.at(0))) / float32(h.w)
+	cy := (float32(h.y) + sigmoid32(h.at(1))) / float32(h.h)
+	w := float32(exp32(h.at(2))*h.anchors[2*h.box]) / h.netW
+	e := float32(exp32(h.at(3))*h.anchors[2*h.box+1]) / h.netH
 	return candidate{0, cx - float32(w*0.5), cy - float32(e*0.5), cx + float32(w*0.5), cy + float32(e*0.5)}
 }
 
@@ -81,11 +103,10 @@ func callYolo(t *thread, s *callStep, version2 bool) {
 	for i := range s.in {
 		h := s.head(i, version2)
 		for k := range h.h * h.w * h.boxes {
-			h.seek(t, k)
-			if h.score < s.floats[0] {
+			if !h.seek(t, k, s.floats[0]) {
 				continue
 			}
-			all[n] = h.corners(t)
+			all[n] = h.corners()
 			all[n].key = candidateKey(h.score, h.first+k)
 			n++
 		}
@@ -99,7 +120,7 @@ func callYolo(t *thread, s *callStep, version2 bool) {
 			i--
 		}
 		h := s.head(i, version2)
-		h.seek(t, at-h.first)
+		h.seek(t, at-h.first, s.floats[0])
 		putDetection(t, y, r, h.top+1, h.score, &all[r])
 	}
 	endRows(t, s, y, n, 6)
