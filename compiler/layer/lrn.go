@@ -70,7 +70,12 @@ func lowerLRN(b *Builder) error {
 	}
 	h, w, c := x.Shape.H, x.Shape.W, x.Shape.C
 	root := func(p *lane.Builder, x, sum lane.Reg, alpha float32) lane.Reg {
-		return p.Mul(x, p.Pow(p.FMA(sum, p.F(alpha), p.F(bias)), p.F(-beta)))
+		t := p.FMA(sum, p.F(alpha), p.F(bias))
+		if beta == 0.75 { // as it nearly always is, and the two roots are a third of a power's work
+			r := p.Sqrt(t)
+			return p.Div(x, p.Mul(r, p.Sqrt(r)))
+		}
+		return p.Mul(x, p.Pow(t, p.F(-beta)))
 	}
 	name := fmt.Sprintf("_%s_%s_%s", digits(alpha), digits(beta), digits(bias))
 	if p.Int(0, 0) != 0 {
