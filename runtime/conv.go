@@ -56,7 +56,7 @@ type convArgs struct {
 	inOrder  int // how NEON kernels load, see inOrder
 	// ahead is where the tile will be in the end, that many bytes from pixel to pixel,
 	// and fetch weights that a later tile needs: kernels may ask for them to be in
-	// cache. Neither need be valid.
+	// cache, a line for each term of the sums, or two where bit 0 is set. Neither need be valid.
 	ahead     unsafe.Pointer
 	aheadStep int
 	fetch     unsafe.Pointer
@@ -76,8 +76,9 @@ type convKernels [maxConvPanels + 1][maxConvPixels + 1]func(*convArgs)
 // be there, as must depthwise[1] and both pools.
 type kernelTable struct {
 	name                           string
-	mr                             int // pixels of the main convolution tile
-	manyTiles                      int // fewest pixels of tiles whose kernels heed convArgs.tiles; 0 = none does
+	mr                             int  // pixels of the main convolution tile
+	manyTiles                      int  // fewest pixels of tiles whose kernels heed convArgs.tiles; 0 = none does
+	fetchesTwo                     bool // kernels of several panels heed bit 0 of convArgs.fetch
 	conv                           convKernels
 	convHalf                       convKernels // for weights of 2 bytes
 	depthwise                      [maxDepthwisePixels + 1]func(*depthwiseArgs)
@@ -154,6 +155,12 @@ const (
 	convUnits    = 32        // units of a step, about, where it is large enough
 	convUnitMACs = 1 << 18   // smallest unit worth a claim
 	convCache    = 384 << 10 // bytes of weights that a core's L2 keeps beside the image
+
+	// Bytes of an image that is read again from L2 for every few panels, so that all
+	// weights but those wait in memory and are asked for as late as can be: the bandwidth
+	// of memory is what limits such a step.
+	convImageCache = 256 << 10
+	convLongSum    = 1024 // terms, next to which it costs nothing to find a tile's windows again
 )
 
 func (s *convStep) tiling(tab *kernelTable, rows int) convTiling {
@@ -174,6 +181,9 @@ func (s *convStep) tiling(tab *kernelTable, rows int) convTiling {
 	want := min(max(1, rows*s.outW*panels*panelWidth*k/convUnitMACs), convUnits)
 	weights := panels * panelBytes(k, s.half)
 	g.chunks = min(g.groups, (weights+convCache-1)/convCache)
+	if 4*rows*s.outW*s.sh*s.sw*s.inC <= convImageCache && (weights > convCache || s.kh*s.kw == 1 || k >= convLongSum) {
+		g.chunks = g.groups
+	}
 	g.blocks = min(g.tiles, (want+g.chunks-1)/g.chunks)
 	if g.chunks*g.blocks < want {
 		g.chunks = min(g.groups, (want+g.blocks-1)/g.blocks)
@@ -228,10 +238,14 @@ func runConv(t *thread, s *convStep) {
 		}
 		c, b := u/g.blocks, u%g.blocks
 		group0, group1 := g.groups*c/g.chunks, g.groups*(c+1)/g.chunks
-		ahead := panels*group1/g.groups - panels*group0/g.groups // panels of the chunk
+		next := g.next(t, c) - group0 // what leads to the groups of the chunk that this thread has next
 		var table convTable
 		tiles := 1 // that one call computes
 		tile0, last := g.tiles*b/g.blocks, g.tiles*(b+1)/g.blocks
+		latest := last - 1 // tile to ask for the beginning of the next chunk, as late as can be
+		if len(t.team.threads) == 1 {
+			latest = g.tiles - 1
+		}
 		for i := tile0; i < last; i += tiles {
 			run, j := i/g.perRun, i%g.perRun
 			p, mr, same := g.tile(j)
@@ -251,11 +265,17 @@ func runConv(t *thread, s *convStep) {
 					a.out, a.outStep = unsafe.Add(t.scratch, aside), 4*panelWidth*(end-first)
 				}
 				a.w = t.at(s.weights + first*a.wstep)
-				// The chunk after this one comes while this one is worked off, a panel of it
-				// for each tile.
 				a.fetch = a.w
-				if at := i - tile0; at < end-first {
-					a.fetch = t.at(s.weights + min(first+at+ahead, panels-1)*a.wstep)
+				if m := n + next; m < g.groups {
+					// The next chunk comes while this one is worked off, a part of it with each of the last tiles.
+					from, to := panels*m/g.groups*a.wstep, panels*(m+1)/g.groups*a.wstep
+					part, two := 64*k, 0 // what a call asks for
+					if g.tiles < 3 && end-first > 1 && tab.fetchesTwo {
+						part, two = 2*part, 1
+					}
+					if from += (latest - i) * part; from < to {
+						a.fetch = t.at(s.weights + from + two)
+					}
 				}
 				a.last = min(s.channels-panelWidth*(end-1), panelWidth)
 				tab.runTile(a, mr, end-first, s.half)
@@ -268,6 +288,16 @@ func runConv(t *thread, s *convStep) {
 			a.tiles = 0
 		}
 	}
+}
+
+// next is the first group of the chunk that a thread takes on after chunk c, about.
+func (g *convTiling) next(t *thread, c int) int {
+	if g.blocks == 1 {
+		c += len(t.team.threads)
+	} else {
+		c++
+	}
+	return g.groups * min(c, g.chunks) / g.chunks
 }
 
 // tile is the first pixel of tile j of a run, its pixels, and how many tiles from it

@@ -104,9 +104,18 @@ loop:
 	VFMADD231PS  192(CX)(DX*2), Z3, Z2
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, R9
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, R9
+	JLE  loop
 
 tail:
 	SUBQ $+4, R9
@@ -537,9 +546,18 @@ loop:
 	VFMADD231PS  Z17, Z18, Z15
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, BP
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, BP
+	JLE  loop
 
 tail:
 	SUBQ $+4, BP
@@ -904,9 +922,18 @@ loop:
 	VFMADD231PS  Z26, Z27, Z23
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, BP
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, BP
+	JLE  loop
 
 tail:
 	SUBQ $+4, BP

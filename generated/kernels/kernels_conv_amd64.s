@@ -184,9 +184,18 @@ loop:
 	VFMADD231PS  192(CX)(DX*1), Z2, Z1
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, R9
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, R9
+	JLE  loop
 
 tail:
 	SUBQ $+4, R9
@@ -299,9 +308,18 @@ loop:
 	VFMADD231PS  192(CX)(DX*2), Z3, Z2
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, R9
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, R9
+	JLE  loop
 
 tail:
 	SUBQ $+4, R9
@@ -430,9 +448,18 @@ loop:
 	VFMADD231PS  192(CX)(DI*1), Z4, Z3
 	PREFETCHT1   192(R8)
 	ADDQ         $+256, R8
-	ADDQ         $+256, CX
-	ADDQ         $+4, R10
-	JLE          loop
+	TESTB        $0x01, R8
+	JEQ          fetched
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	PREFETCHT1   128(R8)
+	PREFETCHT1   192(R8)
+	ADDQ         $+256, R8
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, R10
+	JLE  loop
 
 tail:
 	SUBQ $+4, R10
@@ -664,9 +691,18 @@ loop:
 	VFMADD231PS  Z5, Z6, Z3
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, R10
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, R10
+	JLE  loop
 
 tail:
 	SUBQ $+4, R10
@@ -815,9 +851,18 @@ loop:
 	VFMADD231PS  Z8, Z7, Z5
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, R10
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, R10
+	JLE  loop
 
 tail:
 	SUBQ $+4, R10
@@ -992,9 +1037,18 @@ loop:
 	VFMADD231PS  Z10, Z9, Z7
 	PREFETCHT1   192(R8)
 	ADDQ         $+256, R8
-	ADDQ         $+256, CX
-	ADDQ         $+4, R11
-	JLE          loop
+	TESTB        $0x01, R8
+	JEQ          fetched
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	PREFETCHT1   128(R8)
+	PREFETCHT1   192(R8)
+	ADDQ         $+256, R8
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, R11
+	JLE  loop
 
 tail:
 	SUBQ $+4, R11
@@ -1279,9 +1333,18 @@ loop:
 	VFMADD231PS  Z7, Z8, Z5
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, R11
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, R11
+	JLE  loop
 
 tail:
 	SUBQ $+4, R11
@@ -1466,9 +1529,18 @@ loop:
 	VFMADD231PS  Z11, Z12, Z8
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, R11
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, R11
+	JLE  loop
 
 tail:
 	SUBQ $+4, R11
@@ -1793,9 +1865,18 @@ loop:
 	VFMADD231PS  Z9, Z10, Z7
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, R12
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, R12
+	JLE  loop
 
 tail:
 	SUBQ $+4, R12
@@ -2016,9 +2097,18 @@ loop:
 	VFMADD231PS  Z14, Z15, Z11
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, R12
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, R12
+	JLE  loop
 
 tail:
 	SUBQ $+4, R12
@@ -2392,9 +2482,18 @@ loop:
 	VFMADD231PS  Z11, Z12, Z9
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, R13
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, R13
+	JLE  loop
 
 tail:
 	SUBQ $+4, R13
@@ -2651,9 +2750,18 @@ loop:
 	VFMADD231PS  Z17, Z18, Z14
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, R13
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, R13
+	JLE  loop
 
 tail:
 	SUBQ $+4, R13
@@ -3076,9 +3184,18 @@ loop:
 	VFMADD231PS  Z13, Z14, Z11
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, R14
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, R14
+	JLE  loop
 
 tail:
 	SUBQ $+4, R14
@@ -3371,9 +3488,18 @@ loop:
 	VFMADD231PS  Z20, Z21, Z17
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, R14
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, R14
+	JLE  loop
 
 tail:
 	SUBQ $+4, R14
@@ -3845,9 +3971,18 @@ loop:
 	VFMADD231PS  Z15, Z16, Z13
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, R15
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, R15
+	JLE  loop
 
 tail:
 	SUBQ $+4, R15
@@ -4176,9 +4311,18 @@ loop:
 	VFMADD231PS  Z23, Z24, Z20
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, R15
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, R15
+	JLE  loop
 
 tail:
 	SUBQ $+4, R15
@@ -4699,9 +4843,18 @@ loop:
 	VFMADD231PS  Z17, Z18, Z15
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, BP
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, BP
+	JLE  loop
 
 tail:
 	SUBQ $+4, BP
@@ -5066,9 +5219,18 @@ loop:
 	VFMADD231PS  Z26, Z27, Z23
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+256, CX
-	ADDQ         $+4, BP
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+256, CX
+	ADDQ $+4, BP
+	JLE  loop
 
 tail:
 	SUBQ $+4, BP
@@ -19101,9 +19263,18 @@ loop:
 	VFMADD231PS  Z3, Z2, Z1
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+128, CX
-	ADDQ         $+4, R9
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, R9
+	JLE  loop
 
 tail:
 	SUBQ $+4, R9
@@ -19230,9 +19401,18 @@ loop:
 	VFMADD231PS  Z4, Z3, Z2
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+128, CX
-	ADDQ         $+4, R9
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, R9
+	JLE  loop
 
 tail:
 	SUBQ $+4, R9
@@ -19380,9 +19560,18 @@ loop:
 	VFMADD231PS  Z5, Z4, Z3
 	PREFETCHT1   192(R8)
 	ADDQ         $+256, R8
-	ADDQ         $+128, CX
-	ADDQ         $+4, R10
-	JLE          loop
+	TESTB        $0x01, R8
+	JEQ          fetched
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	PREFETCHT1   128(R8)
+	PREFETCHT1   192(R8)
+	ADDQ         $+256, R8
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, R10
+	JLE  loop
 
 tail:
 	SUBQ $+4, R10
@@ -19618,9 +19807,18 @@ loop:
 	VFMADD231PS  Z5, Z6, Z3
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+128, CX
-	ADDQ         $+4, R10
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, R10
+	JLE  loop
 
 tail:
 	SUBQ $+4, R10
@@ -19769,9 +19967,18 @@ loop:
 	VFMADD231PS  Z8, Z7, Z5
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+128, CX
-	ADDQ         $+4, R10
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, R10
+	JLE  loop
 
 tail:
 	SUBQ $+4, R10
@@ -19946,9 +20153,18 @@ loop:
 	VFMADD231PS  Z10, Z9, Z7
 	PREFETCHT1   192(R8)
 	ADDQ         $+256, R8
-	ADDQ         $+128, CX
-	ADDQ         $+4, R11
-	JLE          loop
+	TESTB        $0x01, R8
+	JEQ          fetched
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
+	PREFETCHT1   128(R8)
+	PREFETCHT1   192(R8)
+	ADDQ         $+256, R8
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, R11
+	JLE  loop
 
 tail:
 	SUBQ $+4, R11
@@ -20233,9 +20449,18 @@ loop:
 	VFMADD231PS  Z7, Z8, Z5
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+128, CX
-	ADDQ         $+4, R11
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, R11
+	JLE  loop
 
 tail:
 	SUBQ $+4, R11
@@ -20420,9 +20645,18 @@ loop:
 	VFMADD231PS  Z11, Z12, Z8
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+128, CX
-	ADDQ         $+4, R11
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, R11
+	JLE  loop
 
 tail:
 	SUBQ $+4, R11
@@ -20747,9 +20981,18 @@ loop:
 	VFMADD231PS  Z9, Z10, Z7
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+128, CX
-	ADDQ         $+4, R12
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, R12
+	JLE  loop
 
 tail:
 	SUBQ $+4, R12
@@ -20970,9 +21213,18 @@ loop:
 	VFMADD231PS  Z14, Z15, Z11
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+128, CX
-	ADDQ         $+4, R12
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, R12
+	JLE  loop
 
 tail:
 	SUBQ $+4, R12
@@ -21346,9 +21598,18 @@ loop:
 	VFMADD231PS  Z11, Z12, Z9
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+128, CX
-	ADDQ         $+4, R13
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, R13
+	JLE  loop
 
 tail:
 	SUBQ $+4, R13
@@ -21605,9 +21866,18 @@ loop:
 	VFMADD231PS  Z17, Z18, Z14
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+128, CX
-	ADDQ         $+4, R13
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, R13
+	JLE  loop
 
 tail:
 	SUBQ $+4, R13
@@ -22030,9 +22300,18 @@ loop:
 	VFMADD231PS  Z13, Z14, Z11
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+128, CX
-	ADDQ         $+4, R14
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, R14
+	JLE  loop
 
 tail:
 	SUBQ $+4, R14
@@ -22325,9 +22604,18 @@ loop:
 	VFMADD231PS  Z20, Z21, Z17
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+128, CX
-	ADDQ         $+4, R14
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, R14
+	JLE  loop
 
 tail:
 	SUBQ $+4, R14
@@ -22799,9 +23087,18 @@ loop:
 	VFMADD231PS  Z15, Z16, Z13
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+128, CX
-	ADDQ         $+4, R15
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, R15
+	JLE  loop
 
 tail:
 	SUBQ $+4, R15
@@ -23130,9 +23427,18 @@ loop:
 	VFMADD231PS  Z23, Z24, Z20
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+128, CX
-	ADDQ         $+4, R15
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, R15
+	JLE  loop
 
 tail:
 	SUBQ $+4, R15
@@ -23653,9 +23959,18 @@ loop:
 	VFMADD231PS  Z17, Z18, Z15
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+128, CX
-	ADDQ         $+4, BP
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, BP
+	JLE  loop
 
 tail:
 	SUBQ $+4, BP
@@ -24020,9 +24335,18 @@ loop:
 	VFMADD231PS  Z26, Z27, Z23
 	PREFETCHT1   192(DI)
 	ADDQ         $+256, DI
-	ADDQ         $+128, CX
-	ADDQ         $+4, BP
-	JLE          loop
+	TESTB        $0x01, DI
+	JEQ          fetched
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	PREFETCHT1   128(DI)
+	PREFETCHT1   192(DI)
+	ADDQ         $+256, DI
+
+fetched:
+	ADDQ $+128, CX
+	ADDQ $+4, BP
+	JLE  loop
 
 tail:
 	SUBQ $+4, BP

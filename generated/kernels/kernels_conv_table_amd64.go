@@ -15,9 +15,10 @@ func init() {
 }
 
 var kernelsAVX512 = kernelTable{
-	name:      "avx512",
-	mr:        8,
-	rowPixels: 8,
+	name:       "avx512",
+	mr:         8,
+	rowPixels:  8,
+	fetchesTwo: true,
 	interleave: [maxInterleave + 1]func(*interleaveArgs){
 		2: interleaveF32x2AVX512,
 		3: interleaveF32x3AVX512,

@@ -246,6 +246,9 @@ func (n Need) table(pkg, buildExpr string, isas ...ISA) ([]byte, error) {
 		if i.rowPixels() > 0 {
 			fmt.Fprintf(&b, "\trowPixels: %d,\n", i.rowPixels())
 		}
+		if i.fetchesTwo() {
+			b.WriteString("\tfetchesTwo: true,\n")
+		}
 		if i == NEON {
 			fmt.Fprintf(&b, "\tmanyTiles: %d,\n", loopPixels)
 		}

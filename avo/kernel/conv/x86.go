@@ -141,6 +141,10 @@ func (v *vector) clip(acc []reg.VecVirtual, z reg.VecVirtual) {
 // prefetchAhead is how many bytes ahead of use kernels of one pixel ask for weights.
 const prefetchAhead = 1024
 
+// fetchesTwo tells that kernels of several panels can ask for two lines of later
+// weights with each term of their sums: that their tiles are large enough to hide it.
+func (i ISA) fetchesTwo() bool { return i == AVX512 }
+
 // convX86 generates the kernel of a tile.
 func convX86(v *vector, t Tile) {
 	v.Function(t.Name(), "func(a *convArgs)",
@@ -271,6 +275,15 @@ func convX86(v *vector, t Tile) {
 		v.I(x86.PREFETCHT1(mem(fetch, 64*s)))
 	}
 	v.I(x86.ADDQ(operand.I32(64*unroll), fetch))
+	if t.Panels > 1 && t.ISA.fetchesTwo() {
+		v.I(x86.TESTB(operand.U8(1), fetch.As8()))
+		v.I(x86.JEQ(operand.LabelRef("fetched")))
+		for s := range unroll {
+			v.I(x86.PREFETCHT1(mem(fetch, 64*s)))
+		}
+		v.I(x86.ADDQ(operand.I32(64*unroll), fetch))
+		v.Label("fetched")
+	}
 	v.I(x86.ADDQ(operand.I32(row*unroll), w))
 	v.I(x86.ADDQ(operand.I8(unroll), k))
 	v.I(x86.JLE(operand.LabelRef("loop")))
