@@ -289,6 +289,9 @@ func (u *unit) winogradArgs(s *plan.Step, conv *jen.Statement) *jen.Statement {
 	var l literal
 	size := u.winogradSize(s)
 	l.code("conv", conv)
+	if u.p.Buffers[s.Weights].Expanded {
+		l.code("expanded", jen.True())
+	}
 	l.int("m", s.Op.Conv.Winograd)
 	l.int("tiles", size.Tiles)
 	l.int("panels", size.Panels)

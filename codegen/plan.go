@@ -336,11 +336,15 @@ func (u *unit) loads() (resident, streamed []jen.Code) {
 		if l.Ahead > 0 {
 			vals = append(vals, jen.Id("ahead").Op(":").Lit(l.Ahead))
 		}
-		row := jen.Line().Values(append(vals,
+		vals = append(vals,
 			jen.Id("firstChunk").Op(":").Lit(u.file.items[u.items[l.Item]].firstChunk+l.Panels.Lo*chunksPerGroup(it)),
 			jen.Id("groupBytes").Op(":").Lit(group),
 			jen.Id("chunkBytes").Op(":").Lit(int(it.Chunk)),
-		)...)
+		)
+		if u.p.Buffers[l.Buffer].Expanded {
+			vals = append(vals, jen.Id("expand").Op(":").Add(u.expansion(l)))
+		}
+		row := jen.Line().Values(vals...)
 		if l.Resident {
 			resident = append(resident, row)
 		} else {
@@ -353,6 +357,17 @@ func (u *unit) loads() (resident, streamed []jen.Code) {
 		}
 	}
 	return resident, streamed
+}
+
+// expansion says what a resident load makes of the panels of a convolution.
+func (u *unit) expansion(l *plan.Load) *jen.Statement {
+	p := u.p.File.Items[l.Item].Panels
+	i := slices.IndexFunc(u.p.Graph.Ops, func(o *op.Op) bool { return o.Panels == p })
+	vals := []jen.Code{field("side", u.p.Graph.Ops[i].Conv.Winograd), field("chans", p.Chans)}
+	if p.Type == op.F16 {
+		vals = append(vals, jen.Id("half").Op(":").True())
+	}
+	return jen.Op("&").Id("expansion").Values(vals...)
 }
 
 // bufferType declares the rows of the buffer tables.
@@ -439,10 +454,14 @@ func (u *unit) stepComment(s *plan.Step) []string {
 	if o.Panels != nil {
 		lo, hi := s.Panels.Lo*op.PanelWidth, min(s.Panels.Hi*op.PanelWidth, o.Panels.N)
 		w := u.p.Buffers[s.Weights]
+		how := ""
+		if w.Expanded {
+			how = ", kept expanded"
+		}
 		if u.shares(s) {
 			lines = append(lines, fmt.Sprintf("%d output channels, in panels of %d; each step says which, and where their weights are", o.Panels.N, op.PanelWidth))
 		} else {
-			lines = append(lines, fmt.Sprintf("output channels %d to %d of %d; weights: %s at %d", lo, hi, o.Panels.N, bytesText(int64(w.Size)), w.Offset))
+			lines = append(lines, fmt.Sprintf("output channels %d to %d of %d; weights: %s at %d%s", lo, hi, o.Panels.N, bytesText(int64(w.Size)), w.Offset, how))
 		}
 	}
 	if o.Epilogue != nil {

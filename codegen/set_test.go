@@ -1,6 +1,10 @@
 package codegen_test
 
 import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -111,6 +115,63 @@ func TestSeveralBudgets(t *testing.T) {
 		out, err := c.CombinedOutput()
 		t.Logf("%v\n%s", err, out)
 	}
+}
+
+// TestExpanded compiles convolutions by Winograd's algorithm, whose weights stay
+// expanded in one plan, in part in the next, and not in the last.
+func TestExpanded(t *testing.T) {
+	dir := t.TempDir()
+	r := rand.New(rand.NewSource(1))
+	param, bin := "7767517\n5 5\nInput data 0 1 data 0=40 1=36 2=16\n", []byte(nil)
+	channels := 16
+	for i, c := range []int{32, 48, 24} {
+		from := "data"
+		if i > 0 {
+			from = fmt.Sprint("c", i-1)
+		}
+		param += fmt.Sprintf("Convolution c%d 1 1 %s c%d 0=%d 1=3 4=1 5=1 6=%d 9=1\n", i, from, i, c, 9*channels*c)
+		bin = append(bin, 0, 0, 0, 0)
+		for range 9*channels*c + c {
+			bin = binary.LittleEndian.AppendUint32(bin, math.Float32bits(float32(r.NormFloat64()/12)))
+		}
+		channels = c
+	}
+	param += "ReLU last 1 1 c2 out\n"
+	file := filepath.Join(t.TempDir(), "net")
+	writeFile(t, file+".param", param)
+	writeFile(t, file+".bin", string(bin))
+	n, err := ncnn.Open(file+".param", file+".bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	g, err := compiler.Lower(n.Graph, compiler.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	most, err := compiler.Plan(g, compiler.Options{Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plans []*plan.Plan
+	count := make([]int, 3)
+	for i, b := range []plan.Bytes{0, most.Arena * 2 / 3, 1} {
+		p, err := compiler.Plan(g, compiler.Options{Budget: b, Min: b == 1, Threads: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k := range p.Buffers {
+			if p.Buffers[k].Expanded {
+				count[i]++
+			}
+		}
+		plans = append(plans, p)
+	}
+	if count[0] <= count[1] || count[1] == 0 || count[2] != 0 {
+		t.Fatalf("%v are expanded, in arenas of %d, %d and %d bytes", count, plans[0].Arena, plans[1].Arena, plans[2].Arena)
+	}
+	emitSet(t, codegen.Set{Plans: [][]*plan.Plan{plans}, Budgets: []string{"max", "less", "min"}}, dir)
+	testEverywhere(t, dir)
 }
 
 // TestSeveralShapes compiles two widths within two budgets each into one package:

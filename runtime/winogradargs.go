@@ -39,6 +39,13 @@ type winogradArgs struct {
 	act      int
 }
 
+// expandPanel makes an expanded panel of one as it is in the file. tmp is
+// winogradTmpLen floats. It is set where a package has convolutions that need it.
+var expandPanel func(x *expansion, from, to unsafe.Pointer, tmp []float32)
+
+// winogradTmpLen is the floats of tmp.
+const winogradTmpLen = 8 * 8 * panelWidth
+
 // winogradFactors are the numbers in the transforms: four at a time, as NEON loads
 // them.
 var winogradFactors = [56]float32{

@@ -18,7 +18,7 @@ const (
 	Stem      Class = "stem"      // the same with fewer input channels than a vector has lanes
 	Pointwise Class = "pointwise" // multiply-adds of 1x1 convolutions and matrix products
 	Vector    Class = "vector"    // multiply-adds where every weight is used once: inner products
-	Winograd  Class = "winograd"  // multiply-adds that the direct algorithm would make
+	Winograd  Class = "winograd"  // multiply-adds of Winograd's algorithm, and what takes as long: its transforms
 	Int8      Class = "int8"      // multiply-adds of 8-bit weights
 	Depthwise Class = "depthwise" // multiply-adds
 	Pool      Class = "pool"      // cells of windows
@@ -88,6 +88,9 @@ func Of(o *op.Op) Work {
 			break
 		}
 		w.Units = int64(c.OutH) * int64(c.OutW) * int64(o.Panels.N) * int64(o.Panels.K())
+		if w.Class == Winograd {
+			w.Units = newWinograd(o).units(c.OutH, o.Panels.Count(), false, false)
+		}
 		if w.Class != Vector && w.Class != Depthwise {
 			w.Weights = int64(o.Panels.Count()) * int64(o.Panels.PanelBytes()) / 4
 		}

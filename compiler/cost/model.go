@@ -7,7 +7,7 @@ import (
 )
 
 // Model is a target with a number of compute threads, in the terms of the planner:
-// a step takes Step, the Work of its part of the op, and Touch for each byte of
+// a step takes Step, the work of its Part of an Op, and Touch for each byte of
 // activations that it reads or writes; a load takes Load and Read for each byte.
 type Model struct {
 	Step  int64 // picoseconds per step
@@ -40,18 +40,10 @@ func (t *Target) Model(threads int) *Model {
 
 func round(f float64) int64 { return max(1, int64(math.Round(f))) }
 
-// Work is the picoseconds that all of an op's arithmetic takes, and the way of its
-// weights from memory, and the bytes of activations that it reads and writes.
-func (m *Model) Work(o *op.Op) (picoseconds, bytes int64) {
-	w := Of(o)
-	return m.of(w), w.Bytes
-}
-
-func (m *Model) of(w Work) int64 { return m.Units(w.Class, w.Units) + m.Units(Vector, w.Weights) }
-
 // Units is the picoseconds of so many units of a class.
-func (m *Model) Units(c Class, n int64) int64 {
-	rate := m.rates[c]
+func (m *Model) Units(c Class, n int64) int64 { return units(m.rates[c], n) }
+
+func units(rate, n int64) int64 {
 	// n*rate fits for 2^63 fs, two and a half hours; beyond it 1 ps is no matter.
 	if n > math.MaxInt64/rate {
 		return n / 1000 * rate
@@ -59,8 +51,99 @@ func (m *Model) Units(c Class, n int64) int64 {
 	return n * rate / 1000
 }
 
-// Op is the picoseconds of an op as one step.
-func (m *Model) Op(o *op.Op) int64 {
-	work, bytes := m.Work(o)
-	return m.Step + work + m.Touch*bytes
+// Part is what a step makes of an op.
+type Part struct {
+	Panels, All  int // panels of op.PanelWidth channels, of all; 1 of 1 where there are none
+	Rows, Height int // rows of the output, of all; 0 stands for all
+	// Lean says that the step has the least scratch that it makes do with.
+	Lean bool
+	// Expanded says that its weights are in the arena as Winograd's algorithm takes
+	// them.
+	Expanded bool
 }
+
+// Op is what the steps of an op take by a model.
+type Op struct {
+	step, touch    int64
+	arithmetic     int64 // of all of it, and the way of its weights from memory
+	bytes          int64 // of activations
+	apart          bool  // slices read their own channels only
+	winograd       *winograd
+	rate           int64 // of its units, in femtoseconds
+	height, panels int
+	raw, expanded  int64 // picoseconds of a panel's way from memory
+	expandedBytes  int64 // of all panels
+}
+
+// Op prepares an op.
+func (m *Model) Op(o *op.Op) *Op {
+	w := Of(o)
+	p := &Op{step: m.Step, touch: m.Touch, bytes: w.Bytes, apart: o.Panels == nil}
+	p.arithmetic = m.Units(w.Class, w.Units) + m.Units(Vector, w.Weights)
+	if w.Class == Winograd {
+		p.winograd, p.rate, p.height = newWinograd(o), m.rates[Winograd], o.Conv.OutH
+		p.panels = o.Panels.Count()
+		each := int64(o.Conv.ExpandedPanelBytes())
+		p.raw, p.expanded = m.weights(int64(o.Panels.PanelBytes())), m.weights(each)
+		p.expandedBytes = int64(p.panels) * each
+	}
+	return p
+}
+
+// weights is the picoseconds of the way of weights from memory, which threads share.
+func (m *Model) weights(bytes int64) int64 {
+	return max(m.Units(Vector, bytes/4), m.Touch*bytes)
+}
+
+// Part is the picoseconds of a step. Every slice of a convolution reads all of its
+// rows' input again.
+func (o *Op) Part(p Part) int64 {
+	bytes := o.bytes
+	if o.apart {
+		bytes = share(bytes, p.Panels, p.All)
+	}
+	if p.Rows > 0 {
+		bytes = share(bytes, p.Rows, p.Height)
+	}
+	return o.step + o.work(p) + o.touch*bytes
+}
+
+func (o *Op) work(p Part) int64 {
+	g := o.winograd
+	if g == nil {
+		work := o.arithmetic
+		if p.Rows > 0 {
+			work = share(work, p.Rows, p.Height)
+		}
+		return share(work, p.Panels, p.All)
+	}
+	rows, panels := p.Rows, p.Panels
+	if rows == 0 {
+		rows = o.height
+	}
+	if p.All == 1 {
+		panels = o.panels
+	}
+	time := units(o.rate, g.units(rows, panels, p.Lean, p.Expanded))
+	switch _, blocks := g.blocks(rows, p.Lean); {
+	case !p.Expanded:
+		return time + int64(panels)*o.raw
+	case o.expandedBytes <= cached:
+		return time + int64(panels)*o.expanded
+	default:
+		return time + int64(blocks*panels)*o.expanded
+	}
+}
+
+// Again is the picoseconds that one more slice of all rows adds, but for the step:
+// its inputs are read, and transformed, again.
+func (o *Op) Again() int64 {
+	t := o.touch * o.bytes
+	if g := o.winograd; g != nil {
+		t += units(o.rate, g.units(o.height, 0, false, true))
+	}
+	return t
+}
+
+// share is n parts of all.
+func share(v int64, n, all int) int64 { return v * int64(n) / int64(all) }

@@ -35,7 +35,7 @@ func (m *Model) Replay(p *plan.Plan) *Timeline {
 	done := make([]int64, len(p.Steps)+1) // when so many steps are complete
 	loaded := int64(0)                    // when the last load so far is
 	next := 0
-	works := map[*op.Op]Work{}
+	ops := map[*op.Op]*Op{}
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		for ; next < s.Wait; next++ {
@@ -51,13 +51,13 @@ func (m *Model) Replay(p *plan.Plan) *Timeline {
 		if s.Wait > 0 && p.Loads[streamed[s.Wait-1]].Ahead == 0 {
 			begin = max(begin, t.Loads[streamed[s.Wait-1]].End)
 		}
-		w, ok := works[s.Op]
-		if !ok {
-			w = Of(s.Op)
-			works[s.Op] = w
+		o := ops[s.Op]
+		if o == nil {
+			o = m.Op(s.Op)
+			ops[s.Op] = o
 		}
 		t.Waits[i] = begin - done[i]
-		done[i+1] = begin + m.step(s, w) + m.picks(p, s)
+		done[i+1] = begin + o.Part(partOf(p, s)) + m.picks(p, s)
 		t.Steps[i] = Span{begin, done[i+1]}
 	}
 	t.End = done[len(p.Steps)]
@@ -112,26 +112,25 @@ func (m *Model) picks(p *plan.Plan, s *plan.Step) (time int64) {
 	return time
 }
 
-// step is the time of a step: its part of the op. Every slice of a convolution
-// reads all of its rows' input again.
-func (m *Model) step(s *plan.Step, w Work) int64 {
-	work, bytes := m.of(w), w.Bytes
-	n, all := s.Panels.Len(), 1
+// partOf is what a step makes of its op.
+func partOf(p *plan.Plan, s *plan.Step) Part {
+	part := Part{Panels: s.Panels.Len(), All: 1, Rows: s.Rows.Len(), Height: rowsOf(s.Op)}
 	switch {
-	case n == 0:
-		n = 1
+	case part.Panels == 0:
+		part.Panels = 1
 	case s.Op.Panels != nil:
-		all = s.Op.Panels.Count()
+		part.All = s.Op.Panels.Count()
 	default:
 		dims := s.Op.Out[0].Dims
-		all = (dims[len(dims)-1] + op.PanelWidth - 1) / op.PanelWidth
-		bytes = bytes * int64(n) / int64(all)
+		part.All = (dims[len(dims)-1] + op.PanelWidth - 1) / op.PanelWidth
 	}
-	if rows := int64(s.Rows.Len()); rows > 0 {
-		height := int64(rowsOf(s.Op))
-		work, bytes = work*rows/height, bytes*rows/height
+	if s.Scratch >= 0 {
+		part.Lean = p.Buffers[s.Scratch].Size < plan.Bytes(s.Op.StepScratch(p.Threads))
 	}
-	return m.Step + work*int64(n)/int64(all) + m.Touch*bytes
+	if s.Weights >= 0 {
+		part.Expanded = p.Buffers[s.Weights].Expanded
+	}
+	return part
 }
 
 // rowsOf is the length of the axis that a step's rows count.

@@ -16,8 +16,11 @@ import (
 func TestReplayAgreesWithThePlanner(t *testing.T) {
 	r := rand.New(rand.NewSource(1))
 	plans := 0
-	for range 60 {
+	for i := range 60 {
 		g := sample.Random(r.Intn)
+		if i%2 == 1 {
+			g = sample.Winograd(g)
+		}
 		threads := 1 + r.Intn(4)
 		model := cost.Standard().Model(threads)
 		o := schedule.Options{Min: true, Threads: threads, Speed: schedule.Speed{Model: model}}

@@ -2,19 +2,6 @@ package lower
 
 import "github.com/flexnnc/flexnnc/ir/op"
 
-// The work of Winograd's algorithm beside the products, in the time of one fused
-// multiply-add of 16 output channels: transforms of a tile's inputs per 16 input
-// channels and of its sums per panel, and the expansion of weights per input channel
-// and panel. The numbers are near those of instructions that the kernels execute,
-// with what loads and stores cost in addition; AVX-512 and NEON agree well enough.
-type winogradWork struct{ side, input, output, expand int }
-
-var winogradWorks = []winogradWork{
-	{2, 120, 100, 60},
-	{4, 300, 270, 130},
-	{6, 750, 600, 220},
-}
-
 const (
 	// Shares of the time of the next simpler algorithm, in percent, that one must not
 	// exceed to be chosen: simpler ones round less, and need less memory.
@@ -42,7 +29,8 @@ func chooseWinograd(e *editor) error {
 }
 
 // winogradFor is the fastest algorithm for an op by its shapes; side is 0 for the
-// direct one.
+// direct one. Weights count as expanded for every block of tiles, though some plan
+// may keep them so: the choice depends on no plan.
 func winogradFor(o *op.Op) (side, tiles int) {
 	c := o.Conv
 	if o.Kind != op.Conv || o.Panels.Type == op.I8 || c.KH != 3 || c.KW != 3 || max(c.SH, c.SW, c.DH, c.DW) != 1 ||
@@ -51,15 +39,16 @@ func winogradFor(o *op.Op) (side, tiles int) {
 	}
 	panels := o.Panels.Count()
 	time := c.OutH * c.OutW * 9 * c.InC * panels
-	for _, k := range winogradWorks {
-		count := ((c.OutH + k.side - 1) / k.side) * ((c.OutW + k.side - 1) / k.side)
-		cells := (k.side + 2) * (k.side + 2)
+	for _, s := range op.WinogradSides {
+		w := c.WinogradWork(s)
+		count := ((c.OutH + s - 1) / s) * ((c.OutW + s - 1) / s)
+		cells := (s + 2) * (s + 2)
 		chans := (c.InC + 15) &^ 15
 		most := max(winogradLeast, min(winogradMost, winogradInputs/(4*cells*chans)))
 		blocks := (count + most - 1) / most
-		t := count*(cells*c.InC*panels+k.input*chans/16+k.output*panels) + blocks*k.expand*c.InC*panels
+		t := count*(w.Tile+w.Panel*panels) + blocks*w.Expand*panels
 		if 100*t <= winogradShare*time {
-			time, side, tiles = t, k.side, (count+blocks-1)/blocks
+			time, side, tiles = t, s, (count+blocks-1)/blocks
 		}
 	}
 	return side, tiles

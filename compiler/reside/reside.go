@@ -24,6 +24,7 @@ type kept struct {
 	name         string
 	bytes, chunk plan.Bytes
 	panels       plan.Range
+	room         plan.Bytes // in the arena, where they may be expanded
 }
 
 // Together moves the residents of plans that share a package to common places.
@@ -59,7 +60,7 @@ func Together(plans []*plan.Plan) {
 
 func keyOf(p *plan.Plan, l *plan.Load) kept {
 	it := &p.File.Items[l.Item]
-	return kept{it.Name, it.Bytes, it.Chunk, l.Panels}
+	return kept{it.Name, it.Bytes, it.Chunk, l.Panels, p.Buffers[l.Buffer].Size}
 }
 
 // gap is a part of the arena without residents, and where it goes.

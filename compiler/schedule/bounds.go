@@ -3,6 +3,7 @@ package schedule
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/flexnnc/flexnnc/compiler/cost"
@@ -22,7 +23,7 @@ func newBounds(n *network, s Speed) *bounds {
 	b := &bounds{n: n, compute: make([]int64, k+1), weights: make([]plan.Bytes, k+1)}
 	seen := make([]bool, len(n.file.Items))
 	for i := range n.nodes {
-		b.compute[i+1] = b.compute[i] + s.step(&n.nodes[i], 1, 1, 0)
+		b.compute[i+1] = b.compute[i] + s.step(&n.nodes[i], 1, 1, 0, n.nodes[i].ample, false)
 		b.weights[i+1] = b.weights[i]
 		for _, item := range n.nodes[i].items() {
 			if !seen[item] {
@@ -39,9 +40,17 @@ func newBounds(n *network, s Speed) *bounds {
 // every run. Dependencies: for any two nodes a <= b, when a starts, the arena
 // holds at most what is free beside its activations; the rest of the weights of a
 // to b is read after the compute before a and before the compute after b.
-func (b *bounds) time(budget plan.Bytes, s Speed, live func(node int) plan.Bytes) (t plan.TimeBound, picoseconds int64) {
-	n, k := b.n, len(b.n.nodes)
-	compute, read, dependency := b.compute[k], int64(0), int64(0)
+func (b *bounds) time(budget plan.Bytes, o Options, live func(node int) plan.Bytes) (t plan.TimeBound, picoseconds int64) {
+	n, k, s := b.n, len(b.n.nodes), o.Speed
+	saved := int64(0) // by weights that are kept expanded
+	switch {
+	case o.NoResidents:
+	case budget == 0:
+		saved = mostSaved(n.expansions, math.MaxInt64)
+	default:
+		saved = mostSaved(n.expansions, budget-n.base)
+	}
+	compute, read, dependency := b.compute[k]-saved, int64(0), int64(0)
 	slowest, from, to := 0, 0, 0
 	for i := range n.nodes {
 		if b.compute[i+1]-b.compute[i] > b.compute[slowest+1]-b.compute[slowest] {
@@ -54,7 +63,7 @@ func (b *bounds) time(budget plan.Bytes, s Speed, live func(node int) plan.Bytes
 			room := budget - n.base - live(i)
 			for j := i; j < k; j++ {
 				wait := s.Read * int64(b.weights[j+1]-b.weights[i]-room)
-				if d := b.compute[i] + wait + b.compute[k] - b.compute[j+1]; wait > 0 && d > dependency {
+				if d := b.compute[i] + wait + b.compute[k] - b.compute[j+1] - saved; wait > 0 && d > dependency {
 					dependency, from, to = d, i, j
 				}
 			}

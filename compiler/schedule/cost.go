@@ -17,32 +17,26 @@ func (s Speed) withDefaults(threads int) Speed {
 
 // step is the time of one step: a slice of n of a node's panels of all, and of
 // so many of its rows. n and all are 1 where it has no slices, rows 0 stands for
-// all. Every slice of a convolution reads all of its rows' input again.
-func (s Speed) step(d *node, n, all, rows int) int64 {
-	work, touched := d.work, d.touched
-	if d.op.Panels == nil {
-		touched = share(touched, n, all)
-	}
-	if rows > 0 {
-		work, touched = share(work, rows, d.height), share(touched, rows, d.height)
-	}
-	return s.Step + share(work, n, all) + s.Touch*touched
+// all. scratch is what the step has.
+func (s Speed) step(d *node, n, all, rows int, scratch plan.Bytes, expanded bool) int64 {
+	return d.cost.Part(cost.Part{Panels: n, All: all, Rows: rows, Height: d.height, Lean: scratch < d.ample, Expanded: expanded})
 }
 
-// share is n parts of all.
-func share(v int64, n, all int) int64 { return v * int64(n) / int64(all) }
-
-// unit is the time of a unit's steps, if nothing is sliced.
-func (s Speed) unit(n *network, u *unit) (time int64) {
+// unit is the time of a unit's steps, if nothing is sliced and an item of the file,
+// or none, is kept expanded.
+func (s Speed) unit(n *network, u *unit, expanded int) (time int64) {
 	if u.turns == nil {
-		return s.step(&n.nodes[u.lo], 1, 1, 0)
+		d := &n.nodes[u.lo]
+		return s.step(d, 1, 1, 0, d.scratch, d.panels >= 0 && d.panels == expanded)
 	}
+	scratch := n.scratch(u.lo, u.hi)
 	for _, t := range u.turns {
 		p, all := 1, 1
 		if u.width > 0 {
 			p, all = t.panels.Len(), n.nodes[u.lo].op.Panels.Count()
 		}
-		time += s.step(&n.nodes[t.node], p, all, t.rows.Len())
+		d := &n.nodes[t.node]
+		time += s.step(d, p, all, t.rows.Len(), scratch, d.panels >= 0 && d.panels == expanded)
 	}
 	return time
 }
@@ -78,7 +72,12 @@ func (d *draft) predict(t *timeline, s Speed) (f forecast) {
 		if st.panels.Hi > 0 {
 			n, all = st.panels.Len(), t.n.panels(st.node)
 		}
-		compute := s.step(node, n, all, st.rows.Len())
+		scratch := plan.Bytes(0)
+		if k := t.units[st.unit].scratch; k >= 0 {
+			scratch = t.blocks[k].size
+		}
+		expanded := st.weights.resident && d.resident[st.weights.index].expanded > 0
+		compute := s.step(node, n, all, st.rows.Len(), scratch, expanded)
 		if node.table >= 0 && st.table == none {
 			chunk := t.n.file.Items[node.table].Chunk
 			compute += int64(node.picks) * s.read(chunk)

@@ -65,8 +65,8 @@ func emit(t *timeline, d *draft, o Options) *plan.Plan {
 			}
 		}
 		b := plan.Buffer{
-			Name: name, Kind: plan.Weights, Offset: c.at, Size: up(c.size),
-			First: c.start, Last: c.last, SharesWith: -1, Resident: r.resident,
+			Name: name, Kind: plan.Weights, Offset: c.at, Size: c.room(),
+			First: c.start, Last: c.last, SharesWith: -1, Resident: r.resident, Expanded: c.expanded > 0,
 		}
 		ahead := 0
 		if r.resident {

@@ -97,7 +97,7 @@ func (c *cutter) flowCost(s segment, o outline, nodes []int, peak, room, limit p
 		turns := int64(o.counts[i-s.lo])
 		size := c.need[d.panels]
 		parts := int64((size + room - 1) / max(1, room))
-		cost += (turns-1)*(parts*speed.Load+speed.Read*int64(size)) + turns*(parts-1)*speed.Step + (parts-1)*speed.Touch*d.touched
+		cost += (turns-1)*(parts*speed.Load+speed.Read*int64(size)) + turns*(parts-1)*speed.Step + (parts-1)*d.cost.Again()
 		if cost > math.MaxInt64/4 {
 			return cost
 		}

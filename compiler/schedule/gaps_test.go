@@ -94,7 +94,7 @@ func TestResidents(t *testing.T) {
 		tl := randomTimeline(t)
 		room := plan.Bytes(rapid.IntRange(0, 400).Draw(t, "room")) * plan.Align * 4
 		for how := early; how <= large; how++ {
-			k := tl.residents(room, how, Speed{}.withDefaults(1))
+			k := tl.residents(room, how, Speed{}.withDefaults(1), nil)
 			left := room - k.bytes(tl)
 			if left < 0 {
 				t.Fatalf("%d bytes kept in %d", k.bytes(tl), room)

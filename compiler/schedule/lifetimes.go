@@ -60,9 +60,11 @@ type timeline struct {
 	base   plan.Bytes
 	// streamed is what a run reads at most once, if nothing stays.
 	streamed plan.Bytes
-	nodes    int64                    // that exact packing may take; 0: it is greedy
-	packed   map[plan.Bytes]placement // those that roomy has made, by room
-	spare    *draft                   // a rejected one, whose memory the next one takes
+	// expansions are the network's, by what they save and take here.
+	expansions []expansion
+	nodes      int64                    // that exact packing may take; 0: it is greedy
+	packed     map[plan.Bytes]placement // those that roomy has made, by room
+	spare      *draft                   // a rejected one, whose memory the next one takes
 }
 
 func newTimeline(n *network, cut cutting, o Options) *timeline {
@@ -115,10 +117,11 @@ func newTimeline(n *network, cut cutting, o Options) *timeline {
 				t.first[d.table] = k
 			}
 		}
-		u.compute = o.Speed.unit(n, &u)
+		u.compute = o.Speed.unit(n, &u, -1)
 		t.units = append(t.units, u)
 		braids = append(braids, b)
 	}
+	t.findExpansions(o.Speed)
 	t.live(braids, !o.NoInPlace)
 	for i := range n.file.Items {
 		if c := n.file.Items[i].Const; c == nil || c.RowLen == 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/flexnnc/flexnnc/compiler/cost"
 	"github.com/flexnnc/flexnnc/ir/lane"
 	"github.com/flexnnc/flexnnc/ir/op"
 	"github.com/flexnnc/flexnnc/ir/plan"
@@ -18,6 +19,9 @@ type network struct {
 	uses  []int  // per file item, the nodes that read it in one run
 	// base is the bytes at the arena's start that are reserved for the whole run.
 	zeros, threads, base plan.Bytes
+	// expansions are the weights that are worth keeping expanded, by what they save an
+	// op in one step.
+	expansions []expansion
 }
 
 // node is an op with what it takes from the weights file and from the arena.
@@ -31,9 +35,8 @@ type node struct {
 	// stays in the arena, -1 where there is none, and picks how many it picks.
 	table, picks int
 	scratch      plan.Bytes // of a step
-	// work is the picoseconds of the op's arithmetic, and touched the bytes of
-	// activations that it reads and writes, in terms of Speed.
-	work, touched int64
+	cost         *cost.Op   // by Speed
+	ample        plan.Bytes // of scratch: with less the op makes do
 	// height is the rows of the output where the op can run by rows, else 0.
 	height int
 	reads  []reach
@@ -84,8 +87,9 @@ func newNetwork(g *op.Graph, options Options) (*network, error) {
 		if o.Panels != nil {
 			d.panels = panels[o.Panels]
 		}
-		d.work, d.touched = options.Speed.Work(o)
-		d.scratch = up(plan.Bytes(o.StepScratch(options.Threads)))
+		d.cost = options.Speed.Op(o)
+		d.ample = plan.Bytes(o.StepScratch(options.Threads))
+		d.scratch = up(d.ample)
 		if options.lean {
 			d.scratch = up(plan.Bytes(o.LeanStepScratch(options.Threads)))
 		}
@@ -133,6 +137,7 @@ func newNetwork(g *op.Graph, options Options) (*network, error) {
 	}
 	n.threads = perThread * plan.Bytes(options.Threads)
 	n.base = n.zeros + n.threads
+	n.expansions = n.worthExpanding(options.Speed)
 	return n, nil
 }
 

@@ -50,14 +50,18 @@ const (
 	large                      // the largest items stay, each whole: fewest steps
 )
 
-// residents chooses what to keep within room bytes.
-func (t *timeline) residents(room plan.Bytes, how residentOrder, s Speed) keep {
+// residents chooses what to keep within room bytes, beside items that are kept
+// expanded in other room; nil stands for none of those.
+func (t *timeline) residents(room plan.Bytes, how residentOrder, s Speed, expanded []bool) keep {
 	k := make(keep, len(t.n.file.Items))
 	var order, tables []int
 	for i := range k {
-		if t.n.file.Items[i].Const != nil && t.n.file.Items[i].Const.RowLen > 0 {
+		switch c := t.n.file.Items[i].Const; {
+		case expanded != nil && expanded[i]:
+			k[i], _ = t.parts(i)
+		case c != nil && c.RowLen > 0:
 			tables = append(tables, i)
-		} else {
+		default:
 			order = append(order, i)
 		}
 	}
@@ -92,7 +96,7 @@ func (t *timeline) residents(room plan.Bytes, how residentOrder, s Speed) keep {
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.first[a], t.first[b]) })
 	switch how {
 	case paced:
-		rate := t.pace(k, left, s)
+		rate := t.pace(order, k, left, s)
 		for _, i := range order {
 			add(i, t.surplus(i, k[i], rate, s))
 		}
@@ -124,16 +128,13 @@ func (t *timeline) surplus(i, kept int, rate int64, s Speed) int {
 }
 
 // pace is the least rate, of reads to compute and in 1/1024, for which the
-// surplus of all items fits room.
-func (t *timeline) pace(k keep, room plan.Bytes, s Speed) int64 {
+// surplus of the items fits room.
+func (t *timeline) pace(order []int, k keep, room plan.Bytes, s Speed) int64 {
 	lo, hi := int64(0), int64(1)<<30
 	for lo < hi {
 		mid := (lo + hi) / 2
 		var n plan.Bytes
-		for i := range k {
-			if c := t.n.file.Items[i].Const; c != nil && c.RowLen > 0 {
-				continue
-			}
+		for _, i := range order {
 			_, each := t.parts(i)
 			n += up(plan.Bytes(t.surplus(i, k[i], mid, s)) * each)
 		}
@@ -144,4 +145,49 @@ func (t *timeline) pace(k keep, room plan.Bytes, s Speed) int64 {
 		}
 	}
 	return lo
+}
+
+// choice is a way to use room for residents.
+type choice struct {
+	kept     keep
+	expanded []bool
+	raw      plan.Bytes // of them as they are in the file: what need not be read
+	used     plan.Bytes // of the arena
+	saved    int64      // picoseconds at most, by what is expanded
+}
+
+// choices are the ways to use room that are worth planning: for each order what is
+// kept as it is in the file, and what is left for expanding some of it; and, where
+// reading is not what takes the time, with expanded weights first.
+func (t *timeline) choices(room plan.Bytes, o Options) (list []choice) {
+	none := make(keep, len(t.n.file.Items))
+	if o.NoResidents {
+		return []choice{{kept: none}}
+	}
+	add := func(k keep, expanded []bool) {
+		c := choice{kept: k, raw: k.bytes(t), expanded: expanded}
+		c.used = c.raw
+		for _, x := range t.expansions {
+			if expanded[x.item] {
+				_, each := t.parts(x.item)
+				c.used += x.bytes - up(plan.Bytes(k[x.item])*each)
+				c.saved += x.saved
+			}
+		}
+		list = append(list, c)
+	}
+	for how := early; how <= large; how++ {
+		k := t.residents(room, how, o.Speed, nil)
+		used := k.bytes(t)
+		expanded, _ := t.expand(room-used, k, false)
+		if add(k, expanded); used == 0 {
+			break
+		}
+	}
+	if expanded, used := t.expand(room, none, true); used > 0 {
+		for how := early; how <= paced; how++ {
+			add(t.residents(room-used, how, o.Speed, expanded), expanded)
+		}
+	}
+	return list
 }

@@ -110,7 +110,7 @@ func Plan(g *op.Graph, o Options) (*plan.Plan, error) {
 	p.Certificate = certify(p, smallest)
 	p.Certificate.Least = newBounds(least.t.n, o.Speed).memory(o)
 	var bound int64
-	p.Certificate.Time, bound = s.bounds.time(o.Budget, o.Speed, s.live)
+	p.Certificate.Time, bound = s.bounds.time(o.Budget, o, s.live)
 	p.Forecast.Bound = duration(bound)
 	return p, nil
 }

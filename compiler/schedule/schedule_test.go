@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flexnnc/flexnnc/compiler/cost"
 	"github.com/flexnnc/flexnnc/compiler/schedule"
 	"github.com/flexnnc/flexnnc/compiler/schedule/sample"
 	"github.com/flexnnc/flexnnc/compiler/verify"
@@ -251,6 +252,9 @@ func TestFloor(t *testing.T) {
 func TestBudgets(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := sample.Random(func(k int) int { return rapid.IntRange(0, k-1).Draw(t, "pick") })
+		if rapid.Bool().Draw(t, "winograd") {
+			g = sample.Winograd(g)
+		}
 		high := mustPlanFor(t, g, schedule.Options{})
 		last := time.Duration(1 << 62)
 		least := high.Certificate.MinBudget
@@ -276,6 +280,42 @@ func TestBudgets(t *testing.T) {
 			t.Fatalf("one byte less than %d: %v", least, err)
 		}
 	})
+}
+
+// TestExpanded: weights for Winograd's algorithm stay expanded where that saves time
+// and there is room, fewer of them in less memory, and none where nothing stays.
+func TestExpanded(t *testing.T) {
+	n := sample.New("expanded")
+	x := n.Input(30, 30, 32)
+	for range 4 {
+		x = n.Conv(x, 32, 3, 1, 1, nil)
+	}
+	n.Output(x)
+	g := sample.Winograd(n.Graph)
+	expanded := func(o schedule.Options) (count int) {
+		p := mustPlan(t, g, o)
+		for i := range p.Buffers {
+			if b := &p.Buffers[i]; b.Expanded {
+				count++
+			}
+		}
+		return count
+	}
+	all := mustPlan(t, g, schedule.Options{})
+	if n := expanded(schedule.Options{}); n != 4 {
+		t.Errorf("%d of 4 are expanded without a limit", n)
+	}
+	if n := expanded(schedule.Options{Budget: all.Arena - 1}); n != 3 {
+		t.Errorf("%d of 4 are expanded within a byte less", n)
+	}
+	if n := expanded(schedule.Options{NoResidents: true}); n != 0 {
+		t.Errorf("%d are expanded where nothing stays", n)
+	}
+	slow := *cost.Standard()
+	slow.MemoryBandwidth = 1e8
+	if n := expanded(schedule.Options{Speed: schedule.Speed{Model: slow.Model(1)}}); n != 0 {
+		t.Errorf("%d are expanded where memory is slow", n)
+	}
 }
 
 func mustPlanFor(t *rapid.T, g *op.Graph, o schedule.Options) *plan.Plan {

@@ -72,15 +72,20 @@ var rungs = []plan.Bytes{10, 12, 15, 18, 20, 25, 30, 35, 40, 50, 60, 70, 80, 90}
 // that one or nil.
 func (s *searcher) best(best *draft) (of *timeline, _ *draft) {
 	plain := s.ways[len(s.ways)-1]
-	if d := plain.unlimited(s.o); d != nil {
-		return plain.t, d
+	if d, all := plain.unlimited(s.o); d != nil && (best == nil || better(d, best)) {
+		if of, best = plain.t, d; all {
+			return of, best
+		}
 	}
 	if s.o.NoSearch {
+		if of != nil {
+			return of, best
+		}
 		return s.within(s.o.Budget, best)
 	}
 	for _, size := range s.ladder() {
 		if best != nil {
-			if _, bound := s.bounds.time(size, s.o.Speed, s.live); bound >= best.span {
+			if _, bound := s.bounds.time(size, s.o, s.live); bound >= best.span {
 				break
 			}
 		}
@@ -127,7 +132,11 @@ func (s *searcher) within(size plan.Bytes, than *draft) (of *timeline, best *dra
 	best = than
 	for _, w := range slices.Backward(s.ways) { // those with the fewest steps first
 		read := o.Speed.Read * int64(max(0, w.t.streamed-(size-s.n.base)))
-		if w.floor() > size || best != nil && cost.Slowed(max(w.compute, read), w.compute, read) >= best.span {
+		compute := w.compute
+		if !o.NoResidents {
+			compute -= mostSaved(w.t.expansions, size-s.n.base)
+		}
+		if w.floor() > size || best != nil && cost.Slowed(max(compute, read), compute, read) >= best.span {
 			continue
 		}
 		if d := w.search(o, best); d != nil && (best == nil || better(d, best)) {
@@ -141,23 +150,31 @@ func (s *searcher) within(size plan.Bytes, than *draft) (of *timeline, best *dra
 }
 
 // unlimited is the plan in which every weight has a place of its own, for good or,
-// without residents, for the run; nil where the budget does not allow that.
-func (w *way) unlimited(o Options) *draft {
+// without residents, for the run; nil where the budget does not allow that. all says
+// that whatever is worth it is kept expanded too: no plan is faster.
+func (w *way) unlimited(o Options) (d *draft, all bool) {
 	t := w.t
 	compact := t.packWith(nil, true)
-	all := t.everything()
-	weights := all.bytes(t)
+	kept := t.everything()
+	weights := kept.bytes(t)
 	if o.NoResidents {
-		all = make(keep, len(t.n.file.Items))
+		kept = make(keep, len(t.n.file.Items))
 	}
 	if o.Budget != 0 && o.Budget < t.base+compact.height+weights {
-		return nil
+		return nil, false
 	}
-	sh := shape{place: compact, kept: all, height: compact.height, share: 1}
+	sh := shape{place: compact, kept: kept, height: compact.height, share: 1}
 	if o.NoResidents {
 		sh.height += weights
+		return t.stream(sh, o), true
 	}
-	return t.stream(sh, o)
+	room := plan.Bytes(math.MaxInt64)
+	if o.Budget != 0 {
+		room = o.Budget - t.base - compact.height - weights
+	}
+	sh.expanded, _ = t.expand(room, kept, false)
+	left := slices.ContainsFunc(t.expansions, func(x expansion) bool { return !sh.expanded[x.item] })
+	return t.stream(sh, o), !left
 }
 
 // search is the best plan within the budget, which is at least the floor, if there
@@ -180,23 +197,16 @@ func (w *way) search(o Options, than *draft) *draft {
 		if p, ok := t.roomy(height); ok {
 			places = append(places, p)
 		}
-		for how := early; how <= large; how++ {
-			kept := make(keep, len(t.n.file.Items))
-			if !o.NoResidents {
-				kept = t.residents(space-height, how, o.Speed)
-			}
-			used := kept.bytes(t)
-			if how > early && used == 0 {
-				break
-			}
+		for _, r := range t.choices(space-height, o) {
 			// Nothing to be had with so much to read?
-			read := o.Speed.Read * int64(max(0, t.streamed-used))
-			if best != nil && cost.Slowed(max(w.compute, read), w.compute, read) >= best.span {
+			read := o.Speed.Read * int64(max(0, t.streamed-r.raw))
+			compute := w.compute - r.saved
+			if best != nil && cost.Slowed(max(compute, read), compute, read) >= best.span {
 				continue
 			}
 			for _, place := range places {
 				for _, share := range shares(o.level) {
-					d := t.stream(shape{place: place, kept: kept, height: space - used, share: share}, o)
+					d := t.stream(shape{place: place, kept: r.kept, expanded: r.expanded, height: space - r.used, share: share}, o)
 					if best != nil && cost.Slowed(max(d.compute, d.read), d.compute, d.read) >= best.span {
 						t.spare = d
 						continue

@@ -357,13 +357,13 @@ func (c *cutter) cost(s segment, o outline, limit plan.Bytes) int64 {
 	d := &c.n.nodes[s.lo]
 	slices := int64(1)
 	if s.width > 0 {
-		return int64(o.turns)*speed.Step + int64(o.turns/2-1)*(speed.Touch*d.touched+speed.Load)
+		return int64(o.turns)*speed.Step + int64(o.turns/2-1)*(d.cost.Again()+speed.Load)
 	}
 	if d.panels >= 0 && limit > 0 {
 		room := limit - o.peak + c.parts[s.lo]
 		slices = int64((c.need[d.panels] + room - 1) / room)
 	}
-	return slices*speed.Step + (slices-1)*(speed.Touch*d.touched+speed.Load)
+	return slices*speed.Step + (slices-1)*(d.cost.Again()+speed.Load)
 }
 
 // cuttings are the ways to divide the network that are worth planning: from the

@@ -14,8 +14,12 @@ type piece struct {
 	size        plan.Bytes // of the load
 	at          plan.Bytes
 	start, last int
-	ahead       int // step of the run before from which on its place is free to the end
+	ahead       int        // step of the run before from which on its place is free to the end
+	expanded    plan.Bytes // where it is kept expanded: what it takes
 }
+
+// room is what a piece takes in the arena.
+func (p *piece) room() plan.Bytes { return up(max(p.size, p.expanded)) }
 
 // ref names a piece of a draft.
 type ref struct {
@@ -41,6 +45,7 @@ type stepDraft struct {
 type draft struct {
 	place    placement
 	kept     keep
+	expanded []bool // of items that are kept; nil: none
 	resident []piece
 	streamed []piece // in load order
 	ahead    int     // so many of them are made at the end of the run before
@@ -52,8 +57,9 @@ type draft struct {
 
 // shape is what the search varies.
 type shape struct {
-	place placement
-	kept  keep
+	place    placement
+	kept     keep
+	expanded []bool // of items that are kept; nil: none
 	// height is the arena below the resident weights, from timeline.base.
 	height plan.Bytes
 	// A slice takes at most 1/share of the widest gap.
@@ -68,7 +74,7 @@ func (t *timeline) stream(sh shape, o Options) *draft {
 	if t.spare = nil; d == nil {
 		d = &draft{}
 	}
-	*d = draft{place: sh.place, kept: sh.kept, steps: d.steps[:0], streamed: d.streamed[:0], resident: d.resident[:0], refs: d.refs[:0]}
+	*d = draft{place: sh.place, kept: sh.kept, expanded: sh.expanded, steps: d.steps[:0], streamed: d.streamed[:0], resident: d.resident[:0], refs: d.refs[:0]}
 	lo, hi := t.base, t.base+sh.height
 	d.top = t.base
 	index := t.keepResidents(d, hi)
@@ -146,8 +152,11 @@ func (t *timeline) keepResidents(d *draft, at plan.Bytes) []int {
 		for lo := 0; lo < n; lo += width {
 			p.panels = plan.Range{Lo: lo, Hi: min(n, lo+width)}
 			p.size, p.at = plan.Bytes(p.panels.Len())*each, at
+			if d.expanded != nil && d.expanded[i] {
+				p.expanded = plan.Bytes(t.opOf(i).ExpandedBytes(p.panels.Len()))
+			}
 			d.resident = append(d.resident, p)
-			at += up(p.size)
+			at += p.room()
 		}
 		d.top = at
 	}

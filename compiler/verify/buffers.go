@@ -31,6 +31,9 @@ func (c *checker) buffers() {
 		if b.Resident && b.Kind != plan.Weights {
 			c.fault("%s is resident", c.name(i))
 		}
+		if b.Expanded && !b.Resident {
+			c.fault("%s is expanded, and not resident", c.name(i))
+		}
 		if (b.RingRows != 0 || b.RingPanels != 0) && b.Kind != plan.Activation {
 			c.fault("%s is a ring", c.name(i))
 		}

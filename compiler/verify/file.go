@@ -99,7 +99,8 @@ func (c *checker) loads() {
 		if b.Kind != plan.Weights {
 			c.fault("load %d fills %s", i, c.name(l.Buffer))
 		}
-		if l.Arena != b.Offset || l.Bytes > b.Size || l.Bytes+plan.Align <= b.Size {
+		// What an expanded buffer must hold depends on the op that reads it: see timing.
+		if l.Arena != b.Offset || l.Bytes > b.Size || l.Bytes+plan.Align <= b.Size && !b.Expanded {
 			c.fault("load %d writes %d bytes at %d, %s has %d at %d", i, l.Bytes, l.Arena, c.name(l.Buffer), b.Size, b.Offset)
 		}
 		if l.Resident != b.Resident {

@@ -303,7 +303,11 @@ func play(p *plan.Plan, inputs [2]map[*op.Op]uint64, now timing) (outs [2]map[*o
 	}
 	scratch := func(s *plan.Step) {
 		if s.Scratch >= 0 {
-			spoil(p.Buffers[s.Scratch].Offset, plan.Bytes(s.Op.StepScratch(p.Threads)+3)&^3)
+			n := plan.Bytes(s.Op.StepScratch(p.Threads)+3) &^ 3
+			if p.Buffers[s.Scratch].Size < n {
+				n = plan.Bytes(s.Op.LeanStepScratch(p.Threads)+3) &^ 3
+			}
+			spoil(p.Buffers[s.Scratch].Offset, n)
 		}
 		for i := range p.Buffers {
 			if b := &p.Buffers[i]; b.Kind == plan.ThreadScratch && s.Op.ThreadScratch > 0 {

@@ -36,6 +36,9 @@ func (c *checker) timing() {
 				if l.Panels.Lo != s.Panels.Lo || l.Panels.Hi < s.Panels.Hi {
 					c.fault("%s uses panels %v, its buffer holds %v", stepName(s), s.Panels, l.Panels)
 				}
+				if b := &p.Buffers[s.Weights]; b.Expanded && b.Size != expandedBytes(s.Op, l.Panels.Len()) {
+					c.fault("%s takes %d panels from %s of %d bytes, expanded they have %d", stepName(s), l.Panels.Len(), c.name(s.Weights), b.Size, expandedBytes(s.Op, l.Panels.Len()))
+				}
 			}
 		} else if s.Op.Panels != nil {
 			c.fault("%s has no weights", stepName(s))
@@ -50,6 +53,9 @@ func (c *checker) timing() {
 		}
 		picked := 0
 		for k, b := range s.Consts {
+			if b >= 0 && p.Buffers[b].Expanded {
+				c.fault("%s takes const %d from %s, which is expanded", stepName(s), k, c.name(b))
+			}
 			if b < 0 && s.Picks && c.picks(s, consts[k]) {
 				picked++
 				continue
@@ -84,6 +90,18 @@ func (c *checker) timing() {
 			c.fault("load %d may begin in step %d, %s is live from step %d", l, c.begin[l], c.name(p.Loads[l].Buffer), b.First)
 		}
 	}
+}
+
+// expandedBytes is the size of so many panels of a convolution as Winograd's
+// algorithm takes them, 64 bytes apart for each of its positions, with room for
+// one panel of the file behind them; -1 where the op does not work so.
+func expandedBytes(o *op.Op, panels int) plan.Bytes {
+	if o.Kind != op.Conv || o.Conv.Winograd == 0 || o.Panels.Taps != 9 {
+		return -1
+	}
+	side := o.Conv.Winograd + 2
+	position := 64*o.Panels.Chans + 64
+	return plan.Bytes(panels*(64+side*side*position) + o.Panels.PanelBytes())
 }
 
 // picks says whether a step's driver can read rows of a const from the file: the op

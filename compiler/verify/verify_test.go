@@ -384,7 +384,72 @@ func TestCorruptions(t *testing.T) {
 }
 
 func drawGraph(t *rapid.T) *op.Graph {
-	return sample.Random(func(k int) int { return rapid.IntRange(0, k-1).Draw(t, "pick") })
+	g := sample.Random(func(k int) int { return rapid.IntRange(0, k-1).Draw(t, "pick") })
+	if rapid.Bool().Draw(t, "winograd") {
+		g = sample.Winograd(g)
+	}
+	return g
+}
+
+// TestExpanded: buffers of expanded weights are resident, of an op that takes them
+// so, and of their size.
+func TestExpanded(t *testing.T) {
+	n := sample.New("expanded")
+	x := n.Input(12, 12, 16)
+	for range 2 {
+		x = n.Conv(x, 32, 3, 1, 1, nil)
+	}
+	n.Output(x)
+	g := sample.Winograd(n.Graph)
+	for name, c := range map[string]struct {
+		do   func(p *plan.Plan, b *plan.Buffer)
+		want string
+	}{
+		"as it is":     {func(p *plan.Plan, b *plan.Buffer) {}, ""},
+		"too small":    {func(p *plan.Plan, b *plan.Buffer) { b.Size -= plan.Align }, "expanded they have"},
+		"too large":    {func(p *plan.Plan, b *plan.Buffer) { b.Size += plan.Align; p.Arena += plan.Align }, "expanded they have"},
+		"not expanded": {func(p *plan.Plan, b *plan.Buffer) { b.Expanded = false }, "bytes at"},
+		"another algorithm": {func(p *plan.Plan, b *plan.Buffer) {
+			for i := range p.Steps {
+				if s := &p.Steps[i]; s.Weights == b.ID {
+					c := *s.Op.Conv
+					c.Winograd = 0
+					s.Op.Conv = &c
+				}
+			}
+		}, "expanded they have -1"},
+		"streamed": {func(p *plan.Plan, b *plan.Buffer) {
+			b.Resident = false
+			for i := range p.Loads {
+				if p.Loads[i].Buffer == b.ID {
+					p.Loads[i].Resident = false
+				}
+			}
+		}, "not resident"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := mustPlan(t, g, schedule.Options{})
+			var last *plan.Buffer
+			for i := range p.Buffers {
+				if p.Buffers[i].Expanded {
+					last = &p.Buffers[i]
+				}
+			}
+			if last == nil {
+				t.Fatal("nothing is expanded")
+			}
+			c.do(p, last)
+			err := verify.Check(p)
+			for _, s := range p.Steps { // the graph is for all
+				if s.Op.RowGrain > 0 {
+					s.Op.Conv.Winograd = 4
+				}
+			}
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("want a fault with %q, got %v", c.want, err)
+			}
+		})
+	}
 }
 
 // TestRandomPlans: whatever the network and the budget, a plan is accepted and

@@ -94,6 +94,7 @@ type engine struct {
 	ahead   int   // loads that the run before has made for the next one: those first in the list
 	failure error // set by the loader before it advances loaded to its end
 	halt    halt
+	tmp     [winogradTmpLen]float32 // of the loader, where it expands weights
 
 	// observe, where not nil, is told when a step begins, its loads being there, and
 	// when it is complete. Benchmarks set it, from a file that they add to the package.
@@ -367,7 +368,7 @@ func (e *engine) settleUntil(next *int, step int) bool {
 	have := e.have[e.at]
 	for ; *next < len(have) && int(e.prog.resident[*next].before) <= step; *next++ {
 		if !have[*next] {
-			if err := e.weights.read(&e.prog.resident[*next], e.arena.mem, &e.halt); err != nil {
+			if err := e.weights.keep(&e.prog.resident[*next], e.arena.mem, e.tmp[:], &e.halt); err != nil {
 				e.fail(err)
 				return false
 			}

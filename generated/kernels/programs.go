@@ -172,7 +172,7 @@ func (e *engine) settle() error {
 		if have[i] {
 			continue
 		}
-		if err := e.weights.read(&e.prog.resident[i], e.arena.mem, &e.halt); err != nil {
+		if err := e.weights.keep(&e.prog.resident[i], e.arena.mem, e.tmp[:], &e.halt); err != nil {
 			return err
 		}
 		have[i] = true

@@ -201,13 +201,41 @@ type load struct {
 	firstChunk int32
 	groupBytes uint32
 	chunkBytes uint32
+	expand     *expansion // of residents only; nil = kept as they come
+}
+
+// expansion says that weights of a convolution are kept as Winograd's algorithm
+// takes them: a panel is [16]bias, then for each position of a tile [chans][16]weight
+// and 64 bytes that are not used. Behind the last one is room for a panel as it comes.
+type expansion struct {
+	side  int // of a tile's output
+	chans int // input channels
+	half  bool
+}
+
+// panelBytes is the size of an expanded panel.
+func (x *expansion) panelBytes() int {
+	n := x.side + 2
+	return 4 * panelWidth * (1 + n*n*(x.chans+1))
+}
+
+// size is what the load takes in the arena.
+func (l *load) size() int {
+	if l.expand == nil {
+		return int(l.bytes)
+	}
+	return int(l.bytes/l.groupBytes)*l.expand.panelBytes() + int(l.groupBytes)
 }
 
 // end is where the load ends in the arena.
-func (l *load) end() int { return int(l.arena) + int(l.bytes) }
+func (l *load) end() int { return int(l.arena) + l.size() }
 
 // covers reports whether the bytes that l brings, and their place, include those of m.
 func (l *load) covers(m *load) bool {
+	if l.expand != nil || m.expand != nil {
+		return l.expand != nil && m.expand != nil && *l.expand == *m.expand &&
+			l.offset == m.offset && l.bytes == m.bytes && l.arena == m.arena
+	}
 	return l.offset <= m.offset && m.offset+int64(m.bytes) <= l.offset+int64(l.bytes) &&
 		int64(m.arena)-m.offset == int64(l.arena)-l.offset
 }
@@ -222,10 +250,31 @@ func (l *load) chunk(p int) int {
 // and little enough for the checksum to find it in cache.
 const pieceBytes = 512 << 10
 
+// keep brings a resident load into the arena. Panels that are to be expanded pass
+// through the room at the end, one after another; tmp is for the kernel.
+func (w *weights) keep(l *load, arena []byte, tmp []float32, halt *halt) error {
+	if l.expand == nil {
+		return w.read(l, arena, halt)
+	}
+	chunks := (l.groupBytes + l.chunkBytes - 1) / l.chunkBytes
+	one := *l
+	one.expand, one.bytes = nil, l.groupBytes
+	one.arena = uint32(l.end()) - l.groupBytes
+	for at := int(l.arena); one.offset < l.offset+int64(l.bytes); at += l.expand.panelBytes() {
+		if err := w.read(&one, arena, halt); err != nil {
+			return err
+		}
+		expandPanel(l.expand, unsafe.Pointer(&arena[one.arena]), unsafe.Pointer(&arena[at]), tmp)
+		one.offset += int64(l.groupBytes)
+		one.firstChunk += int32(chunks)
+	}
+	return nil
+}
+
 // read brings a load into the arena, a piece of some chunks at a time, and checks
 // each as it arrives. Between pieces it asks halt whether to go on.
 func (w *weights) read(l *load, arena []byte, halt *halt) error {
-	dst := arena[l.arena:l.end()]
+	dst := arena[l.arena : l.arena+l.bytes]
 	at := w.info.dataOffset + l.offset
 	chunk := int(l.firstChunk)
 	for lo, hi := 0, 0; lo < len(dst); lo = hi {

@@ -67,15 +67,17 @@ var winogradPortable = winogradKernels{
 // transform the inputs of a block to shared scratch. Then each takes a group of
 // panels at a time: it expands their weights to scratch of its own, a block of
 // input channels after the other, multiplies, and transforms the sums to outputs.
-// So weights are stored as they are, and expanded once per block of tiles.
+// So weights are stored as they are, and expanded once per block of tiles. Or they
+// are kept expanded between runs.
 type winogradStep struct {
-	conv    convStep
-	m       int
-	tiles   int
-	panels  int // that a thread works on at a time, at most
-	scratch int // arena offset of the step's scratch
-	shared  int // bytes of it that all threads share
-	work    int // bytes for each thread behind them
+	conv     convStep
+	expanded bool // the weights are kept so: see expansion
+	m        int
+	tiles    int
+	panels   int // that a thread works on at a time, at most
+	scratch  int // arena offset of the step's scratch
+	shared   int // bytes of it that all threads share
+	work     int // bytes for each thread behind them
 }
 
 // winogradSplit says how a step is cut for an instruction set and some threads.
@@ -97,8 +99,28 @@ const (
 	winogradPixels = 4 * 8 * 8
 	winogradDump   = winogradPixels + 4*8*8
 	winogradTmp    = winogradDump + 4*panelWidth*maxWinogradPanels
-	winogradZeros  = winogradTmp + 4*panelWidth*8*8
+	winogradZeros  = winogradTmp + 4*winogradTmpLen
 )
+
+// winogradChans is the most input channels of a block where weights are kept
+// expanded: those of a position then stay in L1 for all tiles.
+const winogradChans = 128
+
+func init() {
+	expandPanel = func(x *expansion, from, to unsafe.Pointer, tmp []float32) {
+		a := winogradArgs{
+			from: unsafe.Add(from, 4*panelWidth), fromStep: panelWidth * weightBytes(x.half) * x.chans,
+			to: unsafe.Add(to, 4*panelWidth), toStep: 4 * panelWidth * (x.chans + 1),
+			n: x.chans, factors: unsafe.Pointer(&winogradFactors), tmp: unsafe.Pointer(unsafe.SliceData(tmp)),
+		}
+		copy(unsafe.Slice((*byte)(to), 4*panelWidth), unsafe.Slice((*byte)(from), 4*panelWidth))
+		if x.half {
+			winograd.expandHalf[x.side](&a)
+		} else {
+			winograd.expand[x.side](&a)
+		}
+	}
+}
 
 func up16(n int) int { return (n + 15) &^ 15 }
 
@@ -118,6 +140,9 @@ func (s *winogradStep) split(k *winogradKernels, rows [2]int, threads int) winog
 	room := (s.work-s.weights(g.cells))/g.cells - 4*panelWidth
 	np := min(k.np, s.panels)
 	most := max(16, room/(4*panelWidth*np)&^15)
+	if s.expanded {
+		most = winogradChans
+	}
 	g.chanBlocks = (c.inC + most - 1) / most
 	g.chans = up16((c.inC + g.chanBlocks - 1) / g.chanBlocks)
 	g.chanBlocks = (c.inC + g.chans - 1) / g.chans
@@ -233,11 +258,14 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 	panels := (c.channels + panelWidth - 1) / panelWidth
 	panel, end := panels*group/g.groups, panels*(group+1)/g.groups
 	np := end - panel
-	expand, row, rawPanel := k.expand[s.m], panelWidth*weightBytes(c.half), panelBytes(9*c.inC, c.half)
+	expand, row, panelStride := k.expand[s.m], panelWidth*weightBytes(c.half), panelBytes(9*c.inC, c.half)
 	if c.half {
 		expand = k.expandHalf[s.m]
 	}
-	raw := t.at(c.weights + panel*rawPanel)
+	if s.expanded {
+		panelStride = 4 * panelWidth * (1 + g.cells*(c.inC+1))
+	}
+	given := t.at(c.weights + panel*panelStride)
 	sums, weights := unsafe.Add(work, s.sums()), unsafe.Add(work, s.weights(g.cells))
 	sumRow := 4 * panelWidth * np
 	sumPosition := sumRow*(hi-lo) + 4*panelWidth
@@ -246,14 +274,17 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 	longer := hi - lo - mr*runs // runs of mr+1 rows, which come first
 	for block := range g.chanBlocks {
 		chans := min(g.chans, c.inC-block*g.chans)
-		panelStep := 4 * panelWidth * chans
-		position := panelStep*np + 4*panelWidth
-		a.n, a.toStep = chans, position
-		a.fromStep = row * c.inC
-		for p := range np {
-			a.from = unsafe.Add(raw, p*rawPanel+4*panelWidth+row*block*g.chans)
-			a.to = unsafe.Add(weights, p*panelStep)
-			expand(a)
+		a.n = chans
+		w, panelStep, position := weights, 4*panelWidth*chans, 4*panelWidth*(chans*np+1)
+		if s.expanded {
+			w, panelStep, position = unsafe.Add(given, 4*panelWidth*(1+block*g.chans)), panelStride, 4*panelWidth*(c.inC+1)
+		} else {
+			a.toStep, a.fromStep = position, row*c.inC
+			for p := range np {
+				a.from = unsafe.Add(given, p*panelStride+4*panelWidth+row*block*g.chans)
+				a.to = unsafe.Add(w, p*panelStep)
+				expand(a)
+			}
 		}
 		at, tile, inputPosition := s.inputAt(g, block)
 		in := t.at(at + lo*tile)
@@ -261,7 +292,7 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 		a.add = min(block, 1)
 		for i := range g.cells {
 			a.from, a.to = unsafe.Add(in, i*inputPosition), unsafe.Add(sums, i*sumPosition)
-			a.w = unsafe.Add(weights, i*position)
+			a.w = unsafe.Add(w, i*position)
 			if longer > 0 {
 				a.blocks = longer
 				k.multiply(a, mr+1, np)
@@ -289,7 +320,7 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 		}
 		for p := range np {
 			a.from = unsafe.Add(sums, (i-lo)*sumRow+4*panelWidth*p)
-			a.w = unsafe.Add(raw, p*rawPanel)
+			a.w = unsafe.Add(given, p*panelStride)
 			a.to = unsafe.Add(to, 4*panelWidth*p)
 			a.n = min(panelWidth, channels-panelWidth*p)
 			k.output[s.m](a)

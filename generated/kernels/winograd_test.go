@@ -344,6 +344,9 @@ func testWinogradCase(t *testing.T, c winogradCase, seed int) {
 	s.work = s.weights(cells) + cells*4*panelWidth*(c.chans*s.panels+1)
 	scratch := (s.shared + most*s.work) / 4
 	s.scratch = l.add(scratch)
+	x := expansion{side: c.m, chans: c.inC, half: o.half}
+	wide := (panels-c.first)*x.panelBytes()/4 + panel
+	expanded := l.add(wide)
 	residual, perPixel := arenaImage(&l, oh, ow, c.channels, 3, 0, outRing), arenaImage(&l, oh, ow, 1, 1, 0, 0)
 	vector := l.add(c.channels)
 	mem := guarded(t, l.floats)
@@ -419,17 +422,33 @@ func testWinogradCase(t *testing.T, c winogradCase, seed int) {
 		t.Fatalf("%s: %g away from the direct convolution, whose largest value is %g", what, worst, largest)
 	}
 	var slice part
-	for threads := range 2 * most {
-		if threads == most {
+	for threads := range 4 * most {
+		switch threads {
+		case most:
 			slice = s.conv.shared(panelWidth*c.first, 4)
+		case 2 * most: // the same slice of weights that are kept expanded
+			slice.weights, s.expanded = uint32(expanded), true
+		case 3 * most:
+			o.cut(slice, 4)
+			slice = part{}
 		}
 		threads = threads%most + 1
 		copy(mem, before)
+		if s.expanded { // each panel from a copy at the end, where a load brings it
+			tmp := make([]float32, winogradTmpLen)
+			all := mem[expanded/4:][:wide]
+			last := all[wide-panel:]
+			for i := range panels - c.first {
+				copy(last, w[i*panel:][:panel])
+				expandPanel(&x, unsafe.Pointer(&last[0]), unsafe.Pointer(&all[i*x.panelBytes()/4]), tmp)
+			}
+		}
 		onTeam(t, mem, threads, 64, c.rows, func(t *thread) {
 			t.part = slice
 			runWinograd(t, &s)
 		})
 		copy(mem[s.scratch/4:][:scratch], want[s.scratch/4:])
+		copy(mem[expanded/4:][:wide], want[expanded/4:])
 		compareArena(t, fmt.Sprintf("%s, %d threads", what, threads), mem, want)
 	}
 }

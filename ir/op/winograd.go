@@ -29,3 +29,44 @@ func (c *ConvAttr) WinogradSizes() (ample, lean WinogradSize) {
 	}
 	return of(c.WinogradTiles, winogradPanels, winogradWeights), of(min(c.WinogradTiles, winogradFew), 1, PanelWidth)
 }
+
+// ExpandedPanelBytes is the size of a panel whose weights are expanded for
+// Winograd's algorithm: [16]bias, then for each cell of a tile [InC][16]weight and 64
+// bytes that keep cells from the same places in a cache. Cells are in float32.
+func (c *ConvAttr) ExpandedPanelBytes() int {
+	cells := (c.Winograd + 2) * (c.Winograd + 2)
+	return 4 * PanelWidth * (1 + cells*(c.InC+1))
+}
+
+// ExpandedBytes is the size of a buffer of so many panels that are kept expanded:
+// behind them is room for one as the file has it, from which each is made.
+func (o *Op) ExpandedBytes(panels int) int {
+	return panels*o.Conv.ExpandedPanelBytes() + o.Panels.PanelBytes()
+}
+
+// WinogradWork is what a convolution by Winograd's algorithm does, in the time of
+// one fused multiply-add of 16 output channels: for each tile, whose inputs are
+// transformed; for each tile and panel, products and the transform of the sums; and
+// for each panel whenever its weights are expanded. The numbers are near those of
+// instructions that the kernels execute, with what loads and stores cost in addition;
+// AVX-512 and NEON agree well enough.
+type WinogradWork struct{ Tile, Panel, Expand int }
+
+// WinogradSides are the sides of tiles that there are kernels for, the simplest first.
+var WinogradSides = []int{2, 4, 6}
+
+// WinogradWork is that of tiles of a side.
+func (c *ConvAttr) WinogradWork(side int) WinogradWork {
+	input, output, expand := 120, 100, 60
+	switch side {
+	case 4:
+		input, output, expand = 300, 270, 130
+	case 6:
+		input, output, expand = 750, 600, 220
+	}
+	return WinogradWork{
+		Tile:   input * ((c.InC + 15) &^ 15) / 16,
+		Panel:  (side+2)*(side+2)*c.InC + output,
+		Expand: expand * c.InC,
+	}
+}

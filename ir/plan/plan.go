@@ -18,7 +18,8 @@ const Align = 64
 
 // Plan says how a lowered network runs within Budget bytes. What schedule makes
 // and verify demands, and code generation may rely on:
-//   - every Weights buffer is filled by exactly one load, over its whole size;
+//   - every Weights buffer is filled by exactly one load, over its whole size, or
+//     Expanded;
 //   - a step's first panel lies at the Offset of its Weights buffer;
 //   - resident loads come first in Loads, in the order of the file; streamed loads
 //     follow in the order in which steps need them;
@@ -108,7 +109,10 @@ type Buffer struct {
 	// to the end; such a buffer is live from the first step of a run on. 0 = its load
 	// is made in the run that uses it.
 	Ahead    int
-	Resident bool       // Weights only
+	Resident bool // Weights only
+	// Expanded says that a resident buffer holds the panels of a convolution as
+	// Winograd's algorithm takes them: op.ExpandedBytes. Its load expands them.
+	Expanded bool
 	Tensor   *op.Tensor // Activation: a root tensor
 	// RingRows is the number of rows of the tensor's outermost axis that exist at
 	// a time (row y lies at y mod RingRows); 0 = all of them.

@@ -40,6 +40,9 @@ func Print(w io.Writer, p *Plan) error {
 		if u.Resident {
 			notes += ", resident"
 		}
+		if u.Expanded {
+			notes += ", expanded"
+		}
 		if u.Ahead > 0 {
 			notes += fmt.Sprintf(", for the next run from %d", u.Ahead)
 		}

@@ -295,3 +295,19 @@ func Squeeze() *op.Graph {
 	n.Output(x)
 	return n.Graph
 }
+
+// Winograd has the 3x3 convolutions of stride 1 work by Winograd's algorithm, whose
+// weights may stay in the arena expanded.
+func Winograd(g *op.Graph) *op.Graph {
+	for _, o := range g.Ops {
+		c := o.Conv
+		if o.Kind != op.Conv || c.KH != 3 || c.KW != 3 || c.SH != 1 || c.SW != 1 {
+			continue
+		}
+		c.Winograd, c.WinogradTiles, o.RowGrain = 4, 9, 4
+		ample, lean := c.WinogradSizes()
+		o.Scratch, o.WorkScratch = ample.Shared, ample.PerThread
+		o.LeanScratch, o.LeanWorkScratch = lean.Shared, lean.PerThread
+	}
+	return g
+}
