@@ -94,7 +94,8 @@ func ints(n int, v []int) *jen.Statement {
 type place struct {
 	off     int
 	strides []int
-	ring    int
+	ring    int // rows that exist at a time, 0 = all: row y lies at (first+y) mod ring
+	first   int
 	width   int // channels that exist at a time, 0 = all
 }
 
@@ -105,9 +106,20 @@ func (u *unit) where(s *plan.Step, t *op.Tensor) (place, error) {
 		return place{}, fmt.Errorf("BUG: tensor %q has no buffer", t.Name)
 	}
 	size := t.Type.Bytes()
-	p := place{off: int(b.Offset) + t.Offset*size, ring: b.RingRows}
+	p := place{off: int(b.Offset) + t.Offset*size}
 	for _, st := range t.Strides {
 		p.strides = append(p.strides, st*size)
+	}
+	if b.RingRows > 0 {
+		// Rows of a window may be rows of its buffer, equal parts of them, or several
+		// of them from a multiple on. The buffer has no other windows then.
+		row := t.Root().Len() / t.Root().Dims[0] * size
+		step := row
+		if t.Dims[0] > 1 && len(t.Dims) > 1 {
+			step = p.strides[0]
+		}
+		p.ring, p.first = b.RingRows*row/step, t.Offset*size/step
+		p.off -= p.first * step
 	}
 	if b.RingPanels > 0 { // the tensor owns the buffer, which is dense
 		p.width = min(t.Dims[len(t.Dims)-1], b.RingPanels*op.PanelWidth)
@@ -177,6 +189,7 @@ func (u *unit) image(s *plan.Step, t *op.Tensor, channel int) *jen.Statement {
 		add("pix", t.Dims[0]*t.Type.Bytes())
 	}
 	add("ring", p.ring)
+	add("first", p.first)
 	return jen.Id("image").Values(l...)
 }
 
@@ -219,6 +232,7 @@ func (u *unit) portArgs(s *plan.Step, t *op.Tensor, index int) *jen.Statement {
 	l.code("arena", ints(4, as[:]))
 	l.int("rows", 4-len(t.Dims))
 	l.int("ring", p.ring)
+	l.int("first", p.first)
 	return l.of("portStep")
 }
 
@@ -417,7 +431,11 @@ func (u *unit) callTensor(s *plan.Step, t *op.Tensor) *jen.Statement {
 	dims, strides := []int{1, 1, 1, 1}, []int{0, 0, 0, 0}
 	copy(dims[4-len(t.Dims):], t.Dims)
 	copy(strides[4-len(t.Dims):], p.strides)
-	return jen.Values(jen.Id("off").Op(":").Lit(p.off), jen.Id("dims").Op(":").Add(ints(4, dims)), jen.Id("strides").Op(":").Add(ints(4, strides)))
+	vals := []jen.Code{jen.Id("off").Op(":").Lit(p.off), jen.Id("dims").Op(":").Add(ints(4, dims)), jen.Id("strides").Op(":").Add(ints(4, strides))}
+	if p.ring != 0 {
+		vals = append(vals, field("ring", p.ring), field("first", p.first), field("axis", 4-len(t.Dims)))
+	}
+	return jen.Values(vals...)
 }
 
 // pickArgs renders a step that reads rows of a table from the weights file.
@@ -475,6 +493,9 @@ func (u *unit) callArgs(s *plan.Step) *jen.Statement {
 	if len(c.Passes) > 0 {
 		l.code("passes", u.passes(c.Passes))
 	}
+	if c.Rows != nil {
+		l.int("rows", 4-len(s.Op.Out[0].Dims))
+	}
 	if s.Scratch >= 0 {
 		l.int("scratch", int(u.p.Buffers[s.Scratch].Offset))
 	}
@@ -513,6 +534,8 @@ func (u *unit) copyArgs(s *plan.Step) *jen.Statement {
 		l.code("rows", jen.True())
 		l.int("inRing", pi.ring)
 		l.int("outRing", po.ring)
+		l.int("inFirst", pi.first)
+		l.int("outFirst", po.first)
 	}
 	l.int("in", pi.off)
 	l.int("out", po.off)

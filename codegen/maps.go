@@ -101,6 +101,9 @@ func operandLit(p place, step [4]int, splat bool) *jen.Statement {
 	vals := []jen.Code{jen.Id("off").Op(":").Lit(p.off), jen.Id("step").Op(":").Add(ints(4, step[:]))}
 	if p.ring != 0 {
 		vals = append(vals, field("ring", p.ring))
+		if p.first != 0 {
+			vals = append(vals, field("first", p.first))
+		}
 	}
 	if splat {
 		vals = append(vals, jen.Id("splat").Op(":").True())

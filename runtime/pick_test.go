@@ -44,8 +44,8 @@ func TestPick(t *testing.T) {
 		}
 		room := (most + 63) &^ 63
 		arena := make([]float32, words+words*n+threads*room/4)
-		s.ids = callTensor{0, [4]int{1, 1, 1, words}, [4]int{0, 0, 0, 4}}
-		s.out = callTensor{4 * words, [4]int{1, 1, words, n}, [4]int{0, 0, 4 * n, 4}}
+		s.ids = callTensor{off: 0, dims: [4]int{1, 1, 1, words}, strides: [4]int{0, 0, 0, 4}}
+		s.out = callTensor{off: 4 * words, dims: [4]int{1, 1, words, n}, strides: [4]int{0, 0, 4 * n, 4}}
 		s.scratch = 4 * (words + words*n)
 		ids := make([]int, words)
 		for i := range ids {

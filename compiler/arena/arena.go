@@ -30,6 +30,9 @@ type Buffer struct {
 	Size         int64
 	Align        int64  // offset is a multiple of Align; 0 or 1 = none
 	Fixed        *int64 // given offset, or nil
+	// Shape says what of the buffer is in use when, nil for all of it throughout. The
+	// extents lie within [Lower, Upper) and Size, at most one at a time.
+	Shape []Extent
 }
 
 // Solution is a placement: one offset per buffer, in the order of the input.

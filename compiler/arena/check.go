@@ -30,11 +30,15 @@ func Check(bs []Buffer, offsets []int64, capacity int64) error {
 			if c.Size <= 0 || c.Lower >= c.Upper {
 				continue
 			}
-			liveTogether := b.Lower < c.Upper && c.Lower < b.Upper
-			shareBytes := o < offsets[j]+c.Size && offsets[j] < o+b.Size
-			if liveTogether && shareBytes {
-				return fmt.Errorf("arena: buffer %q [%d,%d) bytes %d..%d overlaps buffer %q [%d,%d) bytes %d..%d",
-					b.ID, b.Lower, b.Upper, o, o+b.Size, c.ID, c.Lower, c.Upper, offsets[j], offsets[j]+c.Size)
+			for _, e := range b.extents() {
+				for _, f := range c.extents() {
+					liveTogether := e.Lower < f.Upper && f.Lower < e.Upper
+					shareBytes := o+e.From < offsets[j]+f.To && offsets[j]+f.From < o+e.To
+					if liveTogether && shareBytes {
+						return fmt.Errorf("arena: buffer %q [%d,%d) bytes %d..%d overlaps buffer %q [%d,%d) bytes %d..%d",
+							b.ID, e.Lower, e.Upper, o+e.From, o+e.To, c.ID, f.Lower, f.Upper, offsets[j]+f.From, offsets[j]+f.To)
+					}
+				}
 			}
 		}
 	}

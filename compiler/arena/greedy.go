@@ -16,7 +16,9 @@ func LowerBound(bs []Buffer) int64 {
 	events := make([]event, 0, 2*len(bs))
 	for i := range bs {
 		if b := &bs[i]; b.live() {
-			events = append(events, event{b.Lower, b.Size}, event{b.Upper, -b.Size})
+			for _, e := range b.extents() {
+				events = append(events, event{e.Lower, e.To - e.From}, event{e.Upper, e.From - e.To})
+			}
 		}
 	}
 	slices.SortFunc(events, func(a, b event) int {
@@ -39,6 +41,9 @@ func LowerBound(bs []Buffer) int64 {
 // where no placement exists, if fixed offsets contradict each other; the result
 // then fails Check.
 func Greedy(bs []Buffer) Solution {
+	if shaped(bs) {
+		return packShaped(bs, 0)
+	}
 	sol, _ := greedy(bs)
 	return sol
 }

@@ -3,8 +3,20 @@ package arena
 // Minimize finds the smallest height it can within the node limit. The gap to
 // the best possible is at most Height-LowerBound; Optimal says that it is zero.
 // If fixed offsets contradict each other no placement is valid; the result is
-// then Greedy's, not optimal, and fails Check.
+// then Greedy's, not optimal, and fails Check. Buffers with shapes are packed by
+// heuristics and, as if all of their bytes were in use throughout, by the search.
 func Minimize(bs []Buffer, o Options) Solution {
+	if shaped(bs) {
+		sol := packShaped(bs, o.nodes()/shapedNodes)
+		if sol.Optimal {
+			return sol
+		}
+		if box := Minimize(boxes(bs), o); box.Height < sol.Height {
+			box.LowerBound, box.Optimal = sol.LowerBound, box.Height == sol.LowerBound
+			return box
+		}
+		return sol
+	}
 	sol, ok := greedy(bs)
 	if sol.Optimal || !ok {
 		return sol
@@ -14,6 +26,9 @@ func Minimize(bs []Buffer, o Options) Solution {
 	k.descend()
 	return k.solution()
 }
+
+// shapedNodes is what one packing of buffers with shapes counts for, in nodes.
+const shapedNodes = 500
 
 // height is the best height so far over all parts.
 func (k *packing) height() int64 {

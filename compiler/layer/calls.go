@@ -104,7 +104,34 @@ func (b *Builder) padCallAxis(mode int, value float32, in, before, after []int, 
 	if axis >= 0 {
 		axis += 4 - len(in)
 	}
-	return b.Call("pad", append(ints, axis), []float32{value}, []*op.Tensor{out}, x...)
+	o := b.Call("pad", append(ints, axis), []float32{value}, []*op.Tensor{out}, x...)
+	if len(in) > 1 && len(x[0].Dims) == len(in) && len(out.Dims) == len(in) {
+		o.Call.Rows = paddedRows(mode, in[0], before[0], out.Dims[0])
+	}
+	return o
+}
+
+// paddedRows are the rows of n that each of all rows of a padded image repeats.
+func paddedRows(mode, n, before, all int) (rows [][2]int) {
+	for y := range all {
+		from := y - before
+		switch {
+		case from >= 0 && from < n:
+		case mode == 0:
+			rows = append(rows, [2]int{})
+			continue
+		case mode == 1 || n == 1:
+			from = min(max(from, 0), n-1)
+		default:
+			for from < 0 || from >= n {
+				if from = -from; from < 0 {
+					from += 2 * (n - 1)
+				}
+			}
+		}
+		rows = append(rows, [2]int{from, from + 1})
+	}
+	return rows
 }
 
 // four pads dims on the left to four.

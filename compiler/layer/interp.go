@@ -3,6 +3,7 @@ package layer
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/diag"
@@ -230,6 +231,12 @@ func lowerInterp(b *Builder) error {
 		index("rows", rows), b.FixedConst("row_weights", []int{len(rows.weight)}, rows.weight),
 		index("columns", columns), b.FixedConst("column_weights", []int{len(columns.weight)}, columns.weight))
 	o.ThreadScratch = rows.n * ((4*c + 63) &^ 63)
+	if len(x.Dims) > 1 {
+		for y := range out.H {
+			taps := rows.index[y*rows.n : (y+1)*rows.n]
+			o.Call.Rows = append(o.Call.Rows, [2]int{slices.Min(taps), slices.Max(taps) + 1})
+		}
+	}
 	o.Call.Passes = []op.Pass{weightedSum(columns.n), weightedSum(rows.n)}
 	return nil
 }

@@ -76,6 +76,11 @@ var passes = []pass{
 		why:  "after everything that joins operations: it fixes which tensors share buffers, which fusing would have to undo",
 	},
 	{
+		name: "rows", run: splitRows, placed: true,
+		does: "gives copies that run over all pixels of an image its rows as outermost axis",
+		why:  "after place, which says which tensors see the image that a copy reads or makes",
+	},
+	{
 		name: "winograd", run: chooseWinograd, placed: true,
 		does: "chooses Winograd's algorithm for 3x3 convolutions where it is faster",
 		why:  "after everything that changes convolutions: it looks at their shapes",

@@ -81,14 +81,13 @@ func (b *braider) need(node, rows int) {
 	for b.done[k] < rows && len(b.turns) <= b.most {
 		d := &b.n.nodes[node]
 		// Rows come in whole grains, for the next step to start at one.
-		grain := max(1, d.op.RowGrain)
-		hi := (min(rows, b.done[k]+b.limit[k]) + grain - 1) / grain * grain
+		hi := (min(rows, b.done[k]+b.limit[k]) + d.grain - 1) / d.grain * d.grain
 		out := plan.Range{Lo: b.done[k], Hi: min(d.height, hi)}
 		for i := range d.reads {
 			in := d.reads[i].of(out)
 			for _, w := range b.n.roots[d.reads[i].root].writers {
 				if b.lo <= w && w < node {
-					b.need(w, in.Hi)
+					b.need(w, b.n.nodes[w].made.until(in.Hi))
 				}
 			}
 		}
@@ -177,7 +176,7 @@ func (r *braid) follow(n *network) {
 		}
 		if d.writes >= 0 {
 			u := of(d.writes)
-			for y := t.rows.Lo; y < t.rows.Hi; y++ {
+			for y, out := d.made.of(t.rows).Lo, d.made.of(t.rows); y < out.Hi; y++ {
 				u.first[y] = min(u.first[y], k)
 				u.last[y] = max(u.last[y], k)
 			}
@@ -207,7 +206,7 @@ func (r *braid) place(n *network, inPlace bool) {
 		u := &r.uses[i]
 		byRoot[u.root] = u
 		if n.private(u.root, r.lo, r.hi) {
-			r.rings[u.root] = min(n.roots[u.root].rows, ring(u.first, u.last))
+			r.rings[u.root] = n.roots[u.root].ring(ring(u.first, u.last))
 		}
 	}
 	if !inPlace {
@@ -273,7 +272,7 @@ func (r *braid) joinRows(n *network, node int, uses map[int]*use, taken map[int]
 	d := &n.nodes[node]
 	for _, in := range d.over {
 		out := d.writes
-		if r.rings[in] == 0 || taken[in] || taken[-1-out] || !r.exact(n, uses[in], uses[out]) {
+		if r.rings[in] == 0 || taken[in] || taken[-1-out] || n.roots[in].rows != n.roots[out].rows || !r.exact(n, uses[in], uses[out]) {
 			continue
 		}
 		// The rows of a chain live from the first one's birth to the last one's end.
@@ -281,7 +280,12 @@ func (r *braid) joinRows(n *network, node int, uses map[int]*use, taken map[int]
 		born := uses[chain[len(chain)-1]].first
 		rows := n.roots[out].rows
 		if r.rings[out] > 0 {
-			rows = min(rows, ring(born, uses[out].last))
+			rows = ring(born, uses[out].last)
+			unit := 1
+			for _, k := range chain {
+				unit = lcm(unit, n.roots[k].unit)
+			}
+			rows = (&root{rows: n.roots[out].rows, unit: unit}).ring(rows)
 			if rows >= r.rings[in]+r.rings[out] {
 				continue
 			}
@@ -337,7 +341,7 @@ func (r *braid) shift(n *network, in, out *use) plan.Bytes {
 // element where in is read for the last time.
 func (r *braid) exact(n *network, in, out *use) bool {
 	w := n.roots[out.root].writers
-	if len(w) != 1 || !slices.Contains(n.nodes[w[0]].over, in.root) {
+	if len(w) != 1 || len(in.last) != len(out.first) || !slices.Contains(n.nodes[w[0]].over, in.root) {
 		return false
 	}
 	for y := range in.last {

@@ -43,6 +43,26 @@ type span struct {
 	name        string
 	size        plan.Bytes
 	first, last int
+	shape       []extent // where its blocks do not fill it all the time
+}
+
+// extent is the part of a span that its blocks take during some units.
+type extent struct {
+	first, last int
+	lo, hi      plan.Bytes
+}
+
+// during is what of a span's bytes is taken during a unit.
+func (s *span) during(unit int) (lo, hi plan.Bytes) {
+	if unit < s.first || s.last < unit {
+		return 0, 0
+	}
+	for _, e := range s.shape {
+		if e.first <= unit && unit <= e.last {
+			return e.lo, e.hi
+		}
+	}
+	return 0, s.size
 }
 
 // timeline is a network divided into units, with the lives of its activations.
@@ -55,8 +75,9 @@ type timeline struct {
 	atomic []bool // per file item: it is loaded in one piece
 	blocks []block
 	spans  []span
-	over   [][]int // per block, those that lie over it
-	whole  bool    // ops are not sliced
+	alive  []plan.Bytes // per unit, the size of all that is live but for weights
+	over   [][]int      // per block, those that lie over it
+	whole  bool         // ops are not sliced
 	base   plan.Bytes
 	// streamed is what a run reads at most once, if nothing stays.
 	streamed plan.Bytes
@@ -216,6 +237,37 @@ func (t *timeline) live(braids []*braid, inPlace bool) {
 	}
 	for k := range t.spans {
 		t.spans[k].size -= lowest[k]
+	}
+	t.form()
+}
+
+// form notes the shapes of spans, and what is alive when.
+func (t *timeline) form() {
+	members := make([][]*block, len(t.spans))
+	for i := range t.blocks {
+		b := &t.blocks[i]
+		members[b.span] = append(members[b.span], b)
+	}
+	t.alive = make([]plan.Bytes, len(t.units))
+	for k := range t.spans {
+		s := &t.spans[k]
+		for u := s.first; u <= s.last; u++ {
+			lo, hi := s.size, plan.Bytes(0)
+			for _, b := range members[k] {
+				if b.first <= u && u <= b.last {
+					lo, hi = min(lo, b.at), max(hi, b.at+b.size)
+				}
+			}
+			t.alive[u] += hi - lo
+			if n := len(s.shape); n > 0 && s.shape[n-1].lo == lo && s.shape[n-1].hi == hi {
+				s.shape[n-1].last = u
+			} else {
+				s.shape = append(s.shape, extent{u, u, lo, hi})
+			}
+		}
+		if len(s.shape) == 1 {
+			s.shape = nil
+		}
 	}
 }
 

@@ -39,8 +39,12 @@ type node struct {
 	ample        plan.Bytes // of scratch: with less the op makes do
 	// height is the rows of the output where the op can run by rows, else 0.
 	height int
+	// grain is how many of them are made at once: a multiple of what the op asks for
+	// and, where several lie in one row of the root, of those.
+	grain  int
 	reads  []reach
-	writes int // root, -1 where none
+	made   reach // of the root that is written
+	writes int   // root, -1 where none
 	// over are the roots that the output may overwrite element by element.
 	over []int
 }
@@ -51,6 +55,7 @@ type root struct {
 	size        plan.Bytes // of the whole buffer
 	rows        int        // length of the outermost axis
 	row         plan.Bytes // bytes of one of them
+	unit        int        // a ring of rows has a multiple of so many; 0: there can be none
 	first, last int        // nodes that touch it
 	whole       int        // the last node that reads all of it to make any row, or -1
 	writers     []int
@@ -111,7 +116,7 @@ func newNetwork(g *op.Graph, options Options) (*network, error) {
 					of[r] = k
 					bytes := plan.Bytes(r.Len() * r.Type.Bytes())
 					n.roots = append(n.roots, root{
-						tensor: r, size: up(bytes), rows: r.Dims[0], row: bytes / plan.Bytes(r.Dims[0]), first: i, whole: -1,
+						tensor: r, size: up(bytes), rows: r.Dims[0], row: bytes / plan.Bytes(r.Dims[0]), unit: 1, first: i, whole: -1,
 					})
 				}
 				n.roots[k].last = i
@@ -135,6 +140,7 @@ func newNetwork(g *op.Graph, options Options) (*network, error) {
 		perThread = max(perThread, up(plan.Bytes(o.ThreadScratch)))
 		n.zeros = max(n.zeros, paddingBytes(o))
 	}
+	n.ringUnits(of)
 	n.threads = perThread * plan.Bytes(options.Threads)
 	n.base = n.zeros + n.threads
 	n.expansions = n.worthExpanding(options.Speed)

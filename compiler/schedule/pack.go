@@ -96,20 +96,13 @@ func (t *timeline) floor() placement {
 }
 
 // liveBytes is the size of all that is live during unit i, weights apart.
-func (t *timeline) liveBytes(i int) (n plan.Bytes) {
-	for _, s := range t.spans {
-		if s.first <= i && i <= s.last {
-			n += s.size
-		}
-	}
-	return n
-}
+func (t *timeline) liveBytes(i int) plan.Bytes { return t.alive[i] }
 
 // live is the top of what lies in the arena during unit i.
 func (p *placement) live(t *timeline, i int) (top plan.Bytes) {
-	for k, s := range t.spans {
-		if s.first <= i && i <= s.last {
-			top = max(top, p.offsets[k]+s.size)
+	for k := range t.spans {
+		if lo, hi := t.spans[k].during(i); lo < hi {
+			top = max(top, p.offsets[k]+hi)
 		}
 	}
 	return top
@@ -119,21 +112,15 @@ func (p *placement) live(t *timeline, i int) (top plan.Bytes) {
 // room as can be found, up to that of all its weights; fits is false where none does.
 func (t *timeline) roomy(height plan.Bytes) (best placement, fits bool) {
 	lo, hi := plan.Bytes(0), plan.Bytes(0)
-	live := make([]plan.Bytes, len(t.units))
 	for i := range t.units {
 		hi = max(hi, t.all(i))
-	}
-	for _, s := range t.spans {
-		for i := s.first; i <= s.last; i++ {
-			live[i] += s.size
-		}
 	}
 	for tries := 0; tries < 12 && lo <= hi; tries++ {
 		mid := (lo + hi) / 2 &^ (plan.Align - 1)
 		if tries == 0 {
 			mid = hi
 		}
-		if t.crowd(live, mid) > height { // no packing can be lower
+		if t.crowd(mid) > height { // no packing can be lower
 			hi = mid - plan.Align
 			continue
 		}
@@ -151,11 +138,11 @@ func (t *timeline) roomy(height plan.Bytes) (best placement, fits bool) {
 	return best, fits
 }
 
-// crowd is the most that activations of the given sizes and rooms for about so many
-// bytes more take in any unit.
-func (t *timeline) crowd(live []plan.Bytes, more plan.Bytes) (most plan.Bytes) {
+// crowd is the most that activations and rooms for about so many bytes more take in
+// any unit.
+func (t *timeline) crowd(more plan.Bytes) (most plan.Bytes) {
 	for i := range t.units {
-		n := live[i]
+		n := t.alive[i]
 		for _, size := range t.rooms(i, more) {
 			n += size
 		}
@@ -173,6 +160,10 @@ func (t *timeline) packWith(rooms func(int) []plan.Bytes, thorough bool) placeme
 	}
 	for _, s := range t.spans {
 		add(s.name, s.first, s.last, s.size)
+		b := &bs[len(bs)-1]
+		for _, e := range s.shape {
+			b.Shape = append(b.Shape, arena.Extent{Lower: e.first, Upper: e.last + 1, From: int64(e.lo), To: int64(e.hi)})
+		}
 	}
 	if rooms != nil {
 		for i := range t.units {

@@ -7,46 +7,99 @@ import (
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
-// reach says which rows of a root an op reads to make rows of its output.
+// reach says which rows of a root an op touches for each row of its output.
 type reach struct {
 	root int
 	rows int // of the root
 	// whole: all of them, whichever rows are made
 	whole bool
-	// adaptive: rows floor(y*rows/out) to ceil((y+1)*rows/out), with out the output's
-	adaptive int
-	// else row y reads span rows from y*stride-pad on
-	stride, pad, span int
+	// Row y touches rows of the root within [lo[y],hi[y]). Neither ever decreases from
+	// one row to the next.
+	lo, hi []int
 }
 
-// of is the rows that are read for rows out.
+// of is the rows that are touched for rows out.
 func (r *reach) of(out plan.Range) plan.Range {
-	switch {
-	case r.whole:
+	if r.whole {
 		return plan.Range{Lo: 0, Hi: r.rows}
-	case r.adaptive > 0:
-		return plan.Range{Lo: out.Lo * r.rows / r.adaptive, Hi: (out.Hi*r.rows + r.adaptive - 1) / r.adaptive}
 	}
-	return plan.Range{Lo: max(0, out.Lo*r.stride-r.pad), Hi: min(r.rows, (out.Hi-1)*r.stride-r.pad+r.span)}
+	return plan.Range{Lo: r.lo[out.Lo], Hi: r.hi[out.Hi-1]}
 }
 
-// rowAligned says whether row y of x lies in row y of its root, for all y.
-func rowAligned(x *op.Tensor) bool {
+// until is how many rows must be made for rows of the root before row to be complete.
+func (r *reach) until(row int) int {
+	if r.whole {
+		return 1
+	}
+	n, _ := slices.BinarySearch(r.lo, row)
+	return n
+}
+
+// window says where rows of a tensor lie in its root, in elements: row y at
+// off+y*step, over span of them, where a row of the root has row.
+type window struct{ off, step, span, row int }
+
+func windowOf(x *op.Tensor) window {
 	r := x.Root()
-	row := r.Len() / r.Dims[0]
-	if len(x.Dims) < 2 || x.Dims[0] != r.Dims[0] || x.Strides[0] != row {
-		return false
-	}
-	end := x.Offset
+	w := window{off: x.Offset, span: 1, row: r.Len() / r.Dims[0]}
 	for i, d := range x.Dims[1:] {
-		end += (d - 1) * x.Strides[i+1]
+		w.span += (d - 1) * x.Strides[i+1]
 	}
-	return end < row
+	if w.step = w.row; x.Dims[0] > 1 {
+		w.step = x.Strides[0]
+	}
+	return w
 }
 
-// byRows fills height and reads: an op can run by rows where its output and all
-// that it reads have the image's rows as their outermost axis. What is broadcast
-// along the rows is read whole.
+// rows is the rows of the root that rows [lo,hi) of the tensor lie in.
+func (w *window) rows(lo, hi int) (int, int) {
+	return (w.off + lo*w.step) / w.row, (w.off+(hi-1)*w.step+w.span-1)/w.row + 1
+}
+
+// unit is what number of rows of the root a ring must be a multiple of for drivers
+// to find the tensor's rows in it, which lie at some row modulo the ring: rows of
+// the root, parts of them, or several of them that the root is divided into; 0
+// where they are none of these.
+func (w *window) unit() int {
+	if w.step <= 0 || w.off%w.step+w.span > w.step {
+		return 0
+	}
+	switch {
+	case w.row%w.step == 0:
+		return 1
+	case w.step%w.row == 0:
+		return w.step / w.row
+	}
+	return 0
+}
+
+// reachOf is how rows of x are touched, of which row y of an output of height rows
+// touches [lo,hi); ok is false where its rows are not in order.
+func reachOf(x *op.Tensor, root, height int, rows func(y int) (lo, hi int)) (r reach, ok bool) {
+	w := windowOf(x)
+	if len(x.Dims) < 2 || w.step <= 0 {
+		return r, false
+	}
+	r = reach{root: root, rows: x.Root().Dims[0], lo: make([]int, height), hi: make([]int, height)}
+	for y := range height {
+		if lo, hi := rows(y); lo < hi {
+			r.lo[y], r.hi[y] = w.rows(lo, hi)
+		} else {
+			r.lo[y] = r.rows
+		}
+		if y > 0 {
+			r.hi[y] = max(r.hi[y], r.hi[y-1])
+		}
+	}
+	for y := height - 2; y >= 0; y-- {
+		r.lo[y] = min(r.lo[y], r.lo[y+1])
+	}
+	return r, true
+}
+
+// byRows fills height, reads and made: an op can run by rows where its output and
+// all that it reads have the image's rows as their outermost axis. What is
+// broadcast along the rows is read whole.
 func (d *node) byRows(of map[*op.Tensor]int) {
 	o := d.op
 	for _, list := range [][]*op.Tensor{o.In, o.EpilogueIn} {
@@ -56,58 +109,124 @@ func (d *node) byRows(of map[*op.Tensor]int) {
 			}
 		}
 	}
-	if len(o.Out) > 1 || o.Kind == op.Call {
+	d.made = reach{whole: true}
+	if len(o.Out) > 1 || o.Kind == op.Call && o.Call.Rows == nil {
 		return
 	}
-	like := func() *op.Tensor { // has the rows that Step.Rows counts
-		if len(o.Out) == 1 {
-			return o.Out[0]
-		}
-		return o.In[0]
-	}()
+	like := append(slices.Clip(o.Out), o.In...)[0] // has the rows that Step.Rows counts
 	height := like.Dims[0]
-	if height < 2 || !rowAligned(like) {
+	if height < 2 || len(like.Dims) < 2 {
 		return
 	}
 	if (o.Conv != nil || o.Pool != nil) && o.In[0].Root().Const != nil {
 		return // a matrix of constants: its columns are pixels of one row
 	}
+	same := func(y int) (int, int) { return y, y + 1 }
+	made := d.made
+	if len(o.Out) == 1 {
+		var ok bool
+		if made, ok = reachOf(o.Out[0], of[o.Out[0].Root()], height, same); !ok {
+			return
+		}
+	}
 	reads := slices.Clone(d.reads)
 	k := 0
-	set := func(x *op.Tensor, r reach) bool {
-		r.root, r.rows = reads[k].root, reads[k].rows
-		reads[k] = r
-		return rowAligned(x)
-	}
 	for i, x := range append(slices.Clip(o.In), o.EpilogueIn...) {
 		if x.Root().Const != nil {
 			continue
 		}
-		ok := true
-		same := reach{stride: 1, span: 1}
-		switch c, p := o.Conv, o.Pool; {
-		case o.Kind == op.Map || o.Kind == op.Rows || o.Kind == op.Quantize || i >= len(o.In):
-			if len(x.Dims) == len(like.Dims) && x.Dims[0] == height {
-				ok = set(x, same)
-			}
-		case o.Kind == op.Output:
-			ok = set(x, same)
-		case o.Kind == op.Copy:
-			ok = (o.Perm == nil || o.Perm[0] == 0) && x.Dims[0] == height && set(x, same)
-		case c != nil:
-			ok = len(x.Dims) == 3 && x.Dims[0] == c.InH && height == c.OutH && len(like.Dims) == 3 &&
-				set(x, reach{stride: c.SH, pad: c.PadT, span: (c.KH-1)*c.DH + 1})
-		case p != nil && p.Adaptive:
-			ok = len(x.Dims) == 3 && x.Dims[0] == p.InH && height == p.OutH && set(x, reach{adaptive: p.OutH})
-		case p != nil:
-			ok = len(x.Dims) == 3 && x.Dims[0] == p.InH && height == p.OutH && set(x, reach{stride: p.SH, pad: p.PadT, span: p.KH})
-		default:
-			ok = false
-		}
+		rows, ok := inputRows(o, i, x, like)
 		if !ok {
 			return
 		}
+		if rows != nil {
+			if reads[k], ok = reachOf(x, reads[k].root, height, rows); !ok {
+				return
+			}
+		}
 		k++
 	}
-	d.height, d.reads = height, reads
+	d.height, d.reads, d.made = height, reads, made
+	d.grain = max(1, o.RowGrain)
+	if w := windowOf(like); w.step < w.row {
+		d.grain = lcm(d.grain, w.row/w.step)
+	}
+}
+
+// grains is the number of turns in which an op's rows can be made.
+func (d *node) grains() int { return (d.height + d.grain - 1) / d.grain }
+
+// inputRows says which rows of input i, x, an op reads for row y of its output, or
+// nil for all of them; ok is false where it cannot run by rows.
+func inputRows(o *op.Op, i int, x, like *op.Tensor) (rows func(y int) (lo, hi int), ok bool) {
+	height := like.Dims[0]
+	same := func(y int) (int, int) { return y, y + 1 }
+	slide := func(stride, pad, span, of int) func(int) (int, int) {
+		return func(y int) (int, int) { return max(0, y*stride-pad), min(of, y*stride-pad+span) }
+	}
+	switch c, p := o.Conv, o.Pool; {
+	case o.Kind == op.Map || o.Kind == op.Rows || o.Kind == op.Quantize || i >= len(o.In):
+		if len(x.Dims) == len(like.Dims) && x.Dims[0] == height {
+			return same, true
+		}
+		return nil, true
+	case o.Kind == op.Output:
+		return same, true
+	case o.Kind == op.Copy:
+		return same, (o.Perm == nil || o.Perm[0] == 0) && x.Dims[0] == height
+	case o.Kind == op.Call:
+		if i > 0 {
+			return nil, true
+		}
+		return func(y int) (int, int) { return o.Call.Rows[y][0], o.Call.Rows[y][1] }, true
+	case c != nil:
+		return slide(c.SH, c.PadT, (c.KH-1)*c.DH+1, c.InH), len(x.Dims) == 3 && x.Dims[0] == c.InH && height == c.OutH && len(like.Dims) == 3
+	case p != nil && p.Adaptive:
+		return func(y int) (int, int) { return y * p.InH / p.OutH, ((y+1)*p.InH + p.OutH - 1) / p.OutH },
+			len(x.Dims) == 3 && x.Dims[0] == p.InH && height == p.OutH
+	case p != nil:
+		return slide(p.SH, p.PadT, p.KH, p.InH), len(x.Dims) == 3 && x.Dims[0] == p.InH && height == p.OutH
+	}
+	return nil, false
+}
+
+// ringUnits notes in each root what number of rows a ring of it must be a multiple
+// of; 0 where it cannot be one.
+func (n *network) ringUnits(of map[*op.Tensor]int) {
+	for _, d := range n.nodes {
+		o := d.op
+		for _, list := range [][]*op.Tensor{o.In, o.EpilogueIn, o.Out} {
+			for _, x := range list {
+				if x.Root().Const != nil {
+					continue
+				}
+				r := &n.roots[of[x.Root()]]
+				w := windowOf(x)
+				if u := w.unit(); u == 0 || len(x.Dims) < 2 {
+					r.unit = 0
+				} else {
+					r.unit = lcm(r.unit, u)
+				}
+			}
+		}
+	}
+}
+
+func lcm(a, b int) int {
+	x, y := a, b
+	for y != 0 {
+		x, y = y, x%y
+	}
+	if x == 0 {
+		return 0
+	}
+	return a / x * b
+}
+
+// ring rounds a number of rows up to what a ring of the root may have, or to all.
+func (r *root) ring(rows int) int {
+	if r.unit == 0 {
+		return r.rows
+	}
+	return min(r.rows, (rows+r.unit-1)/r.unit*r.unit)
 }

@@ -187,7 +187,7 @@ func (n *network) plainCutting() cutting {
 func (n *network) bandCounts(lo, hi int) (counts []int) {
 	tallest := 0
 	for i := lo; i < hi; i++ {
-		tallest = max(tallest, n.nodes[i].height)
+		tallest = max(tallest, n.nodes[i].grains())
 	}
 	for k := tallest; k > 1; k = (k + 1) / 2 {
 		counts = append(counts, k)
@@ -267,6 +267,11 @@ func (c *cutter) offerBraid(b, before *state, lo, hi int, ceiling, limit plan.By
 	// What does not fit in the most bands fits in none.
 	finest := segment{lo: lo, hi: hi, bands: counts[len(counts)-1]}
 	o := c.outline(finest)
+	for o.peak == impossible && len(counts) > 1 { // too many turns
+		counts = counts[:len(counts)-1]
+		finest.bands = counts[len(counts)-1]
+		o = c.outline(finest)
+	}
 	f, ok := flow{}, false
 	if o.peak != impossible {
 		f, ok = c.flow(finest, o, limit)

@@ -78,8 +78,9 @@ func (t *timeline) stream(sh shape, o Options) *draft {
 	lo, hi := t.base, t.base+sh.height
 	d.top = t.base
 	index := t.keepResidents(d, hi)
-	for k, s := range t.spans {
-		d.top = max(d.top, t.base+sh.place.offsets[k]+s.size)
+	for i := range t.blocks {
+		b := &t.blocks[i]
+		d.top = max(d.top, t.base+sh.place.offsets[b.span]+b.at+b.size)
 	}
 	g := newGaps(lo, hi)
 	begins, ends := t.events()
@@ -109,7 +110,7 @@ func (t *timeline) stream(sh shape, o Options) *draft {
 		for _, k := range ends[i] {
 			// What lies over it may go on.
 			for j := range t.over[k] {
-				if b := &t.blocks[t.over[k][j]]; b.last > i {
+				if b := &t.blocks[t.over[k][j]]; b.first <= i && i < b.last {
 					set(t.over[k][j], never)
 				}
 			}

@@ -269,7 +269,7 @@ func (c *checker) accesses(s *plan.Step, contents []*content) (reads, writes []a
 			c.fault("%s uses %s, which is live in steps %d to %d", stepName(s), c.name(b), life.First, life.Last)
 		}
 		k := contents[b]
-		if k.slots != nil && !(aligned(x) && (banded(o) || o.Kind == op.Call && x.Dims[0] == 1)) {
+		if k.slots != nil && !(ringed(x, len(k.slots)) && (banded(o) || o.Kind == op.Call && x.Dims[0] == 1)) {
 			c.fault("%s uses %s, whose rows are not those of the ring", stepName(s), x.Name)
 		}
 		return access{x: x, buffer: b, k: k, hi: x.Dims[len(x.Dims)-1]}, true
@@ -330,15 +330,25 @@ func (c *checker) accesses(s *plan.Step, contents []*content) (reads, writes []a
 	return reads, writes
 }
 
-// aligned says whether row y of x lies in row y of its root, for all y, as drivers
-// that know of rings suppose. What has one row lies in the first.
-func aligned(x *op.Tensor) bool {
+// ringed says whether a driver finds the rows of x in a ring of so many rows of its
+// root. It supposes that row y lies at offset at of slot (first+y) mod n, for slots of
+// any one size that the ring is a whole number of and that is a multiple or a part
+// of the root's row.
+func ringed(x *op.Tensor, rows int) bool {
 	row := x.Root().Len() / x.Root().Dims[0]
-	end := x.Offset
+	end := 1 // of the first row of x, from its first element
 	for i, d := range x.Dims[1:] {
 		end += (d - 1) * x.Strides[i+1]
 	}
-	return len(x.Dims) > 1 && x.Offset >= 0 && end < row && (x.Dims[0] == 1 || x.Strides[0] == row)
+	slot := row
+	if x.Dims[0] > 1 {
+		slot = x.Strides[0]
+	}
+	if len(x.Dims) < 2 || x.Offset < 0 || slot < 1 || rows*row%slot != 0 || row%slot != 0 && slot%row != 0 {
+		return false
+	}
+	at := x.Offset % slot
+	return at+end <= slot
 }
 
 // inside says whether the last element of a window is inside its root.
@@ -431,6 +441,14 @@ func inputRows(o *op.Op, x *op.Tensor, epilogue bool, out plan.Range) plan.Range
 		}
 	case o.Conv != nil && len(x.Dims) == 3 && x.Dims[0] == o.Conv.InH:
 		return reach(o.Conv.SH, o.Conv.PadT, (o.Conv.KH-1)*o.Conv.DH+1)
+	case o.Kind == op.Call && o.Call.Rows != nil && x == o.In[0]:
+		first, end := x.Dims[0], 0
+		for _, r := range o.Call.Rows[out.Lo:out.Hi] {
+			if r[0] < r[1] {
+				first, end = min(first, r[0]), max(end, r[1])
+			}
+		}
+		return plan.Range{Lo: min(first, end), Hi: end}
 	case o.Pool != nil && len(x.Dims) == 3 && o.Pool.Adaptive:
 		first := out.Lo * o.Pool.InH / o.Pool.OutH
 		last := (out.Hi*o.Pool.InH + o.Pool.OutH - 1) / o.Pool.OutH

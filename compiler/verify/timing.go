@@ -187,7 +187,7 @@ func banded(o *op.Op) bool {
 	case op.Conv, op.Depthwise, op.Pool:
 		return len(o.Out[0].Dims) == 3 && len(o.In[0].Dims) == 3
 	case op.Call:
-		return false
+		return o.Call.Rows != nil
 	case op.Copy:
 		return len(o.Out[0].Dims) > 1 && (o.Perm == nil || o.Perm[0] == 0)
 	}

@@ -242,9 +242,25 @@ func (c *checker) kind(o *Op) {
 	case Call:
 		if o.Call == nil || o.Call.Func == "" {
 			c.bugf("calls nothing")
+		} else if o.Call.Rows != nil {
+			c.callRows(o)
 		}
 	default:
 		c.bugf("has an unknown kind")
+	}
+}
+
+// callRows checks which rows of its first input a kernel says that it reads.
+func (c *checker) callRows(o *Op) {
+	if len(o.In) == 0 || len(o.Out) != 1 || len(o.Out[0].Dims) < 2 || len(o.In[0].Dims) < 2 || len(o.Call.Rows) != o.Out[0].Dims[0] {
+		c.bugf("makes %d rows of %v", len(o.Call.Rows), o.Out)
+		return
+	}
+	for y, r := range o.Call.Rows {
+		if r[0] < 0 || r[0] > r[1] || r[1] > o.In[0].Dims[0] {
+			c.bugf("reads rows %v of %v for row %d", r, o.In[0], y)
+			return
+		}
 	}
 }
 

@@ -259,6 +259,11 @@ type CallAttr struct {
 	// Products are the shapes of the matrix products that it makes with the
 	// convolution kernels.
 	Products []Product
+	// Rows says, of a kernel that can make a range of rows of Out[0], which rows of
+	// In[0] it reads for each, [first, end) along the outermost axes; first = end where
+	// it reads none. All of the other inputs are read for any row. nil: one step makes
+	// everything.
+	Rows [][2]int
 	// Custom is the layer that a Go function of the user's computes, Func being
 	// "custom". Its tensors are dense, in the order of the layer's blobs.
 	Custom *ir.Layer

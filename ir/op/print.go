@@ -83,6 +83,9 @@ func (o *Op) attributes() []string {
 	}
 	if c := o.Call; c != nil {
 		add("%s(%s%s)", c.Func, ints(c.Ints), unless(len(c.Floats) == 0, "; %v", c.Floats))
+		if c.Rows != nil {
+			add("by rows")
+		}
 	}
 	if p := o.Panels; p != nil {
 		add("panels %d of K %d%s%s", p.Count(), p.K(), unless(len(p.Fold) == 0, " folding %d", len(p.Fold)), p.storage())
