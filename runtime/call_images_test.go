@@ -10,21 +10,25 @@ func TestCallPad(t *testing.T) {
 		mode, axis := g.r.Intn(3), -1
 		in, before, after, dims := make([]int, 4), make([]int, 4), make([]int, 4), make([]int, 4)
 		n := 1
+		g.rank = 2 + g.r.Intn(3)
 		for i := range in {
 			in[i], before[i], after[i] = 1+g.r.Intn(5), g.r.Intn(4), g.r.Intn(4)
 			if mode == 2 {
 				before[i], after[i] = min(before[i], in[i]-1), min(after[i], in[i]-1)
 			}
+			if i < 4-g.rank {
+				in[i], before[i], after[i] = 1, 0, 0
+			}
 			dims[i] = before[i] + in[i] + after[i]
 			n *= dims[i]
 		}
-		x := g.inRandom(in...)
+		x := g.inRandom(in[4-g.rank:]...)
 		var values []float32
 		if mode == 0 && g.r.Intn(2) == 0 {
-			axis = g.r.Intn(4)
+			axis = 4 - g.rank + g.r.Intn(g.rank)
 			values = g.inRandom(dims[axis])
 		}
-		g.outTensor(dims...)
+		g.outTensor(dims[4-g.rank:]...)
 		ints := append(append(append(append([]int{mode}, in...), before...), after...), axis)
 		y := g.run(callPad, ints, 0.25)[0]
 		want := make([]float32, n)
@@ -66,7 +70,11 @@ func TestCallResize(t *testing.T) {
 	rounds(t, 40, func(t *testing.T, g *callRig) {
 		inH, inW, channels, outH, outW := 1+g.r.Intn(6), 1+g.r.Intn(6), 1+g.r.Intn(20), 1+g.r.Intn(9), 1+g.r.Intn(9)
 		rt, ct := []int{1, 2, 4}[g.r.Intn(3)], []int{1, 2, 4}[g.r.Intn(3)]
-		x := g.inRandom(inH, inW, channels)
+		g.rank = 3
+		if g.r.Intn(4) == 0 { // a matrix
+			g.rank, channels = 2, 1
+		}
+		x := g.inRandom([]int{inH, inW, channels}[:g.rank]...)
 		indices := func(n, limit int) []int {
 			v := make([]int, n)
 			for i := range v {
@@ -78,7 +86,7 @@ func TestCallResize(t *testing.T) {
 		rowWeights := g.inRandom(outH * rt)
 		columns := indices(outW*ct, inW)
 		columnWeights := g.inRandom(outW * ct)
-		g.outTensor(outH, outW, channels)
+		g.outTensor([]int{outH, outW, channels}[:g.rank]...)
 		g.perThread = rt * ((4*channels + 63) &^ 63)
 		// The passes in plain Go.
 		chain := func(n int) rowPass {

@@ -22,6 +22,9 @@ type callRig struct {
 	// scratch of all, and per thread, in bytes
 	scratch, perThread int
 	dense              bool // no gaps inside tensors
+	// rank is that of images of which the kernel makes ranges of rows: they lie in
+	// rings, and the kernel also runs range by range. 0 = it makes none.
+	rank int
 }
 
 func newCallRig(t *testing.T, seed int64) *callRig {
@@ -66,11 +69,19 @@ func (g *callRig) place(dims []int) (callTensor, []int) {
 		}
 	}
 	g.room(stride)
+	if len(dims) == g.rank {
+		c.axis, c.ring = 4-g.rank, dims[0]
+		c.first = g.r.Intn(c.ring)
+	}
 	places := make([]int, c.len())
 	for i := range places {
 		at, rest := c.off, i
 		for a := 3; a >= 0; a-- {
-			at += rest % c.dims[a] * c.strides[a]
+			y := rest % c.dims[a]
+			if c.ring != 0 && a == c.axis {
+				y = (c.first + y) % c.ring
+			}
+			at += y * c.strides[a]
 			rest /= c.dims[a]
 		}
 		places[i] = at / 4
@@ -135,9 +146,20 @@ func (g *callRig) run(kernel func(*thread, *callStep), ints []int, floats ...flo
 	}
 	g.room(16)
 	var first [][]float32
+	if g.rank > 0 {
+		g.step.rows = 4 - g.rank
+	}
 	for threads := 1; threads <= 3; threads++ {
+		ranges := [][2]int{{}}
+		if g.rank > 0 && threads > 1 {
+			ranges = nil
+			for lo, n := 0, g.step.out[0].dims[4-g.rank]; lo < n; {
+				hi := min(n, lo+1+g.r.Intn(3))
+				ranges, lo = append(ranges, [2]int{lo, hi}), hi
+			}
+		}
 		arena := append([]float32{}, g.arena...)
-		var tiles atomic.Int64
+		tiles := make([]atomic.Int64, len(ranges))
 		var wait sync.WaitGroup
 		for id := range threads {
 			wait.Add(1)
@@ -147,8 +169,10 @@ func (g *callRig) run(kernel func(*thread, *callStep), ints []int, floats ...flo
 			}
 			go func() {
 				defer wait.Done()
-				th := &thread{id: id, arena: unsafe.Pointer(&arena[0]), tiles: &tiles, scratch: unsafe.Pointer(&own[16])}
-				runCall(th, &g.step)
+				for k, rows := range ranges { // no range needs what another makes
+					th := &thread{id: id, arena: unsafe.Pointer(&arena[0]), tiles: &tiles[k], rows: rows, scratch: unsafe.Pointer(&own[16])}
+					runCall(th, &g.step)
+				}
 			}()
 			defer func() {
 				for i, v := range own {

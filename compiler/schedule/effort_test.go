@@ -48,8 +48,8 @@ func TestEffort(t *testing.T) {
 // TestEffortPays: a network and a budget with which more effort finds a faster plan.
 func TestEffortPays(t *testing.T) {
 	g := model(t, "mobilenet_v2", lower.Options{})
-	quick := mustPlan(t, g, schedule.Options{Budget: 9e6, Threads: 4})
-	p := mustPlan(t, g, schedule.Options{Budget: 9e6, Threads: 4, Effort: 2})
+	quick := mustPlan(t, g, schedule.Options{Budget: 10e6, Threads: 4})
+	p := mustPlan(t, g, schedule.Options{Budget: 10e6, Threads: 4, Effort: 2})
 	if p.Forecast.Run >= quick.Forecast.Run {
 		t.Errorf("effort 2 gives %v, effort 1 %v", p.Forecast.Run, quick.Forecast.Run)
 	}

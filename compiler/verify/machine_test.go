@@ -91,6 +91,14 @@ func cells(o *op.Op, x *op.Tensor, y int) (rows []int) {
 			}
 		}
 		return rows
+	case o.Kind == op.Call && o.Call.Rows != nil && x == o.In[0]:
+		if y < 0 {
+			return []int{-1}
+		}
+		for r := o.Call.Rows[y][0]; r < o.Call.Rows[y][1]; r++ {
+			rows = append(rows, r)
+		}
+		return rows
 	case o.Kind == op.Output, o.Kind == op.Rows, o.Kind == op.Copy && (o.Perm == nil || o.Perm[0] == 0) && in == o.Out[0].Dims[0]:
 		return []int{y}
 	}

@@ -174,6 +174,70 @@ func (n *Net) Call(x *op.Tensor, scratch int) *op.Tensor {
 	})
 }
 
+// Enlarge repeats every row of x, but for the last, by a kernel that makes ranges
+// of rows.
+func (n *Net) Enlarge(x *op.Tensor) *op.Tensor {
+	return n.rows(x, 2*x.Dims[0]-1, func(y int) [2]int { return [2]int{y / 2, y/2 + 1} })
+}
+
+// Border puts border rows around x: of what x does not have or, where mirror is
+// set, of what it has.
+func (n *Net) Border(x *op.Tensor, border int, mirror bool) *op.Tensor {
+	h := x.Dims[0]
+	return n.rows(x, h+2*border, func(y int) [2]int {
+		y -= border
+		if mirror && y < 0 {
+			y = min(-y, h-1)
+		} else if mirror && y >= h {
+			y = max(2*(h-1)-y, 0)
+		}
+		if y < 0 || y >= h {
+			return [2]int{}
+		}
+		return [2]int{y, y + 1}
+	})
+}
+
+func (n *Net) rows(x *op.Tensor, height int, from func(y int) [2]int) *op.Tensor {
+	a := &op.CallAttr{Func: "rows"}
+	for y := range height {
+		a.Rows = append(a.Rows, from(y))
+	}
+	return n.add(&op.Op{
+		Kind: op.Call, Call: a, In: []*op.Tensor{x},
+		Out: []*op.Tensor{n.tensor(fmt.Sprintf("rows%d", len(n.Graph.Ops)), height, x.Dims[1], x.Dims[2])},
+	})
+}
+
+// Interleave doubles an image by a convolution for each parity of row and column.
+func (n *Net) Interleave(x *op.Tensor, c int) *op.Tensor {
+	h, w := x.Dims[0], x.Dims[1]
+	root := n.tensor(fmt.Sprintf("phases%d", len(n.Graph.Ops)), h, 2, w, 2, c)
+	for p := range 4 {
+		t := n.tensor(fmt.Sprintf("phase%d_%d", len(n.Graph.Ops), p), h, w, c)
+		t.Base, t.Offset, t.Strides = root, p/2*2*w*c+p%2*c, []int{4 * w * c, 2 * c, 1}
+		n.Conv(x, c, 1, 1, 0, t)
+	}
+	return n.Window(root, 0, 2*h, 2*w, c)
+}
+
+// Below is x without its first rows.
+func (n *Net) Below(x *op.Tensor, rows int) *op.Tensor {
+	t := n.tensor(fmt.Sprintf("%s_from_%d", x.Name, rows), x.Dims[0]-rows, x.Dims[1], x.Dims[2])
+	t.Base, t.Offset, t.Strides = x.Root(), x.Offset+rows*x.Strides[0], x.Strides
+	return t
+}
+
+// Pixels exchanges halves of the channels of x, which are an even number, pixel by pixel.
+func (n *Net) Pixels(x *op.Tensor) *op.Tensor {
+	h, w, c := x.Dims[0], x.Dims[1], x.Dims[2]
+	in := n.tensor(x.Name+"_pixels", h*w, 2, c/2)
+	in.Base, in.Offset, in.Strides = x.Root(), x.Offset, []int{x.Strides[1], c / 2, 1}
+	out := n.tensor(fmt.Sprintf("copy%d", len(n.Graph.Ops)), h*w, c/2, 2)
+	n.add(&op.Op{Kind: op.Copy, Perm: []int{0, 2, 1}, In: []*op.Tensor{in}, Out: []*op.Tensor{out}})
+	return n.Window(out, 0, h, w, c)
+}
+
 // Image declares a tensor that several ops write windows of.
 func (n *Net) Image(name string, dims ...int) *op.Tensor { return n.tensor(name, dims...) }
 
@@ -225,7 +289,7 @@ func Random(pick func(k int) int) *op.Graph {
 	}
 	same := x // an earlier tensor, for residual adds
 	for range 1 + pick(9) {
-		switch pick(13) {
+		switch pick(18) {
 		case 0, 1:
 			k, s := []int{1, 3}[pick(2)], 1+pick(2)
 			if s > 1 && x.Dims[0]+2 < k {
@@ -256,6 +320,20 @@ func Random(pick func(k int) int) *op.Graph {
 			x = n.Shuffle(x)
 		case 11:
 			x = n.Adaptive(x, 1+pick(x.Dims[0]), 1+pick(x.Dims[1]))
+		case 13:
+			x = n.Enlarge(x)
+		case 14:
+			x = n.Border(x, 1+pick(3), pick(2) == 0)
+		case 15:
+			x = n.Interleave(x, 1+pick(20))
+		case 16:
+			if x.Dims[0] > 2 {
+				x = n.Below(x, 1+pick(x.Dims[0]-1))
+			}
+		case 17:
+			if dense := x.Strides[0] == x.Dims[1]*x.Strides[1]; dense && x.Dims[2]%2 == 0 {
+				x = n.Pixels(x)
+			}
 		case 12:
 			x = n.GlobalPool(n.Conv(x, 17+pick(80), 1, 1, 0, nil))
 		}
