@@ -272,7 +272,7 @@ func (r *braid) joinRows(n *network, node int, uses map[int]*use, taken map[int]
 	d := &n.nodes[node]
 	for _, in := range d.over {
 		out := d.writes
-		if r.rings[in] == 0 || taken[in] || taken[-1-out] || n.roots[in].rows != n.roots[out].rows || !r.exact(n, uses[in], uses[out]) {
+		if r.rings[in] == 0 || taken[in] || taken[-1-out] || n.roots[in].rows != n.roots[out].rows || n.roots[in].fold != n.roots[out].fold || !r.exact(n, uses[in], uses[out]) {
 			continue
 		}
 		// The rows of a chain live from the first one's birth to the last one's end.
@@ -281,11 +281,9 @@ func (r *braid) joinRows(n *network, node int, uses map[int]*use, taken map[int]
 		rows := n.roots[out].rows
 		if r.rings[out] > 0 {
 			rows = ring(born, uses[out].last)
-			unit := 1
 			for _, k := range chain {
-				unit = lcm(unit, n.roots[k].unit)
+				rows = n.roots[k].ring(rows)
 			}
-			rows = (&root{rows: n.roots[out].rows, unit: unit}).ring(rows)
 			if rows >= r.rings[in]+r.rings[out] {
 				continue
 			}

@@ -50,7 +50,7 @@ func emit(t *timeline, d *draft, o Options) *plan.Plan {
 			tensor = n.roots[b.root].tensor
 		}
 		blocks[i] = add(plan.Buffer{
-			Name: b.name, Kind: b.kind, Tensor: tensor, RingRows: b.ring, RingPanels: b.panels, SharesWith: shares,
+			Name: b.name, Kind: b.kind, Tensor: tensor, RingRows: b.ring * t.fold(b), RingPanels: b.panels, SharesWith: shares,
 			Offset: t.base + d.place.offsets[b.span] + b.at, Size: b.size, First: begin[b.first], Last: begin[b.last+1] - 1,
 		})
 	}

@@ -46,6 +46,14 @@ type span struct {
 	shape       []extent // where its blocks do not fill it all the time
 }
 
+// fold is how many indices of a tensor's outermost axis a row of a block has.
+func (t *timeline) fold(b *block) int {
+	if b.root < 0 {
+		return 1
+	}
+	return t.n.roots[b.root].fold
+}
+
 // extent is the part of a span that its blocks take during some units.
 type extent struct {
 	first, last int

@@ -53,9 +53,10 @@ type node struct {
 type root struct {
 	tensor      *op.Tensor
 	size        plan.Bytes // of the whole buffer
-	rows        int        // length of the outermost axis
+	rows        int        // that planning tells apart
+	fold        int        // so many of the outermost axis are one of them
 	row         plan.Bytes // bytes of one of them
-	unit        int        // a ring of rows has a multiple of so many; 0: there can be none
+	ringable    bool       // drivers find the rows of all windows in a ring
 	first, last int        // nodes that touch it
 	whole       int        // the last node that reads all of it to make any row, or -1
 	writers     []int
@@ -116,7 +117,7 @@ func newNetwork(g *op.Graph, options Options) (*network, error) {
 					of[r] = k
 					bytes := plan.Bytes(r.Len() * r.Type.Bytes())
 					n.roots = append(n.roots, root{
-						tensor: r, size: up(bytes), rows: r.Dims[0], row: bytes / plan.Bytes(r.Dims[0]), unit: 1, first: i, whole: -1,
+						tensor: r, size: up(bytes), rows: r.Dims[0], row: bytes / plan.Bytes(r.Dims[0]), fold: 1, first: i, whole: -1,
 					})
 				}
 				n.roots[k].last = i
@@ -130,17 +131,19 @@ func newNetwork(g *op.Graph, options Options) (*network, error) {
 		for _, r := range dyingInputs(o) {
 			d.over = append(d.over, of[r])
 		}
-		d.byRows(of)
-		for _, r := range d.reads {
-			if r.whole {
-				n.roots[r.root].whole = i
-			}
-		}
 		n.nodes = append(n.nodes, d)
 		perThread = max(perThread, up(plan.Bytes(o.ThreadScratch)))
 		n.zeros = max(n.zeros, paddingBytes(o))
 	}
-	n.ringUnits(of)
+	n.foldRows(of)
+	for i := range n.nodes {
+		n.byRows(&n.nodes[i], of)
+		for _, r := range n.nodes[i].reads {
+			if r.whole {
+				n.roots[r.root].whole = i
+			}
+		}
+	}
 	n.threads = perThread * plan.Bytes(options.Threads)
 	n.base = n.zeros + n.threads
 	n.expansions = n.worthExpanding(options.Speed)

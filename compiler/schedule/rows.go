@@ -39,9 +39,10 @@ func (r *reach) until(row int) int {
 // off+y*step, over span of them, where a row of the root has row.
 type window struct{ off, step, span, row int }
 
-func windowOf(x *op.Tensor) window {
+// windowOf takes fold indices of the root's outermost axis for a row.
+func windowOf(x *op.Tensor, fold int) window {
 	r := x.Root()
-	w := window{off: x.Offset, span: 1, row: r.Len() / r.Dims[0]}
+	w := window{off: x.Offset, span: 1, row: fold * r.Len() / r.Dims[0]}
 	for i, d := range x.Dims[1:] {
 		w.span += (d - 1) * x.Strides[i+1]
 	}
@@ -75,12 +76,12 @@ func (w *window) unit() int {
 
 // reachOf is how rows of x are touched, of which row y of an output of height rows
 // touches [lo,hi); ok is false where its rows are not in order.
-func reachOf(x *op.Tensor, root, height int, rows func(y int) (lo, hi int)) (r reach, ok bool) {
-	w := windowOf(x)
+func (n *network) reachOf(x *op.Tensor, root, height int, rows func(y int) (lo, hi int)) (r reach, ok bool) {
+	w := windowOf(x, n.roots[root].fold)
 	if len(x.Dims) < 2 || w.step <= 0 {
 		return r, false
 	}
-	r = reach{root: root, rows: x.Root().Dims[0], lo: make([]int, height), hi: make([]int, height)}
+	r = reach{root: root, rows: n.roots[root].rows, lo: make([]int, height), hi: make([]int, height)}
 	for y := range height {
 		if lo, hi := rows(y); lo < hi {
 			r.lo[y], r.hi[y] = w.rows(lo, hi)
@@ -100,12 +101,12 @@ func reachOf(x *op.Tensor, root, height int, rows func(y int) (lo, hi int)) (r r
 // byRows fills height, reads and made: an op can run by rows where its output and
 // all that it reads have the image's rows as their outermost axis. What is
 // broadcast along the rows is read whole.
-func (d *node) byRows(of map[*op.Tensor]int) {
+func (n *network) byRows(d *node, of map[*op.Tensor]int) {
 	o := d.op
 	for _, list := range [][]*op.Tensor{o.In, o.EpilogueIn} {
 		for _, x := range list {
 			if r := x.Root(); r.Const == nil {
-				d.reads = append(d.reads, reach{root: of[r], rows: r.Dims[0], whole: true})
+				d.reads = append(d.reads, reach{root: of[r], rows: n.roots[of[r]].rows, whole: true})
 			}
 		}
 	}
@@ -125,7 +126,7 @@ func (d *node) byRows(of map[*op.Tensor]int) {
 	made := d.made
 	if len(o.Out) == 1 {
 		var ok bool
-		if made, ok = reachOf(o.Out[0], of[o.Out[0].Root()], height, same); !ok {
+		if made, ok = n.reachOf(o.Out[0], of[o.Out[0].Root()], height, same); !ok {
 			return
 		}
 	}
@@ -140,7 +141,7 @@ func (d *node) byRows(of map[*op.Tensor]int) {
 			return
 		}
 		if rows != nil {
-			if reads[k], ok = reachOf(x, reads[k].root, height, rows); !ok {
+			if reads[k], ok = n.reachOf(x, reads[k].root, height, rows); !ok {
 				return
 			}
 		}
@@ -148,8 +149,10 @@ func (d *node) byRows(of map[*op.Tensor]int) {
 	}
 	d.height, d.reads, d.made = height, reads, made
 	d.grain = max(1, o.RowGrain)
-	if w := windowOf(like); w.step < w.row {
-		d.grain = lcm(d.grain, w.row/w.step)
+	if root := like.Root(); root.Const == nil {
+		if w := windowOf(like, n.roots[of[root]].fold); w.step < w.row {
+			d.grain = lcm(d.grain, w.row/w.step)
+		}
 	}
 }
 
@@ -190,25 +193,41 @@ func inputRows(o *op.Op, i int, x, like *op.Tensor) (rows func(y int) (lo, hi in
 	return nil, false
 }
 
-// ringUnits notes in each root what number of rows a ring of it must be a multiple
-// of; 0 where it cannot be one.
-func (n *network) ringUnits(of map[*op.Tensor]int) {
-	for _, d := range n.nodes {
-		o := d.op
+// mostRows is how many rows are told apart of a root that cannot be a ring.
+const mostRows = 512
+
+// foldRows decides which roots can be rings, and how many indices of a root's
+// outermost axis count as one row: what a ring of it must have a multiple of.
+func (n *network) foldRows(of map[*op.Tensor]int) {
+	units := make([]int, len(n.roots))
+	for i := range units {
+		units[i] = 1
+	}
+	for i := range n.nodes {
+		o := n.nodes[i].op
 		for _, list := range [][]*op.Tensor{o.In, o.EpilogueIn, o.Out} {
 			for _, x := range list {
 				if x.Root().Const != nil {
 					continue
 				}
-				r := &n.roots[of[x.Root()]]
-				w := windowOf(x)
-				if u := w.unit(); u == 0 || len(x.Dims) < 2 {
-					r.unit = 0
+				k := of[x.Root()]
+				if w := windowOf(x, 1); len(x.Dims) < 2 {
+					units[k] = 0
 				} else {
-					r.unit = lcm(r.unit, u)
+					units[k] = lcm(units[k], w.unit())
 				}
 			}
 		}
+	}
+	for k, unit := range units {
+		r := &n.roots[k]
+		if r.ringable = unit > 0 && r.rows%unit == 0; r.ringable {
+			r.fold = unit
+		} else {
+			r.fold = (r.rows + mostRows - 1) / mostRows
+		}
+		r.rows = (r.rows + r.fold - 1) / r.fold
+		r.row *= plan.Bytes(r.fold)
 	}
 }
 
@@ -223,10 +242,10 @@ func lcm(a, b int) int {
 	return a / x * b
 }
 
-// ring rounds a number of rows up to what a ring of the root may have, or to all.
+// ring is the rows of a ring of the root that must have so many, or all.
 func (r *root) ring(rows int) int {
-	if r.unit == 0 {
+	if !r.ringable {
 		return r.rows
 	}
-	return min(r.rows, (rows+r.unit-1)/r.unit*r.unit)
+	return min(r.rows, rows)
 }

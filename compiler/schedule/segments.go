@@ -19,6 +19,7 @@ type cutting []segment
 
 const (
 	maxTurns = 8000  // of a braid
+	longest  = 32    // ops of a braid, times the level of effort
 	maxSteps = 20000 // of a plan, about
 )
 
@@ -234,7 +235,7 @@ func (c *cutter) choose(limit plan.Bytes) cutting {
 			if limit > 0 {
 				ceiling = limit
 			}
-			if !n.bandable(lo, hi) || weights/flowing+n.base > ceiling {
+			if hi-lo > longest*max(1, c.o.level) || !n.bandable(lo, hi) || weights/flowing+n.base > ceiling {
 				break
 			}
 			if before.peak == impossible || before.peak > ceiling || n.base+c.across(lo, hi) > ceiling+c.joinable(lo, hi) {
