@@ -125,7 +125,7 @@ func (k *pkg) kernelFiles() (map[string][]byte, error) {
 				k.kernels.need.PoolAvg = true
 			case s.Op.Call != nil:
 				for _, p := range s.Op.Call.Products {
-					k.kernels.need.Convs = append(k.kernels.need.Convs, conv.Conv{Pixels: p.Rows, Panels: p.Panels})
+					k.kernels.need.Convs = append(k.kernels.need.Convs, conv.Conv{Pixels: p.Rows, Panels: p.Panels, Last: p.Last})
 				}
 			}
 		}

@@ -124,10 +124,11 @@ func (a attention) tiles() attentionTiles {
 	t.scratch = 64 + panel*max(t.keyPanels*(a.width+1), t.valuePanels*(a.keys+1)) + most*row
 	// The kernels' shapes: rows and panels are cut evenly.
 	for _, rows := range []int{a.rows / t.blocks, most} {
-		for _, c := range [][2]int{{panels(a.keys), t.keyPanels}, {panels(a.vWidth), t.valuePanels}} {
-			cuts := (c[0] + c[1] - 1) / c[1]
-			for _, n := range []int{c[0] / cuts, (c[0] + cuts - 1) / cuts} {
-				t.products = append(t.products, op.Product{Rows: rows, Panels: n})
+		for _, c := range [][2]int{{a.keys, t.keyPanels}, {a.vWidth, t.valuePanels}} {
+			n := panels(c[0])
+			cuts := (n + c[1] - 1) / c[1]
+			for _, p := range []int{n / cuts, (n + cuts - 1) / cuts} {
+				t.products = append(t.products, op.Product{Rows: rows, Panels: p, Last: c[0] - (n-1)*op.PanelWidth})
 			}
 		}
 	}

@@ -184,7 +184,7 @@ func matmulTiles(batches, m, n, k int, dense bool) (width, blocks, scratch int, 
 	}
 	for _, r := range []int{m / blocks, rows} {
 		for _, p := range []int{panels / cuts, (panels + cuts - 1) / cuts} {
-			products = append(products, op.Product{Rows: r, Panels: p})
+			products = append(products, op.Product{Rows: r, Panels: p, Last: n - (panels-1)*op.PanelWidth})
 		}
 	}
 	return width, blocks, scratch, products

@@ -270,8 +270,9 @@ type CallAttr struct {
 }
 
 // Product is the shape of a matrix product: rows of the left matrix, and panels of
-// PanelWidth columns of the right one.
-type Product struct{ Rows, Panels int }
+// PanelWidth columns of the right one, the last of which holds Last columns where it is
+// the matrix's last, PanelWidth otherwise.
+type Product struct{ Rows, Panels, Last int }
 
 // Graph is a lowered network; Ops are in execution order.
 type Graph struct {
