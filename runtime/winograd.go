@@ -287,7 +287,7 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 		at, tile, inputPosition := s.inputAt(g, block)
 		in := t.at(at + lo*tile)
 		a.fromStep, a.toStep, a.wStep = tile, sumRow, panelStep
-		a.add = min(block, 1)
+		a.add, a.inOrder = min(block, 1), inOrder
 		for i := range g.cells {
 			a.from, a.to = unsafe.Add(in, i*inputPosition), unsafe.Add(sums, i*sumPosition)
 			a.w = unsafe.Add(w, i*position)

@@ -37,6 +37,7 @@ type winogradArgs struct {
 	blocks   int
 	add      int
 	act      int
+	inOrder  int // how NEON's products load, see inOrder
 }
 
 // expandPanel makes an expanded panel of one as it is in the file. tmp is

@@ -33,9 +33,9 @@ type Instruction struct {
 type Block struct {
 	Symbol *Symbol
 	Code   []Instruction
-	// GEMM says that it lies in an innermost loop that is for the most part
-	// multiply-adds by element: the inner loop of a product of matrices. Transforms
-	// also use such instructions, among many others.
+	// GEMM says that it lies in an innermost loop with over two multiply-adds by element
+	// in five instructions: the inner loop of a product of matrices. Transforms also use
+	// such instructions, among many others.
 	GEMM bool
 }
 
@@ -176,8 +176,8 @@ var (
 	anyFMLA   = regexp.MustCompile(`^fmla v`)
 )
 
-// markGEMM finds innermost loops, from a branch back to its target, that mostly
-// multiply by element.
+// markGEMM finds innermost loops, from a branch back to its target, that multiply by
+// element for a good part.
 func markGEMM(bs []*Block) {
 	type loop struct{ lo, hi uint64 }
 	var loops []loop
@@ -212,7 +212,7 @@ func markGEMM(bs []*Block) {
 			}
 		}
 		for _, b := range body {
-			b.GEMM = b.GEMM || 2*multiplies > all
+			b.GEMM = b.GEMM || 5*multiplies > 2*all
 		}
 	}
 }

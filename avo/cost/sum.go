@@ -20,8 +20,10 @@ type Sum struct {
 	// GEMM is the instructions of inner loops of matrix products, and GEMMFMLAs the
 	// multiply-adds among them.
 	GEMM, GEMMFMLAs uint64
-	// Cycles are modelled; GEMMCycles those of the inner loops.
+	// Cycles are modelled; GEMMCycles those of the inner loops, and GEMMAdds the
+	// multiply-adds in them: cores that issue in order have loops of their own.
 	Cycles, GEMMCycles map[CPU]float64
+	GEMMAdds           map[CPU]uint64
 }
 
 // All is the instructions of all kinds.
@@ -38,11 +40,12 @@ func (s *Sum) Add(o *Sum) {
 	s.GEMM += o.GEMM
 	s.GEMMFMLAs += o.GEMMFMLAs
 	if s.Cycles == nil {
-		s.Cycles, s.GEMMCycles = map[CPU]float64{}, map[CPU]float64{}
+		s.Cycles, s.GEMMCycles, s.GEMMAdds = map[CPU]float64{}, map[CPU]float64{}, map[CPU]uint64{}
 	}
 	for c, n := range o.Cycles {
 		s.Cycles[c] += n
 		s.GEMMCycles[c] += o.GEMMCycles[c]
+		s.GEMMAdds[c] += o.GEMMAdds[c]
 	}
 }
 
@@ -52,7 +55,7 @@ func (s *Sum) PeakShare(c CPU) float64 {
 	if s.GEMMCycles[c] == 0 {
 		return 0
 	}
-	return float64(s.GEMMFMLAs) / s.GEMMCycles[c] / c.peak()
+	return float64(s.GEMMAdds[c]) / s.GEMMCycles[c] / c.peak()
 }
 
 // Cost is the sums of a run.
@@ -85,7 +88,7 @@ func (m *Model) Sum(ctx context.Context, code *Code, counts Counts, kindOf func(
 	}
 	c := &Cost{ByLabel: map[uint64]*Sum{}, BySymbol: map[uint64]map[string]uint64{}}
 	for label, at := range counts {
-		s := &Sum{Cycles: map[CPU]float64{}, GEMMCycles: map[CPU]float64{}}
+		s := &Sum{Cycles: map[CPU]float64{}, GEMMCycles: map[CPU]float64{}, GEMMAdds: map[CPU]uint64{}}
 		c.ByLabel[label], c.BySymbol[label] = s, map[string]uint64{}
 		for i, b := range used {
 			n := ran(at, b)
@@ -105,6 +108,7 @@ func (m *Model) Sum(ctx context.Context, code *Code, counts Counts, kindOf func(
 				s.Cycles[cpu] += float64(n) * cycles[cpu][i]
 				if b.GEMM {
 					s.GEMMCycles[cpu] += float64(n) * cycles[cpu][i]
+					s.GEMMAdds[cpu] += fmlas
 				}
 			}
 		}

@@ -165,7 +165,7 @@ func measure(ctx context.Context, tools *cost.Tools, model *cost.Model, work, pa
 		o := inOrder.ByLabel[label]
 		for _, cpu := range cost.CPUs() {
 			if cpu.InOrder() && o != nil {
-				s.Cycles[cpu], s.GEMMCycles[cpu] = o.Cycles[cpu], o.GEMMCycles[cpu]
+				s.Cycles[cpu], s.GEMMCycles[cpu], s.GEMMAdds[cpu] = o.Cycles[cpu], o.GEMMCycles[cpu], o.GEMMAdds[cpu]
 			}
 		}
 	}

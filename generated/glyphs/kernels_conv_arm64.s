@@ -9,244 +9,240 @@ TEXT ·convF32x1x48NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401406 // ldr x6, [x0, #40]
-	WORD $0x8b060085 // add x5, x4, x6
-	WORD $0x8b0600a6 // add x6, x5, x6
-	WORD $0x4c402894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4]
-	WORD $0x4c4028b8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5]
-	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf9400407 // ldr x7, [x0, #8]
-	WORD $0xf9400808 // ldr x8, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x8b050064 // add x4, x3, x5
+	WORD $0x8b050085 // add x5, x4, x5
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4cdf28bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5], #64
+	WORD $0xf9400406 // ldr x6, [x0, #8]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
 
 tap:
-	WORD $0xb84044e9 // ldr w9, [x7], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xd343fc4a // lsr x10, x2, #3
-	CBZ  R10, four
+	WORD $0xb84044c8 // ldr w8, [x6], #4
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xd343fc49 // lsr x9, x2, #3
+	CBZ  R9, four
 
 eight:
-	WORD $0xacc1392f // ldp q15, q14, [x9], #32
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0xacc1390f // ldp q15, q14, [x8], #32
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4faf1214 // fmla v20.4s, v16.4s, v15.s[1]
 	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
 	WORD $0x4faf1256 // fmla v22.4s, v18.4s, v15.s[1]
 	WORD $0x4faf1277 // fmla v23.4s, v19.4s, v15.s[1]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4faf1218 // fmla v24.4s, v16.4s, v15.s[1]
 	WORD $0x4faf1239 // fmla v25.4s, v17.4s, v15.s[1]
 	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
 	WORD $0x4faf127b // fmla v27.4s, v19.4s, v15.s[1]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
 	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
 	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
 	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8f1a14 // fmla v20.4s, v16.4s, v15.s[2]
 	WORD $0x4f8f1a35 // fmla v21.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a56 // fmla v22.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a77 // fmla v23.4s, v19.4s, v15.s[2]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4f8f1a18 // fmla v24.4s, v16.4s, v15.s[2]
 	WORD $0x4f8f1a39 // fmla v25.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a5a // fmla v26.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a7b // fmla v27.4s, v19.4s, v15.s[2]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
 	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4faf1a14 // fmla v20.4s, v16.4s, v15.s[3]
 	WORD $0x4faf1a35 // fmla v21.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a56 // fmla v22.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a77 // fmla v23.4s, v19.4s, v15.s[3]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4faf1a18 // fmla v24.4s, v16.4s, v15.s[3]
 	WORD $0x4faf1a39 // fmla v25.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a7b // fmla v27.4s, v19.4s, v15.s[3]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
 	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8e1214 // fmla v20.4s, v16.4s, v14.s[0]
 	WORD $0x4f8e1235 // fmla v21.4s, v17.4s, v14.s[0]
 	WORD $0x4f8e1256 // fmla v22.4s, v18.4s, v14.s[0]
 	WORD $0x4f8e1277 // fmla v23.4s, v19.4s, v14.s[0]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
 	WORD $0x4f8e1239 // fmla v25.4s, v17.4s, v14.s[0]
 	WORD $0x4f8e125a // fmla v26.4s, v18.4s, v14.s[0]
 	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4f8e121c // fmla v28.4s, v16.4s, v14.s[0]
 	WORD $0x4f8e123d // fmla v29.4s, v17.4s, v14.s[0]
 	WORD $0x4f8e125e // fmla v30.4s, v18.4s, v14.s[0]
 	WORD $0x4f8e127f // fmla v31.4s, v19.4s, v14.s[0]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4fae1214 // fmla v20.4s, v16.4s, v14.s[1]
 	WORD $0x4fae1235 // fmla v21.4s, v17.4s, v14.s[1]
 	WORD $0x4fae1256 // fmla v22.4s, v18.4s, v14.s[1]
 	WORD $0x4fae1277 // fmla v23.4s, v19.4s, v14.s[1]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4fae1218 // fmla v24.4s, v16.4s, v14.s[1]
 	WORD $0x4fae1239 // fmla v25.4s, v17.4s, v14.s[1]
 	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
 	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4fae121c // fmla v28.4s, v16.4s, v14.s[1]
 	WORD $0x4fae123d // fmla v29.4s, v17.4s, v14.s[1]
 	WORD $0x4fae125e // fmla v30.4s, v18.4s, v14.s[1]
 	WORD $0x4fae127f // fmla v31.4s, v19.4s, v14.s[1]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8e1a14 // fmla v20.4s, v16.4s, v14.s[2]
 	WORD $0x4f8e1a35 // fmla v21.4s, v17.4s, v14.s[2]
 	WORD $0x4f8e1a56 // fmla v22.4s, v18.4s, v14.s[2]
 	WORD $0x4f8e1a77 // fmla v23.4s, v19.4s, v14.s[2]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4f8e1a18 // fmla v24.4s, v16.4s, v14.s[2]
 	WORD $0x4f8e1a39 // fmla v25.4s, v17.4s, v14.s[2]
 	WORD $0x4f8e1a5a // fmla v26.4s, v18.4s, v14.s[2]
 	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4f8e1a1c // fmla v28.4s, v16.4s, v14.s[2]
 	WORD $0x4f8e1a3d // fmla v29.4s, v17.4s, v14.s[2]
 	WORD $0x4f8e1a5e // fmla v30.4s, v18.4s, v14.s[2]
 	WORD $0x4f8e1a7f // fmla v31.4s, v19.4s, v14.s[2]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4fae1a14 // fmla v20.4s, v16.4s, v14.s[3]
 	WORD $0x4fae1a35 // fmla v21.4s, v17.4s, v14.s[3]
 	WORD $0x4fae1a56 // fmla v22.4s, v18.4s, v14.s[3]
 	WORD $0x4fae1a77 // fmla v23.4s, v19.4s, v14.s[3]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4fae1a18 // fmla v24.4s, v16.4s, v14.s[3]
 	WORD $0x4fae1a39 // fmla v25.4s, v17.4s, v14.s[3]
 	WORD $0x4fae1a5a // fmla v26.4s, v18.4s, v14.s[3]
 	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4fae1a1c // fmla v28.4s, v16.4s, v14.s[3]
 	WORD $0x4fae1a3d // fmla v29.4s, v17.4s, v14.s[3]
 	WORD $0x4fae1a5e // fmla v30.4s, v18.4s, v14.s[3]
 	WORD $0x4fae1a7f // fmla v31.4s, v19.4s, v14.s[3]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, eight
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, eight
 
 four:
-	WORD $0x9240084a // and x10, x2, #0x7
-	CBZ  R10, next
-	TBZ  $2, R10, one
-	WORD $0x9240054a // and x10, x10, #0x3
-	WORD $0x3cc1052f // ldr q15, [x9], #16
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x92400849 // and x9, x2, #0x7
+	CBZ  R9, next
+	TBZ  $2, R9, one
+	WORD $0x92400529 // and x9, x9, #0x3
+	WORD $0x3cc1050f // ldr q15, [x8], #16
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4faf1214 // fmla v20.4s, v16.4s, v15.s[1]
 	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
 	WORD $0x4faf1256 // fmla v22.4s, v18.4s, v15.s[1]
 	WORD $0x4faf1277 // fmla v23.4s, v19.4s, v15.s[1]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4faf1218 // fmla v24.4s, v16.4s, v15.s[1]
 	WORD $0x4faf1239 // fmla v25.4s, v17.4s, v15.s[1]
 	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
 	WORD $0x4faf127b // fmla v27.4s, v19.4s, v15.s[1]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
 	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
 	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
 	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8f1a14 // fmla v20.4s, v16.4s, v15.s[2]
 	WORD $0x4f8f1a35 // fmla v21.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a56 // fmla v22.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a77 // fmla v23.4s, v19.4s, v15.s[2]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4f8f1a18 // fmla v24.4s, v16.4s, v15.s[2]
 	WORD $0x4f8f1a39 // fmla v25.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a5a // fmla v26.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a7b // fmla v27.4s, v19.4s, v15.s[2]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
 	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4faf1a14 // fmla v20.4s, v16.4s, v15.s[3]
 	WORD $0x4faf1a35 // fmla v21.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a56 // fmla v22.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a77 // fmla v23.4s, v19.4s, v15.s[3]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4faf1a18 // fmla v24.4s, v16.4s, v15.s[3]
 	WORD $0x4faf1a39 // fmla v25.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a7b // fmla v27.4s, v19.4s, v15.s[3]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
 	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
-	CBZ  R10, next
+	CBZ  R9, next
 
 one:
-	WORD $0xbc40452f // ldr s15, [x9], #4
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0xbc40450f // ldr s15, [x8], #4
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, one
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, one
 
 next:
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0ea8f // fcmlt v15.4s, v20.4s, #0.0
 	WORD $0x4e6f1e94 // bic v20.16b, v20.16b, v15.16b
 	WORD $0x4ea0eaaf // fcmlt v15.4s, v21.4s, #0.0
@@ -375,49 +371,52 @@ TEXT ·convF32x5x64NEON(SB), NOSPLIT, $0-8
 // func convF32x4NEON(a *convArgs)
 TEXT ·convF32x4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9403c04 // ldr x4, [x0, #120]
-	WORD $0xf9401005 // ldr x5, [x0, #32]
-	WORD $0xf9401406 // ldr x6, [x0, #40]
-	WORD $0xf9401807 // ldr x7, [x0, #48]
-	WORD $0xf9401c08 // ldr x8, [x0, #56]
-	WORD $0xf9402809 // ldr x9, [x0, #80]
-	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xf9400007 // ldr x7, [x0]
+	WORD $0xf9400c01 // ldr x1, [x0, #24]
+	WORD $0xf9403802 // ldr x2, [x0, #112]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401804 // ldr x4, [x0, #48]
+	WORD $0xf9401c05 // ldr x5, [x0, #56]
+	WORD $0xf9402806 // ldr x6, [x0, #80]
 
 panel:
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9402c0b // ldr x11, [x0, #88]
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0xd2800008 // movz x8, #0, lsl #0
+	WORD $0xf10004df // cmp x6, #1
+	BNE  quads4
+	WORD $0xf9402007 // ldr x7, [x0, #64]
+	WORD $0xd10040e8 // sub x8, x7, #16
+
+quads4:
+	WORD $0xf9400007 // ldr x7, [x0]
+	WORD $0xf9402c09 // ldr x9, [x0, #88]
+	WORD $0xaa0403ea // mov x10, x4
 
 quads4tile:
-	WORD $0xaa0503ed // mov x13, x5
-	WORD $0x4c4029bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x13]
-	WORD $0x4c4029b8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x13]
-	WORD $0x4c4029b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x13]
-	WORD $0x4c4029b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x13]
-	WORD $0x910101ad // add x13, x13, #64
-	WORD $0xf940040e // ldr x14, [x0, #8]
-	WORD $0xf940080f // ldr x15, [x0, #16]
+	WORD $0xaa0303eb // mov x11, x3
+	WORD $0x4c40297c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x11]
+	WORD $0x4c402978 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x11]
+	WORD $0x4c402974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11]
+	WORD $0x4cdf2970 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x11], #64
+	WORD $0xf940040c // ldr x12, [x0, #8]
+	WORD $0xf940080d // ldr x13, [x0, #16]
 
 quads4tap:
-	WORD $0x28c145d0 // ldp w16, w17, [x14], #8
-	WORD $0x28c151d3 // ldp w19, w20, [x14], #8
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0x8b010231 // add x17, x17, x1
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0xd343fc55 // lsr x21, x2, #3
-	CBZ  R21, quads4four
-	CBNZ R4, quads4split
+	WORD $0x28c13d8e // ldp w14, w15, [x12], #8
+	WORD $0x28c14590 // ldp w16, w17, [x12], #8
+	WORD $0x8b0701ce // add x14, x14, x7
+	WORD $0x8b0701ef // add x15, x15, x7
+	WORD $0x8b070210 // add x16, x16, x7
+	WORD $0x8b070231 // add x17, x17, x7
+	WORD $0xd343fc33 // lsr x19, x1, #3
+	CBZ  R19, quads4four
+	CBNZ R2, quads4split
 
 quads4eight:
-	WORD $0xacc11e0b // ldp q11, q7, [x16], #32
-	WORD $0xacc11a2a // ldp q10, q6, [x17], #32
-	WORD $0xacc11669 // ldp q9, q5, [x19], #32
-	WORD $0xacc11288 // ldp q8, q4, [x20], #32
-	WORD $0x4cdf29ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x13], #64
+	WORD $0xacc11dcb // ldp q11, q7, [x14], #32
+	WORD $0xacc119ea // ldp q10, q6, [x15], #32
+	WORD $0xacc11609 // ldp q9, q5, [x16], #32
+	WORD $0xacc11228 // ldp q8, q4, [x17], #32
+	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -434,7 +433,7 @@ quads4eight:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0x4cdf29ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x13], #64
+	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -451,7 +450,7 @@ quads4eight:
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
 	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0x4cdf29ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x13], #64
+	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -468,7 +467,7 @@ quads4eight:
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
 	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0x4cdf29ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x13], #64
+	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -485,7 +484,7 @@ quads4eight:
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
 	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	WORD $0x4cdf29ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x13], #64
+	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
 	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
 	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
@@ -502,7 +501,7 @@ quads4eight:
 	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
 	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
 	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
-	WORD $0x4cdf29ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x13], #64
+	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
 	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
 	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
@@ -519,7 +518,7 @@ quads4eight:
 	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
 	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
 	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
-	WORD $0x4cdf29ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x13], #64
+	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
 	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
 	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
@@ -536,7 +535,7 @@ quads4eight:
 	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
 	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
 	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
-	WORD $0x4cdf29ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x13], #64
+	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
 	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
 	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
@@ -553,19 +552,19 @@ quads4eight:
 	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
 	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
 	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
-	WORD $0xd10006b5 // sub x21, x21, #1
-	CBNZ R21, quads4eight
+	WORD $0xd1000673 // sub x19, x19, #1
+	CBNZ R19, quads4eight
 
 quads4four:
-	WORD $0x92400855 // and x21, x2, #0x7
-	CBZ  R21, quads4next
-	TBZ  $2, R21, quads4one
-	WORD $0x924006b5 // and x21, x21, #0x3
-	WORD $0x3cc1060b // ldr q11, [x16], #16
-	WORD $0x3cc1062a // ldr q10, [x17], #16
-	WORD $0x3cc10669 // ldr q9, [x19], #16
-	WORD $0x3cc10688 // ldr q8, [x20], #16
-	WORD $0x4cdf29ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x13], #64
+	WORD $0x92400833 // and x19, x1, #0x7
+	CBZ  R19, quads4next
+	TBZ  $2, R19, quads4one
+	WORD $0x92400673 // and x19, x19, #0x3
+	WORD $0x3cc105cb // ldr q11, [x14], #16
+	WORD $0x3cc105ea // ldr q10, [x15], #16
+	WORD $0x3cc10609 // ldr q9, [x16], #16
+	WORD $0x3cc10628 // ldr q8, [x17], #16
+	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -582,7 +581,7 @@ quads4four:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0x4cdf29ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x13], #64
+	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -599,7 +598,7 @@ quads4four:
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
 	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0x4cdf29ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x13], #64
+	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -616,7 +615,7 @@ quads4four:
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
 	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0x4cdf29ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x13], #64
+	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -633,14 +632,14 @@ quads4four:
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
 	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	CBZ  R21, quads4next
+	CBZ  R19, quads4next
 
 quads4one:
-	WORD $0xbc40460b // ldr s11, [x16], #4
-	WORD $0xbc40462a // ldr s10, [x17], #4
-	WORD $0xbc404669 // ldr s9, [x19], #4
-	WORD $0xbc404688 // ldr s8, [x20], #4
-	WORD $0x4cdf29ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x13], #64
+	WORD $0xbc4045cb // ldr s11, [x14], #4
+	WORD $0xbc4045ea // ldr s10, [x15], #4
+	WORD $0xbc404609 // ldr s9, [x16], #4
+	WORD $0xbc404628 // ldr s8, [x17], #4
+	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -657,14 +656,14 @@ quads4one:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0xd10006b5 // sub x21, x21, #1
-	CBNZ R21, quads4one
+	WORD $0xd1000673 // sub x19, x19, #1
+	CBNZ R19, quads4one
 
 quads4next:
-	WORD $0xd10005ef // sub x15, x15, #1
-	CBNZ R15, quads4tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  quads4store
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads4tap
+	WORD $0xf940240b // ldr x11, [x0, #72]
+	CBZ  R11, quads4store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
 	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
@@ -699,415 +698,446 @@ quads4next:
 	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
 
 quads4store:
-	WORD $0xaa0c03ed // mov x13, x12
-	WORD $0xf100053f // cmp x9, #1
-	BNE  quads4whole
-	WORD $0xf100415f // cmp x10, #16
-	BNE  quads4partial
-
-quads4whole:
-	WORD $0x4c8829bc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x13], x8
-	WORD $0x4c8829b8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x13], x8
-	WORD $0x4c8829b4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x13], x8
-	WORD $0x4c8829b0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x13], x8
+	CBNZ R8, quads4partial
+	WORD $0x4c85295c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x10], x5
+	WORD $0x4c852958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x5
+	WORD $0x4c852954 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10], x5
+	WORD $0x4c852950 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x10], x5
 
 quads4stored:
-	WORD $0xf940300d // ldr x13, [x0, #96]
-	WORD $0x8b0d0021 // add x1, x1, x13
-	WORD $0xf940340d // ldr x13, [x0, #104]
-	WORD $0x8b0d018c // add x12, x12, x13
-	WORD $0xd100056b // sub x11, x11, #1
-	WORD $0xf100017f // cmp x11, #0
+	WORD $0xf940300b // ldr x11, [x0, #96]
+	WORD $0x8b0b00e7 // add x7, x7, x11
+	WORD $0xf1000529 // subs x9, x9, #1
 	BGT  quads4tile
-	WORD $0x8b0600a5 // add x5, x5, x6
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, panel
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0x8b070063 // add x3, x3, x7
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, panel
 	RET
 
 quads4partial:
-	WORD $0xaa0d03ee // mov x14, x13
-	TBZ  $3, R10, quads4pixel0four
-	WORD $0xac8175dc // stp q28, q29, [x14], #32
+	WORD $0xf940200b // ldr x11, [x0, #64]
+	WORD $0xaa0a03ec // mov x12, x10
+	TBZ  $3, R11, quads4pixel0four
+	WORD $0xac81759c // stp q28, q29, [x12], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 quads4pixel0four:
-	TBZ  $2, R10, quads4pixel0two
-	WORD $0x3c8105dc // str q28, [x14], #16
+	TBZ  $2, R11, quads4pixel0two
+	WORD $0x3c81059c // str q28, [x12], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads4pixel0two:
-	TBZ  $1, R10, quads4pixel0one
-	WORD $0xfc0085dc // str d28, [x14], #8
+	TBZ  $1, R11, quads4pixel0one
+	WORD $0xfc00859c // str d28, [x12], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads4pixel0one:
-	TBZ  $0, R10, quads4pixel0done
-	WORD $0xbd0001dc // str s28, [x14]
+	TBZ  $0, R11, quads4pixel0done
+	WORD $0xbd00019c // str s28, [x12]
 
 quads4pixel0done:
-	WORD $0x8b0801ad // add x13, x13, x8
-	WORD $0xaa0d03ee // mov x14, x13
-	TBZ  $3, R10, quads4pixel1four
-	WORD $0xac8165d8 // stp q24, q25, [x14], #32
+	WORD $0x8b05014a // add x10, x10, x5
+	WORD $0xaa0a03ec // mov x12, x10
+	TBZ  $3, R11, quads4pixel1four
+	WORD $0xac816598 // stp q24, q25, [x12], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 quads4pixel1four:
-	TBZ  $2, R10, quads4pixel1two
-	WORD $0x3c8105d8 // str q24, [x14], #16
+	TBZ  $2, R11, quads4pixel1two
+	WORD $0x3c810598 // str q24, [x12], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads4pixel1two:
-	TBZ  $1, R10, quads4pixel1one
-	WORD $0xfc0085d8 // str d24, [x14], #8
+	TBZ  $1, R11, quads4pixel1one
+	WORD $0xfc008598 // str d24, [x12], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads4pixel1one:
-	TBZ  $0, R10, quads4pixel1done
-	WORD $0xbd0001d8 // str s24, [x14]
+	TBZ  $0, R11, quads4pixel1done
+	WORD $0xbd000198 // str s24, [x12]
 
 quads4pixel1done:
-	WORD $0x8b0801ad // add x13, x13, x8
-	WORD $0xaa0d03ee // mov x14, x13
-	TBZ  $3, R10, quads4pixel2four
-	WORD $0xac8155d4 // stp q20, q21, [x14], #32
+	WORD $0x8b05014a // add x10, x10, x5
+	WORD $0xaa0a03ec // mov x12, x10
+	TBZ  $3, R11, quads4pixel2four
+	WORD $0xac815594 // stp q20, q21, [x12], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 quads4pixel2four:
-	TBZ  $2, R10, quads4pixel2two
-	WORD $0x3c8105d4 // str q20, [x14], #16
+	TBZ  $2, R11, quads4pixel2two
+	WORD $0x3c810594 // str q20, [x12], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads4pixel2two:
-	TBZ  $1, R10, quads4pixel2one
-	WORD $0xfc0085d4 // str d20, [x14], #8
+	TBZ  $1, R11, quads4pixel2one
+	WORD $0xfc008594 // str d20, [x12], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads4pixel2one:
-	TBZ  $0, R10, quads4pixel2done
-	WORD $0xbd0001d4 // str s20, [x14]
+	TBZ  $0, R11, quads4pixel2done
+	WORD $0xbd000194 // str s20, [x12]
 
 quads4pixel2done:
-	WORD $0x8b0801ad // add x13, x13, x8
-	WORD $0xaa0d03ee // mov x14, x13
-	TBZ  $3, R10, quads4pixel3four
-	WORD $0xac8145d0 // stp q16, q17, [x14], #32
+	WORD $0x8b05014a // add x10, x10, x5
+	WORD $0xaa0a03ec // mov x12, x10
+	TBZ  $3, R11, quads4pixel3four
+	WORD $0xac814590 // stp q16, q17, [x12], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 quads4pixel3four:
-	TBZ  $2, R10, quads4pixel3two
-	WORD $0x3c8105d0 // str q16, [x14], #16
+	TBZ  $2, R11, quads4pixel3two
+	WORD $0x3c810590 // str q16, [x12], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads4pixel3two:
-	TBZ  $1, R10, quads4pixel3one
-	WORD $0xfc0085d0 // str d16, [x14], #8
+	TBZ  $1, R11, quads4pixel3one
+	WORD $0xfc008590 // str d16, [x12], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads4pixel3one:
-	TBZ  $0, R10, quads4pixel3done
-	WORD $0xbd0001d0 // str s16, [x14]
+	TBZ  $0, R11, quads4pixel3done
+	WORD $0xbd000190 // str s16, [x12]
 
 quads4pixel3done:
-	WORD $0x8b0801ad // add x13, x13, x8
+	WORD $0x8b05014a // add x10, x10, x5
 	JMP  quads4stored
 
 quads4split:
-	WORD $0x3cc1060b // ldr q11, [x16], #16
-	WORD $0x3cc1062a // ldr q10, [x17], #16
-	WORD $0x3cc10669 // ldr q9, [x19], #16
-	WORD $0x3cc10688 // ldr q8, [x20], #16
-	WORD $0x3dc001ac // ldr q12, [x13]
-	WORD $0x3dc005ad // ldr q13, [x13, #16]
+	WORD $0x3dc001cb // ldr q11, [x14]
+	WORD $0x3dc001ea // ldr q10, [x15]
+	WORD $0x3dc00209 // ldr q9, [x16]
+	WORD $0x3dc00228 // ldr q8, [x17]
+	WORD $0xfd40016c // ldr d12, [x11]
+	WORD $0xf9400574 // ldr x20, [x11, #8]
+	WORD $0xfd40096d // ldr d13, [x11, #16]
+	WORD $0xf9400d75 // ldr x21, [x11, #24]
+	WORD $0x4e181e8c // mov v12.d[1], x20
+
+quads4spliteight:
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
-	WORD $0xfd4011ae // ldr d14, [x13, #32]
+	WORD $0xfd40116e // ldr d14, [x11, #32]
+	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
-	WORD $0xf94015b7 // ldr x23, [x13, #40]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
-	WORD $0xfc408607 // ldr d7, [x16], #8
 	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
-	WORD $0x4e181eee // mov v14.d[1], x23
+	WORD $0xf9401574 // ldr x20, [x11, #40]
 	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
-	WORD $0xfd4019af // ldr d15, [x13, #48]
+	WORD $0xf9401d75 // ldr x21, [x11, #56]
 	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
-	WORD $0xf9401db7 // ldr x23, [x13, #56]
+	WORD $0xfd40196f // ldr d15, [x11, #48]
+	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
-	WORD $0xf8408616 // ldr x22, [x16], #8
+	WORD $0xf1000673 // subs x19, x19, #1
 	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
-	WORD $0x4e181eef // mov v15.d[1], x23
 	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
-	WORD $0xfd4021ac // ldr d12, [x13, #64]
+	WORD $0xf9402574 // ldr x20, [x11, #72]
 	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
-	WORD $0xf94025b7 // ldr x23, [x13, #72]
+	WORD $0xfd40216c // ldr d12, [x11, #64]
+	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x9a9f07f6 // cset x22, ne
 	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
-	WORD $0x4e181eec // mov v12.d[1], x23
 	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
-	WORD $0xfd4029ad // ldr d13, [x13, #80]
+	WORD $0xf9402d75 // ldr x21, [x11, #88]
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
-	WORD $0xf9402db7 // ldr x23, [x13, #88]
+	WORD $0xfd40296d // ldr d13, [x11, #80]
+	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
-	WORD $0x4e181ec7 // mov v7.d[1], x22
+	WORD $0xf9400dd7 // ldr x23, [x14, #24]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0x4e181eed // mov v13.d[1], x23
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
-	WORD $0xfd4031ae // ldr d14, [x13, #96]
+	WORD $0xf9403574 // ldr x20, [x11, #104]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
-	WORD $0xf94035b7 // ldr x23, [x13, #104]
+	WORD $0xfd40316e // ldr d14, [x11, #96]
+	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
-	WORD $0xfc408626 // ldr d6, [x17], #8
+	WORD $0xfd4009c7 // ldr d7, [x14, #16]
 	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
-	WORD $0x4e181eee // mov v14.d[1], x23
 	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
-	WORD $0xfd4039af // ldr d15, [x13, #112]
+	WORD $0xf9403d75 // ldr x21, [x11, #120]
 	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
-	WORD $0xf9403db7 // ldr x23, [x13, #120]
+	WORD $0xfd40396f // ldr d15, [x11, #112]
+	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
-	WORD $0xf8408636 // ldr x22, [x17], #8
 	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
-	WORD $0x4e181eef // mov v15.d[1], x23
 	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
-	WORD $0xfd4041ac // ldr d12, [x13, #128]
+	WORD $0xf9404574 // ldr x20, [x11, #136]
 	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
-	WORD $0xf94045b7 // ldr x23, [x13, #136]
+	WORD $0xfd40416c // ldr d12, [x11, #128]
+	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0xf9400df8 // ldr x24, [x15, #24]
 	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
-	WORD $0x4e181eec // mov v12.d[1], x23
 	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
-	WORD $0xfd4049ad // ldr d13, [x13, #144]
+	WORD $0xf9404d75 // ldr x21, [x11, #152]
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
-	WORD $0xf9404db7 // ldr x23, [x13, #152]
+	WORD $0xfd40496d // ldr d13, [x11, #144]
+	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
-	WORD $0x4e181ec6 // mov v6.d[1], x22
+	WORD $0xfd4009e6 // ldr d6, [x15, #16]
+	WORD $0x4e181ee7 // mov v7.d[1], x23
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0x4e181eed // mov v13.d[1], x23
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
-	WORD $0xfd4051ae // ldr d14, [x13, #160]
+	WORD $0xf9405574 // ldr x20, [x11, #168]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
-	WORD $0xf94055b7 // ldr x23, [x13, #168]
+	WORD $0xfd40516e // ldr d14, [x11, #160]
+	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
-	WORD $0xfc408665 // ldr d5, [x19], #8
+	WORD $0xf9400e17 // ldr x23, [x16, #24]
 	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
-	WORD $0x4e181eee // mov v14.d[1], x23
 	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
-	WORD $0xfd4059af // ldr d15, [x13, #176]
+	WORD $0xf9405d75 // ldr x21, [x11, #184]
 	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
-	WORD $0xf9405db7 // ldr x23, [x13, #184]
+	WORD $0xfd40596f // ldr d15, [x11, #176]
+	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
-	WORD $0xf8408676 // ldr x22, [x19], #8
+	WORD $0xfd400a05 // ldr d5, [x16, #16]
+	WORD $0x4e181f06 // mov v6.d[1], x24
 	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
-	WORD $0x4e181eef // mov v15.d[1], x23
 	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
-	WORD $0xfd4061ac // ldr d12, [x13, #192]
+	WORD $0xf9406574 // ldr x20, [x11, #200]
 	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
-	WORD $0xf94065b7 // ldr x23, [x13, #200]
+	WORD $0xfd40616c // ldr d12, [x11, #192]
+	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
 	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
-	WORD $0x4e181eec // mov v12.d[1], x23
 	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
-	WORD $0xfd4069ad // ldr d13, [x13, #208]
+	WORD $0xf9406d75 // ldr x21, [x11, #216]
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
-	WORD $0xf9406db7 // ldr x23, [x13, #216]
+	WORD $0xfd40696d // ldr d13, [x11, #208]
+	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
-	WORD $0x4e181ec5 // mov v5.d[1], x22
+	WORD $0xf9400e38 // ldr x24, [x17, #24]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0x4e181eed // mov v13.d[1], x23
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
-	WORD $0xfd4071ae // ldr d14, [x13, #224]
+	WORD $0xf9407574 // ldr x20, [x11, #232]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
-	WORD $0xf94075b7 // ldr x23, [x13, #232]
+	WORD $0xfd40716e // ldr d14, [x11, #224]
+	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
-	WORD $0xfc408684 // ldr d4, [x20], #8
+	WORD $0xfd400a24 // ldr d4, [x17, #16]
+	WORD $0x4e181ee5 // mov v5.d[1], x23
 	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
-	WORD $0x4e181eee // mov v14.d[1], x23
 	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
-	WORD $0xfd4079af // ldr d15, [x13, #240]
+	WORD $0xf9407d75 // ldr x21, [x11, #248]
 	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
-	WORD $0xf9407db7 // ldr x23, [x13, #248]
+	WORD $0xfd40796f // ldr d15, [x11, #240]
+	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
-	WORD $0xf8408696 // ldr x22, [x20], #8
+	WORD $0x4e181f04 // mov v4.d[1], x24
 	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
-	WORD $0x4e181eef // mov v15.d[1], x23
 	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
-	WORD $0xfd4081ac // ldr d12, [x13, #256]
+	WORD $0xf9408574 // ldr x20, [x11, #264]
 	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
-	WORD $0xf94085b7 // ldr x23, [x13, #264]
+	WORD $0xfd40816c // ldr d12, [x11, #256]
+	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
 	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
-	WORD $0x4e181eec // mov v12.d[1], x23
 	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
-	WORD $0xfd4089ad // ldr d13, [x13, #272]
+	WORD $0xfd40896d // ldr d13, [x11, #272]
+	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
-	WORD $0xf9408db7 // ldr x23, [x13, #280]
 	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
-	WORD $0x4e181ec4 // mov v4.d[1], x22
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	WORD $0x4e181eed // mov v13.d[1], x23
+	WORD $0xf9408d75 // ldr x21, [x11, #280]
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
-	WORD $0xfd4091ae // ldr d14, [x13, #288]
+	WORD $0xfd40916e // ldr d14, [x11, #288]
+	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
-	WORD $0xf94095b7 // ldr x23, [x13, #296]
 	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
 	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
-	WORD $0x4e181eee // mov v14.d[1], x23
+	WORD $0xf9409574 // ldr x20, [x11, #296]
 	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
-	WORD $0xfd4099af // ldr d15, [x13, #304]
+	WORD $0xf9409d75 // ldr x21, [x11, #312]
 	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
-	WORD $0xf9409db7 // ldr x23, [x13, #312]
+	WORD $0xfd40996f // ldr d15, [x11, #304]
+	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x8b1615ce // add x14, x14, x22, lsl #5
 	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
-	WORD $0x4e181eef // mov v15.d[1], x23
 	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
-	WORD $0xfd40a1ac // ldr d12, [x13, #320]
+	WORD $0xf940a574 // ldr x20, [x11, #328]
 	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
-	WORD $0xf940a5b7 // ldr x23, [x13, #328]
+	WORD $0xfd40a16c // ldr d12, [x11, #320]
+	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0xf94005d7 // ldr x23, [x14, #8]
 	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
-	WORD $0x4e181eec // mov v12.d[1], x23
 	WORD $0x4f8711ff // fmla v31.4s, v15.4s, v7.s[0]
-	WORD $0xfd40a9ad // ldr d13, [x13, #336]
+	WORD $0xf940ad75 // ldr x21, [x11, #344]
 	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
-	WORD $0xf940adb7 // ldr x23, [x13, #344]
+	WORD $0xfd40a96d // ldr d13, [x11, #336]
+	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
+	WORD $0xfd4001cb // ldr d11, [x14]
 	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
-	WORD $0x4e181eed // mov v13.d[1], x23
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
-	WORD $0xfd40b1ae // ldr d14, [x13, #352]
+	WORD $0xf940b574 // ldr x20, [x11, #360]
 	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
-	WORD $0xf940b5b7 // ldr x23, [x13, #360]
+	WORD $0xfd40b16e // ldr d14, [x11, #352]
+	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x8b1615ef // add x15, x15, x22, lsl #5
 	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
-	WORD $0x4e181eee // mov v14.d[1], x23
 	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
-	WORD $0xfd40b9af // ldr d15, [x13, #368]
+	WORD $0xf940bd75 // ldr x21, [x11, #376]
 	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
-	WORD $0xf940bdb7 // ldr x23, [x13, #376]
+	WORD $0xfd40b96f // ldr d15, [x11, #368]
+	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0xf94005f8 // ldr x24, [x15, #8]
 	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
-	WORD $0x4e181eef // mov v15.d[1], x23
 	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
-	WORD $0xfd40c1ac // ldr d12, [x13, #384]
+	WORD $0xf940c574 // ldr x20, [x11, #392]
 	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
-	WORD $0xf940c5b7 // ldr x23, [x13, #392]
+	WORD $0xfd40c16c // ldr d12, [x11, #384]
+	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0xfd4001ea // ldr d10, [x15]
+	WORD $0x4e181eeb // mov v11.d[1], x23
 	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
-	WORD $0x4e181eec // mov v12.d[1], x23
 	WORD $0x4fa711ff // fmla v31.4s, v15.4s, v7.s[1]
-	WORD $0xfd40c9ad // ldr d13, [x13, #400]
+	WORD $0xf940cd75 // ldr x21, [x11, #408]
 	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
-	WORD $0xf940cdb7 // ldr x23, [x13, #408]
+	WORD $0xfd40c96d // ldr d13, [x11, #400]
+	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
+	WORD $0x8b161610 // add x16, x16, x22, lsl #5
 	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
-	WORD $0x4e181eed // mov v13.d[1], x23
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
-	WORD $0xfd40d1ae // ldr d14, [x13, #416]
+	WORD $0xf940d574 // ldr x20, [x11, #424]
 	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
-	WORD $0xf940d5b7 // ldr x23, [x13, #424]
+	WORD $0xfd40d16e // ldr d14, [x11, #416]
+	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0xf9400617 // ldr x23, [x16, #8]
 	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
-	WORD $0x4e181eee // mov v14.d[1], x23
 	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
-	WORD $0xfd40d9af // ldr d15, [x13, #432]
+	WORD $0xf940dd75 // ldr x21, [x11, #440]
 	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
-	WORD $0xf940ddb7 // ldr x23, [x13, #440]
+	WORD $0xfd40d96f // ldr d15, [x11, #432]
+	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0xfd400209 // ldr d9, [x16]
+	WORD $0x4e181f0a // mov v10.d[1], x24
 	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
-	WORD $0x4e181eef // mov v15.d[1], x23
 	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
-	WORD $0xfd40e1ac // ldr d12, [x13, #448]
+	WORD $0xf940e574 // ldr x20, [x11, #456]
 	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
-	WORD $0xf940e5b7 // ldr x23, [x13, #456]
+	WORD $0xfd40e16c // ldr d12, [x11, #448]
+	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x8b161631 // add x17, x17, x22, lsl #5
 	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
-	WORD $0x4e181eec // mov v12.d[1], x23
 	WORD $0x4f8719ff // fmla v31.4s, v15.4s, v7.s[2]
-	WORD $0xfd40e9ad // ldr d13, [x13, #464]
+	WORD $0xf940ed75 // ldr x21, [x11, #472]
 	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
-	WORD $0xf940edb7 // ldr x23, [x13, #472]
+	WORD $0xfd40e96d // ldr d13, [x11, #464]
+	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
+	WORD $0xf9400638 // ldr x24, [x17, #8]
 	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
-	WORD $0x4e181eed // mov v13.d[1], x23
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
-	WORD $0xfd40f1ae // ldr d14, [x13, #480]
+	WORD $0xf940f574 // ldr x20, [x11, #488]
 	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
-	WORD $0xf940f5b7 // ldr x23, [x13, #488]
+	WORD $0xfd40f16e // ldr d14, [x11, #480]
+	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0xfd400228 // ldr d8, [x17]
+	WORD $0x4e181ee9 // mov v9.d[1], x23
 	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
-	WORD $0x4e181eee // mov v14.d[1], x23
 	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
-	WORD $0xfd40f9af // ldr d15, [x13, #496]
+	WORD $0xf940fd75 // ldr x21, [x11, #504]
 	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
-	WORD $0xf940fdb7 // ldr x23, [x13, #504]
+	WORD $0xfd40f96f // ldr d15, [x11, #496]
+	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4e181f08 // mov v8.d[1], x24
 	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
-	WORD $0x4e181eef // mov v15.d[1], x23
+	WORD $0x8b16256b // add x11, x11, x22, lsl #9
 	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0xf9400574 // ldr x20, [x11, #8]
 	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0xfd40016c // ldr d12, [x11]
+	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
 	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
 	WORD $0x4fa719ff // fmla v31.4s, v15.4s, v7.s[3]
+	WORD $0xfd40096d // ldr d13, [x11, #16]
+	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
 	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
 	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
-	WORD $0x910801ad // add x13, x13, #512
-	WORD $0xd10006b5 // sub x21, x21, #1
-	CBNZ R21, quads4split
+	WORD $0xf9400d75 // ldr x21, [x11, #24]
+	BNE  quads4spliteight
+	WORD $0x910081ce // add x14, x14, #32
+	WORD $0x910081ef // add x15, x15, #32
+	WORD $0x91008210 // add x16, x16, #32
+	WORD $0x91008231 // add x17, x17, #32
+	WORD $0x9108016b // add x11, x11, #512
 	JMP  quads4four
 
 // func convF32x5NEON(a *convArgs)
 TEXT ·convF32x5NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9403c04 // ldr x4, [x0, #120]
-	WORD $0xf9401005 // ldr x5, [x0, #32]
-	WORD $0xf9401406 // ldr x6, [x0, #40]
-	WORD $0xf9401807 // ldr x7, [x0, #48]
-	WORD $0xf9401c08 // ldr x8, [x0, #56]
-	WORD $0xf9402809 // ldr x9, [x0, #80]
-	WORD $0xf940200a // ldr x10, [x0, #64]
+	WORD $0xf9400007 // ldr x7, [x0]
+	WORD $0xf9400c01 // ldr x1, [x0, #24]
+	WORD $0xf9403802 // ldr x2, [x0, #112]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401804 // ldr x4, [x0, #48]
+	WORD $0xf9401c05 // ldr x5, [x0, #56]
+	WORD $0xf9402806 // ldr x6, [x0, #80]
 
 panel:
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9402c0b // ldr x11, [x0, #88]
-	WORD $0xaa0703ec // mov x12, x7
+	WORD $0xd2800008 // movz x8, #0, lsl #0
+	WORD $0xf10004df // cmp x6, #1
+	BNE  quads4
+	WORD $0xf9402007 // ldr x7, [x0, #64]
+	WORD $0xd10040e8 // sub x8, x7, #16
+
+quads4:
+	WORD $0xf9400007 // ldr x7, [x0]
+	WORD $0xf9402c09 // ldr x9, [x0, #88]
+	WORD $0xaa0403ea // mov x10, x4
 
 quads4tile:
-	WORD $0xaa0503ed // mov x13, x5
-	WORD $0x4c4029bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x13]
-	WORD $0x4c4029b8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x13]
-	WORD $0x4c4029b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x13]
-	WORD $0x4c4029b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x13]
-	WORD $0x4c4029ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x13]
-	WORD $0x910101ad // add x13, x13, #64
-	WORD $0xf940040e // ldr x14, [x0, #8]
-	WORD $0xf940080f // ldr x15, [x0, #16]
+	WORD $0xaa0303eb // mov x11, x3
+	WORD $0x4c40297c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x11]
+	WORD $0x4c402978 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x11]
+	WORD $0x4c402974 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x11]
+	WORD $0x4c402970 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x11]
+	WORD $0x4cdf296c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x11], #64
+	WORD $0xf940040c // ldr x12, [x0, #8]
+	WORD $0xf940080d // ldr x13, [x0, #16]
 
 quads4tap:
-	WORD $0x28c145d0 // ldp w16, w17, [x14], #8
-	WORD $0x28c151d3 // ldp w19, w20, [x14], #8
-	WORD $0xb84045d5 // ldr w21, [x14], #4
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0x8b010231 // add x17, x17, x1
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x8b0102b5 // add x21, x21, x1
-	WORD $0xd343fc56 // lsr x22, x2, #3
-	CBZ  R22, quads4four
-	CBNZ R4, quads4split
+	WORD $0x28c13d8e // ldp w14, w15, [x12], #8
+	WORD $0x28c14590 // ldp w16, w17, [x12], #8
+	WORD $0xb8404593 // ldr w19, [x12], #4
+	WORD $0x8b0701ce // add x14, x14, x7
+	WORD $0x8b0701ef // add x15, x15, x7
+	WORD $0x8b070210 // add x16, x16, x7
+	WORD $0x8b070231 // add x17, x17, x7
+	WORD $0x8b070273 // add x19, x19, x7
+	WORD $0xd343fc34 // lsr x20, x1, #3
+	CBZ  R20, quads4four
+	CBNZ R2, quads4split
+	WORD $0x3cc10624 // ldr q4, [x17], #16
+	WORD $0x3cc10663 // ldr q3, [x19], #16
+	WORD $0xd1000694 // sub x20, x20, #1
+	CBZ  R20, quads4last
 
 quads4eight:
-	WORD $0xacc10a07 // ldp q7, q2, [x16], #32
-	WORD $0xacc10626 // ldp q6, q1, [x17], #32
-	WORD $0xacc10265 // ldp q5, q0, [x19], #32
-	WORD $0x3cc10684 // ldr q4, [x20], #16
-	WORD $0x3cc106a3 // ldr q3, [x21], #16
-	WORD $0x4cdf29a8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x13], #64
+	WORD $0xacc109c7 // ldp q7, q2, [x14], #32
+	WORD $0xacc105e6 // ldp q6, q1, [x15], #32
+	WORD $0xacc10205 // ldp q5, q0, [x16], #32
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -1128,7 +1158,7 @@ quads4eight:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4cdf29a8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x13], #64
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -1149,7 +1179,7 @@ quads4eight:
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4cdf29a8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x13], #64
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -1170,7 +1200,7 @@ quads4eight:
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4cdf29a8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x13], #64
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -1191,106 +1221,100 @@ quads4eight:
 	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0x3cc10684 // ldr q4, [x20], #16
-	WORD $0x3cc106a3 // ldr q3, [x21], #16
-	WORD $0x4cdf29a8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x13], #64
+	WORD $0xacc11227 // ldp q7, q4, [x17], #32
+	WORD $0xacc10e66 // ldp q6, q3, [x19], #32
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
-	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
-	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
 	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
 	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
 	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
-	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
-	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
 	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
 	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
 	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
-	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
-	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
 	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
 	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
 	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
-	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
-	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4cdf29a8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x13], #64
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
-	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
-	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
 	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
 	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
 	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
-	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
-	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
 	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
 	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
 	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
-	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
-	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
 	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
 	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
 	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
-	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
-	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4cdf29a8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x13], #64
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
-	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
-	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
 	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
 	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
 	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
-	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
-	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
 	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
 	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
 	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
-	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
-	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
 	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
 	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
 	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
-	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
-	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4cdf29a8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x13], #64
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
-	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
-	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
 	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
 	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
 	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
-	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
-	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
 	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
 	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
 	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
-	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
-	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
 	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
 	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
 	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
-	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
-	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0xd10006d6 // sub x22, x22, #1
-	CBNZ R22, quads4eight
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
+	WORD $0xd1000694 // sub x20, x20, #1
+	CBNZ R20, quads4eight
 
-quads4four:
-	WORD $0x92400856 // and x22, x2, #0x7
-	CBZ  R22, quads4next
-	TBZ  $2, R22, quads4one
-	WORD $0x924006d6 // and x22, x22, #0x3
-	WORD $0x3cc10607 // ldr q7, [x16], #16
-	WORD $0x3cc10626 // ldr q6, [x17], #16
-	WORD $0x3cc10665 // ldr q5, [x19], #16
-	WORD $0x3cc10684 // ldr q4, [x20], #16
-	WORD $0x3cc106a3 // ldr q3, [x21], #16
-	WORD $0x4cdf29a8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x13], #64
+quads4last:
+	WORD $0xacc109c7 // ldp q7, q2, [x14], #32
+	WORD $0xacc105e6 // ldp q6, q1, [x15], #32
+	WORD $0xacc10205 // ldp q5, q0, [x16], #32
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -1311,7 +1335,7 @@ quads4four:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4cdf29a8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x13], #64
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -1332,7 +1356,7 @@ quads4four:
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4cdf29a8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x13], #64
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -1353,7 +1377,7 @@ quads4four:
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4cdf29a8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x13], #64
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -1374,15 +1398,104 @@ quads4four:
 	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	CBZ  R22, quads4next
+	WORD $0x3cc10627 // ldr q7, [x17], #16
+	WORD $0x3cc10666 // ldr q6, [x19], #16
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
 
-quads4one:
-	WORD $0xbc404607 // ldr s7, [x16], #4
-	WORD $0xbc404626 // ldr s6, [x17], #4
-	WORD $0xbc404665 // ldr s5, [x19], #4
-	WORD $0xbc404684 // ldr s4, [x20], #4
-	WORD $0xbc4046a3 // ldr s3, [x21], #4
-	WORD $0x4cdf29a8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x13], #64
+quads4four:
+	WORD $0x92400834 // and x20, x1, #0x7
+	CBZ  R20, quads4next
+	TBZ  $2, R20, quads4one
+	WORD $0x92400694 // and x20, x20, #0x3
+	WORD $0x3cc105c7 // ldr q7, [x14], #16
+	WORD $0x3cc105e6 // ldr q6, [x15], #16
+	WORD $0x3cc10605 // ldr q5, [x16], #16
+	WORD $0x3cc10624 // ldr q4, [x17], #16
+	WORD $0x3cc10663 // ldr q3, [x19], #16
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -1403,14 +1516,106 @@ quads4one:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0xd10006d6 // sub x22, x22, #1
-	CBNZ R22, quads4one
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	CBZ  R20, quads4next
+
+quads4one:
+	WORD $0xbc4045c7 // ldr s7, [x14], #4
+	WORD $0xbc4045e6 // ldr s6, [x15], #4
+	WORD $0xbc404605 // ldr s5, [x16], #4
+	WORD $0xbc404624 // ldr s4, [x17], #4
+	WORD $0xbc404663 // ldr s3, [x19], #4
+	WORD $0x4cdf2968 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x11], #64
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0xd1000694 // sub x20, x20, #1
+	CBNZ R20, quads4one
 
 quads4next:
-	WORD $0xd10005ef // sub x15, x15, #1
-	CBNZ R15, quads4tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  quads4store
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads4tap
+	WORD $0xf940240b // ldr x11, [x0, #72]
+	CBZ  R11, quads4store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
 	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
@@ -1453,418 +1658,455 @@ quads4next:
 	WORD $0x4e671def // bic v15.16b, v15.16b, v7.16b
 
 quads4store:
-	WORD $0xaa0c03ed // mov x13, x12
-	WORD $0xf100053f // cmp x9, #1
-	BNE  quads4whole
-	WORD $0xf100415f // cmp x10, #16
-	BNE  quads4partial
-
-quads4whole:
-	WORD $0x4c8829bc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x13], x8
-	WORD $0x4c8829b8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x13], x8
-	WORD $0x4c8829b4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x13], x8
-	WORD $0x4c8829b0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x13], x8
-	WORD $0x4c8829ac // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x13], x8
+	CBNZ R8, quads4partial
+	WORD $0x4c85295c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x10], x5
+	WORD $0x4c852958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x5
+	WORD $0x4c852954 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10], x5
+	WORD $0x4c852950 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x10], x5
+	WORD $0x4c85294c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x10], x5
 
 quads4stored:
-	WORD $0xf940300d // ldr x13, [x0, #96]
-	WORD $0x8b0d0021 // add x1, x1, x13
-	WORD $0xf940340d // ldr x13, [x0, #104]
-	WORD $0x8b0d018c // add x12, x12, x13
-	WORD $0xd100056b // sub x11, x11, #1
-	WORD $0xf100017f // cmp x11, #0
+	WORD $0xf940300b // ldr x11, [x0, #96]
+	WORD $0x8b0b00e7 // add x7, x7, x11
+	WORD $0xf1000529 // subs x9, x9, #1
 	BGT  quads4tile
-	WORD $0x8b0600a5 // add x5, x5, x6
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, panel
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0x8b070063 // add x3, x3, x7
+	WORD $0x91010084 // add x4, x4, #64
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, panel
 	RET
 
 quads4partial:
-	WORD $0xaa0d03ee // mov x14, x13
-	TBZ  $3, R10, quads4pixel0four
-	WORD $0xac8175dc // stp q28, q29, [x14], #32
+	WORD $0xf940200b // ldr x11, [x0, #64]
+	WORD $0xaa0a03ec // mov x12, x10
+	TBZ  $3, R11, quads4pixel0four
+	WORD $0xac81759c // stp q28, q29, [x12], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 quads4pixel0four:
-	TBZ  $2, R10, quads4pixel0two
-	WORD $0x3c8105dc // str q28, [x14], #16
+	TBZ  $2, R11, quads4pixel0two
+	WORD $0x3c81059c // str q28, [x12], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads4pixel0two:
-	TBZ  $1, R10, quads4pixel0one
-	WORD $0xfc0085dc // str d28, [x14], #8
+	TBZ  $1, R11, quads4pixel0one
+	WORD $0xfc00859c // str d28, [x12], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads4pixel0one:
-	TBZ  $0, R10, quads4pixel0done
-	WORD $0xbd0001dc // str s28, [x14]
+	TBZ  $0, R11, quads4pixel0done
+	WORD $0xbd00019c // str s28, [x12]
 
 quads4pixel0done:
-	WORD $0x8b0801ad // add x13, x13, x8
-	WORD $0xaa0d03ee // mov x14, x13
-	TBZ  $3, R10, quads4pixel1four
-	WORD $0xac8165d8 // stp q24, q25, [x14], #32
+	WORD $0x8b05014a // add x10, x10, x5
+	WORD $0xaa0a03ec // mov x12, x10
+	TBZ  $3, R11, quads4pixel1four
+	WORD $0xac816598 // stp q24, q25, [x12], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 quads4pixel1four:
-	TBZ  $2, R10, quads4pixel1two
-	WORD $0x3c8105d8 // str q24, [x14], #16
+	TBZ  $2, R11, quads4pixel1two
+	WORD $0x3c810598 // str q24, [x12], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads4pixel1two:
-	TBZ  $1, R10, quads4pixel1one
-	WORD $0xfc0085d8 // str d24, [x14], #8
+	TBZ  $1, R11, quads4pixel1one
+	WORD $0xfc008598 // str d24, [x12], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads4pixel1one:
-	TBZ  $0, R10, quads4pixel1done
-	WORD $0xbd0001d8 // str s24, [x14]
+	TBZ  $0, R11, quads4pixel1done
+	WORD $0xbd000198 // str s24, [x12]
 
 quads4pixel1done:
-	WORD $0x8b0801ad // add x13, x13, x8
-	WORD $0xaa0d03ee // mov x14, x13
-	TBZ  $3, R10, quads4pixel2four
-	WORD $0xac8155d4 // stp q20, q21, [x14], #32
+	WORD $0x8b05014a // add x10, x10, x5
+	WORD $0xaa0a03ec // mov x12, x10
+	TBZ  $3, R11, quads4pixel2four
+	WORD $0xac815594 // stp q20, q21, [x12], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 quads4pixel2four:
-	TBZ  $2, R10, quads4pixel2two
-	WORD $0x3c8105d4 // str q20, [x14], #16
+	TBZ  $2, R11, quads4pixel2two
+	WORD $0x3c810594 // str q20, [x12], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads4pixel2two:
-	TBZ  $1, R10, quads4pixel2one
-	WORD $0xfc0085d4 // str d20, [x14], #8
+	TBZ  $1, R11, quads4pixel2one
+	WORD $0xfc008594 // str d20, [x12], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads4pixel2one:
-	TBZ  $0, R10, quads4pixel2done
-	WORD $0xbd0001d4 // str s20, [x14]
+	TBZ  $0, R11, quads4pixel2done
+	WORD $0xbd000194 // str s20, [x12]
 
 quads4pixel2done:
-	WORD $0x8b0801ad // add x13, x13, x8
-	WORD $0xaa0d03ee // mov x14, x13
-	TBZ  $3, R10, quads4pixel3four
-	WORD $0xac8145d0 // stp q16, q17, [x14], #32
+	WORD $0x8b05014a // add x10, x10, x5
+	WORD $0xaa0a03ec // mov x12, x10
+	TBZ  $3, R11, quads4pixel3four
+	WORD $0xac814590 // stp q16, q17, [x12], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 quads4pixel3four:
-	TBZ  $2, R10, quads4pixel3two
-	WORD $0x3c8105d0 // str q16, [x14], #16
+	TBZ  $2, R11, quads4pixel3two
+	WORD $0x3c810590 // str q16, [x12], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads4pixel3two:
-	TBZ  $1, R10, quads4pixel3one
-	WORD $0xfc0085d0 // str d16, [x14], #8
+	TBZ  $1, R11, quads4pixel3one
+	WORD $0xfc008590 // str d16, [x12], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads4pixel3one:
-	TBZ  $0, R10, quads4pixel3done
-	WORD $0xbd0001d0 // str s16, [x14]
+	TBZ  $0, R11, quads4pixel3done
+	WORD $0xbd000190 // str s16, [x12]
 
 quads4pixel3done:
-	WORD $0x8b0801ad // add x13, x13, x8
-	WORD $0xaa0d03ee // mov x14, x13
-	TBZ  $3, R10, quads4pixel4four
-	WORD $0xac8135cc // stp q12, q13, [x14], #32
+	WORD $0x8b05014a // add x10, x10, x5
+	WORD $0xaa0a03ec // mov x12, x10
+	TBZ  $3, R11, quads4pixel4four
+	WORD $0xac81358c // stp q12, q13, [x12], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
 	WORD $0x4eaf1ded // mov v13.16b, v15.16b
 
 quads4pixel4four:
-	TBZ  $2, R10, quads4pixel4two
-	WORD $0x3c8105cc // str q12, [x14], #16
+	TBZ  $2, R11, quads4pixel4two
+	WORD $0x3c81058c // str q12, [x12], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 quads4pixel4two:
-	TBZ  $1, R10, quads4pixel4one
-	WORD $0xfc0085cc // str d12, [x14], #8
+	TBZ  $1, R11, quads4pixel4one
+	WORD $0xfc00858c // str d12, [x12], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads4pixel4one:
-	TBZ  $0, R10, quads4pixel4done
-	WORD $0xbd0001cc // str s12, [x14]
+	TBZ  $0, R11, quads4pixel4done
+	WORD $0xbd00018c // str s12, [x12]
 
 quads4pixel4done:
-	WORD $0x8b0801ad // add x13, x13, x8
+	WORD $0x8b05014a // add x10, x10, x5
 	JMP  quads4stored
 
 quads4split:
-	WORD $0x3cc10607 // ldr q7, [x16], #16
-	WORD $0x3cc10626 // ldr q6, [x17], #16
-	WORD $0x3cc10665 // ldr q5, [x19], #16
-	WORD $0x3cc10684 // ldr q4, [x20], #16
-	WORD $0x3cc106a3 // ldr q3, [x21], #16
-	WORD $0x3dc001a8 // ldr q8, [x13]
-	WORD $0x3dc005a9 // ldr q9, [x13, #16]
+	WORD $0x3dc001c7 // ldr q7, [x14]
+	WORD $0x3dc001e6 // ldr q6, [x15]
+	WORD $0x3dc00205 // ldr q5, [x16]
+	WORD $0xfd400224 // ldr d4, [x17]
+	WORD $0xf9400635 // ldr x21, [x17, #8]
+	WORD $0xfd400263 // ldr d3, [x19]
+	WORD $0xf9400676 // ldr x22, [x19, #8]
+	WORD $0xfd400168 // ldr d8, [x11]
+	WORD $0xf9400577 // ldr x23, [x11, #8]
+	WORD $0xfd400969 // ldr d9, [x11, #16]
+	WORD $0xf9400d78 // ldr x24, [x11, #24]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
+
+quads4spliteight:
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
-	WORD $0xfd4011aa // ldr d10, [x13, #32]
+	WORD $0x4e181ea4 // mov v4.d[1], x21
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
-	WORD $0xf94015b8 // ldr x24, [x13, #40]
+	WORD $0x4e181ec3 // mov v3.d[1], x22
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
-	WORD $0xfc408602 // ldr d2, [x16], #8
+	WORD $0xfd40116a // ldr d10, [x11, #32]
+	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
-	WORD $0xf8408617 // ldr x23, [x16], #8
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0x4e181f0a // mov v10.d[1], x24
+	WORD $0xf9401577 // ldr x23, [x11, #40]
 	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
-	WORD $0xfd4019ab // ldr d11, [x13, #48]
+	WORD $0xf9401d78 // ldr x24, [x11, #56]
 	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
-	WORD $0xf9401db8 // ldr x24, [x13, #56]
+	WORD $0xfd40196b // ldr d11, [x11, #48]
+	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
-	WORD $0x4e181ee2 // mov v2.d[1], x23
+	WORD $0xf1000694 // subs x20, x20, #1
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
-	WORD $0xfd4021a8 // ldr d8, [x13, #64]
+	WORD $0xf9402577 // ldr x23, [x11, #72]
 	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
-	WORD $0xf94025b8 // ldr x24, [x13, #72]
+	WORD $0xfd402168 // ldr d8, [x11, #64]
+	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
-	WORD $0xfc408621 // ldr d1, [x17], #8
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
-	WORD $0xf8408637 // ldr x23, [x17], #8
+	WORD $0x9a9f07f9 // cset x25, ne
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0x4e181f08 // mov v8.d[1], x24
 	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
-	WORD $0xfd4029a9 // ldr d9, [x13, #80]
+	WORD $0xf9402d78 // ldr x24, [x11, #88]
 	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
-	WORD $0xf9402db8 // ldr x24, [x13, #88]
+	WORD $0xfd402969 // ldr d9, [x11, #80]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
-	WORD $0x4e181ee1 // mov v1.d[1], x23
+	WORD $0xf9400dd5 // ldr x21, [x14, #24]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
-	WORD $0xfd4031aa // ldr d10, [x13, #96]
+	WORD $0xf9403577 // ldr x23, [x11, #104]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
-	WORD $0xf94035b8 // ldr x24, [x13, #104]
+	WORD $0xfd40316a // ldr d10, [x11, #96]
+	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
-	WORD $0xfc408660 // ldr d0, [x19], #8
 	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
-	WORD $0xf8408677 // ldr x23, [x19], #8
+	WORD $0xfd4009c2 // ldr d2, [x14, #16]
 	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
-	WORD $0x4e181f0a // mov v10.d[1], x24
 	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
-	WORD $0xfd4039ab // ldr d11, [x13, #112]
+	WORD $0xf9403d78 // ldr x24, [x11, #120]
 	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
-	WORD $0xf9403db8 // ldr x24, [x13, #120]
+	WORD $0xfd40396b // ldr d11, [x11, #112]
+	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
 	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
-	WORD $0x4e181ee0 // mov v0.d[1], x23
 	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
-	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
-	WORD $0xfd4041a8 // ldr d8, [x13, #128]
+	WORD $0xf9404577 // ldr x23, [x11, #136]
 	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
-	WORD $0xf94045b8 // ldr x24, [x13, #136]
+	WORD $0xfd404168 // ldr d8, [x11, #128]
+	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
 	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0xf9400df6 // ldr x22, [x15, #24]
 	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
-	WORD $0x4e181f08 // mov v8.d[1], x24
 	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
-	WORD $0xfd4049a9 // ldr d9, [x13, #144]
+	WORD $0xf9404d78 // ldr x24, [x11, #152]
 	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
-	WORD $0xf9404db8 // ldr x24, [x13, #152]
+	WORD $0xfd404969 // ldr d9, [x11, #144]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0xfd4009e1 // ldr d1, [x15, #16]
+	WORD $0x4e181ea2 // mov v2.d[1], x21
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
-	WORD $0xfd4051aa // ldr d10, [x13, #160]
+	WORD $0xf9405577 // ldr x23, [x11, #168]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
-	WORD $0xf94055b8 // ldr x24, [x13, #168]
+	WORD $0xfd40516a // ldr d10, [x11, #160]
+	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
 	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0xf9400e15 // ldr x21, [x16, #24]
 	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
-	WORD $0x4e181f0a // mov v10.d[1], x24
 	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
-	WORD $0xfd4059ab // ldr d11, [x13, #176]
+	WORD $0xf9405d78 // ldr x24, [x11, #184]
 	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
-	WORD $0xf9405db8 // ldr x24, [x13, #184]
+	WORD $0xfd40596b // ldr d11, [x11, #176]
+	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
 	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0xfd400a00 // ldr d0, [x16, #16]
+	WORD $0x4e181ec1 // mov v1.d[1], x22
 	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
-	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
-	WORD $0xfd4061a8 // ldr d8, [x13, #192]
+	WORD $0xf9406577 // ldr x23, [x11, #200]
 	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
-	WORD $0xf94065b8 // ldr x24, [x13, #200]
+	WORD $0xfd406168 // ldr d8, [x11, #192]
+	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
 	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
 	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
-	WORD $0x4e181f08 // mov v8.d[1], x24
 	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
-	WORD $0xfd4069a9 // ldr d9, [x13, #208]
+	WORD $0xf9406d78 // ldr x24, [x11, #216]
 	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
-	WORD $0xf9406db8 // ldr x24, [x13, #216]
+	WORD $0xfd406969 // ldr d9, [x11, #208]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4e181ea0 // mov v0.d[1], x21
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
-	WORD $0xfd4071aa // ldr d10, [x13, #224]
+	WORD $0xf9407577 // ldr x23, [x11, #232]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
-	WORD $0xf94075b8 // ldr x24, [x13, #232]
+	WORD $0xfd40716a // ldr d10, [x11, #224]
+	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
 	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0xf9400e35 // ldr x21, [x17, #24]
 	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
-	WORD $0x4e181f0a // mov v10.d[1], x24
 	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
-	WORD $0xfd4079ab // ldr d11, [x13, #240]
+	WORD $0xf9407d78 // ldr x24, [x11, #248]
 	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
-	WORD $0xf9407db8 // ldr x24, [x13, #248]
+	WORD $0xfd40796b // ldr d11, [x11, #240]
+	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
 	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0xf9400e76 // ldr x22, [x19, #24]
 	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
-	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
-	WORD $0xfd4081a8 // ldr d8, [x13, #256]
+	WORD $0xf9408577 // ldr x23, [x11, #264]
 	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
-	WORD $0xf94085b8 // ldr x24, [x13, #264]
+	WORD $0xfd408168 // ldr d8, [x11, #256]
+	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
 	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
 	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
-	WORD $0x4e181f08 // mov v8.d[1], x24
-	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
-	WORD $0xfd4089a9 // ldr d9, [x13, #272]
-	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
-	WORD $0xf9408db8 // ldr x24, [x13, #280]
-	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0xfd400a24 // ldr d4, [x17, #16]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0x4e181f09 // mov v9.d[1], x24
-	WORD $0x3cc10684 // ldr q4, [x20], #16
-	WORD $0x3cc106a3 // ldr q3, [x21], #16
+	WORD $0xfd400a63 // ldr d3, [x19, #16]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0xfd408969 // ldr d9, [x11, #272]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0xf9408d78 // ldr x24, [x11, #280]
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
-	WORD $0xfd4091aa // ldr d10, [x13, #288]
+	WORD $0x4e181ea4 // mov v4.d[1], x21
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
-	WORD $0xf94095b8 // ldr x24, [x13, #296]
+	WORD $0x4e181ec3 // mov v3.d[1], x22
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0xfd40916a // ldr d10, [x11, #288]
+	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0x4e181f0a // mov v10.d[1], x24
+	WORD $0xf9409577 // ldr x23, [x11, #296]
 	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
-	WORD $0xfd4099ab // ldr d11, [x13, #304]
+	WORD $0xf9409d78 // ldr x24, [x11, #312]
 	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
-	WORD $0xf9409db8 // ldr x24, [x13, #312]
+	WORD $0xfd40996b // ldr d11, [x11, #304]
+	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x8b1915ce // add x14, x14, x25, lsl #5
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
-	WORD $0xfd40a1a8 // ldr d8, [x13, #320]
+	WORD $0xf940a577 // ldr x23, [x11, #328]
 	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
-	WORD $0xf940a5b8 // ldr x24, [x13, #328]
+	WORD $0xfd40a168 // ldr d8, [x11, #320]
+	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0xf94005d5 // ldr x21, [x14, #8]
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0x4e181f08 // mov v8.d[1], x24
 	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
-	WORD $0xfd40a9a9 // ldr d9, [x13, #336]
+	WORD $0xf940ad78 // ldr x24, [x11, #344]
 	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
-	WORD $0xf940adb8 // ldr x24, [x13, #344]
+	WORD $0xfd40a969 // ldr d9, [x11, #336]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0xfd4001c7 // ldr d7, [x14]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
-	WORD $0xfd40b1aa // ldr d10, [x13, #352]
+	WORD $0xf940b577 // ldr x23, [x11, #360]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
-	WORD $0xf940b5b8 // ldr x24, [x13, #360]
+	WORD $0xfd40b16a // ldr d10, [x11, #352]
+	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
 	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x8b1915ef // add x15, x15, x25, lsl #5
 	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
-	WORD $0x4e181f0a // mov v10.d[1], x24
 	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
-	WORD $0xfd40b9ab // ldr d11, [x13, #368]
+	WORD $0xf940bd78 // ldr x24, [x11, #376]
 	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
-	WORD $0xf940bdb8 // ldr x24, [x13, #376]
+	WORD $0xfd40b96b // ldr d11, [x11, #368]
+	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
 	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0xf94005f6 // ldr x22, [x15, #8]
 	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
-	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
-	WORD $0xfd40c1a8 // ldr d8, [x13, #384]
+	WORD $0xf940c577 // ldr x23, [x11, #392]
 	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
-	WORD $0xf940c5b8 // ldr x24, [x13, #392]
+	WORD $0xfd40c168 // ldr d8, [x11, #384]
+	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
 	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0xfd4001e6 // ldr d6, [x15]
+	WORD $0x4e181ea7 // mov v7.d[1], x21
 	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
-	WORD $0x4e181f08 // mov v8.d[1], x24
 	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
-	WORD $0xfd40c9a9 // ldr d9, [x13, #400]
+	WORD $0xf940cd78 // ldr x24, [x11, #408]
 	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
-	WORD $0xf940cdb8 // ldr x24, [x13, #408]
+	WORD $0xfd40c969 // ldr d9, [x11, #400]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x8b191610 // add x16, x16, x25, lsl #5
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
-	WORD $0xfd40d1aa // ldr d10, [x13, #416]
+	WORD $0xf940d577 // ldr x23, [x11, #424]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
-	WORD $0xf940d5b8 // ldr x24, [x13, #424]
+	WORD $0xfd40d16a // ldr d10, [x11, #416]
+	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
 	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0xf9400615 // ldr x21, [x16, #8]
 	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
-	WORD $0x4e181f0a // mov v10.d[1], x24
 	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
-	WORD $0xfd40d9ab // ldr d11, [x13, #432]
+	WORD $0xf940dd78 // ldr x24, [x11, #440]
 	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
-	WORD $0xf940ddb8 // ldr x24, [x13, #440]
+	WORD $0xfd40d96b // ldr d11, [x11, #432]
+	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
 	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0xfd400205 // ldr d5, [x16]
+	WORD $0x4e181ec6 // mov v6.d[1], x22
 	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
-	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
-	WORD $0xfd40e1a8 // ldr d8, [x13, #448]
+	WORD $0xf940e577 // ldr x23, [x11, #456]
 	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
-	WORD $0xf940e5b8 // ldr x24, [x13, #456]
+	WORD $0xfd40e168 // ldr d8, [x11, #448]
+	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
 	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4e181ea5 // mov v5.d[1], x21
 	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
-	WORD $0x4e181f08 // mov v8.d[1], x24
 	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
-	WORD $0xfd40e9a9 // ldr d9, [x13, #464]
+	WORD $0xf940ed78 // ldr x24, [x11, #472]
 	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
-	WORD $0xf940edb8 // ldr x24, [x13, #472]
+	WORD $0xfd40e969 // ldr d9, [x11, #464]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x8b191631 // add x17, x17, x25, lsl #5
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
-	WORD $0xfd40f1aa // ldr d10, [x13, #480]
+	WORD $0xf940f577 // ldr x23, [x11, #488]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
-	WORD $0xf940f5b8 // ldr x24, [x13, #488]
+	WORD $0xfd40f16a // ldr d10, [x11, #480]
+	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
 	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0xf9400635 // ldr x21, [x17, #8]
 	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
-	WORD $0x4e181f0a // mov v10.d[1], x24
 	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
-	WORD $0xfd40f9ab // ldr d11, [x13, #496]
+	WORD $0xf940fd78 // ldr x24, [x11, #504]
 	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
-	WORD $0xf940fdb8 // ldr x24, [x13, #504]
+	WORD $0xfd40f96b // ldr d11, [x11, #496]
+	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
 	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x8b191673 // add x19, x19, x25, lsl #5
 	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
-	WORD $0x4e181f0b // mov v11.d[1], x24
+	WORD $0x8b19256b // add x11, x11, x25, lsl #9
 	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0xf9400577 // ldr x23, [x11, #8]
 	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0xfd400168 // ldr d8, [x11]
+	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
 	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0xf9400676 // ldr x22, [x19, #8]
 	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0xfd400224 // ldr d4, [x17]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0xfd400263 // ldr d3, [x19]
 	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0xfd400969 // ldr d9, [x11, #16]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
 	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
-	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
-	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0x910801ad // add x13, x13, #512
-	WORD $0xd10006d6 // sub x22, x22, #1
-	CBNZ R22, quads4split
+	WORD $0xf9400d78 // ldr x24, [x11, #24]
+	BNE  quads4spliteight
+	WORD $0x910081ce // add x14, x14, #32
+	WORD $0x910081ef // add x15, x15, #32
+	WORD $0x91008210 // add x16, x16, #32
+	WORD $0x91008231 // add x17, x17, #32
+	WORD $0x91008273 // add x19, x19, #32
+	WORD $0x9108016b // add x11, x11, #512
 	JMP  quads4four
 
 // func depthwiseRunF32w3s1NEON(a *depthwiseRunArgs)

@@ -50,9 +50,8 @@ type convArgs struct {
 	act     int
 	panels  int // kernels' own
 	// tiles is how many tiles, one behind the other, a kernel of many pixels of a
-	// table with manyTiles computes: that many bytes apart in the image and in the
-	// output. 0 counts as 1.
-	tiles, tileIn, tileOut int
+	// table with manyTiles computes: tileIn bytes apart in the image. 0 counts as 1.
+	tiles, tileIn int
 	// quantize is for kernels of int8: what a result is multiplied by to be int8, or 0.
 	quantize float32
 	inOrder  int // how NEON kernels load, see inOrder
@@ -255,7 +254,7 @@ func runConv(t *thread, s *convStep) {
 			tiles = 1
 			if s.indirect(t, &table, y, x, mr) && tab.manyTiles != 0 && mr >= tab.manyTiles {
 				tiles = s.tilesAtOnce(x, mr, min(same, last-i))
-				a.tileIn, a.tileOut = mr*s.sw*s.in.pix, mr*s.out.pix
+				a.tileIn = mr * s.sw * s.in.pix
 			}
 			a.tiles = tiles
 			row := s.out.rowOffset(y) + x*s.out.pix

@@ -9,108 +9,106 @@ TEXT ·convF32x1x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401405 // ldr x5, [x0, #40]
-	WORD $0x4c40289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0xf9400405 // ldr x5, [x0, #8]
-	WORD $0xf9400806 // ldr x6, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x4cdf287c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x3], #64
+	WORD $0xf9400404 // ldr x4, [x0, #8]
+	WORD $0xf9400805 // ldr x5, [x0, #16]
 
 tap:
-	WORD $0xb84044a7 // ldr w7, [x5], #4
-	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xd343fc48 // lsr x8, x2, #3
-	CBZ  R8, four
+	WORD $0xb8404486 // ldr w6, [x4], #4
+	WORD $0x8b0100c6 // add x6, x6, x1
+	WORD $0xd343fc47 // lsr x7, x2, #3
+	CBZ  R7, four
 
 eight:
-	WORD $0xacc158f7 // ldp q23, q22, [x7], #32
-	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0xacc158d7 // ldp q23, q22, [x6], #32
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
 	WORD $0x4f97131c // fmla v28.4s, v24.4s, v23.s[0]
 	WORD $0x4f97133d // fmla v29.4s, v25.4s, v23.s[0]
 	WORD $0x4f97135e // fmla v30.4s, v26.4s, v23.s[0]
 	WORD $0x4f97137f // fmla v31.4s, v27.4s, v23.s[0]
-	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
 	WORD $0x4fb7131c // fmla v28.4s, v24.4s, v23.s[1]
 	WORD $0x4fb7133d // fmla v29.4s, v25.4s, v23.s[1]
 	WORD $0x4fb7135e // fmla v30.4s, v26.4s, v23.s[1]
 	WORD $0x4fb7137f // fmla v31.4s, v27.4s, v23.s[1]
-	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
 	WORD $0x4f971b1c // fmla v28.4s, v24.4s, v23.s[2]
 	WORD $0x4f971b3d // fmla v29.4s, v25.4s, v23.s[2]
 	WORD $0x4f971b5e // fmla v30.4s, v26.4s, v23.s[2]
 	WORD $0x4f971b7f // fmla v31.4s, v27.4s, v23.s[2]
-	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
 	WORD $0x4fb71b1c // fmla v28.4s, v24.4s, v23.s[3]
 	WORD $0x4fb71b3d // fmla v29.4s, v25.4s, v23.s[3]
 	WORD $0x4fb71b5e // fmla v30.4s, v26.4s, v23.s[3]
 	WORD $0x4fb71b7f // fmla v31.4s, v27.4s, v23.s[3]
-	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
 	WORD $0x4f96131c // fmla v28.4s, v24.4s, v22.s[0]
 	WORD $0x4f96133d // fmla v29.4s, v25.4s, v22.s[0]
 	WORD $0x4f96135e // fmla v30.4s, v26.4s, v22.s[0]
 	WORD $0x4f96137f // fmla v31.4s, v27.4s, v22.s[0]
-	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
 	WORD $0x4fb6131c // fmla v28.4s, v24.4s, v22.s[1]
 	WORD $0x4fb6133d // fmla v29.4s, v25.4s, v22.s[1]
 	WORD $0x4fb6135e // fmla v30.4s, v26.4s, v22.s[1]
 	WORD $0x4fb6137f // fmla v31.4s, v27.4s, v22.s[1]
-	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
 	WORD $0x4f961b1c // fmla v28.4s, v24.4s, v22.s[2]
 	WORD $0x4f961b3d // fmla v29.4s, v25.4s, v22.s[2]
 	WORD $0x4f961b5e // fmla v30.4s, v26.4s, v22.s[2]
 	WORD $0x4f961b7f // fmla v31.4s, v27.4s, v22.s[2]
-	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
 	WORD $0x4fb61b1c // fmla v28.4s, v24.4s, v22.s[3]
 	WORD $0x4fb61b3d // fmla v29.4s, v25.4s, v22.s[3]
 	WORD $0x4fb61b5e // fmla v30.4s, v26.4s, v22.s[3]
 	WORD $0x4fb61b7f // fmla v31.4s, v27.4s, v22.s[3]
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, eight
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, eight
 
 four:
-	WORD $0x92400848 // and x8, x2, #0x7
-	CBZ  R8, next
-	TBZ  $2, R8, one
-	WORD $0x92400508 // and x8, x8, #0x3
-	WORD $0x3cc104f7 // ldr q23, [x7], #16
-	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x92400847 // and x7, x2, #0x7
+	CBZ  R7, next
+	TBZ  $2, R7, one
+	WORD $0x924004e7 // and x7, x7, #0x3
+	WORD $0x3cc104d7 // ldr q23, [x6], #16
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
 	WORD $0x4f97131c // fmla v28.4s, v24.4s, v23.s[0]
 	WORD $0x4f97133d // fmla v29.4s, v25.4s, v23.s[0]
 	WORD $0x4f97135e // fmla v30.4s, v26.4s, v23.s[0]
 	WORD $0x4f97137f // fmla v31.4s, v27.4s, v23.s[0]
-	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
 	WORD $0x4fb7131c // fmla v28.4s, v24.4s, v23.s[1]
 	WORD $0x4fb7133d // fmla v29.4s, v25.4s, v23.s[1]
 	WORD $0x4fb7135e // fmla v30.4s, v26.4s, v23.s[1]
 	WORD $0x4fb7137f // fmla v31.4s, v27.4s, v23.s[1]
-	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
 	WORD $0x4f971b1c // fmla v28.4s, v24.4s, v23.s[2]
 	WORD $0x4f971b3d // fmla v29.4s, v25.4s, v23.s[2]
 	WORD $0x4f971b5e // fmla v30.4s, v26.4s, v23.s[2]
 	WORD $0x4f971b7f // fmla v31.4s, v27.4s, v23.s[2]
-	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
 	WORD $0x4fb71b1c // fmla v28.4s, v24.4s, v23.s[3]
 	WORD $0x4fb71b3d // fmla v29.4s, v25.4s, v23.s[3]
 	WORD $0x4fb71b5e // fmla v30.4s, v26.4s, v23.s[3]
 	WORD $0x4fb71b7f // fmla v31.4s, v27.4s, v23.s[3]
-	CBZ  R8, next
+	CBZ  R7, next
 
 one:
-	WORD $0xbc4044f7 // ldr s23, [x7], #4
-	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0xbc4044d7 // ldr s23, [x6], #4
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
 	WORD $0x4f97131c // fmla v28.4s, v24.4s, v23.s[0]
 	WORD $0x4f97133d // fmla v29.4s, v25.4s, v23.s[0]
 	WORD $0x4f97135e // fmla v30.4s, v26.4s, v23.s[0]
 	WORD $0x4f97137f // fmla v31.4s, v27.4s, v23.s[0]
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, one
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, one
 
 next:
-	WORD $0xd10004c6 // sub x6, x6, #1
-	CBNZ R6, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0eb97 // fcmlt v23.4s, v28.4s, #0.0
 	WORD $0x4e771f9c // bic v28.16b, v28.16b, v23.16b
 	WORD $0x4ea0ebb7 // fcmlt v23.4s, v29.4s, #0.0
@@ -161,176 +159,173 @@ TEXT ·convF32x1x32NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401405 // ldr x5, [x0, #40]
-	WORD $0x8b050085 // add x5, x4, x5
-	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
-	WORD $0x4c4028bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0xf9400406 // ldr x6, [x0, #8]
-	WORD $0xf9400807 // ldr x7, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040064 // add x4, x3, x4
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
+	WORD $0x4cdf289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4], #64
+	WORD $0xf9400405 // ldr x5, [x0, #8]
+	WORD $0xf9400806 // ldr x6, [x0, #16]
 
 tap:
-	WORD $0xb84044c8 // ldr w8, [x6], #4
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xd343fc49 // lsr x9, x2, #3
-	CBZ  R9, four
+	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0xd343fc48 // lsr x8, x2, #3
+	CBZ  R8, four
 
 eight:
-	WORD $0xacc14913 // ldp q19, q18, [x8], #32
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0xacc148f3 // ldp q19, q18, [x7], #32
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4f931298 // fmla v24.4s, v20.4s, v19.s[0]
 	WORD $0x4f9312b9 // fmla v25.4s, v21.4s, v19.s[0]
 	WORD $0x4f9312da // fmla v26.4s, v22.4s, v19.s[0]
 	WORD $0x4f9312fb // fmla v27.4s, v23.4s, v19.s[0]
-	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
 	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
 	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
 	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
 	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4fb31298 // fmla v24.4s, v20.4s, v19.s[1]
 	WORD $0x4fb312b9 // fmla v25.4s, v21.4s, v19.s[1]
 	WORD $0x4fb312da // fmla v26.4s, v22.4s, v19.s[1]
 	WORD $0x4fb312fb // fmla v27.4s, v23.4s, v19.s[1]
-	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
 	WORD $0x4fb3129c // fmla v28.4s, v20.4s, v19.s[1]
 	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
 	WORD $0x4fb312de // fmla v30.4s, v22.4s, v19.s[1]
 	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4f931a98 // fmla v24.4s, v20.4s, v19.s[2]
 	WORD $0x4f931ab9 // fmla v25.4s, v21.4s, v19.s[2]
 	WORD $0x4f931ada // fmla v26.4s, v22.4s, v19.s[2]
 	WORD $0x4f931afb // fmla v27.4s, v23.4s, v19.s[2]
-	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
 	WORD $0x4f931a9c // fmla v28.4s, v20.4s, v19.s[2]
 	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
 	WORD $0x4f931ade // fmla v30.4s, v22.4s, v19.s[2]
 	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4fb31a98 // fmla v24.4s, v20.4s, v19.s[3]
 	WORD $0x4fb31ab9 // fmla v25.4s, v21.4s, v19.s[3]
 	WORD $0x4fb31ada // fmla v26.4s, v22.4s, v19.s[3]
 	WORD $0x4fb31afb // fmla v27.4s, v23.4s, v19.s[3]
-	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
 	WORD $0x4fb31a9c // fmla v28.4s, v20.4s, v19.s[3]
 	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
 	WORD $0x4fb31ade // fmla v30.4s, v22.4s, v19.s[3]
 	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4f921298 // fmla v24.4s, v20.4s, v18.s[0]
 	WORD $0x4f9212b9 // fmla v25.4s, v21.4s, v18.s[0]
 	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
 	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
-	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
 	WORD $0x4f92129c // fmla v28.4s, v20.4s, v18.s[0]
 	WORD $0x4f9212bd // fmla v29.4s, v21.4s, v18.s[0]
 	WORD $0x4f9212de // fmla v30.4s, v22.4s, v18.s[0]
 	WORD $0x4f9212ff // fmla v31.4s, v23.4s, v18.s[0]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4fb21298 // fmla v24.4s, v20.4s, v18.s[1]
 	WORD $0x4fb212b9 // fmla v25.4s, v21.4s, v18.s[1]
 	WORD $0x4fb212da // fmla v26.4s, v22.4s, v18.s[1]
 	WORD $0x4fb212fb // fmla v27.4s, v23.4s, v18.s[1]
-	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
 	WORD $0x4fb2129c // fmla v28.4s, v20.4s, v18.s[1]
 	WORD $0x4fb212bd // fmla v29.4s, v21.4s, v18.s[1]
 	WORD $0x4fb212de // fmla v30.4s, v22.4s, v18.s[1]
 	WORD $0x4fb212ff // fmla v31.4s, v23.4s, v18.s[1]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4f921a98 // fmla v24.4s, v20.4s, v18.s[2]
 	WORD $0x4f921ab9 // fmla v25.4s, v21.4s, v18.s[2]
 	WORD $0x4f921ada // fmla v26.4s, v22.4s, v18.s[2]
 	WORD $0x4f921afb // fmla v27.4s, v23.4s, v18.s[2]
-	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
 	WORD $0x4f921a9c // fmla v28.4s, v20.4s, v18.s[2]
 	WORD $0x4f921abd // fmla v29.4s, v21.4s, v18.s[2]
 	WORD $0x4f921ade // fmla v30.4s, v22.4s, v18.s[2]
 	WORD $0x4f921aff // fmla v31.4s, v23.4s, v18.s[2]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4fb21a98 // fmla v24.4s, v20.4s, v18.s[3]
 	WORD $0x4fb21ab9 // fmla v25.4s, v21.4s, v18.s[3]
 	WORD $0x4fb21ada // fmla v26.4s, v22.4s, v18.s[3]
 	WORD $0x4fb21afb // fmla v27.4s, v23.4s, v18.s[3]
-	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
 	WORD $0x4fb21a9c // fmla v28.4s, v20.4s, v18.s[3]
 	WORD $0x4fb21abd // fmla v29.4s, v21.4s, v18.s[3]
 	WORD $0x4fb21ade // fmla v30.4s, v22.4s, v18.s[3]
 	WORD $0x4fb21aff // fmla v31.4s, v23.4s, v18.s[3]
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, eight
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, eight
 
 four:
-	WORD $0x92400849 // and x9, x2, #0x7
-	CBZ  R9, next
-	TBZ  $2, R9, one
-	WORD $0x92400529 // and x9, x9, #0x3
-	WORD $0x3cc10513 // ldr q19, [x8], #16
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x92400848 // and x8, x2, #0x7
+	CBZ  R8, next
+	TBZ  $2, R8, one
+	WORD $0x92400508 // and x8, x8, #0x3
+	WORD $0x3cc104f3 // ldr q19, [x7], #16
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4f931298 // fmla v24.4s, v20.4s, v19.s[0]
 	WORD $0x4f9312b9 // fmla v25.4s, v21.4s, v19.s[0]
 	WORD $0x4f9312da // fmla v26.4s, v22.4s, v19.s[0]
 	WORD $0x4f9312fb // fmla v27.4s, v23.4s, v19.s[0]
-	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
 	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
 	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
 	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
 	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4fb31298 // fmla v24.4s, v20.4s, v19.s[1]
 	WORD $0x4fb312b9 // fmla v25.4s, v21.4s, v19.s[1]
 	WORD $0x4fb312da // fmla v26.4s, v22.4s, v19.s[1]
 	WORD $0x4fb312fb // fmla v27.4s, v23.4s, v19.s[1]
-	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
 	WORD $0x4fb3129c // fmla v28.4s, v20.4s, v19.s[1]
 	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
 	WORD $0x4fb312de // fmla v30.4s, v22.4s, v19.s[1]
 	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4f931a98 // fmla v24.4s, v20.4s, v19.s[2]
 	WORD $0x4f931ab9 // fmla v25.4s, v21.4s, v19.s[2]
 	WORD $0x4f931ada // fmla v26.4s, v22.4s, v19.s[2]
 	WORD $0x4f931afb // fmla v27.4s, v23.4s, v19.s[2]
-	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
 	WORD $0x4f931a9c // fmla v28.4s, v20.4s, v19.s[2]
 	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
 	WORD $0x4f931ade // fmla v30.4s, v22.4s, v19.s[2]
 	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4fb31a98 // fmla v24.4s, v20.4s, v19.s[3]
 	WORD $0x4fb31ab9 // fmla v25.4s, v21.4s, v19.s[3]
 	WORD $0x4fb31ada // fmla v26.4s, v22.4s, v19.s[3]
 	WORD $0x4fb31afb // fmla v27.4s, v23.4s, v19.s[3]
-	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
 	WORD $0x4fb31a9c // fmla v28.4s, v20.4s, v19.s[3]
 	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
 	WORD $0x4fb31ade // fmla v30.4s, v22.4s, v19.s[3]
 	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
-	CBZ  R9, next
+	CBZ  R8, next
 
 one:
-	WORD $0xbc404513 // ldr s19, [x8], #4
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0xbc4044f3 // ldr s19, [x7], #4
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4f931298 // fmla v24.4s, v20.4s, v19.s[0]
 	WORD $0x4f9312b9 // fmla v25.4s, v21.4s, v19.s[0]
 	WORD $0x4f9312da // fmla v26.4s, v22.4s, v19.s[0]
 	WORD $0x4f9312fb // fmla v27.4s, v23.4s, v19.s[0]
-	WORD $0x4cdf28b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5], #64
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
 	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
 	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
 	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
 	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, one
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, one
 
 next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0eb13 // fcmlt v19.4s, v24.4s, #0.0
 	WORD $0x4e731f18 // bic v24.16b, v24.16b, v19.16b
 	WORD $0x4ea0eb33 // fcmlt v19.4s, v25.4s, #0.0
@@ -393,244 +388,240 @@ TEXT ·convF32x1x48NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401406 // ldr x6, [x0, #40]
-	WORD $0x8b060085 // add x5, x4, x6
-	WORD $0x8b0600a6 // add x6, x5, x6
-	WORD $0x4c402894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4]
-	WORD $0x4c4028b8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5]
-	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf9400407 // ldr x7, [x0, #8]
-	WORD $0xf9400808 // ldr x8, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x8b050064 // add x4, x3, x5
+	WORD $0x8b050085 // add x5, x4, x5
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4cdf28bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5], #64
+	WORD $0xf9400406 // ldr x6, [x0, #8]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
 
 tap:
-	WORD $0xb84044e9 // ldr w9, [x7], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xd343fc4a // lsr x10, x2, #3
-	CBZ  R10, four
+	WORD $0xb84044c8 // ldr w8, [x6], #4
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xd343fc49 // lsr x9, x2, #3
+	CBZ  R9, four
 
 eight:
-	WORD $0xacc1392f // ldp q15, q14, [x9], #32
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0xacc1390f // ldp q15, q14, [x8], #32
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4faf1214 // fmla v20.4s, v16.4s, v15.s[1]
 	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
 	WORD $0x4faf1256 // fmla v22.4s, v18.4s, v15.s[1]
 	WORD $0x4faf1277 // fmla v23.4s, v19.4s, v15.s[1]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4faf1218 // fmla v24.4s, v16.4s, v15.s[1]
 	WORD $0x4faf1239 // fmla v25.4s, v17.4s, v15.s[1]
 	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
 	WORD $0x4faf127b // fmla v27.4s, v19.4s, v15.s[1]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
 	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
 	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
 	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8f1a14 // fmla v20.4s, v16.4s, v15.s[2]
 	WORD $0x4f8f1a35 // fmla v21.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a56 // fmla v22.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a77 // fmla v23.4s, v19.4s, v15.s[2]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4f8f1a18 // fmla v24.4s, v16.4s, v15.s[2]
 	WORD $0x4f8f1a39 // fmla v25.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a5a // fmla v26.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a7b // fmla v27.4s, v19.4s, v15.s[2]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
 	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4faf1a14 // fmla v20.4s, v16.4s, v15.s[3]
 	WORD $0x4faf1a35 // fmla v21.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a56 // fmla v22.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a77 // fmla v23.4s, v19.4s, v15.s[3]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4faf1a18 // fmla v24.4s, v16.4s, v15.s[3]
 	WORD $0x4faf1a39 // fmla v25.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a7b // fmla v27.4s, v19.4s, v15.s[3]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
 	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8e1214 // fmla v20.4s, v16.4s, v14.s[0]
 	WORD $0x4f8e1235 // fmla v21.4s, v17.4s, v14.s[0]
 	WORD $0x4f8e1256 // fmla v22.4s, v18.4s, v14.s[0]
 	WORD $0x4f8e1277 // fmla v23.4s, v19.4s, v14.s[0]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
 	WORD $0x4f8e1239 // fmla v25.4s, v17.4s, v14.s[0]
 	WORD $0x4f8e125a // fmla v26.4s, v18.4s, v14.s[0]
 	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4f8e121c // fmla v28.4s, v16.4s, v14.s[0]
 	WORD $0x4f8e123d // fmla v29.4s, v17.4s, v14.s[0]
 	WORD $0x4f8e125e // fmla v30.4s, v18.4s, v14.s[0]
 	WORD $0x4f8e127f // fmla v31.4s, v19.4s, v14.s[0]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4fae1214 // fmla v20.4s, v16.4s, v14.s[1]
 	WORD $0x4fae1235 // fmla v21.4s, v17.4s, v14.s[1]
 	WORD $0x4fae1256 // fmla v22.4s, v18.4s, v14.s[1]
 	WORD $0x4fae1277 // fmla v23.4s, v19.4s, v14.s[1]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4fae1218 // fmla v24.4s, v16.4s, v14.s[1]
 	WORD $0x4fae1239 // fmla v25.4s, v17.4s, v14.s[1]
 	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
 	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4fae121c // fmla v28.4s, v16.4s, v14.s[1]
 	WORD $0x4fae123d // fmla v29.4s, v17.4s, v14.s[1]
 	WORD $0x4fae125e // fmla v30.4s, v18.4s, v14.s[1]
 	WORD $0x4fae127f // fmla v31.4s, v19.4s, v14.s[1]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8e1a14 // fmla v20.4s, v16.4s, v14.s[2]
 	WORD $0x4f8e1a35 // fmla v21.4s, v17.4s, v14.s[2]
 	WORD $0x4f8e1a56 // fmla v22.4s, v18.4s, v14.s[2]
 	WORD $0x4f8e1a77 // fmla v23.4s, v19.4s, v14.s[2]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4f8e1a18 // fmla v24.4s, v16.4s, v14.s[2]
 	WORD $0x4f8e1a39 // fmla v25.4s, v17.4s, v14.s[2]
 	WORD $0x4f8e1a5a // fmla v26.4s, v18.4s, v14.s[2]
 	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4f8e1a1c // fmla v28.4s, v16.4s, v14.s[2]
 	WORD $0x4f8e1a3d // fmla v29.4s, v17.4s, v14.s[2]
 	WORD $0x4f8e1a5e // fmla v30.4s, v18.4s, v14.s[2]
 	WORD $0x4f8e1a7f // fmla v31.4s, v19.4s, v14.s[2]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4fae1a14 // fmla v20.4s, v16.4s, v14.s[3]
 	WORD $0x4fae1a35 // fmla v21.4s, v17.4s, v14.s[3]
 	WORD $0x4fae1a56 // fmla v22.4s, v18.4s, v14.s[3]
 	WORD $0x4fae1a77 // fmla v23.4s, v19.4s, v14.s[3]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4fae1a18 // fmla v24.4s, v16.4s, v14.s[3]
 	WORD $0x4fae1a39 // fmla v25.4s, v17.4s, v14.s[3]
 	WORD $0x4fae1a5a // fmla v26.4s, v18.4s, v14.s[3]
 	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4fae1a1c // fmla v28.4s, v16.4s, v14.s[3]
 	WORD $0x4fae1a3d // fmla v29.4s, v17.4s, v14.s[3]
 	WORD $0x4fae1a5e // fmla v30.4s, v18.4s, v14.s[3]
 	WORD $0x4fae1a7f // fmla v31.4s, v19.4s, v14.s[3]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, eight
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, eight
 
 four:
-	WORD $0x9240084a // and x10, x2, #0x7
-	CBZ  R10, next
-	TBZ  $2, R10, one
-	WORD $0x9240054a // and x10, x10, #0x3
-	WORD $0x3cc1052f // ldr q15, [x9], #16
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x92400849 // and x9, x2, #0x7
+	CBZ  R9, next
+	TBZ  $2, R9, one
+	WORD $0x92400529 // and x9, x9, #0x3
+	WORD $0x3cc1050f // ldr q15, [x8], #16
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4faf1214 // fmla v20.4s, v16.4s, v15.s[1]
 	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
 	WORD $0x4faf1256 // fmla v22.4s, v18.4s, v15.s[1]
 	WORD $0x4faf1277 // fmla v23.4s, v19.4s, v15.s[1]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4faf1218 // fmla v24.4s, v16.4s, v15.s[1]
 	WORD $0x4faf1239 // fmla v25.4s, v17.4s, v15.s[1]
 	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
 	WORD $0x4faf127b // fmla v27.4s, v19.4s, v15.s[1]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
 	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
 	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
 	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8f1a14 // fmla v20.4s, v16.4s, v15.s[2]
 	WORD $0x4f8f1a35 // fmla v21.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a56 // fmla v22.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a77 // fmla v23.4s, v19.4s, v15.s[2]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4f8f1a18 // fmla v24.4s, v16.4s, v15.s[2]
 	WORD $0x4f8f1a39 // fmla v25.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a5a // fmla v26.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a7b // fmla v27.4s, v19.4s, v15.s[2]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
 	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4faf1a14 // fmla v20.4s, v16.4s, v15.s[3]
 	WORD $0x4faf1a35 // fmla v21.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a56 // fmla v22.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a77 // fmla v23.4s, v19.4s, v15.s[3]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4faf1a18 // fmla v24.4s, v16.4s, v15.s[3]
 	WORD $0x4faf1a39 // fmla v25.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a7b // fmla v27.4s, v19.4s, v15.s[3]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
 	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
-	CBZ  R10, next
+	CBZ  R9, next
 
 one:
-	WORD $0xbc40452f // ldr s15, [x9], #4
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0xbc40450f // ldr s15, [x8], #4
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8f1214 // fmla v20.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
-	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
 	WORD $0x4f8f1218 // fmla v24.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
-	WORD $0x4cdf28d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], #64
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
 	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
 	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, one
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, one
 
 next:
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0ea8f // fcmlt v15.4s, v20.4s, #0.0
 	WORD $0x4e6f1e94 // bic v20.16b, v20.16b, v15.16b
 	WORD $0x4ea0eaaf // fcmlt v15.4s, v21.4s, #0.0
@@ -705,312 +696,307 @@ TEXT ·convF32x1x64NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0x8b070085 // add x5, x4, x7
-	WORD $0x8b0700a6 // add x6, x5, x7
-	WORD $0x8b0700c7 // add x7, x6, x7
-	WORD $0x4c402890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4]
-	WORD $0x4c4028b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5]
-	WORD $0x4c4028d8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
-	WORD $0x4c4028fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x7]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0xf9400408 // ldr x8, [x0, #8]
-	WORD $0xf9400809 // ldr x9, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0x8b060064 // add x4, x3, x6
+	WORD $0x8b060085 // add x5, x4, x6
+	WORD $0x8b0600a6 // add x6, x5, x6
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf28b8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5], #64
+	WORD $0x4cdf28dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6], #64
+	WORD $0xf9400407 // ldr x7, [x0, #8]
+	WORD $0xf9400808 // ldr x8, [x0, #16]
 
 tap:
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xd343fc4b // lsr x11, x2, #3
-	CBZ  R11, four
+	WORD $0xb84044e9 // ldr w9, [x7], #4
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xd343fc4a // lsr x10, x2, #3
+	CBZ  R10, four
 
 eight:
-	WORD $0xacc1294b // ldp q11, q10, [x10], #32
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0xacc1292b // ldp q11, q10, [x9], #32
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4f8b1190 // fmla v16.4s, v12.4s, v11.s[0]
 	WORD $0x4f8b11b1 // fmla v17.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11d2 // fmla v18.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11f3 // fmla v19.4s, v15.4s, v11.s[0]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4f8b1194 // fmla v20.4s, v12.4s, v11.s[0]
 	WORD $0x4f8b11b5 // fmla v21.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11d6 // fmla v22.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11f7 // fmla v23.4s, v15.4s, v11.s[0]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
 	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
 	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
-	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4fab1190 // fmla v16.4s, v12.4s, v11.s[1]
 	WORD $0x4fab11b1 // fmla v17.4s, v13.4s, v11.s[1]
 	WORD $0x4fab11d2 // fmla v18.4s, v14.4s, v11.s[1]
 	WORD $0x4fab11f3 // fmla v19.4s, v15.4s, v11.s[1]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4fab1194 // fmla v20.4s, v12.4s, v11.s[1]
 	WORD $0x4fab11b5 // fmla v21.4s, v13.4s, v11.s[1]
 	WORD $0x4fab11d6 // fmla v22.4s, v14.4s, v11.s[1]
 	WORD $0x4fab11f7 // fmla v23.4s, v15.4s, v11.s[1]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
 	WORD $0x4fab1198 // fmla v24.4s, v12.4s, v11.s[1]
 	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
 	WORD $0x4fab11da // fmla v26.4s, v14.4s, v11.s[1]
 	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
-	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
 	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
 	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4f8b1990 // fmla v16.4s, v12.4s, v11.s[2]
 	WORD $0x4f8b19b1 // fmla v17.4s, v13.4s, v11.s[2]
 	WORD $0x4f8b19d2 // fmla v18.4s, v14.4s, v11.s[2]
 	WORD $0x4f8b19f3 // fmla v19.4s, v15.4s, v11.s[2]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4f8b1994 // fmla v20.4s, v12.4s, v11.s[2]
 	WORD $0x4f8b19b5 // fmla v21.4s, v13.4s, v11.s[2]
 	WORD $0x4f8b19d6 // fmla v22.4s, v14.4s, v11.s[2]
 	WORD $0x4f8b19f7 // fmla v23.4s, v15.4s, v11.s[2]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
 	WORD $0x4f8b1998 // fmla v24.4s, v12.4s, v11.s[2]
 	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
 	WORD $0x4f8b19da // fmla v26.4s, v14.4s, v11.s[2]
 	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
-	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
 	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
 	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4fab1990 // fmla v16.4s, v12.4s, v11.s[3]
 	WORD $0x4fab19b1 // fmla v17.4s, v13.4s, v11.s[3]
 	WORD $0x4fab19d2 // fmla v18.4s, v14.4s, v11.s[3]
 	WORD $0x4fab19f3 // fmla v19.4s, v15.4s, v11.s[3]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4fab1994 // fmla v20.4s, v12.4s, v11.s[3]
 	WORD $0x4fab19b5 // fmla v21.4s, v13.4s, v11.s[3]
 	WORD $0x4fab19d6 // fmla v22.4s, v14.4s, v11.s[3]
 	WORD $0x4fab19f7 // fmla v23.4s, v15.4s, v11.s[3]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
 	WORD $0x4fab1998 // fmla v24.4s, v12.4s, v11.s[3]
 	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
 	WORD $0x4fab19da // fmla v26.4s, v14.4s, v11.s[3]
 	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
-	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
 	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
 	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4f8a1190 // fmla v16.4s, v12.4s, v10.s[0]
 	WORD $0x4f8a11b1 // fmla v17.4s, v13.4s, v10.s[0]
 	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
 	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4f8a1194 // fmla v20.4s, v12.4s, v10.s[0]
 	WORD $0x4f8a11b5 // fmla v21.4s, v13.4s, v10.s[0]
 	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
 	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
 	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
-	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
 	WORD $0x4f8a119c // fmla v28.4s, v12.4s, v10.s[0]
 	WORD $0x4f8a11bd // fmla v29.4s, v13.4s, v10.s[0]
 	WORD $0x4f8a11de // fmla v30.4s, v14.4s, v10.s[0]
 	WORD $0x4f8a11ff // fmla v31.4s, v15.4s, v10.s[0]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4faa1190 // fmla v16.4s, v12.4s, v10.s[1]
 	WORD $0x4faa11b1 // fmla v17.4s, v13.4s, v10.s[1]
 	WORD $0x4faa11d2 // fmla v18.4s, v14.4s, v10.s[1]
 	WORD $0x4faa11f3 // fmla v19.4s, v15.4s, v10.s[1]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4faa1194 // fmla v20.4s, v12.4s, v10.s[1]
 	WORD $0x4faa11b5 // fmla v21.4s, v13.4s, v10.s[1]
 	WORD $0x4faa11d6 // fmla v22.4s, v14.4s, v10.s[1]
 	WORD $0x4faa11f7 // fmla v23.4s, v15.4s, v10.s[1]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
 	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
-	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
 	WORD $0x4faa119c // fmla v28.4s, v12.4s, v10.s[1]
 	WORD $0x4faa11bd // fmla v29.4s, v13.4s, v10.s[1]
 	WORD $0x4faa11de // fmla v30.4s, v14.4s, v10.s[1]
 	WORD $0x4faa11ff // fmla v31.4s, v15.4s, v10.s[1]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4f8a1990 // fmla v16.4s, v12.4s, v10.s[2]
 	WORD $0x4f8a19b1 // fmla v17.4s, v13.4s, v10.s[2]
 	WORD $0x4f8a19d2 // fmla v18.4s, v14.4s, v10.s[2]
 	WORD $0x4f8a19f3 // fmla v19.4s, v15.4s, v10.s[2]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4f8a1994 // fmla v20.4s, v12.4s, v10.s[2]
 	WORD $0x4f8a19b5 // fmla v21.4s, v13.4s, v10.s[2]
 	WORD $0x4f8a19d6 // fmla v22.4s, v14.4s, v10.s[2]
 	WORD $0x4f8a19f7 // fmla v23.4s, v15.4s, v10.s[2]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
 	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
-	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
 	WORD $0x4f8a199c // fmla v28.4s, v12.4s, v10.s[2]
 	WORD $0x4f8a19bd // fmla v29.4s, v13.4s, v10.s[2]
 	WORD $0x4f8a19de // fmla v30.4s, v14.4s, v10.s[2]
 	WORD $0x4f8a19ff // fmla v31.4s, v15.4s, v10.s[2]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4faa1990 // fmla v16.4s, v12.4s, v10.s[3]
 	WORD $0x4faa19b1 // fmla v17.4s, v13.4s, v10.s[3]
 	WORD $0x4faa19d2 // fmla v18.4s, v14.4s, v10.s[3]
 	WORD $0x4faa19f3 // fmla v19.4s, v15.4s, v10.s[3]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4faa1994 // fmla v20.4s, v12.4s, v10.s[3]
 	WORD $0x4faa19b5 // fmla v21.4s, v13.4s, v10.s[3]
 	WORD $0x4faa19d6 // fmla v22.4s, v14.4s, v10.s[3]
 	WORD $0x4faa19f7 // fmla v23.4s, v15.4s, v10.s[3]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
 	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
-	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
 	WORD $0x4faa199c // fmla v28.4s, v12.4s, v10.s[3]
 	WORD $0x4faa19bd // fmla v29.4s, v13.4s, v10.s[3]
 	WORD $0x4faa19de // fmla v30.4s, v14.4s, v10.s[3]
 	WORD $0x4faa19ff // fmla v31.4s, v15.4s, v10.s[3]
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, eight
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, eight
 
 four:
-	WORD $0x9240084b // and x11, x2, #0x7
-	CBZ  R11, next
-	TBZ  $2, R11, one
-	WORD $0x9240056b // and x11, x11, #0x3
-	WORD $0x3cc1054b // ldr q11, [x10], #16
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x9240084a // and x10, x2, #0x7
+	CBZ  R10, next
+	TBZ  $2, R10, one
+	WORD $0x9240054a // and x10, x10, #0x3
+	WORD $0x3cc1052b // ldr q11, [x9], #16
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4f8b1190 // fmla v16.4s, v12.4s, v11.s[0]
 	WORD $0x4f8b11b1 // fmla v17.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11d2 // fmla v18.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11f3 // fmla v19.4s, v15.4s, v11.s[0]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4f8b1194 // fmla v20.4s, v12.4s, v11.s[0]
 	WORD $0x4f8b11b5 // fmla v21.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11d6 // fmla v22.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11f7 // fmla v23.4s, v15.4s, v11.s[0]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
 	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
 	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
-	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4fab1190 // fmla v16.4s, v12.4s, v11.s[1]
 	WORD $0x4fab11b1 // fmla v17.4s, v13.4s, v11.s[1]
 	WORD $0x4fab11d2 // fmla v18.4s, v14.4s, v11.s[1]
 	WORD $0x4fab11f3 // fmla v19.4s, v15.4s, v11.s[1]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4fab1194 // fmla v20.4s, v12.4s, v11.s[1]
 	WORD $0x4fab11b5 // fmla v21.4s, v13.4s, v11.s[1]
 	WORD $0x4fab11d6 // fmla v22.4s, v14.4s, v11.s[1]
 	WORD $0x4fab11f7 // fmla v23.4s, v15.4s, v11.s[1]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
 	WORD $0x4fab1198 // fmla v24.4s, v12.4s, v11.s[1]
 	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
 	WORD $0x4fab11da // fmla v26.4s, v14.4s, v11.s[1]
 	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
-	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
 	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
 	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4f8b1990 // fmla v16.4s, v12.4s, v11.s[2]
 	WORD $0x4f8b19b1 // fmla v17.4s, v13.4s, v11.s[2]
 	WORD $0x4f8b19d2 // fmla v18.4s, v14.4s, v11.s[2]
 	WORD $0x4f8b19f3 // fmla v19.4s, v15.4s, v11.s[2]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4f8b1994 // fmla v20.4s, v12.4s, v11.s[2]
 	WORD $0x4f8b19b5 // fmla v21.4s, v13.4s, v11.s[2]
 	WORD $0x4f8b19d6 // fmla v22.4s, v14.4s, v11.s[2]
 	WORD $0x4f8b19f7 // fmla v23.4s, v15.4s, v11.s[2]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
 	WORD $0x4f8b1998 // fmla v24.4s, v12.4s, v11.s[2]
 	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
 	WORD $0x4f8b19da // fmla v26.4s, v14.4s, v11.s[2]
 	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
-	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
 	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
 	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4fab1990 // fmla v16.4s, v12.4s, v11.s[3]
 	WORD $0x4fab19b1 // fmla v17.4s, v13.4s, v11.s[3]
 	WORD $0x4fab19d2 // fmla v18.4s, v14.4s, v11.s[3]
 	WORD $0x4fab19f3 // fmla v19.4s, v15.4s, v11.s[3]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4fab1994 // fmla v20.4s, v12.4s, v11.s[3]
 	WORD $0x4fab19b5 // fmla v21.4s, v13.4s, v11.s[3]
 	WORD $0x4fab19d6 // fmla v22.4s, v14.4s, v11.s[3]
 	WORD $0x4fab19f7 // fmla v23.4s, v15.4s, v11.s[3]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
 	WORD $0x4fab1998 // fmla v24.4s, v12.4s, v11.s[3]
 	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
 	WORD $0x4fab19da // fmla v26.4s, v14.4s, v11.s[3]
 	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
-	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
 	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
 	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
-	CBZ  R11, next
+	CBZ  R10, next
 
 one:
-	WORD $0xbc40454b // ldr s11, [x10], #4
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0xbc40452b // ldr s11, [x9], #4
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4f8b1190 // fmla v16.4s, v12.4s, v11.s[0]
 	WORD $0x4f8b11b1 // fmla v17.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11d2 // fmla v18.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11f3 // fmla v19.4s, v15.4s, v11.s[0]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4f8b1194 // fmla v20.4s, v12.4s, v11.s[0]
 	WORD $0x4f8b11b5 // fmla v21.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11d6 // fmla v22.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11f7 // fmla v23.4s, v15.4s, v11.s[0]
-	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
+	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
 	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
 	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
-	WORD $0x4cdf28ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], #64
+	WORD $0x4cdf28cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, one
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, one
 
 next:
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
 	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
 	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
@@ -1097,26 +1083,24 @@ TEXT ·convF32x2x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401405 // ldr x5, [x0, #40]
-	WORD $0x4c40289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4]
-	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0xf9400405 // ldr x5, [x0, #8]
-	WORD $0xf9400806 // ldr x6, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x4c40287c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x3]
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
+	WORD $0xf9400404 // ldr x4, [x0, #8]
+	WORD $0xf9400805 // ldr x5, [x0, #16]
 
 tap:
-	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
+	WORD $0x28c11c86 // ldp w6, w7, [x4], #8
+	WORD $0x8b0100c6 // add x6, x6, x1
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xd343fc49 // lsr x9, x2, #3
-	CBZ  R9, four
+	WORD $0xd343fc48 // lsr x8, x2, #3
+	CBZ  R8, four
 
 eight:
-	WORD $0xacc144f3 // ldp q19, q17, [x7], #32
-	WORD $0xacc14112 // ldp q18, q16, [x8], #32
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0xacc144d3 // ldp q19, q17, [x6], #32
+	WORD $0xacc140f2 // ldp q18, q16, [x7], #32
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
 	WORD $0x4f921298 // fmla v24.4s, v20.4s, v18.s[0]
 	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
@@ -1125,7 +1109,7 @@ eight:
 	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
 	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
 	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4fb3129c // fmla v28.4s, v20.4s, v19.s[1]
 	WORD $0x4fb21298 // fmla v24.4s, v20.4s, v18.s[1]
 	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
@@ -1134,7 +1118,7 @@ eight:
 	WORD $0x4fb212da // fmla v26.4s, v22.4s, v18.s[1]
 	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
 	WORD $0x4fb212fb // fmla v27.4s, v23.4s, v18.s[1]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4f931a9c // fmla v28.4s, v20.4s, v19.s[2]
 	WORD $0x4f921a98 // fmla v24.4s, v20.4s, v18.s[2]
 	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
@@ -1143,7 +1127,7 @@ eight:
 	WORD $0x4f921ada // fmla v26.4s, v22.4s, v18.s[2]
 	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
 	WORD $0x4f921afb // fmla v27.4s, v23.4s, v18.s[2]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4fb31a9c // fmla v28.4s, v20.4s, v19.s[3]
 	WORD $0x4fb21a98 // fmla v24.4s, v20.4s, v18.s[3]
 	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
@@ -1152,7 +1136,7 @@ eight:
 	WORD $0x4fb21ada // fmla v26.4s, v22.4s, v18.s[3]
 	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
 	WORD $0x4fb21afb // fmla v27.4s, v23.4s, v18.s[3]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4f91129c // fmla v28.4s, v20.4s, v17.s[0]
 	WORD $0x4f901298 // fmla v24.4s, v20.4s, v16.s[0]
 	WORD $0x4f9112bd // fmla v29.4s, v21.4s, v17.s[0]
@@ -1161,7 +1145,7 @@ eight:
 	WORD $0x4f9012da // fmla v26.4s, v22.4s, v16.s[0]
 	WORD $0x4f9112ff // fmla v31.4s, v23.4s, v17.s[0]
 	WORD $0x4f9012fb // fmla v27.4s, v23.4s, v16.s[0]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4fb1129c // fmla v28.4s, v20.4s, v17.s[1]
 	WORD $0x4fb01298 // fmla v24.4s, v20.4s, v16.s[1]
 	WORD $0x4fb112bd // fmla v29.4s, v21.4s, v17.s[1]
@@ -1170,7 +1154,7 @@ eight:
 	WORD $0x4fb012da // fmla v26.4s, v22.4s, v16.s[1]
 	WORD $0x4fb112ff // fmla v31.4s, v23.4s, v17.s[1]
 	WORD $0x4fb012fb // fmla v27.4s, v23.4s, v16.s[1]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4f911a9c // fmla v28.4s, v20.4s, v17.s[2]
 	WORD $0x4f901a98 // fmla v24.4s, v20.4s, v16.s[2]
 	WORD $0x4f911abd // fmla v29.4s, v21.4s, v17.s[2]
@@ -1179,7 +1163,7 @@ eight:
 	WORD $0x4f901ada // fmla v26.4s, v22.4s, v16.s[2]
 	WORD $0x4f911aff // fmla v31.4s, v23.4s, v17.s[2]
 	WORD $0x4f901afb // fmla v27.4s, v23.4s, v16.s[2]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4fb11a9c // fmla v28.4s, v20.4s, v17.s[3]
 	WORD $0x4fb01a98 // fmla v24.4s, v20.4s, v16.s[3]
 	WORD $0x4fb11abd // fmla v29.4s, v21.4s, v17.s[3]
@@ -1188,17 +1172,17 @@ eight:
 	WORD $0x4fb01ada // fmla v26.4s, v22.4s, v16.s[3]
 	WORD $0x4fb11aff // fmla v31.4s, v23.4s, v17.s[3]
 	WORD $0x4fb01afb // fmla v27.4s, v23.4s, v16.s[3]
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, eight
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, eight
 
 four:
-	WORD $0x92400849 // and x9, x2, #0x7
-	CBZ  R9, next
-	TBZ  $2, R9, one
-	WORD $0x92400529 // and x9, x9, #0x3
-	WORD $0x3cc104f3 // ldr q19, [x7], #16
-	WORD $0x3cc10512 // ldr q18, [x8], #16
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x92400848 // and x8, x2, #0x7
+	CBZ  R8, next
+	TBZ  $2, R8, one
+	WORD $0x92400508 // and x8, x8, #0x3
+	WORD $0x3cc104d3 // ldr q19, [x6], #16
+	WORD $0x3cc104f2 // ldr q18, [x7], #16
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
 	WORD $0x4f921298 // fmla v24.4s, v20.4s, v18.s[0]
 	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
@@ -1207,7 +1191,7 @@ four:
 	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
 	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
 	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4fb3129c // fmla v28.4s, v20.4s, v19.s[1]
 	WORD $0x4fb21298 // fmla v24.4s, v20.4s, v18.s[1]
 	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
@@ -1216,7 +1200,7 @@ four:
 	WORD $0x4fb212da // fmla v26.4s, v22.4s, v18.s[1]
 	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
 	WORD $0x4fb212fb // fmla v27.4s, v23.4s, v18.s[1]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4f931a9c // fmla v28.4s, v20.4s, v19.s[2]
 	WORD $0x4f921a98 // fmla v24.4s, v20.4s, v18.s[2]
 	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
@@ -1225,7 +1209,7 @@ four:
 	WORD $0x4f921ada // fmla v26.4s, v22.4s, v18.s[2]
 	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
 	WORD $0x4f921afb // fmla v27.4s, v23.4s, v18.s[2]
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4fb31a9c // fmla v28.4s, v20.4s, v19.s[3]
 	WORD $0x4fb21a98 // fmla v24.4s, v20.4s, v18.s[3]
 	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
@@ -1234,12 +1218,12 @@ four:
 	WORD $0x4fb21ada // fmla v26.4s, v22.4s, v18.s[3]
 	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
 	WORD $0x4fb21afb // fmla v27.4s, v23.4s, v18.s[3]
-	CBZ  R9, next
+	CBZ  R8, next
 
 one:
-	WORD $0xbc4044f3 // ldr s19, [x7], #4
-	WORD $0xbc404512 // ldr s18, [x8], #4
-	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0xbc4044d3 // ldr s19, [x6], #4
+	WORD $0xbc4044f2 // ldr s18, [x7], #4
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
 	WORD $0x4f93129c // fmla v28.4s, v20.4s, v19.s[0]
 	WORD $0x4f921298 // fmla v24.4s, v20.4s, v18.s[0]
 	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
@@ -1248,14 +1232,14 @@ one:
 	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
 	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
 	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, one
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, one
 
 next:
-	WORD $0xd10004c6 // sub x6, x6, #1
-	CBNZ R6, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0eb93 // fcmlt v19.4s, v28.4s, #0.0
 	WORD $0x4e731f9c // bic v28.16b, v28.16b, v19.16b
 	WORD $0x4ea0ebb3 // fcmlt v19.4s, v29.4s, #0.0
@@ -1339,30 +1323,27 @@ TEXT ·convF32x2x32NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401405 // ldr x5, [x0, #40]
-	WORD $0x8b050085 // add x5, x4, x5
-	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
-	WORD $0x4c402890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4]
-	WORD $0x4c4028bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5]
-	WORD $0x4c4028b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0xf9400406 // ldr x6, [x0, #8]
-	WORD $0xf9400807 // ldr x7, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040064 // add x4, x3, x4
+	WORD $0x4c402878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4c40289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0xf9400405 // ldr x5, [x0, #8]
+	WORD $0xf9400806 // ldr x6, [x0, #16]
 
 tap:
-	WORD $0x28c124c8 // ldp w8, w9, [x6], #8
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
+	WORD $0x8b0100e7 // add x7, x7, x1
 	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xd343fc4a // lsr x10, x2, #3
-	CBZ  R10, four
+	WORD $0xd343fc49 // lsr x9, x2, #3
+	CBZ  R9, four
 
 eight:
-	WORD $0xacc1250b // ldp q11, q9, [x8], #32
-	WORD $0xacc1212a // ldp q10, q8, [x9], #32
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0xacc124eb // ldp q11, q9, [x7], #32
+	WORD $0xacc1210a // ldp q10, q8, [x8], #32
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1190 // fmla v16.4s, v12.4s, v10.s[0]
 	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
@@ -1371,7 +1352,7 @@ eight:
 	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
 	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
 	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1194 // fmla v20.4s, v12.4s, v10.s[0]
 	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
@@ -1380,7 +1361,7 @@ eight:
 	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
 	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
 	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4fab1198 // fmla v24.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1190 // fmla v16.4s, v12.4s, v10.s[1]
 	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
@@ -1389,7 +1370,7 @@ eight:
 	WORD $0x4faa11d2 // fmla v18.4s, v14.4s, v10.s[1]
 	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
 	WORD $0x4faa11f3 // fmla v19.4s, v15.4s, v10.s[1]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1194 // fmla v20.4s, v12.4s, v10.s[1]
 	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
@@ -1398,7 +1379,7 @@ eight:
 	WORD $0x4faa11d6 // fmla v22.4s, v14.4s, v10.s[1]
 	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
 	WORD $0x4faa11f7 // fmla v23.4s, v15.4s, v10.s[1]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4f8b1998 // fmla v24.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1990 // fmla v16.4s, v12.4s, v10.s[2]
 	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
@@ -1407,7 +1388,7 @@ eight:
 	WORD $0x4f8a19d2 // fmla v18.4s, v14.4s, v10.s[2]
 	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
 	WORD $0x4f8a19f3 // fmla v19.4s, v15.4s, v10.s[2]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1994 // fmla v20.4s, v12.4s, v10.s[2]
 	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
@@ -1416,7 +1397,7 @@ eight:
 	WORD $0x4f8a19d6 // fmla v22.4s, v14.4s, v10.s[2]
 	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
 	WORD $0x4f8a19f7 // fmla v23.4s, v15.4s, v10.s[2]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4fab1998 // fmla v24.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1990 // fmla v16.4s, v12.4s, v10.s[3]
 	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
@@ -1425,7 +1406,7 @@ eight:
 	WORD $0x4faa19d2 // fmla v18.4s, v14.4s, v10.s[3]
 	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
 	WORD $0x4faa19f3 // fmla v19.4s, v15.4s, v10.s[3]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1994 // fmla v20.4s, v12.4s, v10.s[3]
 	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
@@ -1434,7 +1415,7 @@ eight:
 	WORD $0x4faa19d6 // fmla v22.4s, v14.4s, v10.s[3]
 	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
 	WORD $0x4faa19f7 // fmla v23.4s, v15.4s, v10.s[3]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4f891198 // fmla v24.4s, v12.4s, v9.s[0]
 	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
 	WORD $0x4f8911b9 // fmla v25.4s, v13.4s, v9.s[0]
@@ -1443,7 +1424,7 @@ eight:
 	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
 	WORD $0x4f8911fb // fmla v27.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4f89119c // fmla v28.4s, v12.4s, v9.s[0]
 	WORD $0x4f881194 // fmla v20.4s, v12.4s, v8.s[0]
 	WORD $0x4f8911bd // fmla v29.4s, v13.4s, v9.s[0]
@@ -1452,7 +1433,7 @@ eight:
 	WORD $0x4f8811d6 // fmla v22.4s, v14.4s, v8.s[0]
 	WORD $0x4f8911ff // fmla v31.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f7 // fmla v23.4s, v15.4s, v8.s[0]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4fa91198 // fmla v24.4s, v12.4s, v9.s[1]
 	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
 	WORD $0x4fa911b9 // fmla v25.4s, v13.4s, v9.s[1]
@@ -1461,7 +1442,7 @@ eight:
 	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
 	WORD $0x4fa911fb // fmla v27.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4fa9119c // fmla v28.4s, v12.4s, v9.s[1]
 	WORD $0x4fa81194 // fmla v20.4s, v12.4s, v8.s[1]
 	WORD $0x4fa911bd // fmla v29.4s, v13.4s, v9.s[1]
@@ -1470,7 +1451,7 @@ eight:
 	WORD $0x4fa811d6 // fmla v22.4s, v14.4s, v8.s[1]
 	WORD $0x4fa911ff // fmla v31.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f7 // fmla v23.4s, v15.4s, v8.s[1]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4f891998 // fmla v24.4s, v12.4s, v9.s[2]
 	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
 	WORD $0x4f8919b9 // fmla v25.4s, v13.4s, v9.s[2]
@@ -1479,7 +1460,7 @@ eight:
 	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
 	WORD $0x4f8919fb // fmla v27.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4f89199c // fmla v28.4s, v12.4s, v9.s[2]
 	WORD $0x4f881994 // fmla v20.4s, v12.4s, v8.s[2]
 	WORD $0x4f8919bd // fmla v29.4s, v13.4s, v9.s[2]
@@ -1488,7 +1469,7 @@ eight:
 	WORD $0x4f8819d6 // fmla v22.4s, v14.4s, v8.s[2]
 	WORD $0x4f8919ff // fmla v31.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f7 // fmla v23.4s, v15.4s, v8.s[2]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4fa91998 // fmla v24.4s, v12.4s, v9.s[3]
 	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
 	WORD $0x4fa919b9 // fmla v25.4s, v13.4s, v9.s[3]
@@ -1497,7 +1478,7 @@ eight:
 	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
 	WORD $0x4fa919fb // fmla v27.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4fa9199c // fmla v28.4s, v12.4s, v9.s[3]
 	WORD $0x4fa81994 // fmla v20.4s, v12.4s, v8.s[3]
 	WORD $0x4fa919bd // fmla v29.4s, v13.4s, v9.s[3]
@@ -1506,17 +1487,17 @@ eight:
 	WORD $0x4fa819d6 // fmla v22.4s, v14.4s, v8.s[3]
 	WORD $0x4fa919ff // fmla v31.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f7 // fmla v23.4s, v15.4s, v8.s[3]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, eight
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, eight
 
 four:
-	WORD $0x9240084a // and x10, x2, #0x7
-	CBZ  R10, next
-	TBZ  $2, R10, one
-	WORD $0x9240054a // and x10, x10, #0x3
-	WORD $0x3cc1050b // ldr q11, [x8], #16
-	WORD $0x3cc1052a // ldr q10, [x9], #16
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x92400849 // and x9, x2, #0x7
+	CBZ  R9, next
+	TBZ  $2, R9, one
+	WORD $0x92400529 // and x9, x9, #0x3
+	WORD $0x3cc104eb // ldr q11, [x7], #16
+	WORD $0x3cc1050a // ldr q10, [x8], #16
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1190 // fmla v16.4s, v12.4s, v10.s[0]
 	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
@@ -1525,7 +1506,7 @@ four:
 	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
 	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
 	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1194 // fmla v20.4s, v12.4s, v10.s[0]
 	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
@@ -1534,7 +1515,7 @@ four:
 	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
 	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
 	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4fab1198 // fmla v24.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1190 // fmla v16.4s, v12.4s, v10.s[1]
 	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
@@ -1543,7 +1524,7 @@ four:
 	WORD $0x4faa11d2 // fmla v18.4s, v14.4s, v10.s[1]
 	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
 	WORD $0x4faa11f3 // fmla v19.4s, v15.4s, v10.s[1]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1194 // fmla v20.4s, v12.4s, v10.s[1]
 	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
@@ -1552,7 +1533,7 @@ four:
 	WORD $0x4faa11d6 // fmla v22.4s, v14.4s, v10.s[1]
 	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
 	WORD $0x4faa11f7 // fmla v23.4s, v15.4s, v10.s[1]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4f8b1998 // fmla v24.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1990 // fmla v16.4s, v12.4s, v10.s[2]
 	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
@@ -1561,7 +1542,7 @@ four:
 	WORD $0x4f8a19d2 // fmla v18.4s, v14.4s, v10.s[2]
 	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
 	WORD $0x4f8a19f3 // fmla v19.4s, v15.4s, v10.s[2]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1994 // fmla v20.4s, v12.4s, v10.s[2]
 	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
@@ -1570,7 +1551,7 @@ four:
 	WORD $0x4f8a19d6 // fmla v22.4s, v14.4s, v10.s[2]
 	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
 	WORD $0x4f8a19f7 // fmla v23.4s, v15.4s, v10.s[2]
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4fab1998 // fmla v24.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1990 // fmla v16.4s, v12.4s, v10.s[3]
 	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
@@ -1579,7 +1560,7 @@ four:
 	WORD $0x4faa19d2 // fmla v18.4s, v14.4s, v10.s[3]
 	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
 	WORD $0x4faa19f3 // fmla v19.4s, v15.4s, v10.s[3]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1994 // fmla v20.4s, v12.4s, v10.s[3]
 	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
@@ -1588,12 +1569,12 @@ four:
 	WORD $0x4faa19d6 // fmla v22.4s, v14.4s, v10.s[3]
 	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
 	WORD $0x4faa19f7 // fmla v23.4s, v15.4s, v10.s[3]
-	CBZ  R10, next
+	CBZ  R9, next
 
 one:
-	WORD $0xbc40450b // ldr s11, [x8], #4
-	WORD $0xbc40452a // ldr s10, [x9], #4
-	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0xbc4044eb // ldr s11, [x7], #4
+	WORD $0xbc40450a // ldr s10, [x8], #4
+	WORD $0x4cdf286c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], #64
 	WORD $0x4f8b1198 // fmla v24.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1190 // fmla v16.4s, v12.4s, v10.s[0]
 	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
@@ -1602,7 +1583,7 @@ one:
 	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
 	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
 	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
-	WORD $0x4cdf28ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5], #64
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1194 // fmla v20.4s, v12.4s, v10.s[0]
 	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
@@ -1611,14 +1592,14 @@ one:
 	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
 	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
 	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, one
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, one
 
 next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
 	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
 	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
@@ -1726,34 +1707,30 @@ TEXT ·convF32x2x48NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401406 // ldr x6, [x0, #40]
-	WORD $0x8b060085 // add x5, x4, x6
-	WORD $0x8b0600a6 // add x6, x5, x6
-	WORD $0x4c402894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4]
-	WORD $0x4c402888 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x4]
-	WORD $0x4c4028b8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5]
-	WORD $0x4c4028ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5]
-	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
-	WORD $0x4c4028d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf9400407 // ldr x7, [x0, #8]
-	WORD $0xf9400808 // ldr x8, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x8b050064 // add x4, x3, x5
+	WORD $0x8b050085 // add x5, x4, x5
+	WORD $0x4c402874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3]
+	WORD $0x4cdf2868 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], #64
+	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4c4028bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0xf9400406 // ldr x6, [x0, #8]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
 
 tap:
-	WORD $0x28c128e9 // ldp w9, w10, [x7], #8
+	WORD $0x28c124c8 // ldp w8, w9, [x6], #8
+	WORD $0x8b010108 // add x8, x8, x1
 	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xd343fc4b // lsr x11, x2, #3
-	CBZ  R11, four
+	WORD $0xd343fc4a // lsr x10, x2, #3
+	CBZ  R10, four
 
 eight:
-	WORD $0xacc10523 // ldp q3, q1, [x9], #32
-	WORD $0xacc10142 // ldp q2, q0, [x10], #32
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0xacc10503 // ldp q3, q1, [x8], #32
+	WORD $0xacc10122 // ldp q2, q0, [x9], #32
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4f831094 // fmla v20.4s, v4.4s, v3.s[0]
 	WORD $0x4f821088 // fmla v8.4s, v4.4s, v2.s[0]
 	WORD $0x4f8310b5 // fmla v21.4s, v5.4s, v3.s[0]
@@ -1762,7 +1739,7 @@ eight:
 	WORD $0x4f8210ca // fmla v10.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310f7 // fmla v23.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210eb // fmla v11.4s, v7.4s, v2.s[0]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
 	WORD $0x4f82108c // fmla v12.4s, v4.4s, v2.s[0]
 	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
@@ -1771,7 +1748,7 @@ eight:
 	WORD $0x4f8210ce // fmla v14.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210ef // fmla v15.4s, v7.4s, v2.s[0]
-	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
 	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
 	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
 	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
@@ -1780,7 +1757,7 @@ eight:
 	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4fa31094 // fmla v20.4s, v4.4s, v3.s[1]
 	WORD $0x4fa21088 // fmla v8.4s, v4.4s, v2.s[1]
 	WORD $0x4fa310b5 // fmla v21.4s, v5.4s, v3.s[1]
@@ -1789,7 +1766,7 @@ eight:
 	WORD $0x4fa210ca // fmla v10.4s, v6.4s, v2.s[1]
 	WORD $0x4fa310f7 // fmla v23.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210eb // fmla v11.4s, v7.4s, v2.s[1]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4fa31098 // fmla v24.4s, v4.4s, v3.s[1]
 	WORD $0x4fa2108c // fmla v12.4s, v4.4s, v2.s[1]
 	WORD $0x4fa310b9 // fmla v25.4s, v5.4s, v3.s[1]
@@ -1798,7 +1775,7 @@ eight:
 	WORD $0x4fa210ce // fmla v14.4s, v6.4s, v2.s[1]
 	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210ef // fmla v15.4s, v7.4s, v2.s[1]
-	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
 	WORD $0x4fa3109c // fmla v28.4s, v4.4s, v3.s[1]
 	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
 	WORD $0x4fa310bd // fmla v29.4s, v5.4s, v3.s[1]
@@ -1807,7 +1784,7 @@ eight:
 	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
 	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4f831894 // fmla v20.4s, v4.4s, v3.s[2]
 	WORD $0x4f821888 // fmla v8.4s, v4.4s, v2.s[2]
 	WORD $0x4f8318b5 // fmla v21.4s, v5.4s, v3.s[2]
@@ -1816,7 +1793,7 @@ eight:
 	WORD $0x4f8218ca // fmla v10.4s, v6.4s, v2.s[2]
 	WORD $0x4f8318f7 // fmla v23.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218eb // fmla v11.4s, v7.4s, v2.s[2]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4f831898 // fmla v24.4s, v4.4s, v3.s[2]
 	WORD $0x4f82188c // fmla v12.4s, v4.4s, v2.s[2]
 	WORD $0x4f8318b9 // fmla v25.4s, v5.4s, v3.s[2]
@@ -1825,7 +1802,7 @@ eight:
 	WORD $0x4f8218ce // fmla v14.4s, v6.4s, v2.s[2]
 	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218ef // fmla v15.4s, v7.4s, v2.s[2]
-	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
 	WORD $0x4f83189c // fmla v28.4s, v4.4s, v3.s[2]
 	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
 	WORD $0x4f8318bd // fmla v29.4s, v5.4s, v3.s[2]
@@ -1834,7 +1811,7 @@ eight:
 	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
 	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4fa31894 // fmla v20.4s, v4.4s, v3.s[3]
 	WORD $0x4fa21888 // fmla v8.4s, v4.4s, v2.s[3]
 	WORD $0x4fa318b5 // fmla v21.4s, v5.4s, v3.s[3]
@@ -1843,7 +1820,7 @@ eight:
 	WORD $0x4fa218ca // fmla v10.4s, v6.4s, v2.s[3]
 	WORD $0x4fa318f7 // fmla v23.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218eb // fmla v11.4s, v7.4s, v2.s[3]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4fa31898 // fmla v24.4s, v4.4s, v3.s[3]
 	WORD $0x4fa2188c // fmla v12.4s, v4.4s, v2.s[3]
 	WORD $0x4fa318b9 // fmla v25.4s, v5.4s, v3.s[3]
@@ -1852,7 +1829,7 @@ eight:
 	WORD $0x4fa218ce // fmla v14.4s, v6.4s, v2.s[3]
 	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218ef // fmla v15.4s, v7.4s, v2.s[3]
-	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
 	WORD $0x4fa3189c // fmla v28.4s, v4.4s, v3.s[3]
 	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
 	WORD $0x4fa318bd // fmla v29.4s, v5.4s, v3.s[3]
@@ -1861,7 +1838,7 @@ eight:
 	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
 	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4f811094 // fmla v20.4s, v4.4s, v1.s[0]
 	WORD $0x4f801088 // fmla v8.4s, v4.4s, v0.s[0]
 	WORD $0x4f8110b5 // fmla v21.4s, v5.4s, v1.s[0]
@@ -1870,7 +1847,7 @@ eight:
 	WORD $0x4f8010ca // fmla v10.4s, v6.4s, v0.s[0]
 	WORD $0x4f8110f7 // fmla v23.4s, v7.4s, v1.s[0]
 	WORD $0x4f8010eb // fmla v11.4s, v7.4s, v0.s[0]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4f811098 // fmla v24.4s, v4.4s, v1.s[0]
 	WORD $0x4f80108c // fmla v12.4s, v4.4s, v0.s[0]
 	WORD $0x4f8110b9 // fmla v25.4s, v5.4s, v1.s[0]
@@ -1879,7 +1856,7 @@ eight:
 	WORD $0x4f8010ce // fmla v14.4s, v6.4s, v0.s[0]
 	WORD $0x4f8110fb // fmla v27.4s, v7.4s, v1.s[0]
 	WORD $0x4f8010ef // fmla v15.4s, v7.4s, v0.s[0]
-	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
 	WORD $0x4f81109c // fmla v28.4s, v4.4s, v1.s[0]
 	WORD $0x4f801090 // fmla v16.4s, v4.4s, v0.s[0]
 	WORD $0x4f8110bd // fmla v29.4s, v5.4s, v1.s[0]
@@ -1888,7 +1865,7 @@ eight:
 	WORD $0x4f8010d2 // fmla v18.4s, v6.4s, v0.s[0]
 	WORD $0x4f8110ff // fmla v31.4s, v7.4s, v1.s[0]
 	WORD $0x4f8010f3 // fmla v19.4s, v7.4s, v0.s[0]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4fa11094 // fmla v20.4s, v4.4s, v1.s[1]
 	WORD $0x4fa01088 // fmla v8.4s, v4.4s, v0.s[1]
 	WORD $0x4fa110b5 // fmla v21.4s, v5.4s, v1.s[1]
@@ -1897,7 +1874,7 @@ eight:
 	WORD $0x4fa010ca // fmla v10.4s, v6.4s, v0.s[1]
 	WORD $0x4fa110f7 // fmla v23.4s, v7.4s, v1.s[1]
 	WORD $0x4fa010eb // fmla v11.4s, v7.4s, v0.s[1]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4fa11098 // fmla v24.4s, v4.4s, v1.s[1]
 	WORD $0x4fa0108c // fmla v12.4s, v4.4s, v0.s[1]
 	WORD $0x4fa110b9 // fmla v25.4s, v5.4s, v1.s[1]
@@ -1906,7 +1883,7 @@ eight:
 	WORD $0x4fa010ce // fmla v14.4s, v6.4s, v0.s[1]
 	WORD $0x4fa110fb // fmla v27.4s, v7.4s, v1.s[1]
 	WORD $0x4fa010ef // fmla v15.4s, v7.4s, v0.s[1]
-	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
 	WORD $0x4fa1109c // fmla v28.4s, v4.4s, v1.s[1]
 	WORD $0x4fa01090 // fmla v16.4s, v4.4s, v0.s[1]
 	WORD $0x4fa110bd // fmla v29.4s, v5.4s, v1.s[1]
@@ -1915,7 +1892,7 @@ eight:
 	WORD $0x4fa010d2 // fmla v18.4s, v6.4s, v0.s[1]
 	WORD $0x4fa110ff // fmla v31.4s, v7.4s, v1.s[1]
 	WORD $0x4fa010f3 // fmla v19.4s, v7.4s, v0.s[1]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4f811894 // fmla v20.4s, v4.4s, v1.s[2]
 	WORD $0x4f801888 // fmla v8.4s, v4.4s, v0.s[2]
 	WORD $0x4f8118b5 // fmla v21.4s, v5.4s, v1.s[2]
@@ -1924,7 +1901,7 @@ eight:
 	WORD $0x4f8018ca // fmla v10.4s, v6.4s, v0.s[2]
 	WORD $0x4f8118f7 // fmla v23.4s, v7.4s, v1.s[2]
 	WORD $0x4f8018eb // fmla v11.4s, v7.4s, v0.s[2]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4f811898 // fmla v24.4s, v4.4s, v1.s[2]
 	WORD $0x4f80188c // fmla v12.4s, v4.4s, v0.s[2]
 	WORD $0x4f8118b9 // fmla v25.4s, v5.4s, v1.s[2]
@@ -1933,7 +1910,7 @@ eight:
 	WORD $0x4f8018ce // fmla v14.4s, v6.4s, v0.s[2]
 	WORD $0x4f8118fb // fmla v27.4s, v7.4s, v1.s[2]
 	WORD $0x4f8018ef // fmla v15.4s, v7.4s, v0.s[2]
-	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
 	WORD $0x4f81189c // fmla v28.4s, v4.4s, v1.s[2]
 	WORD $0x4f801890 // fmla v16.4s, v4.4s, v0.s[2]
 	WORD $0x4f8118bd // fmla v29.4s, v5.4s, v1.s[2]
@@ -1942,7 +1919,7 @@ eight:
 	WORD $0x4f8018d2 // fmla v18.4s, v6.4s, v0.s[2]
 	WORD $0x4f8118ff // fmla v31.4s, v7.4s, v1.s[2]
 	WORD $0x4f8018f3 // fmla v19.4s, v7.4s, v0.s[2]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4fa11894 // fmla v20.4s, v4.4s, v1.s[3]
 	WORD $0x4fa01888 // fmla v8.4s, v4.4s, v0.s[3]
 	WORD $0x4fa118b5 // fmla v21.4s, v5.4s, v1.s[3]
@@ -1951,7 +1928,7 @@ eight:
 	WORD $0x4fa018ca // fmla v10.4s, v6.4s, v0.s[3]
 	WORD $0x4fa118f7 // fmla v23.4s, v7.4s, v1.s[3]
 	WORD $0x4fa018eb // fmla v11.4s, v7.4s, v0.s[3]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4fa11898 // fmla v24.4s, v4.4s, v1.s[3]
 	WORD $0x4fa0188c // fmla v12.4s, v4.4s, v0.s[3]
 	WORD $0x4fa118b9 // fmla v25.4s, v5.4s, v1.s[3]
@@ -1960,7 +1937,7 @@ eight:
 	WORD $0x4fa018ce // fmla v14.4s, v6.4s, v0.s[3]
 	WORD $0x4fa118fb // fmla v27.4s, v7.4s, v1.s[3]
 	WORD $0x4fa018ef // fmla v15.4s, v7.4s, v0.s[3]
-	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
 	WORD $0x4fa1189c // fmla v28.4s, v4.4s, v1.s[3]
 	WORD $0x4fa01890 // fmla v16.4s, v4.4s, v0.s[3]
 	WORD $0x4fa118bd // fmla v29.4s, v5.4s, v1.s[3]
@@ -1969,17 +1946,17 @@ eight:
 	WORD $0x4fa018d2 // fmla v18.4s, v6.4s, v0.s[3]
 	WORD $0x4fa118ff // fmla v31.4s, v7.4s, v1.s[3]
 	WORD $0x4fa018f3 // fmla v19.4s, v7.4s, v0.s[3]
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, eight
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, eight
 
 four:
-	WORD $0x9240084b // and x11, x2, #0x7
-	CBZ  R11, next
-	TBZ  $2, R11, one
-	WORD $0x9240056b // and x11, x11, #0x3
-	WORD $0x3cc10523 // ldr q3, [x9], #16
-	WORD $0x3cc10542 // ldr q2, [x10], #16
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x9240084a // and x10, x2, #0x7
+	CBZ  R10, next
+	TBZ  $2, R10, one
+	WORD $0x9240054a // and x10, x10, #0x3
+	WORD $0x3cc10503 // ldr q3, [x8], #16
+	WORD $0x3cc10522 // ldr q2, [x9], #16
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4f831094 // fmla v20.4s, v4.4s, v3.s[0]
 	WORD $0x4f821088 // fmla v8.4s, v4.4s, v2.s[0]
 	WORD $0x4f8310b5 // fmla v21.4s, v5.4s, v3.s[0]
@@ -1988,7 +1965,7 @@ four:
 	WORD $0x4f8210ca // fmla v10.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310f7 // fmla v23.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210eb // fmla v11.4s, v7.4s, v2.s[0]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
 	WORD $0x4f82108c // fmla v12.4s, v4.4s, v2.s[0]
 	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
@@ -1997,7 +1974,7 @@ four:
 	WORD $0x4f8210ce // fmla v14.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210ef // fmla v15.4s, v7.4s, v2.s[0]
-	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
 	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
 	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
 	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
@@ -2006,7 +1983,7 @@ four:
 	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4fa31094 // fmla v20.4s, v4.4s, v3.s[1]
 	WORD $0x4fa21088 // fmla v8.4s, v4.4s, v2.s[1]
 	WORD $0x4fa310b5 // fmla v21.4s, v5.4s, v3.s[1]
@@ -2015,7 +1992,7 @@ four:
 	WORD $0x4fa210ca // fmla v10.4s, v6.4s, v2.s[1]
 	WORD $0x4fa310f7 // fmla v23.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210eb // fmla v11.4s, v7.4s, v2.s[1]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4fa31098 // fmla v24.4s, v4.4s, v3.s[1]
 	WORD $0x4fa2108c // fmla v12.4s, v4.4s, v2.s[1]
 	WORD $0x4fa310b9 // fmla v25.4s, v5.4s, v3.s[1]
@@ -2024,7 +2001,7 @@ four:
 	WORD $0x4fa210ce // fmla v14.4s, v6.4s, v2.s[1]
 	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210ef // fmla v15.4s, v7.4s, v2.s[1]
-	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
 	WORD $0x4fa3109c // fmla v28.4s, v4.4s, v3.s[1]
 	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
 	WORD $0x4fa310bd // fmla v29.4s, v5.4s, v3.s[1]
@@ -2033,7 +2010,7 @@ four:
 	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
 	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4f831894 // fmla v20.4s, v4.4s, v3.s[2]
 	WORD $0x4f821888 // fmla v8.4s, v4.4s, v2.s[2]
 	WORD $0x4f8318b5 // fmla v21.4s, v5.4s, v3.s[2]
@@ -2042,7 +2019,7 @@ four:
 	WORD $0x4f8218ca // fmla v10.4s, v6.4s, v2.s[2]
 	WORD $0x4f8318f7 // fmla v23.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218eb // fmla v11.4s, v7.4s, v2.s[2]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4f831898 // fmla v24.4s, v4.4s, v3.s[2]
 	WORD $0x4f82188c // fmla v12.4s, v4.4s, v2.s[2]
 	WORD $0x4f8318b9 // fmla v25.4s, v5.4s, v3.s[2]
@@ -2051,7 +2028,7 @@ four:
 	WORD $0x4f8218ce // fmla v14.4s, v6.4s, v2.s[2]
 	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218ef // fmla v15.4s, v7.4s, v2.s[2]
-	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
 	WORD $0x4f83189c // fmla v28.4s, v4.4s, v3.s[2]
 	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
 	WORD $0x4f8318bd // fmla v29.4s, v5.4s, v3.s[2]
@@ -2060,7 +2037,7 @@ four:
 	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
 	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4fa31894 // fmla v20.4s, v4.4s, v3.s[3]
 	WORD $0x4fa21888 // fmla v8.4s, v4.4s, v2.s[3]
 	WORD $0x4fa318b5 // fmla v21.4s, v5.4s, v3.s[3]
@@ -2069,7 +2046,7 @@ four:
 	WORD $0x4fa218ca // fmla v10.4s, v6.4s, v2.s[3]
 	WORD $0x4fa318f7 // fmla v23.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218eb // fmla v11.4s, v7.4s, v2.s[3]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4fa31898 // fmla v24.4s, v4.4s, v3.s[3]
 	WORD $0x4fa2188c // fmla v12.4s, v4.4s, v2.s[3]
 	WORD $0x4fa318b9 // fmla v25.4s, v5.4s, v3.s[3]
@@ -2078,7 +2055,7 @@ four:
 	WORD $0x4fa218ce // fmla v14.4s, v6.4s, v2.s[3]
 	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218ef // fmla v15.4s, v7.4s, v2.s[3]
-	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
 	WORD $0x4fa3189c // fmla v28.4s, v4.4s, v3.s[3]
 	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
 	WORD $0x4fa318bd // fmla v29.4s, v5.4s, v3.s[3]
@@ -2087,12 +2064,12 @@ four:
 	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
 	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
-	CBZ  R11, next
+	CBZ  R10, next
 
 one:
-	WORD $0xbc404523 // ldr s3, [x9], #4
-	WORD $0xbc404542 // ldr s2, [x10], #4
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0xbc404503 // ldr s3, [x8], #4
+	WORD $0xbc404522 // ldr s2, [x9], #4
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4f831094 // fmla v20.4s, v4.4s, v3.s[0]
 	WORD $0x4f821088 // fmla v8.4s, v4.4s, v2.s[0]
 	WORD $0x4f8310b5 // fmla v21.4s, v5.4s, v3.s[0]
@@ -2101,7 +2078,7 @@ one:
 	WORD $0x4f8210ca // fmla v10.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310f7 // fmla v23.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210eb // fmla v11.4s, v7.4s, v2.s[0]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
 	WORD $0x4f82108c // fmla v12.4s, v4.4s, v2.s[0]
 	WORD $0x4f8310b9 // fmla v25.4s, v5.4s, v3.s[0]
@@ -2110,7 +2087,7 @@ one:
 	WORD $0x4f8210ce // fmla v14.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210ef // fmla v15.4s, v7.4s, v2.s[0]
-	WORD $0x4cdf28c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], #64
+	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
 	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
 	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
 	WORD $0x4f8310bd // fmla v29.4s, v5.4s, v3.s[0]
@@ -2119,14 +2096,14 @@ one:
 	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, one
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, one
 
 next:
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0ea83 // fcmlt v3.4s, v20.4s, #0.0
 	WORD $0x4e631e94 // bic v20.16b, v20.16b, v3.16b
 	WORD $0x4ea0eaa3 // fcmlt v3.4s, v21.4s, #0.0
@@ -2258,30 +2235,28 @@ TEXT ·convF32x3x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401405 // ldr x5, [x0, #40]
-	WORD $0x4c40289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4]
-	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
-	WORD $0x4c402894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0xf9400405 // ldr x5, [x0, #8]
-	WORD $0xf9400806 // ldr x6, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x4c40287c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x3]
+	WORD $0x4c402878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3]
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0xf9400404 // ldr x4, [x0, #8]
+	WORD $0xf9400805 // ldr x5, [x0, #16]
 
 tap:
-	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
-	WORD $0xb84044a9 // ldr w9, [x5], #4
+	WORD $0x28c11c86 // ldp w6, w7, [x4], #8
+	WORD $0xb8404488 // ldr w8, [x4], #4
+	WORD $0x8b0100c6 // add x6, x6, x1
 	WORD $0x8b0100e7 // add x7, x7, x1
 	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xd343fc4a // lsr x10, x2, #3
-	CBZ  R10, four
+	WORD $0xd343fc49 // lsr x9, x2, #3
+	CBZ  R9, four
 
 eight:
-	WORD $0xacc130ef // ldp q15, q12, [x7], #32
-	WORD $0xacc12d0e // ldp q14, q11, [x8], #32
-	WORD $0xacc1292d // ldp q13, q10, [x9], #32
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0xacc130cf // ldp q15, q12, [x6], #32
+	WORD $0xacc12cee // ldp q14, q11, [x7], #32
+	WORD $0xacc1290d // ldp q13, q10, [x8], #32
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
 	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
 	WORD $0x4f8d1214 // fmla v20.4s, v16.4s, v13.s[0]
@@ -2294,7 +2269,7 @@ eight:
 	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
 	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
 	WORD $0x4f8d1277 // fmla v23.4s, v19.4s, v13.s[0]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
 	WORD $0x4fae1218 // fmla v24.4s, v16.4s, v14.s[1]
 	WORD $0x4fad1214 // fmla v20.4s, v16.4s, v13.s[1]
@@ -2307,7 +2282,7 @@ eight:
 	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
 	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
 	WORD $0x4fad1277 // fmla v23.4s, v19.4s, v13.s[1]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
 	WORD $0x4f8e1a18 // fmla v24.4s, v16.4s, v14.s[2]
 	WORD $0x4f8d1a14 // fmla v20.4s, v16.4s, v13.s[2]
@@ -2320,7 +2295,7 @@ eight:
 	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
 	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
 	WORD $0x4f8d1a77 // fmla v23.4s, v19.4s, v13.s[2]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
 	WORD $0x4fae1a18 // fmla v24.4s, v16.4s, v14.s[3]
 	WORD $0x4fad1a14 // fmla v20.4s, v16.4s, v13.s[3]
@@ -2333,7 +2308,7 @@ eight:
 	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
 	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
 	WORD $0x4fad1a77 // fmla v23.4s, v19.4s, v13.s[3]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8c121c // fmla v28.4s, v16.4s, v12.s[0]
 	WORD $0x4f8b1218 // fmla v24.4s, v16.4s, v11.s[0]
 	WORD $0x4f8a1214 // fmla v20.4s, v16.4s, v10.s[0]
@@ -2346,7 +2321,7 @@ eight:
 	WORD $0x4f8c127f // fmla v31.4s, v19.4s, v12.s[0]
 	WORD $0x4f8b127b // fmla v27.4s, v19.4s, v11.s[0]
 	WORD $0x4f8a1277 // fmla v23.4s, v19.4s, v10.s[0]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4fac121c // fmla v28.4s, v16.4s, v12.s[1]
 	WORD $0x4fab1218 // fmla v24.4s, v16.4s, v11.s[1]
 	WORD $0x4faa1214 // fmla v20.4s, v16.4s, v10.s[1]
@@ -2359,7 +2334,7 @@ eight:
 	WORD $0x4fac127f // fmla v31.4s, v19.4s, v12.s[1]
 	WORD $0x4fab127b // fmla v27.4s, v19.4s, v11.s[1]
 	WORD $0x4faa1277 // fmla v23.4s, v19.4s, v10.s[1]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8c1a1c // fmla v28.4s, v16.4s, v12.s[2]
 	WORD $0x4f8b1a18 // fmla v24.4s, v16.4s, v11.s[2]
 	WORD $0x4f8a1a14 // fmla v20.4s, v16.4s, v10.s[2]
@@ -2372,7 +2347,7 @@ eight:
 	WORD $0x4f8c1a7f // fmla v31.4s, v19.4s, v12.s[2]
 	WORD $0x4f8b1a7b // fmla v27.4s, v19.4s, v11.s[2]
 	WORD $0x4f8a1a77 // fmla v23.4s, v19.4s, v10.s[2]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4fac1a1c // fmla v28.4s, v16.4s, v12.s[3]
 	WORD $0x4fab1a18 // fmla v24.4s, v16.4s, v11.s[3]
 	WORD $0x4faa1a14 // fmla v20.4s, v16.4s, v10.s[3]
@@ -2385,18 +2360,18 @@ eight:
 	WORD $0x4fac1a7f // fmla v31.4s, v19.4s, v12.s[3]
 	WORD $0x4fab1a7b // fmla v27.4s, v19.4s, v11.s[3]
 	WORD $0x4faa1a77 // fmla v23.4s, v19.4s, v10.s[3]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, eight
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, eight
 
 four:
-	WORD $0x9240084a // and x10, x2, #0x7
-	CBZ  R10, next
-	TBZ  $2, R10, one
-	WORD $0x9240054a // and x10, x10, #0x3
-	WORD $0x3cc104ef // ldr q15, [x7], #16
-	WORD $0x3cc1050e // ldr q14, [x8], #16
-	WORD $0x3cc1052d // ldr q13, [x9], #16
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x92400849 // and x9, x2, #0x7
+	CBZ  R9, next
+	TBZ  $2, R9, one
+	WORD $0x92400529 // and x9, x9, #0x3
+	WORD $0x3cc104cf // ldr q15, [x6], #16
+	WORD $0x3cc104ee // ldr q14, [x7], #16
+	WORD $0x3cc1050d // ldr q13, [x8], #16
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
 	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
 	WORD $0x4f8d1214 // fmla v20.4s, v16.4s, v13.s[0]
@@ -2409,7 +2384,7 @@ four:
 	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
 	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
 	WORD $0x4f8d1277 // fmla v23.4s, v19.4s, v13.s[0]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4faf121c // fmla v28.4s, v16.4s, v15.s[1]
 	WORD $0x4fae1218 // fmla v24.4s, v16.4s, v14.s[1]
 	WORD $0x4fad1214 // fmla v20.4s, v16.4s, v13.s[1]
@@ -2422,7 +2397,7 @@ four:
 	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
 	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
 	WORD $0x4fad1277 // fmla v23.4s, v19.4s, v13.s[1]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8f1a1c // fmla v28.4s, v16.4s, v15.s[2]
 	WORD $0x4f8e1a18 // fmla v24.4s, v16.4s, v14.s[2]
 	WORD $0x4f8d1a14 // fmla v20.4s, v16.4s, v13.s[2]
@@ -2435,7 +2410,7 @@ four:
 	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
 	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
 	WORD $0x4f8d1a77 // fmla v23.4s, v19.4s, v13.s[2]
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4faf1a1c // fmla v28.4s, v16.4s, v15.s[3]
 	WORD $0x4fae1a18 // fmla v24.4s, v16.4s, v14.s[3]
 	WORD $0x4fad1a14 // fmla v20.4s, v16.4s, v13.s[3]
@@ -2448,13 +2423,13 @@ four:
 	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
 	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
 	WORD $0x4fad1a77 // fmla v23.4s, v19.4s, v13.s[3]
-	CBZ  R10, next
+	CBZ  R9, next
 
 one:
-	WORD $0xbc4044ef // ldr s15, [x7], #4
-	WORD $0xbc40450e // ldr s14, [x8], #4
-	WORD $0xbc40452d // ldr s13, [x9], #4
-	WORD $0x4cdf2890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], #64
+	WORD $0xbc4044cf // ldr s15, [x6], #4
+	WORD $0xbc4044ee // ldr s14, [x7], #4
+	WORD $0xbc40450d // ldr s13, [x8], #4
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
 	WORD $0x4f8f121c // fmla v28.4s, v16.4s, v15.s[0]
 	WORD $0x4f8e1218 // fmla v24.4s, v16.4s, v14.s[0]
 	WORD $0x4f8d1214 // fmla v20.4s, v16.4s, v13.s[0]
@@ -2467,14 +2442,14 @@ one:
 	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
 	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
 	WORD $0x4f8d1277 // fmla v23.4s, v19.4s, v13.s[0]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, one
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, one
 
 next:
-	WORD $0xd10004c6 // sub x6, x6, #1
-	CBNZ R6, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0eb8f // fcmlt v15.4s, v28.4s, #0.0
 	WORD $0x4e6f1f9c // bic v28.16b, v28.16b, v15.16b
 	WORD $0x4ea0ebaf // fcmlt v15.4s, v29.4s, #0.0
@@ -2591,35 +2566,32 @@ TEXT ·convF32x3x32NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401405 // ldr x5, [x0, #40]
-	WORD $0x8b050085 // add x5, x4, x5
-	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
-	WORD $0x4c402890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4]
-	WORD $0x4c402888 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x4]
-	WORD $0x4c4028bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5]
-	WORD $0x4c4028b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5]
-	WORD $0x4c4028ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0xf9400406 // ldr x6, [x0, #8]
-	WORD $0xf9400807 // ldr x7, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040064 // add x4, x3, x4
+	WORD $0x4c402878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3]
+	WORD $0x4c402870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3]
+	WORD $0x4cdf2868 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], #64
+	WORD $0x4c40289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4]
+	WORD $0x4c402894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0xf9400405 // ldr x5, [x0, #8]
+	WORD $0xf9400806 // ldr x6, [x0, #16]
 
 tap:
-	WORD $0x28c124c8 // ldp w8, w9, [x6], #8
-	WORD $0xb84044ca // ldr w10, [x6], #4
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
+	WORD $0xb84044a9 // ldr w9, [x5], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
 	WORD $0x8b010108 // add x8, x8, x1
 	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xd343fc4b // lsr x11, x2, #3
-	CBZ  R11, four
+	WORD $0xd343fc4a // lsr x10, x2, #3
+	CBZ  R10, four
 
 eight:
-	WORD $0xacc10103 // ldp q3, q0, [x8], #32
-	WORD $0x3cc10522 // ldr q2, [x9], #16
-	WORD $0x3cc10541 // ldr q1, [x10], #16
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0xacc100e3 // ldp q3, q0, [x7], #32
+	WORD $0x3cc10502 // ldr q2, [x8], #16
+	WORD $0x3cc10521 // ldr q1, [x9], #16
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
 	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
 	WORD $0x4f811088 // fmla v8.4s, v4.4s, v1.s[0]
@@ -2632,7 +2604,7 @@ eight:
 	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
 	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
 	WORD $0x4f821094 // fmla v20.4s, v4.4s, v2.s[0]
 	WORD $0x4f81108c // fmla v12.4s, v4.4s, v1.s[0]
@@ -2645,7 +2617,7 @@ eight:
 	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
 	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4fa31098 // fmla v24.4s, v4.4s, v3.s[1]
 	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
 	WORD $0x4fa11088 // fmla v8.4s, v4.4s, v1.s[1]
@@ -2658,7 +2630,7 @@ eight:
 	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
 	WORD $0x4fa110eb // fmla v11.4s, v7.4s, v1.s[1]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4fa3109c // fmla v28.4s, v4.4s, v3.s[1]
 	WORD $0x4fa21094 // fmla v20.4s, v4.4s, v2.s[1]
 	WORD $0x4fa1108c // fmla v12.4s, v4.4s, v1.s[1]
@@ -2671,7 +2643,7 @@ eight:
 	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210f7 // fmla v23.4s, v7.4s, v2.s[1]
 	WORD $0x4fa110ef // fmla v15.4s, v7.4s, v1.s[1]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4f831898 // fmla v24.4s, v4.4s, v3.s[2]
 	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
 	WORD $0x4f811888 // fmla v8.4s, v4.4s, v1.s[2]
@@ -2684,7 +2656,7 @@ eight:
 	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
 	WORD $0x4f8118eb // fmla v11.4s, v7.4s, v1.s[2]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4f83189c // fmla v28.4s, v4.4s, v3.s[2]
 	WORD $0x4f821894 // fmla v20.4s, v4.4s, v2.s[2]
 	WORD $0x4f81188c // fmla v12.4s, v4.4s, v1.s[2]
@@ -2697,7 +2669,7 @@ eight:
 	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218f7 // fmla v23.4s, v7.4s, v2.s[2]
 	WORD $0x4f8118ef // fmla v15.4s, v7.4s, v1.s[2]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4fa31898 // fmla v24.4s, v4.4s, v3.s[3]
 	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
 	WORD $0x4fa11888 // fmla v8.4s, v4.4s, v1.s[3]
@@ -2710,7 +2682,7 @@ eight:
 	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
 	WORD $0x4fa118eb // fmla v11.4s, v7.4s, v1.s[3]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4fa3189c // fmla v28.4s, v4.4s, v3.s[3]
 	WORD $0x4fa21894 // fmla v20.4s, v4.4s, v2.s[3]
 	WORD $0x4fa1188c // fmla v12.4s, v4.4s, v1.s[3]
@@ -2723,9 +2695,9 @@ eight:
 	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218f7 // fmla v23.4s, v7.4s, v2.s[3]
 	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
-	WORD $0x3cc10522 // ldr q2, [x9], #16
-	WORD $0x3cc10541 // ldr q1, [x10], #16
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x3cc10502 // ldr q2, [x8], #16
+	WORD $0x3cc10521 // ldr q1, [x9], #16
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4f801098 // fmla v24.4s, v4.4s, v0.s[0]
 	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
 	WORD $0x4f811088 // fmla v8.4s, v4.4s, v1.s[0]
@@ -2738,7 +2710,7 @@ eight:
 	WORD $0x4f8010fb // fmla v27.4s, v7.4s, v0.s[0]
 	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
 	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4f80109c // fmla v28.4s, v4.4s, v0.s[0]
 	WORD $0x4f821094 // fmla v20.4s, v4.4s, v2.s[0]
 	WORD $0x4f81108c // fmla v12.4s, v4.4s, v1.s[0]
@@ -2751,7 +2723,7 @@ eight:
 	WORD $0x4f8010ff // fmla v31.4s, v7.4s, v0.s[0]
 	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
 	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4fa01098 // fmla v24.4s, v4.4s, v0.s[1]
 	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
 	WORD $0x4fa11088 // fmla v8.4s, v4.4s, v1.s[1]
@@ -2764,7 +2736,7 @@ eight:
 	WORD $0x4fa010fb // fmla v27.4s, v7.4s, v0.s[1]
 	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
 	WORD $0x4fa110eb // fmla v11.4s, v7.4s, v1.s[1]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4fa0109c // fmla v28.4s, v4.4s, v0.s[1]
 	WORD $0x4fa21094 // fmla v20.4s, v4.4s, v2.s[1]
 	WORD $0x4fa1108c // fmla v12.4s, v4.4s, v1.s[1]
@@ -2777,7 +2749,7 @@ eight:
 	WORD $0x4fa010ff // fmla v31.4s, v7.4s, v0.s[1]
 	WORD $0x4fa210f7 // fmla v23.4s, v7.4s, v2.s[1]
 	WORD $0x4fa110ef // fmla v15.4s, v7.4s, v1.s[1]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4f801898 // fmla v24.4s, v4.4s, v0.s[2]
 	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
 	WORD $0x4f811888 // fmla v8.4s, v4.4s, v1.s[2]
@@ -2790,7 +2762,7 @@ eight:
 	WORD $0x4f8018fb // fmla v27.4s, v7.4s, v0.s[2]
 	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
 	WORD $0x4f8118eb // fmla v11.4s, v7.4s, v1.s[2]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4f80189c // fmla v28.4s, v4.4s, v0.s[2]
 	WORD $0x4f821894 // fmla v20.4s, v4.4s, v2.s[2]
 	WORD $0x4f81188c // fmla v12.4s, v4.4s, v1.s[2]
@@ -2803,7 +2775,7 @@ eight:
 	WORD $0x4f8018ff // fmla v31.4s, v7.4s, v0.s[2]
 	WORD $0x4f8218f7 // fmla v23.4s, v7.4s, v2.s[2]
 	WORD $0x4f8118ef // fmla v15.4s, v7.4s, v1.s[2]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4fa01898 // fmla v24.4s, v4.4s, v0.s[3]
 	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
 	WORD $0x4fa11888 // fmla v8.4s, v4.4s, v1.s[3]
@@ -2816,7 +2788,7 @@ eight:
 	WORD $0x4fa018fb // fmla v27.4s, v7.4s, v0.s[3]
 	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
 	WORD $0x4fa118eb // fmla v11.4s, v7.4s, v1.s[3]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4fa0189c // fmla v28.4s, v4.4s, v0.s[3]
 	WORD $0x4fa21894 // fmla v20.4s, v4.4s, v2.s[3]
 	WORD $0x4fa1188c // fmla v12.4s, v4.4s, v1.s[3]
@@ -2829,18 +2801,18 @@ eight:
 	WORD $0x4fa018ff // fmla v31.4s, v7.4s, v0.s[3]
 	WORD $0x4fa218f7 // fmla v23.4s, v7.4s, v2.s[3]
 	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, eight
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, eight
 
 four:
-	WORD $0x9240084b // and x11, x2, #0x7
-	CBZ  R11, next
-	TBZ  $2, R11, one
-	WORD $0x9240056b // and x11, x11, #0x3
-	WORD $0x3cc10503 // ldr q3, [x8], #16
-	WORD $0x3cc10522 // ldr q2, [x9], #16
-	WORD $0x3cc10541 // ldr q1, [x10], #16
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x9240084a // and x10, x2, #0x7
+	CBZ  R10, next
+	TBZ  $2, R10, one
+	WORD $0x9240054a // and x10, x10, #0x3
+	WORD $0x3cc104e3 // ldr q3, [x7], #16
+	WORD $0x3cc10502 // ldr q2, [x8], #16
+	WORD $0x3cc10521 // ldr q1, [x9], #16
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
 	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
 	WORD $0x4f811088 // fmla v8.4s, v4.4s, v1.s[0]
@@ -2853,7 +2825,7 @@ four:
 	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
 	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
 	WORD $0x4f821094 // fmla v20.4s, v4.4s, v2.s[0]
 	WORD $0x4f81108c // fmla v12.4s, v4.4s, v1.s[0]
@@ -2866,7 +2838,7 @@ four:
 	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
 	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4fa31098 // fmla v24.4s, v4.4s, v3.s[1]
 	WORD $0x4fa21090 // fmla v16.4s, v4.4s, v2.s[1]
 	WORD $0x4fa11088 // fmla v8.4s, v4.4s, v1.s[1]
@@ -2879,7 +2851,7 @@ four:
 	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
 	WORD $0x4fa110eb // fmla v11.4s, v7.4s, v1.s[1]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4fa3109c // fmla v28.4s, v4.4s, v3.s[1]
 	WORD $0x4fa21094 // fmla v20.4s, v4.4s, v2.s[1]
 	WORD $0x4fa1108c // fmla v12.4s, v4.4s, v1.s[1]
@@ -2892,7 +2864,7 @@ four:
 	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210f7 // fmla v23.4s, v7.4s, v2.s[1]
 	WORD $0x4fa110ef // fmla v15.4s, v7.4s, v1.s[1]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4f831898 // fmla v24.4s, v4.4s, v3.s[2]
 	WORD $0x4f821890 // fmla v16.4s, v4.4s, v2.s[2]
 	WORD $0x4f811888 // fmla v8.4s, v4.4s, v1.s[2]
@@ -2905,7 +2877,7 @@ four:
 	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
 	WORD $0x4f8118eb // fmla v11.4s, v7.4s, v1.s[2]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4f83189c // fmla v28.4s, v4.4s, v3.s[2]
 	WORD $0x4f821894 // fmla v20.4s, v4.4s, v2.s[2]
 	WORD $0x4f81188c // fmla v12.4s, v4.4s, v1.s[2]
@@ -2918,7 +2890,7 @@ four:
 	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218f7 // fmla v23.4s, v7.4s, v2.s[2]
 	WORD $0x4f8118ef // fmla v15.4s, v7.4s, v1.s[2]
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4fa31898 // fmla v24.4s, v4.4s, v3.s[3]
 	WORD $0x4fa21890 // fmla v16.4s, v4.4s, v2.s[3]
 	WORD $0x4fa11888 // fmla v8.4s, v4.4s, v1.s[3]
@@ -2931,7 +2903,7 @@ four:
 	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
 	WORD $0x4fa118eb // fmla v11.4s, v7.4s, v1.s[3]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4fa3189c // fmla v28.4s, v4.4s, v3.s[3]
 	WORD $0x4fa21894 // fmla v20.4s, v4.4s, v2.s[3]
 	WORD $0x4fa1188c // fmla v12.4s, v4.4s, v1.s[3]
@@ -2944,13 +2916,13 @@ four:
 	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218f7 // fmla v23.4s, v7.4s, v2.s[3]
 	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
-	CBZ  R11, next
+	CBZ  R10, next
 
 one:
-	WORD $0xbc404503 // ldr s3, [x8], #4
-	WORD $0xbc404522 // ldr s2, [x9], #4
-	WORD $0xbc404541 // ldr s1, [x10], #4
-	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
+	WORD $0xbc4044e3 // ldr s3, [x7], #4
+	WORD $0xbc404502 // ldr s2, [x8], #4
+	WORD $0xbc404521 // ldr s1, [x9], #4
+	WORD $0x4cdf2864 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], #64
 	WORD $0x4f831098 // fmla v24.4s, v4.4s, v3.s[0]
 	WORD $0x4f821090 // fmla v16.4s, v4.4s, v2.s[0]
 	WORD $0x4f811088 // fmla v8.4s, v4.4s, v1.s[0]
@@ -2963,7 +2935,7 @@ one:
 	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
 	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
-	WORD $0x4cdf28a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x5], #64
+	WORD $0x4cdf2884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], #64
 	WORD $0x4f83109c // fmla v28.4s, v4.4s, v3.s[0]
 	WORD $0x4f821094 // fmla v20.4s, v4.4s, v2.s[0]
 	WORD $0x4f81108c // fmla v12.4s, v4.4s, v1.s[0]
@@ -2976,14 +2948,14 @@ one:
 	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
 	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, one
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, one
 
 next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0eb03 // fcmlt v3.4s, v24.4s, #0.0
 	WORD $0x4e631f18 // bic v24.16b, v24.16b, v3.16b
 	WORD $0x4ea0eb23 // fcmlt v3.4s, v25.4s, #0.0
@@ -3246,60 +3218,62 @@ TEXT ·convF32x5x128NEON(SB), NOSPLIT, $0-8
 // func convF32x4NEON(a *convArgs)
 TEXT ·convF32x4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9403c0a // ldr x10, [x0, #120]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf940140b // ldr x11, [x0, #40]
-	WORD $0xf940180c // ldr x12, [x0, #48]
-	WORD $0xf9401c05 // ldr x5, [x0, #56]
-	WORD $0xf940280d // ldr x13, [x0, #80]
-	WORD $0xf9402006 // ldr x6, [x0, #64]
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9400c01 // ldr x1, [x0, #24]
+	WORD $0xf9403809 // ldr x9, [x0, #112]
+	WORD $0xf9401002 // ldr x2, [x0, #32]
+	WORD $0xf940180a // ldr x10, [x0, #48]
+	WORD $0xf9401c03 // ldr x3, [x0, #56]
+	WORD $0xf940280b // ldr x11, [x0, #80]
 
 panel:
-	WORD $0xf10005bf // cmp x13, #1
+	WORD $0xd2800004 // movz x4, #0, lsl #0
+	WORD $0xf100057f // cmp x11, #1
 	BNE  quads4
-	WORD $0xf10030df // cmp x6, #12
+	WORD $0xf9402005 // ldr x5, [x0, #64]
+	WORD $0xd10040a4 // sub x4, x5, #16
+	WORD $0xf10030bf // cmp x5, #12
 	BGT  quads4
-	WORD $0xf10020df // cmp x6, #8
+	WORD $0xd10030a4 // sub x4, x5, #12
+	WORD $0xf10020bf // cmp x5, #8
 	BGT  quads3
-	WORD $0xf10010df // cmp x6, #4
+	WORD $0xd10020a4 // sub x4, x5, #8
+	WORD $0xf10010bf // cmp x5, #4
 	BGT  quads2
+	WORD $0xd10010a4 // sub x4, x5, #4
 	JMP  quads1
 
 quads4:
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0c03e8 // mov x8, x12
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9402c06 // ldr x6, [x0, #88]
+	WORD $0xaa0a03e7 // mov x7, x10
 
 quads4tile:
-	WORD $0xaa0403e9 // mov x9, x4
-	WORD $0x4c40293c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x9]
-	WORD $0x4c402938 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x9]
-	WORD $0x4c402934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9]
-	WORD $0x4c402930 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040e // ldr x14, [x0, #8]
-	WORD $0xf940080f // ldr x15, [x0, #16]
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x4c40291c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x8]
+	WORD $0x4c402918 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x8]
+	WORD $0x4c402914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8]
+	WORD $0x4cdf2910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], #64
+	WORD $0xf940040c // ldr x12, [x0, #8]
+	WORD $0xf940080d // ldr x13, [x0, #16]
 
 quads4tap:
-	WORD $0x28c145d0 // ldp w16, w17, [x14], #8
-	WORD $0x28c151d3 // ldp w19, w20, [x14], #8
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0x8b010231 // add x17, x17, x1
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0xd343fc55 // lsr x21, x2, #3
-	CBZ  R21, quads4four
-	CBNZ R10, quads4split
+	WORD $0x28c13d8e // ldp w14, w15, [x12], #8
+	WORD $0x28c14590 // ldp w16, w17, [x12], #8
+	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0x8b0501ef // add x15, x15, x5
+	WORD $0x8b050210 // add x16, x16, x5
+	WORD $0x8b050231 // add x17, x17, x5
+	WORD $0xd343fc33 // lsr x19, x1, #3
+	CBZ  R19, quads4four
+	CBNZ R9, quads4split
 
 quads4eight:
-	WORD $0xacc11e0b // ldp q11, q7, [x16], #32
-	WORD $0xacc11a2a // ldp q10, q6, [x17], #32
-	WORD $0xacc11669 // ldp q9, q5, [x19], #32
-	WORD $0xacc11288 // ldp q8, q4, [x20], #32
-	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
+	WORD $0xacc11dcb // ldp q11, q7, [x14], #32
+	WORD $0xacc119ea // ldp q10, q6, [x15], #32
+	WORD $0xacc11609 // ldp q9, q5, [x16], #32
+	WORD $0xacc11228 // ldp q8, q4, [x17], #32
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -3316,7 +3290,7 @@ quads4eight:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -3333,7 +3307,7 @@ quads4eight:
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
 	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -3350,7 +3324,7 @@ quads4eight:
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
 	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -3367,7 +3341,7 @@ quads4eight:
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
 	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
 	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
 	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
@@ -3384,7 +3358,7 @@ quads4eight:
 	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
 	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
 	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
-	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
 	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
 	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
@@ -3401,7 +3375,7 @@ quads4eight:
 	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
 	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
 	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
-	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
 	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
 	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
@@ -3418,7 +3392,7 @@ quads4eight:
 	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
 	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
 	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
-	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
 	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
 	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
@@ -3435,19 +3409,19 @@ quads4eight:
 	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
 	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
 	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
-	WORD $0xd10006b5 // sub x21, x21, #1
-	CBNZ R21, quads4eight
+	WORD $0xd1000673 // sub x19, x19, #1
+	CBNZ R19, quads4eight
 
 quads4four:
-	WORD $0x92400855 // and x21, x2, #0x7
-	CBZ  R21, quads4next
-	TBZ  $2, R21, quads4one
-	WORD $0x924006b5 // and x21, x21, #0x3
-	WORD $0x3cc1060b // ldr q11, [x16], #16
-	WORD $0x3cc1062a // ldr q10, [x17], #16
-	WORD $0x3cc10669 // ldr q9, [x19], #16
-	WORD $0x3cc10688 // ldr q8, [x20], #16
-	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
+	WORD $0x92400833 // and x19, x1, #0x7
+	CBZ  R19, quads4next
+	TBZ  $2, R19, quads4one
+	WORD $0x92400673 // and x19, x19, #0x3
+	WORD $0x3cc105cb // ldr q11, [x14], #16
+	WORD $0x3cc105ea // ldr q10, [x15], #16
+	WORD $0x3cc10609 // ldr q9, [x16], #16
+	WORD $0x3cc10628 // ldr q8, [x17], #16
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -3464,7 +3438,7 @@ quads4four:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -3481,7 +3455,7 @@ quads4four:
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
 	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -3498,7 +3472,7 @@ quads4four:
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
 	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -3515,14 +3489,14 @@ quads4four:
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
 	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	CBZ  R21, quads4next
+	CBZ  R19, quads4next
 
 quads4one:
-	WORD $0xbc40460b // ldr s11, [x16], #4
-	WORD $0xbc40462a // ldr s10, [x17], #4
-	WORD $0xbc404669 // ldr s9, [x19], #4
-	WORD $0xbc404688 // ldr s8, [x20], #4
-	WORD $0x4cdf292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
+	WORD $0xbc4045cb // ldr s11, [x14], #4
+	WORD $0xbc4045ea // ldr s10, [x15], #4
+	WORD $0xbc404609 // ldr s9, [x16], #4
+	WORD $0xbc404628 // ldr s8, [x17], #4
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -3539,14 +3513,14 @@ quads4one:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0xd10006b5 // sub x21, x21, #1
-	CBNZ R21, quads4one
+	WORD $0xd1000673 // sub x19, x19, #1
+	CBNZ R19, quads4one
 
 quads4next:
-	WORD $0xd10005ef // sub x15, x15, #1
-	CBNZ R15, quads4tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  quads4store
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads4tap
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads4store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
 	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
@@ -3581,397 +3555,423 @@ quads4next:
 	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
 
 quads4store:
-	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf10005bf // cmp x13, #1
-	BNE  quads4whole
-	WORD $0xf10040df // cmp x6, #16
-	BNE  quads4partial
-
-quads4whole:
-	WORD $0x4c85293c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x9], x5
-	WORD $0x4c852938 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x9], x5
-	WORD $0x4c852934 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x5
-	WORD $0x4c852930 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9], x5
+	CBNZ R4, quads4partial
+	WORD $0x4c8328fc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x7], x3
+	WORD $0x4c8328f8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x7], x3
+	WORD $0x4c8328f4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], x3
+	WORD $0x4c8328f0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x7], x3
 
 quads4stored:
-	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090021 // add x1, x1, x9
-	WORD $0xf9403409 // ldr x9, [x0, #104]
-	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0xd10004e7 // sub x7, x7, #1
-	WORD $0xf10000ff // cmp x7, #0
+	WORD $0xf9403008 // ldr x8, [x0, #96]
+	WORD $0x8b0800a5 // add x5, x5, x8
+	WORD $0xf10004c6 // subs x6, x6, #1
 	BGT  quads4tile
-	WORD $0x8b0b0084 // add x4, x4, x11
-	WORD $0x9101018c // add x12, x12, #64
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, panel
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040042 // add x2, x2, x4
+	WORD $0x9101014a // add x10, x10, #64
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, panel
 	RET
 
 quads4partial:
-	WORD $0xaa0903ee // mov x14, x9
-	TBZ  $3, R6, quads4pixel0four
-	WORD $0xac8175dc // stp q28, q29, [x14], #32
+	WORD $0xf9402008 // ldr x8, [x0, #64]
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel0four
+	WORD $0xac81759c // stp q28, q29, [x12], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 quads4pixel0four:
-	TBZ  $2, R6, quads4pixel0two
-	WORD $0x3c8105dc // str q28, [x14], #16
+	TBZ  $2, R8, quads4pixel0two
+	WORD $0x3c81059c // str q28, [x12], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads4pixel0two:
-	TBZ  $1, R6, quads4pixel0one
-	WORD $0xfc0085dc // str d28, [x14], #8
+	TBZ  $1, R8, quads4pixel0one
+	WORD $0xfc00859c // str d28, [x12], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads4pixel0one:
-	TBZ  $0, R6, quads4pixel0done
-	WORD $0xbd0001dc // str s28, [x14]
+	TBZ  $0, R8, quads4pixel0done
+	WORD $0xbd00019c // str s28, [x12]
 
 quads4pixel0done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ee // mov x14, x9
-	TBZ  $3, R6, quads4pixel1four
-	WORD $0xac8165d8 // stp q24, q25, [x14], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel1four
+	WORD $0xac816598 // stp q24, q25, [x12], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 quads4pixel1four:
-	TBZ  $2, R6, quads4pixel1two
-	WORD $0x3c8105d8 // str q24, [x14], #16
+	TBZ  $2, R8, quads4pixel1two
+	WORD $0x3c810598 // str q24, [x12], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads4pixel1two:
-	TBZ  $1, R6, quads4pixel1one
-	WORD $0xfc0085d8 // str d24, [x14], #8
+	TBZ  $1, R8, quads4pixel1one
+	WORD $0xfc008598 // str d24, [x12], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads4pixel1one:
-	TBZ  $0, R6, quads4pixel1done
-	WORD $0xbd0001d8 // str s24, [x14]
+	TBZ  $0, R8, quads4pixel1done
+	WORD $0xbd000198 // str s24, [x12]
 
 quads4pixel1done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ee // mov x14, x9
-	TBZ  $3, R6, quads4pixel2four
-	WORD $0xac8155d4 // stp q20, q21, [x14], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel2four
+	WORD $0xac815594 // stp q20, q21, [x12], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 quads4pixel2four:
-	TBZ  $2, R6, quads4pixel2two
-	WORD $0x3c8105d4 // str q20, [x14], #16
+	TBZ  $2, R8, quads4pixel2two
+	WORD $0x3c810594 // str q20, [x12], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads4pixel2two:
-	TBZ  $1, R6, quads4pixel2one
-	WORD $0xfc0085d4 // str d20, [x14], #8
+	TBZ  $1, R8, quads4pixel2one
+	WORD $0xfc008594 // str d20, [x12], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads4pixel2one:
-	TBZ  $0, R6, quads4pixel2done
-	WORD $0xbd0001d4 // str s20, [x14]
+	TBZ  $0, R8, quads4pixel2done
+	WORD $0xbd000194 // str s20, [x12]
 
 quads4pixel2done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ee // mov x14, x9
-	TBZ  $3, R6, quads4pixel3four
-	WORD $0xac8145d0 // stp q16, q17, [x14], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel3four
+	WORD $0xac814590 // stp q16, q17, [x12], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 quads4pixel3four:
-	TBZ  $2, R6, quads4pixel3two
-	WORD $0x3c8105d0 // str q16, [x14], #16
+	TBZ  $2, R8, quads4pixel3two
+	WORD $0x3c810590 // str q16, [x12], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads4pixel3two:
-	TBZ  $1, R6, quads4pixel3one
-	WORD $0xfc0085d0 // str d16, [x14], #8
+	TBZ  $1, R8, quads4pixel3one
+	WORD $0xfc008590 // str d16, [x12], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads4pixel3one:
-	TBZ  $0, R6, quads4pixel3done
-	WORD $0xbd0001d0 // str s16, [x14]
+	TBZ  $0, R8, quads4pixel3done
+	WORD $0xbd000190 // str s16, [x12]
 
 quads4pixel3done:
-	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0x8b0300e7 // add x7, x7, x3
 	JMP  quads4stored
 
 quads4split:
-	WORD $0x3cc1060b // ldr q11, [x16], #16
-	WORD $0x3cc1062a // ldr q10, [x17], #16
-	WORD $0x3cc10669 // ldr q9, [x19], #16
-	WORD $0x3cc10688 // ldr q8, [x20], #16
-	WORD $0x3dc0012c // ldr q12, [x9]
-	WORD $0x3dc0052d // ldr q13, [x9, #16]
+	WORD $0x3dc001cb // ldr q11, [x14]
+	WORD $0x3dc001ea // ldr q10, [x15]
+	WORD $0x3dc00209 // ldr q9, [x16]
+	WORD $0x3dc00228 // ldr q8, [x17]
+	WORD $0xfd40010c // ldr d12, [x8]
+	WORD $0xf9400514 // ldr x20, [x8, #8]
+	WORD $0xfd40090d // ldr d13, [x8, #16]
+	WORD $0xf9400d15 // ldr x21, [x8, #24]
+	WORD $0x4e181e8c // mov v12.d[1], x20
+
+quads4spliteight:
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
-	WORD $0xfd40112e // ldr d14, [x9, #32]
+	WORD $0xfd40110e // ldr d14, [x8, #32]
+	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
-	WORD $0xf9401537 // ldr x23, [x9, #40]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
-	WORD $0xfc408607 // ldr d7, [x16], #8
 	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
-	WORD $0x4e181eee // mov v14.d[1], x23
+	WORD $0xf9401514 // ldr x20, [x8, #40]
 	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
-	WORD $0xfd40192f // ldr d15, [x9, #48]
+	WORD $0xf9401d15 // ldr x21, [x8, #56]
 	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
-	WORD $0xf9401d37 // ldr x23, [x9, #56]
+	WORD $0xfd40190f // ldr d15, [x8, #48]
+	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
-	WORD $0xf8408616 // ldr x22, [x16], #8
+	WORD $0xf1000673 // subs x19, x19, #1
 	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
-	WORD $0x4e181eef // mov v15.d[1], x23
 	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
-	WORD $0xfd40212c // ldr d12, [x9, #64]
+	WORD $0xf9402514 // ldr x20, [x8, #72]
 	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
-	WORD $0xf9402537 // ldr x23, [x9, #72]
+	WORD $0xfd40210c // ldr d12, [x8, #64]
+	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x9a9f07f6 // cset x22, ne
 	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
-	WORD $0x4e181eec // mov v12.d[1], x23
 	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
-	WORD $0xfd40292d // ldr d13, [x9, #80]
+	WORD $0xf9402d15 // ldr x21, [x8, #88]
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
-	WORD $0xf9402d37 // ldr x23, [x9, #88]
+	WORD $0xfd40290d // ldr d13, [x8, #80]
+	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
-	WORD $0x4e181ec7 // mov v7.d[1], x22
+	WORD $0xf9400dd7 // ldr x23, [x14, #24]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0x4e181eed // mov v13.d[1], x23
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
-	WORD $0xfd40312e // ldr d14, [x9, #96]
+	WORD $0xf9403514 // ldr x20, [x8, #104]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
-	WORD $0xf9403537 // ldr x23, [x9, #104]
+	WORD $0xfd40310e // ldr d14, [x8, #96]
+	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
-	WORD $0xfc408626 // ldr d6, [x17], #8
+	WORD $0xfd4009c7 // ldr d7, [x14, #16]
 	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
-	WORD $0x4e181eee // mov v14.d[1], x23
 	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
-	WORD $0xfd40392f // ldr d15, [x9, #112]
+	WORD $0xf9403d15 // ldr x21, [x8, #120]
 	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
-	WORD $0xf9403d37 // ldr x23, [x9, #120]
+	WORD $0xfd40390f // ldr d15, [x8, #112]
+	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
-	WORD $0xf8408636 // ldr x22, [x17], #8
 	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
-	WORD $0x4e181eef // mov v15.d[1], x23
 	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
-	WORD $0xfd40412c // ldr d12, [x9, #128]
+	WORD $0xf9404514 // ldr x20, [x8, #136]
 	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
-	WORD $0xf9404537 // ldr x23, [x9, #136]
+	WORD $0xfd40410c // ldr d12, [x8, #128]
+	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0xf9400df8 // ldr x24, [x15, #24]
 	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
-	WORD $0x4e181eec // mov v12.d[1], x23
 	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
-	WORD $0xfd40492d // ldr d13, [x9, #144]
+	WORD $0xf9404d15 // ldr x21, [x8, #152]
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
-	WORD $0xf9404d37 // ldr x23, [x9, #152]
+	WORD $0xfd40490d // ldr d13, [x8, #144]
+	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
-	WORD $0x4e181ec6 // mov v6.d[1], x22
+	WORD $0xfd4009e6 // ldr d6, [x15, #16]
+	WORD $0x4e181ee7 // mov v7.d[1], x23
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0x4e181eed // mov v13.d[1], x23
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
-	WORD $0xfd40512e // ldr d14, [x9, #160]
+	WORD $0xf9405514 // ldr x20, [x8, #168]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
-	WORD $0xf9405537 // ldr x23, [x9, #168]
+	WORD $0xfd40510e // ldr d14, [x8, #160]
+	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
-	WORD $0xfc408665 // ldr d5, [x19], #8
+	WORD $0xf9400e17 // ldr x23, [x16, #24]
 	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
-	WORD $0x4e181eee // mov v14.d[1], x23
 	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
-	WORD $0xfd40592f // ldr d15, [x9, #176]
+	WORD $0xf9405d15 // ldr x21, [x8, #184]
 	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
-	WORD $0xf9405d37 // ldr x23, [x9, #184]
+	WORD $0xfd40590f // ldr d15, [x8, #176]
+	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
-	WORD $0xf8408676 // ldr x22, [x19], #8
+	WORD $0xfd400a05 // ldr d5, [x16, #16]
+	WORD $0x4e181f06 // mov v6.d[1], x24
 	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
-	WORD $0x4e181eef // mov v15.d[1], x23
 	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
-	WORD $0xfd40612c // ldr d12, [x9, #192]
+	WORD $0xf9406514 // ldr x20, [x8, #200]
 	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
-	WORD $0xf9406537 // ldr x23, [x9, #200]
+	WORD $0xfd40610c // ldr d12, [x8, #192]
+	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
 	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
-	WORD $0x4e181eec // mov v12.d[1], x23
 	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
-	WORD $0xfd40692d // ldr d13, [x9, #208]
+	WORD $0xf9406d15 // ldr x21, [x8, #216]
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
-	WORD $0xf9406d37 // ldr x23, [x9, #216]
+	WORD $0xfd40690d // ldr d13, [x8, #208]
+	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
-	WORD $0x4e181ec5 // mov v5.d[1], x22
+	WORD $0xf9400e38 // ldr x24, [x17, #24]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0x4e181eed // mov v13.d[1], x23
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
-	WORD $0xfd40712e // ldr d14, [x9, #224]
+	WORD $0xf9407514 // ldr x20, [x8, #232]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
-	WORD $0xf9407537 // ldr x23, [x9, #232]
+	WORD $0xfd40710e // ldr d14, [x8, #224]
+	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
-	WORD $0xfc408684 // ldr d4, [x20], #8
+	WORD $0xfd400a24 // ldr d4, [x17, #16]
+	WORD $0x4e181ee5 // mov v5.d[1], x23
 	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
-	WORD $0x4e181eee // mov v14.d[1], x23
 	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
-	WORD $0xfd40792f // ldr d15, [x9, #240]
+	WORD $0xf9407d15 // ldr x21, [x8, #248]
 	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
-	WORD $0xf9407d37 // ldr x23, [x9, #248]
+	WORD $0xfd40790f // ldr d15, [x8, #240]
+	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
-	WORD $0xf8408696 // ldr x22, [x20], #8
+	WORD $0x4e181f04 // mov v4.d[1], x24
 	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
-	WORD $0x4e181eef // mov v15.d[1], x23
 	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
-	WORD $0xfd40812c // ldr d12, [x9, #256]
+	WORD $0xf9408514 // ldr x20, [x8, #264]
 	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
-	WORD $0xf9408537 // ldr x23, [x9, #264]
+	WORD $0xfd40810c // ldr d12, [x8, #256]
+	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
 	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
-	WORD $0x4e181eec // mov v12.d[1], x23
 	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
-	WORD $0xfd40892d // ldr d13, [x9, #272]
+	WORD $0xfd40890d // ldr d13, [x8, #272]
+	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
-	WORD $0xf9408d37 // ldr x23, [x9, #280]
 	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
-	WORD $0x4e181ec4 // mov v4.d[1], x22
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	WORD $0x4e181eed // mov v13.d[1], x23
+	WORD $0xf9408d15 // ldr x21, [x8, #280]
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
-	WORD $0xfd40912e // ldr d14, [x9, #288]
+	WORD $0xfd40910e // ldr d14, [x8, #288]
+	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
-	WORD $0xf9409537 // ldr x23, [x9, #296]
 	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
 	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
-	WORD $0x4e181eee // mov v14.d[1], x23
+	WORD $0xf9409514 // ldr x20, [x8, #296]
 	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
-	WORD $0xfd40992f // ldr d15, [x9, #304]
+	WORD $0xf9409d15 // ldr x21, [x8, #312]
 	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
-	WORD $0xf9409d37 // ldr x23, [x9, #312]
+	WORD $0xfd40990f // ldr d15, [x8, #304]
+	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x8b1615ce // add x14, x14, x22, lsl #5
 	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
-	WORD $0x4e181eef // mov v15.d[1], x23
 	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
-	WORD $0xfd40a12c // ldr d12, [x9, #320]
+	WORD $0xf940a514 // ldr x20, [x8, #328]
 	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
-	WORD $0xf940a537 // ldr x23, [x9, #328]
+	WORD $0xfd40a10c // ldr d12, [x8, #320]
+	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0xf94005d7 // ldr x23, [x14, #8]
 	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
-	WORD $0x4e181eec // mov v12.d[1], x23
 	WORD $0x4f8711ff // fmla v31.4s, v15.4s, v7.s[0]
-	WORD $0xfd40a92d // ldr d13, [x9, #336]
+	WORD $0xf940ad15 // ldr x21, [x8, #344]
 	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
-	WORD $0xf940ad37 // ldr x23, [x9, #344]
+	WORD $0xfd40a90d // ldr d13, [x8, #336]
+	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
+	WORD $0xfd4001cb // ldr d11, [x14]
 	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
-	WORD $0x4e181eed // mov v13.d[1], x23
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
-	WORD $0xfd40b12e // ldr d14, [x9, #352]
+	WORD $0xf940b514 // ldr x20, [x8, #360]
 	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
-	WORD $0xf940b537 // ldr x23, [x9, #360]
+	WORD $0xfd40b10e // ldr d14, [x8, #352]
+	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x8b1615ef // add x15, x15, x22, lsl #5
 	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
-	WORD $0x4e181eee // mov v14.d[1], x23
 	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
-	WORD $0xfd40b92f // ldr d15, [x9, #368]
+	WORD $0xf940bd15 // ldr x21, [x8, #376]
 	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
-	WORD $0xf940bd37 // ldr x23, [x9, #376]
+	WORD $0xfd40b90f // ldr d15, [x8, #368]
+	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0xf94005f8 // ldr x24, [x15, #8]
 	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
-	WORD $0x4e181eef // mov v15.d[1], x23
 	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
-	WORD $0xfd40c12c // ldr d12, [x9, #384]
+	WORD $0xf940c514 // ldr x20, [x8, #392]
 	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
-	WORD $0xf940c537 // ldr x23, [x9, #392]
+	WORD $0xfd40c10c // ldr d12, [x8, #384]
+	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0xfd4001ea // ldr d10, [x15]
+	WORD $0x4e181eeb // mov v11.d[1], x23
 	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
-	WORD $0x4e181eec // mov v12.d[1], x23
 	WORD $0x4fa711ff // fmla v31.4s, v15.4s, v7.s[1]
-	WORD $0xfd40c92d // ldr d13, [x9, #400]
+	WORD $0xf940cd15 // ldr x21, [x8, #408]
 	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
-	WORD $0xf940cd37 // ldr x23, [x9, #408]
+	WORD $0xfd40c90d // ldr d13, [x8, #400]
+	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
+	WORD $0x8b161610 // add x16, x16, x22, lsl #5
 	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
-	WORD $0x4e181eed // mov v13.d[1], x23
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
-	WORD $0xfd40d12e // ldr d14, [x9, #416]
+	WORD $0xf940d514 // ldr x20, [x8, #424]
 	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
-	WORD $0xf940d537 // ldr x23, [x9, #424]
+	WORD $0xfd40d10e // ldr d14, [x8, #416]
+	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0xf9400617 // ldr x23, [x16, #8]
 	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
-	WORD $0x4e181eee // mov v14.d[1], x23
 	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
-	WORD $0xfd40d92f // ldr d15, [x9, #432]
+	WORD $0xf940dd15 // ldr x21, [x8, #440]
 	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
-	WORD $0xf940dd37 // ldr x23, [x9, #440]
+	WORD $0xfd40d90f // ldr d15, [x8, #432]
+	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0xfd400209 // ldr d9, [x16]
+	WORD $0x4e181f0a // mov v10.d[1], x24
 	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
-	WORD $0x4e181eef // mov v15.d[1], x23
 	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
-	WORD $0xfd40e12c // ldr d12, [x9, #448]
+	WORD $0xf940e514 // ldr x20, [x8, #456]
 	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
-	WORD $0xf940e537 // ldr x23, [x9, #456]
+	WORD $0xfd40e10c // ldr d12, [x8, #448]
+	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x8b161631 // add x17, x17, x22, lsl #5
 	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
-	WORD $0x4e181eec // mov v12.d[1], x23
 	WORD $0x4f8719ff // fmla v31.4s, v15.4s, v7.s[2]
-	WORD $0xfd40e92d // ldr d13, [x9, #464]
+	WORD $0xf940ed15 // ldr x21, [x8, #472]
 	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
-	WORD $0xf940ed37 // ldr x23, [x9, #472]
+	WORD $0xfd40e90d // ldr d13, [x8, #464]
+	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
+	WORD $0xf9400638 // ldr x24, [x17, #8]
 	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
-	WORD $0x4e181eed // mov v13.d[1], x23
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
-	WORD $0xfd40f12e // ldr d14, [x9, #480]
+	WORD $0xf940f514 // ldr x20, [x8, #488]
 	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
-	WORD $0xf940f537 // ldr x23, [x9, #488]
+	WORD $0xfd40f10e // ldr d14, [x8, #480]
+	WORD $0x4e181ead // mov v13.d[1], x21
 	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0xfd400228 // ldr d8, [x17]
+	WORD $0x4e181ee9 // mov v9.d[1], x23
 	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
-	WORD $0x4e181eee // mov v14.d[1], x23
 	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
-	WORD $0xfd40f92f // ldr d15, [x9, #496]
+	WORD $0xf940fd15 // ldr x21, [x8, #504]
 	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
-	WORD $0xf940fd37 // ldr x23, [x9, #504]
+	WORD $0xfd40f90f // ldr d15, [x8, #496]
+	WORD $0x4e181e8e // mov v14.d[1], x20
 	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4e181f08 // mov v8.d[1], x24
 	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
-	WORD $0x4e181eef // mov v15.d[1], x23
+	WORD $0x8b162508 // add x8, x8, x22, lsl #9
 	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0xf9400514 // ldr x20, [x8, #8]
 	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0xfd40010c // ldr d12, [x8]
+	WORD $0x4e181eaf // mov v15.d[1], x21
 	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
 	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
 	WORD $0x4fa719ff // fmla v31.4s, v15.4s, v7.s[3]
+	WORD $0xfd40090d // ldr d13, [x8, #16]
+	WORD $0x4e181e8c // mov v12.d[1], x20
 	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
 	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
 	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
-	WORD $0x91080129 // add x9, x9, #512
-	WORD $0xd10006b5 // sub x21, x21, #1
-	CBNZ R21, quads4split
+	WORD $0xf9400d15 // ldr x21, [x8, #24]
+	BNE  quads4spliteight
+	WORD $0x910081ce // add x14, x14, #32
+	WORD $0x910081ef // add x15, x15, #32
+	WORD $0x91008210 // add x16, x16, #32
+	WORD $0x91008231 // add x17, x17, #32
+	WORD $0x91080108 // add x8, x8, #512
 	JMP  quads4four
 
 quads3:
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0c03e8 // mov x8, x12
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9402c06 // ldr x6, [x0, #88]
+	WORD $0xaa0a03e7 // mov x7, x10
 
 quads3tile:
-	WORD $0xaa0403e9 // mov x9, x4
-	WORD $0x4c40693c // ld1 {v28.4s, v29.4s, v30.4s}, [x9]
-	WORD $0x4c406938 // ld1 {v24.4s, v25.4s, v26.4s}, [x9]
-	WORD $0x4c406934 // ld1 {v20.4s, v21.4s, v22.4s}, [x9]
-	WORD $0x4c406930 // ld1 {v16.4s, v17.4s, v18.4s}, [x9]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040a // ldr x10, [x0, #8]
-	WORD $0xf940080b // ldr x11, [x0, #16]
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x4c40691c // ld1 {v28.4s, v29.4s, v30.4s}, [x8]
+	WORD $0x4c406918 // ld1 {v24.4s, v25.4s, v26.4s}, [x8]
+	WORD $0x4c406914 // ld1 {v20.4s, v21.4s, v22.4s}, [x8]
+	WORD $0x4c406910 // ld1 {v16.4s, v17.4s, v18.4s}, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 quads3tap:
-	WORD $0x28c1354c // ldp w12, w13, [x10], #8
-	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0x8b0101ad // add x13, x13, x1
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x8b0101ef // add x15, x15, x1
-	WORD $0xd343fc50 // lsr x16, x2, #3
-	CBZ  R16, quads3four
+	WORD $0x28c1312b // ldp w11, w12, [x9], #8
+	WORD $0x28c1392d // ldp w13, w14, [x9], #8
+	WORD $0x8b05016b // add x11, x11, x5
+	WORD $0x8b05018c // add x12, x12, x5
+	WORD $0x8b0501ad // add x13, x13, x5
+	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0xd343fc2f // lsr x15, x1, #3
+	CBZ  R15, quads3four
 
 quads3eight:
-	WORD $0xacc11d8b // ldp q11, q7, [x12], #32
-	WORD $0xacc119aa // ldp q10, q6, [x13], #32
-	WORD $0xacc115c9 // ldp q9, q5, [x14], #32
-	WORD $0xacc111e8 // ldp q8, q4, [x15], #32
-	WORD $0xad40352c // ldp q12, q13, [x9]
-	WORD $0x3dc0092e // ldr q14, [x9, #32]
+	WORD $0xacc11d6b // ldp q11, q7, [x11], #32
+	WORD $0xacc1198a // ldp q10, q6, [x12], #32
+	WORD $0xacc115a9 // ldp q9, q5, [x13], #32
+	WORD $0xacc111c8 // ldp q8, q4, [x14], #32
+	WORD $0xad40350c // ldp q12, q13, [x8]
+	WORD $0x3dc0090e // ldr q14, [x8, #32]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -3984,8 +3984,8 @@ quads3eight:
 	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
 	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
 	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
-	WORD $0xad42352c // ldp q12, q13, [x9, #64]
-	WORD $0x3dc0192e // ldr q14, [x9, #96]
+	WORD $0xad42350c // ldp q12, q13, [x8, #64]
+	WORD $0x3dc0190e // ldr q14, [x8, #96]
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -3998,8 +3998,8 @@ quads3eight:
 	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
 	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
 	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
-	WORD $0xad44352c // ldp q12, q13, [x9, #128]
-	WORD $0x3dc0292e // ldr q14, [x9, #160]
+	WORD $0xad44350c // ldp q12, q13, [x8, #128]
+	WORD $0x3dc0290e // ldr q14, [x8, #160]
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -4012,8 +4012,8 @@ quads3eight:
 	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
 	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
 	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
-	WORD $0xad46352c // ldp q12, q13, [x9, #192]
-	WORD $0x3dc0392e // ldr q14, [x9, #224]
+	WORD $0xad46350c // ldp q12, q13, [x8, #192]
+	WORD $0x3dc0390e // ldr q14, [x8, #224]
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -4026,8 +4026,8 @@ quads3eight:
 	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
 	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
 	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
-	WORD $0xad48352c // ldp q12, q13, [x9, #256]
-	WORD $0x3dc0492e // ldr q14, [x9, #288]
+	WORD $0xad48350c // ldp q12, q13, [x8, #256]
+	WORD $0x3dc0490e // ldr q14, [x8, #288]
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
 	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
 	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
@@ -4040,8 +4040,8 @@ quads3eight:
 	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
 	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
 	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
-	WORD $0xad4a352c // ldp q12, q13, [x9, #320]
-	WORD $0x3dc0592e // ldr q14, [x9, #352]
+	WORD $0xad4a350c // ldp q12, q13, [x8, #320]
+	WORD $0x3dc0590e // ldr q14, [x8, #352]
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
 	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
 	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
@@ -4054,8 +4054,8 @@ quads3eight:
 	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
 	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
 	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
-	WORD $0xad4c352c // ldp q12, q13, [x9, #384]
-	WORD $0x3dc0692e // ldr q14, [x9, #416]
+	WORD $0xad4c350c // ldp q12, q13, [x8, #384]
+	WORD $0x3dc0690e // ldr q14, [x8, #416]
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
 	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
 	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
@@ -4068,8 +4068,8 @@ quads3eight:
 	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
 	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
 	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
-	WORD $0xad4e352c // ldp q12, q13, [x9, #448]
-	WORD $0x3dc0792e // ldr q14, [x9, #480]
+	WORD $0xad4e350c // ldp q12, q13, [x8, #448]
+	WORD $0x3dc0790e // ldr q14, [x8, #480]
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
 	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
 	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
@@ -4082,21 +4082,21 @@ quads3eight:
 	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
 	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
 	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
-	WORD $0x91080129 // add x9, x9, #512
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, quads3eight
+	WORD $0x91080108 // add x8, x8, #512
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, quads3eight
 
 quads3four:
-	WORD $0x92400850 // and x16, x2, #0x7
-	CBZ  R16, quads3next
-	TBZ  $2, R16, quads3one
-	WORD $0x92400610 // and x16, x16, #0x3
-	WORD $0x3cc1058b // ldr q11, [x12], #16
-	WORD $0x3cc105aa // ldr q10, [x13], #16
-	WORD $0x3cc105c9 // ldr q9, [x14], #16
-	WORD $0x3cc105e8 // ldr q8, [x15], #16
-	WORD $0xad40352c // ldp q12, q13, [x9]
-	WORD $0x3dc0092e // ldr q14, [x9, #32]
+	WORD $0x9240082f // and x15, x1, #0x7
+	CBZ  R15, quads3next
+	TBZ  $2, R15, quads3one
+	WORD $0x924005ef // and x15, x15, #0x3
+	WORD $0x3cc1056b // ldr q11, [x11], #16
+	WORD $0x3cc1058a // ldr q10, [x12], #16
+	WORD $0x3cc105a9 // ldr q9, [x13], #16
+	WORD $0x3cc105c8 // ldr q8, [x14], #16
+	WORD $0xad40350c // ldp q12, q13, [x8]
+	WORD $0x3dc0090e // ldr q14, [x8, #32]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -4109,8 +4109,8 @@ quads3four:
 	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
 	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
 	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
-	WORD $0xad42352c // ldp q12, q13, [x9, #64]
-	WORD $0x3dc0192e // ldr q14, [x9, #96]
+	WORD $0xad42350c // ldp q12, q13, [x8, #64]
+	WORD $0x3dc0190e // ldr q14, [x8, #96]
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -4123,8 +4123,8 @@ quads3four:
 	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
 	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
 	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
-	WORD $0xad44352c // ldp q12, q13, [x9, #128]
-	WORD $0x3dc0292e // ldr q14, [x9, #160]
+	WORD $0xad44350c // ldp q12, q13, [x8, #128]
+	WORD $0x3dc0290e // ldr q14, [x8, #160]
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -4137,8 +4137,8 @@ quads3four:
 	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
 	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
 	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
-	WORD $0xad46352c // ldp q12, q13, [x9, #192]
-	WORD $0x3dc0392e // ldr q14, [x9, #224]
+	WORD $0xad46350c // ldp q12, q13, [x8, #192]
+	WORD $0x3dc0390e // ldr q14, [x8, #224]
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -4151,16 +4151,16 @@ quads3four:
 	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
 	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
 	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	CBZ  R16, quads3next
+	WORD $0x91040108 // add x8, x8, #256
+	CBZ  R15, quads3next
 
 quads3one:
-	WORD $0xbc40458b // ldr s11, [x12], #4
-	WORD $0xbc4045aa // ldr s10, [x13], #4
-	WORD $0xbc4045c9 // ldr s9, [x14], #4
-	WORD $0xbc4045e8 // ldr s8, [x15], #4
-	WORD $0xad40352c // ldp q12, q13, [x9]
-	WORD $0x3dc0092e // ldr q14, [x9, #32]
+	WORD $0xbc40456b // ldr s11, [x11], #4
+	WORD $0xbc40458a // ldr s10, [x12], #4
+	WORD $0xbc4045a9 // ldr s9, [x13], #4
+	WORD $0xbc4045c8 // ldr s8, [x14], #4
+	WORD $0xad40350c // ldp q12, q13, [x8]
+	WORD $0x3dc0090e // ldr q14, [x8, #32]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -4173,15 +4173,15 @@ quads3one:
 	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
 	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
 	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, quads3one
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, quads3one
 
 quads3next:
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, quads3tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  quads3store
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, quads3tap
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads3store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
 	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
@@ -4208,146 +4208,142 @@ quads3next:
 	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
 
 quads3store:
-	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf10030df // cmp x6, #12
-	BNE  quads3partial
-	WORD $0x4c85693c // st1 {v28.4s, v29.4s, v30.4s}, [x9], x5
-	WORD $0x4c856938 // st1 {v24.4s, v25.4s, v26.4s}, [x9], x5
-	WORD $0x4c856934 // st1 {v20.4s, v21.4s, v22.4s}, [x9], x5
-	WORD $0x4c856930 // st1 {v16.4s, v17.4s, v18.4s}, [x9], x5
+	CBNZ R4, quads3partial
+	WORD $0x4c8368fc // st1 {v28.4s, v29.4s, v30.4s}, [x7], x3
+	WORD $0x4c8368f8 // st1 {v24.4s, v25.4s, v26.4s}, [x7], x3
+	WORD $0x4c8368f4 // st1 {v20.4s, v21.4s, v22.4s}, [x7], x3
+	WORD $0x4c8368f0 // st1 {v16.4s, v17.4s, v18.4s}, [x7], x3
 
 quads3stored:
-	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090021 // add x1, x1, x9
-	WORD $0xf9403409 // ldr x9, [x0, #104]
-	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0xd10004e7 // sub x7, x7, #1
-	WORD $0xf10000ff // cmp x7, #0
+	WORD $0xf9403008 // ldr x8, [x0, #96]
+	WORD $0x8b0800a5 // add x5, x5, x8
+	WORD $0xf10004c6 // subs x6, x6, #1
 	BGT  quads3tile
 	RET
 
 quads3partial:
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel0four
-	WORD $0xac81755c // stp q28, q29, [x10], #32
+	WORD $0xf9402008 // ldr x8, [x0, #64]
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel0four
+	WORD $0xac81753c // stp q28, q29, [x9], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebe1fdd // mov v29.16b, v30.16b
 
 quads3pixel0four:
-	TBZ  $2, R6, quads3pixel0two
-	WORD $0x3c81055c // str q28, [x10], #16
+	TBZ  $2, R8, quads3pixel0two
+	WORD $0x3c81053c // str q28, [x9], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads3pixel0two:
-	TBZ  $1, R6, quads3pixel0one
-	WORD $0xfc00855c // str d28, [x10], #8
+	TBZ  $1, R8, quads3pixel0one
+	WORD $0xfc00853c // str d28, [x9], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads3pixel0one:
-	TBZ  $0, R6, quads3pixel0done
-	WORD $0xbd00015c // str s28, [x10]
+	TBZ  $0, R8, quads3pixel0done
+	WORD $0xbd00013c // str s28, [x9]
 
 quads3pixel0done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel1four
-	WORD $0xac816558 // stp q24, q25, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel1four
+	WORD $0xac816538 // stp q24, q25, [x9], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4eba1f59 // mov v25.16b, v26.16b
 
 quads3pixel1four:
-	TBZ  $2, R6, quads3pixel1two
-	WORD $0x3c810558 // str q24, [x10], #16
+	TBZ  $2, R8, quads3pixel1two
+	WORD $0x3c810538 // str q24, [x9], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads3pixel1two:
-	TBZ  $1, R6, quads3pixel1one
-	WORD $0xfc008558 // str d24, [x10], #8
+	TBZ  $1, R8, quads3pixel1one
+	WORD $0xfc008538 // str d24, [x9], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads3pixel1one:
-	TBZ  $0, R6, quads3pixel1done
-	WORD $0xbd000158 // str s24, [x10]
+	TBZ  $0, R8, quads3pixel1done
+	WORD $0xbd000138 // str s24, [x9]
 
 quads3pixel1done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel2four
-	WORD $0xac815554 // stp q20, q21, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel2four
+	WORD $0xac815534 // stp q20, q21, [x9], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
 
 quads3pixel2four:
-	TBZ  $2, R6, quads3pixel2two
-	WORD $0x3c810554 // str q20, [x10], #16
+	TBZ  $2, R8, quads3pixel2two
+	WORD $0x3c810534 // str q20, [x9], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads3pixel2two:
-	TBZ  $1, R6, quads3pixel2one
-	WORD $0xfc008554 // str d20, [x10], #8
+	TBZ  $1, R8, quads3pixel2one
+	WORD $0xfc008534 // str d20, [x9], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads3pixel2one:
-	TBZ  $0, R6, quads3pixel2done
-	WORD $0xbd000154 // str s20, [x10]
+	TBZ  $0, R8, quads3pixel2done
+	WORD $0xbd000134 // str s20, [x9]
 
 quads3pixel2done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel3four
-	WORD $0xac814550 // stp q16, q17, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel3four
+	WORD $0xac814530 // stp q16, q17, [x9], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb21e51 // mov v17.16b, v18.16b
 
 quads3pixel3four:
-	TBZ  $2, R6, quads3pixel3two
-	WORD $0x3c810550 // str q16, [x10], #16
+	TBZ  $2, R8, quads3pixel3two
+	WORD $0x3c810530 // str q16, [x9], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads3pixel3two:
-	TBZ  $1, R6, quads3pixel3one
-	WORD $0xfc008550 // str d16, [x10], #8
+	TBZ  $1, R8, quads3pixel3one
+	WORD $0xfc008530 // str d16, [x9], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads3pixel3one:
-	TBZ  $0, R6, quads3pixel3done
-	WORD $0xbd000150 // str s16, [x10]
+	TBZ  $0, R8, quads3pixel3done
+	WORD $0xbd000130 // str s16, [x9]
 
 quads3pixel3done:
-	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0x8b0300e7 // add x7, x7, x3
 	JMP  quads3stored
 
 quads2:
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0c03e8 // mov x8, x12
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9402c06 // ldr x6, [x0, #88]
+	WORD $0xaa0a03e7 // mov x7, x10
 
 quads2tile:
-	WORD $0xaa0403e9 // mov x9, x4
-	WORD $0xad40753c // ldp q28, q29, [x9]
-	WORD $0xad406538 // ldp q24, q25, [x9]
-	WORD $0xad405534 // ldp q20, q21, [x9]
-	WORD $0xad404530 // ldp q16, q17, [x9]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040a // ldr x10, [x0, #8]
-	WORD $0xf940080b // ldr x11, [x0, #16]
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0xad40751c // ldp q28, q29, [x8]
+	WORD $0xad406518 // ldp q24, q25, [x8]
+	WORD $0xad405514 // ldp q20, q21, [x8]
+	WORD $0xad404510 // ldp q16, q17, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 quads2tap:
-	WORD $0x28c1354c // ldp w12, w13, [x10], #8
-	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0x8b0101ad // add x13, x13, x1
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x8b0101ef // add x15, x15, x1
-	WORD $0xd343fc50 // lsr x16, x2, #3
-	CBZ  R16, quads2four
+	WORD $0x28c1312b // ldp w11, w12, [x9], #8
+	WORD $0x28c1392d // ldp w13, w14, [x9], #8
+	WORD $0x8b05016b // add x11, x11, x5
+	WORD $0x8b05018c // add x12, x12, x5
+	WORD $0x8b0501ad // add x13, x13, x5
+	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0xd343fc2f // lsr x15, x1, #3
+	CBZ  R15, quads2four
 
 quads2eight:
-	WORD $0xacc11d8b // ldp q11, q7, [x12], #32
-	WORD $0xacc119aa // ldp q10, q6, [x13], #32
-	WORD $0xacc115c9 // ldp q9, q5, [x14], #32
-	WORD $0xacc111e8 // ldp q8, q4, [x15], #32
-	WORD $0xad40352c // ldp q12, q13, [x9]
+	WORD $0xacc11d6b // ldp q11, q7, [x11], #32
+	WORD $0xacc1198a // ldp q10, q6, [x12], #32
+	WORD $0xacc115a9 // ldp q9, q5, [x13], #32
+	WORD $0xacc111c8 // ldp q8, q4, [x14], #32
+	WORD $0xad40350c // ldp q12, q13, [x8]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -4356,7 +4352,7 @@ quads2eight:
 	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
 	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
 	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
-	WORD $0xad42352c // ldp q12, q13, [x9, #64]
+	WORD $0xad42350c // ldp q12, q13, [x8, #64]
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -4365,7 +4361,7 @@ quads2eight:
 	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
 	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
 	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
-	WORD $0xad44352c // ldp q12, q13, [x9, #128]
+	WORD $0xad44350c // ldp q12, q13, [x8, #128]
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -4374,7 +4370,7 @@ quads2eight:
 	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
 	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
 	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
-	WORD $0xad46352c // ldp q12, q13, [x9, #192]
+	WORD $0xad46350c // ldp q12, q13, [x8, #192]
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -4383,7 +4379,7 @@ quads2eight:
 	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
 	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
 	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
-	WORD $0xad48352c // ldp q12, q13, [x9, #256]
+	WORD $0xad48350c // ldp q12, q13, [x8, #256]
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
 	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
 	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
@@ -4392,7 +4388,7 @@ quads2eight:
 	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
 	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
 	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
-	WORD $0xad4a352c // ldp q12, q13, [x9, #320]
+	WORD $0xad4a350c // ldp q12, q13, [x8, #320]
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
 	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
 	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
@@ -4401,7 +4397,7 @@ quads2eight:
 	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
 	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
 	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
-	WORD $0xad4c352c // ldp q12, q13, [x9, #384]
+	WORD $0xad4c350c // ldp q12, q13, [x8, #384]
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
 	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
 	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
@@ -4410,7 +4406,7 @@ quads2eight:
 	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
 	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
 	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
-	WORD $0xad4e352c // ldp q12, q13, [x9, #448]
+	WORD $0xad4e350c // ldp q12, q13, [x8, #448]
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
 	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
 	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
@@ -4419,20 +4415,20 @@ quads2eight:
 	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
 	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
 	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
-	WORD $0x91080129 // add x9, x9, #512
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, quads2eight
+	WORD $0x91080108 // add x8, x8, #512
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, quads2eight
 
 quads2four:
-	WORD $0x92400850 // and x16, x2, #0x7
-	CBZ  R16, quads2next
-	TBZ  $2, R16, quads2one
-	WORD $0x92400610 // and x16, x16, #0x3
-	WORD $0x3cc1058b // ldr q11, [x12], #16
-	WORD $0x3cc105aa // ldr q10, [x13], #16
-	WORD $0x3cc105c9 // ldr q9, [x14], #16
-	WORD $0x3cc105e8 // ldr q8, [x15], #16
-	WORD $0xad40352c // ldp q12, q13, [x9]
+	WORD $0x9240082f // and x15, x1, #0x7
+	CBZ  R15, quads2next
+	TBZ  $2, R15, quads2one
+	WORD $0x924005ef // and x15, x15, #0x3
+	WORD $0x3cc1056b // ldr q11, [x11], #16
+	WORD $0x3cc1058a // ldr q10, [x12], #16
+	WORD $0x3cc105a9 // ldr q9, [x13], #16
+	WORD $0x3cc105c8 // ldr q8, [x14], #16
+	WORD $0xad40350c // ldp q12, q13, [x8]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -4441,7 +4437,7 @@ quads2four:
 	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
 	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
 	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
-	WORD $0xad42352c // ldp q12, q13, [x9, #64]
+	WORD $0xad42350c // ldp q12, q13, [x8, #64]
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
@@ -4450,7 +4446,7 @@ quads2four:
 	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
 	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
 	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
-	WORD $0xad44352c // ldp q12, q13, [x9, #128]
+	WORD $0xad44350c // ldp q12, q13, [x8, #128]
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
@@ -4459,7 +4455,7 @@ quads2four:
 	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
 	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
 	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
-	WORD $0xad46352c // ldp q12, q13, [x9, #192]
+	WORD $0xad46350c // ldp q12, q13, [x8, #192]
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
@@ -4468,15 +4464,15 @@ quads2four:
 	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
 	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
 	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	CBZ  R16, quads2next
+	WORD $0x91040108 // add x8, x8, #256
+	CBZ  R15, quads2next
 
 quads2one:
-	WORD $0xbc40458b // ldr s11, [x12], #4
-	WORD $0xbc4045aa // ldr s10, [x13], #4
-	WORD $0xbc4045c9 // ldr s9, [x14], #4
-	WORD $0xbc4045e8 // ldr s8, [x15], #4
-	WORD $0xad40352c // ldp q12, q13, [x9]
+	WORD $0xbc40456b // ldr s11, [x11], #4
+	WORD $0xbc40458a // ldr s10, [x12], #4
+	WORD $0xbc4045a9 // ldr s9, [x13], #4
+	WORD $0xbc4045c8 // ldr s8, [x14], #4
+	WORD $0xad40350c // ldp q12, q13, [x8]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
@@ -4485,15 +4481,15 @@ quads2one:
 	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
 	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
 	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, quads2one
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, quads2one
 
 quads2next:
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, quads2tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  quads2store
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, quads2tap
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads2store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
 	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
@@ -4512,240 +4508,236 @@ quads2next:
 	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
 
 quads2store:
-	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf10020df // cmp x6, #8
-	BNE  quads2partial
-	WORD $0x4c85a93c // st1 {v28.4s, v29.4s}, [x9], x5
-	WORD $0x4c85a938 // st1 {v24.4s, v25.4s}, [x9], x5
-	WORD $0x4c85a934 // st1 {v20.4s, v21.4s}, [x9], x5
-	WORD $0x4c85a930 // st1 {v16.4s, v17.4s}, [x9], x5
+	CBNZ R4, quads2partial
+	WORD $0x4c83a8fc // st1 {v28.4s, v29.4s}, [x7], x3
+	WORD $0x4c83a8f8 // st1 {v24.4s, v25.4s}, [x7], x3
+	WORD $0x4c83a8f4 // st1 {v20.4s, v21.4s}, [x7], x3
+	WORD $0x4c83a8f0 // st1 {v16.4s, v17.4s}, [x7], x3
 
 quads2stored:
-	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090021 // add x1, x1, x9
-	WORD $0xf9403409 // ldr x9, [x0, #104]
-	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0xd10004e7 // sub x7, x7, #1
-	WORD $0xf10000ff // cmp x7, #0
+	WORD $0xf9403008 // ldr x8, [x0, #96]
+	WORD $0x8b0800a5 // add x5, x5, x8
+	WORD $0xf10004c6 // subs x6, x6, #1
 	BGT  quads2tile
 	RET
 
 quads2partial:
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel0four
-	WORD $0xac81755c // stp q28, q29, [x10], #32
+	WORD $0xf9402008 // ldr x8, [x0, #64]
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel0four
+	WORD $0xac81753c // stp q28, q29, [x9], #32
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 	WORD $0x4ebd1fbd // mov v29.16b, v29.16b
 
 quads2pixel0four:
-	TBZ  $2, R6, quads2pixel0two
-	WORD $0x3c81055c // str q28, [x10], #16
+	TBZ  $2, R8, quads2pixel0two
+	WORD $0x3c81053c // str q28, [x9], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads2pixel0two:
-	TBZ  $1, R6, quads2pixel0one
-	WORD $0xfc00855c // str d28, [x10], #8
+	TBZ  $1, R8, quads2pixel0one
+	WORD $0xfc00853c // str d28, [x9], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads2pixel0one:
-	TBZ  $0, R6, quads2pixel0done
-	WORD $0xbd00015c // str s28, [x10]
+	TBZ  $0, R8, quads2pixel0done
+	WORD $0xbd00013c // str s28, [x9]
 
 quads2pixel0done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel1four
-	WORD $0xac816558 // stp q24, q25, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel1four
+	WORD $0xac816538 // stp q24, q25, [x9], #32
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 	WORD $0x4eb91f39 // mov v25.16b, v25.16b
 
 quads2pixel1four:
-	TBZ  $2, R6, quads2pixel1two
-	WORD $0x3c810558 // str q24, [x10], #16
+	TBZ  $2, R8, quads2pixel1two
+	WORD $0x3c810538 // str q24, [x9], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads2pixel1two:
-	TBZ  $1, R6, quads2pixel1one
-	WORD $0xfc008558 // str d24, [x10], #8
+	TBZ  $1, R8, quads2pixel1one
+	WORD $0xfc008538 // str d24, [x9], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads2pixel1one:
-	TBZ  $0, R6, quads2pixel1done
-	WORD $0xbd000158 // str s24, [x10]
+	TBZ  $0, R8, quads2pixel1done
+	WORD $0xbd000138 // str s24, [x9]
 
 quads2pixel1done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel2four
-	WORD $0xac815554 // stp q20, q21, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel2four
+	WORD $0xac815534 // stp q20, q21, [x9], #32
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 	WORD $0x4eb51eb5 // mov v21.16b, v21.16b
 
 quads2pixel2four:
-	TBZ  $2, R6, quads2pixel2two
-	WORD $0x3c810554 // str q20, [x10], #16
+	TBZ  $2, R8, quads2pixel2two
+	WORD $0x3c810534 // str q20, [x9], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads2pixel2two:
-	TBZ  $1, R6, quads2pixel2one
-	WORD $0xfc008554 // str d20, [x10], #8
+	TBZ  $1, R8, quads2pixel2one
+	WORD $0xfc008534 // str d20, [x9], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads2pixel2one:
-	TBZ  $0, R6, quads2pixel2done
-	WORD $0xbd000154 // str s20, [x10]
+	TBZ  $0, R8, quads2pixel2done
+	WORD $0xbd000134 // str s20, [x9]
 
 quads2pixel2done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel3four
-	WORD $0xac814550 // stp q16, q17, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel3four
+	WORD $0xac814530 // stp q16, q17, [x9], #32
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 	WORD $0x4eb11e31 // mov v17.16b, v17.16b
 
 quads2pixel3four:
-	TBZ  $2, R6, quads2pixel3two
-	WORD $0x3c810550 // str q16, [x10], #16
+	TBZ  $2, R8, quads2pixel3two
+	WORD $0x3c810530 // str q16, [x9], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads2pixel3two:
-	TBZ  $1, R6, quads2pixel3one
-	WORD $0xfc008550 // str d16, [x10], #8
+	TBZ  $1, R8, quads2pixel3one
+	WORD $0xfc008530 // str d16, [x9], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads2pixel3one:
-	TBZ  $0, R6, quads2pixel3done
-	WORD $0xbd000150 // str s16, [x10]
+	TBZ  $0, R8, quads2pixel3done
+	WORD $0xbd000130 // str s16, [x9]
 
 quads2pixel3done:
-	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0x8b0300e7 // add x7, x7, x3
 	JMP  quads2stored
 
 quads1:
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0c03e8 // mov x8, x12
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9402c06 // ldr x6, [x0, #88]
+	WORD $0xaa0a03e7 // mov x7, x10
 
 quads1tile:
-	WORD $0xaa0403e9 // mov x9, x4
-	WORD $0x3dc0013c // ldr q28, [x9]
-	WORD $0x3dc00138 // ldr q24, [x9]
-	WORD $0x3dc00134 // ldr q20, [x9]
-	WORD $0x3dc00130 // ldr q16, [x9]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040a // ldr x10, [x0, #8]
-	WORD $0xf940080b // ldr x11, [x0, #16]
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x3dc0011c // ldr q28, [x8]
+	WORD $0x3dc00118 // ldr q24, [x8]
+	WORD $0x3dc00114 // ldr q20, [x8]
+	WORD $0x3dc00110 // ldr q16, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 quads1tap:
-	WORD $0x28c1354c // ldp w12, w13, [x10], #8
-	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0x8b0101ad // add x13, x13, x1
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x8b0101ef // add x15, x15, x1
-	WORD $0xd343fc50 // lsr x16, x2, #3
-	CBZ  R16, quads1four
+	WORD $0x28c1312b // ldp w11, w12, [x9], #8
+	WORD $0x28c1392d // ldp w13, w14, [x9], #8
+	WORD $0x8b05016b // add x11, x11, x5
+	WORD $0x8b05018c // add x12, x12, x5
+	WORD $0x8b0501ad // add x13, x13, x5
+	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0xd343fc2f // lsr x15, x1, #3
+	CBZ  R15, quads1four
 
 quads1eight:
-	WORD $0xacc11d8b // ldp q11, q7, [x12], #32
-	WORD $0xacc119aa // ldp q10, q6, [x13], #32
-	WORD $0xacc115c9 // ldp q9, q5, [x14], #32
-	WORD $0xacc111e8 // ldp q8, q4, [x15], #32
-	WORD $0x3dc0012c // ldr q12, [x9]
+	WORD $0xacc11d6b // ldp q11, q7, [x11], #32
+	WORD $0xacc1198a // ldp q10, q6, [x12], #32
+	WORD $0xacc115a9 // ldp q9, q5, [x13], #32
+	WORD $0xacc111c8 // ldp q8, q4, [x14], #32
+	WORD $0x3dc0010c // ldr q12, [x8]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
 	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
-	WORD $0x3dc0112c // ldr q12, [x9, #64]
+	WORD $0x3dc0110c // ldr q12, [x8, #64]
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
 	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
-	WORD $0x3dc0212c // ldr q12, [x9, #128]
+	WORD $0x3dc0210c // ldr q12, [x8, #128]
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
 	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
-	WORD $0x3dc0312c // ldr q12, [x9, #192]
+	WORD $0x3dc0310c // ldr q12, [x8, #192]
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
 	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
-	WORD $0x3dc0412c // ldr q12, [x9, #256]
+	WORD $0x3dc0410c // ldr q12, [x8, #256]
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
 	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
 	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
 	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
-	WORD $0x3dc0512c // ldr q12, [x9, #320]
+	WORD $0x3dc0510c // ldr q12, [x8, #320]
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
 	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
 	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
 	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
-	WORD $0x3dc0612c // ldr q12, [x9, #384]
+	WORD $0x3dc0610c // ldr q12, [x8, #384]
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
 	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
 	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
 	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
-	WORD $0x3dc0712c // ldr q12, [x9, #448]
+	WORD $0x3dc0710c // ldr q12, [x8, #448]
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
 	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
 	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
 	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
-	WORD $0x91080129 // add x9, x9, #512
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, quads1eight
+	WORD $0x91080108 // add x8, x8, #512
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, quads1eight
 
 quads1four:
-	WORD $0x92400850 // and x16, x2, #0x7
-	CBZ  R16, quads1next
-	TBZ  $2, R16, quads1one
-	WORD $0x92400610 // and x16, x16, #0x3
-	WORD $0x3cc1058b // ldr q11, [x12], #16
-	WORD $0x3cc105aa // ldr q10, [x13], #16
-	WORD $0x3cc105c9 // ldr q9, [x14], #16
-	WORD $0x3cc105e8 // ldr q8, [x15], #16
-	WORD $0x3dc0012c // ldr q12, [x9]
+	WORD $0x9240082f // and x15, x1, #0x7
+	CBZ  R15, quads1next
+	TBZ  $2, R15, quads1one
+	WORD $0x924005ef // and x15, x15, #0x3
+	WORD $0x3cc1056b // ldr q11, [x11], #16
+	WORD $0x3cc1058a // ldr q10, [x12], #16
+	WORD $0x3cc105a9 // ldr q9, [x13], #16
+	WORD $0x3cc105c8 // ldr q8, [x14], #16
+	WORD $0x3dc0010c // ldr q12, [x8]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
 	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
-	WORD $0x3dc0112c // ldr q12, [x9, #64]
+	WORD $0x3dc0110c // ldr q12, [x8, #64]
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
 	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
-	WORD $0x3dc0212c // ldr q12, [x9, #128]
+	WORD $0x3dc0210c // ldr q12, [x8, #128]
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
 	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
-	WORD $0x3dc0312c // ldr q12, [x9, #192]
+	WORD $0x3dc0310c // ldr q12, [x8, #192]
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
 	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	CBZ  R16, quads1next
+	WORD $0x91040108 // add x8, x8, #256
+	CBZ  R15, quads1next
 
 quads1one:
-	WORD $0xbc40458b // ldr s11, [x12], #4
-	WORD $0xbc4045aa // ldr s10, [x13], #4
-	WORD $0xbc4045c9 // ldr s9, [x14], #4
-	WORD $0xbc4045e8 // ldr s8, [x15], #4
-	WORD $0x3dc0012c // ldr q12, [x9]
+	WORD $0xbc40456b // ldr s11, [x11], #4
+	WORD $0xbc40458a // ldr s10, [x12], #4
+	WORD $0xbc4045a9 // ldr s9, [x13], #4
+	WORD $0xbc4045c8 // ldr s8, [x14], #4
+	WORD $0x3dc0010c // ldr q12, [x8]
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
 	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, quads1one
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, quads1one
 
 quads1next:
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, quads1tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  quads1store
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, quads1tap
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads1store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
 	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
@@ -4756,176 +4748,176 @@ quads1next:
 	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
 
 quads1store:
-	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf10010df // cmp x6, #4
-	BNE  quads1partial
-	WORD $0x4c85793c // st1 {v28.4s}, [x9], x5
-	WORD $0x4c857938 // st1 {v24.4s}, [x9], x5
-	WORD $0x4c857934 // st1 {v20.4s}, [x9], x5
-	WORD $0x4c857930 // st1 {v16.4s}, [x9], x5
+	CBNZ R4, quads1partial
+	WORD $0x4c8378fc // st1 {v28.4s}, [x7], x3
+	WORD $0x4c8378f8 // st1 {v24.4s}, [x7], x3
+	WORD $0x4c8378f4 // st1 {v20.4s}, [x7], x3
+	WORD $0x4c8378f0 // st1 {v16.4s}, [x7], x3
 
 quads1stored:
-	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090021 // add x1, x1, x9
-	WORD $0xf9403409 // ldr x9, [x0, #104]
-	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0xd10004e7 // sub x7, x7, #1
-	WORD $0xf10000ff // cmp x7, #0
+	WORD $0xf9403008 // ldr x8, [x0, #96]
+	WORD $0x8b0800a5 // add x5, x5, x8
+	WORD $0xf10004c6 // subs x6, x6, #1
 	BGT  quads1tile
 	RET
 
 quads1partial:
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel0four
-	WORD $0xac81715c // stp q28, q28, [x10], #32
+	WORD $0xf9402008 // ldr x8, [x0, #64]
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel0four
+	WORD $0xac81713c // stp q28, q28, [x9], #32
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 
 quads1pixel0four:
-	TBZ  $2, R6, quads1pixel0two
-	WORD $0x3c81055c // str q28, [x10], #16
+	TBZ  $2, R8, quads1pixel0two
+	WORD $0x3c81053c // str q28, [x9], #16
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 
 quads1pixel0two:
-	TBZ  $1, R6, quads1pixel0one
-	WORD $0xfc00855c // str d28, [x10], #8
+	TBZ  $1, R8, quads1pixel0one
+	WORD $0xfc00853c // str d28, [x9], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads1pixel0one:
-	TBZ  $0, R6, quads1pixel0done
-	WORD $0xbd00015c // str s28, [x10]
+	TBZ  $0, R8, quads1pixel0done
+	WORD $0xbd00013c // str s28, [x9]
 
 quads1pixel0done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel1four
-	WORD $0xac816158 // stp q24, q24, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel1four
+	WORD $0xac816138 // stp q24, q24, [x9], #32
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 
 quads1pixel1four:
-	TBZ  $2, R6, quads1pixel1two
-	WORD $0x3c810558 // str q24, [x10], #16
+	TBZ  $2, R8, quads1pixel1two
+	WORD $0x3c810538 // str q24, [x9], #16
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 
 quads1pixel1two:
-	TBZ  $1, R6, quads1pixel1one
-	WORD $0xfc008558 // str d24, [x10], #8
+	TBZ  $1, R8, quads1pixel1one
+	WORD $0xfc008538 // str d24, [x9], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads1pixel1one:
-	TBZ  $0, R6, quads1pixel1done
-	WORD $0xbd000158 // str s24, [x10]
+	TBZ  $0, R8, quads1pixel1done
+	WORD $0xbd000138 // str s24, [x9]
 
 quads1pixel1done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel2four
-	WORD $0xac815154 // stp q20, q20, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel2four
+	WORD $0xac815134 // stp q20, q20, [x9], #32
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 
 quads1pixel2four:
-	TBZ  $2, R6, quads1pixel2two
-	WORD $0x3c810554 // str q20, [x10], #16
+	TBZ  $2, R8, quads1pixel2two
+	WORD $0x3c810534 // str q20, [x9], #16
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 
 quads1pixel2two:
-	TBZ  $1, R6, quads1pixel2one
-	WORD $0xfc008554 // str d20, [x10], #8
+	TBZ  $1, R8, quads1pixel2one
+	WORD $0xfc008534 // str d20, [x9], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads1pixel2one:
-	TBZ  $0, R6, quads1pixel2done
-	WORD $0xbd000154 // str s20, [x10]
+	TBZ  $0, R8, quads1pixel2done
+	WORD $0xbd000134 // str s20, [x9]
 
 quads1pixel2done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel3four
-	WORD $0xac814150 // stp q16, q16, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel3four
+	WORD $0xac814130 // stp q16, q16, [x9], #32
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 
 quads1pixel3four:
-	TBZ  $2, R6, quads1pixel3two
-	WORD $0x3c810550 // str q16, [x10], #16
+	TBZ  $2, R8, quads1pixel3two
+	WORD $0x3c810530 // str q16, [x9], #16
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 
 quads1pixel3two:
-	TBZ  $1, R6, quads1pixel3one
-	WORD $0xfc008550 // str d16, [x10], #8
+	TBZ  $1, R8, quads1pixel3one
+	WORD $0xfc008530 // str d16, [x9], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads1pixel3one:
-	TBZ  $0, R6, quads1pixel3done
-	WORD $0xbd000150 // str s16, [x10]
+	TBZ  $0, R8, quads1pixel3done
+	WORD $0xbd000130 // str s16, [x9]
 
 quads1pixel3done:
-	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0x8b0300e7 // add x7, x7, x3
 	JMP  quads1stored
 
 // func convF32x5NEON(a *convArgs)
 TEXT ·convF32x5NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9403c0a // ldr x10, [x0, #120]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf940140b // ldr x11, [x0, #40]
-	WORD $0xf940180c // ldr x12, [x0, #48]
-	WORD $0xf9401c05 // ldr x5, [x0, #56]
-	WORD $0xf940280d // ldr x13, [x0, #80]
-	WORD $0xf9402006 // ldr x6, [x0, #64]
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9400c01 // ldr x1, [x0, #24]
+	WORD $0xf9403809 // ldr x9, [x0, #112]
+	WORD $0xf9401002 // ldr x2, [x0, #32]
+	WORD $0xf940180a // ldr x10, [x0, #48]
+	WORD $0xf9401c03 // ldr x3, [x0, #56]
+	WORD $0xf940280b // ldr x11, [x0, #80]
 
 panel:
-	WORD $0xf10005bf // cmp x13, #1
+	WORD $0xd2800004 // movz x4, #0, lsl #0
+	WORD $0xf100057f // cmp x11, #1
 	BNE  quads4
-	WORD $0xf10030df // cmp x6, #12
+	WORD $0xf9402005 // ldr x5, [x0, #64]
+	WORD $0xd10040a4 // sub x4, x5, #16
+	WORD $0xf10030bf // cmp x5, #12
 	BGT  quads4
-	WORD $0xf10020df // cmp x6, #8
+	WORD $0xd10030a4 // sub x4, x5, #12
+	WORD $0xf10020bf // cmp x5, #8
 	BGT  quads3
-	WORD $0xf10010df // cmp x6, #4
+	WORD $0xd10020a4 // sub x4, x5, #8
+	WORD $0xf10010bf // cmp x5, #4
 	BGT  quads2
+	WORD $0xd10010a4 // sub x4, x5, #4
 	JMP  quads1
 
 quads4:
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0c03e8 // mov x8, x12
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9402c06 // ldr x6, [x0, #88]
+	WORD $0xaa0a03e7 // mov x7, x10
 
 quads4tile:
-	WORD $0xaa0403e9 // mov x9, x4
-	WORD $0x4c40293c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x9]
-	WORD $0x4c402938 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x9]
-	WORD $0x4c402934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9]
-	WORD $0x4c402930 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9]
-	WORD $0x4c40292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040e // ldr x14, [x0, #8]
-	WORD $0xf940080f // ldr x15, [x0, #16]
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x4c40291c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x8]
+	WORD $0x4c402918 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x8]
+	WORD $0x4c402914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8]
+	WORD $0x4c402910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0xf940040c // ldr x12, [x0, #8]
+	WORD $0xf940080d // ldr x13, [x0, #16]
 
 quads4tap:
-	WORD $0x28c145d0 // ldp w16, w17, [x14], #8
-	WORD $0x28c151d3 // ldp w19, w20, [x14], #8
-	WORD $0xb84045d5 // ldr w21, [x14], #4
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0x8b010231 // add x17, x17, x1
-	WORD $0x8b010273 // add x19, x19, x1
-	WORD $0x8b010294 // add x20, x20, x1
-	WORD $0x8b0102b5 // add x21, x21, x1
-	WORD $0xd343fc56 // lsr x22, x2, #3
-	CBZ  R22, quads4four
-	CBNZ R10, quads4split
+	WORD $0x28c13d8e // ldp w14, w15, [x12], #8
+	WORD $0x28c14590 // ldp w16, w17, [x12], #8
+	WORD $0xb8404593 // ldr w19, [x12], #4
+	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0x8b0501ef // add x15, x15, x5
+	WORD $0x8b050210 // add x16, x16, x5
+	WORD $0x8b050231 // add x17, x17, x5
+	WORD $0x8b050273 // add x19, x19, x5
+	WORD $0xd343fc34 // lsr x20, x1, #3
+	CBZ  R20, quads4four
+	CBNZ R9, quads4split
+	WORD $0x3cc10624 // ldr q4, [x17], #16
+	WORD $0x3cc10663 // ldr q3, [x19], #16
+	WORD $0xd1000694 // sub x20, x20, #1
+	CBZ  R20, quads4last
 
 quads4eight:
-	WORD $0xacc10a07 // ldp q7, q2, [x16], #32
-	WORD $0xacc10626 // ldp q6, q1, [x17], #32
-	WORD $0xacc10265 // ldp q5, q0, [x19], #32
-	WORD $0x3cc10684 // ldr q4, [x20], #16
-	WORD $0x3cc106a3 // ldr q3, [x21], #16
-	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
+	WORD $0xacc109c7 // ldp q7, q2, [x14], #32
+	WORD $0xacc105e6 // ldp q6, q1, [x15], #32
+	WORD $0xacc10205 // ldp q5, q0, [x16], #32
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -4946,7 +4938,7 @@ quads4eight:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -4967,7 +4959,7 @@ quads4eight:
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -4988,7 +4980,7 @@ quads4eight:
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -5009,106 +5001,100 @@ quads4eight:
 	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0x3cc10684 // ldr q4, [x20], #16
-	WORD $0x3cc106a3 // ldr q3, [x21], #16
-	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
+	WORD $0xacc11227 // ldp q7, q4, [x17], #32
+	WORD $0xacc10e66 // ldp q6, q3, [x19], #32
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
-	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
-	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
 	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
 	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
 	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
-	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
-	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
 	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
 	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
 	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
-	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
-	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
 	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
 	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
 	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
-	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
-	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
-	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
-	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
 	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
 	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
 	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
-	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
-	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
 	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
 	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
 	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
-	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
-	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
 	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
 	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
 	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
-	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
-	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
-	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
-	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
 	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
 	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
 	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
-	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
-	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
 	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
 	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
 	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
-	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
-	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
 	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
 	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
 	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
-	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
-	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
-	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
-	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
 	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
 	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
 	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
-	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
-	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
 	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
 	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
 	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
-	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
-	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
 	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
 	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
 	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
-	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
-	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0xd10006d6 // sub x22, x22, #1
-	CBNZ R22, quads4eight
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
+	WORD $0xd1000694 // sub x20, x20, #1
+	CBNZ R20, quads4eight
 
-quads4four:
-	WORD $0x92400856 // and x22, x2, #0x7
-	CBZ  R22, quads4next
-	TBZ  $2, R22, quads4one
-	WORD $0x924006d6 // and x22, x22, #0x3
-	WORD $0x3cc10607 // ldr q7, [x16], #16
-	WORD $0x3cc10626 // ldr q6, [x17], #16
-	WORD $0x3cc10665 // ldr q5, [x19], #16
-	WORD $0x3cc10684 // ldr q4, [x20], #16
-	WORD $0x3cc106a3 // ldr q3, [x21], #16
-	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
+quads4last:
+	WORD $0xacc109c7 // ldp q7, q2, [x14], #32
+	WORD $0xacc105e6 // ldp q6, q1, [x15], #32
+	WORD $0xacc10205 // ldp q5, q0, [x16], #32
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -5129,7 +5115,7 @@ quads4four:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -5150,7 +5136,7 @@ quads4four:
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -5171,7 +5157,7 @@ quads4four:
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -5192,15 +5178,104 @@ quads4four:
 	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	CBZ  R22, quads4next
+	WORD $0x3cc10627 // ldr q7, [x17], #16
+	WORD $0x3cc10666 // ldr q6, [x19], #16
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
 
-quads4one:
-	WORD $0xbc404607 // ldr s7, [x16], #4
-	WORD $0xbc404626 // ldr s6, [x17], #4
-	WORD $0xbc404665 // ldr s5, [x19], #4
-	WORD $0xbc404684 // ldr s4, [x20], #4
-	WORD $0xbc4046a3 // ldr s3, [x21], #4
-	WORD $0x4cdf2928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], #64
+quads4four:
+	WORD $0x92400834 // and x20, x1, #0x7
+	CBZ  R20, quads4next
+	TBZ  $2, R20, quads4one
+	WORD $0x92400694 // and x20, x20, #0x3
+	WORD $0x3cc105c7 // ldr q7, [x14], #16
+	WORD $0x3cc105e6 // ldr q6, [x15], #16
+	WORD $0x3cc10605 // ldr q5, [x16], #16
+	WORD $0x3cc10624 // ldr q4, [x17], #16
+	WORD $0x3cc10663 // ldr q3, [x19], #16
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -5221,14 +5296,106 @@ quads4one:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0xd10006d6 // sub x22, x22, #1
-	CBNZ R22, quads4one
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	CBZ  R20, quads4next
+
+quads4one:
+	WORD $0xbc4045c7 // ldr s7, [x14], #4
+	WORD $0xbc4045e6 // ldr s6, [x15], #4
+	WORD $0xbc404605 // ldr s5, [x16], #4
+	WORD $0xbc404624 // ldr s4, [x17], #4
+	WORD $0xbc404663 // ldr s3, [x19], #4
+	WORD $0x4cdf2908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], #64
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0xd1000694 // sub x20, x20, #1
+	CBNZ R20, quads4one
 
 quads4next:
-	WORD $0xd10005ef // sub x15, x15, #1
-	CBNZ R15, quads4tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  quads4store
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads4tap
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads4store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
 	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
@@ -5271,456 +5438,495 @@ quads4next:
 	WORD $0x4e671def // bic v15.16b, v15.16b, v7.16b
 
 quads4store:
-	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf10005bf // cmp x13, #1
-	BNE  quads4whole
-	WORD $0xf10040df // cmp x6, #16
-	BNE  quads4partial
-
-quads4whole:
-	WORD $0x4c85293c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x9], x5
-	WORD $0x4c852938 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x9], x5
-	WORD $0x4c852934 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x5
-	WORD $0x4c852930 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9], x5
-	WORD $0x4c85292c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], x5
+	CBNZ R4, quads4partial
+	WORD $0x4c8328fc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x7], x3
+	WORD $0x4c8328f8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x7], x3
+	WORD $0x4c8328f4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], x3
+	WORD $0x4c8328f0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x7], x3
+	WORD $0x4c8328ec // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], x3
 
 quads4stored:
-	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090021 // add x1, x1, x9
-	WORD $0xf9403409 // ldr x9, [x0, #104]
-	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0xd10004e7 // sub x7, x7, #1
-	WORD $0xf10000ff // cmp x7, #0
+	WORD $0xf9403008 // ldr x8, [x0, #96]
+	WORD $0x8b0800a5 // add x5, x5, x8
+	WORD $0xf10004c6 // subs x6, x6, #1
 	BGT  quads4tile
-	WORD $0x8b0b0084 // add x4, x4, x11
-	WORD $0x9101018c // add x12, x12, #64
-	WORD $0xd10005ad // sub x13, x13, #1
-	CBNZ R13, panel
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040042 // add x2, x2, x4
+	WORD $0x9101014a // add x10, x10, #64
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, panel
 	RET
 
 quads4partial:
-	WORD $0xaa0903ee // mov x14, x9
-	TBZ  $3, R6, quads4pixel0four
-	WORD $0xac8175dc // stp q28, q29, [x14], #32
+	WORD $0xf9402008 // ldr x8, [x0, #64]
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel0four
+	WORD $0xac81759c // stp q28, q29, [x12], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 quads4pixel0four:
-	TBZ  $2, R6, quads4pixel0two
-	WORD $0x3c8105dc // str q28, [x14], #16
+	TBZ  $2, R8, quads4pixel0two
+	WORD $0x3c81059c // str q28, [x12], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads4pixel0two:
-	TBZ  $1, R6, quads4pixel0one
-	WORD $0xfc0085dc // str d28, [x14], #8
+	TBZ  $1, R8, quads4pixel0one
+	WORD $0xfc00859c // str d28, [x12], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads4pixel0one:
-	TBZ  $0, R6, quads4pixel0done
-	WORD $0xbd0001dc // str s28, [x14]
+	TBZ  $0, R8, quads4pixel0done
+	WORD $0xbd00019c // str s28, [x12]
 
 quads4pixel0done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ee // mov x14, x9
-	TBZ  $3, R6, quads4pixel1four
-	WORD $0xac8165d8 // stp q24, q25, [x14], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel1four
+	WORD $0xac816598 // stp q24, q25, [x12], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 quads4pixel1four:
-	TBZ  $2, R6, quads4pixel1two
-	WORD $0x3c8105d8 // str q24, [x14], #16
+	TBZ  $2, R8, quads4pixel1two
+	WORD $0x3c810598 // str q24, [x12], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads4pixel1two:
-	TBZ  $1, R6, quads4pixel1one
-	WORD $0xfc0085d8 // str d24, [x14], #8
+	TBZ  $1, R8, quads4pixel1one
+	WORD $0xfc008598 // str d24, [x12], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads4pixel1one:
-	TBZ  $0, R6, quads4pixel1done
-	WORD $0xbd0001d8 // str s24, [x14]
+	TBZ  $0, R8, quads4pixel1done
+	WORD $0xbd000198 // str s24, [x12]
 
 quads4pixel1done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ee // mov x14, x9
-	TBZ  $3, R6, quads4pixel2four
-	WORD $0xac8155d4 // stp q20, q21, [x14], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel2four
+	WORD $0xac815594 // stp q20, q21, [x12], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 quads4pixel2four:
-	TBZ  $2, R6, quads4pixel2two
-	WORD $0x3c8105d4 // str q20, [x14], #16
+	TBZ  $2, R8, quads4pixel2two
+	WORD $0x3c810594 // str q20, [x12], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads4pixel2two:
-	TBZ  $1, R6, quads4pixel2one
-	WORD $0xfc0085d4 // str d20, [x14], #8
+	TBZ  $1, R8, quads4pixel2one
+	WORD $0xfc008594 // str d20, [x12], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads4pixel2one:
-	TBZ  $0, R6, quads4pixel2done
-	WORD $0xbd0001d4 // str s20, [x14]
+	TBZ  $0, R8, quads4pixel2done
+	WORD $0xbd000194 // str s20, [x12]
 
 quads4pixel2done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ee // mov x14, x9
-	TBZ  $3, R6, quads4pixel3four
-	WORD $0xac8145d0 // stp q16, q17, [x14], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel3four
+	WORD $0xac814590 // stp q16, q17, [x12], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 quads4pixel3four:
-	TBZ  $2, R6, quads4pixel3two
-	WORD $0x3c8105d0 // str q16, [x14], #16
+	TBZ  $2, R8, quads4pixel3two
+	WORD $0x3c810590 // str q16, [x12], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads4pixel3two:
-	TBZ  $1, R6, quads4pixel3one
-	WORD $0xfc0085d0 // str d16, [x14], #8
+	TBZ  $1, R8, quads4pixel3one
+	WORD $0xfc008590 // str d16, [x12], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads4pixel3one:
-	TBZ  $0, R6, quads4pixel3done
-	WORD $0xbd0001d0 // str s16, [x14]
+	TBZ  $0, R8, quads4pixel3done
+	WORD $0xbd000190 // str s16, [x12]
 
 quads4pixel3done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ee // mov x14, x9
-	TBZ  $3, R6, quads4pixel4four
-	WORD $0xac8135cc // stp q12, q13, [x14], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel4four
+	WORD $0xac81358c // stp q12, q13, [x12], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
 	WORD $0x4eaf1ded // mov v13.16b, v15.16b
 
 quads4pixel4four:
-	TBZ  $2, R6, quads4pixel4two
-	WORD $0x3c8105cc // str q12, [x14], #16
+	TBZ  $2, R8, quads4pixel4two
+	WORD $0x3c81058c // str q12, [x12], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 quads4pixel4two:
-	TBZ  $1, R6, quads4pixel4one
-	WORD $0xfc0085cc // str d12, [x14], #8
+	TBZ  $1, R8, quads4pixel4one
+	WORD $0xfc00858c // str d12, [x12], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads4pixel4one:
-	TBZ  $0, R6, quads4pixel4done
-	WORD $0xbd0001cc // str s12, [x14]
+	TBZ  $0, R8, quads4pixel4done
+	WORD $0xbd00018c // str s12, [x12]
 
 quads4pixel4done:
-	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0x8b0300e7 // add x7, x7, x3
 	JMP  quads4stored
 
 quads4split:
-	WORD $0x3cc10607 // ldr q7, [x16], #16
-	WORD $0x3cc10626 // ldr q6, [x17], #16
-	WORD $0x3cc10665 // ldr q5, [x19], #16
-	WORD $0x3cc10684 // ldr q4, [x20], #16
-	WORD $0x3cc106a3 // ldr q3, [x21], #16
-	WORD $0x3dc00128 // ldr q8, [x9]
-	WORD $0x3dc00529 // ldr q9, [x9, #16]
+	WORD $0x3dc001c7 // ldr q7, [x14]
+	WORD $0x3dc001e6 // ldr q6, [x15]
+	WORD $0x3dc00205 // ldr q5, [x16]
+	WORD $0xfd400224 // ldr d4, [x17]
+	WORD $0xf9400635 // ldr x21, [x17, #8]
+	WORD $0xfd400263 // ldr d3, [x19]
+	WORD $0xf9400676 // ldr x22, [x19, #8]
+	WORD $0xfd400108 // ldr d8, [x8]
+	WORD $0xf9400517 // ldr x23, [x8, #8]
+	WORD $0xfd400909 // ldr d9, [x8, #16]
+	WORD $0xf9400d18 // ldr x24, [x8, #24]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
+
+quads4spliteight:
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
-	WORD $0xfd40112a // ldr d10, [x9, #32]
+	WORD $0x4e181ea4 // mov v4.d[1], x21
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
-	WORD $0xf9401538 // ldr x24, [x9, #40]
+	WORD $0x4e181ec3 // mov v3.d[1], x22
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
-	WORD $0xfc408602 // ldr d2, [x16], #8
+	WORD $0xfd40110a // ldr d10, [x8, #32]
+	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
-	WORD $0xf8408617 // ldr x23, [x16], #8
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0x4e181f0a // mov v10.d[1], x24
+	WORD $0xf9401517 // ldr x23, [x8, #40]
 	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
-	WORD $0xfd40192b // ldr d11, [x9, #48]
+	WORD $0xf9401d18 // ldr x24, [x8, #56]
 	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
-	WORD $0xf9401d38 // ldr x24, [x9, #56]
+	WORD $0xfd40190b // ldr d11, [x8, #48]
+	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
-	WORD $0x4e181ee2 // mov v2.d[1], x23
+	WORD $0xf1000694 // subs x20, x20, #1
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
-	WORD $0xfd402128 // ldr d8, [x9, #64]
+	WORD $0xf9402517 // ldr x23, [x8, #72]
 	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
-	WORD $0xf9402538 // ldr x24, [x9, #72]
+	WORD $0xfd402108 // ldr d8, [x8, #64]
+	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
-	WORD $0xfc408621 // ldr d1, [x17], #8
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
-	WORD $0xf8408637 // ldr x23, [x17], #8
+	WORD $0x9a9f07f9 // cset x25, ne
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0x4e181f08 // mov v8.d[1], x24
 	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
-	WORD $0xfd402929 // ldr d9, [x9, #80]
+	WORD $0xf9402d18 // ldr x24, [x8, #88]
 	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
-	WORD $0xf9402d38 // ldr x24, [x9, #88]
+	WORD $0xfd402909 // ldr d9, [x8, #80]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
-	WORD $0x4e181ee1 // mov v1.d[1], x23
+	WORD $0xf9400dd5 // ldr x21, [x14, #24]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
-	WORD $0xfd40312a // ldr d10, [x9, #96]
+	WORD $0xf9403517 // ldr x23, [x8, #104]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
-	WORD $0xf9403538 // ldr x24, [x9, #104]
+	WORD $0xfd40310a // ldr d10, [x8, #96]
+	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
-	WORD $0xfc408660 // ldr d0, [x19], #8
 	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
-	WORD $0xf8408677 // ldr x23, [x19], #8
+	WORD $0xfd4009c2 // ldr d2, [x14, #16]
 	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
-	WORD $0x4e181f0a // mov v10.d[1], x24
 	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
-	WORD $0xfd40392b // ldr d11, [x9, #112]
+	WORD $0xf9403d18 // ldr x24, [x8, #120]
 	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
-	WORD $0xf9403d38 // ldr x24, [x9, #120]
+	WORD $0xfd40390b // ldr d11, [x8, #112]
+	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
 	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
-	WORD $0x4e181ee0 // mov v0.d[1], x23
 	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
-	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
-	WORD $0xfd404128 // ldr d8, [x9, #128]
+	WORD $0xf9404517 // ldr x23, [x8, #136]
 	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
-	WORD $0xf9404538 // ldr x24, [x9, #136]
+	WORD $0xfd404108 // ldr d8, [x8, #128]
+	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
 	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0xf9400df6 // ldr x22, [x15, #24]
 	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
-	WORD $0x4e181f08 // mov v8.d[1], x24
 	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
-	WORD $0xfd404929 // ldr d9, [x9, #144]
+	WORD $0xf9404d18 // ldr x24, [x8, #152]
 	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
-	WORD $0xf9404d38 // ldr x24, [x9, #152]
+	WORD $0xfd404909 // ldr d9, [x8, #144]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0xfd4009e1 // ldr d1, [x15, #16]
+	WORD $0x4e181ea2 // mov v2.d[1], x21
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
-	WORD $0xfd40512a // ldr d10, [x9, #160]
+	WORD $0xf9405517 // ldr x23, [x8, #168]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
-	WORD $0xf9405538 // ldr x24, [x9, #168]
+	WORD $0xfd40510a // ldr d10, [x8, #160]
+	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
 	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0xf9400e15 // ldr x21, [x16, #24]
 	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
-	WORD $0x4e181f0a // mov v10.d[1], x24
 	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
-	WORD $0xfd40592b // ldr d11, [x9, #176]
+	WORD $0xf9405d18 // ldr x24, [x8, #184]
 	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
-	WORD $0xf9405d38 // ldr x24, [x9, #184]
+	WORD $0xfd40590b // ldr d11, [x8, #176]
+	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
 	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0xfd400a00 // ldr d0, [x16, #16]
+	WORD $0x4e181ec1 // mov v1.d[1], x22
 	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
-	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
-	WORD $0xfd406128 // ldr d8, [x9, #192]
+	WORD $0xf9406517 // ldr x23, [x8, #200]
 	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
-	WORD $0xf9406538 // ldr x24, [x9, #200]
+	WORD $0xfd406108 // ldr d8, [x8, #192]
+	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
 	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
 	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
-	WORD $0x4e181f08 // mov v8.d[1], x24
 	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
-	WORD $0xfd406929 // ldr d9, [x9, #208]
+	WORD $0xf9406d18 // ldr x24, [x8, #216]
 	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
-	WORD $0xf9406d38 // ldr x24, [x9, #216]
+	WORD $0xfd406909 // ldr d9, [x8, #208]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4e181ea0 // mov v0.d[1], x21
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
-	WORD $0xfd40712a // ldr d10, [x9, #224]
+	WORD $0xf9407517 // ldr x23, [x8, #232]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
-	WORD $0xf9407538 // ldr x24, [x9, #232]
+	WORD $0xfd40710a // ldr d10, [x8, #224]
+	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
 	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0xf9400e35 // ldr x21, [x17, #24]
 	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
-	WORD $0x4e181f0a // mov v10.d[1], x24
 	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
-	WORD $0xfd40792b // ldr d11, [x9, #240]
+	WORD $0xf9407d18 // ldr x24, [x8, #248]
 	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
-	WORD $0xf9407d38 // ldr x24, [x9, #248]
+	WORD $0xfd40790b // ldr d11, [x8, #240]
+	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
 	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0xf9400e76 // ldr x22, [x19, #24]
 	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
-	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
-	WORD $0xfd408128 // ldr d8, [x9, #256]
+	WORD $0xf9408517 // ldr x23, [x8, #264]
 	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
-	WORD $0xf9408538 // ldr x24, [x9, #264]
+	WORD $0xfd408108 // ldr d8, [x8, #256]
+	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
 	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
 	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
-	WORD $0x4e181f08 // mov v8.d[1], x24
-	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
-	WORD $0xfd408929 // ldr d9, [x9, #272]
-	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
-	WORD $0xf9408d38 // ldr x24, [x9, #280]
-	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0xfd400a24 // ldr d4, [x17, #16]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0x4e181f09 // mov v9.d[1], x24
-	WORD $0x3cc10684 // ldr q4, [x20], #16
-	WORD $0x3cc106a3 // ldr q3, [x21], #16
+	WORD $0xfd400a63 // ldr d3, [x19, #16]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0xfd408909 // ldr d9, [x8, #272]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0xf9408d18 // ldr x24, [x8, #280]
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
-	WORD $0xfd40912a // ldr d10, [x9, #288]
+	WORD $0x4e181ea4 // mov v4.d[1], x21
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
-	WORD $0xf9409538 // ldr x24, [x9, #296]
+	WORD $0x4e181ec3 // mov v3.d[1], x22
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0xfd40910a // ldr d10, [x8, #288]
+	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0x4e181f0a // mov v10.d[1], x24
+	WORD $0xf9409517 // ldr x23, [x8, #296]
 	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
-	WORD $0xfd40992b // ldr d11, [x9, #304]
+	WORD $0xf9409d18 // ldr x24, [x8, #312]
 	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
-	WORD $0xf9409d38 // ldr x24, [x9, #312]
+	WORD $0xfd40990b // ldr d11, [x8, #304]
+	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x8b1915ce // add x14, x14, x25, lsl #5
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
-	WORD $0xfd40a128 // ldr d8, [x9, #320]
+	WORD $0xf940a517 // ldr x23, [x8, #328]
 	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
-	WORD $0xf940a538 // ldr x24, [x9, #328]
+	WORD $0xfd40a108 // ldr d8, [x8, #320]
+	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0xf94005d5 // ldr x21, [x14, #8]
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0x4e181f08 // mov v8.d[1], x24
 	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
-	WORD $0xfd40a929 // ldr d9, [x9, #336]
+	WORD $0xf940ad18 // ldr x24, [x8, #344]
 	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
-	WORD $0xf940ad38 // ldr x24, [x9, #344]
+	WORD $0xfd40a909 // ldr d9, [x8, #336]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0xfd4001c7 // ldr d7, [x14]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
-	WORD $0xfd40b12a // ldr d10, [x9, #352]
+	WORD $0xf940b517 // ldr x23, [x8, #360]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
-	WORD $0xf940b538 // ldr x24, [x9, #360]
+	WORD $0xfd40b10a // ldr d10, [x8, #352]
+	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
 	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x8b1915ef // add x15, x15, x25, lsl #5
 	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
-	WORD $0x4e181f0a // mov v10.d[1], x24
 	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
-	WORD $0xfd40b92b // ldr d11, [x9, #368]
+	WORD $0xf940bd18 // ldr x24, [x8, #376]
 	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
-	WORD $0xf940bd38 // ldr x24, [x9, #376]
+	WORD $0xfd40b90b // ldr d11, [x8, #368]
+	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
 	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0xf94005f6 // ldr x22, [x15, #8]
 	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
-	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
-	WORD $0xfd40c128 // ldr d8, [x9, #384]
+	WORD $0xf940c517 // ldr x23, [x8, #392]
 	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
-	WORD $0xf940c538 // ldr x24, [x9, #392]
+	WORD $0xfd40c108 // ldr d8, [x8, #384]
+	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
 	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0xfd4001e6 // ldr d6, [x15]
+	WORD $0x4e181ea7 // mov v7.d[1], x21
 	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
-	WORD $0x4e181f08 // mov v8.d[1], x24
 	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
-	WORD $0xfd40c929 // ldr d9, [x9, #400]
+	WORD $0xf940cd18 // ldr x24, [x8, #408]
 	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
-	WORD $0xf940cd38 // ldr x24, [x9, #408]
+	WORD $0xfd40c909 // ldr d9, [x8, #400]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x8b191610 // add x16, x16, x25, lsl #5
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
-	WORD $0xfd40d12a // ldr d10, [x9, #416]
+	WORD $0xf940d517 // ldr x23, [x8, #424]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
-	WORD $0xf940d538 // ldr x24, [x9, #424]
+	WORD $0xfd40d10a // ldr d10, [x8, #416]
+	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
 	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0xf9400615 // ldr x21, [x16, #8]
 	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
-	WORD $0x4e181f0a // mov v10.d[1], x24
 	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
-	WORD $0xfd40d92b // ldr d11, [x9, #432]
+	WORD $0xf940dd18 // ldr x24, [x8, #440]
 	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
-	WORD $0xf940dd38 // ldr x24, [x9, #440]
+	WORD $0xfd40d90b // ldr d11, [x8, #432]
+	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
 	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0xfd400205 // ldr d5, [x16]
+	WORD $0x4e181ec6 // mov v6.d[1], x22
 	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
-	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
-	WORD $0xfd40e128 // ldr d8, [x9, #448]
+	WORD $0xf940e517 // ldr x23, [x8, #456]
 	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
-	WORD $0xf940e538 // ldr x24, [x9, #456]
+	WORD $0xfd40e108 // ldr d8, [x8, #448]
+	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
 	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4e181ea5 // mov v5.d[1], x21
 	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
-	WORD $0x4e181f08 // mov v8.d[1], x24
 	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
-	WORD $0xfd40e929 // ldr d9, [x9, #464]
+	WORD $0xf940ed18 // ldr x24, [x8, #472]
 	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
-	WORD $0xf940ed38 // ldr x24, [x9, #472]
+	WORD $0xfd40e909 // ldr d9, [x8, #464]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x8b191631 // add x17, x17, x25, lsl #5
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
-	WORD $0xfd40f12a // ldr d10, [x9, #480]
+	WORD $0xf940f517 // ldr x23, [x8, #488]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
-	WORD $0xf940f538 // ldr x24, [x9, #488]
+	WORD $0xfd40f10a // ldr d10, [x8, #480]
+	WORD $0x4e181f09 // mov v9.d[1], x24
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
 	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0xf9400635 // ldr x21, [x17, #8]
 	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
-	WORD $0x4e181f0a // mov v10.d[1], x24
 	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
-	WORD $0xfd40f92b // ldr d11, [x9, #496]
+	WORD $0xf940fd18 // ldr x24, [x8, #504]
 	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
-	WORD $0xf940fd38 // ldr x24, [x9, #504]
+	WORD $0xfd40f90b // ldr d11, [x8, #496]
+	WORD $0x4e181eea // mov v10.d[1], x23
 	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
 	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x8b191673 // add x19, x19, x25, lsl #5
 	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
-	WORD $0x4e181f0b // mov v11.d[1], x24
+	WORD $0x8b192508 // add x8, x8, x25, lsl #9
 	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0xf9400517 // ldr x23, [x8, #8]
 	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0xfd400108 // ldr d8, [x8]
+	WORD $0x4e181f0b // mov v11.d[1], x24
 	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
 	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0xf9400676 // ldr x22, [x19, #8]
 	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0xfd400224 // ldr d4, [x17]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0xfd400263 // ldr d3, [x19]
 	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0xfd400909 // ldr d9, [x8, #16]
+	WORD $0x4e181ee8 // mov v8.d[1], x23
 	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
 	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
-	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
-	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0x91080129 // add x9, x9, #512
-	WORD $0xd10006d6 // sub x22, x22, #1
-	CBNZ R22, quads4split
+	WORD $0xf9400d18 // ldr x24, [x8, #24]
+	BNE  quads4spliteight
+	WORD $0x910081ce // add x14, x14, #32
+	WORD $0x910081ef // add x15, x15, #32
+	WORD $0x91008210 // add x16, x16, #32
+	WORD $0x91008231 // add x17, x17, #32
+	WORD $0x91008273 // add x19, x19, #32
+	WORD $0x91080108 // add x8, x8, #512
 	JMP  quads4four
 
 quads3:
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0c03e8 // mov x8, x12
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9402c06 // ldr x6, [x0, #88]
+	WORD $0xaa0a03e7 // mov x7, x10
 
 quads3tile:
-	WORD $0xaa0403e9 // mov x9, x4
-	WORD $0x4c40693c // ld1 {v28.4s, v29.4s, v30.4s}, [x9]
-	WORD $0x4c406938 // ld1 {v24.4s, v25.4s, v26.4s}, [x9]
-	WORD $0x4c406934 // ld1 {v20.4s, v21.4s, v22.4s}, [x9]
-	WORD $0x4c406930 // ld1 {v16.4s, v17.4s, v18.4s}, [x9]
-	WORD $0x4c40692c // ld1 {v12.4s, v13.4s, v14.4s}, [x9]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040a // ldr x10, [x0, #8]
-	WORD $0xf940080b // ldr x11, [x0, #16]
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x4c40691c // ld1 {v28.4s, v29.4s, v30.4s}, [x8]
+	WORD $0x4c406918 // ld1 {v24.4s, v25.4s, v26.4s}, [x8]
+	WORD $0x4c406914 // ld1 {v20.4s, v21.4s, v22.4s}, [x8]
+	WORD $0x4c406910 // ld1 {v16.4s, v17.4s, v18.4s}, [x8]
+	WORD $0x4c40690c // ld1 {v12.4s, v13.4s, v14.4s}, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 quads3tap:
-	WORD $0x28c1354c // ldp w12, w13, [x10], #8
-	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
-	WORD $0xb8404550 // ldr w16, [x10], #4
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0x8b0101ad // add x13, x13, x1
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x8b0101ef // add x15, x15, x1
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xd343fc51 // lsr x17, x2, #3
-	CBZ  R17, quads3four
+	WORD $0x28c1312b // ldp w11, w12, [x9], #8
+	WORD $0x28c1392d // ldp w13, w14, [x9], #8
+	WORD $0xb840452f // ldr w15, [x9], #4
+	WORD $0x8b05016b // add x11, x11, x5
+	WORD $0x8b05018c // add x12, x12, x5
+	WORD $0x8b0501ad // add x13, x13, x5
+	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0x8b0501ef // add x15, x15, x5
+	WORD $0xd343fc30 // lsr x16, x1, #3
+	CBZ  R16, quads3four
+	WORD $0x3cc105c4 // ldr q4, [x14], #16
+	WORD $0x3cc105e3 // ldr q3, [x15], #16
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBZ  R16, quads3last
 
 quads3eight:
-	WORD $0xacc10987 // ldp q7, q2, [x12], #32
-	WORD $0xacc105a6 // ldp q6, q1, [x13], #32
-	WORD $0xacc101c5 // ldp q5, q0, [x14], #32
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0xad402528 // ldp q8, q9, [x9]
-	WORD $0x3dc0092a // ldr q10, [x9, #32]
+	WORD $0xacc10967 // ldp q7, q2, [x11], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0xad402508 // ldp q8, q9, [x8]
+	WORD $0x3dc0090a // ldr q10, [x8, #32]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -5736,8 +5942,8 @@ quads3eight:
 	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0xad422528 // ldp q8, q9, [x9, #64]
-	WORD $0x3dc0192a // ldr q10, [x9, #96]
+	WORD $0xad422508 // ldp q8, q9, [x8, #64]
+	WORD $0x3dc0190a // ldr q10, [x8, #96]
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -5753,8 +5959,8 @@ quads3eight:
 	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
 	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
 	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
-	WORD $0xad442528 // ldp q8, q9, [x9, #128]
-	WORD $0x3dc0292a // ldr q10, [x9, #160]
+	WORD $0xad442508 // ldp q8, q9, [x8, #128]
+	WORD $0x3dc0290a // ldr q10, [x8, #160]
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -5770,8 +5976,8 @@ quads3eight:
 	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
 	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
 	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
-	WORD $0xad462528 // ldp q8, q9, [x9, #192]
-	WORD $0x3dc0392a // ldr q10, [x9, #224]
+	WORD $0xad462508 // ldp q8, q9, [x8, #192]
+	WORD $0x3dc0390a // ldr q10, [x8, #224]
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -5787,92 +5993,86 @@ quads3eight:
 	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
 	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
 	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0xad482528 // ldp q8, q9, [x9, #256]
-	WORD $0x3dc0492a // ldr q10, [x9, #288]
+	WORD $0xacc111c7 // ldp q7, q4, [x14], #32
+	WORD $0xacc10de6 // ldp q6, q3, [x15], #32
+	WORD $0xad482508 // ldp q8, q9, [x8, #256]
+	WORD $0x3dc0490a // ldr q10, [x8, #288]
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
-	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
-	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
 	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
 	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
 	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
-	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
-	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
 	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
 	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
 	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
-	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
-	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0xad4a2528 // ldp q8, q9, [x9, #320]
-	WORD $0x3dc0592a // ldr q10, [x9, #352]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0xad4a2508 // ldp q8, q9, [x8, #320]
+	WORD $0x3dc0590a // ldr q10, [x8, #352]
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
-	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
-	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
 	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
 	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
 	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
-	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
-	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
 	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
 	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
 	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
-	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
-	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
-	WORD $0xad4c2528 // ldp q8, q9, [x9, #384]
-	WORD $0x3dc0692a // ldr q10, [x9, #416]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0xad4c2508 // ldp q8, q9, [x8, #384]
+	WORD $0x3dc0690a // ldr q10, [x8, #416]
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
-	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
-	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
 	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
 	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
 	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
-	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
-	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
 	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
 	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
 	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
-	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
-	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
-	WORD $0xad4e2528 // ldp q8, q9, [x9, #448]
-	WORD $0x3dc0792a // ldr q10, [x9, #480]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0xad4e2508 // ldp q8, q9, [x8, #448]
+	WORD $0x3dc0790a // ldr q10, [x8, #480]
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
-	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
-	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
 	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
 	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
 	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
-	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
-	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
 	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
 	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
 	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
-	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
-	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
-	WORD $0x91080129 // add x9, x9, #512
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads3eight
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x91080108 // add x8, x8, #512
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads3eight
 
-quads3four:
-	WORD $0x92400851 // and x17, x2, #0x7
-	CBZ  R17, quads3next
-	TBZ  $2, R17, quads3one
-	WORD $0x92400631 // and x17, x17, #0x3
-	WORD $0x3cc10587 // ldr q7, [x12], #16
-	WORD $0x3cc105a6 // ldr q6, [x13], #16
-	WORD $0x3cc105c5 // ldr q5, [x14], #16
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0xad402528 // ldp q8, q9, [x9]
-	WORD $0x3dc0092a // ldr q10, [x9, #32]
+quads3last:
+	WORD $0xacc10967 // ldp q7, q2, [x11], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0xad402508 // ldp q8, q9, [x8]
+	WORD $0x3dc0090a // ldr q10, [x8, #32]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -5888,8 +6088,8 @@ quads3four:
 	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0xad422528 // ldp q8, q9, [x9, #64]
-	WORD $0x3dc0192a // ldr q10, [x9, #96]
+	WORD $0xad422508 // ldp q8, q9, [x8, #64]
+	WORD $0x3dc0190a // ldr q10, [x8, #96]
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -5905,8 +6105,8 @@ quads3four:
 	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
 	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
 	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
-	WORD $0xad442528 // ldp q8, q9, [x9, #128]
-	WORD $0x3dc0292a // ldr q10, [x9, #160]
+	WORD $0xad442508 // ldp q8, q9, [x8, #128]
+	WORD $0x3dc0290a // ldr q10, [x8, #160]
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -5922,8 +6122,8 @@ quads3four:
 	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
 	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
 	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
-	WORD $0xad462528 // ldp q8, q9, [x9, #192]
-	WORD $0x3dc0392a // ldr q10, [x9, #224]
+	WORD $0xad462508 // ldp q8, q9, [x8, #192]
+	WORD $0x3dc0390a // ldr q10, [x8, #224]
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -5939,17 +6139,90 @@ quads3four:
 	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
 	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
 	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	CBZ  R17, quads3next
+	WORD $0x3cc105c7 // ldr q7, [x14], #16
+	WORD $0x3cc105e6 // ldr q6, [x15], #16
+	WORD $0xad482508 // ldp q8, q9, [x8, #256]
+	WORD $0x3dc0490a // ldr q10, [x8, #288]
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0xad4a2508 // ldp q8, q9, [x8, #320]
+	WORD $0x3dc0590a // ldr q10, [x8, #352]
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0xad4c2508 // ldp q8, q9, [x8, #384]
+	WORD $0x3dc0690a // ldr q10, [x8, #416]
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0xad4e2508 // ldp q8, q9, [x8, #448]
+	WORD $0x3dc0790a // ldr q10, [x8, #480]
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x91080108 // add x8, x8, #512
 
-quads3one:
-	WORD $0xbc404587 // ldr s7, [x12], #4
-	WORD $0xbc4045a6 // ldr s6, [x13], #4
-	WORD $0xbc4045c5 // ldr s5, [x14], #4
-	WORD $0xbc4045e4 // ldr s4, [x15], #4
-	WORD $0xbc404603 // ldr s3, [x16], #4
-	WORD $0xad402528 // ldp q8, q9, [x9]
-	WORD $0x3dc0092a // ldr q10, [x9, #32]
+quads3four:
+	WORD $0x92400830 // and x16, x1, #0x7
+	CBZ  R16, quads3next
+	TBZ  $2, R16, quads3one
+	WORD $0x92400610 // and x16, x16, #0x3
+	WORD $0x3cc10567 // ldr q7, [x11], #16
+	WORD $0x3cc10586 // ldr q6, [x12], #16
+	WORD $0x3cc105a5 // ldr q5, [x13], #16
+	WORD $0x3cc105c4 // ldr q4, [x14], #16
+	WORD $0x3cc105e3 // ldr q3, [x15], #16
+	WORD $0xad402508 // ldp q8, q9, [x8]
+	WORD $0x3dc0090a // ldr q10, [x8, #32]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -5965,15 +6238,92 @@ quads3one:
 	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads3one
+	WORD $0xad422508 // ldp q8, q9, [x8, #64]
+	WORD $0x3dc0190a // ldr q10, [x8, #96]
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0xad442508 // ldp q8, q9, [x8, #128]
+	WORD $0x3dc0290a // ldr q10, [x8, #160]
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0xad462508 // ldp q8, q9, [x8, #192]
+	WORD $0x3dc0390a // ldr q10, [x8, #224]
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x91040108 // add x8, x8, #256
+	CBZ  R16, quads3next
+
+quads3one:
+	WORD $0xbc404567 // ldr s7, [x11], #4
+	WORD $0xbc404586 // ldr s6, [x12], #4
+	WORD $0xbc4045a5 // ldr s5, [x13], #4
+	WORD $0xbc4045c4 // ldr s4, [x14], #4
+	WORD $0xbc4045e3 // ldr s3, [x15], #4
+	WORD $0xad402508 // ldp q8, q9, [x8]
+	WORD $0x3dc0090a // ldr q10, [x8, #32]
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads3one
 
 quads3next:
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, quads3tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  quads3store
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, quads3tap
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads3store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
 	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
@@ -6006,173 +6356,171 @@ quads3next:
 	WORD $0x4e671dce // bic v14.16b, v14.16b, v7.16b
 
 quads3store:
-	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf10030df // cmp x6, #12
-	BNE  quads3partial
-	WORD $0x4c85693c // st1 {v28.4s, v29.4s, v30.4s}, [x9], x5
-	WORD $0x4c856938 // st1 {v24.4s, v25.4s, v26.4s}, [x9], x5
-	WORD $0x4c856934 // st1 {v20.4s, v21.4s, v22.4s}, [x9], x5
-	WORD $0x4c856930 // st1 {v16.4s, v17.4s, v18.4s}, [x9], x5
-	WORD $0x4c85692c // st1 {v12.4s, v13.4s, v14.4s}, [x9], x5
+	CBNZ R4, quads3partial
+	WORD $0x4c8368fc // st1 {v28.4s, v29.4s, v30.4s}, [x7], x3
+	WORD $0x4c8368f8 // st1 {v24.4s, v25.4s, v26.4s}, [x7], x3
+	WORD $0x4c8368f4 // st1 {v20.4s, v21.4s, v22.4s}, [x7], x3
+	WORD $0x4c8368f0 // st1 {v16.4s, v17.4s, v18.4s}, [x7], x3
+	WORD $0x4c8368ec // st1 {v12.4s, v13.4s, v14.4s}, [x7], x3
 
 quads3stored:
-	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090021 // add x1, x1, x9
-	WORD $0xf9403409 // ldr x9, [x0, #104]
-	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0xd10004e7 // sub x7, x7, #1
-	WORD $0xf10000ff // cmp x7, #0
+	WORD $0xf9403008 // ldr x8, [x0, #96]
+	WORD $0x8b0800a5 // add x5, x5, x8
+	WORD $0xf10004c6 // subs x6, x6, #1
 	BGT  quads3tile
 	RET
 
 quads3partial:
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel0four
-	WORD $0xac81755c // stp q28, q29, [x10], #32
+	WORD $0xf9402008 // ldr x8, [x0, #64]
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel0four
+	WORD $0xac81753c // stp q28, q29, [x9], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebe1fdd // mov v29.16b, v30.16b
 
 quads3pixel0four:
-	TBZ  $2, R6, quads3pixel0two
-	WORD $0x3c81055c // str q28, [x10], #16
+	TBZ  $2, R8, quads3pixel0two
+	WORD $0x3c81053c // str q28, [x9], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads3pixel0two:
-	TBZ  $1, R6, quads3pixel0one
-	WORD $0xfc00855c // str d28, [x10], #8
+	TBZ  $1, R8, quads3pixel0one
+	WORD $0xfc00853c // str d28, [x9], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads3pixel0one:
-	TBZ  $0, R6, quads3pixel0done
-	WORD $0xbd00015c // str s28, [x10]
+	TBZ  $0, R8, quads3pixel0done
+	WORD $0xbd00013c // str s28, [x9]
 
 quads3pixel0done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel1four
-	WORD $0xac816558 // stp q24, q25, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel1four
+	WORD $0xac816538 // stp q24, q25, [x9], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4eba1f59 // mov v25.16b, v26.16b
 
 quads3pixel1four:
-	TBZ  $2, R6, quads3pixel1two
-	WORD $0x3c810558 // str q24, [x10], #16
+	TBZ  $2, R8, quads3pixel1two
+	WORD $0x3c810538 // str q24, [x9], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads3pixel1two:
-	TBZ  $1, R6, quads3pixel1one
-	WORD $0xfc008558 // str d24, [x10], #8
+	TBZ  $1, R8, quads3pixel1one
+	WORD $0xfc008538 // str d24, [x9], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads3pixel1one:
-	TBZ  $0, R6, quads3pixel1done
-	WORD $0xbd000158 // str s24, [x10]
+	TBZ  $0, R8, quads3pixel1done
+	WORD $0xbd000138 // str s24, [x9]
 
 quads3pixel1done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel2four
-	WORD $0xac815554 // stp q20, q21, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel2four
+	WORD $0xac815534 // stp q20, q21, [x9], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
 
 quads3pixel2four:
-	TBZ  $2, R6, quads3pixel2two
-	WORD $0x3c810554 // str q20, [x10], #16
+	TBZ  $2, R8, quads3pixel2two
+	WORD $0x3c810534 // str q20, [x9], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads3pixel2two:
-	TBZ  $1, R6, quads3pixel2one
-	WORD $0xfc008554 // str d20, [x10], #8
+	TBZ  $1, R8, quads3pixel2one
+	WORD $0xfc008534 // str d20, [x9], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads3pixel2one:
-	TBZ  $0, R6, quads3pixel2done
-	WORD $0xbd000154 // str s20, [x10]
+	TBZ  $0, R8, quads3pixel2done
+	WORD $0xbd000134 // str s20, [x9]
 
 quads3pixel2done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel3four
-	WORD $0xac814550 // stp q16, q17, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel3four
+	WORD $0xac814530 // stp q16, q17, [x9], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb21e51 // mov v17.16b, v18.16b
 
 quads3pixel3four:
-	TBZ  $2, R6, quads3pixel3two
-	WORD $0x3c810550 // str q16, [x10], #16
+	TBZ  $2, R8, quads3pixel3two
+	WORD $0x3c810530 // str q16, [x9], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads3pixel3two:
-	TBZ  $1, R6, quads3pixel3one
-	WORD $0xfc008550 // str d16, [x10], #8
+	TBZ  $1, R8, quads3pixel3one
+	WORD $0xfc008530 // str d16, [x9], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads3pixel3one:
-	TBZ  $0, R6, quads3pixel3done
-	WORD $0xbd000150 // str s16, [x10]
+	TBZ  $0, R8, quads3pixel3done
+	WORD $0xbd000130 // str s16, [x9]
 
 quads3pixel3done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel4four
-	WORD $0xac81354c // stp q12, q13, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel4four
+	WORD $0xac81352c // stp q12, q13, [x9], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
 	WORD $0x4eae1dcd // mov v13.16b, v14.16b
 
 quads3pixel4four:
-	TBZ  $2, R6, quads3pixel4two
-	WORD $0x3c81054c // str q12, [x10], #16
+	TBZ  $2, R8, quads3pixel4two
+	WORD $0x3c81052c // str q12, [x9], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 quads3pixel4two:
-	TBZ  $1, R6, quads3pixel4one
-	WORD $0xfc00854c // str d12, [x10], #8
+	TBZ  $1, R8, quads3pixel4one
+	WORD $0xfc00852c // str d12, [x9], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads3pixel4one:
-	TBZ  $0, R6, quads3pixel4done
-	WORD $0xbd00014c // str s12, [x10]
+	TBZ  $0, R8, quads3pixel4done
+	WORD $0xbd00012c // str s12, [x9]
 
 quads3pixel4done:
-	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0x8b0300e7 // add x7, x7, x3
 	JMP  quads3stored
 
 quads2:
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0c03e8 // mov x8, x12
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9402c06 // ldr x6, [x0, #88]
+	WORD $0xaa0a03e7 // mov x7, x10
 
 quads2tile:
-	WORD $0xaa0403e9 // mov x9, x4
-	WORD $0xad40753c // ldp q28, q29, [x9]
-	WORD $0xad406538 // ldp q24, q25, [x9]
-	WORD $0xad405534 // ldp q20, q21, [x9]
-	WORD $0xad404530 // ldp q16, q17, [x9]
-	WORD $0xad40352c // ldp q12, q13, [x9]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040a // ldr x10, [x0, #8]
-	WORD $0xf940080b // ldr x11, [x0, #16]
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0xad40751c // ldp q28, q29, [x8]
+	WORD $0xad406518 // ldp q24, q25, [x8]
+	WORD $0xad405514 // ldp q20, q21, [x8]
+	WORD $0xad404510 // ldp q16, q17, [x8]
+	WORD $0xad40350c // ldp q12, q13, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 quads2tap:
-	WORD $0x28c1354c // ldp w12, w13, [x10], #8
-	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
-	WORD $0xb8404550 // ldr w16, [x10], #4
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0x8b0101ad // add x13, x13, x1
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x8b0101ef // add x15, x15, x1
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xd343fc51 // lsr x17, x2, #3
-	CBZ  R17, quads2four
+	WORD $0x28c1312b // ldp w11, w12, [x9], #8
+	WORD $0x28c1392d // ldp w13, w14, [x9], #8
+	WORD $0xb840452f // ldr w15, [x9], #4
+	WORD $0x8b05016b // add x11, x11, x5
+	WORD $0x8b05018c // add x12, x12, x5
+	WORD $0x8b0501ad // add x13, x13, x5
+	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0x8b0501ef // add x15, x15, x5
+	WORD $0xd343fc30 // lsr x16, x1, #3
+	CBZ  R16, quads2four
+	WORD $0x3cc105c4 // ldr q4, [x14], #16
+	WORD $0x3cc105e3 // ldr q3, [x15], #16
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBZ  R16, quads2last
 
 quads2eight:
-	WORD $0xacc10987 // ldp q7, q2, [x12], #32
-	WORD $0xacc105a6 // ldp q6, q1, [x13], #32
-	WORD $0xacc101c5 // ldp q5, q0, [x14], #32
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0xad402528 // ldp q8, q9, [x9]
+	WORD $0xacc10967 // ldp q7, q2, [x11], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0xad402508 // ldp q8, q9, [x8]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -6183,7 +6531,7 @@ quads2eight:
 	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0xad422528 // ldp q8, q9, [x9, #64]
+	WORD $0xad422508 // ldp q8, q9, [x8, #64]
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -6194,7 +6542,7 @@ quads2eight:
 	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
 	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
 	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
-	WORD $0xad442528 // ldp q8, q9, [x9, #128]
+	WORD $0xad442508 // ldp q8, q9, [x8, #128]
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -6205,7 +6553,7 @@ quads2eight:
 	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
 	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
 	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
-	WORD $0xad462528 // ldp q8, q9, [x9, #192]
+	WORD $0xad462508 // ldp q8, q9, [x8, #192]
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -6216,67 +6564,61 @@ quads2eight:
 	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
 	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
 	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0xad482528 // ldp q8, q9, [x9, #256]
+	WORD $0xacc111c7 // ldp q7, q4, [x14], #32
+	WORD $0xacc10de6 // ldp q6, q3, [x15], #32
+	WORD $0xad482508 // ldp q8, q9, [x8, #256]
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
-	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
-	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
 	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
 	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
 	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
-	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
-	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0xad4a2528 // ldp q8, q9, [x9, #320]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0xad4a2508 // ldp q8, q9, [x8, #320]
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
-	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
-	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
 	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
 	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
 	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
-	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
-	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
-	WORD $0xad4c2528 // ldp q8, q9, [x9, #384]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0xad4c2508 // ldp q8, q9, [x8, #384]
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
-	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
-	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
 	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
 	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
 	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
-	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
-	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
-	WORD $0xad4e2528 // ldp q8, q9, [x9, #448]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0xad4e2508 // ldp q8, q9, [x8, #448]
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
-	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
-	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
 	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
 	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
 	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
-	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
-	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
-	WORD $0x91080129 // add x9, x9, #512
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads2eight
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x91080108 // add x8, x8, #512
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads2eight
 
-quads2four:
-	WORD $0x92400851 // and x17, x2, #0x7
-	CBZ  R17, quads2next
-	TBZ  $2, R17, quads2one
-	WORD $0x92400631 // and x17, x17, #0x3
-	WORD $0x3cc10587 // ldr q7, [x12], #16
-	WORD $0x3cc105a6 // ldr q6, [x13], #16
-	WORD $0x3cc105c5 // ldr q5, [x14], #16
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0xad402528 // ldp q8, q9, [x9]
+quads2last:
+	WORD $0xacc10967 // ldp q7, q2, [x11], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0xad402508 // ldp q8, q9, [x8]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -6287,7 +6629,7 @@ quads2four:
 	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0xad422528 // ldp q8, q9, [x9, #64]
+	WORD $0xad422508 // ldp q8, q9, [x8, #64]
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
@@ -6298,7 +6640,7 @@ quads2four:
 	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
 	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
 	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
-	WORD $0xad442528 // ldp q8, q9, [x9, #128]
+	WORD $0xad442508 // ldp q8, q9, [x8, #128]
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
@@ -6309,7 +6651,7 @@ quads2four:
 	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
 	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
 	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
-	WORD $0xad462528 // ldp q8, q9, [x9, #192]
+	WORD $0xad462508 // ldp q8, q9, [x8, #192]
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
@@ -6320,16 +6662,65 @@ quads2four:
 	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
 	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
 	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	CBZ  R17, quads2next
+	WORD $0x3cc105c7 // ldr q7, [x14], #16
+	WORD $0x3cc105e6 // ldr q6, [x15], #16
+	WORD $0xad482508 // ldp q8, q9, [x8, #256]
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0xad4a2508 // ldp q8, q9, [x8, #320]
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0xad4c2508 // ldp q8, q9, [x8, #384]
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0xad4e2508 // ldp q8, q9, [x8, #448]
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x91080108 // add x8, x8, #512
 
-quads2one:
-	WORD $0xbc404587 // ldr s7, [x12], #4
-	WORD $0xbc4045a6 // ldr s6, [x13], #4
-	WORD $0xbc4045c5 // ldr s5, [x14], #4
-	WORD $0xbc4045e4 // ldr s4, [x15], #4
-	WORD $0xbc404603 // ldr s3, [x16], #4
-	WORD $0xad402528 // ldp q8, q9, [x9]
+quads2four:
+	WORD $0x92400830 // and x16, x1, #0x7
+	CBZ  R16, quads2next
+	TBZ  $2, R16, quads2one
+	WORD $0x92400610 // and x16, x16, #0x3
+	WORD $0x3cc10567 // ldr q7, [x11], #16
+	WORD $0x3cc10586 // ldr q6, [x12], #16
+	WORD $0x3cc105a5 // ldr q5, [x13], #16
+	WORD $0x3cc105c4 // ldr q4, [x14], #16
+	WORD $0x3cc105e3 // ldr q3, [x15], #16
+	WORD $0xad402508 // ldp q8, q9, [x8]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
@@ -6340,15 +6731,68 @@ quads2one:
 	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads2one
+	WORD $0xad422508 // ldp q8, q9, [x8, #64]
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0xad442508 // ldp q8, q9, [x8, #128]
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0xad462508 // ldp q8, q9, [x8, #192]
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x91040108 // add x8, x8, #256
+	CBZ  R16, quads2next
+
+quads2one:
+	WORD $0xbc404567 // ldr s7, [x11], #4
+	WORD $0xbc404586 // ldr s6, [x12], #4
+	WORD $0xbc4045a5 // ldr s5, [x13], #4
+	WORD $0xbc4045c4 // ldr s4, [x14], #4
+	WORD $0xbc4045e3 // ldr s3, [x15], #4
+	WORD $0xad402508 // ldp q8, q9, [x8]
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads2one
 
 quads2next:
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, quads2tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  quads2store
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, quads2tap
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads2store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
 	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
@@ -6371,284 +6815,338 @@ quads2next:
 	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
 
 quads2store:
-	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf10020df // cmp x6, #8
-	BNE  quads2partial
-	WORD $0x4c85a93c // st1 {v28.4s, v29.4s}, [x9], x5
-	WORD $0x4c85a938 // st1 {v24.4s, v25.4s}, [x9], x5
-	WORD $0x4c85a934 // st1 {v20.4s, v21.4s}, [x9], x5
-	WORD $0x4c85a930 // st1 {v16.4s, v17.4s}, [x9], x5
-	WORD $0x4c85a92c // st1 {v12.4s, v13.4s}, [x9], x5
+	CBNZ R4, quads2partial
+	WORD $0x4c83a8fc // st1 {v28.4s, v29.4s}, [x7], x3
+	WORD $0x4c83a8f8 // st1 {v24.4s, v25.4s}, [x7], x3
+	WORD $0x4c83a8f4 // st1 {v20.4s, v21.4s}, [x7], x3
+	WORD $0x4c83a8f0 // st1 {v16.4s, v17.4s}, [x7], x3
+	WORD $0x4c83a8ec // st1 {v12.4s, v13.4s}, [x7], x3
 
 quads2stored:
-	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090021 // add x1, x1, x9
-	WORD $0xf9403409 // ldr x9, [x0, #104]
-	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0xd10004e7 // sub x7, x7, #1
-	WORD $0xf10000ff // cmp x7, #0
+	WORD $0xf9403008 // ldr x8, [x0, #96]
+	WORD $0x8b0800a5 // add x5, x5, x8
+	WORD $0xf10004c6 // subs x6, x6, #1
 	BGT  quads2tile
 	RET
 
 quads2partial:
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel0four
-	WORD $0xac81755c // stp q28, q29, [x10], #32
+	WORD $0xf9402008 // ldr x8, [x0, #64]
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel0four
+	WORD $0xac81753c // stp q28, q29, [x9], #32
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 	WORD $0x4ebd1fbd // mov v29.16b, v29.16b
 
 quads2pixel0four:
-	TBZ  $2, R6, quads2pixel0two
-	WORD $0x3c81055c // str q28, [x10], #16
+	TBZ  $2, R8, quads2pixel0two
+	WORD $0x3c81053c // str q28, [x9], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads2pixel0two:
-	TBZ  $1, R6, quads2pixel0one
-	WORD $0xfc00855c // str d28, [x10], #8
+	TBZ  $1, R8, quads2pixel0one
+	WORD $0xfc00853c // str d28, [x9], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads2pixel0one:
-	TBZ  $0, R6, quads2pixel0done
-	WORD $0xbd00015c // str s28, [x10]
+	TBZ  $0, R8, quads2pixel0done
+	WORD $0xbd00013c // str s28, [x9]
 
 quads2pixel0done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel1four
-	WORD $0xac816558 // stp q24, q25, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel1four
+	WORD $0xac816538 // stp q24, q25, [x9], #32
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 	WORD $0x4eb91f39 // mov v25.16b, v25.16b
 
 quads2pixel1four:
-	TBZ  $2, R6, quads2pixel1two
-	WORD $0x3c810558 // str q24, [x10], #16
+	TBZ  $2, R8, quads2pixel1two
+	WORD $0x3c810538 // str q24, [x9], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads2pixel1two:
-	TBZ  $1, R6, quads2pixel1one
-	WORD $0xfc008558 // str d24, [x10], #8
+	TBZ  $1, R8, quads2pixel1one
+	WORD $0xfc008538 // str d24, [x9], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads2pixel1one:
-	TBZ  $0, R6, quads2pixel1done
-	WORD $0xbd000158 // str s24, [x10]
+	TBZ  $0, R8, quads2pixel1done
+	WORD $0xbd000138 // str s24, [x9]
 
 quads2pixel1done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel2four
-	WORD $0xac815554 // stp q20, q21, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel2four
+	WORD $0xac815534 // stp q20, q21, [x9], #32
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 	WORD $0x4eb51eb5 // mov v21.16b, v21.16b
 
 quads2pixel2four:
-	TBZ  $2, R6, quads2pixel2two
-	WORD $0x3c810554 // str q20, [x10], #16
+	TBZ  $2, R8, quads2pixel2two
+	WORD $0x3c810534 // str q20, [x9], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads2pixel2two:
-	TBZ  $1, R6, quads2pixel2one
-	WORD $0xfc008554 // str d20, [x10], #8
+	TBZ  $1, R8, quads2pixel2one
+	WORD $0xfc008534 // str d20, [x9], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads2pixel2one:
-	TBZ  $0, R6, quads2pixel2done
-	WORD $0xbd000154 // str s20, [x10]
+	TBZ  $0, R8, quads2pixel2done
+	WORD $0xbd000134 // str s20, [x9]
 
 quads2pixel2done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel3four
-	WORD $0xac814550 // stp q16, q17, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel3four
+	WORD $0xac814530 // stp q16, q17, [x9], #32
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 	WORD $0x4eb11e31 // mov v17.16b, v17.16b
 
 quads2pixel3four:
-	TBZ  $2, R6, quads2pixel3two
-	WORD $0x3c810550 // str q16, [x10], #16
+	TBZ  $2, R8, quads2pixel3two
+	WORD $0x3c810530 // str q16, [x9], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads2pixel3two:
-	TBZ  $1, R6, quads2pixel3one
-	WORD $0xfc008550 // str d16, [x10], #8
+	TBZ  $1, R8, quads2pixel3one
+	WORD $0xfc008530 // str d16, [x9], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads2pixel3one:
-	TBZ  $0, R6, quads2pixel3done
-	WORD $0xbd000150 // str s16, [x10]
+	TBZ  $0, R8, quads2pixel3done
+	WORD $0xbd000130 // str s16, [x9]
 
 quads2pixel3done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel4four
-	WORD $0xac81354c // stp q12, q13, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel4four
+	WORD $0xac81352c // stp q12, q13, [x9], #32
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 	WORD $0x4ead1dad // mov v13.16b, v13.16b
 
 quads2pixel4four:
-	TBZ  $2, R6, quads2pixel4two
-	WORD $0x3c81054c // str q12, [x10], #16
+	TBZ  $2, R8, quads2pixel4two
+	WORD $0x3c81052c // str q12, [x9], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 quads2pixel4two:
-	TBZ  $1, R6, quads2pixel4one
-	WORD $0xfc00854c // str d12, [x10], #8
+	TBZ  $1, R8, quads2pixel4one
+	WORD $0xfc00852c // str d12, [x9], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads2pixel4one:
-	TBZ  $0, R6, quads2pixel4done
-	WORD $0xbd00014c // str s12, [x10]
+	TBZ  $0, R8, quads2pixel4done
+	WORD $0xbd00012c // str s12, [x9]
 
 quads2pixel4done:
-	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0x8b0300e7 // add x7, x7, x3
 	JMP  quads2stored
 
 quads1:
-	WORD $0xf9400001 // ldr x1, [x0]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0c03e8 // mov x8, x12
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9402c06 // ldr x6, [x0, #88]
+	WORD $0xaa0a03e7 // mov x7, x10
 
 quads1tile:
-	WORD $0xaa0403e9 // mov x9, x4
-	WORD $0x3dc0013c // ldr q28, [x9]
-	WORD $0x3dc00138 // ldr q24, [x9]
-	WORD $0x3dc00134 // ldr q20, [x9]
-	WORD $0x3dc00130 // ldr q16, [x9]
-	WORD $0x3dc0012c // ldr q12, [x9]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040a // ldr x10, [x0, #8]
-	WORD $0xf940080b // ldr x11, [x0, #16]
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x3dc0011c // ldr q28, [x8]
+	WORD $0x3dc00118 // ldr q24, [x8]
+	WORD $0x3dc00114 // ldr q20, [x8]
+	WORD $0x3dc00110 // ldr q16, [x8]
+	WORD $0x3dc0010c // ldr q12, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 quads1tap:
-	WORD $0x28c1354c // ldp w12, w13, [x10], #8
-	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
-	WORD $0xb8404550 // ldr w16, [x10], #4
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0x8b0101ad // add x13, x13, x1
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x8b0101ef // add x15, x15, x1
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xd343fc51 // lsr x17, x2, #3
-	CBZ  R17, quads1four
+	WORD $0x28c1312b // ldp w11, w12, [x9], #8
+	WORD $0x28c1392d // ldp w13, w14, [x9], #8
+	WORD $0xb840452f // ldr w15, [x9], #4
+	WORD $0x8b05016b // add x11, x11, x5
+	WORD $0x8b05018c // add x12, x12, x5
+	WORD $0x8b0501ad // add x13, x13, x5
+	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0x8b0501ef // add x15, x15, x5
+	WORD $0xd343fc30 // lsr x16, x1, #3
+	CBZ  R16, quads1four
+	WORD $0x3cc105c4 // ldr q4, [x14], #16
+	WORD $0x3cc105e3 // ldr q3, [x15], #16
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBZ  R16, quads1last
 
 quads1eight:
-	WORD $0xacc10987 // ldp q7, q2, [x12], #32
-	WORD $0xacc105a6 // ldp q6, q1, [x13], #32
-	WORD $0xacc101c5 // ldp q5, q0, [x14], #32
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0x3dc00128 // ldr q8, [x9]
+	WORD $0xacc10967 // ldp q7, q2, [x11], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0x3dc00108 // ldr q8, [x8]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0x3dc01128 // ldr q8, [x9, #64]
+	WORD $0x3dc01108 // ldr q8, [x8, #64]
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
 	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
 	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
-	WORD $0x3dc02128 // ldr q8, [x9, #128]
+	WORD $0x3dc02108 // ldr q8, [x8, #128]
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
 	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
 	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
-	WORD $0x3dc03128 // ldr q8, [x9, #192]
+	WORD $0x3dc03108 // ldr q8, [x8, #192]
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
 	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
 	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0x3dc04128 // ldr q8, [x9, #256]
+	WORD $0xacc111c7 // ldp q7, q4, [x14], #32
+	WORD $0xacc10de6 // ldp q6, q3, [x15], #32
+	WORD $0x3dc04108 // ldr q8, [x8, #256]
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
-	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
-	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0x3dc05128 // ldr q8, [x9, #320]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x3dc05108 // ldr q8, [x8, #320]
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
-	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
-	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
-	WORD $0x3dc06128 // ldr q8, [x9, #384]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x3dc06108 // ldr q8, [x8, #384]
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
-	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
-	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
-	WORD $0x3dc07128 // ldr q8, [x9, #448]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x3dc07108 // ldr q8, [x8, #448]
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
-	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
-	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
-	WORD $0x91080129 // add x9, x9, #512
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads1eight
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x91080108 // add x8, x8, #512
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads1eight
 
-quads1four:
-	WORD $0x92400851 // and x17, x2, #0x7
-	CBZ  R17, quads1next
-	TBZ  $2, R17, quads1one
-	WORD $0x92400631 // and x17, x17, #0x3
-	WORD $0x3cc10587 // ldr q7, [x12], #16
-	WORD $0x3cc105a6 // ldr q6, [x13], #16
-	WORD $0x3cc105c5 // ldr q5, [x14], #16
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0x3dc00128 // ldr q8, [x9]
+quads1last:
+	WORD $0xacc10967 // ldp q7, q2, [x11], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0x3dc00108 // ldr q8, [x8]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0x3dc01128 // ldr q8, [x9, #64]
+	WORD $0x3dc01108 // ldr q8, [x8, #64]
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
 	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
 	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
-	WORD $0x3dc02128 // ldr q8, [x9, #128]
+	WORD $0x3dc02108 // ldr q8, [x8, #128]
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
 	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
 	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
-	WORD $0x3dc03128 // ldr q8, [x9, #192]
+	WORD $0x3dc03108 // ldr q8, [x8, #192]
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
 	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
 	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	CBZ  R17, quads1next
+	WORD $0x3cc105c7 // ldr q7, [x14], #16
+	WORD $0x3cc105e6 // ldr q6, [x15], #16
+	WORD $0x3dc04108 // ldr q8, [x8, #256]
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x3dc05108 // ldr q8, [x8, #320]
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x3dc06108 // ldr q8, [x8, #384]
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x3dc07108 // ldr q8, [x8, #448]
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x91080108 // add x8, x8, #512
 
-quads1one:
-	WORD $0xbc404587 // ldr s7, [x12], #4
-	WORD $0xbc4045a6 // ldr s6, [x13], #4
-	WORD $0xbc4045c5 // ldr s5, [x14], #4
-	WORD $0xbc4045e4 // ldr s4, [x15], #4
-	WORD $0xbc404603 // ldr s3, [x16], #4
-	WORD $0x3dc00128 // ldr q8, [x9]
+quads1four:
+	WORD $0x92400830 // and x16, x1, #0x7
+	CBZ  R16, quads1next
+	TBZ  $2, R16, quads1one
+	WORD $0x92400610 // and x16, x16, #0x3
+	WORD $0x3cc10567 // ldr q7, [x11], #16
+	WORD $0x3cc10586 // ldr q6, [x12], #16
+	WORD $0x3cc105a5 // ldr q5, [x13], #16
+	WORD $0x3cc105c4 // ldr q4, [x14], #16
+	WORD $0x3cc105e3 // ldr q3, [x15], #16
+	WORD $0x3dc00108 // ldr q8, [x8]
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads1one
+	WORD $0x3dc01108 // ldr q8, [x8, #64]
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x3dc02108 // ldr q8, [x8, #128]
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x3dc03108 // ldr q8, [x8, #192]
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x91040108 // add x8, x8, #256
+	CBZ  R16, quads1next
+
+quads1one:
+	WORD $0xbc404567 // ldr s7, [x11], #4
+	WORD $0xbc404586 // ldr s6, [x12], #4
+	WORD $0xbc4045a5 // ldr s5, [x13], #4
+	WORD $0xbc4045c4 // ldr s4, [x14], #4
+	WORD $0xbc4045e3 // ldr s3, [x15], #4
+	WORD $0x3dc00108 // ldr q8, [x8]
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads1one
 
 quads1next:
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, quads1tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  quads1store
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, quads1tap
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads1store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
 	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
@@ -6661,136 +7159,132 @@ quads1next:
 	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
 
 quads1store:
-	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf10010df // cmp x6, #4
-	BNE  quads1partial
-	WORD $0x4c85793c // st1 {v28.4s}, [x9], x5
-	WORD $0x4c857938 // st1 {v24.4s}, [x9], x5
-	WORD $0x4c857934 // st1 {v20.4s}, [x9], x5
-	WORD $0x4c857930 // st1 {v16.4s}, [x9], x5
-	WORD $0x4c85792c // st1 {v12.4s}, [x9], x5
+	CBNZ R4, quads1partial
+	WORD $0x4c8378fc // st1 {v28.4s}, [x7], x3
+	WORD $0x4c8378f8 // st1 {v24.4s}, [x7], x3
+	WORD $0x4c8378f4 // st1 {v20.4s}, [x7], x3
+	WORD $0x4c8378f0 // st1 {v16.4s}, [x7], x3
+	WORD $0x4c8378ec // st1 {v12.4s}, [x7], x3
 
 quads1stored:
-	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090021 // add x1, x1, x9
-	WORD $0xf9403409 // ldr x9, [x0, #104]
-	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0xd10004e7 // sub x7, x7, #1
-	WORD $0xf10000ff // cmp x7, #0
+	WORD $0xf9403008 // ldr x8, [x0, #96]
+	WORD $0x8b0800a5 // add x5, x5, x8
+	WORD $0xf10004c6 // subs x6, x6, #1
 	BGT  quads1tile
 	RET
 
 quads1partial:
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel0four
-	WORD $0xac81715c // stp q28, q28, [x10], #32
+	WORD $0xf9402008 // ldr x8, [x0, #64]
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel0four
+	WORD $0xac81713c // stp q28, q28, [x9], #32
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 
 quads1pixel0four:
-	TBZ  $2, R6, quads1pixel0two
-	WORD $0x3c81055c // str q28, [x10], #16
+	TBZ  $2, R8, quads1pixel0two
+	WORD $0x3c81053c // str q28, [x9], #16
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 
 quads1pixel0two:
-	TBZ  $1, R6, quads1pixel0one
-	WORD $0xfc00855c // str d28, [x10], #8
+	TBZ  $1, R8, quads1pixel0one
+	WORD $0xfc00853c // str d28, [x9], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads1pixel0one:
-	TBZ  $0, R6, quads1pixel0done
-	WORD $0xbd00015c // str s28, [x10]
+	TBZ  $0, R8, quads1pixel0done
+	WORD $0xbd00013c // str s28, [x9]
 
 quads1pixel0done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel1four
-	WORD $0xac816158 // stp q24, q24, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel1four
+	WORD $0xac816138 // stp q24, q24, [x9], #32
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 
 quads1pixel1four:
-	TBZ  $2, R6, quads1pixel1two
-	WORD $0x3c810558 // str q24, [x10], #16
+	TBZ  $2, R8, quads1pixel1two
+	WORD $0x3c810538 // str q24, [x9], #16
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 
 quads1pixel1two:
-	TBZ  $1, R6, quads1pixel1one
-	WORD $0xfc008558 // str d24, [x10], #8
+	TBZ  $1, R8, quads1pixel1one
+	WORD $0xfc008538 // str d24, [x9], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads1pixel1one:
-	TBZ  $0, R6, quads1pixel1done
-	WORD $0xbd000158 // str s24, [x10]
+	TBZ  $0, R8, quads1pixel1done
+	WORD $0xbd000138 // str s24, [x9]
 
 quads1pixel1done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel2four
-	WORD $0xac815154 // stp q20, q20, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel2four
+	WORD $0xac815134 // stp q20, q20, [x9], #32
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 
 quads1pixel2four:
-	TBZ  $2, R6, quads1pixel2two
-	WORD $0x3c810554 // str q20, [x10], #16
+	TBZ  $2, R8, quads1pixel2two
+	WORD $0x3c810534 // str q20, [x9], #16
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 
 quads1pixel2two:
-	TBZ  $1, R6, quads1pixel2one
-	WORD $0xfc008554 // str d20, [x10], #8
+	TBZ  $1, R8, quads1pixel2one
+	WORD $0xfc008534 // str d20, [x9], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads1pixel2one:
-	TBZ  $0, R6, quads1pixel2done
-	WORD $0xbd000154 // str s20, [x10]
+	TBZ  $0, R8, quads1pixel2done
+	WORD $0xbd000134 // str s20, [x9]
 
 quads1pixel2done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel3four
-	WORD $0xac814150 // stp q16, q16, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel3four
+	WORD $0xac814130 // stp q16, q16, [x9], #32
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 
 quads1pixel3four:
-	TBZ  $2, R6, quads1pixel3two
-	WORD $0x3c810550 // str q16, [x10], #16
+	TBZ  $2, R8, quads1pixel3two
+	WORD $0x3c810530 // str q16, [x9], #16
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 
 quads1pixel3two:
-	TBZ  $1, R6, quads1pixel3one
-	WORD $0xfc008550 // str d16, [x10], #8
+	TBZ  $1, R8, quads1pixel3one
+	WORD $0xfc008530 // str d16, [x9], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads1pixel3one:
-	TBZ  $0, R6, quads1pixel3done
-	WORD $0xbd000150 // str s16, [x10]
+	TBZ  $0, R8, quads1pixel3done
+	WORD $0xbd000130 // str s16, [x9]
 
 quads1pixel3done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel4four
-	WORD $0xac81314c // stp q12, q12, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel4four
+	WORD $0xac81312c // stp q12, q12, [x9], #32
 	WORD $0x4eac1d8c // mov v12.16b, v12.16b
 	WORD $0x4eac1d8c // mov v12.16b, v12.16b
 
 quads1pixel4four:
-	TBZ  $2, R6, quads1pixel4two
-	WORD $0x3c81054c // str q12, [x10], #16
+	TBZ  $2, R8, quads1pixel4two
+	WORD $0x3c81052c // str q12, [x9], #16
 	WORD $0x4eac1d8c // mov v12.16b, v12.16b
 
 quads1pixel4two:
-	TBZ  $1, R6, quads1pixel4one
-	WORD $0xfc00854c // str d12, [x10], #8
+	TBZ  $1, R8, quads1pixel4one
+	WORD $0xfc00852c // str d12, [x9], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads1pixel4one:
-	TBZ  $0, R6, quads1pixel4done
-	WORD $0xbd00014c // str s12, [x10]
+	TBZ  $0, R8, quads1pixel4done
+	WORD $0xbd00012c // str s12, [x9]
 
 quads1pixel4done:
-	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0x8b0300e7 // add x7, x7, x3
 	JMP  quads1stored
 
 // func depthwiseRunF32w3s1NEON(a *depthwiseRunArgs)
@@ -10022,23 +10516,21 @@ TEXT ·convF16x1x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401405 // ldr x5, [x0, #40]
-	WORD $0x4c40289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0xf9400405 // ldr x5, [x0, #8]
-	WORD $0xf9400806 // ldr x6, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x4cdf287c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x3], #64
+	WORD $0xf9400404 // ldr x4, [x0, #8]
+	WORD $0xf9400805 // ldr x5, [x0, #16]
 
 tap:
-	WORD $0xb84044a7 // ldr w7, [x5], #4
-	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xd343fc48 // lsr x8, x2, #3
-	CBZ  R8, four
+	WORD $0xb8404486 // ldr w6, [x4], #4
+	WORD $0x8b0100c6 // add x6, x6, x1
+	WORD $0xd343fc47 // lsr x7, x2, #3
+	CBZ  R7, four
 
 eight:
-	WORD $0xacc158f7 // ldp q23, q22, [x7], #32
-	WORD $0xad406c99 // ldp q25, q27, [x4]
+	WORD $0xacc158d7 // ldp q23, q22, [x6], #32
+	WORD $0xad406c79 // ldp q25, q27, [x3]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
@@ -10047,7 +10539,7 @@ eight:
 	WORD $0x4f97133d // fmla v29.4s, v25.4s, v23.s[0]
 	WORD $0x4f97135e // fmla v30.4s, v26.4s, v23.s[0]
 	WORD $0x4f97137f // fmla v31.4s, v27.4s, v23.s[0]
-	WORD $0xad416c99 // ldp q25, q27, [x4, #32]
+	WORD $0xad416c79 // ldp q25, q27, [x3, #32]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
@@ -10056,7 +10548,7 @@ eight:
 	WORD $0x4fb7133d // fmla v29.4s, v25.4s, v23.s[1]
 	WORD $0x4fb7135e // fmla v30.4s, v26.4s, v23.s[1]
 	WORD $0x4fb7137f // fmla v31.4s, v27.4s, v23.s[1]
-	WORD $0xad426c99 // ldp q25, q27, [x4, #64]
+	WORD $0xad426c79 // ldp q25, q27, [x3, #64]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
@@ -10065,7 +10557,7 @@ eight:
 	WORD $0x4f971b3d // fmla v29.4s, v25.4s, v23.s[2]
 	WORD $0x4f971b5e // fmla v30.4s, v26.4s, v23.s[2]
 	WORD $0x4f971b7f // fmla v31.4s, v27.4s, v23.s[2]
-	WORD $0xad436c99 // ldp q25, q27, [x4, #96]
+	WORD $0xad436c79 // ldp q25, q27, [x3, #96]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
@@ -10074,7 +10566,7 @@ eight:
 	WORD $0x4fb71b3d // fmla v29.4s, v25.4s, v23.s[3]
 	WORD $0x4fb71b5e // fmla v30.4s, v26.4s, v23.s[3]
 	WORD $0x4fb71b7f // fmla v31.4s, v27.4s, v23.s[3]
-	WORD $0xad446c99 // ldp q25, q27, [x4, #128]
+	WORD $0xad446c79 // ldp q25, q27, [x3, #128]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
@@ -10083,7 +10575,7 @@ eight:
 	WORD $0x4f96133d // fmla v29.4s, v25.4s, v22.s[0]
 	WORD $0x4f96135e // fmla v30.4s, v26.4s, v22.s[0]
 	WORD $0x4f96137f // fmla v31.4s, v27.4s, v22.s[0]
-	WORD $0xad456c99 // ldp q25, q27, [x4, #160]
+	WORD $0xad456c79 // ldp q25, q27, [x3, #160]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
@@ -10092,7 +10584,7 @@ eight:
 	WORD $0x4fb6133d // fmla v29.4s, v25.4s, v22.s[1]
 	WORD $0x4fb6135e // fmla v30.4s, v26.4s, v22.s[1]
 	WORD $0x4fb6137f // fmla v31.4s, v27.4s, v22.s[1]
-	WORD $0xad466c99 // ldp q25, q27, [x4, #192]
+	WORD $0xad466c79 // ldp q25, q27, [x3, #192]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
@@ -10101,7 +10593,7 @@ eight:
 	WORD $0x4f961b3d // fmla v29.4s, v25.4s, v22.s[2]
 	WORD $0x4f961b5e // fmla v30.4s, v26.4s, v22.s[2]
 	WORD $0x4f961b7f // fmla v31.4s, v27.4s, v22.s[2]
-	WORD $0xad476c99 // ldp q25, q27, [x4, #224]
+	WORD $0xad476c79 // ldp q25, q27, [x3, #224]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
@@ -10110,17 +10602,17 @@ eight:
 	WORD $0x4fb61b3d // fmla v29.4s, v25.4s, v22.s[3]
 	WORD $0x4fb61b5e // fmla v30.4s, v26.4s, v22.s[3]
 	WORD $0x4fb61b7f // fmla v31.4s, v27.4s, v22.s[3]
-	WORD $0x91040084 // add x4, x4, #256
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, eight
+	WORD $0x91040063 // add x3, x3, #256
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, eight
 
 four:
-	WORD $0x92400848 // and x8, x2, #0x7
-	CBZ  R8, next
-	TBZ  $2, R8, one
-	WORD $0x92400508 // and x8, x8, #0x3
-	WORD $0x3cc104f7 // ldr q23, [x7], #16
-	WORD $0xad406c99 // ldp q25, q27, [x4]
+	WORD $0x92400847 // and x7, x2, #0x7
+	CBZ  R7, next
+	TBZ  $2, R7, one
+	WORD $0x924004e7 // and x7, x7, #0x3
+	WORD $0x3cc104d7 // ldr q23, [x6], #16
+	WORD $0xad406c79 // ldp q25, q27, [x3]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
@@ -10129,7 +10621,7 @@ four:
 	WORD $0x4f97133d // fmla v29.4s, v25.4s, v23.s[0]
 	WORD $0x4f97135e // fmla v30.4s, v26.4s, v23.s[0]
 	WORD $0x4f97137f // fmla v31.4s, v27.4s, v23.s[0]
-	WORD $0xad416c99 // ldp q25, q27, [x4, #32]
+	WORD $0xad416c79 // ldp q25, q27, [x3, #32]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
@@ -10138,7 +10630,7 @@ four:
 	WORD $0x4fb7133d // fmla v29.4s, v25.4s, v23.s[1]
 	WORD $0x4fb7135e // fmla v30.4s, v26.4s, v23.s[1]
 	WORD $0x4fb7137f // fmla v31.4s, v27.4s, v23.s[1]
-	WORD $0xad426c99 // ldp q25, q27, [x4, #64]
+	WORD $0xad426c79 // ldp q25, q27, [x3, #64]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
@@ -10147,7 +10639,7 @@ four:
 	WORD $0x4f971b3d // fmla v29.4s, v25.4s, v23.s[2]
 	WORD $0x4f971b5e // fmla v30.4s, v26.4s, v23.s[2]
 	WORD $0x4f971b7f // fmla v31.4s, v27.4s, v23.s[2]
-	WORD $0xad436c99 // ldp q25, q27, [x4, #96]
+	WORD $0xad436c79 // ldp q25, q27, [x3, #96]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
@@ -10156,12 +10648,12 @@ four:
 	WORD $0x4fb71b3d // fmla v29.4s, v25.4s, v23.s[3]
 	WORD $0x4fb71b5e // fmla v30.4s, v26.4s, v23.s[3]
 	WORD $0x4fb71b7f // fmla v31.4s, v27.4s, v23.s[3]
-	WORD $0x91020084 // add x4, x4, #128
-	CBZ  R8, next
+	WORD $0x91020063 // add x3, x3, #128
+	CBZ  R7, next
 
 one:
-	WORD $0xbc4044f7 // ldr s23, [x7], #4
-	WORD $0xad406c99 // ldp q25, q27, [x4]
+	WORD $0xbc4044d7 // ldr s23, [x6], #4
+	WORD $0xad406c79 // ldp q25, q27, [x3]
 	WORD $0x0e217b38 // fcvtl v24.4s, v25.4h
 	WORD $0x4e217b39 // fcvtl2 v25.4s, v25.8h
 	WORD $0x0e217b7a // fcvtl v26.4s, v27.4h
@@ -10170,15 +10662,15 @@ one:
 	WORD $0x4f97133d // fmla v29.4s, v25.4s, v23.s[0]
 	WORD $0x4f97135e // fmla v30.4s, v26.4s, v23.s[0]
 	WORD $0x4f97137f // fmla v31.4s, v27.4s, v23.s[0]
-	WORD $0x91008084 // add x4, x4, #32
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, one
+	WORD $0x91008063 // add x3, x3, #32
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, one
 
 next:
-	WORD $0xd10004c6 // sub x6, x6, #1
-	CBNZ R6, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0eb97 // fcmlt v23.4s, v28.4s, #0.0
 	WORD $0x4e771f9c // bic v28.16b, v28.16b, v23.16b
 	WORD $0x4ea0ebb7 // fcmlt v23.4s, v29.4s, #0.0
@@ -10229,26 +10721,23 @@ TEXT ·convF16x1x32NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401405 // ldr x5, [x0, #40]
-	WORD $0x8b050085 // add x5, x4, x5
-	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
-	WORD $0x4c4028bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0xf9400406 // ldr x6, [x0, #8]
-	WORD $0xf9400807 // ldr x7, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040064 // add x4, x3, x4
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
+	WORD $0x4cdf289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4], #64
+	WORD $0xf9400405 // ldr x5, [x0, #8]
+	WORD $0xf9400806 // ldr x6, [x0, #16]
 
 tap:
-	WORD $0xb84044c8 // ldr w8, [x6], #4
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xd343fc49 // lsr x9, x2, #3
-	CBZ  R9, four
+	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0xd343fc48 // lsr x8, x2, #3
+	CBZ  R8, four
 
 eight:
-	WORD $0xacc14913 // ldp q19, q18, [x8], #32
-	WORD $0xad405c95 // ldp q21, q23, [x4]
+	WORD $0xacc148f3 // ldp q19, q18, [x7], #32
+	WORD $0xad405c75 // ldp q21, q23, [x3]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10257,7 +10746,7 @@ eight:
 	WORD $0x4f9312b9 // fmla v25.4s, v21.4s, v19.s[0]
 	WORD $0x4f9312da // fmla v26.4s, v22.4s, v19.s[0]
 	WORD $0x4f9312fb // fmla v27.4s, v23.4s, v19.s[0]
-	WORD $0xad405cb5 // ldp q21, q23, [x5]
+	WORD $0xad405c95 // ldp q21, q23, [x4]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10266,7 +10755,7 @@ eight:
 	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
 	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
 	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
-	WORD $0xad415c95 // ldp q21, q23, [x4, #32]
+	WORD $0xad415c75 // ldp q21, q23, [x3, #32]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10275,7 +10764,7 @@ eight:
 	WORD $0x4fb312b9 // fmla v25.4s, v21.4s, v19.s[1]
 	WORD $0x4fb312da // fmla v26.4s, v22.4s, v19.s[1]
 	WORD $0x4fb312fb // fmla v27.4s, v23.4s, v19.s[1]
-	WORD $0xad415cb5 // ldp q21, q23, [x5, #32]
+	WORD $0xad415c95 // ldp q21, q23, [x4, #32]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10284,7 +10773,7 @@ eight:
 	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
 	WORD $0x4fb312de // fmla v30.4s, v22.4s, v19.s[1]
 	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
-	WORD $0xad425c95 // ldp q21, q23, [x4, #64]
+	WORD $0xad425c75 // ldp q21, q23, [x3, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10293,7 +10782,7 @@ eight:
 	WORD $0x4f931ab9 // fmla v25.4s, v21.4s, v19.s[2]
 	WORD $0x4f931ada // fmla v26.4s, v22.4s, v19.s[2]
 	WORD $0x4f931afb // fmla v27.4s, v23.4s, v19.s[2]
-	WORD $0xad425cb5 // ldp q21, q23, [x5, #64]
+	WORD $0xad425c95 // ldp q21, q23, [x4, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10302,7 +10791,7 @@ eight:
 	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
 	WORD $0x4f931ade // fmla v30.4s, v22.4s, v19.s[2]
 	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
-	WORD $0xad435c95 // ldp q21, q23, [x4, #96]
+	WORD $0xad435c75 // ldp q21, q23, [x3, #96]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10311,7 +10800,7 @@ eight:
 	WORD $0x4fb31ab9 // fmla v25.4s, v21.4s, v19.s[3]
 	WORD $0x4fb31ada // fmla v26.4s, v22.4s, v19.s[3]
 	WORD $0x4fb31afb // fmla v27.4s, v23.4s, v19.s[3]
-	WORD $0xad435cb5 // ldp q21, q23, [x5, #96]
+	WORD $0xad435c95 // ldp q21, q23, [x4, #96]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10320,7 +10809,7 @@ eight:
 	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
 	WORD $0x4fb31ade // fmla v30.4s, v22.4s, v19.s[3]
 	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
-	WORD $0xad445c95 // ldp q21, q23, [x4, #128]
+	WORD $0xad445c75 // ldp q21, q23, [x3, #128]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10329,7 +10818,7 @@ eight:
 	WORD $0x4f9212b9 // fmla v25.4s, v21.4s, v18.s[0]
 	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
 	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
-	WORD $0xad445cb5 // ldp q21, q23, [x5, #128]
+	WORD $0xad445c95 // ldp q21, q23, [x4, #128]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10338,7 +10827,7 @@ eight:
 	WORD $0x4f9212bd // fmla v29.4s, v21.4s, v18.s[0]
 	WORD $0x4f9212de // fmla v30.4s, v22.4s, v18.s[0]
 	WORD $0x4f9212ff // fmla v31.4s, v23.4s, v18.s[0]
-	WORD $0xad455c95 // ldp q21, q23, [x4, #160]
+	WORD $0xad455c75 // ldp q21, q23, [x3, #160]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10347,7 +10836,7 @@ eight:
 	WORD $0x4fb212b9 // fmla v25.4s, v21.4s, v18.s[1]
 	WORD $0x4fb212da // fmla v26.4s, v22.4s, v18.s[1]
 	WORD $0x4fb212fb // fmla v27.4s, v23.4s, v18.s[1]
-	WORD $0xad455cb5 // ldp q21, q23, [x5, #160]
+	WORD $0xad455c95 // ldp q21, q23, [x4, #160]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10356,7 +10845,7 @@ eight:
 	WORD $0x4fb212bd // fmla v29.4s, v21.4s, v18.s[1]
 	WORD $0x4fb212de // fmla v30.4s, v22.4s, v18.s[1]
 	WORD $0x4fb212ff // fmla v31.4s, v23.4s, v18.s[1]
-	WORD $0xad465c95 // ldp q21, q23, [x4, #192]
+	WORD $0xad465c75 // ldp q21, q23, [x3, #192]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10365,7 +10854,7 @@ eight:
 	WORD $0x4f921ab9 // fmla v25.4s, v21.4s, v18.s[2]
 	WORD $0x4f921ada // fmla v26.4s, v22.4s, v18.s[2]
 	WORD $0x4f921afb // fmla v27.4s, v23.4s, v18.s[2]
-	WORD $0xad465cb5 // ldp q21, q23, [x5, #192]
+	WORD $0xad465c95 // ldp q21, q23, [x4, #192]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10374,7 +10863,7 @@ eight:
 	WORD $0x4f921abd // fmla v29.4s, v21.4s, v18.s[2]
 	WORD $0x4f921ade // fmla v30.4s, v22.4s, v18.s[2]
 	WORD $0x4f921aff // fmla v31.4s, v23.4s, v18.s[2]
-	WORD $0xad475c95 // ldp q21, q23, [x4, #224]
+	WORD $0xad475c75 // ldp q21, q23, [x3, #224]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10383,7 +10872,7 @@ eight:
 	WORD $0x4fb21ab9 // fmla v25.4s, v21.4s, v18.s[3]
 	WORD $0x4fb21ada // fmla v26.4s, v22.4s, v18.s[3]
 	WORD $0x4fb21afb // fmla v27.4s, v23.4s, v18.s[3]
-	WORD $0xad475cb5 // ldp q21, q23, [x5, #224]
+	WORD $0xad475c95 // ldp q21, q23, [x4, #224]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10392,18 +10881,18 @@ eight:
 	WORD $0x4fb21abd // fmla v29.4s, v21.4s, v18.s[3]
 	WORD $0x4fb21ade // fmla v30.4s, v22.4s, v18.s[3]
 	WORD $0x4fb21aff // fmla v31.4s, v23.4s, v18.s[3]
+	WORD $0x91040063 // add x3, x3, #256
 	WORD $0x91040084 // add x4, x4, #256
-	WORD $0x910400a5 // add x5, x5, #256
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, eight
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, eight
 
 four:
-	WORD $0x92400849 // and x9, x2, #0x7
-	CBZ  R9, next
-	TBZ  $2, R9, one
-	WORD $0x92400529 // and x9, x9, #0x3
-	WORD $0x3cc10513 // ldr q19, [x8], #16
-	WORD $0xad405c95 // ldp q21, q23, [x4]
+	WORD $0x92400848 // and x8, x2, #0x7
+	CBZ  R8, next
+	TBZ  $2, R8, one
+	WORD $0x92400508 // and x8, x8, #0x3
+	WORD $0x3cc104f3 // ldr q19, [x7], #16
+	WORD $0xad405c75 // ldp q21, q23, [x3]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10412,7 +10901,7 @@ four:
 	WORD $0x4f9312b9 // fmla v25.4s, v21.4s, v19.s[0]
 	WORD $0x4f9312da // fmla v26.4s, v22.4s, v19.s[0]
 	WORD $0x4f9312fb // fmla v27.4s, v23.4s, v19.s[0]
-	WORD $0xad405cb5 // ldp q21, q23, [x5]
+	WORD $0xad405c95 // ldp q21, q23, [x4]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10421,7 +10910,7 @@ four:
 	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
 	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
 	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
-	WORD $0xad415c95 // ldp q21, q23, [x4, #32]
+	WORD $0xad415c75 // ldp q21, q23, [x3, #32]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10430,7 +10919,7 @@ four:
 	WORD $0x4fb312b9 // fmla v25.4s, v21.4s, v19.s[1]
 	WORD $0x4fb312da // fmla v26.4s, v22.4s, v19.s[1]
 	WORD $0x4fb312fb // fmla v27.4s, v23.4s, v19.s[1]
-	WORD $0xad415cb5 // ldp q21, q23, [x5, #32]
+	WORD $0xad415c95 // ldp q21, q23, [x4, #32]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10439,7 +10928,7 @@ four:
 	WORD $0x4fb312bd // fmla v29.4s, v21.4s, v19.s[1]
 	WORD $0x4fb312de // fmla v30.4s, v22.4s, v19.s[1]
 	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
-	WORD $0xad425c95 // ldp q21, q23, [x4, #64]
+	WORD $0xad425c75 // ldp q21, q23, [x3, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10448,7 +10937,7 @@ four:
 	WORD $0x4f931ab9 // fmla v25.4s, v21.4s, v19.s[2]
 	WORD $0x4f931ada // fmla v26.4s, v22.4s, v19.s[2]
 	WORD $0x4f931afb // fmla v27.4s, v23.4s, v19.s[2]
-	WORD $0xad425cb5 // ldp q21, q23, [x5, #64]
+	WORD $0xad425c95 // ldp q21, q23, [x4, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10457,7 +10946,7 @@ four:
 	WORD $0x4f931abd // fmla v29.4s, v21.4s, v19.s[2]
 	WORD $0x4f931ade // fmla v30.4s, v22.4s, v19.s[2]
 	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
-	WORD $0xad435c95 // ldp q21, q23, [x4, #96]
+	WORD $0xad435c75 // ldp q21, q23, [x3, #96]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10466,7 +10955,7 @@ four:
 	WORD $0x4fb31ab9 // fmla v25.4s, v21.4s, v19.s[3]
 	WORD $0x4fb31ada // fmla v26.4s, v22.4s, v19.s[3]
 	WORD $0x4fb31afb // fmla v27.4s, v23.4s, v19.s[3]
-	WORD $0xad435cb5 // ldp q21, q23, [x5, #96]
+	WORD $0xad435c95 // ldp q21, q23, [x4, #96]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10475,13 +10964,13 @@ four:
 	WORD $0x4fb31abd // fmla v29.4s, v21.4s, v19.s[3]
 	WORD $0x4fb31ade // fmla v30.4s, v22.4s, v19.s[3]
 	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
+	WORD $0x91020063 // add x3, x3, #128
 	WORD $0x91020084 // add x4, x4, #128
-	WORD $0x910200a5 // add x5, x5, #128
-	CBZ  R9, next
+	CBZ  R8, next
 
 one:
-	WORD $0xbc404513 // ldr s19, [x8], #4
-	WORD $0xad405c95 // ldp q21, q23, [x4]
+	WORD $0xbc4044f3 // ldr s19, [x7], #4
+	WORD $0xad405c75 // ldp q21, q23, [x3]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10490,7 +10979,7 @@ one:
 	WORD $0x4f9312b9 // fmla v25.4s, v21.4s, v19.s[0]
 	WORD $0x4f9312da // fmla v26.4s, v22.4s, v19.s[0]
 	WORD $0x4f9312fb // fmla v27.4s, v23.4s, v19.s[0]
-	WORD $0xad405cb5 // ldp q21, q23, [x5]
+	WORD $0xad405c95 // ldp q21, q23, [x4]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -10499,16 +10988,16 @@ one:
 	WORD $0x4f9312bd // fmla v29.4s, v21.4s, v19.s[0]
 	WORD $0x4f9312de // fmla v30.4s, v22.4s, v19.s[0]
 	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
+	WORD $0x91008063 // add x3, x3, #32
 	WORD $0x91008084 // add x4, x4, #32
-	WORD $0x910080a5 // add x5, x5, #32
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, one
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, one
 
 next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0eb13 // fcmlt v19.4s, v24.4s, #0.0
 	WORD $0x4e731f18 // bic v24.16b, v24.16b, v19.16b
 	WORD $0x4ea0eb33 // fcmlt v19.4s, v25.4s, #0.0
@@ -10571,29 +11060,25 @@ TEXT ·convF16x1x48NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401406 // ldr x6, [x0, #40]
-	WORD $0x8b060085 // add x5, x4, x6
-	WORD $0x8b0600a6 // add x6, x5, x6
-	WORD $0x4c402894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4]
-	WORD $0x4c4028b8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5]
-	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf9400407 // ldr x7, [x0, #8]
-	WORD $0xf9400808 // ldr x8, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x8b050064 // add x4, x3, x5
+	WORD $0x8b050085 // add x5, x4, x5
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0x4cdf2898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4], #64
+	WORD $0x4cdf28bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5], #64
+	WORD $0xf9400406 // ldr x6, [x0, #8]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
 
 tap:
-	WORD $0xb84044e9 // ldr w9, [x7], #4
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xd343fc4a // lsr x10, x2, #3
-	CBZ  R10, four
+	WORD $0xb84044c8 // ldr w8, [x6], #4
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xd343fc49 // lsr x9, x2, #3
+	CBZ  R9, four
 
 eight:
-	WORD $0xacc1392f // ldp q15, q14, [x9], #32
-	WORD $0xad404c91 // ldp q17, q19, [x4]
+	WORD $0xacc1390f // ldp q15, q14, [x8], #32
+	WORD $0xad404c71 // ldp q17, q19, [x3]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10602,7 +11087,7 @@ eight:
 	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
-	WORD $0xad404cb1 // ldp q17, q19, [x5]
+	WORD $0xad404c91 // ldp q17, q19, [x4]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10611,7 +11096,7 @@ eight:
 	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
-	WORD $0xad404cd1 // ldp q17, q19, [x6]
+	WORD $0xad404cb1 // ldp q17, q19, [x5]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10620,7 +11105,7 @@ eight:
 	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
-	WORD $0xad414c91 // ldp q17, q19, [x4, #32]
+	WORD $0xad414c71 // ldp q17, q19, [x3, #32]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10629,7 +11114,7 @@ eight:
 	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
 	WORD $0x4faf1256 // fmla v22.4s, v18.4s, v15.s[1]
 	WORD $0x4faf1277 // fmla v23.4s, v19.4s, v15.s[1]
-	WORD $0xad414cb1 // ldp q17, q19, [x5, #32]
+	WORD $0xad414c91 // ldp q17, q19, [x4, #32]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10638,7 +11123,7 @@ eight:
 	WORD $0x4faf1239 // fmla v25.4s, v17.4s, v15.s[1]
 	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
 	WORD $0x4faf127b // fmla v27.4s, v19.4s, v15.s[1]
-	WORD $0xad414cd1 // ldp q17, q19, [x6, #32]
+	WORD $0xad414cb1 // ldp q17, q19, [x5, #32]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10647,7 +11132,7 @@ eight:
 	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
 	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
 	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
-	WORD $0xad424c91 // ldp q17, q19, [x4, #64]
+	WORD $0xad424c71 // ldp q17, q19, [x3, #64]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10656,7 +11141,7 @@ eight:
 	WORD $0x4f8f1a35 // fmla v21.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a56 // fmla v22.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a77 // fmla v23.4s, v19.4s, v15.s[2]
-	WORD $0xad424cb1 // ldp q17, q19, [x5, #64]
+	WORD $0xad424c91 // ldp q17, q19, [x4, #64]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10665,7 +11150,7 @@ eight:
 	WORD $0x4f8f1a39 // fmla v25.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a5a // fmla v26.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a7b // fmla v27.4s, v19.4s, v15.s[2]
-	WORD $0xad424cd1 // ldp q17, q19, [x6, #64]
+	WORD $0xad424cb1 // ldp q17, q19, [x5, #64]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10674,7 +11159,7 @@ eight:
 	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
-	WORD $0xad434c91 // ldp q17, q19, [x4, #96]
+	WORD $0xad434c71 // ldp q17, q19, [x3, #96]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10683,7 +11168,7 @@ eight:
 	WORD $0x4faf1a35 // fmla v21.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a56 // fmla v22.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a77 // fmla v23.4s, v19.4s, v15.s[3]
-	WORD $0xad434cb1 // ldp q17, q19, [x5, #96]
+	WORD $0xad434c91 // ldp q17, q19, [x4, #96]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10692,7 +11177,7 @@ eight:
 	WORD $0x4faf1a39 // fmla v25.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a7b // fmla v27.4s, v19.4s, v15.s[3]
-	WORD $0xad434cd1 // ldp q17, q19, [x6, #96]
+	WORD $0xad434cb1 // ldp q17, q19, [x5, #96]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10701,7 +11186,7 @@ eight:
 	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
-	WORD $0xad444c91 // ldp q17, q19, [x4, #128]
+	WORD $0xad444c71 // ldp q17, q19, [x3, #128]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10710,7 +11195,7 @@ eight:
 	WORD $0x4f8e1235 // fmla v21.4s, v17.4s, v14.s[0]
 	WORD $0x4f8e1256 // fmla v22.4s, v18.4s, v14.s[0]
 	WORD $0x4f8e1277 // fmla v23.4s, v19.4s, v14.s[0]
-	WORD $0xad444cb1 // ldp q17, q19, [x5, #128]
+	WORD $0xad444c91 // ldp q17, q19, [x4, #128]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10719,7 +11204,7 @@ eight:
 	WORD $0x4f8e1239 // fmla v25.4s, v17.4s, v14.s[0]
 	WORD $0x4f8e125a // fmla v26.4s, v18.4s, v14.s[0]
 	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
-	WORD $0xad444cd1 // ldp q17, q19, [x6, #128]
+	WORD $0xad444cb1 // ldp q17, q19, [x5, #128]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10728,7 +11213,7 @@ eight:
 	WORD $0x4f8e123d // fmla v29.4s, v17.4s, v14.s[0]
 	WORD $0x4f8e125e // fmla v30.4s, v18.4s, v14.s[0]
 	WORD $0x4f8e127f // fmla v31.4s, v19.4s, v14.s[0]
-	WORD $0xad454c91 // ldp q17, q19, [x4, #160]
+	WORD $0xad454c71 // ldp q17, q19, [x3, #160]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10737,7 +11222,7 @@ eight:
 	WORD $0x4fae1235 // fmla v21.4s, v17.4s, v14.s[1]
 	WORD $0x4fae1256 // fmla v22.4s, v18.4s, v14.s[1]
 	WORD $0x4fae1277 // fmla v23.4s, v19.4s, v14.s[1]
-	WORD $0xad454cb1 // ldp q17, q19, [x5, #160]
+	WORD $0xad454c91 // ldp q17, q19, [x4, #160]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10746,7 +11231,7 @@ eight:
 	WORD $0x4fae1239 // fmla v25.4s, v17.4s, v14.s[1]
 	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
 	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
-	WORD $0xad454cd1 // ldp q17, q19, [x6, #160]
+	WORD $0xad454cb1 // ldp q17, q19, [x5, #160]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10755,7 +11240,7 @@ eight:
 	WORD $0x4fae123d // fmla v29.4s, v17.4s, v14.s[1]
 	WORD $0x4fae125e // fmla v30.4s, v18.4s, v14.s[1]
 	WORD $0x4fae127f // fmla v31.4s, v19.4s, v14.s[1]
-	WORD $0xad464c91 // ldp q17, q19, [x4, #192]
+	WORD $0xad464c71 // ldp q17, q19, [x3, #192]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10764,7 +11249,7 @@ eight:
 	WORD $0x4f8e1a35 // fmla v21.4s, v17.4s, v14.s[2]
 	WORD $0x4f8e1a56 // fmla v22.4s, v18.4s, v14.s[2]
 	WORD $0x4f8e1a77 // fmla v23.4s, v19.4s, v14.s[2]
-	WORD $0xad464cb1 // ldp q17, q19, [x5, #192]
+	WORD $0xad464c91 // ldp q17, q19, [x4, #192]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10773,7 +11258,7 @@ eight:
 	WORD $0x4f8e1a39 // fmla v25.4s, v17.4s, v14.s[2]
 	WORD $0x4f8e1a5a // fmla v26.4s, v18.4s, v14.s[2]
 	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
-	WORD $0xad464cd1 // ldp q17, q19, [x6, #192]
+	WORD $0xad464cb1 // ldp q17, q19, [x5, #192]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10782,7 +11267,7 @@ eight:
 	WORD $0x4f8e1a3d // fmla v29.4s, v17.4s, v14.s[2]
 	WORD $0x4f8e1a5e // fmla v30.4s, v18.4s, v14.s[2]
 	WORD $0x4f8e1a7f // fmla v31.4s, v19.4s, v14.s[2]
-	WORD $0xad474c91 // ldp q17, q19, [x4, #224]
+	WORD $0xad474c71 // ldp q17, q19, [x3, #224]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10791,7 +11276,7 @@ eight:
 	WORD $0x4fae1a35 // fmla v21.4s, v17.4s, v14.s[3]
 	WORD $0x4fae1a56 // fmla v22.4s, v18.4s, v14.s[3]
 	WORD $0x4fae1a77 // fmla v23.4s, v19.4s, v14.s[3]
-	WORD $0xad474cb1 // ldp q17, q19, [x5, #224]
+	WORD $0xad474c91 // ldp q17, q19, [x4, #224]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10800,7 +11285,7 @@ eight:
 	WORD $0x4fae1a39 // fmla v25.4s, v17.4s, v14.s[3]
 	WORD $0x4fae1a5a // fmla v26.4s, v18.4s, v14.s[3]
 	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
-	WORD $0xad474cd1 // ldp q17, q19, [x6, #224]
+	WORD $0xad474cb1 // ldp q17, q19, [x5, #224]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10809,19 +11294,19 @@ eight:
 	WORD $0x4fae1a3d // fmla v29.4s, v17.4s, v14.s[3]
 	WORD $0x4fae1a5e // fmla v30.4s, v18.4s, v14.s[3]
 	WORD $0x4fae1a7f // fmla v31.4s, v19.4s, v14.s[3]
+	WORD $0x91040063 // add x3, x3, #256
 	WORD $0x91040084 // add x4, x4, #256
 	WORD $0x910400a5 // add x5, x5, #256
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, eight
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, eight
 
 four:
-	WORD $0x9240084a // and x10, x2, #0x7
-	CBZ  R10, next
-	TBZ  $2, R10, one
-	WORD $0x9240054a // and x10, x10, #0x3
-	WORD $0x3cc1052f // ldr q15, [x9], #16
-	WORD $0xad404c91 // ldp q17, q19, [x4]
+	WORD $0x92400849 // and x9, x2, #0x7
+	CBZ  R9, next
+	TBZ  $2, R9, one
+	WORD $0x92400529 // and x9, x9, #0x3
+	WORD $0x3cc1050f // ldr q15, [x8], #16
+	WORD $0xad404c71 // ldp q17, q19, [x3]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10830,7 +11315,7 @@ four:
 	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
-	WORD $0xad404cb1 // ldp q17, q19, [x5]
+	WORD $0xad404c91 // ldp q17, q19, [x4]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10839,7 +11324,7 @@ four:
 	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
-	WORD $0xad404cd1 // ldp q17, q19, [x6]
+	WORD $0xad404cb1 // ldp q17, q19, [x5]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10848,7 +11333,7 @@ four:
 	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
-	WORD $0xad414c91 // ldp q17, q19, [x4, #32]
+	WORD $0xad414c71 // ldp q17, q19, [x3, #32]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10857,7 +11342,7 @@ four:
 	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
 	WORD $0x4faf1256 // fmla v22.4s, v18.4s, v15.s[1]
 	WORD $0x4faf1277 // fmla v23.4s, v19.4s, v15.s[1]
-	WORD $0xad414cb1 // ldp q17, q19, [x5, #32]
+	WORD $0xad414c91 // ldp q17, q19, [x4, #32]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10866,7 +11351,7 @@ four:
 	WORD $0x4faf1239 // fmla v25.4s, v17.4s, v15.s[1]
 	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
 	WORD $0x4faf127b // fmla v27.4s, v19.4s, v15.s[1]
-	WORD $0xad414cd1 // ldp q17, q19, [x6, #32]
+	WORD $0xad414cb1 // ldp q17, q19, [x5, #32]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10875,7 +11360,7 @@ four:
 	WORD $0x4faf123d // fmla v29.4s, v17.4s, v15.s[1]
 	WORD $0x4faf125e // fmla v30.4s, v18.4s, v15.s[1]
 	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
-	WORD $0xad424c91 // ldp q17, q19, [x4, #64]
+	WORD $0xad424c71 // ldp q17, q19, [x3, #64]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10884,7 +11369,7 @@ four:
 	WORD $0x4f8f1a35 // fmla v21.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a56 // fmla v22.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a77 // fmla v23.4s, v19.4s, v15.s[2]
-	WORD $0xad424cb1 // ldp q17, q19, [x5, #64]
+	WORD $0xad424c91 // ldp q17, q19, [x4, #64]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10893,7 +11378,7 @@ four:
 	WORD $0x4f8f1a39 // fmla v25.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a5a // fmla v26.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a7b // fmla v27.4s, v19.4s, v15.s[2]
-	WORD $0xad424cd1 // ldp q17, q19, [x6, #64]
+	WORD $0xad424cb1 // ldp q17, q19, [x5, #64]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10902,7 +11387,7 @@ four:
 	WORD $0x4f8f1a3d // fmla v29.4s, v17.4s, v15.s[2]
 	WORD $0x4f8f1a5e // fmla v30.4s, v18.4s, v15.s[2]
 	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
-	WORD $0xad434c91 // ldp q17, q19, [x4, #96]
+	WORD $0xad434c71 // ldp q17, q19, [x3, #96]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10911,7 +11396,7 @@ four:
 	WORD $0x4faf1a35 // fmla v21.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a56 // fmla v22.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a77 // fmla v23.4s, v19.4s, v15.s[3]
-	WORD $0xad434cb1 // ldp q17, q19, [x5, #96]
+	WORD $0xad434c91 // ldp q17, q19, [x4, #96]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10920,7 +11405,7 @@ four:
 	WORD $0x4faf1a39 // fmla v25.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a7b // fmla v27.4s, v19.4s, v15.s[3]
-	WORD $0xad434cd1 // ldp q17, q19, [x6, #96]
+	WORD $0xad434cb1 // ldp q17, q19, [x5, #96]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10929,14 +11414,14 @@ four:
 	WORD $0x4faf1a3d // fmla v29.4s, v17.4s, v15.s[3]
 	WORD $0x4faf1a5e // fmla v30.4s, v18.4s, v15.s[3]
 	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
+	WORD $0x91020063 // add x3, x3, #128
 	WORD $0x91020084 // add x4, x4, #128
 	WORD $0x910200a5 // add x5, x5, #128
-	WORD $0x910200c6 // add x6, x6, #128
-	CBZ  R10, next
+	CBZ  R9, next
 
 one:
-	WORD $0xbc40452f // ldr s15, [x9], #4
-	WORD $0xad404c91 // ldp q17, q19, [x4]
+	WORD $0xbc40450f // ldr s15, [x8], #4
+	WORD $0xad404c71 // ldp q17, q19, [x3]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10945,7 +11430,7 @@ one:
 	WORD $0x4f8f1235 // fmla v21.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f1256 // fmla v22.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f1277 // fmla v23.4s, v19.4s, v15.s[0]
-	WORD $0xad404cb1 // ldp q17, q19, [x5]
+	WORD $0xad404c91 // ldp q17, q19, [x4]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10954,7 +11439,7 @@ one:
 	WORD $0x4f8f1239 // fmla v25.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125a // fmla v26.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127b // fmla v27.4s, v19.4s, v15.s[0]
-	WORD $0xad404cd1 // ldp q17, q19, [x6]
+	WORD $0xad404cb1 // ldp q17, q19, [x5]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -10963,17 +11448,17 @@ one:
 	WORD $0x4f8f123d // fmla v29.4s, v17.4s, v15.s[0]
 	WORD $0x4f8f125e // fmla v30.4s, v18.4s, v15.s[0]
 	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
+	WORD $0x91008063 // add x3, x3, #32
 	WORD $0x91008084 // add x4, x4, #32
 	WORD $0x910080a5 // add x5, x5, #32
-	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, one
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, one
 
 next:
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0ea8f // fcmlt v15.4s, v20.4s, #0.0
 	WORD $0x4e6f1e94 // bic v20.16b, v20.16b, v15.16b
 	WORD $0x4ea0eaaf // fcmlt v15.4s, v21.4s, #0.0
@@ -11048,32 +11533,27 @@ TEXT ·convF16x1x64NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401407 // ldr x7, [x0, #40]
-	WORD $0x8b070085 // add x5, x4, x7
-	WORD $0x8b0700a6 // add x6, x5, x7
-	WORD $0x8b0700c7 // add x7, x6, x7
-	WORD $0x4c402890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4]
-	WORD $0x4c4028b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5]
-	WORD $0x4c4028d8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x6]
-	WORD $0x4c4028fc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x7]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0xf9400408 // ldr x8, [x0, #8]
-	WORD $0xf9400809 // ldr x9, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401406 // ldr x6, [x0, #40]
+	WORD $0x8b060064 // add x4, x3, x6
+	WORD $0x8b060085 // add x5, x4, x6
+	WORD $0x8b0600a6 // add x6, x5, x6
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0x4cdf28b8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5], #64
+	WORD $0x4cdf28dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6], #64
+	WORD $0xf9400407 // ldr x7, [x0, #8]
+	WORD $0xf9400808 // ldr x8, [x0, #16]
 
 tap:
-	WORD $0xb840450a // ldr w10, [x8], #4
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xd343fc4b // lsr x11, x2, #3
-	CBZ  R11, four
+	WORD $0xb84044e9 // ldr w9, [x7], #4
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xd343fc4a // lsr x10, x2, #3
+	CBZ  R10, four
 
 eight:
-	WORD $0xacc1294b // ldp q11, q10, [x10], #32
-	WORD $0xad403c8d // ldp q13, q15, [x4]
+	WORD $0xacc1292b // ldp q11, q10, [x9], #32
+	WORD $0xad403c6d // ldp q13, q15, [x3]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11082,7 +11562,7 @@ eight:
 	WORD $0x4f8b11b1 // fmla v17.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11d2 // fmla v18.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11f3 // fmla v19.4s, v15.4s, v11.s[0]
-	WORD $0xad403cad // ldp q13, q15, [x5]
+	WORD $0xad403c8d // ldp q13, q15, [x4]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11091,7 +11571,7 @@ eight:
 	WORD $0x4f8b11b5 // fmla v21.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11d6 // fmla v22.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11f7 // fmla v23.4s, v15.4s, v11.s[0]
-	WORD $0xad403ccd // ldp q13, q15, [x6]
+	WORD $0xad403cad // ldp q13, q15, [x5]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11100,7 +11580,7 @@ eight:
 	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
-	WORD $0xad403ced // ldp q13, q15, [x7]
+	WORD $0xad403ccd // ldp q13, q15, [x6]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11109,7 +11589,7 @@ eight:
 	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
-	WORD $0xad413c8d // ldp q13, q15, [x4, #32]
+	WORD $0xad413c6d // ldp q13, q15, [x3, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11118,7 +11598,7 @@ eight:
 	WORD $0x4fab11b1 // fmla v17.4s, v13.4s, v11.s[1]
 	WORD $0x4fab11d2 // fmla v18.4s, v14.4s, v11.s[1]
 	WORD $0x4fab11f3 // fmla v19.4s, v15.4s, v11.s[1]
-	WORD $0xad413cad // ldp q13, q15, [x5, #32]
+	WORD $0xad413c8d // ldp q13, q15, [x4, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11127,7 +11607,7 @@ eight:
 	WORD $0x4fab11b5 // fmla v21.4s, v13.4s, v11.s[1]
 	WORD $0x4fab11d6 // fmla v22.4s, v14.4s, v11.s[1]
 	WORD $0x4fab11f7 // fmla v23.4s, v15.4s, v11.s[1]
-	WORD $0xad413ccd // ldp q13, q15, [x6, #32]
+	WORD $0xad413cad // ldp q13, q15, [x5, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11136,7 +11616,7 @@ eight:
 	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
 	WORD $0x4fab11da // fmla v26.4s, v14.4s, v11.s[1]
 	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
-	WORD $0xad413ced // ldp q13, q15, [x7, #32]
+	WORD $0xad413ccd // ldp q13, q15, [x6, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11145,7 +11625,7 @@ eight:
 	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
 	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
 	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
-	WORD $0xad423c8d // ldp q13, q15, [x4, #64]
+	WORD $0xad423c6d // ldp q13, q15, [x3, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11154,7 +11634,7 @@ eight:
 	WORD $0x4f8b19b1 // fmla v17.4s, v13.4s, v11.s[2]
 	WORD $0x4f8b19d2 // fmla v18.4s, v14.4s, v11.s[2]
 	WORD $0x4f8b19f3 // fmla v19.4s, v15.4s, v11.s[2]
-	WORD $0xad423cad // ldp q13, q15, [x5, #64]
+	WORD $0xad423c8d // ldp q13, q15, [x4, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11163,7 +11643,7 @@ eight:
 	WORD $0x4f8b19b5 // fmla v21.4s, v13.4s, v11.s[2]
 	WORD $0x4f8b19d6 // fmla v22.4s, v14.4s, v11.s[2]
 	WORD $0x4f8b19f7 // fmla v23.4s, v15.4s, v11.s[2]
-	WORD $0xad423ccd // ldp q13, q15, [x6, #64]
+	WORD $0xad423cad // ldp q13, q15, [x5, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11172,7 +11652,7 @@ eight:
 	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
 	WORD $0x4f8b19da // fmla v26.4s, v14.4s, v11.s[2]
 	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
-	WORD $0xad423ced // ldp q13, q15, [x7, #64]
+	WORD $0xad423ccd // ldp q13, q15, [x6, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11181,7 +11661,7 @@ eight:
 	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
 	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
 	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
-	WORD $0xad433c8d // ldp q13, q15, [x4, #96]
+	WORD $0xad433c6d // ldp q13, q15, [x3, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11190,7 +11670,7 @@ eight:
 	WORD $0x4fab19b1 // fmla v17.4s, v13.4s, v11.s[3]
 	WORD $0x4fab19d2 // fmla v18.4s, v14.4s, v11.s[3]
 	WORD $0x4fab19f3 // fmla v19.4s, v15.4s, v11.s[3]
-	WORD $0xad433cad // ldp q13, q15, [x5, #96]
+	WORD $0xad433c8d // ldp q13, q15, [x4, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11199,7 +11679,7 @@ eight:
 	WORD $0x4fab19b5 // fmla v21.4s, v13.4s, v11.s[3]
 	WORD $0x4fab19d6 // fmla v22.4s, v14.4s, v11.s[3]
 	WORD $0x4fab19f7 // fmla v23.4s, v15.4s, v11.s[3]
-	WORD $0xad433ccd // ldp q13, q15, [x6, #96]
+	WORD $0xad433cad // ldp q13, q15, [x5, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11208,7 +11688,7 @@ eight:
 	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
 	WORD $0x4fab19da // fmla v26.4s, v14.4s, v11.s[3]
 	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
-	WORD $0xad433ced // ldp q13, q15, [x7, #96]
+	WORD $0xad433ccd // ldp q13, q15, [x6, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11217,7 +11697,7 @@ eight:
 	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
 	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
 	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
-	WORD $0xad443c8d // ldp q13, q15, [x4, #128]
+	WORD $0xad443c6d // ldp q13, q15, [x3, #128]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11226,7 +11706,7 @@ eight:
 	WORD $0x4f8a11b1 // fmla v17.4s, v13.4s, v10.s[0]
 	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
 	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
-	WORD $0xad443cad // ldp q13, q15, [x5, #128]
+	WORD $0xad443c8d // ldp q13, q15, [x4, #128]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11235,7 +11715,7 @@ eight:
 	WORD $0x4f8a11b5 // fmla v21.4s, v13.4s, v10.s[0]
 	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
 	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
-	WORD $0xad443ccd // ldp q13, q15, [x6, #128]
+	WORD $0xad443cad // ldp q13, q15, [x5, #128]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11244,7 +11724,7 @@ eight:
 	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
 	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
-	WORD $0xad443ced // ldp q13, q15, [x7, #128]
+	WORD $0xad443ccd // ldp q13, q15, [x6, #128]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11253,7 +11733,7 @@ eight:
 	WORD $0x4f8a11bd // fmla v29.4s, v13.4s, v10.s[0]
 	WORD $0x4f8a11de // fmla v30.4s, v14.4s, v10.s[0]
 	WORD $0x4f8a11ff // fmla v31.4s, v15.4s, v10.s[0]
-	WORD $0xad453c8d // ldp q13, q15, [x4, #160]
+	WORD $0xad453c6d // ldp q13, q15, [x3, #160]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11262,7 +11742,7 @@ eight:
 	WORD $0x4faa11b1 // fmla v17.4s, v13.4s, v10.s[1]
 	WORD $0x4faa11d2 // fmla v18.4s, v14.4s, v10.s[1]
 	WORD $0x4faa11f3 // fmla v19.4s, v15.4s, v10.s[1]
-	WORD $0xad453cad // ldp q13, q15, [x5, #160]
+	WORD $0xad453c8d // ldp q13, q15, [x4, #160]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11271,7 +11751,7 @@ eight:
 	WORD $0x4faa11b5 // fmla v21.4s, v13.4s, v10.s[1]
 	WORD $0x4faa11d6 // fmla v22.4s, v14.4s, v10.s[1]
 	WORD $0x4faa11f7 // fmla v23.4s, v15.4s, v10.s[1]
-	WORD $0xad453ccd // ldp q13, q15, [x6, #160]
+	WORD $0xad453cad // ldp q13, q15, [x5, #160]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11280,7 +11760,7 @@ eight:
 	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
 	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
-	WORD $0xad453ced // ldp q13, q15, [x7, #160]
+	WORD $0xad453ccd // ldp q13, q15, [x6, #160]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11289,7 +11769,7 @@ eight:
 	WORD $0x4faa11bd // fmla v29.4s, v13.4s, v10.s[1]
 	WORD $0x4faa11de // fmla v30.4s, v14.4s, v10.s[1]
 	WORD $0x4faa11ff // fmla v31.4s, v15.4s, v10.s[1]
-	WORD $0xad463c8d // ldp q13, q15, [x4, #192]
+	WORD $0xad463c6d // ldp q13, q15, [x3, #192]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11298,7 +11778,7 @@ eight:
 	WORD $0x4f8a19b1 // fmla v17.4s, v13.4s, v10.s[2]
 	WORD $0x4f8a19d2 // fmla v18.4s, v14.4s, v10.s[2]
 	WORD $0x4f8a19f3 // fmla v19.4s, v15.4s, v10.s[2]
-	WORD $0xad463cad // ldp q13, q15, [x5, #192]
+	WORD $0xad463c8d // ldp q13, q15, [x4, #192]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11307,7 +11787,7 @@ eight:
 	WORD $0x4f8a19b5 // fmla v21.4s, v13.4s, v10.s[2]
 	WORD $0x4f8a19d6 // fmla v22.4s, v14.4s, v10.s[2]
 	WORD $0x4f8a19f7 // fmla v23.4s, v15.4s, v10.s[2]
-	WORD $0xad463ccd // ldp q13, q15, [x6, #192]
+	WORD $0xad463cad // ldp q13, q15, [x5, #192]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11316,7 +11796,7 @@ eight:
 	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
 	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
-	WORD $0xad463ced // ldp q13, q15, [x7, #192]
+	WORD $0xad463ccd // ldp q13, q15, [x6, #192]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11325,7 +11805,7 @@ eight:
 	WORD $0x4f8a19bd // fmla v29.4s, v13.4s, v10.s[2]
 	WORD $0x4f8a19de // fmla v30.4s, v14.4s, v10.s[2]
 	WORD $0x4f8a19ff // fmla v31.4s, v15.4s, v10.s[2]
-	WORD $0xad473c8d // ldp q13, q15, [x4, #224]
+	WORD $0xad473c6d // ldp q13, q15, [x3, #224]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11334,7 +11814,7 @@ eight:
 	WORD $0x4faa19b1 // fmla v17.4s, v13.4s, v10.s[3]
 	WORD $0x4faa19d2 // fmla v18.4s, v14.4s, v10.s[3]
 	WORD $0x4faa19f3 // fmla v19.4s, v15.4s, v10.s[3]
-	WORD $0xad473cad // ldp q13, q15, [x5, #224]
+	WORD $0xad473c8d // ldp q13, q15, [x4, #224]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11343,7 +11823,7 @@ eight:
 	WORD $0x4faa19b5 // fmla v21.4s, v13.4s, v10.s[3]
 	WORD $0x4faa19d6 // fmla v22.4s, v14.4s, v10.s[3]
 	WORD $0x4faa19f7 // fmla v23.4s, v15.4s, v10.s[3]
-	WORD $0xad473ccd // ldp q13, q15, [x6, #224]
+	WORD $0xad473cad // ldp q13, q15, [x5, #224]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11352,7 +11832,7 @@ eight:
 	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
 	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
-	WORD $0xad473ced // ldp q13, q15, [x7, #224]
+	WORD $0xad473ccd // ldp q13, q15, [x6, #224]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11361,20 +11841,20 @@ eight:
 	WORD $0x4faa19bd // fmla v29.4s, v13.4s, v10.s[3]
 	WORD $0x4faa19de // fmla v30.4s, v14.4s, v10.s[3]
 	WORD $0x4faa19ff // fmla v31.4s, v15.4s, v10.s[3]
+	WORD $0x91040063 // add x3, x3, #256
 	WORD $0x91040084 // add x4, x4, #256
 	WORD $0x910400a5 // add x5, x5, #256
 	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0x910400e7 // add x7, x7, #256
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, eight
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, eight
 
 four:
-	WORD $0x9240084b // and x11, x2, #0x7
-	CBZ  R11, next
-	TBZ  $2, R11, one
-	WORD $0x9240056b // and x11, x11, #0x3
-	WORD $0x3cc1054b // ldr q11, [x10], #16
-	WORD $0xad403c8d // ldp q13, q15, [x4]
+	WORD $0x9240084a // and x10, x2, #0x7
+	CBZ  R10, next
+	TBZ  $2, R10, one
+	WORD $0x9240054a // and x10, x10, #0x3
+	WORD $0x3cc1052b // ldr q11, [x9], #16
+	WORD $0xad403c6d // ldp q13, q15, [x3]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11383,7 +11863,7 @@ four:
 	WORD $0x4f8b11b1 // fmla v17.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11d2 // fmla v18.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11f3 // fmla v19.4s, v15.4s, v11.s[0]
-	WORD $0xad403cad // ldp q13, q15, [x5]
+	WORD $0xad403c8d // ldp q13, q15, [x4]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11392,7 +11872,7 @@ four:
 	WORD $0x4f8b11b5 // fmla v21.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11d6 // fmla v22.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11f7 // fmla v23.4s, v15.4s, v11.s[0]
-	WORD $0xad403ccd // ldp q13, q15, [x6]
+	WORD $0xad403cad // ldp q13, q15, [x5]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11401,7 +11881,7 @@ four:
 	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
-	WORD $0xad403ced // ldp q13, q15, [x7]
+	WORD $0xad403ccd // ldp q13, q15, [x6]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11410,7 +11890,7 @@ four:
 	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
-	WORD $0xad413c8d // ldp q13, q15, [x4, #32]
+	WORD $0xad413c6d // ldp q13, q15, [x3, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11419,7 +11899,7 @@ four:
 	WORD $0x4fab11b1 // fmla v17.4s, v13.4s, v11.s[1]
 	WORD $0x4fab11d2 // fmla v18.4s, v14.4s, v11.s[1]
 	WORD $0x4fab11f3 // fmla v19.4s, v15.4s, v11.s[1]
-	WORD $0xad413cad // ldp q13, q15, [x5, #32]
+	WORD $0xad413c8d // ldp q13, q15, [x4, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11428,7 +11908,7 @@ four:
 	WORD $0x4fab11b5 // fmla v21.4s, v13.4s, v11.s[1]
 	WORD $0x4fab11d6 // fmla v22.4s, v14.4s, v11.s[1]
 	WORD $0x4fab11f7 // fmla v23.4s, v15.4s, v11.s[1]
-	WORD $0xad413ccd // ldp q13, q15, [x6, #32]
+	WORD $0xad413cad // ldp q13, q15, [x5, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11437,7 +11917,7 @@ four:
 	WORD $0x4fab11b9 // fmla v25.4s, v13.4s, v11.s[1]
 	WORD $0x4fab11da // fmla v26.4s, v14.4s, v11.s[1]
 	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
-	WORD $0xad413ced // ldp q13, q15, [x7, #32]
+	WORD $0xad413ccd // ldp q13, q15, [x6, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11446,7 +11926,7 @@ four:
 	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
 	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
 	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
-	WORD $0xad423c8d // ldp q13, q15, [x4, #64]
+	WORD $0xad423c6d // ldp q13, q15, [x3, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11455,7 +11935,7 @@ four:
 	WORD $0x4f8b19b1 // fmla v17.4s, v13.4s, v11.s[2]
 	WORD $0x4f8b19d2 // fmla v18.4s, v14.4s, v11.s[2]
 	WORD $0x4f8b19f3 // fmla v19.4s, v15.4s, v11.s[2]
-	WORD $0xad423cad // ldp q13, q15, [x5, #64]
+	WORD $0xad423c8d // ldp q13, q15, [x4, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11464,7 +11944,7 @@ four:
 	WORD $0x4f8b19b5 // fmla v21.4s, v13.4s, v11.s[2]
 	WORD $0x4f8b19d6 // fmla v22.4s, v14.4s, v11.s[2]
 	WORD $0x4f8b19f7 // fmla v23.4s, v15.4s, v11.s[2]
-	WORD $0xad423ccd // ldp q13, q15, [x6, #64]
+	WORD $0xad423cad // ldp q13, q15, [x5, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11473,7 +11953,7 @@ four:
 	WORD $0x4f8b19b9 // fmla v25.4s, v13.4s, v11.s[2]
 	WORD $0x4f8b19da // fmla v26.4s, v14.4s, v11.s[2]
 	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
-	WORD $0xad423ced // ldp q13, q15, [x7, #64]
+	WORD $0xad423ccd // ldp q13, q15, [x6, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11482,7 +11962,7 @@ four:
 	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
 	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
 	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
-	WORD $0xad433c8d // ldp q13, q15, [x4, #96]
+	WORD $0xad433c6d // ldp q13, q15, [x3, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11491,7 +11971,7 @@ four:
 	WORD $0x4fab19b1 // fmla v17.4s, v13.4s, v11.s[3]
 	WORD $0x4fab19d2 // fmla v18.4s, v14.4s, v11.s[3]
 	WORD $0x4fab19f3 // fmla v19.4s, v15.4s, v11.s[3]
-	WORD $0xad433cad // ldp q13, q15, [x5, #96]
+	WORD $0xad433c8d // ldp q13, q15, [x4, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11500,7 +11980,7 @@ four:
 	WORD $0x4fab19b5 // fmla v21.4s, v13.4s, v11.s[3]
 	WORD $0x4fab19d6 // fmla v22.4s, v14.4s, v11.s[3]
 	WORD $0x4fab19f7 // fmla v23.4s, v15.4s, v11.s[3]
-	WORD $0xad433ccd // ldp q13, q15, [x6, #96]
+	WORD $0xad433cad // ldp q13, q15, [x5, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11509,7 +11989,7 @@ four:
 	WORD $0x4fab19b9 // fmla v25.4s, v13.4s, v11.s[3]
 	WORD $0x4fab19da // fmla v26.4s, v14.4s, v11.s[3]
 	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
-	WORD $0xad433ced // ldp q13, q15, [x7, #96]
+	WORD $0xad433ccd // ldp q13, q15, [x6, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11518,15 +11998,15 @@ four:
 	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
 	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
 	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0x91020063 // add x3, x3, #128
 	WORD $0x91020084 // add x4, x4, #128
 	WORD $0x910200a5 // add x5, x5, #128
 	WORD $0x910200c6 // add x6, x6, #128
-	WORD $0x910200e7 // add x7, x7, #128
-	CBZ  R11, next
+	CBZ  R10, next
 
 one:
-	WORD $0xbc40454b // ldr s11, [x10], #4
-	WORD $0xad403c8d // ldp q13, q15, [x4]
+	WORD $0xbc40452b // ldr s11, [x9], #4
+	WORD $0xad403c6d // ldp q13, q15, [x3]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11535,7 +12015,7 @@ one:
 	WORD $0x4f8b11b1 // fmla v17.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11d2 // fmla v18.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11f3 // fmla v19.4s, v15.4s, v11.s[0]
-	WORD $0xad403cad // ldp q13, q15, [x5]
+	WORD $0xad403c8d // ldp q13, q15, [x4]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11544,7 +12024,7 @@ one:
 	WORD $0x4f8b11b5 // fmla v21.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11d6 // fmla v22.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11f7 // fmla v23.4s, v15.4s, v11.s[0]
-	WORD $0xad403ccd // ldp q13, q15, [x6]
+	WORD $0xad403cad // ldp q13, q15, [x5]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11553,7 +12033,7 @@ one:
 	WORD $0x4f8b11b9 // fmla v25.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11da // fmla v26.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
-	WORD $0xad403ced // ldp q13, q15, [x7]
+	WORD $0xad403ccd // ldp q13, q15, [x6]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11562,18 +12042,18 @@ one:
 	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
 	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
 	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x91008063 // add x3, x3, #32
 	WORD $0x91008084 // add x4, x4, #32
 	WORD $0x910080a5 // add x5, x5, #32
 	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0x910080e7 // add x7, x7, #32
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, one
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, one
 
 next:
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0ea0b // fcmlt v11.4s, v16.4s, #0.0
 	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
 	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
@@ -11660,26 +12140,24 @@ TEXT ·convF16x2x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401405 // ldr x5, [x0, #40]
-	WORD $0x4c40289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4]
-	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0xf9400405 // ldr x5, [x0, #8]
-	WORD $0xf9400806 // ldr x6, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x4c40287c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x3]
+	WORD $0x4cdf2878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3], #64
+	WORD $0xf9400404 // ldr x4, [x0, #8]
+	WORD $0xf9400805 // ldr x5, [x0, #16]
 
 tap:
-	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
+	WORD $0x28c11c86 // ldp w6, w7, [x4], #8
+	WORD $0x8b0100c6 // add x6, x6, x1
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0xd343fc49 // lsr x9, x2, #3
-	CBZ  R9, four
+	WORD $0xd343fc48 // lsr x8, x2, #3
+	CBZ  R8, four
 
 eight:
-	WORD $0xacc144f3 // ldp q19, q17, [x7], #32
-	WORD $0xacc14112 // ldp q18, q16, [x8], #32
-	WORD $0xad405c95 // ldp q21, q23, [x4]
+	WORD $0xacc144d3 // ldp q19, q17, [x6], #32
+	WORD $0xacc140f2 // ldp q18, q16, [x7], #32
+	WORD $0xad405c75 // ldp q21, q23, [x3]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -11692,7 +12170,7 @@ eight:
 	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
 	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
 	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
-	WORD $0xad415c95 // ldp q21, q23, [x4, #32]
+	WORD $0xad415c75 // ldp q21, q23, [x3, #32]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -11705,7 +12183,7 @@ eight:
 	WORD $0x4fb212da // fmla v26.4s, v22.4s, v18.s[1]
 	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
 	WORD $0x4fb212fb // fmla v27.4s, v23.4s, v18.s[1]
-	WORD $0xad425c95 // ldp q21, q23, [x4, #64]
+	WORD $0xad425c75 // ldp q21, q23, [x3, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -11718,7 +12196,7 @@ eight:
 	WORD $0x4f921ada // fmla v26.4s, v22.4s, v18.s[2]
 	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
 	WORD $0x4f921afb // fmla v27.4s, v23.4s, v18.s[2]
-	WORD $0xad435c95 // ldp q21, q23, [x4, #96]
+	WORD $0xad435c75 // ldp q21, q23, [x3, #96]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -11731,7 +12209,7 @@ eight:
 	WORD $0x4fb21ada // fmla v26.4s, v22.4s, v18.s[3]
 	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
 	WORD $0x4fb21afb // fmla v27.4s, v23.4s, v18.s[3]
-	WORD $0xad445c95 // ldp q21, q23, [x4, #128]
+	WORD $0xad445c75 // ldp q21, q23, [x3, #128]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -11744,7 +12222,7 @@ eight:
 	WORD $0x4f9012da // fmla v26.4s, v22.4s, v16.s[0]
 	WORD $0x4f9112ff // fmla v31.4s, v23.4s, v17.s[0]
 	WORD $0x4f9012fb // fmla v27.4s, v23.4s, v16.s[0]
-	WORD $0xad455c95 // ldp q21, q23, [x4, #160]
+	WORD $0xad455c75 // ldp q21, q23, [x3, #160]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -11757,7 +12235,7 @@ eight:
 	WORD $0x4fb012da // fmla v26.4s, v22.4s, v16.s[1]
 	WORD $0x4fb112ff // fmla v31.4s, v23.4s, v17.s[1]
 	WORD $0x4fb012fb // fmla v27.4s, v23.4s, v16.s[1]
-	WORD $0xad465c95 // ldp q21, q23, [x4, #192]
+	WORD $0xad465c75 // ldp q21, q23, [x3, #192]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -11770,7 +12248,7 @@ eight:
 	WORD $0x4f901ada // fmla v26.4s, v22.4s, v16.s[2]
 	WORD $0x4f911aff // fmla v31.4s, v23.4s, v17.s[2]
 	WORD $0x4f901afb // fmla v27.4s, v23.4s, v16.s[2]
-	WORD $0xad475c95 // ldp q21, q23, [x4, #224]
+	WORD $0xad475c75 // ldp q21, q23, [x3, #224]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -11783,18 +12261,18 @@ eight:
 	WORD $0x4fb01ada // fmla v26.4s, v22.4s, v16.s[3]
 	WORD $0x4fb11aff // fmla v31.4s, v23.4s, v17.s[3]
 	WORD $0x4fb01afb // fmla v27.4s, v23.4s, v16.s[3]
-	WORD $0x91040084 // add x4, x4, #256
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, eight
+	WORD $0x91040063 // add x3, x3, #256
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, eight
 
 four:
-	WORD $0x92400849 // and x9, x2, #0x7
-	CBZ  R9, next
-	TBZ  $2, R9, one
-	WORD $0x92400529 // and x9, x9, #0x3
-	WORD $0x3cc104f3 // ldr q19, [x7], #16
-	WORD $0x3cc10512 // ldr q18, [x8], #16
-	WORD $0xad405c95 // ldp q21, q23, [x4]
+	WORD $0x92400848 // and x8, x2, #0x7
+	CBZ  R8, next
+	TBZ  $2, R8, one
+	WORD $0x92400508 // and x8, x8, #0x3
+	WORD $0x3cc104d3 // ldr q19, [x6], #16
+	WORD $0x3cc104f2 // ldr q18, [x7], #16
+	WORD $0xad405c75 // ldp q21, q23, [x3]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -11807,7 +12285,7 @@ four:
 	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
 	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
 	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
-	WORD $0xad415c95 // ldp q21, q23, [x4, #32]
+	WORD $0xad415c75 // ldp q21, q23, [x3, #32]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -11820,7 +12298,7 @@ four:
 	WORD $0x4fb212da // fmla v26.4s, v22.4s, v18.s[1]
 	WORD $0x4fb312ff // fmla v31.4s, v23.4s, v19.s[1]
 	WORD $0x4fb212fb // fmla v27.4s, v23.4s, v18.s[1]
-	WORD $0xad425c95 // ldp q21, q23, [x4, #64]
+	WORD $0xad425c75 // ldp q21, q23, [x3, #64]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -11833,7 +12311,7 @@ four:
 	WORD $0x4f921ada // fmla v26.4s, v22.4s, v18.s[2]
 	WORD $0x4f931aff // fmla v31.4s, v23.4s, v19.s[2]
 	WORD $0x4f921afb // fmla v27.4s, v23.4s, v18.s[2]
-	WORD $0xad435c95 // ldp q21, q23, [x4, #96]
+	WORD $0xad435c75 // ldp q21, q23, [x3, #96]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -11846,13 +12324,13 @@ four:
 	WORD $0x4fb21ada // fmla v26.4s, v22.4s, v18.s[3]
 	WORD $0x4fb31aff // fmla v31.4s, v23.4s, v19.s[3]
 	WORD $0x4fb21afb // fmla v27.4s, v23.4s, v18.s[3]
-	WORD $0x91020084 // add x4, x4, #128
-	CBZ  R9, next
+	WORD $0x91020063 // add x3, x3, #128
+	CBZ  R8, next
 
 one:
-	WORD $0xbc4044f3 // ldr s19, [x7], #4
-	WORD $0xbc404512 // ldr s18, [x8], #4
-	WORD $0xad405c95 // ldp q21, q23, [x4]
+	WORD $0xbc4044d3 // ldr s19, [x6], #4
+	WORD $0xbc4044f2 // ldr s18, [x7], #4
+	WORD $0xad405c75 // ldp q21, q23, [x3]
 	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
 	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
 	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
@@ -11865,15 +12343,15 @@ one:
 	WORD $0x4f9212da // fmla v26.4s, v22.4s, v18.s[0]
 	WORD $0x4f9312ff // fmla v31.4s, v23.4s, v19.s[0]
 	WORD $0x4f9212fb // fmla v27.4s, v23.4s, v18.s[0]
-	WORD $0x91008084 // add x4, x4, #32
-	WORD $0xd1000529 // sub x9, x9, #1
-	CBNZ R9, one
+	WORD $0x91008063 // add x3, x3, #32
+	WORD $0xd1000508 // sub x8, x8, #1
+	CBNZ R8, one
 
 next:
-	WORD $0xd10004c6 // sub x6, x6, #1
-	CBNZ R6, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0eb93 // fcmlt v19.4s, v28.4s, #0.0
 	WORD $0x4e731f9c // bic v28.16b, v28.16b, v19.16b
 	WORD $0x4ea0ebb3 // fcmlt v19.4s, v29.4s, #0.0
@@ -11957,30 +12435,27 @@ TEXT ·convF16x2x32NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401405 // ldr x5, [x0, #40]
-	WORD $0x8b050085 // add x5, x4, x5
-	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
-	WORD $0x4c402890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4]
-	WORD $0x4c4028bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5]
-	WORD $0x4c4028b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0xf9400406 // ldr x6, [x0, #8]
-	WORD $0xf9400807 // ldr x7, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040064 // add x4, x3, x4
+	WORD $0x4c402878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3]
+	WORD $0x4cdf2870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], #64
+	WORD $0x4c40289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4]
+	WORD $0x4cdf2894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], #64
+	WORD $0xf9400405 // ldr x5, [x0, #8]
+	WORD $0xf9400806 // ldr x6, [x0, #16]
 
 tap:
-	WORD $0x28c124c8 // ldp w8, w9, [x6], #8
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
+	WORD $0x8b0100e7 // add x7, x7, x1
 	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xd343fc4a // lsr x10, x2, #3
-	CBZ  R10, four
+	WORD $0xd343fc49 // lsr x9, x2, #3
+	CBZ  R9, four
 
 eight:
-	WORD $0xacc1250b // ldp q11, q9, [x8], #32
-	WORD $0xacc1212a // ldp q10, q8, [x9], #32
-	WORD $0xad403c8d // ldp q13, q15, [x4]
+	WORD $0xacc124eb // ldp q11, q9, [x7], #32
+	WORD $0xacc1210a // ldp q10, q8, [x8], #32
+	WORD $0xad403c6d // ldp q13, q15, [x3]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -11993,7 +12468,7 @@ eight:
 	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
 	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
 	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
-	WORD $0xad403cad // ldp q13, q15, [x5]
+	WORD $0xad403c8d // ldp q13, q15, [x4]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12006,7 +12481,7 @@ eight:
 	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
 	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
 	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
-	WORD $0xad413c8d // ldp q13, q15, [x4, #32]
+	WORD $0xad413c6d // ldp q13, q15, [x3, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12019,7 +12494,7 @@ eight:
 	WORD $0x4faa11d2 // fmla v18.4s, v14.4s, v10.s[1]
 	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
 	WORD $0x4faa11f3 // fmla v19.4s, v15.4s, v10.s[1]
-	WORD $0xad413cad // ldp q13, q15, [x5, #32]
+	WORD $0xad413c8d // ldp q13, q15, [x4, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12032,7 +12507,7 @@ eight:
 	WORD $0x4faa11d6 // fmla v22.4s, v14.4s, v10.s[1]
 	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
 	WORD $0x4faa11f7 // fmla v23.4s, v15.4s, v10.s[1]
-	WORD $0xad423c8d // ldp q13, q15, [x4, #64]
+	WORD $0xad423c6d // ldp q13, q15, [x3, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12045,7 +12520,7 @@ eight:
 	WORD $0x4f8a19d2 // fmla v18.4s, v14.4s, v10.s[2]
 	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
 	WORD $0x4f8a19f3 // fmla v19.4s, v15.4s, v10.s[2]
-	WORD $0xad423cad // ldp q13, q15, [x5, #64]
+	WORD $0xad423c8d // ldp q13, q15, [x4, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12058,7 +12533,7 @@ eight:
 	WORD $0x4f8a19d6 // fmla v22.4s, v14.4s, v10.s[2]
 	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
 	WORD $0x4f8a19f7 // fmla v23.4s, v15.4s, v10.s[2]
-	WORD $0xad433c8d // ldp q13, q15, [x4, #96]
+	WORD $0xad433c6d // ldp q13, q15, [x3, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12071,7 +12546,7 @@ eight:
 	WORD $0x4faa19d2 // fmla v18.4s, v14.4s, v10.s[3]
 	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
 	WORD $0x4faa19f3 // fmla v19.4s, v15.4s, v10.s[3]
-	WORD $0xad433cad // ldp q13, q15, [x5, #96]
+	WORD $0xad433c8d // ldp q13, q15, [x4, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12084,7 +12559,7 @@ eight:
 	WORD $0x4faa19d6 // fmla v22.4s, v14.4s, v10.s[3]
 	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
 	WORD $0x4faa19f7 // fmla v23.4s, v15.4s, v10.s[3]
-	WORD $0xad443c8d // ldp q13, q15, [x4, #128]
+	WORD $0xad443c6d // ldp q13, q15, [x3, #128]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12097,7 +12572,7 @@ eight:
 	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
 	WORD $0x4f8911fb // fmla v27.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0xad443cad // ldp q13, q15, [x5, #128]
+	WORD $0xad443c8d // ldp q13, q15, [x4, #128]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12110,7 +12585,7 @@ eight:
 	WORD $0x4f8811d6 // fmla v22.4s, v14.4s, v8.s[0]
 	WORD $0x4f8911ff // fmla v31.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f7 // fmla v23.4s, v15.4s, v8.s[0]
-	WORD $0xad453c8d // ldp q13, q15, [x4, #160]
+	WORD $0xad453c6d // ldp q13, q15, [x3, #160]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12123,7 +12598,7 @@ eight:
 	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
 	WORD $0x4fa911fb // fmla v27.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0xad453cad // ldp q13, q15, [x5, #160]
+	WORD $0xad453c8d // ldp q13, q15, [x4, #160]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12136,7 +12611,7 @@ eight:
 	WORD $0x4fa811d6 // fmla v22.4s, v14.4s, v8.s[1]
 	WORD $0x4fa911ff // fmla v31.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f7 // fmla v23.4s, v15.4s, v8.s[1]
-	WORD $0xad463c8d // ldp q13, q15, [x4, #192]
+	WORD $0xad463c6d // ldp q13, q15, [x3, #192]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12149,7 +12624,7 @@ eight:
 	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
 	WORD $0x4f8919fb // fmla v27.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0xad463cad // ldp q13, q15, [x5, #192]
+	WORD $0xad463c8d // ldp q13, q15, [x4, #192]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12162,7 +12637,7 @@ eight:
 	WORD $0x4f8819d6 // fmla v22.4s, v14.4s, v8.s[2]
 	WORD $0x4f8919ff // fmla v31.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f7 // fmla v23.4s, v15.4s, v8.s[2]
-	WORD $0xad473c8d // ldp q13, q15, [x4, #224]
+	WORD $0xad473c6d // ldp q13, q15, [x3, #224]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12175,7 +12650,7 @@ eight:
 	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
 	WORD $0x4fa919fb // fmla v27.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	WORD $0xad473cad // ldp q13, q15, [x5, #224]
+	WORD $0xad473c8d // ldp q13, q15, [x4, #224]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12188,19 +12663,19 @@ eight:
 	WORD $0x4fa819d6 // fmla v22.4s, v14.4s, v8.s[3]
 	WORD $0x4fa919ff // fmla v31.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f7 // fmla v23.4s, v15.4s, v8.s[3]
+	WORD $0x91040063 // add x3, x3, #256
 	WORD $0x91040084 // add x4, x4, #256
-	WORD $0x910400a5 // add x5, x5, #256
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, eight
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, eight
 
 four:
-	WORD $0x9240084a // and x10, x2, #0x7
-	CBZ  R10, next
-	TBZ  $2, R10, one
-	WORD $0x9240054a // and x10, x10, #0x3
-	WORD $0x3cc1050b // ldr q11, [x8], #16
-	WORD $0x3cc1052a // ldr q10, [x9], #16
-	WORD $0xad403c8d // ldp q13, q15, [x4]
+	WORD $0x92400849 // and x9, x2, #0x7
+	CBZ  R9, next
+	TBZ  $2, R9, one
+	WORD $0x92400529 // and x9, x9, #0x3
+	WORD $0x3cc104eb // ldr q11, [x7], #16
+	WORD $0x3cc1050a // ldr q10, [x8], #16
+	WORD $0xad403c6d // ldp q13, q15, [x3]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12213,7 +12688,7 @@ four:
 	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
 	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
 	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
-	WORD $0xad403cad // ldp q13, q15, [x5]
+	WORD $0xad403c8d // ldp q13, q15, [x4]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12226,7 +12701,7 @@ four:
 	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
 	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
 	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
-	WORD $0xad413c8d // ldp q13, q15, [x4, #32]
+	WORD $0xad413c6d // ldp q13, q15, [x3, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12239,7 +12714,7 @@ four:
 	WORD $0x4faa11d2 // fmla v18.4s, v14.4s, v10.s[1]
 	WORD $0x4fab11fb // fmla v27.4s, v15.4s, v11.s[1]
 	WORD $0x4faa11f3 // fmla v19.4s, v15.4s, v10.s[1]
-	WORD $0xad413cad // ldp q13, q15, [x5, #32]
+	WORD $0xad413c8d // ldp q13, q15, [x4, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12252,7 +12727,7 @@ four:
 	WORD $0x4faa11d6 // fmla v22.4s, v14.4s, v10.s[1]
 	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
 	WORD $0x4faa11f7 // fmla v23.4s, v15.4s, v10.s[1]
-	WORD $0xad423c8d // ldp q13, q15, [x4, #64]
+	WORD $0xad423c6d // ldp q13, q15, [x3, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12265,7 +12740,7 @@ four:
 	WORD $0x4f8a19d2 // fmla v18.4s, v14.4s, v10.s[2]
 	WORD $0x4f8b19fb // fmla v27.4s, v15.4s, v11.s[2]
 	WORD $0x4f8a19f3 // fmla v19.4s, v15.4s, v10.s[2]
-	WORD $0xad423cad // ldp q13, q15, [x5, #64]
+	WORD $0xad423c8d // ldp q13, q15, [x4, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12278,7 +12753,7 @@ four:
 	WORD $0x4f8a19d6 // fmla v22.4s, v14.4s, v10.s[2]
 	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
 	WORD $0x4f8a19f7 // fmla v23.4s, v15.4s, v10.s[2]
-	WORD $0xad433c8d // ldp q13, q15, [x4, #96]
+	WORD $0xad433c6d // ldp q13, q15, [x3, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12291,7 +12766,7 @@ four:
 	WORD $0x4faa19d2 // fmla v18.4s, v14.4s, v10.s[3]
 	WORD $0x4fab19fb // fmla v27.4s, v15.4s, v11.s[3]
 	WORD $0x4faa19f3 // fmla v19.4s, v15.4s, v10.s[3]
-	WORD $0xad433cad // ldp q13, q15, [x5, #96]
+	WORD $0xad433c8d // ldp q13, q15, [x4, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12304,14 +12779,14 @@ four:
 	WORD $0x4faa19d6 // fmla v22.4s, v14.4s, v10.s[3]
 	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
 	WORD $0x4faa19f7 // fmla v23.4s, v15.4s, v10.s[3]
+	WORD $0x91020063 // add x3, x3, #128
 	WORD $0x91020084 // add x4, x4, #128
-	WORD $0x910200a5 // add x5, x5, #128
-	CBZ  R10, next
+	CBZ  R9, next
 
 one:
-	WORD $0xbc40450b // ldr s11, [x8], #4
-	WORD $0xbc40452a // ldr s10, [x9], #4
-	WORD $0xad403c8d // ldp q13, q15, [x4]
+	WORD $0xbc4044eb // ldr s11, [x7], #4
+	WORD $0xbc40450a // ldr s10, [x8], #4
+	WORD $0xad403c6d // ldp q13, q15, [x3]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12324,7 +12799,7 @@ one:
 	WORD $0x4f8a11d2 // fmla v18.4s, v14.4s, v10.s[0]
 	WORD $0x4f8b11fb // fmla v27.4s, v15.4s, v11.s[0]
 	WORD $0x4f8a11f3 // fmla v19.4s, v15.4s, v10.s[0]
-	WORD $0xad403cad // ldp q13, q15, [x5]
+	WORD $0xad403c8d // ldp q13, q15, [x4]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -12337,16 +12812,16 @@ one:
 	WORD $0x4f8a11d6 // fmla v22.4s, v14.4s, v10.s[0]
 	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
 	WORD $0x4f8a11f7 // fmla v23.4s, v15.4s, v10.s[0]
+	WORD $0x91008063 // add x3, x3, #32
 	WORD $0x91008084 // add x4, x4, #32
-	WORD $0x910080a5 // add x5, x5, #32
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, one
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, one
 
 next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
 	WORD $0x4e6b1f18 // bic v24.16b, v24.16b, v11.16b
 	WORD $0x4ea0eb2b // fcmlt v11.4s, v25.4s, #0.0
@@ -12454,34 +12929,30 @@ TEXT ·convF16x2x48NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401406 // ldr x6, [x0, #40]
-	WORD $0x8b060085 // add x5, x4, x6
-	WORD $0x8b0600a6 // add x6, x5, x6
-	WORD $0x4c402894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4]
-	WORD $0x4c402888 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x4]
-	WORD $0x4c4028b8 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x5]
-	WORD $0x4c4028ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5]
-	WORD $0x4c4028dc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x6]
-	WORD $0x4c4028d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0xf9400407 // ldr x7, [x0, #8]
-	WORD $0xf9400808 // ldr x8, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401405 // ldr x5, [x0, #40]
+	WORD $0x8b050064 // add x4, x3, x5
+	WORD $0x8b050085 // add x5, x4, x5
+	WORD $0x4c402874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3]
+	WORD $0x4cdf2868 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], #64
+	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0x4c4028bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5]
+	WORD $0x4cdf28b0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x5], #64
+	WORD $0xf9400406 // ldr x6, [x0, #8]
+	WORD $0xf9400807 // ldr x7, [x0, #16]
 
 tap:
-	WORD $0x28c128e9 // ldp w9, w10, [x7], #8
+	WORD $0x28c124c8 // ldp w8, w9, [x6], #8
+	WORD $0x8b010108 // add x8, x8, x1
 	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xd343fc4b // lsr x11, x2, #3
-	CBZ  R11, four
+	WORD $0xd343fc4a // lsr x10, x2, #3
+	CBZ  R10, four
 
 eight:
-	WORD $0xacc10523 // ldp q3, q1, [x9], #32
-	WORD $0xacc10142 // ldp q2, q0, [x10], #32
-	WORD $0xad401c85 // ldp q5, q7, [x4]
+	WORD $0xacc10503 // ldp q3, q1, [x8], #32
+	WORD $0xacc10122 // ldp q2, q0, [x9], #32
+	WORD $0xad401c65 // ldp q5, q7, [x3]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12494,7 +12965,7 @@ eight:
 	WORD $0x4f8210ca // fmla v10.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310f7 // fmla v23.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210eb // fmla v11.4s, v7.4s, v2.s[0]
-	WORD $0xad401ca5 // ldp q5, q7, [x5]
+	WORD $0xad401c85 // ldp q5, q7, [x4]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12507,7 +12978,7 @@ eight:
 	WORD $0x4f8210ce // fmla v14.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210ef // fmla v15.4s, v7.4s, v2.s[0]
-	WORD $0xad401cc5 // ldp q5, q7, [x6]
+	WORD $0xad401ca5 // ldp q5, q7, [x5]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12520,7 +12991,7 @@ eight:
 	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
-	WORD $0xad411c85 // ldp q5, q7, [x4, #32]
+	WORD $0xad411c65 // ldp q5, q7, [x3, #32]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12533,7 +13004,7 @@ eight:
 	WORD $0x4fa210ca // fmla v10.4s, v6.4s, v2.s[1]
 	WORD $0x4fa310f7 // fmla v23.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210eb // fmla v11.4s, v7.4s, v2.s[1]
-	WORD $0xad411ca5 // ldp q5, q7, [x5, #32]
+	WORD $0xad411c85 // ldp q5, q7, [x4, #32]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12546,7 +13017,7 @@ eight:
 	WORD $0x4fa210ce // fmla v14.4s, v6.4s, v2.s[1]
 	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210ef // fmla v15.4s, v7.4s, v2.s[1]
-	WORD $0xad411cc5 // ldp q5, q7, [x6, #32]
+	WORD $0xad411ca5 // ldp q5, q7, [x5, #32]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12559,7 +13030,7 @@ eight:
 	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
 	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
-	WORD $0xad421c85 // ldp q5, q7, [x4, #64]
+	WORD $0xad421c65 // ldp q5, q7, [x3, #64]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12572,7 +13043,7 @@ eight:
 	WORD $0x4f8218ca // fmla v10.4s, v6.4s, v2.s[2]
 	WORD $0x4f8318f7 // fmla v23.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218eb // fmla v11.4s, v7.4s, v2.s[2]
-	WORD $0xad421ca5 // ldp q5, q7, [x5, #64]
+	WORD $0xad421c85 // ldp q5, q7, [x4, #64]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12585,7 +13056,7 @@ eight:
 	WORD $0x4f8218ce // fmla v14.4s, v6.4s, v2.s[2]
 	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218ef // fmla v15.4s, v7.4s, v2.s[2]
-	WORD $0xad421cc5 // ldp q5, q7, [x6, #64]
+	WORD $0xad421ca5 // ldp q5, q7, [x5, #64]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12598,7 +13069,7 @@ eight:
 	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
 	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
-	WORD $0xad431c85 // ldp q5, q7, [x4, #96]
+	WORD $0xad431c65 // ldp q5, q7, [x3, #96]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12611,7 +13082,7 @@ eight:
 	WORD $0x4fa218ca // fmla v10.4s, v6.4s, v2.s[3]
 	WORD $0x4fa318f7 // fmla v23.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218eb // fmla v11.4s, v7.4s, v2.s[3]
-	WORD $0xad431ca5 // ldp q5, q7, [x5, #96]
+	WORD $0xad431c85 // ldp q5, q7, [x4, #96]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12624,7 +13095,7 @@ eight:
 	WORD $0x4fa218ce // fmla v14.4s, v6.4s, v2.s[3]
 	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218ef // fmla v15.4s, v7.4s, v2.s[3]
-	WORD $0xad431cc5 // ldp q5, q7, [x6, #96]
+	WORD $0xad431ca5 // ldp q5, q7, [x5, #96]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12637,7 +13108,7 @@ eight:
 	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
 	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
-	WORD $0xad441c85 // ldp q5, q7, [x4, #128]
+	WORD $0xad441c65 // ldp q5, q7, [x3, #128]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12650,7 +13121,7 @@ eight:
 	WORD $0x4f8010ca // fmla v10.4s, v6.4s, v0.s[0]
 	WORD $0x4f8110f7 // fmla v23.4s, v7.4s, v1.s[0]
 	WORD $0x4f8010eb // fmla v11.4s, v7.4s, v0.s[0]
-	WORD $0xad441ca5 // ldp q5, q7, [x5, #128]
+	WORD $0xad441c85 // ldp q5, q7, [x4, #128]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12663,7 +13134,7 @@ eight:
 	WORD $0x4f8010ce // fmla v14.4s, v6.4s, v0.s[0]
 	WORD $0x4f8110fb // fmla v27.4s, v7.4s, v1.s[0]
 	WORD $0x4f8010ef // fmla v15.4s, v7.4s, v0.s[0]
-	WORD $0xad441cc5 // ldp q5, q7, [x6, #128]
+	WORD $0xad441ca5 // ldp q5, q7, [x5, #128]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12676,7 +13147,7 @@ eight:
 	WORD $0x4f8010d2 // fmla v18.4s, v6.4s, v0.s[0]
 	WORD $0x4f8110ff // fmla v31.4s, v7.4s, v1.s[0]
 	WORD $0x4f8010f3 // fmla v19.4s, v7.4s, v0.s[0]
-	WORD $0xad451c85 // ldp q5, q7, [x4, #160]
+	WORD $0xad451c65 // ldp q5, q7, [x3, #160]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12689,7 +13160,7 @@ eight:
 	WORD $0x4fa010ca // fmla v10.4s, v6.4s, v0.s[1]
 	WORD $0x4fa110f7 // fmla v23.4s, v7.4s, v1.s[1]
 	WORD $0x4fa010eb // fmla v11.4s, v7.4s, v0.s[1]
-	WORD $0xad451ca5 // ldp q5, q7, [x5, #160]
+	WORD $0xad451c85 // ldp q5, q7, [x4, #160]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12702,7 +13173,7 @@ eight:
 	WORD $0x4fa010ce // fmla v14.4s, v6.4s, v0.s[1]
 	WORD $0x4fa110fb // fmla v27.4s, v7.4s, v1.s[1]
 	WORD $0x4fa010ef // fmla v15.4s, v7.4s, v0.s[1]
-	WORD $0xad451cc5 // ldp q5, q7, [x6, #160]
+	WORD $0xad451ca5 // ldp q5, q7, [x5, #160]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12715,7 +13186,7 @@ eight:
 	WORD $0x4fa010d2 // fmla v18.4s, v6.4s, v0.s[1]
 	WORD $0x4fa110ff // fmla v31.4s, v7.4s, v1.s[1]
 	WORD $0x4fa010f3 // fmla v19.4s, v7.4s, v0.s[1]
-	WORD $0xad461c85 // ldp q5, q7, [x4, #192]
+	WORD $0xad461c65 // ldp q5, q7, [x3, #192]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12728,7 +13199,7 @@ eight:
 	WORD $0x4f8018ca // fmla v10.4s, v6.4s, v0.s[2]
 	WORD $0x4f8118f7 // fmla v23.4s, v7.4s, v1.s[2]
 	WORD $0x4f8018eb // fmla v11.4s, v7.4s, v0.s[2]
-	WORD $0xad461ca5 // ldp q5, q7, [x5, #192]
+	WORD $0xad461c85 // ldp q5, q7, [x4, #192]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12741,7 +13212,7 @@ eight:
 	WORD $0x4f8018ce // fmla v14.4s, v6.4s, v0.s[2]
 	WORD $0x4f8118fb // fmla v27.4s, v7.4s, v1.s[2]
 	WORD $0x4f8018ef // fmla v15.4s, v7.4s, v0.s[2]
-	WORD $0xad461cc5 // ldp q5, q7, [x6, #192]
+	WORD $0xad461ca5 // ldp q5, q7, [x5, #192]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12754,7 +13225,7 @@ eight:
 	WORD $0x4f8018d2 // fmla v18.4s, v6.4s, v0.s[2]
 	WORD $0x4f8118ff // fmla v31.4s, v7.4s, v1.s[2]
 	WORD $0x4f8018f3 // fmla v19.4s, v7.4s, v0.s[2]
-	WORD $0xad471c85 // ldp q5, q7, [x4, #224]
+	WORD $0xad471c65 // ldp q5, q7, [x3, #224]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12767,7 +13238,7 @@ eight:
 	WORD $0x4fa018ca // fmla v10.4s, v6.4s, v0.s[3]
 	WORD $0x4fa118f7 // fmla v23.4s, v7.4s, v1.s[3]
 	WORD $0x4fa018eb // fmla v11.4s, v7.4s, v0.s[3]
-	WORD $0xad471ca5 // ldp q5, q7, [x5, #224]
+	WORD $0xad471c85 // ldp q5, q7, [x4, #224]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12780,7 +13251,7 @@ eight:
 	WORD $0x4fa018ce // fmla v14.4s, v6.4s, v0.s[3]
 	WORD $0x4fa118fb // fmla v27.4s, v7.4s, v1.s[3]
 	WORD $0x4fa018ef // fmla v15.4s, v7.4s, v0.s[3]
-	WORD $0xad471cc5 // ldp q5, q7, [x6, #224]
+	WORD $0xad471ca5 // ldp q5, q7, [x5, #224]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12793,20 +13264,20 @@ eight:
 	WORD $0x4fa018d2 // fmla v18.4s, v6.4s, v0.s[3]
 	WORD $0x4fa118ff // fmla v31.4s, v7.4s, v1.s[3]
 	WORD $0x4fa018f3 // fmla v19.4s, v7.4s, v0.s[3]
+	WORD $0x91040063 // add x3, x3, #256
 	WORD $0x91040084 // add x4, x4, #256
 	WORD $0x910400a5 // add x5, x5, #256
-	WORD $0x910400c6 // add x6, x6, #256
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, eight
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, eight
 
 four:
-	WORD $0x9240084b // and x11, x2, #0x7
-	CBZ  R11, next
-	TBZ  $2, R11, one
-	WORD $0x9240056b // and x11, x11, #0x3
-	WORD $0x3cc10523 // ldr q3, [x9], #16
-	WORD $0x3cc10542 // ldr q2, [x10], #16
-	WORD $0xad401c85 // ldp q5, q7, [x4]
+	WORD $0x9240084a // and x10, x2, #0x7
+	CBZ  R10, next
+	TBZ  $2, R10, one
+	WORD $0x9240054a // and x10, x10, #0x3
+	WORD $0x3cc10503 // ldr q3, [x8], #16
+	WORD $0x3cc10522 // ldr q2, [x9], #16
+	WORD $0xad401c65 // ldp q5, q7, [x3]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12819,7 +13290,7 @@ four:
 	WORD $0x4f8210ca // fmla v10.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310f7 // fmla v23.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210eb // fmla v11.4s, v7.4s, v2.s[0]
-	WORD $0xad401ca5 // ldp q5, q7, [x5]
+	WORD $0xad401c85 // ldp q5, q7, [x4]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12832,7 +13303,7 @@ four:
 	WORD $0x4f8210ce // fmla v14.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210ef // fmla v15.4s, v7.4s, v2.s[0]
-	WORD $0xad401cc5 // ldp q5, q7, [x6]
+	WORD $0xad401ca5 // ldp q5, q7, [x5]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12845,7 +13316,7 @@ four:
 	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
-	WORD $0xad411c85 // ldp q5, q7, [x4, #32]
+	WORD $0xad411c65 // ldp q5, q7, [x3, #32]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12858,7 +13329,7 @@ four:
 	WORD $0x4fa210ca // fmla v10.4s, v6.4s, v2.s[1]
 	WORD $0x4fa310f7 // fmla v23.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210eb // fmla v11.4s, v7.4s, v2.s[1]
-	WORD $0xad411ca5 // ldp q5, q7, [x5, #32]
+	WORD $0xad411c85 // ldp q5, q7, [x4, #32]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12871,7 +13342,7 @@ four:
 	WORD $0x4fa210ce // fmla v14.4s, v6.4s, v2.s[1]
 	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210ef // fmla v15.4s, v7.4s, v2.s[1]
-	WORD $0xad411cc5 // ldp q5, q7, [x6, #32]
+	WORD $0xad411ca5 // ldp q5, q7, [x5, #32]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12884,7 +13355,7 @@ four:
 	WORD $0x4fa210d2 // fmla v18.4s, v6.4s, v2.s[1]
 	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
-	WORD $0xad421c85 // ldp q5, q7, [x4, #64]
+	WORD $0xad421c65 // ldp q5, q7, [x3, #64]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12897,7 +13368,7 @@ four:
 	WORD $0x4f8218ca // fmla v10.4s, v6.4s, v2.s[2]
 	WORD $0x4f8318f7 // fmla v23.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218eb // fmla v11.4s, v7.4s, v2.s[2]
-	WORD $0xad421ca5 // ldp q5, q7, [x5, #64]
+	WORD $0xad421c85 // ldp q5, q7, [x4, #64]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12910,7 +13381,7 @@ four:
 	WORD $0x4f8218ce // fmla v14.4s, v6.4s, v2.s[2]
 	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218ef // fmla v15.4s, v7.4s, v2.s[2]
-	WORD $0xad421cc5 // ldp q5, q7, [x6, #64]
+	WORD $0xad421ca5 // ldp q5, q7, [x5, #64]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12923,7 +13394,7 @@ four:
 	WORD $0x4f8218d2 // fmla v18.4s, v6.4s, v2.s[2]
 	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
-	WORD $0xad431c85 // ldp q5, q7, [x4, #96]
+	WORD $0xad431c65 // ldp q5, q7, [x3, #96]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12936,7 +13407,7 @@ four:
 	WORD $0x4fa218ca // fmla v10.4s, v6.4s, v2.s[3]
 	WORD $0x4fa318f7 // fmla v23.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218eb // fmla v11.4s, v7.4s, v2.s[3]
-	WORD $0xad431ca5 // ldp q5, q7, [x5, #96]
+	WORD $0xad431c85 // ldp q5, q7, [x4, #96]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12949,7 +13420,7 @@ four:
 	WORD $0x4fa218ce // fmla v14.4s, v6.4s, v2.s[3]
 	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218ef // fmla v15.4s, v7.4s, v2.s[3]
-	WORD $0xad431cc5 // ldp q5, q7, [x6, #96]
+	WORD $0xad431ca5 // ldp q5, q7, [x5, #96]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12962,15 +13433,15 @@ four:
 	WORD $0x4fa218d2 // fmla v18.4s, v6.4s, v2.s[3]
 	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
+	WORD $0x91020063 // add x3, x3, #128
 	WORD $0x91020084 // add x4, x4, #128
 	WORD $0x910200a5 // add x5, x5, #128
-	WORD $0x910200c6 // add x6, x6, #128
-	CBZ  R11, next
+	CBZ  R10, next
 
 one:
-	WORD $0xbc404523 // ldr s3, [x9], #4
-	WORD $0xbc404542 // ldr s2, [x10], #4
-	WORD $0xad401c85 // ldp q5, q7, [x4]
+	WORD $0xbc404503 // ldr s3, [x8], #4
+	WORD $0xbc404522 // ldr s2, [x9], #4
+	WORD $0xad401c65 // ldp q5, q7, [x3]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12983,7 +13454,7 @@ one:
 	WORD $0x4f8210ca // fmla v10.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310f7 // fmla v23.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210eb // fmla v11.4s, v7.4s, v2.s[0]
-	WORD $0xad401ca5 // ldp q5, q7, [x5]
+	WORD $0xad401c85 // ldp q5, q7, [x4]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -12996,7 +13467,7 @@ one:
 	WORD $0x4f8210ce // fmla v14.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210ef // fmla v15.4s, v7.4s, v2.s[0]
-	WORD $0xad401cc5 // ldp q5, q7, [x6]
+	WORD $0xad401ca5 // ldp q5, q7, [x5]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13009,17 +13480,17 @@ one:
 	WORD $0x4f8210d2 // fmla v18.4s, v6.4s, v2.s[0]
 	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
+	WORD $0x91008063 // add x3, x3, #32
 	WORD $0x91008084 // add x4, x4, #32
 	WORD $0x910080a5 // add x5, x5, #32
-	WORD $0x910080c6 // add x6, x6, #32
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, one
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, one
 
 next:
-	WORD $0xd1000508 // sub x8, x8, #1
-	CBNZ R8, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0ea83 // fcmlt v3.4s, v20.4s, #0.0
 	WORD $0x4e631e94 // bic v20.16b, v20.16b, v3.16b
 	WORD $0x4ea0eaa3 // fcmlt v3.4s, v21.4s, #0.0
@@ -13151,30 +13622,28 @@ TEXT ·convF16x3x16NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401405 // ldr x5, [x0, #40]
-	WORD $0x4c40289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4]
-	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
-	WORD $0x4c402894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0xf9400405 // ldr x5, [x0, #8]
-	WORD $0xf9400806 // ldr x6, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x4c40287c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x3]
+	WORD $0x4c402878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3]
+	WORD $0x4cdf2874 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], #64
+	WORD $0xf9400404 // ldr x4, [x0, #8]
+	WORD $0xf9400805 // ldr x5, [x0, #16]
 
 tap:
-	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
-	WORD $0xb84044a9 // ldr w9, [x5], #4
+	WORD $0x28c11c86 // ldp w6, w7, [x4], #8
+	WORD $0xb8404488 // ldr w8, [x4], #4
+	WORD $0x8b0100c6 // add x6, x6, x1
 	WORD $0x8b0100e7 // add x7, x7, x1
 	WORD $0x8b010108 // add x8, x8, x1
-	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0xd343fc4a // lsr x10, x2, #3
-	CBZ  R10, four
+	WORD $0xd343fc49 // lsr x9, x2, #3
+	CBZ  R9, four
 
 eight:
-	WORD $0xacc130ef // ldp q15, q12, [x7], #32
-	WORD $0xacc12d0e // ldp q14, q11, [x8], #32
-	WORD $0xacc1292d // ldp q13, q10, [x9], #32
-	WORD $0xad404c91 // ldp q17, q19, [x4]
+	WORD $0xacc130cf // ldp q15, q12, [x6], #32
+	WORD $0xacc12cee // ldp q14, q11, [x7], #32
+	WORD $0xacc1290d // ldp q13, q10, [x8], #32
+	WORD $0xad404c71 // ldp q17, q19, [x3]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -13191,7 +13660,7 @@ eight:
 	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
 	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
 	WORD $0x4f8d1277 // fmla v23.4s, v19.4s, v13.s[0]
-	WORD $0xad414c91 // ldp q17, q19, [x4, #32]
+	WORD $0xad414c71 // ldp q17, q19, [x3, #32]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -13208,7 +13677,7 @@ eight:
 	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
 	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
 	WORD $0x4fad1277 // fmla v23.4s, v19.4s, v13.s[1]
-	WORD $0xad424c91 // ldp q17, q19, [x4, #64]
+	WORD $0xad424c71 // ldp q17, q19, [x3, #64]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -13225,7 +13694,7 @@ eight:
 	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
 	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
 	WORD $0x4f8d1a77 // fmla v23.4s, v19.4s, v13.s[2]
-	WORD $0xad434c91 // ldp q17, q19, [x4, #96]
+	WORD $0xad434c71 // ldp q17, q19, [x3, #96]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -13242,7 +13711,7 @@ eight:
 	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
 	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
 	WORD $0x4fad1a77 // fmla v23.4s, v19.4s, v13.s[3]
-	WORD $0xad444c91 // ldp q17, q19, [x4, #128]
+	WORD $0xad444c71 // ldp q17, q19, [x3, #128]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -13259,7 +13728,7 @@ eight:
 	WORD $0x4f8c127f // fmla v31.4s, v19.4s, v12.s[0]
 	WORD $0x4f8b127b // fmla v27.4s, v19.4s, v11.s[0]
 	WORD $0x4f8a1277 // fmla v23.4s, v19.4s, v10.s[0]
-	WORD $0xad454c91 // ldp q17, q19, [x4, #160]
+	WORD $0xad454c71 // ldp q17, q19, [x3, #160]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -13276,7 +13745,7 @@ eight:
 	WORD $0x4fac127f // fmla v31.4s, v19.4s, v12.s[1]
 	WORD $0x4fab127b // fmla v27.4s, v19.4s, v11.s[1]
 	WORD $0x4faa1277 // fmla v23.4s, v19.4s, v10.s[1]
-	WORD $0xad464c91 // ldp q17, q19, [x4, #192]
+	WORD $0xad464c71 // ldp q17, q19, [x3, #192]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -13293,7 +13762,7 @@ eight:
 	WORD $0x4f8c1a7f // fmla v31.4s, v19.4s, v12.s[2]
 	WORD $0x4f8b1a7b // fmla v27.4s, v19.4s, v11.s[2]
 	WORD $0x4f8a1a77 // fmla v23.4s, v19.4s, v10.s[2]
-	WORD $0xad474c91 // ldp q17, q19, [x4, #224]
+	WORD $0xad474c71 // ldp q17, q19, [x3, #224]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -13310,19 +13779,19 @@ eight:
 	WORD $0x4fac1a7f // fmla v31.4s, v19.4s, v12.s[3]
 	WORD $0x4fab1a7b // fmla v27.4s, v19.4s, v11.s[3]
 	WORD $0x4faa1a77 // fmla v23.4s, v19.4s, v10.s[3]
-	WORD $0x91040084 // add x4, x4, #256
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, eight
+	WORD $0x91040063 // add x3, x3, #256
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, eight
 
 four:
-	WORD $0x9240084a // and x10, x2, #0x7
-	CBZ  R10, next
-	TBZ  $2, R10, one
-	WORD $0x9240054a // and x10, x10, #0x3
-	WORD $0x3cc104ef // ldr q15, [x7], #16
-	WORD $0x3cc1050e // ldr q14, [x8], #16
-	WORD $0x3cc1052d // ldr q13, [x9], #16
-	WORD $0xad404c91 // ldp q17, q19, [x4]
+	WORD $0x92400849 // and x9, x2, #0x7
+	CBZ  R9, next
+	TBZ  $2, R9, one
+	WORD $0x92400529 // and x9, x9, #0x3
+	WORD $0x3cc104cf // ldr q15, [x6], #16
+	WORD $0x3cc104ee // ldr q14, [x7], #16
+	WORD $0x3cc1050d // ldr q13, [x8], #16
+	WORD $0xad404c71 // ldp q17, q19, [x3]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -13339,7 +13808,7 @@ four:
 	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
 	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
 	WORD $0x4f8d1277 // fmla v23.4s, v19.4s, v13.s[0]
-	WORD $0xad414c91 // ldp q17, q19, [x4, #32]
+	WORD $0xad414c71 // ldp q17, q19, [x3, #32]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -13356,7 +13825,7 @@ four:
 	WORD $0x4faf127f // fmla v31.4s, v19.4s, v15.s[1]
 	WORD $0x4fae127b // fmla v27.4s, v19.4s, v14.s[1]
 	WORD $0x4fad1277 // fmla v23.4s, v19.4s, v13.s[1]
-	WORD $0xad424c91 // ldp q17, q19, [x4, #64]
+	WORD $0xad424c71 // ldp q17, q19, [x3, #64]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -13373,7 +13842,7 @@ four:
 	WORD $0x4f8f1a7f // fmla v31.4s, v19.4s, v15.s[2]
 	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
 	WORD $0x4f8d1a77 // fmla v23.4s, v19.4s, v13.s[2]
-	WORD $0xad434c91 // ldp q17, q19, [x4, #96]
+	WORD $0xad434c71 // ldp q17, q19, [x3, #96]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -13390,14 +13859,14 @@ four:
 	WORD $0x4faf1a7f // fmla v31.4s, v19.4s, v15.s[3]
 	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
 	WORD $0x4fad1a77 // fmla v23.4s, v19.4s, v13.s[3]
-	WORD $0x91020084 // add x4, x4, #128
-	CBZ  R10, next
+	WORD $0x91020063 // add x3, x3, #128
+	CBZ  R9, next
 
 one:
-	WORD $0xbc4044ef // ldr s15, [x7], #4
-	WORD $0xbc40450e // ldr s14, [x8], #4
-	WORD $0xbc40452d // ldr s13, [x9], #4
-	WORD $0xad404c91 // ldp q17, q19, [x4]
+	WORD $0xbc4044cf // ldr s15, [x6], #4
+	WORD $0xbc4044ee // ldr s14, [x7], #4
+	WORD $0xbc40450d // ldr s13, [x8], #4
+	WORD $0xad404c71 // ldp q17, q19, [x3]
 	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
 	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
 	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
@@ -13414,15 +13883,15 @@ one:
 	WORD $0x4f8f127f // fmla v31.4s, v19.4s, v15.s[0]
 	WORD $0x4f8e127b // fmla v27.4s, v19.4s, v14.s[0]
 	WORD $0x4f8d1277 // fmla v23.4s, v19.4s, v13.s[0]
-	WORD $0x91008084 // add x4, x4, #32
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, one
+	WORD $0x91008063 // add x3, x3, #32
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, one
 
 next:
-	WORD $0xd10004c6 // sub x6, x6, #1
-	CBNZ R6, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0eb8f // fcmlt v15.4s, v28.4s, #0.0
 	WORD $0x4e6f1f9c // bic v28.16b, v28.16b, v15.16b
 	WORD $0x4ea0ebaf // fcmlt v15.4s, v29.4s, #0.0
@@ -13539,35 +14008,32 @@ TEXT ·convF16x3x32NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	WORD $0xf9400001 // ldr x1, [x0]
 	WORD $0xf9400c02 // ldr x2, [x0, #24]
-	WORD $0xf9402403 // ldr x3, [x0, #72]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf9401405 // ldr x5, [x0, #40]
-	WORD $0x8b050085 // add x5, x4, x5
-	WORD $0x4c402898 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x4]
-	WORD $0x4c402890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4]
-	WORD $0x4c402888 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x4]
-	WORD $0x4c4028bc // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x5]
-	WORD $0x4c4028b4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x5]
-	WORD $0x4c4028ac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x5]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0xf9400406 // ldr x6, [x0, #8]
-	WORD $0xf9400807 // ldr x7, [x0, #16]
+	WORD $0xf9401003 // ldr x3, [x0, #32]
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040064 // add x4, x3, x4
+	WORD $0x4c402878 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x3]
+	WORD $0x4c402870 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3]
+	WORD $0x4cdf2868 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], #64
+	WORD $0x4c40289c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x4]
+	WORD $0x4c402894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4]
+	WORD $0x4cdf288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], #64
+	WORD $0xf9400405 // ldr x5, [x0, #8]
+	WORD $0xf9400806 // ldr x6, [x0, #16]
 
 tap:
-	WORD $0x28c124c8 // ldp w8, w9, [x6], #8
-	WORD $0xb84044ca // ldr w10, [x6], #4
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
+	WORD $0xb84044a9 // ldr w9, [x5], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
 	WORD $0x8b010108 // add x8, x8, x1
 	WORD $0x8b010129 // add x9, x9, x1
-	WORD $0x8b01014a // add x10, x10, x1
-	WORD $0xd343fc4b // lsr x11, x2, #3
-	CBZ  R11, four
+	WORD $0xd343fc4a // lsr x10, x2, #3
+	CBZ  R10, four
 
 eight:
-	WORD $0xacc10103 // ldp q3, q0, [x8], #32
-	WORD $0x3cc10522 // ldr q2, [x9], #16
-	WORD $0x3cc10541 // ldr q1, [x10], #16
-	WORD $0xad401c85 // ldp q5, q7, [x4]
+	WORD $0xacc100e3 // ldp q3, q0, [x7], #32
+	WORD $0x3cc10502 // ldr q2, [x8], #16
+	WORD $0x3cc10521 // ldr q1, [x9], #16
+	WORD $0xad401c65 // ldp q5, q7, [x3]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13584,7 +14050,7 @@ eight:
 	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
 	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
-	WORD $0xad401ca5 // ldp q5, q7, [x5]
+	WORD $0xad401c85 // ldp q5, q7, [x4]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13601,7 +14067,7 @@ eight:
 	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
 	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
-	WORD $0xad411c85 // ldp q5, q7, [x4, #32]
+	WORD $0xad411c65 // ldp q5, q7, [x3, #32]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13618,7 +14084,7 @@ eight:
 	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
 	WORD $0x4fa110eb // fmla v11.4s, v7.4s, v1.s[1]
-	WORD $0xad411ca5 // ldp q5, q7, [x5, #32]
+	WORD $0xad411c85 // ldp q5, q7, [x4, #32]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13635,7 +14101,7 @@ eight:
 	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210f7 // fmla v23.4s, v7.4s, v2.s[1]
 	WORD $0x4fa110ef // fmla v15.4s, v7.4s, v1.s[1]
-	WORD $0xad421c85 // ldp q5, q7, [x4, #64]
+	WORD $0xad421c65 // ldp q5, q7, [x3, #64]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13652,7 +14118,7 @@ eight:
 	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
 	WORD $0x4f8118eb // fmla v11.4s, v7.4s, v1.s[2]
-	WORD $0xad421ca5 // ldp q5, q7, [x5, #64]
+	WORD $0xad421c85 // ldp q5, q7, [x4, #64]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13669,7 +14135,7 @@ eight:
 	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218f7 // fmla v23.4s, v7.4s, v2.s[2]
 	WORD $0x4f8118ef // fmla v15.4s, v7.4s, v1.s[2]
-	WORD $0xad431c85 // ldp q5, q7, [x4, #96]
+	WORD $0xad431c65 // ldp q5, q7, [x3, #96]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13686,7 +14152,7 @@ eight:
 	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
 	WORD $0x4fa118eb // fmla v11.4s, v7.4s, v1.s[3]
-	WORD $0xad431ca5 // ldp q5, q7, [x5, #96]
+	WORD $0xad431c85 // ldp q5, q7, [x4, #96]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13703,9 +14169,9 @@ eight:
 	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218f7 // fmla v23.4s, v7.4s, v2.s[3]
 	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
-	WORD $0x3cc10522 // ldr q2, [x9], #16
-	WORD $0x3cc10541 // ldr q1, [x10], #16
-	WORD $0xad441c85 // ldp q5, q7, [x4, #128]
+	WORD $0x3cc10502 // ldr q2, [x8], #16
+	WORD $0x3cc10521 // ldr q1, [x9], #16
+	WORD $0xad441c65 // ldp q5, q7, [x3, #128]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13722,7 +14188,7 @@ eight:
 	WORD $0x4f8010fb // fmla v27.4s, v7.4s, v0.s[0]
 	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
 	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
-	WORD $0xad441ca5 // ldp q5, q7, [x5, #128]
+	WORD $0xad441c85 // ldp q5, q7, [x4, #128]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13739,7 +14205,7 @@ eight:
 	WORD $0x4f8010ff // fmla v31.4s, v7.4s, v0.s[0]
 	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
 	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
-	WORD $0xad451c85 // ldp q5, q7, [x4, #160]
+	WORD $0xad451c65 // ldp q5, q7, [x3, #160]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13756,7 +14222,7 @@ eight:
 	WORD $0x4fa010fb // fmla v27.4s, v7.4s, v0.s[1]
 	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
 	WORD $0x4fa110eb // fmla v11.4s, v7.4s, v1.s[1]
-	WORD $0xad451ca5 // ldp q5, q7, [x5, #160]
+	WORD $0xad451c85 // ldp q5, q7, [x4, #160]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13773,7 +14239,7 @@ eight:
 	WORD $0x4fa010ff // fmla v31.4s, v7.4s, v0.s[1]
 	WORD $0x4fa210f7 // fmla v23.4s, v7.4s, v2.s[1]
 	WORD $0x4fa110ef // fmla v15.4s, v7.4s, v1.s[1]
-	WORD $0xad461c85 // ldp q5, q7, [x4, #192]
+	WORD $0xad461c65 // ldp q5, q7, [x3, #192]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13790,7 +14256,7 @@ eight:
 	WORD $0x4f8018fb // fmla v27.4s, v7.4s, v0.s[2]
 	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
 	WORD $0x4f8118eb // fmla v11.4s, v7.4s, v1.s[2]
-	WORD $0xad461ca5 // ldp q5, q7, [x5, #192]
+	WORD $0xad461c85 // ldp q5, q7, [x4, #192]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13807,7 +14273,7 @@ eight:
 	WORD $0x4f8018ff // fmla v31.4s, v7.4s, v0.s[2]
 	WORD $0x4f8218f7 // fmla v23.4s, v7.4s, v2.s[2]
 	WORD $0x4f8118ef // fmla v15.4s, v7.4s, v1.s[2]
-	WORD $0xad471c85 // ldp q5, q7, [x4, #224]
+	WORD $0xad471c65 // ldp q5, q7, [x3, #224]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13824,7 +14290,7 @@ eight:
 	WORD $0x4fa018fb // fmla v27.4s, v7.4s, v0.s[3]
 	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
 	WORD $0x4fa118eb // fmla v11.4s, v7.4s, v1.s[3]
-	WORD $0xad471ca5 // ldp q5, q7, [x5, #224]
+	WORD $0xad471c85 // ldp q5, q7, [x4, #224]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13841,20 +14307,20 @@ eight:
 	WORD $0x4fa018ff // fmla v31.4s, v7.4s, v0.s[3]
 	WORD $0x4fa218f7 // fmla v23.4s, v7.4s, v2.s[3]
 	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
+	WORD $0x91040063 // add x3, x3, #256
 	WORD $0x91040084 // add x4, x4, #256
-	WORD $0x910400a5 // add x5, x5, #256
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, eight
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, eight
 
 four:
-	WORD $0x9240084b // and x11, x2, #0x7
-	CBZ  R11, next
-	TBZ  $2, R11, one
-	WORD $0x9240056b // and x11, x11, #0x3
-	WORD $0x3cc10503 // ldr q3, [x8], #16
-	WORD $0x3cc10522 // ldr q2, [x9], #16
-	WORD $0x3cc10541 // ldr q1, [x10], #16
-	WORD $0xad401c85 // ldp q5, q7, [x4]
+	WORD $0x9240084a // and x10, x2, #0x7
+	CBZ  R10, next
+	TBZ  $2, R10, one
+	WORD $0x9240054a // and x10, x10, #0x3
+	WORD $0x3cc104e3 // ldr q3, [x7], #16
+	WORD $0x3cc10502 // ldr q2, [x8], #16
+	WORD $0x3cc10521 // ldr q1, [x9], #16
+	WORD $0xad401c65 // ldp q5, q7, [x3]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13871,7 +14337,7 @@ four:
 	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
 	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
-	WORD $0xad401ca5 // ldp q5, q7, [x5]
+	WORD $0xad401c85 // ldp q5, q7, [x4]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13888,7 +14354,7 @@ four:
 	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
 	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
-	WORD $0xad411c85 // ldp q5, q7, [x4, #32]
+	WORD $0xad411c65 // ldp q5, q7, [x3, #32]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13905,7 +14371,7 @@ four:
 	WORD $0x4fa310fb // fmla v27.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210f3 // fmla v19.4s, v7.4s, v2.s[1]
 	WORD $0x4fa110eb // fmla v11.4s, v7.4s, v1.s[1]
-	WORD $0xad411ca5 // ldp q5, q7, [x5, #32]
+	WORD $0xad411c85 // ldp q5, q7, [x4, #32]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13922,7 +14388,7 @@ four:
 	WORD $0x4fa310ff // fmla v31.4s, v7.4s, v3.s[1]
 	WORD $0x4fa210f7 // fmla v23.4s, v7.4s, v2.s[1]
 	WORD $0x4fa110ef // fmla v15.4s, v7.4s, v1.s[1]
-	WORD $0xad421c85 // ldp q5, q7, [x4, #64]
+	WORD $0xad421c65 // ldp q5, q7, [x3, #64]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13939,7 +14405,7 @@ four:
 	WORD $0x4f8318fb // fmla v27.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218f3 // fmla v19.4s, v7.4s, v2.s[2]
 	WORD $0x4f8118eb // fmla v11.4s, v7.4s, v1.s[2]
-	WORD $0xad421ca5 // ldp q5, q7, [x5, #64]
+	WORD $0xad421c85 // ldp q5, q7, [x4, #64]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13956,7 +14422,7 @@ four:
 	WORD $0x4f8318ff // fmla v31.4s, v7.4s, v3.s[2]
 	WORD $0x4f8218f7 // fmla v23.4s, v7.4s, v2.s[2]
 	WORD $0x4f8118ef // fmla v15.4s, v7.4s, v1.s[2]
-	WORD $0xad431c85 // ldp q5, q7, [x4, #96]
+	WORD $0xad431c65 // ldp q5, q7, [x3, #96]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13973,7 +14439,7 @@ four:
 	WORD $0x4fa318fb // fmla v27.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218f3 // fmla v19.4s, v7.4s, v2.s[3]
 	WORD $0x4fa118eb // fmla v11.4s, v7.4s, v1.s[3]
-	WORD $0xad431ca5 // ldp q5, q7, [x5, #96]
+	WORD $0xad431c85 // ldp q5, q7, [x4, #96]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -13990,15 +14456,15 @@ four:
 	WORD $0x4fa318ff // fmla v31.4s, v7.4s, v3.s[3]
 	WORD $0x4fa218f7 // fmla v23.4s, v7.4s, v2.s[3]
 	WORD $0x4fa118ef // fmla v15.4s, v7.4s, v1.s[3]
+	WORD $0x91020063 // add x3, x3, #128
 	WORD $0x91020084 // add x4, x4, #128
-	WORD $0x910200a5 // add x5, x5, #128
-	CBZ  R11, next
+	CBZ  R10, next
 
 one:
-	WORD $0xbc404503 // ldr s3, [x8], #4
-	WORD $0xbc404522 // ldr s2, [x9], #4
-	WORD $0xbc404541 // ldr s1, [x10], #4
-	WORD $0xad401c85 // ldp q5, q7, [x4]
+	WORD $0xbc4044e3 // ldr s3, [x7], #4
+	WORD $0xbc404502 // ldr s2, [x8], #4
+	WORD $0xbc404521 // ldr s1, [x9], #4
+	WORD $0xad401c65 // ldp q5, q7, [x3]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -14015,7 +14481,7 @@ one:
 	WORD $0x4f8310fb // fmla v27.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f3 // fmla v19.4s, v7.4s, v2.s[0]
 	WORD $0x4f8110eb // fmla v11.4s, v7.4s, v1.s[0]
-	WORD $0xad401ca5 // ldp q5, q7, [x5]
+	WORD $0xad401c85 // ldp q5, q7, [x4]
 	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
 	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
@@ -14032,16 +14498,16 @@ one:
 	WORD $0x4f8310ff // fmla v31.4s, v7.4s, v3.s[0]
 	WORD $0x4f8210f7 // fmla v23.4s, v7.4s, v2.s[0]
 	WORD $0x4f8110ef // fmla v15.4s, v7.4s, v1.s[0]
+	WORD $0x91008063 // add x3, x3, #32
 	WORD $0x91008084 // add x4, x4, #32
-	WORD $0x910080a5 // add x5, x5, #32
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, one
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, one
 
 next:
-	WORD $0xd10004e7 // sub x7, x7, #1
-	CBNZ R7, tap
-	WORD $0xf100047f // cmp x3, #1
-	BNE  store
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, tap
+	WORD $0xf9402401 // ldr x1, [x0, #72]
+	CBZ  R1, store
 	WORD $0x4ea0eb03 // fcmlt v3.4s, v24.4s, #0.0
 	WORD $0x4e631f18 // bic v24.16b, v24.16b, v3.16b
 	WORD $0x4ea0eb23 // fcmlt v3.4s, v25.4s, #0.0
@@ -14304,59 +14770,62 @@ TEXT ·convF16x5x128NEON(SB), NOSPLIT, $0-8
 // func convF16x4NEON(a *convArgs)
 TEXT ·convF16x4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400003 // ldr x3, [x0]
+	WORD $0xf9400005 // ldr x5, [x0]
 	WORD $0xf9400c01 // ldr x1, [x0, #24]
-	WORD $0xf9402402 // ldr x2, [x0, #72]
-	WORD $0xf9403c03 // ldr x3, [x0, #120]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf940140a // ldr x10, [x0, #40]
-	WORD $0xf940180b // ldr x11, [x0, #48]
-	WORD $0xf9401c05 // ldr x5, [x0, #56]
-	WORD $0xf940280c // ldr x12, [x0, #80]
-	WORD $0xf9402006 // ldr x6, [x0, #64]
+	WORD $0xf9403809 // ldr x9, [x0, #112]
+	WORD $0xf9401002 // ldr x2, [x0, #32]
+	WORD $0xf940180a // ldr x10, [x0, #48]
+	WORD $0xf9401c03 // ldr x3, [x0, #56]
+	WORD $0xf940280b // ldr x11, [x0, #80]
 
 panel:
-	WORD $0xf100059f // cmp x12, #1
+	WORD $0xd2800004 // movz x4, #0, lsl #0
+	WORD $0xf100057f // cmp x11, #1
 	BNE  quads4
-	WORD $0xf10030df // cmp x6, #12
+	WORD $0xf9402005 // ldr x5, [x0, #64]
+	WORD $0xd10040a4 // sub x4, x5, #16
+	WORD $0xf10030bf // cmp x5, #12
 	BGT  quads4
-	WORD $0xf10020df // cmp x6, #8
+	WORD $0xd10030a4 // sub x4, x5, #12
+	WORD $0xf10020bf // cmp x5, #8
 	BGT  quads3
-	WORD $0xf10010df // cmp x6, #4
+	WORD $0xd10020a4 // sub x4, x5, #8
+	WORD $0xf10010bf // cmp x5, #4
 	BGT  quads2
+	WORD $0xd10010a4 // sub x4, x5, #4
 	JMP  quads1
 
 quads4:
-	WORD $0xf9400003 // ldr x3, [x0]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0b03e8 // mov x8, x11
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9402c06 // ldr x6, [x0, #88]
+	WORD $0xaa0a03e7 // mov x7, x10
 
 quads4tile:
-	WORD $0xaa0403e9 // mov x9, x4
-	WORD $0x4c40293c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x9]
-	WORD $0x4c402938 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x9]
-	WORD $0x4c402934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9]
-	WORD $0x4c402930 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040d // ldr x13, [x0, #8]
-	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x4c40291c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x8]
+	WORD $0x4c402918 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x8]
+	WORD $0x4c402914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8]
+	WORD $0x4cdf2910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], #64
+	WORD $0xf940040c // ldr x12, [x0, #8]
+	WORD $0xf940080d // ldr x13, [x0, #16]
 
 quads4tap:
-	WORD $0x28c141af // ldp w15, w16, [x13], #8
-	WORD $0x28c14db1 // ldp w17, w19, [x13], #8
-	WORD $0x8b0301ef // add x15, x15, x3
-	WORD $0x8b030210 // add x16, x16, x3
-	WORD $0x8b030231 // add x17, x17, x3
-	WORD $0x8b030273 // add x19, x19, x3
-	WORD $0xd343fc34 // lsr x20, x1, #3
-	CBZ  R20, quads4four
+	WORD $0x28c13d8e // ldp w14, w15, [x12], #8
+	WORD $0x28c14590 // ldp w16, w17, [x12], #8
+	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0x8b0501ef // add x15, x15, x5
+	WORD $0x8b050210 // add x16, x16, x5
+	WORD $0x8b050231 // add x17, x17, x5
+	WORD $0xd343fc33 // lsr x19, x1, #3
+	CBZ  R19, quads4four
+	CBNZ R9, quads4split
 
 quads4eight:
-	WORD $0xacc11deb // ldp q11, q7, [x15], #32
-	WORD $0xacc11a0a // ldp q10, q6, [x16], #32
-	WORD $0xacc11629 // ldp q9, q5, [x17], #32
-	WORD $0xacc11268 // ldp q8, q4, [x19], #32
-	WORD $0xad403d2d // ldp q13, q15, [x9]
+	WORD $0xacc11dcb // ldp q11, q7, [x14], #32
+	WORD $0xacc119ea // ldp q10, q6, [x15], #32
+	WORD $0xacc11609 // ldp q9, q5, [x16], #32
+	WORD $0xacc11228 // ldp q8, q4, [x17], #32
+	WORD $0xad403d0d // ldp q13, q15, [x8]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -14377,7 +14846,7 @@ quads4eight:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0xad413d2d // ldp q13, q15, [x9, #32]
+	WORD $0xad413d0d // ldp q13, q15, [x8, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -14398,7 +14867,7 @@ quads4eight:
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
 	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0xad423d2d // ldp q13, q15, [x9, #64]
+	WORD $0xad423d0d // ldp q13, q15, [x8, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -14419,7 +14888,7 @@ quads4eight:
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
 	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0xad433d2d // ldp q13, q15, [x9, #96]
+	WORD $0xad433d0d // ldp q13, q15, [x8, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -14440,7 +14909,7 @@ quads4eight:
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
 	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	WORD $0xad443d2d // ldp q13, q15, [x9, #128]
+	WORD $0xad443d0d // ldp q13, q15, [x8, #128]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -14461,7 +14930,7 @@ quads4eight:
 	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
 	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
 	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
-	WORD $0xad453d2d // ldp q13, q15, [x9, #160]
+	WORD $0xad453d0d // ldp q13, q15, [x8, #160]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -14482,7 +14951,7 @@ quads4eight:
 	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
 	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
 	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
-	WORD $0xad463d2d // ldp q13, q15, [x9, #192]
+	WORD $0xad463d0d // ldp q13, q15, [x8, #192]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -14503,7 +14972,7 @@ quads4eight:
 	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
 	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
 	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
-	WORD $0xad473d2d // ldp q13, q15, [x9, #224]
+	WORD $0xad473d0d // ldp q13, q15, [x8, #224]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -14524,20 +14993,20 @@ quads4eight:
 	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
 	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
 	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	WORD $0xd1000694 // sub x20, x20, #1
-	CBNZ R20, quads4eight
+	WORD $0x91040108 // add x8, x8, #256
+	WORD $0xd1000673 // sub x19, x19, #1
+	CBNZ R19, quads4eight
 
 quads4four:
-	WORD $0x92400834 // and x20, x1, #0x7
-	CBZ  R20, quads4next
-	TBZ  $2, R20, quads4one
-	WORD $0x92400694 // and x20, x20, #0x3
-	WORD $0x3cc105eb // ldr q11, [x15], #16
-	WORD $0x3cc1060a // ldr q10, [x16], #16
-	WORD $0x3cc10629 // ldr q9, [x17], #16
-	WORD $0x3cc10668 // ldr q8, [x19], #16
-	WORD $0xad403d2d // ldp q13, q15, [x9]
+	WORD $0x92400833 // and x19, x1, #0x7
+	CBZ  R19, quads4next
+	TBZ  $2, R19, quads4one
+	WORD $0x92400673 // and x19, x19, #0x3
+	WORD $0x3cc105cb // ldr q11, [x14], #16
+	WORD $0x3cc105ea // ldr q10, [x15], #16
+	WORD $0x3cc10609 // ldr q9, [x16], #16
+	WORD $0x3cc10628 // ldr q8, [x17], #16
+	WORD $0xad403d0d // ldp q13, q15, [x8]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -14558,7 +15027,7 @@ quads4four:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0xad413d2d // ldp q13, q15, [x9, #32]
+	WORD $0xad413d0d // ldp q13, q15, [x8, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -14579,7 +15048,7 @@ quads4four:
 	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
 	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
 	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
-	WORD $0xad423d2d // ldp q13, q15, [x9, #64]
+	WORD $0xad423d0d // ldp q13, q15, [x8, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -14600,7 +15069,7 @@ quads4four:
 	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
 	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
 	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
-	WORD $0xad433d2d // ldp q13, q15, [x9, #96]
+	WORD $0xad433d0d // ldp q13, q15, [x8, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -14621,15 +15090,15 @@ quads4four:
 	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
 	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
 	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
-	WORD $0x91020129 // add x9, x9, #128
-	CBZ  R20, quads4next
+	WORD $0x91020108 // add x8, x8, #128
+	CBZ  R19, quads4next
 
 quads4one:
-	WORD $0xbc4045eb // ldr s11, [x15], #4
-	WORD $0xbc40460a // ldr s10, [x16], #4
-	WORD $0xbc404629 // ldr s9, [x17], #4
-	WORD $0xbc404668 // ldr s8, [x19], #4
-	WORD $0xad403d2d // ldp q13, q15, [x9]
+	WORD $0xbc4045cb // ldr s11, [x14], #4
+	WORD $0xbc4045ea // ldr s10, [x15], #4
+	WORD $0xbc404609 // ldr s9, [x16], #4
+	WORD $0xbc404628 // ldr s8, [x17], #4
+	WORD $0xad403d0d // ldp q13, q15, [x8]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
@@ -14650,15 +15119,15 @@ quads4one:
 	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
 	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
 	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
-	WORD $0x91008129 // add x9, x9, #32
-	WORD $0xd1000694 // sub x20, x20, #1
-	CBNZ R20, quads4one
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0xd1000673 // sub x19, x19, #1
+	CBNZ R19, quads4one
 
 quads4next:
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, quads4tap
-	WORD $0xf100045f // cmp x2, #1
-	BNE  quads4store
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads4tap
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads4store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
 	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
@@ -14693,155 +15162,389 @@ quads4next:
 	WORD $0x4e6b1e73 // bic v19.16b, v19.16b, v11.16b
 
 quads4store:
-	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf100059f // cmp x12, #1
-	BNE  quads4whole
-	WORD $0xf10040df // cmp x6, #16
-	BNE  quads4partial
-
-quads4whole:
-	WORD $0x4c85293c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x9], x5
-	WORD $0x4c852938 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x9], x5
-	WORD $0x4c852934 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x5
-	WORD $0x4c852930 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9], x5
+	CBNZ R4, quads4partial
+	WORD $0x4c8328fc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x7], x3
+	WORD $0x4c8328f8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x7], x3
+	WORD $0x4c8328f4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], x3
+	WORD $0x4c8328f0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x7], x3
 
 quads4stored:
-	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090063 // add x3, x3, x9
-	WORD $0xf9403409 // ldr x9, [x0, #104]
-	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0xd10004e7 // sub x7, x7, #1
-	WORD $0xf10000ff // cmp x7, #0
+	WORD $0xf9403008 // ldr x8, [x0, #96]
+	WORD $0x8b0800a5 // add x5, x5, x8
+	WORD $0xf10004c6 // subs x6, x6, #1
 	BGT  quads4tile
-	WORD $0x8b0a0084 // add x4, x4, x10
-	WORD $0x9101016b // add x11, x11, #64
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, panel
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040042 // add x2, x2, x4
+	WORD $0x9101014a // add x10, x10, #64
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, panel
 	RET
 
 quads4partial:
-	WORD $0xaa0903ed // mov x13, x9
-	TBZ  $3, R6, quads4pixel0four
-	WORD $0xac8175bc // stp q28, q29, [x13], #32
+	WORD $0xf9402008 // ldr x8, [x0, #64]
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel0four
+	WORD $0xac81759c // stp q28, q29, [x12], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 quads4pixel0four:
-	TBZ  $2, R6, quads4pixel0two
-	WORD $0x3c8105bc // str q28, [x13], #16
+	TBZ  $2, R8, quads4pixel0two
+	WORD $0x3c81059c // str q28, [x12], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads4pixel0two:
-	TBZ  $1, R6, quads4pixel0one
-	WORD $0xfc0085bc // str d28, [x13], #8
+	TBZ  $1, R8, quads4pixel0one
+	WORD $0xfc00859c // str d28, [x12], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads4pixel0one:
-	TBZ  $0, R6, quads4pixel0done
-	WORD $0xbd0001bc // str s28, [x13]
+	TBZ  $0, R8, quads4pixel0done
+	WORD $0xbd00019c // str s28, [x12]
 
 quads4pixel0done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ed // mov x13, x9
-	TBZ  $3, R6, quads4pixel1four
-	WORD $0xac8165b8 // stp q24, q25, [x13], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel1four
+	WORD $0xac816598 // stp q24, q25, [x12], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 quads4pixel1four:
-	TBZ  $2, R6, quads4pixel1two
-	WORD $0x3c8105b8 // str q24, [x13], #16
+	TBZ  $2, R8, quads4pixel1two
+	WORD $0x3c810598 // str q24, [x12], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads4pixel1two:
-	TBZ  $1, R6, quads4pixel1one
-	WORD $0xfc0085b8 // str d24, [x13], #8
+	TBZ  $1, R8, quads4pixel1one
+	WORD $0xfc008598 // str d24, [x12], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads4pixel1one:
-	TBZ  $0, R6, quads4pixel1done
-	WORD $0xbd0001b8 // str s24, [x13]
+	TBZ  $0, R8, quads4pixel1done
+	WORD $0xbd000198 // str s24, [x12]
 
 quads4pixel1done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ed // mov x13, x9
-	TBZ  $3, R6, quads4pixel2four
-	WORD $0xac8155b4 // stp q20, q21, [x13], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel2four
+	WORD $0xac815594 // stp q20, q21, [x12], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 quads4pixel2four:
-	TBZ  $2, R6, quads4pixel2two
-	WORD $0x3c8105b4 // str q20, [x13], #16
+	TBZ  $2, R8, quads4pixel2two
+	WORD $0x3c810594 // str q20, [x12], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads4pixel2two:
-	TBZ  $1, R6, quads4pixel2one
-	WORD $0xfc0085b4 // str d20, [x13], #8
+	TBZ  $1, R8, quads4pixel2one
+	WORD $0xfc008594 // str d20, [x12], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads4pixel2one:
-	TBZ  $0, R6, quads4pixel2done
-	WORD $0xbd0001b4 // str s20, [x13]
+	TBZ  $0, R8, quads4pixel2done
+	WORD $0xbd000194 // str s20, [x12]
 
 quads4pixel2done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ed // mov x13, x9
-	TBZ  $3, R6, quads4pixel3four
-	WORD $0xac8145b0 // stp q16, q17, [x13], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel3four
+	WORD $0xac814590 // stp q16, q17, [x12], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 quads4pixel3four:
-	TBZ  $2, R6, quads4pixel3two
-	WORD $0x3c8105b0 // str q16, [x13], #16
+	TBZ  $2, R8, quads4pixel3two
+	WORD $0x3c810590 // str q16, [x12], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads4pixel3two:
-	TBZ  $1, R6, quads4pixel3one
-	WORD $0xfc0085b0 // str d16, [x13], #8
+	TBZ  $1, R8, quads4pixel3one
+	WORD $0xfc008590 // str d16, [x12], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads4pixel3one:
-	TBZ  $0, R6, quads4pixel3done
-	WORD $0xbd0001b0 // str s16, [x13]
+	TBZ  $0, R8, quads4pixel3done
+	WORD $0xbd000190 // str s16, [x12]
 
 quads4pixel3done:
-	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0x8b0300e7 // add x7, x7, x3
 	JMP  quads4stored
 
+quads4split:
+	WORD $0x3dc001cb // ldr q11, [x14]
+	WORD $0x3dc001ea // ldr q10, [x15]
+	WORD $0x3dc00209 // ldr q9, [x16]
+	WORD $0x3dc00228 // ldr q8, [x17]
+	WORD $0xfd40010c // ldr d12, [x8]
+	WORD $0xfd40050d // ldr d13, [x8, #8]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+
+quads4spliteight:
+	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
+	WORD $0xfd40090e // ldr d14, [x8, #16]
+	WORD $0x0e2179ad // fcvtl v13.4s, v13.4h
+	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
+	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
+	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
+	WORD $0x4f8b11bd // fmla v29.4s, v13.4s, v11.s[0]
+	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
+	WORD $0xfd400d0f // ldr d15, [x8, #24]
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
+	WORD $0xf1000673 // subs x19, x19, #1
+	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
+	WORD $0x4f8b11de // fmla v30.4s, v14.4s, v11.s[0]
+	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
+	WORD $0xfd40110c // ldr d12, [x8, #32]
+	WORD $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
+	WORD $0x9a9f07f4 // cset x20, ne
+	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
+	WORD $0x4f8b11ff // fmla v31.4s, v15.4s, v11.s[0]
+	WORD $0x4f8a11fb // fmla v27.4s, v15.4s, v10.s[0]
+	WORD $0xfd40150d // ldr d13, [x8, #40]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4f8911f7 // fmla v23.4s, v15.4s, v9.s[0]
+	WORD $0xf9400dd5 // ldr x21, [x14, #24]
+	WORD $0x4f8811f3 // fmla v19.4s, v15.4s, v8.s[0]
+	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
+	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
+	WORD $0xfd40190e // ldr d14, [x8, #48]
+	WORD $0x0e2179ad // fcvtl v13.4s, v13.4h
+	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
+	WORD $0xfd4009c7 // ldr d7, [x14, #16]
+	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
+	WORD $0x4fab11bd // fmla v29.4s, v13.4s, v11.s[1]
+	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
+	WORD $0xfd401d0f // ldr d15, [x8, #56]
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
+	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
+	WORD $0x4fab11de // fmla v30.4s, v14.4s, v11.s[1]
+	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
+	WORD $0xfd40210c // ldr d12, [x8, #64]
+	WORD $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
+	WORD $0xf9400df6 // ldr x22, [x15, #24]
+	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
+	WORD $0x4fab11ff // fmla v31.4s, v15.4s, v11.s[1]
+	WORD $0x4faa11fb // fmla v27.4s, v15.4s, v10.s[1]
+	WORD $0xfd40250d // ldr d13, [x8, #72]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4fa911f7 // fmla v23.4s, v15.4s, v9.s[1]
+	WORD $0xfd4009e6 // ldr d6, [x15, #16]
+	WORD $0x4e181ea7 // mov v7.d[1], x21
+	WORD $0x4fa811f3 // fmla v19.4s, v15.4s, v8.s[1]
+	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
+	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
+	WORD $0xfd40290e // ldr d14, [x8, #80]
+	WORD $0x0e2179ad // fcvtl v13.4s, v13.4h
+	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
+	WORD $0xf9400e15 // ldr x21, [x16, #24]
+	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
+	WORD $0x4f8b19bd // fmla v29.4s, v13.4s, v11.s[2]
+	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
+	WORD $0xfd402d0f // ldr d15, [x8, #88]
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
+	WORD $0xfd400a05 // ldr d5, [x16, #16]
+	WORD $0x4e181ec6 // mov v6.d[1], x22
+	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
+	WORD $0x4f8b19de // fmla v30.4s, v14.4s, v11.s[2]
+	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
+	WORD $0xfd40310c // ldr d12, [x8, #96]
+	WORD $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
+	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
+	WORD $0x4f8b19ff // fmla v31.4s, v15.4s, v11.s[2]
+	WORD $0x4f8a19fb // fmla v27.4s, v15.4s, v10.s[2]
+	WORD $0xfd40350d // ldr d13, [x8, #104]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4f8919f7 // fmla v23.4s, v15.4s, v9.s[2]
+	WORD $0xf9400e36 // ldr x22, [x17, #24]
+	WORD $0x4f8819f3 // fmla v19.4s, v15.4s, v8.s[2]
+	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
+	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
+	WORD $0xfd40390e // ldr d14, [x8, #112]
+	WORD $0x0e2179ad // fcvtl v13.4s, v13.4h
+	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
+	WORD $0xfd400a24 // ldr d4, [x17, #16]
+	WORD $0x4e181ea5 // mov v5.d[1], x21
+	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
+	WORD $0x4fab19bd // fmla v29.4s, v13.4s, v11.s[3]
+	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
+	WORD $0xfd403d0f // ldr d15, [x8, #120]
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
+	WORD $0x4e181ec4 // mov v4.d[1], x22
+	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
+	WORD $0x4fab19de // fmla v30.4s, v14.4s, v11.s[3]
+	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
+	WORD $0xfd40410c // ldr d12, [x8, #128]
+	WORD $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
+	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
+	WORD $0x4fab19ff // fmla v31.4s, v15.4s, v11.s[3]
+	WORD $0xfd40450d // ldr d13, [x8, #136]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4faa19fb // fmla v27.4s, v15.4s, v10.s[3]
+	WORD $0x4fa919f7 // fmla v23.4s, v15.4s, v9.s[3]
+	WORD $0x4fa819f3 // fmla v19.4s, v15.4s, v8.s[3]
+	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
+	WORD $0xfd40490e // ldr d14, [x8, #144]
+	WORD $0x0e2179ad // fcvtl v13.4s, v13.4h
+	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
+	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
+	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
+	WORD $0x4f8711bd // fmla v29.4s, v13.4s, v7.s[0]
+	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
+	WORD $0xfd404d0f // ldr d15, [x8, #152]
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
+	WORD $0x8b1415ce // add x14, x14, x20, lsl #5
+	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
+	WORD $0x4f8711de // fmla v30.4s, v14.4s, v7.s[0]
+	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
+	WORD $0xfd40510c // ldr d12, [x8, #160]
+	WORD $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
+	WORD $0xf94005d5 // ldr x21, [x14, #8]
+	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
+	WORD $0x4f8711ff // fmla v31.4s, v15.4s, v7.s[0]
+	WORD $0x4f8611fb // fmla v27.4s, v15.4s, v6.s[0]
+	WORD $0xfd40550d // ldr d13, [x8, #168]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4f8511f7 // fmla v23.4s, v15.4s, v5.s[0]
+	WORD $0xfd4001cb // ldr d11, [x14]
+	WORD $0x4f8411f3 // fmla v19.4s, v15.4s, v4.s[0]
+	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
+	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
+	WORD $0xfd40590e // ldr d14, [x8, #176]
+	WORD $0x0e2179ad // fcvtl v13.4s, v13.4h
+	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
+	WORD $0x8b1415ef // add x15, x15, x20, lsl #5
+	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
+	WORD $0x4fa711bd // fmla v29.4s, v13.4s, v7.s[1]
+	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
+	WORD $0xfd405d0f // ldr d15, [x8, #184]
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
+	WORD $0xf94005f6 // ldr x22, [x15, #8]
+	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
+	WORD $0x4fa711de // fmla v30.4s, v14.4s, v7.s[1]
+	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
+	WORD $0xfd40610c // ldr d12, [x8, #192]
+	WORD $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
+	WORD $0xfd4001ea // ldr d10, [x15]
+	WORD $0x4e181eab // mov v11.d[1], x21
+	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
+	WORD $0x4fa711ff // fmla v31.4s, v15.4s, v7.s[1]
+	WORD $0x4fa611fb // fmla v27.4s, v15.4s, v6.s[1]
+	WORD $0xfd40650d // ldr d13, [x8, #200]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4fa511f7 // fmla v23.4s, v15.4s, v5.s[1]
+	WORD $0x8b141610 // add x16, x16, x20, lsl #5
+	WORD $0x4fa411f3 // fmla v19.4s, v15.4s, v4.s[1]
+	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
+	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
+	WORD $0xfd40690e // ldr d14, [x8, #208]
+	WORD $0x0e2179ad // fcvtl v13.4s, v13.4h
+	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
+	WORD $0xf9400615 // ldr x21, [x16, #8]
+	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
+	WORD $0x4f8719bd // fmla v29.4s, v13.4s, v7.s[2]
+	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
+	WORD $0xfd406d0f // ldr d15, [x8, #216]
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
+	WORD $0xfd400209 // ldr d9, [x16]
+	WORD $0x4e181eca // mov v10.d[1], x22
+	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
+	WORD $0x4f8719de // fmla v30.4s, v14.4s, v7.s[2]
+	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
+	WORD $0xfd40710c // ldr d12, [x8, #224]
+	WORD $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
+	WORD $0x8b141631 // add x17, x17, x20, lsl #5
+	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
+	WORD $0x4f8719ff // fmla v31.4s, v15.4s, v7.s[2]
+	WORD $0x4f8619fb // fmla v27.4s, v15.4s, v6.s[2]
+	WORD $0xfd40750d // ldr d13, [x8, #232]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4f8519f7 // fmla v23.4s, v15.4s, v5.s[2]
+	WORD $0xf9400636 // ldr x22, [x17, #8]
+	WORD $0x4f8419f3 // fmla v19.4s, v15.4s, v4.s[2]
+	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
+	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
+	WORD $0xfd40790e // ldr d14, [x8, #240]
+	WORD $0x0e2179ad // fcvtl v13.4s, v13.4h
+	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
+	WORD $0xfd400228 // ldr d8, [x17]
+	WORD $0x4e181ea9 // mov v9.d[1], x21
+	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
+	WORD $0x4fa719bd // fmla v29.4s, v13.4s, v7.s[3]
+	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
+	WORD $0xfd407d0f // ldr d15, [x8, #248]
+	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
+	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
+	WORD $0x4e181ec8 // mov v8.d[1], x22
+	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
+	WORD $0x8b142108 // add x8, x8, x20, lsl #8
+	WORD $0x4fa719de // fmla v30.4s, v14.4s, v7.s[3]
+	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
+	WORD $0xfd40010c // ldr d12, [x8]
+	WORD $0x0e2179ef // fcvtl v15.4s, v15.4h
+	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
+	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
+	WORD $0x4fa719ff // fmla v31.4s, v15.4s, v7.s[3]
+	WORD $0xfd40050d // ldr d13, [x8, #8]
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x4fa619fb // fmla v27.4s, v15.4s, v6.s[3]
+	WORD $0x4fa519f7 // fmla v23.4s, v15.4s, v5.s[3]
+	WORD $0x4fa419f3 // fmla v19.4s, v15.4s, v4.s[3]
+	BNE  quads4spliteight
+	WORD $0x910081ce // add x14, x14, #32
+	WORD $0x910081ef // add x15, x15, #32
+	WORD $0x91008210 // add x16, x16, #32
+	WORD $0x91008231 // add x17, x17, #32
+	WORD $0x91040108 // add x8, x8, #256
+	JMP  quads4four
+
 quads3:
-	WORD $0xf9400003 // ldr x3, [x0]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0b03e8 // mov x8, x11
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9402c06 // ldr x6, [x0, #88]
+	WORD $0xaa0a03e7 // mov x7, x10
 
 quads3tile:
-	WORD $0xaa0403e9 // mov x9, x4
-	WORD $0x4c40693c // ld1 {v28.4s, v29.4s, v30.4s}, [x9]
-	WORD $0x4c406938 // ld1 {v24.4s, v25.4s, v26.4s}, [x9]
-	WORD $0x4c406934 // ld1 {v20.4s, v21.4s, v22.4s}, [x9]
-	WORD $0x4c406930 // ld1 {v16.4s, v17.4s, v18.4s}, [x9]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040a // ldr x10, [x0, #8]
-	WORD $0xf940080b // ldr x11, [x0, #16]
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x4c40691c // ld1 {v28.4s, v29.4s, v30.4s}, [x8]
+	WORD $0x4c406918 // ld1 {v24.4s, v25.4s, v26.4s}, [x8]
+	WORD $0x4c406914 // ld1 {v20.4s, v21.4s, v22.4s}, [x8]
+	WORD $0x4c406910 // ld1 {v16.4s, v17.4s, v18.4s}, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 quads3tap:
-	WORD $0x28c1354c // ldp w12, w13, [x10], #8
-	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
-	WORD $0x8b03018c // add x12, x12, x3
-	WORD $0x8b0301ad // add x13, x13, x3
-	WORD $0x8b0301ce // add x14, x14, x3
-	WORD $0x8b0301ef // add x15, x15, x3
-	WORD $0xd343fc30 // lsr x16, x1, #3
-	CBZ  R16, quads3four
+	WORD $0x28c1312b // ldp w11, w12, [x9], #8
+	WORD $0x28c1392d // ldp w13, w14, [x9], #8
+	WORD $0x8b05016b // add x11, x11, x5
+	WORD $0x8b05018c // add x12, x12, x5
+	WORD $0x8b0501ad // add x13, x13, x5
+	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0xd343fc2f // lsr x15, x1, #3
+	CBZ  R15, quads3four
 
 quads3eight:
-	WORD $0xacc11d8b // ldp q11, q7, [x12], #32
-	WORD $0xacc119aa // ldp q10, q6, [x13], #32
-	WORD $0xacc115c9 // ldp q9, q5, [x14], #32
-	WORD $0xacc111e8 // ldp q8, q4, [x15], #32
-	WORD $0x3dc0012d // ldr q13, [x9]
-	WORD $0xfd40092e // ldr d14, [x9, #16]
+	WORD $0xacc11d6b // ldp q11, q7, [x11], #32
+	WORD $0xacc1198a // ldp q10, q6, [x12], #32
+	WORD $0xacc115a9 // ldp q9, q5, [x13], #32
+	WORD $0xacc111c8 // ldp q8, q4, [x14], #32
+	WORD $0x3dc0010d // ldr q13, [x8]
+	WORD $0xfd40090e // ldr d14, [x8, #16]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -14857,8 +15560,8 @@ quads3eight:
 	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
 	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
 	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
-	WORD $0x3dc0092d // ldr q13, [x9, #32]
-	WORD $0xfd40192e // ldr d14, [x9, #48]
+	WORD $0x3dc0090d // ldr q13, [x8, #32]
+	WORD $0xfd40190e // ldr d14, [x8, #48]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -14874,8 +15577,8 @@ quads3eight:
 	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
 	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
 	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
-	WORD $0x3dc0112d // ldr q13, [x9, #64]
-	WORD $0xfd40292e // ldr d14, [x9, #80]
+	WORD $0x3dc0110d // ldr q13, [x8, #64]
+	WORD $0xfd40290e // ldr d14, [x8, #80]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -14891,8 +15594,8 @@ quads3eight:
 	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
 	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
 	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
-	WORD $0x3dc0192d // ldr q13, [x9, #96]
-	WORD $0xfd40392e // ldr d14, [x9, #112]
+	WORD $0x3dc0190d // ldr q13, [x8, #96]
+	WORD $0xfd40390e // ldr d14, [x8, #112]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -14908,8 +15611,8 @@ quads3eight:
 	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
 	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
 	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
-	WORD $0x3dc0212d // ldr q13, [x9, #128]
-	WORD $0xfd40492e // ldr d14, [x9, #144]
+	WORD $0x3dc0210d // ldr q13, [x8, #128]
+	WORD $0xfd40490e // ldr d14, [x8, #144]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -14925,8 +15628,8 @@ quads3eight:
 	WORD $0x4f8611da // fmla v26.4s, v14.4s, v6.s[0]
 	WORD $0x4f8511d6 // fmla v22.4s, v14.4s, v5.s[0]
 	WORD $0x4f8411d2 // fmla v18.4s, v14.4s, v4.s[0]
-	WORD $0x3dc0292d // ldr q13, [x9, #160]
-	WORD $0xfd40592e // ldr d14, [x9, #176]
+	WORD $0x3dc0290d // ldr q13, [x8, #160]
+	WORD $0xfd40590e // ldr d14, [x8, #176]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -14942,8 +15645,8 @@ quads3eight:
 	WORD $0x4fa611da // fmla v26.4s, v14.4s, v6.s[1]
 	WORD $0x4fa511d6 // fmla v22.4s, v14.4s, v5.s[1]
 	WORD $0x4fa411d2 // fmla v18.4s, v14.4s, v4.s[1]
-	WORD $0x3dc0312d // ldr q13, [x9, #192]
-	WORD $0xfd40692e // ldr d14, [x9, #208]
+	WORD $0x3dc0310d // ldr q13, [x8, #192]
+	WORD $0xfd40690e // ldr d14, [x8, #208]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -14959,8 +15662,8 @@ quads3eight:
 	WORD $0x4f8619da // fmla v26.4s, v14.4s, v6.s[2]
 	WORD $0x4f8519d6 // fmla v22.4s, v14.4s, v5.s[2]
 	WORD $0x4f8419d2 // fmla v18.4s, v14.4s, v4.s[2]
-	WORD $0x3dc0392d // ldr q13, [x9, #224]
-	WORD $0xfd40792e // ldr d14, [x9, #240]
+	WORD $0x3dc0390d // ldr q13, [x8, #224]
+	WORD $0xfd40790e // ldr d14, [x8, #240]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -14976,21 +15679,21 @@ quads3eight:
 	WORD $0x4fa619da // fmla v26.4s, v14.4s, v6.s[3]
 	WORD $0x4fa519d6 // fmla v22.4s, v14.4s, v5.s[3]
 	WORD $0x4fa419d2 // fmla v18.4s, v14.4s, v4.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, quads3eight
+	WORD $0x91040108 // add x8, x8, #256
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, quads3eight
 
 quads3four:
-	WORD $0x92400830 // and x16, x1, #0x7
-	CBZ  R16, quads3next
-	TBZ  $2, R16, quads3one
-	WORD $0x92400610 // and x16, x16, #0x3
-	WORD $0x3cc1058b // ldr q11, [x12], #16
-	WORD $0x3cc105aa // ldr q10, [x13], #16
-	WORD $0x3cc105c9 // ldr q9, [x14], #16
-	WORD $0x3cc105e8 // ldr q8, [x15], #16
-	WORD $0x3dc0012d // ldr q13, [x9]
-	WORD $0xfd40092e // ldr d14, [x9, #16]
+	WORD $0x9240082f // and x15, x1, #0x7
+	CBZ  R15, quads3next
+	TBZ  $2, R15, quads3one
+	WORD $0x924005ef // and x15, x15, #0x3
+	WORD $0x3cc1056b // ldr q11, [x11], #16
+	WORD $0x3cc1058a // ldr q10, [x12], #16
+	WORD $0x3cc105a9 // ldr q9, [x13], #16
+	WORD $0x3cc105c8 // ldr q8, [x14], #16
+	WORD $0x3dc0010d // ldr q13, [x8]
+	WORD $0xfd40090e // ldr d14, [x8, #16]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -15006,8 +15709,8 @@ quads3four:
 	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
 	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
 	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
-	WORD $0x3dc0092d // ldr q13, [x9, #32]
-	WORD $0xfd40192e // ldr d14, [x9, #48]
+	WORD $0x3dc0090d // ldr q13, [x8, #32]
+	WORD $0xfd40190e // ldr d14, [x8, #48]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -15023,8 +15726,8 @@ quads3four:
 	WORD $0x4faa11da // fmla v26.4s, v14.4s, v10.s[1]
 	WORD $0x4fa911d6 // fmla v22.4s, v14.4s, v9.s[1]
 	WORD $0x4fa811d2 // fmla v18.4s, v14.4s, v8.s[1]
-	WORD $0x3dc0112d // ldr q13, [x9, #64]
-	WORD $0xfd40292e // ldr d14, [x9, #80]
+	WORD $0x3dc0110d // ldr q13, [x8, #64]
+	WORD $0xfd40290e // ldr d14, [x8, #80]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -15040,8 +15743,8 @@ quads3four:
 	WORD $0x4f8a19da // fmla v26.4s, v14.4s, v10.s[2]
 	WORD $0x4f8919d6 // fmla v22.4s, v14.4s, v9.s[2]
 	WORD $0x4f8819d2 // fmla v18.4s, v14.4s, v8.s[2]
-	WORD $0x3dc0192d // ldr q13, [x9, #96]
-	WORD $0xfd40392e // ldr d14, [x9, #112]
+	WORD $0x3dc0190d // ldr q13, [x8, #96]
+	WORD $0xfd40390e // ldr d14, [x8, #112]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -15057,16 +15760,16 @@ quads3four:
 	WORD $0x4faa19da // fmla v26.4s, v14.4s, v10.s[3]
 	WORD $0x4fa919d6 // fmla v22.4s, v14.4s, v9.s[3]
 	WORD $0x4fa819d2 // fmla v18.4s, v14.4s, v8.s[3]
-	WORD $0x91020129 // add x9, x9, #128
-	CBZ  R16, quads3next
+	WORD $0x91020108 // add x8, x8, #128
+	CBZ  R15, quads3next
 
 quads3one:
-	WORD $0xbc40458b // ldr s11, [x12], #4
-	WORD $0xbc4045aa // ldr s10, [x13], #4
-	WORD $0xbc4045c9 // ldr s9, [x14], #4
-	WORD $0xbc4045e8 // ldr s8, [x15], #4
-	WORD $0x3dc0012d // ldr q13, [x9]
-	WORD $0xfd40092e // ldr d14, [x9, #16]
+	WORD $0xbc40456b // ldr s11, [x11], #4
+	WORD $0xbc40458a // ldr s10, [x12], #4
+	WORD $0xbc4045a9 // ldr s9, [x13], #4
+	WORD $0xbc4045c8 // ldr s8, [x14], #4
+	WORD $0x3dc0010d // ldr q13, [x8]
+	WORD $0xfd40090e // ldr d14, [x8, #16]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
@@ -15082,15 +15785,15 @@ quads3one:
 	WORD $0x4f8a11da // fmla v26.4s, v14.4s, v10.s[0]
 	WORD $0x4f8911d6 // fmla v22.4s, v14.4s, v9.s[0]
 	WORD $0x4f8811d2 // fmla v18.4s, v14.4s, v8.s[0]
-	WORD $0x91008129 // add x9, x9, #32
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, quads3one
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, quads3one
 
 quads3next:
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, quads3tap
-	WORD $0xf100045f // cmp x2, #1
-	BNE  quads3store
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, quads3tap
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads3store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
 	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
@@ -15117,146 +15820,142 @@ quads3next:
 	WORD $0x4e6b1e52 // bic v18.16b, v18.16b, v11.16b
 
 quads3store:
-	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf10030df // cmp x6, #12
-	BNE  quads3partial
-	WORD $0x4c85693c // st1 {v28.4s, v29.4s, v30.4s}, [x9], x5
-	WORD $0x4c856938 // st1 {v24.4s, v25.4s, v26.4s}, [x9], x5
-	WORD $0x4c856934 // st1 {v20.4s, v21.4s, v22.4s}, [x9], x5
-	WORD $0x4c856930 // st1 {v16.4s, v17.4s, v18.4s}, [x9], x5
+	CBNZ R4, quads3partial
+	WORD $0x4c8368fc // st1 {v28.4s, v29.4s, v30.4s}, [x7], x3
+	WORD $0x4c8368f8 // st1 {v24.4s, v25.4s, v26.4s}, [x7], x3
+	WORD $0x4c8368f4 // st1 {v20.4s, v21.4s, v22.4s}, [x7], x3
+	WORD $0x4c8368f0 // st1 {v16.4s, v17.4s, v18.4s}, [x7], x3
 
 quads3stored:
-	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090063 // add x3, x3, x9
-	WORD $0xf9403409 // ldr x9, [x0, #104]
-	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0xd10004e7 // sub x7, x7, #1
-	WORD $0xf10000ff // cmp x7, #0
+	WORD $0xf9403008 // ldr x8, [x0, #96]
+	WORD $0x8b0800a5 // add x5, x5, x8
+	WORD $0xf10004c6 // subs x6, x6, #1
 	BGT  quads3tile
 	RET
 
 quads3partial:
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel0four
-	WORD $0xac81755c // stp q28, q29, [x10], #32
+	WORD $0xf9402008 // ldr x8, [x0, #64]
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel0four
+	WORD $0xac81753c // stp q28, q29, [x9], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebe1fdd // mov v29.16b, v30.16b
 
 quads3pixel0four:
-	TBZ  $2, R6, quads3pixel0two
-	WORD $0x3c81055c // str q28, [x10], #16
+	TBZ  $2, R8, quads3pixel0two
+	WORD $0x3c81053c // str q28, [x9], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads3pixel0two:
-	TBZ  $1, R6, quads3pixel0one
-	WORD $0xfc00855c // str d28, [x10], #8
+	TBZ  $1, R8, quads3pixel0one
+	WORD $0xfc00853c // str d28, [x9], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads3pixel0one:
-	TBZ  $0, R6, quads3pixel0done
-	WORD $0xbd00015c // str s28, [x10]
+	TBZ  $0, R8, quads3pixel0done
+	WORD $0xbd00013c // str s28, [x9]
 
 quads3pixel0done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel1four
-	WORD $0xac816558 // stp q24, q25, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel1four
+	WORD $0xac816538 // stp q24, q25, [x9], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4eba1f59 // mov v25.16b, v26.16b
 
 quads3pixel1four:
-	TBZ  $2, R6, quads3pixel1two
-	WORD $0x3c810558 // str q24, [x10], #16
+	TBZ  $2, R8, quads3pixel1two
+	WORD $0x3c810538 // str q24, [x9], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads3pixel1two:
-	TBZ  $1, R6, quads3pixel1one
-	WORD $0xfc008558 // str d24, [x10], #8
+	TBZ  $1, R8, quads3pixel1one
+	WORD $0xfc008538 // str d24, [x9], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads3pixel1one:
-	TBZ  $0, R6, quads3pixel1done
-	WORD $0xbd000158 // str s24, [x10]
+	TBZ  $0, R8, quads3pixel1done
+	WORD $0xbd000138 // str s24, [x9]
 
 quads3pixel1done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel2four
-	WORD $0xac815554 // stp q20, q21, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel2four
+	WORD $0xac815534 // stp q20, q21, [x9], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
 
 quads3pixel2four:
-	TBZ  $2, R6, quads3pixel2two
-	WORD $0x3c810554 // str q20, [x10], #16
+	TBZ  $2, R8, quads3pixel2two
+	WORD $0x3c810534 // str q20, [x9], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads3pixel2two:
-	TBZ  $1, R6, quads3pixel2one
-	WORD $0xfc008554 // str d20, [x10], #8
+	TBZ  $1, R8, quads3pixel2one
+	WORD $0xfc008534 // str d20, [x9], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads3pixel2one:
-	TBZ  $0, R6, quads3pixel2done
-	WORD $0xbd000154 // str s20, [x10]
+	TBZ  $0, R8, quads3pixel2done
+	WORD $0xbd000134 // str s20, [x9]
 
 quads3pixel2done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel3four
-	WORD $0xac814550 // stp q16, q17, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel3four
+	WORD $0xac814530 // stp q16, q17, [x9], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb21e51 // mov v17.16b, v18.16b
 
 quads3pixel3four:
-	TBZ  $2, R6, quads3pixel3two
-	WORD $0x3c810550 // str q16, [x10], #16
+	TBZ  $2, R8, quads3pixel3two
+	WORD $0x3c810530 // str q16, [x9], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads3pixel3two:
-	TBZ  $1, R6, quads3pixel3one
-	WORD $0xfc008550 // str d16, [x10], #8
+	TBZ  $1, R8, quads3pixel3one
+	WORD $0xfc008530 // str d16, [x9], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads3pixel3one:
-	TBZ  $0, R6, quads3pixel3done
-	WORD $0xbd000150 // str s16, [x10]
+	TBZ  $0, R8, quads3pixel3done
+	WORD $0xbd000130 // str s16, [x9]
 
 quads3pixel3done:
-	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0x8b0300e7 // add x7, x7, x3
 	JMP  quads3stored
 
 quads2:
-	WORD $0xf9400003 // ldr x3, [x0]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0b03e8 // mov x8, x11
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9402c06 // ldr x6, [x0, #88]
+	WORD $0xaa0a03e7 // mov x7, x10
 
 quads2tile:
-	WORD $0xaa0403e9 // mov x9, x4
-	WORD $0xad40753c // ldp q28, q29, [x9]
-	WORD $0xad406538 // ldp q24, q25, [x9]
-	WORD $0xad405534 // ldp q20, q21, [x9]
-	WORD $0xad404530 // ldp q16, q17, [x9]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040a // ldr x10, [x0, #8]
-	WORD $0xf940080b // ldr x11, [x0, #16]
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0xad40751c // ldp q28, q29, [x8]
+	WORD $0xad406518 // ldp q24, q25, [x8]
+	WORD $0xad405514 // ldp q20, q21, [x8]
+	WORD $0xad404510 // ldp q16, q17, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 quads2tap:
-	WORD $0x28c1354c // ldp w12, w13, [x10], #8
-	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
-	WORD $0x8b03018c // add x12, x12, x3
-	WORD $0x8b0301ad // add x13, x13, x3
-	WORD $0x8b0301ce // add x14, x14, x3
-	WORD $0x8b0301ef // add x15, x15, x3
-	WORD $0xd343fc30 // lsr x16, x1, #3
-	CBZ  R16, quads2four
+	WORD $0x28c1312b // ldp w11, w12, [x9], #8
+	WORD $0x28c1392d // ldp w13, w14, [x9], #8
+	WORD $0x8b05016b // add x11, x11, x5
+	WORD $0x8b05018c // add x12, x12, x5
+	WORD $0x8b0501ad // add x13, x13, x5
+	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0xd343fc2f // lsr x15, x1, #3
+	CBZ  R15, quads2four
 
 quads2eight:
-	WORD $0xacc11d8b // ldp q11, q7, [x12], #32
-	WORD $0xacc119aa // ldp q10, q6, [x13], #32
-	WORD $0xacc115c9 // ldp q9, q5, [x14], #32
-	WORD $0xacc111e8 // ldp q8, q4, [x15], #32
-	WORD $0x3dc0012d // ldr q13, [x9]
+	WORD $0xacc11d6b // ldp q11, q7, [x11], #32
+	WORD $0xacc1198a // ldp q10, q6, [x12], #32
+	WORD $0xacc115a9 // ldp q9, q5, [x13], #32
+	WORD $0xacc111c8 // ldp q8, q4, [x14], #32
+	WORD $0x3dc0010d // ldr q13, [x8]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
@@ -15267,7 +15966,7 @@ quads2eight:
 	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
 	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
 	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
-	WORD $0x3dc0092d // ldr q13, [x9, #32]
+	WORD $0x3dc0090d // ldr q13, [x8, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
@@ -15278,7 +15977,7 @@ quads2eight:
 	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
 	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
 	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
-	WORD $0x3dc0112d // ldr q13, [x9, #64]
+	WORD $0x3dc0110d // ldr q13, [x8, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
@@ -15289,7 +15988,7 @@ quads2eight:
 	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
 	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
 	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
-	WORD $0x3dc0192d // ldr q13, [x9, #96]
+	WORD $0x3dc0190d // ldr q13, [x8, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
@@ -15300,7 +15999,7 @@ quads2eight:
 	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
 	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
 	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
-	WORD $0x3dc0212d // ldr q13, [x9, #128]
+	WORD $0x3dc0210d // ldr q13, [x8, #128]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
@@ -15311,7 +16010,7 @@ quads2eight:
 	WORD $0x4f8611b9 // fmla v25.4s, v13.4s, v6.s[0]
 	WORD $0x4f8511b5 // fmla v21.4s, v13.4s, v5.s[0]
 	WORD $0x4f8411b1 // fmla v17.4s, v13.4s, v4.s[0]
-	WORD $0x3dc0292d // ldr q13, [x9, #160]
+	WORD $0x3dc0290d // ldr q13, [x8, #160]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
@@ -15322,7 +16021,7 @@ quads2eight:
 	WORD $0x4fa611b9 // fmla v25.4s, v13.4s, v6.s[1]
 	WORD $0x4fa511b5 // fmla v21.4s, v13.4s, v5.s[1]
 	WORD $0x4fa411b1 // fmla v17.4s, v13.4s, v4.s[1]
-	WORD $0x3dc0312d // ldr q13, [x9, #192]
+	WORD $0x3dc0310d // ldr q13, [x8, #192]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
@@ -15333,7 +16032,7 @@ quads2eight:
 	WORD $0x4f8619b9 // fmla v25.4s, v13.4s, v6.s[2]
 	WORD $0x4f8519b5 // fmla v21.4s, v13.4s, v5.s[2]
 	WORD $0x4f8419b1 // fmla v17.4s, v13.4s, v4.s[2]
-	WORD $0x3dc0392d // ldr q13, [x9, #224]
+	WORD $0x3dc0390d // ldr q13, [x8, #224]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
@@ -15344,20 +16043,20 @@ quads2eight:
 	WORD $0x4fa619b9 // fmla v25.4s, v13.4s, v6.s[3]
 	WORD $0x4fa519b5 // fmla v21.4s, v13.4s, v5.s[3]
 	WORD $0x4fa419b1 // fmla v17.4s, v13.4s, v4.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, quads2eight
+	WORD $0x91040108 // add x8, x8, #256
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, quads2eight
 
 quads2four:
-	WORD $0x92400830 // and x16, x1, #0x7
-	CBZ  R16, quads2next
-	TBZ  $2, R16, quads2one
-	WORD $0x92400610 // and x16, x16, #0x3
-	WORD $0x3cc1058b // ldr q11, [x12], #16
-	WORD $0x3cc105aa // ldr q10, [x13], #16
-	WORD $0x3cc105c9 // ldr q9, [x14], #16
-	WORD $0x3cc105e8 // ldr q8, [x15], #16
-	WORD $0x3dc0012d // ldr q13, [x9]
+	WORD $0x9240082f // and x15, x1, #0x7
+	CBZ  R15, quads2next
+	TBZ  $2, R15, quads2one
+	WORD $0x924005ef // and x15, x15, #0x3
+	WORD $0x3cc1056b // ldr q11, [x11], #16
+	WORD $0x3cc1058a // ldr q10, [x12], #16
+	WORD $0x3cc105a9 // ldr q9, [x13], #16
+	WORD $0x3cc105c8 // ldr q8, [x14], #16
+	WORD $0x3dc0010d // ldr q13, [x8]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
@@ -15368,7 +16067,7 @@ quads2four:
 	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
 	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
 	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
-	WORD $0x3dc0092d // ldr q13, [x9, #32]
+	WORD $0x3dc0090d // ldr q13, [x8, #32]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
@@ -15379,7 +16078,7 @@ quads2four:
 	WORD $0x4faa11b9 // fmla v25.4s, v13.4s, v10.s[1]
 	WORD $0x4fa911b5 // fmla v21.4s, v13.4s, v9.s[1]
 	WORD $0x4fa811b1 // fmla v17.4s, v13.4s, v8.s[1]
-	WORD $0x3dc0112d // ldr q13, [x9, #64]
+	WORD $0x3dc0110d // ldr q13, [x8, #64]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
@@ -15390,7 +16089,7 @@ quads2four:
 	WORD $0x4f8a19b9 // fmla v25.4s, v13.4s, v10.s[2]
 	WORD $0x4f8919b5 // fmla v21.4s, v13.4s, v9.s[2]
 	WORD $0x4f8819b1 // fmla v17.4s, v13.4s, v8.s[2]
-	WORD $0x3dc0192d // ldr q13, [x9, #96]
+	WORD $0x3dc0190d // ldr q13, [x8, #96]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
@@ -15401,15 +16100,15 @@ quads2four:
 	WORD $0x4faa19b9 // fmla v25.4s, v13.4s, v10.s[3]
 	WORD $0x4fa919b5 // fmla v21.4s, v13.4s, v9.s[3]
 	WORD $0x4fa819b1 // fmla v17.4s, v13.4s, v8.s[3]
-	WORD $0x91020129 // add x9, x9, #128
-	CBZ  R16, quads2next
+	WORD $0x91020108 // add x8, x8, #128
+	CBZ  R15, quads2next
 
 quads2one:
-	WORD $0xbc40458b // ldr s11, [x12], #4
-	WORD $0xbc4045aa // ldr s10, [x13], #4
-	WORD $0xbc4045c9 // ldr s9, [x14], #4
-	WORD $0xbc4045e8 // ldr s8, [x15], #4
-	WORD $0x3dc0012d // ldr q13, [x9]
+	WORD $0xbc40456b // ldr s11, [x11], #4
+	WORD $0xbc40458a // ldr s10, [x12], #4
+	WORD $0xbc4045a9 // ldr s9, [x13], #4
+	WORD $0xbc4045c8 // ldr s8, [x14], #4
+	WORD $0x3dc0010d // ldr q13, [x8]
 	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
 	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
@@ -15420,15 +16119,15 @@ quads2one:
 	WORD $0x4f8a11b9 // fmla v25.4s, v13.4s, v10.s[0]
 	WORD $0x4f8911b5 // fmla v21.4s, v13.4s, v9.s[0]
 	WORD $0x4f8811b1 // fmla v17.4s, v13.4s, v8.s[0]
-	WORD $0x91008129 // add x9, x9, #32
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, quads2one
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, quads2one
 
 quads2next:
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, quads2tap
-	WORD $0xf100045f // cmp x2, #1
-	BNE  quads2store
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, quads2tap
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads2store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
 	WORD $0x4ea0ebab // fcmlt v11.4s, v29.4s, #0.0
@@ -15447,253 +16146,249 @@ quads2next:
 	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
 
 quads2store:
-	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf10020df // cmp x6, #8
-	BNE  quads2partial
-	WORD $0x4c85a93c // st1 {v28.4s, v29.4s}, [x9], x5
-	WORD $0x4c85a938 // st1 {v24.4s, v25.4s}, [x9], x5
-	WORD $0x4c85a934 // st1 {v20.4s, v21.4s}, [x9], x5
-	WORD $0x4c85a930 // st1 {v16.4s, v17.4s}, [x9], x5
+	CBNZ R4, quads2partial
+	WORD $0x4c83a8fc // st1 {v28.4s, v29.4s}, [x7], x3
+	WORD $0x4c83a8f8 // st1 {v24.4s, v25.4s}, [x7], x3
+	WORD $0x4c83a8f4 // st1 {v20.4s, v21.4s}, [x7], x3
+	WORD $0x4c83a8f0 // st1 {v16.4s, v17.4s}, [x7], x3
 
 quads2stored:
-	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090063 // add x3, x3, x9
-	WORD $0xf9403409 // ldr x9, [x0, #104]
-	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0xd10004e7 // sub x7, x7, #1
-	WORD $0xf10000ff // cmp x7, #0
+	WORD $0xf9403008 // ldr x8, [x0, #96]
+	WORD $0x8b0800a5 // add x5, x5, x8
+	WORD $0xf10004c6 // subs x6, x6, #1
 	BGT  quads2tile
 	RET
 
 quads2partial:
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel0four
-	WORD $0xac81755c // stp q28, q29, [x10], #32
+	WORD $0xf9402008 // ldr x8, [x0, #64]
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel0four
+	WORD $0xac81753c // stp q28, q29, [x9], #32
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 	WORD $0x4ebd1fbd // mov v29.16b, v29.16b
 
 quads2pixel0four:
-	TBZ  $2, R6, quads2pixel0two
-	WORD $0x3c81055c // str q28, [x10], #16
+	TBZ  $2, R8, quads2pixel0two
+	WORD $0x3c81053c // str q28, [x9], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads2pixel0two:
-	TBZ  $1, R6, quads2pixel0one
-	WORD $0xfc00855c // str d28, [x10], #8
+	TBZ  $1, R8, quads2pixel0one
+	WORD $0xfc00853c // str d28, [x9], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads2pixel0one:
-	TBZ  $0, R6, quads2pixel0done
-	WORD $0xbd00015c // str s28, [x10]
+	TBZ  $0, R8, quads2pixel0done
+	WORD $0xbd00013c // str s28, [x9]
 
 quads2pixel0done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel1four
-	WORD $0xac816558 // stp q24, q25, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel1four
+	WORD $0xac816538 // stp q24, q25, [x9], #32
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 	WORD $0x4eb91f39 // mov v25.16b, v25.16b
 
 quads2pixel1four:
-	TBZ  $2, R6, quads2pixel1two
-	WORD $0x3c810558 // str q24, [x10], #16
+	TBZ  $2, R8, quads2pixel1two
+	WORD $0x3c810538 // str q24, [x9], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads2pixel1two:
-	TBZ  $1, R6, quads2pixel1one
-	WORD $0xfc008558 // str d24, [x10], #8
+	TBZ  $1, R8, quads2pixel1one
+	WORD $0xfc008538 // str d24, [x9], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads2pixel1one:
-	TBZ  $0, R6, quads2pixel1done
-	WORD $0xbd000158 // str s24, [x10]
+	TBZ  $0, R8, quads2pixel1done
+	WORD $0xbd000138 // str s24, [x9]
 
 quads2pixel1done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel2four
-	WORD $0xac815554 // stp q20, q21, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel2four
+	WORD $0xac815534 // stp q20, q21, [x9], #32
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 	WORD $0x4eb51eb5 // mov v21.16b, v21.16b
 
 quads2pixel2four:
-	TBZ  $2, R6, quads2pixel2two
-	WORD $0x3c810554 // str q20, [x10], #16
+	TBZ  $2, R8, quads2pixel2two
+	WORD $0x3c810534 // str q20, [x9], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads2pixel2two:
-	TBZ  $1, R6, quads2pixel2one
-	WORD $0xfc008554 // str d20, [x10], #8
+	TBZ  $1, R8, quads2pixel2one
+	WORD $0xfc008534 // str d20, [x9], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads2pixel2one:
-	TBZ  $0, R6, quads2pixel2done
-	WORD $0xbd000154 // str s20, [x10]
+	TBZ  $0, R8, quads2pixel2done
+	WORD $0xbd000134 // str s20, [x9]
 
 quads2pixel2done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel3four
-	WORD $0xac814550 // stp q16, q17, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel3four
+	WORD $0xac814530 // stp q16, q17, [x9], #32
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 	WORD $0x4eb11e31 // mov v17.16b, v17.16b
 
 quads2pixel3four:
-	TBZ  $2, R6, quads2pixel3two
-	WORD $0x3c810550 // str q16, [x10], #16
+	TBZ  $2, R8, quads2pixel3two
+	WORD $0x3c810530 // str q16, [x9], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads2pixel3two:
-	TBZ  $1, R6, quads2pixel3one
-	WORD $0xfc008550 // str d16, [x10], #8
+	TBZ  $1, R8, quads2pixel3one
+	WORD $0xfc008530 // str d16, [x9], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads2pixel3one:
-	TBZ  $0, R6, quads2pixel3done
-	WORD $0xbd000150 // str s16, [x10]
+	TBZ  $0, R8, quads2pixel3done
+	WORD $0xbd000130 // str s16, [x9]
 
 quads2pixel3done:
-	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0x8b0300e7 // add x7, x7, x3
 	JMP  quads2stored
 
 quads1:
-	WORD $0xf9400003 // ldr x3, [x0]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0b03e8 // mov x8, x11
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9402c06 // ldr x6, [x0, #88]
+	WORD $0xaa0a03e7 // mov x7, x10
 
 quads1tile:
-	WORD $0xaa0403e9 // mov x9, x4
-	WORD $0x3dc0013c // ldr q28, [x9]
-	WORD $0x3dc00138 // ldr q24, [x9]
-	WORD $0x3dc00134 // ldr q20, [x9]
-	WORD $0x3dc00130 // ldr q16, [x9]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040a // ldr x10, [x0, #8]
-	WORD $0xf940080b // ldr x11, [x0, #16]
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x3dc0011c // ldr q28, [x8]
+	WORD $0x3dc00118 // ldr q24, [x8]
+	WORD $0x3dc00114 // ldr q20, [x8]
+	WORD $0x3dc00110 // ldr q16, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 quads1tap:
-	WORD $0x28c1354c // ldp w12, w13, [x10], #8
-	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
-	WORD $0x8b03018c // add x12, x12, x3
-	WORD $0x8b0301ad // add x13, x13, x3
-	WORD $0x8b0301ce // add x14, x14, x3
-	WORD $0x8b0301ef // add x15, x15, x3
-	WORD $0xd343fc30 // lsr x16, x1, #3
-	CBZ  R16, quads1four
+	WORD $0x28c1312b // ldp w11, w12, [x9], #8
+	WORD $0x28c1392d // ldp w13, w14, [x9], #8
+	WORD $0x8b05016b // add x11, x11, x5
+	WORD $0x8b05018c // add x12, x12, x5
+	WORD $0x8b0501ad // add x13, x13, x5
+	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0xd343fc2f // lsr x15, x1, #3
+	CBZ  R15, quads1four
 
 quads1eight:
-	WORD $0xacc11d8b // ldp q11, q7, [x12], #32
-	WORD $0xacc119aa // ldp q10, q6, [x13], #32
-	WORD $0xacc115c9 // ldp q9, q5, [x14], #32
-	WORD $0xacc111e8 // ldp q8, q4, [x15], #32
-	WORD $0xfd40012c // ldr d12, [x9]
+	WORD $0xacc11d6b // ldp q11, q7, [x11], #32
+	WORD $0xacc1198a // ldp q10, q6, [x12], #32
+	WORD $0xacc115a9 // ldp q9, q5, [x13], #32
+	WORD $0xacc111c8 // ldp q8, q4, [x14], #32
+	WORD $0xfd40010c // ldr d12, [x8]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
 	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
-	WORD $0xfd40112c // ldr d12, [x9, #32]
+	WORD $0xfd40110c // ldr d12, [x8, #32]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
 	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
-	WORD $0xfd40212c // ldr d12, [x9, #64]
+	WORD $0xfd40210c // ldr d12, [x8, #64]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
 	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
-	WORD $0xfd40312c // ldr d12, [x9, #96]
+	WORD $0xfd40310c // ldr d12, [x8, #96]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
 	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
-	WORD $0xfd40412c // ldr d12, [x9, #128]
+	WORD $0xfd40410c // ldr d12, [x8, #128]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4f87119c // fmla v28.4s, v12.4s, v7.s[0]
 	WORD $0x4f861198 // fmla v24.4s, v12.4s, v6.s[0]
 	WORD $0x4f851194 // fmla v20.4s, v12.4s, v5.s[0]
 	WORD $0x4f841190 // fmla v16.4s, v12.4s, v4.s[0]
-	WORD $0xfd40512c // ldr d12, [x9, #160]
+	WORD $0xfd40510c // ldr d12, [x8, #160]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4fa7119c // fmla v28.4s, v12.4s, v7.s[1]
 	WORD $0x4fa61198 // fmla v24.4s, v12.4s, v6.s[1]
 	WORD $0x4fa51194 // fmla v20.4s, v12.4s, v5.s[1]
 	WORD $0x4fa41190 // fmla v16.4s, v12.4s, v4.s[1]
-	WORD $0xfd40612c // ldr d12, [x9, #192]
+	WORD $0xfd40610c // ldr d12, [x8, #192]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4f87199c // fmla v28.4s, v12.4s, v7.s[2]
 	WORD $0x4f861998 // fmla v24.4s, v12.4s, v6.s[2]
 	WORD $0x4f851994 // fmla v20.4s, v12.4s, v5.s[2]
 	WORD $0x4f841990 // fmla v16.4s, v12.4s, v4.s[2]
-	WORD $0xfd40712c // ldr d12, [x9, #224]
+	WORD $0xfd40710c // ldr d12, [x8, #224]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4fa7199c // fmla v28.4s, v12.4s, v7.s[3]
 	WORD $0x4fa61998 // fmla v24.4s, v12.4s, v6.s[3]
 	WORD $0x4fa51994 // fmla v20.4s, v12.4s, v5.s[3]
 	WORD $0x4fa41990 // fmla v16.4s, v12.4s, v4.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, quads1eight
+	WORD $0x91040108 // add x8, x8, #256
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, quads1eight
 
 quads1four:
-	WORD $0x92400830 // and x16, x1, #0x7
-	CBZ  R16, quads1next
-	TBZ  $2, R16, quads1one
-	WORD $0x92400610 // and x16, x16, #0x3
-	WORD $0x3cc1058b // ldr q11, [x12], #16
-	WORD $0x3cc105aa // ldr q10, [x13], #16
-	WORD $0x3cc105c9 // ldr q9, [x14], #16
-	WORD $0x3cc105e8 // ldr q8, [x15], #16
-	WORD $0xfd40012c // ldr d12, [x9]
+	WORD $0x9240082f // and x15, x1, #0x7
+	CBZ  R15, quads1next
+	TBZ  $2, R15, quads1one
+	WORD $0x924005ef // and x15, x15, #0x3
+	WORD $0x3cc1056b // ldr q11, [x11], #16
+	WORD $0x3cc1058a // ldr q10, [x12], #16
+	WORD $0x3cc105a9 // ldr q9, [x13], #16
+	WORD $0x3cc105c8 // ldr q8, [x14], #16
+	WORD $0xfd40010c // ldr d12, [x8]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
 	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
-	WORD $0xfd40112c // ldr d12, [x9, #32]
+	WORD $0xfd40110c // ldr d12, [x8, #32]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4fab119c // fmla v28.4s, v12.4s, v11.s[1]
 	WORD $0x4faa1198 // fmla v24.4s, v12.4s, v10.s[1]
 	WORD $0x4fa91194 // fmla v20.4s, v12.4s, v9.s[1]
 	WORD $0x4fa81190 // fmla v16.4s, v12.4s, v8.s[1]
-	WORD $0xfd40212c // ldr d12, [x9, #64]
+	WORD $0xfd40210c // ldr d12, [x8, #64]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4f8b199c // fmla v28.4s, v12.4s, v11.s[2]
 	WORD $0x4f8a1998 // fmla v24.4s, v12.4s, v10.s[2]
 	WORD $0x4f891994 // fmla v20.4s, v12.4s, v9.s[2]
 	WORD $0x4f881990 // fmla v16.4s, v12.4s, v8.s[2]
-	WORD $0xfd40312c // ldr d12, [x9, #96]
+	WORD $0xfd40310c // ldr d12, [x8, #96]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4fab199c // fmla v28.4s, v12.4s, v11.s[3]
 	WORD $0x4faa1998 // fmla v24.4s, v12.4s, v10.s[3]
 	WORD $0x4fa91994 // fmla v20.4s, v12.4s, v9.s[3]
 	WORD $0x4fa81990 // fmla v16.4s, v12.4s, v8.s[3]
-	WORD $0x91020129 // add x9, x9, #128
-	CBZ  R16, quads1next
+	WORD $0x91020108 // add x8, x8, #128
+	CBZ  R15, quads1next
 
 quads1one:
-	WORD $0xbc40458b // ldr s11, [x12], #4
-	WORD $0xbc4045aa // ldr s10, [x13], #4
-	WORD $0xbc4045c9 // ldr s9, [x14], #4
-	WORD $0xbc4045e8 // ldr s8, [x15], #4
-	WORD $0xfd40012c // ldr d12, [x9]
+	WORD $0xbc40456b // ldr s11, [x11], #4
+	WORD $0xbc40458a // ldr s10, [x12], #4
+	WORD $0xbc4045a9 // ldr s9, [x13], #4
+	WORD $0xbc4045c8 // ldr s8, [x14], #4
+	WORD $0xfd40010c // ldr d12, [x8]
 	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
 	WORD $0x4f8b119c // fmla v28.4s, v12.4s, v11.s[0]
 	WORD $0x4f8a1198 // fmla v24.4s, v12.4s, v10.s[0]
 	WORD $0x4f891194 // fmla v20.4s, v12.4s, v9.s[0]
 	WORD $0x4f881190 // fmla v16.4s, v12.4s, v8.s[0]
-	WORD $0x91008129 // add x9, x9, #32
-	WORD $0xd1000610 // sub x16, x16, #1
-	CBNZ R16, quads1one
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, quads1one
 
 quads1next:
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, quads1tap
-	WORD $0xf100045f // cmp x2, #1
-	BNE  quads1store
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, quads1tap
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads1store
 	WORD $0x4ea0eb8b // fcmlt v11.4s, v28.4s, #0.0
 	WORD $0x4e6b1f9c // bic v28.16b, v28.16b, v11.16b
 	WORD $0x4ea0eb0b // fcmlt v11.4s, v24.4s, #0.0
@@ -15704,175 +16399,176 @@ quads1next:
 	WORD $0x4e6b1e10 // bic v16.16b, v16.16b, v11.16b
 
 quads1store:
-	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf10010df // cmp x6, #4
-	BNE  quads1partial
-	WORD $0x4c85793c // st1 {v28.4s}, [x9], x5
-	WORD $0x4c857938 // st1 {v24.4s}, [x9], x5
-	WORD $0x4c857934 // st1 {v20.4s}, [x9], x5
-	WORD $0x4c857930 // st1 {v16.4s}, [x9], x5
+	CBNZ R4, quads1partial
+	WORD $0x4c8378fc // st1 {v28.4s}, [x7], x3
+	WORD $0x4c8378f8 // st1 {v24.4s}, [x7], x3
+	WORD $0x4c8378f4 // st1 {v20.4s}, [x7], x3
+	WORD $0x4c8378f0 // st1 {v16.4s}, [x7], x3
 
 quads1stored:
-	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090063 // add x3, x3, x9
-	WORD $0xf9403409 // ldr x9, [x0, #104]
-	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0xd10004e7 // sub x7, x7, #1
-	WORD $0xf10000ff // cmp x7, #0
+	WORD $0xf9403008 // ldr x8, [x0, #96]
+	WORD $0x8b0800a5 // add x5, x5, x8
+	WORD $0xf10004c6 // subs x6, x6, #1
 	BGT  quads1tile
 	RET
 
 quads1partial:
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel0four
-	WORD $0xac81715c // stp q28, q28, [x10], #32
+	WORD $0xf9402008 // ldr x8, [x0, #64]
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel0four
+	WORD $0xac81713c // stp q28, q28, [x9], #32
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 
 quads1pixel0four:
-	TBZ  $2, R6, quads1pixel0two
-	WORD $0x3c81055c // str q28, [x10], #16
+	TBZ  $2, R8, quads1pixel0two
+	WORD $0x3c81053c // str q28, [x9], #16
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 
 quads1pixel0two:
-	TBZ  $1, R6, quads1pixel0one
-	WORD $0xfc00855c // str d28, [x10], #8
+	TBZ  $1, R8, quads1pixel0one
+	WORD $0xfc00853c // str d28, [x9], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads1pixel0one:
-	TBZ  $0, R6, quads1pixel0done
-	WORD $0xbd00015c // str s28, [x10]
+	TBZ  $0, R8, quads1pixel0done
+	WORD $0xbd00013c // str s28, [x9]
 
 quads1pixel0done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel1four
-	WORD $0xac816158 // stp q24, q24, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel1four
+	WORD $0xac816138 // stp q24, q24, [x9], #32
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 
 quads1pixel1four:
-	TBZ  $2, R6, quads1pixel1two
-	WORD $0x3c810558 // str q24, [x10], #16
+	TBZ  $2, R8, quads1pixel1two
+	WORD $0x3c810538 // str q24, [x9], #16
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 
 quads1pixel1two:
-	TBZ  $1, R6, quads1pixel1one
-	WORD $0xfc008558 // str d24, [x10], #8
+	TBZ  $1, R8, quads1pixel1one
+	WORD $0xfc008538 // str d24, [x9], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads1pixel1one:
-	TBZ  $0, R6, quads1pixel1done
-	WORD $0xbd000158 // str s24, [x10]
+	TBZ  $0, R8, quads1pixel1done
+	WORD $0xbd000138 // str s24, [x9]
 
 quads1pixel1done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel2four
-	WORD $0xac815154 // stp q20, q20, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel2four
+	WORD $0xac815134 // stp q20, q20, [x9], #32
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 
 quads1pixel2four:
-	TBZ  $2, R6, quads1pixel2two
-	WORD $0x3c810554 // str q20, [x10], #16
+	TBZ  $2, R8, quads1pixel2two
+	WORD $0x3c810534 // str q20, [x9], #16
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 
 quads1pixel2two:
-	TBZ  $1, R6, quads1pixel2one
-	WORD $0xfc008554 // str d20, [x10], #8
+	TBZ  $1, R8, quads1pixel2one
+	WORD $0xfc008534 // str d20, [x9], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads1pixel2one:
-	TBZ  $0, R6, quads1pixel2done
-	WORD $0xbd000154 // str s20, [x10]
+	TBZ  $0, R8, quads1pixel2done
+	WORD $0xbd000134 // str s20, [x9]
 
 quads1pixel2done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel3four
-	WORD $0xac814150 // stp q16, q16, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel3four
+	WORD $0xac814130 // stp q16, q16, [x9], #32
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 
 quads1pixel3four:
-	TBZ  $2, R6, quads1pixel3two
-	WORD $0x3c810550 // str q16, [x10], #16
+	TBZ  $2, R8, quads1pixel3two
+	WORD $0x3c810530 // str q16, [x9], #16
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 
 quads1pixel3two:
-	TBZ  $1, R6, quads1pixel3one
-	WORD $0xfc008550 // str d16, [x10], #8
+	TBZ  $1, R8, quads1pixel3one
+	WORD $0xfc008530 // str d16, [x9], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads1pixel3one:
-	TBZ  $0, R6, quads1pixel3done
-	WORD $0xbd000150 // str s16, [x10]
+	TBZ  $0, R8, quads1pixel3done
+	WORD $0xbd000130 // str s16, [x9]
 
 quads1pixel3done:
-	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0x8b0300e7 // add x7, x7, x3
 	JMP  quads1stored
 
 // func convF16x5NEON(a *convArgs)
 TEXT ·convF16x5NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	WORD $0xf9400003 // ldr x3, [x0]
+	WORD $0xf9400005 // ldr x5, [x0]
 	WORD $0xf9400c01 // ldr x1, [x0, #24]
-	WORD $0xf9402402 // ldr x2, [x0, #72]
-	WORD $0xf9403c03 // ldr x3, [x0, #120]
-	WORD $0xf9401004 // ldr x4, [x0, #32]
-	WORD $0xf940140a // ldr x10, [x0, #40]
-	WORD $0xf940180b // ldr x11, [x0, #48]
-	WORD $0xf9401c05 // ldr x5, [x0, #56]
-	WORD $0xf940280c // ldr x12, [x0, #80]
-	WORD $0xf9402006 // ldr x6, [x0, #64]
+	WORD $0xf9403809 // ldr x9, [x0, #112]
+	WORD $0xf9401002 // ldr x2, [x0, #32]
+	WORD $0xf940180a // ldr x10, [x0, #48]
+	WORD $0xf9401c03 // ldr x3, [x0, #56]
+	WORD $0xf940280b // ldr x11, [x0, #80]
 
 panel:
-	WORD $0xf100059f // cmp x12, #1
+	WORD $0xd2800004 // movz x4, #0, lsl #0
+	WORD $0xf100057f // cmp x11, #1
 	BNE  quads4
-	WORD $0xf10030df // cmp x6, #12
+	WORD $0xf9402005 // ldr x5, [x0, #64]
+	WORD $0xd10040a4 // sub x4, x5, #16
+	WORD $0xf10030bf // cmp x5, #12
 	BGT  quads4
-	WORD $0xf10020df // cmp x6, #8
+	WORD $0xd10030a4 // sub x4, x5, #12
+	WORD $0xf10020bf // cmp x5, #8
 	BGT  quads3
-	WORD $0xf10010df // cmp x6, #4
+	WORD $0xd10020a4 // sub x4, x5, #8
+	WORD $0xf10010bf // cmp x5, #4
 	BGT  quads2
+	WORD $0xd10010a4 // sub x4, x5, #4
 	JMP  quads1
 
 quads4:
-	WORD $0xf9400003 // ldr x3, [x0]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0b03e8 // mov x8, x11
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9402c06 // ldr x6, [x0, #88]
+	WORD $0xaa0a03e7 // mov x7, x10
 
 quads4tile:
-	WORD $0xaa0403e9 // mov x9, x4
-	WORD $0x4c40293c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x9]
-	WORD $0x4c402938 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x9]
-	WORD $0x4c402934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9]
-	WORD $0x4c402930 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9]
-	WORD $0x4c40292c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040d // ldr x13, [x0, #8]
-	WORD $0xf940080e // ldr x14, [x0, #16]
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x4c40291c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x8]
+	WORD $0x4c402918 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x8]
+	WORD $0x4c402914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8]
+	WORD $0x4c402910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8]
+	WORD $0x4cdf290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], #64
+	WORD $0xf940040c // ldr x12, [x0, #8]
+	WORD $0xf940080d // ldr x13, [x0, #16]
 
 quads4tap:
-	WORD $0x28c141af // ldp w15, w16, [x13], #8
-	WORD $0x28c14db1 // ldp w17, w19, [x13], #8
-	WORD $0xb84045b4 // ldr w20, [x13], #4
-	WORD $0x8b0301ef // add x15, x15, x3
-	WORD $0x8b030210 // add x16, x16, x3
-	WORD $0x8b030231 // add x17, x17, x3
-	WORD $0x8b030273 // add x19, x19, x3
-	WORD $0x8b030294 // add x20, x20, x3
-	WORD $0xd343fc35 // lsr x21, x1, #3
-	CBZ  R21, quads4four
+	WORD $0x28c13d8e // ldp w14, w15, [x12], #8
+	WORD $0x28c14590 // ldp w16, w17, [x12], #8
+	WORD $0xb8404593 // ldr w19, [x12], #4
+	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0x8b0501ef // add x15, x15, x5
+	WORD $0x8b050210 // add x16, x16, x5
+	WORD $0x8b050231 // add x17, x17, x5
+	WORD $0x8b050273 // add x19, x19, x5
+	WORD $0xd343fc34 // lsr x20, x1, #3
+	CBZ  R20, quads4four
+	CBNZ R9, quads4split
+	WORD $0x3cc10624 // ldr q4, [x17], #16
+	WORD $0x3cc10663 // ldr q3, [x19], #16
+	WORD $0xd1000694 // sub x20, x20, #1
+	CBZ  R20, quads4last
 
 quads4eight:
-	WORD $0xacc109e7 // ldp q7, q2, [x15], #32
-	WORD $0xacc10606 // ldp q6, q1, [x16], #32
-	WORD $0xacc10225 // ldp q5, q0, [x17], #32
-	WORD $0x3cc10664 // ldr q4, [x19], #16
-	WORD $0x3cc10683 // ldr q3, [x20], #16
-	WORD $0xad402d29 // ldp q9, q11, [x9]
+	WORD $0xacc109c7 // ldp q7, q2, [x14], #32
+	WORD $0xacc105e6 // ldp q6, q1, [x15], #32
+	WORD $0xacc10205 // ldp q5, q0, [x16], #32
+	WORD $0xad402d09 // ldp q9, q11, [x8]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -15897,7 +16593,7 @@ quads4eight:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0xad412d29 // ldp q9, q11, [x9, #32]
+	WORD $0xad412d09 // ldp q9, q11, [x8, #32]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -15922,7 +16618,7 @@ quads4eight:
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0xad422d29 // ldp q9, q11, [x9, #64]
+	WORD $0xad422d09 // ldp q9, q11, [x8, #64]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -15947,7 +16643,7 @@ quads4eight:
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0xad432d29 // ldp q9, q11, [x9, #96]
+	WORD $0xad432d09 // ldp q9, q11, [x8, #96]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -15972,9 +16668,9 @@ quads4eight:
 	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0x3cc10664 // ldr q4, [x19], #16
-	WORD $0x3cc10683 // ldr q3, [x20], #16
-	WORD $0xad442d29 // ldp q9, q11, [x9, #128]
+	WORD $0xacc11227 // ldp q7, q4, [x17], #32
+	WORD $0xacc10e66 // ldp q6, q3, [x19], #32
+	WORD $0xad442d09 // ldp q9, q11, [x8, #128]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -15982,24 +16678,24 @@ quads4eight:
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
-	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
-	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
 	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
 	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
 	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
-	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
-	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
 	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
 	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
 	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
-	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
-	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
 	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
 	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
 	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
-	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
-	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0xad452d29 // ldp q9, q11, [x9, #160]
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0xad452d09 // ldp q9, q11, [x8, #160]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -16007,24 +16703,24 @@ quads4eight:
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
-	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
-	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
 	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
 	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
 	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
-	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
-	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
 	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
 	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
 	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
-	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
-	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
 	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
 	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
 	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
-	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
-	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0xad462d29 // ldp q9, q11, [x9, #192]
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0xad462d09 // ldp q9, q11, [x8, #192]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -16032,24 +16728,24 @@ quads4eight:
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
-	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
-	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
 	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
 	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
 	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
-	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
-	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
 	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
 	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
 	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
-	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
-	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
 	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
 	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
 	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
-	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
-	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0xad472d29 // ldp q9, q11, [x9, #224]
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0xad472d09 // ldp q9, q11, [x8, #224]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -16057,38 +16753,32 @@ quads4eight:
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
-	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
-	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
 	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
 	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
 	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
-	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
-	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
 	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
 	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
 	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
-	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
-	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
 	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
 	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
 	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
-	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
-	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	WORD $0xd10006b5 // sub x21, x21, #1
-	CBNZ R21, quads4eight
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
+	WORD $0x91040108 // add x8, x8, #256
+	WORD $0xd1000694 // sub x20, x20, #1
+	CBNZ R20, quads4eight
 
-quads4four:
-	WORD $0x92400835 // and x21, x1, #0x7
-	CBZ  R21, quads4next
-	TBZ  $2, R21, quads4one
-	WORD $0x924006b5 // and x21, x21, #0x3
-	WORD $0x3cc105e7 // ldr q7, [x15], #16
-	WORD $0x3cc10606 // ldr q6, [x16], #16
-	WORD $0x3cc10625 // ldr q5, [x17], #16
-	WORD $0x3cc10664 // ldr q4, [x19], #16
-	WORD $0x3cc10683 // ldr q3, [x20], #16
-	WORD $0xad402d29 // ldp q9, q11, [x9]
+quads4last:
+	WORD $0xacc109c7 // ldp q7, q2, [x14], #32
+	WORD $0xacc105e6 // ldp q6, q1, [x15], #32
+	WORD $0xacc10205 // ldp q5, q0, [x16], #32
+	WORD $0xad402d09 // ldp q9, q11, [x8]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -16113,7 +16803,7 @@ quads4four:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0xad412d29 // ldp q9, q11, [x9, #32]
+	WORD $0xad412d09 // ldp q9, q11, [x8, #32]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -16138,7 +16828,7 @@ quads4four:
 	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
 	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
 	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
-	WORD $0xad422d29 // ldp q9, q11, [x9, #64]
+	WORD $0xad422d09 // ldp q9, q11, [x8, #64]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -16163,7 +16853,7 @@ quads4four:
 	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
 	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
 	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
-	WORD $0xad432d29 // ldp q9, q11, [x9, #96]
+	WORD $0xad432d09 // ldp q9, q11, [x8, #96]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -16188,16 +16878,121 @@ quads4four:
 	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
 	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
 	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
-	WORD $0x91020129 // add x9, x9, #128
-	CBZ  R21, quads4next
+	WORD $0x3cc10627 // ldr q7, [x17], #16
+	WORD $0x3cc10666 // ldr q6, [x19], #16
+	WORD $0xad442d09 // ldp q9, q11, [x8, #128]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f871173 // fmla v19.4s, v11.4s, v7.s[0]
+	WORD $0x4f86116f // fmla v15.4s, v11.4s, v6.s[0]
+	WORD $0xad452d09 // ldp q9, q11, [x8, #160]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa71173 // fmla v19.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6116f // fmla v15.4s, v11.4s, v6.s[1]
+	WORD $0xad462d09 // ldp q9, q11, [x8, #192]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f871973 // fmla v19.4s, v11.4s, v7.s[2]
+	WORD $0x4f86196f // fmla v15.4s, v11.4s, v6.s[2]
+	WORD $0xad472d09 // ldp q9, q11, [x8, #224]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	WORD $0x4fa71973 // fmla v19.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6196f // fmla v15.4s, v11.4s, v6.s[3]
+	WORD $0x91040108 // add x8, x8, #256
 
-quads4one:
-	WORD $0xbc4045e7 // ldr s7, [x15], #4
-	WORD $0xbc404606 // ldr s6, [x16], #4
-	WORD $0xbc404625 // ldr s5, [x17], #4
-	WORD $0xbc404664 // ldr s4, [x19], #4
-	WORD $0xbc404683 // ldr s3, [x20], #4
-	WORD $0xad402d29 // ldp q9, q11, [x9]
+quads4four:
+	WORD $0x92400834 // and x20, x1, #0x7
+	CBZ  R20, quads4next
+	TBZ  $2, R20, quads4one
+	WORD $0x92400694 // and x20, x20, #0x3
+	WORD $0x3cc105c7 // ldr q7, [x14], #16
+	WORD $0x3cc105e6 // ldr q6, [x15], #16
+	WORD $0x3cc10605 // ldr q5, [x16], #16
+	WORD $0x3cc10624 // ldr q4, [x17], #16
+	WORD $0x3cc10663 // ldr q3, [x19], #16
+	WORD $0xad402d09 // ldp q9, q11, [x8]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
@@ -16222,15 +17017,124 @@ quads4one:
 	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
 	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
 	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
-	WORD $0x91008129 // add x9, x9, #32
-	WORD $0xd10006b5 // sub x21, x21, #1
-	CBNZ R21, quads4one
+	WORD $0xad412d09 // ldp q9, q11, [x8, #32]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0xad422d09 // ldp q9, q11, [x8, #64]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0xad432d09 // ldp q9, q11, [x8, #96]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0x91020108 // add x8, x8, #128
+	CBZ  R20, quads4next
+
+quads4one:
+	WORD $0xbc4045c7 // ldr s7, [x14], #4
+	WORD $0xbc4045e6 // ldr s6, [x15], #4
+	WORD $0xbc404605 // ldr s5, [x16], #4
+	WORD $0xbc404624 // ldr s4, [x17], #4
+	WORD $0xbc404663 // ldr s3, [x19], #4
+	WORD $0xad402d09 // ldp q9, q11, [x8]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0xd1000694 // sub x20, x20, #1
+	CBNZ R20, quads4one
 
 quads4next:
-	WORD $0xd10005ce // sub x14, x14, #1
-	CBNZ R14, quads4tap
-	WORD $0xf100045f // cmp x2, #1
-	BNE  quads4store
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quads4tap
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads4store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
 	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
@@ -16273,182 +17177,461 @@ quads4next:
 	WORD $0x4e671def // bic v15.16b, v15.16b, v7.16b
 
 quads4store:
-	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf100059f // cmp x12, #1
-	BNE  quads4whole
-	WORD $0xf10040df // cmp x6, #16
-	BNE  quads4partial
-
-quads4whole:
-	WORD $0x4c85293c // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x9], x5
-	WORD $0x4c852938 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x9], x5
-	WORD $0x4c852934 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x5
-	WORD $0x4c852930 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x9], x5
-	WORD $0x4c85292c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], x5
+	CBNZ R4, quads4partial
+	WORD $0x4c8328fc // st1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x7], x3
+	WORD $0x4c8328f8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x7], x3
+	WORD $0x4c8328f4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], x3
+	WORD $0x4c8328f0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x7], x3
+	WORD $0x4c8328ec // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x7], x3
 
 quads4stored:
-	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090063 // add x3, x3, x9
-	WORD $0xf9403409 // ldr x9, [x0, #104]
-	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0xd10004e7 // sub x7, x7, #1
-	WORD $0xf10000ff // cmp x7, #0
+	WORD $0xf9403008 // ldr x8, [x0, #96]
+	WORD $0x8b0800a5 // add x5, x5, x8
+	WORD $0xf10004c6 // subs x6, x6, #1
 	BGT  quads4tile
-	WORD $0x8b0a0084 // add x4, x4, x10
-	WORD $0x9101016b // add x11, x11, #64
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, panel
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0x8b040042 // add x2, x2, x4
+	WORD $0x9101014a // add x10, x10, #64
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, panel
 	RET
 
 quads4partial:
-	WORD $0xaa0903ed // mov x13, x9
-	TBZ  $3, R6, quads4pixel0four
-	WORD $0xac8175bc // stp q28, q29, [x13], #32
+	WORD $0xf9402008 // ldr x8, [x0, #64]
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel0four
+	WORD $0xac81759c // stp q28, q29, [x12], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebf1ffd // mov v29.16b, v31.16b
 
 quads4pixel0four:
-	TBZ  $2, R6, quads4pixel0two
-	WORD $0x3c8105bc // str q28, [x13], #16
+	TBZ  $2, R8, quads4pixel0two
+	WORD $0x3c81059c // str q28, [x12], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads4pixel0two:
-	TBZ  $1, R6, quads4pixel0one
-	WORD $0xfc0085bc // str d28, [x13], #8
+	TBZ  $1, R8, quads4pixel0one
+	WORD $0xfc00859c // str d28, [x12], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads4pixel0one:
-	TBZ  $0, R6, quads4pixel0done
-	WORD $0xbd0001bc // str s28, [x13]
+	TBZ  $0, R8, quads4pixel0done
+	WORD $0xbd00019c // str s28, [x12]
 
 quads4pixel0done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ed // mov x13, x9
-	TBZ  $3, R6, quads4pixel1four
-	WORD $0xac8165b8 // stp q24, q25, [x13], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel1four
+	WORD $0xac816598 // stp q24, q25, [x12], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
 
 quads4pixel1four:
-	TBZ  $2, R6, quads4pixel1two
-	WORD $0x3c8105b8 // str q24, [x13], #16
+	TBZ  $2, R8, quads4pixel1two
+	WORD $0x3c810598 // str q24, [x12], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads4pixel1two:
-	TBZ  $1, R6, quads4pixel1one
-	WORD $0xfc0085b8 // str d24, [x13], #8
+	TBZ  $1, R8, quads4pixel1one
+	WORD $0xfc008598 // str d24, [x12], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads4pixel1one:
-	TBZ  $0, R6, quads4pixel1done
-	WORD $0xbd0001b8 // str s24, [x13]
+	TBZ  $0, R8, quads4pixel1done
+	WORD $0xbd000198 // str s24, [x12]
 
 quads4pixel1done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ed // mov x13, x9
-	TBZ  $3, R6, quads4pixel2four
-	WORD $0xac8155b4 // stp q20, q21, [x13], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel2four
+	WORD $0xac815594 // stp q20, q21, [x12], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb71ef5 // mov v21.16b, v23.16b
 
 quads4pixel2four:
-	TBZ  $2, R6, quads4pixel2two
-	WORD $0x3c8105b4 // str q20, [x13], #16
+	TBZ  $2, R8, quads4pixel2two
+	WORD $0x3c810594 // str q20, [x12], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads4pixel2two:
-	TBZ  $1, R6, quads4pixel2one
-	WORD $0xfc0085b4 // str d20, [x13], #8
+	TBZ  $1, R8, quads4pixel2one
+	WORD $0xfc008594 // str d20, [x12], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads4pixel2one:
-	TBZ  $0, R6, quads4pixel2done
-	WORD $0xbd0001b4 // str s20, [x13]
+	TBZ  $0, R8, quads4pixel2done
+	WORD $0xbd000194 // str s20, [x12]
 
 quads4pixel2done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ed // mov x13, x9
-	TBZ  $3, R6, quads4pixel3four
-	WORD $0xac8145b0 // stp q16, q17, [x13], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel3four
+	WORD $0xac814590 // stp q16, q17, [x12], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb31e71 // mov v17.16b, v19.16b
 
 quads4pixel3four:
-	TBZ  $2, R6, quads4pixel3two
-	WORD $0x3c8105b0 // str q16, [x13], #16
+	TBZ  $2, R8, quads4pixel3two
+	WORD $0x3c810590 // str q16, [x12], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads4pixel3two:
-	TBZ  $1, R6, quads4pixel3one
-	WORD $0xfc0085b0 // str d16, [x13], #8
+	TBZ  $1, R8, quads4pixel3one
+	WORD $0xfc008590 // str d16, [x12], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads4pixel3one:
-	TBZ  $0, R6, quads4pixel3done
-	WORD $0xbd0001b0 // str s16, [x13]
+	TBZ  $0, R8, quads4pixel3done
+	WORD $0xbd000190 // str s16, [x12]
 
 quads4pixel3done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ed // mov x13, x9
-	TBZ  $3, R6, quads4pixel4four
-	WORD $0xac8135ac // stp q12, q13, [x13], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703ec // mov x12, x7
+	TBZ  $3, R8, quads4pixel4four
+	WORD $0xac81358c // stp q12, q13, [x12], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
 	WORD $0x4eaf1ded // mov v13.16b, v15.16b
 
 quads4pixel4four:
-	TBZ  $2, R6, quads4pixel4two
-	WORD $0x3c8105ac // str q12, [x13], #16
+	TBZ  $2, R8, quads4pixel4two
+	WORD $0x3c81058c // str q12, [x12], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 quads4pixel4two:
-	TBZ  $1, R6, quads4pixel4one
-	WORD $0xfc0085ac // str d12, [x13], #8
+	TBZ  $1, R8, quads4pixel4one
+	WORD $0xfc00858c // str d12, [x12], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads4pixel4one:
-	TBZ  $0, R6, quads4pixel4done
-	WORD $0xbd0001ac // str s12, [x13]
+	TBZ  $0, R8, quads4pixel4done
+	WORD $0xbd00018c // str s12, [x12]
 
 quads4pixel4done:
-	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0x8b0300e7 // add x7, x7, x3
 	JMP  quads4stored
 
+quads4split:
+	WORD $0x3dc001c7 // ldr q7, [x14]
+	WORD $0x3dc001e6 // ldr q6, [x15]
+	WORD $0x3dc00205 // ldr q5, [x16]
+	WORD $0xfd400224 // ldr d4, [x17]
+	WORD $0xf9400635 // ldr x21, [x17, #8]
+	WORD $0xfd400263 // ldr d3, [x19]
+	WORD $0xf9400676 // ldr x22, [x19, #8]
+	WORD $0xfd400108 // ldr d8, [x8]
+	WORD $0xfd400509 // ldr d9, [x8, #8]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+
+quads4spliteight:
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4e181ea4 // mov v4.d[1], x21
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4e181ec3 // mov v3.d[1], x22
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0xfd40090a // ldr d10, [x8, #16]
+	WORD $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0xfd400d0b // ldr d11, [x8, #24]
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0xf1000694 // subs x20, x20, #1
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0xfd401108 // ldr d8, [x8, #32]
+	WORD $0x0e21796b // fcvtl v11.4s, v11.4h
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x9a9f07f7 // cset x23, ne
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f87117f // fmla v31.4s, v11.4s, v7.s[0]
+	WORD $0x4f86117b // fmla v27.4s, v11.4s, v6.s[0]
+	WORD $0xfd401509 // ldr d9, [x8, #40]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4f851177 // fmla v23.4s, v11.4s, v5.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0xf9400dd5 // ldr x21, [x14, #24]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0xfd40190a // ldr d10, [x8, #48]
+	WORD $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0xfd4009c2 // ldr d2, [x14, #16]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0xfd401d0b // ldr d11, [x8, #56]
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0xfd402108 // ldr d8, [x8, #64]
+	WORD $0x0e21796b // fcvtl v11.4s, v11.4h
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0xf9400df6 // ldr x22, [x15, #24]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa7117f // fmla v31.4s, v11.4s, v7.s[1]
+	WORD $0x4fa6117b // fmla v27.4s, v11.4s, v6.s[1]
+	WORD $0xfd402509 // ldr d9, [x8, #72]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4fa51177 // fmla v23.4s, v11.4s, v5.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0xfd4009e1 // ldr d1, [x15, #16]
+	WORD $0x4e181ea2 // mov v2.d[1], x21
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0xfd40290a // ldr d10, [x8, #80]
+	WORD $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0xf9400e15 // ldr x21, [x16, #24]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0xfd402d0b // ldr d11, [x8, #88]
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0xfd400a00 // ldr d0, [x16, #16]
+	WORD $0x4e181ec1 // mov v1.d[1], x22
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0xfd403108 // ldr d8, [x8, #96]
+	WORD $0x0e21796b // fcvtl v11.4s, v11.4h
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f87197f // fmla v31.4s, v11.4s, v7.s[2]
+	WORD $0x4f86197b // fmla v27.4s, v11.4s, v6.s[2]
+	WORD $0xfd403509 // ldr d9, [x8, #104]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4f851977 // fmla v23.4s, v11.4s, v5.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x4e181ea0 // mov v0.d[1], x21
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0xfd40390a // ldr d10, [x8, #112]
+	WORD $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0xf9400e35 // ldr x21, [x17, #24]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0xfd403d0b // ldr d11, [x8, #120]
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0xf9400e76 // ldr x22, [x19, #24]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0xfd404108 // ldr d8, [x8, #128]
+	WORD $0x0e21796b // fcvtl v11.4s, v11.4h
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0xfd400a24 // ldr d4, [x17, #16]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0xfd400a63 // ldr d3, [x19, #16]
+	WORD $0x4fa7197f // fmla v31.4s, v11.4s, v7.s[3]
+	WORD $0xfd404509 // ldr d9, [x8, #136]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4fa6197b // fmla v27.4s, v11.4s, v6.s[3]
+	WORD $0x4fa51977 // fmla v23.4s, v11.4s, v5.s[3]
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4e181ea4 // mov v4.d[1], x21
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4e181ec3 // mov v3.d[1], x22
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0xfd40490a // ldr d10, [x8, #144]
+	WORD $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0xfd404d0b // ldr d11, [x8, #152]
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x8b1715ce // add x14, x14, x23, lsl #5
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0xfd405108 // ldr d8, [x8, #160]
+	WORD $0x0e21796b // fcvtl v11.4s, v11.4h
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0xf94005d5 // ldr x21, [x14, #8]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x4f82117f // fmla v31.4s, v11.4s, v2.s[0]
+	WORD $0x4f81117b // fmla v27.4s, v11.4s, v1.s[0]
+	WORD $0xfd405509 // ldr d9, [x8, #168]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4f801177 // fmla v23.4s, v11.4s, v0.s[0]
+	WORD $0x4f841173 // fmla v19.4s, v11.4s, v4.s[0]
+	WORD $0xfd4001c7 // ldr d7, [x14]
+	WORD $0x4f83116f // fmla v15.4s, v11.4s, v3.s[0]
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0xfd40590a // ldr d10, [x8, #176]
+	WORD $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x8b1715ef // add x15, x15, x23, lsl #5
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0xfd405d0b // ldr d11, [x8, #184]
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0xf94005f6 // ldr x22, [x15, #8]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0xfd406108 // ldr d8, [x8, #192]
+	WORD $0x0e21796b // fcvtl v11.4s, v11.4h
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0xfd4001e6 // ldr d6, [x15]
+	WORD $0x4e181ea7 // mov v7.d[1], x21
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x4fa2117f // fmla v31.4s, v11.4s, v2.s[1]
+	WORD $0x4fa1117b // fmla v27.4s, v11.4s, v1.s[1]
+	WORD $0xfd406509 // ldr d9, [x8, #200]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4fa01177 // fmla v23.4s, v11.4s, v0.s[1]
+	WORD $0x4fa41173 // fmla v19.4s, v11.4s, v4.s[1]
+	WORD $0x8b171610 // add x16, x16, x23, lsl #5
+	WORD $0x4fa3116f // fmla v15.4s, v11.4s, v3.s[1]
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0xfd40690a // ldr d10, [x8, #208]
+	WORD $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0xf9400615 // ldr x21, [x16, #8]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0xfd406d0b // ldr d11, [x8, #216]
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0xfd400205 // ldr d5, [x16]
+	WORD $0x4e181ec6 // mov v6.d[1], x22
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0xfd407108 // ldr d8, [x8, #224]
+	WORD $0x0e21796b // fcvtl v11.4s, v11.4h
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4e181ea5 // mov v5.d[1], x21
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x4f82197f // fmla v31.4s, v11.4s, v2.s[2]
+	WORD $0x4f81197b // fmla v27.4s, v11.4s, v1.s[2]
+	WORD $0xfd407509 // ldr d9, [x8, #232]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4f801977 // fmla v23.4s, v11.4s, v0.s[2]
+	WORD $0x4f841973 // fmla v19.4s, v11.4s, v4.s[2]
+	WORD $0x8b171631 // add x17, x17, x23, lsl #5
+	WORD $0x4f83196f // fmla v15.4s, v11.4s, v3.s[2]
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0xfd40790a // ldr d10, [x8, #240]
+	WORD $0x0e217929 // fcvtl v9.4s, v9.4h
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0xf9400635 // ldr x21, [x17, #8]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0xfd407d0b // ldr d11, [x8, #248]
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x8b171673 // add x19, x19, x23, lsl #5
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x8b172108 // add x8, x8, x23, lsl #8
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0xfd400108 // ldr d8, [x8]
+	WORD $0x0e21796b // fcvtl v11.4s, v11.4h
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0xf9400676 // ldr x22, [x19, #8]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x4fa41973 // fmla v19.4s, v11.4s, v4.s[3]
+	WORD $0xfd400224 // ldr d4, [x17]
+	WORD $0x4fa3196f // fmla v15.4s, v11.4s, v3.s[3]
+	WORD $0xfd400263 // ldr d3, [x19]
+	WORD $0x4fa2197f // fmla v31.4s, v11.4s, v2.s[3]
+	WORD $0xfd400509 // ldr d9, [x8, #8]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4fa1197b // fmla v27.4s, v11.4s, v1.s[3]
+	WORD $0x4fa01977 // fmla v23.4s, v11.4s, v0.s[3]
+	BNE  quads4spliteight
+	WORD $0x910081ce // add x14, x14, #32
+	WORD $0x910081ef // add x15, x15, #32
+	WORD $0x91008210 // add x16, x16, #32
+	WORD $0x91008231 // add x17, x17, #32
+	WORD $0x91008273 // add x19, x19, #32
+	WORD $0x91040108 // add x8, x8, #256
+	JMP  quads4four
+
 quads3:
-	WORD $0xf9400003 // ldr x3, [x0]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0b03e8 // mov x8, x11
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9402c06 // ldr x6, [x0, #88]
+	WORD $0xaa0a03e7 // mov x7, x10
 
 quads3tile:
-	WORD $0xaa0403e9 // mov x9, x4
-	WORD $0x4c40693c // ld1 {v28.4s, v29.4s, v30.4s}, [x9]
-	WORD $0x4c406938 // ld1 {v24.4s, v25.4s, v26.4s}, [x9]
-	WORD $0x4c406934 // ld1 {v20.4s, v21.4s, v22.4s}, [x9]
-	WORD $0x4c406930 // ld1 {v16.4s, v17.4s, v18.4s}, [x9]
-	WORD $0x4c40692c // ld1 {v12.4s, v13.4s, v14.4s}, [x9]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040a // ldr x10, [x0, #8]
-	WORD $0xf940080b // ldr x11, [x0, #16]
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x4c40691c // ld1 {v28.4s, v29.4s, v30.4s}, [x8]
+	WORD $0x4c406918 // ld1 {v24.4s, v25.4s, v26.4s}, [x8]
+	WORD $0x4c406914 // ld1 {v20.4s, v21.4s, v22.4s}, [x8]
+	WORD $0x4c406910 // ld1 {v16.4s, v17.4s, v18.4s}, [x8]
+	WORD $0x4c40690c // ld1 {v12.4s, v13.4s, v14.4s}, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 quads3tap:
-	WORD $0x28c1354c // ldp w12, w13, [x10], #8
-	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
-	WORD $0xb8404550 // ldr w16, [x10], #4
-	WORD $0x8b03018c // add x12, x12, x3
-	WORD $0x8b0301ad // add x13, x13, x3
-	WORD $0x8b0301ce // add x14, x14, x3
-	WORD $0x8b0301ef // add x15, x15, x3
-	WORD $0x8b030210 // add x16, x16, x3
-	WORD $0xd343fc31 // lsr x17, x1, #3
-	CBZ  R17, quads3four
+	WORD $0x28c1312b // ldp w11, w12, [x9], #8
+	WORD $0x28c1392d // ldp w13, w14, [x9], #8
+	WORD $0xb840452f // ldr w15, [x9], #4
+	WORD $0x8b05016b // add x11, x11, x5
+	WORD $0x8b05018c // add x12, x12, x5
+	WORD $0x8b0501ad // add x13, x13, x5
+	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0x8b0501ef // add x15, x15, x5
+	WORD $0xd343fc30 // lsr x16, x1, #3
+	CBZ  R16, quads3four
+	WORD $0x3cc105c4 // ldr q4, [x14], #16
+	WORD $0x3cc105e3 // ldr q3, [x15], #16
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBZ  R16, quads3last
 
 quads3eight:
-	WORD $0xacc10987 // ldp q7, q2, [x12], #32
-	WORD $0xacc105a6 // ldp q6, q1, [x13], #32
-	WORD $0xacc101c5 // ldp q5, q0, [x14], #32
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0x3dc00129 // ldr q9, [x9]
-	WORD $0xfd40092a // ldr d10, [x9, #16]
+	WORD $0xacc10967 // ldp q7, q2, [x11], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0x3dc00109 // ldr q9, [x8]
+	WORD $0xfd40090a // ldr d10, [x8, #16]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -16467,8 +17650,8 @@ quads3eight:
 	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0x3dc00929 // ldr q9, [x9, #32]
-	WORD $0xfd40192a // ldr d10, [x9, #48]
+	WORD $0x3dc00909 // ldr q9, [x8, #32]
+	WORD $0xfd40190a // ldr d10, [x8, #48]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -16487,8 +17670,8 @@ quads3eight:
 	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
 	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
 	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
-	WORD $0x3dc01129 // ldr q9, [x9, #64]
-	WORD $0xfd40292a // ldr d10, [x9, #80]
+	WORD $0x3dc01109 // ldr q9, [x8, #64]
+	WORD $0xfd40290a // ldr d10, [x8, #80]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -16507,8 +17690,8 @@ quads3eight:
 	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
 	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
 	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
-	WORD $0x3dc01929 // ldr q9, [x9, #96]
-	WORD $0xfd40392a // ldr d10, [x9, #112]
+	WORD $0x3dc01909 // ldr q9, [x8, #96]
+	WORD $0xfd40390a // ldr d10, [x8, #112]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -16527,104 +17710,98 @@ quads3eight:
 	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
 	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
 	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0x3dc02129 // ldr q9, [x9, #128]
-	WORD $0xfd40492a // ldr d10, [x9, #144]
+	WORD $0xacc111c7 // ldp q7, q4, [x14], #32
+	WORD $0xacc10de6 // ldp q6, q3, [x15], #32
+	WORD $0x3dc02109 // ldr q9, [x8, #128]
+	WORD $0xfd40490a // ldr d10, [x8, #144]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
-	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
-	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
 	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
 	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
 	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
-	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
-	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
 	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
 	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
 	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
-	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
-	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0x3dc02929 // ldr q9, [x9, #160]
-	WORD $0xfd40592a // ldr d10, [x9, #176]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0x3dc02909 // ldr q9, [x8, #160]
+	WORD $0xfd40590a // ldr d10, [x8, #176]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
-	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
-	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
 	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
 	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
 	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
-	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
-	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
 	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
 	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
 	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
-	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
-	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
-	WORD $0x3dc03129 // ldr q9, [x9, #192]
-	WORD $0xfd40692a // ldr d10, [x9, #208]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0x3dc03109 // ldr q9, [x8, #192]
+	WORD $0xfd40690a // ldr d10, [x8, #208]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
-	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
-	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
 	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
 	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
 	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
-	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
-	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
 	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
 	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
 	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
-	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
-	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
-	WORD $0x3dc03929 // ldr q9, [x9, #224]
-	WORD $0xfd40792a // ldr d10, [x9, #240]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0x3dc03909 // ldr q9, [x8, #224]
+	WORD $0xfd40790a // ldr d10, [x8, #240]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
-	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
-	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
 	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
 	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
 	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
-	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
-	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
 	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
 	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
 	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
-	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
-	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads3eight
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x91040108 // add x8, x8, #256
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads3eight
 
-quads3four:
-	WORD $0x92400831 // and x17, x1, #0x7
-	CBZ  R17, quads3next
-	TBZ  $2, R17, quads3one
-	WORD $0x92400631 // and x17, x17, #0x3
-	WORD $0x3cc10587 // ldr q7, [x12], #16
-	WORD $0x3cc105a6 // ldr q6, [x13], #16
-	WORD $0x3cc105c5 // ldr q5, [x14], #16
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0x3dc00129 // ldr q9, [x9]
-	WORD $0xfd40092a // ldr d10, [x9, #16]
+quads3last:
+	WORD $0xacc10967 // ldp q7, q2, [x11], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0x3dc00109 // ldr q9, [x8]
+	WORD $0xfd40090a // ldr d10, [x8, #16]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -16643,8 +17820,8 @@ quads3four:
 	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0x3dc00929 // ldr q9, [x9, #32]
-	WORD $0xfd40192a // ldr d10, [x9, #48]
+	WORD $0x3dc00909 // ldr q9, [x8, #32]
+	WORD $0xfd40190a // ldr d10, [x8, #48]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -16663,8 +17840,8 @@ quads3four:
 	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
 	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
 	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
-	WORD $0x3dc01129 // ldr q9, [x9, #64]
-	WORD $0xfd40292a // ldr d10, [x9, #80]
+	WORD $0x3dc01109 // ldr q9, [x8, #64]
+	WORD $0xfd40290a // ldr d10, [x8, #80]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -16683,8 +17860,8 @@ quads3four:
 	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
 	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
 	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
-	WORD $0x3dc01929 // ldr q9, [x9, #96]
-	WORD $0xfd40392a // ldr d10, [x9, #112]
+	WORD $0x3dc01909 // ldr q9, [x8, #96]
+	WORD $0xfd40390a // ldr d10, [x8, #112]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -16703,17 +17880,102 @@ quads3four:
 	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
 	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
 	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
-	WORD $0x91020129 // add x9, x9, #128
-	CBZ  R17, quads3next
+	WORD $0x3cc105c7 // ldr q7, [x14], #16
+	WORD $0x3cc105e6 // ldr q6, [x15], #16
+	WORD $0x3dc02109 // ldr q9, [x8, #128]
+	WORD $0xfd40490a // ldr d10, [x8, #144]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x4f82115e // fmla v30.4s, v10.4s, v2.s[0]
+	WORD $0x4f81115a // fmla v26.4s, v10.4s, v1.s[0]
+	WORD $0x4f801156 // fmla v22.4s, v10.4s, v0.s[0]
+	WORD $0x4f871152 // fmla v18.4s, v10.4s, v7.s[0]
+	WORD $0x4f86114e // fmla v14.4s, v10.4s, v6.s[0]
+	WORD $0x3dc02909 // ldr q9, [x8, #160]
+	WORD $0xfd40590a // ldr d10, [x8, #176]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x4fa2115e // fmla v30.4s, v10.4s, v2.s[1]
+	WORD $0x4fa1115a // fmla v26.4s, v10.4s, v1.s[1]
+	WORD $0x4fa01156 // fmla v22.4s, v10.4s, v0.s[1]
+	WORD $0x4fa71152 // fmla v18.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6114e // fmla v14.4s, v10.4s, v6.s[1]
+	WORD $0x3dc03109 // ldr q9, [x8, #192]
+	WORD $0xfd40690a // ldr d10, [x8, #208]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x4f82195e // fmla v30.4s, v10.4s, v2.s[2]
+	WORD $0x4f81195a // fmla v26.4s, v10.4s, v1.s[2]
+	WORD $0x4f801956 // fmla v22.4s, v10.4s, v0.s[2]
+	WORD $0x4f871952 // fmla v18.4s, v10.4s, v7.s[2]
+	WORD $0x4f86194e // fmla v14.4s, v10.4s, v6.s[2]
+	WORD $0x3dc03909 // ldr q9, [x8, #224]
+	WORD $0xfd40790a // ldr d10, [x8, #240]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x4fa2195e // fmla v30.4s, v10.4s, v2.s[3]
+	WORD $0x4fa1195a // fmla v26.4s, v10.4s, v1.s[3]
+	WORD $0x4fa01956 // fmla v22.4s, v10.4s, v0.s[3]
+	WORD $0x4fa71952 // fmla v18.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6194e // fmla v14.4s, v10.4s, v6.s[3]
+	WORD $0x91040108 // add x8, x8, #256
 
-quads3one:
-	WORD $0xbc404587 // ldr s7, [x12], #4
-	WORD $0xbc4045a6 // ldr s6, [x13], #4
-	WORD $0xbc4045c5 // ldr s5, [x14], #4
-	WORD $0xbc4045e4 // ldr s4, [x15], #4
-	WORD $0xbc404603 // ldr s3, [x16], #4
-	WORD $0x3dc00129 // ldr q9, [x9]
-	WORD $0xfd40092a // ldr d10, [x9, #16]
+quads3four:
+	WORD $0x92400830 // and x16, x1, #0x7
+	CBZ  R16, quads3next
+	TBZ  $2, R16, quads3one
+	WORD $0x92400610 // and x16, x16, #0x3
+	WORD $0x3cc10567 // ldr q7, [x11], #16
+	WORD $0x3cc10586 // ldr q6, [x12], #16
+	WORD $0x3cc105a5 // ldr q5, [x13], #16
+	WORD $0x3cc105c4 // ldr q4, [x14], #16
+	WORD $0x3cc105e3 // ldr q3, [x15], #16
+	WORD $0x3dc00109 // ldr q9, [x8]
+	WORD $0xfd40090a // ldr d10, [x8, #16]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
@@ -16732,15 +17994,104 @@ quads3one:
 	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
 	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
 	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
-	WORD $0x91008129 // add x9, x9, #32
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads3one
+	WORD $0x3dc00909 // ldr q9, [x8, #32]
+	WORD $0xfd40190a // ldr d10, [x8, #48]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x4fa7115e // fmla v30.4s, v10.4s, v7.s[1]
+	WORD $0x4fa6115a // fmla v26.4s, v10.4s, v6.s[1]
+	WORD $0x4fa51156 // fmla v22.4s, v10.4s, v5.s[1]
+	WORD $0x4fa41152 // fmla v18.4s, v10.4s, v4.s[1]
+	WORD $0x4fa3114e // fmla v14.4s, v10.4s, v3.s[1]
+	WORD $0x3dc01109 // ldr q9, [x8, #64]
+	WORD $0xfd40290a // ldr d10, [x8, #80]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x4f87195e // fmla v30.4s, v10.4s, v7.s[2]
+	WORD $0x4f86195a // fmla v26.4s, v10.4s, v6.s[2]
+	WORD $0x4f851956 // fmla v22.4s, v10.4s, v5.s[2]
+	WORD $0x4f841952 // fmla v18.4s, v10.4s, v4.s[2]
+	WORD $0x4f83194e // fmla v14.4s, v10.4s, v3.s[2]
+	WORD $0x3dc01909 // ldr q9, [x8, #96]
+	WORD $0xfd40390a // ldr d10, [x8, #112]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x4fa7195e // fmla v30.4s, v10.4s, v7.s[3]
+	WORD $0x4fa6195a // fmla v26.4s, v10.4s, v6.s[3]
+	WORD $0x4fa51956 // fmla v22.4s, v10.4s, v5.s[3]
+	WORD $0x4fa41952 // fmla v18.4s, v10.4s, v4.s[3]
+	WORD $0x4fa3194e // fmla v14.4s, v10.4s, v3.s[3]
+	WORD $0x91020108 // add x8, x8, #128
+	CBZ  R16, quads3next
+
+quads3one:
+	WORD $0xbc404567 // ldr s7, [x11], #4
+	WORD $0xbc404586 // ldr s6, [x12], #4
+	WORD $0xbc4045a5 // ldr s5, [x13], #4
+	WORD $0xbc4045c4 // ldr s4, [x14], #4
+	WORD $0xbc4045e3 // ldr s3, [x15], #4
+	WORD $0x3dc00109 // ldr q9, [x8]
+	WORD $0xfd40090a // ldr d10, [x8, #16]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21794a // fcvtl v10.4s, v10.4h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x4f87115e // fmla v30.4s, v10.4s, v7.s[0]
+	WORD $0x4f86115a // fmla v26.4s, v10.4s, v6.s[0]
+	WORD $0x4f851156 // fmla v22.4s, v10.4s, v5.s[0]
+	WORD $0x4f841152 // fmla v18.4s, v10.4s, v4.s[0]
+	WORD $0x4f83114e // fmla v14.4s, v10.4s, v3.s[0]
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads3one
 
 quads3next:
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, quads3tap
-	WORD $0xf100045f // cmp x2, #1
-	BNE  quads3store
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, quads3tap
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads3store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
 	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
@@ -16773,173 +18124,171 @@ quads3next:
 	WORD $0x4e671dce // bic v14.16b, v14.16b, v7.16b
 
 quads3store:
-	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf10030df // cmp x6, #12
-	BNE  quads3partial
-	WORD $0x4c85693c // st1 {v28.4s, v29.4s, v30.4s}, [x9], x5
-	WORD $0x4c856938 // st1 {v24.4s, v25.4s, v26.4s}, [x9], x5
-	WORD $0x4c856934 // st1 {v20.4s, v21.4s, v22.4s}, [x9], x5
-	WORD $0x4c856930 // st1 {v16.4s, v17.4s, v18.4s}, [x9], x5
-	WORD $0x4c85692c // st1 {v12.4s, v13.4s, v14.4s}, [x9], x5
+	CBNZ R4, quads3partial
+	WORD $0x4c8368fc // st1 {v28.4s, v29.4s, v30.4s}, [x7], x3
+	WORD $0x4c8368f8 // st1 {v24.4s, v25.4s, v26.4s}, [x7], x3
+	WORD $0x4c8368f4 // st1 {v20.4s, v21.4s, v22.4s}, [x7], x3
+	WORD $0x4c8368f0 // st1 {v16.4s, v17.4s, v18.4s}, [x7], x3
+	WORD $0x4c8368ec // st1 {v12.4s, v13.4s, v14.4s}, [x7], x3
 
 quads3stored:
-	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090063 // add x3, x3, x9
-	WORD $0xf9403409 // ldr x9, [x0, #104]
-	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0xd10004e7 // sub x7, x7, #1
-	WORD $0xf10000ff // cmp x7, #0
+	WORD $0xf9403008 // ldr x8, [x0, #96]
+	WORD $0x8b0800a5 // add x5, x5, x8
+	WORD $0xf10004c6 // subs x6, x6, #1
 	BGT  quads3tile
 	RET
 
 quads3partial:
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel0four
-	WORD $0xac81755c // stp q28, q29, [x10], #32
+	WORD $0xf9402008 // ldr x8, [x0, #64]
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel0four
+	WORD $0xac81753c // stp q28, q29, [x9], #32
 	WORD $0x4ebe1fdc // mov v28.16b, v30.16b
 	WORD $0x4ebe1fdd // mov v29.16b, v30.16b
 
 quads3pixel0four:
-	TBZ  $2, R6, quads3pixel0two
-	WORD $0x3c81055c // str q28, [x10], #16
+	TBZ  $2, R8, quads3pixel0two
+	WORD $0x3c81053c // str q28, [x9], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads3pixel0two:
-	TBZ  $1, R6, quads3pixel0one
-	WORD $0xfc00855c // str d28, [x10], #8
+	TBZ  $1, R8, quads3pixel0one
+	WORD $0xfc00853c // str d28, [x9], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads3pixel0one:
-	TBZ  $0, R6, quads3pixel0done
-	WORD $0xbd00015c // str s28, [x10]
+	TBZ  $0, R8, quads3pixel0done
+	WORD $0xbd00013c // str s28, [x9]
 
 quads3pixel0done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel1four
-	WORD $0xac816558 // stp q24, q25, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel1four
+	WORD $0xac816538 // stp q24, q25, [x9], #32
 	WORD $0x4eba1f58 // mov v24.16b, v26.16b
 	WORD $0x4eba1f59 // mov v25.16b, v26.16b
 
 quads3pixel1four:
-	TBZ  $2, R6, quads3pixel1two
-	WORD $0x3c810558 // str q24, [x10], #16
+	TBZ  $2, R8, quads3pixel1two
+	WORD $0x3c810538 // str q24, [x9], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads3pixel1two:
-	TBZ  $1, R6, quads3pixel1one
-	WORD $0xfc008558 // str d24, [x10], #8
+	TBZ  $1, R8, quads3pixel1one
+	WORD $0xfc008538 // str d24, [x9], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads3pixel1one:
-	TBZ  $0, R6, quads3pixel1done
-	WORD $0xbd000158 // str s24, [x10]
+	TBZ  $0, R8, quads3pixel1done
+	WORD $0xbd000138 // str s24, [x9]
 
 quads3pixel1done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel2four
-	WORD $0xac815554 // stp q20, q21, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel2four
+	WORD $0xac815534 // stp q20, q21, [x9], #32
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
 	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
 
 quads3pixel2four:
-	TBZ  $2, R6, quads3pixel2two
-	WORD $0x3c810554 // str q20, [x10], #16
+	TBZ  $2, R8, quads3pixel2two
+	WORD $0x3c810534 // str q20, [x9], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads3pixel2two:
-	TBZ  $1, R6, quads3pixel2one
-	WORD $0xfc008554 // str d20, [x10], #8
+	TBZ  $1, R8, quads3pixel2one
+	WORD $0xfc008534 // str d20, [x9], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads3pixel2one:
-	TBZ  $0, R6, quads3pixel2done
-	WORD $0xbd000154 // str s20, [x10]
+	TBZ  $0, R8, quads3pixel2done
+	WORD $0xbd000134 // str s20, [x9]
 
 quads3pixel2done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel3four
-	WORD $0xac814550 // stp q16, q17, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel3four
+	WORD $0xac814530 // stp q16, q17, [x9], #32
 	WORD $0x4eb21e50 // mov v16.16b, v18.16b
 	WORD $0x4eb21e51 // mov v17.16b, v18.16b
 
 quads3pixel3four:
-	TBZ  $2, R6, quads3pixel3two
-	WORD $0x3c810550 // str q16, [x10], #16
+	TBZ  $2, R8, quads3pixel3two
+	WORD $0x3c810530 // str q16, [x9], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads3pixel3two:
-	TBZ  $1, R6, quads3pixel3one
-	WORD $0xfc008550 // str d16, [x10], #8
+	TBZ  $1, R8, quads3pixel3one
+	WORD $0xfc008530 // str d16, [x9], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads3pixel3one:
-	TBZ  $0, R6, quads3pixel3done
-	WORD $0xbd000150 // str s16, [x10]
+	TBZ  $0, R8, quads3pixel3done
+	WORD $0xbd000130 // str s16, [x9]
 
 quads3pixel3done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads3pixel4four
-	WORD $0xac81354c // stp q12, q13, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads3pixel4four
+	WORD $0xac81352c // stp q12, q13, [x9], #32
 	WORD $0x4eae1dcc // mov v12.16b, v14.16b
 	WORD $0x4eae1dcd // mov v13.16b, v14.16b
 
 quads3pixel4four:
-	TBZ  $2, R6, quads3pixel4two
-	WORD $0x3c81054c // str q12, [x10], #16
+	TBZ  $2, R8, quads3pixel4two
+	WORD $0x3c81052c // str q12, [x9], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 quads3pixel4two:
-	TBZ  $1, R6, quads3pixel4one
-	WORD $0xfc00854c // str d12, [x10], #8
+	TBZ  $1, R8, quads3pixel4one
+	WORD $0xfc00852c // str d12, [x9], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads3pixel4one:
-	TBZ  $0, R6, quads3pixel4done
-	WORD $0xbd00014c // str s12, [x10]
+	TBZ  $0, R8, quads3pixel4done
+	WORD $0xbd00012c // str s12, [x9]
 
 quads3pixel4done:
-	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0x8b0300e7 // add x7, x7, x3
 	JMP  quads3stored
 
 quads2:
-	WORD $0xf9400003 // ldr x3, [x0]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0b03e8 // mov x8, x11
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9402c06 // ldr x6, [x0, #88]
+	WORD $0xaa0a03e7 // mov x7, x10
 
 quads2tile:
-	WORD $0xaa0403e9 // mov x9, x4
-	WORD $0xad40753c // ldp q28, q29, [x9]
-	WORD $0xad406538 // ldp q24, q25, [x9]
-	WORD $0xad405534 // ldp q20, q21, [x9]
-	WORD $0xad404530 // ldp q16, q17, [x9]
-	WORD $0xad40352c // ldp q12, q13, [x9]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040a // ldr x10, [x0, #8]
-	WORD $0xf940080b // ldr x11, [x0, #16]
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0xad40751c // ldp q28, q29, [x8]
+	WORD $0xad406518 // ldp q24, q25, [x8]
+	WORD $0xad405514 // ldp q20, q21, [x8]
+	WORD $0xad404510 // ldp q16, q17, [x8]
+	WORD $0xad40350c // ldp q12, q13, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 quads2tap:
-	WORD $0x28c1354c // ldp w12, w13, [x10], #8
-	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
-	WORD $0xb8404550 // ldr w16, [x10], #4
-	WORD $0x8b03018c // add x12, x12, x3
-	WORD $0x8b0301ad // add x13, x13, x3
-	WORD $0x8b0301ce // add x14, x14, x3
-	WORD $0x8b0301ef // add x15, x15, x3
-	WORD $0x8b030210 // add x16, x16, x3
-	WORD $0xd343fc31 // lsr x17, x1, #3
-	CBZ  R17, quads2four
+	WORD $0x28c1312b // ldp w11, w12, [x9], #8
+	WORD $0x28c1392d // ldp w13, w14, [x9], #8
+	WORD $0xb840452f // ldr w15, [x9], #4
+	WORD $0x8b05016b // add x11, x11, x5
+	WORD $0x8b05018c // add x12, x12, x5
+	WORD $0x8b0501ad // add x13, x13, x5
+	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0x8b0501ef // add x15, x15, x5
+	WORD $0xd343fc30 // lsr x16, x1, #3
+	CBZ  R16, quads2four
+	WORD $0x3cc105c4 // ldr q4, [x14], #16
+	WORD $0x3cc105e3 // ldr q3, [x15], #16
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBZ  R16, quads2last
 
 quads2eight:
-	WORD $0xacc10987 // ldp q7, q2, [x12], #32
-	WORD $0xacc105a6 // ldp q6, q1, [x13], #32
-	WORD $0xacc101c5 // ldp q5, q0, [x14], #32
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0x3dc00129 // ldr q9, [x9]
+	WORD $0xacc10967 // ldp q7, q2, [x11], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0x3dc00109 // ldr q9, [x8]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
@@ -16952,7 +18301,7 @@ quads2eight:
 	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0x3dc00929 // ldr q9, [x9, #32]
+	WORD $0x3dc00909 // ldr q9, [x8, #32]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
@@ -16965,7 +18314,7 @@ quads2eight:
 	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
 	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
 	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
-	WORD $0x3dc01129 // ldr q9, [x9, #64]
+	WORD $0x3dc01109 // ldr q9, [x8, #64]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
@@ -16978,7 +18327,7 @@ quads2eight:
 	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
 	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
 	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
-	WORD $0x3dc01929 // ldr q9, [x9, #96]
+	WORD $0x3dc01909 // ldr q9, [x8, #96]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
@@ -16991,75 +18340,69 @@ quads2eight:
 	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
 	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
 	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0x3dc02129 // ldr q9, [x9, #128]
+	WORD $0xacc111c7 // ldp q7, q4, [x14], #32
+	WORD $0xacc10de6 // ldp q6, q3, [x15], #32
+	WORD $0x3dc02109 // ldr q9, [x8, #128]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
-	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
-	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
 	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
 	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
 	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
-	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
-	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0x3dc02929 // ldr q9, [x9, #160]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x3dc02909 // ldr q9, [x8, #160]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
-	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
-	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
 	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
 	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
 	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
-	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
-	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
-	WORD $0x3dc03129 // ldr q9, [x9, #192]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x3dc03109 // ldr q9, [x8, #192]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
-	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
-	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
 	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
 	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
 	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
-	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
-	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
-	WORD $0x3dc03929 // ldr q9, [x9, #224]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x3dc03909 // ldr q9, [x8, #224]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
-	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
-	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
 	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
 	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
 	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
-	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
-	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads2eight
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x91040108 // add x8, x8, #256
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads2eight
 
-quads2four:
-	WORD $0x92400831 // and x17, x1, #0x7
-	CBZ  R17, quads2next
-	TBZ  $2, R17, quads2one
-	WORD $0x92400631 // and x17, x17, #0x3
-	WORD $0x3cc10587 // ldr q7, [x12], #16
-	WORD $0x3cc105a6 // ldr q6, [x13], #16
-	WORD $0x3cc105c5 // ldr q5, [x14], #16
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0x3dc00129 // ldr q9, [x9]
+quads2last:
+	WORD $0xacc10967 // ldp q7, q2, [x11], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0x3dc00109 // ldr q9, [x8]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
@@ -17072,7 +18415,7 @@ quads2four:
 	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0x3dc00929 // ldr q9, [x9, #32]
+	WORD $0x3dc00909 // ldr q9, [x8, #32]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
@@ -17085,7 +18428,7 @@ quads2four:
 	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
 	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
 	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
-	WORD $0x3dc01129 // ldr q9, [x9, #64]
+	WORD $0x3dc01109 // ldr q9, [x8, #64]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
@@ -17098,7 +18441,7 @@ quads2four:
 	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
 	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
 	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
-	WORD $0x3dc01929 // ldr q9, [x9, #96]
+	WORD $0x3dc01909 // ldr q9, [x8, #96]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
@@ -17111,16 +18454,73 @@ quads2four:
 	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
 	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
 	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
-	WORD $0x91020129 // add x9, x9, #128
-	CBZ  R17, quads2next
+	WORD $0x3cc105c7 // ldr q7, [x14], #16
+	WORD $0x3cc105e6 // ldr q6, [x15], #16
+	WORD $0x3dc02109 // ldr q9, [x8, #128]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0x4f82113d // fmla v29.4s, v9.4s, v2.s[0]
+	WORD $0x4f811139 // fmla v25.4s, v9.4s, v1.s[0]
+	WORD $0x4f801135 // fmla v21.4s, v9.4s, v0.s[0]
+	WORD $0x4f871131 // fmla v17.4s, v9.4s, v7.s[0]
+	WORD $0x4f86112d // fmla v13.4s, v9.4s, v6.s[0]
+	WORD $0x3dc02909 // ldr q9, [x8, #160]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0x4fa2113d // fmla v29.4s, v9.4s, v2.s[1]
+	WORD $0x4fa11139 // fmla v25.4s, v9.4s, v1.s[1]
+	WORD $0x4fa01135 // fmla v21.4s, v9.4s, v0.s[1]
+	WORD $0x4fa71131 // fmla v17.4s, v9.4s, v7.s[1]
+	WORD $0x4fa6112d // fmla v13.4s, v9.4s, v6.s[1]
+	WORD $0x3dc03109 // ldr q9, [x8, #192]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0x4f82193d // fmla v29.4s, v9.4s, v2.s[2]
+	WORD $0x4f811939 // fmla v25.4s, v9.4s, v1.s[2]
+	WORD $0x4f801935 // fmla v21.4s, v9.4s, v0.s[2]
+	WORD $0x4f871931 // fmla v17.4s, v9.4s, v7.s[2]
+	WORD $0x4f86192d // fmla v13.4s, v9.4s, v6.s[2]
+	WORD $0x3dc03909 // ldr q9, [x8, #224]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x4fa2193d // fmla v29.4s, v9.4s, v2.s[3]
+	WORD $0x4fa11939 // fmla v25.4s, v9.4s, v1.s[3]
+	WORD $0x4fa01935 // fmla v21.4s, v9.4s, v0.s[3]
+	WORD $0x4fa71931 // fmla v17.4s, v9.4s, v7.s[3]
+	WORD $0x4fa6192d // fmla v13.4s, v9.4s, v6.s[3]
+	WORD $0x91040108 // add x8, x8, #256
 
-quads2one:
-	WORD $0xbc404587 // ldr s7, [x12], #4
-	WORD $0xbc4045a6 // ldr s6, [x13], #4
-	WORD $0xbc4045c5 // ldr s5, [x14], #4
-	WORD $0xbc4045e4 // ldr s4, [x15], #4
-	WORD $0xbc404603 // ldr s3, [x16], #4
-	WORD $0x3dc00129 // ldr q9, [x9]
+quads2four:
+	WORD $0x92400830 // and x16, x1, #0x7
+	CBZ  R16, quads2next
+	TBZ  $2, R16, quads2one
+	WORD $0x92400610 // and x16, x16, #0x3
+	WORD $0x3cc10567 // ldr q7, [x11], #16
+	WORD $0x3cc10586 // ldr q6, [x12], #16
+	WORD $0x3cc105a5 // ldr q5, [x13], #16
+	WORD $0x3cc105c4 // ldr q4, [x14], #16
+	WORD $0x3cc105e3 // ldr q3, [x15], #16
+	WORD $0x3dc00109 // ldr q9, [x8]
 	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
 	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
@@ -17133,15 +18533,76 @@ quads2one:
 	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
 	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
 	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
-	WORD $0x91008129 // add x9, x9, #32
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads2one
+	WORD $0x3dc00909 // ldr q9, [x8, #32]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0x4fa7113d // fmla v29.4s, v9.4s, v7.s[1]
+	WORD $0x4fa61139 // fmla v25.4s, v9.4s, v6.s[1]
+	WORD $0x4fa51135 // fmla v21.4s, v9.4s, v5.s[1]
+	WORD $0x4fa41131 // fmla v17.4s, v9.4s, v4.s[1]
+	WORD $0x4fa3112d // fmla v13.4s, v9.4s, v3.s[1]
+	WORD $0x3dc01109 // ldr q9, [x8, #64]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0x4f87193d // fmla v29.4s, v9.4s, v7.s[2]
+	WORD $0x4f861939 // fmla v25.4s, v9.4s, v6.s[2]
+	WORD $0x4f851935 // fmla v21.4s, v9.4s, v5.s[2]
+	WORD $0x4f841931 // fmla v17.4s, v9.4s, v4.s[2]
+	WORD $0x4f83192d // fmla v13.4s, v9.4s, v3.s[2]
+	WORD $0x3dc01909 // ldr q9, [x8, #96]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x4fa7193d // fmla v29.4s, v9.4s, v7.s[3]
+	WORD $0x4fa61939 // fmla v25.4s, v9.4s, v6.s[3]
+	WORD $0x4fa51935 // fmla v21.4s, v9.4s, v5.s[3]
+	WORD $0x4fa41931 // fmla v17.4s, v9.4s, v4.s[3]
+	WORD $0x4fa3192d // fmla v13.4s, v9.4s, v3.s[3]
+	WORD $0x91020108 // add x8, x8, #128
+	CBZ  R16, quads2next
+
+quads2one:
+	WORD $0xbc404567 // ldr s7, [x11], #4
+	WORD $0xbc404586 // ldr s6, [x12], #4
+	WORD $0xbc4045a5 // ldr s5, [x13], #4
+	WORD $0xbc4045c4 // ldr s4, [x14], #4
+	WORD $0xbc4045e3 // ldr s3, [x15], #4
+	WORD $0x3dc00109 // ldr q9, [x8]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x4f87113d // fmla v29.4s, v9.4s, v7.s[0]
+	WORD $0x4f861139 // fmla v25.4s, v9.4s, v6.s[0]
+	WORD $0x4f851135 // fmla v21.4s, v9.4s, v5.s[0]
+	WORD $0x4f841131 // fmla v17.4s, v9.4s, v4.s[0]
+	WORD $0x4f83112d // fmla v13.4s, v9.4s, v3.s[0]
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads2one
 
 quads2next:
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, quads2tap
-	WORD $0xf100045f // cmp x2, #1
-	BNE  quads2store
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, quads2tap
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads2store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
 	WORD $0x4ea0eba7 // fcmlt v7.4s, v29.4s, #0.0
@@ -17164,297 +18625,359 @@ quads2next:
 	WORD $0x4e671dad // bic v13.16b, v13.16b, v7.16b
 
 quads2store:
-	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf10020df // cmp x6, #8
-	BNE  quads2partial
-	WORD $0x4c85a93c // st1 {v28.4s, v29.4s}, [x9], x5
-	WORD $0x4c85a938 // st1 {v24.4s, v25.4s}, [x9], x5
-	WORD $0x4c85a934 // st1 {v20.4s, v21.4s}, [x9], x5
-	WORD $0x4c85a930 // st1 {v16.4s, v17.4s}, [x9], x5
-	WORD $0x4c85a92c // st1 {v12.4s, v13.4s}, [x9], x5
+	CBNZ R4, quads2partial
+	WORD $0x4c83a8fc // st1 {v28.4s, v29.4s}, [x7], x3
+	WORD $0x4c83a8f8 // st1 {v24.4s, v25.4s}, [x7], x3
+	WORD $0x4c83a8f4 // st1 {v20.4s, v21.4s}, [x7], x3
+	WORD $0x4c83a8f0 // st1 {v16.4s, v17.4s}, [x7], x3
+	WORD $0x4c83a8ec // st1 {v12.4s, v13.4s}, [x7], x3
 
 quads2stored:
-	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090063 // add x3, x3, x9
-	WORD $0xf9403409 // ldr x9, [x0, #104]
-	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0xd10004e7 // sub x7, x7, #1
-	WORD $0xf10000ff // cmp x7, #0
+	WORD $0xf9403008 // ldr x8, [x0, #96]
+	WORD $0x8b0800a5 // add x5, x5, x8
+	WORD $0xf10004c6 // subs x6, x6, #1
 	BGT  quads2tile
 	RET
 
 quads2partial:
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel0four
-	WORD $0xac81755c // stp q28, q29, [x10], #32
+	WORD $0xf9402008 // ldr x8, [x0, #64]
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel0four
+	WORD $0xac81753c // stp q28, q29, [x9], #32
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 	WORD $0x4ebd1fbd // mov v29.16b, v29.16b
 
 quads2pixel0four:
-	TBZ  $2, R6, quads2pixel0two
-	WORD $0x3c81055c // str q28, [x10], #16
+	TBZ  $2, R8, quads2pixel0two
+	WORD $0x3c81053c // str q28, [x9], #16
 	WORD $0x4ebd1fbc // mov v28.16b, v29.16b
 
 quads2pixel0two:
-	TBZ  $1, R6, quads2pixel0one
-	WORD $0xfc00855c // str d28, [x10], #8
+	TBZ  $1, R8, quads2pixel0one
+	WORD $0xfc00853c // str d28, [x9], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads2pixel0one:
-	TBZ  $0, R6, quads2pixel0done
-	WORD $0xbd00015c // str s28, [x10]
+	TBZ  $0, R8, quads2pixel0done
+	WORD $0xbd00013c // str s28, [x9]
 
 quads2pixel0done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel1four
-	WORD $0xac816558 // stp q24, q25, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel1four
+	WORD $0xac816538 // stp q24, q25, [x9], #32
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 	WORD $0x4eb91f39 // mov v25.16b, v25.16b
 
 quads2pixel1four:
-	TBZ  $2, R6, quads2pixel1two
-	WORD $0x3c810558 // str q24, [x10], #16
+	TBZ  $2, R8, quads2pixel1two
+	WORD $0x3c810538 // str q24, [x9], #16
 	WORD $0x4eb91f38 // mov v24.16b, v25.16b
 
 quads2pixel1two:
-	TBZ  $1, R6, quads2pixel1one
-	WORD $0xfc008558 // str d24, [x10], #8
+	TBZ  $1, R8, quads2pixel1one
+	WORD $0xfc008538 // str d24, [x9], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads2pixel1one:
-	TBZ  $0, R6, quads2pixel1done
-	WORD $0xbd000158 // str s24, [x10]
+	TBZ  $0, R8, quads2pixel1done
+	WORD $0xbd000138 // str s24, [x9]
 
 quads2pixel1done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel2four
-	WORD $0xac815554 // stp q20, q21, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel2four
+	WORD $0xac815534 // stp q20, q21, [x9], #32
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 	WORD $0x4eb51eb5 // mov v21.16b, v21.16b
 
 quads2pixel2four:
-	TBZ  $2, R6, quads2pixel2two
-	WORD $0x3c810554 // str q20, [x10], #16
+	TBZ  $2, R8, quads2pixel2two
+	WORD $0x3c810534 // str q20, [x9], #16
 	WORD $0x4eb51eb4 // mov v20.16b, v21.16b
 
 quads2pixel2two:
-	TBZ  $1, R6, quads2pixel2one
-	WORD $0xfc008554 // str d20, [x10], #8
+	TBZ  $1, R8, quads2pixel2one
+	WORD $0xfc008534 // str d20, [x9], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads2pixel2one:
-	TBZ  $0, R6, quads2pixel2done
-	WORD $0xbd000154 // str s20, [x10]
+	TBZ  $0, R8, quads2pixel2done
+	WORD $0xbd000134 // str s20, [x9]
 
 quads2pixel2done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel3four
-	WORD $0xac814550 // stp q16, q17, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel3four
+	WORD $0xac814530 // stp q16, q17, [x9], #32
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 	WORD $0x4eb11e31 // mov v17.16b, v17.16b
 
 quads2pixel3four:
-	TBZ  $2, R6, quads2pixel3two
-	WORD $0x3c810550 // str q16, [x10], #16
+	TBZ  $2, R8, quads2pixel3two
+	WORD $0x3c810530 // str q16, [x9], #16
 	WORD $0x4eb11e30 // mov v16.16b, v17.16b
 
 quads2pixel3two:
-	TBZ  $1, R6, quads2pixel3one
-	WORD $0xfc008550 // str d16, [x10], #8
+	TBZ  $1, R8, quads2pixel3one
+	WORD $0xfc008530 // str d16, [x9], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads2pixel3one:
-	TBZ  $0, R6, quads2pixel3done
-	WORD $0xbd000150 // str s16, [x10]
+	TBZ  $0, R8, quads2pixel3done
+	WORD $0xbd000130 // str s16, [x9]
 
 quads2pixel3done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads2pixel4four
-	WORD $0xac81354c // stp q12, q13, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads2pixel4four
+	WORD $0xac81352c // stp q12, q13, [x9], #32
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 	WORD $0x4ead1dad // mov v13.16b, v13.16b
 
 quads2pixel4four:
-	TBZ  $2, R6, quads2pixel4two
-	WORD $0x3c81054c // str q12, [x10], #16
+	TBZ  $2, R8, quads2pixel4two
+	WORD $0x3c81052c // str q12, [x9], #16
 	WORD $0x4ead1dac // mov v12.16b, v13.16b
 
 quads2pixel4two:
-	TBZ  $1, R6, quads2pixel4one
-	WORD $0xfc00854c // str d12, [x10], #8
+	TBZ  $1, R8, quads2pixel4one
+	WORD $0xfc00852c // str d12, [x9], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads2pixel4one:
-	TBZ  $0, R6, quads2pixel4done
-	WORD $0xbd00014c // str s12, [x10]
+	TBZ  $0, R8, quads2pixel4done
+	WORD $0xbd00012c // str s12, [x9]
 
 quads2pixel4done:
-	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0x8b0300e7 // add x7, x7, x3
 	JMP  quads2stored
 
 quads1:
-	WORD $0xf9400003 // ldr x3, [x0]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
-	WORD $0xaa0b03e8 // mov x8, x11
+	WORD $0xf9400005 // ldr x5, [x0]
+	WORD $0xf9402c06 // ldr x6, [x0, #88]
+	WORD $0xaa0a03e7 // mov x7, x10
 
 quads1tile:
-	WORD $0xaa0403e9 // mov x9, x4
-	WORD $0x3dc0013c // ldr q28, [x9]
-	WORD $0x3dc00138 // ldr q24, [x9]
-	WORD $0x3dc00134 // ldr q20, [x9]
-	WORD $0x3dc00130 // ldr q16, [x9]
-	WORD $0x3dc0012c // ldr q12, [x9]
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0xf940040a // ldr x10, [x0, #8]
-	WORD $0xf940080b // ldr x11, [x0, #16]
+	WORD $0xaa0203e8 // mov x8, x2
+	WORD $0x3dc0011c // ldr q28, [x8]
+	WORD $0x3dc00118 // ldr q24, [x8]
+	WORD $0x3dc00114 // ldr q20, [x8]
+	WORD $0x3dc00110 // ldr q16, [x8]
+	WORD $0x3dc0010c // ldr q12, [x8]
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0xf9400409 // ldr x9, [x0, #8]
+	WORD $0xf940080a // ldr x10, [x0, #16]
 
 quads1tap:
-	WORD $0x28c1354c // ldp w12, w13, [x10], #8
-	WORD $0x28c13d4e // ldp w14, w15, [x10], #8
-	WORD $0xb8404550 // ldr w16, [x10], #4
-	WORD $0x8b03018c // add x12, x12, x3
-	WORD $0x8b0301ad // add x13, x13, x3
-	WORD $0x8b0301ce // add x14, x14, x3
-	WORD $0x8b0301ef // add x15, x15, x3
-	WORD $0x8b030210 // add x16, x16, x3
-	WORD $0xd343fc31 // lsr x17, x1, #3
-	CBZ  R17, quads1four
+	WORD $0x28c1312b // ldp w11, w12, [x9], #8
+	WORD $0x28c1392d // ldp w13, w14, [x9], #8
+	WORD $0xb840452f // ldr w15, [x9], #4
+	WORD $0x8b05016b // add x11, x11, x5
+	WORD $0x8b05018c // add x12, x12, x5
+	WORD $0x8b0501ad // add x13, x13, x5
+	WORD $0x8b0501ce // add x14, x14, x5
+	WORD $0x8b0501ef // add x15, x15, x5
+	WORD $0xd343fc30 // lsr x16, x1, #3
+	CBZ  R16, quads1four
+	WORD $0x3cc105c4 // ldr q4, [x14], #16
+	WORD $0x3cc105e3 // ldr q3, [x15], #16
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBZ  R16, quads1last
 
 quads1eight:
-	WORD $0xacc10987 // ldp q7, q2, [x12], #32
-	WORD $0xacc105a6 // ldp q6, q1, [x13], #32
-	WORD $0xacc101c5 // ldp q5, q0, [x14], #32
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0xfd400128 // ldr d8, [x9]
+	WORD $0xacc10967 // ldp q7, q2, [x11], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0xfd400108 // ldr d8, [x8]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0xfd401128 // ldr d8, [x9, #32]
+	WORD $0xfd401108 // ldr d8, [x8, #32]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
 	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
 	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
-	WORD $0xfd402128 // ldr d8, [x9, #64]
+	WORD $0xfd402108 // ldr d8, [x8, #64]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
 	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
 	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
-	WORD $0xfd403128 // ldr d8, [x9, #96]
+	WORD $0xfd403108 // ldr d8, [x8, #96]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
 	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
 	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0xfd404128 // ldr d8, [x9, #128]
+	WORD $0xacc111c7 // ldp q7, q4, [x14], #32
+	WORD $0xacc10de6 // ldp q6, q3, [x15], #32
+	WORD $0xfd404108 // ldr d8, [x8, #128]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
 	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
 	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
-	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
-	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0xfd405128 // ldr d8, [x9, #160]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0xfd405108 // ldr d8, [x8, #160]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
 	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
 	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
-	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
-	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
-	WORD $0xfd406128 // ldr d8, [x9, #192]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0xfd406108 // ldr d8, [x8, #192]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
 	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
 	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
-	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
-	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
-	WORD $0xfd407128 // ldr d8, [x9, #224]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0xfd407108 // ldr d8, [x8, #224]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
 	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
 	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
-	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
-	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
-	WORD $0x91040129 // add x9, x9, #256
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads1eight
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x91040108 // add x8, x8, #256
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads1eight
 
-quads1four:
-	WORD $0x92400831 // and x17, x1, #0x7
-	CBZ  R17, quads1next
-	TBZ  $2, R17, quads1one
-	WORD $0x92400631 // and x17, x17, #0x3
-	WORD $0x3cc10587 // ldr q7, [x12], #16
-	WORD $0x3cc105a6 // ldr q6, [x13], #16
-	WORD $0x3cc105c5 // ldr q5, [x14], #16
-	WORD $0x3cc105e4 // ldr q4, [x15], #16
-	WORD $0x3cc10603 // ldr q3, [x16], #16
-	WORD $0xfd400128 // ldr d8, [x9]
+quads1last:
+	WORD $0xacc10967 // ldp q7, q2, [x11], #32
+	WORD $0xacc10586 // ldp q6, q1, [x12], #32
+	WORD $0xacc101a5 // ldp q5, q0, [x13], #32
+	WORD $0xfd400108 // ldr d8, [x8]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0xfd401128 // ldr d8, [x9, #32]
+	WORD $0xfd401108 // ldr d8, [x8, #32]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
 	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
 	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
 	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
 	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
-	WORD $0xfd402128 // ldr d8, [x9, #64]
+	WORD $0xfd402108 // ldr d8, [x8, #64]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
 	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
 	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
 	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
 	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
-	WORD $0xfd403128 // ldr d8, [x9, #96]
+	WORD $0xfd403108 // ldr d8, [x8, #96]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
 	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
 	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
 	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
 	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
-	WORD $0x91020129 // add x9, x9, #128
-	CBZ  R17, quads1next
+	WORD $0x3cc105c7 // ldr q7, [x14], #16
+	WORD $0x3cc105e6 // ldr q6, [x15], #16
+	WORD $0xfd404108 // ldr d8, [x8, #128]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4f82111c // fmla v28.4s, v8.4s, v2.s[0]
+	WORD $0x4f811118 // fmla v24.4s, v8.4s, v1.s[0]
+	WORD $0x4f801114 // fmla v20.4s, v8.4s, v0.s[0]
+	WORD $0x4f871110 // fmla v16.4s, v8.4s, v7.s[0]
+	WORD $0x4f86110c // fmla v12.4s, v8.4s, v6.s[0]
+	WORD $0xfd405108 // ldr d8, [x8, #160]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4fa2111c // fmla v28.4s, v8.4s, v2.s[1]
+	WORD $0x4fa11118 // fmla v24.4s, v8.4s, v1.s[1]
+	WORD $0x4fa01114 // fmla v20.4s, v8.4s, v0.s[1]
+	WORD $0x4fa71110 // fmla v16.4s, v8.4s, v7.s[1]
+	WORD $0x4fa6110c // fmla v12.4s, v8.4s, v6.s[1]
+	WORD $0xfd406108 // ldr d8, [x8, #192]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4f82191c // fmla v28.4s, v8.4s, v2.s[2]
+	WORD $0x4f811918 // fmla v24.4s, v8.4s, v1.s[2]
+	WORD $0x4f801914 // fmla v20.4s, v8.4s, v0.s[2]
+	WORD $0x4f871910 // fmla v16.4s, v8.4s, v7.s[2]
+	WORD $0x4f86190c // fmla v12.4s, v8.4s, v6.s[2]
+	WORD $0xfd407108 // ldr d8, [x8, #224]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4fa2191c // fmla v28.4s, v8.4s, v2.s[3]
+	WORD $0x4fa11918 // fmla v24.4s, v8.4s, v1.s[3]
+	WORD $0x4fa01914 // fmla v20.4s, v8.4s, v0.s[3]
+	WORD $0x4fa71910 // fmla v16.4s, v8.4s, v7.s[3]
+	WORD $0x4fa6190c // fmla v12.4s, v8.4s, v6.s[3]
+	WORD $0x91040108 // add x8, x8, #256
 
-quads1one:
-	WORD $0xbc404587 // ldr s7, [x12], #4
-	WORD $0xbc4045a6 // ldr s6, [x13], #4
-	WORD $0xbc4045c5 // ldr s5, [x14], #4
-	WORD $0xbc4045e4 // ldr s4, [x15], #4
-	WORD $0xbc404603 // ldr s3, [x16], #4
-	WORD $0xfd400128 // ldr d8, [x9]
+quads1four:
+	WORD $0x92400830 // and x16, x1, #0x7
+	CBZ  R16, quads1next
+	TBZ  $2, R16, quads1one
+	WORD $0x92400610 // and x16, x16, #0x3
+	WORD $0x3cc10567 // ldr q7, [x11], #16
+	WORD $0x3cc10586 // ldr q6, [x12], #16
+	WORD $0x3cc105a5 // ldr q5, [x13], #16
+	WORD $0x3cc105c4 // ldr q4, [x14], #16
+	WORD $0x3cc105e3 // ldr q3, [x15], #16
+	WORD $0xfd400108 // ldr d8, [x8]
 	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
 	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
 	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
 	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
 	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
 	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
-	WORD $0x91008129 // add x9, x9, #32
-	WORD $0xd1000631 // sub x17, x17, #1
-	CBNZ R17, quads1one
+	WORD $0xfd401108 // ldr d8, [x8, #32]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4fa7111c // fmla v28.4s, v8.4s, v7.s[1]
+	WORD $0x4fa61118 // fmla v24.4s, v8.4s, v6.s[1]
+	WORD $0x4fa51114 // fmla v20.4s, v8.4s, v5.s[1]
+	WORD $0x4fa41110 // fmla v16.4s, v8.4s, v4.s[1]
+	WORD $0x4fa3110c // fmla v12.4s, v8.4s, v3.s[1]
+	WORD $0xfd402108 // ldr d8, [x8, #64]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4f87191c // fmla v28.4s, v8.4s, v7.s[2]
+	WORD $0x4f861918 // fmla v24.4s, v8.4s, v6.s[2]
+	WORD $0x4f851914 // fmla v20.4s, v8.4s, v5.s[2]
+	WORD $0x4f841910 // fmla v16.4s, v8.4s, v4.s[2]
+	WORD $0x4f83190c // fmla v12.4s, v8.4s, v3.s[2]
+	WORD $0xfd403108 // ldr d8, [x8, #96]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4fa7191c // fmla v28.4s, v8.4s, v7.s[3]
+	WORD $0x4fa61918 // fmla v24.4s, v8.4s, v6.s[3]
+	WORD $0x4fa51914 // fmla v20.4s, v8.4s, v5.s[3]
+	WORD $0x4fa41910 // fmla v16.4s, v8.4s, v4.s[3]
+	WORD $0x4fa3190c // fmla v12.4s, v8.4s, v3.s[3]
+	WORD $0x91020108 // add x8, x8, #128
+	CBZ  R16, quads1next
+
+quads1one:
+	WORD $0xbc404567 // ldr s7, [x11], #4
+	WORD $0xbc404586 // ldr s6, [x12], #4
+	WORD $0xbc4045a5 // ldr s5, [x13], #4
+	WORD $0xbc4045c4 // ldr s4, [x14], #4
+	WORD $0xbc4045e3 // ldr s3, [x15], #4
+	WORD $0xfd400108 // ldr d8, [x8]
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x4f87111c // fmla v28.4s, v8.4s, v7.s[0]
+	WORD $0x4f861118 // fmla v24.4s, v8.4s, v6.s[0]
+	WORD $0x4f851114 // fmla v20.4s, v8.4s, v5.s[0]
+	WORD $0x4f841110 // fmla v16.4s, v8.4s, v4.s[0]
+	WORD $0x4f83110c // fmla v12.4s, v8.4s, v3.s[0]
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0xd1000610 // sub x16, x16, #1
+	CBNZ R16, quads1one
 
 quads1next:
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, quads1tap
-	WORD $0xf100045f // cmp x2, #1
-	BNE  quads1store
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, quads1tap
+	WORD $0xf9402408 // ldr x8, [x0, #72]
+	CBZ  R8, quads1store
 	WORD $0x4ea0eb87 // fcmlt v7.4s, v28.4s, #0.0
 	WORD $0x4e671f9c // bic v28.16b, v28.16b, v7.16b
 	WORD $0x4ea0eb07 // fcmlt v7.4s, v24.4s, #0.0
@@ -17467,136 +18990,132 @@ quads1next:
 	WORD $0x4e671d8c // bic v12.16b, v12.16b, v7.16b
 
 quads1store:
-	WORD $0xaa0803e9 // mov x9, x8
-	WORD $0xf10010df // cmp x6, #4
-	BNE  quads1partial
-	WORD $0x4c85793c // st1 {v28.4s}, [x9], x5
-	WORD $0x4c857938 // st1 {v24.4s}, [x9], x5
-	WORD $0x4c857934 // st1 {v20.4s}, [x9], x5
-	WORD $0x4c857930 // st1 {v16.4s}, [x9], x5
-	WORD $0x4c85792c // st1 {v12.4s}, [x9], x5
+	CBNZ R4, quads1partial
+	WORD $0x4c8378fc // st1 {v28.4s}, [x7], x3
+	WORD $0x4c8378f8 // st1 {v24.4s}, [x7], x3
+	WORD $0x4c8378f4 // st1 {v20.4s}, [x7], x3
+	WORD $0x4c8378f0 // st1 {v16.4s}, [x7], x3
+	WORD $0x4c8378ec // st1 {v12.4s}, [x7], x3
 
 quads1stored:
-	WORD $0xf9403009 // ldr x9, [x0, #96]
-	WORD $0x8b090063 // add x3, x3, x9
-	WORD $0xf9403409 // ldr x9, [x0, #104]
-	WORD $0x8b090108 // add x8, x8, x9
-	WORD $0xd10004e7 // sub x7, x7, #1
-	WORD $0xf10000ff // cmp x7, #0
+	WORD $0xf9403008 // ldr x8, [x0, #96]
+	WORD $0x8b0800a5 // add x5, x5, x8
+	WORD $0xf10004c6 // subs x6, x6, #1
 	BGT  quads1tile
 	RET
 
 quads1partial:
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel0four
-	WORD $0xac81715c // stp q28, q28, [x10], #32
+	WORD $0xf9402008 // ldr x8, [x0, #64]
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel0four
+	WORD $0xac81713c // stp q28, q28, [x9], #32
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 
 quads1pixel0four:
-	TBZ  $2, R6, quads1pixel0two
-	WORD $0x3c81055c // str q28, [x10], #16
+	TBZ  $2, R8, quads1pixel0two
+	WORD $0x3c81053c // str q28, [x9], #16
 	WORD $0x4ebc1f9c // mov v28.16b, v28.16b
 
 quads1pixel0two:
-	TBZ  $1, R6, quads1pixel0one
-	WORD $0xfc00855c // str d28, [x10], #8
+	TBZ  $1, R8, quads1pixel0one
+	WORD $0xfc00853c // str d28, [x9], #8
 	WORD $0x6e1c439c // ext v28.16b, v28.16b, v28.16b, #8
 
 quads1pixel0one:
-	TBZ  $0, R6, quads1pixel0done
-	WORD $0xbd00015c // str s28, [x10]
+	TBZ  $0, R8, quads1pixel0done
+	WORD $0xbd00013c // str s28, [x9]
 
 quads1pixel0done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel1four
-	WORD $0xac816158 // stp q24, q24, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel1four
+	WORD $0xac816138 // stp q24, q24, [x9], #32
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 
 quads1pixel1four:
-	TBZ  $2, R6, quads1pixel1two
-	WORD $0x3c810558 // str q24, [x10], #16
+	TBZ  $2, R8, quads1pixel1two
+	WORD $0x3c810538 // str q24, [x9], #16
 	WORD $0x4eb81f18 // mov v24.16b, v24.16b
 
 quads1pixel1two:
-	TBZ  $1, R6, quads1pixel1one
-	WORD $0xfc008558 // str d24, [x10], #8
+	TBZ  $1, R8, quads1pixel1one
+	WORD $0xfc008538 // str d24, [x9], #8
 	WORD $0x6e184318 // ext v24.16b, v24.16b, v24.16b, #8
 
 quads1pixel1one:
-	TBZ  $0, R6, quads1pixel1done
-	WORD $0xbd000158 // str s24, [x10]
+	TBZ  $0, R8, quads1pixel1done
+	WORD $0xbd000138 // str s24, [x9]
 
 quads1pixel1done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel2four
-	WORD $0xac815154 // stp q20, q20, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel2four
+	WORD $0xac815134 // stp q20, q20, [x9], #32
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 
 quads1pixel2four:
-	TBZ  $2, R6, quads1pixel2two
-	WORD $0x3c810554 // str q20, [x10], #16
+	TBZ  $2, R8, quads1pixel2two
+	WORD $0x3c810534 // str q20, [x9], #16
 	WORD $0x4eb41e94 // mov v20.16b, v20.16b
 
 quads1pixel2two:
-	TBZ  $1, R6, quads1pixel2one
-	WORD $0xfc008554 // str d20, [x10], #8
+	TBZ  $1, R8, quads1pixel2one
+	WORD $0xfc008534 // str d20, [x9], #8
 	WORD $0x6e144294 // ext v20.16b, v20.16b, v20.16b, #8
 
 quads1pixel2one:
-	TBZ  $0, R6, quads1pixel2done
-	WORD $0xbd000154 // str s20, [x10]
+	TBZ  $0, R8, quads1pixel2done
+	WORD $0xbd000134 // str s20, [x9]
 
 quads1pixel2done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel3four
-	WORD $0xac814150 // stp q16, q16, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel3four
+	WORD $0xac814130 // stp q16, q16, [x9], #32
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 
 quads1pixel3four:
-	TBZ  $2, R6, quads1pixel3two
-	WORD $0x3c810550 // str q16, [x10], #16
+	TBZ  $2, R8, quads1pixel3two
+	WORD $0x3c810530 // str q16, [x9], #16
 	WORD $0x4eb01e10 // mov v16.16b, v16.16b
 
 quads1pixel3two:
-	TBZ  $1, R6, quads1pixel3one
-	WORD $0xfc008550 // str d16, [x10], #8
+	TBZ  $1, R8, quads1pixel3one
+	WORD $0xfc008530 // str d16, [x9], #8
 	WORD $0x6e104210 // ext v16.16b, v16.16b, v16.16b, #8
 
 quads1pixel3one:
-	TBZ  $0, R6, quads1pixel3done
-	WORD $0xbd000150 // str s16, [x10]
+	TBZ  $0, R8, quads1pixel3done
+	WORD $0xbd000130 // str s16, [x9]
 
 quads1pixel3done:
-	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0903ea // mov x10, x9
-	TBZ  $3, R6, quads1pixel4four
-	WORD $0xac81314c // stp q12, q12, [x10], #32
+	WORD $0x8b0300e7 // add x7, x7, x3
+	WORD $0xaa0703e9 // mov x9, x7
+	TBZ  $3, R8, quads1pixel4four
+	WORD $0xac81312c // stp q12, q12, [x9], #32
 	WORD $0x4eac1d8c // mov v12.16b, v12.16b
 	WORD $0x4eac1d8c // mov v12.16b, v12.16b
 
 quads1pixel4four:
-	TBZ  $2, R6, quads1pixel4two
-	WORD $0x3c81054c // str q12, [x10], #16
+	TBZ  $2, R8, quads1pixel4two
+	WORD $0x3c81052c // str q12, [x9], #16
 	WORD $0x4eac1d8c // mov v12.16b, v12.16b
 
 quads1pixel4two:
-	TBZ  $1, R6, quads1pixel4one
-	WORD $0xfc00854c // str d12, [x10], #8
+	TBZ  $1, R8, quads1pixel4one
+	WORD $0xfc00852c // str d12, [x9], #8
 	WORD $0x6e0c418c // ext v12.16b, v12.16b, v12.16b, #8
 
 quads1pixel4one:
-	TBZ  $0, R6, quads1pixel4done
-	WORD $0xbd00014c // str s12, [x10]
+	TBZ  $0, R8, quads1pixel4done
+	WORD $0xbd00012c // str s12, [x9]
 
 quads1pixel4done:
-	WORD $0x8b050129 // add x9, x9, x5
+	WORD $0x8b0300e7 // add x7, x7, x3
 	JMP  quads1stored
 
 // func depthwiseRunF16w3s1NEON(a *depthwiseRunArgs)

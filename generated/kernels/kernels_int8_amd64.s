@@ -185,7 +185,7 @@ group:
 	VMAXPS      Z0, Z2, Z0
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -209,7 +209,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), DX
-	VBROADCASTSS 112(AX), Z1
+	VBROADCASTSS 104(AX), Z1
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Z2
@@ -292,7 +292,7 @@ group:
 	VMAXPS      Z1, Z3, Z1
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -318,7 +318,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), DX
-	VBROADCASTSS 112(AX), Z2
+	VBROADCASTSS 104(AX), Z2
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Z3
@@ -417,7 +417,7 @@ group:
 	VMAXPS      Z2, Z4, Z2
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -445,7 +445,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), DX
-	VBROADCASTSS 112(AX), Z3
+	VBROADCASTSS 104(AX), Z3
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X4
 	VPBROADCASTD X4, Z4
@@ -563,7 +563,7 @@ group:
 	VMAXPS      Z3, Z5, Z3
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -593,7 +593,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), DX
-	VBROADCASTSS 112(AX), Z4
+	VBROADCASTSS 104(AX), Z4
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Z5
@@ -702,7 +702,7 @@ group:
 	VMAXPS      Z1, Z3, Z1
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -730,7 +730,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z2
+	VBROADCASTSS 104(AX), Z2
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Z3
@@ -839,7 +839,7 @@ group:
 	VMAXPS      Z3, Z5, Z3
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -871,7 +871,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z4
+	VBROADCASTSS 104(AX), Z4
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Z5
@@ -1011,7 +1011,7 @@ group:
 	VMAXPS      Z5, Z7, Z5
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -1047,7 +1047,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z6
+	VBROADCASTSS 104(AX), Z6
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X7
 	VPBROADCASTD X7, Z7
@@ -1221,7 +1221,7 @@ group:
 	VMAXPS      Z7, Z9, Z7
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -1261,7 +1261,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z8
+	VBROADCASTSS 104(AX), Z8
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X9
 	VPBROADCASTD X9, Z9
@@ -1412,7 +1412,7 @@ group:
 	VMAXPS      Z2, Z4, Z2
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -1444,7 +1444,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z3
+	VBROADCASTSS 104(AX), Z3
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X4
 	VPBROADCASTD X4, Z4
@@ -1577,7 +1577,7 @@ group:
 	VMAXPS      Z5, Z7, Z5
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -1615,7 +1615,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z6
+	VBROADCASTSS 104(AX), Z6
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X7
 	VPBROADCASTD X7, Z7
@@ -1793,7 +1793,7 @@ group:
 	VMAXPS      Z8, Z10, Z8
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -1837,7 +1837,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z9
+	VBROADCASTSS 104(AX), Z9
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X10
 	VPBROADCASTD X10, Z10
@@ -2006,7 +2006,7 @@ group:
 	VMAXPS      Z3, Z5, Z3
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -2042,7 +2042,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z4
+	VBROADCASTSS 104(AX), Z4
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Z5
@@ -2199,7 +2199,7 @@ group:
 	VMAXPS      Z7, Z9, Z7
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -2243,7 +2243,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z8
+	VBROADCASTSS 104(AX), Z8
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X9
 	VPBROADCASTD X9, Z9
@@ -2459,7 +2459,7 @@ group:
 	VMAXPS      Z11, Z13, Z11
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -2511,7 +2511,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z12
+	VBROADCASTSS 104(AX), Z12
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X13
 	VPBROADCASTD X13, Z13
@@ -2714,7 +2714,7 @@ group:
 	VMAXPS      Z4, Z6, Z4
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -2754,7 +2754,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z5
+	VBROADCASTSS 104(AX), Z5
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X6
 	VPBROADCASTD X6, Z6
@@ -2935,7 +2935,7 @@ group:
 	VMAXPS      Z9, Z11, Z9
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -2985,7 +2985,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z10
+	VBROADCASTSS 104(AX), Z10
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X11
 	VPBROADCASTD X11, Z11
@@ -3239,7 +3239,7 @@ group:
 	VMAXPS      Z14, Z16, Z14
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -3299,7 +3299,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z15
+	VBROADCASTSS 104(AX), Z15
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X16
 	VPBROADCASTD X16, Z16
@@ -3536,7 +3536,7 @@ group:
 	VMAXPS      Z5, Z7, Z5
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -3580,7 +3580,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z6
+	VBROADCASTSS 104(AX), Z6
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X7
 	VPBROADCASTD X7, Z7
@@ -3785,7 +3785,7 @@ group:
 	VMAXPS      Z11, Z13, Z11
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -3841,7 +3841,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z12
+	VBROADCASTSS 104(AX), Z12
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X13
 	VPBROADCASTD X13, Z13
@@ -4133,7 +4133,7 @@ group:
 	VMAXPS      Z17, Z19, Z17
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -4201,7 +4201,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z18
+	VBROADCASTSS 104(AX), Z18
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X19
 	VPBROADCASTD X19, Z19
@@ -4472,7 +4472,7 @@ group:
 	VMAXPS      Z6, Z8, Z6
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -4520,7 +4520,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z7
+	VBROADCASTSS 104(AX), Z7
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X8
 	VPBROADCASTD X8, Z8
@@ -4749,7 +4749,7 @@ group:
 	VMAXPS      Z13, Z15, Z13
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -4811,7 +4811,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z14
+	VBROADCASTSS 104(AX), Z14
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X15
 	VPBROADCASTD X15, Z15
@@ -5141,7 +5141,7 @@ group:
 	VMAXPS      Z20, Z22, Z20
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -5217,7 +5217,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z21
+	VBROADCASTSS 104(AX), Z21
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X22
 	VPBROADCASTD X22, Z22
@@ -5522,7 +5522,7 @@ group:
 	VMAXPS      Z7, Z9, Z7
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -5574,7 +5574,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z8
+	VBROADCASTSS 104(AX), Z8
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X9
 	VPBROADCASTD X9, Z9
@@ -5827,7 +5827,7 @@ group:
 	VMAXPS      Z15, Z17, Z15
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -5895,7 +5895,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z16
+	VBROADCASTSS 104(AX), Z16
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X17
 	VPBROADCASTD X17, Z17
@@ -6263,7 +6263,7 @@ group:
 	VMAXPS      Z23, Z25, Z23
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -6347,7 +6347,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Z24
+	VBROADCASTSS 104(AX), Z24
 	MOVL         $0x42fe0000, AX
 	VMOVD        AX, X25
 	VPBROADCASTD X25, Z25
@@ -6632,7 +6632,7 @@ group:
 	VMAXPS       Y1, Y2, Y1
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -6658,7 +6658,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), DX
-	VBROADCASTSS 112(AX), Y2
+	VBROADCASTSS 104(AX), Y2
 	VMULPS       Y2, Y0, Y0
 	VMAXPS       int8Limits<>+0(SB), Y0, Y0
 	VMINPS       int8Limits<>+64(SB), Y0, Y0
@@ -6796,7 +6796,7 @@ group:
 	VMAXPS       Y3, Y4, Y3
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -6826,7 +6826,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), DX
-	VBROADCASTSS 112(AX), Y4
+	VBROADCASTSS 104(AX), Y4
 	VMULPS       Y4, Y0, Y0
 	VMAXPS       int8Limits<>+0(SB), Y0, Y0
 	VMINPS       int8Limits<>+64(SB), Y0, Y0
@@ -7014,7 +7014,7 @@ group:
 	VMAXPS       Y5, Y6, Y5
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -7048,7 +7048,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), DX
-	VBROADCASTSS 112(AX), Y6
+	VBROADCASTSS 104(AX), Y6
 	VMULPS       Y6, Y0, Y0
 	VMAXPS       int8Limits<>+0(SB), Y0, Y0
 	VMINPS       int8Limits<>+64(SB), Y0, Y0
@@ -7288,7 +7288,7 @@ group:
 	VMAXPS       Y7, Y8, Y7
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -7326,7 +7326,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), DX
-	VBROADCASTSS 112(AX), Y8
+	VBROADCASTSS 104(AX), Y8
 	VMULPS       Y8, Y0, Y0
 	VMAXPS       int8Limits<>+0(SB), Y0, Y0
 	VMINPS       int8Limits<>+64(SB), Y0, Y0
@@ -7524,7 +7524,7 @@ group:
 	VMAXPS       Y3, Y4, Y3
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -7556,7 +7556,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Y4
+	VBROADCASTSS 104(AX), Y4
 	VMULPS       Y4, Y0, Y0
 	VMAXPS       int8Limits<>+0(SB), Y0, Y0
 	VMINPS       int8Limits<>+64(SB), Y0, Y0
@@ -7777,7 +7777,7 @@ group:
 	VMAXPS       Y7, Y8, Y7
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -7817,7 +7817,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Y8
+	VBROADCASTSS 104(AX), Y8
 	VMULPS       Y8, Y0, Y0
 	VMAXPS       int8Limits<>+0(SB), Y0, Y0
 	VMINPS       int8Limits<>+64(SB), Y0, Y0
@@ -8056,7 +8056,7 @@ group:
 	VMAXPS       Y5, Y6, Y5
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -8094,7 +8094,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Y6
+	VBROADCASTSS 104(AX), Y6
 	VMULPS       Y6, Y0, Y0
 	VMAXPS       int8Limits<>+0(SB), Y0, Y0
 	VMINPS       int8Limits<>+64(SB), Y0, Y0
@@ -8398,7 +8398,7 @@ group:
 	VMAXPS       Y11, Y12, Y11
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -8448,7 +8448,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Y12
+	VBROADCASTSS 104(AX), Y12
 	VMULPS       Y12, Y0, Y0
 	VMAXPS       int8Limits<>+0(SB), Y0, Y0
 	VMINPS       int8Limits<>+64(SB), Y0, Y0
@@ -8772,7 +8772,7 @@ group:
 	VMAXPS       Y7, Y8, Y7
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -8816,7 +8816,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Y8
+	VBROADCASTSS 104(AX), Y8
 	VMULPS       Y8, Y0, Y0
 	VMAXPS       int8Limits<>+0(SB), Y0, Y0
 	VMINPS       int8Limits<>+64(SB), Y0, Y0
@@ -9137,7 +9137,7 @@ group:
 	VMAXPS       Y9, Y10, Y9
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -9187,7 +9187,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Y10
+	VBROADCASTSS 104(AX), Y10
 	VMULPS       Y10, Y0, Y0
 	VMAXPS       int8Limits<>+0(SB), Y0, Y0
 	VMINPS       int8Limits<>+64(SB), Y0, Y0
@@ -9571,7 +9571,7 @@ group:
 	VMAXPS       Y11, Y12, Y11
 
 store:
-	CMPL    112(AX), $+0
+	CMPL    104(AX), $+0
 	JNE     bytes
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
@@ -9627,7 +9627,7 @@ bytes:
 	MOVQ         48(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         64(AX), BX
-	VBROADCASTSS 112(AX), Y12
+	VBROADCASTSS 104(AX), Y12
 	VMULPS       Y12, Y0, Y0
 	VMAXPS       int8Limits<>+0(SB), Y0, Y0
 	VMINPS       int8Limits<>+64(SB), Y0, Y0

@@ -111,7 +111,7 @@ store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
 	WORD $0xf9401c02 // ldr x2, [x0, #56]
 	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9407004 // ldr w4, [x0, #112]
+	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
@@ -146,7 +146,7 @@ pixel0done:
 	RET
 
 bytes:
-	WORD $0x9101c000 // add x0, x0, #112
+	WORD $0x9101a000 // add x0, x0, #104
 	WORD $0x4d40c806 // ld1r {v6.4s}, [x0]
 	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
 	WORD $0x4e040c04 // dup v4.4s, w0
@@ -375,7 +375,7 @@ store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
 	WORD $0xf9401c02 // ldr x2, [x0, #56]
 	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9407004 // ldr w4, [x0, #112]
+	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
@@ -414,7 +414,7 @@ pixel0done:
 	RET
 
 bytes:
-	WORD $0x9101c000 // add x0, x0, #112
+	WORD $0x9101a000 // add x0, x0, #104
 	WORD $0x4d40c80a // ld1r {v10.4s}, [x0]
 	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
 	WORD $0x4e040c08 // dup v8.4s, w0
@@ -741,7 +741,7 @@ store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
 	WORD $0xf9401c02 // ldr x2, [x0, #56]
 	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9407004 // ldr w4, [x0, #112]
+	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
@@ -784,7 +784,7 @@ pixel0done:
 	RET
 
 bytes:
-	WORD $0x9101c000 // add x0, x0, #112
+	WORD $0x9101a000 // add x0, x0, #104
 	WORD $0x4d40c80e // ld1r {v14.4s}, [x0]
 	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
 	WORD $0x4e040c0c // dup v12.4s, w0
@@ -1209,7 +1209,7 @@ store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
 	WORD $0xf9401c02 // ldr x2, [x0, #56]
 	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9407004 // ldr w4, [x0, #112]
+	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
@@ -1256,7 +1256,7 @@ pixel0done:
 	RET
 
 bytes:
-	WORD $0x9101c000 // add x0, x0, #112
+	WORD $0x9101a000 // add x0, x0, #104
 	WORD $0x4d40c812 // ld1r {v18.4s}, [x0]
 	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
 	WORD $0x4e040c10 // dup v16.4s, w0
@@ -1558,7 +1558,7 @@ store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
 	WORD $0xf9401c02 // ldr x2, [x0, #56]
 	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9407004 // ldr w4, [x0, #112]
+	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
@@ -1618,7 +1618,7 @@ pixel1done:
 	RET
 
 bytes:
-	WORD $0x9101c000 // add x0, x0, #112
+	WORD $0x9101a000 // add x0, x0, #104
 	WORD $0x4d40c80a // ld1r {v10.4s}, [x0]
 	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
 	WORD $0x4e040c08 // dup v8.4s, w0
@@ -1985,7 +1985,7 @@ store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
 	WORD $0xf9401c02 // ldr x2, [x0, #56]
 	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9407004 // ldr w4, [x0, #112]
+	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
@@ -2053,7 +2053,7 @@ pixel1done:
 	RET
 
 bytes:
-	WORD $0x9101c000 // add x0, x0, #112
+	WORD $0x9101a000 // add x0, x0, #104
 	WORD $0x4d40c812 // ld1r {v18.4s}, [x0]
 	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
 	WORD $0x4e040c10 // dup v16.4s, w0
@@ -2418,7 +2418,7 @@ store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
 	WORD $0xf9401c02 // ldr x2, [x0, #56]
 	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9407004 // ldr w4, [x0, #112]
+	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
@@ -2503,7 +2503,7 @@ pixel2done:
 	RET
 
 bytes:
-	WORD $0x9101c000 // add x0, x0, #112
+	WORD $0x9101a000 // add x0, x0, #104
 	WORD $0x4d40c80e // ld1r {v14.4s}, [x0]
 	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
 	WORD $0x4e040c0c // dup v12.4s, w0
@@ -3008,7 +3008,7 @@ store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
 	WORD $0xf9401c02 // ldr x2, [x0, #56]
 	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9407004 // ldr w4, [x0, #112]
+	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
@@ -3105,7 +3105,7 @@ pixel2done:
 	RET
 
 bytes:
-	WORD $0x9101c000 // add x0, x0, #112
+	WORD $0x9101a000 // add x0, x0, #104
 	WORD $0x4d40c81a // ld1r {v26.4s}, [x0]
 	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
 	WORD $0x4e040c18 // dup v24.4s, w0
@@ -3595,7 +3595,7 @@ store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
 	WORD $0xf9401c02 // ldr x2, [x0, #56]
 	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9407004 // ldr w4, [x0, #112]
+	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
@@ -3705,7 +3705,7 @@ pixel3done:
 	RET
 
 bytes:
-	WORD $0x9101c000 // add x0, x0, #112
+	WORD $0x9101a000 // add x0, x0, #104
 	WORD $0x4d40c812 // ld1r {v18.4s}, [x0]
 	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
 	WORD $0x4e040c10 // dup v16.4s, w0
@@ -4196,7 +4196,7 @@ store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
 	WORD $0xf9401c02 // ldr x2, [x0, #56]
 	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9407004 // ldr w4, [x0, #112]
+	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
@@ -4331,7 +4331,7 @@ pixel4done:
 	RET
 
 bytes:
-	WORD $0x9101c000 // add x0, x0, #112
+	WORD $0x9101a000 // add x0, x0, #104
 	WORD $0x4d40c816 // ld1r {v22.4s}, [x0]
 	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
 	WORD $0x4e040c14 // dup v20.4s, w0
@@ -4916,7 +4916,7 @@ store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
 	WORD $0xf9401c02 // ldr x2, [x0, #56]
 	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9407004 // ldr w4, [x0, #112]
+	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
@@ -5076,7 +5076,7 @@ pixel5done:
 	RET
 
 bytes:
-	WORD $0x9101c000 // add x0, x0, #112
+	WORD $0x9101a000 // add x0, x0, #104
 	WORD $0x4d40c81a // ld1r {v26.4s}, [x0]
 	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
 	WORD $0x4e040c18 // dup v24.4s, w0
@@ -5497,7 +5497,7 @@ store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
 	WORD $0xf9401c02 // ldr x2, [x0, #56]
 	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9407004 // ldr w4, [x0, #112]
+	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
@@ -5532,7 +5532,7 @@ pixel0done:
 	RET
 
 bytes:
-	WORD $0x9101c000 // add x0, x0, #112
+	WORD $0x9101a000 // add x0, x0, #104
 	WORD $0x4d40c806 // ld1r {v6.4s}, [x0]
 	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
 	WORD $0x4e040c04 // dup v4.4s, w0
@@ -5821,7 +5821,7 @@ store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
 	WORD $0xf9401c02 // ldr x2, [x0, #56]
 	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9407004 // ldr w4, [x0, #112]
+	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
@@ -5860,7 +5860,7 @@ pixel0done:
 	RET
 
 bytes:
-	WORD $0x9101c000 // add x0, x0, #112
+	WORD $0x9101a000 // add x0, x0, #104
 	WORD $0x4d40c80a // ld1r {v10.4s}, [x0]
 	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
 	WORD $0x4e040c08 // dup v8.4s, w0
@@ -6159,7 +6159,7 @@ store:
 	WORD $0xf9401801 // ldr x1, [x0, #48]
 	WORD $0xf9401c02 // ldr x2, [x0, #56]
 	WORD $0xf9402003 // ldr x3, [x0, #64]
-	WORD $0xb9407004 // ldr w4, [x0, #112]
+	WORD $0xb9406804 // ldr w4, [x0, #104]
 	CBNZ R4, bytes
 	WORD $0xf100407f // cmp x3, #16
 	BNE  partial
@@ -6219,7 +6219,7 @@ pixel1done:
 	RET
 
 bytes:
-	WORD $0x9101c000 // add x0, x0, #112
+	WORD $0x9101a000 // add x0, x0, #104
 	WORD $0x4d40c80a // ld1r {v10.4s}, [x0]
 	WORD $0xd2a85fc0 // movz x0, #17150, lsl #16
 	WORD $0x4e040c08 // dup v8.4s, w0

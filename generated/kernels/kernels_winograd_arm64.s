@@ -5519,14 +5519,14 @@ TEXT ·winogradProduct1x16NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9400803 // ldr x3, [x0, #16]
 	WORD $0xf9400c04 // ldr x4, [x0, #24]
-	WORD $0xf9402405 // ldr x5, [x0, #72]
-	WORD $0xf9402806 // ldr x6, [x0, #80]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xf9402805 // ldr x5, [x0, #80]
+	WORD $0xf9402406 // ldr x6, [x0, #72]
 
 block:
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
 	CBZ  R7, zero
-	WORD $0xaa0303e8 // mov x8, x3
-	WORD $0x4c402900 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8]
+	WORD $0xaa0303e7 // mov x7, x3
+	WORD $0x4c4028e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x7]
 	JMP  start
 
 zero:
@@ -5536,100 +5536,99 @@ zero:
 	WORD $0x6f00e403 // movi v3.2d, #0
 
 start:
-	WORD $0xf9401408 // ldr x8, [x0, #40]
-	WORD $0xaa0103e9 // mov x9, x1
-	WORD $0x8b020121 // add x1, x9, x2
-	WORD $0xd343fcaa // lsr x10, x5, #3
-	CBZ  R10, four
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xaa0103e8 // mov x8, x1
+	WORD $0x8b020101 // add x1, x8, x2
+	WORD $0xd343fcc9 // lsr x9, x6, #3
+	CBZ  R9, four
 
 eight:
-	WORD $0xacc16538 // ldp q24, q25, [x9], #32
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0xacc16518 // ldp q24, q25, [x8], #32
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
 	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
 	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
 	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
 	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
 	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
 	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
 	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
 	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
 	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
 	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f991280 // fmla v0.4s, v20.4s, v25.s[0]
 	WORD $0x4f9912a1 // fmla v1.4s, v21.4s, v25.s[0]
 	WORD $0x4f9912c2 // fmla v2.4s, v22.4s, v25.s[0]
 	WORD $0x4f9912e3 // fmla v3.4s, v23.4s, v25.s[0]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fb91280 // fmla v0.4s, v20.4s, v25.s[1]
 	WORD $0x4fb912a1 // fmla v1.4s, v21.4s, v25.s[1]
 	WORD $0x4fb912c2 // fmla v2.4s, v22.4s, v25.s[1]
 	WORD $0x4fb912e3 // fmla v3.4s, v23.4s, v25.s[1]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f991a80 // fmla v0.4s, v20.4s, v25.s[2]
 	WORD $0x4f991aa1 // fmla v1.4s, v21.4s, v25.s[2]
 	WORD $0x4f991ac2 // fmla v2.4s, v22.4s, v25.s[2]
 	WORD $0x4f991ae3 // fmla v3.4s, v23.4s, v25.s[2]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fb91a80 // fmla v0.4s, v20.4s, v25.s[3]
 	WORD $0x4fb91aa1 // fmla v1.4s, v21.4s, v25.s[3]
 	WORD $0x4fb91ac2 // fmla v2.4s, v22.4s, v25.s[3]
 	WORD $0x4fb91ae3 // fmla v3.4s, v23.4s, v25.s[3]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, eight
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, eight
 
 four:
-	WORD $0x924008aa // and x10, x5, #0x7
-	CBZ  R10, store
-	TBZ  $2, R10, one
-	WORD $0x9240054a // and x10, x10, #0x3
-	WORD $0x3cc10538 // ldr q24, [x9], #16
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x924008c9 // and x9, x6, #0x7
+	CBZ  R9, store
+	TBZ  $2, R9, one
+	WORD $0x92400529 // and x9, x9, #0x3
+	WORD $0x3cc10518 // ldr q24, [x8], #16
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
 	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
 	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
 	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
 	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
 	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
 	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
 	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
 	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
 	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
 	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
-	CBZ  R10, store
+	CBZ  R9, store
 
 one:
-	WORD $0xbc404538 // ldr s24, [x9], #4
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0xbc404518 // ldr s24, [x8], #4
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
 	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
-	WORD $0xd100054a // sub x10, x10, #1
-	CBNZ R10, one
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, one
 
 store:
-	WORD $0x4c002860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xd10004c6 // sub x6, x6, #1
-	CBNZ R6, block
+	WORD $0x4c842860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x4
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, block
 	RET
 
 // func winogradProduct2x16NEON(a *winogradArgs)
@@ -5639,16 +5638,16 @@ TEXT ·winogradProduct2x16NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9400803 // ldr x3, [x0, #16]
 	WORD $0xf9400c04 // ldr x4, [x0, #24]
-	WORD $0xf9402405 // ldr x5, [x0, #72]
-	WORD $0xf9402806 // ldr x6, [x0, #80]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xf9402805 // ldr x5, [x0, #80]
+	WORD $0xf9402406 // ldr x6, [x0, #72]
 
 block:
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
 	CBZ  R7, zero
-	WORD $0xaa0303e8 // mov x8, x3
-	WORD $0x4c402900 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8]
-	WORD $0x8b040108 // add x8, x8, x4
-	WORD $0x4c402904 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x8]
+	WORD $0xaa0303e7 // mov x7, x3
+	WORD $0x4c4028e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x7]
+	WORD $0x8b0400e7 // add x7, x7, x4
+	WORD $0x4c4028e4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x7]
 	JMP  start
 
 zero:
@@ -5662,17 +5661,17 @@ zero:
 	WORD $0x6f00e407 // movi v7.2d, #0
 
 start:
-	WORD $0xf9401408 // ldr x8, [x0, #40]
-	WORD $0xaa0103e9 // mov x9, x1
-	WORD $0x8b02012a // add x10, x9, x2
-	WORD $0x8b020141 // add x1, x10, x2
-	WORD $0xd343fcab // lsr x11, x5, #3
-	CBZ  R11, four
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xaa0103e8 // mov x8, x1
+	WORD $0x8b020109 // add x9, x8, x2
+	WORD $0x8b020121 // add x1, x9, x2
+	WORD $0xd343fcca // lsr x10, x6, #3
+	CBZ  R10, four
 
 eight:
-	WORD $0xacc16938 // ldp q24, q26, [x9], #32
-	WORD $0xacc16d59 // ldp q25, q27, [x10], #32
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0xacc16918 // ldp q24, q26, [x8], #32
+	WORD $0xacc16d39 // ldp q25, q27, [x9], #32
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
 	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
@@ -5681,7 +5680,7 @@ eight:
 	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
 	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
 	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
 	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
@@ -5690,7 +5689,7 @@ eight:
 	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
 	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
 	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
 	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
 	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
@@ -5699,7 +5698,7 @@ eight:
 	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
 	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
 	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
 	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
 	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
@@ -5708,7 +5707,7 @@ eight:
 	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
 	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
 	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f9a1280 // fmla v0.4s, v20.4s, v26.s[0]
 	WORD $0x4f9b1284 // fmla v4.4s, v20.4s, v27.s[0]
 	WORD $0x4f9a12a1 // fmla v1.4s, v21.4s, v26.s[0]
@@ -5717,7 +5716,7 @@ eight:
 	WORD $0x4f9b12c6 // fmla v6.4s, v22.4s, v27.s[0]
 	WORD $0x4f9a12e3 // fmla v3.4s, v23.4s, v26.s[0]
 	WORD $0x4f9b12e7 // fmla v7.4s, v23.4s, v27.s[0]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fba1280 // fmla v0.4s, v20.4s, v26.s[1]
 	WORD $0x4fbb1284 // fmla v4.4s, v20.4s, v27.s[1]
 	WORD $0x4fba12a1 // fmla v1.4s, v21.4s, v26.s[1]
@@ -5726,7 +5725,7 @@ eight:
 	WORD $0x4fbb12c6 // fmla v6.4s, v22.4s, v27.s[1]
 	WORD $0x4fba12e3 // fmla v3.4s, v23.4s, v26.s[1]
 	WORD $0x4fbb12e7 // fmla v7.4s, v23.4s, v27.s[1]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f9a1a80 // fmla v0.4s, v20.4s, v26.s[2]
 	WORD $0x4f9b1a84 // fmla v4.4s, v20.4s, v27.s[2]
 	WORD $0x4f9a1aa1 // fmla v1.4s, v21.4s, v26.s[2]
@@ -5735,7 +5734,7 @@ eight:
 	WORD $0x4f9b1ac6 // fmla v6.4s, v22.4s, v27.s[2]
 	WORD $0x4f9a1ae3 // fmla v3.4s, v23.4s, v26.s[2]
 	WORD $0x4f9b1ae7 // fmla v7.4s, v23.4s, v27.s[2]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fba1a80 // fmla v0.4s, v20.4s, v26.s[3]
 	WORD $0x4fbb1a84 // fmla v4.4s, v20.4s, v27.s[3]
 	WORD $0x4fba1aa1 // fmla v1.4s, v21.4s, v26.s[3]
@@ -5744,17 +5743,17 @@ eight:
 	WORD $0x4fbb1ac6 // fmla v6.4s, v22.4s, v27.s[3]
 	WORD $0x4fba1ae3 // fmla v3.4s, v23.4s, v26.s[3]
 	WORD $0x4fbb1ae7 // fmla v7.4s, v23.4s, v27.s[3]
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, eight
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, eight
 
 four:
-	WORD $0x924008ab // and x11, x5, #0x7
-	CBZ  R11, store
-	TBZ  $2, R11, one
-	WORD $0x9240056b // and x11, x11, #0x3
-	WORD $0x3cc10538 // ldr q24, [x9], #16
-	WORD $0x3cc10559 // ldr q25, [x10], #16
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x924008ca // and x10, x6, #0x7
+	CBZ  R10, store
+	TBZ  $2, R10, one
+	WORD $0x9240054a // and x10, x10, #0x3
+	WORD $0x3cc10518 // ldr q24, [x8], #16
+	WORD $0x3cc10539 // ldr q25, [x9], #16
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
 	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
@@ -5763,7 +5762,7 @@ four:
 	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
 	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
 	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
 	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
@@ -5772,7 +5771,7 @@ four:
 	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
 	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
 	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
 	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
 	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
@@ -5781,7 +5780,7 @@ four:
 	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
 	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
 	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
 	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
 	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
@@ -5790,12 +5789,12 @@ four:
 	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
 	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
 	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
-	CBZ  R11, store
+	CBZ  R10, store
 
 one:
-	WORD $0xbc404538 // ldr s24, [x9], #4
-	WORD $0xbc404559 // ldr s25, [x10], #4
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0xbc404518 // ldr s24, [x8], #4
+	WORD $0xbc404539 // ldr s25, [x9], #4
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
 	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
@@ -5804,16 +5803,14 @@ one:
 	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
 	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
-	WORD $0xd100056b // sub x11, x11, #1
-	CBNZ R11, one
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, one
 
 store:
-	WORD $0x4c002860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0x4c002864 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xd10004c6 // sub x6, x6, #1
-	CBNZ R6, block
+	WORD $0x4c842860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x4
+	WORD $0x4c842864 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], x4
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, block
 	RET
 
 // func winogradProduct3x16NEON(a *winogradArgs)
@@ -5823,18 +5820,18 @@ TEXT ·winogradProduct3x16NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9400803 // ldr x3, [x0, #16]
 	WORD $0xf9400c04 // ldr x4, [x0, #24]
-	WORD $0xf9402405 // ldr x5, [x0, #72]
-	WORD $0xf9402806 // ldr x6, [x0, #80]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xf9402805 // ldr x5, [x0, #80]
+	WORD $0xf9402406 // ldr x6, [x0, #72]
 
 block:
+	WORD $0xf9402c07 // ldr x7, [x0, #88]
 	CBZ  R7, zero
-	WORD $0xaa0303e8 // mov x8, x3
-	WORD $0x4c402900 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8]
-	WORD $0x8b040108 // add x8, x8, x4
-	WORD $0x4c402904 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x8]
-	WORD $0x8b040108 // add x8, x8, x4
-	WORD $0x4c402908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8]
+	WORD $0xaa0303e7 // mov x7, x3
+	WORD $0x4c4028e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x7]
+	WORD $0x8b0400e7 // add x7, x7, x4
+	WORD $0x4c4028e4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x7]
+	WORD $0x8b0400e7 // add x7, x7, x4
+	WORD $0x4c4028e8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x7]
 	JMP  start
 
 zero:
@@ -5852,19 +5849,19 @@ zero:
 	WORD $0x6f00e40b // movi v11.2d, #0
 
 start:
-	WORD $0xf9401408 // ldr x8, [x0, #40]
-	WORD $0xaa0103e9 // mov x9, x1
+	WORD $0xf9401407 // ldr x7, [x0, #40]
+	WORD $0xaa0103e8 // mov x8, x1
+	WORD $0x8b020109 // add x9, x8, x2
 	WORD $0x8b02012a // add x10, x9, x2
-	WORD $0x8b02014b // add x11, x10, x2
-	WORD $0x8b020161 // add x1, x11, x2
-	WORD $0xd343fcac // lsr x12, x5, #3
-	CBZ  R12, four
+	WORD $0x8b020141 // add x1, x10, x2
+	WORD $0xd343fccb // lsr x11, x6, #3
+	CBZ  R11, four
 
 eight:
-	WORD $0xacc16d38 // ldp q24, q27, [x9], #32
-	WORD $0xacc17159 // ldp q25, q28, [x10], #32
-	WORD $0xacc1757a // ldp q26, q29, [x11], #32
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0xacc16d18 // ldp q24, q27, [x8], #32
+	WORD $0xacc17139 // ldp q25, q28, [x9], #32
+	WORD $0xacc1755a // ldp q26, q29, [x10], #32
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
 	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
@@ -5877,7 +5874,7 @@ eight:
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
 	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
 	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
 	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
 	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
@@ -5890,7 +5887,7 @@ eight:
 	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
 	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
 	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
 	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
 	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
@@ -5903,7 +5900,7 @@ eight:
 	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
 	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
 	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
 	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
 	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
@@ -5916,7 +5913,7 @@ eight:
 	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
 	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
 	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f9b1280 // fmla v0.4s, v20.4s, v27.s[0]
 	WORD $0x4f9c1284 // fmla v4.4s, v20.4s, v28.s[0]
 	WORD $0x4f9d1288 // fmla v8.4s, v20.4s, v29.s[0]
@@ -5929,7 +5926,7 @@ eight:
 	WORD $0x4f9b12e3 // fmla v3.4s, v23.4s, v27.s[0]
 	WORD $0x4f9c12e7 // fmla v7.4s, v23.4s, v28.s[0]
 	WORD $0x4f9d12eb // fmla v11.4s, v23.4s, v29.s[0]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fbb1280 // fmla v0.4s, v20.4s, v27.s[1]
 	WORD $0x4fbc1284 // fmla v4.4s, v20.4s, v28.s[1]
 	WORD $0x4fbd1288 // fmla v8.4s, v20.4s, v29.s[1]
@@ -5942,7 +5939,7 @@ eight:
 	WORD $0x4fbb12e3 // fmla v3.4s, v23.4s, v27.s[1]
 	WORD $0x4fbc12e7 // fmla v7.4s, v23.4s, v28.s[1]
 	WORD $0x4fbd12eb // fmla v11.4s, v23.4s, v29.s[1]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f9b1a80 // fmla v0.4s, v20.4s, v27.s[2]
 	WORD $0x4f9c1a84 // fmla v4.4s, v20.4s, v28.s[2]
 	WORD $0x4f9d1a88 // fmla v8.4s, v20.4s, v29.s[2]
@@ -5955,7 +5952,7 @@ eight:
 	WORD $0x4f9b1ae3 // fmla v3.4s, v23.4s, v27.s[2]
 	WORD $0x4f9c1ae7 // fmla v7.4s, v23.4s, v28.s[2]
 	WORD $0x4f9d1aeb // fmla v11.4s, v23.4s, v29.s[2]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fbb1a80 // fmla v0.4s, v20.4s, v27.s[3]
 	WORD $0x4fbc1a84 // fmla v4.4s, v20.4s, v28.s[3]
 	WORD $0x4fbd1a88 // fmla v8.4s, v20.4s, v29.s[3]
@@ -5968,18 +5965,18 @@ eight:
 	WORD $0x4fbb1ae3 // fmla v3.4s, v23.4s, v27.s[3]
 	WORD $0x4fbc1ae7 // fmla v7.4s, v23.4s, v28.s[3]
 	WORD $0x4fbd1aeb // fmla v11.4s, v23.4s, v29.s[3]
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, eight
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, eight
 
 four:
-	WORD $0x924008ac // and x12, x5, #0x7
-	CBZ  R12, store
-	TBZ  $2, R12, one
-	WORD $0x9240058c // and x12, x12, #0x3
-	WORD $0x3cc10538 // ldr q24, [x9], #16
-	WORD $0x3cc10559 // ldr q25, [x10], #16
-	WORD $0x3cc1057a // ldr q26, [x11], #16
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x924008cb // and x11, x6, #0x7
+	CBZ  R11, store
+	TBZ  $2, R11, one
+	WORD $0x9240056b // and x11, x11, #0x3
+	WORD $0x3cc10518 // ldr q24, [x8], #16
+	WORD $0x3cc10539 // ldr q25, [x9], #16
+	WORD $0x3cc1055a // ldr q26, [x10], #16
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
 	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
@@ -5992,7 +5989,7 @@ four:
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
 	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
 	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
 	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
 	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
@@ -6005,7 +6002,7 @@ four:
 	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
 	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
 	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
 	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
 	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
@@ -6018,7 +6015,7 @@ four:
 	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
 	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
 	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
 	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
 	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
@@ -6031,13 +6028,13 @@ four:
 	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
 	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
 	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
-	CBZ  R12, store
+	CBZ  R11, store
 
 one:
-	WORD $0xbc404538 // ldr s24, [x9], #4
-	WORD $0xbc404559 // ldr s25, [x10], #4
-	WORD $0xbc40457a // ldr s26, [x11], #4
-	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0xbc404518 // ldr s24, [x8], #4
+	WORD $0xbc404539 // ldr s25, [x9], #4
+	WORD $0xbc40455a // ldr s26, [x10], #4
+	WORD $0x4cdf28f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x7], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
 	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
@@ -6050,18 +6047,15 @@ one:
 	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
 	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
 	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, one
+	WORD $0xd100056b // sub x11, x11, #1
+	CBNZ R11, one
 
 store:
-	WORD $0x4c002860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0x4c002864 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0x4c002868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xd10004c6 // sub x6, x6, #1
-	CBNZ R6, block
+	WORD $0x4c842860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x4
+	WORD $0x4c842864 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], x4
+	WORD $0x4c842868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x4
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, block
 	RET
 
 // func winogradProduct4x16NEON(a *winogradArgs)
@@ -6071,12 +6065,13 @@ TEXT ·winogradProduct4x16NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9400803 // ldr x3, [x0, #16]
 	WORD $0xf9400c04 // ldr x4, [x0, #24]
-	WORD $0xf9402405 // ldr x5, [x0, #72]
-	WORD $0xf9402806 // ldr x6, [x0, #80]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xf9402805 // ldr x5, [x0, #80]
+	WORD $0xf9402406 // ldr x6, [x0, #72]
+	WORD $0xf9403407 // ldr x7, [x0, #104]
 
 block:
-	CBZ  R7, zero
+	WORD $0xf9402c08 // ldr x8, [x0, #88]
+	CBZ  R8, zero
 	WORD $0xaa0303e8 // mov x8, x3
 	WORD $0x4c402900 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8]
 	WORD $0x8b040108 // add x8, x8, x4
@@ -6112,8 +6107,9 @@ start:
 	WORD $0x8b02014b // add x11, x10, x2
 	WORD $0x8b02016c // add x12, x11, x2
 	WORD $0x8b020181 // add x1, x12, x2
-	WORD $0xd343fcad // lsr x13, x5, #3
+	WORD $0xd343fccd // lsr x13, x6, #3
 	CBZ  R13, four
+	CBNZ R7, split
 
 eight:
 	WORD $0xacc17138 // ldp q24, q28, [x9], #32
@@ -6260,7 +6256,7 @@ eight:
 	CBNZ R13, eight
 
 four:
-	WORD $0x924008ad // and x13, x5, #0x7
+	WORD $0x924008cd // and x13, x6, #0x7
 	CBZ  R13, store
 	TBZ  $2, R13, one
 	WORD $0x924005ad // and x13, x13, #0x3
@@ -6364,17 +6360,288 @@ one:
 	CBNZ R13, one
 
 store:
-	WORD $0x4c002860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0x4c002864 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0x4c002868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0x4c00286c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xd10004c6 // sub x6, x6, #1
-	CBNZ R6, block
+	WORD $0x4c842860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x4
+	WORD $0x4c842864 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], x4
+	WORD $0x4c842868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x4
+	WORD $0x4c84286c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], x4
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, block
 	RET
+
+split:
+	WORD $0x3dc00138 // ldr q24, [x9]
+	WORD $0x3dc00159 // ldr q25, [x10]
+	WORD $0x3dc0017a // ldr q26, [x11]
+	WORD $0x3dc0019b // ldr q27, [x12]
+	WORD $0xfd400114 // ldr d20, [x8]
+	WORD $0xf940050e // ldr x14, [x8, #8]
+	WORD $0xfd400915 // ldr d21, [x8, #16]
+	WORD $0xf9400d0f // ldr x15, [x8, #24]
+	WORD $0x4e181dd4 // mov v20.d[1], x14
+
+spliteight:
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0xfd401116 // ldr d22, [x8, #32]
+	WORD $0x4e181df5 // mov v21.d[1], x15
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0xf940150e // ldr x14, [x8, #40]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0xf9401d0f // ldr x15, [x8, #56]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0xfd401917 // ldr d23, [x8, #48]
+	WORD $0x4e181dd6 // mov v22.d[1], x14
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0xf10005ad // subs x13, x13, #1
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0xf940250e // ldr x14, [x8, #72]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0xfd402114 // ldr d20, [x8, #64]
+	WORD $0x4e181df7 // mov v23.d[1], x15
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x9a9f07f0 // cset x16, ne
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0xf9402d0f // ldr x15, [x8, #88]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0xfd402915 // ldr d21, [x8, #80]
+	WORD $0x4e181dd4 // mov v20.d[1], x14
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0xf9400d31 // ldr x17, [x9, #24]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0xf940350e // ldr x14, [x8, #104]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0xfd403116 // ldr d22, [x8, #96]
+	WORD $0x4e181df5 // mov v21.d[1], x15
+	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
+	WORD $0xfd40093c // ldr d28, [x9, #16]
+	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0xf9403d0f // ldr x15, [x8, #120]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0xfd403917 // ldr d23, [x8, #112]
+	WORD $0x4e181dd6 // mov v22.d[1], x14
+	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
+	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0xf940450e // ldr x14, [x8, #136]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0xfd404114 // ldr d20, [x8, #128]
+	WORD $0x4e181df7 // mov v23.d[1], x15
+	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
+	WORD $0xf9400d53 // ldr x19, [x10, #24]
+	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0xf9404d0f // ldr x15, [x8, #152]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0xfd404915 // ldr d21, [x8, #144]
+	WORD $0x4e181dd4 // mov v20.d[1], x14
+	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
+	WORD $0xfd40095d // ldr d29, [x10, #16]
+	WORD $0x4e181e3c // mov v28.d[1], x17
+	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0xf940550e // ldr x14, [x8, #168]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0xfd405116 // ldr d22, [x8, #160]
+	WORD $0x4e181df5 // mov v21.d[1], x15
+	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
+	WORD $0xf9400d71 // ldr x17, [x11, #24]
+	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0xf9405d0f // ldr x15, [x8, #184]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0xfd405917 // ldr d23, [x8, #176]
+	WORD $0x4e181dd6 // mov v22.d[1], x14
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0xfd40097e // ldr d30, [x11, #16]
+	WORD $0x4e181e7d // mov v29.d[1], x19
+	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0xf940650e // ldr x14, [x8, #200]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0xfd406114 // ldr d20, [x8, #192]
+	WORD $0x4e181df7 // mov v23.d[1], x15
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0xf9406d0f // ldr x15, [x8, #216]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0xfd406915 // ldr d21, [x8, #208]
+	WORD $0x4e181dd4 // mov v20.d[1], x14
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0xf9400d93 // ldr x19, [x12, #24]
+	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0xf940750e // ldr x14, [x8, #232]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0xfd407116 // ldr d22, [x8, #224]
+	WORD $0x4e181df5 // mov v21.d[1], x15
+	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
+	WORD $0xfd40099f // ldr d31, [x12, #16]
+	WORD $0x4e181e3e // mov v30.d[1], x17
+	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0xf9407d0f // ldr x15, [x8, #248]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0xfd407917 // ldr d23, [x8, #240]
+	WORD $0x4e181dd6 // mov v22.d[1], x14
+	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
+	WORD $0x4e181e7f // mov v31.d[1], x19
+	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0xf940850e // ldr x14, [x8, #264]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0xfd408114 // ldr d20, [x8, #256]
+	WORD $0x4e181df7 // mov v23.d[1], x15
+	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
+	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0xfd408915 // ldr d21, [x8, #272]
+	WORD $0x4e181dd4 // mov v20.d[1], x14
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
+	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
+	WORD $0xf9408d0f // ldr x15, [x8, #280]
+	WORD $0x4f9c1280 // fmla v0.4s, v20.4s, v28.s[0]
+	WORD $0xfd409116 // ldr d22, [x8, #288]
+	WORD $0x4e181df5 // mov v21.d[1], x15
+	WORD $0x4f9d1284 // fmla v4.4s, v20.4s, v29.s[0]
+	WORD $0x4f9e1288 // fmla v8.4s, v20.4s, v30.s[0]
+	WORD $0x4f9f128c // fmla v12.4s, v20.4s, v31.s[0]
+	WORD $0xf940950e // ldr x14, [x8, #296]
+	WORD $0x4f9c12a1 // fmla v1.4s, v21.4s, v28.s[0]
+	WORD $0xf9409d0f // ldr x15, [x8, #312]
+	WORD $0x4f9d12a5 // fmla v5.4s, v21.4s, v29.s[0]
+	WORD $0xfd409917 // ldr d23, [x8, #304]
+	WORD $0x4e181dd6 // mov v22.d[1], x14
+	WORD $0x4f9e12a9 // fmla v9.4s, v21.4s, v30.s[0]
+	WORD $0x8b101529 // add x9, x9, x16, lsl #5
+	WORD $0x4f9f12ad // fmla v13.4s, v21.4s, v31.s[0]
+	WORD $0x4f9c12c2 // fmla v2.4s, v22.4s, v28.s[0]
+	WORD $0xf940a50e // ldr x14, [x8, #328]
+	WORD $0x4f9d12c6 // fmla v6.4s, v22.4s, v29.s[0]
+	WORD $0xfd40a114 // ldr d20, [x8, #320]
+	WORD $0x4e181df7 // mov v23.d[1], x15
+	WORD $0x4f9e12ca // fmla v10.4s, v22.4s, v30.s[0]
+	WORD $0xf9400531 // ldr x17, [x9, #8]
+	WORD $0x4f9f12ce // fmla v14.4s, v22.4s, v31.s[0]
+	WORD $0x4f9c12e3 // fmla v3.4s, v23.4s, v28.s[0]
+	WORD $0xf940ad0f // ldr x15, [x8, #344]
+	WORD $0x4f9d12e7 // fmla v7.4s, v23.4s, v29.s[0]
+	WORD $0xfd40a915 // ldr d21, [x8, #336]
+	WORD $0x4e181dd4 // mov v20.d[1], x14
+	WORD $0x4f9e12eb // fmla v11.4s, v23.4s, v30.s[0]
+	WORD $0xfd400138 // ldr d24, [x9]
+	WORD $0x4f9f12ef // fmla v15.4s, v23.4s, v31.s[0]
+	WORD $0x4fbc1280 // fmla v0.4s, v20.4s, v28.s[1]
+	WORD $0xf940b50e // ldr x14, [x8, #360]
+	WORD $0x4fbd1284 // fmla v4.4s, v20.4s, v29.s[1]
+	WORD $0xfd40b116 // ldr d22, [x8, #352]
+	WORD $0x4e181df5 // mov v21.d[1], x15
+	WORD $0x4fbe1288 // fmla v8.4s, v20.4s, v30.s[1]
+	WORD $0x8b10154a // add x10, x10, x16, lsl #5
+	WORD $0x4fbf128c // fmla v12.4s, v20.4s, v31.s[1]
+	WORD $0x4fbc12a1 // fmla v1.4s, v21.4s, v28.s[1]
+	WORD $0xf940bd0f // ldr x15, [x8, #376]
+	WORD $0x4fbd12a5 // fmla v5.4s, v21.4s, v29.s[1]
+	WORD $0xfd40b917 // ldr d23, [x8, #368]
+	WORD $0x4e181dd6 // mov v22.d[1], x14
+	WORD $0x4fbe12a9 // fmla v9.4s, v21.4s, v30.s[1]
+	WORD $0xf9400553 // ldr x19, [x10, #8]
+	WORD $0x4fbf12ad // fmla v13.4s, v21.4s, v31.s[1]
+	WORD $0x4fbc12c2 // fmla v2.4s, v22.4s, v28.s[1]
+	WORD $0xf940c50e // ldr x14, [x8, #392]
+	WORD $0x4fbd12c6 // fmla v6.4s, v22.4s, v29.s[1]
+	WORD $0xfd40c114 // ldr d20, [x8, #384]
+	WORD $0x4e181df7 // mov v23.d[1], x15
+	WORD $0x4fbe12ca // fmla v10.4s, v22.4s, v30.s[1]
+	WORD $0xfd400159 // ldr d25, [x10]
+	WORD $0x4e181e38 // mov v24.d[1], x17
+	WORD $0x4fbf12ce // fmla v14.4s, v22.4s, v31.s[1]
+	WORD $0x4fbc12e3 // fmla v3.4s, v23.4s, v28.s[1]
+	WORD $0xf940cd0f // ldr x15, [x8, #408]
+	WORD $0x4fbd12e7 // fmla v7.4s, v23.4s, v29.s[1]
+	WORD $0xfd40c915 // ldr d21, [x8, #400]
+	WORD $0x4e181dd4 // mov v20.d[1], x14
+	WORD $0x4fbe12eb // fmla v11.4s, v23.4s, v30.s[1]
+	WORD $0x8b10156b // add x11, x11, x16, lsl #5
+	WORD $0x4fbf12ef // fmla v15.4s, v23.4s, v31.s[1]
+	WORD $0x4f9c1a80 // fmla v0.4s, v20.4s, v28.s[2]
+	WORD $0xf940d50e // ldr x14, [x8, #424]
+	WORD $0x4f9d1a84 // fmla v4.4s, v20.4s, v29.s[2]
+	WORD $0xfd40d116 // ldr d22, [x8, #416]
+	WORD $0x4e181df5 // mov v21.d[1], x15
+	WORD $0x4f9e1a88 // fmla v8.4s, v20.4s, v30.s[2]
+	WORD $0xf9400571 // ldr x17, [x11, #8]
+	WORD $0x4f9f1a8c // fmla v12.4s, v20.4s, v31.s[2]
+	WORD $0x4f9c1aa1 // fmla v1.4s, v21.4s, v28.s[2]
+	WORD $0xf940dd0f // ldr x15, [x8, #440]
+	WORD $0x4f9d1aa5 // fmla v5.4s, v21.4s, v29.s[2]
+	WORD $0xfd40d917 // ldr d23, [x8, #432]
+	WORD $0x4e181dd6 // mov v22.d[1], x14
+	WORD $0x4f9e1aa9 // fmla v9.4s, v21.4s, v30.s[2]
+	WORD $0xfd40017a // ldr d26, [x11]
+	WORD $0x4e181e79 // mov v25.d[1], x19
+	WORD $0x4f9f1aad // fmla v13.4s, v21.4s, v31.s[2]
+	WORD $0x4f9c1ac2 // fmla v2.4s, v22.4s, v28.s[2]
+	WORD $0xf940e50e // ldr x14, [x8, #456]
+	WORD $0x4f9d1ac6 // fmla v6.4s, v22.4s, v29.s[2]
+	WORD $0xfd40e114 // ldr d20, [x8, #448]
+	WORD $0x4e181df7 // mov v23.d[1], x15
+	WORD $0x4f9e1aca // fmla v10.4s, v22.4s, v30.s[2]
+	WORD $0x8b10158c // add x12, x12, x16, lsl #5
+	WORD $0x4f9f1ace // fmla v14.4s, v22.4s, v31.s[2]
+	WORD $0x4f9c1ae3 // fmla v3.4s, v23.4s, v28.s[2]
+	WORD $0xf940ed0f // ldr x15, [x8, #472]
+	WORD $0x4f9d1ae7 // fmla v7.4s, v23.4s, v29.s[2]
+	WORD $0xfd40e915 // ldr d21, [x8, #464]
+	WORD $0x4e181dd4 // mov v20.d[1], x14
+	WORD $0x4f9e1aeb // fmla v11.4s, v23.4s, v30.s[2]
+	WORD $0xf9400593 // ldr x19, [x12, #8]
+	WORD $0x4f9f1aef // fmla v15.4s, v23.4s, v31.s[2]
+	WORD $0x4fbc1a80 // fmla v0.4s, v20.4s, v28.s[3]
+	WORD $0xf940f50e // ldr x14, [x8, #488]
+	WORD $0x4fbd1a84 // fmla v4.4s, v20.4s, v29.s[3]
+	WORD $0xfd40f116 // ldr d22, [x8, #480]
+	WORD $0x4e181df5 // mov v21.d[1], x15
+	WORD $0x4fbe1a88 // fmla v8.4s, v20.4s, v30.s[3]
+	WORD $0xfd40019b // ldr d27, [x12]
+	WORD $0x4e181e3a // mov v26.d[1], x17
+	WORD $0x4fbf1a8c // fmla v12.4s, v20.4s, v31.s[3]
+	WORD $0x4fbc1aa1 // fmla v1.4s, v21.4s, v28.s[3]
+	WORD $0xf940fd0f // ldr x15, [x8, #504]
+	WORD $0x4fbd1aa5 // fmla v5.4s, v21.4s, v29.s[3]
+	WORD $0xfd40f917 // ldr d23, [x8, #496]
+	WORD $0x4e181dd6 // mov v22.d[1], x14
+	WORD $0x4fbe1aa9 // fmla v9.4s, v21.4s, v30.s[3]
+	WORD $0x4e181e7b // mov v27.d[1], x19
+	WORD $0x4fbf1aad // fmla v13.4s, v21.4s, v31.s[3]
+	WORD $0x8b102508 // add x8, x8, x16, lsl #9
+	WORD $0x4fbc1ac2 // fmla v2.4s, v22.4s, v28.s[3]
+	WORD $0xf940050e // ldr x14, [x8, #8]
+	WORD $0x4fbd1ac6 // fmla v6.4s, v22.4s, v29.s[3]
+	WORD $0xfd400114 // ldr d20, [x8]
+	WORD $0x4e181df7 // mov v23.d[1], x15
+	WORD $0x4fbe1aca // fmla v10.4s, v22.4s, v30.s[3]
+	WORD $0x4fbf1ace // fmla v14.4s, v22.4s, v31.s[3]
+	WORD $0x4fbc1ae3 // fmla v3.4s, v23.4s, v28.s[3]
+	WORD $0xfd400915 // ldr d21, [x8, #16]
+	WORD $0x4e181dd4 // mov v20.d[1], x14
+	WORD $0x4fbd1ae7 // fmla v7.4s, v23.4s, v29.s[3]
+	WORD $0x4fbe1aeb // fmla v11.4s, v23.4s, v30.s[3]
+	WORD $0x4fbf1aef // fmla v15.4s, v23.4s, v31.s[3]
+	WORD $0xf9400d0f // ldr x15, [x8, #24]
+	BNE  spliteight
+	WORD $0x91008129 // add x9, x9, #32
+	WORD $0x9100814a // add x10, x10, #32
+	WORD $0x9100816b // add x11, x11, #32
+	WORD $0x9100818c // add x12, x12, #32
+	WORD $0x91080108 // add x8, x8, #512
+	JMP  four
 
 // func winogradProduct5x16NEON(a *winogradArgs)
 TEXT ·winogradProduct5x16NEON(SB), NOSPLIT, $0-8
@@ -6383,12 +6650,13 @@ TEXT ·winogradProduct5x16NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9400402 // ldr x2, [x0, #8]
 	WORD $0xf9400803 // ldr x3, [x0, #16]
 	WORD $0xf9400c04 // ldr x4, [x0, #24]
-	WORD $0xf9402405 // ldr x5, [x0, #72]
-	WORD $0xf9402806 // ldr x6, [x0, #80]
-	WORD $0xf9402c07 // ldr x7, [x0, #88]
+	WORD $0xf9402805 // ldr x5, [x0, #80]
+	WORD $0xf9402406 // ldr x6, [x0, #72]
+	WORD $0xf9403407 // ldr x7, [x0, #104]
 
 block:
-	CBZ  R7, zero
+	WORD $0xf9402c08 // ldr x8, [x0, #88]
+	CBZ  R8, zero
 	WORD $0xaa0303e8 // mov x8, x3
 	WORD $0x4c402900 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8]
 	WORD $0x8b040108 // add x8, x8, x4
@@ -6431,15 +6699,18 @@ start:
 	WORD $0x8b02016c // add x12, x11, x2
 	WORD $0x8b02018d // add x13, x12, x2
 	WORD $0x8b0201a1 // add x1, x13, x2
-	WORD $0xd343fcae // lsr x14, x5, #3
+	WORD $0xd343fcce // lsr x14, x6, #3
 	CBZ  R14, four
+	CBNZ R7, split
+	WORD $0x3cc1059b // ldr q27, [x12], #16
+	WORD $0x3cc105bc // ldr q28, [x13], #16
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBZ  R14, last
 
 eight:
 	WORD $0xacc17538 // ldp q24, q29, [x9], #32
 	WORD $0xacc17959 // ldp q25, q30, [x10], #32
 	WORD $0xacc17d7a // ldp q26, q31, [x11], #32
-	WORD $0x3cc1059b // ldr q27, [x12], #16
-	WORD $0x3cc105bc // ldr q28, [x13], #16
 	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
 	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
 	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
@@ -6524,97 +6795,272 @@ eight:
 	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
 	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
 	WORD $0x4fbc1af3 // fmla v19.4s, v23.4s, v28.s[3]
-	WORD $0x3cc1059b // ldr q27, [x12], #16
-	WORD $0x3cc105bc // ldr q28, [x13], #16
+	WORD $0xacc16d98 // ldp q24, q27, [x12], #32
+	WORD $0xacc171b9 // ldp q25, q28, [x13], #32
 	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
 	WORD $0x4f9d1280 // fmla v0.4s, v20.4s, v29.s[0]
 	WORD $0x4f9e1284 // fmla v4.4s, v20.4s, v30.s[0]
 	WORD $0x4f9f1288 // fmla v8.4s, v20.4s, v31.s[0]
-	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
-	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
+	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
+	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
 	WORD $0x4f9d12a1 // fmla v1.4s, v21.4s, v29.s[0]
 	WORD $0x4f9e12a5 // fmla v5.4s, v21.4s, v30.s[0]
 	WORD $0x4f9f12a9 // fmla v9.4s, v21.4s, v31.s[0]
-	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
-	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
+	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
 	WORD $0x4f9d12c2 // fmla v2.4s, v22.4s, v29.s[0]
 	WORD $0x4f9e12c6 // fmla v6.4s, v22.4s, v30.s[0]
 	WORD $0x4f9f12ca // fmla v10.4s, v22.4s, v31.s[0]
-	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
-	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
+	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
 	WORD $0x4f9d12e3 // fmla v3.4s, v23.4s, v29.s[0]
 	WORD $0x4f9e12e7 // fmla v7.4s, v23.4s, v30.s[0]
 	WORD $0x4f9f12eb // fmla v11.4s, v23.4s, v31.s[0]
-	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
-	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
+	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
 	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
 	WORD $0x4fbd1280 // fmla v0.4s, v20.4s, v29.s[1]
 	WORD $0x4fbe1284 // fmla v4.4s, v20.4s, v30.s[1]
 	WORD $0x4fbf1288 // fmla v8.4s, v20.4s, v31.s[1]
-	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
-	WORD $0x4fbc1290 // fmla v16.4s, v20.4s, v28.s[1]
+	WORD $0x4fb8128c // fmla v12.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91290 // fmla v16.4s, v20.4s, v25.s[1]
 	WORD $0x4fbd12a1 // fmla v1.4s, v21.4s, v29.s[1]
 	WORD $0x4fbe12a5 // fmla v5.4s, v21.4s, v30.s[1]
 	WORD $0x4fbf12a9 // fmla v9.4s, v21.4s, v31.s[1]
-	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
-	WORD $0x4fbc12b1 // fmla v17.4s, v21.4s, v28.s[1]
+	WORD $0x4fb812ad // fmla v13.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
 	WORD $0x4fbd12c2 // fmla v2.4s, v22.4s, v29.s[1]
 	WORD $0x4fbe12c6 // fmla v6.4s, v22.4s, v30.s[1]
 	WORD $0x4fbf12ca // fmla v10.4s, v22.4s, v31.s[1]
-	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
-	WORD $0x4fbc12d2 // fmla v18.4s, v22.4s, v28.s[1]
+	WORD $0x4fb812ce // fmla v14.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912d2 // fmla v18.4s, v22.4s, v25.s[1]
 	WORD $0x4fbd12e3 // fmla v3.4s, v23.4s, v29.s[1]
 	WORD $0x4fbe12e7 // fmla v7.4s, v23.4s, v30.s[1]
 	WORD $0x4fbf12eb // fmla v11.4s, v23.4s, v31.s[1]
-	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
-	WORD $0x4fbc12f3 // fmla v19.4s, v23.4s, v28.s[1]
+	WORD $0x4fb812ef // fmla v15.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912f3 // fmla v19.4s, v23.4s, v25.s[1]
 	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
 	WORD $0x4f9d1a80 // fmla v0.4s, v20.4s, v29.s[2]
 	WORD $0x4f9e1a84 // fmla v4.4s, v20.4s, v30.s[2]
 	WORD $0x4f9f1a88 // fmla v8.4s, v20.4s, v31.s[2]
-	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
-	WORD $0x4f9c1a90 // fmla v16.4s, v20.4s, v28.s[2]
+	WORD $0x4f981a8c // fmla v12.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a90 // fmla v16.4s, v20.4s, v25.s[2]
 	WORD $0x4f9d1aa1 // fmla v1.4s, v21.4s, v29.s[2]
 	WORD $0x4f9e1aa5 // fmla v5.4s, v21.4s, v30.s[2]
 	WORD $0x4f9f1aa9 // fmla v9.4s, v21.4s, v31.s[2]
-	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
-	WORD $0x4f9c1ab1 // fmla v17.4s, v21.4s, v28.s[2]
+	WORD $0x4f981aad // fmla v13.4s, v21.4s, v24.s[2]
+	WORD $0x4f991ab1 // fmla v17.4s, v21.4s, v25.s[2]
 	WORD $0x4f9d1ac2 // fmla v2.4s, v22.4s, v29.s[2]
 	WORD $0x4f9e1ac6 // fmla v6.4s, v22.4s, v30.s[2]
 	WORD $0x4f9f1aca // fmla v10.4s, v22.4s, v31.s[2]
-	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
-	WORD $0x4f9c1ad2 // fmla v18.4s, v22.4s, v28.s[2]
+	WORD $0x4f981ace // fmla v14.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ad2 // fmla v18.4s, v22.4s, v25.s[2]
 	WORD $0x4f9d1ae3 // fmla v3.4s, v23.4s, v29.s[2]
 	WORD $0x4f9e1ae7 // fmla v7.4s, v23.4s, v30.s[2]
 	WORD $0x4f9f1aeb // fmla v11.4s, v23.4s, v31.s[2]
-	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
-	WORD $0x4f9c1af3 // fmla v19.4s, v23.4s, v28.s[2]
+	WORD $0x4f981aef // fmla v15.4s, v23.4s, v24.s[2]
+	WORD $0x4f991af3 // fmla v19.4s, v23.4s, v25.s[2]
 	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
 	WORD $0x4fbd1a80 // fmla v0.4s, v20.4s, v29.s[3]
 	WORD $0x4fbe1a84 // fmla v4.4s, v20.4s, v30.s[3]
 	WORD $0x4fbf1a88 // fmla v8.4s, v20.4s, v31.s[3]
-	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
-	WORD $0x4fbc1a90 // fmla v16.4s, v20.4s, v28.s[3]
+	WORD $0x4fb81a8c // fmla v12.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a90 // fmla v16.4s, v20.4s, v25.s[3]
 	WORD $0x4fbd1aa1 // fmla v1.4s, v21.4s, v29.s[3]
 	WORD $0x4fbe1aa5 // fmla v5.4s, v21.4s, v30.s[3]
 	WORD $0x4fbf1aa9 // fmla v9.4s, v21.4s, v31.s[3]
-	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
-	WORD $0x4fbc1ab1 // fmla v17.4s, v21.4s, v28.s[3]
+	WORD $0x4fb81aad // fmla v13.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91ab1 // fmla v17.4s, v21.4s, v25.s[3]
 	WORD $0x4fbd1ac2 // fmla v2.4s, v22.4s, v29.s[3]
 	WORD $0x4fbe1ac6 // fmla v6.4s, v22.4s, v30.s[3]
 	WORD $0x4fbf1aca // fmla v10.4s, v22.4s, v31.s[3]
-	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
-	WORD $0x4fbc1ad2 // fmla v18.4s, v22.4s, v28.s[3]
+	WORD $0x4fb81ace // fmla v14.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ad2 // fmla v18.4s, v22.4s, v25.s[3]
 	WORD $0x4fbd1ae3 // fmla v3.4s, v23.4s, v29.s[3]
 	WORD $0x4fbe1ae7 // fmla v7.4s, v23.4s, v30.s[3]
 	WORD $0x4fbf1aeb // fmla v11.4s, v23.4s, v31.s[3]
-	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
-	WORD $0x4fbc1af3 // fmla v19.4s, v23.4s, v28.s[3]
+	WORD $0x4fb81aef // fmla v15.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91af3 // fmla v19.4s, v23.4s, v25.s[3]
 	WORD $0xd10005ce // sub x14, x14, #1
 	CBNZ R14, eight
 
+last:
+	WORD $0xacc17538 // ldp q24, q29, [x9], #32
+	WORD $0xacc17959 // ldp q25, q30, [x10], #32
+	WORD $0xacc17d7a // ldp q26, q31, [x11], #32
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
+	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
+	WORD $0x4fbc1290 // fmla v16.4s, v20.4s, v28.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
+	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
+	WORD $0x4fbc12b1 // fmla v17.4s, v21.4s, v28.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
+	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
+	WORD $0x4fbc12d2 // fmla v18.4s, v22.4s, v28.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
+	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
+	WORD $0x4fbc12f3 // fmla v19.4s, v23.4s, v28.s[1]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
+	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
+	WORD $0x4f9c1a90 // fmla v16.4s, v20.4s, v28.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
+	WORD $0x4f9c1ab1 // fmla v17.4s, v21.4s, v28.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
+	WORD $0x4f9c1ad2 // fmla v18.4s, v22.4s, v28.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
+	WORD $0x4f9c1af3 // fmla v19.4s, v23.4s, v28.s[2]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
+	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
+	WORD $0x4fbc1a90 // fmla v16.4s, v20.4s, v28.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
+	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
+	WORD $0x4fbc1ab1 // fmla v17.4s, v21.4s, v28.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
+	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
+	WORD $0x4fbc1ad2 // fmla v18.4s, v22.4s, v28.s[3]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
+	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
+	WORD $0x4fbc1af3 // fmla v19.4s, v23.4s, v28.s[3]
+	WORD $0x3cc10598 // ldr q24, [x12], #16
+	WORD $0x3cc105b9 // ldr q25, [x13], #16
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f9d1280 // fmla v0.4s, v20.4s, v29.s[0]
+	WORD $0x4f9e1284 // fmla v4.4s, v20.4s, v30.s[0]
+	WORD $0x4f9f1288 // fmla v8.4s, v20.4s, v31.s[0]
+	WORD $0x4f98128c // fmla v12.4s, v20.4s, v24.s[0]
+	WORD $0x4f991290 // fmla v16.4s, v20.4s, v25.s[0]
+	WORD $0x4f9d12a1 // fmla v1.4s, v21.4s, v29.s[0]
+	WORD $0x4f9e12a5 // fmla v5.4s, v21.4s, v30.s[0]
+	WORD $0x4f9f12a9 // fmla v9.4s, v21.4s, v31.s[0]
+	WORD $0x4f9812ad // fmla v13.4s, v21.4s, v24.s[0]
+	WORD $0x4f9912b1 // fmla v17.4s, v21.4s, v25.s[0]
+	WORD $0x4f9d12c2 // fmla v2.4s, v22.4s, v29.s[0]
+	WORD $0x4f9e12c6 // fmla v6.4s, v22.4s, v30.s[0]
+	WORD $0x4f9f12ca // fmla v10.4s, v22.4s, v31.s[0]
+	WORD $0x4f9812ce // fmla v14.4s, v22.4s, v24.s[0]
+	WORD $0x4f9912d2 // fmla v18.4s, v22.4s, v25.s[0]
+	WORD $0x4f9d12e3 // fmla v3.4s, v23.4s, v29.s[0]
+	WORD $0x4f9e12e7 // fmla v7.4s, v23.4s, v30.s[0]
+	WORD $0x4f9f12eb // fmla v11.4s, v23.4s, v31.s[0]
+	WORD $0x4f9812ef // fmla v15.4s, v23.4s, v24.s[0]
+	WORD $0x4f9912f3 // fmla v19.4s, v23.4s, v25.s[0]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fbd1280 // fmla v0.4s, v20.4s, v29.s[1]
+	WORD $0x4fbe1284 // fmla v4.4s, v20.4s, v30.s[1]
+	WORD $0x4fbf1288 // fmla v8.4s, v20.4s, v31.s[1]
+	WORD $0x4fb8128c // fmla v12.4s, v20.4s, v24.s[1]
+	WORD $0x4fb91290 // fmla v16.4s, v20.4s, v25.s[1]
+	WORD $0x4fbd12a1 // fmla v1.4s, v21.4s, v29.s[1]
+	WORD $0x4fbe12a5 // fmla v5.4s, v21.4s, v30.s[1]
+	WORD $0x4fbf12a9 // fmla v9.4s, v21.4s, v31.s[1]
+	WORD $0x4fb812ad // fmla v13.4s, v21.4s, v24.s[1]
+	WORD $0x4fb912b1 // fmla v17.4s, v21.4s, v25.s[1]
+	WORD $0x4fbd12c2 // fmla v2.4s, v22.4s, v29.s[1]
+	WORD $0x4fbe12c6 // fmla v6.4s, v22.4s, v30.s[1]
+	WORD $0x4fbf12ca // fmla v10.4s, v22.4s, v31.s[1]
+	WORD $0x4fb812ce // fmla v14.4s, v22.4s, v24.s[1]
+	WORD $0x4fb912d2 // fmla v18.4s, v22.4s, v25.s[1]
+	WORD $0x4fbd12e3 // fmla v3.4s, v23.4s, v29.s[1]
+	WORD $0x4fbe12e7 // fmla v7.4s, v23.4s, v30.s[1]
+	WORD $0x4fbf12eb // fmla v11.4s, v23.4s, v31.s[1]
+	WORD $0x4fb812ef // fmla v15.4s, v23.4s, v24.s[1]
+	WORD $0x4fb912f3 // fmla v19.4s, v23.4s, v25.s[1]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4f9d1a80 // fmla v0.4s, v20.4s, v29.s[2]
+	WORD $0x4f9e1a84 // fmla v4.4s, v20.4s, v30.s[2]
+	WORD $0x4f9f1a88 // fmla v8.4s, v20.4s, v31.s[2]
+	WORD $0x4f981a8c // fmla v12.4s, v20.4s, v24.s[2]
+	WORD $0x4f991a90 // fmla v16.4s, v20.4s, v25.s[2]
+	WORD $0x4f9d1aa1 // fmla v1.4s, v21.4s, v29.s[2]
+	WORD $0x4f9e1aa5 // fmla v5.4s, v21.4s, v30.s[2]
+	WORD $0x4f9f1aa9 // fmla v9.4s, v21.4s, v31.s[2]
+	WORD $0x4f981aad // fmla v13.4s, v21.4s, v24.s[2]
+	WORD $0x4f991ab1 // fmla v17.4s, v21.4s, v25.s[2]
+	WORD $0x4f9d1ac2 // fmla v2.4s, v22.4s, v29.s[2]
+	WORD $0x4f9e1ac6 // fmla v6.4s, v22.4s, v30.s[2]
+	WORD $0x4f9f1aca // fmla v10.4s, v22.4s, v31.s[2]
+	WORD $0x4f981ace // fmla v14.4s, v22.4s, v24.s[2]
+	WORD $0x4f991ad2 // fmla v18.4s, v22.4s, v25.s[2]
+	WORD $0x4f9d1ae3 // fmla v3.4s, v23.4s, v29.s[2]
+	WORD $0x4f9e1ae7 // fmla v7.4s, v23.4s, v30.s[2]
+	WORD $0x4f9f1aeb // fmla v11.4s, v23.4s, v31.s[2]
+	WORD $0x4f981aef // fmla v15.4s, v23.4s, v24.s[2]
+	WORD $0x4f991af3 // fmla v19.4s, v23.4s, v25.s[2]
+	WORD $0x4cdf2914 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x8], #64
+	WORD $0x4fbd1a80 // fmla v0.4s, v20.4s, v29.s[3]
+	WORD $0x4fbe1a84 // fmla v4.4s, v20.4s, v30.s[3]
+	WORD $0x4fbf1a88 // fmla v8.4s, v20.4s, v31.s[3]
+	WORD $0x4fb81a8c // fmla v12.4s, v20.4s, v24.s[3]
+	WORD $0x4fb91a90 // fmla v16.4s, v20.4s, v25.s[3]
+	WORD $0x4fbd1aa1 // fmla v1.4s, v21.4s, v29.s[3]
+	WORD $0x4fbe1aa5 // fmla v5.4s, v21.4s, v30.s[3]
+	WORD $0x4fbf1aa9 // fmla v9.4s, v21.4s, v31.s[3]
+	WORD $0x4fb81aad // fmla v13.4s, v21.4s, v24.s[3]
+	WORD $0x4fb91ab1 // fmla v17.4s, v21.4s, v25.s[3]
+	WORD $0x4fbd1ac2 // fmla v2.4s, v22.4s, v29.s[3]
+	WORD $0x4fbe1ac6 // fmla v6.4s, v22.4s, v30.s[3]
+	WORD $0x4fbf1aca // fmla v10.4s, v22.4s, v31.s[3]
+	WORD $0x4fb81ace // fmla v14.4s, v22.4s, v24.s[3]
+	WORD $0x4fb91ad2 // fmla v18.4s, v22.4s, v25.s[3]
+	WORD $0x4fbd1ae3 // fmla v3.4s, v23.4s, v29.s[3]
+	WORD $0x4fbe1ae7 // fmla v7.4s, v23.4s, v30.s[3]
+	WORD $0x4fbf1aeb // fmla v11.4s, v23.4s, v31.s[3]
+	WORD $0x4fb81aef // fmla v15.4s, v23.4s, v24.s[3]
+	WORD $0x4fb91af3 // fmla v19.4s, v23.4s, v25.s[3]
+
 four:
-	WORD $0x924008ae // and x14, x5, #0x7
+	WORD $0x924008ce // and x14, x6, #0x7
 	CBZ  R14, store
 	TBZ  $2, R14, one
 	WORD $0x924005ce // and x14, x14, #0x3
@@ -6740,16 +7186,329 @@ one:
 	CBNZ R14, one
 
 store:
-	WORD $0x4c002860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0x4c002864 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0x4c002868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0x4c00286c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0x4c002870 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3]
-	WORD $0x8b040063 // add x3, x3, x4
-	WORD $0xd10004c6 // sub x6, x6, #1
-	CBNZ R6, block
+	WORD $0x4c842860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x4
+	WORD $0x4c842864 // st1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x3], x4
+	WORD $0x4c842868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x4
+	WORD $0x4c84286c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3], x4
+	WORD $0x4c842870 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x3], x4
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, block
 	RET
+
+split:
+	WORD $0x3dc00138 // ldr q24, [x9]
+	WORD $0x3dc00159 // ldr q25, [x10]
+	WORD $0x3dc0017a // ldr q26, [x11]
+	WORD $0xfd40019b // ldr d27, [x12]
+	WORD $0xf940058f // ldr x15, [x12, #8]
+	WORD $0xfd4001bc // ldr d28, [x13]
+	WORD $0xf94005b0 // ldr x16, [x13, #8]
+	WORD $0xfd400114 // ldr d20, [x8]
+	WORD $0xf9400511 // ldr x17, [x8, #8]
+	WORD $0xfd400915 // ldr d21, [x8, #16]
+	WORD $0xf9400d13 // ldr x19, [x8, #24]
+	WORD $0x4e181e34 // mov v20.d[1], x17
+
+spliteight:
+	WORD $0x4f981280 // fmla v0.4s, v20.4s, v24.s[0]
+	WORD $0x4e181dfb // mov v27.d[1], x15
+	WORD $0x4f991284 // fmla v4.4s, v20.4s, v25.s[0]
+	WORD $0x4e181e1c // mov v28.d[1], x16
+	WORD $0x4f9a1288 // fmla v8.4s, v20.4s, v26.s[0]
+	WORD $0xfd401116 // ldr d22, [x8, #32]
+	WORD $0x4e181e75 // mov v21.d[1], x19
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
+	WORD $0xf9401511 // ldr x17, [x8, #40]
+	WORD $0x4f9812a1 // fmla v1.4s, v21.4s, v24.s[0]
+	WORD $0xf9401d13 // ldr x19, [x8, #56]
+	WORD $0x4f9912a5 // fmla v5.4s, v21.4s, v25.s[0]
+	WORD $0xfd401917 // ldr d23, [x8, #48]
+	WORD $0x4e181e36 // mov v22.d[1], x17
+	WORD $0x4f9a12a9 // fmla v9.4s, v21.4s, v26.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0xf10005ce // subs x14, x14, #1
+	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
+	WORD $0x4f9812c2 // fmla v2.4s, v22.4s, v24.s[0]
+	WORD $0xf9402511 // ldr x17, [x8, #72]
+	WORD $0x4f9912c6 // fmla v6.4s, v22.4s, v25.s[0]
+	WORD $0xfd402114 // ldr d20, [x8, #64]
+	WORD $0x4e181e77 // mov v23.d[1], x19
+	WORD $0x4f9a12ca // fmla v10.4s, v22.4s, v26.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0x9a9f07f4 // cset x20, ne
+	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
+	WORD $0x4f9812e3 // fmla v3.4s, v23.4s, v24.s[0]
+	WORD $0xf9402d13 // ldr x19, [x8, #88]
+	WORD $0x4f9912e7 // fmla v7.4s, v23.4s, v25.s[0]
+	WORD $0xfd402915 // ldr d21, [x8, #80]
+	WORD $0x4e181e34 // mov v20.d[1], x17
+	WORD $0x4f9a12eb // fmla v11.4s, v23.4s, v26.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0xf9400d2f // ldr x15, [x9, #24]
+	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
+	WORD $0x4fb81280 // fmla v0.4s, v20.4s, v24.s[1]
+	WORD $0xf9403511 // ldr x17, [x8, #104]
+	WORD $0x4fb91284 // fmla v4.4s, v20.4s, v25.s[1]
+	WORD $0xfd403116 // ldr d22, [x8, #96]
+	WORD $0x4e181e75 // mov v21.d[1], x19
+	WORD $0x4fba1288 // fmla v8.4s, v20.4s, v26.s[1]
+	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
+	WORD $0xfd40093d // ldr d29, [x9, #16]
+	WORD $0x4fbc1290 // fmla v16.4s, v20.4s, v28.s[1]
+	WORD $0x4fb812a1 // fmla v1.4s, v21.4s, v24.s[1]
+	WORD $0xf9403d13 // ldr x19, [x8, #120]
+	WORD $0x4fb912a5 // fmla v5.4s, v21.4s, v25.s[1]
+	WORD $0xfd403917 // ldr d23, [x8, #112]
+	WORD $0x4e181e36 // mov v22.d[1], x17
+	WORD $0x4fba12a9 // fmla v9.4s, v21.4s, v26.s[1]
+	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
+	WORD $0x4fbc12b1 // fmla v17.4s, v21.4s, v28.s[1]
+	WORD $0x4fb812c2 // fmla v2.4s, v22.4s, v24.s[1]
+	WORD $0xf9404511 // ldr x17, [x8, #136]
+	WORD $0x4fb912c6 // fmla v6.4s, v22.4s, v25.s[1]
+	WORD $0xfd404114 // ldr d20, [x8, #128]
+	WORD $0x4e181e77 // mov v23.d[1], x19
+	WORD $0x4fba12ca // fmla v10.4s, v22.4s, v26.s[1]
+	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
+	WORD $0xf9400d50 // ldr x16, [x10, #24]
+	WORD $0x4fbc12d2 // fmla v18.4s, v22.4s, v28.s[1]
+	WORD $0x4fb812e3 // fmla v3.4s, v23.4s, v24.s[1]
+	WORD $0xf9404d13 // ldr x19, [x8, #152]
+	WORD $0x4fb912e7 // fmla v7.4s, v23.4s, v25.s[1]
+	WORD $0xfd404915 // ldr d21, [x8, #144]
+	WORD $0x4e181e34 // mov v20.d[1], x17
+	WORD $0x4fba12eb // fmla v11.4s, v23.4s, v26.s[1]
+	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
+	WORD $0xfd40095e // ldr d30, [x10, #16]
+	WORD $0x4e181dfd // mov v29.d[1], x15
+	WORD $0x4fbc12f3 // fmla v19.4s, v23.4s, v28.s[1]
+	WORD $0x4f981a80 // fmla v0.4s, v20.4s, v24.s[2]
+	WORD $0xf9405511 // ldr x17, [x8, #168]
+	WORD $0x4f991a84 // fmla v4.4s, v20.4s, v25.s[2]
+	WORD $0xfd405116 // ldr d22, [x8, #160]
+	WORD $0x4e181e75 // mov v21.d[1], x19
+	WORD $0x4f9a1a88 // fmla v8.4s, v20.4s, v26.s[2]
+	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
+	WORD $0xf9400d6f // ldr x15, [x11, #24]
+	WORD $0x4f9c1a90 // fmla v16.4s, v20.4s, v28.s[2]
+	WORD $0x4f981aa1 // fmla v1.4s, v21.4s, v24.s[2]
+	WORD $0xf9405d13 // ldr x19, [x8, #184]
+	WORD $0x4f991aa5 // fmla v5.4s, v21.4s, v25.s[2]
+	WORD $0xfd405917 // ldr d23, [x8, #176]
+	WORD $0x4e181e36 // mov v22.d[1], x17
+	WORD $0x4f9a1aa9 // fmla v9.4s, v21.4s, v26.s[2]
+	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
+	WORD $0xfd40097f // ldr d31, [x11, #16]
+	WORD $0x4e181e1e // mov v30.d[1], x16
+	WORD $0x4f9c1ab1 // fmla v17.4s, v21.4s, v28.s[2]
+	WORD $0x4f981ac2 // fmla v2.4s, v22.4s, v24.s[2]
+	WORD $0xf9406511 // ldr x17, [x8, #200]
+	WORD $0x4f991ac6 // fmla v6.4s, v22.4s, v25.s[2]
+	WORD $0xfd406114 // ldr d20, [x8, #192]
+	WORD $0x4e181e77 // mov v23.d[1], x19
+	WORD $0x4f9a1aca // fmla v10.4s, v22.4s, v26.s[2]
+	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
+	WORD $0x4f9c1ad2 // fmla v18.4s, v22.4s, v28.s[2]
+	WORD $0x4f981ae3 // fmla v3.4s, v23.4s, v24.s[2]
+	WORD $0xf9406d13 // ldr x19, [x8, #216]
+	WORD $0x4f991ae7 // fmla v7.4s, v23.4s, v25.s[2]
+	WORD $0xfd406915 // ldr d21, [x8, #208]
+	WORD $0x4e181e34 // mov v20.d[1], x17
+	WORD $0x4f9a1aeb // fmla v11.4s, v23.4s, v26.s[2]
+	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
+	WORD $0x4e181dff // mov v31.d[1], x15
+	WORD $0x4f9c1af3 // fmla v19.4s, v23.4s, v28.s[2]
+	WORD $0x4fb81a80 // fmla v0.4s, v20.4s, v24.s[3]
+	WORD $0xf9407511 // ldr x17, [x8, #232]
+	WORD $0x4fb91a84 // fmla v4.4s, v20.4s, v25.s[3]
+	WORD $0xfd407116 // ldr d22, [x8, #224]
+	WORD $0x4e181e75 // mov v21.d[1], x19
+	WORD $0x4fba1a88 // fmla v8.4s, v20.4s, v26.s[3]
+	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
+	WORD $0xf9400d8f // ldr x15, [x12, #24]
+	WORD $0x4fbc1a90 // fmla v16.4s, v20.4s, v28.s[3]
+	WORD $0x4fb81aa1 // fmla v1.4s, v21.4s, v24.s[3]
+	WORD $0xf9407d13 // ldr x19, [x8, #248]
+	WORD $0x4fb91aa5 // fmla v5.4s, v21.4s, v25.s[3]
+	WORD $0xfd407917 // ldr d23, [x8, #240]
+	WORD $0x4e181e36 // mov v22.d[1], x17
+	WORD $0x4fba1aa9 // fmla v9.4s, v21.4s, v26.s[3]
+	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
+	WORD $0xf9400db0 // ldr x16, [x13, #24]
+	WORD $0x4fbc1ab1 // fmla v17.4s, v21.4s, v28.s[3]
+	WORD $0x4fb81ac2 // fmla v2.4s, v22.4s, v24.s[3]
+	WORD $0xf9408511 // ldr x17, [x8, #264]
+	WORD $0x4fb91ac6 // fmla v6.4s, v22.4s, v25.s[3]
+	WORD $0xfd408114 // ldr d20, [x8, #256]
+	WORD $0x4e181e77 // mov v23.d[1], x19
+	WORD $0x4fba1aca // fmla v10.4s, v22.4s, v26.s[3]
+	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
+	WORD $0x4fbc1ad2 // fmla v18.4s, v22.4s, v28.s[3]
+	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
+	WORD $0xfd40099b // ldr d27, [x12, #16]
+	WORD $0x4fbc1af3 // fmla v19.4s, v23.4s, v28.s[3]
+	WORD $0xfd4009bc // ldr d28, [x13, #16]
+	WORD $0x4fb81ae3 // fmla v3.4s, v23.4s, v24.s[3]
+	WORD $0xfd408915 // ldr d21, [x8, #272]
+	WORD $0x4e181e34 // mov v20.d[1], x17
+	WORD $0x4fb91ae7 // fmla v7.4s, v23.4s, v25.s[3]
+	WORD $0x4fba1aeb // fmla v11.4s, v23.4s, v26.s[3]
+	WORD $0xf9408d13 // ldr x19, [x8, #280]
+	WORD $0x4f9d1280 // fmla v0.4s, v20.4s, v29.s[0]
+	WORD $0x4e181dfb // mov v27.d[1], x15
+	WORD $0x4f9e1284 // fmla v4.4s, v20.4s, v30.s[0]
+	WORD $0x4e181e1c // mov v28.d[1], x16
+	WORD $0x4f9f1288 // fmla v8.4s, v20.4s, v31.s[0]
+	WORD $0xfd409116 // ldr d22, [x8, #288]
+	WORD $0x4e181e75 // mov v21.d[1], x19
+	WORD $0x4f9b128c // fmla v12.4s, v20.4s, v27.s[0]
+	WORD $0x4f9c1290 // fmla v16.4s, v20.4s, v28.s[0]
+	WORD $0xf9409511 // ldr x17, [x8, #296]
+	WORD $0x4f9d12a1 // fmla v1.4s, v21.4s, v29.s[0]
+	WORD $0xf9409d13 // ldr x19, [x8, #312]
+	WORD $0x4f9e12a5 // fmla v5.4s, v21.4s, v30.s[0]
+	WORD $0xfd409917 // ldr d23, [x8, #304]
+	WORD $0x4e181e36 // mov v22.d[1], x17
+	WORD $0x4f9f12a9 // fmla v9.4s, v21.4s, v31.s[0]
+	WORD $0x4f9b12ad // fmla v13.4s, v21.4s, v27.s[0]
+	WORD $0x8b141529 // add x9, x9, x20, lsl #5
+	WORD $0x4f9c12b1 // fmla v17.4s, v21.4s, v28.s[0]
+	WORD $0x4f9d12c2 // fmla v2.4s, v22.4s, v29.s[0]
+	WORD $0xf940a511 // ldr x17, [x8, #328]
+	WORD $0x4f9e12c6 // fmla v6.4s, v22.4s, v30.s[0]
+	WORD $0xfd40a114 // ldr d20, [x8, #320]
+	WORD $0x4e181e77 // mov v23.d[1], x19
+	WORD $0x4f9f12ca // fmla v10.4s, v22.4s, v31.s[0]
+	WORD $0x4f9b12ce // fmla v14.4s, v22.4s, v27.s[0]
+	WORD $0xf940052f // ldr x15, [x9, #8]
+	WORD $0x4f9c12d2 // fmla v18.4s, v22.4s, v28.s[0]
+	WORD $0x4f9d12e3 // fmla v3.4s, v23.4s, v29.s[0]
+	WORD $0xf940ad13 // ldr x19, [x8, #344]
+	WORD $0x4f9e12e7 // fmla v7.4s, v23.4s, v30.s[0]
+	WORD $0xfd40a915 // ldr d21, [x8, #336]
+	WORD $0x4e181e34 // mov v20.d[1], x17
+	WORD $0x4f9f12eb // fmla v11.4s, v23.4s, v31.s[0]
+	WORD $0x4f9b12ef // fmla v15.4s, v23.4s, v27.s[0]
+	WORD $0xfd400138 // ldr d24, [x9]
+	WORD $0x4f9c12f3 // fmla v19.4s, v23.4s, v28.s[0]
+	WORD $0x4fbd1280 // fmla v0.4s, v20.4s, v29.s[1]
+	WORD $0xf940b511 // ldr x17, [x8, #360]
+	WORD $0x4fbe1284 // fmla v4.4s, v20.4s, v30.s[1]
+	WORD $0xfd40b116 // ldr d22, [x8, #352]
+	WORD $0x4e181e75 // mov v21.d[1], x19
+	WORD $0x4fbf1288 // fmla v8.4s, v20.4s, v31.s[1]
+	WORD $0x4fbb128c // fmla v12.4s, v20.4s, v27.s[1]
+	WORD $0x8b14154a // add x10, x10, x20, lsl #5
+	WORD $0x4fbc1290 // fmla v16.4s, v20.4s, v28.s[1]
+	WORD $0x4fbd12a1 // fmla v1.4s, v21.4s, v29.s[1]
+	WORD $0xf940bd13 // ldr x19, [x8, #376]
+	WORD $0x4fbe12a5 // fmla v5.4s, v21.4s, v30.s[1]
+	WORD $0xfd40b917 // ldr d23, [x8, #368]
+	WORD $0x4e181e36 // mov v22.d[1], x17
+	WORD $0x4fbf12a9 // fmla v9.4s, v21.4s, v31.s[1]
+	WORD $0x4fbb12ad // fmla v13.4s, v21.4s, v27.s[1]
+	WORD $0xf9400550 // ldr x16, [x10, #8]
+	WORD $0x4fbc12b1 // fmla v17.4s, v21.4s, v28.s[1]
+	WORD $0x4fbd12c2 // fmla v2.4s, v22.4s, v29.s[1]
+	WORD $0xf940c511 // ldr x17, [x8, #392]
+	WORD $0x4fbe12c6 // fmla v6.4s, v22.4s, v30.s[1]
+	WORD $0xfd40c114 // ldr d20, [x8, #384]
+	WORD $0x4e181e77 // mov v23.d[1], x19
+	WORD $0x4fbf12ca // fmla v10.4s, v22.4s, v31.s[1]
+	WORD $0x4fbb12ce // fmla v14.4s, v22.4s, v27.s[1]
+	WORD $0xfd400159 // ldr d25, [x10]
+	WORD $0x4e181df8 // mov v24.d[1], x15
+	WORD $0x4fbc12d2 // fmla v18.4s, v22.4s, v28.s[1]
+	WORD $0x4fbd12e3 // fmla v3.4s, v23.4s, v29.s[1]
+	WORD $0xf940cd13 // ldr x19, [x8, #408]
+	WORD $0x4fbe12e7 // fmla v7.4s, v23.4s, v30.s[1]
+	WORD $0xfd40c915 // ldr d21, [x8, #400]
+	WORD $0x4e181e34 // mov v20.d[1], x17
+	WORD $0x4fbf12eb // fmla v11.4s, v23.4s, v31.s[1]
+	WORD $0x4fbb12ef // fmla v15.4s, v23.4s, v27.s[1]
+	WORD $0x8b14156b // add x11, x11, x20, lsl #5
+	WORD $0x4fbc12f3 // fmla v19.4s, v23.4s, v28.s[1]
+	WORD $0x4f9d1a80 // fmla v0.4s, v20.4s, v29.s[2]
+	WORD $0xf940d511 // ldr x17, [x8, #424]
+	WORD $0x4f9e1a84 // fmla v4.4s, v20.4s, v30.s[2]
+	WORD $0xfd40d116 // ldr d22, [x8, #416]
+	WORD $0x4e181e75 // mov v21.d[1], x19
+	WORD $0x4f9f1a88 // fmla v8.4s, v20.4s, v31.s[2]
+	WORD $0x4f9b1a8c // fmla v12.4s, v20.4s, v27.s[2]
+	WORD $0xf940056f // ldr x15, [x11, #8]
+	WORD $0x4f9c1a90 // fmla v16.4s, v20.4s, v28.s[2]
+	WORD $0x4f9d1aa1 // fmla v1.4s, v21.4s, v29.s[2]
+	WORD $0xf940dd13 // ldr x19, [x8, #440]
+	WORD $0x4f9e1aa5 // fmla v5.4s, v21.4s, v30.s[2]
+	WORD $0xfd40d917 // ldr d23, [x8, #432]
+	WORD $0x4e181e36 // mov v22.d[1], x17
+	WORD $0x4f9f1aa9 // fmla v9.4s, v21.4s, v31.s[2]
+	WORD $0x4f9b1aad // fmla v13.4s, v21.4s, v27.s[2]
+	WORD $0xfd40017a // ldr d26, [x11]
+	WORD $0x4e181e19 // mov v25.d[1], x16
+	WORD $0x4f9c1ab1 // fmla v17.4s, v21.4s, v28.s[2]
+	WORD $0x4f9d1ac2 // fmla v2.4s, v22.4s, v29.s[2]
+	WORD $0xf940e511 // ldr x17, [x8, #456]
+	WORD $0x4f9e1ac6 // fmla v6.4s, v22.4s, v30.s[2]
+	WORD $0xfd40e114 // ldr d20, [x8, #448]
+	WORD $0x4e181e77 // mov v23.d[1], x19
+	WORD $0x4f9f1aca // fmla v10.4s, v22.4s, v31.s[2]
+	WORD $0x4f9b1ace // fmla v14.4s, v22.4s, v27.s[2]
+	WORD $0x4e181dfa // mov v26.d[1], x15
+	WORD $0x4f9c1ad2 // fmla v18.4s, v22.4s, v28.s[2]
+	WORD $0x4f9d1ae3 // fmla v3.4s, v23.4s, v29.s[2]
+	WORD $0xf940ed13 // ldr x19, [x8, #472]
+	WORD $0x4f9e1ae7 // fmla v7.4s, v23.4s, v30.s[2]
+	WORD $0xfd40e915 // ldr d21, [x8, #464]
+	WORD $0x4e181e34 // mov v20.d[1], x17
+	WORD $0x4f9f1aeb // fmla v11.4s, v23.4s, v31.s[2]
+	WORD $0x4f9b1aef // fmla v15.4s, v23.4s, v27.s[2]
+	WORD $0x8b14158c // add x12, x12, x20, lsl #5
+	WORD $0x4f9c1af3 // fmla v19.4s, v23.4s, v28.s[2]
+	WORD $0x4fbd1a80 // fmla v0.4s, v20.4s, v29.s[3]
+	WORD $0xf940f511 // ldr x17, [x8, #488]
+	WORD $0x4fbe1a84 // fmla v4.4s, v20.4s, v30.s[3]
+	WORD $0xfd40f116 // ldr d22, [x8, #480]
+	WORD $0x4e181e75 // mov v21.d[1], x19
+	WORD $0x4fbf1a88 // fmla v8.4s, v20.4s, v31.s[3]
+	WORD $0x4fbb1a8c // fmla v12.4s, v20.4s, v27.s[3]
+	WORD $0xf940058f // ldr x15, [x12, #8]
+	WORD $0x4fbc1a90 // fmla v16.4s, v20.4s, v28.s[3]
+	WORD $0x4fbd1aa1 // fmla v1.4s, v21.4s, v29.s[3]
+	WORD $0xf940fd13 // ldr x19, [x8, #504]
+	WORD $0x4fbe1aa5 // fmla v5.4s, v21.4s, v30.s[3]
+	WORD $0xfd40f917 // ldr d23, [x8, #496]
+	WORD $0x4e181e36 // mov v22.d[1], x17
+	WORD $0x4fbf1aa9 // fmla v9.4s, v21.4s, v31.s[3]
+	WORD $0x4fbb1aad // fmla v13.4s, v21.4s, v27.s[3]
+	WORD $0x8b1415ad // add x13, x13, x20, lsl #5
+	WORD $0x4fbc1ab1 // fmla v17.4s, v21.4s, v28.s[3]
+	WORD $0x8b142508 // add x8, x8, x20, lsl #9
+	WORD $0x4fbd1ac2 // fmla v2.4s, v22.4s, v29.s[3]
+	WORD $0xf9400511 // ldr x17, [x8, #8]
+	WORD $0x4fbe1ac6 // fmla v6.4s, v22.4s, v30.s[3]
+	WORD $0xfd400114 // ldr d20, [x8]
+	WORD $0x4e181e77 // mov v23.d[1], x19
+	WORD $0x4fbf1aca // fmla v10.4s, v22.4s, v31.s[3]
+	WORD $0x4fbb1ace // fmla v14.4s, v22.4s, v27.s[3]
+	WORD $0xf94005b0 // ldr x16, [x13, #8]
+	WORD $0x4fbc1ad2 // fmla v18.4s, v22.4s, v28.s[3]
+	WORD $0x4fbb1aef // fmla v15.4s, v23.4s, v27.s[3]
+	WORD $0xfd40019b // ldr d27, [x12]
+	WORD $0x4fbc1af3 // fmla v19.4s, v23.4s, v28.s[3]
+	WORD $0xfd4001bc // ldr d28, [x13]
+	WORD $0x4fbd1ae3 // fmla v3.4s, v23.4s, v29.s[3]
+	WORD $0xfd400915 // ldr d21, [x8, #16]
+	WORD $0x4e181e34 // mov v20.d[1], x17
+	WORD $0x4fbe1ae7 // fmla v7.4s, v23.4s, v30.s[3]
+	WORD $0x4fbf1aeb // fmla v11.4s, v23.4s, v31.s[3]
+	WORD $0xf9400d13 // ldr x19, [x8, #24]
+	BNE  spliteight
+	WORD $0x91008129 // add x9, x9, #32
+	WORD $0x9100814a // add x10, x10, #32
+	WORD $0x9100816b // add x11, x11, #32
+	WORD $0x9100818c // add x12, x12, #32
+	WORD $0x910081ad // add x13, x13, #32
+	WORD $0x91080108 // add x8, x8, #512
+	JMP  four

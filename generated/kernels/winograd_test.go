@@ -176,7 +176,11 @@ func TestWinogradProducts(t *testing.T) {
 				}
 				tested++
 				r := rand.New(rand.NewSource(int64(100*np + mr)))
-				for i, n := range []int{1, 2, 3, 4, 5, 8, 15, 16, 31, 64} {
+				for i, n := range []int{1, 2, 3, 4, 5, 8, 15, 16, 31, 64, 8, 9, 16, 31, 64} {
+					inOrder := 0
+					if i >= 10 {
+						inOrder = 1
+					}
 					blocks := 1 + i%3
 					rows := blocks * mr
 					from, fromStep, x := spread(t, r, rows, n)
@@ -184,7 +188,7 @@ func TestWinogradProducts(t *testing.T) {
 					w, wStep, y := spread(t, r, np, n*panelWidth)
 					values(r, x, i%4)
 					values(r, y, i%4)
-					a := winogradArgs{from: from, fromStep: fromStep, to: to, toStep: toStep, w: w, wStep: wStep, n: n, blocks: blocks, add: i % 2}
+					a := winogradArgs{from: from, fromStep: fromStep, to: to, toStep: toStep, w: w, wStep: wStep, n: n, blocks: blocks, add: i % 2, inOrder: inOrder}
 					start := func(row, c int) float32 { return 0 }
 					if a.add != 0 {
 						begin := make([]float32, rows*np*panelWidth)
@@ -195,7 +199,7 @@ func TestWinogradProducts(t *testing.T) {
 						}
 					}
 					f(&a)
-					what := fmt.Sprintf("%d rows of %d, %d panels, %d cells, add %d", rows, mr, np, n, a.add)
+					what := fmt.Sprintf("%d rows of %d, %d panels, %d cells, add %d, in order %d", rows, mr, np, n, a.add, inOrder)
 					checkRed(t, what, out)
 					want := make([]float32, len(out))
 					for row := range rows {

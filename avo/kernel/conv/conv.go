@@ -97,11 +97,10 @@ const (
 
 	convTiles     = 88
 	convTileIn    = 96
-	convTileOut   = 104
-	convInOrder   = 120
-	convAhead     = 128
-	convAheadStep = 136
-	convFetch     = 144
+	convInOrder   = 112
+	convAhead     = 120
+	convAheadStep = 128
+	convFetch     = 136
 
 	depthwiseBase    = 0
 	depthwiseInd     = 8
@@ -170,7 +169,7 @@ func Offsets() map[string]map[string]int {
 	return map[string]map[string]int{
 		"conv": {"base": convBase, "ind": convInd, "taps": convTaps, "k": convK, "w": convW, "wstep": convWStep,
 			"out": convOut, "outStep": convOutStep, "last": convLast, "act": convAct, "panels": convPanels, "tiles": convTiles,
-			"tileIn": convTileIn, "tileOut": convTileOut, "quantize": convQuantize, "inOrder": convInOrder,
+			"tileIn": convTileIn, "quantize": convQuantize, "inOrder": convInOrder,
 			"ahead": convAhead, "aheadStep": convAheadStep, "fetch": convFetch},
 		"depthwise": {"base": depthwiseBase, "ind": depthwiseInd, "taps": depthwiseTaps, "w": depthwiseW,
 			"panels": depthwisePanels, "out": depthwiseOut, "outStep": depthwiseOutStep, "last": depthwiseLast, "act": depthwiseAct,

@@ -73,7 +73,7 @@ const (
 	quantizePad     = 48
 	quantizeScale   = 56
 
-	convQuantize      = 112
+	convQuantize      = 104
 	depthwiseQuantize = 80
 )
 

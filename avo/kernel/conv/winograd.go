@@ -53,6 +53,7 @@ const (
 	winogradBlocks   = 80
 	winogradAdd      = 88
 	winogradAct      = 96
+	winogradInOrder  = 104
 
 	factorsInput6  = 0
 	factorsInput4  = 8
@@ -67,7 +68,7 @@ func WinogradOffsets() map[string]int {
 	return map[string]int{
 		"from": winogradFrom, "fromStep": winogradFromStep, "to": winogradTo, "toStep": winogradToStep, "ind": winogradInd,
 		"w": winogradW, "wStep": winogradWStep, "tmp": winogradTmp, "factors": winogradFactors, "n": winogradN,
-		"blocks": winogradBlocks, "add": winogradAdd, "act": winogradAct,
+		"blocks": winogradBlocks, "add": winogradAdd, "act": winogradAct, "inOrder": winogradInOrder,
 	}
 }
 

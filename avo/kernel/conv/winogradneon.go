@@ -286,40 +286,42 @@ func winogradOutputNEON(c *arm64.Context, name string, m int) {
 func winogradProductNEON(c *arm64.Context, t Tile) {
 	c.Function(productName(t), "func(a *winogradArgs)",
 		fmt.Sprintf("%s multiplies blocks of %d rows by a panel; see winogradArgs.", productName(t), t.Pixels))
-	const unroll = 8
 	args := c.Load("a")
 	from, fromStep := field(c, args, winogradFrom), field(c, args, winogradFromStep)
 	to, toStep := field(c, args, winogradTo), field(c, args, winogradToStep)
-	k, blocks, add := field(c, args, winogradN), field(c, args, winogradBlocks), field(c, args, winogradAdd)
-	acc := func(m, q int) arm64.Vec { return arm64.V(4*m + q) }
-	b := []arm64.Vec{arm64.V(20), arm64.V(21), arm64.V(22), arm64.V(23)}
-	// cells are a row's registers of four cells: two, while there are some.
-	cells := make([][]arm64.Vec, t.Pixels)
-	for m := range cells {
-		cells[m] = append(cells[m], arm64.V(24+m))
+	blocks := field(c, args, winogradBlocks)
+	v := &tileNEON{Context: c, pixels: t.Pixels, panels: 1, quads: 4, args: args, k: field(c, args, winogradN), w: []arm64.GP{c.GP()}}
+	if t.Pixels >= loopPixels {
+		v.inOrder = field(c, args, winogradInOrder)
 	}
-	for m := range min(t.Pixels, 8-t.Pixels) {
-		cells[m] = append(cells[m], arm64.V(24+t.Pixels+m))
+	for m := range t.Pixels {
+		v.acc = append(v.acc, []arm64.Vec{arm64.V(4 * m), arm64.V(4*m + 1), arm64.V(4*m + 2), arm64.V(4*m + 3)})
 	}
+	var free []arm64.Vec
+	for i := range 8 {
+		free = append(free, arm64.V(24+i))
+	}
+	v.b = [4]arm64.Vec{arm64.V(20), arm64.V(21), arm64.V(22), arm64.V(23)}
+	v.imageRegisters(free[:min(len(free), 2*t.Pixels)])
 	c.Label("block")
-	c.CBZ(add, "zero")
+	c.CBZ(field(c, args, winogradAdd), "zero")
 	at := c.GP()
 	c.MOV(to, at)
-	for m := range t.Pixels {
-		c.LD1x4_4S(at, acc(m, 0), acc(m, 1), acc(m, 2), acc(m, 3))
+	for m, acc := range v.acc {
+		c.LD1x4_4S(at, acc[0], acc[1], acc[2], acc[3])
 		if m < t.Pixels-1 {
 			c.ADD(toStep, at, at)
 		}
 	}
 	c.B("start")
 	c.Label("zero")
-	for m := range t.Pixels {
-		for q := range 4 {
-			c.VZERO(acc(m, q))
+	for _, acc := range v.acc {
+		for _, r := range acc {
+			c.VZERO(r)
 		}
 	}
 	c.Label("start")
-	w := field(c, args, winogradW)
+	c.LDRX(winogradW, args, v.w[0])
 	a := []arm64.GP{c.GP()}
 	c.MOV(from, a[0])
 	for m := 1; m < t.Pixels; m++ {
@@ -327,61 +329,15 @@ func winogradProductNEON(c *arm64.Context, t Tile) {
 		c.ADD(fromStep, a[m-1], a[m])
 	}
 	c.ADD(fromStep, a[len(a)-1], from)
-	term := func(lane int, cell func(m int) arm64.Vec) {
-		c.LD1x4_4SPost(w, b[0], b[1], b[2], b[3])
-		for q := range b {
-			for m := range t.Pixels {
-				c.FMLAElem(cell(m), lane, b[q], acc(m, q))
-			}
-		}
-	}
-	first := func(m int) arm64.Vec { return cells[m][0] }
-	n := c.GP()
-	c.LSRI(3, k, n)
-	c.CBZ(n, "four")
-	c.Label("eight")
-	for m, x := range cells {
-		if len(x) == 2 {
-			c.LDPQPost(32, a[m], x[0], x[1])
-		} else {
-			c.LDRQPost(16, a[m], x[0])
-		}
-	}
-	for s := range unroll {
-		for m, x := range cells {
-			if s == 4 && len(x) == 1 {
-				c.LDRQPost(16, a[m], x[0])
-			}
-		}
-		term(s%4, func(m int) arm64.Vec { return cells[m][s/4%len(cells[m])] })
-	}
-	c.SUBI(1, n, n)
-	c.CBNZ(n, "eight")
-	c.Label("four")
-	c.ANDI(unroll-1, k, n)
-	c.CBZ(n, "store")
-	c.TBZ(2, n, "one")
-	c.ANDI(3, n, n)
-	for m, x := range cells {
-		c.LDRQPost(16, a[m], x[0])
-	}
-	for s := range 4 {
-		term(s, first)
-	}
-	c.CBZ(n, "store")
-	c.Label("one")
-	for m, x := range cells {
-		c.LDRSPost(4, a[m], x[0])
-	}
-	term(0, first)
-	c.SUBI(1, n, n)
-	c.CBNZ(n, "one")
+	v.terms(a, c.GP(), "store")
 	c.Label("store")
-	for m := range t.Pixels {
-		c.ST1x4_4S(acc(m, 0), acc(m, 1), acc(m, 2), acc(m, 3), to)
-		c.ADD(toStep, to, to)
+	for _, acc := range v.acc {
+		c.ST1x4_4SPostReg(acc[0], acc[1], acc[2], acc[3], toStep, to)
 	}
 	c.SUBI(1, blocks, blocks)
 	c.CBNZ(blocks, "block")
 	c.RET()
+	if v.split != nil {
+		v.split()
+	}
 }
