@@ -9,7 +9,8 @@ import "unsafe"
 // in elements, of axis i in the user's array, arena[i] in bytes in the arena.
 // Axes that the tensor lacks come first and have length one; rows is the
 // tensor's outermost axis, of which the step's row range is taken and of which
-// only ring indices exist in the arena at a time, where ring is not 0.
+// only ring indices exist in the arena at a time, where ring is not 0: index y lies
+// at (first+y) mod ring.
 type portStep struct {
 	port  int
 	off   int // arena byte offset of element 0
@@ -18,6 +19,7 @@ type portStep struct {
 	arena [4]int
 	rows  int
 	ring  int
+	first int
 }
 
 const portTile = 4096 // elements that one claim covers, about
@@ -51,7 +53,7 @@ func (s *portStep) each(t *thread, move func(t *thread, s *portStep, user, arena
 			}
 			u += y * s.user[i]
 			if i == s.rows && s.ring != 0 {
-				y %= s.ring
+				y = (s.first + y) % s.ring
 			}
 			a += y * s.arena[i]
 		}

@@ -9,18 +9,19 @@ import (
 
 // image is a window [rows][pixels][channels] of float32 in the arena. Strides
 // are in bytes; channels are contiguous. Where ring is not 0 only that many rows
-// exist at a time, and row y lies at y mod ring.
+// exist at a time, and row y lies at (first+y) mod ring.
 type image struct {
-	off  int // bytes from the arena's start to element (0,0,0)
-	row  int // bytes between rows
-	pix  int // bytes between pixels
-	ring int
+	off   int // bytes from the arena's start to element (0,0,0)
+	row   int // bytes between rows
+	pix   int // bytes between pixels
+	ring  int
+	first int
 }
 
 // rowOffset is the byte offset of row y.
 func (m *image) rowOffset(y int) int {
 	if m.ring != 0 {
-		y %= m.ring
+		y = (m.first + y) % m.ring
 	}
 	return m.off + y*m.row
 }

@@ -8,15 +8,31 @@ import (
 )
 
 // callTensor is an operand of a portable kernel: up to four axes, outermost
-// first, those that are missing in front of length one; strides in bytes.
+// first, those that are missing in front of length one; strides in bytes. Where
+// ring is not 0 only that many indices of an axis exist at a time, index y at
+// (first+y) mod ring; only kernels that make ranges of rows meet such tensors, and
+// only row heeds it.
 type callTensor struct {
 	off     int
 	dims    [4]int
 	strides [4]int
+	ring    int
+	first   int
+	axis    int
 }
 
 // row is the address of element (i,j,k,0).
 func (c *callTensor) row(t *thread, i, j, k int) unsafe.Pointer {
+	if c.ring != 0 {
+		switch c.axis {
+		case 0:
+			i = (c.first + i) % c.ring
+		case 1:
+			j = (c.first + j) % c.ring
+		case 2:
+			k = (c.first + k) % c.ring
+		}
+	}
 	return t.at(c.off + i*c.strides[0] + j*c.strides[1] + k*c.strides[2])
 }
 
@@ -42,7 +58,9 @@ func (c callTensor) asImage(h, w, channels int) callTensor {
 	if c.dims[1] == h && c.dims[2] == w && c.dims[3] == channels {
 		return c
 	}
-	return callTensor{c.off, [4]int{1, c.dims[2], c.dims[3], 1}, [4]int{0, c.strides[2], c.strides[3], 0}}
+	c.dims, c.strides = [4]int{1, c.dims[2], c.dims[3], 1}, [4]int{0, c.strides[2], c.strides[3], 0}
+	c.axis--
+	return c
 }
 
 // split gives the outer indices of innermost row r.
@@ -106,6 +124,7 @@ type callStep struct {
 	ints   []int
 	floats []float32
 	passes []rowPass // over rows, where the kernel asks for them
+	rows   int       // the axis of the output that a step's range is of, where the kernel heeds one
 	// scratch is the arena offset of memory that only this step uses, if it asked
 	// for any.
 	scratch int

@@ -6,24 +6,31 @@ import "unsafe"
 
 // callPad surrounds In[0] with a border. ints: mode (0 constant, 1 replicate, 2
 // reflect without repeating the edge), in dims, cells before, cells after per
-// axis, axis of per-index values (In[1]) or -1; floats: the constant.
+// axis, axis of per-index values (In[1]) or -1; floats: the constant. It makes ranges of rows.
 func callPad(t *thread, s *callStep) {
 	in, before := s.ints[1:5], s.ints[5:9]
 	x, y := &s.in[0], &s.out[0]
 	n := y.dims[3]
+	var first [4]int
+	dims := y.dims
+	if s.rows < 3 {
+		lo, hi := t.rowRange(dims[s.rows])
+		first[s.rows], dims[s.rows] = lo, hi-lo
+	}
 	block := max(1, copyElements/n)
-	perPlane := (y.dims[2] + block - 1) / block
+	perPlane := (dims[2] + block - 1) / block
 	for {
 		u := t.claim()
-		if u >= y.dims[0]*y.dims[1]*perPlane {
+		if u >= dims[0]*dims[1]*perPlane {
 			return
 		}
 		var at [4]int
 		lo := u % perPlane * block
+		end := first[2] + min(lo+block, dims[2])
 		u /= perPlane
-		at[0], at[1] = u/y.dims[1], u%y.dims[1]
+		at[0], at[1] = first[0]+u/dims[1], first[1]+u%dims[1]
 		from0, from1 := padIndex(at[0]-before[0], in[0], s.ints[0]), padIndex(at[1]-before[1], in[1], s.ints[0])
-		for at[2] = lo; at[2] < min(lo+block, y.dims[2]); at[2]++ {
+		for at[2] = first[2] + lo; at[2] < end; at[2]++ {
 			from2 := padIndex(at[2]-before[2], in[2], s.ints[0])
 			to := unsafe.Slice((*float32)(y.row(t, at[0], at[1], at[2])), n)
 			if from0 < 0 || from1 < 0 || from2 < 0 {

@@ -13,7 +13,7 @@ import (
 // chain over rows of (a fused chain over columns), each starting with a product.
 // The first pass is the chain over columns, of so many vectors and their factors,
 // the second that over rows; the thread's scratch has a pixel for each row between
-// them. Where both have one tap, pixels are copied.
+// them. Where both have one tap, pixels are copied. It makes ranges of rows.
 func callResize(t *thread, s *callStep) {
 	channels, outW, rt, ct := s.ints[2], s.ints[4], s.ints[5], s.ints[6]
 	x := s.in[0].asImage(s.ints[0], s.ints[1], channels)
@@ -22,9 +22,10 @@ func callResize(t *thread, s *callStep) {
 	a := &t.maps
 	a.n, a.rows = channels, 1
 	stride := (4*channels + 63) &^ 63
+	lo, hi := t.rowRange(s.ints[3])
 	for {
-		r := t.claim()
-		if r >= s.ints[3] {
+		r := lo + t.claim()
+		if r >= hi {
 			return
 		}
 		for w := range outW {

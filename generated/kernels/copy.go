@@ -8,13 +8,15 @@ import "unsafe"
 // axis first; strides are bytes. The last two axes may be walked in either order,
 // so a transposition is a copy whose strides say so. Where rows is set the step's
 // range is of the first axis, of which only ring indices exist in the arena at a
-// time on the side where that is not 0.
+// time on the side where that is not 0, index y at (first+y) mod ring.
 type copyStep struct {
 	in, out         int // arena offsets of element 0
 	dims            [5]int
 	inStep, outStep [5]int
 	rows            bool
 	inRing, outRing int
+	inFirst         int
+	outFirst        int
 }
 
 const copyBlock = 4096 // elements that one claim covers, about
@@ -46,10 +48,10 @@ func runCopy(t *thread, s *copyStep) {
 			i, j, k := p/(s.dims[2]*s.dims[1]), p/s.dims[2]%s.dims[1], p%s.dims[2]
 			from, to := first+i, first+i
 			if s.inRing != 0 {
-				from %= s.inRing
+				from = (s.inFirst + from) % s.inRing
 			}
 			if s.outRing != 0 {
-				to %= s.outRing
+				to = (s.outFirst + to) % s.outRing
 			}
 			in := s.in + from*s.inStep[0] + j*s.inStep[1] + k*s.inStep[2]
 			out := s.out + to*s.outStep[0] + j*s.outStep[1] + k*s.outStep[2]

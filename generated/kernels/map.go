@@ -28,11 +28,12 @@ type mapArgs struct {
 
 // operand is an array in the arena under a loop nest: bytes to its first element
 // and from index to index of each loop. Where ring is not 0, index y of the row
-// loop lies at y mod ring.
+// loop lies at (first+y) mod ring.
 type operand struct {
-	off  int
-	step [4]int
-	ring int
+	off   int
+	step  [4]int
+	ring  int
+	first int
 	// splat says that a run reads one element for all of its own.
 	splat bool
 }
@@ -42,7 +43,7 @@ func (o *operand) at(t *thread, at *[4]int, rows int) unsafe.Pointer {
 	p := o.off
 	for i, y := range at {
 		if i == rows && o.ring != 0 {
-			y %= o.ring
+			y = (o.first + y) % o.ring
 		}
 		p += y * o.step[i]
 	}
