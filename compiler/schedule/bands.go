@@ -106,11 +106,10 @@ func (n *network) braid(lo, hi, bands, most int, inPlace bool) (*braid, bool) {
 	}
 	b.done = make([]int, hi-lo)
 	// Ops whose output nobody here reads set the pace, all to the same part.
+	drains := n.drains(lo, hi)
 	for k := 1; k <= bands; k++ {
-		for i := lo; i < hi; i++ {
-			if n.drain(i, lo, hi) {
-				b.need(i, (n.nodes[i].height*k+bands-1)/bands)
-			}
+		for _, i := range drains {
+			b.need(i, (n.nodes[i].height*k+bands-1)/bands)
 		}
 	}
 	// Rows that nobody asked for, at the end of an image.
@@ -126,20 +125,19 @@ func (n *network) braid(lo, hi, bands, most int, inPlace bool) (*braid, bool) {
 	return r, true
 }
 
-// drain says whether no node of [lo,hi) reads what a node of them makes.
-func (n *network) drain(node, lo, hi int) bool {
-	root := n.nodes[node].writes
-	if root < 0 {
-		return true
-	}
-	for i := node + 1; i < hi; i++ {
+// drains are the nodes of [lo,hi) that make what no later one of them reads.
+func (n *network) drains(lo, hi int) (nodes []int) {
+	read := map[int]bool{}
+	for i := hi - 1; i >= lo; i-- {
+		if d := &n.nodes[i]; d.writes < 0 || !read[d.writes] {
+			nodes = append(nodes, i)
+		}
 		for _, r := range n.nodes[i].reads {
-			if r.root == root {
-				return false
-			}
+			read[r.root] = true
 		}
 	}
-	return true
+	slices.Reverse(nodes)
+	return nodes
 }
 
 // follow fills uses.

@@ -21,6 +21,11 @@ const (
 	maxTurns = 8000  // of a braid
 	longest  = 32    // ops of a braid, times the level of effort
 	maxSteps = 20000 // of a plan, about
+
+	// maxLaid, times the level of effort, bounds the turns of all braids that are
+	// laid out to choose from. It is a count and not a time, so that plans do not
+	// depend on the machine.
+	maxLaid = 8_000_000
 )
 
 // cutter finds cuttings.
@@ -219,7 +224,9 @@ func (c *cutter) choose(limit plan.Bytes) cutting {
 		}
 		weights := plan.Bytes(0)
 		seen := map[int]bool{}
-		for lo := hi - 1; lo >= 0; lo-- {
+		// Of each node the shortest braids that end with it are tried, to its share.
+		laid := maxLaid * max(1, c.o.level) / len(n.nodes)
+		for lo := hi - 1; lo >= 0 && laid >= 0; lo-- {
 			before := &best[lo]
 			for _, k := range n.nodes[lo].items() {
 				if !seen[k] {
@@ -241,7 +248,7 @@ func (c *cutter) choose(limit plan.Bytes) cutting {
 			if before.peak == impossible || before.peak > ceiling || n.base+c.across(lo, hi) > ceiling+c.joinable(lo, hi) {
 				continue
 			}
-			c.offerBraid(b, before, lo, hi, ceiling, limit)
+			laid -= c.offerBraid(b, before, lo, hi, ceiling, limit)
 		}
 	}
 	if best[len(n.nodes)].peak == impossible {
@@ -259,34 +266,36 @@ func (c *cutter) choose(limit plan.Bytes) cutting {
 const flowing = 3
 
 // offerBraid offers nodes [lo,hi) in the fewest bands within limit or, where there
-// is none, in the most.
-func (c *cutter) offerBraid(b, before *state, lo, hi int, ceiling, limit plan.Bytes) {
+// is none, in the most. It returns the turns of the braid with the most.
+func (c *cutter) offerBraid(b, before *state, lo, hi int, ceiling, limit plan.Bytes) (laid int) {
 	counts := c.n.bandCounts(lo, hi)
 	if len(counts) == 0 {
-		return
+		return 0
 	}
 	// What does not fit in the most bands fits in none.
 	finest := segment{lo: lo, hi: hi, bands: counts[len(counts)-1]}
 	o := c.outline(finest)
 	for o.peak == impossible && len(counts) > 1 { // too many turns
+		laid += maxTurns
 		counts = counts[:len(counts)-1]
 		finest.bands = counts[len(counts)-1]
 		o = c.outline(finest)
 	}
-	f, ok := flow{}, false
-	if o.peak != impossible {
-		f, ok = c.flow(finest, o, limit)
+	if o.peak == impossible {
+		return laid + maxTurns
 	}
+	f, ok := c.flow(finest, o, limit)
 	if !ok || f.peak > ceiling {
-		return
+		return laid + o.turns
 	}
+	laid += o.turns
 	offer := func(s segment, o outline, f flow) {
 		s.flows, o.flows, o.peak, o.cost = f.nodes, f.nodes, f.peak, f.cost
 		c.offer(b, before, s, o, limit)
 	}
 	if limit == 0 {
 		offer(finest, o, f)
-		return
+		return laid
 	}
 	tries := 2 // more bands need fewer rows, which may leave weights where they are
 	for _, bands := range counts {
@@ -298,10 +307,11 @@ func (c *cutter) offerBraid(b, before *state, lo, hi int, ceiling, limit plan.By
 		if f, ok := c.flow(s, o, limit); ok {
 			offer(s, o, f)
 			if tries--; tries == 0 || f.nodes == 0 {
-				return
+				break
 			}
 		}
 	}
+	return laid
 }
 
 // offerChain offers the chain of lo and lo+1 at the widest slices within limit,
