@@ -1,7 +1,9 @@
 package layer
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/lane"
@@ -147,22 +149,69 @@ func convOps(b *Builder, name string, c conv, x, out *op.Tensor, finish *lane.Pr
 		return
 	}
 	gi, gout := c.inC/c.group, c.outC/c.group
+	joint := jointGroups(gout)
 	last := len(x.Dims) - 1
 	var parts []*op.Tensor
-	for g := range c.group {
+	for g := 0; g < c.group; g += joint {
+		n := min(joint, c.group-g)
 		tag := fmt.Sprintf("%s/group%d", name, g)
 		start, dims := make([]int, last+1), append([]int{}, x.Dims...)
-		start[last], dims[last] = g*gi, gi
+		start[last], dims[last] = g*gi, n*gi
 		in := b.Window(x, tag+"/in", start, dims)
 		dims = append([]int{}, out.Dims...)
-		dims[last] = gout
+		dims[last] = n * gout
 		part := b.NewTensor(tag, op.F32, dims)
 		a := attr
-		a.InC, a.OutC = gi, gout
-		add(op.Conv, tag, a, in, part, panels(tag, gout, gi, g*gout))
+		a.InC, a.OutC = n*gi, n*gout
+		p := panels(tag, n*gout, gi, g*gout)
+		add(op.Conv, tag, a, in, part, p)
+		blockDiagonal(p, n)
 		parts = append(parts, part)
 	}
 	b.Add(&op.Op{Kind: op.Concat, Name: name + "/join", In: parts, Out: []*op.Tensor{out}, Axis: last})
+}
+
+// jointGroups is how many groups of gout output channels one convolution computes:
+// as many as fill a panel, which takes the same work and the same bytes for one of
+// them as for all.
+func jointGroups(gout int) int { return max(1, op.PanelWidth/gout) }
+
+// blockDiagonal makes the weights of n groups, one below the other, those of one
+// convolution over the channels of all: what belongs to the others is zero.
+func blockDiagonal(p *op.Panels, n int) {
+	if n == 1 {
+		return
+	}
+	w, first, run, rows := p.Weight, p.First, p.K(), p.N
+	p.First, p.Chans = 0, n*p.Chans
+	size, storage := 4, ir.StoreF32
+	switch w.Storage {
+	case ir.StoreF16:
+		size, storage = 2, ir.StoreF16
+	case ir.StoreI8:
+		size, storage = 1, ir.StoreI8
+	}
+	p.Weight = computedWeight(w.Name, rows*n*run, storage, func() ([]byte, error) {
+		own := make([]byte, rows*run*size)
+		if w.Storage == ir.StoreTable {
+			v := make([]float32, rows*run)
+			if err := w.ReadFloat32(v, first); err != nil {
+				return nil, err
+			}
+			for i, x := range v {
+				binary.LittleEndian.PutUint32(own[4*i:], math.Float32bits(x))
+			}
+		} else if w.Source == nil {
+			return nil, fmt.Errorf("weights of %q were not given", w.Name)
+		} else if _, err := w.Source.ReadAt(own, w.Offset+int64(first*size)); err != nil {
+			return nil, fmt.Errorf("reading %d bytes for %q: %w", len(own), w.Name, err)
+		}
+		data := make([]byte, n*len(own))
+		for o := range rows {
+			copy(data[(o*n+o/(rows/n))*run*size:], own[o*run*size:][:run*size])
+		}
+		return data, nil
+	})
 }
 
 // convPanels are the weights of n output channels from the first-th on.
