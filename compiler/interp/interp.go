@@ -46,14 +46,18 @@ func Run(g *ir.Graph, inputs map[string]layer.Tensor, opts Options) (map[string]
 
 func runLayer(l *ir.Layer, values map[*ir.Blob]layer.Tensor, inputs map[string]layer.Tensor, opts Options) ([]layer.Tensor, error) {
 	if l.Type == "Input" {
-		t, ok := inputs[l.Outputs[0].Name]
-		if !ok {
-			return nil, fmt.Errorf("no value was given for input %q", l.Outputs[0].Name)
+		var given []layer.Tensor
+		for _, b := range l.Outputs {
+			t, ok := inputs[b.Name]
+			if !ok {
+				return nil, fmt.Errorf("no value was given for input %q", b.Name)
+			}
+			if len(t.Data) != t.Shape.Len() {
+				return nil, fmt.Errorf("input %q has %d elements for shape %v", b.Name, len(t.Data), t.Shape)
+			}
+			given = append(given, t)
 		}
-		if len(t.Data) != t.Shape.Len() {
-			return nil, fmt.Errorf("input %q has %d elements for shape %v", l.Outputs[0].Name, len(t.Data), t.Shape)
-		}
-		return []layer.Tensor{t}, nil
+		return given, nil
 	}
 	def := layer.Of(l)
 	if def == nil || def.Eval == nil || def.Shape == nil {

@@ -2,6 +2,7 @@ package layer
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/op"
@@ -9,37 +10,57 @@ import (
 
 func init() {
 	Register(&Def{
-		Type: "Input", Index: 16, MinIn: 0, MaxIn: 0, MinOut: 1, MaxOut: 1,
+		Type: "Input", Index: 16, MinIn: 0, MaxIn: 0, MinOut: 1, MaxOut: -1,
 		Params: sizeParams,
+		// Each output is an input of the network. Their shapes are those that the user
+		// gave, or else the one in the file.
 		Shape: func(c *ShapeCall) ([]ir.Shape, error) {
-			if s := c.Layer.Outputs[0].Shape; s.Known() { // given by the user
-				return one(s), nil
+			var shapes []ir.Shape
+			var missing []string
+			for _, blob := range c.Layer.Outputs {
+				s := blob.Shape
+				if !s.Known() {
+					s = sizeOf(c.Layer)
+				}
+				if s.Len() == 0 {
+					missing = append(missing, fmt.Sprintf("%q", blob.Name))
+				}
+				shapes = append(shapes, s)
 			}
-			s := sizeOf(c.Layer)
-			if s.Len() == 0 {
-				return nil, fmt.Errorf("input %q has no shape in the file: it has to be given", c.Layer.Outputs[0].Name)
+			switch n := len(missing); {
+			case n == 1:
+				return nil, fmt.Errorf("input %s has no shape in the file: it has to be given", missing[0])
+			case n > 1:
+				return nil, fmt.Errorf("inputs %s have no shape in the file: they have to be given", strings.Join(missing, ", "))
 			}
-			return one(s), nil
+			return shapes, nil
 		},
 		Eval: func(c *EvalCall) error { return fmt.Errorf("BUG: an Input layer was evaluated") },
 		Lower: func(b *Builder) error {
-			blob := b.Layer.Outputs[0]
-			layout := ChannelsLast
-			if blob.Shape.Dims == 2 {
-				layout = Planar // rows, as they come
+			for i := range b.Layer.Outputs {
+				lowerInput(b, i)
 			}
-			t := b.Output(0, layout)
-			if blob.Ints || WantsWords(blob) {
-				t.Type = op.I32
-			}
-			perm := make([]int, blob.Shape.Dims)
-			for i := range perm {
-				perm[physicalAxis(b.values[blob], i)] = i
-			}
-			b.Add(&op.Op{Kind: op.Input, Out: []*op.Tensor{t}, Port: &op.Port{Blob: blob, Shape: blob.Shape, Perm: perm}})
 			return nil
 		},
 	})
+}
+
+// lowerInput makes output i a port.
+func lowerInput(b *Builder, i int) {
+	blob := b.Layer.Outputs[i]
+	layout := ChannelsLast
+	if blob.Shape.Dims == 2 {
+		layout = Planar // rows, as they come
+	}
+	t := b.Output(i, layout)
+	if blob.Ints || WantsWords(blob) {
+		t.Type = op.I32
+	}
+	perm := make([]int, blob.Shape.Dims)
+	for k := range perm {
+		perm[physicalAxis(b.values[blob], k)] = k
+	}
+	b.Add(&op.Op{Kind: op.Input, Out: []*op.Tensor{t}, Port: &op.Port{Blob: blob, Shape: blob.Shape, Perm: perm}})
 }
 
 var sizeParams = []ParamDef{

@@ -36,12 +36,15 @@ func Infer(g *ir.Graph, inputs map[string]ir.Shape) error {
 // given sets the shapes that the user chose.
 func given(g *ir.Graph, inputs map[string]ir.Shape, faults *diag.List) {
 	var known []string
+	used := map[string]bool{}
 	for _, b := range g.Inputs {
-		s, ok := inputs[b.Name]
 		known = append(known, b.Name)
+		name, ok := givenFor(b.Name, inputs)
 		if !ok {
 			continue
 		}
+		used[name] = true
+		s := inputs[name]
 		if text := invalid(s); text != "" {
 			faults.Add(diag.Diagnostic{Pos: b.Pos, Layer: b.Producer.Name, Text: fmt.Sprintf("--input %s=%v: %s", b.Name, s, text)})
 			continue
@@ -54,10 +57,24 @@ func given(g *ir.Graph, inputs map[string]ir.Shape, faults *diag.List) {
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		if !contains(known, name) {
+		if !used[name] && !contains(known, name) {
 			faults.Add(diag.Diagnostic{Text: fmt.Sprintf("--input %s: the network has no such input", name), Hint: "its inputs are " + strings.Join(known, ", ")})
 		}
 	}
+}
+
+// givenFor is the key of inputs that stands for an input: its name or, where that
+// is not there, the longest of those that end in a star and begin as it does.
+func givenFor(name string, inputs map[string]ir.Shape) (key string, ok bool) {
+	if _, ok := inputs[name]; ok {
+		return name, true
+	}
+	for k := range inputs {
+		if head, star := strings.CutSuffix(k, "*"); star && strings.HasPrefix(name, head) && (!ok || len(k) > len(key)) {
+			key, ok = k, true
+		}
+	}
+	return key, ok
 }
 
 func contains(list []string, s string) bool {
@@ -85,7 +102,9 @@ func inferLayer(l *ir.Layer, faults *diag.List) {
 	out, err := def.Shape(&c)
 	if err != nil {
 		d := diag.Diagnostic{Pos: l.Pos, Layer: l.Name, Text: err.Error()}
-		if l.Type == "Input" && len(l.Outputs) == 1 {
+		if l.Type == "Input" && len(l.Outputs) > 1 {
+			d.Hint = "pass --input NAME=W,H,C for each; NAME* stands for all whose names begin so"
+		} else if l.Type == "Input" {
 			d.Hint = fmt.Sprintf("pass --input %s=W,H,C", l.Outputs[0].Name)
 			if len(l.Hints) == 1 && l.Hints[0].Known() {
 				d.Hint = fmt.Sprintf("the file's own hint would be --input %s=%v", l.Outputs[0].Name, l.Hints[0])

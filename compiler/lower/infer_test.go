@@ -58,6 +58,23 @@ func TestInfer(t *testing.T) {
 	}
 }
 
+// An Input layer with several outputs is several inputs, which a star names together.
+func TestInferStar(t *testing.T) {
+	g := graph(t, "Input cache 0 3 k0 k1 v0", "Concat c 3 1 k0 k1 v0 out")
+	if err := Infer(g, map[string]ir.Shape{"k*": ir.Shape3(4, 5, 3), "k1": ir.Shape3(4, 5, 1), "v*": ir.Shape3(4, 5, 2)}); err != nil {
+		t.Fatal(err)
+	}
+	if want := ir.Shape3(4, 5, 6); g.Outputs[0].Shape != want {
+		t.Errorf("output %v, want %v", g.Outputs[0].Shape, want)
+	}
+	err := Infer(g, map[string]ir.Shape{"k*": ir.Shape1(3), "x*": ir.Shape1(3)})
+	for _, want := range []string{`input "v0" has no shape`, "--input x*: the network has no such input"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
 func TestInferFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -2,6 +2,7 @@ package ncnn
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/flexnnc/flexnnc/compiler/layer"
 	"github.com/flexnnc/flexnnc/ir"
@@ -63,9 +64,40 @@ func customHint(typ string) string {
 	return fmt.Sprintf("give a Go function that computes it: compile --custom %s=import/path.Func", clip(typ))
 }
 
+// leftHint is the way round an operator that pnnx wrote as it found it, where it
+// knows no layer of ncnn's.
+func leftHint(typ string) string {
+	return "pnnx left the operator as it is in PyTorch: run pnnx again with the input's shape (inputshape=[1,3,224,224]), leave the operator out of the module, or " + customHint(typ)
+}
+
+// leftByPNNX reports whether a type is that of a PyTorch operator: nn.Conv2d, aten::exp.
+func leftByPNNX(typ string) bool {
+	for _, prefix := range []string{"nn.", "F.", "torch.", "Tensor.", "torchvision.", "aten::", "prim::", "pnnx."} {
+		if strings.HasPrefix(typ, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// ownOfPNNX reports a file in pnnx's own form, which looks like ncnn's.
+func (b *builder) ownOfPNNX() bool {
+	for _, r := range b.records {
+		if r.layer.Type == "pnnx.Input" {
+			b.faults = diag.List{}
+			b.fault(r.layer.Pos, "give the file whose name ends in .ncnn.param, which pnnx writes beside this one", "this is the network in pnnx's own form and not in ncnn's")
+			return true
+		}
+	}
+	return false
+}
+
 // unsupported reports a layer type without definition, once per type.
 func (b *builder) unsupported(r *record, hint string) {
 	if !b.unknown[r.layer.Type] {
+		if hint == "" && leftByPNNX(r.layer.Type) {
+			hint = leftHint(r.layer.Type)
+		}
 		if hint == "" && len(b.faults.Found) < mostGuesses {
 			var types []string
 			for _, d := range layer.All() {
@@ -92,7 +124,11 @@ func (b *builder) define(r *record) {
 	if d == nil {
 		return // reported already
 	}
-	b.arity(r, "input", len(r.ins), d.MinIn, d.MaxIn)
+	if n := len(r.ins); n > 1 && d.MaxIn == 1 {
+		b.layerWarning(r.layer, r.layer.Pos, "", "%s reads one input; the other %s ignored, as ncnn does", d.Type, map[bool]string{true: "is", false: fmt.Sprintf("%d are", n-1)}[n == 2])
+	} else {
+		b.arity(r, "input", n, d.MinIn, d.MaxIn)
+	}
 	b.arity(r, "output", len(r.outs), d.MinOut, d.MaxOut)
 	r.layer.Params = b.takeHints(r)
 	if r.layer.Custom != nil {

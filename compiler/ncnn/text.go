@@ -172,6 +172,10 @@ func (b *builder) readText(src string) {
 		b.records = append(b.records, r) // it counts as a layer
 		s.skipLine()
 	}
+	if b.ownOfPNNX() {
+		b.broken = true
+		return
+	}
 	s.space()
 	if !s.end() && !b.broken {
 		b.warnings.Posf(s.pos(), "what follows the %d layers that line 2 counts is ignored, as ncnn does", layers)

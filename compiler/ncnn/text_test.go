@@ -32,6 +32,20 @@ func lines(l diag.List) []string {
 	return s
 }
 
+// What ncnn reads in files that converters wrote, although it is not as it should be.
+func TestTextLeniency(t *testing.T) {
+	g, warnings := parse(t, "7767517\n5 6\nInput in0 0 2 in0 in1\nTestPass p 2 1 in0 in1 x\nTestConv c 1 1 x y 0=8 1=2.f 6=216\nSplit s 1 2 y z w\nNoop silence 2 0 z w\n")
+	if diff := cmp.Diff([]string{`dir/m.param:4:1: layer "p": TestPass reads one input; the other is ignored, as ncnn does`}, warnings); diff != "" {
+		t.Error(diff)
+	}
+	if len(g.Inputs) != 2 || len(g.Outputs) != 0 {
+		t.Errorf("%d inputs and %d outputs, want 2 and 0", len(g.Inputs), len(g.Outputs))
+	}
+	if v := g.Layers[2].Params.Float(1, 0); v != 2 {
+		t.Errorf("2.f is read as %v", v)
+	}
+}
+
 func TestTextForms(t *testing.T) {
 	src := "7767517\n3 3\n" +
 		"Input            in0 0 1 in0 -23330=4,3,5,4,3 0=5 1=4 2=3\r\n" +
@@ -200,6 +214,10 @@ func TestTextFaults(t *testing.T) {
 		{"unknown types, all of them, once each", "7767517\n5 5\nInput in0 0 1 in0\nTestCov a 1 1 in0 x\nTestCov b 1 1 x y\nMyLayer c 1 1 y z\nTestPass d 1 1 z out\n", []string{
 			`dir/m.param:4:1: layer "a": layer type "TestCov" is not supported | did you mean TestConv? or ` + customHint("TestCov"),
 			`dir/m.param:6:1: layer "c": layer type "MyLayer" is not supported | ` + customHint("MyLayer")}},
+		{"an operator that pnnx left", head + "aten::exp e 1 1 in0 x\nTestPass q 1 1 x y\n", []string{
+			`dir/m.param:4:1: layer "e": layer type "aten::exp" is not supported | ` + leftHint("aten::exp")}},
+		{"pnnx's own form", "7767517\n2 1\npnnx.Input in 0 1 0 #0=(1,3,8,8)f32\nnn.ReLU r 1 1 0 1 #0=(1,3,8,8)f32\n", []string{
+			`dir/m.param:3:1: this is the network in pnnx's own form and not in ncnn's | give the file whose name ends in .ncnn.param, which pnnx writes beside this one`}},
 		{"line ends after type", head + "TestPass\nTestPass p 1 1 in0 x\n", []string{
 			`dir/m.param:4:1: the layer "TestPass" ends after its type | a layer is TYPE NAME INPUTS OUTPUTS, then blobs, then parameters`,
 		}},

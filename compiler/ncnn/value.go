@@ -135,6 +135,13 @@ func (b *builder) number(r *record, pos ir.Pos, s string) (ir.Scalar, bool) {
 		return ir.Scalar{}, false
 	}
 	decimals, float, ok := numberForm(s)
+	if n := len(s) - 1; !ok && n > 0 && (s[n] == 'f' || s[n] == 'F') { // as in C; ncnn reads up to there
+		if decimals, float, ok = numberForm(s[:n]); ok && float {
+			s = s[:n]
+		} else {
+			ok = false
+		}
+	}
 	if !ok {
 		b.layerFault(r.layer, pos, "", "%q is not a number", s)
 		return ir.Scalar{}, false
