@@ -17,10 +17,14 @@ import (
 
 var verifyCommand = &cli.Command{
 	Name:  "verify",
-	Usage: "compile, build and run networks on reference cases, and judge answers and memory",
+	Usage: "compile, build and run networks on reference cases or against the float64 interpreter, and judge answers and memory",
 	Flags: []cli.Flag{
 		&cli.StringSliceFlag{Name: "case", Usage: "`FILE` in the format of docs/cases.md, or a folder: every case.json below it; may be repeated"},
-		&cli.StringFlag{Name: "bin", Usage: "weights `FILE` for cases that name none"},
+		&cli.StringFlag{Name: "param", Usage: "network `FILE` without recorded answers: the float64 interpreter makes them, from inputs that are made up"},
+		&cli.StringFlag{Name: "bin", Usage: "weights `FILE` for --param, and for cases that name none"},
+		&cli.BoolFlag{Name: "random", Usage: "make the weights of --param up, in place of --bin"},
+		&cli.StringSliceFlag{Name: "input", Usage: "shape of an input of --param, `NAME=W,H,C` (or W / W,H / W,H,D,C); may be repeated"},
+		&cli.StringSliceFlag{Name: "output", Usage: "blob `NAME` of --param to compare beside the network's outputs; may be repeated"},
 		&cli.StringSliceFlag{Name: "budget", Usage: "`SIZE`, min, half or max; may be repeated (default: min, half and max)"},
 		&cli.StringSliceFlag{Name: "arch", Usage: "`ARCH` amd64, arm64 or portable; may be repeated (default: all that run here)"},
 		&cli.IntSliceFlag{Name: "threads", Usage: "compute threads `N`; may be repeated (default: 1 and 2)"},
@@ -88,8 +92,11 @@ func verifyOptions(c *cli.Context) (*harness.Options, error) {
 	if o.Half, err = parseWeights(c); err != nil {
 		return nil, err
 	}
-	if len(c.StringSlice("case")) == 0 {
-		return nil, usagef("verify: --case FILE is needed")
+	if o.Net, err = verifiedNet(c); err != nil {
+		return nil, err
+	}
+	if len(c.StringSlice("case")) == 0 && o.Net == nil {
+		return nil, usagef("verify: --case FILE is needed, or --param FILE with --bin FILE or --random")
 	}
 	budgets := c.StringSlice("budget")
 	if len(budgets) == 0 {
@@ -137,6 +144,29 @@ func verifyOptions(c *cli.Context) (*harness.Options, error) {
 		return nil, usagef("verify: --tol %g is negative", o.Tol)
 	}
 	return o, nil
+}
+
+// verifiedNet is the network that --param names, nil where it names none.
+func verifiedNet(c *cli.Context) (*harness.Net, error) {
+	param, random := c.String("param"), c.Bool("random")
+	if param == "" {
+		for _, f := range []string{"random", "input", "output"} {
+			if c.IsSet(f) {
+				return nil, usagef("verify: --%s goes with --param", f)
+			}
+		}
+		return nil, nil
+	}
+	sets, err := parseInputSets(c.StringSlice("input"))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(sets) > 1:
+		return nil, usagef("verify: --input gives several shapes; one at a time")
+	case random == (c.String("bin") != ""):
+		return nil, usagef("verify: --param needs --bin FILE or --random, and not both")
+	}
+	return &harness.Net{Param: param, Bin: c.String("bin"), Inputs: sets[0].shapes(), Outputs: c.StringSlice("output")}, nil
 }
 
 // printVerdict prints a table of outputs and one of runs for each network, or a

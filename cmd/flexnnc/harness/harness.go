@@ -20,6 +20,7 @@ import (
 // Options say what to run.
 type Options struct {
 	Paths    []string // of case.json files
+	Net      *Net     // without recorded answers, beside those; or nil
 	Bin      string   // weights for cases that name none
 	Customs  []*ir.Custom
 	Budgets  []Budget
@@ -212,6 +213,9 @@ func Verify(ctx context.Context, o Options) (*Report, error) {
 	s := &session{o: o}
 	for i, path := range o.Paths {
 		s.suites = append(s.suites, &suite{index: i, report: &Network{Path: path, Name: path}})
+	}
+	if o.Net != nil {
+		s.suites = append(s.suites, &suite{index: len(o.Paths), net: o.Net, report: &Network{Path: o.Net.Param, Name: o.Net.Param}})
 	}
 	if err := s.makeFolders(); err != nil {
 		return nil, err

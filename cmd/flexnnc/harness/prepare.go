@@ -15,7 +15,6 @@ import (
 	"github.com/flexnnc/flexnnc/codegen"
 	"github.com/flexnnc/flexnnc/compiler"
 	"github.com/flexnnc/flexnnc/compiler/cases"
-	"github.com/flexnnc/flexnnc/compiler/ncnn"
 	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/op"
 	"github.com/flexnnc/flexnnc/ir/plan"
@@ -28,6 +27,7 @@ const embedLimit = 1 << 20
 // suite is one case.json on its way.
 type suite struct {
 	index  int
+	net    *Net // where the answers are computed here, else nil
 	cases  *cases.Suite
 	report *Network
 	// packages by their position among the budgets; those of equal plans are one
@@ -93,21 +93,12 @@ func (t *suite) prepare(ctx context.Context, s *session) {
 }
 
 func (t *suite) compile(s *session) error {
-	var err error
-	if t.cases, err = cases.Read(t.report.Path); err != nil {
-		return err
-	}
-	t.report.Name, t.report.Expected = t.cases.Name, t.cases.Expected
-	bin, remove, err := t.weights(s)
+	n, remove, err := t.open(s)
 	if err != nil {
 		return err
 	}
 	defer remove()
-	n, err := ncnn.Open(t.cases.Param, bin, s.o.Customs...)
-	if err != nil {
-		return err
-	}
-	defer n.Close()
+	t.report.Name, t.report.Expected = t.cases.Name, t.cases.Expected
 	threads := 1
 	for _, k := range s.o.Threads {
 		threads = max(threads, k)

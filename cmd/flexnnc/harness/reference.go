@@ -1,0 +1,193 @@
+package harness
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
+	"github.com/flexnnc/flexnnc/codegen"
+	"github.com/flexnnc/flexnnc/compiler"
+	"github.com/flexnnc/flexnnc/compiler/cases"
+	"github.com/flexnnc/flexnnc/compiler/interp"
+	"github.com/flexnnc/flexnnc/compiler/layer"
+	"github.com/flexnnc/flexnnc/compiler/ncnn"
+	"github.com/flexnnc/flexnnc/ir"
+)
+
+// Net is a network without recorded answers: the float64 interpreter makes them,
+// from inputs that are made up.
+type Net struct {
+	Param   string // file, of the network
+	Bin     string // file, of its weights; "" makes them up
+	Inputs  map[string]ir.Shape
+	Outputs []string // blobs to compare beside the network's outputs
+}
+
+// netTolerance is the limit of max |error| / max |reference| against the interpreter.
+const netTolerance = 1e-4
+
+// open opens the network of a suite, whose cases are read, or made up here.
+func (t *suite) open(s *session) (n *ncnn.Network, remove func(), err error) {
+	if t.net == nil {
+		if t.cases, err = cases.Read(t.report.Path); err != nil {
+			return nil, nil, err
+		}
+		bin, remove, err := t.weights(s)
+		if err != nil {
+			return nil, nil, err
+		}
+		n, err := ncnn.Open(t.cases.Param, bin, s.o.Customs...)
+		if err != nil {
+			remove()
+			return nil, nil, err
+		}
+		return n, func() { n.Close(); remove() }, nil
+	}
+	if n, err = ncnn.Open(t.net.Param, t.net.Bin, s.o.Customs...); err != nil {
+		return nil, nil, err
+	}
+	if t.net.Bin == "" {
+		bench.RandomWeights(n.Graph)
+	}
+	path, err := t.net.record(n.Graph, s)
+	if err == nil {
+		t.cases, err = cases.Read(path)
+	}
+	if err != nil {
+		n.Close()
+		return nil, nil, err
+	}
+	// The graph is marked by having been lowered: the suite gets a new one.
+	n.Close()
+	if n, err = ncnn.Open(t.net.Param, t.net.Bin, s.o.Customs...); err != nil {
+		return nil, nil, err
+	}
+	if t.net.Bin == "" {
+		bench.RandomWeights(n.Graph)
+	}
+	return n, func() { n.Close() }, nil
+}
+
+// recorded is the JSON of a case that is made here, in the form of docs/cases.md.
+type recorded struct {
+	Name    string            `json:"name"`
+	Param   string            `json:"param"`
+	Weights map[string]string `json:"weights"`
+	Cases   []recordedCase    `json:"cases"`
+}
+
+type recordedCase struct {
+	Name    string           `json:"name"`
+	Inputs  []recordedInput  `json:"inputs"`
+	Outputs []recordedOutput `json:"outputs"`
+}
+
+type recordedInput struct {
+	Name  string `json:"name"`
+	Shape []int  `json:"shape_whc"`
+	File  string `json:"file"`
+	DType string `json:"dtype"`
+}
+
+type recordedOutput struct {
+	Name     string  `json:"name"`
+	Dims     int     `json:"dims"`
+	W        int     `json:"w"`
+	H        int     `json:"h"`
+	D        int     `json:"d"`
+	C        int     `json:"c"`
+	File     string  `json:"file"`
+	Tol      float64 `json:"tol,omitempty"`
+	AfterNMS bool    `json:"after_nms,omitempty"`
+}
+
+// record runs the interpreter and writes what went in and came out as a case, with
+// the network's and the weights' absolute paths. It returns the case's path.
+func (n *Net) record(g *ir.Graph, s *session) (string, error) {
+	dir := filepath.Join(s.o.Work, "case")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	lowered, err := compiler.Lower(g, compiler.Options{Inputs: n.Inputs, Outputs: n.Outputs, Direct: s.o.Direct})
+	if err != nil {
+		return "", err
+	}
+	f := recorded{Name: g.Name, Weights: map[string]string{}}
+	if f.Param, err = filepath.Abs(n.Param); err != nil {
+		return "", err
+	}
+	if n.Bin != "" {
+		if f.Weights["bin"], err = filepath.Abs(n.Bin); err != nil {
+			return "", err
+		}
+	}
+	c := recordedCase{Name: "interpreter"}
+	inputs := map[string]layer.Tensor{}
+	for k, in := range lowered.Inputs {
+		b := in.Port.Blob
+		t, dtype := layer.NewTensor(in.Port.Shape), "f32"
+		words := make([]uint32, len(t.Data))
+		for i := range t.Data {
+			v := codegen.AnswerInput(k, i)
+			t.Data[i], words[i] = float64(v), math.Float32bits(v)
+			if b.Ints {
+				v := codegen.AnswerInt(k, i)
+				t.Data[i], words[i] = float64(v), uint32(v)
+			}
+		}
+		if b.Ints {
+			dtype = "i32"
+		}
+		inputs[b.Name] = t
+		file := fmt.Sprintf("in%d.bin", k)
+		if err := writeWords(filepath.Join(dir, file), words); err != nil {
+			return "", err
+		}
+		c.Inputs = append(c.Inputs, recordedInput{Name: b.Name, Shape: sizes(b.Shape), File: file, DType: dtype})
+	}
+	s.o.Progress("computing the answers in float64")
+	answers, err := interp.Run(g, inputs, interp.Options{})
+	if err != nil {
+		return "", fmt.Errorf("computing the answers in float64: %w", err)
+	}
+	tol := netTolerance
+	if quantises(g) {
+		tol = 0 // element by element, with allowance for the steps
+	}
+	for _, b := range g.Outputs {
+		t := answers[b.Name]
+		words := make([]uint32, len(t.Data))
+		for i, v := range t.Data {
+			words[i] = math.Float32bits(float32(v))
+		}
+		file := fmt.Sprintf("out%d.bin", len(c.Outputs))
+		if err := writeWords(filepath.Join(dir, file), words); err != nil {
+			return "", err
+		}
+		o := recordedOutput{Name: b.Name, Dims: t.Shape.Dims, W: t.Shape.W, H: t.Shape.H, D: t.Shape.D, C: t.Shape.C, File: file, Tol: tol}
+		switch b.Producer.Type {
+		case "DetectionOutput", "Yolov3DetectionOutput", "YoloDetectionOutput":
+			o.Tol, o.AfterNMS = 0, true
+		}
+		c.Outputs = append(c.Outputs, o)
+	}
+	f.Cases = []recordedCase{c}
+	raw, err := json.MarshalIndent(f, "", " ")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, cases.FileName)
+	return path, os.WriteFile(path, append(raw, '\n'), 0o644)
+}
+
+// sizes lists a shape's axes, W first.
+func sizes(s ir.Shape) []int {
+	axes := s.Axes()
+	for i, k := 0, len(axes)-1; i < k; i, k = i+1, k-1 {
+		axes[i], axes[k] = axes[k], axes[i]
+	}
+	return axes
+}
