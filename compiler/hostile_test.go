@@ -31,8 +31,8 @@ var _ io.ReaderAt = zeros{}
 
 const (
 	hostileTime  = time.Second
-	hostileBytes = 64 << 20  // that the compiler may allocate on the way to an error
-	hugeBytes    = 1 << 30   // in all, on the way to plans of a huge network that is none
+	hostileBytes = 64 << 20 // that the compiler may allocate on the way to an error
+	hugeBytes    = 1 << 30  // in all, on the way to plans of a huge network that is none
 )
 
 // tryParam compiles a parameter file, as far as the plans for the largest and the
