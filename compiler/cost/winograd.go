@@ -6,6 +6,10 @@ import "github.com/flexnnc/flexnnc/ir/op"
 // comes to them again.
 const cached = 1 << 20
 
+// fetched is the part of the time to expand weights that it takes to fetch them from
+// a cache where they are expanded, for each block of tiles.
+const fetched = 4
+
 // winograd is a convolution by Winograd's algorithm, of which every step transforms
 // the inputs of its tiles, a block of them at a time, and comes to all of its
 // weights for every block.
@@ -38,8 +42,10 @@ func (g *winograd) blocks(rows int, lean bool) (tiles, blocks int) {
 func (g *winograd) units(rows, panels int, lean, expanded bool) int64 {
 	tiles, blocks := g.blocks(rows, lean)
 	n := int64(tiles) * int64(g.work.Tile+g.work.Panel*panels)
-	if !expanded {
-		n += int64(blocks) * int64(g.work.Expand*panels)
+	if expand := int64(blocks) * int64(g.work.Expand*panels); expanded {
+		n += expand / fetched
+	} else {
+		n += expand
 	}
 	return op.PanelWidth * n
 }
