@@ -191,14 +191,16 @@ func print(w io.Writer, network string, o *options, results []result) {
 	}
 }
 
-// paced is a file that gives so many bytes per second, the pauses between reads not
-// made up for.
+// paced is a file that gives so many bytes per second to one read after another.
+// The time between two reads is lost. That this program wakes up late is not: the
+// device would have gone on.
 type paced struct {
-	src  io.ReaderAt
-	pace float64 // 0 = any
-	free bool
-	mu   sync.Mutex
-	next time.Time
+	src   io.ReaderAt
+	pace  float64 // 0 = any
+	free  bool
+	mu    sync.Mutex
+	ready time.Time // when the device has given all that it was asked for
+	last  time.Time // when the last read returned
 }
 
 // ReadAt implements io.ReaderAt.
@@ -206,16 +208,17 @@ func (p *paced) ReadAt(b []byte, at int64) (int, error) {
 	if p.pace <= 0 || p.free {
 		return p.src.ReadAt(b, at)
 	}
+	asked := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
-	// A sleep that was too long makes the next one shorter, but only just.
-	if late := now.Sub(p.next); late > time.Millisecond {
-		p.next = now
+	p.ready = p.ready.Add(max(0, asked.Sub(p.last)))
+	if p.last.IsZero() {
+		p.ready = asked
 	}
-	p.next = p.next.Add(time.Duration(1e9 * float64(len(b)) / p.pace))
+	p.ready = p.ready.Add(time.Duration(1e9 * float64(len(b)) / p.pace))
 	n, err := p.src.ReadAt(b, at)
-	time.Sleep(time.Until(p.next))
+	time.Sleep(time.Until(p.ready))
+	p.last = time.Now()
 	return n, err
 }
 
