@@ -33,6 +33,7 @@ var common = []string{
 	"gate",
 	"half",
 	"inorder",
+	"intake",
 	"map",
 	"pool",
 	"port",

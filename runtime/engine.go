@@ -90,7 +90,8 @@ type engine struct {
 	kept    gate // residents in the arena in this run, counted from the first
 	runs    int64
 	ahead   int   // loads that the run before has made for the next one: those first in the list
-	failure error // set by the loader before it advances loaded to its end
+	intake  intake
+	failure error // set before loaded is advanced to its end
 	halt    halt
 	tmp     [winogradTmpLen]float32 // of the loader, where it expands weights
 
@@ -158,7 +159,7 @@ func (e *engine) open(net *network, o *Options, embedded string) error {
 		if err != nil {
 			return err
 		}
-		e.weights = w
+		e.weights, e.intake.help = w, w.around == nil
 	}
 	if err := e.prepare(budget); err != nil {
 		e.unmap()
@@ -252,6 +253,8 @@ func (e *engine) run(ctx context.Context) error {
 		e.failure = nil
 		e.steps.value.Store(0)
 		e.loaded.value.Store(int64(e.ahead))
+		e.intake.begin(e.prog.loads, e.ahead)
+		e.ahead = 0
 		e.started.advance(e.runs)
 	}
 	err := e.compute()
@@ -299,6 +302,8 @@ func (e *engine) awaitLoads(g *gate, n int) bool {
 	}
 	if int64(n) > g.value.Load() {
 		from := time.Now()
+		for g == &e.loaded && int64(n) > g.value.Load() && e.assist(n) {
+		}
 		g.await(int64(n))
 		e.waited += time.Since(from)
 	}
@@ -324,9 +329,8 @@ func (e *engine) loader() {
 // needs: no step waits for a load behind what a later step needs.
 func (e *engine) stream() {
 	loads := e.prog.loads
-	first, resident := e.ahead, 0
-	e.ahead = 0
-	for i := first; i < len(loads); i++ {
+	resident := 0
+	for i := int(e.loaded.value.Load()); i < len(loads); i++ {
 		l := &loads[i]
 		if !e.settleUntil(&resident, int(l.before)) {
 			return
@@ -334,13 +338,18 @@ func (e *engine) stream() {
 		if l.after > 0 {
 			e.steps.await(int64(l.after))
 		}
-		if err := e.weights.read(l, e.arena.mem, &e.halt); err != nil {
-			e.fail(err)
-			return
+		for {
+			p, ok := e.intake.take(theLoader, i+1)
+			if !ok {
+				break
+			}
+			e.finish(theLoader, e.weights.bring(p, e.arena.mem, &e.halt))
 		}
-		e.loaded.advance(int64(i + 1))
 	}
 	if !e.settleUntil(&resident, math.MaxInt) {
+		return
+	}
+	if e.loaded.value.Load() == math.MaxInt64 {
 		return
 	}
 	// The head of the next run. What fails here that run does again.
@@ -367,7 +376,7 @@ func (e *engine) settleUntil(next *int, step int) bool {
 	for ; *next < len(have) && int(e.prog.resident[*next].before) <= step; *next++ {
 		if !have[*next] {
 			if err := e.weights.keep(&e.prog.resident[*next], e.arena.mem, e.tmp[:], &e.halt); err != nil {
-				e.fail(err)
+				e.finish(theLoader, err)
 				return false
 			}
 			have[*next] = true

@@ -245,8 +245,17 @@ func (l *load) chunk(p int) int {
 }
 
 // pieceBytes is about how much is read at a time: enough for storage to be quick,
-// and little enough for the checksum to find it in cache.
+// and little enough for the checksum to find it in a core's L2.
 const pieceBytes = 512 << 10
+
+// piece is where the piece of a load ends that begins at byte lo: some whole chunks.
+func (l *load) piece(lo int) int {
+	hi := lo + l.chunk(lo)
+	for hi < int(l.bytes) && hi+l.chunk(hi)-lo <= pieceBytes {
+		hi += l.chunk(hi)
+	}
+	return hi
+}
 
 // keep brings a resident load into the arena. Panels that are to be expanded pass
 // through the room at the end, one after another; tmp is for the kernel.
@@ -269,32 +278,41 @@ func (w *weights) keep(l *load, arena []byte, tmp []float32, halt *halt) error {
 	return nil
 }
 
-// read brings a load into the arena, a piece of some chunks at a time, and checks
-// each as it arrives. Between pieces it asks halt whether to go on.
+// read brings a load into the arena, a piece at a time.
 func (w *weights) read(l *load, arena []byte, halt *halt) error {
-	dst := arena[l.arena : l.arena+l.bytes]
-	at := w.info.dataOffset + l.offset
-	chunk := int(l.firstChunk)
-	for lo, hi := 0, 0; lo < len(dst); lo = hi {
-		if err := halt.err(); err != nil {
+	for lo := 0; lo < int(l.bytes); {
+		p := piece{l, lo, l.piece(lo)}
+		if err := w.bring(p, arena, halt); err != nil {
 			return err
 		}
-		for hi < len(dst) && (hi == lo || hi+l.chunk(hi)-lo <= pieceBytes) {
-			hi += l.chunk(hi)
+		lo = p.hi
+	}
+	return nil
+}
+
+// bring brings a piece of a load into the arena, and checks each chunk of it. First
+// it asks halt whether to go on.
+func (w *weights) bring(p piece, arena []byte, halt *halt) error {
+	if err := halt.err(); err != nil {
+		return err
+	}
+	l := p.load
+	dst := arena[int(l.arena)+p.lo : int(l.arena)+p.hi]
+	at := w.info.dataOffset + l.offset + int64(p.lo)
+	if n, err := w.src.ReadAt(dst, at); n < len(dst) {
+		return &WeightsError{w.name, at + int64(n), fmt.Sprintf("loading %s: short read: %d of %d bytes", l.name, p.lo+n, l.bytes), noEOF(err)}
+	}
+	group, most := int(l.groupBytes), int(l.chunkBytes)
+	chunk := int(l.firstChunk) + p.lo/group*((group+most-1)/most) + p.lo%group/most
+	for lo := p.lo; lo < p.hi; lo += l.chunk(lo) {
+		sum := dst[lo-p.lo:][:l.chunk(lo)]
+		if crc32.Checksum(sum, castagnoli) != w.table[chunk] {
+			return &WeightsError{w.name, at + int64(lo-p.lo), fmt.Sprintf("loading %s: damaged: checksum of %d bytes is wrong", l.name, len(sum)), nil}
 		}
-		if n, err := w.src.ReadAt(dst[lo:hi], at+int64(lo)); n < hi-lo {
-			return &WeightsError{w.name, at + int64(lo+n), fmt.Sprintf("loading %s: short read: %d of %d bytes", l.name, lo+n, len(dst)), noEOF(err)}
-		}
-		for p := lo; p < hi; p += l.chunk(p) {
-			piece := dst[p : p+l.chunk(p)]
-			if crc32.Checksum(piece, castagnoli) != w.table[chunk] {
-				return &WeightsError{w.name, at + int64(p), fmt.Sprintf("loading %s: damaged: checksum of %d bytes is wrong", l.name, len(piece)), nil}
-			}
-			chunk++
-		}
-		if w.drop && w.file != nil {
-			forget(w.file, w.base+at+int64(lo), int64(hi-lo))
-		}
+		chunk++
+	}
+	if w.drop && w.file != nil {
+		forget(w.file, w.base+at, int64(len(dst)))
 	}
 	return nil
 }
