@@ -47,6 +47,27 @@ func (s Speed) read(n plan.Bytes) int64 { return s.Load + s.Read*int64(n) }
 // file themselves is part of compute.
 type forecast struct{ span, compute, read int64 }
 
+// stepTime is that of a step, with what it picks from the file itself.
+func (d *draft) stepTime(t *timeline, step int, s Speed) int64 {
+	st := &d.steps[step]
+	node := &t.n.nodes[st.node]
+	n, all := 1, 1
+	if st.panels.Hi > 0 {
+		n, all = st.panels.Len(), t.n.panels(st.node)
+	}
+	scratch := plan.Bytes(0)
+	if k := t.units[st.unit].scratch; k >= 0 {
+		scratch = t.blocks[k].size
+	}
+	expanded := st.weights.resident && d.resident[st.weights.index].expanded > 0
+	compute := s.step(node, n, all, st.rows.Len(), scratch, expanded)
+	if node.table >= 0 && st.table == none {
+		chunk := t.n.file.Items[node.table].Chunk
+		compute += int64(node.picks) * s.read(chunk)
+	}
+	return compute
+}
+
 // predict plays a draft: loads one after another, each once the steps before it
 // are complete; steps one after another, each once its loads are complete. Those
 // that are made ahead are there at the start, and those for the next run come last.
@@ -67,21 +88,7 @@ func (d *draft) predict(t *timeline, s Speed) (f forecast) {
 			f.read += read
 			next++
 		}
-		node := &t.n.nodes[st.node]
-		n, all := 1, 1
-		if st.panels.Hi > 0 {
-			n, all = st.panels.Len(), t.n.panels(st.node)
-		}
-		scratch := plan.Bytes(0)
-		if k := t.units[st.unit].scratch; k >= 0 {
-			scratch = t.blocks[k].size
-		}
-		expanded := st.weights.resident && d.resident[st.weights.index].expanded > 0
-		compute := s.step(node, n, all, st.rows.Len(), scratch, expanded)
-		if node.table >= 0 && st.table == none {
-			chunk := t.n.file.Items[node.table].Chunk
-			compute += int64(node.picks) * s.read(chunk)
-		}
+		compute := d.stepTime(t, i, s)
 		done[i+1] = max(done[i], loaded[st.wait]) + compute
 		f.compute += compute
 	}

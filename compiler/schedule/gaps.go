@@ -99,6 +99,40 @@ func (g *gaps) earliest(size plan.Bytes, now, by int) (at plan.Bytes, from int, 
 	return at, from, ok
 }
 
+// hottest finds size contiguous bytes that are free by a step, those that became
+// free last: what lay there is most likely in a cache still. ok is false where
+// nothing is free by then.
+func (g *gaps) hottest(size plan.Bytes, by int) (at plan.Bytes, from int, ok bool) {
+	n := len(g.segs) - 1
+	coldest := -1
+	for i := 0; i < n; i++ {
+		lo, hi := g.segs[i].lo, g.segs[i+1].lo
+		cold, last := g.segs[i].from, g.segs[i].from
+		for j := i; j < n && g.segs[j].from <= by; j++ {
+			cold, last = min(cold, g.segs[j].from), max(last, g.segs[j].from)
+			if cold <= coldest {
+				break
+			}
+			if g.segs[j+1].lo-lo >= size {
+				at, from, ok, coldest = lo, last, true, cold
+				break
+			}
+		}
+		cold, last = g.segs[i].from, g.segs[i].from
+		for j := i; j >= 0 && g.segs[j].from <= by; j-- {
+			cold, last = min(cold, g.segs[j].from), max(last, g.segs[j].from)
+			if cold <= coldest {
+				break
+			}
+			if hi-g.segs[j].lo >= size {
+				at, from, ok, coldest = hi-size, last, true, cold
+				break
+			}
+		}
+	}
+	return at, from, ok
+}
+
 // widest is the largest contiguous range that holds no activation.
 func (g *gaps) widest() (at, size plan.Bytes) {
 	for i := 0; i < len(g.segs)-1; i++ {

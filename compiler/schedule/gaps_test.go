@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/flexnnc/flexnnc/ir/plan"
@@ -29,6 +30,9 @@ func TestGaps(t *testing.T) {
 			case 1:
 				now = max(now, draw("now", 0, 4))
 				g.merge(now)
+				for i := range from {
+					from[i] = max(from[i], now)
+				}
 			case 2:
 				at, size := g.widest()
 				best := 0
@@ -61,6 +65,16 @@ func TestGaps(t *testing.T) {
 						t.Fatalf("bytes at %d are free from %d, not %d", at, v, start)
 					}
 				}
+			}
+			hot := -1
+			for i := 0; i+size <= n; i++ {
+				if w := from[i : i+size]; slices.Max(w) <= by {
+					hot = max(hot, slices.Min(w))
+				}
+			}
+			at, start, ok = g.hottest(plan.Bytes(size), by)
+			if ok != (hot >= 0) || ok && (slices.Min(from[at:int(at)+size]) != hot || slices.Max(from[at:int(at)+size]) != start) {
+				t.Fatalf("size %d, by step %d: hottest %d (%v) free from %d, want one in use until %d; %v", size, by, at, ok, start, hot, from)
 			}
 		}
 	})

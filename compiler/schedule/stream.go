@@ -52,6 +52,9 @@ type draft struct {
 	steps    []stepDraft
 	refs     []ref      // of their consts
 	top      plan.Bytes // arena size
+	// loadedAt and doneAt are when each streamed load, and so many steps, are complete,
+	// if no load is made ahead.
+	loadedAt, doneAt []int64
 	forecast
 }
 
@@ -74,7 +77,7 @@ func (t *timeline) stream(sh shape, o Options) *draft {
 	if t.spare = nil; d == nil {
 		d = &draft{}
 	}
-	*d = draft{place: sh.place, kept: sh.kept, expanded: sh.expanded, steps: d.steps[:0], streamed: d.streamed[:0], resident: d.resident[:0], refs: d.refs[:0]}
+	*d = draft{place: sh.place, kept: sh.kept, expanded: sh.expanded, steps: d.steps[:0], streamed: d.streamed[:0], resident: d.resident[:0], refs: d.refs[:0], loadedAt: d.loadedAt[:0], doneAt: append(d.doneAt[:0], 0)}
 	lo, hi := t.base, t.base+sh.height
 	d.top = t.base
 	index := t.keepResidents(d, hi)
@@ -94,8 +97,8 @@ func (t *timeline) stream(sh shape, o Options) *draft {
 		for _, k := range begins[i] {
 			set(k, never)
 		}
-		g.merge(now)
-		f := feed{t: t, d: d, g: g, unit: i, resident: index, now: now, preload: !o.NoPreload}
+		g.merge(now - remembered)
+		f := feed{t: t, d: d, g: g, unit: i, resident: index, now: now, preload: !o.NoPreload, speed: o.Speed}
 		f.begin()
 		f.list(f.sliceRoom(sh.share))
 		if !f.place() {
@@ -173,6 +176,7 @@ type feed struct {
 	resident []int
 	now      int // no load may start before; the start of the last one
 	preload  bool
+	speed    Speed
 	// state before the unit, for undo
 	beforeNow        int
 	streamed, firstS int
@@ -285,12 +289,29 @@ func (f *feed) slices(node int, rows plan.Range, room plan.Bytes) {
 	}
 }
 
-// place gives each missing weight a piece that loads as early as it can.
+const (
+	// remembered is the number of steps for which it is known what became free when.
+	remembered = 8
+	// ahead is the number of steps by which a place should be free before the loader
+	// comes to need it: neither it nor the steps may be as fast as predicted.
+	ahead = 1
+)
+
+// place gives each missing weight a piece that loads as early as the loader gets to
+// it, or else as early as there is a place. Of places that are free by then it takes
+// the one that was in use last.
 func (f *feed) place() bool {
 	return f.each(func(p piece, step int) (plan.Bytes, int, bool) {
 		now := f.now
 		if !f.preload {
 			now = step
+		} else if d := f.d; len(d.loadedAt) > 0 {
+			complete, _ := slices.BinarySearch(d.doneAt, d.loadedAt[len(d.loadedAt)-1]+1)
+			if by := min(step, complete-1-ahead); by > now {
+				if at, from, ok := f.g.hottest(up(p.size), by); ok {
+					return at, max(now, from), true
+				}
+			}
 		}
 		return f.g.earliest(up(p.size), now, step)
 	})
@@ -301,6 +322,7 @@ func (f *feed) undo() {
 	f.g.segs, f.g.saved, f.now = f.g.saved, f.g.segs, f.beforeNow
 	f.d.streamed = f.d.streamed[:f.streamed]
 	f.d.steps = f.d.steps[:f.firstS]
+	f.d.loadedAt, f.d.doneAt = f.d.loadedAt[:f.streamed], f.d.doneAt[:f.firstS+1]
 }
 
 // placeInTurn fills the widest gap from below: consts stay there, and each slice
@@ -357,6 +379,11 @@ func (f *feed) each(find func(p piece, step int) (at plan.Bytes, from int, ok bo
 		f.now = max(f.now, from)
 		f.g.set(at, at+up(p.size), p.last+1)
 		d.streamed = append(d.streamed, p)
+		begin := d.doneAt[from]
+		if n := len(d.loadedAt); n > 0 {
+			begin = max(begin, d.loadedAt[n-1])
+		}
+		d.loadedAt = append(d.loadedAt, begin+f.speed.read(p.size))
 		return ref{false, len(d.streamed) - 1}, true
 	}
 	// lasting is a whole item for as long as the unit needs it.
@@ -405,6 +432,11 @@ func (f *feed) each(find func(p piece, step int) (at plan.Bytes, from int, ok bo
 				s.wait = max(s.wait, r.index+1)
 			}
 		}
+		ready := d.doneAt[i]
+		if s.wait > 0 {
+			ready = max(ready, d.loadedAt[s.wait-1])
+		}
+		d.doneAt = append(d.doneAt, ready+d.stepTime(t, i, f.speed))
 	}
 	return true
 }
