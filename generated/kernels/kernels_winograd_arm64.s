@@ -236,76 +236,151 @@ TEXT ·winogradExpand2NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R4
 	WORD $0xf9400080 // ldr x0, [x4]
 	WORD $0xf9400481 // ldr x1, [x4, #8]
-	WORD $0xf9400882 // ldr x2, [x4, #16]
-	WORD $0xf9400c83 // ldr x3, [x4, #24]
+	WORD $0xf9400c82 // ldr x2, [x4, #24]
+	WORD $0xf9400883 // ldr x3, [x4, #16]
 	WORD $0xf9402484 // ldr x4, [x4, #72]
-	WORD $0xd37ff825 // lsl x5, x1, #1
-	WORD $0x8b010426 // add x6, x1, x1, lsl #1
-	WORD $0x8b060407 // add x7, x0, x6, lsl #1
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xd2800088 // movz x8, #4, lsl #0
-	WORD $0x9b087c6a // mul x10, x3, x8
-	WORD $0x8b0a0048 // add x8, x2, x10
-	WORD $0x8b0a0109 // add x9, x8, x10
-	WORD $0x8b0a012a // add x10, x9, x10
-	WORD $0x8b03006b // add x11, x3, x3
-	WORD $0x8b03016c // add x12, x11, x3
-	WORD $0xd37ef484 // lsl x4, x4, #2
+	WORD $0x8b010425 // add x5, x1, x1, lsl #1
+	WORD $0xd2800086 // movz x6, #4, lsl #0
+	WORD $0x9b027cc6 // mul x6, x6, x2
+	WORD $0xd2800087 // movz x7, #4, lsl #0
+	WORD $0x9b067ce7 // mul x7, x7, x6
+	WORD $0xd10100e7 // sub x7, x7, #64
+	WORD $0x8b050008 // add x8, x0, x5
+	WORD $0x8b050109 // add x9, x8, x5
 
 loop:
-	WORD $0x3dc00007 // ldr q7, [x0]
-	WORD $0x3dc000c1 // ldr q1, [x6]
-	WORD $0x3dc000e0 // ldr q0, [x7]
-	WORD $0x4e20d4e2 // fadd v2.4s, v7.4s, v0.4s
-	WORD $0x4e21d445 // fadd v5.4s, v2.4s, v1.4s
-	WORD $0x4ea1d443 // fsub v3.4s, v2.4s, v1.4s
-	WORD $0x3ce16808 // ldr q8, [x0, x1]
-	WORD $0x3ce168c2 // ldr q2, [x6, x1]
-	WORD $0x3ce168e1 // ldr q1, [x7, x1]
-	WORD $0x4e21d504 // fadd v4.4s, v8.4s, v1.4s
-	WORD $0x4e22d486 // fadd v6.4s, v4.4s, v2.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x3ce5680b // ldr q11, [x0, x5]
-	WORD $0x3ce568c9 // ldr q9, [x6, x5]
-	WORD $0x3ce568e2 // ldr q2, [x7, x5]
-	WORD $0x4e22d56c // fadd v12.4s, v11.4s, v2.4s
-	WORD $0x4e29d58a // fadd v10.4s, v12.4s, v9.4s
-	WORD $0x4ea9d589 // fsub v9.4s, v12.4s, v9.4s
-	WORD $0x3d800047 // str q7, [x2]
-	WORD $0x3cac684b // str q11, [x2, x12]
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x4e28d4eb // fadd v11.4s, v7.4s, v8.4s
-	WORD $0x3ca3684b // str q11, [x2, x3]
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x3cab6847 // str q7, [x2, x11]
-	WORD $0x3d800105 // str q5, [x8]
-	WORD $0x3cac690a // str q10, [x8, x12]
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x3ca36907 // str q7, [x8, x3]
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x3cab6905 // str q5, [x8, x11]
-	WORD $0x3d800123 // str q3, [x9]
-	WORD $0x3cac6929 // str q9, [x9, x12]
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x3ca36925 // str q5, [x9, x3]
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x3cab6923 // str q3, [x9, x11]
-	WORD $0x3d800140 // str q0, [x10]
-	WORD $0x3cac6942 // str q2, [x10, x12]
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
-	WORD $0x3ca36942 // str q2, [x10, x3]
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x3cab6940 // str q0, [x10, x11]
-	WORD $0x91004000 // add x0, x0, #16
-	WORD $0x910040c6 // add x6, x6, #16
-	WORD $0x910040e7 // add x7, x7, #16
-	WORD $0x91004042 // add x2, x2, #16
-	WORD $0x91004108 // add x8, x8, #16
-	WORD $0x91004129 // add x9, x9, #16
-	WORD $0x9100414a // add x10, x10, #16
+	WORD $0x4cc12800 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x0], x1
+	WORD $0x4cc12804 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x0], x1
+	WORD $0x4cc12808 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x0], x1
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x8b06006a // add x10, x3, x6
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
+	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
+	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
+	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
+	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
+	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
+	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
+	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
+	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
+	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
+	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
+	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0xcb050108 // sub x8, x8, x5
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
+	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
+	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x4cc12920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x1
+	WORD $0x4cc12924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9], x1
+	WORD $0x4cc12928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], x1
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x91010000 // add x0, x0, #64
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xcb070063 // sub x3, x3, x7
 	WORD $0xd1000484 // sub x4, x4, #1
 	CBNZ R4, loop
 	RET
@@ -315,85 +390,226 @@ TEXT ·winogradExpandHalf2NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R4
 	WORD $0xf9400080 // ldr x0, [x4]
 	WORD $0xf9400481 // ldr x1, [x4, #8]
-	WORD $0xf9400882 // ldr x2, [x4, #16]
-	WORD $0xf9400c83 // ldr x3, [x4, #24]
+	WORD $0xf9400c82 // ldr x2, [x4, #24]
+	WORD $0xf9400883 // ldr x3, [x4, #16]
 	WORD $0xf9402484 // ldr x4, [x4, #72]
-	WORD $0xd37ff825 // lsl x5, x1, #1
-	WORD $0x8b010426 // add x6, x1, x1, lsl #1
-	WORD $0x8b060407 // add x7, x0, x6, lsl #1
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xd2800088 // movz x8, #4, lsl #0
-	WORD $0x9b087c6a // mul x10, x3, x8
-	WORD $0x8b0a0048 // add x8, x2, x10
-	WORD $0x8b0a0109 // add x9, x8, x10
-	WORD $0x8b0a012a // add x10, x9, x10
-	WORD $0x8b03006b // add x11, x3, x3
-	WORD $0x8b03016c // add x12, x11, x3
-	WORD $0xd37ef484 // lsl x4, x4, #2
+	WORD $0x8b010425 // add x5, x1, x1, lsl #1
+	WORD $0xd2800086 // movz x6, #4, lsl #0
+	WORD $0x9b027cc6 // mul x6, x6, x2
+	WORD $0xd2800087 // movz x7, #4, lsl #0
+	WORD $0x9b067ce7 // mul x7, x7, x6
+	WORD $0xd10100e7 // sub x7, x7, #64
+	WORD $0x8b050008 // add x8, x0, x5
+	WORD $0x8b050109 // add x9, x8, x5
 
 loop:
-	WORD $0xfd400007 // ldr d7, [x0]
-	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
-	WORD $0xfd4000c1 // ldr d1, [x6]
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0xfd4000e0 // ldr d0, [x7]
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4e20d4e2 // fadd v2.4s, v7.4s, v0.4s
-	WORD $0x4e21d445 // fadd v5.4s, v2.4s, v1.4s
-	WORD $0x4ea1d443 // fsub v3.4s, v2.4s, v1.4s
-	WORD $0xfc616808 // ldr d8, [x0, x1]
-	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
-	WORD $0xfc6168c2 // ldr d2, [x6, x1]
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0xfc6168e1 // ldr d1, [x7, x1]
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e21d504 // fadd v4.4s, v8.4s, v1.4s
-	WORD $0x4e22d486 // fadd v6.4s, v4.4s, v2.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0xfc65680b // ldr d11, [x0, x5]
-	WORD $0x0e21796b // fcvtl v11.4s, v11.4h
-	WORD $0xfc6568c9 // ldr d9, [x6, x5]
-	WORD $0x0e217929 // fcvtl v9.4s, v9.4h
-	WORD $0xfc6568e2 // ldr d2, [x7, x5]
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e22d56c // fadd v12.4s, v11.4s, v2.4s
-	WORD $0x4e29d58a // fadd v10.4s, v12.4s, v9.4s
-	WORD $0x4ea9d589 // fsub v9.4s, v12.4s, v9.4s
-	WORD $0x3d800047 // str q7, [x2]
-	WORD $0x3cac684b // str q11, [x2, x12]
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x4e28d4eb // fadd v11.4s, v7.4s, v8.4s
-	WORD $0x3ca3684b // str q11, [x2, x3]
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x3cab6847 // str q7, [x2, x11]
-	WORD $0x3d800105 // str q5, [x8]
-	WORD $0x3cac690a // str q10, [x8, x12]
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x3ca36907 // str q7, [x8, x3]
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x3cab6905 // str q5, [x8, x11]
-	WORD $0x3d800123 // str q3, [x9]
-	WORD $0x3cac6929 // str q9, [x9, x12]
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x3ca36925 // str q5, [x9, x3]
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x3cab6923 // str q3, [x9, x11]
-	WORD $0x3d800140 // str q0, [x10]
-	WORD $0x3cac6942 // str q2, [x10, x12]
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
-	WORD $0x3ca36942 // str q2, [x10, x3]
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x3cab6940 // str q0, [x10, x11]
-	WORD $0x91002000 // add x0, x0, #8
-	WORD $0x910020c6 // add x6, x6, #8
-	WORD $0x910020e7 // add x7, x7, #8
-	WORD $0x91004042 // add x2, x2, #16
-	WORD $0x91004108 // add x8, x8, #16
-	WORD $0x91004129 // add x9, x9, #16
-	WORD $0x9100414a // add x10, x10, #16
+	WORD $0xad400c01 // ldp q1, q3, [x0]
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad401c05 // ldp q5, q7, [x0]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad402c09 // ldp q9, q11, [x0]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x8b06006a // add x10, x3, x6
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
+	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
+	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
+	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
+	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
+	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
+	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
+	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
+	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
+	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
+	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
+	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0xcb050108 // sub x8, x8, x5
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
+	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
+	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xad400d21 // ldp q1, q3, [x9]
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xad401d25 // ldp q5, q7, [x9]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xad402d29 // ldp q9, q11, [x9]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x91008000 // add x0, x0, #32
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0x91008129 // add x9, x9, #32
+	WORD $0xcb070063 // sub x3, x3, x7
 	WORD $0xd1000484 // sub x4, x4, #1
 	CBNZ R4, loop
 	RET
@@ -1327,169 +1543,422 @@ done:
 TEXT ·winogradExpand4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R4
 	WORD $0xf9402080 // ldr x0, [x4, #64]
-	WORD $0x3dc01000 // ldr q0, [x0, #64]
-	WORD $0x3dc01401 // ldr q1, [x0, #80]
+	WORD $0xad42741c // ldp q28, q29, [x0, #64]
 	WORD $0xf9400080 // ldr x0, [x4]
 	WORD $0xf9400481 // ldr x1, [x4, #8]
-	WORD $0xf9400882 // ldr x2, [x4, #16]
-	WORD $0xf9400c83 // ldr x3, [x4, #24]
+	WORD $0xf9400c82 // ldr x2, [x4, #24]
+	WORD $0xf9400883 // ldr x3, [x4, #16]
 	WORD $0xf9402484 // ldr x4, [x4, #72]
-	WORD $0xd37ff825 // lsl x5, x1, #1
-	WORD $0x8b010426 // add x6, x1, x1, lsl #1
-	WORD $0x8b060407 // add x7, x0, x6, lsl #1
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xd28000c8 // movz x8, #6, lsl #0
-	WORD $0x9b087c6c // mul x12, x3, x8
-	WORD $0x8b0c0048 // add x8, x2, x12
-	WORD $0x8b0c0109 // add x9, x8, x12
-	WORD $0x8b0c012a // add x10, x9, x12
-	WORD $0x8b0c014b // add x11, x10, x12
-	WORD $0x8b0c016c // add x12, x11, x12
-	WORD $0x8b03006d // add x13, x3, x3
-	WORD $0x8b0301ae // add x14, x13, x3
-	WORD $0x8b0301cf // add x15, x14, x3
-	WORD $0x8b0301f0 // add x16, x15, x3
-	WORD $0xd37ef484 // lsl x4, x4, #2
+	WORD $0x8b010425 // add x5, x1, x1, lsl #1
+	WORD $0xd28000c6 // movz x6, #6, lsl #0
+	WORD $0x9b027cc6 // mul x6, x6, x2
+	WORD $0xd28000c7 // movz x7, #6, lsl #0
+	WORD $0x9b067ce7 // mul x7, x7, x6
+	WORD $0xd10100e7 // sub x7, x7, #64
+	WORD $0x8b050008 // add x8, x0, x5
+	WORD $0x8b050109 // add x9, x8, x5
 
 loop:
-	WORD $0x3dc0000e // ldr q14, [x0]
-	WORD $0x3dc000c4 // ldr q4, [x6]
-	WORD $0x3dc000e2 // ldr q2, [x7]
-	WORD $0x4eae1dc3 // mov v3.16b, v14.16b
-	WORD $0x4f801843 // fmla v3.4s, v2.4s, v0.s[2]
-	WORD $0x4fa09085 // fmul v5.4s, v4.4s, v0.s[1]
-	WORD $0x4e25d46b // fadd v11.4s, v3.4s, v5.4s
-	WORD $0x4ea5d468 // fsub v8.4s, v3.4s, v5.4s
-	WORD $0x4eae1dc3 // mov v3.16b, v14.16b
-	WORD $0x4f811043 // fmla v3.4s, v2.4s, v1.s[0]
-	WORD $0x4fa09884 // fmul v4.4s, v4.4s, v0.s[3]
-	WORD $0x4e24d466 // fadd v6.4s, v3.4s, v4.4s
-	WORD $0x4ea4d464 // fsub v4.4s, v3.4s, v4.4s
-	WORD $0x3ce16812 // ldr q18, [x0, x1]
-	WORD $0x3ce168c7 // ldr q7, [x6, x1]
-	WORD $0x3ce168e3 // ldr q3, [x7, x1]
-	WORD $0x4eb21e45 // mov v5.16b, v18.16b
-	WORD $0x4f801865 // fmla v5.4s, v3.4s, v0.s[2]
-	WORD $0x4fa090e9 // fmul v9.4s, v7.4s, v0.s[1]
-	WORD $0x4e29d4af // fadd v15.4s, v5.4s, v9.4s
-	WORD $0x4ea9d4ad // fsub v13.4s, v5.4s, v9.4s
-	WORD $0x4eb21e45 // mov v5.16b, v18.16b
-	WORD $0x4f811065 // fmla v5.4s, v3.4s, v1.s[0]
-	WORD $0x4fa098e7 // fmul v7.4s, v7.4s, v0.s[3]
-	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
-	WORD $0x4ea7d4a7 // fsub v7.4s, v5.4s, v7.4s
-	WORD $0x3ce56813 // ldr q19, [x0, x5]
-	WORD $0x3ce568cc // ldr q12, [x6, x5]
-	WORD $0x3ce568e5 // ldr q5, [x7, x5]
-	WORD $0x4eb31e6a // mov v10.16b, v19.16b
-	WORD $0x4f8018aa // fmla v10.4s, v5.4s, v0.s[2]
-	WORD $0x4fa09190 // fmul v16.4s, v12.4s, v0.s[1]
-	WORD $0x4e30d551 // fadd v17.4s, v10.4s, v16.4s
-	WORD $0x4eb0d550 // fsub v16.4s, v10.4s, v16.4s
-	WORD $0x4eb31e6a // mov v10.16b, v19.16b
-	WORD $0x4f8110aa // fmla v10.4s, v5.4s, v1.s[0]
-	WORD $0x4fa09994 // fmul v20.4s, v12.4s, v0.s[3]
-	WORD $0x4e34d54c // fadd v12.4s, v10.4s, v20.4s
-	WORD $0x4eb4d54a // fsub v10.4s, v10.4s, v20.4s
-	WORD $0x3d80004e // str q14, [x2]
-	WORD $0x3cb06853 // str q19, [x2, x16]
-	WORD $0x4eae1dd4 // mov v20.16b, v14.16b
-	WORD $0x4f801a74 // fmla v20.4s, v19.4s, v0.s[2]
-	WORD $0x4fa09255 // fmul v21.4s, v18.4s, v0.s[1]
-	WORD $0x4e35d696 // fadd v22.4s, v20.4s, v21.4s
-	WORD $0x3ca36856 // str q22, [x2, x3]
-	WORD $0x4eb5d694 // fsub v20.4s, v20.4s, v21.4s
-	WORD $0x3cad6854 // str q20, [x2, x13]
-	WORD $0x4f81126e // fmla v14.4s, v19.4s, v1.s[0]
-	WORD $0x4fa09a52 // fmul v18.4s, v18.4s, v0.s[3]
-	WORD $0x4e32d5d3 // fadd v19.4s, v14.4s, v18.4s
-	WORD $0x3cae6853 // str q19, [x2, x14]
-	WORD $0x4eb2d5ce // fsub v14.4s, v14.4s, v18.4s
-	WORD $0x3caf684e // str q14, [x2, x15]
-	WORD $0x3d80010b // str q11, [x8]
-	WORD $0x3cb06911 // str q17, [x8, x16]
-	WORD $0x4eab1d6e // mov v14.16b, v11.16b
-	WORD $0x4f801a2e // fmla v14.4s, v17.4s, v0.s[2]
-	WORD $0x4fa091f2 // fmul v18.4s, v15.4s, v0.s[1]
-	WORD $0x4e32d5d3 // fadd v19.4s, v14.4s, v18.4s
-	WORD $0x3ca36913 // str q19, [x8, x3]
-	WORD $0x4eb2d5ce // fsub v14.4s, v14.4s, v18.4s
-	WORD $0x3cad690e // str q14, [x8, x13]
-	WORD $0x4f81122b // fmla v11.4s, v17.4s, v1.s[0]
-	WORD $0x4fa099ee // fmul v14.4s, v15.4s, v0.s[3]
-	WORD $0x4e2ed56f // fadd v15.4s, v11.4s, v14.4s
-	WORD $0x3cae690f // str q15, [x8, x14]
-	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
-	WORD $0x3caf690b // str q11, [x8, x15]
-	WORD $0x3d800128 // str q8, [x9]
-	WORD $0x3cb06930 // str q16, [x9, x16]
-	WORD $0x4ea81d0b // mov v11.16b, v8.16b
-	WORD $0x4f801a0b // fmla v11.4s, v16.4s, v0.s[2]
-	WORD $0x4fa091ae // fmul v14.4s, v13.4s, v0.s[1]
-	WORD $0x4e2ed56f // fadd v15.4s, v11.4s, v14.4s
-	WORD $0x3ca3692f // str q15, [x9, x3]
-	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
-	WORD $0x3cad692b // str q11, [x9, x13]
-	WORD $0x4f811208 // fmla v8.4s, v16.4s, v1.s[0]
-	WORD $0x4fa099ab // fmul v11.4s, v13.4s, v0.s[3]
-	WORD $0x4e2bd50d // fadd v13.4s, v8.4s, v11.4s
-	WORD $0x3cae692d // str q13, [x9, x14]
-	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
-	WORD $0x3caf6928 // str q8, [x9, x15]
-	WORD $0x3d800146 // str q6, [x10]
-	WORD $0x3cb0694c // str q12, [x10, x16]
-	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
-	WORD $0x4f801988 // fmla v8.4s, v12.4s, v0.s[2]
-	WORD $0x4fa0912b // fmul v11.4s, v9.4s, v0.s[1]
-	WORD $0x4e2bd50d // fadd v13.4s, v8.4s, v11.4s
-	WORD $0x3ca3694d // str q13, [x10, x3]
-	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
-	WORD $0x3cad6948 // str q8, [x10, x13]
-	WORD $0x4f811186 // fmla v6.4s, v12.4s, v1.s[0]
-	WORD $0x4fa09928 // fmul v8.4s, v9.4s, v0.s[3]
-	WORD $0x4e28d4c9 // fadd v9.4s, v6.4s, v8.4s
-	WORD $0x3cae6949 // str q9, [x10, x14]
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x3caf6946 // str q6, [x10, x15]
-	WORD $0x3d800164 // str q4, [x11]
-	WORD $0x3cb0696a // str q10, [x11, x16]
-	WORD $0x4ea41c86 // mov v6.16b, v4.16b
-	WORD $0x4f801946 // fmla v6.4s, v10.4s, v0.s[2]
-	WORD $0x4fa090e8 // fmul v8.4s, v7.4s, v0.s[1]
-	WORD $0x4e28d4c9 // fadd v9.4s, v6.4s, v8.4s
-	WORD $0x3ca36969 // str q9, [x11, x3]
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x3cad6966 // str q6, [x11, x13]
-	WORD $0x4f811144 // fmla v4.4s, v10.4s, v1.s[0]
-	WORD $0x4fa098e6 // fmul v6.4s, v7.4s, v0.s[3]
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x3cae6967 // str q7, [x11, x14]
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x3caf6964 // str q4, [x11, x15]
-	WORD $0x3d800182 // str q2, [x12]
-	WORD $0x3cb06985 // str q5, [x12, x16]
-	WORD $0x4ea21c44 // mov v4.16b, v2.16b
-	WORD $0x4f8018a4 // fmla v4.4s, v5.4s, v0.s[2]
-	WORD $0x4fa09066 // fmul v6.4s, v3.4s, v0.s[1]
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x3ca36987 // str q7, [x12, x3]
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x3cad6984 // str q4, [x12, x13]
-	WORD $0x4f8110a2 // fmla v2.4s, v5.4s, v1.s[0]
-	WORD $0x4fa09863 // fmul v3.4s, v3.4s, v0.s[3]
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x3cae6984 // str q4, [x12, x14]
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x3caf6982 // str q2, [x12, x15]
-	WORD $0x91004000 // add x0, x0, #16
-	WORD $0x910040c6 // add x6, x6, #16
-	WORD $0x910040e7 // add x7, x7, #16
-	WORD $0x91004042 // add x2, x2, #16
-	WORD $0x91004108 // add x8, x8, #16
-	WORD $0x91004129 // add x9, x9, #16
-	WORD $0x9100414a // add x10, x10, #16
-	WORD $0x9100416b // add x11, x11, #16
-	WORD $0x9100418c // add x12, x12, #16
+	WORD $0x4cc12800 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x0], x1
+	WORD $0x4cc12804 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x0], x1
+	WORD $0x4cc12808 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x0], x1
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
+	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
+	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
+	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
+	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
+	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
+	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
+	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
+	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
+	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
+	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
+	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
+	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x8b06006a // add x10, x3, x6
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4f9c1a8c // fmla v12.4s, v20.4s, v28.s[2]
+	WORD $0x4f9c1aad // fmla v13.4s, v21.4s, v28.s[2]
+	WORD $0x4f9c1ace // fmla v14.4s, v22.4s, v28.s[2]
+	WORD $0x4f9c1aef // fmla v15.4s, v23.4s, v28.s[2]
+	WORD $0x4fbc9210 // fmul v16.4s, v16.4s, v28.s[1]
+	WORD $0x4fbc9231 // fmul v17.4s, v17.4s, v28.s[1]
+	WORD $0x4fbc9252 // fmul v18.4s, v18.4s, v28.s[1]
+	WORD $0x4fbc9273 // fmul v19.4s, v19.4s, v28.s[1]
+	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4f9c1a8c // fmla v12.4s, v20.4s, v28.s[2]
+	WORD $0x4f9c1aad // fmla v13.4s, v21.4s, v28.s[2]
+	WORD $0x4f9c1ace // fmla v14.4s, v22.4s, v28.s[2]
+	WORD $0x4f9c1aef // fmla v15.4s, v23.4s, v28.s[2]
+	WORD $0x4fbc9210 // fmul v16.4s, v16.4s, v28.s[1]
+	WORD $0x4fbc9231 // fmul v17.4s, v17.4s, v28.s[1]
+	WORD $0x4fbc9252 // fmul v18.4s, v18.4s, v28.s[1]
+	WORD $0x4fbc9273 // fmul v19.4s, v19.4s, v28.s[1]
+	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4f9c1a8c // fmla v12.4s, v20.4s, v28.s[2]
+	WORD $0x4f9c1aad // fmla v13.4s, v21.4s, v28.s[2]
+	WORD $0x4f9c1ace // fmla v14.4s, v22.4s, v28.s[2]
+	WORD $0x4f9c1aef // fmla v15.4s, v23.4s, v28.s[2]
+	WORD $0x4fbc9210 // fmul v16.4s, v16.4s, v28.s[1]
+	WORD $0x4fbc9231 // fmul v17.4s, v17.4s, v28.s[1]
+	WORD $0x4fbc9252 // fmul v18.4s, v18.4s, v28.s[1]
+	WORD $0x4fbc9273 // fmul v19.4s, v19.4s, v28.s[1]
+	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
+	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
+	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0xcb050108 // sub x8, x8, x5
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
+	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
+	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
+	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
+	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
+	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
+	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
+	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
+	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
+	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
+	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
+	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
+	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
+	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
+	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
+	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
+	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
+	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
+	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
+	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
+	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
+	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
+	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
+	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
+	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
+	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
+	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x8b06006a // add x10, x3, x6
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4f9d128c // fmla v12.4s, v20.4s, v29.s[0]
+	WORD $0x4f9d12ad // fmla v13.4s, v21.4s, v29.s[0]
+	WORD $0x4f9d12ce // fmla v14.4s, v22.4s, v29.s[0]
+	WORD $0x4f9d12ef // fmla v15.4s, v23.4s, v29.s[0]
+	WORD $0x4fbc9a10 // fmul v16.4s, v16.4s, v28.s[3]
+	WORD $0x4fbc9a31 // fmul v17.4s, v17.4s, v28.s[3]
+	WORD $0x4fbc9a52 // fmul v18.4s, v18.4s, v28.s[3]
+	WORD $0x4fbc9a73 // fmul v19.4s, v19.4s, v28.s[3]
+	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4f9d128c // fmla v12.4s, v20.4s, v29.s[0]
+	WORD $0x4f9d12ad // fmla v13.4s, v21.4s, v29.s[0]
+	WORD $0x4f9d12ce // fmla v14.4s, v22.4s, v29.s[0]
+	WORD $0x4f9d12ef // fmla v15.4s, v23.4s, v29.s[0]
+	WORD $0x4fbc9a10 // fmul v16.4s, v16.4s, v28.s[3]
+	WORD $0x4fbc9a31 // fmul v17.4s, v17.4s, v28.s[3]
+	WORD $0x4fbc9a52 // fmul v18.4s, v18.4s, v28.s[3]
+	WORD $0x4fbc9a73 // fmul v19.4s, v19.4s, v28.s[3]
+	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4f9d128c // fmla v12.4s, v20.4s, v29.s[0]
+	WORD $0x4f9d12ad // fmla v13.4s, v21.4s, v29.s[0]
+	WORD $0x4f9d12ce // fmla v14.4s, v22.4s, v29.s[0]
+	WORD $0x4f9d12ef // fmla v15.4s, v23.4s, v29.s[0]
+	WORD $0x4fbc9a10 // fmul v16.4s, v16.4s, v28.s[3]
+	WORD $0x4fbc9a31 // fmul v17.4s, v17.4s, v28.s[3]
+	WORD $0x4fbc9a52 // fmul v18.4s, v18.4s, v28.s[3]
+	WORD $0x4fbc9a73 // fmul v19.4s, v19.4s, v28.s[3]
+	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
+	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
+	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0xcb050108 // sub x8, x8, x5
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
+	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
+	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
+	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
+	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
+	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
+	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
+	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
+	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
+	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
+	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
+	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
+	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
+	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
+	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
+	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
+	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
+	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
+	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
+	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
+	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
+	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
+	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
+	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
+	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
+	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
+	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x4cc12920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x1
+	WORD $0x4cc12924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9], x1
+	WORD $0x4cc12928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], x1
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
+	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
+	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
+	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
+	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
+	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
+	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
+	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
+	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
+	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
+	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
+	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
+	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x91010000 // add x0, x0, #64
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xcb070063 // sub x3, x3, x7
 	WORD $0xd1000484 // sub x4, x4, #1
 	CBNZ R4, loop
 	RET
@@ -1498,178 +1967,542 @@ loop:
 TEXT ·winogradExpandHalf4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R4
 	WORD $0xf9402080 // ldr x0, [x4, #64]
-	WORD $0x3dc01000 // ldr q0, [x0, #64]
-	WORD $0x3dc01401 // ldr q1, [x0, #80]
+	WORD $0xad42741c // ldp q28, q29, [x0, #64]
 	WORD $0xf9400080 // ldr x0, [x4]
 	WORD $0xf9400481 // ldr x1, [x4, #8]
-	WORD $0xf9400882 // ldr x2, [x4, #16]
-	WORD $0xf9400c83 // ldr x3, [x4, #24]
+	WORD $0xf9400c82 // ldr x2, [x4, #24]
+	WORD $0xf9400883 // ldr x3, [x4, #16]
 	WORD $0xf9402484 // ldr x4, [x4, #72]
-	WORD $0xd37ff825 // lsl x5, x1, #1
-	WORD $0x8b010426 // add x6, x1, x1, lsl #1
-	WORD $0x8b060407 // add x7, x0, x6, lsl #1
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xd28000c8 // movz x8, #6, lsl #0
-	WORD $0x9b087c6c // mul x12, x3, x8
-	WORD $0x8b0c0048 // add x8, x2, x12
-	WORD $0x8b0c0109 // add x9, x8, x12
-	WORD $0x8b0c012a // add x10, x9, x12
-	WORD $0x8b0c014b // add x11, x10, x12
-	WORD $0x8b0c016c // add x12, x11, x12
-	WORD $0x8b03006d // add x13, x3, x3
-	WORD $0x8b0301ae // add x14, x13, x3
-	WORD $0x8b0301cf // add x15, x14, x3
-	WORD $0x8b0301f0 // add x16, x15, x3
-	WORD $0xd37ef484 // lsl x4, x4, #2
+	WORD $0x8b010425 // add x5, x1, x1, lsl #1
+	WORD $0xd28000c6 // movz x6, #6, lsl #0
+	WORD $0x9b027cc6 // mul x6, x6, x2
+	WORD $0xd28000c7 // movz x7, #6, lsl #0
+	WORD $0x9b067ce7 // mul x7, x7, x6
+	WORD $0xd10100e7 // sub x7, x7, #64
+	WORD $0x8b050008 // add x8, x0, x5
+	WORD $0x8b050109 // add x9, x8, x5
 
 loop:
-	WORD $0xfd40000e // ldr d14, [x0]
-	WORD $0x0e2179ce // fcvtl v14.4s, v14.4h
-	WORD $0xfd4000c4 // ldr d4, [x6]
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0xfd4000e2 // ldr d2, [x7]
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4eae1dc3 // mov v3.16b, v14.16b
-	WORD $0x4f801843 // fmla v3.4s, v2.4s, v0.s[2]
-	WORD $0x4fa09085 // fmul v5.4s, v4.4s, v0.s[1]
-	WORD $0x4e25d46b // fadd v11.4s, v3.4s, v5.4s
-	WORD $0x4ea5d468 // fsub v8.4s, v3.4s, v5.4s
-	WORD $0x4eae1dc3 // mov v3.16b, v14.16b
-	WORD $0x4f811043 // fmla v3.4s, v2.4s, v1.s[0]
-	WORD $0x4fa09884 // fmul v4.4s, v4.4s, v0.s[3]
-	WORD $0x4e24d466 // fadd v6.4s, v3.4s, v4.4s
-	WORD $0x4ea4d464 // fsub v4.4s, v3.4s, v4.4s
-	WORD $0xfc616812 // ldr d18, [x0, x1]
-	WORD $0x0e217a52 // fcvtl v18.4s, v18.4h
-	WORD $0xfc6168c7 // ldr d7, [x6, x1]
-	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
-	WORD $0xfc6168e3 // ldr d3, [x7, x1]
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4eb21e45 // mov v5.16b, v18.16b
-	WORD $0x4f801865 // fmla v5.4s, v3.4s, v0.s[2]
-	WORD $0x4fa090e9 // fmul v9.4s, v7.4s, v0.s[1]
-	WORD $0x4e29d4af // fadd v15.4s, v5.4s, v9.4s
-	WORD $0x4ea9d4ad // fsub v13.4s, v5.4s, v9.4s
-	WORD $0x4eb21e45 // mov v5.16b, v18.16b
-	WORD $0x4f811065 // fmla v5.4s, v3.4s, v1.s[0]
-	WORD $0x4fa098e7 // fmul v7.4s, v7.4s, v0.s[3]
-	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
-	WORD $0x4ea7d4a7 // fsub v7.4s, v5.4s, v7.4s
-	WORD $0xfc656813 // ldr d19, [x0, x5]
-	WORD $0x0e217a73 // fcvtl v19.4s, v19.4h
-	WORD $0xfc6568cc // ldr d12, [x6, x5]
-	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
-	WORD $0xfc6568e5 // ldr d5, [x7, x5]
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4eb31e6a // mov v10.16b, v19.16b
-	WORD $0x4f8018aa // fmla v10.4s, v5.4s, v0.s[2]
-	WORD $0x4fa09190 // fmul v16.4s, v12.4s, v0.s[1]
-	WORD $0x4e30d551 // fadd v17.4s, v10.4s, v16.4s
-	WORD $0x4eb0d550 // fsub v16.4s, v10.4s, v16.4s
-	WORD $0x4eb31e6a // mov v10.16b, v19.16b
-	WORD $0x4f8110aa // fmla v10.4s, v5.4s, v1.s[0]
-	WORD $0x4fa09994 // fmul v20.4s, v12.4s, v0.s[3]
-	WORD $0x4e34d54c // fadd v12.4s, v10.4s, v20.4s
-	WORD $0x4eb4d54a // fsub v10.4s, v10.4s, v20.4s
-	WORD $0x3d80004e // str q14, [x2]
-	WORD $0x3cb06853 // str q19, [x2, x16]
-	WORD $0x4eae1dd4 // mov v20.16b, v14.16b
-	WORD $0x4f801a74 // fmla v20.4s, v19.4s, v0.s[2]
-	WORD $0x4fa09255 // fmul v21.4s, v18.4s, v0.s[1]
-	WORD $0x4e35d696 // fadd v22.4s, v20.4s, v21.4s
-	WORD $0x3ca36856 // str q22, [x2, x3]
-	WORD $0x4eb5d694 // fsub v20.4s, v20.4s, v21.4s
-	WORD $0x3cad6854 // str q20, [x2, x13]
-	WORD $0x4f81126e // fmla v14.4s, v19.4s, v1.s[0]
-	WORD $0x4fa09a52 // fmul v18.4s, v18.4s, v0.s[3]
-	WORD $0x4e32d5d3 // fadd v19.4s, v14.4s, v18.4s
-	WORD $0x3cae6853 // str q19, [x2, x14]
-	WORD $0x4eb2d5ce // fsub v14.4s, v14.4s, v18.4s
-	WORD $0x3caf684e // str q14, [x2, x15]
-	WORD $0x3d80010b // str q11, [x8]
-	WORD $0x3cb06911 // str q17, [x8, x16]
-	WORD $0x4eab1d6e // mov v14.16b, v11.16b
-	WORD $0x4f801a2e // fmla v14.4s, v17.4s, v0.s[2]
-	WORD $0x4fa091f2 // fmul v18.4s, v15.4s, v0.s[1]
-	WORD $0x4e32d5d3 // fadd v19.4s, v14.4s, v18.4s
-	WORD $0x3ca36913 // str q19, [x8, x3]
-	WORD $0x4eb2d5ce // fsub v14.4s, v14.4s, v18.4s
-	WORD $0x3cad690e // str q14, [x8, x13]
-	WORD $0x4f81122b // fmla v11.4s, v17.4s, v1.s[0]
-	WORD $0x4fa099ee // fmul v14.4s, v15.4s, v0.s[3]
-	WORD $0x4e2ed56f // fadd v15.4s, v11.4s, v14.4s
-	WORD $0x3cae690f // str q15, [x8, x14]
-	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
-	WORD $0x3caf690b // str q11, [x8, x15]
-	WORD $0x3d800128 // str q8, [x9]
-	WORD $0x3cb06930 // str q16, [x9, x16]
-	WORD $0x4ea81d0b // mov v11.16b, v8.16b
-	WORD $0x4f801a0b // fmla v11.4s, v16.4s, v0.s[2]
-	WORD $0x4fa091ae // fmul v14.4s, v13.4s, v0.s[1]
-	WORD $0x4e2ed56f // fadd v15.4s, v11.4s, v14.4s
-	WORD $0x3ca3692f // str q15, [x9, x3]
-	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
-	WORD $0x3cad692b // str q11, [x9, x13]
-	WORD $0x4f811208 // fmla v8.4s, v16.4s, v1.s[0]
-	WORD $0x4fa099ab // fmul v11.4s, v13.4s, v0.s[3]
-	WORD $0x4e2bd50d // fadd v13.4s, v8.4s, v11.4s
-	WORD $0x3cae692d // str q13, [x9, x14]
-	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
-	WORD $0x3caf6928 // str q8, [x9, x15]
-	WORD $0x3d800146 // str q6, [x10]
-	WORD $0x3cb0694c // str q12, [x10, x16]
-	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
-	WORD $0x4f801988 // fmla v8.4s, v12.4s, v0.s[2]
-	WORD $0x4fa0912b // fmul v11.4s, v9.4s, v0.s[1]
-	WORD $0x4e2bd50d // fadd v13.4s, v8.4s, v11.4s
-	WORD $0x3ca3694d // str q13, [x10, x3]
-	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
-	WORD $0x3cad6948 // str q8, [x10, x13]
-	WORD $0x4f811186 // fmla v6.4s, v12.4s, v1.s[0]
-	WORD $0x4fa09928 // fmul v8.4s, v9.4s, v0.s[3]
-	WORD $0x4e28d4c9 // fadd v9.4s, v6.4s, v8.4s
-	WORD $0x3cae6949 // str q9, [x10, x14]
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x3caf6946 // str q6, [x10, x15]
-	WORD $0x3d800164 // str q4, [x11]
-	WORD $0x3cb0696a // str q10, [x11, x16]
-	WORD $0x4ea41c86 // mov v6.16b, v4.16b
-	WORD $0x4f801946 // fmla v6.4s, v10.4s, v0.s[2]
-	WORD $0x4fa090e8 // fmul v8.4s, v7.4s, v0.s[1]
-	WORD $0x4e28d4c9 // fadd v9.4s, v6.4s, v8.4s
-	WORD $0x3ca36969 // str q9, [x11, x3]
-	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
-	WORD $0x3cad6966 // str q6, [x11, x13]
-	WORD $0x4f811144 // fmla v4.4s, v10.4s, v1.s[0]
-	WORD $0x4fa098e6 // fmul v6.4s, v7.4s, v0.s[3]
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x3cae6967 // str q7, [x11, x14]
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x3caf6964 // str q4, [x11, x15]
-	WORD $0x3d800182 // str q2, [x12]
-	WORD $0x3cb06985 // str q5, [x12, x16]
-	WORD $0x4ea21c44 // mov v4.16b, v2.16b
-	WORD $0x4f8018a4 // fmla v4.4s, v5.4s, v0.s[2]
-	WORD $0x4fa09066 // fmul v6.4s, v3.4s, v0.s[1]
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x3ca36987 // str q7, [x12, x3]
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x3cad6984 // str q4, [x12, x13]
-	WORD $0x4f8110a2 // fmla v2.4s, v5.4s, v1.s[0]
-	WORD $0x4fa09863 // fmul v3.4s, v3.4s, v0.s[3]
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x3cae6984 // str q4, [x12, x14]
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x3caf6982 // str q2, [x12, x15]
-	WORD $0x91002000 // add x0, x0, #8
-	WORD $0x910020c6 // add x6, x6, #8
-	WORD $0x910020e7 // add x7, x7, #8
-	WORD $0x91004042 // add x2, x2, #16
-	WORD $0x91004108 // add x8, x8, #16
-	WORD $0x91004129 // add x9, x9, #16
-	WORD $0x9100414a // add x10, x10, #16
-	WORD $0x9100416b // add x11, x11, #16
-	WORD $0x9100418c // add x12, x12, #16
+	WORD $0xad400c01 // ldp q1, q3, [x0]
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad401c05 // ldp q5, q7, [x0]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad402c09 // ldp q9, q11, [x0]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
+	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
+	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
+	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
+	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
+	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
+	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
+	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
+	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
+	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
+	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
+	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
+	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x8b06006a // add x10, x3, x6
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4f9c1a8c // fmla v12.4s, v20.4s, v28.s[2]
+	WORD $0x4f9c1aad // fmla v13.4s, v21.4s, v28.s[2]
+	WORD $0x4f9c1ace // fmla v14.4s, v22.4s, v28.s[2]
+	WORD $0x4f9c1aef // fmla v15.4s, v23.4s, v28.s[2]
+	WORD $0x4fbc9210 // fmul v16.4s, v16.4s, v28.s[1]
+	WORD $0x4fbc9231 // fmul v17.4s, v17.4s, v28.s[1]
+	WORD $0x4fbc9252 // fmul v18.4s, v18.4s, v28.s[1]
+	WORD $0x4fbc9273 // fmul v19.4s, v19.4s, v28.s[1]
+	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4f9c1a8c // fmla v12.4s, v20.4s, v28.s[2]
+	WORD $0x4f9c1aad // fmla v13.4s, v21.4s, v28.s[2]
+	WORD $0x4f9c1ace // fmla v14.4s, v22.4s, v28.s[2]
+	WORD $0x4f9c1aef // fmla v15.4s, v23.4s, v28.s[2]
+	WORD $0x4fbc9210 // fmul v16.4s, v16.4s, v28.s[1]
+	WORD $0x4fbc9231 // fmul v17.4s, v17.4s, v28.s[1]
+	WORD $0x4fbc9252 // fmul v18.4s, v18.4s, v28.s[1]
+	WORD $0x4fbc9273 // fmul v19.4s, v19.4s, v28.s[1]
+	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4f9c1a8c // fmla v12.4s, v20.4s, v28.s[2]
+	WORD $0x4f9c1aad // fmla v13.4s, v21.4s, v28.s[2]
+	WORD $0x4f9c1ace // fmla v14.4s, v22.4s, v28.s[2]
+	WORD $0x4f9c1aef // fmla v15.4s, v23.4s, v28.s[2]
+	WORD $0x4fbc9210 // fmul v16.4s, v16.4s, v28.s[1]
+	WORD $0x4fbc9231 // fmul v17.4s, v17.4s, v28.s[1]
+	WORD $0x4fbc9252 // fmul v18.4s, v18.4s, v28.s[1]
+	WORD $0x4fbc9273 // fmul v19.4s, v19.4s, v28.s[1]
+	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
+	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
+	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0xcb050108 // sub x8, x8, x5
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
+	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
+	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
+	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
+	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
+	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
+	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
+	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
+	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
+	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
+	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
+	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
+	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
+	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
+	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
+	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
+	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
+	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
+	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
+	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
+	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
+	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
+	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
+	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
+	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
+	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
+	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x8b06006a // add x10, x3, x6
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4f9d128c // fmla v12.4s, v20.4s, v29.s[0]
+	WORD $0x4f9d12ad // fmla v13.4s, v21.4s, v29.s[0]
+	WORD $0x4f9d12ce // fmla v14.4s, v22.4s, v29.s[0]
+	WORD $0x4f9d12ef // fmla v15.4s, v23.4s, v29.s[0]
+	WORD $0x4fbc9a10 // fmul v16.4s, v16.4s, v28.s[3]
+	WORD $0x4fbc9a31 // fmul v17.4s, v17.4s, v28.s[3]
+	WORD $0x4fbc9a52 // fmul v18.4s, v18.4s, v28.s[3]
+	WORD $0x4fbc9a73 // fmul v19.4s, v19.4s, v28.s[3]
+	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4f9d128c // fmla v12.4s, v20.4s, v29.s[0]
+	WORD $0x4f9d12ad // fmla v13.4s, v21.4s, v29.s[0]
+	WORD $0x4f9d12ce // fmla v14.4s, v22.4s, v29.s[0]
+	WORD $0x4f9d12ef // fmla v15.4s, v23.4s, v29.s[0]
+	WORD $0x4fbc9a10 // fmul v16.4s, v16.4s, v28.s[3]
+	WORD $0x4fbc9a31 // fmul v17.4s, v17.4s, v28.s[3]
+	WORD $0x4fbc9a52 // fmul v18.4s, v18.4s, v28.s[3]
+	WORD $0x4fbc9a73 // fmul v19.4s, v19.4s, v28.s[3]
+	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4f9d128c // fmla v12.4s, v20.4s, v29.s[0]
+	WORD $0x4f9d12ad // fmla v13.4s, v21.4s, v29.s[0]
+	WORD $0x4f9d12ce // fmla v14.4s, v22.4s, v29.s[0]
+	WORD $0x4f9d12ef // fmla v15.4s, v23.4s, v29.s[0]
+	WORD $0x4fbc9a10 // fmul v16.4s, v16.4s, v28.s[3]
+	WORD $0x4fbc9a31 // fmul v17.4s, v17.4s, v28.s[3]
+	WORD $0x4fbc9a52 // fmul v18.4s, v18.4s, v28.s[3]
+	WORD $0x4fbc9a73 // fmul v19.4s, v19.4s, v28.s[3]
+	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
+	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
+	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0xcb050108 // sub x8, x8, x5
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
+	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
+	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
+	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
+	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
+	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
+	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
+	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
+	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
+	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
+	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
+	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
+	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
+	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
+	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
+	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
+	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
+	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
+	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
+	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
+	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
+	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
+	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
+	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
+	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
+	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
+	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xad400d21 // ldp q1, q3, [x9]
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xad401d25 // ldp q5, q7, [x9]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xad402d29 // ldp q9, q11, [x9]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c190c // fmla v12.4s, v8.4s, v28.s[2]
+	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
+	WORD $0x4f9c194e // fmla v14.4s, v10.4s, v28.s[2]
+	WORD $0x4f9c196f // fmla v15.4s, v11.4s, v28.s[2]
+	WORD $0x4fbc9090 // fmul v16.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc90b1 // fmul v17.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc90d2 // fmul v18.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc90f3 // fmul v19.4s, v7.4s, v28.s[1]
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4f9d1100 // fmla v0.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1121 // fmla v1.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1142 // fmla v2.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1163 // fmla v3.4s, v11.4s, v29.s[0]
+	WORD $0x4fbc9890 // fmul v16.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc98b1 // fmul v17.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc98d2 // fmul v18.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc98f3 // fmul v19.4s, v7.4s, v28.s[3]
+	WORD $0x4e30d414 // fadd v20.4s, v0.4s, v16.4s
+	WORD $0x4e31d435 // fadd v21.4s, v1.4s, v17.4s
+	WORD $0x4e32d456 // fadd v22.4s, v2.4s, v18.4s
+	WORD $0x4e33d477 // fadd v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d414 // fsub v20.4s, v0.4s, v16.4s
+	WORD $0x4eb1d435 // fsub v21.4s, v1.4s, v17.4s
+	WORD $0x4eb2d456 // fsub v22.4s, v2.4s, v18.4s
+	WORD $0x4eb3d477 // fsub v23.4s, v3.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x91008000 // add x0, x0, #32
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0x91008129 // add x9, x9, #32
+	WORD $0xcb070063 // sub x3, x3, x7
 	WORD $0xd1000484 // sub x4, x4, #1
 	CBNZ R4, loop
 	RET
@@ -3677,243 +4510,706 @@ done:
 TEXT ·winogradExpand6NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R4
 	WORD $0xf9402080 // ldr x0, [x4, #64]
-	WORD $0x3dc01000 // ldr q0, [x0, #64]
-	WORD $0x3dc01401 // ldr q1, [x0, #80]
+	WORD $0xad42741c // ldp q28, q29, [x0, #64]
 	WORD $0xf9400080 // ldr x0, [x4]
 	WORD $0xf9400481 // ldr x1, [x4, #8]
-	WORD $0xf9400882 // ldr x2, [x4, #16]
-	WORD $0xf9400c83 // ldr x3, [x4, #24]
+	WORD $0xf9400c82 // ldr x2, [x4, #24]
+	WORD $0xf9400883 // ldr x3, [x4, #16]
 	WORD $0xf9402484 // ldr x4, [x4, #72]
-	WORD $0xd37ff825 // lsl x5, x1, #1
-	WORD $0x8b010426 // add x6, x1, x1, lsl #1
-	WORD $0x8b060407 // add x7, x0, x6, lsl #1
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xd2800108 // movz x8, #8, lsl #0
-	WORD $0x9b087c6e // mul x14, x3, x8
-	WORD $0x8b0e0048 // add x8, x2, x14
-	WORD $0x8b0e0109 // add x9, x8, x14
-	WORD $0x8b0e012a // add x10, x9, x14
-	WORD $0x8b0e014b // add x11, x10, x14
-	WORD $0x8b0e016c // add x12, x11, x14
-	WORD $0x8b0e018d // add x13, x12, x14
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b03006f // add x15, x3, x3
-	WORD $0x8b0301f0 // add x16, x15, x3
-	WORD $0x8b030211 // add x17, x16, x3
-	WORD $0x8b030233 // add x19, x17, x3
-	WORD $0x8b030274 // add x20, x19, x3
-	WORD $0x8b030295 // add x21, x20, x3
-	WORD $0xd37ef484 // lsl x4, x4, #2
+	WORD $0x8b010425 // add x5, x1, x1, lsl #1
+	WORD $0xd2800106 // movz x6, #8, lsl #0
+	WORD $0x9b027cc6 // mul x6, x6, x2
+	WORD $0xd2800107 // movz x7, #8, lsl #0
+	WORD $0x9b067ce7 // mul x7, x7, x6
+	WORD $0xd10100e7 // sub x7, x7, #64
+	WORD $0x8b050008 // add x8, x0, x5
+	WORD $0x8b050109 // add x9, x8, x5
 
 loop:
-	WORD $0x3dc00014 // ldr q20, [x0]
-	WORD $0x3dc000c2 // ldr q2, [x6]
-	WORD $0x3dc000e1 // ldr q1, [x7]
-	WORD $0x4e21d683 // fadd v3.4s, v20.4s, v1.4s
-	WORD $0x4e22d471 // fadd v17.4s, v3.4s, v2.4s
-	WORD $0x4ea2d46e // fsub v14.4s, v3.4s, v2.4s
-	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
-	WORD $0x4ea11c23 // mov v3.16b, v1.16b
-	WORD $0x4f801283 // fmla v3.4s, v20.4s, v0.s[0]
-	WORD $0x4e22d465 // fadd v5.4s, v3.4s, v2.4s
-	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
-	WORD $0x4eb41e83 // mov v3.16b, v20.16b
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4e22d46b // fadd v11.4s, v3.4s, v2.4s
-	WORD $0x4ea2d46a // fsub v10.4s, v3.4s, v2.4s
-	WORD $0x3ce16817 // ldr q23, [x0, x1]
-	WORD $0x3ce168c3 // ldr q3, [x6, x1]
-	WORD $0x3ce168e2 // ldr q2, [x7, x1]
-	WORD $0x4e22d6e6 // fadd v6.4s, v23.4s, v2.4s
-	WORD $0x4e23d4d5 // fadd v21.4s, v6.4s, v3.4s
-	WORD $0x4ea3d4d2 // fsub v18.4s, v6.4s, v3.4s
-	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4f8012e6 // fmla v6.4s, v23.4s, v0.s[0]
-	WORD $0x4e23d4c8 // fadd v8.4s, v6.4s, v3.4s
-	WORD $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
-	WORD $0x4eb71ee7 // mov v7.16b, v23.16b
-	WORD $0x4f801047 // fmla v7.4s, v2.4s, v0.s[0]
-	WORD $0x4e23d4ef // fadd v15.4s, v7.4s, v3.4s
-	WORD $0x4ea3d4ec // fsub v12.4s, v7.4s, v3.4s
-	WORD $0x3ce56818 // ldr q24, [x0, x5]
-	WORD $0x3ce568c7 // ldr q7, [x6, x5]
-	WORD $0x3ce568e3 // ldr q3, [x7, x5]
-	WORD $0x4e23d709 // fadd v9.4s, v24.4s, v3.4s
-	WORD $0x4e27d536 // fadd v22.4s, v9.4s, v7.4s
-	WORD $0x4ea7d533 // fsub v19.4s, v9.4s, v7.4s
-	WORD $0x4e27d4ed // fadd v13.4s, v7.4s, v7.4s
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4f801307 // fmla v7.4s, v24.4s, v0.s[0]
-	WORD $0x4e2dd4e9 // fadd v9.4s, v7.4s, v13.4s
-	WORD $0x4eadd4e7 // fsub v7.4s, v7.4s, v13.4s
-	WORD $0x4eb81f19 // mov v25.16b, v24.16b
-	WORD $0x4f801079 // fmla v25.4s, v3.4s, v0.s[0]
-	WORD $0x4e2dd730 // fadd v16.4s, v25.4s, v13.4s
-	WORD $0x4eadd72d // fsub v13.4s, v25.4s, v13.4s
-	WORD $0x3d800054 // str q20, [x2]
-	WORD $0x3cb56858 // str q24, [x2, x21]
-	WORD $0x4e38d699 // fadd v25.4s, v20.4s, v24.4s
-	WORD $0x4e37d73a // fadd v26.4s, v25.4s, v23.4s
-	WORD $0x3ca3685a // str q26, [x2, x3]
-	WORD $0x4eb7d739 // fsub v25.4s, v25.4s, v23.4s
-	WORD $0x3caf6859 // str q25, [x2, x15]
-	WORD $0x4e37d6f7 // fadd v23.4s, v23.4s, v23.4s
-	WORD $0x4eb81f19 // mov v25.16b, v24.16b
-	WORD $0x4f801299 // fmla v25.4s, v20.4s, v0.s[0]
-	WORD $0x4e37d73a // fadd v26.4s, v25.4s, v23.4s
-	WORD $0x3cb3685a // str q26, [x2, x19]
-	WORD $0x4eb7d739 // fsub v25.4s, v25.4s, v23.4s
-	WORD $0x3cb46859 // str q25, [x2, x20]
-	WORD $0x4f801314 // fmla v20.4s, v24.4s, v0.s[0]
-	WORD $0x4e37d698 // fadd v24.4s, v20.4s, v23.4s
-	WORD $0x3cb06858 // str q24, [x2, x16]
-	WORD $0x4eb7d694 // fsub v20.4s, v20.4s, v23.4s
-	WORD $0x3cb16854 // str q20, [x2, x17]
-	WORD $0x3d800111 // str q17, [x8]
-	WORD $0x3cb56916 // str q22, [x8, x21]
-	WORD $0x4e36d634 // fadd v20.4s, v17.4s, v22.4s
-	WORD $0x4e35d697 // fadd v23.4s, v20.4s, v21.4s
-	WORD $0x3ca36917 // str q23, [x8, x3]
-	WORD $0x4eb5d694 // fsub v20.4s, v20.4s, v21.4s
-	WORD $0x3caf6914 // str q20, [x8, x15]
-	WORD $0x4e35d6b4 // fadd v20.4s, v21.4s, v21.4s
-	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
-	WORD $0x4f801235 // fmla v21.4s, v17.4s, v0.s[0]
-	WORD $0x4e34d6b7 // fadd v23.4s, v21.4s, v20.4s
-	WORD $0x3cb36917 // str q23, [x8, x19]
-	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
-	WORD $0x3cb46915 // str q21, [x8, x20]
-	WORD $0x4f8012d1 // fmla v17.4s, v22.4s, v0.s[0]
-	WORD $0x4e34d635 // fadd v21.4s, v17.4s, v20.4s
-	WORD $0x3cb06915 // str q21, [x8, x16]
-	WORD $0x4eb4d631 // fsub v17.4s, v17.4s, v20.4s
-	WORD $0x3cb16911 // str q17, [x8, x17]
-	WORD $0x3d80012e // str q14, [x9]
-	WORD $0x3cb56933 // str q19, [x9, x21]
-	WORD $0x4e33d5d1 // fadd v17.4s, v14.4s, v19.4s
-	WORD $0x4e32d634 // fadd v20.4s, v17.4s, v18.4s
-	WORD $0x3ca36934 // str q20, [x9, x3]
-	WORD $0x4eb2d631 // fsub v17.4s, v17.4s, v18.4s
-	WORD $0x3caf6931 // str q17, [x9, x15]
-	WORD $0x4e32d651 // fadd v17.4s, v18.4s, v18.4s
-	WORD $0x4eb31e72 // mov v18.16b, v19.16b
-	WORD $0x4f8011d2 // fmla v18.4s, v14.4s, v0.s[0]
-	WORD $0x4e31d654 // fadd v20.4s, v18.4s, v17.4s
-	WORD $0x3cb36934 // str q20, [x9, x19]
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	WORD $0x3cb46932 // str q18, [x9, x20]
-	WORD $0x4f80126e // fmla v14.4s, v19.4s, v0.s[0]
-	WORD $0x4e31d5d2 // fadd v18.4s, v14.4s, v17.4s
-	WORD $0x3cb06932 // str q18, [x9, x16]
-	WORD $0x4eb1d5ce // fsub v14.4s, v14.4s, v17.4s
-	WORD $0x3cb1692e // str q14, [x9, x17]
-	WORD $0x3d80014b // str q11, [x10]
-	WORD $0x3cb56950 // str q16, [x10, x21]
-	WORD $0x4e30d56e // fadd v14.4s, v11.4s, v16.4s
-	WORD $0x4e2fd5d1 // fadd v17.4s, v14.4s, v15.4s
-	WORD $0x3ca36951 // str q17, [x10, x3]
-	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
-	WORD $0x3caf694e // str q14, [x10, x15]
-	WORD $0x4e2fd5ee // fadd v14.4s, v15.4s, v15.4s
-	WORD $0x4eb01e0f // mov v15.16b, v16.16b
-	WORD $0x4f80116f // fmla v15.4s, v11.4s, v0.s[0]
-	WORD $0x4e2ed5f1 // fadd v17.4s, v15.4s, v14.4s
-	WORD $0x3cb36951 // str q17, [x10, x19]
-	WORD $0x4eaed5ef // fsub v15.4s, v15.4s, v14.4s
-	WORD $0x3cb4694f // str q15, [x10, x20]
-	WORD $0x4f80120b // fmla v11.4s, v16.4s, v0.s[0]
-	WORD $0x4e2ed56f // fadd v15.4s, v11.4s, v14.4s
-	WORD $0x3cb0694f // str q15, [x10, x16]
-	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
-	WORD $0x3cb1694b // str q11, [x10, x17]
-	WORD $0x3d80016a // str q10, [x11]
-	WORD $0x3cb5696d // str q13, [x11, x21]
-	WORD $0x4e2dd54b // fadd v11.4s, v10.4s, v13.4s
-	WORD $0x4e2cd56e // fadd v14.4s, v11.4s, v12.4s
-	WORD $0x3ca3696e // str q14, [x11, x3]
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x3caf696b // str q11, [x11, x15]
-	WORD $0x4e2cd58b // fadd v11.4s, v12.4s, v12.4s
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
-	WORD $0x4f80114c // fmla v12.4s, v10.4s, v0.s[0]
-	WORD $0x4e2bd58e // fadd v14.4s, v12.4s, v11.4s
-	WORD $0x3cb3696e // str q14, [x11, x19]
-	WORD $0x4eabd58c // fsub v12.4s, v12.4s, v11.4s
-	WORD $0x3cb4696c // str q12, [x11, x20]
-	WORD $0x4f8011aa // fmla v10.4s, v13.4s, v0.s[0]
-	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
-	WORD $0x3cb0696c // str q12, [x11, x16]
-	WORD $0x4eabd54a // fsub v10.4s, v10.4s, v11.4s
-	WORD $0x3cb1696a // str q10, [x11, x17]
-	WORD $0x3d800185 // str q5, [x12]
-	WORD $0x3cb56989 // str q9, [x12, x21]
-	WORD $0x4e29d4aa // fadd v10.4s, v5.4s, v9.4s
-	WORD $0x4e28d54b // fadd v11.4s, v10.4s, v8.4s
-	WORD $0x3ca3698b // str q11, [x12, x3]
-	WORD $0x4ea8d54a // fsub v10.4s, v10.4s, v8.4s
-	WORD $0x3caf698a // str q10, [x12, x15]
-	WORD $0x4e28d508 // fadd v8.4s, v8.4s, v8.4s
-	WORD $0x4ea91d2a // mov v10.16b, v9.16b
-	WORD $0x4f8010aa // fmla v10.4s, v5.4s, v0.s[0]
-	WORD $0x4e28d54b // fadd v11.4s, v10.4s, v8.4s
-	WORD $0x3cb3698b // str q11, [x12, x19]
-	WORD $0x4ea8d54a // fsub v10.4s, v10.4s, v8.4s
-	WORD $0x3cb4698a // str q10, [x12, x20]
-	WORD $0x4f801125 // fmla v5.4s, v9.4s, v0.s[0]
-	WORD $0x4e28d4a9 // fadd v9.4s, v5.4s, v8.4s
-	WORD $0x3cb06989 // str q9, [x12, x16]
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x3cb16985 // str q5, [x12, x17]
-	WORD $0x3d8001a4 // str q4, [x13]
-	WORD $0x3cb569a7 // str q7, [x13, x21]
-	WORD $0x4e27d485 // fadd v5.4s, v4.4s, v7.4s
-	WORD $0x4e26d4a8 // fadd v8.4s, v5.4s, v6.4s
-	WORD $0x3ca369a8 // str q8, [x13, x3]
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x3caf69a5 // str q5, [x13, x15]
-	WORD $0x4e26d4c5 // fadd v5.4s, v6.4s, v6.4s
-	WORD $0x4ea71ce6 // mov v6.16b, v7.16b
-	WORD $0x4f801086 // fmla v6.4s, v4.4s, v0.s[0]
-	WORD $0x4e25d4c8 // fadd v8.4s, v6.4s, v5.4s
-	WORD $0x3cb369a8 // str q8, [x13, x19]
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	WORD $0x3cb469a6 // str q6, [x13, x20]
-	WORD $0x4f8010e4 // fmla v4.4s, v7.4s, v0.s[0]
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x3cb069a6 // str q6, [x13, x16]
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3cb169a4 // str q4, [x13, x17]
-	WORD $0x3d8001c1 // str q1, [x14]
-	WORD $0x3cb569c3 // str q3, [x14, x21]
-	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
-	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
-	WORD $0x3ca369c5 // str q5, [x14, x3]
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x3caf69c4 // str q4, [x14, x15]
-	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
-	WORD $0x4ea31c64 // mov v4.16b, v3.16b
-	WORD $0x4f801024 // fmla v4.4s, v1.4s, v0.s[0]
-	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
-	WORD $0x3cb369c5 // str q5, [x14, x19]
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x3cb469c4 // str q4, [x14, x20]
-	WORD $0x4f801061 // fmla v1.4s, v3.4s, v0.s[0]
-	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
-	WORD $0x3cb069c3 // str q3, [x14, x16]
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x3cb169c1 // str q1, [x14, x17]
-	WORD $0x91004000 // add x0, x0, #16
-	WORD $0x910040c6 // add x6, x6, #16
-	WORD $0x910040e7 // add x7, x7, #16
-	WORD $0x91004042 // add x2, x2, #16
-	WORD $0x91004108 // add x8, x8, #16
-	WORD $0x91004129 // add x9, x9, #16
-	WORD $0x9100414a // add x10, x10, #16
-	WORD $0x9100416b // add x11, x11, #16
-	WORD $0x9100418c // add x12, x12, #16
-	WORD $0x910041ad // add x13, x13, #16
-	WORD $0x910041ce // add x14, x14, #16
+	WORD $0x4cc12800 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x0], x1
+	WORD $0x4cc12804 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x0], x1
+	WORD $0x4cc12808 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x0], x1
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x8b06006a // add x10, x3, x6
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
+	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
+	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
+	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
+	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
+	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
+	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
+	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
+	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
+	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
+	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
+	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0xcb050108 // sub x8, x8, x5
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
+	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
+	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x8b06006a // add x10, x3, x6
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4f9c128c // fmla v12.4s, v20.4s, v28.s[0]
+	WORD $0x4f9c12ad // fmla v13.4s, v21.4s, v28.s[0]
+	WORD $0x4f9c12ce // fmla v14.4s, v22.4s, v28.s[0]
+	WORD $0x4f9c12ef // fmla v15.4s, v23.4s, v28.s[0]
+	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
+	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
+	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
+	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
+	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4f9c128c // fmla v12.4s, v20.4s, v28.s[0]
+	WORD $0x4f9c12ad // fmla v13.4s, v21.4s, v28.s[0]
+	WORD $0x4f9c12ce // fmla v14.4s, v22.4s, v28.s[0]
+	WORD $0x4f9c12ef // fmla v15.4s, v23.4s, v28.s[0]
+	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
+	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
+	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
+	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
+	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4f9c128c // fmla v12.4s, v20.4s, v28.s[0]
+	WORD $0x4f9c12ad // fmla v13.4s, v21.4s, v28.s[0]
+	WORD $0x4f9c12ce // fmla v14.4s, v22.4s, v28.s[0]
+	WORD $0x4f9c12ef // fmla v15.4s, v23.4s, v28.s[0]
+	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
+	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
+	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
+	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
+	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
+	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
+	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0xcb050108 // sub x8, x8, x5
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
+	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
+	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x8b06006a // add x10, x3, x6
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4f9c1194 // fmla v20.4s, v12.4s, v28.s[0]
+	WORD $0x4f9c11b5 // fmla v21.4s, v13.4s, v28.s[0]
+	WORD $0x4f9c11d6 // fmla v22.4s, v14.4s, v28.s[0]
+	WORD $0x4f9c11f7 // fmla v23.4s, v15.4s, v28.s[0]
+	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
+	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
+	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
+	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
+	WORD $0x4e30d680 // fadd v0.4s, v20.4s, v16.4s
+	WORD $0x4e31d6a1 // fadd v1.4s, v21.4s, v17.4s
+	WORD $0x4e32d6c2 // fadd v2.4s, v22.4s, v18.4s
+	WORD $0x4e33d6e3 // fadd v3.4s, v23.4s, v19.4s
+	WORD $0x4eb0d698 // fsub v24.4s, v20.4s, v16.4s
+	WORD $0x4eb1d6b9 // fsub v25.4s, v21.4s, v17.4s
+	WORD $0x4eb2d6da // fsub v26.4s, v22.4s, v18.4s
+	WORD $0x4eb3d6fb // fsub v27.4s, v23.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4f9c1194 // fmla v20.4s, v12.4s, v28.s[0]
+	WORD $0x4f9c11b5 // fmla v21.4s, v13.4s, v28.s[0]
+	WORD $0x4f9c11d6 // fmla v22.4s, v14.4s, v28.s[0]
+	WORD $0x4f9c11f7 // fmla v23.4s, v15.4s, v28.s[0]
+	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
+	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
+	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
+	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
+	WORD $0x4e30d684 // fadd v4.4s, v20.4s, v16.4s
+	WORD $0x4e31d6a5 // fadd v5.4s, v21.4s, v17.4s
+	WORD $0x4e32d6c6 // fadd v6.4s, v22.4s, v18.4s
+	WORD $0x4e33d6e7 // fadd v7.4s, v23.4s, v19.4s
+	WORD $0x4eb0d698 // fsub v24.4s, v20.4s, v16.4s
+	WORD $0x4eb1d6b9 // fsub v25.4s, v21.4s, v17.4s
+	WORD $0x4eb2d6da // fsub v26.4s, v22.4s, v18.4s
+	WORD $0x4eb3d6fb // fsub v27.4s, v23.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0x4cc1280c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x0], x1
+	WORD $0x4cc12910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x1
+	WORD $0x4cc12934 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], x1
+	WORD $0x4f9c1194 // fmla v20.4s, v12.4s, v28.s[0]
+	WORD $0x4f9c11b5 // fmla v21.4s, v13.4s, v28.s[0]
+	WORD $0x4f9c11d6 // fmla v22.4s, v14.4s, v28.s[0]
+	WORD $0x4f9c11f7 // fmla v23.4s, v15.4s, v28.s[0]
+	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
+	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
+	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
+	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
+	WORD $0x4e30d688 // fadd v8.4s, v20.4s, v16.4s
+	WORD $0x4e31d6a9 // fadd v9.4s, v21.4s, v17.4s
+	WORD $0x4e32d6ca // fadd v10.4s, v22.4s, v18.4s
+	WORD $0x4e33d6eb // fadd v11.4s, v23.4s, v19.4s
+	WORD $0x4eb0d698 // fsub v24.4s, v20.4s, v16.4s
+	WORD $0x4eb1d6b9 // fsub v25.4s, v21.4s, v17.4s
+	WORD $0x4eb2d6da // fsub v26.4s, v22.4s, v18.4s
+	WORD $0x4eb3d6fb // fsub v27.4s, v23.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0xcb050108 // sub x8, x8, x5
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
+	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
+	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x4cc12920 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], x1
+	WORD $0x4cc12924 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x9], x1
+	WORD $0x4cc12928 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x9], x1
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x91010000 // add x0, x0, #64
+	WORD $0x91010108 // add x8, x8, #64
+	WORD $0x91010129 // add x9, x9, #64
+	WORD $0xcb070063 // sub x3, x3, x7
 	WORD $0xd1000484 // sub x4, x4, #1
 	CBNZ R4, loop
 	RET
@@ -3922,252 +5218,871 @@ loop:
 TEXT ·winogradExpandHalf6NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R4
 	WORD $0xf9402080 // ldr x0, [x4, #64]
-	WORD $0x3dc01000 // ldr q0, [x0, #64]
-	WORD $0x3dc01401 // ldr q1, [x0, #80]
+	WORD $0xad42741c // ldp q28, q29, [x0, #64]
 	WORD $0xf9400080 // ldr x0, [x4]
 	WORD $0xf9400481 // ldr x1, [x4, #8]
-	WORD $0xf9400882 // ldr x2, [x4, #16]
-	WORD $0xf9400c83 // ldr x3, [x4, #24]
+	WORD $0xf9400c82 // ldr x2, [x4, #24]
+	WORD $0xf9400883 // ldr x3, [x4, #16]
 	WORD $0xf9402484 // ldr x4, [x4, #72]
-	WORD $0xd37ff825 // lsl x5, x1, #1
-	WORD $0x8b010426 // add x6, x1, x1, lsl #1
-	WORD $0x8b060407 // add x7, x0, x6, lsl #1
-	WORD $0x8b0000c6 // add x6, x6, x0
-	WORD $0xd2800108 // movz x8, #8, lsl #0
-	WORD $0x9b087c6e // mul x14, x3, x8
-	WORD $0x8b0e0048 // add x8, x2, x14
-	WORD $0x8b0e0109 // add x9, x8, x14
-	WORD $0x8b0e012a // add x10, x9, x14
-	WORD $0x8b0e014b // add x11, x10, x14
-	WORD $0x8b0e016c // add x12, x11, x14
-	WORD $0x8b0e018d // add x13, x12, x14
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0x8b03006f // add x15, x3, x3
-	WORD $0x8b0301f0 // add x16, x15, x3
-	WORD $0x8b030211 // add x17, x16, x3
-	WORD $0x8b030233 // add x19, x17, x3
-	WORD $0x8b030274 // add x20, x19, x3
-	WORD $0x8b030295 // add x21, x20, x3
-	WORD $0xd37ef484 // lsl x4, x4, #2
+	WORD $0x8b010425 // add x5, x1, x1, lsl #1
+	WORD $0xd2800106 // movz x6, #8, lsl #0
+	WORD $0x9b027cc6 // mul x6, x6, x2
+	WORD $0xd2800107 // movz x7, #8, lsl #0
+	WORD $0x9b067ce7 // mul x7, x7, x6
+	WORD $0xd10100e7 // sub x7, x7, #64
+	WORD $0x8b050008 // add x8, x0, x5
+	WORD $0x8b050109 // add x9, x8, x5
 
 loop:
-	WORD $0xfd400014 // ldr d20, [x0]
-	WORD $0x0e217a94 // fcvtl v20.4s, v20.4h
-	WORD $0xfd4000c2 // ldr d2, [x6]
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0xfd4000e1 // ldr d1, [x7]
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4e21d683 // fadd v3.4s, v20.4s, v1.4s
-	WORD $0x4e22d471 // fadd v17.4s, v3.4s, v2.4s
-	WORD $0x4ea2d46e // fsub v14.4s, v3.4s, v2.4s
-	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
-	WORD $0x4ea11c23 // mov v3.16b, v1.16b
-	WORD $0x4f801283 // fmla v3.4s, v20.4s, v0.s[0]
-	WORD $0x4e22d465 // fadd v5.4s, v3.4s, v2.4s
-	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
-	WORD $0x4eb41e83 // mov v3.16b, v20.16b
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4e22d46b // fadd v11.4s, v3.4s, v2.4s
-	WORD $0x4ea2d46a // fsub v10.4s, v3.4s, v2.4s
-	WORD $0xfc616817 // ldr d23, [x0, x1]
-	WORD $0x0e217af7 // fcvtl v23.4s, v23.4h
-	WORD $0xfc6168c3 // ldr d3, [x6, x1]
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0xfc6168e2 // ldr d2, [x7, x1]
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4e22d6e6 // fadd v6.4s, v23.4s, v2.4s
-	WORD $0x4e23d4d5 // fadd v21.4s, v6.4s, v3.4s
-	WORD $0x4ea3d4d2 // fsub v18.4s, v6.4s, v3.4s
-	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4f8012e6 // fmla v6.4s, v23.4s, v0.s[0]
-	WORD $0x4e23d4c8 // fadd v8.4s, v6.4s, v3.4s
-	WORD $0x4ea3d4c6 // fsub v6.4s, v6.4s, v3.4s
-	WORD $0x4eb71ee7 // mov v7.16b, v23.16b
-	WORD $0x4f801047 // fmla v7.4s, v2.4s, v0.s[0]
-	WORD $0x4e23d4ef // fadd v15.4s, v7.4s, v3.4s
-	WORD $0x4ea3d4ec // fsub v12.4s, v7.4s, v3.4s
-	WORD $0xfc656818 // ldr d24, [x0, x5]
-	WORD $0x0e217b18 // fcvtl v24.4s, v24.4h
-	WORD $0xfc6568c7 // ldr d7, [x6, x5]
-	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
-	WORD $0xfc6568e3 // ldr d3, [x7, x5]
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e23d709 // fadd v9.4s, v24.4s, v3.4s
-	WORD $0x4e27d536 // fadd v22.4s, v9.4s, v7.4s
-	WORD $0x4ea7d533 // fsub v19.4s, v9.4s, v7.4s
-	WORD $0x4e27d4ed // fadd v13.4s, v7.4s, v7.4s
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4f801307 // fmla v7.4s, v24.4s, v0.s[0]
-	WORD $0x4e2dd4e9 // fadd v9.4s, v7.4s, v13.4s
-	WORD $0x4eadd4e7 // fsub v7.4s, v7.4s, v13.4s
-	WORD $0x4eb81f19 // mov v25.16b, v24.16b
-	WORD $0x4f801079 // fmla v25.4s, v3.4s, v0.s[0]
-	WORD $0x4e2dd730 // fadd v16.4s, v25.4s, v13.4s
-	WORD $0x4eadd72d // fsub v13.4s, v25.4s, v13.4s
-	WORD $0x3d800054 // str q20, [x2]
-	WORD $0x3cb56858 // str q24, [x2, x21]
-	WORD $0x4e38d699 // fadd v25.4s, v20.4s, v24.4s
-	WORD $0x4e37d73a // fadd v26.4s, v25.4s, v23.4s
-	WORD $0x3ca3685a // str q26, [x2, x3]
-	WORD $0x4eb7d739 // fsub v25.4s, v25.4s, v23.4s
-	WORD $0x3caf6859 // str q25, [x2, x15]
-	WORD $0x4e37d6f7 // fadd v23.4s, v23.4s, v23.4s
-	WORD $0x4eb81f19 // mov v25.16b, v24.16b
-	WORD $0x4f801299 // fmla v25.4s, v20.4s, v0.s[0]
-	WORD $0x4e37d73a // fadd v26.4s, v25.4s, v23.4s
-	WORD $0x3cb3685a // str q26, [x2, x19]
-	WORD $0x4eb7d739 // fsub v25.4s, v25.4s, v23.4s
-	WORD $0x3cb46859 // str q25, [x2, x20]
-	WORD $0x4f801314 // fmla v20.4s, v24.4s, v0.s[0]
-	WORD $0x4e37d698 // fadd v24.4s, v20.4s, v23.4s
-	WORD $0x3cb06858 // str q24, [x2, x16]
-	WORD $0x4eb7d694 // fsub v20.4s, v20.4s, v23.4s
-	WORD $0x3cb16854 // str q20, [x2, x17]
-	WORD $0x3d800111 // str q17, [x8]
-	WORD $0x3cb56916 // str q22, [x8, x21]
-	WORD $0x4e36d634 // fadd v20.4s, v17.4s, v22.4s
-	WORD $0x4e35d697 // fadd v23.4s, v20.4s, v21.4s
-	WORD $0x3ca36917 // str q23, [x8, x3]
-	WORD $0x4eb5d694 // fsub v20.4s, v20.4s, v21.4s
-	WORD $0x3caf6914 // str q20, [x8, x15]
-	WORD $0x4e35d6b4 // fadd v20.4s, v21.4s, v21.4s
-	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
-	WORD $0x4f801235 // fmla v21.4s, v17.4s, v0.s[0]
-	WORD $0x4e34d6b7 // fadd v23.4s, v21.4s, v20.4s
-	WORD $0x3cb36917 // str q23, [x8, x19]
-	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
-	WORD $0x3cb46915 // str q21, [x8, x20]
-	WORD $0x4f8012d1 // fmla v17.4s, v22.4s, v0.s[0]
-	WORD $0x4e34d635 // fadd v21.4s, v17.4s, v20.4s
-	WORD $0x3cb06915 // str q21, [x8, x16]
-	WORD $0x4eb4d631 // fsub v17.4s, v17.4s, v20.4s
-	WORD $0x3cb16911 // str q17, [x8, x17]
-	WORD $0x3d80012e // str q14, [x9]
-	WORD $0x3cb56933 // str q19, [x9, x21]
-	WORD $0x4e33d5d1 // fadd v17.4s, v14.4s, v19.4s
-	WORD $0x4e32d634 // fadd v20.4s, v17.4s, v18.4s
-	WORD $0x3ca36934 // str q20, [x9, x3]
-	WORD $0x4eb2d631 // fsub v17.4s, v17.4s, v18.4s
-	WORD $0x3caf6931 // str q17, [x9, x15]
-	WORD $0x4e32d651 // fadd v17.4s, v18.4s, v18.4s
-	WORD $0x4eb31e72 // mov v18.16b, v19.16b
-	WORD $0x4f8011d2 // fmla v18.4s, v14.4s, v0.s[0]
-	WORD $0x4e31d654 // fadd v20.4s, v18.4s, v17.4s
-	WORD $0x3cb36934 // str q20, [x9, x19]
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	WORD $0x3cb46932 // str q18, [x9, x20]
-	WORD $0x4f80126e // fmla v14.4s, v19.4s, v0.s[0]
-	WORD $0x4e31d5d2 // fadd v18.4s, v14.4s, v17.4s
-	WORD $0x3cb06932 // str q18, [x9, x16]
-	WORD $0x4eb1d5ce // fsub v14.4s, v14.4s, v17.4s
-	WORD $0x3cb1692e // str q14, [x9, x17]
-	WORD $0x3d80014b // str q11, [x10]
-	WORD $0x3cb56950 // str q16, [x10, x21]
-	WORD $0x4e30d56e // fadd v14.4s, v11.4s, v16.4s
-	WORD $0x4e2fd5d1 // fadd v17.4s, v14.4s, v15.4s
-	WORD $0x3ca36951 // str q17, [x10, x3]
-	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
-	WORD $0x3caf694e // str q14, [x10, x15]
-	WORD $0x4e2fd5ee // fadd v14.4s, v15.4s, v15.4s
-	WORD $0x4eb01e0f // mov v15.16b, v16.16b
-	WORD $0x4f80116f // fmla v15.4s, v11.4s, v0.s[0]
-	WORD $0x4e2ed5f1 // fadd v17.4s, v15.4s, v14.4s
-	WORD $0x3cb36951 // str q17, [x10, x19]
-	WORD $0x4eaed5ef // fsub v15.4s, v15.4s, v14.4s
-	WORD $0x3cb4694f // str q15, [x10, x20]
-	WORD $0x4f80120b // fmla v11.4s, v16.4s, v0.s[0]
-	WORD $0x4e2ed56f // fadd v15.4s, v11.4s, v14.4s
-	WORD $0x3cb0694f // str q15, [x10, x16]
-	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
-	WORD $0x3cb1694b // str q11, [x10, x17]
-	WORD $0x3d80016a // str q10, [x11]
-	WORD $0x3cb5696d // str q13, [x11, x21]
-	WORD $0x4e2dd54b // fadd v11.4s, v10.4s, v13.4s
-	WORD $0x4e2cd56e // fadd v14.4s, v11.4s, v12.4s
-	WORD $0x3ca3696e // str q14, [x11, x3]
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x3caf696b // str q11, [x11, x15]
-	WORD $0x4e2cd58b // fadd v11.4s, v12.4s, v12.4s
-	WORD $0x4ead1dac // mov v12.16b, v13.16b
-	WORD $0x4f80114c // fmla v12.4s, v10.4s, v0.s[0]
-	WORD $0x4e2bd58e // fadd v14.4s, v12.4s, v11.4s
-	WORD $0x3cb3696e // str q14, [x11, x19]
-	WORD $0x4eabd58c // fsub v12.4s, v12.4s, v11.4s
-	WORD $0x3cb4696c // str q12, [x11, x20]
-	WORD $0x4f8011aa // fmla v10.4s, v13.4s, v0.s[0]
-	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
-	WORD $0x3cb0696c // str q12, [x11, x16]
-	WORD $0x4eabd54a // fsub v10.4s, v10.4s, v11.4s
-	WORD $0x3cb1696a // str q10, [x11, x17]
-	WORD $0x3d800185 // str q5, [x12]
-	WORD $0x3cb56989 // str q9, [x12, x21]
-	WORD $0x4e29d4aa // fadd v10.4s, v5.4s, v9.4s
-	WORD $0x4e28d54b // fadd v11.4s, v10.4s, v8.4s
-	WORD $0x3ca3698b // str q11, [x12, x3]
-	WORD $0x4ea8d54a // fsub v10.4s, v10.4s, v8.4s
-	WORD $0x3caf698a // str q10, [x12, x15]
-	WORD $0x4e28d508 // fadd v8.4s, v8.4s, v8.4s
-	WORD $0x4ea91d2a // mov v10.16b, v9.16b
-	WORD $0x4f8010aa // fmla v10.4s, v5.4s, v0.s[0]
-	WORD $0x4e28d54b // fadd v11.4s, v10.4s, v8.4s
-	WORD $0x3cb3698b // str q11, [x12, x19]
-	WORD $0x4ea8d54a // fsub v10.4s, v10.4s, v8.4s
-	WORD $0x3cb4698a // str q10, [x12, x20]
-	WORD $0x4f801125 // fmla v5.4s, v9.4s, v0.s[0]
-	WORD $0x4e28d4a9 // fadd v9.4s, v5.4s, v8.4s
-	WORD $0x3cb06989 // str q9, [x12, x16]
-	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
-	WORD $0x3cb16985 // str q5, [x12, x17]
-	WORD $0x3d8001a4 // str q4, [x13]
-	WORD $0x3cb569a7 // str q7, [x13, x21]
-	WORD $0x4e27d485 // fadd v5.4s, v4.4s, v7.4s
-	WORD $0x4e26d4a8 // fadd v8.4s, v5.4s, v6.4s
-	WORD $0x3ca369a8 // str q8, [x13, x3]
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	WORD $0x3caf69a5 // str q5, [x13, x15]
-	WORD $0x4e26d4c5 // fadd v5.4s, v6.4s, v6.4s
-	WORD $0x4ea71ce6 // mov v6.16b, v7.16b
-	WORD $0x4f801086 // fmla v6.4s, v4.4s, v0.s[0]
-	WORD $0x4e25d4c8 // fadd v8.4s, v6.4s, v5.4s
-	WORD $0x3cb369a8 // str q8, [x13, x19]
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	WORD $0x3cb469a6 // str q6, [x13, x20]
-	WORD $0x4f8010e4 // fmla v4.4s, v7.4s, v0.s[0]
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x3cb069a6 // str q6, [x13, x16]
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3cb169a4 // str q4, [x13, x17]
-	WORD $0x3d8001c1 // str q1, [x14]
-	WORD $0x3cb569c3 // str q3, [x14, x21]
-	WORD $0x4e23d424 // fadd v4.4s, v1.4s, v3.4s
-	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
-	WORD $0x3ca369c5 // str q5, [x14, x3]
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x3caf69c4 // str q4, [x14, x15]
-	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
-	WORD $0x4ea31c64 // mov v4.16b, v3.16b
-	WORD $0x4f801024 // fmla v4.4s, v1.4s, v0.s[0]
-	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
-	WORD $0x3cb369c5 // str q5, [x14, x19]
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x3cb469c4 // str q4, [x14, x20]
-	WORD $0x4f801061 // fmla v1.4s, v3.4s, v0.s[0]
-	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
-	WORD $0x3cb069c3 // str q3, [x14, x16]
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x3cb169c1 // str q1, [x14, x17]
-	WORD $0x91002000 // add x0, x0, #8
-	WORD $0x910020c6 // add x6, x6, #8
-	WORD $0x910020e7 // add x7, x7, #8
-	WORD $0x91004042 // add x2, x2, #16
-	WORD $0x91004108 // add x8, x8, #16
-	WORD $0x91004129 // add x9, x9, #16
-	WORD $0x9100414a // add x10, x10, #16
-	WORD $0x9100416b // add x11, x11, #16
-	WORD $0x9100418c // add x12, x12, #16
-	WORD $0x910041ad // add x13, x13, #16
-	WORD $0x910041ce // add x14, x14, #16
+	WORD $0xad400c01 // ldp q1, q3, [x0]
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad401c05 // ldp q5, q7, [x0]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad402c09 // ldp q9, q11, [x0]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x8b06006a // add x10, x3, x6
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
+	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
+	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
+	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
+	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
+	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
+	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
+	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
+	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
+	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
+	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
+	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0xcb050108 // sub x8, x8, x5
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
+	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
+	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x8b06006a // add x10, x3, x6
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4f9c128c // fmla v12.4s, v20.4s, v28.s[0]
+	WORD $0x4f9c12ad // fmla v13.4s, v21.4s, v28.s[0]
+	WORD $0x4f9c12ce // fmla v14.4s, v22.4s, v28.s[0]
+	WORD $0x4f9c12ef // fmla v15.4s, v23.4s, v28.s[0]
+	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
+	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
+	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
+	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
+	WORD $0x4e30d580 // fadd v0.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a1 // fadd v1.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c2 // fadd v2.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e3 // fadd v3.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4f9c128c // fmla v12.4s, v20.4s, v28.s[0]
+	WORD $0x4f9c12ad // fmla v13.4s, v21.4s, v28.s[0]
+	WORD $0x4f9c12ce // fmla v14.4s, v22.4s, v28.s[0]
+	WORD $0x4f9c12ef // fmla v15.4s, v23.4s, v28.s[0]
+	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
+	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
+	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
+	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
+	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4f9c128c // fmla v12.4s, v20.4s, v28.s[0]
+	WORD $0x4f9c12ad // fmla v13.4s, v21.4s, v28.s[0]
+	WORD $0x4f9c12ce // fmla v14.4s, v22.4s, v28.s[0]
+	WORD $0x4f9c12ef // fmla v15.4s, v23.4s, v28.s[0]
+	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
+	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
+	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
+	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
+	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a9 // fadd v9.4s, v13.4s, v17.4s
+	WORD $0x4e32d5ca // fadd v10.4s, v14.4s, v18.4s
+	WORD $0x4e33d5eb // fadd v11.4s, v15.4s, v19.4s
+	WORD $0x4eb0d598 // fsub v24.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b9 // fsub v25.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5da // fsub v26.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5fb // fsub v27.4s, v15.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0xcb050108 // sub x8, x8, x5
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
+	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
+	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x8b06006a // add x10, x3, x6
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4f9c1194 // fmla v20.4s, v12.4s, v28.s[0]
+	WORD $0x4f9c11b5 // fmla v21.4s, v13.4s, v28.s[0]
+	WORD $0x4f9c11d6 // fmla v22.4s, v14.4s, v28.s[0]
+	WORD $0x4f9c11f7 // fmla v23.4s, v15.4s, v28.s[0]
+	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
+	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
+	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
+	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
+	WORD $0x4e30d680 // fadd v0.4s, v20.4s, v16.4s
+	WORD $0x4e31d6a1 // fadd v1.4s, v21.4s, v17.4s
+	WORD $0x4e32d6c2 // fadd v2.4s, v22.4s, v18.4s
+	WORD $0x4e33d6e3 // fadd v3.4s, v23.4s, v19.4s
+	WORD $0x4eb0d698 // fsub v24.4s, v20.4s, v16.4s
+	WORD $0x4eb1d6b9 // fsub v25.4s, v21.4s, v17.4s
+	WORD $0x4eb2d6da // fsub v26.4s, v22.4s, v18.4s
+	WORD $0x4eb3d6fb // fsub v27.4s, v23.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4f9c1194 // fmla v20.4s, v12.4s, v28.s[0]
+	WORD $0x4f9c11b5 // fmla v21.4s, v13.4s, v28.s[0]
+	WORD $0x4f9c11d6 // fmla v22.4s, v14.4s, v28.s[0]
+	WORD $0x4f9c11f7 // fmla v23.4s, v15.4s, v28.s[0]
+	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
+	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
+	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
+	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
+	WORD $0x4e30d684 // fadd v4.4s, v20.4s, v16.4s
+	WORD $0x4e31d6a5 // fadd v5.4s, v21.4s, v17.4s
+	WORD $0x4e32d6c6 // fadd v6.4s, v22.4s, v18.4s
+	WORD $0x4e33d6e7 // fadd v7.4s, v23.4s, v19.4s
+	WORD $0x4eb0d698 // fsub v24.4s, v20.4s, v16.4s
+	WORD $0x4eb1d6b9 // fsub v25.4s, v21.4s, v17.4s
+	WORD $0x4eb2d6da // fsub v26.4s, v22.4s, v18.4s
+	WORD $0x4eb3d6fb // fsub v27.4s, v23.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xad403c0d // ldp q13, q15, [x0]
+	WORD $0x0e2179ac // fcvtl v12.4s, v13.4h
+	WORD $0x4e2179ad // fcvtl2 v13.4s, v13.8h
+	WORD $0x0e2179ee // fcvtl v14.4s, v15.4h
+	WORD $0x4e2179ef // fcvtl2 v15.4s, v15.8h
+	WORD $0x8b010000 // add x0, x0, x1
+	WORD $0xad404d11 // ldp q17, q19, [x8]
+	WORD $0x0e217a30 // fcvtl v16.4s, v17.4h
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x0e217a72 // fcvtl v18.4s, v19.4h
+	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xad405d35 // ldp q21, q23, [x9]
+	WORD $0x0e217ab4 // fcvtl v20.4s, v21.4h
+	WORD $0x4e217ab5 // fcvtl2 v21.4s, v21.8h
+	WORD $0x0e217af6 // fcvtl v22.4s, v23.4h
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x4f9c1194 // fmla v20.4s, v12.4s, v28.s[0]
+	WORD $0x4f9c11b5 // fmla v21.4s, v13.4s, v28.s[0]
+	WORD $0x4f9c11d6 // fmla v22.4s, v14.4s, v28.s[0]
+	WORD $0x4f9c11f7 // fmla v23.4s, v15.4s, v28.s[0]
+	WORD $0x4e30d610 // fadd v16.4s, v16.4s, v16.4s
+	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
+	WORD $0x4e32d652 // fadd v18.4s, v18.4s, v18.4s
+	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
+	WORD $0x4e30d688 // fadd v8.4s, v20.4s, v16.4s
+	WORD $0x4e31d6a9 // fadd v9.4s, v21.4s, v17.4s
+	WORD $0x4e32d6ca // fadd v10.4s, v22.4s, v18.4s
+	WORD $0x4e33d6eb // fadd v11.4s, v23.4s, v19.4s
+	WORD $0x4eb0d698 // fsub v24.4s, v20.4s, v16.4s
+	WORD $0x4eb1d6b9 // fsub v25.4s, v21.4s, v17.4s
+	WORD $0x4eb2d6da // fsub v26.4s, v22.4s, v18.4s
+	WORD $0x4eb3d6fb // fsub v27.4s, v23.4s, v19.4s
+	WORD $0x4c822958 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x10], x2
+	WORD $0xcb050000 // sub x0, x0, x5
+	WORD $0xcb050108 // sub x8, x8, x5
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xaa0303ea // mov x10, x3
+	WORD $0x4cc22940 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x10], x2
+	WORD $0x4cc22944 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x10], x2
+	WORD $0x4cc22948 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x10], x2
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0xad400d21 // ldp q1, q3, [x9]
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x0e217862 // fcvtl v2.4s, v3.4h
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xad401d25 // ldp q5, q7, [x9]
+	WORD $0x0e2178a4 // fcvtl v4.4s, v5.4h
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x0e2178e6 // fcvtl v6.4s, v7.4h
+	WORD $0x4e2178e7 // fcvtl2 v7.4s, v7.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xad402d29 // ldp q9, q11, [x9]
+	WORD $0x0e217928 // fcvtl v8.4s, v9.4h
+	WORD $0x4e217929 // fcvtl2 v9.4s, v9.8h
+	WORD $0x0e21796a // fcvtl v10.4s, v11.4h
+	WORD $0x4e21796b // fcvtl2 v11.4s, v11.8h
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xcb050129 // sub x9, x9, x5
+	WORD $0x4c822860 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x3], x2
+	WORD $0x4e28d40c // fadd v12.4s, v0.4s, v8.4s
+	WORD $0x4e29d42d // fadd v13.4s, v1.4s, v9.4s
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4e2bd46f // fadd v15.4s, v3.4s, v11.4s
+	WORD $0x4e24d594 // fadd v20.4s, v12.4s, v4.4s
+	WORD $0x4e25d5b5 // fadd v21.4s, v13.4s, v5.4s
+	WORD $0x4e26d5d6 // fadd v22.4s, v14.4s, v6.4s
+	WORD $0x4e27d5f7 // fadd v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea4d594 // fsub v20.4s, v12.4s, v4.4s
+	WORD $0x4ea5d5b5 // fsub v21.4s, v13.4s, v5.4s
+	WORD $0x4ea6d5d6 // fsub v22.4s, v14.4s, v6.4s
+	WORD $0x4ea7d5f7 // fsub v23.4s, v15.4s, v7.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4f9c110c // fmla v12.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c112d // fmla v13.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c114e // fmla v14.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c116f // fmla v15.4s, v11.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4ea81d0c // mov v12.16b, v8.16b
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4e24d490 // fadd v16.4s, v4.4s, v4.4s
+	WORD $0x4e25d4b1 // fadd v17.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d2 // fadd v18.4s, v6.4s, v6.4s
+	WORD $0x4e27d4f3 // fadd v19.4s, v7.4s, v7.4s
+	WORD $0x4e30d594 // fadd v20.4s, v12.4s, v16.4s
+	WORD $0x4e31d5b5 // fadd v21.4s, v13.4s, v17.4s
+	WORD $0x4e32d5d6 // fadd v22.4s, v14.4s, v18.4s
+	WORD $0x4e33d5f7 // fadd v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4eb0d594 // fsub v20.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b5 // fsub v21.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d6 // fsub v22.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f7 // fsub v23.4s, v15.4s, v19.4s
+	WORD $0x4c822874 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x3], x2
+	WORD $0x4c822868 // st1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x3], x2
+	WORD $0x91008000 // add x0, x0, #32
+	WORD $0x91008108 // add x8, x8, #32
+	WORD $0x91008129 // add x9, x9, #32
+	WORD $0xcb070063 // sub x3, x3, x7
 	WORD $0xd1000484 // sub x4, x4, #1
 	CBNZ R4, loop
 	RET

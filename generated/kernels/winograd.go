@@ -272,6 +272,11 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 	runs := (hi - lo + k.mr - 1) / k.mr
 	mr := (hi - lo) / runs
 	longer := hi - lo - mr*runs // runs of mr+1 rows, which come first
+	short := k.product[np][mr]
+	var long func(*winogradArgs)
+	if longer > 0 {
+		long = k.product[np][mr+1]
+	}
 	for block := range g.chanBlocks {
 		chans := min(g.chans, c.inC-block*g.chans)
 		a.n = chans
@@ -290,19 +295,29 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 		in := t.at(at + lo*tile)
 		a.fromStep, a.toStep, a.wStep = tile, sumRow, panelStep
 		a.add, a.inOrder = min(block, 1), inOrder
-		for i := range g.cells {
-			a.from, a.to = unsafe.Add(in, i*inputPosition), unsafe.Add(sums, i*sumPosition)
-			a.w = unsafe.Add(w, i*position)
+		a.w = w
+		x, y := in, sums
+		for range g.cells {
+			a.from, a.to = x, y
 			if longer > 0 {
 				a.blocks = longer
-				k.multiply(a, mr+1, np)
-				a.from = unsafe.Add(a.from, longer*(mr+1)*tile)
-				a.to = unsafe.Add(a.to, longer*(mr+1)*sumRow)
+				if long != nil {
+					long(a)
+				} else {
+					winogradProductPortable(a, mr+1, np)
+				}
+				a.from = unsafe.Add(x, longer*(mr+1)*tile)
+				a.to = unsafe.Add(y, longer*(mr+1)*sumRow)
 			}
 			if longer < runs {
 				a.blocks = runs - longer
-				k.multiply(a, mr, np)
+				if short != nil {
+					short(a)
+				} else {
+					winogradProductPortable(a, mr, np)
+				}
 			}
+			x, y, a.w = unsafe.Add(x, inputPosition), unsafe.Add(y, sumPosition), unsafe.Add(a.w, position)
 		}
 	}
 	a.fromStep, a.act, a.ind = sumPosition, c.act, unsafe.Add(work, winogradPixels)
@@ -329,15 +344,6 @@ func (s *winogradStep) multiply(t *thread, k *winogradKernels, g *winogradSplit,
 			s.finish(t, g, weights, sumRow, endRow, first+i, panel, channels)
 		}
 	}
-}
-
-// multiply runs the product of mr rows.
-func (k *winogradKernels) multiply(a *winogradArgs, mr, np int) {
-	if f := k.product[np][mr]; f != nil {
-		f(a)
-		return
-	}
-	winogradProductPortable(a, mr, np)
 }
 
 // pixels fills the table of the places of a tile's pixels, and returns what they are
