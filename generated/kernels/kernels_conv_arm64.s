@@ -7501,8 +7501,7 @@ by16side5zero:
 	CBNZ R16, by16siderow
 
 by16finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by16store
+	CBZ  R6, by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
 	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
@@ -7694,8 +7693,7 @@ by8side5zero:
 	CBNZ R16, by8siderow
 
 by8finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by8store
+	CBZ  R6, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -7845,8 +7843,7 @@ by4side5zero:
 	CBNZ R16, by4siderow
 
 by4finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by4store
+	CBZ  R6, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -8000,8 +7997,7 @@ by1side5zero:
 	CBNZ R16, by1siderow
 
 by1finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by1store
+	CBZ  R6, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -8254,8 +8250,7 @@ by16side8zero:
 	CBNZ R16, by16siderow
 
 by16finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by16store
+	CBZ  R6, by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
 	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
@@ -8454,8 +8449,7 @@ by8side8zero:
 	CBNZ R16, by8siderow
 
 by8finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by8store
+	CBZ  R6, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -8612,8 +8606,7 @@ by4side8zero:
 	CBNZ R16, by4siderow
 
 by4finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by4store
+	CBZ  R6, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -8780,8 +8773,7 @@ by1side8zero:
 	CBNZ R16, by1siderow
 
 by1finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by1store
+	CBZ  R6, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -9029,8 +9021,7 @@ by8side7zero:
 	CBNZ R16, by8siderow
 
 by8finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by8store
+	CBZ  R6, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -9222,8 +9213,7 @@ by4side7zero:
 	CBNZ R16, by4siderow
 
 by4finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by4store
+	CBZ  R6, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -9423,8 +9413,7 @@ by1side7zero:
 	CBNZ R16, by1siderow
 
 by1finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by1store
+	CBZ  R6, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -9679,8 +9668,7 @@ by8side10zero:
 	CBNZ R16, by8siderow
 
 by8finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by8store
+	CBZ  R6, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -9879,8 +9867,7 @@ by4side10zero:
 	CBNZ R16, by4siderow
 
 by4finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by4store
+	CBZ  R6, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -10093,8 +10080,7 @@ by1side10zero:
 	CBNZ R16, by1siderow
 
 by1finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by1store
+	CBZ  R6, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -10164,8 +10150,7 @@ by16tap:
 	WORD $0x4e2bcce3 // fmla v3.4s, v7.4s, v11.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by16tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by16store
+	CBZ  R5, by16store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -10205,8 +10190,7 @@ by4tap:
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by4tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by4store
+	CBZ  R5, by4store
 	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
 	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 
@@ -10238,8 +10222,7 @@ by1tap:
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by1tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by1store
+	CBZ  R5, by1store
 	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
 	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 
@@ -10331,8 +10314,7 @@ by16tap:
 	WORD $0x4e37ce6f // fmla v15.4s, v19.4s, v23.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by16tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by16store
+	CBZ  R5, by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
 	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
@@ -10420,8 +10402,7 @@ by4tap:
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by4tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by4store
+	CBZ  R5, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -10480,8 +10461,7 @@ by1tap:
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by1tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by1store
+	CBZ  R5, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -19357,8 +19337,7 @@ by16side5zero:
 	CBNZ R16, by16siderow
 
 by16finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by16store
+	CBZ  R6, by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
 	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
@@ -19563,8 +19542,7 @@ by8side5zero:
 	CBNZ R16, by8siderow
 
 by8finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by8store
+	CBZ  R6, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -19721,8 +19699,7 @@ by4side5zero:
 	CBNZ R16, by4siderow
 
 by4finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by4store
+	CBZ  R6, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -19883,8 +19860,7 @@ by1side5zero:
 	CBNZ R16, by1siderow
 
 by1finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by1store
+	CBZ  R6, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -20162,8 +20138,7 @@ by16side8zero:
 	CBNZ R16, by16siderow
 
 by16finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by16store
+	CBZ  R6, by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
 	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
@@ -20375,8 +20350,7 @@ by8side8zero:
 	CBNZ R16, by8siderow
 
 by8finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by8store
+	CBZ  R6, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -20540,8 +20514,7 @@ by4side8zero:
 	CBNZ R16, by4siderow
 
 by4finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by4store
+	CBZ  R6, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -20715,8 +20688,7 @@ by1side8zero:
 	CBNZ R16, by1siderow
 
 by1finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by1store
+	CBZ  R6, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -20985,8 +20957,7 @@ by8side7zero:
 	CBNZ R16, by8siderow
 
 by8finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by8store
+	CBZ  R6, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -21189,8 +21160,7 @@ by4side7zero:
 	CBNZ R16, by4siderow
 
 by4finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by4store
+	CBZ  R6, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -21401,8 +21371,7 @@ by1side7zero:
 	CBNZ R16, by1siderow
 
 by1finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by1store
+	CBZ  R6, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -21678,8 +21647,7 @@ by8side10zero:
 	CBNZ R16, by8siderow
 
 by8finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by8store
+	CBZ  R6, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -21889,8 +21857,7 @@ by4side10zero:
 	CBNZ R16, by4siderow
 
 by4finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by4store
+	CBZ  R6, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -22114,8 +22081,7 @@ by1side10zero:
 	CBNZ R16, by1siderow
 
 by1finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by1store
+	CBZ  R6, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -22189,8 +22155,7 @@ by16tap:
 	WORD $0x4e2bccc3 // fmla v3.4s, v6.4s, v11.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by16tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by16store
+	CBZ  R5, by16store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -22231,8 +22196,7 @@ by4tap:
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by4tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by4store
+	CBZ  R5, by4store
 	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
 	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 
@@ -22265,8 +22229,7 @@ by1tap:
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by1tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by1store
+	CBZ  R5, by1store
 	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
 	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 
@@ -22362,8 +22325,7 @@ by16tap:
 	WORD $0x4e37ce4f // fmla v15.4s, v18.4s, v23.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by16tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by16store
+	CBZ  R5, by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
 	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
@@ -22452,8 +22414,7 @@ by4tap:
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by4tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by4store
+	CBZ  R5, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -22513,8 +22474,7 @@ by1tap:
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by1tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by1store
+	CBZ  R5, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0

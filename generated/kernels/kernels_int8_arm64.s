@@ -96,8 +96,7 @@ next:
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
+	CBZ  R1, store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -352,8 +351,7 @@ next:
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
+	CBZ  R1, store
 	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
 	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
 	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
@@ -710,8 +708,7 @@ next:
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
+	CBZ  R1, store
 	WORD $0x4ea0e90c // fcmlt v12.4s, v8.4s, #0.0
 	WORD $0x4e6c1d08 // bic v8.16b, v8.16b, v12.16b
 	WORD $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
@@ -1170,8 +1167,7 @@ next:
 	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
 	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
+	CBZ  R1, store
 	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
 	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
 	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
@@ -1535,8 +1531,7 @@ next:
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
+	CBZ  R1, store
 	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
 	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
@@ -1946,8 +1941,7 @@ next:
 	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
 	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
+	CBZ  R1, store
 	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
 	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
 	WORD $0x4ea0e890 // fcmlt v16.4s, v4.4s, #0.0
@@ -2387,8 +2381,7 @@ next:
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
+	CBZ  R1, store
 	WORD $0x4ea0e90c // fcmlt v12.4s, v8.4s, #0.0
 	WORD $0x4e6c1d08 // bic v8.16b, v8.16b, v12.16b
 	WORD $0x4ea0e88c // fcmlt v12.4s, v4.4s, #0.0
@@ -2953,8 +2946,7 @@ next:
 	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
+	CBZ  R1, store
 	WORD $0x4ea0ea98 // fcmlt v24.4s, v20.4s, #0.0
 	WORD $0x4e781e94 // bic v20.16b, v20.16b, v24.16b
 	WORD $0x4ea0e998 // fcmlt v24.4s, v12.4s, #0.0
@@ -3556,8 +3548,7 @@ next:
 	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
 	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
+	CBZ  R1, store
 	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
 	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
 	WORD $0x4ea0e910 // fcmlt v16.4s, v8.4s, #0.0
@@ -4149,8 +4140,7 @@ next:
 	WORD $0x6e34dc63 // fmul v3.4s, v3.4s, v20.4s
 	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
+	CBZ  R1, store
 	WORD $0x4ea0ea14 // fcmlt v20.4s, v16.4s, #0.0
 	WORD $0x4e741e10 // bic v16.16b, v16.16b, v20.16b
 	WORD $0x4ea0e994 // fcmlt v20.4s, v12.4s, #0.0
@@ -4861,8 +4851,7 @@ next:
 	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
+	CBZ  R1, store
 	WORD $0x4ea0ea98 // fcmlt v24.4s, v20.4s, #0.0
 	WORD $0x4e781e94 // bic v20.16b, v20.16b, v24.16b
 	WORD $0x4ea0ea18 // fcmlt v24.4s, v16.4s, #0.0
@@ -5482,8 +5471,7 @@ next:
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
+	CBZ  R1, store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -5798,8 +5786,7 @@ next:
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
+	CBZ  R1, store
 	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
 	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
 	WORD $0x4ea0e8a8 // fcmlt v8.4s, v5.4s, #0.0
@@ -6136,8 +6123,7 @@ next:
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
 	WORD $0xf9402401 // ldr x1, [x0, #72]
-	WORD $0xf100043f // cmp x1, #1
-	BNE  store
+	CBZ  R1, store
 	WORD $0x4ea0e888 // fcmlt v8.4s, v4.4s, #0.0
 	WORD $0x4e681c84 // bic v4.16b, v4.16b, v8.16b
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
@@ -6388,8 +6374,7 @@ paneltap:
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x6e27dcc6 // fmul v6.4s, v6.4s, v7.4s
 	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0xf10004df // cmp x6, #1
-	BNE  panelstore
+	CBZ  R6, panelstore
 	WORD $0x4ea0e867 // fcmlt v7.4s, v3.4s, #0.0
 	WORD $0x4e671c63 // bic v3.16b, v3.16b, v7.16b
 	WORD $0x4ea0e887 // fcmlt v7.4s, v4.4s, #0.0
@@ -6475,8 +6460,7 @@ fourtap:
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0xf10004df // cmp x6, #1
-	BNE  fourstore
+	CBZ  R6, fourstore
 	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
 	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
 
@@ -6670,8 +6654,7 @@ paneltap:
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x6e33dcc6 // fmul v6.4s, v6.4s, v19.4s
 	WORD $0x4e34d4c6 // fadd v6.4s, v6.4s, v20.4s
-	WORD $0xf10004df // cmp x6, #1
-	BNE  panelstore
+	CBZ  R6, panelstore
 	WORD $0x4ea0e9f3 // fcmlt v19.4s, v15.4s, #0.0
 	WORD $0x4e731def // bic v15.16b, v15.16b, v19.16b
 	WORD $0x4ea0e973 // fcmlt v19.4s, v11.4s, #0.0
@@ -6913,8 +6896,7 @@ fourtap:
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
-	WORD $0xf10004df // cmp x6, #1
-	BNE  fourstore
+	CBZ  R6, fourstore
 	WORD $0x4ea0e8c7 // fcmlt v7.4s, v6.4s, #0.0
 	WORD $0x4e671cc6 // bic v6.16b, v6.16b, v7.16b
 	WORD $0x4ea0e8a7 // fcmlt v7.4s, v5.4s, #0.0

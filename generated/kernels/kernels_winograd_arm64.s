@@ -19,162 +19,318 @@ TEXT ·winogradInput2NEON(SB), NOSPLIT, $0-8
 	WORD $0x8b0800c7 // add x7, x6, x8
 	WORD $0x8b0800e8 // add x8, x7, x8
 	WORD $0xd2800009 // movz x9, #0, lsl #0
+	WORD $0x9104004a // add x10, x2, #256
+	WORD $0x9104014b // add x11, x10, #256
+	WORD $0x9104016c // add x12, x11, #256
 
-by4:
+wide:
+	WORD $0xf10040a5 // subs x5, x5, #16
+	BMI  narrow
+	WORD $0x2940382d // ldp w13, w14, [x1]
+	WORD $0x8b0001ad // add x13, x13, x0
+	WORD $0x4c4029a0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x13]
+	WORD $0x8b0001ce // add x14, x14, x0
+	WORD $0x4c4029c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x14]
+	WORD $0x2941382d // ldp w13, w14, [x1, #8]
+	WORD $0x8b0001ad // add x13, x13, x0
+	WORD $0x4c4029a8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x13]
+	WORD $0x8b0001ce // add x14, x14, x0
+	WORD $0x4c4029cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x14]
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x4e28d490 // fadd v16.4s, v4.4s, v8.4s
+	WORD $0x4ea4d508 // fsub v8.4s, v8.4s, v4.4s
+	WORD $0x4ea4d584 // fsub v4.4s, v12.4s, v4.4s
+	WORD $0xad004040 // stp q0, q16, [x2]
+	WORD $0xad011048 // stp q8, q4, [x2, #32]
+	WORD $0x4ea9d420 // fsub v0.4s, v1.4s, v9.4s
+	WORD $0x4e29d4a1 // fadd v1.4s, v5.4s, v9.4s
+	WORD $0x4ea5d524 // fsub v4.4s, v9.4s, v5.4s
+	WORD $0x4ea5d5a5 // fsub v5.4s, v13.4s, v5.4s
+	WORD $0xad000540 // stp q0, q1, [x10]
+	WORD $0xad011544 // stp q4, q5, [x10, #32]
+	WORD $0x4eaad440 // fsub v0.4s, v2.4s, v10.4s
+	WORD $0x4e2ad4c1 // fadd v1.4s, v6.4s, v10.4s
+	WORD $0x4ea6d542 // fsub v2.4s, v10.4s, v6.4s
+	WORD $0x4ea6d5c4 // fsub v4.4s, v14.4s, v6.4s
+	WORD $0xad000560 // stp q0, q1, [x11]
+	WORD $0xad011162 // stp q2, q4, [x11, #32]
+	WORD $0x4eabd460 // fsub v0.4s, v3.4s, v11.4s
+	WORD $0x4e2bd4e1 // fadd v1.4s, v7.4s, v11.4s
+	WORD $0x4ea7d562 // fsub v2.4s, v11.4s, v7.4s
+	WORD $0x4ea7d5e3 // fsub v3.4s, v15.4s, v7.4s
+	WORD $0xad000580 // stp q0, q1, [x12]
+	WORD $0xad010d82 // stp q2, q3, [x12, #32]
+	WORD $0x2942382d // ldp w13, w14, [x1, #16]
+	WORD $0x8b0001ad // add x13, x13, x0
+	WORD $0x4c4029a0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x13]
+	WORD $0x8b0001ce // add x14, x14, x0
+	WORD $0x4c4029c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x14]
+	WORD $0x2943382d // ldp w13, w14, [x1, #24]
+	WORD $0x8b0001ad // add x13, x13, x0
+	WORD $0x4c4029a8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x13]
+	WORD $0x8b0001ce // add x14, x14, x0
+	WORD $0x4c4029cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x14]
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x4e28d490 // fadd v16.4s, v4.4s, v8.4s
+	WORD $0x4ea4d508 // fsub v8.4s, v8.4s, v4.4s
+	WORD $0x4ea4d584 // fsub v4.4s, v12.4s, v4.4s
+	WORD $0xad024040 // stp q0, q16, [x2, #64]
+	WORD $0xad031048 // stp q8, q4, [x2, #96]
+	WORD $0x4ea9d420 // fsub v0.4s, v1.4s, v9.4s
+	WORD $0x4e29d4a1 // fadd v1.4s, v5.4s, v9.4s
+	WORD $0x4ea5d524 // fsub v4.4s, v9.4s, v5.4s
+	WORD $0x4ea5d5a5 // fsub v5.4s, v13.4s, v5.4s
+	WORD $0xad020540 // stp q0, q1, [x10, #64]
+	WORD $0xad031544 // stp q4, q5, [x10, #96]
+	WORD $0x4eaad440 // fsub v0.4s, v2.4s, v10.4s
+	WORD $0x4e2ad4c1 // fadd v1.4s, v6.4s, v10.4s
+	WORD $0x4ea6d542 // fsub v2.4s, v10.4s, v6.4s
+	WORD $0x4ea6d5c4 // fsub v4.4s, v14.4s, v6.4s
+	WORD $0xad020560 // stp q0, q1, [x11, #64]
+	WORD $0xad031162 // stp q2, q4, [x11, #96]
+	WORD $0x4eabd460 // fsub v0.4s, v3.4s, v11.4s
+	WORD $0x4e2bd4e1 // fadd v1.4s, v7.4s, v11.4s
+	WORD $0x4ea7d562 // fsub v2.4s, v11.4s, v7.4s
+	WORD $0x4ea7d5e3 // fsub v3.4s, v15.4s, v7.4s
+	WORD $0xad020580 // stp q0, q1, [x12, #64]
+	WORD $0xad030d82 // stp q2, q3, [x12, #96]
+	WORD $0x2944382d // ldp w13, w14, [x1, #32]
+	WORD $0x8b0001ad // add x13, x13, x0
+	WORD $0x4c4029a0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x13]
+	WORD $0x8b0001ce // add x14, x14, x0
+	WORD $0x4c4029c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x14]
+	WORD $0x2945382d // ldp w13, w14, [x1, #40]
+	WORD $0x8b0001ad // add x13, x13, x0
+	WORD $0x4c4029a8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x13]
+	WORD $0x8b0001ce // add x14, x14, x0
+	WORD $0x4c4029cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x14]
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x4e28d490 // fadd v16.4s, v4.4s, v8.4s
+	WORD $0x4ea4d508 // fsub v8.4s, v8.4s, v4.4s
+	WORD $0x4ea4d584 // fsub v4.4s, v12.4s, v4.4s
+	WORD $0xad044040 // stp q0, q16, [x2, #128]
+	WORD $0xad051048 // stp q8, q4, [x2, #160]
+	WORD $0x4ea9d420 // fsub v0.4s, v1.4s, v9.4s
+	WORD $0x4e29d4a1 // fadd v1.4s, v5.4s, v9.4s
+	WORD $0x4ea5d524 // fsub v4.4s, v9.4s, v5.4s
+	WORD $0x4ea5d5a5 // fsub v5.4s, v13.4s, v5.4s
+	WORD $0xad040540 // stp q0, q1, [x10, #128]
+	WORD $0xad051544 // stp q4, q5, [x10, #160]
+	WORD $0x4eaad440 // fsub v0.4s, v2.4s, v10.4s
+	WORD $0x4e2ad4c1 // fadd v1.4s, v6.4s, v10.4s
+	WORD $0x4ea6d542 // fsub v2.4s, v10.4s, v6.4s
+	WORD $0x4ea6d5c4 // fsub v4.4s, v14.4s, v6.4s
+	WORD $0xad040560 // stp q0, q1, [x11, #128]
+	WORD $0xad051162 // stp q2, q4, [x11, #160]
+	WORD $0x4eabd460 // fsub v0.4s, v3.4s, v11.4s
+	WORD $0x4e2bd4e1 // fadd v1.4s, v7.4s, v11.4s
+	WORD $0x4ea7d562 // fsub v2.4s, v11.4s, v7.4s
+	WORD $0x4ea7d5e3 // fsub v3.4s, v15.4s, v7.4s
+	WORD $0xad040580 // stp q0, q1, [x12, #128]
+	WORD $0xad050d82 // stp q2, q3, [x12, #160]
+	WORD $0x2946382d // ldp w13, w14, [x1, #48]
+	WORD $0x8b0001ad // add x13, x13, x0
+	WORD $0x4c4029a0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x13]
+	WORD $0x8b0001ce // add x14, x14, x0
+	WORD $0x4c4029c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x14]
+	WORD $0x2947382d // ldp w13, w14, [x1, #56]
+	WORD $0x8b0001ad // add x13, x13, x0
+	WORD $0x4c4029a8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x13]
+	WORD $0x8b0001ce // add x14, x14, x0
+	WORD $0x4c4029cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x14]
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x4e28d490 // fadd v16.4s, v4.4s, v8.4s
+	WORD $0x4ea4d508 // fsub v8.4s, v8.4s, v4.4s
+	WORD $0x4ea4d584 // fsub v4.4s, v12.4s, v4.4s
+	WORD $0xad064040 // stp q0, q16, [x2, #192]
+	WORD $0xad071048 // stp q8, q4, [x2, #224]
+	WORD $0x4ea9d420 // fsub v0.4s, v1.4s, v9.4s
+	WORD $0x4e29d4a1 // fadd v1.4s, v5.4s, v9.4s
+	WORD $0x4ea5d524 // fsub v4.4s, v9.4s, v5.4s
+	WORD $0x4ea5d5a5 // fsub v5.4s, v13.4s, v5.4s
+	WORD $0xad060540 // stp q0, q1, [x10, #192]
+	WORD $0xad071544 // stp q4, q5, [x10, #224]
+	WORD $0x4eaad440 // fsub v0.4s, v2.4s, v10.4s
+	WORD $0x4e2ad4c1 // fadd v1.4s, v6.4s, v10.4s
+	WORD $0x4ea6d542 // fsub v2.4s, v10.4s, v6.4s
+	WORD $0x4ea6d5c4 // fsub v4.4s, v14.4s, v6.4s
+	WORD $0xad060560 // stp q0, q1, [x11, #192]
+	WORD $0xad071162 // stp q2, q4, [x11, #224]
+	WORD $0x4eabd460 // fsub v0.4s, v3.4s, v11.4s
+	WORD $0x4e2bd4e1 // fadd v1.4s, v7.4s, v11.4s
+	WORD $0x4ea7d562 // fsub v2.4s, v11.4s, v7.4s
+	WORD $0x4ea7d5e3 // fsub v3.4s, v15.4s, v7.4s
+	WORD $0xad060580 // stp q0, q1, [x12, #192]
+	WORD $0xad070d82 // stp q2, q3, [x12, #224]
+	WORD $0x91010000 // add x0, x0, #64
+	WORD $0xd280008d // movz x13, #4, lsl #0
+	JMP  quads
+
+narrow:
+	WORD $0x910040a5 // add x5, x5, #16
+	CBZ  R5, done
 	WORD $0xf10010a5 // subs x5, x5, #4
-	BMI  by4end
-	WORD $0x29402c2a // ldp w10, w11, [x1]
-	WORD $0x3cea6802 // ldr q2, [x0, x10]
-	WORD $0x3ceb6800 // ldr q0, [x0, x11]
-	WORD $0x29412c2a // ldp w10, w11, [x1, #8]
-	WORD $0x3cea6804 // ldr q4, [x0, x10]
-	WORD $0x3ceb6801 // ldr q1, [x0, x11]
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x4e24d403 // fadd v3.4s, v0.4s, v4.4s
-	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
-	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
-	WORD $0xad000c42 // stp q2, q3, [x2]
-	WORD $0xad010044 // stp q4, q0, [x2, #32]
-	WORD $0x29422c2a // ldp w10, w11, [x1, #16]
-	WORD $0x3cea6802 // ldr q2, [x0, x10]
-	WORD $0x3ceb6800 // ldr q0, [x0, x11]
-	WORD $0x29432c2a // ldp w10, w11, [x1, #24]
-	WORD $0x3cea6804 // ldr q4, [x0, x10]
-	WORD $0x3ceb6801 // ldr q1, [x0, x11]
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x4e24d403 // fadd v3.4s, v0.4s, v4.4s
-	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
-	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
-	WORD $0xad020c42 // stp q2, q3, [x2, #64]
-	WORD $0xad030044 // stp q4, q0, [x2, #96]
-	WORD $0x29442c2a // ldp w10, w11, [x1, #32]
-	WORD $0x3cea6802 // ldr q2, [x0, x10]
-	WORD $0x3ceb6800 // ldr q0, [x0, x11]
-	WORD $0x29452c2a // ldp w10, w11, [x1, #40]
-	WORD $0x3cea6804 // ldr q4, [x0, x10]
-	WORD $0x3ceb6801 // ldr q1, [x0, x11]
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x4e24d403 // fadd v3.4s, v0.4s, v4.4s
-	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
-	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
-	WORD $0xad040c42 // stp q2, q3, [x2, #128]
-	WORD $0xad050044 // stp q4, q0, [x2, #160]
-	WORD $0x29462c2a // ldp w10, w11, [x1, #48]
-	WORD $0x3cea6802 // ldr q2, [x0, x10]
-	WORD $0x3ceb6800 // ldr q0, [x0, x11]
-	WORD $0x29472c2a // ldp w10, w11, [x1, #56]
-	WORD $0x3cea6804 // ldr q4, [x0, x10]
-	WORD $0x3ceb6801 // ldr q1, [x0, x11]
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x4e24d403 // fadd v3.4s, v0.4s, v4.4s
-	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
-	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
-	WORD $0xad060c42 // stp q2, q3, [x2, #192]
-	WORD $0xad070044 // stp q4, q0, [x2, #224]
-	WORD $0xaa0903ea // mov x10, x9
-	WORD $0xad400c47 // ldp q7, q3, [x2]
-	WORD $0xad420044 // ldp q4, q0, [x2, #64]
-	WORD $0xad440846 // ldp q6, q2, [x2, #128]
-	WORD $0xad460445 // ldp q5, q1, [x2, #192]
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	WORD $0x3caa6867 // str q7, [x3, x10]
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x3caa68c7 // str q7, [x6, x10]
-	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	WORD $0x3caa68e6 // str q6, [x7, x10]
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0x3caa6904 // str q4, [x8, x10]
-	WORD $0x8b04014a // add x10, x10, x4
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	WORD $0x3caa6863 // str q3, [x3, x10]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x3caa68c3 // str q3, [x6, x10]
-	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x3caa68e2 // str q2, [x7, x10]
-	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
-	WORD $0x3caa6900 // str q0, [x8, x10]
-	WORD $0x8b04014a // add x10, x10, x4
-	WORD $0xad410c47 // ldp q7, q3, [x2, #32]
-	WORD $0xad430044 // ldp q4, q0, [x2, #96]
-	WORD $0xad450846 // ldp q6, q2, [x2, #160]
-	WORD $0xad470445 // ldp q5, q1, [x2, #224]
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	WORD $0x3caa6867 // str q7, [x3, x10]
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x3caa68c7 // str q7, [x6, x10]
-	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	WORD $0x3caa68e6 // str q6, [x7, x10]
-	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
-	WORD $0x3caa6904 // str q4, [x8, x10]
-	WORD $0x8b04014a // add x10, x10, x4
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	WORD $0x3caa6863 // str q3, [x3, x10]
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x3caa68c3 // str q3, [x6, x10]
-	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x3caa68e2 // str q2, [x7, x10]
-	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
-	WORD $0x3caa6900 // str q0, [x8, x10]
-	WORD $0x8b04014a // add x10, x10, x4
+	BMI  few
+	WORD $0x2940382d // ldp w13, w14, [x1]
+	WORD $0x3ced6800 // ldr q0, [x0, x13]
+	WORD $0x3cee6801 // ldr q1, [x0, x14]
+	WORD $0x2941382d // ldp w13, w14, [x1, #8]
+	WORD $0x3ced6802 // ldr q2, [x0, x13]
+	WORD $0x3cee6803 // ldr q3, [x0, x14]
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
+	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
+	WORD $0xad001040 // stp q0, q4, [x2]
+	WORD $0xad010442 // stp q2, q1, [x2, #32]
+	WORD $0x2942382d // ldp w13, w14, [x1, #16]
+	WORD $0x3ced6800 // ldr q0, [x0, x13]
+	WORD $0x3cee6801 // ldr q1, [x0, x14]
+	WORD $0x2943382d // ldp w13, w14, [x1, #24]
+	WORD $0x3ced6802 // ldr q2, [x0, x13]
+	WORD $0x3cee6803 // ldr q3, [x0, x14]
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
+	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
+	WORD $0xad021040 // stp q0, q4, [x2, #64]
+	WORD $0xad030442 // stp q2, q1, [x2, #96]
+	WORD $0x2944382d // ldp w13, w14, [x1, #32]
+	WORD $0x3ced6800 // ldr q0, [x0, x13]
+	WORD $0x3cee6801 // ldr q1, [x0, x14]
+	WORD $0x2945382d // ldp w13, w14, [x1, #40]
+	WORD $0x3ced6802 // ldr q2, [x0, x13]
+	WORD $0x3cee6803 // ldr q3, [x0, x14]
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
+	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
+	WORD $0xad041040 // stp q0, q4, [x2, #128]
+	WORD $0xad050442 // stp q2, q1, [x2, #160]
+	WORD $0x2946382d // ldp w13, w14, [x1, #48]
+	WORD $0x3ced6800 // ldr q0, [x0, x13]
+	WORD $0x3cee6801 // ldr q1, [x0, x14]
+	WORD $0x2947382d // ldp w13, w14, [x1, #56]
+	WORD $0x3ced6802 // ldr q2, [x0, x13]
+	WORD $0x3cee6803 // ldr q3, [x0, x14]
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
+	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
+	WORD $0xad061040 // stp q0, q4, [x2, #192]
+	WORD $0xad070442 // stp q2, q1, [x2, #224]
 	WORD $0x91004000 // add x0, x0, #16
-	WORD $0x91004129 // add x9, x9, #16
-	JMP  by4
+	WORD $0xd280002d // movz x13, #1, lsl #0
 
-by4end:
+quads:
+	WORD $0xaa0203ee // mov x14, x2
+
+quad:
+	WORD $0xaa0903ef // mov x15, x9
+	WORD $0xad400dc7 // ldp q7, q3, [x14]
+	WORD $0xad4201c4 // ldp q4, q0, [x14, #64]
+	WORD $0xad4409c6 // ldp q6, q2, [x14, #128]
+	WORD $0xad4605c5 // ldp q5, q1, [x14, #192]
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	WORD $0x3caf6867 // str q7, [x3, x15]
+	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
+	WORD $0x3caf68c7 // str q7, [x6, x15]
+	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
+	WORD $0x3caf68e6 // str q6, [x7, x15]
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0x3caf6904 // str q4, [x8, x15]
+	WORD $0x8b0401ef // add x15, x15, x4
+	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	WORD $0x3caf6863 // str q3, [x3, x15]
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x3caf68c3 // str q3, [x6, x15]
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x3caf68e2 // str q2, [x7, x15]
+	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
+	WORD $0x3caf6900 // str q0, [x8, x15]
+	WORD $0x8b0401ef // add x15, x15, x4
+	WORD $0xad410dc7 // ldp q7, q3, [x14, #32]
+	WORD $0xad4301c4 // ldp q4, q0, [x14, #96]
+	WORD $0xad4509c6 // ldp q6, q2, [x14, #160]
+	WORD $0xad4705c5 // ldp q5, q1, [x14, #224]
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	WORD $0x3caf6867 // str q7, [x3, x15]
+	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
+	WORD $0x3caf68c7 // str q7, [x6, x15]
+	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
+	WORD $0x3caf68e6 // str q6, [x7, x15]
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0x3caf6904 // str q4, [x8, x15]
+	WORD $0x8b0401ef // add x15, x15, x4
+	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	WORD $0x3caf6863 // str q3, [x3, x15]
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x3caf68c3 // str q3, [x6, x15]
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x3caf68e2 // str q2, [x7, x15]
+	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
+	WORD $0x3caf6900 // str q0, [x8, x15]
+	WORD $0x8b0401ef // add x15, x15, x4
+	WORD $0x91004129 // add x9, x9, #16
+	WORD $0x910401ce // add x14, x14, #256
+	WORD $0xd10005ad // sub x13, x13, #1
+	CBNZ R13, quad
+	JMP  wide
+
+few:
 	WORD $0x910010a5 // add x5, x5, #4
 	CBZ  R5, done
 
-by1:
-	WORD $0xf10004a5 // subs x5, x5, #1
-	BMI  by1end
+single:
 	WORD $0x29402c2a // ldp w10, w11, [x1]
-	WORD $0xbc6a6802 // ldr s2, [x0, x10]
-	WORD $0xbc6b6800 // ldr s0, [x0, x11]
+	WORD $0xbc6a6800 // ldr s0, [x0, x10]
+	WORD $0xbc6b6801 // ldr s1, [x0, x11]
 	WORD $0x29412c2a // ldp w10, w11, [x1, #8]
-	WORD $0xbc6a6804 // ldr s4, [x0, x10]
-	WORD $0xbc6b6801 // ldr s1, [x0, x11]
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x4e24d403 // fadd v3.4s, v0.4s, v4.4s
-	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
-	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
-	WORD $0xad000c42 // stp q2, q3, [x2]
-	WORD $0xad010044 // stp q4, q0, [x2, #32]
+	WORD $0xbc6a6802 // ldr s2, [x0, x10]
+	WORD $0xbc6b6803 // ldr s3, [x0, x11]
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
+	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
+	WORD $0xad001040 // stp q0, q4, [x2]
+	WORD $0xad010442 // stp q2, q1, [x2, #32]
 	WORD $0x29422c2a // ldp w10, w11, [x1, #16]
-	WORD $0xbc6a6802 // ldr s2, [x0, x10]
-	WORD $0xbc6b6800 // ldr s0, [x0, x11]
+	WORD $0xbc6a6800 // ldr s0, [x0, x10]
+	WORD $0xbc6b6801 // ldr s1, [x0, x11]
 	WORD $0x29432c2a // ldp w10, w11, [x1, #24]
-	WORD $0xbc6a6804 // ldr s4, [x0, x10]
-	WORD $0xbc6b6801 // ldr s1, [x0, x11]
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x4e24d403 // fadd v3.4s, v0.4s, v4.4s
-	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
-	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
-	WORD $0xad020c42 // stp q2, q3, [x2, #64]
-	WORD $0xad030044 // stp q4, q0, [x2, #96]
+	WORD $0xbc6a6802 // ldr s2, [x0, x10]
+	WORD $0xbc6b6803 // ldr s3, [x0, x11]
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
+	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
+	WORD $0xad021040 // stp q0, q4, [x2, #64]
+	WORD $0xad030442 // stp q2, q1, [x2, #96]
 	WORD $0x29442c2a // ldp w10, w11, [x1, #32]
-	WORD $0xbc6a6802 // ldr s2, [x0, x10]
-	WORD $0xbc6b6800 // ldr s0, [x0, x11]
+	WORD $0xbc6a6800 // ldr s0, [x0, x10]
+	WORD $0xbc6b6801 // ldr s1, [x0, x11]
 	WORD $0x29452c2a // ldp w10, w11, [x1, #40]
-	WORD $0xbc6a6804 // ldr s4, [x0, x10]
-	WORD $0xbc6b6801 // ldr s1, [x0, x11]
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x4e24d403 // fadd v3.4s, v0.4s, v4.4s
-	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
-	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
-	WORD $0xad040c42 // stp q2, q3, [x2, #128]
-	WORD $0xad050044 // stp q4, q0, [x2, #160]
-	WORD $0x29462c2a // ldp w10, w11, [x1, #48]
 	WORD $0xbc6a6802 // ldr s2, [x0, x10]
-	WORD $0xbc6b6800 // ldr s0, [x0, x11]
-	WORD $0x29472c2a // ldp w10, w11, [x1, #56]
-	WORD $0xbc6a6804 // ldr s4, [x0, x10]
+	WORD $0xbc6b6803 // ldr s3, [x0, x11]
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
+	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
+	WORD $0xad041040 // stp q0, q4, [x2, #128]
+	WORD $0xad050442 // stp q2, q1, [x2, #160]
+	WORD $0x29462c2a // ldp w10, w11, [x1, #48]
+	WORD $0xbc6a6800 // ldr s0, [x0, x10]
 	WORD $0xbc6b6801 // ldr s1, [x0, x11]
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x4e24d403 // fadd v3.4s, v0.4s, v4.4s
-	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
-	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
-	WORD $0xad060c42 // stp q2, q3, [x2, #192]
-	WORD $0xad070044 // stp q4, q0, [x2, #224]
+	WORD $0x29472c2a // ldp w10, w11, [x1, #56]
+	WORD $0xbc6a6802 // ldr s2, [x0, x10]
+	WORD $0xbc6b6803 // ldr s3, [x0, x11]
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
+	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
+	WORD $0xad061040 // stp q0, q4, [x2, #192]
+	WORD $0xad070442 // stp q2, q1, [x2, #224]
+	WORD $0x91001000 // add x0, x0, #4
 	WORD $0xaa0903ea // mov x10, x9
 	WORD $0xad400c47 // ldp q7, q3, [x2]
 	WORD $0xad420044 // ldp q4, q0, [x2, #64]
@@ -220,13 +376,9 @@ by1:
 	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
 	WORD $0xbc2a6900 // str s0, [x8, x10]
 	WORD $0x8b04014a // add x10, x10, x4
-	WORD $0x91001000 // add x0, x0, #4
 	WORD $0x91001129 // add x9, x9, #4
-	JMP  by1
-
-by1end:
-	WORD $0x910004a5 // add x5, x5, #1
-	CBZ  R5, done
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, single
 
 done:
 	RET
@@ -618,7 +770,7 @@ loop:
 TEXT ·winogradOutput2NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R7
 	WORD $0xf94020e0 // ldr x0, [x7, #64]
-	WORD $0x3dc03400 // ldr q0, [x0, #208]
+	WORD $0x3dc03410 // ldr q16, [x0, #208]
 	WORD $0xf94000e0 // ldr x0, [x7]
 	WORD $0xf94004e1 // ldr x1, [x7, #8]
 	WORD $0xf9401ce2 // ldr x2, [x7, #56]
@@ -628,193 +780,315 @@ TEXT ·winogradOutput2NEON(SB), NOSPLIT, $0-8
 	WORD $0xf94024e6 // ldr x6, [x7, #72]
 	WORD $0xf94030e7 // ldr x7, [x7, #96]
 	WORD $0xd2800088 // movz x8, #4, lsl #0
-	WORD $0x9b087c2a // mul x10, x1, x8
-	WORD $0x8b0a0008 // add x8, x0, x10
-	WORD $0x8b0a0109 // add x9, x8, x10
-	WORD $0x8b0a012a // add x10, x9, x10
-	WORD $0xd280000b // movz x11, #0, lsl #0
+	WORD $0x9b087c28 // mul x8, x1, x8
+	WORD $0x91020049 // add x9, x2, #128
+	WORD $0x9102012a // add x10, x9, #128
+	WORD $0x9102014b // add x11, x10, #128
 
-by4:
+wide:
+	WORD $0xf10040c6 // subs x6, x6, #16
+	BMI  narrow
+	WORD $0xaa0003ec // mov x12, x0
+	WORD $0x8b08018d // add x13, x12, x8
+	WORD $0x8b0801ae // add x14, x13, x8
+	WORD $0x8b0801cf // add x15, x14, x8
+	WORD $0x4cc12980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x1
+	WORD $0x4cc129a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc129c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x1
+	WORD $0x4cc129ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x15], x1
+	WORD $0x4e28d491 // fadd v17.4s, v4.4s, v8.4s
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f90108c // fmla v12.4s, v4.4s, v16.s[0]
+	WORD $0xad003040 // stp q0, q12, [x2]
+	WORD $0x4e29d4a0 // fadd v0.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4a4 // fsub v4.4s, v5.4s, v9.4s
+	WORD $0x4f901001 // fmla v1.4s, v0.4s, v16.s[0]
+	WORD $0x4f90108d // fmla v13.4s, v4.4s, v16.s[0]
+	WORD $0xad003521 // stp q1, q13, [x9]
+	WORD $0x4e2ad4c0 // fadd v0.4s, v6.4s, v10.4s
+	WORD $0x4eaad4c1 // fsub v1.4s, v6.4s, v10.4s
+	WORD $0x4f901002 // fmla v2.4s, v0.4s, v16.s[0]
+	WORD $0x4f90102e // fmla v14.4s, v1.4s, v16.s[0]
+	WORD $0xad003942 // stp q2, q14, [x10]
+	WORD $0x4e2bd4e0 // fadd v0.4s, v7.4s, v11.4s
+	WORD $0x4eabd4e1 // fsub v1.4s, v7.4s, v11.4s
+	WORD $0x4f901003 // fmla v3.4s, v0.4s, v16.s[0]
+	WORD $0x4f90102f // fmla v15.4s, v1.4s, v16.s[0]
+	WORD $0xad003d63 // stp q3, q15, [x11]
+	WORD $0x4cc12980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x1
+	WORD $0x4cc129a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc129c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x1
+	WORD $0x4cc129ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x15], x1
+	WORD $0x4e28d491 // fadd v17.4s, v4.4s, v8.4s
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f90108c // fmla v12.4s, v4.4s, v16.s[0]
+	WORD $0xad013040 // stp q0, q12, [x2, #32]
+	WORD $0x4e29d4a0 // fadd v0.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4a4 // fsub v4.4s, v5.4s, v9.4s
+	WORD $0x4f901001 // fmla v1.4s, v0.4s, v16.s[0]
+	WORD $0x4f90108d // fmla v13.4s, v4.4s, v16.s[0]
+	WORD $0xad013521 // stp q1, q13, [x9, #32]
+	WORD $0x4e2ad4c0 // fadd v0.4s, v6.4s, v10.4s
+	WORD $0x4eaad4c1 // fsub v1.4s, v6.4s, v10.4s
+	WORD $0x4f901002 // fmla v2.4s, v0.4s, v16.s[0]
+	WORD $0x4f90102e // fmla v14.4s, v1.4s, v16.s[0]
+	WORD $0xad013942 // stp q2, q14, [x10, #32]
+	WORD $0x4e2bd4e0 // fadd v0.4s, v7.4s, v11.4s
+	WORD $0x4eabd4e1 // fsub v1.4s, v7.4s, v11.4s
+	WORD $0x4f901003 // fmla v3.4s, v0.4s, v16.s[0]
+	WORD $0x4f90102f // fmla v15.4s, v1.4s, v16.s[0]
+	WORD $0xad013d63 // stp q3, q15, [x11, #32]
+	WORD $0x4cc12980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x1
+	WORD $0x4cc129a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc129c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x1
+	WORD $0x4cc129ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x15], x1
+	WORD $0x4e28d491 // fadd v17.4s, v4.4s, v8.4s
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f90108c // fmla v12.4s, v4.4s, v16.s[0]
+	WORD $0xad023040 // stp q0, q12, [x2, #64]
+	WORD $0x4e29d4a0 // fadd v0.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4a4 // fsub v4.4s, v5.4s, v9.4s
+	WORD $0x4f901001 // fmla v1.4s, v0.4s, v16.s[0]
+	WORD $0x4f90108d // fmla v13.4s, v4.4s, v16.s[0]
+	WORD $0xad023521 // stp q1, q13, [x9, #64]
+	WORD $0x4e2ad4c0 // fadd v0.4s, v6.4s, v10.4s
+	WORD $0x4eaad4c1 // fsub v1.4s, v6.4s, v10.4s
+	WORD $0x4f901002 // fmla v2.4s, v0.4s, v16.s[0]
+	WORD $0x4f90102e // fmla v14.4s, v1.4s, v16.s[0]
+	WORD $0xad023942 // stp q2, q14, [x10, #64]
+	WORD $0x4e2bd4e0 // fadd v0.4s, v7.4s, v11.4s
+	WORD $0x4eabd4e1 // fsub v1.4s, v7.4s, v11.4s
+	WORD $0x4f901003 // fmla v3.4s, v0.4s, v16.s[0]
+	WORD $0x4f90102f // fmla v15.4s, v1.4s, v16.s[0]
+	WORD $0xad023d63 // stp q3, q15, [x11, #64]
+	WORD $0x4cc12980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x1
+	WORD $0x4cc129a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc129c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x1
+	WORD $0x4cc129ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x15], x1
+	WORD $0x4e28d491 // fadd v17.4s, v4.4s, v8.4s
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x4f901220 // fmla v0.4s, v17.4s, v16.s[0]
+	WORD $0x4f90108c // fmla v12.4s, v4.4s, v16.s[0]
+	WORD $0xad033040 // stp q0, q12, [x2, #96]
+	WORD $0x4e29d4a0 // fadd v0.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4a4 // fsub v4.4s, v5.4s, v9.4s
+	WORD $0x4f901001 // fmla v1.4s, v0.4s, v16.s[0]
+	WORD $0x4f90108d // fmla v13.4s, v4.4s, v16.s[0]
+	WORD $0xad033521 // stp q1, q13, [x9, #96]
+	WORD $0x4e2ad4c0 // fadd v0.4s, v6.4s, v10.4s
+	WORD $0x4eaad4c1 // fsub v1.4s, v6.4s, v10.4s
+	WORD $0x4f901002 // fmla v2.4s, v0.4s, v16.s[0]
+	WORD $0x4f90102e // fmla v14.4s, v1.4s, v16.s[0]
+	WORD $0xad033942 // stp q2, q14, [x10, #96]
+	WORD $0x4e2bd4e0 // fadd v0.4s, v7.4s, v11.4s
+	WORD $0x4eabd4e1 // fsub v1.4s, v7.4s, v11.4s
+	WORD $0x4f901003 // fmla v3.4s, v0.4s, v16.s[0]
+	WORD $0x4f90102f // fmla v15.4s, v1.4s, v16.s[0]
+	WORD $0xad033d63 // stp q3, q15, [x11, #96]
+	WORD $0x91010000 // add x0, x0, #64
+	WORD $0xd280008c // movz x12, #4, lsl #0
+	JMP  quads
+
+narrow:
+	WORD $0x910040c6 // add x6, x6, #16
+	CBZ  R6, done
 	WORD $0xf10010c6 // subs x6, x6, #4
-	BMI  by4end
-	WORD $0xaa0b03ec // mov x12, x11
-	WORD $0x3cec6801 // ldr q1, [x0, x12]
-	WORD $0x3cec6904 // ldr q4, [x8, x12]
-	WORD $0x3cec6925 // ldr q5, [x9, x12]
-	WORD $0x3cec6942 // ldr q2, [x10, x12]
-	WORD $0x4e25d483 // fadd v3.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x4f801061 // fmla v1.4s, v3.4s, v0.s[0]
-	WORD $0x4f801082 // fmla v2.4s, v4.4s, v0.s[0]
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0x3cec6803 // ldr q3, [x0, x12]
-	WORD $0x3cec6906 // ldr q6, [x8, x12]
-	WORD $0x3cec6927 // ldr q7, [x9, x12]
-	WORD $0x3cec6944 // ldr q4, [x10, x12]
-	WORD $0x4e27d4c5 // fadd v5.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x4f8010a3 // fmla v3.4s, v5.4s, v0.s[0]
-	WORD $0x4f8010c4 // fmla v4.4s, v6.4s, v0.s[0]
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0xad000c41 // stp q1, q3, [x2]
-	WORD $0xad021042 // stp q2, q4, [x2, #64]
-	WORD $0x3cec6801 // ldr q1, [x0, x12]
-	WORD $0x3cec6904 // ldr q4, [x8, x12]
-	WORD $0x3cec6925 // ldr q5, [x9, x12]
-	WORD $0x3cec6942 // ldr q2, [x10, x12]
-	WORD $0x4e25d483 // fadd v3.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x4f801061 // fmla v1.4s, v3.4s, v0.s[0]
-	WORD $0x4f801082 // fmla v2.4s, v4.4s, v0.s[0]
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0x3cec6803 // ldr q3, [x0, x12]
-	WORD $0x3cec6906 // ldr q6, [x8, x12]
-	WORD $0x3cec6927 // ldr q7, [x9, x12]
-	WORD $0x3cec6944 // ldr q4, [x10, x12]
-	WORD $0x4e27d4c5 // fadd v5.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x4f8010a3 // fmla v3.4s, v5.4s, v0.s[0]
-	WORD $0x4f8010c4 // fmla v4.4s, v6.4s, v0.s[0]
-	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0xad010c41 // stp q1, q3, [x2, #32]
-	WORD $0xad031042 // stp q2, q4, [x2, #96]
-	WORD $0x3cc104a1 // ldr q1, [x5], #16
-	WORD $0xad401043 // ldp q3, q4, [x2]
-	WORD $0xad410845 // ldp q5, q2, [x2, #32]
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x4f8010c3 // fmla v3.4s, v6.4s, v0.s[0]
-	WORD $0x4f801082 // fmla v2.4s, v4.4s, v0.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by4store0
-	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
-	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
-	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
-	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	BMI  few
+	WORD $0xaa0003ec // mov x12, x0
+	WORD $0x8b08018d // add x13, x12, x8
+	WORD $0x8b0801ae // add x14, x13, x8
+	WORD $0x8b0801cf // add x15, x14, x8
+	WORD $0x4cc17980 // ld1 {v0.4s}, [x12], x1
+	WORD $0x4cc179a1 // ld1 {v1.4s}, [x13], x1
+	WORD $0x4cc179c2 // ld1 {v2.4s}, [x14], x1
+	WORD $0x4cc179e3 // ld1 {v3.4s}, [x15], x1
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4f901080 // fmla v0.4s, v4.4s, v16.s[0]
+	WORD $0x4f901023 // fmla v3.4s, v1.4s, v16.s[0]
+	WORD $0xad000c40 // stp q0, q3, [x2]
+	WORD $0x4cc17980 // ld1 {v0.4s}, [x12], x1
+	WORD $0x4cc179a1 // ld1 {v1.4s}, [x13], x1
+	WORD $0x4cc179c2 // ld1 {v2.4s}, [x14], x1
+	WORD $0x4cc179e3 // ld1 {v3.4s}, [x15], x1
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4f901080 // fmla v0.4s, v4.4s, v16.s[0]
+	WORD $0x4f901023 // fmla v3.4s, v1.4s, v16.s[0]
+	WORD $0xad010c40 // stp q0, q3, [x2, #32]
+	WORD $0x4cc17980 // ld1 {v0.4s}, [x12], x1
+	WORD $0x4cc179a1 // ld1 {v1.4s}, [x13], x1
+	WORD $0x4cc179c2 // ld1 {v2.4s}, [x14], x1
+	WORD $0x4cc179e3 // ld1 {v3.4s}, [x15], x1
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4f901080 // fmla v0.4s, v4.4s, v16.s[0]
+	WORD $0x4f901023 // fmla v3.4s, v1.4s, v16.s[0]
+	WORD $0xad020c40 // stp q0, q3, [x2, #64]
+	WORD $0x4cc17980 // ld1 {v0.4s}, [x12], x1
+	WORD $0x4cc179a1 // ld1 {v1.4s}, [x13], x1
+	WORD $0x4cc179c2 // ld1 {v2.4s}, [x14], x1
+	WORD $0x4cc179e3 // ld1 {v3.4s}, [x15], x1
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4f901080 // fmla v0.4s, v4.4s, v16.s[0]
+	WORD $0x4f901023 // fmla v3.4s, v1.4s, v16.s[0]
+	WORD $0xad030c40 // stp q0, q3, [x2, #96]
+	WORD $0x91004000 // add x0, x0, #16
+	WORD $0xd280002c // movz x12, #1, lsl #0
 
-by4store0:
-	WORD $0x2940348c // ldp w12, w13, [x4]
-	WORD $0x3cac6863 // str q3, [x3, x12]
-	WORD $0x3cad6862 // str q2, [x3, x13]
-	WORD $0xad420c45 // ldp q5, q3, [x2, #64]
-	WORD $0xad430844 // ldp q4, q2, [x2, #96]
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4e21d4a1 // fadd v1.4s, v5.4s, v1.4s
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4f8010a1 // fmla v1.4s, v5.4s, v0.s[0]
-	WORD $0x4f801062 // fmla v2.4s, v3.4s, v0.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by4store1
-	WORD $0x4ea0e823 // fcmlt v3.4s, v1.4s, #0.0
-	WORD $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
-	WORD $0x4ea0e843 // fcmlt v3.4s, v2.4s, #0.0
-	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+quads:
+	WORD $0xaa0203ed // mov x13, x2
 
-by4store1:
-	WORD $0x2941348c // ldp w12, w13, [x4, #8]
-	WORD $0x3cac6861 // str q1, [x3, x12]
-	WORD $0x3cad6862 // str q2, [x3, x13]
+quad:
+	WORD $0x3cc104a2 // ldr q2, [x5], #16
+	WORD $0xad400da6 // ldp q6, q3, [x13]
+	WORD $0xad4101a7 // ldp q7, q0, [x13, #32]
+	WORD $0xad4205a8 // ldp q8, q1, [x13, #64]
+	WORD $0xad4311a5 // ldp q5, q4, [x13, #96]
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4f901126 // fmla v6.4s, v9.4s, v16.s[0]
+	WORD $0x4f9010e5 // fmla v5.4s, v7.4s, v16.s[0]
+	CBZ  R7, quadstore0
+	WORD $0x4ea0e8c7 // fcmlt v7.4s, v6.4s, #0.0
+	WORD $0x4e671cc6 // bic v6.16b, v6.16b, v7.16b
+	WORD $0x4ea0e8a7 // fcmlt v7.4s, v5.4s, #0.0
+	WORD $0x4e671ca5 // bic v5.16b, v5.16b, v7.16b
+
+quadstore0:
+	WORD $0x29403c8e // ldp w14, w15, [x4]
+	WORD $0x3cae6866 // str q6, [x3, x14]
+	WORD $0x3caf6865 // str q5, [x3, x15]
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x4e22d462 // fadd v2.4s, v3.4s, v2.4s
+	WORD $0x4e21d403 // fadd v3.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x4f901062 // fmla v2.4s, v3.4s, v16.s[0]
+	WORD $0x4f901004 // fmla v4.4s, v0.4s, v16.s[0]
+	CBZ  R7, quadstore1
+	WORD $0x4ea0e840 // fcmlt v0.4s, v2.4s, #0.0
+	WORD $0x4e601c42 // bic v2.16b, v2.16b, v0.16b
+	WORD $0x4ea0e880 // fcmlt v0.4s, v4.4s, #0.0
+	WORD $0x4e601c84 // bic v4.16b, v4.16b, v0.16b
+
+quadstore1:
+	WORD $0x29413c8e // ldp w14, w15, [x4, #8]
+	WORD $0x3cae6862 // str q2, [x3, x14]
+	WORD $0x3caf6864 // str q4, [x3, x15]
 	WORD $0x91004063 // add x3, x3, #16
-	WORD $0x9100416b // add x11, x11, #16
-	JMP  by4
+	WORD $0x910201ad // add x13, x13, #128
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, quad
+	JMP  wide
 
-by4end:
+few:
 	WORD $0x910010c6 // add x6, x6, #4
 	CBZ  R6, done
 
-by1:
-	WORD $0xf10004c6 // subs x6, x6, #1
-	BMI  by1end
-	WORD $0xaa0b03ec // mov x12, x11
-	WORD $0xbc6c6801 // ldr s1, [x0, x12]
-	WORD $0xbc6c6904 // ldr s4, [x8, x12]
-	WORD $0xbc6c6925 // ldr s5, [x9, x12]
-	WORD $0xbc6c6942 // ldr s2, [x10, x12]
-	WORD $0x4e25d483 // fadd v3.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x4f801061 // fmla v1.4s, v3.4s, v0.s[0]
-	WORD $0x4f801082 // fmla v2.4s, v4.4s, v0.s[0]
+single:
+	WORD $0xaa0003e9 // mov x9, x0
+	WORD $0x8b08012a // add x10, x9, x8
+	WORD $0x8b08014b // add x11, x10, x8
+	WORD $0x8b08016c // add x12, x11, x8
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
 	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0xbc6c6803 // ldr s3, [x0, x12]
-	WORD $0xbc6c6906 // ldr s6, [x8, x12]
-	WORD $0xbc6c6927 // ldr s7, [x9, x12]
-	WORD $0xbc6c6944 // ldr s4, [x10, x12]
-	WORD $0x4e27d4c5 // fadd v5.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x4f8010a3 // fmla v3.4s, v5.4s, v0.s[0]
-	WORD $0x4f8010c4 // fmla v4.4s, v6.4s, v0.s[0]
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4f901080 // fmla v0.4s, v4.4s, v16.s[0]
+	WORD $0x4f901023 // fmla v3.4s, v1.4s, v16.s[0]
+	WORD $0xad000c40 // stp q0, q3, [x2]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
 	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0xad000c41 // stp q1, q3, [x2]
-	WORD $0xad021042 // stp q2, q4, [x2, #64]
-	WORD $0xbc6c6801 // ldr s1, [x0, x12]
-	WORD $0xbc6c6904 // ldr s4, [x8, x12]
-	WORD $0xbc6c6925 // ldr s5, [x9, x12]
-	WORD $0xbc6c6942 // ldr s2, [x10, x12]
-	WORD $0x4e25d483 // fadd v3.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x4f801061 // fmla v1.4s, v3.4s, v0.s[0]
-	WORD $0x4f801082 // fmla v2.4s, v4.4s, v0.s[0]
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4f901080 // fmla v0.4s, v4.4s, v16.s[0]
+	WORD $0x4f901023 // fmla v3.4s, v1.4s, v16.s[0]
+	WORD $0xad010c40 // stp q0, q3, [x2, #32]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
 	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0xbc6c6803 // ldr s3, [x0, x12]
-	WORD $0xbc6c6906 // ldr s6, [x8, x12]
-	WORD $0xbc6c6927 // ldr s7, [x9, x12]
-	WORD $0xbc6c6944 // ldr s4, [x10, x12]
-	WORD $0x4e27d4c5 // fadd v5.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x4f8010a3 // fmla v3.4s, v5.4s, v0.s[0]
-	WORD $0x4f8010c4 // fmla v4.4s, v6.4s, v0.s[0]
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4f901080 // fmla v0.4s, v4.4s, v16.s[0]
+	WORD $0x4f901023 // fmla v3.4s, v1.4s, v16.s[0]
+	WORD $0xad020c40 // stp q0, q3, [x2, #64]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
 	WORD $0x8b01018c // add x12, x12, x1
-	WORD $0xad010c41 // stp q1, q3, [x2, #32]
-	WORD $0xad031042 // stp q2, q4, [x2, #96]
-	WORD $0xbc4044a1 // ldr s1, [x5], #4
-	WORD $0xad401043 // ldp q3, q4, [x2]
-	WORD $0xad410845 // ldp q5, q2, [x2, #32]
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x4f8010c3 // fmla v3.4s, v6.4s, v0.s[0]
-	WORD $0x4f801082 // fmla v2.4s, v4.4s, v0.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by1store0
-	WORD $0x4ea0e864 // fcmlt v4.4s, v3.4s, #0.0
-	WORD $0x4e641c63 // bic v3.16b, v3.16b, v4.16b
-	WORD $0x4ea0e844 // fcmlt v4.4s, v2.4s, #0.0
-	WORD $0x4e641c42 // bic v2.16b, v2.16b, v4.16b
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4f901080 // fmla v0.4s, v4.4s, v16.s[0]
+	WORD $0x4f901023 // fmla v3.4s, v1.4s, v16.s[0]
+	WORD $0xad030c40 // stp q0, q3, [x2, #96]
+	WORD $0x91001000 // add x0, x0, #4
+	WORD $0xbc4044a2 // ldr s2, [x5], #4
+	WORD $0xad400c46 // ldp q6, q3, [x2]
+	WORD $0xad410047 // ldp q7, q0, [x2, #32]
+	WORD $0xad420448 // ldp q8, q1, [x2, #64]
+	WORD $0xad431045 // ldp q5, q4, [x2, #96]
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4f901126 // fmla v6.4s, v9.4s, v16.s[0]
+	WORD $0x4f9010e5 // fmla v5.4s, v7.4s, v16.s[0]
+	CBZ  R7, singlestore0
+	WORD $0x4ea0e8c7 // fcmlt v7.4s, v6.4s, #0.0
+	WORD $0x4e671cc6 // bic v6.16b, v6.16b, v7.16b
+	WORD $0x4ea0e8a7 // fcmlt v7.4s, v5.4s, #0.0
+	WORD $0x4e671ca5 // bic v5.16b, v5.16b, v7.16b
 
-by1store0:
-	WORD $0x2940348c // ldp w12, w13, [x4]
-	WORD $0xbc2c6863 // str s3, [x3, x12]
-	WORD $0xbc2d6862 // str s2, [x3, x13]
-	WORD $0xad420c45 // ldp q5, q3, [x2, #64]
-	WORD $0xad430844 // ldp q4, q2, [x2, #96]
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4e21d4a1 // fadd v1.4s, v5.4s, v1.4s
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4f8010a1 // fmla v1.4s, v5.4s, v0.s[0]
-	WORD $0x4f801062 // fmla v2.4s, v3.4s, v0.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by1store1
-	WORD $0x4ea0e823 // fcmlt v3.4s, v1.4s, #0.0
-	WORD $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
-	WORD $0x4ea0e843 // fcmlt v3.4s, v2.4s, #0.0
-	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+singlestore0:
+	WORD $0x29402889 // ldp w9, w10, [x4]
+	WORD $0xbc296866 // str s6, [x3, x9]
+	WORD $0xbc2a6865 // str s5, [x3, x10]
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x4e22d462 // fadd v2.4s, v3.4s, v2.4s
+	WORD $0x4e21d403 // fadd v3.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x4f901062 // fmla v2.4s, v3.4s, v16.s[0]
+	WORD $0x4f901004 // fmla v4.4s, v0.4s, v16.s[0]
+	CBZ  R7, singlestore1
+	WORD $0x4ea0e840 // fcmlt v0.4s, v2.4s, #0.0
+	WORD $0x4e601c42 // bic v2.16b, v2.16b, v0.16b
+	WORD $0x4ea0e880 // fcmlt v0.4s, v4.4s, #0.0
+	WORD $0x4e601c84 // bic v4.16b, v4.16b, v0.16b
 
-by1store1:
-	WORD $0x2941348c // ldp w12, w13, [x4, #8]
-	WORD $0xbc2c6861 // str s1, [x3, x12]
-	WORD $0xbc2d6862 // str s2, [x3, x13]
+singlestore1:
+	WORD $0x29412889 // ldp w9, w10, [x4, #8]
+	WORD $0xbc296862 // str s2, [x3, x9]
+	WORD $0xbc2a6864 // str s4, [x3, x10]
 	WORD $0x91001063 // add x3, x3, #4
-	WORD $0x9100116b // add x11, x11, #4
-	JMP  by1
-
-by1end:
-	WORD $0x910004c6 // add x6, x6, #1
-	CBZ  R6, done
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, single
 
 done:
 	RET
@@ -823,8 +1097,8 @@ done:
 TEXT ·winogradInput4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R5
 	WORD $0xf94020a0 // ldr x0, [x5, #64]
-	WORD $0x3dc00800 // ldr q0, [x0, #32]
-	WORD $0x3dc00c01 // ldr q1, [x0, #48]
+	WORD $0x3dc00819 // ldr q25, [x0, #32]
+	WORD $0x3dc00c18 // ldr q24, [x0, #48]
 	WORD $0xf94000a0 // ldr x0, [x5]
 	WORD $0xf94010a1 // ldr x1, [x5, #32]
 	WORD $0xf9401ca2 // ldr x2, [x5, #56]
@@ -839,702 +1113,1288 @@ TEXT ·winogradInput4NEON(SB), NOSPLIT, $0-8
 	WORD $0x8b0a0109 // add x9, x8, x10
 	WORD $0x8b0a012a // add x10, x9, x10
 	WORD $0xd280000b // movz x11, #0, lsl #0
+	WORD $0x9109004c // add x12, x2, #576
+	WORD $0x9109018d // add x13, x12, #576
+	WORD $0x910901ae // add x14, x13, #576
 
-by4:
+wide:
+	WORD $0xf10040a5 // subs x5, x5, #16
+	BMI  narrow
+	WORD $0x2940402f // ldp w15, w16, [x1]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a04 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x16]
+	WORD $0x2941402f // ldp w15, w16, [x1, #8]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029e8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a0c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x16]
+	WORD $0x2942402f // ldp w15, w16, [x1, #16]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029f0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16]
+	WORD $0x4eb01e1a // mov v26.16b, v16.16b
+	WORD $0x4f99111a // fmla v26.4s, v8.4s, v25.s[0]
+	WORD $0x4fb9101a // fmla v26.4s, v0.4s, v25.s[1]
+	WORD $0x4f991194 // fmla v20.4s, v12.4s, v25.s[0]
+	WORD $0x4fb91094 // fmla v20.4s, v4.4s, v25.s[1]
+	WORD $0x4eb01e1c // mov v28.16b, v16.16b
+	WORD $0x4f99191c // fmla v28.4s, v8.4s, v25.s[2]
+	WORD $0x4eac1d9b // mov v27.16b, v12.16b
+	WORD $0x4f99189b // fmla v27.4s, v4.4s, v25.s[2]
+	WORD $0x4f98937d // fmul v29.4s, v27.4s, v24.s[0]
+	WORD $0x4e3dd79b // fadd v27.4s, v28.4s, v29.4s
+	WORD $0x4ebdd79c // fsub v28.4s, v28.4s, v29.4s
+	WORD $0x4fb91910 // fmla v16.4s, v8.4s, v25.s[3]
+	WORD $0x4fb9188c // fmla v12.4s, v4.4s, v25.s[3]
+	WORD $0x4fb8919d // fmul v29.4s, v12.4s, v24.s[1]
+	WORD $0x4e3dd60c // fadd v12.4s, v16.4s, v29.4s
+	WORD $0x4ebdd610 // fsub v16.4s, v16.4s, v29.4s
+	WORD $0xad006c5a // stp q26, q27, [x2]
+	WORD $0xad01305c // stp q28, q12, [x2, #32]
+	WORD $0xad025050 // stp q16, q20, [x2, #64]
+	WORD $0x4eb11e2c // mov v12.16b, v17.16b
+	WORD $0x4f99112c // fmla v12.4s, v9.4s, v25.s[0]
+	WORD $0x4fb9102c // fmla v12.4s, v1.4s, v25.s[1]
+	WORD $0x4f9911b5 // fmla v21.4s, v13.4s, v25.s[0]
+	WORD $0x4fb910b5 // fmla v21.4s, v5.4s, v25.s[1]
+	WORD $0x4eb11e34 // mov v20.16b, v17.16b
+	WORD $0x4f991934 // fmla v20.4s, v9.4s, v25.s[2]
+	WORD $0x4ead1db0 // mov v16.16b, v13.16b
+	WORD $0x4f9918b0 // fmla v16.4s, v5.4s, v25.s[2]
+	WORD $0x4f98921a // fmul v26.4s, v16.4s, v24.s[0]
+	WORD $0x4e3ad690 // fadd v16.4s, v20.4s, v26.4s
+	WORD $0x4ebad694 // fsub v20.4s, v20.4s, v26.4s
+	WORD $0x4fb91931 // fmla v17.4s, v9.4s, v25.s[3]
+	WORD $0x4fb918ad // fmla v13.4s, v5.4s, v25.s[3]
+	WORD $0x4fb891ba // fmul v26.4s, v13.4s, v24.s[1]
+	WORD $0x4e3ad62d // fadd v13.4s, v17.4s, v26.4s
+	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
+	WORD $0xad00418c // stp q12, q16, [x12]
+	WORD $0xad013594 // stp q20, q13, [x12, #32]
+	WORD $0xad025591 // stp q17, q21, [x12, #64]
+	WORD $0x4eb21e4c // mov v12.16b, v18.16b
+	WORD $0x4f99114c // fmla v12.4s, v10.4s, v25.s[0]
+	WORD $0x4fb9104c // fmla v12.4s, v2.4s, v25.s[1]
+	WORD $0x4f9911d6 // fmla v22.4s, v14.4s, v25.s[0]
+	WORD $0x4fb910d6 // fmla v22.4s, v6.4s, v25.s[1]
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4f991950 // fmla v16.4s, v10.4s, v25.s[2]
+	WORD $0x4eae1dcd // mov v13.16b, v14.16b
+	WORD $0x4f9918cd // fmla v13.4s, v6.4s, v25.s[2]
+	WORD $0x4f9891b1 // fmul v17.4s, v13.4s, v24.s[0]
+	WORD $0x4e31d60d // fadd v13.4s, v16.4s, v17.4s
+	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
+	WORD $0x4fb91952 // fmla v18.4s, v10.4s, v25.s[3]
+	WORD $0x4fb918ce // fmla v14.4s, v6.4s, v25.s[3]
+	WORD $0x4fb891ce // fmul v14.4s, v14.4s, v24.s[1]
+	WORD $0x4e2ed64a // fadd v10.4s, v18.4s, v14.4s
+	WORD $0x4eaed64e // fsub v14.4s, v18.4s, v14.4s
+	WORD $0xad0035ac // stp q12, q13, [x13]
+	WORD $0xad0129b0 // stp q16, q10, [x13, #32]
+	WORD $0xad0259ae // stp q14, q22, [x13, #64]
+	WORD $0x4eb31e6a // mov v10.16b, v19.16b
+	WORD $0x4f99116a // fmla v10.4s, v11.4s, v25.s[0]
+	WORD $0x4fb9106a // fmla v10.4s, v3.4s, v25.s[1]
+	WORD $0x4f9911f7 // fmla v23.4s, v15.4s, v25.s[0]
+	WORD $0x4fb910f7 // fmla v23.4s, v7.4s, v25.s[1]
+	WORD $0x4eb31e6d // mov v13.16b, v19.16b
+	WORD $0x4f99196d // fmla v13.4s, v11.4s, v25.s[2]
+	WORD $0x4eaf1dec // mov v12.16b, v15.16b
+	WORD $0x4f9918ec // fmla v12.4s, v7.4s, v25.s[2]
+	WORD $0x4f98918e // fmul v14.4s, v12.4s, v24.s[0]
+	WORD $0x4e2ed5ac // fadd v12.4s, v13.4s, v14.4s
+	WORD $0x4eaed5ad // fsub v13.4s, v13.4s, v14.4s
+	WORD $0x4fb91973 // fmla v19.4s, v11.4s, v25.s[3]
+	WORD $0x4fb918ef // fmla v15.4s, v7.4s, v25.s[3]
+	WORD $0x4fb891ee // fmul v14.4s, v15.4s, v24.s[1]
+	WORD $0x4e2ed66b // fadd v11.4s, v19.4s, v14.4s
+	WORD $0x4eaed66e // fsub v14.4s, v19.4s, v14.4s
+	WORD $0xad0031ca // stp q10, q12, [x14]
+	WORD $0xad012dcd // stp q13, q11, [x14, #32]
+	WORD $0xad025dce // stp q14, q23, [x14, #64]
+	WORD $0x2943402f // ldp w15, w16, [x1, #24]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a04 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x16]
+	WORD $0x2944402f // ldp w15, w16, [x1, #32]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029e8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a0c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x16]
+	WORD $0x2945402f // ldp w15, w16, [x1, #40]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029f0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16]
+	WORD $0x4eb01e1a // mov v26.16b, v16.16b
+	WORD $0x4f99111a // fmla v26.4s, v8.4s, v25.s[0]
+	WORD $0x4fb9101a // fmla v26.4s, v0.4s, v25.s[1]
+	WORD $0x4f991194 // fmla v20.4s, v12.4s, v25.s[0]
+	WORD $0x4fb91094 // fmla v20.4s, v4.4s, v25.s[1]
+	WORD $0x4eb01e1c // mov v28.16b, v16.16b
+	WORD $0x4f99191c // fmla v28.4s, v8.4s, v25.s[2]
+	WORD $0x4eac1d9b // mov v27.16b, v12.16b
+	WORD $0x4f99189b // fmla v27.4s, v4.4s, v25.s[2]
+	WORD $0x4f98937d // fmul v29.4s, v27.4s, v24.s[0]
+	WORD $0x4e3dd79b // fadd v27.4s, v28.4s, v29.4s
+	WORD $0x4ebdd79c // fsub v28.4s, v28.4s, v29.4s
+	WORD $0x4fb91910 // fmla v16.4s, v8.4s, v25.s[3]
+	WORD $0x4fb9188c // fmla v12.4s, v4.4s, v25.s[3]
+	WORD $0x4fb8919d // fmul v29.4s, v12.4s, v24.s[1]
+	WORD $0x4e3dd60c // fadd v12.4s, v16.4s, v29.4s
+	WORD $0x4ebdd610 // fsub v16.4s, v16.4s, v29.4s
+	WORD $0xad036c5a // stp q26, q27, [x2, #96]
+	WORD $0xad04305c // stp q28, q12, [x2, #128]
+	WORD $0xad055050 // stp q16, q20, [x2, #160]
+	WORD $0x4eb11e2c // mov v12.16b, v17.16b
+	WORD $0x4f99112c // fmla v12.4s, v9.4s, v25.s[0]
+	WORD $0x4fb9102c // fmla v12.4s, v1.4s, v25.s[1]
+	WORD $0x4f9911b5 // fmla v21.4s, v13.4s, v25.s[0]
+	WORD $0x4fb910b5 // fmla v21.4s, v5.4s, v25.s[1]
+	WORD $0x4eb11e34 // mov v20.16b, v17.16b
+	WORD $0x4f991934 // fmla v20.4s, v9.4s, v25.s[2]
+	WORD $0x4ead1db0 // mov v16.16b, v13.16b
+	WORD $0x4f9918b0 // fmla v16.4s, v5.4s, v25.s[2]
+	WORD $0x4f98921a // fmul v26.4s, v16.4s, v24.s[0]
+	WORD $0x4e3ad690 // fadd v16.4s, v20.4s, v26.4s
+	WORD $0x4ebad694 // fsub v20.4s, v20.4s, v26.4s
+	WORD $0x4fb91931 // fmla v17.4s, v9.4s, v25.s[3]
+	WORD $0x4fb918ad // fmla v13.4s, v5.4s, v25.s[3]
+	WORD $0x4fb891ba // fmul v26.4s, v13.4s, v24.s[1]
+	WORD $0x4e3ad62d // fadd v13.4s, v17.4s, v26.4s
+	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
+	WORD $0xad03418c // stp q12, q16, [x12, #96]
+	WORD $0xad043594 // stp q20, q13, [x12, #128]
+	WORD $0xad055591 // stp q17, q21, [x12, #160]
+	WORD $0x4eb21e4c // mov v12.16b, v18.16b
+	WORD $0x4f99114c // fmla v12.4s, v10.4s, v25.s[0]
+	WORD $0x4fb9104c // fmla v12.4s, v2.4s, v25.s[1]
+	WORD $0x4f9911d6 // fmla v22.4s, v14.4s, v25.s[0]
+	WORD $0x4fb910d6 // fmla v22.4s, v6.4s, v25.s[1]
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4f991950 // fmla v16.4s, v10.4s, v25.s[2]
+	WORD $0x4eae1dcd // mov v13.16b, v14.16b
+	WORD $0x4f9918cd // fmla v13.4s, v6.4s, v25.s[2]
+	WORD $0x4f9891b1 // fmul v17.4s, v13.4s, v24.s[0]
+	WORD $0x4e31d60d // fadd v13.4s, v16.4s, v17.4s
+	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
+	WORD $0x4fb91952 // fmla v18.4s, v10.4s, v25.s[3]
+	WORD $0x4fb918ce // fmla v14.4s, v6.4s, v25.s[3]
+	WORD $0x4fb891ce // fmul v14.4s, v14.4s, v24.s[1]
+	WORD $0x4e2ed64a // fadd v10.4s, v18.4s, v14.4s
+	WORD $0x4eaed64e // fsub v14.4s, v18.4s, v14.4s
+	WORD $0xad0335ac // stp q12, q13, [x13, #96]
+	WORD $0xad0429b0 // stp q16, q10, [x13, #128]
+	WORD $0xad0559ae // stp q14, q22, [x13, #160]
+	WORD $0x4eb31e6a // mov v10.16b, v19.16b
+	WORD $0x4f99116a // fmla v10.4s, v11.4s, v25.s[0]
+	WORD $0x4fb9106a // fmla v10.4s, v3.4s, v25.s[1]
+	WORD $0x4f9911f7 // fmla v23.4s, v15.4s, v25.s[0]
+	WORD $0x4fb910f7 // fmla v23.4s, v7.4s, v25.s[1]
+	WORD $0x4eb31e6d // mov v13.16b, v19.16b
+	WORD $0x4f99196d // fmla v13.4s, v11.4s, v25.s[2]
+	WORD $0x4eaf1dec // mov v12.16b, v15.16b
+	WORD $0x4f9918ec // fmla v12.4s, v7.4s, v25.s[2]
+	WORD $0x4f98918e // fmul v14.4s, v12.4s, v24.s[0]
+	WORD $0x4e2ed5ac // fadd v12.4s, v13.4s, v14.4s
+	WORD $0x4eaed5ad // fsub v13.4s, v13.4s, v14.4s
+	WORD $0x4fb91973 // fmla v19.4s, v11.4s, v25.s[3]
+	WORD $0x4fb918ef // fmla v15.4s, v7.4s, v25.s[3]
+	WORD $0x4fb891ee // fmul v14.4s, v15.4s, v24.s[1]
+	WORD $0x4e2ed66b // fadd v11.4s, v19.4s, v14.4s
+	WORD $0x4eaed66e // fsub v14.4s, v19.4s, v14.4s
+	WORD $0xad0331ca // stp q10, q12, [x14, #96]
+	WORD $0xad042dcd // stp q13, q11, [x14, #128]
+	WORD $0xad055dce // stp q14, q23, [x14, #160]
+	WORD $0x2946402f // ldp w15, w16, [x1, #48]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a04 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x16]
+	WORD $0x2947402f // ldp w15, w16, [x1, #56]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029e8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a0c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x16]
+	WORD $0x2948402f // ldp w15, w16, [x1, #64]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029f0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16]
+	WORD $0x4eb01e1a // mov v26.16b, v16.16b
+	WORD $0x4f99111a // fmla v26.4s, v8.4s, v25.s[0]
+	WORD $0x4fb9101a // fmla v26.4s, v0.4s, v25.s[1]
+	WORD $0x4f991194 // fmla v20.4s, v12.4s, v25.s[0]
+	WORD $0x4fb91094 // fmla v20.4s, v4.4s, v25.s[1]
+	WORD $0x4eb01e1c // mov v28.16b, v16.16b
+	WORD $0x4f99191c // fmla v28.4s, v8.4s, v25.s[2]
+	WORD $0x4eac1d9b // mov v27.16b, v12.16b
+	WORD $0x4f99189b // fmla v27.4s, v4.4s, v25.s[2]
+	WORD $0x4f98937d // fmul v29.4s, v27.4s, v24.s[0]
+	WORD $0x4e3dd79b // fadd v27.4s, v28.4s, v29.4s
+	WORD $0x4ebdd79c // fsub v28.4s, v28.4s, v29.4s
+	WORD $0x4fb91910 // fmla v16.4s, v8.4s, v25.s[3]
+	WORD $0x4fb9188c // fmla v12.4s, v4.4s, v25.s[3]
+	WORD $0x4fb8919d // fmul v29.4s, v12.4s, v24.s[1]
+	WORD $0x4e3dd60c // fadd v12.4s, v16.4s, v29.4s
+	WORD $0x4ebdd610 // fsub v16.4s, v16.4s, v29.4s
+	WORD $0xad066c5a // stp q26, q27, [x2, #192]
+	WORD $0xad07305c // stp q28, q12, [x2, #224]
+	WORD $0xad085050 // stp q16, q20, [x2, #256]
+	WORD $0x4eb11e2c // mov v12.16b, v17.16b
+	WORD $0x4f99112c // fmla v12.4s, v9.4s, v25.s[0]
+	WORD $0x4fb9102c // fmla v12.4s, v1.4s, v25.s[1]
+	WORD $0x4f9911b5 // fmla v21.4s, v13.4s, v25.s[0]
+	WORD $0x4fb910b5 // fmla v21.4s, v5.4s, v25.s[1]
+	WORD $0x4eb11e34 // mov v20.16b, v17.16b
+	WORD $0x4f991934 // fmla v20.4s, v9.4s, v25.s[2]
+	WORD $0x4ead1db0 // mov v16.16b, v13.16b
+	WORD $0x4f9918b0 // fmla v16.4s, v5.4s, v25.s[2]
+	WORD $0x4f98921a // fmul v26.4s, v16.4s, v24.s[0]
+	WORD $0x4e3ad690 // fadd v16.4s, v20.4s, v26.4s
+	WORD $0x4ebad694 // fsub v20.4s, v20.4s, v26.4s
+	WORD $0x4fb91931 // fmla v17.4s, v9.4s, v25.s[3]
+	WORD $0x4fb918ad // fmla v13.4s, v5.4s, v25.s[3]
+	WORD $0x4fb891ba // fmul v26.4s, v13.4s, v24.s[1]
+	WORD $0x4e3ad62d // fadd v13.4s, v17.4s, v26.4s
+	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
+	WORD $0xad06418c // stp q12, q16, [x12, #192]
+	WORD $0xad073594 // stp q20, q13, [x12, #224]
+	WORD $0xad085591 // stp q17, q21, [x12, #256]
+	WORD $0x4eb21e4c // mov v12.16b, v18.16b
+	WORD $0x4f99114c // fmla v12.4s, v10.4s, v25.s[0]
+	WORD $0x4fb9104c // fmla v12.4s, v2.4s, v25.s[1]
+	WORD $0x4f9911d6 // fmla v22.4s, v14.4s, v25.s[0]
+	WORD $0x4fb910d6 // fmla v22.4s, v6.4s, v25.s[1]
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4f991950 // fmla v16.4s, v10.4s, v25.s[2]
+	WORD $0x4eae1dcd // mov v13.16b, v14.16b
+	WORD $0x4f9918cd // fmla v13.4s, v6.4s, v25.s[2]
+	WORD $0x4f9891b1 // fmul v17.4s, v13.4s, v24.s[0]
+	WORD $0x4e31d60d // fadd v13.4s, v16.4s, v17.4s
+	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
+	WORD $0x4fb91952 // fmla v18.4s, v10.4s, v25.s[3]
+	WORD $0x4fb918ce // fmla v14.4s, v6.4s, v25.s[3]
+	WORD $0x4fb891ce // fmul v14.4s, v14.4s, v24.s[1]
+	WORD $0x4e2ed64a // fadd v10.4s, v18.4s, v14.4s
+	WORD $0x4eaed64e // fsub v14.4s, v18.4s, v14.4s
+	WORD $0xad0635ac // stp q12, q13, [x13, #192]
+	WORD $0xad0729b0 // stp q16, q10, [x13, #224]
+	WORD $0xad0859ae // stp q14, q22, [x13, #256]
+	WORD $0x4eb31e6a // mov v10.16b, v19.16b
+	WORD $0x4f99116a // fmla v10.4s, v11.4s, v25.s[0]
+	WORD $0x4fb9106a // fmla v10.4s, v3.4s, v25.s[1]
+	WORD $0x4f9911f7 // fmla v23.4s, v15.4s, v25.s[0]
+	WORD $0x4fb910f7 // fmla v23.4s, v7.4s, v25.s[1]
+	WORD $0x4eb31e6d // mov v13.16b, v19.16b
+	WORD $0x4f99196d // fmla v13.4s, v11.4s, v25.s[2]
+	WORD $0x4eaf1dec // mov v12.16b, v15.16b
+	WORD $0x4f9918ec // fmla v12.4s, v7.4s, v25.s[2]
+	WORD $0x4f98918e // fmul v14.4s, v12.4s, v24.s[0]
+	WORD $0x4e2ed5ac // fadd v12.4s, v13.4s, v14.4s
+	WORD $0x4eaed5ad // fsub v13.4s, v13.4s, v14.4s
+	WORD $0x4fb91973 // fmla v19.4s, v11.4s, v25.s[3]
+	WORD $0x4fb918ef // fmla v15.4s, v7.4s, v25.s[3]
+	WORD $0x4fb891ee // fmul v14.4s, v15.4s, v24.s[1]
+	WORD $0x4e2ed66b // fadd v11.4s, v19.4s, v14.4s
+	WORD $0x4eaed66e // fsub v14.4s, v19.4s, v14.4s
+	WORD $0xad0631ca // stp q10, q12, [x14, #192]
+	WORD $0xad072dcd // stp q13, q11, [x14, #224]
+	WORD $0xad085dce // stp q14, q23, [x14, #256]
+	WORD $0x2949402f // ldp w15, w16, [x1, #72]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a04 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x16]
+	WORD $0x294a402f // ldp w15, w16, [x1, #80]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029e8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a0c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x16]
+	WORD $0x294b402f // ldp w15, w16, [x1, #88]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029f0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16]
+	WORD $0x4eb01e1a // mov v26.16b, v16.16b
+	WORD $0x4f99111a // fmla v26.4s, v8.4s, v25.s[0]
+	WORD $0x4fb9101a // fmla v26.4s, v0.4s, v25.s[1]
+	WORD $0x4f991194 // fmla v20.4s, v12.4s, v25.s[0]
+	WORD $0x4fb91094 // fmla v20.4s, v4.4s, v25.s[1]
+	WORD $0x4eb01e1c // mov v28.16b, v16.16b
+	WORD $0x4f99191c // fmla v28.4s, v8.4s, v25.s[2]
+	WORD $0x4eac1d9b // mov v27.16b, v12.16b
+	WORD $0x4f99189b // fmla v27.4s, v4.4s, v25.s[2]
+	WORD $0x4f98937d // fmul v29.4s, v27.4s, v24.s[0]
+	WORD $0x4e3dd79b // fadd v27.4s, v28.4s, v29.4s
+	WORD $0x4ebdd79c // fsub v28.4s, v28.4s, v29.4s
+	WORD $0x4fb91910 // fmla v16.4s, v8.4s, v25.s[3]
+	WORD $0x4fb9188c // fmla v12.4s, v4.4s, v25.s[3]
+	WORD $0x4fb8919d // fmul v29.4s, v12.4s, v24.s[1]
+	WORD $0x4e3dd60c // fadd v12.4s, v16.4s, v29.4s
+	WORD $0x4ebdd610 // fsub v16.4s, v16.4s, v29.4s
+	WORD $0xad096c5a // stp q26, q27, [x2, #288]
+	WORD $0xad0a305c // stp q28, q12, [x2, #320]
+	WORD $0xad0b5050 // stp q16, q20, [x2, #352]
+	WORD $0x4eb11e2c // mov v12.16b, v17.16b
+	WORD $0x4f99112c // fmla v12.4s, v9.4s, v25.s[0]
+	WORD $0x4fb9102c // fmla v12.4s, v1.4s, v25.s[1]
+	WORD $0x4f9911b5 // fmla v21.4s, v13.4s, v25.s[0]
+	WORD $0x4fb910b5 // fmla v21.4s, v5.4s, v25.s[1]
+	WORD $0x4eb11e34 // mov v20.16b, v17.16b
+	WORD $0x4f991934 // fmla v20.4s, v9.4s, v25.s[2]
+	WORD $0x4ead1db0 // mov v16.16b, v13.16b
+	WORD $0x4f9918b0 // fmla v16.4s, v5.4s, v25.s[2]
+	WORD $0x4f98921a // fmul v26.4s, v16.4s, v24.s[0]
+	WORD $0x4e3ad690 // fadd v16.4s, v20.4s, v26.4s
+	WORD $0x4ebad694 // fsub v20.4s, v20.4s, v26.4s
+	WORD $0x4fb91931 // fmla v17.4s, v9.4s, v25.s[3]
+	WORD $0x4fb918ad // fmla v13.4s, v5.4s, v25.s[3]
+	WORD $0x4fb891ba // fmul v26.4s, v13.4s, v24.s[1]
+	WORD $0x4e3ad62d // fadd v13.4s, v17.4s, v26.4s
+	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
+	WORD $0xad09418c // stp q12, q16, [x12, #288]
+	WORD $0xad0a3594 // stp q20, q13, [x12, #320]
+	WORD $0xad0b5591 // stp q17, q21, [x12, #352]
+	WORD $0x4eb21e4c // mov v12.16b, v18.16b
+	WORD $0x4f99114c // fmla v12.4s, v10.4s, v25.s[0]
+	WORD $0x4fb9104c // fmla v12.4s, v2.4s, v25.s[1]
+	WORD $0x4f9911d6 // fmla v22.4s, v14.4s, v25.s[0]
+	WORD $0x4fb910d6 // fmla v22.4s, v6.4s, v25.s[1]
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4f991950 // fmla v16.4s, v10.4s, v25.s[2]
+	WORD $0x4eae1dcd // mov v13.16b, v14.16b
+	WORD $0x4f9918cd // fmla v13.4s, v6.4s, v25.s[2]
+	WORD $0x4f9891b1 // fmul v17.4s, v13.4s, v24.s[0]
+	WORD $0x4e31d60d // fadd v13.4s, v16.4s, v17.4s
+	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
+	WORD $0x4fb91952 // fmla v18.4s, v10.4s, v25.s[3]
+	WORD $0x4fb918ce // fmla v14.4s, v6.4s, v25.s[3]
+	WORD $0x4fb891ce // fmul v14.4s, v14.4s, v24.s[1]
+	WORD $0x4e2ed64a // fadd v10.4s, v18.4s, v14.4s
+	WORD $0x4eaed64e // fsub v14.4s, v18.4s, v14.4s
+	WORD $0xad0935ac // stp q12, q13, [x13, #288]
+	WORD $0xad0a29b0 // stp q16, q10, [x13, #320]
+	WORD $0xad0b59ae // stp q14, q22, [x13, #352]
+	WORD $0x4eb31e6a // mov v10.16b, v19.16b
+	WORD $0x4f99116a // fmla v10.4s, v11.4s, v25.s[0]
+	WORD $0x4fb9106a // fmla v10.4s, v3.4s, v25.s[1]
+	WORD $0x4f9911f7 // fmla v23.4s, v15.4s, v25.s[0]
+	WORD $0x4fb910f7 // fmla v23.4s, v7.4s, v25.s[1]
+	WORD $0x4eb31e6d // mov v13.16b, v19.16b
+	WORD $0x4f99196d // fmla v13.4s, v11.4s, v25.s[2]
+	WORD $0x4eaf1dec // mov v12.16b, v15.16b
+	WORD $0x4f9918ec // fmla v12.4s, v7.4s, v25.s[2]
+	WORD $0x4f98918e // fmul v14.4s, v12.4s, v24.s[0]
+	WORD $0x4e2ed5ac // fadd v12.4s, v13.4s, v14.4s
+	WORD $0x4eaed5ad // fsub v13.4s, v13.4s, v14.4s
+	WORD $0x4fb91973 // fmla v19.4s, v11.4s, v25.s[3]
+	WORD $0x4fb918ef // fmla v15.4s, v7.4s, v25.s[3]
+	WORD $0x4fb891ee // fmul v14.4s, v15.4s, v24.s[1]
+	WORD $0x4e2ed66b // fadd v11.4s, v19.4s, v14.4s
+	WORD $0x4eaed66e // fsub v14.4s, v19.4s, v14.4s
+	WORD $0xad0931ca // stp q10, q12, [x14, #288]
+	WORD $0xad0a2dcd // stp q13, q11, [x14, #320]
+	WORD $0xad0b5dce // stp q14, q23, [x14, #352]
+	WORD $0x294c402f // ldp w15, w16, [x1, #96]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a04 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x16]
+	WORD $0x294d402f // ldp w15, w16, [x1, #104]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029e8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a0c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x16]
+	WORD $0x294e402f // ldp w15, w16, [x1, #112]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029f0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16]
+	WORD $0x4eb01e1a // mov v26.16b, v16.16b
+	WORD $0x4f99111a // fmla v26.4s, v8.4s, v25.s[0]
+	WORD $0x4fb9101a // fmla v26.4s, v0.4s, v25.s[1]
+	WORD $0x4f991194 // fmla v20.4s, v12.4s, v25.s[0]
+	WORD $0x4fb91094 // fmla v20.4s, v4.4s, v25.s[1]
+	WORD $0x4eb01e1c // mov v28.16b, v16.16b
+	WORD $0x4f99191c // fmla v28.4s, v8.4s, v25.s[2]
+	WORD $0x4eac1d9b // mov v27.16b, v12.16b
+	WORD $0x4f99189b // fmla v27.4s, v4.4s, v25.s[2]
+	WORD $0x4f98937d // fmul v29.4s, v27.4s, v24.s[0]
+	WORD $0x4e3dd79b // fadd v27.4s, v28.4s, v29.4s
+	WORD $0x4ebdd79c // fsub v28.4s, v28.4s, v29.4s
+	WORD $0x4fb91910 // fmla v16.4s, v8.4s, v25.s[3]
+	WORD $0x4fb9188c // fmla v12.4s, v4.4s, v25.s[3]
+	WORD $0x4fb8919d // fmul v29.4s, v12.4s, v24.s[1]
+	WORD $0x4e3dd60c // fadd v12.4s, v16.4s, v29.4s
+	WORD $0x4ebdd610 // fsub v16.4s, v16.4s, v29.4s
+	WORD $0xad0c6c5a // stp q26, q27, [x2, #384]
+	WORD $0xad0d305c // stp q28, q12, [x2, #416]
+	WORD $0xad0e5050 // stp q16, q20, [x2, #448]
+	WORD $0x4eb11e2c // mov v12.16b, v17.16b
+	WORD $0x4f99112c // fmla v12.4s, v9.4s, v25.s[0]
+	WORD $0x4fb9102c // fmla v12.4s, v1.4s, v25.s[1]
+	WORD $0x4f9911b5 // fmla v21.4s, v13.4s, v25.s[0]
+	WORD $0x4fb910b5 // fmla v21.4s, v5.4s, v25.s[1]
+	WORD $0x4eb11e34 // mov v20.16b, v17.16b
+	WORD $0x4f991934 // fmla v20.4s, v9.4s, v25.s[2]
+	WORD $0x4ead1db0 // mov v16.16b, v13.16b
+	WORD $0x4f9918b0 // fmla v16.4s, v5.4s, v25.s[2]
+	WORD $0x4f98921a // fmul v26.4s, v16.4s, v24.s[0]
+	WORD $0x4e3ad690 // fadd v16.4s, v20.4s, v26.4s
+	WORD $0x4ebad694 // fsub v20.4s, v20.4s, v26.4s
+	WORD $0x4fb91931 // fmla v17.4s, v9.4s, v25.s[3]
+	WORD $0x4fb918ad // fmla v13.4s, v5.4s, v25.s[3]
+	WORD $0x4fb891ba // fmul v26.4s, v13.4s, v24.s[1]
+	WORD $0x4e3ad62d // fadd v13.4s, v17.4s, v26.4s
+	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
+	WORD $0xad0c418c // stp q12, q16, [x12, #384]
+	WORD $0xad0d3594 // stp q20, q13, [x12, #416]
+	WORD $0xad0e5591 // stp q17, q21, [x12, #448]
+	WORD $0x4eb21e4c // mov v12.16b, v18.16b
+	WORD $0x4f99114c // fmla v12.4s, v10.4s, v25.s[0]
+	WORD $0x4fb9104c // fmla v12.4s, v2.4s, v25.s[1]
+	WORD $0x4f9911d6 // fmla v22.4s, v14.4s, v25.s[0]
+	WORD $0x4fb910d6 // fmla v22.4s, v6.4s, v25.s[1]
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4f991950 // fmla v16.4s, v10.4s, v25.s[2]
+	WORD $0x4eae1dcd // mov v13.16b, v14.16b
+	WORD $0x4f9918cd // fmla v13.4s, v6.4s, v25.s[2]
+	WORD $0x4f9891b1 // fmul v17.4s, v13.4s, v24.s[0]
+	WORD $0x4e31d60d // fadd v13.4s, v16.4s, v17.4s
+	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
+	WORD $0x4fb91952 // fmla v18.4s, v10.4s, v25.s[3]
+	WORD $0x4fb918ce // fmla v14.4s, v6.4s, v25.s[3]
+	WORD $0x4fb891ce // fmul v14.4s, v14.4s, v24.s[1]
+	WORD $0x4e2ed64a // fadd v10.4s, v18.4s, v14.4s
+	WORD $0x4eaed64e // fsub v14.4s, v18.4s, v14.4s
+	WORD $0xad0c35ac // stp q12, q13, [x13, #384]
+	WORD $0xad0d29b0 // stp q16, q10, [x13, #416]
+	WORD $0xad0e59ae // stp q14, q22, [x13, #448]
+	WORD $0x4eb31e6a // mov v10.16b, v19.16b
+	WORD $0x4f99116a // fmla v10.4s, v11.4s, v25.s[0]
+	WORD $0x4fb9106a // fmla v10.4s, v3.4s, v25.s[1]
+	WORD $0x4f9911f7 // fmla v23.4s, v15.4s, v25.s[0]
+	WORD $0x4fb910f7 // fmla v23.4s, v7.4s, v25.s[1]
+	WORD $0x4eb31e6d // mov v13.16b, v19.16b
+	WORD $0x4f99196d // fmla v13.4s, v11.4s, v25.s[2]
+	WORD $0x4eaf1dec // mov v12.16b, v15.16b
+	WORD $0x4f9918ec // fmla v12.4s, v7.4s, v25.s[2]
+	WORD $0x4f98918e // fmul v14.4s, v12.4s, v24.s[0]
+	WORD $0x4e2ed5ac // fadd v12.4s, v13.4s, v14.4s
+	WORD $0x4eaed5ad // fsub v13.4s, v13.4s, v14.4s
+	WORD $0x4fb91973 // fmla v19.4s, v11.4s, v25.s[3]
+	WORD $0x4fb918ef // fmla v15.4s, v7.4s, v25.s[3]
+	WORD $0x4fb891ee // fmul v14.4s, v15.4s, v24.s[1]
+	WORD $0x4e2ed66b // fadd v11.4s, v19.4s, v14.4s
+	WORD $0x4eaed66e // fsub v14.4s, v19.4s, v14.4s
+	WORD $0xad0c31ca // stp q10, q12, [x14, #384]
+	WORD $0xad0d2dcd // stp q13, q11, [x14, #416]
+	WORD $0xad0e5dce // stp q14, q23, [x14, #448]
+	WORD $0x294f402f // ldp w15, w16, [x1, #120]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a04 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x16]
+	WORD $0x2950402f // ldp w15, w16, [x1, #128]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029e8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a0c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x16]
+	WORD $0x2951402f // ldp w15, w16, [x1, #136]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0x4c4029f0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0x4c402a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16]
+	WORD $0x4eb01e1a // mov v26.16b, v16.16b
+	WORD $0x4f99111a // fmla v26.4s, v8.4s, v25.s[0]
+	WORD $0x4fb9101a // fmla v26.4s, v0.4s, v25.s[1]
+	WORD $0x4f991194 // fmla v20.4s, v12.4s, v25.s[0]
+	WORD $0x4fb91094 // fmla v20.4s, v4.4s, v25.s[1]
+	WORD $0x4eb01e1c // mov v28.16b, v16.16b
+	WORD $0x4f99191c // fmla v28.4s, v8.4s, v25.s[2]
+	WORD $0x4eac1d9b // mov v27.16b, v12.16b
+	WORD $0x4f99189b // fmla v27.4s, v4.4s, v25.s[2]
+	WORD $0x4f98937d // fmul v29.4s, v27.4s, v24.s[0]
+	WORD $0x4e3dd79b // fadd v27.4s, v28.4s, v29.4s
+	WORD $0x4ebdd79c // fsub v28.4s, v28.4s, v29.4s
+	WORD $0x4fb91910 // fmla v16.4s, v8.4s, v25.s[3]
+	WORD $0x4fb9188c // fmla v12.4s, v4.4s, v25.s[3]
+	WORD $0x4fb8919d // fmul v29.4s, v12.4s, v24.s[1]
+	WORD $0x4e3dd60c // fadd v12.4s, v16.4s, v29.4s
+	WORD $0x4ebdd610 // fsub v16.4s, v16.4s, v29.4s
+	WORD $0xad0f6c5a // stp q26, q27, [x2, #480]
+	WORD $0xad10305c // stp q28, q12, [x2, #512]
+	WORD $0xad115050 // stp q16, q20, [x2, #544]
+	WORD $0x4eb11e2c // mov v12.16b, v17.16b
+	WORD $0x4f99112c // fmla v12.4s, v9.4s, v25.s[0]
+	WORD $0x4fb9102c // fmla v12.4s, v1.4s, v25.s[1]
+	WORD $0x4f9911b5 // fmla v21.4s, v13.4s, v25.s[0]
+	WORD $0x4fb910b5 // fmla v21.4s, v5.4s, v25.s[1]
+	WORD $0x4eb11e34 // mov v20.16b, v17.16b
+	WORD $0x4f991934 // fmla v20.4s, v9.4s, v25.s[2]
+	WORD $0x4ead1db0 // mov v16.16b, v13.16b
+	WORD $0x4f9918b0 // fmla v16.4s, v5.4s, v25.s[2]
+	WORD $0x4f98921a // fmul v26.4s, v16.4s, v24.s[0]
+	WORD $0x4e3ad690 // fadd v16.4s, v20.4s, v26.4s
+	WORD $0x4ebad694 // fsub v20.4s, v20.4s, v26.4s
+	WORD $0x4fb91931 // fmla v17.4s, v9.4s, v25.s[3]
+	WORD $0x4fb918ad // fmla v13.4s, v5.4s, v25.s[3]
+	WORD $0x4fb891ba // fmul v26.4s, v13.4s, v24.s[1]
+	WORD $0x4e3ad62d // fadd v13.4s, v17.4s, v26.4s
+	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
+	WORD $0xad0f418c // stp q12, q16, [x12, #480]
+	WORD $0xad103594 // stp q20, q13, [x12, #512]
+	WORD $0xad115591 // stp q17, q21, [x12, #544]
+	WORD $0x4eb21e4c // mov v12.16b, v18.16b
+	WORD $0x4f99114c // fmla v12.4s, v10.4s, v25.s[0]
+	WORD $0x4fb9104c // fmla v12.4s, v2.4s, v25.s[1]
+	WORD $0x4f9911d6 // fmla v22.4s, v14.4s, v25.s[0]
+	WORD $0x4fb910d6 // fmla v22.4s, v6.4s, v25.s[1]
+	WORD $0x4eb21e50 // mov v16.16b, v18.16b
+	WORD $0x4f991950 // fmla v16.4s, v10.4s, v25.s[2]
+	WORD $0x4eae1dcd // mov v13.16b, v14.16b
+	WORD $0x4f9918cd // fmla v13.4s, v6.4s, v25.s[2]
+	WORD $0x4f9891b1 // fmul v17.4s, v13.4s, v24.s[0]
+	WORD $0x4e31d60d // fadd v13.4s, v16.4s, v17.4s
+	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
+	WORD $0x4fb91952 // fmla v18.4s, v10.4s, v25.s[3]
+	WORD $0x4fb918ce // fmla v14.4s, v6.4s, v25.s[3]
+	WORD $0x4fb891ce // fmul v14.4s, v14.4s, v24.s[1]
+	WORD $0x4e2ed64a // fadd v10.4s, v18.4s, v14.4s
+	WORD $0x4eaed64e // fsub v14.4s, v18.4s, v14.4s
+	WORD $0xad0f35ac // stp q12, q13, [x13, #480]
+	WORD $0xad1029b0 // stp q16, q10, [x13, #512]
+	WORD $0xad1159ae // stp q14, q22, [x13, #544]
+	WORD $0x4eb31e6a // mov v10.16b, v19.16b
+	WORD $0x4f99116a // fmla v10.4s, v11.4s, v25.s[0]
+	WORD $0x4fb9106a // fmla v10.4s, v3.4s, v25.s[1]
+	WORD $0x4f9911f7 // fmla v23.4s, v15.4s, v25.s[0]
+	WORD $0x4fb910f7 // fmla v23.4s, v7.4s, v25.s[1]
+	WORD $0x4eb31e6d // mov v13.16b, v19.16b
+	WORD $0x4f99196d // fmla v13.4s, v11.4s, v25.s[2]
+	WORD $0x4eaf1dec // mov v12.16b, v15.16b
+	WORD $0x4f9918ec // fmla v12.4s, v7.4s, v25.s[2]
+	WORD $0x4f98918e // fmul v14.4s, v12.4s, v24.s[0]
+	WORD $0x4e2ed5ac // fadd v12.4s, v13.4s, v14.4s
+	WORD $0x4eaed5ad // fsub v13.4s, v13.4s, v14.4s
+	WORD $0x4fb91973 // fmla v19.4s, v11.4s, v25.s[3]
+	WORD $0x4fb918ef // fmla v15.4s, v7.4s, v25.s[3]
+	WORD $0x4fb891ee // fmul v14.4s, v15.4s, v24.s[1]
+	WORD $0x4e2ed66b // fadd v11.4s, v19.4s, v14.4s
+	WORD $0x4eaed66e // fsub v14.4s, v19.4s, v14.4s
+	WORD $0xad0f31ca // stp q10, q12, [x14, #480]
+	WORD $0xad102dcd // stp q13, q11, [x14, #512]
+	WORD $0xad115dce // stp q14, q23, [x14, #544]
+	WORD $0x91010000 // add x0, x0, #64
+	WORD $0xd280008f // movz x15, #4, lsl #0
+	JMP  quads
+
+narrow:
+	WORD $0x910040a5 // add x5, x5, #16
+	CBZ  R5, done
 	WORD $0xf10010a5 // subs x5, x5, #4
-	BMI  by4end
-	WORD $0x2940342c // ldp w12, w13, [x1]
-	WORD $0x3cec6805 // ldr q5, [x0, x12]
-	WORD $0x3ced6806 // ldr q6, [x0, x13]
-	WORD $0x2941342c // ldp w12, w13, [x1, #8]
-	WORD $0x3cec6807 // ldr q7, [x0, x12]
-	WORD $0x3ced6808 // ldr q8, [x0, x13]
-	WORD $0x2942342c // ldp w12, w13, [x1, #16]
-	WORD $0x3cec6804 // ldr q4, [x0, x12]
-	WORD $0x3ced6802 // ldr q2, [x0, x13]
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
-	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
-	WORD $0x4ea41c89 // mov v9.16b, v4.16b
-	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
-	WORD $0x4ea81d05 // mov v5.16b, v8.16b
-	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
-	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
-	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
-	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
-	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
-	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0xad001443 // stp q3, q5, [x2]
-	WORD $0xad011849 // stp q9, q6, [x2, #32]
-	WORD $0xad020844 // stp q4, q2, [x2, #64]
-	WORD $0x2943342c // ldp w12, w13, [x1, #24]
-	WORD $0x3cec6805 // ldr q5, [x0, x12]
-	WORD $0x3ced6806 // ldr q6, [x0, x13]
-	WORD $0x2944342c // ldp w12, w13, [x1, #32]
-	WORD $0x3cec6807 // ldr q7, [x0, x12]
-	WORD $0x3ced6808 // ldr q8, [x0, x13]
-	WORD $0x2945342c // ldp w12, w13, [x1, #40]
-	WORD $0x3cec6804 // ldr q4, [x0, x12]
-	WORD $0x3ced6802 // ldr q2, [x0, x13]
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
-	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
-	WORD $0x4ea41c89 // mov v9.16b, v4.16b
-	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
-	WORD $0x4ea81d05 // mov v5.16b, v8.16b
-	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
-	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
-	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
-	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
-	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
-	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0xad031443 // stp q3, q5, [x2, #96]
-	WORD $0xad041849 // stp q9, q6, [x2, #128]
-	WORD $0xad050844 // stp q4, q2, [x2, #160]
-	WORD $0x2946342c // ldp w12, w13, [x1, #48]
-	WORD $0x3cec6805 // ldr q5, [x0, x12]
-	WORD $0x3ced6806 // ldr q6, [x0, x13]
-	WORD $0x2947342c // ldp w12, w13, [x1, #56]
-	WORD $0x3cec6807 // ldr q7, [x0, x12]
-	WORD $0x3ced6808 // ldr q8, [x0, x13]
-	WORD $0x2948342c // ldp w12, w13, [x1, #64]
-	WORD $0x3cec6804 // ldr q4, [x0, x12]
-	WORD $0x3ced6802 // ldr q2, [x0, x13]
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
-	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
-	WORD $0x4ea41c89 // mov v9.16b, v4.16b
-	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
-	WORD $0x4ea81d05 // mov v5.16b, v8.16b
-	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
-	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
-	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
-	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
-	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
-	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0xad061443 // stp q3, q5, [x2, #192]
-	WORD $0xad071849 // stp q9, q6, [x2, #224]
-	WORD $0xad080844 // stp q4, q2, [x2, #256]
-	WORD $0x2949342c // ldp w12, w13, [x1, #72]
-	WORD $0x3cec6805 // ldr q5, [x0, x12]
-	WORD $0x3ced6806 // ldr q6, [x0, x13]
-	WORD $0x294a342c // ldp w12, w13, [x1, #80]
-	WORD $0x3cec6807 // ldr q7, [x0, x12]
-	WORD $0x3ced6808 // ldr q8, [x0, x13]
-	WORD $0x294b342c // ldp w12, w13, [x1, #88]
-	WORD $0x3cec6804 // ldr q4, [x0, x12]
-	WORD $0x3ced6802 // ldr q2, [x0, x13]
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
-	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
-	WORD $0x4ea41c89 // mov v9.16b, v4.16b
-	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
-	WORD $0x4ea81d05 // mov v5.16b, v8.16b
-	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
-	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
-	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
-	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
-	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
-	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0xad091443 // stp q3, q5, [x2, #288]
-	WORD $0xad0a1849 // stp q9, q6, [x2, #320]
-	WORD $0xad0b0844 // stp q4, q2, [x2, #352]
-	WORD $0x294c342c // ldp w12, w13, [x1, #96]
-	WORD $0x3cec6805 // ldr q5, [x0, x12]
-	WORD $0x3ced6806 // ldr q6, [x0, x13]
-	WORD $0x294d342c // ldp w12, w13, [x1, #104]
-	WORD $0x3cec6807 // ldr q7, [x0, x12]
-	WORD $0x3ced6808 // ldr q8, [x0, x13]
-	WORD $0x294e342c // ldp w12, w13, [x1, #112]
-	WORD $0x3cec6804 // ldr q4, [x0, x12]
-	WORD $0x3ced6802 // ldr q2, [x0, x13]
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
-	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
-	WORD $0x4ea41c89 // mov v9.16b, v4.16b
-	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
-	WORD $0x4ea81d05 // mov v5.16b, v8.16b
-	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
-	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
-	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
-	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
-	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
-	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0xad0c1443 // stp q3, q5, [x2, #384]
-	WORD $0xad0d1849 // stp q9, q6, [x2, #416]
-	WORD $0xad0e0844 // stp q4, q2, [x2, #448]
-	WORD $0x294f342c // ldp w12, w13, [x1, #120]
-	WORD $0x3cec6805 // ldr q5, [x0, x12]
-	WORD $0x3ced6806 // ldr q6, [x0, x13]
-	WORD $0x2950342c // ldp w12, w13, [x1, #128]
-	WORD $0x3cec6807 // ldr q7, [x0, x12]
-	WORD $0x3ced6808 // ldr q8, [x0, x13]
-	WORD $0x2951342c // ldp w12, w13, [x1, #136]
-	WORD $0x3cec6804 // ldr q4, [x0, x12]
-	WORD $0x3ced6802 // ldr q2, [x0, x13]
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
-	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
-	WORD $0x4ea41c89 // mov v9.16b, v4.16b
-	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
-	WORD $0x4ea81d05 // mov v5.16b, v8.16b
-	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
-	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
-	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
-	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
-	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
-	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0xad0f1443 // stp q3, q5, [x2, #480]
-	WORD $0xad101849 // stp q9, q6, [x2, #512]
-	WORD $0xad110844 // stp q4, q2, [x2, #544]
-	WORD $0xaa0b03ec // mov x12, x11
-	WORD $0xad40184c // ldp q12, q6, [x2]
-	WORD $0xad430c49 // ldp q9, q3, [x2, #96]
-	WORD $0xad46104a // ldp q10, q4, [x2, #192]
-	WORD $0xad49144b // ldp q11, q5, [x2, #288]
-	WORD $0xad4c0848 // ldp q8, q2, [x2, #384]
-	WORD $0xad4f1c4d // ldp q13, q7, [x2, #480]
-	WORD $0x4ea81d0e // mov v14.16b, v8.16b
-	WORD $0x4f80114e // fmla v14.4s, v10.4s, v0.s[0]
-	WORD $0x4fa0118e // fmla v14.4s, v12.4s, v0.s[1]
-	WORD $0x3cac686e // str q14, [x3, x12]
-	WORD $0x4f80116d // fmla v13.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0112d // fmla v13.4s, v9.4s, v0.s[1]
-	WORD $0x3cac694d // str q13, [x10, x12]
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
-	WORD $0x4eab1d6d // mov v13.16b, v11.16b
-	WORD $0x4f80192d // fmla v13.4s, v9.4s, v0.s[2]
-	WORD $0x4f8191ad // fmul v13.4s, v13.4s, v1.s[0]
-	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0x3cac68ce // str q14, [x6, x12]
+	BMI  few
+	WORD $0x2940402f // ldp w15, w16, [x1]
+	WORD $0x3cef6800 // ldr q0, [x0, x15]
+	WORD $0x3cf06801 // ldr q1, [x0, x16]
+	WORD $0x2941402f // ldp w15, w16, [x1, #8]
+	WORD $0x3cef6802 // ldr q2, [x0, x15]
+	WORD $0x3cf06803 // ldr q3, [x0, x16]
+	WORD $0x2942402f // ldp w15, w16, [x1, #16]
+	WORD $0x3cef6804 // ldr q4, [x0, x15]
+	WORD $0x3cf06805 // ldr q5, [x0, x16]
+	WORD $0x4ea41c8a // mov v10.16b, v4.16b
+	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
+	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
+	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
+	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
+	WORD $0x4ea41c8c // mov v12.16b, v4.16b
+	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
+	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
+	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
 	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x3cac68ec // str q12, [x7, x12]
-	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
-	WORD $0x4fa0192b // fmla v11.4s, v9.4s, v0.s[3]
-	WORD $0x4fa19169 // fmul v9.4s, v11.4s, v1.s[1]
-	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
-	WORD $0x3cac690a // str q10, [x8, x12]
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x3cac6928 // str q8, [x9, x12]
-	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4ea21c48 // mov v8.16b, v2.16b
-	WORD $0x4f801088 // fmla v8.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010c8 // fmla v8.4s, v6.4s, v0.s[1]
-	WORD $0x3cac6868 // str q8, [x3, x12]
-	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x3cac6947 // str q7, [x10, x12]
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
-	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
-	WORD $0x4f801867 // fmla v7.4s, v3.4s, v0.s[2]
-	WORD $0x4f8190e7 // fmul v7.4s, v7.4s, v1.s[0]
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x3cac68c8 // str q8, [x6, x12]
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x3cac68e6 // str q6, [x7, x12]
-	WORD $0x4fa01882 // fmla v2.4s, v4.4s, v0.s[3]
-	WORD $0x4fa01865 // fmla v5.4s, v3.4s, v0.s[3]
-	WORD $0x4fa190a3 // fmul v3.4s, v5.4s, v1.s[1]
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x3cac6904 // str q4, [x8, x12]
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x3cac6922 // str q2, [x9, x12]
-	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0xad41184c // ldp q12, q6, [x2, #32]
-	WORD $0xad440c49 // ldp q9, q3, [x2, #128]
-	WORD $0xad47104a // ldp q10, q4, [x2, #224]
-	WORD $0xad4a144b // ldp q11, q5, [x2, #320]
-	WORD $0xad4d0848 // ldp q8, q2, [x2, #416]
-	WORD $0xad501c4d // ldp q13, q7, [x2, #512]
-	WORD $0x4ea81d0e // mov v14.16b, v8.16b
-	WORD $0x4f80114e // fmla v14.4s, v10.4s, v0.s[0]
-	WORD $0x4fa0118e // fmla v14.4s, v12.4s, v0.s[1]
-	WORD $0x3cac686e // str q14, [x3, x12]
-	WORD $0x4f80116d // fmla v13.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0112d // fmla v13.4s, v9.4s, v0.s[1]
-	WORD $0x3cac694d // str q13, [x10, x12]
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
-	WORD $0x4eab1d6d // mov v13.16b, v11.16b
-	WORD $0x4f80192d // fmla v13.4s, v9.4s, v0.s[2]
-	WORD $0x4f8191ad // fmul v13.4s, v13.4s, v1.s[0]
-	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0x3cac68ce // str q14, [x6, x12]
+	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
+	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
+	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
+	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
+	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
+	WORD $0xad002c4a // stp q10, q11, [x2]
+	WORD $0xad01344c // stp q12, q13, [x2, #32]
+	WORD $0xad02144e // stp q14, q5, [x2, #64]
+	WORD $0x2943402f // ldp w15, w16, [x1, #24]
+	WORD $0x3cef6800 // ldr q0, [x0, x15]
+	WORD $0x3cf06801 // ldr q1, [x0, x16]
+	WORD $0x2944402f // ldp w15, w16, [x1, #32]
+	WORD $0x3cef6802 // ldr q2, [x0, x15]
+	WORD $0x3cf06803 // ldr q3, [x0, x16]
+	WORD $0x2945402f // ldp w15, w16, [x1, #40]
+	WORD $0x3cef6804 // ldr q4, [x0, x15]
+	WORD $0x3cf06805 // ldr q5, [x0, x16]
+	WORD $0x4ea41c8a // mov v10.16b, v4.16b
+	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
+	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
+	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
+	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
+	WORD $0x4ea41c8c // mov v12.16b, v4.16b
+	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
+	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
+	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
 	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x3cac68ec // str q12, [x7, x12]
-	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
-	WORD $0x4fa0192b // fmla v11.4s, v9.4s, v0.s[3]
-	WORD $0x4fa19169 // fmul v9.4s, v11.4s, v1.s[1]
-	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
-	WORD $0x3cac690a // str q10, [x8, x12]
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x3cac6928 // str q8, [x9, x12]
-	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4ea21c48 // mov v8.16b, v2.16b
-	WORD $0x4f801088 // fmla v8.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010c8 // fmla v8.4s, v6.4s, v0.s[1]
-	WORD $0x3cac6868 // str q8, [x3, x12]
-	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x3cac6947 // str q7, [x10, x12]
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
-	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
-	WORD $0x4f801867 // fmla v7.4s, v3.4s, v0.s[2]
-	WORD $0x4f8190e7 // fmul v7.4s, v7.4s, v1.s[0]
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x3cac68c8 // str q8, [x6, x12]
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x3cac68e6 // str q6, [x7, x12]
-	WORD $0x4fa01882 // fmla v2.4s, v4.4s, v0.s[3]
-	WORD $0x4fa01865 // fmla v5.4s, v3.4s, v0.s[3]
-	WORD $0x4fa190a3 // fmul v3.4s, v5.4s, v1.s[1]
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x3cac6904 // str q4, [x8, x12]
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x3cac6922 // str q2, [x9, x12]
-	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0xad42184c // ldp q12, q6, [x2, #64]
-	WORD $0xad450c49 // ldp q9, q3, [x2, #160]
-	WORD $0xad48104a // ldp q10, q4, [x2, #256]
-	WORD $0xad4b144b // ldp q11, q5, [x2, #352]
-	WORD $0xad4e0848 // ldp q8, q2, [x2, #448]
-	WORD $0xad511c4d // ldp q13, q7, [x2, #544]
-	WORD $0x4ea81d0e // mov v14.16b, v8.16b
-	WORD $0x4f80114e // fmla v14.4s, v10.4s, v0.s[0]
-	WORD $0x4fa0118e // fmla v14.4s, v12.4s, v0.s[1]
-	WORD $0x3cac686e // str q14, [x3, x12]
-	WORD $0x4f80116d // fmla v13.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0112d // fmla v13.4s, v9.4s, v0.s[1]
-	WORD $0x3cac694d // str q13, [x10, x12]
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
-	WORD $0x4eab1d6d // mov v13.16b, v11.16b
-	WORD $0x4f80192d // fmla v13.4s, v9.4s, v0.s[2]
-	WORD $0x4f8191ad // fmul v13.4s, v13.4s, v1.s[0]
-	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0x3cac68ce // str q14, [x6, x12]
+	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
+	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
+	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
+	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
+	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
+	WORD $0xad032c4a // stp q10, q11, [x2, #96]
+	WORD $0xad04344c // stp q12, q13, [x2, #128]
+	WORD $0xad05144e // stp q14, q5, [x2, #160]
+	WORD $0x2946402f // ldp w15, w16, [x1, #48]
+	WORD $0x3cef6800 // ldr q0, [x0, x15]
+	WORD $0x3cf06801 // ldr q1, [x0, x16]
+	WORD $0x2947402f // ldp w15, w16, [x1, #56]
+	WORD $0x3cef6802 // ldr q2, [x0, x15]
+	WORD $0x3cf06803 // ldr q3, [x0, x16]
+	WORD $0x2948402f // ldp w15, w16, [x1, #64]
+	WORD $0x3cef6804 // ldr q4, [x0, x15]
+	WORD $0x3cf06805 // ldr q5, [x0, x16]
+	WORD $0x4ea41c8a // mov v10.16b, v4.16b
+	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
+	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
+	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
+	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
+	WORD $0x4ea41c8c // mov v12.16b, v4.16b
+	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
+	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
+	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
 	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x3cac68ec // str q12, [x7, x12]
-	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
-	WORD $0x4fa0192b // fmla v11.4s, v9.4s, v0.s[3]
-	WORD $0x4fa19169 // fmul v9.4s, v11.4s, v1.s[1]
-	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
-	WORD $0x3cac690a // str q10, [x8, x12]
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x3cac6928 // str q8, [x9, x12]
-	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4ea21c48 // mov v8.16b, v2.16b
-	WORD $0x4f801088 // fmla v8.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010c8 // fmla v8.4s, v6.4s, v0.s[1]
-	WORD $0x3cac6868 // str q8, [x3, x12]
-	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x3cac6947 // str q7, [x10, x12]
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
-	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
-	WORD $0x4f801867 // fmla v7.4s, v3.4s, v0.s[2]
-	WORD $0x4f8190e7 // fmul v7.4s, v7.4s, v1.s[0]
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x3cac68c8 // str q8, [x6, x12]
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0x3cac68e6 // str q6, [x7, x12]
-	WORD $0x4fa01882 // fmla v2.4s, v4.4s, v0.s[3]
-	WORD $0x4fa01865 // fmla v5.4s, v3.4s, v0.s[3]
-	WORD $0x4fa190a3 // fmul v3.4s, v5.4s, v1.s[1]
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x3cac6904 // str q4, [x8, x12]
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x3cac6922 // str q2, [x9, x12]
-	WORD $0x8b04018c // add x12, x12, x4
+	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
+	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
+	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
+	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
+	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
+	WORD $0xad062c4a // stp q10, q11, [x2, #192]
+	WORD $0xad07344c // stp q12, q13, [x2, #224]
+	WORD $0xad08144e // stp q14, q5, [x2, #256]
+	WORD $0x2949402f // ldp w15, w16, [x1, #72]
+	WORD $0x3cef6800 // ldr q0, [x0, x15]
+	WORD $0x3cf06801 // ldr q1, [x0, x16]
+	WORD $0x294a402f // ldp w15, w16, [x1, #80]
+	WORD $0x3cef6802 // ldr q2, [x0, x15]
+	WORD $0x3cf06803 // ldr q3, [x0, x16]
+	WORD $0x294b402f // ldp w15, w16, [x1, #88]
+	WORD $0x3cef6804 // ldr q4, [x0, x15]
+	WORD $0x3cf06805 // ldr q5, [x0, x16]
+	WORD $0x4ea41c8a // mov v10.16b, v4.16b
+	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
+	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
+	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
+	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
+	WORD $0x4ea41c8c // mov v12.16b, v4.16b
+	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
+	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
+	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
+	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
+	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
+	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
+	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
+	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
+	WORD $0xad092c4a // stp q10, q11, [x2, #288]
+	WORD $0xad0a344c // stp q12, q13, [x2, #320]
+	WORD $0xad0b144e // stp q14, q5, [x2, #352]
+	WORD $0x294c402f // ldp w15, w16, [x1, #96]
+	WORD $0x3cef6800 // ldr q0, [x0, x15]
+	WORD $0x3cf06801 // ldr q1, [x0, x16]
+	WORD $0x294d402f // ldp w15, w16, [x1, #104]
+	WORD $0x3cef6802 // ldr q2, [x0, x15]
+	WORD $0x3cf06803 // ldr q3, [x0, x16]
+	WORD $0x294e402f // ldp w15, w16, [x1, #112]
+	WORD $0x3cef6804 // ldr q4, [x0, x15]
+	WORD $0x3cf06805 // ldr q5, [x0, x16]
+	WORD $0x4ea41c8a // mov v10.16b, v4.16b
+	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
+	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
+	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
+	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
+	WORD $0x4ea41c8c // mov v12.16b, v4.16b
+	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
+	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
+	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
+	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
+	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
+	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
+	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
+	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
+	WORD $0xad0c2c4a // stp q10, q11, [x2, #384]
+	WORD $0xad0d344c // stp q12, q13, [x2, #416]
+	WORD $0xad0e144e // stp q14, q5, [x2, #448]
+	WORD $0x294f402f // ldp w15, w16, [x1, #120]
+	WORD $0x3cef6800 // ldr q0, [x0, x15]
+	WORD $0x3cf06801 // ldr q1, [x0, x16]
+	WORD $0x2950402f // ldp w15, w16, [x1, #128]
+	WORD $0x3cef6802 // ldr q2, [x0, x15]
+	WORD $0x3cf06803 // ldr q3, [x0, x16]
+	WORD $0x2951402f // ldp w15, w16, [x1, #136]
+	WORD $0x3cef6804 // ldr q4, [x0, x15]
+	WORD $0x3cf06805 // ldr q5, [x0, x16]
+	WORD $0x4ea41c8a // mov v10.16b, v4.16b
+	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
+	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
+	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
+	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
+	WORD $0x4ea41c8c // mov v12.16b, v4.16b
+	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
+	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
+	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
+	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
+	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
+	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
+	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
+	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
+	WORD $0xad0f2c4a // stp q10, q11, [x2, #480]
+	WORD $0xad10344c // stp q12, q13, [x2, #512]
+	WORD $0xad11144e // stp q14, q5, [x2, #544]
 	WORD $0x91004000 // add x0, x0, #16
-	WORD $0x9100416b // add x11, x11, #16
-	JMP  by4
+	WORD $0xd280002f // movz x15, #1, lsl #0
 
-by4end:
+quads:
+	WORD $0xaa0203f0 // mov x16, x2
+
+quad:
+	WORD $0xaa0b03f1 // mov x17, x11
+	WORD $0xad403a15 // ldp q21, q14, [x16]
+	WORD $0xad433613 // ldp q19, q13, [x16, #96]
+	WORD $0xad462e12 // ldp q18, q11, [x16, #192]
+	WORD $0xad493211 // ldp q17, q12, [x16, #288]
+	WORD $0xad4c2a10 // ldp q16, q10, [x16, #384]
+	WORD $0xad4f3e16 // ldp q22, q15, [x16, #480]
+	WORD $0x4eb01e14 // mov v20.16b, v16.16b
+	WORD $0x4f991254 // fmla v20.4s, v18.4s, v25.s[0]
+	WORD $0x4fb912b4 // fmla v20.4s, v21.4s, v25.s[1]
+	WORD $0x3cb16874 // str q20, [x3, x17]
+	WORD $0x4f991236 // fmla v22.4s, v17.4s, v25.s[0]
+	WORD $0x4fb91276 // fmla v22.4s, v19.4s, v25.s[1]
+	WORD $0x3cb16956 // str q22, [x10, x17]
+	WORD $0x4eb01e14 // mov v20.16b, v16.16b
+	WORD $0x4f991a54 // fmla v20.4s, v18.4s, v25.s[2]
+	WORD $0x4eb11e35 // mov v21.16b, v17.16b
+	WORD $0x4f991a75 // fmla v21.4s, v19.4s, v25.s[2]
+	WORD $0x4f9892b6 // fmul v22.4s, v21.4s, v24.s[0]
+	WORD $0x4e36d695 // fadd v21.4s, v20.4s, v22.4s
+	WORD $0x3cb168d5 // str q21, [x6, x17]
+	WORD $0x4eb6d694 // fsub v20.4s, v20.4s, v22.4s
+	WORD $0x3cb168f4 // str q20, [x7, x17]
+	WORD $0x4fb91a50 // fmla v16.4s, v18.4s, v25.s[3]
+	WORD $0x4fb91a71 // fmla v17.4s, v19.4s, v25.s[3]
+	WORD $0x4fb89231 // fmul v17.4s, v17.4s, v24.s[1]
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x3cb16912 // str q18, [x8, x17]
+	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
+	WORD $0x3cb16930 // str q16, [x9, x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x4eaa1d50 // mov v16.16b, v10.16b
+	WORD $0x4f991170 // fmla v16.4s, v11.4s, v25.s[0]
+	WORD $0x4fb911d0 // fmla v16.4s, v14.4s, v25.s[1]
+	WORD $0x3cb16870 // str q16, [x3, x17]
+	WORD $0x4f99118f // fmla v15.4s, v12.4s, v25.s[0]
+	WORD $0x4fb911af // fmla v15.4s, v13.4s, v25.s[1]
+	WORD $0x3cb1694f // str q15, [x10, x17]
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4f99196e // fmla v14.4s, v11.4s, v25.s[2]
+	WORD $0x4eac1d8f // mov v15.16b, v12.16b
+	WORD $0x4f9919af // fmla v15.4s, v13.4s, v25.s[2]
+	WORD $0x4f9891f0 // fmul v16.4s, v15.4s, v24.s[0]
+	WORD $0x4e30d5cf // fadd v15.4s, v14.4s, v16.4s
+	WORD $0x3cb168cf // str q15, [x6, x17]
+	WORD $0x4eb0d5ce // fsub v14.4s, v14.4s, v16.4s
+	WORD $0x3cb168ee // str q14, [x7, x17]
+	WORD $0x4fb9196a // fmla v10.4s, v11.4s, v25.s[3]
+	WORD $0x4fb919ac // fmla v12.4s, v13.4s, v25.s[3]
+	WORD $0x4fb8918c // fmul v12.4s, v12.4s, v24.s[1]
+	WORD $0x4e2cd54b // fadd v11.4s, v10.4s, v12.4s
+	WORD $0x3cb1690b // str q11, [x8, x17]
+	WORD $0x4eacd54a // fsub v10.4s, v10.4s, v12.4s
+	WORD $0x3cb1692a // str q10, [x9, x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xad413e15 // ldp q21, q15, [x16, #32]
+	WORD $0xad443611 // ldp q17, q13, [x16, #128]
+	WORD $0xad472e12 // ldp q18, q11, [x16, #224]
+	WORD $0xad4a3213 // ldp q19, q12, [x16, #320]
+	WORD $0xad4d2a10 // ldp q16, q10, [x16, #416]
+	WORD $0xad503a14 // ldp q20, q14, [x16, #512]
+	WORD $0x4eb01e16 // mov v22.16b, v16.16b
+	WORD $0x4f991256 // fmla v22.4s, v18.4s, v25.s[0]
+	WORD $0x4fb912b6 // fmla v22.4s, v21.4s, v25.s[1]
+	WORD $0x3cb16876 // str q22, [x3, x17]
+	WORD $0x4f991274 // fmla v20.4s, v19.4s, v25.s[0]
+	WORD $0x4fb91234 // fmla v20.4s, v17.4s, v25.s[1]
+	WORD $0x3cb16954 // str q20, [x10, x17]
+	WORD $0x4eb01e14 // mov v20.16b, v16.16b
+	WORD $0x4f991a54 // fmla v20.4s, v18.4s, v25.s[2]
+	WORD $0x4eb31e75 // mov v21.16b, v19.16b
+	WORD $0x4f991a35 // fmla v21.4s, v17.4s, v25.s[2]
+	WORD $0x4f9892b5 // fmul v21.4s, v21.4s, v24.s[0]
+	WORD $0x4e35d696 // fadd v22.4s, v20.4s, v21.4s
+	WORD $0x3cb168d6 // str q22, [x6, x17]
+	WORD $0x4eb5d694 // fsub v20.4s, v20.4s, v21.4s
+	WORD $0x3cb168f4 // str q20, [x7, x17]
+	WORD $0x4fb91a50 // fmla v16.4s, v18.4s, v25.s[3]
+	WORD $0x4fb91a33 // fmla v19.4s, v17.4s, v25.s[3]
+	WORD $0x4fb89271 // fmul v17.4s, v19.4s, v24.s[1]
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x3cb16912 // str q18, [x8, x17]
+	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
+	WORD $0x3cb16930 // str q16, [x9, x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x4eaa1d50 // mov v16.16b, v10.16b
+	WORD $0x4f991170 // fmla v16.4s, v11.4s, v25.s[0]
+	WORD $0x4fb911f0 // fmla v16.4s, v15.4s, v25.s[1]
+	WORD $0x3cb16870 // str q16, [x3, x17]
+	WORD $0x4f99118e // fmla v14.4s, v12.4s, v25.s[0]
+	WORD $0x4fb911ae // fmla v14.4s, v13.4s, v25.s[1]
+	WORD $0x3cb1694e // str q14, [x10, x17]
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4f99196e // fmla v14.4s, v11.4s, v25.s[2]
+	WORD $0x4eac1d8f // mov v15.16b, v12.16b
+	WORD $0x4f9919af // fmla v15.4s, v13.4s, v25.s[2]
+	WORD $0x4f9891ef // fmul v15.4s, v15.4s, v24.s[0]
+	WORD $0x4e2fd5d0 // fadd v16.4s, v14.4s, v15.4s
+	WORD $0x3cb168d0 // str q16, [x6, x17]
+	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
+	WORD $0x3cb168ee // str q14, [x7, x17]
+	WORD $0x4fb9196a // fmla v10.4s, v11.4s, v25.s[3]
+	WORD $0x4fb919ac // fmla v12.4s, v13.4s, v25.s[3]
+	WORD $0x4fb8918c // fmul v12.4s, v12.4s, v24.s[1]
+	WORD $0x4e2cd54b // fadd v11.4s, v10.4s, v12.4s
+	WORD $0x3cb1690b // str q11, [x8, x17]
+	WORD $0x4eacd54a // fsub v10.4s, v10.4s, v12.4s
+	WORD $0x3cb1692a // str q10, [x9, x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xad423a14 // ldp q20, q14, [x16, #64]
+	WORD $0xad453212 // ldp q18, q12, [x16, #160]
+	WORD $0xad482e11 // ldp q17, q11, [x16, #256]
+	WORD $0xad4b3613 // ldp q19, q13, [x16, #352]
+	WORD $0xad4e2a10 // ldp q16, q10, [x16, #448]
+	WORD $0xad513e16 // ldp q22, q15, [x16, #544]
+	WORD $0x4eb01e15 // mov v21.16b, v16.16b
+	WORD $0x4f991235 // fmla v21.4s, v17.4s, v25.s[0]
+	WORD $0x4fb91295 // fmla v21.4s, v20.4s, v25.s[1]
+	WORD $0x3cb16875 // str q21, [x3, x17]
+	WORD $0x4f991276 // fmla v22.4s, v19.4s, v25.s[0]
+	WORD $0x4fb91256 // fmla v22.4s, v18.4s, v25.s[1]
+	WORD $0x3cb16956 // str q22, [x10, x17]
+	WORD $0x4eb01e14 // mov v20.16b, v16.16b
+	WORD $0x4f991a34 // fmla v20.4s, v17.4s, v25.s[2]
+	WORD $0x4eb31e75 // mov v21.16b, v19.16b
+	WORD $0x4f991a55 // fmla v21.4s, v18.4s, v25.s[2]
+	WORD $0x4f9892b6 // fmul v22.4s, v21.4s, v24.s[0]
+	WORD $0x4e36d695 // fadd v21.4s, v20.4s, v22.4s
+	WORD $0x3cb168d5 // str q21, [x6, x17]
+	WORD $0x4eb6d694 // fsub v20.4s, v20.4s, v22.4s
+	WORD $0x3cb168f4 // str q20, [x7, x17]
+	WORD $0x4fb91a30 // fmla v16.4s, v17.4s, v25.s[3]
+	WORD $0x4fb91a53 // fmla v19.4s, v18.4s, v25.s[3]
+	WORD $0x4fb89271 // fmul v17.4s, v19.4s, v24.s[1]
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x3cb16912 // str q18, [x8, x17]
+	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
+	WORD $0x3cb16930 // str q16, [x9, x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x4eaa1d50 // mov v16.16b, v10.16b
+	WORD $0x4f991170 // fmla v16.4s, v11.4s, v25.s[0]
+	WORD $0x4fb911d0 // fmla v16.4s, v14.4s, v25.s[1]
+	WORD $0x3cb16870 // str q16, [x3, x17]
+	WORD $0x4f9911af // fmla v15.4s, v13.4s, v25.s[0]
+	WORD $0x4fb9118f // fmla v15.4s, v12.4s, v25.s[1]
+	WORD $0x3cb1694f // str q15, [x10, x17]
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4f99196e // fmla v14.4s, v11.4s, v25.s[2]
+	WORD $0x4ead1daf // mov v15.16b, v13.16b
+	WORD $0x4f99198f // fmla v15.4s, v12.4s, v25.s[2]
+	WORD $0x4f9891f0 // fmul v16.4s, v15.4s, v24.s[0]
+	WORD $0x4e30d5cf // fadd v15.4s, v14.4s, v16.4s
+	WORD $0x3cb168cf // str q15, [x6, x17]
+	WORD $0x4eb0d5ce // fsub v14.4s, v14.4s, v16.4s
+	WORD $0x3cb168ee // str q14, [x7, x17]
+	WORD $0x4fb9196a // fmla v10.4s, v11.4s, v25.s[3]
+	WORD $0x4fb9198d // fmla v13.4s, v12.4s, v25.s[3]
+	WORD $0x4fb891ab // fmul v11.4s, v13.4s, v24.s[1]
+	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
+	WORD $0x3cb1690c // str q12, [x8, x17]
+	WORD $0x4eabd54a // fsub v10.4s, v10.4s, v11.4s
+	WORD $0x3cb1692a // str q10, [x9, x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x9100416b // add x11, x11, #16
+	WORD $0x91090210 // add x16, x16, #576
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, quad
+	JMP  wide
+
+few:
 	WORD $0x910010a5 // add x5, x5, #4
 	CBZ  R5, done
 
-by1:
-	WORD $0xf10004a5 // subs x5, x5, #1
-	BMI  by1end
+single:
 	WORD $0x2940342c // ldp w12, w13, [x1]
-	WORD $0xbc6c6805 // ldr s5, [x0, x12]
-	WORD $0xbc6d6806 // ldr s6, [x0, x13]
+	WORD $0xbc6c6800 // ldr s0, [x0, x12]
+	WORD $0xbc6d6801 // ldr s1, [x0, x13]
 	WORD $0x2941342c // ldp w12, w13, [x1, #8]
-	WORD $0xbc6c6807 // ldr s7, [x0, x12]
-	WORD $0xbc6d6808 // ldr s8, [x0, x13]
+	WORD $0xbc6c6802 // ldr s2, [x0, x12]
+	WORD $0xbc6d6803 // ldr s3, [x0, x13]
 	WORD $0x2942342c // ldp w12, w13, [x1, #16]
 	WORD $0xbc6c6804 // ldr s4, [x0, x12]
-	WORD $0xbc6d6802 // ldr s2, [x0, x13]
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
-	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
-	WORD $0x4ea41c89 // mov v9.16b, v4.16b
-	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
-	WORD $0x4ea81d05 // mov v5.16b, v8.16b
-	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
-	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
-	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
-	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
-	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
-	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0xad001443 // stp q3, q5, [x2]
-	WORD $0xad011849 // stp q9, q6, [x2, #32]
-	WORD $0xad020844 // stp q4, q2, [x2, #64]
+	WORD $0xbc6d6805 // ldr s5, [x0, x13]
+	WORD $0x4ea41c8a // mov v10.16b, v4.16b
+	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
+	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
+	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
+	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
+	WORD $0x4ea41c8c // mov v12.16b, v4.16b
+	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
+	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
+	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
+	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
+	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
+	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
+	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
+	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
+	WORD $0xad002c4a // stp q10, q11, [x2]
+	WORD $0xad01344c // stp q12, q13, [x2, #32]
+	WORD $0xad02144e // stp q14, q5, [x2, #64]
 	WORD $0x2943342c // ldp w12, w13, [x1, #24]
-	WORD $0xbc6c6805 // ldr s5, [x0, x12]
-	WORD $0xbc6d6806 // ldr s6, [x0, x13]
+	WORD $0xbc6c6800 // ldr s0, [x0, x12]
+	WORD $0xbc6d6801 // ldr s1, [x0, x13]
 	WORD $0x2944342c // ldp w12, w13, [x1, #32]
-	WORD $0xbc6c6807 // ldr s7, [x0, x12]
-	WORD $0xbc6d6808 // ldr s8, [x0, x13]
+	WORD $0xbc6c6802 // ldr s2, [x0, x12]
+	WORD $0xbc6d6803 // ldr s3, [x0, x13]
 	WORD $0x2945342c // ldp w12, w13, [x1, #40]
 	WORD $0xbc6c6804 // ldr s4, [x0, x12]
-	WORD $0xbc6d6802 // ldr s2, [x0, x13]
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
-	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
-	WORD $0x4ea41c89 // mov v9.16b, v4.16b
-	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
-	WORD $0x4ea81d05 // mov v5.16b, v8.16b
-	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
-	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
-	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
-	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
-	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
-	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0xad031443 // stp q3, q5, [x2, #96]
-	WORD $0xad041849 // stp q9, q6, [x2, #128]
-	WORD $0xad050844 // stp q4, q2, [x2, #160]
+	WORD $0xbc6d6805 // ldr s5, [x0, x13]
+	WORD $0x4ea41c8a // mov v10.16b, v4.16b
+	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
+	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
+	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
+	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
+	WORD $0x4ea41c8c // mov v12.16b, v4.16b
+	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
+	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
+	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
+	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
+	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
+	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
+	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
+	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
+	WORD $0xad032c4a // stp q10, q11, [x2, #96]
+	WORD $0xad04344c // stp q12, q13, [x2, #128]
+	WORD $0xad05144e // stp q14, q5, [x2, #160]
 	WORD $0x2946342c // ldp w12, w13, [x1, #48]
-	WORD $0xbc6c6805 // ldr s5, [x0, x12]
-	WORD $0xbc6d6806 // ldr s6, [x0, x13]
+	WORD $0xbc6c6800 // ldr s0, [x0, x12]
+	WORD $0xbc6d6801 // ldr s1, [x0, x13]
 	WORD $0x2947342c // ldp w12, w13, [x1, #56]
-	WORD $0xbc6c6807 // ldr s7, [x0, x12]
-	WORD $0xbc6d6808 // ldr s8, [x0, x13]
+	WORD $0xbc6c6802 // ldr s2, [x0, x12]
+	WORD $0xbc6d6803 // ldr s3, [x0, x13]
 	WORD $0x2948342c // ldp w12, w13, [x1, #64]
 	WORD $0xbc6c6804 // ldr s4, [x0, x12]
-	WORD $0xbc6d6802 // ldr s2, [x0, x13]
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
-	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
-	WORD $0x4ea41c89 // mov v9.16b, v4.16b
-	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
-	WORD $0x4ea81d05 // mov v5.16b, v8.16b
-	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
-	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
-	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
-	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
-	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
-	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0xad061443 // stp q3, q5, [x2, #192]
-	WORD $0xad071849 // stp q9, q6, [x2, #224]
-	WORD $0xad080844 // stp q4, q2, [x2, #256]
+	WORD $0xbc6d6805 // ldr s5, [x0, x13]
+	WORD $0x4ea41c8a // mov v10.16b, v4.16b
+	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
+	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
+	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
+	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
+	WORD $0x4ea41c8c // mov v12.16b, v4.16b
+	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
+	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
+	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
+	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
+	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
+	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
+	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
+	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
+	WORD $0xad062c4a // stp q10, q11, [x2, #192]
+	WORD $0xad07344c // stp q12, q13, [x2, #224]
+	WORD $0xad08144e // stp q14, q5, [x2, #256]
 	WORD $0x2949342c // ldp w12, w13, [x1, #72]
-	WORD $0xbc6c6805 // ldr s5, [x0, x12]
-	WORD $0xbc6d6806 // ldr s6, [x0, x13]
+	WORD $0xbc6c6800 // ldr s0, [x0, x12]
+	WORD $0xbc6d6801 // ldr s1, [x0, x13]
 	WORD $0x294a342c // ldp w12, w13, [x1, #80]
-	WORD $0xbc6c6807 // ldr s7, [x0, x12]
-	WORD $0xbc6d6808 // ldr s8, [x0, x13]
+	WORD $0xbc6c6802 // ldr s2, [x0, x12]
+	WORD $0xbc6d6803 // ldr s3, [x0, x13]
 	WORD $0x294b342c // ldp w12, w13, [x1, #88]
 	WORD $0xbc6c6804 // ldr s4, [x0, x12]
-	WORD $0xbc6d6802 // ldr s2, [x0, x13]
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
-	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
-	WORD $0x4ea41c89 // mov v9.16b, v4.16b
-	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
-	WORD $0x4ea81d05 // mov v5.16b, v8.16b
-	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
-	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
-	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
-	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
-	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
-	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0xad091443 // stp q3, q5, [x2, #288]
-	WORD $0xad0a1849 // stp q9, q6, [x2, #320]
-	WORD $0xad0b0844 // stp q4, q2, [x2, #352]
+	WORD $0xbc6d6805 // ldr s5, [x0, x13]
+	WORD $0x4ea41c8a // mov v10.16b, v4.16b
+	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
+	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
+	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
+	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
+	WORD $0x4ea41c8c // mov v12.16b, v4.16b
+	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
+	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
+	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
+	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
+	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
+	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
+	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
+	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
+	WORD $0xad092c4a // stp q10, q11, [x2, #288]
+	WORD $0xad0a344c // stp q12, q13, [x2, #320]
+	WORD $0xad0b144e // stp q14, q5, [x2, #352]
 	WORD $0x294c342c // ldp w12, w13, [x1, #96]
-	WORD $0xbc6c6805 // ldr s5, [x0, x12]
-	WORD $0xbc6d6806 // ldr s6, [x0, x13]
+	WORD $0xbc6c6800 // ldr s0, [x0, x12]
+	WORD $0xbc6d6801 // ldr s1, [x0, x13]
 	WORD $0x294d342c // ldp w12, w13, [x1, #104]
-	WORD $0xbc6c6807 // ldr s7, [x0, x12]
-	WORD $0xbc6d6808 // ldr s8, [x0, x13]
+	WORD $0xbc6c6802 // ldr s2, [x0, x12]
+	WORD $0xbc6d6803 // ldr s3, [x0, x13]
 	WORD $0x294e342c // ldp w12, w13, [x1, #112]
 	WORD $0xbc6c6804 // ldr s4, [x0, x12]
-	WORD $0xbc6d6802 // ldr s2, [x0, x13]
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
-	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
-	WORD $0x4ea41c89 // mov v9.16b, v4.16b
-	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
-	WORD $0x4ea81d05 // mov v5.16b, v8.16b
-	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
-	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
-	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
-	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
-	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
-	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0xad0c1443 // stp q3, q5, [x2, #384]
-	WORD $0xad0d1849 // stp q9, q6, [x2, #416]
-	WORD $0xad0e0844 // stp q4, q2, [x2, #448]
+	WORD $0xbc6d6805 // ldr s5, [x0, x13]
+	WORD $0x4ea41c8a // mov v10.16b, v4.16b
+	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
+	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
+	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
+	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
+	WORD $0x4ea41c8c // mov v12.16b, v4.16b
+	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
+	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
+	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
+	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
+	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
+	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
+	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
+	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
+	WORD $0xad0c2c4a // stp q10, q11, [x2, #384]
+	WORD $0xad0d344c // stp q12, q13, [x2, #416]
+	WORD $0xad0e144e // stp q14, q5, [x2, #448]
 	WORD $0x294f342c // ldp w12, w13, [x1, #120]
-	WORD $0xbc6c6805 // ldr s5, [x0, x12]
-	WORD $0xbc6d6806 // ldr s6, [x0, x13]
+	WORD $0xbc6c6800 // ldr s0, [x0, x12]
+	WORD $0xbc6d6801 // ldr s1, [x0, x13]
 	WORD $0x2950342c // ldp w12, w13, [x1, #128]
-	WORD $0xbc6c6807 // ldr s7, [x0, x12]
-	WORD $0xbc6d6808 // ldr s8, [x0, x13]
+	WORD $0xbc6c6802 // ldr s2, [x0, x12]
+	WORD $0xbc6d6803 // ldr s3, [x0, x13]
 	WORD $0x2951342c // ldp w12, w13, [x1, #136]
 	WORD $0xbc6c6804 // ldr s4, [x0, x12]
-	WORD $0xbc6d6802 // ldr s2, [x0, x13]
-	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4f8010e3 // fmla v3.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a3 // fmla v3.4s, v5.4s, v0.s[1]
-	WORD $0x4f801102 // fmla v2.4s, v8.4s, v0.s[0]
-	WORD $0x4fa010c2 // fmla v2.4s, v6.4s, v0.s[1]
-	WORD $0x4ea41c89 // mov v9.16b, v4.16b
-	WORD $0x4f8018e9 // fmla v9.4s, v7.4s, v0.s[2]
-	WORD $0x4ea81d05 // mov v5.16b, v8.16b
-	WORD $0x4f8018c5 // fmla v5.4s, v6.4s, v0.s[2]
-	WORD $0x4f8190aa // fmul v10.4s, v5.4s, v1.s[0]
-	WORD $0x4e2ad525 // fadd v5.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4fa018e4 // fmla v4.4s, v7.4s, v0.s[3]
-	WORD $0x4fa018c8 // fmla v8.4s, v6.4s, v0.s[3]
-	WORD $0x4fa19107 // fmul v7.4s, v8.4s, v1.s[1]
-	WORD $0x4e27d486 // fadd v6.4s, v4.4s, v7.4s
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0xad0f1443 // stp q3, q5, [x2, #480]
-	WORD $0xad101849 // stp q9, q6, [x2, #512]
-	WORD $0xad110844 // stp q4, q2, [x2, #544]
-	WORD $0xaa0b03ec // mov x12, x11
-	WORD $0xad40184c // ldp q12, q6, [x2]
-	WORD $0xad430c49 // ldp q9, q3, [x2, #96]
-	WORD $0xad46104a // ldp q10, q4, [x2, #192]
-	WORD $0xad49144b // ldp q11, q5, [x2, #288]
-	WORD $0xad4c0848 // ldp q8, q2, [x2, #384]
-	WORD $0xad4f1c4d // ldp q13, q7, [x2, #480]
-	WORD $0x4ea81d0e // mov v14.16b, v8.16b
-	WORD $0x4f80114e // fmla v14.4s, v10.4s, v0.s[0]
-	WORD $0x4fa0118e // fmla v14.4s, v12.4s, v0.s[1]
-	WORD $0xbc2c686e // str s14, [x3, x12]
-	WORD $0x4f80116d // fmla v13.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0112d // fmla v13.4s, v9.4s, v0.s[1]
-	WORD $0xbc2c694d // str s13, [x10, x12]
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
-	WORD $0x4eab1d6d // mov v13.16b, v11.16b
-	WORD $0x4f80192d // fmla v13.4s, v9.4s, v0.s[2]
-	WORD $0x4f8191ad // fmul v13.4s, v13.4s, v1.s[0]
-	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0xbc2c68ce // str s14, [x6, x12]
+	WORD $0xbc6d6805 // ldr s5, [x0, x13]
+	WORD $0x4ea41c8a // mov v10.16b, v4.16b
+	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
+	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
+	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
+	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
+	WORD $0x4ea41c8c // mov v12.16b, v4.16b
+	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
+	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
+	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
 	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0xbc2c68ec // str s12, [x7, x12]
-	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
-	WORD $0x4fa0192b // fmla v11.4s, v9.4s, v0.s[3]
-	WORD $0x4fa19169 // fmul v9.4s, v11.4s, v1.s[1]
-	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
-	WORD $0xbc2c690a // str s10, [x8, x12]
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0xbc2c6928 // str s8, [x9, x12]
-	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4ea21c48 // mov v8.16b, v2.16b
-	WORD $0x4f801088 // fmla v8.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010c8 // fmla v8.4s, v6.4s, v0.s[1]
-	WORD $0xbc2c6868 // str s8, [x3, x12]
-	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0xbc2c6947 // str s7, [x10, x12]
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
-	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
-	WORD $0x4f801867 // fmla v7.4s, v3.4s, v0.s[2]
-	WORD $0x4f8190e7 // fmul v7.4s, v7.4s, v1.s[0]
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0xbc2c68c8 // str s8, [x6, x12]
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0xbc2c68e6 // str s6, [x7, x12]
-	WORD $0x4fa01882 // fmla v2.4s, v4.4s, v0.s[3]
-	WORD $0x4fa01865 // fmla v5.4s, v3.4s, v0.s[3]
-	WORD $0x4fa190a3 // fmul v3.4s, v5.4s, v1.s[1]
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0xbc2c6904 // str s4, [x8, x12]
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0xbc2c6922 // str s2, [x9, x12]
-	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0xad41184c // ldp q12, q6, [x2, #32]
-	WORD $0xad440c49 // ldp q9, q3, [x2, #128]
-	WORD $0xad47104a // ldp q10, q4, [x2, #224]
-	WORD $0xad4a144b // ldp q11, q5, [x2, #320]
-	WORD $0xad4d0848 // ldp q8, q2, [x2, #416]
-	WORD $0xad501c4d // ldp q13, q7, [x2, #512]
-	WORD $0x4ea81d0e // mov v14.16b, v8.16b
-	WORD $0x4f80114e // fmla v14.4s, v10.4s, v0.s[0]
-	WORD $0x4fa0118e // fmla v14.4s, v12.4s, v0.s[1]
-	WORD $0xbc2c686e // str s14, [x3, x12]
-	WORD $0x4f80116d // fmla v13.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0112d // fmla v13.4s, v9.4s, v0.s[1]
-	WORD $0xbc2c694d // str s13, [x10, x12]
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
-	WORD $0x4eab1d6d // mov v13.16b, v11.16b
-	WORD $0x4f80192d // fmla v13.4s, v9.4s, v0.s[2]
-	WORD $0x4f8191ad // fmul v13.4s, v13.4s, v1.s[0]
-	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0xbc2c68ce // str s14, [x6, x12]
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0xbc2c68ec // str s12, [x7, x12]
-	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
-	WORD $0x4fa0192b // fmla v11.4s, v9.4s, v0.s[3]
-	WORD $0x4fa19169 // fmul v9.4s, v11.4s, v1.s[1]
-	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
-	WORD $0xbc2c690a // str s10, [x8, x12]
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0xbc2c6928 // str s8, [x9, x12]
-	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4ea21c48 // mov v8.16b, v2.16b
-	WORD $0x4f801088 // fmla v8.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010c8 // fmla v8.4s, v6.4s, v0.s[1]
-	WORD $0xbc2c6868 // str s8, [x3, x12]
-	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0xbc2c6947 // str s7, [x10, x12]
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
-	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
-	WORD $0x4f801867 // fmla v7.4s, v3.4s, v0.s[2]
-	WORD $0x4f8190e7 // fmul v7.4s, v7.4s, v1.s[0]
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0xbc2c68c8 // str s8, [x6, x12]
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0xbc2c68e6 // str s6, [x7, x12]
-	WORD $0x4fa01882 // fmla v2.4s, v4.4s, v0.s[3]
-	WORD $0x4fa01865 // fmla v5.4s, v3.4s, v0.s[3]
-	WORD $0x4fa190a3 // fmul v3.4s, v5.4s, v1.s[1]
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0xbc2c6904 // str s4, [x8, x12]
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0xbc2c6922 // str s2, [x9, x12]
-	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0xad42184c // ldp q12, q6, [x2, #64]
-	WORD $0xad450c49 // ldp q9, q3, [x2, #160]
-	WORD $0xad48104a // ldp q10, q4, [x2, #256]
-	WORD $0xad4b144b // ldp q11, q5, [x2, #352]
-	WORD $0xad4e0848 // ldp q8, q2, [x2, #448]
-	WORD $0xad511c4d // ldp q13, q7, [x2, #544]
-	WORD $0x4ea81d0e // mov v14.16b, v8.16b
-	WORD $0x4f80114e // fmla v14.4s, v10.4s, v0.s[0]
-	WORD $0x4fa0118e // fmla v14.4s, v12.4s, v0.s[1]
-	WORD $0xbc2c686e // str s14, [x3, x12]
-	WORD $0x4f80116d // fmla v13.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0112d // fmla v13.4s, v9.4s, v0.s[1]
-	WORD $0xbc2c694d // str s13, [x10, x12]
-	WORD $0x4ea81d0c // mov v12.16b, v8.16b
-	WORD $0x4f80194c // fmla v12.4s, v10.4s, v0.s[2]
-	WORD $0x4eab1d6d // mov v13.16b, v11.16b
-	WORD $0x4f80192d // fmla v13.4s, v9.4s, v0.s[2]
-	WORD $0x4f8191ad // fmul v13.4s, v13.4s, v1.s[0]
-	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0xbc2c68ce // str s14, [x6, x12]
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0xbc2c68ec // str s12, [x7, x12]
-	WORD $0x4fa01948 // fmla v8.4s, v10.4s, v0.s[3]
-	WORD $0x4fa0192b // fmla v11.4s, v9.4s, v0.s[3]
-	WORD $0x4fa19169 // fmul v9.4s, v11.4s, v1.s[1]
-	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
-	WORD $0xbc2c690a // str s10, [x8, x12]
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0xbc2c6928 // str s8, [x9, x12]
-	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4ea21c48 // mov v8.16b, v2.16b
-	WORD $0x4f801088 // fmla v8.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010c8 // fmla v8.4s, v6.4s, v0.s[1]
-	WORD $0xbc2c6868 // str s8, [x3, x12]
-	WORD $0x4f8010a7 // fmla v7.4s, v5.4s, v0.s[0]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0xbc2c6947 // str s7, [x10, x12]
-	WORD $0x4ea21c46 // mov v6.16b, v2.16b
-	WORD $0x4f801886 // fmla v6.4s, v4.4s, v0.s[2]
-	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
-	WORD $0x4f801867 // fmla v7.4s, v3.4s, v0.s[2]
-	WORD $0x4f8190e7 // fmul v7.4s, v7.4s, v1.s[0]
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0xbc2c68c8 // str s8, [x6, x12]
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	WORD $0xbc2c68e6 // str s6, [x7, x12]
-	WORD $0x4fa01882 // fmla v2.4s, v4.4s, v0.s[3]
-	WORD $0x4fa01865 // fmla v5.4s, v3.4s, v0.s[3]
-	WORD $0x4fa190a3 // fmul v3.4s, v5.4s, v1.s[1]
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0xbc2c6904 // str s4, [x8, x12]
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0xbc2c6922 // str s2, [x9, x12]
-	WORD $0x8b04018c // add x12, x12, x4
+	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
+	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
+	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
+	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
+	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
+	WORD $0xad0f2c4a // stp q10, q11, [x2, #480]
+	WORD $0xad10344c // stp q12, q13, [x2, #512]
+	WORD $0xad11144e // stp q14, q5, [x2, #544]
 	WORD $0x91001000 // add x0, x0, #4
+	WORD $0xaa0b03ec // mov x12, x11
+	WORD $0xad403854 // ldp q20, q14, [x2]
+	WORD $0xad433053 // ldp q19, q12, [x2, #96]
+	WORD $0xad463451 // ldp q17, q13, [x2, #192]
+	WORD $0xad492c52 // ldp q18, q11, [x2, #288]
+	WORD $0xad4c2850 // ldp q16, q10, [x2, #384]
+	WORD $0xad4f3c56 // ldp q22, q15, [x2, #480]
+	WORD $0x4eb01e15 // mov v21.16b, v16.16b
+	WORD $0x4f991235 // fmla v21.4s, v17.4s, v25.s[0]
+	WORD $0x4fb91295 // fmla v21.4s, v20.4s, v25.s[1]
+	WORD $0xbc2c6875 // str s21, [x3, x12]
+	WORD $0x4f991256 // fmla v22.4s, v18.4s, v25.s[0]
+	WORD $0x4fb91276 // fmla v22.4s, v19.4s, v25.s[1]
+	WORD $0xbc2c6956 // str s22, [x10, x12]
+	WORD $0x4eb01e14 // mov v20.16b, v16.16b
+	WORD $0x4f991a34 // fmla v20.4s, v17.4s, v25.s[2]
+	WORD $0x4eb21e55 // mov v21.16b, v18.16b
+	WORD $0x4f991a75 // fmla v21.4s, v19.4s, v25.s[2]
+	WORD $0x4f9892b6 // fmul v22.4s, v21.4s, v24.s[0]
+	WORD $0x4e36d695 // fadd v21.4s, v20.4s, v22.4s
+	WORD $0xbc2c68d5 // str s21, [x6, x12]
+	WORD $0x4eb6d694 // fsub v20.4s, v20.4s, v22.4s
+	WORD $0xbc2c68f4 // str s20, [x7, x12]
+	WORD $0x4fb91a30 // fmla v16.4s, v17.4s, v25.s[3]
+	WORD $0x4fb91a72 // fmla v18.4s, v19.4s, v25.s[3]
+	WORD $0x4fb89252 // fmul v18.4s, v18.4s, v24.s[1]
+	WORD $0x4e32d611 // fadd v17.4s, v16.4s, v18.4s
+	WORD $0xbc2c6911 // str s17, [x8, x12]
+	WORD $0x4eb2d610 // fsub v16.4s, v16.4s, v18.4s
+	WORD $0xbc2c6930 // str s16, [x9, x12]
+	WORD $0x8b04018c // add x12, x12, x4
+	WORD $0x4eaa1d50 // mov v16.16b, v10.16b
+	WORD $0x4f9911b0 // fmla v16.4s, v13.4s, v25.s[0]
+	WORD $0x4fb911d0 // fmla v16.4s, v14.4s, v25.s[1]
+	WORD $0xbc2c6870 // str s16, [x3, x12]
+	WORD $0x4f99116f // fmla v15.4s, v11.4s, v25.s[0]
+	WORD $0x4fb9118f // fmla v15.4s, v12.4s, v25.s[1]
+	WORD $0xbc2c694f // str s15, [x10, x12]
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4f9919ae // fmla v14.4s, v13.4s, v25.s[2]
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f99198f // fmla v15.4s, v12.4s, v25.s[2]
+	WORD $0x4f9891f0 // fmul v16.4s, v15.4s, v24.s[0]
+	WORD $0x4e30d5cf // fadd v15.4s, v14.4s, v16.4s
+	WORD $0xbc2c68cf // str s15, [x6, x12]
+	WORD $0x4eb0d5ce // fsub v14.4s, v14.4s, v16.4s
+	WORD $0xbc2c68ee // str s14, [x7, x12]
+	WORD $0x4fb919aa // fmla v10.4s, v13.4s, v25.s[3]
+	WORD $0x4fb9198b // fmla v11.4s, v12.4s, v25.s[3]
+	WORD $0x4fb8916b // fmul v11.4s, v11.4s, v24.s[1]
+	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
+	WORD $0xbc2c690c // str s12, [x8, x12]
+	WORD $0x4eabd54a // fsub v10.4s, v10.4s, v11.4s
+	WORD $0xbc2c692a // str s10, [x9, x12]
+	WORD $0x8b04018c // add x12, x12, x4
+	WORD $0xad413c56 // ldp q22, q15, [x2, #32]
+	WORD $0xad443452 // ldp q18, q13, [x2, #128]
+	WORD $0xad472c51 // ldp q17, q11, [x2, #224]
+	WORD $0xad4a3053 // ldp q19, q12, [x2, #320]
+	WORD $0xad4d2850 // ldp q16, q10, [x2, #416]
+	WORD $0xad503855 // ldp q21, q14, [x2, #512]
+	WORD $0x4eb01e14 // mov v20.16b, v16.16b
+	WORD $0x4f991234 // fmla v20.4s, v17.4s, v25.s[0]
+	WORD $0x4fb912d4 // fmla v20.4s, v22.4s, v25.s[1]
+	WORD $0xbc2c6874 // str s20, [x3, x12]
+	WORD $0x4f991275 // fmla v21.4s, v19.4s, v25.s[0]
+	WORD $0x4fb91255 // fmla v21.4s, v18.4s, v25.s[1]
+	WORD $0xbc2c6955 // str s21, [x10, x12]
+	WORD $0x4eb01e14 // mov v20.16b, v16.16b
+	WORD $0x4f991a34 // fmla v20.4s, v17.4s, v25.s[2]
+	WORD $0x4eb31e75 // mov v21.16b, v19.16b
+	WORD $0x4f991a55 // fmla v21.4s, v18.4s, v25.s[2]
+	WORD $0x4f9892b5 // fmul v21.4s, v21.4s, v24.s[0]
+	WORD $0x4e35d696 // fadd v22.4s, v20.4s, v21.4s
+	WORD $0xbc2c68d6 // str s22, [x6, x12]
+	WORD $0x4eb5d694 // fsub v20.4s, v20.4s, v21.4s
+	WORD $0xbc2c68f4 // str s20, [x7, x12]
+	WORD $0x4fb91a30 // fmla v16.4s, v17.4s, v25.s[3]
+	WORD $0x4fb91a53 // fmla v19.4s, v18.4s, v25.s[3]
+	WORD $0x4fb89272 // fmul v18.4s, v19.4s, v24.s[1]
+	WORD $0x4e32d611 // fadd v17.4s, v16.4s, v18.4s
+	WORD $0xbc2c6911 // str s17, [x8, x12]
+	WORD $0x4eb2d610 // fsub v16.4s, v16.4s, v18.4s
+	WORD $0xbc2c6930 // str s16, [x9, x12]
+	WORD $0x8b04018c // add x12, x12, x4
+	WORD $0x4eaa1d50 // mov v16.16b, v10.16b
+	WORD $0x4f991170 // fmla v16.4s, v11.4s, v25.s[0]
+	WORD $0x4fb911f0 // fmla v16.4s, v15.4s, v25.s[1]
+	WORD $0xbc2c6870 // str s16, [x3, x12]
+	WORD $0x4f99118e // fmla v14.4s, v12.4s, v25.s[0]
+	WORD $0x4fb911ae // fmla v14.4s, v13.4s, v25.s[1]
+	WORD $0xbc2c694e // str s14, [x10, x12]
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4f99196e // fmla v14.4s, v11.4s, v25.s[2]
+	WORD $0x4eac1d8f // mov v15.16b, v12.16b
+	WORD $0x4f9919af // fmla v15.4s, v13.4s, v25.s[2]
+	WORD $0x4f9891ef // fmul v15.4s, v15.4s, v24.s[0]
+	WORD $0x4e2fd5d0 // fadd v16.4s, v14.4s, v15.4s
+	WORD $0xbc2c68d0 // str s16, [x6, x12]
+	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
+	WORD $0xbc2c68ee // str s14, [x7, x12]
+	WORD $0x4fb9196a // fmla v10.4s, v11.4s, v25.s[3]
+	WORD $0x4fb919ac // fmla v12.4s, v13.4s, v25.s[3]
+	WORD $0x4fb8918c // fmul v12.4s, v12.4s, v24.s[1]
+	WORD $0x4e2cd54b // fadd v11.4s, v10.4s, v12.4s
+	WORD $0xbc2c690b // str s11, [x8, x12]
+	WORD $0x4eacd54a // fsub v10.4s, v10.4s, v12.4s
+	WORD $0xbc2c692a // str s10, [x9, x12]
+	WORD $0x8b04018c // add x12, x12, x4
+	WORD $0xad423855 // ldp q21, q14, [x2, #64]
+	WORD $0xad453452 // ldp q18, q13, [x2, #160]
+	WORD $0xad483053 // ldp q19, q12, [x2, #256]
+	WORD $0xad4b2c51 // ldp q17, q11, [x2, #352]
+	WORD $0xad4e2850 // ldp q16, q10, [x2, #448]
+	WORD $0xad513c54 // ldp q20, q15, [x2, #544]
+	WORD $0x4eb01e16 // mov v22.16b, v16.16b
+	WORD $0x4f991276 // fmla v22.4s, v19.4s, v25.s[0]
+	WORD $0x4fb912b6 // fmla v22.4s, v21.4s, v25.s[1]
+	WORD $0xbc2c6876 // str s22, [x3, x12]
+	WORD $0x4f991234 // fmla v20.4s, v17.4s, v25.s[0]
+	WORD $0x4fb91254 // fmla v20.4s, v18.4s, v25.s[1]
+	WORD $0xbc2c6954 // str s20, [x10, x12]
+	WORD $0x4eb01e14 // mov v20.16b, v16.16b
+	WORD $0x4f991a74 // fmla v20.4s, v19.4s, v25.s[2]
+	WORD $0x4eb11e35 // mov v21.16b, v17.16b
+	WORD $0x4f991a55 // fmla v21.4s, v18.4s, v25.s[2]
+	WORD $0x4f9892b6 // fmul v22.4s, v21.4s, v24.s[0]
+	WORD $0x4e36d695 // fadd v21.4s, v20.4s, v22.4s
+	WORD $0xbc2c68d5 // str s21, [x6, x12]
+	WORD $0x4eb6d694 // fsub v20.4s, v20.4s, v22.4s
+	WORD $0xbc2c68f4 // str s20, [x7, x12]
+	WORD $0x4fb91a70 // fmla v16.4s, v19.4s, v25.s[3]
+	WORD $0x4fb91a51 // fmla v17.4s, v18.4s, v25.s[3]
+	WORD $0x4fb89231 // fmul v17.4s, v17.4s, v24.s[1]
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0xbc2c6912 // str s18, [x8, x12]
+	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
+	WORD $0xbc2c6930 // str s16, [x9, x12]
+	WORD $0x8b04018c // add x12, x12, x4
+	WORD $0x4eaa1d50 // mov v16.16b, v10.16b
+	WORD $0x4f991190 // fmla v16.4s, v12.4s, v25.s[0]
+	WORD $0x4fb911d0 // fmla v16.4s, v14.4s, v25.s[1]
+	WORD $0xbc2c6870 // str s16, [x3, x12]
+	WORD $0x4f99116f // fmla v15.4s, v11.4s, v25.s[0]
+	WORD $0x4fb911af // fmla v15.4s, v13.4s, v25.s[1]
+	WORD $0xbc2c694f // str s15, [x10, x12]
+	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
+	WORD $0x4f99198e // fmla v14.4s, v12.4s, v25.s[2]
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4f9919af // fmla v15.4s, v13.4s, v25.s[2]
+	WORD $0x4f9891ef // fmul v15.4s, v15.4s, v24.s[0]
+	WORD $0x4e2fd5d0 // fadd v16.4s, v14.4s, v15.4s
+	WORD $0xbc2c68d0 // str s16, [x6, x12]
+	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
+	WORD $0xbc2c68ee // str s14, [x7, x12]
+	WORD $0x4fb9198a // fmla v10.4s, v12.4s, v25.s[3]
+	WORD $0x4fb919ab // fmla v11.4s, v13.4s, v25.s[3]
+	WORD $0x4fb8916c // fmul v12.4s, v11.4s, v24.s[1]
+	WORD $0x4e2cd54b // fadd v11.4s, v10.4s, v12.4s
+	WORD $0xbc2c690b // str s11, [x8, x12]
+	WORD $0x4eacd54a // fsub v10.4s, v10.4s, v12.4s
+	WORD $0xbc2c692a // str s10, [x9, x12]
+	WORD $0x8b04018c // add x12, x12, x4
 	WORD $0x9100116b // add x11, x11, #4
-	JMP  by1
-
-by1end:
-	WORD $0x910004a5 // add x5, x5, #1
-	CBZ  R5, done
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, single
 
 done:
 	RET
@@ -2511,9 +3371,9 @@ loop:
 TEXT ·winogradOutput4NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R7
 	WORD $0xf94020e0 // ldr x0, [x7, #64]
-	WORD $0x3dc02800 // ldr q0, [x0, #160]
-	WORD $0x3dc02c01 // ldr q1, [x0, #176]
-	WORD $0x3dc03002 // ldr q2, [x0, #192]
+	WORD $0x3dc02818 // ldr q24, [x0, #160]
+	WORD $0x3dc02c19 // ldr q25, [x0, #176]
+	WORD $0x3dc0301a // ldr q26, [x0, #192]
 	WORD $0xf94000e0 // ldr x0, [x7]
 	WORD $0xf94004e1 // ldr x1, [x7, #8]
 	WORD $0xf9401ce2 // ldr x2, [x7, #56]
@@ -2523,607 +3383,1045 @@ TEXT ·winogradOutput4NEON(SB), NOSPLIT, $0-8
 	WORD $0xf94024e6 // ldr x6, [x7, #72]
 	WORD $0xf94030e7 // ldr x7, [x7, #96]
 	WORD $0xd28000c8 // movz x8, #6, lsl #0
-	WORD $0x9b087c2c // mul x12, x1, x8
-	WORD $0x8b0c0008 // add x8, x0, x12
-	WORD $0x8b0c0109 // add x9, x8, x12
-	WORD $0x8b0c012a // add x10, x9, x12
-	WORD $0x8b0c014b // add x11, x10, x12
-	WORD $0x8b0c016c // add x12, x11, x12
-	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0x9b087c28 // mul x8, x1, x8
+	WORD $0x91060049 // add x9, x2, #384
+	WORD $0x9106012a // add x10, x9, #384
+	WORD $0x9106014b // add x11, x10, #384
 
-by4:
+wide:
+	WORD $0xf10040c6 // subs x6, x6, #16
+	BMI  narrow
+	WORD $0xaa0003ec // mov x12, x0
+	WORD $0x8b08018d // add x13, x12, x8
+	WORD $0x8b0801ae // add x14, x13, x8
+	WORD $0x8b0801cf // add x15, x14, x8
+	WORD $0x8b0801f0 // add x16, x15, x8
+	WORD $0x8b080211 // add x17, x16, x8
+	WORD $0x4cc12980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x1
+	WORD $0x4cc129a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc129c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x1
+	WORD $0x4cc129ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x15], x1
+	WORD $0x4cc12a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], x1
+	WORD $0x4cc12a34 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x17], x1
+	WORD $0x4e28d49b // fadd v27.4s, v4.4s, v8.4s
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
+	WORD $0x4eb0d58c // fsub v12.4s, v12.4s, v16.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb81360 // fmla v0.4s, v27.4s, v24.s[1]
+	WORD $0x4fb91100 // fmla v0.4s, v8.4s, v25.s[1]
+	WORD $0x4f989890 // fmul v16.4s, v4.4s, v24.s[2]
+	WORD $0x4f991990 // fmla v16.4s, v12.4s, v25.s[2]
+	WORD $0x4fb89b7b // fmul v27.4s, v27.4s, v24.s[3]
+	WORD $0x4fb9191b // fmla v27.4s, v8.4s, v25.s[3]
+	WORD $0x4f991094 // fmla v20.4s, v4.4s, v25.s[0]
+	WORD $0x4f9a1194 // fmla v20.4s, v12.4s, v26.s[0]
+	WORD $0xad004040 // stp q0, q16, [x2]
+	WORD $0xad01505b // stp q27, q20, [x2, #32]
+	WORD $0x4e29d4a0 // fadd v0.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4a4 // fsub v4.4s, v5.4s, v9.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4eb1d5a8 // fsub v8.4s, v13.4s, v17.4s
+	WORD $0x4f989021 // fmul v1.4s, v1.4s, v24.s[0]
+	WORD $0x4fb81001 // fmla v1.4s, v0.4s, v24.s[1]
+	WORD $0x4fb910a1 // fmla v1.4s, v5.4s, v25.s[1]
+	WORD $0x4f989889 // fmul v9.4s, v4.4s, v24.s[2]
+	WORD $0x4f991909 // fmla v9.4s, v8.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb918a0 // fmla v0.4s, v5.4s, v25.s[3]
+	WORD $0x4f991095 // fmla v21.4s, v4.4s, v25.s[0]
+	WORD $0x4f9a1115 // fmla v21.4s, v8.4s, v26.s[0]
+	WORD $0xad002521 // stp q1, q9, [x9]
+	WORD $0xad015520 // stp q0, q21, [x9, #32]
+	WORD $0x4e2ad4c0 // fadd v0.4s, v6.4s, v10.4s
+	WORD $0x4eaad4c1 // fsub v1.4s, v6.4s, v10.4s
+	WORD $0x4e32d5c4 // fadd v4.4s, v14.4s, v18.4s
+	WORD $0x4eb2d5c5 // fsub v5.4s, v14.4s, v18.4s
+	WORD $0x4f989042 // fmul v2.4s, v2.4s, v24.s[0]
+	WORD $0x4fb81002 // fmla v2.4s, v0.4s, v24.s[1]
+	WORD $0x4fb91082 // fmla v2.4s, v4.4s, v25.s[1]
+	WORD $0x4f989826 // fmul v6.4s, v1.4s, v24.s[2]
+	WORD $0x4f9918a6 // fmla v6.4s, v5.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb91880 // fmla v0.4s, v4.4s, v25.s[3]
+	WORD $0x4f991036 // fmla v22.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a10b6 // fmla v22.4s, v5.4s, v26.s[0]
+	WORD $0xad001942 // stp q2, q6, [x10]
+	WORD $0xad015940 // stp q0, q22, [x10, #32]
+	WORD $0x4e2bd4e0 // fadd v0.4s, v7.4s, v11.4s
+	WORD $0x4eabd4e1 // fsub v1.4s, v7.4s, v11.4s
+	WORD $0x4e33d5e2 // fadd v2.4s, v15.4s, v19.4s
+	WORD $0x4eb3d5e4 // fsub v4.4s, v15.4s, v19.4s
+	WORD $0x4f989063 // fmul v3.4s, v3.4s, v24.s[0]
+	WORD $0x4fb81003 // fmla v3.4s, v0.4s, v24.s[1]
+	WORD $0x4fb91043 // fmla v3.4s, v2.4s, v25.s[1]
+	WORD $0x4f989825 // fmul v5.4s, v1.4s, v24.s[2]
+	WORD $0x4f991885 // fmla v5.4s, v4.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb91840 // fmla v0.4s, v2.4s, v25.s[3]
+	WORD $0x4f991037 // fmla v23.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1097 // fmla v23.4s, v4.4s, v26.s[0]
+	WORD $0xad001563 // stp q3, q5, [x11]
+	WORD $0xad015d60 // stp q0, q23, [x11, #32]
+	WORD $0x4cc12980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x1
+	WORD $0x4cc129a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc129c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x1
+	WORD $0x4cc129ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x15], x1
+	WORD $0x4cc12a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], x1
+	WORD $0x4cc12a34 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x17], x1
+	WORD $0x4e28d49b // fadd v27.4s, v4.4s, v8.4s
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
+	WORD $0x4eb0d58c // fsub v12.4s, v12.4s, v16.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb81360 // fmla v0.4s, v27.4s, v24.s[1]
+	WORD $0x4fb91100 // fmla v0.4s, v8.4s, v25.s[1]
+	WORD $0x4f989890 // fmul v16.4s, v4.4s, v24.s[2]
+	WORD $0x4f991990 // fmla v16.4s, v12.4s, v25.s[2]
+	WORD $0x4fb89b7b // fmul v27.4s, v27.4s, v24.s[3]
+	WORD $0x4fb9191b // fmla v27.4s, v8.4s, v25.s[3]
+	WORD $0x4f991094 // fmla v20.4s, v4.4s, v25.s[0]
+	WORD $0x4f9a1194 // fmla v20.4s, v12.4s, v26.s[0]
+	WORD $0xad024040 // stp q0, q16, [x2, #64]
+	WORD $0xad03505b // stp q27, q20, [x2, #96]
+	WORD $0x4e29d4a0 // fadd v0.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4a4 // fsub v4.4s, v5.4s, v9.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4eb1d5a8 // fsub v8.4s, v13.4s, v17.4s
+	WORD $0x4f989021 // fmul v1.4s, v1.4s, v24.s[0]
+	WORD $0x4fb81001 // fmla v1.4s, v0.4s, v24.s[1]
+	WORD $0x4fb910a1 // fmla v1.4s, v5.4s, v25.s[1]
+	WORD $0x4f989889 // fmul v9.4s, v4.4s, v24.s[2]
+	WORD $0x4f991909 // fmla v9.4s, v8.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb918a0 // fmla v0.4s, v5.4s, v25.s[3]
+	WORD $0x4f991095 // fmla v21.4s, v4.4s, v25.s[0]
+	WORD $0x4f9a1115 // fmla v21.4s, v8.4s, v26.s[0]
+	WORD $0xad022521 // stp q1, q9, [x9, #64]
+	WORD $0xad035520 // stp q0, q21, [x9, #96]
+	WORD $0x4e2ad4c0 // fadd v0.4s, v6.4s, v10.4s
+	WORD $0x4eaad4c1 // fsub v1.4s, v6.4s, v10.4s
+	WORD $0x4e32d5c4 // fadd v4.4s, v14.4s, v18.4s
+	WORD $0x4eb2d5c5 // fsub v5.4s, v14.4s, v18.4s
+	WORD $0x4f989042 // fmul v2.4s, v2.4s, v24.s[0]
+	WORD $0x4fb81002 // fmla v2.4s, v0.4s, v24.s[1]
+	WORD $0x4fb91082 // fmla v2.4s, v4.4s, v25.s[1]
+	WORD $0x4f989826 // fmul v6.4s, v1.4s, v24.s[2]
+	WORD $0x4f9918a6 // fmla v6.4s, v5.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb91880 // fmla v0.4s, v4.4s, v25.s[3]
+	WORD $0x4f991036 // fmla v22.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a10b6 // fmla v22.4s, v5.4s, v26.s[0]
+	WORD $0xad021942 // stp q2, q6, [x10, #64]
+	WORD $0xad035940 // stp q0, q22, [x10, #96]
+	WORD $0x4e2bd4e0 // fadd v0.4s, v7.4s, v11.4s
+	WORD $0x4eabd4e1 // fsub v1.4s, v7.4s, v11.4s
+	WORD $0x4e33d5e2 // fadd v2.4s, v15.4s, v19.4s
+	WORD $0x4eb3d5e4 // fsub v4.4s, v15.4s, v19.4s
+	WORD $0x4f989063 // fmul v3.4s, v3.4s, v24.s[0]
+	WORD $0x4fb81003 // fmla v3.4s, v0.4s, v24.s[1]
+	WORD $0x4fb91043 // fmla v3.4s, v2.4s, v25.s[1]
+	WORD $0x4f989825 // fmul v5.4s, v1.4s, v24.s[2]
+	WORD $0x4f991885 // fmla v5.4s, v4.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb91840 // fmla v0.4s, v2.4s, v25.s[3]
+	WORD $0x4f991037 // fmla v23.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1097 // fmla v23.4s, v4.4s, v26.s[0]
+	WORD $0xad021563 // stp q3, q5, [x11, #64]
+	WORD $0xad035d60 // stp q0, q23, [x11, #96]
+	WORD $0x4cc12980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x1
+	WORD $0x4cc129a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc129c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x1
+	WORD $0x4cc129ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x15], x1
+	WORD $0x4cc12a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], x1
+	WORD $0x4cc12a34 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x17], x1
+	WORD $0x4e28d49b // fadd v27.4s, v4.4s, v8.4s
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
+	WORD $0x4eb0d58c // fsub v12.4s, v12.4s, v16.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb81360 // fmla v0.4s, v27.4s, v24.s[1]
+	WORD $0x4fb91100 // fmla v0.4s, v8.4s, v25.s[1]
+	WORD $0x4f989890 // fmul v16.4s, v4.4s, v24.s[2]
+	WORD $0x4f991990 // fmla v16.4s, v12.4s, v25.s[2]
+	WORD $0x4fb89b7b // fmul v27.4s, v27.4s, v24.s[3]
+	WORD $0x4fb9191b // fmla v27.4s, v8.4s, v25.s[3]
+	WORD $0x4f991094 // fmla v20.4s, v4.4s, v25.s[0]
+	WORD $0x4f9a1194 // fmla v20.4s, v12.4s, v26.s[0]
+	WORD $0xad044040 // stp q0, q16, [x2, #128]
+	WORD $0xad05505b // stp q27, q20, [x2, #160]
+	WORD $0x4e29d4a0 // fadd v0.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4a4 // fsub v4.4s, v5.4s, v9.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4eb1d5a8 // fsub v8.4s, v13.4s, v17.4s
+	WORD $0x4f989021 // fmul v1.4s, v1.4s, v24.s[0]
+	WORD $0x4fb81001 // fmla v1.4s, v0.4s, v24.s[1]
+	WORD $0x4fb910a1 // fmla v1.4s, v5.4s, v25.s[1]
+	WORD $0x4f989889 // fmul v9.4s, v4.4s, v24.s[2]
+	WORD $0x4f991909 // fmla v9.4s, v8.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb918a0 // fmla v0.4s, v5.4s, v25.s[3]
+	WORD $0x4f991095 // fmla v21.4s, v4.4s, v25.s[0]
+	WORD $0x4f9a1115 // fmla v21.4s, v8.4s, v26.s[0]
+	WORD $0xad042521 // stp q1, q9, [x9, #128]
+	WORD $0xad055520 // stp q0, q21, [x9, #160]
+	WORD $0x4e2ad4c0 // fadd v0.4s, v6.4s, v10.4s
+	WORD $0x4eaad4c1 // fsub v1.4s, v6.4s, v10.4s
+	WORD $0x4e32d5c4 // fadd v4.4s, v14.4s, v18.4s
+	WORD $0x4eb2d5c5 // fsub v5.4s, v14.4s, v18.4s
+	WORD $0x4f989042 // fmul v2.4s, v2.4s, v24.s[0]
+	WORD $0x4fb81002 // fmla v2.4s, v0.4s, v24.s[1]
+	WORD $0x4fb91082 // fmla v2.4s, v4.4s, v25.s[1]
+	WORD $0x4f989826 // fmul v6.4s, v1.4s, v24.s[2]
+	WORD $0x4f9918a6 // fmla v6.4s, v5.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb91880 // fmla v0.4s, v4.4s, v25.s[3]
+	WORD $0x4f991036 // fmla v22.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a10b6 // fmla v22.4s, v5.4s, v26.s[0]
+	WORD $0xad041942 // stp q2, q6, [x10, #128]
+	WORD $0xad055940 // stp q0, q22, [x10, #160]
+	WORD $0x4e2bd4e0 // fadd v0.4s, v7.4s, v11.4s
+	WORD $0x4eabd4e1 // fsub v1.4s, v7.4s, v11.4s
+	WORD $0x4e33d5e2 // fadd v2.4s, v15.4s, v19.4s
+	WORD $0x4eb3d5e4 // fsub v4.4s, v15.4s, v19.4s
+	WORD $0x4f989063 // fmul v3.4s, v3.4s, v24.s[0]
+	WORD $0x4fb81003 // fmla v3.4s, v0.4s, v24.s[1]
+	WORD $0x4fb91043 // fmla v3.4s, v2.4s, v25.s[1]
+	WORD $0x4f989825 // fmul v5.4s, v1.4s, v24.s[2]
+	WORD $0x4f991885 // fmla v5.4s, v4.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb91840 // fmla v0.4s, v2.4s, v25.s[3]
+	WORD $0x4f991037 // fmla v23.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1097 // fmla v23.4s, v4.4s, v26.s[0]
+	WORD $0xad041563 // stp q3, q5, [x11, #128]
+	WORD $0xad055d60 // stp q0, q23, [x11, #160]
+	WORD $0x4cc12980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x1
+	WORD $0x4cc129a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc129c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x1
+	WORD $0x4cc129ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x15], x1
+	WORD $0x4cc12a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], x1
+	WORD $0x4cc12a34 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x17], x1
+	WORD $0x4e28d49b // fadd v27.4s, v4.4s, v8.4s
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
+	WORD $0x4eb0d58c // fsub v12.4s, v12.4s, v16.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb81360 // fmla v0.4s, v27.4s, v24.s[1]
+	WORD $0x4fb91100 // fmla v0.4s, v8.4s, v25.s[1]
+	WORD $0x4f989890 // fmul v16.4s, v4.4s, v24.s[2]
+	WORD $0x4f991990 // fmla v16.4s, v12.4s, v25.s[2]
+	WORD $0x4fb89b7b // fmul v27.4s, v27.4s, v24.s[3]
+	WORD $0x4fb9191b // fmla v27.4s, v8.4s, v25.s[3]
+	WORD $0x4f991094 // fmla v20.4s, v4.4s, v25.s[0]
+	WORD $0x4f9a1194 // fmla v20.4s, v12.4s, v26.s[0]
+	WORD $0xad064040 // stp q0, q16, [x2, #192]
+	WORD $0xad07505b // stp q27, q20, [x2, #224]
+	WORD $0x4e29d4a0 // fadd v0.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4a4 // fsub v4.4s, v5.4s, v9.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4eb1d5a8 // fsub v8.4s, v13.4s, v17.4s
+	WORD $0x4f989021 // fmul v1.4s, v1.4s, v24.s[0]
+	WORD $0x4fb81001 // fmla v1.4s, v0.4s, v24.s[1]
+	WORD $0x4fb910a1 // fmla v1.4s, v5.4s, v25.s[1]
+	WORD $0x4f989889 // fmul v9.4s, v4.4s, v24.s[2]
+	WORD $0x4f991909 // fmla v9.4s, v8.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb918a0 // fmla v0.4s, v5.4s, v25.s[3]
+	WORD $0x4f991095 // fmla v21.4s, v4.4s, v25.s[0]
+	WORD $0x4f9a1115 // fmla v21.4s, v8.4s, v26.s[0]
+	WORD $0xad062521 // stp q1, q9, [x9, #192]
+	WORD $0xad075520 // stp q0, q21, [x9, #224]
+	WORD $0x4e2ad4c0 // fadd v0.4s, v6.4s, v10.4s
+	WORD $0x4eaad4c1 // fsub v1.4s, v6.4s, v10.4s
+	WORD $0x4e32d5c4 // fadd v4.4s, v14.4s, v18.4s
+	WORD $0x4eb2d5c5 // fsub v5.4s, v14.4s, v18.4s
+	WORD $0x4f989042 // fmul v2.4s, v2.4s, v24.s[0]
+	WORD $0x4fb81002 // fmla v2.4s, v0.4s, v24.s[1]
+	WORD $0x4fb91082 // fmla v2.4s, v4.4s, v25.s[1]
+	WORD $0x4f989826 // fmul v6.4s, v1.4s, v24.s[2]
+	WORD $0x4f9918a6 // fmla v6.4s, v5.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb91880 // fmla v0.4s, v4.4s, v25.s[3]
+	WORD $0x4f991036 // fmla v22.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a10b6 // fmla v22.4s, v5.4s, v26.s[0]
+	WORD $0xad061942 // stp q2, q6, [x10, #192]
+	WORD $0xad075940 // stp q0, q22, [x10, #224]
+	WORD $0x4e2bd4e0 // fadd v0.4s, v7.4s, v11.4s
+	WORD $0x4eabd4e1 // fsub v1.4s, v7.4s, v11.4s
+	WORD $0x4e33d5e2 // fadd v2.4s, v15.4s, v19.4s
+	WORD $0x4eb3d5e4 // fsub v4.4s, v15.4s, v19.4s
+	WORD $0x4f989063 // fmul v3.4s, v3.4s, v24.s[0]
+	WORD $0x4fb81003 // fmla v3.4s, v0.4s, v24.s[1]
+	WORD $0x4fb91043 // fmla v3.4s, v2.4s, v25.s[1]
+	WORD $0x4f989825 // fmul v5.4s, v1.4s, v24.s[2]
+	WORD $0x4f991885 // fmla v5.4s, v4.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb91840 // fmla v0.4s, v2.4s, v25.s[3]
+	WORD $0x4f991037 // fmla v23.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1097 // fmla v23.4s, v4.4s, v26.s[0]
+	WORD $0xad061563 // stp q3, q5, [x11, #192]
+	WORD $0xad075d60 // stp q0, q23, [x11, #224]
+	WORD $0x4cc12980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x1
+	WORD $0x4cc129a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc129c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x1
+	WORD $0x4cc129ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x15], x1
+	WORD $0x4cc12a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], x1
+	WORD $0x4cc12a34 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x17], x1
+	WORD $0x4e28d49b // fadd v27.4s, v4.4s, v8.4s
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
+	WORD $0x4eb0d58c // fsub v12.4s, v12.4s, v16.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb81360 // fmla v0.4s, v27.4s, v24.s[1]
+	WORD $0x4fb91100 // fmla v0.4s, v8.4s, v25.s[1]
+	WORD $0x4f989890 // fmul v16.4s, v4.4s, v24.s[2]
+	WORD $0x4f991990 // fmla v16.4s, v12.4s, v25.s[2]
+	WORD $0x4fb89b7b // fmul v27.4s, v27.4s, v24.s[3]
+	WORD $0x4fb9191b // fmla v27.4s, v8.4s, v25.s[3]
+	WORD $0x4f991094 // fmla v20.4s, v4.4s, v25.s[0]
+	WORD $0x4f9a1194 // fmla v20.4s, v12.4s, v26.s[0]
+	WORD $0xad084040 // stp q0, q16, [x2, #256]
+	WORD $0xad09505b // stp q27, q20, [x2, #288]
+	WORD $0x4e29d4a0 // fadd v0.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4a4 // fsub v4.4s, v5.4s, v9.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4eb1d5a8 // fsub v8.4s, v13.4s, v17.4s
+	WORD $0x4f989021 // fmul v1.4s, v1.4s, v24.s[0]
+	WORD $0x4fb81001 // fmla v1.4s, v0.4s, v24.s[1]
+	WORD $0x4fb910a1 // fmla v1.4s, v5.4s, v25.s[1]
+	WORD $0x4f989889 // fmul v9.4s, v4.4s, v24.s[2]
+	WORD $0x4f991909 // fmla v9.4s, v8.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb918a0 // fmla v0.4s, v5.4s, v25.s[3]
+	WORD $0x4f991095 // fmla v21.4s, v4.4s, v25.s[0]
+	WORD $0x4f9a1115 // fmla v21.4s, v8.4s, v26.s[0]
+	WORD $0xad082521 // stp q1, q9, [x9, #256]
+	WORD $0xad095520 // stp q0, q21, [x9, #288]
+	WORD $0x4e2ad4c0 // fadd v0.4s, v6.4s, v10.4s
+	WORD $0x4eaad4c1 // fsub v1.4s, v6.4s, v10.4s
+	WORD $0x4e32d5c4 // fadd v4.4s, v14.4s, v18.4s
+	WORD $0x4eb2d5c5 // fsub v5.4s, v14.4s, v18.4s
+	WORD $0x4f989042 // fmul v2.4s, v2.4s, v24.s[0]
+	WORD $0x4fb81002 // fmla v2.4s, v0.4s, v24.s[1]
+	WORD $0x4fb91082 // fmla v2.4s, v4.4s, v25.s[1]
+	WORD $0x4f989826 // fmul v6.4s, v1.4s, v24.s[2]
+	WORD $0x4f9918a6 // fmla v6.4s, v5.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb91880 // fmla v0.4s, v4.4s, v25.s[3]
+	WORD $0x4f991036 // fmla v22.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a10b6 // fmla v22.4s, v5.4s, v26.s[0]
+	WORD $0xad081942 // stp q2, q6, [x10, #256]
+	WORD $0xad095940 // stp q0, q22, [x10, #288]
+	WORD $0x4e2bd4e0 // fadd v0.4s, v7.4s, v11.4s
+	WORD $0x4eabd4e1 // fsub v1.4s, v7.4s, v11.4s
+	WORD $0x4e33d5e2 // fadd v2.4s, v15.4s, v19.4s
+	WORD $0x4eb3d5e4 // fsub v4.4s, v15.4s, v19.4s
+	WORD $0x4f989063 // fmul v3.4s, v3.4s, v24.s[0]
+	WORD $0x4fb81003 // fmla v3.4s, v0.4s, v24.s[1]
+	WORD $0x4fb91043 // fmla v3.4s, v2.4s, v25.s[1]
+	WORD $0x4f989825 // fmul v5.4s, v1.4s, v24.s[2]
+	WORD $0x4f991885 // fmla v5.4s, v4.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb91840 // fmla v0.4s, v2.4s, v25.s[3]
+	WORD $0x4f991037 // fmla v23.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1097 // fmla v23.4s, v4.4s, v26.s[0]
+	WORD $0xad081563 // stp q3, q5, [x11, #256]
+	WORD $0xad095d60 // stp q0, q23, [x11, #288]
+	WORD $0x4cc12980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x1
+	WORD $0x4cc129a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc129c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x1
+	WORD $0x4cc129ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x15], x1
+	WORD $0x4cc12a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], x1
+	WORD $0x4cc12a34 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x17], x1
+	WORD $0x4e28d49b // fadd v27.4s, v4.4s, v8.4s
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
+	WORD $0x4eb0d58c // fsub v12.4s, v12.4s, v16.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb81360 // fmla v0.4s, v27.4s, v24.s[1]
+	WORD $0x4fb91100 // fmla v0.4s, v8.4s, v25.s[1]
+	WORD $0x4f989890 // fmul v16.4s, v4.4s, v24.s[2]
+	WORD $0x4f991990 // fmla v16.4s, v12.4s, v25.s[2]
+	WORD $0x4fb89b7b // fmul v27.4s, v27.4s, v24.s[3]
+	WORD $0x4fb9191b // fmla v27.4s, v8.4s, v25.s[3]
+	WORD $0x4f991094 // fmla v20.4s, v4.4s, v25.s[0]
+	WORD $0x4f9a1194 // fmla v20.4s, v12.4s, v26.s[0]
+	WORD $0xad0a4040 // stp q0, q16, [x2, #320]
+	WORD $0xad0b505b // stp q27, q20, [x2, #352]
+	WORD $0x4e29d4a0 // fadd v0.4s, v5.4s, v9.4s
+	WORD $0x4ea9d4a4 // fsub v4.4s, v5.4s, v9.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4eb1d5a8 // fsub v8.4s, v13.4s, v17.4s
+	WORD $0x4f989021 // fmul v1.4s, v1.4s, v24.s[0]
+	WORD $0x4fb81001 // fmla v1.4s, v0.4s, v24.s[1]
+	WORD $0x4fb910a1 // fmla v1.4s, v5.4s, v25.s[1]
+	WORD $0x4f989889 // fmul v9.4s, v4.4s, v24.s[2]
+	WORD $0x4f991909 // fmla v9.4s, v8.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb918a0 // fmla v0.4s, v5.4s, v25.s[3]
+	WORD $0x4f991095 // fmla v21.4s, v4.4s, v25.s[0]
+	WORD $0x4f9a1115 // fmla v21.4s, v8.4s, v26.s[0]
+	WORD $0xad0a2521 // stp q1, q9, [x9, #320]
+	WORD $0xad0b5520 // stp q0, q21, [x9, #352]
+	WORD $0x4e2ad4c0 // fadd v0.4s, v6.4s, v10.4s
+	WORD $0x4eaad4c1 // fsub v1.4s, v6.4s, v10.4s
+	WORD $0x4e32d5c4 // fadd v4.4s, v14.4s, v18.4s
+	WORD $0x4eb2d5c5 // fsub v5.4s, v14.4s, v18.4s
+	WORD $0x4f989042 // fmul v2.4s, v2.4s, v24.s[0]
+	WORD $0x4fb81002 // fmla v2.4s, v0.4s, v24.s[1]
+	WORD $0x4fb91082 // fmla v2.4s, v4.4s, v25.s[1]
+	WORD $0x4f989826 // fmul v6.4s, v1.4s, v24.s[2]
+	WORD $0x4f9918a6 // fmla v6.4s, v5.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb91880 // fmla v0.4s, v4.4s, v25.s[3]
+	WORD $0x4f991036 // fmla v22.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a10b6 // fmla v22.4s, v5.4s, v26.s[0]
+	WORD $0xad0a1942 // stp q2, q6, [x10, #320]
+	WORD $0xad0b5940 // stp q0, q22, [x10, #352]
+	WORD $0x4e2bd4e0 // fadd v0.4s, v7.4s, v11.4s
+	WORD $0x4eabd4e1 // fsub v1.4s, v7.4s, v11.4s
+	WORD $0x4e33d5e2 // fadd v2.4s, v15.4s, v19.4s
+	WORD $0x4eb3d5e4 // fsub v4.4s, v15.4s, v19.4s
+	WORD $0x4f989063 // fmul v3.4s, v3.4s, v24.s[0]
+	WORD $0x4fb81003 // fmla v3.4s, v0.4s, v24.s[1]
+	WORD $0x4fb91043 // fmla v3.4s, v2.4s, v25.s[1]
+	WORD $0x4f989825 // fmul v5.4s, v1.4s, v24.s[2]
+	WORD $0x4f991885 // fmla v5.4s, v4.4s, v25.s[2]
+	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
+	WORD $0x4fb91840 // fmla v0.4s, v2.4s, v25.s[3]
+	WORD $0x4f991037 // fmla v23.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1097 // fmla v23.4s, v4.4s, v26.s[0]
+	WORD $0xad0a1563 // stp q3, q5, [x11, #320]
+	WORD $0xad0b5d60 // stp q0, q23, [x11, #352]
+	WORD $0x91010000 // add x0, x0, #64
+	WORD $0xd280008c // movz x12, #4, lsl #0
+	JMP  quads
+
+narrow:
+	WORD $0x910040c6 // add x6, x6, #16
+	CBZ  R6, done
 	WORD $0xf10010c6 // subs x6, x6, #4
-	BMI  by4end
-	WORD $0xaa0d03ee // mov x14, x13
-	WORD $0x3cee6804 // ldr q4, [x0, x14]
-	WORD $0x3cee6907 // ldr q7, [x8, x14]
-	WORD $0x3cee6928 // ldr q8, [x9, x14]
-	WORD $0x3cee6945 // ldr q5, [x10, x14]
-	WORD $0x3cee6969 // ldr q9, [x11, x14]
-	WORD $0x3cee6983 // ldr q3, [x12, x14]
-	WORD $0x4e28d4e6 // fadd v6.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e29d4a8 // fadd v8.4s, v5.4s, v9.4s
-	WORD $0x4ea9d4a9 // fsub v9.4s, v5.4s, v9.4s
-	WORD $0x4f809084 // fmul v4.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010c4 // fmla v4.4s, v6.4s, v0.s[1]
-	WORD $0x4fa11104 // fmla v4.4s, v8.4s, v1.s[1]
-	WORD $0x4f8098e5 // fmul v5.4s, v7.4s, v0.s[2]
-	WORD $0x4f811925 // fmla v5.4s, v9.4s, v1.s[2]
-	WORD $0x4fa098c6 // fmul v6.4s, v6.4s, v0.s[3]
-	WORD $0x4fa11906 // fmla v6.4s, v8.4s, v1.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4f821123 // fmla v3.4s, v9.4s, v2.s[0]
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x3cee680b // ldr q11, [x0, x14]
-	WORD $0x3cee6909 // ldr q9, [x8, x14]
-	WORD $0x3cee692a // ldr q10, [x9, x14]
-	WORD $0x3cee694c // ldr q12, [x10, x14]
-	WORD $0x3cee696d // ldr q13, [x11, x14]
-	WORD $0x3cee6987 // ldr q7, [x12, x14]
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2dd58a // fadd v10.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4f80916b // fmul v11.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0110b // fmla v11.4s, v8.4s, v0.s[1]
-	WORD $0x4fa1114b // fmla v11.4s, v10.4s, v1.s[1]
-	WORD $0x4f80992d // fmul v13.4s, v9.4s, v0.s[2]
-	WORD $0x4f81198d // fmla v13.4s, v12.4s, v1.s[2]
-	WORD $0x4fa09908 // fmul v8.4s, v8.4s, v0.s[3]
-	WORD $0x4fa11948 // fmla v8.4s, v10.4s, v1.s[3]
-	WORD $0x4f811127 // fmla v7.4s, v9.4s, v1.s[0]
-	WORD $0x4f821187 // fmla v7.4s, v12.4s, v2.s[0]
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xad002c44 // stp q4, q11, [x2]
-	WORD $0xad033445 // stp q5, q13, [x2, #96]
-	WORD $0xad062046 // stp q6, q8, [x2, #192]
-	WORD $0xad091c43 // stp q3, q7, [x2, #288]
-	WORD $0x3cee6804 // ldr q4, [x0, x14]
-	WORD $0x3cee6907 // ldr q7, [x8, x14]
-	WORD $0x3cee6928 // ldr q8, [x9, x14]
-	WORD $0x3cee6945 // ldr q5, [x10, x14]
-	WORD $0x3cee6969 // ldr q9, [x11, x14]
-	WORD $0x3cee6983 // ldr q3, [x12, x14]
-	WORD $0x4e28d4e6 // fadd v6.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e29d4a8 // fadd v8.4s, v5.4s, v9.4s
-	WORD $0x4ea9d4a9 // fsub v9.4s, v5.4s, v9.4s
-	WORD $0x4f809084 // fmul v4.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010c4 // fmla v4.4s, v6.4s, v0.s[1]
-	WORD $0x4fa11104 // fmla v4.4s, v8.4s, v1.s[1]
-	WORD $0x4f8098e5 // fmul v5.4s, v7.4s, v0.s[2]
-	WORD $0x4f811925 // fmla v5.4s, v9.4s, v1.s[2]
-	WORD $0x4fa098c6 // fmul v6.4s, v6.4s, v0.s[3]
-	WORD $0x4fa11906 // fmla v6.4s, v8.4s, v1.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4f821123 // fmla v3.4s, v9.4s, v2.s[0]
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x3cee680b // ldr q11, [x0, x14]
-	WORD $0x3cee6909 // ldr q9, [x8, x14]
-	WORD $0x3cee692a // ldr q10, [x9, x14]
-	WORD $0x3cee694c // ldr q12, [x10, x14]
-	WORD $0x3cee696d // ldr q13, [x11, x14]
-	WORD $0x3cee6987 // ldr q7, [x12, x14]
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2dd58a // fadd v10.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4f80916b // fmul v11.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0110b // fmla v11.4s, v8.4s, v0.s[1]
-	WORD $0x4fa1114b // fmla v11.4s, v10.4s, v1.s[1]
-	WORD $0x4f80992d // fmul v13.4s, v9.4s, v0.s[2]
-	WORD $0x4f81198d // fmla v13.4s, v12.4s, v1.s[2]
-	WORD $0x4fa09908 // fmul v8.4s, v8.4s, v0.s[3]
-	WORD $0x4fa11948 // fmla v8.4s, v10.4s, v1.s[3]
-	WORD $0x4f811127 // fmla v7.4s, v9.4s, v1.s[0]
-	WORD $0x4f821187 // fmla v7.4s, v12.4s, v2.s[0]
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xad012c44 // stp q4, q11, [x2, #32]
-	WORD $0xad043445 // stp q5, q13, [x2, #128]
-	WORD $0xad072046 // stp q6, q8, [x2, #224]
-	WORD $0xad0a1c43 // stp q3, q7, [x2, #320]
-	WORD $0x3cee6804 // ldr q4, [x0, x14]
-	WORD $0x3cee6907 // ldr q7, [x8, x14]
-	WORD $0x3cee6928 // ldr q8, [x9, x14]
-	WORD $0x3cee6945 // ldr q5, [x10, x14]
-	WORD $0x3cee6969 // ldr q9, [x11, x14]
-	WORD $0x3cee6983 // ldr q3, [x12, x14]
-	WORD $0x4e28d4e6 // fadd v6.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e29d4a8 // fadd v8.4s, v5.4s, v9.4s
-	WORD $0x4ea9d4a9 // fsub v9.4s, v5.4s, v9.4s
-	WORD $0x4f809084 // fmul v4.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010c4 // fmla v4.4s, v6.4s, v0.s[1]
-	WORD $0x4fa11104 // fmla v4.4s, v8.4s, v1.s[1]
-	WORD $0x4f8098e5 // fmul v5.4s, v7.4s, v0.s[2]
-	WORD $0x4f811925 // fmla v5.4s, v9.4s, v1.s[2]
-	WORD $0x4fa098c6 // fmul v6.4s, v6.4s, v0.s[3]
-	WORD $0x4fa11906 // fmla v6.4s, v8.4s, v1.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4f821123 // fmla v3.4s, v9.4s, v2.s[0]
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x3cee680b // ldr q11, [x0, x14]
-	WORD $0x3cee6909 // ldr q9, [x8, x14]
-	WORD $0x3cee692a // ldr q10, [x9, x14]
-	WORD $0x3cee694c // ldr q12, [x10, x14]
-	WORD $0x3cee696d // ldr q13, [x11, x14]
-	WORD $0x3cee6987 // ldr q7, [x12, x14]
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2dd58a // fadd v10.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4f80916b // fmul v11.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0110b // fmla v11.4s, v8.4s, v0.s[1]
-	WORD $0x4fa1114b // fmla v11.4s, v10.4s, v1.s[1]
-	WORD $0x4f80992d // fmul v13.4s, v9.4s, v0.s[2]
-	WORD $0x4f81198d // fmla v13.4s, v12.4s, v1.s[2]
-	WORD $0x4fa09908 // fmul v8.4s, v8.4s, v0.s[3]
-	WORD $0x4fa11948 // fmla v8.4s, v10.4s, v1.s[3]
-	WORD $0x4f811127 // fmla v7.4s, v9.4s, v1.s[0]
-	WORD $0x4f821187 // fmla v7.4s, v12.4s, v2.s[0]
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xad022c44 // stp q4, q11, [x2, #64]
-	WORD $0xad053445 // stp q5, q13, [x2, #160]
-	WORD $0xad082046 // stp q6, q8, [x2, #256]
-	WORD $0xad0b1c43 // stp q3, q7, [x2, #352]
-	WORD $0x3cc104a3 // ldr q3, [x5], #16
-	WORD $0xad402047 // ldp q7, q8, [x2]
-	WORD $0xad411849 // ldp q9, q6, [x2, #32]
-	WORD $0xad42104a // ldp q10, q4, [x2, #64]
-	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
-	WORD $0x4e29d505 // fadd v5.4s, v8.4s, v9.4s
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x4e2ad4c9 // fadd v9.4s, v6.4s, v10.4s
-	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
-	WORD $0x4ea31c66 // mov v6.16b, v3.16b
-	WORD $0x4f8010e6 // fmla v6.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
-	WORD $0x4fa11126 // fmla v6.4s, v9.4s, v1.s[1]
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4f811947 // fmla v7.4s, v10.4s, v1.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4fa018ab // fmla v11.4s, v5.4s, v0.s[3]
-	WORD $0x4fa1192b // fmla v11.4s, v9.4s, v1.s[3]
-	WORD $0x4f811104 // fmla v4.4s, v8.4s, v1.s[0]
-	WORD $0x4f821144 // fmla v4.4s, v10.4s, v2.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by4store0
-	WORD $0x4ea0e8c5 // fcmlt v5.4s, v6.4s, #0.0
-	WORD $0x4e651cc6 // bic v6.16b, v6.16b, v5.16b
-	WORD $0x4ea0e8e5 // fcmlt v5.4s, v7.4s, #0.0
-	WORD $0x4e651ce7 // bic v7.16b, v7.16b, v5.16b
-	WORD $0x4ea0e965 // fcmlt v5.4s, v11.4s, #0.0
-	WORD $0x4e651d6b // bic v11.16b, v11.16b, v5.16b
-	WORD $0x4ea0e885 // fcmlt v5.4s, v4.4s, #0.0
-	WORD $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
+	BMI  few
+	WORD $0xaa0003ec // mov x12, x0
+	WORD $0x8b08018d // add x13, x12, x8
+	WORD $0x8b0801ae // add x14, x13, x8
+	WORD $0x8b0801cf // add x15, x14, x8
+	WORD $0x8b0801f0 // add x16, x15, x8
+	WORD $0x8b080211 // add x17, x16, x8
+	WORD $0x4cc17980 // ld1 {v0.4s}, [x12], x1
+	WORD $0x4cc179a1 // ld1 {v1.4s}, [x13], x1
+	WORD $0x4cc179c2 // ld1 {v2.4s}, [x14], x1
+	WORD $0x4cc179e3 // ld1 {v3.4s}, [x15], x1
+	WORD $0x4cc17a04 // ld1 {v4.4s}, [x16], x1
+	WORD $0x4cc17a25 // ld1 {v5.4s}, [x17], x1
+	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
+	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
+	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
+	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
+	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
+	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
+	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
+	WORD $0xad001040 // stp q0, q4, [x2]
+	WORD $0xad011446 // stp q6, q5, [x2, #32]
+	WORD $0x4cc17980 // ld1 {v0.4s}, [x12], x1
+	WORD $0x4cc179a1 // ld1 {v1.4s}, [x13], x1
+	WORD $0x4cc179c2 // ld1 {v2.4s}, [x14], x1
+	WORD $0x4cc179e3 // ld1 {v3.4s}, [x15], x1
+	WORD $0x4cc17a04 // ld1 {v4.4s}, [x16], x1
+	WORD $0x4cc17a25 // ld1 {v5.4s}, [x17], x1
+	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
+	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
+	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
+	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
+	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
+	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
+	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
+	WORD $0xad021040 // stp q0, q4, [x2, #64]
+	WORD $0xad031446 // stp q6, q5, [x2, #96]
+	WORD $0x4cc17980 // ld1 {v0.4s}, [x12], x1
+	WORD $0x4cc179a1 // ld1 {v1.4s}, [x13], x1
+	WORD $0x4cc179c2 // ld1 {v2.4s}, [x14], x1
+	WORD $0x4cc179e3 // ld1 {v3.4s}, [x15], x1
+	WORD $0x4cc17a04 // ld1 {v4.4s}, [x16], x1
+	WORD $0x4cc17a25 // ld1 {v5.4s}, [x17], x1
+	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
+	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
+	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
+	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
+	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
+	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
+	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
+	WORD $0xad041040 // stp q0, q4, [x2, #128]
+	WORD $0xad051446 // stp q6, q5, [x2, #160]
+	WORD $0x4cc17980 // ld1 {v0.4s}, [x12], x1
+	WORD $0x4cc179a1 // ld1 {v1.4s}, [x13], x1
+	WORD $0x4cc179c2 // ld1 {v2.4s}, [x14], x1
+	WORD $0x4cc179e3 // ld1 {v3.4s}, [x15], x1
+	WORD $0x4cc17a04 // ld1 {v4.4s}, [x16], x1
+	WORD $0x4cc17a25 // ld1 {v5.4s}, [x17], x1
+	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
+	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
+	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
+	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
+	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
+	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
+	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
+	WORD $0xad061040 // stp q0, q4, [x2, #192]
+	WORD $0xad071446 // stp q6, q5, [x2, #224]
+	WORD $0x4cc17980 // ld1 {v0.4s}, [x12], x1
+	WORD $0x4cc179a1 // ld1 {v1.4s}, [x13], x1
+	WORD $0x4cc179c2 // ld1 {v2.4s}, [x14], x1
+	WORD $0x4cc179e3 // ld1 {v3.4s}, [x15], x1
+	WORD $0x4cc17a04 // ld1 {v4.4s}, [x16], x1
+	WORD $0x4cc17a25 // ld1 {v5.4s}, [x17], x1
+	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
+	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
+	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
+	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
+	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
+	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
+	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
+	WORD $0xad081040 // stp q0, q4, [x2, #256]
+	WORD $0xad091446 // stp q6, q5, [x2, #288]
+	WORD $0x4cc17980 // ld1 {v0.4s}, [x12], x1
+	WORD $0x4cc179a1 // ld1 {v1.4s}, [x13], x1
+	WORD $0x4cc179c2 // ld1 {v2.4s}, [x14], x1
+	WORD $0x4cc179e3 // ld1 {v3.4s}, [x15], x1
+	WORD $0x4cc17a04 // ld1 {v4.4s}, [x16], x1
+	WORD $0x4cc17a25 // ld1 {v5.4s}, [x17], x1
+	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
+	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
+	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
+	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
+	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
+	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
+	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
+	WORD $0xad0a1040 // stp q0, q4, [x2, #320]
+	WORD $0xad0b1446 // stp q6, q5, [x2, #352]
+	WORD $0x91004000 // add x0, x0, #16
+	WORD $0xd280002c // movz x12, #1, lsl #0
 
-by4store0:
+quads:
+	WORD $0xaa0203ed // mov x13, x2
+
+quad:
+	WORD $0x3cc104a0 // ldr q0, [x5], #16
+	WORD $0xad4005aa // ldp q10, q1, [x13]
+	WORD $0xad4211ab // ldp q11, q4, [x13, #64]
+	WORD $0xad4415ac // ldp q12, q5, [x13, #128]
+	WORD $0xad4609a9 // ldp q9, q2, [x13, #192]
+	WORD $0xad480dad // ldp q13, q3, [x13, #256]
+	WORD $0xad4a19a7 // ldp q7, q6, [x13, #320]
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4e2cd568 // fadd v8.4s, v11.4s, v12.4s
+	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x4e2dd52c // fadd v12.4s, v9.4s, v13.4s
+	WORD $0x4eadd52d // fsub v13.4s, v9.4s, v13.4s
+	WORD $0x4ea01c09 // mov v9.16b, v0.16b
+	WORD $0x4f981149 // fmla v9.4s, v10.4s, v24.s[0]
+	WORD $0x4fb81109 // fmla v9.4s, v8.4s, v24.s[1]
+	WORD $0x4fb91189 // fmla v9.4s, v12.4s, v25.s[1]
+	WORD $0x4ea01c0a // mov v10.16b, v0.16b
+	WORD $0x4f98196a // fmla v10.4s, v11.4s, v24.s[2]
+	WORD $0x4f9919aa // fmla v10.4s, v13.4s, v25.s[2]
+	WORD $0x4ea01c0e // mov v14.16b, v0.16b
+	WORD $0x4fb8190e // fmla v14.4s, v8.4s, v24.s[3]
+	WORD $0x4fb9198e // fmla v14.4s, v12.4s, v25.s[3]
+	WORD $0x4f991167 // fmla v7.4s, v11.4s, v25.s[0]
+	WORD $0x4f9a11a7 // fmla v7.4s, v13.4s, v26.s[0]
+	CBZ  R7, quadstore0
+	WORD $0x4ea0e928 // fcmlt v8.4s, v9.4s, #0.0
+	WORD $0x4e681d29 // bic v9.16b, v9.16b, v8.16b
+	WORD $0x4ea0e948 // fcmlt v8.4s, v10.4s, #0.0
+	WORD $0x4e681d4a // bic v10.16b, v10.16b, v8.16b
+	WORD $0x4ea0e9c8 // fcmlt v8.4s, v14.4s, #0.0
+	WORD $0x4e681dce // bic v14.16b, v14.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+
+quadstore0:
 	WORD $0x29403c8e // ldp w14, w15, [x4]
-	WORD $0x3cae6866 // str q6, [x3, x14]
-	WORD $0x3caf6867 // str q7, [x3, x15]
+	WORD $0x3cae6869 // str q9, [x3, x14]
+	WORD $0x3caf686a // str q10, [x3, x15]
 	WORD $0x29413c8e // ldp w14, w15, [x4, #8]
-	WORD $0x3cae686b // str q11, [x3, x14]
-	WORD $0x3caf6864 // str q4, [x3, x15]
-	WORD $0xad432047 // ldp q7, q8, [x2, #96]
-	WORD $0xad441849 // ldp q9, q6, [x2, #128]
-	WORD $0xad45104a // ldp q10, q4, [x2, #160]
-	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
-	WORD $0x4e29d505 // fadd v5.4s, v8.4s, v9.4s
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x4e2ad4c9 // fadd v9.4s, v6.4s, v10.4s
-	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
-	WORD $0x4ea31c66 // mov v6.16b, v3.16b
-	WORD $0x4f8010e6 // fmla v6.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
-	WORD $0x4fa11126 // fmla v6.4s, v9.4s, v1.s[1]
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4f811947 // fmla v7.4s, v10.4s, v1.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4fa018ab // fmla v11.4s, v5.4s, v0.s[3]
-	WORD $0x4fa1192b // fmla v11.4s, v9.4s, v1.s[3]
-	WORD $0x4f811104 // fmla v4.4s, v8.4s, v1.s[0]
-	WORD $0x4f821144 // fmla v4.4s, v10.4s, v2.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by4store1
-	WORD $0x4ea0e8c5 // fcmlt v5.4s, v6.4s, #0.0
-	WORD $0x4e651cc6 // bic v6.16b, v6.16b, v5.16b
-	WORD $0x4ea0e8e5 // fcmlt v5.4s, v7.4s, #0.0
-	WORD $0x4e651ce7 // bic v7.16b, v7.16b, v5.16b
-	WORD $0x4ea0e965 // fcmlt v5.4s, v11.4s, #0.0
-	WORD $0x4e651d6b // bic v11.16b, v11.16b, v5.16b
-	WORD $0x4ea0e885 // fcmlt v5.4s, v4.4s, #0.0
-	WORD $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
+	WORD $0x3cae686e // str q14, [x3, x14]
+	WORD $0x3caf6867 // str q7, [x3, x15]
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x4e25d487 // fadd v7.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x4e23d445 // fadd v5.4s, v2.4s, v3.4s
+	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4f981022 // fmla v2.4s, v1.4s, v24.s[0]
+	WORD $0x4fb810e2 // fmla v2.4s, v7.4s, v24.s[1]
+	WORD $0x4fb910a2 // fmla v2.4s, v5.4s, v25.s[1]
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4f981881 // fmla v1.4s, v4.4s, v24.s[2]
+	WORD $0x4f991861 // fmla v1.4s, v3.4s, v25.s[2]
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4fb818e8 // fmla v8.4s, v7.4s, v24.s[3]
+	WORD $0x4fb918a8 // fmla v8.4s, v5.4s, v25.s[3]
+	WORD $0x4f991086 // fmla v6.4s, v4.4s, v25.s[0]
+	WORD $0x4f9a1066 // fmla v6.4s, v3.4s, v26.s[0]
+	CBZ  R7, quadstore1
+	WORD $0x4ea0e843 // fcmlt v3.4s, v2.4s, #0.0
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD $0x4ea0e823 // fcmlt v3.4s, v1.4s, #0.0
+	WORD $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
+	WORD $0x4ea0e903 // fcmlt v3.4s, v8.4s, #0.0
+	WORD $0x4e631d08 // bic v8.16b, v8.16b, v3.16b
+	WORD $0x4ea0e8c3 // fcmlt v3.4s, v6.4s, #0.0
+	WORD $0x4e631cc6 // bic v6.16b, v6.16b, v3.16b
 
-by4store1:
+quadstore1:
 	WORD $0x29423c8e // ldp w14, w15, [x4, #16]
-	WORD $0x3cae6866 // str q6, [x3, x14]
-	WORD $0x3caf6867 // str q7, [x3, x15]
+	WORD $0x3cae6862 // str q2, [x3, x14]
+	WORD $0x3caf6861 // str q1, [x3, x15]
 	WORD $0x29433c8e // ldp w14, w15, [x4, #24]
-	WORD $0x3cae686b // str q11, [x3, x14]
-	WORD $0x3caf6864 // str q4, [x3, x15]
-	WORD $0xad462047 // ldp q7, q8, [x2, #192]
-	WORD $0xad471849 // ldp q9, q6, [x2, #224]
-	WORD $0xad48104a // ldp q10, q4, [x2, #256]
-	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
-	WORD $0x4e29d505 // fadd v5.4s, v8.4s, v9.4s
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x4e2ad4c9 // fadd v9.4s, v6.4s, v10.4s
-	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
-	WORD $0x4ea31c66 // mov v6.16b, v3.16b
-	WORD $0x4f8010e6 // fmla v6.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
-	WORD $0x4fa11126 // fmla v6.4s, v9.4s, v1.s[1]
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4f811947 // fmla v7.4s, v10.4s, v1.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4fa018ab // fmla v11.4s, v5.4s, v0.s[3]
-	WORD $0x4fa1192b // fmla v11.4s, v9.4s, v1.s[3]
-	WORD $0x4f811104 // fmla v4.4s, v8.4s, v1.s[0]
-	WORD $0x4f821144 // fmla v4.4s, v10.4s, v2.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by4store2
-	WORD $0x4ea0e8c5 // fcmlt v5.4s, v6.4s, #0.0
-	WORD $0x4e651cc6 // bic v6.16b, v6.16b, v5.16b
-	WORD $0x4ea0e8e5 // fcmlt v5.4s, v7.4s, #0.0
-	WORD $0x4e651ce7 // bic v7.16b, v7.16b, v5.16b
-	WORD $0x4ea0e965 // fcmlt v5.4s, v11.4s, #0.0
-	WORD $0x4e651d6b // bic v11.16b, v11.16b, v5.16b
-	WORD $0x4ea0e885 // fcmlt v5.4s, v4.4s, #0.0
-	WORD $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
+	WORD $0x3cae6868 // str q8, [x3, x14]
+	WORD $0x3caf6866 // str q6, [x3, x15]
+	WORD $0xad4105aa // ldp q10, q1, [x13, #32]
+	WORD $0xad4311ab // ldp q11, q4, [x13, #96]
+	WORD $0xad4515ac // ldp q12, q5, [x13, #160]
+	WORD $0xad4709a9 // ldp q9, q2, [x13, #224]
+	WORD $0xad490dad // ldp q13, q3, [x13, #288]
+	WORD $0xad4b19a7 // ldp q7, q6, [x13, #352]
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4e2cd568 // fadd v8.4s, v11.4s, v12.4s
+	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x4e2dd52c // fadd v12.4s, v9.4s, v13.4s
+	WORD $0x4eadd52d // fsub v13.4s, v9.4s, v13.4s
+	WORD $0x4ea01c09 // mov v9.16b, v0.16b
+	WORD $0x4f981149 // fmla v9.4s, v10.4s, v24.s[0]
+	WORD $0x4fb81109 // fmla v9.4s, v8.4s, v24.s[1]
+	WORD $0x4fb91189 // fmla v9.4s, v12.4s, v25.s[1]
+	WORD $0x4ea01c0a // mov v10.16b, v0.16b
+	WORD $0x4f98196a // fmla v10.4s, v11.4s, v24.s[2]
+	WORD $0x4f9919aa // fmla v10.4s, v13.4s, v25.s[2]
+	WORD $0x4ea01c0e // mov v14.16b, v0.16b
+	WORD $0x4fb8190e // fmla v14.4s, v8.4s, v24.s[3]
+	WORD $0x4fb9198e // fmla v14.4s, v12.4s, v25.s[3]
+	WORD $0x4f991167 // fmla v7.4s, v11.4s, v25.s[0]
+	WORD $0x4f9a11a7 // fmla v7.4s, v13.4s, v26.s[0]
+	CBZ  R7, quadstore2
+	WORD $0x4ea0e928 // fcmlt v8.4s, v9.4s, #0.0
+	WORD $0x4e681d29 // bic v9.16b, v9.16b, v8.16b
+	WORD $0x4ea0e948 // fcmlt v8.4s, v10.4s, #0.0
+	WORD $0x4e681d4a // bic v10.16b, v10.16b, v8.16b
+	WORD $0x4ea0e9c8 // fcmlt v8.4s, v14.4s, #0.0
+	WORD $0x4e681dce // bic v14.16b, v14.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
-by4store2:
+quadstore2:
 	WORD $0x29443c8e // ldp w14, w15, [x4, #32]
-	WORD $0x3cae6866 // str q6, [x3, x14]
-	WORD $0x3caf6867 // str q7, [x3, x15]
+	WORD $0x3cae6869 // str q9, [x3, x14]
+	WORD $0x3caf686a // str q10, [x3, x15]
 	WORD $0x29453c8e // ldp w14, w15, [x4, #40]
-	WORD $0x3cae686b // str q11, [x3, x14]
-	WORD $0x3caf6864 // str q4, [x3, x15]
-	WORD $0xad492047 // ldp q7, q8, [x2, #288]
-	WORD $0xad4a1849 // ldp q9, q6, [x2, #320]
-	WORD $0xad4b104a // ldp q10, q4, [x2, #352]
-	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
-	WORD $0x4e29d505 // fadd v5.4s, v8.4s, v9.4s
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x4e2ad4c9 // fadd v9.4s, v6.4s, v10.4s
-	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
-	WORD $0x4ea31c66 // mov v6.16b, v3.16b
-	WORD $0x4f8010e6 // fmla v6.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
-	WORD $0x4fa11126 // fmla v6.4s, v9.4s, v1.s[1]
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4f811947 // fmla v7.4s, v10.4s, v1.s[2]
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
-	WORD $0x4fa018a3 // fmla v3.4s, v5.4s, v0.s[3]
-	WORD $0x4fa11923 // fmla v3.4s, v9.4s, v1.s[3]
-	WORD $0x4f811104 // fmla v4.4s, v8.4s, v1.s[0]
-	WORD $0x4f821144 // fmla v4.4s, v10.4s, v2.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by4store3
-	WORD $0x4ea0e8c5 // fcmlt v5.4s, v6.4s, #0.0
-	WORD $0x4e651cc6 // bic v6.16b, v6.16b, v5.16b
-	WORD $0x4ea0e8e5 // fcmlt v5.4s, v7.4s, #0.0
-	WORD $0x4e651ce7 // bic v7.16b, v7.16b, v5.16b
-	WORD $0x4ea0e865 // fcmlt v5.4s, v3.4s, #0.0
-	WORD $0x4e651c63 // bic v3.16b, v3.16b, v5.16b
-	WORD $0x4ea0e885 // fcmlt v5.4s, v4.4s, #0.0
-	WORD $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
-
-by4store3:
-	WORD $0x29463c8e // ldp w14, w15, [x4, #48]
-	WORD $0x3cae6866 // str q6, [x3, x14]
+	WORD $0x3cae686e // str q14, [x3, x14]
 	WORD $0x3caf6867 // str q7, [x3, x15]
-	WORD $0x29473c8e // ldp w14, w15, [x4, #56]
-	WORD $0x3cae6863 // str q3, [x3, x14]
-	WORD $0x3caf6864 // str q4, [x3, x15]
-	WORD $0x91004063 // add x3, x3, #16
-	WORD $0x910041ad // add x13, x13, #16
-	JMP  by4
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x4e25d487 // fadd v7.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x4e23d445 // fadd v5.4s, v2.4s, v3.4s
+	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4f981022 // fmla v2.4s, v1.4s, v24.s[0]
+	WORD $0x4fb810e2 // fmla v2.4s, v7.4s, v24.s[1]
+	WORD $0x4fb910a2 // fmla v2.4s, v5.4s, v25.s[1]
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4f981881 // fmla v1.4s, v4.4s, v24.s[2]
+	WORD $0x4f991861 // fmla v1.4s, v3.4s, v25.s[2]
+	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+	WORD $0x4fb818e0 // fmla v0.4s, v7.4s, v24.s[3]
+	WORD $0x4fb918a0 // fmla v0.4s, v5.4s, v25.s[3]
+	WORD $0x4f991086 // fmla v6.4s, v4.4s, v25.s[0]
+	WORD $0x4f9a1066 // fmla v6.4s, v3.4s, v26.s[0]
+	CBZ  R7, quadstore3
+	WORD $0x4ea0e843 // fcmlt v3.4s, v2.4s, #0.0
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD $0x4ea0e823 // fcmlt v3.4s, v1.4s, #0.0
+	WORD $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
+	WORD $0x4ea0e803 // fcmlt v3.4s, v0.4s, #0.0
+	WORD $0x4e631c00 // bic v0.16b, v0.16b, v3.16b
+	WORD $0x4ea0e8c3 // fcmlt v3.4s, v6.4s, #0.0
+	WORD $0x4e631cc6 // bic v6.16b, v6.16b, v3.16b
 
-by4end:
+quadstore3:
+	WORD $0x29463c8e // ldp w14, w15, [x4, #48]
+	WORD $0x3cae6862 // str q2, [x3, x14]
+	WORD $0x3caf6861 // str q1, [x3, x15]
+	WORD $0x29473c8e // ldp w14, w15, [x4, #56]
+	WORD $0x3cae6860 // str q0, [x3, x14]
+	WORD $0x3caf6866 // str q6, [x3, x15]
+	WORD $0x91004063 // add x3, x3, #16
+	WORD $0x910601ad // add x13, x13, #384
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, quad
+	JMP  wide
+
+few:
 	WORD $0x910010c6 // add x6, x6, #4
 	CBZ  R6, done
 
-by1:
-	WORD $0xf10004c6 // subs x6, x6, #1
-	BMI  by1end
-	WORD $0xaa0d03ee // mov x14, x13
-	WORD $0xbc6e6804 // ldr s4, [x0, x14]
-	WORD $0xbc6e6907 // ldr s7, [x8, x14]
-	WORD $0xbc6e6928 // ldr s8, [x9, x14]
-	WORD $0xbc6e6945 // ldr s5, [x10, x14]
-	WORD $0xbc6e6969 // ldr s9, [x11, x14]
-	WORD $0xbc6e6983 // ldr s3, [x12, x14]
-	WORD $0x4e28d4e6 // fadd v6.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e29d4a8 // fadd v8.4s, v5.4s, v9.4s
-	WORD $0x4ea9d4a9 // fsub v9.4s, v5.4s, v9.4s
-	WORD $0x4f809084 // fmul v4.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010c4 // fmla v4.4s, v6.4s, v0.s[1]
-	WORD $0x4fa11104 // fmla v4.4s, v8.4s, v1.s[1]
-	WORD $0x4f8098e5 // fmul v5.4s, v7.4s, v0.s[2]
-	WORD $0x4f811925 // fmla v5.4s, v9.4s, v1.s[2]
-	WORD $0x4fa098c6 // fmul v6.4s, v6.4s, v0.s[3]
-	WORD $0x4fa11906 // fmla v6.4s, v8.4s, v1.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4f821123 // fmla v3.4s, v9.4s, v2.s[0]
+single:
+	WORD $0xaa0003e9 // mov x9, x0
+	WORD $0x8b08012a // add x10, x9, x8
+	WORD $0x8b08014b // add x11, x10, x8
+	WORD $0x8b08016c // add x12, x11, x8
+	WORD $0x8b08018d // add x13, x12, x8
+	WORD $0x8b0801ae // add x14, x13, x8
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0xbd4001c5 // ldr s5, [x14]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xbc6e680b // ldr s11, [x0, x14]
-	WORD $0xbc6e6909 // ldr s9, [x8, x14]
-	WORD $0xbc6e692a // ldr s10, [x9, x14]
-	WORD $0xbc6e694c // ldr s12, [x10, x14]
-	WORD $0xbc6e696d // ldr s13, [x11, x14]
-	WORD $0xbc6e6987 // ldr s7, [x12, x14]
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2dd58a // fadd v10.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4f80916b // fmul v11.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0110b // fmla v11.4s, v8.4s, v0.s[1]
-	WORD $0x4fa1114b // fmla v11.4s, v10.4s, v1.s[1]
-	WORD $0x4f80992d // fmul v13.4s, v9.4s, v0.s[2]
-	WORD $0x4f81198d // fmla v13.4s, v12.4s, v1.s[2]
-	WORD $0x4fa09908 // fmul v8.4s, v8.4s, v0.s[3]
-	WORD $0x4fa11948 // fmla v8.4s, v10.4s, v1.s[3]
-	WORD $0x4f811127 // fmla v7.4s, v9.4s, v1.s[0]
-	WORD $0x4f821187 // fmla v7.4s, v12.4s, v2.s[0]
+	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
+	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
+	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
+	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
+	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
+	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
+	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
+	WORD $0xad001040 // stp q0, q4, [x2]
+	WORD $0xad011446 // stp q6, q5, [x2, #32]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0xbd4001c5 // ldr s5, [x14]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xad002c44 // stp q4, q11, [x2]
-	WORD $0xad033445 // stp q5, q13, [x2, #96]
-	WORD $0xad062046 // stp q6, q8, [x2, #192]
-	WORD $0xad091c43 // stp q3, q7, [x2, #288]
-	WORD $0xbc6e6804 // ldr s4, [x0, x14]
-	WORD $0xbc6e6907 // ldr s7, [x8, x14]
-	WORD $0xbc6e6928 // ldr s8, [x9, x14]
-	WORD $0xbc6e6945 // ldr s5, [x10, x14]
-	WORD $0xbc6e6969 // ldr s9, [x11, x14]
-	WORD $0xbc6e6983 // ldr s3, [x12, x14]
-	WORD $0x4e28d4e6 // fadd v6.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e29d4a8 // fadd v8.4s, v5.4s, v9.4s
-	WORD $0x4ea9d4a9 // fsub v9.4s, v5.4s, v9.4s
-	WORD $0x4f809084 // fmul v4.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010c4 // fmla v4.4s, v6.4s, v0.s[1]
-	WORD $0x4fa11104 // fmla v4.4s, v8.4s, v1.s[1]
-	WORD $0x4f8098e5 // fmul v5.4s, v7.4s, v0.s[2]
-	WORD $0x4f811925 // fmla v5.4s, v9.4s, v1.s[2]
-	WORD $0x4fa098c6 // fmul v6.4s, v6.4s, v0.s[3]
-	WORD $0x4fa11906 // fmla v6.4s, v8.4s, v1.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4f821123 // fmla v3.4s, v9.4s, v2.s[0]
+	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
+	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
+	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
+	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
+	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
+	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
+	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
+	WORD $0xad021040 // stp q0, q4, [x2, #64]
+	WORD $0xad031446 // stp q6, q5, [x2, #96]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0xbd4001c5 // ldr s5, [x14]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xbc6e680b // ldr s11, [x0, x14]
-	WORD $0xbc6e6909 // ldr s9, [x8, x14]
-	WORD $0xbc6e692a // ldr s10, [x9, x14]
-	WORD $0xbc6e694c // ldr s12, [x10, x14]
-	WORD $0xbc6e696d // ldr s13, [x11, x14]
-	WORD $0xbc6e6987 // ldr s7, [x12, x14]
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2dd58a // fadd v10.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4f80916b // fmul v11.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0110b // fmla v11.4s, v8.4s, v0.s[1]
-	WORD $0x4fa1114b // fmla v11.4s, v10.4s, v1.s[1]
-	WORD $0x4f80992d // fmul v13.4s, v9.4s, v0.s[2]
-	WORD $0x4f81198d // fmla v13.4s, v12.4s, v1.s[2]
-	WORD $0x4fa09908 // fmul v8.4s, v8.4s, v0.s[3]
-	WORD $0x4fa11948 // fmla v8.4s, v10.4s, v1.s[3]
-	WORD $0x4f811127 // fmla v7.4s, v9.4s, v1.s[0]
-	WORD $0x4f821187 // fmla v7.4s, v12.4s, v2.s[0]
+	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
+	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
+	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
+	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
+	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
+	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
+	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
+	WORD $0xad041040 // stp q0, q4, [x2, #128]
+	WORD $0xad051446 // stp q6, q5, [x2, #160]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0xbd4001c5 // ldr s5, [x14]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xad012c44 // stp q4, q11, [x2, #32]
-	WORD $0xad043445 // stp q5, q13, [x2, #128]
-	WORD $0xad072046 // stp q6, q8, [x2, #224]
-	WORD $0xad0a1c43 // stp q3, q7, [x2, #320]
-	WORD $0xbc6e6804 // ldr s4, [x0, x14]
-	WORD $0xbc6e6907 // ldr s7, [x8, x14]
-	WORD $0xbc6e6928 // ldr s8, [x9, x14]
-	WORD $0xbc6e6945 // ldr s5, [x10, x14]
-	WORD $0xbc6e6969 // ldr s9, [x11, x14]
-	WORD $0xbc6e6983 // ldr s3, [x12, x14]
-	WORD $0x4e28d4e6 // fadd v6.4s, v7.4s, v8.4s
-	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
-	WORD $0x4e29d4a8 // fadd v8.4s, v5.4s, v9.4s
-	WORD $0x4ea9d4a9 // fsub v9.4s, v5.4s, v9.4s
-	WORD $0x4f809084 // fmul v4.4s, v4.4s, v0.s[0]
-	WORD $0x4fa010c4 // fmla v4.4s, v6.4s, v0.s[1]
-	WORD $0x4fa11104 // fmla v4.4s, v8.4s, v1.s[1]
-	WORD $0x4f8098e5 // fmul v5.4s, v7.4s, v0.s[2]
-	WORD $0x4f811925 // fmla v5.4s, v9.4s, v1.s[2]
-	WORD $0x4fa098c6 // fmul v6.4s, v6.4s, v0.s[3]
-	WORD $0x4fa11906 // fmla v6.4s, v8.4s, v1.s[3]
-	WORD $0x4f8110e3 // fmla v3.4s, v7.4s, v1.s[0]
-	WORD $0x4f821123 // fmla v3.4s, v9.4s, v2.s[0]
+	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
+	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
+	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
+	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
+	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
+	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
+	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
+	WORD $0xad061040 // stp q0, q4, [x2, #192]
+	WORD $0xad071446 // stp q6, q5, [x2, #224]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0xbd4001c5 // ldr s5, [x14]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xbc6e680b // ldr s11, [x0, x14]
-	WORD $0xbc6e6909 // ldr s9, [x8, x14]
-	WORD $0xbc6e692a // ldr s10, [x9, x14]
-	WORD $0xbc6e694c // ldr s12, [x10, x14]
-	WORD $0xbc6e696d // ldr s13, [x11, x14]
-	WORD $0xbc6e6987 // ldr s7, [x12, x14]
-	WORD $0x4e2ad528 // fadd v8.4s, v9.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4e2dd58a // fadd v10.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4f80916b // fmul v11.4s, v11.4s, v0.s[0]
-	WORD $0x4fa0110b // fmla v11.4s, v8.4s, v0.s[1]
-	WORD $0x4fa1114b // fmla v11.4s, v10.4s, v1.s[1]
-	WORD $0x4f80992d // fmul v13.4s, v9.4s, v0.s[2]
-	WORD $0x4f81198d // fmla v13.4s, v12.4s, v1.s[2]
-	WORD $0x4fa09908 // fmul v8.4s, v8.4s, v0.s[3]
-	WORD $0x4fa11948 // fmla v8.4s, v10.4s, v1.s[3]
-	WORD $0x4f811127 // fmla v7.4s, v9.4s, v1.s[0]
-	WORD $0x4f821187 // fmla v7.4s, v12.4s, v2.s[0]
+	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
+	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
+	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
+	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
+	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
+	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
+	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
+	WORD $0xad081040 // stp q0, q4, [x2, #256]
+	WORD $0xad091446 // stp q6, q5, [x2, #288]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0xbd4001c5 // ldr s5, [x14]
 	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0xad022c44 // stp q4, q11, [x2, #64]
-	WORD $0xad053445 // stp q5, q13, [x2, #160]
-	WORD $0xad082046 // stp q6, q8, [x2, #256]
-	WORD $0xad0b1c43 // stp q3, q7, [x2, #352]
-	WORD $0xbc4044a3 // ldr s3, [x5], #4
-	WORD $0xad402047 // ldp q7, q8, [x2]
-	WORD $0xad411849 // ldp q9, q6, [x2, #32]
-	WORD $0xad42104a // ldp q10, q4, [x2, #64]
-	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
-	WORD $0x4e29d505 // fadd v5.4s, v8.4s, v9.4s
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x4e2ad4c9 // fadd v9.4s, v6.4s, v10.4s
-	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
-	WORD $0x4ea31c66 // mov v6.16b, v3.16b
-	WORD $0x4f8010e6 // fmla v6.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
-	WORD $0x4fa11126 // fmla v6.4s, v9.4s, v1.s[1]
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4f811947 // fmla v7.4s, v10.4s, v1.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4fa018ab // fmla v11.4s, v5.4s, v0.s[3]
-	WORD $0x4fa1192b // fmla v11.4s, v9.4s, v1.s[3]
-	WORD $0x4f811104 // fmla v4.4s, v8.4s, v1.s[0]
-	WORD $0x4f821144 // fmla v4.4s, v10.4s, v2.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by1store0
-	WORD $0x4ea0e8c5 // fcmlt v5.4s, v6.4s, #0.0
-	WORD $0x4e651cc6 // bic v6.16b, v6.16b, v5.16b
-	WORD $0x4ea0e8e5 // fcmlt v5.4s, v7.4s, #0.0
-	WORD $0x4e651ce7 // bic v7.16b, v7.16b, v5.16b
-	WORD $0x4ea0e965 // fcmlt v5.4s, v11.4s, #0.0
-	WORD $0x4e651d6b // bic v11.16b, v11.16b, v5.16b
-	WORD $0x4ea0e885 // fcmlt v5.4s, v4.4s, #0.0
-	WORD $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
+	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
+	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
+	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
+	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
+	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
+	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
+	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
+	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
+	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
+	WORD $0xad0a1040 // stp q0, q4, [x2, #320]
+	WORD $0xad0b1446 // stp q6, q5, [x2, #352]
+	WORD $0x91001000 // add x0, x0, #4
+	WORD $0xbc4044a0 // ldr s0, [x5], #4
+	WORD $0xad40044a // ldp q10, q1, [x2]
+	WORD $0xad42104b // ldp q11, q4, [x2, #64]
+	WORD $0xad44144c // ldp q12, q5, [x2, #128]
+	WORD $0xad460849 // ldp q9, q2, [x2, #192]
+	WORD $0xad480c4d // ldp q13, q3, [x2, #256]
+	WORD $0xad4a1847 // ldp q7, q6, [x2, #320]
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4e2cd568 // fadd v8.4s, v11.4s, v12.4s
+	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x4e2dd52c // fadd v12.4s, v9.4s, v13.4s
+	WORD $0x4eadd52d // fsub v13.4s, v9.4s, v13.4s
+	WORD $0x4ea01c09 // mov v9.16b, v0.16b
+	WORD $0x4f981149 // fmla v9.4s, v10.4s, v24.s[0]
+	WORD $0x4fb81109 // fmla v9.4s, v8.4s, v24.s[1]
+	WORD $0x4fb91189 // fmla v9.4s, v12.4s, v25.s[1]
+	WORD $0x4ea01c0a // mov v10.16b, v0.16b
+	WORD $0x4f98196a // fmla v10.4s, v11.4s, v24.s[2]
+	WORD $0x4f9919aa // fmla v10.4s, v13.4s, v25.s[2]
+	WORD $0x4ea01c0e // mov v14.16b, v0.16b
+	WORD $0x4fb8190e // fmla v14.4s, v8.4s, v24.s[3]
+	WORD $0x4fb9198e // fmla v14.4s, v12.4s, v25.s[3]
+	WORD $0x4f991167 // fmla v7.4s, v11.4s, v25.s[0]
+	WORD $0x4f9a11a7 // fmla v7.4s, v13.4s, v26.s[0]
+	CBZ  R7, singlestore0
+	WORD $0x4ea0e928 // fcmlt v8.4s, v9.4s, #0.0
+	WORD $0x4e681d29 // bic v9.16b, v9.16b, v8.16b
+	WORD $0x4ea0e948 // fcmlt v8.4s, v10.4s, #0.0
+	WORD $0x4e681d4a // bic v10.16b, v10.16b, v8.16b
+	WORD $0x4ea0e9c8 // fcmlt v8.4s, v14.4s, #0.0
+	WORD $0x4e681dce // bic v14.16b, v14.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
-by1store0:
-	WORD $0x29403c8e // ldp w14, w15, [x4]
-	WORD $0xbc2e6866 // str s6, [x3, x14]
-	WORD $0xbc2f6867 // str s7, [x3, x15]
-	WORD $0x29413c8e // ldp w14, w15, [x4, #8]
-	WORD $0xbc2e686b // str s11, [x3, x14]
-	WORD $0xbc2f6864 // str s4, [x3, x15]
-	WORD $0xad432047 // ldp q7, q8, [x2, #96]
-	WORD $0xad441849 // ldp q9, q6, [x2, #128]
-	WORD $0xad45104a // ldp q10, q4, [x2, #160]
-	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
-	WORD $0x4e29d505 // fadd v5.4s, v8.4s, v9.4s
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x4e2ad4c9 // fadd v9.4s, v6.4s, v10.4s
-	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
-	WORD $0x4ea31c66 // mov v6.16b, v3.16b
-	WORD $0x4f8010e6 // fmla v6.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
-	WORD $0x4fa11126 // fmla v6.4s, v9.4s, v1.s[1]
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4f811947 // fmla v7.4s, v10.4s, v1.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4fa018ab // fmla v11.4s, v5.4s, v0.s[3]
-	WORD $0x4fa1192b // fmla v11.4s, v9.4s, v1.s[3]
-	WORD $0x4f811104 // fmla v4.4s, v8.4s, v1.s[0]
-	WORD $0x4f821144 // fmla v4.4s, v10.4s, v2.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by1store1
-	WORD $0x4ea0e8c5 // fcmlt v5.4s, v6.4s, #0.0
-	WORD $0x4e651cc6 // bic v6.16b, v6.16b, v5.16b
-	WORD $0x4ea0e8e5 // fcmlt v5.4s, v7.4s, #0.0
-	WORD $0x4e651ce7 // bic v7.16b, v7.16b, v5.16b
-	WORD $0x4ea0e965 // fcmlt v5.4s, v11.4s, #0.0
-	WORD $0x4e651d6b // bic v11.16b, v11.16b, v5.16b
-	WORD $0x4ea0e885 // fcmlt v5.4s, v4.4s, #0.0
-	WORD $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
+singlestore0:
+	WORD $0x29402889 // ldp w9, w10, [x4]
+	WORD $0xbc296869 // str s9, [x3, x9]
+	WORD $0xbc2a686a // str s10, [x3, x10]
+	WORD $0x29412889 // ldp w9, w10, [x4, #8]
+	WORD $0xbc29686e // str s14, [x3, x9]
+	WORD $0xbc2a6867 // str s7, [x3, x10]
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x4e25d487 // fadd v7.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x4e23d445 // fadd v5.4s, v2.4s, v3.4s
+	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4f981022 // fmla v2.4s, v1.4s, v24.s[0]
+	WORD $0x4fb810e2 // fmla v2.4s, v7.4s, v24.s[1]
+	WORD $0x4fb910a2 // fmla v2.4s, v5.4s, v25.s[1]
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4f981881 // fmla v1.4s, v4.4s, v24.s[2]
+	WORD $0x4f991861 // fmla v1.4s, v3.4s, v25.s[2]
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4fb818e8 // fmla v8.4s, v7.4s, v24.s[3]
+	WORD $0x4fb918a8 // fmla v8.4s, v5.4s, v25.s[3]
+	WORD $0x4f991086 // fmla v6.4s, v4.4s, v25.s[0]
+	WORD $0x4f9a1066 // fmla v6.4s, v3.4s, v26.s[0]
+	CBZ  R7, singlestore1
+	WORD $0x4ea0e843 // fcmlt v3.4s, v2.4s, #0.0
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD $0x4ea0e823 // fcmlt v3.4s, v1.4s, #0.0
+	WORD $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
+	WORD $0x4ea0e903 // fcmlt v3.4s, v8.4s, #0.0
+	WORD $0x4e631d08 // bic v8.16b, v8.16b, v3.16b
+	WORD $0x4ea0e8c3 // fcmlt v3.4s, v6.4s, #0.0
+	WORD $0x4e631cc6 // bic v6.16b, v6.16b, v3.16b
 
-by1store1:
-	WORD $0x29423c8e // ldp w14, w15, [x4, #16]
-	WORD $0xbc2e6866 // str s6, [x3, x14]
-	WORD $0xbc2f6867 // str s7, [x3, x15]
-	WORD $0x29433c8e // ldp w14, w15, [x4, #24]
-	WORD $0xbc2e686b // str s11, [x3, x14]
-	WORD $0xbc2f6864 // str s4, [x3, x15]
-	WORD $0xad462047 // ldp q7, q8, [x2, #192]
-	WORD $0xad471849 // ldp q9, q6, [x2, #224]
-	WORD $0xad48104a // ldp q10, q4, [x2, #256]
-	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
-	WORD $0x4e29d505 // fadd v5.4s, v8.4s, v9.4s
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x4e2ad4c9 // fadd v9.4s, v6.4s, v10.4s
-	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
-	WORD $0x4ea31c66 // mov v6.16b, v3.16b
-	WORD $0x4f8010e6 // fmla v6.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
-	WORD $0x4fa11126 // fmla v6.4s, v9.4s, v1.s[1]
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4f811947 // fmla v7.4s, v10.4s, v1.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4fa018ab // fmla v11.4s, v5.4s, v0.s[3]
-	WORD $0x4fa1192b // fmla v11.4s, v9.4s, v1.s[3]
-	WORD $0x4f811104 // fmla v4.4s, v8.4s, v1.s[0]
-	WORD $0x4f821144 // fmla v4.4s, v10.4s, v2.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by1store2
-	WORD $0x4ea0e8c5 // fcmlt v5.4s, v6.4s, #0.0
-	WORD $0x4e651cc6 // bic v6.16b, v6.16b, v5.16b
-	WORD $0x4ea0e8e5 // fcmlt v5.4s, v7.4s, #0.0
-	WORD $0x4e651ce7 // bic v7.16b, v7.16b, v5.16b
-	WORD $0x4ea0e965 // fcmlt v5.4s, v11.4s, #0.0
-	WORD $0x4e651d6b // bic v11.16b, v11.16b, v5.16b
-	WORD $0x4ea0e885 // fcmlt v5.4s, v4.4s, #0.0
-	WORD $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
+singlestore1:
+	WORD $0x29422889 // ldp w9, w10, [x4, #16]
+	WORD $0xbc296862 // str s2, [x3, x9]
+	WORD $0xbc2a6861 // str s1, [x3, x10]
+	WORD $0x29432889 // ldp w9, w10, [x4, #24]
+	WORD $0xbc296868 // str s8, [x3, x9]
+	WORD $0xbc2a6866 // str s6, [x3, x10]
+	WORD $0xad41044a // ldp q10, q1, [x2, #32]
+	WORD $0xad43104b // ldp q11, q4, [x2, #96]
+	WORD $0xad45144c // ldp q12, q5, [x2, #160]
+	WORD $0xad470849 // ldp q9, q2, [x2, #224]
+	WORD $0xad490c4d // ldp q13, q3, [x2, #288]
+	WORD $0xad4b1847 // ldp q7, q6, [x2, #352]
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4e2cd568 // fadd v8.4s, v11.4s, v12.4s
+	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x4e2dd52c // fadd v12.4s, v9.4s, v13.4s
+	WORD $0x4eadd52d // fsub v13.4s, v9.4s, v13.4s
+	WORD $0x4ea01c09 // mov v9.16b, v0.16b
+	WORD $0x4f981149 // fmla v9.4s, v10.4s, v24.s[0]
+	WORD $0x4fb81109 // fmla v9.4s, v8.4s, v24.s[1]
+	WORD $0x4fb91189 // fmla v9.4s, v12.4s, v25.s[1]
+	WORD $0x4ea01c0a // mov v10.16b, v0.16b
+	WORD $0x4f98196a // fmla v10.4s, v11.4s, v24.s[2]
+	WORD $0x4f9919aa // fmla v10.4s, v13.4s, v25.s[2]
+	WORD $0x4ea01c0e // mov v14.16b, v0.16b
+	WORD $0x4fb8190e // fmla v14.4s, v8.4s, v24.s[3]
+	WORD $0x4fb9198e // fmla v14.4s, v12.4s, v25.s[3]
+	WORD $0x4f991167 // fmla v7.4s, v11.4s, v25.s[0]
+	WORD $0x4f9a11a7 // fmla v7.4s, v13.4s, v26.s[0]
+	CBZ  R7, singlestore2
+	WORD $0x4ea0e928 // fcmlt v8.4s, v9.4s, #0.0
+	WORD $0x4e681d29 // bic v9.16b, v9.16b, v8.16b
+	WORD $0x4ea0e948 // fcmlt v8.4s, v10.4s, #0.0
+	WORD $0x4e681d4a // bic v10.16b, v10.16b, v8.16b
+	WORD $0x4ea0e9c8 // fcmlt v8.4s, v14.4s, #0.0
+	WORD $0x4e681dce // bic v14.16b, v14.16b, v8.16b
+	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
+	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
 
-by1store2:
-	WORD $0x29443c8e // ldp w14, w15, [x4, #32]
-	WORD $0xbc2e6866 // str s6, [x3, x14]
-	WORD $0xbc2f6867 // str s7, [x3, x15]
-	WORD $0x29453c8e // ldp w14, w15, [x4, #40]
-	WORD $0xbc2e686b // str s11, [x3, x14]
-	WORD $0xbc2f6864 // str s4, [x3, x15]
-	WORD $0xad492047 // ldp q7, q8, [x2, #288]
-	WORD $0xad4a1849 // ldp q9, q6, [x2, #320]
-	WORD $0xad4b104a // ldp q10, q4, [x2, #352]
-	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
-	WORD $0x4e29d505 // fadd v5.4s, v8.4s, v9.4s
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x4e2ad4c9 // fadd v9.4s, v6.4s, v10.4s
-	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
-	WORD $0x4ea31c66 // mov v6.16b, v3.16b
-	WORD $0x4f8010e6 // fmla v6.4s, v7.4s, v0.s[0]
-	WORD $0x4fa010a6 // fmla v6.4s, v5.4s, v0.s[1]
-	WORD $0x4fa11126 // fmla v6.4s, v9.4s, v1.s[1]
-	WORD $0x4ea31c67 // mov v7.16b, v3.16b
-	WORD $0x4f801907 // fmla v7.4s, v8.4s, v0.s[2]
-	WORD $0x4f811947 // fmla v7.4s, v10.4s, v1.s[2]
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
-	WORD $0x4fa018a3 // fmla v3.4s, v5.4s, v0.s[3]
-	WORD $0x4fa11923 // fmla v3.4s, v9.4s, v1.s[3]
-	WORD $0x4f811104 // fmla v4.4s, v8.4s, v1.s[0]
-	WORD $0x4f821144 // fmla v4.4s, v10.4s, v2.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by1store3
-	WORD $0x4ea0e8c5 // fcmlt v5.4s, v6.4s, #0.0
-	WORD $0x4e651cc6 // bic v6.16b, v6.16b, v5.16b
-	WORD $0x4ea0e8e5 // fcmlt v5.4s, v7.4s, #0.0
-	WORD $0x4e651ce7 // bic v7.16b, v7.16b, v5.16b
-	WORD $0x4ea0e865 // fcmlt v5.4s, v3.4s, #0.0
-	WORD $0x4e651c63 // bic v3.16b, v3.16b, v5.16b
-	WORD $0x4ea0e885 // fcmlt v5.4s, v4.4s, #0.0
-	WORD $0x4e651c84 // bic v4.16b, v4.16b, v5.16b
+singlestore2:
+	WORD $0x29442889 // ldp w9, w10, [x4, #32]
+	WORD $0xbc296869 // str s9, [x3, x9]
+	WORD $0xbc2a686a // str s10, [x3, x10]
+	WORD $0x29452889 // ldp w9, w10, [x4, #40]
+	WORD $0xbc29686e // str s14, [x3, x9]
+	WORD $0xbc2a6867 // str s7, [x3, x10]
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x4e25d487 // fadd v7.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x4e23d445 // fadd v5.4s, v2.4s, v3.4s
+	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4f981022 // fmla v2.4s, v1.4s, v24.s[0]
+	WORD $0x4fb810e2 // fmla v2.4s, v7.4s, v24.s[1]
+	WORD $0x4fb910a2 // fmla v2.4s, v5.4s, v25.s[1]
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x4f981881 // fmla v1.4s, v4.4s, v24.s[2]
+	WORD $0x4f991861 // fmla v1.4s, v3.4s, v25.s[2]
+	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+	WORD $0x4fb818e0 // fmla v0.4s, v7.4s, v24.s[3]
+	WORD $0x4fb918a0 // fmla v0.4s, v5.4s, v25.s[3]
+	WORD $0x4f991086 // fmla v6.4s, v4.4s, v25.s[0]
+	WORD $0x4f9a1066 // fmla v6.4s, v3.4s, v26.s[0]
+	CBZ  R7, singlestore3
+	WORD $0x4ea0e843 // fcmlt v3.4s, v2.4s, #0.0
+	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
+	WORD $0x4ea0e823 // fcmlt v3.4s, v1.4s, #0.0
+	WORD $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
+	WORD $0x4ea0e803 // fcmlt v3.4s, v0.4s, #0.0
+	WORD $0x4e631c00 // bic v0.16b, v0.16b, v3.16b
+	WORD $0x4ea0e8c3 // fcmlt v3.4s, v6.4s, #0.0
+	WORD $0x4e631cc6 // bic v6.16b, v6.16b, v3.16b
 
-by1store3:
-	WORD $0x29463c8e // ldp w14, w15, [x4, #48]
-	WORD $0xbc2e6866 // str s6, [x3, x14]
-	WORD $0xbc2f6867 // str s7, [x3, x15]
-	WORD $0x29473c8e // ldp w14, w15, [x4, #56]
-	WORD $0xbc2e6863 // str s3, [x3, x14]
-	WORD $0xbc2f6864 // str s4, [x3, x15]
+singlestore3:
+	WORD $0x29462889 // ldp w9, w10, [x4, #48]
+	WORD $0xbc296862 // str s2, [x3, x9]
+	WORD $0xbc2a6861 // str s1, [x3, x10]
+	WORD $0x29472889 // ldp w9, w10, [x4, #56]
+	WORD $0xbc296860 // str s0, [x3, x9]
+	WORD $0xbc2a6866 // str s6, [x3, x10]
 	WORD $0x91001063 // add x3, x3, #4
-	WORD $0x910011ad // add x13, x13, #4
-	JMP  by1
-
-by1end:
-	WORD $0x910004c6 // add x6, x6, #1
-	CBZ  R6, done
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, single
 
 done:
 	RET
@@ -3132,8 +4430,8 @@ done:
 TEXT ·winogradInput6NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R5
 	WORD $0xf94020a0 // ldr x0, [x5, #64]
-	WORD $0x3dc0000e // ldr q14, [x0]
-	WORD $0x3dc0040f // ldr q15, [x0, #16]
+	WORD $0x3dc0001c // ldr q28, [x0]
+	WORD $0x3dc0041b // ldr q27, [x0, #16]
 	WORD $0xf94000a0 // ldr x0, [x5]
 	WORD $0xf94010a1 // ldr x1, [x5, #32]
 	WORD $0xf9401ca2 // ldr x2, [x5, #56]
@@ -3150,1358 +4448,2028 @@ TEXT ·winogradInput6NEON(SB), NOSPLIT, $0-8
 	WORD $0x8b0c014b // add x11, x10, x12
 	WORD $0x8b0c016c // add x12, x11, x12
 	WORD $0xd280000d // movz x13, #0, lsl #0
+	WORD $0x9110004e // add x14, x2, #1024
 
-by4:
-	WORD $0xf10010a5 // subs x5, x5, #4
-	BMI  by4end
-	WORD $0x29403c2e // ldp w14, w15, [x1]
-	WORD $0x3cee6811 // ldr q17, [x0, x14]
-	WORD $0x3cef6814 // ldr q20, [x0, x15]
-	WORD $0x29413c2e // ldp w14, w15, [x1, #8]
-	WORD $0x3cee6815 // ldr q21, [x0, x14]
-	WORD $0x3cef6819 // ldr q25, [x0, x15]
-	WORD $0x29423c2e // ldp w14, w15, [x1, #16]
-	WORD $0x3cee6813 // ldr q19, [x0, x14]
-	WORD $0x3cef6812 // ldr q18, [x0, x15]
-	WORD $0x29433c2e // ldp w14, w15, [x1, #24]
-	WORD $0x3cee6810 // ldr q16, [x0, x14]
-	WORD $0x3cef6816 // ldr q22, [x0, x15]
-	WORD $0x4eb5d677 // fsub v23.4s, v19.4s, v21.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	WORD $0x4f8e12f1 // fmla v17.4s, v23.4s, v14.s[0]
-	WORD $0x4eb2d737 // fsub v23.4s, v25.4s, v18.4s
-	WORD $0x4eb4d6d6 // fsub v22.4s, v22.4s, v20.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x4e30d6ba // fadd v26.4s, v21.4s, v16.4s
-	WORD $0x4fae127a // fmla v26.4s, v19.4s, v14.s[1]
-	WORD $0x4e32d698 // fadd v24.4s, v20.4s, v18.4s
-	WORD $0x4fae1338 // fmla v24.4s, v25.4s, v14.s[1]
-	WORD $0x4e38d757 // fadd v23.4s, v26.4s, v24.4s
-	WORD $0x4eb8d758 // fsub v24.4s, v26.4s, v24.4s
-	WORD $0x4f8f9b3a // fmul v26.4s, v25.4s, v15.s[2]
-	WORD $0x4eb01e1b // mov v27.16b, v16.16b
-	WORD $0x4f8e1abb // fmla v27.4s, v21.4s, v14.s[2]
-	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
-	WORD $0x4eba1f5c // mov v28.16b, v26.16b
-	WORD $0x4faf129c // fmla v28.4s, v20.4s, v15.s[1]
-	WORD $0x4faf1a5c // fmla v28.4s, v18.4s, v15.s[3]
-	WORD $0x4e3cd779 // fadd v25.4s, v27.4s, v28.4s
-	WORD $0x4ebcd77b // fsub v27.4s, v27.4s, v28.4s
-	WORD $0x4fae1a75 // fmla v21.4s, v19.4s, v14.s[3]
-	WORD $0x4f8f12b0 // fmla v16.4s, v21.4s, v15.s[0]
-	WORD $0x4faf1a9a // fmla v26.4s, v20.4s, v15.s[3]
-	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
-	WORD $0x4e3ad612 // fadd v18.4s, v16.4s, v26.4s
-	WORD $0x4ebad610 // fsub v16.4s, v16.4s, v26.4s
-	WORD $0xad005c51 // stp q17, q23, [x2]
-	WORD $0xad016458 // stp q24, q25, [x2, #32]
-	WORD $0xad02485b // stp q27, q18, [x2, #64]
-	WORD $0xad035850 // stp q16, q22, [x2, #96]
-	WORD $0x29443c2e // ldp w14, w15, [x1, #32]
-	WORD $0x3cee6811 // ldr q17, [x0, x14]
-	WORD $0x3cef6812 // ldr q18, [x0, x15]
-	WORD $0x29453c2e // ldp w14, w15, [x1, #40]
-	WORD $0x3cee6815 // ldr q21, [x0, x14]
-	WORD $0x3cef6819 // ldr q25, [x0, x15]
-	WORD $0x29463c2e // ldp w14, w15, [x1, #48]
-	WORD $0x3cee6813 // ldr q19, [x0, x14]
-	WORD $0x3cef6814 // ldr q20, [x0, x15]
-	WORD $0x29473c2e // ldp w14, w15, [x1, #56]
-	WORD $0x3cee6810 // ldr q16, [x0, x14]
-	WORD $0x3cef6816 // ldr q22, [x0, x15]
-	WORD $0x4eb5d677 // fsub v23.4s, v19.4s, v21.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	WORD $0x4f8e12f1 // fmla v17.4s, v23.4s, v14.s[0]
-	WORD $0x4eb4d737 // fsub v23.4s, v25.4s, v20.4s
-	WORD $0x4eb2d6d6 // fsub v22.4s, v22.4s, v18.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x4e30d6b8 // fadd v24.4s, v21.4s, v16.4s
-	WORD $0x4fae1278 // fmla v24.4s, v19.4s, v14.s[1]
-	WORD $0x4e34d65a // fadd v26.4s, v18.4s, v20.4s
-	WORD $0x4fae133a // fmla v26.4s, v25.4s, v14.s[1]
-	WORD $0x4e3ad717 // fadd v23.4s, v24.4s, v26.4s
-	WORD $0x4ebad718 // fsub v24.4s, v24.4s, v26.4s
-	WORD $0x4f8f9b3a // fmul v26.4s, v25.4s, v15.s[2]
-	WORD $0x4eb01e1b // mov v27.16b, v16.16b
-	WORD $0x4f8e1abb // fmla v27.4s, v21.4s, v14.s[2]
-	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
-	WORD $0x4eba1f5c // mov v28.16b, v26.16b
-	WORD $0x4faf125c // fmla v28.4s, v18.4s, v15.s[1]
-	WORD $0x4faf1a9c // fmla v28.4s, v20.4s, v15.s[3]
-	WORD $0x4e3cd779 // fadd v25.4s, v27.4s, v28.4s
-	WORD $0x4ebcd77b // fsub v27.4s, v27.4s, v28.4s
-	WORD $0x4fae1a75 // fmla v21.4s, v19.4s, v14.s[3]
-	WORD $0x4f8f12b0 // fmla v16.4s, v21.4s, v15.s[0]
-	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
-	WORD $0x4faf129a // fmla v26.4s, v20.4s, v15.s[1]
-	WORD $0x4e3ad612 // fadd v18.4s, v16.4s, v26.4s
-	WORD $0x4ebad610 // fsub v16.4s, v16.4s, v26.4s
-	WORD $0xad045c51 // stp q17, q23, [x2, #128]
-	WORD $0xad056458 // stp q24, q25, [x2, #160]
-	WORD $0xad06485b // stp q27, q18, [x2, #192]
-	WORD $0xad075850 // stp q16, q22, [x2, #224]
-	WORD $0x29483c2e // ldp w14, w15, [x1, #64]
-	WORD $0x3cee6811 // ldr q17, [x0, x14]
-	WORD $0x3cef6814 // ldr q20, [x0, x15]
-	WORD $0x29493c2e // ldp w14, w15, [x1, #72]
-	WORD $0x3cee6813 // ldr q19, [x0, x14]
-	WORD $0x3cef6819 // ldr q25, [x0, x15]
-	WORD $0x294a3c2e // ldp w14, w15, [x1, #80]
-	WORD $0x3cee6812 // ldr q18, [x0, x14]
-	WORD $0x3cef6815 // ldr q21, [x0, x15]
-	WORD $0x294b3c2e // ldp w14, w15, [x1, #88]
-	WORD $0x3cee6810 // ldr q16, [x0, x14]
-	WORD $0x3cef6816 // ldr q22, [x0, x15]
-	WORD $0x4eb3d657 // fsub v23.4s, v18.4s, v19.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	WORD $0x4f8e12f1 // fmla v17.4s, v23.4s, v14.s[0]
-	WORD $0x4eb5d737 // fsub v23.4s, v25.4s, v21.4s
-	WORD $0x4eb4d6d6 // fsub v22.4s, v22.4s, v20.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x4e30d67a // fadd v26.4s, v19.4s, v16.4s
-	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
-	WORD $0x4e35d698 // fadd v24.4s, v20.4s, v21.4s
-	WORD $0x4fae1338 // fmla v24.4s, v25.4s, v14.s[1]
-	WORD $0x4e38d757 // fadd v23.4s, v26.4s, v24.4s
-	WORD $0x4eb8d758 // fsub v24.4s, v26.4s, v24.4s
-	WORD $0x4f8f9b3a // fmul v26.4s, v25.4s, v15.s[2]
-	WORD $0x4eb01e1c // mov v28.16b, v16.16b
-	WORD $0x4f8e1a7c // fmla v28.4s, v19.4s, v14.s[2]
-	WORD $0x4fae1a5c // fmla v28.4s, v18.4s, v14.s[3]
-	WORD $0x4eba1f5b // mov v27.16b, v26.16b
-	WORD $0x4faf129b // fmla v27.4s, v20.4s, v15.s[1]
-	WORD $0x4faf1abb // fmla v27.4s, v21.4s, v15.s[3]
-	WORD $0x4e3bd799 // fadd v25.4s, v28.4s, v27.4s
-	WORD $0x4ebbd79b // fsub v27.4s, v28.4s, v27.4s
-	WORD $0x4fae1a53 // fmla v19.4s, v18.4s, v14.s[3]
-	WORD $0x4f8f1270 // fmla v16.4s, v19.4s, v15.s[0]
-	WORD $0x4faf1a9a // fmla v26.4s, v20.4s, v15.s[3]
-	WORD $0x4faf12ba // fmla v26.4s, v21.4s, v15.s[1]
-	WORD $0x4e3ad612 // fadd v18.4s, v16.4s, v26.4s
-	WORD $0x4ebad610 // fsub v16.4s, v16.4s, v26.4s
-	WORD $0xad085c51 // stp q17, q23, [x2, #256]
-	WORD $0xad096458 // stp q24, q25, [x2, #288]
-	WORD $0xad0a485b // stp q27, q18, [x2, #320]
-	WORD $0xad0b5850 // stp q16, q22, [x2, #352]
-	WORD $0x294c3c2e // ldp w14, w15, [x1, #96]
-	WORD $0x3cee6810 // ldr q16, [x0, x14]
-	WORD $0x3cef6813 // ldr q19, [x0, x15]
-	WORD $0x294d3c2e // ldp w14, w15, [x1, #104]
-	WORD $0x3cee6815 // ldr q21, [x0, x14]
-	WORD $0x3cef6819 // ldr q25, [x0, x15]
-	WORD $0x294e3c2e // ldp w14, w15, [x1, #112]
-	WORD $0x3cee6812 // ldr q18, [x0, x14]
-	WORD $0x3cef6814 // ldr q20, [x0, x15]
-	WORD $0x294f3c2e // ldp w14, w15, [x1, #120]
-	WORD $0x3cee6811 // ldr q17, [x0, x14]
-	WORD $0x3cef6816 // ldr q22, [x0, x15]
-	WORD $0x4eb5d657 // fsub v23.4s, v18.4s, v21.4s
+wide:
+	WORD $0xf10020a5 // subs x5, x5, #8
+	BMI  narrow
+	WORD $0x2940402f // ldp w15, w16, [x1]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4005e0 // ldp q0, q1, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad400e02 // ldp q2, q3, [x16]
+	WORD $0x2941402f // ldp w15, w16, [x1, #8]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4015e4 // ldp q4, q5, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad401e06 // ldp q6, q7, [x16]
+	WORD $0x2942402f // ldp w15, w16, [x1, #16]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4025e8 // ldp q8, q9, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad402e0a // ldp q10, q11, [x16]
+	WORD $0x2943402f // ldp w15, w16, [x1, #24]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4035ec // ldp q12, q13, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad403e0e // ldp q14, q15, [x16]
+	WORD $0x4ea4d51d // fsub v29.4s, v8.4s, v4.4s
+	WORD $0x4eacd41e // fsub v30.4s, v0.4s, v12.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4eaad4dd // fsub v29.4s, v6.4s, v10.4s
+	WORD $0x4ea2d5df // fsub v31.4s, v14.4s, v2.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e2cd48e // fadd v14.4s, v4.4s, v12.4s
+	WORD $0x4fbc110e // fmla v14.4s, v8.4s, v28.s[1]
+	WORD $0x4e2ad440 // fadd v0.4s, v2.4s, v10.4s
+	WORD $0x4fbc10c0 // fmla v0.4s, v6.4s, v28.s[1]
+	WORD $0x4e20d5dd // fadd v29.4s, v14.4s, v0.4s
+	WORD $0x4ea0d5c0 // fsub v0.4s, v14.4s, v0.4s
+	WORD $0x4f9b98ce // fmul v14.4s, v6.4s, v27.s[2]
+	WORD $0x4eac1d91 // mov v17.16b, v12.16b
+	WORD $0x4f9c1891 // fmla v17.4s, v4.4s, v28.s[2]
+	WORD $0x4fbc1911 // fmla v17.4s, v8.4s, v28.s[3]
+	WORD $0x4eae1dd0 // mov v16.16b, v14.16b
+	WORD $0x4fbb1050 // fmla v16.4s, v2.4s, v27.s[1]
+	WORD $0x4fbb1950 // fmla v16.4s, v10.4s, v27.s[3]
+	WORD $0x4e30d626 // fadd v6.4s, v17.4s, v16.4s
+	WORD $0x4eb0d630 // fsub v16.4s, v17.4s, v16.4s
+	WORD $0x4fbc1904 // fmla v4.4s, v8.4s, v28.s[3]
+	WORD $0x4f9b108c // fmla v12.4s, v4.4s, v27.s[0]
+	WORD $0x4fbb184e // fmla v14.4s, v2.4s, v27.s[3]
+	WORD $0x4fbb114e // fmla v14.4s, v10.4s, v27.s[1]
+	WORD $0x4e2ed582 // fadd v2.4s, v12.4s, v14.4s
+	WORD $0x4eaed584 // fsub v4.4s, v12.4s, v14.4s
+	WORD $0xad00745e // stp q30, q29, [x2]
+	WORD $0xad011840 // stp q0, q6, [x2, #32]
+	WORD $0xad020850 // stp q16, q2, [x2, #64]
+	WORD $0xad037c44 // stp q4, q31, [x2, #96]
+	WORD $0x4ea5d53d // fsub v29.4s, v9.4s, v5.4s
+	WORD $0x4eadd43e // fsub v30.4s, v1.4s, v13.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4eabd4fd // fsub v29.4s, v7.4s, v11.4s
+	WORD $0x4ea3d5ff // fsub v31.4s, v15.4s, v3.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e2dd4a1 // fadd v1.4s, v5.4s, v13.4s
+	WORD $0x4fbc1121 // fmla v1.4s, v9.4s, v28.s[1]
+	WORD $0x4e2bd460 // fadd v0.4s, v3.4s, v11.4s
+	WORD $0x4fbc10e0 // fmla v0.4s, v7.4s, v28.s[1]
+	WORD $0x4e20d43d // fadd v29.4s, v1.4s, v0.4s
+	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
+	WORD $0x4f9b98e2 // fmul v2.4s, v7.4s, v27.s[2]
+	WORD $0x4ead1da6 // mov v6.16b, v13.16b
+	WORD $0x4f9c18a6 // fmla v6.4s, v5.4s, v28.s[2]
+	WORD $0x4fbc1926 // fmla v6.4s, v9.4s, v28.s[3]
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x4fbb1064 // fmla v4.4s, v3.4s, v27.s[1]
+	WORD $0x4fbb1964 // fmla v4.4s, v11.4s, v27.s[3]
+	WORD $0x4e24d4c1 // fadd v1.4s, v6.4s, v4.4s
+	WORD $0x4ea4d4c4 // fsub v4.4s, v6.4s, v4.4s
+	WORD $0x4fbc1925 // fmla v5.4s, v9.4s, v28.s[3]
+	WORD $0x4f9b10ad // fmla v13.4s, v5.4s, v27.s[0]
+	WORD $0x4fbb1862 // fmla v2.4s, v3.4s, v27.s[3]
+	WORD $0x4fbb1162 // fmla v2.4s, v11.4s, v27.s[1]
+	WORD $0x4e22d5a3 // fadd v3.4s, v13.4s, v2.4s
+	WORD $0x4ea2d5a2 // fsub v2.4s, v13.4s, v2.4s
+	WORD $0xad0075de // stp q30, q29, [x14]
+	WORD $0xad0105c0 // stp q0, q1, [x14, #32]
+	WORD $0xad020dc4 // stp q4, q3, [x14, #64]
+	WORD $0xad037dc2 // stp q2, q31, [x14, #96]
+	WORD $0x2944402f // ldp w15, w16, [x1, #32]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4005e0 // ldp q0, q1, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad400e02 // ldp q2, q3, [x16]
+	WORD $0x2945402f // ldp w15, w16, [x1, #40]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4015e4 // ldp q4, q5, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad401e06 // ldp q6, q7, [x16]
+	WORD $0x2946402f // ldp w15, w16, [x1, #48]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4025e8 // ldp q8, q9, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad402e0a // ldp q10, q11, [x16]
+	WORD $0x2947402f // ldp w15, w16, [x1, #56]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4035ec // ldp q12, q13, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad403e0e // ldp q14, q15, [x16]
+	WORD $0x4ea4d51d // fsub v29.4s, v8.4s, v4.4s
+	WORD $0x4eacd41e // fsub v30.4s, v0.4s, v12.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4eaad4dd // fsub v29.4s, v6.4s, v10.4s
+	WORD $0x4ea2d5df // fsub v31.4s, v14.4s, v2.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e2cd480 // fadd v0.4s, v4.4s, v12.4s
+	WORD $0x4fbc1100 // fmla v0.4s, v8.4s, v28.s[1]
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4fbc10ce // fmla v14.4s, v6.4s, v28.s[1]
+	WORD $0x4e2ed41d // fadd v29.4s, v0.4s, v14.4s
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4f9b98ce // fmul v14.4s, v6.4s, v27.s[2]
+	WORD $0x4eac1d91 // mov v17.16b, v12.16b
+	WORD $0x4f9c1891 // fmla v17.4s, v4.4s, v28.s[2]
+	WORD $0x4fbc1911 // fmla v17.4s, v8.4s, v28.s[3]
+	WORD $0x4eae1dd0 // mov v16.16b, v14.16b
+	WORD $0x4fbb1050 // fmla v16.4s, v2.4s, v27.s[1]
+	WORD $0x4fbb1950 // fmla v16.4s, v10.4s, v27.s[3]
+	WORD $0x4e30d626 // fadd v6.4s, v17.4s, v16.4s
+	WORD $0x4eb0d630 // fsub v16.4s, v17.4s, v16.4s
+	WORD $0x4fbc1904 // fmla v4.4s, v8.4s, v28.s[3]
+	WORD $0x4f9b108c // fmla v12.4s, v4.4s, v27.s[0]
+	WORD $0x4fbb184e // fmla v14.4s, v2.4s, v27.s[3]
+	WORD $0x4fbb114e // fmla v14.4s, v10.4s, v27.s[1]
+	WORD $0x4e2ed582 // fadd v2.4s, v12.4s, v14.4s
+	WORD $0x4eaed584 // fsub v4.4s, v12.4s, v14.4s
+	WORD $0xad04745e // stp q30, q29, [x2, #128]
+	WORD $0xad051840 // stp q0, q6, [x2, #160]
+	WORD $0xad060850 // stp q16, q2, [x2, #192]
+	WORD $0xad077c44 // stp q4, q31, [x2, #224]
+	WORD $0x4ea5d53d // fsub v29.4s, v9.4s, v5.4s
+	WORD $0x4eadd43e // fsub v30.4s, v1.4s, v13.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4eabd4fd // fsub v29.4s, v7.4s, v11.4s
+	WORD $0x4ea3d5ff // fsub v31.4s, v15.4s, v3.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e2dd4a1 // fadd v1.4s, v5.4s, v13.4s
+	WORD $0x4fbc1121 // fmla v1.4s, v9.4s, v28.s[1]
+	WORD $0x4e2bd460 // fadd v0.4s, v3.4s, v11.4s
+	WORD $0x4fbc10e0 // fmla v0.4s, v7.4s, v28.s[1]
+	WORD $0x4e20d43d // fadd v29.4s, v1.4s, v0.4s
+	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
+	WORD $0x4f9b98e2 // fmul v2.4s, v7.4s, v27.s[2]
+	WORD $0x4ead1da6 // mov v6.16b, v13.16b
+	WORD $0x4f9c18a6 // fmla v6.4s, v5.4s, v28.s[2]
+	WORD $0x4fbc1926 // fmla v6.4s, v9.4s, v28.s[3]
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x4fbb1064 // fmla v4.4s, v3.4s, v27.s[1]
+	WORD $0x4fbb1964 // fmla v4.4s, v11.4s, v27.s[3]
+	WORD $0x4e24d4c1 // fadd v1.4s, v6.4s, v4.4s
+	WORD $0x4ea4d4c4 // fsub v4.4s, v6.4s, v4.4s
+	WORD $0x4fbc1925 // fmla v5.4s, v9.4s, v28.s[3]
+	WORD $0x4f9b10ad // fmla v13.4s, v5.4s, v27.s[0]
+	WORD $0x4fbb1862 // fmla v2.4s, v3.4s, v27.s[3]
+	WORD $0x4fbb1162 // fmla v2.4s, v11.4s, v27.s[1]
+	WORD $0x4e22d5a3 // fadd v3.4s, v13.4s, v2.4s
+	WORD $0x4ea2d5a2 // fsub v2.4s, v13.4s, v2.4s
+	WORD $0xad0475de // stp q30, q29, [x14, #128]
+	WORD $0xad0505c0 // stp q0, q1, [x14, #160]
+	WORD $0xad060dc4 // stp q4, q3, [x14, #192]
+	WORD $0xad077dc2 // stp q2, q31, [x14, #224]
+	WORD $0x2948402f // ldp w15, w16, [x1, #64]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4005e0 // ldp q0, q1, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad400e02 // ldp q2, q3, [x16]
+	WORD $0x2949402f // ldp w15, w16, [x1, #72]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4015e4 // ldp q4, q5, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad401e06 // ldp q6, q7, [x16]
+	WORD $0x294a402f // ldp w15, w16, [x1, #80]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4025e8 // ldp q8, q9, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad402e0a // ldp q10, q11, [x16]
+	WORD $0x294b402f // ldp w15, w16, [x1, #88]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4035ec // ldp q12, q13, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad403e0e // ldp q14, q15, [x16]
+	WORD $0x4ea4d51d // fsub v29.4s, v8.4s, v4.4s
+	WORD $0x4eacd41e // fsub v30.4s, v0.4s, v12.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4eaad4dd // fsub v29.4s, v6.4s, v10.4s
+	WORD $0x4ea2d5df // fsub v31.4s, v14.4s, v2.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e2cd480 // fadd v0.4s, v4.4s, v12.4s
+	WORD $0x4fbc1100 // fmla v0.4s, v8.4s, v28.s[1]
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4fbc10ce // fmla v14.4s, v6.4s, v28.s[1]
+	WORD $0x4e2ed41d // fadd v29.4s, v0.4s, v14.4s
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4f9b98ce // fmul v14.4s, v6.4s, v27.s[2]
+	WORD $0x4eac1d91 // mov v17.16b, v12.16b
+	WORD $0x4f9c1891 // fmla v17.4s, v4.4s, v28.s[2]
+	WORD $0x4fbc1911 // fmla v17.4s, v8.4s, v28.s[3]
+	WORD $0x4eae1dd0 // mov v16.16b, v14.16b
+	WORD $0x4fbb1050 // fmla v16.4s, v2.4s, v27.s[1]
+	WORD $0x4fbb1950 // fmla v16.4s, v10.4s, v27.s[3]
+	WORD $0x4e30d626 // fadd v6.4s, v17.4s, v16.4s
+	WORD $0x4eb0d630 // fsub v16.4s, v17.4s, v16.4s
+	WORD $0x4fbc1904 // fmla v4.4s, v8.4s, v28.s[3]
+	WORD $0x4f9b108c // fmla v12.4s, v4.4s, v27.s[0]
+	WORD $0x4fbb184e // fmla v14.4s, v2.4s, v27.s[3]
+	WORD $0x4fbb114e // fmla v14.4s, v10.4s, v27.s[1]
+	WORD $0x4e2ed582 // fadd v2.4s, v12.4s, v14.4s
+	WORD $0x4eaed584 // fsub v4.4s, v12.4s, v14.4s
+	WORD $0xad08745e // stp q30, q29, [x2, #256]
+	WORD $0xad091840 // stp q0, q6, [x2, #288]
+	WORD $0xad0a0850 // stp q16, q2, [x2, #320]
+	WORD $0xad0b7c44 // stp q4, q31, [x2, #352]
+	WORD $0x4ea5d53d // fsub v29.4s, v9.4s, v5.4s
+	WORD $0x4eadd43e // fsub v30.4s, v1.4s, v13.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4eabd4fd // fsub v29.4s, v7.4s, v11.4s
+	WORD $0x4ea3d5ff // fsub v31.4s, v15.4s, v3.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e2dd4a0 // fadd v0.4s, v5.4s, v13.4s
+	WORD $0x4fbc1120 // fmla v0.4s, v9.4s, v28.s[1]
+	WORD $0x4e2bd461 // fadd v1.4s, v3.4s, v11.4s
+	WORD $0x4fbc10e1 // fmla v1.4s, v7.4s, v28.s[1]
+	WORD $0x4e21d41d // fadd v29.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x4f9b98e2 // fmul v2.4s, v7.4s, v27.s[2]
+	WORD $0x4ead1da6 // mov v6.16b, v13.16b
+	WORD $0x4f9c18a6 // fmla v6.4s, v5.4s, v28.s[2]
+	WORD $0x4fbc1926 // fmla v6.4s, v9.4s, v28.s[3]
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x4fbb1064 // fmla v4.4s, v3.4s, v27.s[1]
+	WORD $0x4fbb1964 // fmla v4.4s, v11.4s, v27.s[3]
+	WORD $0x4e24d4c1 // fadd v1.4s, v6.4s, v4.4s
+	WORD $0x4ea4d4c4 // fsub v4.4s, v6.4s, v4.4s
+	WORD $0x4fbc1925 // fmla v5.4s, v9.4s, v28.s[3]
+	WORD $0x4f9b10ad // fmla v13.4s, v5.4s, v27.s[0]
+	WORD $0x4fbb1862 // fmla v2.4s, v3.4s, v27.s[3]
+	WORD $0x4fbb1162 // fmla v2.4s, v11.4s, v27.s[1]
+	WORD $0x4e22d5a3 // fadd v3.4s, v13.4s, v2.4s
+	WORD $0x4ea2d5a2 // fsub v2.4s, v13.4s, v2.4s
+	WORD $0xad0875de // stp q30, q29, [x14, #256]
+	WORD $0xad0905c0 // stp q0, q1, [x14, #288]
+	WORD $0xad0a0dc4 // stp q4, q3, [x14, #320]
+	WORD $0xad0b7dc2 // stp q2, q31, [x14, #352]
+	WORD $0x294c402f // ldp w15, w16, [x1, #96]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4005e0 // ldp q0, q1, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad400e02 // ldp q2, q3, [x16]
+	WORD $0x294d402f // ldp w15, w16, [x1, #104]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4015e4 // ldp q4, q5, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad401e06 // ldp q6, q7, [x16]
+	WORD $0x294e402f // ldp w15, w16, [x1, #112]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4025e8 // ldp q8, q9, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad402e0a // ldp q10, q11, [x16]
+	WORD $0x294f402f // ldp w15, w16, [x1, #120]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4035ec // ldp q12, q13, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad403e0e // ldp q14, q15, [x16]
+	WORD $0x4ea4d51d // fsub v29.4s, v8.4s, v4.4s
+	WORD $0x4eacd41e // fsub v30.4s, v0.4s, v12.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4eaad4dd // fsub v29.4s, v6.4s, v10.4s
+	WORD $0x4ea2d5df // fsub v31.4s, v14.4s, v2.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e2cd480 // fadd v0.4s, v4.4s, v12.4s
+	WORD $0x4fbc1100 // fmla v0.4s, v8.4s, v28.s[1]
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4fbc10ce // fmla v14.4s, v6.4s, v28.s[1]
+	WORD $0x4e2ed41d // fadd v29.4s, v0.4s, v14.4s
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4f9b98ce // fmul v14.4s, v6.4s, v27.s[2]
+	WORD $0x4eac1d90 // mov v16.16b, v12.16b
+	WORD $0x4f9c1890 // fmla v16.4s, v4.4s, v28.s[2]
+	WORD $0x4fbc1910 // fmla v16.4s, v8.4s, v28.s[3]
+	WORD $0x4eae1dd1 // mov v17.16b, v14.16b
+	WORD $0x4fbb1051 // fmla v17.4s, v2.4s, v27.s[1]
+	WORD $0x4fbb1951 // fmla v17.4s, v10.4s, v27.s[3]
+	WORD $0x4e31d606 // fadd v6.4s, v16.4s, v17.4s
 	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
-	WORD $0x4f8e12f0 // fmla v16.4s, v23.4s, v14.s[0]
-	WORD $0x4eb4d737 // fsub v23.4s, v25.4s, v20.4s
-	WORD $0x4eb3d6d6 // fsub v22.4s, v22.4s, v19.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x4e31d6ba // fadd v26.4s, v21.4s, v17.4s
-	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
-	WORD $0x4e34d678 // fadd v24.4s, v19.4s, v20.4s
-	WORD $0x4fae1338 // fmla v24.4s, v25.4s, v14.s[1]
-	WORD $0x4e38d757 // fadd v23.4s, v26.4s, v24.4s
-	WORD $0x4eb8d758 // fsub v24.4s, v26.4s, v24.4s
-	WORD $0x4f8f9b3a // fmul v26.4s, v25.4s, v15.s[2]
-	WORD $0x4eb11e3c // mov v28.16b, v17.16b
-	WORD $0x4f8e1abc // fmla v28.4s, v21.4s, v14.s[2]
-	WORD $0x4fae1a5c // fmla v28.4s, v18.4s, v14.s[3]
-	WORD $0x4eba1f5b // mov v27.16b, v26.16b
-	WORD $0x4faf127b // fmla v27.4s, v19.4s, v15.s[1]
-	WORD $0x4faf1a9b // fmla v27.4s, v20.4s, v15.s[3]
-	WORD $0x4e3bd799 // fadd v25.4s, v28.4s, v27.4s
-	WORD $0x4ebbd79b // fsub v27.4s, v28.4s, v27.4s
-	WORD $0x4fae1a55 // fmla v21.4s, v18.4s, v14.s[3]
-	WORD $0x4f8f12b1 // fmla v17.4s, v21.4s, v15.s[0]
-	WORD $0x4faf1a7a // fmla v26.4s, v19.4s, v15.s[3]
-	WORD $0x4faf129a // fmla v26.4s, v20.4s, v15.s[1]
-	WORD $0x4e3ad632 // fadd v18.4s, v17.4s, v26.4s
-	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
-	WORD $0xad0c5c50 // stp q16, q23, [x2, #384]
-	WORD $0xad0d6458 // stp q24, q25, [x2, #416]
-	WORD $0xad0e485b // stp q27, q18, [x2, #448]
-	WORD $0xad0f5851 // stp q17, q22, [x2, #480]
-	WORD $0x29503c2e // ldp w14, w15, [x1, #128]
-	WORD $0x3cee6811 // ldr q17, [x0, x14]
-	WORD $0x3cef6814 // ldr q20, [x0, x15]
-	WORD $0x29513c2e // ldp w14, w15, [x1, #136]
-	WORD $0x3cee6812 // ldr q18, [x0, x14]
-	WORD $0x3cef6819 // ldr q25, [x0, x15]
-	WORD $0x29523c2e // ldp w14, w15, [x1, #144]
-	WORD $0x3cee6813 // ldr q19, [x0, x14]
-	WORD $0x3cef6815 // ldr q21, [x0, x15]
-	WORD $0x29533c2e // ldp w14, w15, [x1, #152]
-	WORD $0x3cee6810 // ldr q16, [x0, x14]
-	WORD $0x3cef6816 // ldr q22, [x0, x15]
-	WORD $0x4eb2d677 // fsub v23.4s, v19.4s, v18.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	WORD $0x4f8e12f1 // fmla v17.4s, v23.4s, v14.s[0]
-	WORD $0x4eb5d737 // fsub v23.4s, v25.4s, v21.4s
-	WORD $0x4eb4d6d6 // fsub v22.4s, v22.4s, v20.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x4e30d65a // fadd v26.4s, v18.4s, v16.4s
-	WORD $0x4fae127a // fmla v26.4s, v19.4s, v14.s[1]
-	WORD $0x4e35d698 // fadd v24.4s, v20.4s, v21.4s
-	WORD $0x4fae1338 // fmla v24.4s, v25.4s, v14.s[1]
-	WORD $0x4e38d757 // fadd v23.4s, v26.4s, v24.4s
-	WORD $0x4eb8d758 // fsub v24.4s, v26.4s, v24.4s
-	WORD $0x4f8f9b3a // fmul v26.4s, v25.4s, v15.s[2]
-	WORD $0x4eb01e1c // mov v28.16b, v16.16b
-	WORD $0x4f8e1a5c // fmla v28.4s, v18.4s, v14.s[2]
-	WORD $0x4fae1a7c // fmla v28.4s, v19.4s, v14.s[3]
-	WORD $0x4eba1f5b // mov v27.16b, v26.16b
-	WORD $0x4faf129b // fmla v27.4s, v20.4s, v15.s[1]
-	WORD $0x4faf1abb // fmla v27.4s, v21.4s, v15.s[3]
-	WORD $0x4e3bd799 // fadd v25.4s, v28.4s, v27.4s
-	WORD $0x4ebbd79b // fsub v27.4s, v28.4s, v27.4s
-	WORD $0x4fae1a72 // fmla v18.4s, v19.4s, v14.s[3]
-	WORD $0x4f8f1250 // fmla v16.4s, v18.4s, v15.s[0]
-	WORD $0x4faf1a9a // fmla v26.4s, v20.4s, v15.s[3]
-	WORD $0x4faf12ba // fmla v26.4s, v21.4s, v15.s[1]
-	WORD $0x4e3ad612 // fadd v18.4s, v16.4s, v26.4s
-	WORD $0x4ebad610 // fsub v16.4s, v16.4s, v26.4s
-	WORD $0xad105c51 // stp q17, q23, [x2, #512]
-	WORD $0xad116458 // stp q24, q25, [x2, #544]
-	WORD $0xad12485b // stp q27, q18, [x2, #576]
-	WORD $0xad135850 // stp q16, q22, [x2, #608]
-	WORD $0x29543c2e // ldp w14, w15, [x1, #160]
-	WORD $0x3cee6811 // ldr q17, [x0, x14]
-	WORD $0x3cef6814 // ldr q20, [x0, x15]
-	WORD $0x29553c2e // ldp w14, w15, [x1, #168]
-	WORD $0x3cee6815 // ldr q21, [x0, x14]
-	WORD $0x3cef6819 // ldr q25, [x0, x15]
-	WORD $0x29563c2e // ldp w14, w15, [x1, #176]
-	WORD $0x3cee6812 // ldr q18, [x0, x14]
-	WORD $0x3cef6813 // ldr q19, [x0, x15]
-	WORD $0x29573c2e // ldp w14, w15, [x1, #184]
-	WORD $0x3cee6810 // ldr q16, [x0, x14]
-	WORD $0x3cef6816 // ldr q22, [x0, x15]
-	WORD $0x4eb5d657 // fsub v23.4s, v18.4s, v21.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	WORD $0x4f8e12f1 // fmla v17.4s, v23.4s, v14.s[0]
-	WORD $0x4eb3d737 // fsub v23.4s, v25.4s, v19.4s
-	WORD $0x4eb4d6d6 // fsub v22.4s, v22.4s, v20.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x4e30d6b8 // fadd v24.4s, v21.4s, v16.4s
-	WORD $0x4fae1258 // fmla v24.4s, v18.4s, v14.s[1]
-	WORD $0x4e33d69a // fadd v26.4s, v20.4s, v19.4s
-	WORD $0x4fae133a // fmla v26.4s, v25.4s, v14.s[1]
-	WORD $0x4e3ad717 // fadd v23.4s, v24.4s, v26.4s
-	WORD $0x4ebad718 // fsub v24.4s, v24.4s, v26.4s
-	WORD $0x4f8f9b3a // fmul v26.4s, v25.4s, v15.s[2]
-	WORD $0x4eb01e1c // mov v28.16b, v16.16b
-	WORD $0x4f8e1abc // fmla v28.4s, v21.4s, v14.s[2]
-	WORD $0x4fae1a5c // fmla v28.4s, v18.4s, v14.s[3]
-	WORD $0x4eba1f5b // mov v27.16b, v26.16b
-	WORD $0x4faf129b // fmla v27.4s, v20.4s, v15.s[1]
-	WORD $0x4faf1a7b // fmla v27.4s, v19.4s, v15.s[3]
-	WORD $0x4e3bd799 // fadd v25.4s, v28.4s, v27.4s
-	WORD $0x4ebbd79b // fsub v27.4s, v28.4s, v27.4s
-	WORD $0x4fae1a55 // fmla v21.4s, v18.4s, v14.s[3]
-	WORD $0x4f8f12b0 // fmla v16.4s, v21.4s, v15.s[0]
-	WORD $0x4faf1a9a // fmla v26.4s, v20.4s, v15.s[3]
-	WORD $0x4faf127a // fmla v26.4s, v19.4s, v15.s[1]
-	WORD $0x4e3ad612 // fadd v18.4s, v16.4s, v26.4s
-	WORD $0x4ebad610 // fsub v16.4s, v16.4s, v26.4s
-	WORD $0xad145c51 // stp q17, q23, [x2, #640]
-	WORD $0xad156458 // stp q24, q25, [x2, #672]
-	WORD $0xad16485b // stp q27, q18, [x2, #704]
-	WORD $0xad175850 // stp q16, q22, [x2, #736]
-	WORD $0x29583c2e // ldp w14, w15, [x1, #192]
-	WORD $0x3cee6811 // ldr q17, [x0, x14]
-	WORD $0x3cef6812 // ldr q18, [x0, x15]
-	WORD $0x29593c2e // ldp w14, w15, [x1, #200]
-	WORD $0x3cee6815 // ldr q21, [x0, x14]
-	WORD $0x3cef6819 // ldr q25, [x0, x15]
-	WORD $0x295a3c2e // ldp w14, w15, [x1, #208]
-	WORD $0x3cee6813 // ldr q19, [x0, x14]
-	WORD $0x3cef6814 // ldr q20, [x0, x15]
-	WORD $0x295b3c2e // ldp w14, w15, [x1, #216]
-	WORD $0x3cee6810 // ldr q16, [x0, x14]
-	WORD $0x3cef6816 // ldr q22, [x0, x15]
-	WORD $0x4eb5d677 // fsub v23.4s, v19.4s, v21.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	WORD $0x4f8e12f1 // fmla v17.4s, v23.4s, v14.s[0]
-	WORD $0x4eb4d737 // fsub v23.4s, v25.4s, v20.4s
-	WORD $0x4eb2d6d6 // fsub v22.4s, v22.4s, v18.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x4e30d6b8 // fadd v24.4s, v21.4s, v16.4s
-	WORD $0x4fae1278 // fmla v24.4s, v19.4s, v14.s[1]
-	WORD $0x4e34d65a // fadd v26.4s, v18.4s, v20.4s
-	WORD $0x4fae133a // fmla v26.4s, v25.4s, v14.s[1]
-	WORD $0x4e3ad717 // fadd v23.4s, v24.4s, v26.4s
-	WORD $0x4ebad718 // fsub v24.4s, v24.4s, v26.4s
-	WORD $0x4f8f9b3a // fmul v26.4s, v25.4s, v15.s[2]
-	WORD $0x4eb01e1b // mov v27.16b, v16.16b
-	WORD $0x4f8e1abb // fmla v27.4s, v21.4s, v14.s[2]
-	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
-	WORD $0x4eba1f5c // mov v28.16b, v26.16b
-	WORD $0x4faf125c // fmla v28.4s, v18.4s, v15.s[1]
-	WORD $0x4faf1a9c // fmla v28.4s, v20.4s, v15.s[3]
-	WORD $0x4e3cd779 // fadd v25.4s, v27.4s, v28.4s
-	WORD $0x4ebcd77b // fsub v27.4s, v27.4s, v28.4s
-	WORD $0x4fae1a75 // fmla v21.4s, v19.4s, v14.s[3]
-	WORD $0x4f8f12b0 // fmla v16.4s, v21.4s, v15.s[0]
-	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
-	WORD $0x4faf129a // fmla v26.4s, v20.4s, v15.s[1]
-	WORD $0x4e3ad612 // fadd v18.4s, v16.4s, v26.4s
-	WORD $0x4ebad610 // fsub v16.4s, v16.4s, v26.4s
-	WORD $0xad185c51 // stp q17, q23, [x2, #768]
-	WORD $0xad196458 // stp q24, q25, [x2, #800]
-	WORD $0xad1a485b // stp q27, q18, [x2, #832]
-	WORD $0xad1b5850 // stp q16, q22, [x2, #864]
-	WORD $0x295c3c2e // ldp w14, w15, [x1, #224]
-	WORD $0x3cee6811 // ldr q17, [x0, x14]
-	WORD $0x3cef6814 // ldr q20, [x0, x15]
-	WORD $0x295d3c2e // ldp w14, w15, [x1, #232]
-	WORD $0x3cee6813 // ldr q19, [x0, x14]
-	WORD $0x3cef6819 // ldr q25, [x0, x15]
-	WORD $0x295e3c2e // ldp w14, w15, [x1, #240]
-	WORD $0x3cee6812 // ldr q18, [x0, x14]
-	WORD $0x3cef6815 // ldr q21, [x0, x15]
-	WORD $0x295f3c2e // ldp w14, w15, [x1, #248]
-	WORD $0x3cee6810 // ldr q16, [x0, x14]
-	WORD $0x3cef6816 // ldr q22, [x0, x15]
-	WORD $0x4eb3d657 // fsub v23.4s, v18.4s, v19.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	WORD $0x4f8e12f1 // fmla v17.4s, v23.4s, v14.s[0]
-	WORD $0x4eb5d737 // fsub v23.4s, v25.4s, v21.4s
-	WORD $0x4eb4d6d6 // fsub v22.4s, v22.4s, v20.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x4e30d67a // fadd v26.4s, v19.4s, v16.4s
-	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
-	WORD $0x4e35d698 // fadd v24.4s, v20.4s, v21.4s
-	WORD $0x4fae1338 // fmla v24.4s, v25.4s, v14.s[1]
-	WORD $0x4e38d757 // fadd v23.4s, v26.4s, v24.4s
-	WORD $0x4eb8d758 // fsub v24.4s, v26.4s, v24.4s
-	WORD $0x4f8f9b3a // fmul v26.4s, v25.4s, v15.s[2]
-	WORD $0x4eb01e1b // mov v27.16b, v16.16b
-	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
-	WORD $0x4fae1a5b // fmla v27.4s, v18.4s, v14.s[3]
-	WORD $0x4eba1f5c // mov v28.16b, v26.16b
-	WORD $0x4faf129c // fmla v28.4s, v20.4s, v15.s[1]
-	WORD $0x4faf1abc // fmla v28.4s, v21.4s, v15.s[3]
-	WORD $0x4e3cd779 // fadd v25.4s, v27.4s, v28.4s
-	WORD $0x4ebcd77b // fsub v27.4s, v27.4s, v28.4s
-	WORD $0x4fae1a53 // fmla v19.4s, v18.4s, v14.s[3]
-	WORD $0x4f8f1270 // fmla v16.4s, v19.4s, v15.s[0]
-	WORD $0x4faf1a9a // fmla v26.4s, v20.4s, v15.s[3]
-	WORD $0x4faf12ba // fmla v26.4s, v21.4s, v15.s[1]
-	WORD $0x4e3ad612 // fadd v18.4s, v16.4s, v26.4s
-	WORD $0x4ebad610 // fsub v16.4s, v16.4s, v26.4s
-	WORD $0xad1c5c51 // stp q17, q23, [x2, #896]
-	WORD $0xad1d6458 // stp q24, q25, [x2, #928]
-	WORD $0xad1e485b // stp q27, q18, [x2, #960]
-	WORD $0xad1f5850 // stp q16, q22, [x2, #992]
-	WORD $0xaa0d03ee // mov x14, x13
-	WORD $0xad405c40 // ldp q0, q23, [x2]
-	WORD $0xad44505a // ldp q26, q20, [x2, #128]
-	WORD $0xad484c5b // ldp q27, q19, [x2, #256]
-	WORD $0xad4c545d // ldp q29, q21, [x2, #384]
-	WORD $0xad50485c // ldp q28, q18, [x2, #512]
-	WORD $0xad544459 // ldp q25, q17, [x2, #640]
-	WORD $0xad584058 // ldp q24, q16, [x2, #768]
-	WORD $0xad5c585e // ldp q30, q22, [x2, #896]
-	WORD $0x4ebbd79f // fsub v31.4s, v28.4s, v27.4s
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x4f8e13e0 // fmla v0.4s, v31.4s, v14.s[0]
-	WORD $0x3cae6860 // str q0, [x3, x14]
-	WORD $0x4eb9d7bf // fsub v31.4s, v29.4s, v25.4s
-	WORD $0x4ebad7de // fsub v30.4s, v30.4s, v26.4s
-	WORD $0x4f8e13fe // fmla v30.4s, v31.4s, v14.s[0]
-	WORD $0x3cae699e // str q30, [x12, x14]
-	WORD $0x4e38d77e // fadd v30.4s, v27.4s, v24.4s
-	WORD $0x4fae139e // fmla v30.4s, v28.4s, v14.s[1]
-	WORD $0x4e39d75f // fadd v31.4s, v26.4s, v25.4s
-	WORD $0x4fae13bf // fmla v31.4s, v29.4s, v14.s[1]
-	WORD $0x4e3fd7c0 // fadd v0.4s, v30.4s, v31.4s
-	WORD $0x3cae68c0 // str q0, [x6, x14]
-	WORD $0x4ebfd7de // fsub v30.4s, v30.4s, v31.4s
-	WORD $0x3cae68fe // str q30, [x7, x14]
-	WORD $0x4f8f9bbd // fmul v29.4s, v29.4s, v15.s[2]
-	WORD $0x4eb81f1f // mov v31.16b, v24.16b
-	WORD $0x4f8e1b7f // fmla v31.4s, v27.4s, v14.s[2]
-	WORD $0x4fae1b9f // fmla v31.4s, v28.4s, v14.s[3]
-	WORD $0x4ebd1fa0 // mov v0.16b, v29.16b
-	WORD $0x4faf1340 // fmla v0.4s, v26.4s, v15.s[1]
-	WORD $0x4faf1b20 // fmla v0.4s, v25.4s, v15.s[3]
-	WORD $0x4e20d7fe // fadd v30.4s, v31.4s, v0.4s
-	WORD $0x3cae691e // str q30, [x8, x14]
-	WORD $0x4ea0d7fe // fsub v30.4s, v31.4s, v0.4s
-	WORD $0x3cae693e // str q30, [x9, x14]
-	WORD $0x4fae1b9b // fmla v27.4s, v28.4s, v14.s[3]
-	WORD $0x4f8f1378 // fmla v24.4s, v27.4s, v15.s[0]
-	WORD $0x4faf1b5d // fmla v29.4s, v26.4s, v15.s[3]
-	WORD $0x4faf133d // fmla v29.4s, v25.4s, v15.s[1]
-	WORD $0x4e3dd719 // fadd v25.4s, v24.4s, v29.4s
-	WORD $0x3cae6959 // str q25, [x10, x14]
-	WORD $0x4ebdd718 // fsub v24.4s, v24.4s, v29.4s
-	WORD $0x3cae6978 // str q24, [x11, x14]
-	WORD $0x8b0401ce // add x14, x14, x4
-	WORD $0x4eb3d658 // fsub v24.4s, v18.4s, v19.4s
-	WORD $0x4eb0d6f7 // fsub v23.4s, v23.4s, v16.4s
-	WORD $0x4f8e1317 // fmla v23.4s, v24.4s, v14.s[0]
-	WORD $0x3cae6877 // str q23, [x3, x14]
-	WORD $0x4eb1d6b7 // fsub v23.4s, v21.4s, v17.4s
-	WORD $0x4eb4d6d6 // fsub v22.4s, v22.4s, v20.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x3cae6996 // str q22, [x12, x14]
-	WORD $0x4e30d678 // fadd v24.4s, v19.4s, v16.4s
-	WORD $0x4fae1258 // fmla v24.4s, v18.4s, v14.s[1]
-	WORD $0x4e31d696 // fadd v22.4s, v20.4s, v17.4s
-	WORD $0x4fae12b6 // fmla v22.4s, v21.4s, v14.s[1]
-	WORD $0x4e36d717 // fadd v23.4s, v24.4s, v22.4s
-	WORD $0x3cae68d7 // str q23, [x6, x14]
-	WORD $0x4eb6d716 // fsub v22.4s, v24.4s, v22.4s
-	WORD $0x3cae68f6 // str q22, [x7, x14]
-	WORD $0x4f8f9ab5 // fmul v21.4s, v21.4s, v15.s[2]
-	WORD $0x4eb01e16 // mov v22.16b, v16.16b
-	WORD $0x4f8e1a76 // fmla v22.4s, v19.4s, v14.s[2]
-	WORD $0x4fae1a56 // fmla v22.4s, v18.4s, v14.s[3]
-	WORD $0x4eb51eb7 // mov v23.16b, v21.16b
-	WORD $0x4faf1297 // fmla v23.4s, v20.4s, v15.s[1]
-	WORD $0x4faf1a37 // fmla v23.4s, v17.4s, v15.s[3]
-	WORD $0x4e37d6d8 // fadd v24.4s, v22.4s, v23.4s
-	WORD $0x3cae6918 // str q24, [x8, x14]
-	WORD $0x4eb7d6d6 // fsub v22.4s, v22.4s, v23.4s
-	WORD $0x3cae6936 // str q22, [x9, x14]
-	WORD $0x4fae1a53 // fmla v19.4s, v18.4s, v14.s[3]
-	WORD $0x4f8f1270 // fmla v16.4s, v19.4s, v15.s[0]
-	WORD $0x4faf1a95 // fmla v21.4s, v20.4s, v15.s[3]
-	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
-	WORD $0x4e35d611 // fadd v17.4s, v16.4s, v21.4s
-	WORD $0x3cae6951 // str q17, [x10, x14]
-	WORD $0x4eb5d610 // fsub v16.4s, v16.4s, v21.4s
-	WORD $0x3cae6970 // str q16, [x11, x14]
-	WORD $0x8b0401ce // add x14, x14, x4
-	WORD $0xad415c40 // ldp q0, q23, [x2, #32]
-	WORD $0xad454c5c // ldp q28, q19, [x2, #160]
-	WORD $0xad49485b // ldp q27, q18, [x2, #288]
-	WORD $0xad4d545d // ldp q29, q21, [x2, #416]
-	WORD $0xad514459 // ldp q25, q17, [x2, #544]
-	WORD $0xad55505a // ldp q26, q20, [x2, #672]
-	WORD $0xad594058 // ldp q24, q16, [x2, #800]
-	WORD $0xad5d585e // ldp q30, q22, [x2, #928]
-	WORD $0x4ebbd73f // fsub v31.4s, v25.4s, v27.4s
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x4f8e13e0 // fmla v0.4s, v31.4s, v14.s[0]
-	WORD $0x3cae6860 // str q0, [x3, x14]
-	WORD $0x4ebad7bf // fsub v31.4s, v29.4s, v26.4s
-	WORD $0x4ebcd7de // fsub v30.4s, v30.4s, v28.4s
-	WORD $0x4f8e13fe // fmla v30.4s, v31.4s, v14.s[0]
-	WORD $0x3cae699e // str q30, [x12, x14]
-	WORD $0x4e38d760 // fadd v0.4s, v27.4s, v24.4s
-	WORD $0x4fae1320 // fmla v0.4s, v25.4s, v14.s[1]
-	WORD $0x4e3ad79f // fadd v31.4s, v28.4s, v26.4s
-	WORD $0x4fae13bf // fmla v31.4s, v29.4s, v14.s[1]
-	WORD $0x4e3fd41e // fadd v30.4s, v0.4s, v31.4s
-	WORD $0x3cae68de // str q30, [x6, x14]
-	WORD $0x4ebfd41e // fsub v30.4s, v0.4s, v31.4s
-	WORD $0x3cae68fe // str q30, [x7, x14]
-	WORD $0x4f8f9bbd // fmul v29.4s, v29.4s, v15.s[2]
-	WORD $0x4eb81f1e // mov v30.16b, v24.16b
-	WORD $0x4f8e1b7e // fmla v30.4s, v27.4s, v14.s[2]
-	WORD $0x4fae1b3e // fmla v30.4s, v25.4s, v14.s[3]
-	WORD $0x4ebd1fbf // mov v31.16b, v29.16b
-	WORD $0x4faf139f // fmla v31.4s, v28.4s, v15.s[1]
-	WORD $0x4faf1b5f // fmla v31.4s, v26.4s, v15.s[3]
-	WORD $0x4e3fd7c0 // fadd v0.4s, v30.4s, v31.4s
-	WORD $0x3cae6900 // str q0, [x8, x14]
-	WORD $0x4ebfd7de // fsub v30.4s, v30.4s, v31.4s
-	WORD $0x3cae693e // str q30, [x9, x14]
-	WORD $0x4fae1b3b // fmla v27.4s, v25.4s, v14.s[3]
-	WORD $0x4f8f1378 // fmla v24.4s, v27.4s, v15.s[0]
-	WORD $0x4faf1b9d // fmla v29.4s, v28.4s, v15.s[3]
-	WORD $0x4faf135d // fmla v29.4s, v26.4s, v15.s[1]
-	WORD $0x4e3dd719 // fadd v25.4s, v24.4s, v29.4s
-	WORD $0x3cae6959 // str q25, [x10, x14]
-	WORD $0x4ebdd718 // fsub v24.4s, v24.4s, v29.4s
-	WORD $0x3cae6978 // str q24, [x11, x14]
-	WORD $0x8b0401ce // add x14, x14, x4
-	WORD $0x4eb2d638 // fsub v24.4s, v17.4s, v18.4s
-	WORD $0x4eb0d6f7 // fsub v23.4s, v23.4s, v16.4s
-	WORD $0x4f8e1317 // fmla v23.4s, v24.4s, v14.s[0]
-	WORD $0x3cae6877 // str q23, [x3, x14]
-	WORD $0x4eb4d6b7 // fsub v23.4s, v21.4s, v20.4s
-	WORD $0x4eb3d6d6 // fsub v22.4s, v22.4s, v19.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x3cae6996 // str q22, [x12, x14]
-	WORD $0x4e30d658 // fadd v24.4s, v18.4s, v16.4s
-	WORD $0x4fae1238 // fmla v24.4s, v17.4s, v14.s[1]
-	WORD $0x4e34d677 // fadd v23.4s, v19.4s, v20.4s
-	WORD $0x4fae12b7 // fmla v23.4s, v21.4s, v14.s[1]
-	WORD $0x4e37d716 // fadd v22.4s, v24.4s, v23.4s
-	WORD $0x3cae68d6 // str q22, [x6, x14]
-	WORD $0x4eb7d716 // fsub v22.4s, v24.4s, v23.4s
-	WORD $0x3cae68f6 // str q22, [x7, x14]
-	WORD $0x4f8f9ab5 // fmul v21.4s, v21.4s, v15.s[2]
-	WORD $0x4eb01e17 // mov v23.16b, v16.16b
-	WORD $0x4f8e1a57 // fmla v23.4s, v18.4s, v14.s[2]
-	WORD $0x4fae1a37 // fmla v23.4s, v17.4s, v14.s[3]
-	WORD $0x4eb51eb6 // mov v22.16b, v21.16b
-	WORD $0x4faf1276 // fmla v22.4s, v19.4s, v15.s[1]
-	WORD $0x4faf1a96 // fmla v22.4s, v20.4s, v15.s[3]
-	WORD $0x4e36d6f8 // fadd v24.4s, v23.4s, v22.4s
-	WORD $0x3cae6918 // str q24, [x8, x14]
-	WORD $0x4eb6d6f6 // fsub v22.4s, v23.4s, v22.4s
-	WORD $0x3cae6936 // str q22, [x9, x14]
-	WORD $0x4fae1a32 // fmla v18.4s, v17.4s, v14.s[3]
-	WORD $0x4f8f1250 // fmla v16.4s, v18.4s, v15.s[0]
-	WORD $0x4faf1a75 // fmla v21.4s, v19.4s, v15.s[3]
-	WORD $0x4faf1295 // fmla v21.4s, v20.4s, v15.s[1]
-	WORD $0x4e35d611 // fadd v17.4s, v16.4s, v21.4s
-	WORD $0x3cae6951 // str q17, [x10, x14]
-	WORD $0x4eb5d610 // fsub v16.4s, v16.4s, v21.4s
-	WORD $0x3cae6970 // str q16, [x11, x14]
-	WORD $0x8b0401ce // add x14, x14, x4
-	WORD $0xad425c40 // ldp q0, q23, [x2, #64]
-	WORD $0xad465059 // ldp q25, q20, [x2, #192]
-	WORD $0xad4a445c // ldp q28, q17, [x2, #320]
-	WORD $0xad4e545d // ldp q29, q21, [x2, #448]
-	WORD $0xad52485a // ldp q26, q18, [x2, #576]
-	WORD $0xad564c5b // ldp q27, q19, [x2, #704]
-	WORD $0xad5a4058 // ldp q24, q16, [x2, #832]
-	WORD $0xad5e585e // ldp q30, q22, [x2, #960]
-	WORD $0x4ebcd75f // fsub v31.4s, v26.4s, v28.4s
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x4f8e13e0 // fmla v0.4s, v31.4s, v14.s[0]
-	WORD $0x3cae6860 // str q0, [x3, x14]
-	WORD $0x4ebbd7bf // fsub v31.4s, v29.4s, v27.4s
-	WORD $0x4eb9d7de // fsub v30.4s, v30.4s, v25.4s
-	WORD $0x4f8e13fe // fmla v30.4s, v31.4s, v14.s[0]
-	WORD $0x3cae699e // str q30, [x12, x14]
-	WORD $0x4e38d780 // fadd v0.4s, v28.4s, v24.4s
-	WORD $0x4fae1340 // fmla v0.4s, v26.4s, v14.s[1]
-	WORD $0x4e3bd73f // fadd v31.4s, v25.4s, v27.4s
-	WORD $0x4fae13bf // fmla v31.4s, v29.4s, v14.s[1]
-	WORD $0x4e3fd41e // fadd v30.4s, v0.4s, v31.4s
-	WORD $0x3cae68de // str q30, [x6, x14]
-	WORD $0x4ebfd41e // fsub v30.4s, v0.4s, v31.4s
-	WORD $0x3cae68fe // str q30, [x7, x14]
-	WORD $0x4f8f9bbd // fmul v29.4s, v29.4s, v15.s[2]
-	WORD $0x4eb81f00 // mov v0.16b, v24.16b
-	WORD $0x4f8e1b80 // fmla v0.4s, v28.4s, v14.s[2]
-	WORD $0x4fae1b40 // fmla v0.4s, v26.4s, v14.s[3]
-	WORD $0x4ebd1fbe // mov v30.16b, v29.16b
-	WORD $0x4faf133e // fmla v30.4s, v25.4s, v15.s[1]
-	WORD $0x4faf1b7e // fmla v30.4s, v27.4s, v15.s[3]
-	WORD $0x4e3ed41f // fadd v31.4s, v0.4s, v30.4s
-	WORD $0x3cae691f // str q31, [x8, x14]
-	WORD $0x4ebed41e // fsub v30.4s, v0.4s, v30.4s
-	WORD $0x3cae693e // str q30, [x9, x14]
-	WORD $0x4fae1b5c // fmla v28.4s, v26.4s, v14.s[3]
-	WORD $0x4f8f1398 // fmla v24.4s, v28.4s, v15.s[0]
-	WORD $0x4faf1b3d // fmla v29.4s, v25.4s, v15.s[3]
-	WORD $0x4faf137d // fmla v29.4s, v27.4s, v15.s[1]
-	WORD $0x4e3dd719 // fadd v25.4s, v24.4s, v29.4s
-	WORD $0x3cae6959 // str q25, [x10, x14]
-	WORD $0x4ebdd718 // fsub v24.4s, v24.4s, v29.4s
-	WORD $0x3cae6978 // str q24, [x11, x14]
-	WORD $0x8b0401ce // add x14, x14, x4
-	WORD $0x4eb1d658 // fsub v24.4s, v18.4s, v17.4s
-	WORD $0x4eb0d6f7 // fsub v23.4s, v23.4s, v16.4s
-	WORD $0x4f8e1317 // fmla v23.4s, v24.4s, v14.s[0]
-	WORD $0x3cae6877 // str q23, [x3, x14]
-	WORD $0x4eb3d6b7 // fsub v23.4s, v21.4s, v19.4s
-	WORD $0x4eb4d6d6 // fsub v22.4s, v22.4s, v20.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x3cae6996 // str q22, [x12, x14]
-	WORD $0x4e30d638 // fadd v24.4s, v17.4s, v16.4s
-	WORD $0x4fae1258 // fmla v24.4s, v18.4s, v14.s[1]
-	WORD $0x4e33d697 // fadd v23.4s, v20.4s, v19.4s
-	WORD $0x4fae12b7 // fmla v23.4s, v21.4s, v14.s[1]
-	WORD $0x4e37d716 // fadd v22.4s, v24.4s, v23.4s
-	WORD $0x3cae68d6 // str q22, [x6, x14]
-	WORD $0x4eb7d716 // fsub v22.4s, v24.4s, v23.4s
-	WORD $0x3cae68f6 // str q22, [x7, x14]
-	WORD $0x4f8f9ab5 // fmul v21.4s, v21.4s, v15.s[2]
-	WORD $0x4eb01e18 // mov v24.16b, v16.16b
-	WORD $0x4f8e1a38 // fmla v24.4s, v17.4s, v14.s[2]
-	WORD $0x4fae1a58 // fmla v24.4s, v18.4s, v14.s[3]
-	WORD $0x4eb51eb7 // mov v23.16b, v21.16b
-	WORD $0x4faf1297 // fmla v23.4s, v20.4s, v15.s[1]
-	WORD $0x4faf1a77 // fmla v23.4s, v19.4s, v15.s[3]
-	WORD $0x4e37d716 // fadd v22.4s, v24.4s, v23.4s
-	WORD $0x3cae6916 // str q22, [x8, x14]
-	WORD $0x4eb7d716 // fsub v22.4s, v24.4s, v23.4s
-	WORD $0x3cae6936 // str q22, [x9, x14]
-	WORD $0x4fae1a51 // fmla v17.4s, v18.4s, v14.s[3]
-	WORD $0x4f8f1230 // fmla v16.4s, v17.4s, v15.s[0]
-	WORD $0x4faf1a95 // fmla v21.4s, v20.4s, v15.s[3]
-	WORD $0x4faf1275 // fmla v21.4s, v19.4s, v15.s[1]
-	WORD $0x4e35d611 // fadd v17.4s, v16.4s, v21.4s
-	WORD $0x3cae6951 // str q17, [x10, x14]
-	WORD $0x4eb5d610 // fsub v16.4s, v16.4s, v21.4s
-	WORD $0x3cae6970 // str q16, [x11, x14]
-	WORD $0x8b0401ce // add x14, x14, x4
-	WORD $0xad435c40 // ldp q0, q23, [x2, #96]
-	WORD $0xad47485c // ldp q28, q18, [x2, #224]
-	WORD $0xad4b4c5b // ldp q27, q19, [x2, #352]
-	WORD $0xad4f545d // ldp q29, q21, [x2, #480]
-	WORD $0xad534459 // ldp q25, q17, [x2, #608]
-	WORD $0xad57505a // ldp q26, q20, [x2, #736]
-	WORD $0xad5b4058 // ldp q24, q16, [x2, #864]
-	WORD $0xad5f585e // ldp q30, q22, [x2, #992]
-	WORD $0x4ebbd73f // fsub v31.4s, v25.4s, v27.4s
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x4f8e13e0 // fmla v0.4s, v31.4s, v14.s[0]
-	WORD $0x3cae6860 // str q0, [x3, x14]
-	WORD $0x4ebad7bf // fsub v31.4s, v29.4s, v26.4s
-	WORD $0x4ebcd7de // fsub v30.4s, v30.4s, v28.4s
-	WORD $0x4f8e13fe // fmla v30.4s, v31.4s, v14.s[0]
-	WORD $0x3cae699e // str q30, [x12, x14]
-	WORD $0x4e38d760 // fadd v0.4s, v27.4s, v24.4s
-	WORD $0x4fae1320 // fmla v0.4s, v25.4s, v14.s[1]
-	WORD $0x4e3ad79e // fadd v30.4s, v28.4s, v26.4s
-	WORD $0x4fae13be // fmla v30.4s, v29.4s, v14.s[1]
-	WORD $0x4e3ed41f // fadd v31.4s, v0.4s, v30.4s
-	WORD $0x3cae68df // str q31, [x6, x14]
-	WORD $0x4ebed41e // fsub v30.4s, v0.4s, v30.4s
-	WORD $0x3cae68fe // str q30, [x7, x14]
-	WORD $0x4f8f9bbd // fmul v29.4s, v29.4s, v15.s[2]
-	WORD $0x4eb81f00 // mov v0.16b, v24.16b
-	WORD $0x4f8e1b60 // fmla v0.4s, v27.4s, v14.s[2]
-	WORD $0x4fae1b20 // fmla v0.4s, v25.4s, v14.s[3]
-	WORD $0x4ebd1fbf // mov v31.16b, v29.16b
-	WORD $0x4faf139f // fmla v31.4s, v28.4s, v15.s[1]
-	WORD $0x4faf1b5f // fmla v31.4s, v26.4s, v15.s[3]
-	WORD $0x4e3fd41e // fadd v30.4s, v0.4s, v31.4s
-	WORD $0x3cae691e // str q30, [x8, x14]
-	WORD $0x4ebfd41e // fsub v30.4s, v0.4s, v31.4s
-	WORD $0x3cae693e // str q30, [x9, x14]
-	WORD $0x4fae1b3b // fmla v27.4s, v25.4s, v14.s[3]
-	WORD $0x4f8f1378 // fmla v24.4s, v27.4s, v15.s[0]
-	WORD $0x4faf1b9d // fmla v29.4s, v28.4s, v15.s[3]
-	WORD $0x4faf135d // fmla v29.4s, v26.4s, v15.s[1]
-	WORD $0x4e3dd719 // fadd v25.4s, v24.4s, v29.4s
-	WORD $0x3cae6959 // str q25, [x10, x14]
-	WORD $0x4ebdd718 // fsub v24.4s, v24.4s, v29.4s
-	WORD $0x3cae6978 // str q24, [x11, x14]
-	WORD $0x8b0401ce // add x14, x14, x4
-	WORD $0x4eb3d638 // fsub v24.4s, v17.4s, v19.4s
-	WORD $0x4eb0d6f7 // fsub v23.4s, v23.4s, v16.4s
-	WORD $0x4f8e1317 // fmla v23.4s, v24.4s, v14.s[0]
-	WORD $0x3cae6877 // str q23, [x3, x14]
-	WORD $0x4eb4d6b7 // fsub v23.4s, v21.4s, v20.4s
-	WORD $0x4eb2d6d6 // fsub v22.4s, v22.4s, v18.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x3cae6996 // str q22, [x12, x14]
-	WORD $0x4e30d676 // fadd v22.4s, v19.4s, v16.4s
-	WORD $0x4fae1236 // fmla v22.4s, v17.4s, v14.s[1]
-	WORD $0x4e34d658 // fadd v24.4s, v18.4s, v20.4s
-	WORD $0x4fae12b8 // fmla v24.4s, v21.4s, v14.s[1]
-	WORD $0x4e38d6d7 // fadd v23.4s, v22.4s, v24.4s
-	WORD $0x3cae68d7 // str q23, [x6, x14]
-	WORD $0x4eb8d6d6 // fsub v22.4s, v22.4s, v24.4s
-	WORD $0x3cae68f6 // str q22, [x7, x14]
-	WORD $0x4f8f9ab5 // fmul v21.4s, v21.4s, v15.s[2]
-	WORD $0x4eb01e16 // mov v22.16b, v16.16b
-	WORD $0x4f8e1a76 // fmla v22.4s, v19.4s, v14.s[2]
-	WORD $0x4fae1a36 // fmla v22.4s, v17.4s, v14.s[3]
-	WORD $0x4eb51eb8 // mov v24.16b, v21.16b
-	WORD $0x4faf1258 // fmla v24.4s, v18.4s, v15.s[1]
-	WORD $0x4faf1a98 // fmla v24.4s, v20.4s, v15.s[3]
-	WORD $0x4e38d6d7 // fadd v23.4s, v22.4s, v24.4s
-	WORD $0x3cae6917 // str q23, [x8, x14]
-	WORD $0x4eb8d6d6 // fsub v22.4s, v22.4s, v24.4s
-	WORD $0x3cae6936 // str q22, [x9, x14]
-	WORD $0x4fae1a33 // fmla v19.4s, v17.4s, v14.s[3]
-	WORD $0x4f8f1270 // fmla v16.4s, v19.4s, v15.s[0]
-	WORD $0x4faf1a55 // fmla v21.4s, v18.4s, v15.s[3]
-	WORD $0x4faf1295 // fmla v21.4s, v20.4s, v15.s[1]
-	WORD $0x4e35d611 // fadd v17.4s, v16.4s, v21.4s
-	WORD $0x3cae6951 // str q17, [x10, x14]
-	WORD $0x4eb5d610 // fsub v16.4s, v16.4s, v21.4s
-	WORD $0x3cae6970 // str q16, [x11, x14]
-	WORD $0x8b0401ce // add x14, x14, x4
-	WORD $0x91004000 // add x0, x0, #16
-	WORD $0x910041ad // add x13, x13, #16
-	JMP  by4
+	WORD $0x4fbc1904 // fmla v4.4s, v8.4s, v28.s[3]
+	WORD $0x4f9b108c // fmla v12.4s, v4.4s, v27.s[0]
+	WORD $0x4fbb184e // fmla v14.4s, v2.4s, v27.s[3]
+	WORD $0x4fbb114e // fmla v14.4s, v10.4s, v27.s[1]
+	WORD $0x4e2ed582 // fadd v2.4s, v12.4s, v14.4s
+	WORD $0x4eaed584 // fsub v4.4s, v12.4s, v14.4s
+	WORD $0xad0c745e // stp q30, q29, [x2, #384]
+	WORD $0xad0d1840 // stp q0, q6, [x2, #416]
+	WORD $0xad0e0850 // stp q16, q2, [x2, #448]
+	WORD $0xad0f7c44 // stp q4, q31, [x2, #480]
+	WORD $0x4ea5d53d // fsub v29.4s, v9.4s, v5.4s
+	WORD $0x4eadd43e // fsub v30.4s, v1.4s, v13.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4eabd4fd // fsub v29.4s, v7.4s, v11.4s
+	WORD $0x4ea3d5ff // fsub v31.4s, v15.4s, v3.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e2dd4a1 // fadd v1.4s, v5.4s, v13.4s
+	WORD $0x4fbc1121 // fmla v1.4s, v9.4s, v28.s[1]
+	WORD $0x4e2bd460 // fadd v0.4s, v3.4s, v11.4s
+	WORD $0x4fbc10e0 // fmla v0.4s, v7.4s, v28.s[1]
+	WORD $0x4e20d43d // fadd v29.4s, v1.4s, v0.4s
+	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
+	WORD $0x4f9b98e2 // fmul v2.4s, v7.4s, v27.s[2]
+	WORD $0x4ead1da4 // mov v4.16b, v13.16b
+	WORD $0x4f9c18a4 // fmla v4.4s, v5.4s, v28.s[2]
+	WORD $0x4fbc1924 // fmla v4.4s, v9.4s, v28.s[3]
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x4fbb1066 // fmla v6.4s, v3.4s, v27.s[1]
+	WORD $0x4fbb1966 // fmla v6.4s, v11.4s, v27.s[3]
+	WORD $0x4e26d481 // fadd v1.4s, v4.4s, v6.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4fbc1925 // fmla v5.4s, v9.4s, v28.s[3]
+	WORD $0x4f9b10ad // fmla v13.4s, v5.4s, v27.s[0]
+	WORD $0x4fbb1862 // fmla v2.4s, v3.4s, v27.s[3]
+	WORD $0x4fbb1162 // fmla v2.4s, v11.4s, v27.s[1]
+	WORD $0x4e22d5a3 // fadd v3.4s, v13.4s, v2.4s
+	WORD $0x4ea2d5a2 // fsub v2.4s, v13.4s, v2.4s
+	WORD $0xad0c75de // stp q30, q29, [x14, #384]
+	WORD $0xad0d05c0 // stp q0, q1, [x14, #416]
+	WORD $0xad0e0dc4 // stp q4, q3, [x14, #448]
+	WORD $0xad0f7dc2 // stp q2, q31, [x14, #480]
+	WORD $0x2950402f // ldp w15, w16, [x1, #128]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4005e0 // ldp q0, q1, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad400e02 // ldp q2, q3, [x16]
+	WORD $0x2951402f // ldp w15, w16, [x1, #136]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4015e4 // ldp q4, q5, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad401e06 // ldp q6, q7, [x16]
+	WORD $0x2952402f // ldp w15, w16, [x1, #144]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4025e8 // ldp q8, q9, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad402e0a // ldp q10, q11, [x16]
+	WORD $0x2953402f // ldp w15, w16, [x1, #152]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4035ec // ldp q12, q13, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad403e0e // ldp q14, q15, [x16]
+	WORD $0x4ea4d51d // fsub v29.4s, v8.4s, v4.4s
+	WORD $0x4eacd41e // fsub v30.4s, v0.4s, v12.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4eaad4dd // fsub v29.4s, v6.4s, v10.4s
+	WORD $0x4ea2d5df // fsub v31.4s, v14.4s, v2.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e2cd480 // fadd v0.4s, v4.4s, v12.4s
+	WORD $0x4fbc1100 // fmla v0.4s, v8.4s, v28.s[1]
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4fbc10ce // fmla v14.4s, v6.4s, v28.s[1]
+	WORD $0x4e2ed41d // fadd v29.4s, v0.4s, v14.4s
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4f9b98ce // fmul v14.4s, v6.4s, v27.s[2]
+	WORD $0x4eac1d91 // mov v17.16b, v12.16b
+	WORD $0x4f9c1891 // fmla v17.4s, v4.4s, v28.s[2]
+	WORD $0x4fbc1911 // fmla v17.4s, v8.4s, v28.s[3]
+	WORD $0x4eae1dd0 // mov v16.16b, v14.16b
+	WORD $0x4fbb1050 // fmla v16.4s, v2.4s, v27.s[1]
+	WORD $0x4fbb1950 // fmla v16.4s, v10.4s, v27.s[3]
+	WORD $0x4e30d626 // fadd v6.4s, v17.4s, v16.4s
+	WORD $0x4eb0d630 // fsub v16.4s, v17.4s, v16.4s
+	WORD $0x4fbc1904 // fmla v4.4s, v8.4s, v28.s[3]
+	WORD $0x4f9b108c // fmla v12.4s, v4.4s, v27.s[0]
+	WORD $0x4fbb184e // fmla v14.4s, v2.4s, v27.s[3]
+	WORD $0x4fbb114e // fmla v14.4s, v10.4s, v27.s[1]
+	WORD $0x4e2ed582 // fadd v2.4s, v12.4s, v14.4s
+	WORD $0x4eaed584 // fsub v4.4s, v12.4s, v14.4s
+	WORD $0xad10745e // stp q30, q29, [x2, #512]
+	WORD $0xad111840 // stp q0, q6, [x2, #544]
+	WORD $0xad120850 // stp q16, q2, [x2, #576]
+	WORD $0xad137c44 // stp q4, q31, [x2, #608]
+	WORD $0x4ea5d53d // fsub v29.4s, v9.4s, v5.4s
+	WORD $0x4eadd43e // fsub v30.4s, v1.4s, v13.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4eabd4fd // fsub v29.4s, v7.4s, v11.4s
+	WORD $0x4ea3d5ff // fsub v31.4s, v15.4s, v3.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e2dd4a0 // fadd v0.4s, v5.4s, v13.4s
+	WORD $0x4fbc1120 // fmla v0.4s, v9.4s, v28.s[1]
+	WORD $0x4e2bd461 // fadd v1.4s, v3.4s, v11.4s
+	WORD $0x4fbc10e1 // fmla v1.4s, v7.4s, v28.s[1]
+	WORD $0x4e21d41d // fadd v29.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x4f9b98e2 // fmul v2.4s, v7.4s, v27.s[2]
+	WORD $0x4ead1da4 // mov v4.16b, v13.16b
+	WORD $0x4f9c18a4 // fmla v4.4s, v5.4s, v28.s[2]
+	WORD $0x4fbc1924 // fmla v4.4s, v9.4s, v28.s[3]
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x4fbb1066 // fmla v6.4s, v3.4s, v27.s[1]
+	WORD $0x4fbb1966 // fmla v6.4s, v11.4s, v27.s[3]
+	WORD $0x4e26d481 // fadd v1.4s, v4.4s, v6.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4fbc1925 // fmla v5.4s, v9.4s, v28.s[3]
+	WORD $0x4f9b10ad // fmla v13.4s, v5.4s, v27.s[0]
+	WORD $0x4fbb1862 // fmla v2.4s, v3.4s, v27.s[3]
+	WORD $0x4fbb1162 // fmla v2.4s, v11.4s, v27.s[1]
+	WORD $0x4e22d5a3 // fadd v3.4s, v13.4s, v2.4s
+	WORD $0x4ea2d5a2 // fsub v2.4s, v13.4s, v2.4s
+	WORD $0xad1075de // stp q30, q29, [x14, #512]
+	WORD $0xad1105c0 // stp q0, q1, [x14, #544]
+	WORD $0xad120dc4 // stp q4, q3, [x14, #576]
+	WORD $0xad137dc2 // stp q2, q31, [x14, #608]
+	WORD $0x2954402f // ldp w15, w16, [x1, #160]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4005e0 // ldp q0, q1, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad400e02 // ldp q2, q3, [x16]
+	WORD $0x2955402f // ldp w15, w16, [x1, #168]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4015e4 // ldp q4, q5, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad401e06 // ldp q6, q7, [x16]
+	WORD $0x2956402f // ldp w15, w16, [x1, #176]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4025e8 // ldp q8, q9, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad402e0a // ldp q10, q11, [x16]
+	WORD $0x2957402f // ldp w15, w16, [x1, #184]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4035ec // ldp q12, q13, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad403e0e // ldp q14, q15, [x16]
+	WORD $0x4ea4d51d // fsub v29.4s, v8.4s, v4.4s
+	WORD $0x4eacd41e // fsub v30.4s, v0.4s, v12.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4eaad4dd // fsub v29.4s, v6.4s, v10.4s
+	WORD $0x4ea2d5df // fsub v31.4s, v14.4s, v2.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e2cd48e // fadd v14.4s, v4.4s, v12.4s
+	WORD $0x4fbc110e // fmla v14.4s, v8.4s, v28.s[1]
+	WORD $0x4e2ad440 // fadd v0.4s, v2.4s, v10.4s
+	WORD $0x4fbc10c0 // fmla v0.4s, v6.4s, v28.s[1]
+	WORD $0x4e20d5dd // fadd v29.4s, v14.4s, v0.4s
+	WORD $0x4ea0d5c0 // fsub v0.4s, v14.4s, v0.4s
+	WORD $0x4f9b98ce // fmul v14.4s, v6.4s, v27.s[2]
+	WORD $0x4eac1d90 // mov v16.16b, v12.16b
+	WORD $0x4f9c1890 // fmla v16.4s, v4.4s, v28.s[2]
+	WORD $0x4fbc1910 // fmla v16.4s, v8.4s, v28.s[3]
+	WORD $0x4eae1dd1 // mov v17.16b, v14.16b
+	WORD $0x4fbb1051 // fmla v17.4s, v2.4s, v27.s[1]
+	WORD $0x4fbb1951 // fmla v17.4s, v10.4s, v27.s[3]
+	WORD $0x4e31d606 // fadd v6.4s, v16.4s, v17.4s
+	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
+	WORD $0x4fbc1904 // fmla v4.4s, v8.4s, v28.s[3]
+	WORD $0x4f9b108c // fmla v12.4s, v4.4s, v27.s[0]
+	WORD $0x4fbb184e // fmla v14.4s, v2.4s, v27.s[3]
+	WORD $0x4fbb114e // fmla v14.4s, v10.4s, v27.s[1]
+	WORD $0x4e2ed582 // fadd v2.4s, v12.4s, v14.4s
+	WORD $0x4eaed584 // fsub v4.4s, v12.4s, v14.4s
+	WORD $0xad14745e // stp q30, q29, [x2, #640]
+	WORD $0xad151840 // stp q0, q6, [x2, #672]
+	WORD $0xad160850 // stp q16, q2, [x2, #704]
+	WORD $0xad177c44 // stp q4, q31, [x2, #736]
+	WORD $0x4ea5d53d // fsub v29.4s, v9.4s, v5.4s
+	WORD $0x4eadd43e // fsub v30.4s, v1.4s, v13.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4eabd4fd // fsub v29.4s, v7.4s, v11.4s
+	WORD $0x4ea3d5ff // fsub v31.4s, v15.4s, v3.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e2dd4a1 // fadd v1.4s, v5.4s, v13.4s
+	WORD $0x4fbc1121 // fmla v1.4s, v9.4s, v28.s[1]
+	WORD $0x4e2bd460 // fadd v0.4s, v3.4s, v11.4s
+	WORD $0x4fbc10e0 // fmla v0.4s, v7.4s, v28.s[1]
+	WORD $0x4e20d43d // fadd v29.4s, v1.4s, v0.4s
+	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
+	WORD $0x4f9b98e2 // fmul v2.4s, v7.4s, v27.s[2]
+	WORD $0x4ead1da6 // mov v6.16b, v13.16b
+	WORD $0x4f9c18a6 // fmla v6.4s, v5.4s, v28.s[2]
+	WORD $0x4fbc1926 // fmla v6.4s, v9.4s, v28.s[3]
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x4fbb1064 // fmla v4.4s, v3.4s, v27.s[1]
+	WORD $0x4fbb1964 // fmla v4.4s, v11.4s, v27.s[3]
+	WORD $0x4e24d4c1 // fadd v1.4s, v6.4s, v4.4s
+	WORD $0x4ea4d4c4 // fsub v4.4s, v6.4s, v4.4s
+	WORD $0x4fbc1925 // fmla v5.4s, v9.4s, v28.s[3]
+	WORD $0x4f9b10ad // fmla v13.4s, v5.4s, v27.s[0]
+	WORD $0x4fbb1862 // fmla v2.4s, v3.4s, v27.s[3]
+	WORD $0x4fbb1162 // fmla v2.4s, v11.4s, v27.s[1]
+	WORD $0x4e22d5a3 // fadd v3.4s, v13.4s, v2.4s
+	WORD $0x4ea2d5a2 // fsub v2.4s, v13.4s, v2.4s
+	WORD $0xad1475de // stp q30, q29, [x14, #640]
+	WORD $0xad1505c0 // stp q0, q1, [x14, #672]
+	WORD $0xad160dc4 // stp q4, q3, [x14, #704]
+	WORD $0xad177dc2 // stp q2, q31, [x14, #736]
+	WORD $0x2958402f // ldp w15, w16, [x1, #192]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4005e0 // ldp q0, q1, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad400e02 // ldp q2, q3, [x16]
+	WORD $0x2959402f // ldp w15, w16, [x1, #200]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4015e4 // ldp q4, q5, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad401e06 // ldp q6, q7, [x16]
+	WORD $0x295a402f // ldp w15, w16, [x1, #208]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4025e8 // ldp q8, q9, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad402e0a // ldp q10, q11, [x16]
+	WORD $0x295b402f // ldp w15, w16, [x1, #216]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4035ec // ldp q12, q13, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad403e0e // ldp q14, q15, [x16]
+	WORD $0x4ea4d51d // fsub v29.4s, v8.4s, v4.4s
+	WORD $0x4eacd41e // fsub v30.4s, v0.4s, v12.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4eaad4dd // fsub v29.4s, v6.4s, v10.4s
+	WORD $0x4ea2d5df // fsub v31.4s, v14.4s, v2.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e2cd48e // fadd v14.4s, v4.4s, v12.4s
+	WORD $0x4fbc110e // fmla v14.4s, v8.4s, v28.s[1]
+	WORD $0x4e2ad440 // fadd v0.4s, v2.4s, v10.4s
+	WORD $0x4fbc10c0 // fmla v0.4s, v6.4s, v28.s[1]
+	WORD $0x4e20d5dd // fadd v29.4s, v14.4s, v0.4s
+	WORD $0x4ea0d5c0 // fsub v0.4s, v14.4s, v0.4s
+	WORD $0x4f9b98ce // fmul v14.4s, v6.4s, v27.s[2]
+	WORD $0x4eac1d91 // mov v17.16b, v12.16b
+	WORD $0x4f9c1891 // fmla v17.4s, v4.4s, v28.s[2]
+	WORD $0x4fbc1911 // fmla v17.4s, v8.4s, v28.s[3]
+	WORD $0x4eae1dd0 // mov v16.16b, v14.16b
+	WORD $0x4fbb1050 // fmla v16.4s, v2.4s, v27.s[1]
+	WORD $0x4fbb1950 // fmla v16.4s, v10.4s, v27.s[3]
+	WORD $0x4e30d626 // fadd v6.4s, v17.4s, v16.4s
+	WORD $0x4eb0d630 // fsub v16.4s, v17.4s, v16.4s
+	WORD $0x4fbc1904 // fmla v4.4s, v8.4s, v28.s[3]
+	WORD $0x4f9b108c // fmla v12.4s, v4.4s, v27.s[0]
+	WORD $0x4fbb184e // fmla v14.4s, v2.4s, v27.s[3]
+	WORD $0x4fbb114e // fmla v14.4s, v10.4s, v27.s[1]
+	WORD $0x4e2ed582 // fadd v2.4s, v12.4s, v14.4s
+	WORD $0x4eaed584 // fsub v4.4s, v12.4s, v14.4s
+	WORD $0xad18745e // stp q30, q29, [x2, #768]
+	WORD $0xad191840 // stp q0, q6, [x2, #800]
+	WORD $0xad1a0850 // stp q16, q2, [x2, #832]
+	WORD $0xad1b7c44 // stp q4, q31, [x2, #864]
+	WORD $0x4ea5d53d // fsub v29.4s, v9.4s, v5.4s
+	WORD $0x4eadd43e // fsub v30.4s, v1.4s, v13.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4eabd4fd // fsub v29.4s, v7.4s, v11.4s
+	WORD $0x4ea3d5ff // fsub v31.4s, v15.4s, v3.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e2dd4a0 // fadd v0.4s, v5.4s, v13.4s
+	WORD $0x4fbc1120 // fmla v0.4s, v9.4s, v28.s[1]
+	WORD $0x4e2bd461 // fadd v1.4s, v3.4s, v11.4s
+	WORD $0x4fbc10e1 // fmla v1.4s, v7.4s, v28.s[1]
+	WORD $0x4e21d41d // fadd v29.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x4f9b98e2 // fmul v2.4s, v7.4s, v27.s[2]
+	WORD $0x4ead1da6 // mov v6.16b, v13.16b
+	WORD $0x4f9c18a6 // fmla v6.4s, v5.4s, v28.s[2]
+	WORD $0x4fbc1926 // fmla v6.4s, v9.4s, v28.s[3]
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x4fbb1064 // fmla v4.4s, v3.4s, v27.s[1]
+	WORD $0x4fbb1964 // fmla v4.4s, v11.4s, v27.s[3]
+	WORD $0x4e24d4c1 // fadd v1.4s, v6.4s, v4.4s
+	WORD $0x4ea4d4c4 // fsub v4.4s, v6.4s, v4.4s
+	WORD $0x4fbc1925 // fmla v5.4s, v9.4s, v28.s[3]
+	WORD $0x4f9b10ad // fmla v13.4s, v5.4s, v27.s[0]
+	WORD $0x4fbb1862 // fmla v2.4s, v3.4s, v27.s[3]
+	WORD $0x4fbb1162 // fmla v2.4s, v11.4s, v27.s[1]
+	WORD $0x4e22d5a3 // fadd v3.4s, v13.4s, v2.4s
+	WORD $0x4ea2d5a2 // fsub v2.4s, v13.4s, v2.4s
+	WORD $0xad1875de // stp q30, q29, [x14, #768]
+	WORD $0xad1905c0 // stp q0, q1, [x14, #800]
+	WORD $0xad1a0dc4 // stp q4, q3, [x14, #832]
+	WORD $0xad1b7dc2 // stp q2, q31, [x14, #864]
+	WORD $0x295c402f // ldp w15, w16, [x1, #224]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4005e0 // ldp q0, q1, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad400e02 // ldp q2, q3, [x16]
+	WORD $0x295d402f // ldp w15, w16, [x1, #232]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4015e4 // ldp q4, q5, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad401e06 // ldp q6, q7, [x16]
+	WORD $0x295e402f // ldp w15, w16, [x1, #240]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4025e8 // ldp q8, q9, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad402e0a // ldp q10, q11, [x16]
+	WORD $0x295f402f // ldp w15, w16, [x1, #248]
+	WORD $0x8b0001ef // add x15, x15, x0
+	WORD $0xad4035ec // ldp q12, q13, [x15]
+	WORD $0x8b000210 // add x16, x16, x0
+	WORD $0xad403e0e // ldp q14, q15, [x16]
+	WORD $0x4ea4d51d // fsub v29.4s, v8.4s, v4.4s
+	WORD $0x4eacd41e // fsub v30.4s, v0.4s, v12.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4eaad4dd // fsub v29.4s, v6.4s, v10.4s
+	WORD $0x4ea2d5df // fsub v31.4s, v14.4s, v2.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e2cd480 // fadd v0.4s, v4.4s, v12.4s
+	WORD $0x4fbc1100 // fmla v0.4s, v8.4s, v28.s[1]
+	WORD $0x4e2ad44e // fadd v14.4s, v2.4s, v10.4s
+	WORD $0x4fbc10ce // fmla v14.4s, v6.4s, v28.s[1]
+	WORD $0x4e2ed41d // fadd v29.4s, v0.4s, v14.4s
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4f9b98ce // fmul v14.4s, v6.4s, v27.s[2]
+	WORD $0x4eac1d91 // mov v17.16b, v12.16b
+	WORD $0x4f9c1891 // fmla v17.4s, v4.4s, v28.s[2]
+	WORD $0x4fbc1911 // fmla v17.4s, v8.4s, v28.s[3]
+	WORD $0x4eae1dd0 // mov v16.16b, v14.16b
+	WORD $0x4fbb1050 // fmla v16.4s, v2.4s, v27.s[1]
+	WORD $0x4fbb1950 // fmla v16.4s, v10.4s, v27.s[3]
+	WORD $0x4e30d626 // fadd v6.4s, v17.4s, v16.4s
+	WORD $0x4eb0d630 // fsub v16.4s, v17.4s, v16.4s
+	WORD $0x4fbc1904 // fmla v4.4s, v8.4s, v28.s[3]
+	WORD $0x4f9b108c // fmla v12.4s, v4.4s, v27.s[0]
+	WORD $0x4fbb184e // fmla v14.4s, v2.4s, v27.s[3]
+	WORD $0x4fbb114e // fmla v14.4s, v10.4s, v27.s[1]
+	WORD $0x4e2ed582 // fadd v2.4s, v12.4s, v14.4s
+	WORD $0x4eaed584 // fsub v4.4s, v12.4s, v14.4s
+	WORD $0xad1c745e // stp q30, q29, [x2, #896]
+	WORD $0xad1d1840 // stp q0, q6, [x2, #928]
+	WORD $0xad1e0850 // stp q16, q2, [x2, #960]
+	WORD $0xad1f7c44 // stp q4, q31, [x2, #992]
+	WORD $0x4ea5d53d // fsub v29.4s, v9.4s, v5.4s
+	WORD $0x4eadd43e // fsub v30.4s, v1.4s, v13.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4eabd4fd // fsub v29.4s, v7.4s, v11.4s
+	WORD $0x4ea3d5ff // fsub v31.4s, v15.4s, v3.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e2dd4a1 // fadd v1.4s, v5.4s, v13.4s
+	WORD $0x4fbc1121 // fmla v1.4s, v9.4s, v28.s[1]
+	WORD $0x4e2bd460 // fadd v0.4s, v3.4s, v11.4s
+	WORD $0x4fbc10e0 // fmla v0.4s, v7.4s, v28.s[1]
+	WORD $0x4e20d43d // fadd v29.4s, v1.4s, v0.4s
+	WORD $0x4ea0d420 // fsub v0.4s, v1.4s, v0.4s
+	WORD $0x4f9b98e2 // fmul v2.4s, v7.4s, v27.s[2]
+	WORD $0x4ead1da4 // mov v4.16b, v13.16b
+	WORD $0x4f9c18a4 // fmla v4.4s, v5.4s, v28.s[2]
+	WORD $0x4fbc1924 // fmla v4.4s, v9.4s, v28.s[3]
+	WORD $0x4ea21c46 // mov v6.16b, v2.16b
+	WORD $0x4fbb1066 // fmla v6.4s, v3.4s, v27.s[1]
+	WORD $0x4fbb1966 // fmla v6.4s, v11.4s, v27.s[3]
+	WORD $0x4e26d481 // fadd v1.4s, v4.4s, v6.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4fbc1925 // fmla v5.4s, v9.4s, v28.s[3]
+	WORD $0x4f9b10ad // fmla v13.4s, v5.4s, v27.s[0]
+	WORD $0x4fbb1862 // fmla v2.4s, v3.4s, v27.s[3]
+	WORD $0x4fbb1162 // fmla v2.4s, v11.4s, v27.s[1]
+	WORD $0x4e22d5a3 // fadd v3.4s, v13.4s, v2.4s
+	WORD $0x4ea2d5a2 // fsub v2.4s, v13.4s, v2.4s
+	WORD $0xad1c75de // stp q30, q29, [x14, #896]
+	WORD $0xad1d05c0 // stp q0, q1, [x14, #928]
+	WORD $0xad1e0dc4 // stp q4, q3, [x14, #960]
+	WORD $0xad1f7dc2 // stp q2, q31, [x14, #992]
+	WORD $0x91008000 // add x0, x0, #32
+	WORD $0xd280004f // movz x15, #2, lsl #0
+	JMP  quads
 
-by4end:
+narrow:
+	WORD $0x910020a5 // add x5, x5, #8
+	CBZ  R5, done
+	WORD $0xf10010a5 // subs x5, x5, #4
+	BMI  few
+	WORD $0x2940402f // ldp w15, w16, [x1]
+	WORD $0x3cef6800 // ldr q0, [x0, x15]
+	WORD $0x3cf06801 // ldr q1, [x0, x16]
+	WORD $0x2941402f // ldp w15, w16, [x1, #8]
+	WORD $0x3cef6802 // ldr q2, [x0, x15]
+	WORD $0x3cf06803 // ldr q3, [x0, x16]
+	WORD $0x2942402f // ldp w15, w16, [x1, #16]
+	WORD $0x3cef6804 // ldr q4, [x0, x15]
+	WORD $0x3cf06805 // ldr q5, [x0, x16]
+	WORD $0x2943402f // ldp w15, w16, [x1, #24]
+	WORD $0x3cef6806 // ldr q6, [x0, x15]
+	WORD $0x3cf06807 // ldr q7, [x0, x16]
+	WORD $0x4ea2d49d // fsub v29.4s, v4.4s, v2.4s
+	WORD $0x4ea6d41e // fsub v30.4s, v0.4s, v6.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4ea5d47d // fsub v29.4s, v3.4s, v5.4s
+	WORD $0x4ea1d4ff // fsub v31.4s, v7.4s, v1.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
+	WORD $0x4fbc1087 // fmla v7.4s, v4.4s, v28.s[1]
+	WORD $0x4e25d420 // fadd v0.4s, v1.4s, v5.4s
+	WORD $0x4fbc1060 // fmla v0.4s, v3.4s, v28.s[1]
+	WORD $0x4e20d4fd // fadd v29.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
+	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
+	WORD $0x4f9c1849 // fmla v9.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1889 // fmla v9.4s, v4.4s, v28.s[3]
+	WORD $0x4ea71ce8 // mov v8.16b, v7.16b
+	WORD $0x4fbb1028 // fmla v8.4s, v1.4s, v27.s[1]
+	WORD $0x4fbb18a8 // fmla v8.4s, v5.4s, v27.s[3]
+	WORD $0x4e28d523 // fadd v3.4s, v9.4s, v8.4s
+	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
+	WORD $0x4fbc1882 // fmla v2.4s, v4.4s, v28.s[3]
+	WORD $0x4f9b1046 // fmla v6.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1827 // fmla v7.4s, v1.4s, v27.s[3]
+	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
+	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
+	WORD $0xad00745e // stp q30, q29, [x2]
+	WORD $0xad010c40 // stp q0, q3, [x2, #32]
+	WORD $0xad020448 // stp q8, q1, [x2, #64]
+	WORD $0xad037c42 // stp q2, q31, [x2, #96]
+	WORD $0x2944402f // ldp w15, w16, [x1, #32]
+	WORD $0x3cef6800 // ldr q0, [x0, x15]
+	WORD $0x3cf06801 // ldr q1, [x0, x16]
+	WORD $0x2945402f // ldp w15, w16, [x1, #40]
+	WORD $0x3cef6802 // ldr q2, [x0, x15]
+	WORD $0x3cf06803 // ldr q3, [x0, x16]
+	WORD $0x2946402f // ldp w15, w16, [x1, #48]
+	WORD $0x3cef6804 // ldr q4, [x0, x15]
+	WORD $0x3cf06805 // ldr q5, [x0, x16]
+	WORD $0x2947402f // ldp w15, w16, [x1, #56]
+	WORD $0x3cef6806 // ldr q6, [x0, x15]
+	WORD $0x3cf06807 // ldr q7, [x0, x16]
+	WORD $0x4ea2d49d // fsub v29.4s, v4.4s, v2.4s
+	WORD $0x4ea6d41e // fsub v30.4s, v0.4s, v6.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4ea5d47d // fsub v29.4s, v3.4s, v5.4s
+	WORD $0x4ea1d4ff // fsub v31.4s, v7.4s, v1.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e26d440 // fadd v0.4s, v2.4s, v6.4s
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
+	WORD $0x4fbc1067 // fmla v7.4s, v3.4s, v28.s[1]
+	WORD $0x4e27d41d // fadd v29.4s, v0.4s, v7.4s
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1888 // fmla v8.4s, v4.4s, v28.s[3]
+	WORD $0x4ea71ce9 // mov v9.16b, v7.16b
+	WORD $0x4fbb1029 // fmla v9.4s, v1.4s, v27.s[1]
+	WORD $0x4fbb18a9 // fmla v9.4s, v5.4s, v27.s[3]
+	WORD $0x4e29d503 // fadd v3.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x4fbc1882 // fmla v2.4s, v4.4s, v28.s[3]
+	WORD $0x4f9b1046 // fmla v6.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1827 // fmla v7.4s, v1.4s, v27.s[3]
+	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
+	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
+	WORD $0xad04745e // stp q30, q29, [x2, #128]
+	WORD $0xad050c40 // stp q0, q3, [x2, #160]
+	WORD $0xad060448 // stp q8, q1, [x2, #192]
+	WORD $0xad077c42 // stp q2, q31, [x2, #224]
+	WORD $0x2948402f // ldp w15, w16, [x1, #64]
+	WORD $0x3cef6800 // ldr q0, [x0, x15]
+	WORD $0x3cf06801 // ldr q1, [x0, x16]
+	WORD $0x2949402f // ldp w15, w16, [x1, #72]
+	WORD $0x3cef6802 // ldr q2, [x0, x15]
+	WORD $0x3cf06803 // ldr q3, [x0, x16]
+	WORD $0x294a402f // ldp w15, w16, [x1, #80]
+	WORD $0x3cef6804 // ldr q4, [x0, x15]
+	WORD $0x3cf06805 // ldr q5, [x0, x16]
+	WORD $0x294b402f // ldp w15, w16, [x1, #88]
+	WORD $0x3cef6806 // ldr q6, [x0, x15]
+	WORD $0x3cf06807 // ldr q7, [x0, x16]
+	WORD $0x4ea2d49d // fsub v29.4s, v4.4s, v2.4s
+	WORD $0x4ea6d41e // fsub v30.4s, v0.4s, v6.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4ea5d47d // fsub v29.4s, v3.4s, v5.4s
+	WORD $0x4ea1d4ff // fsub v31.4s, v7.4s, v1.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e26d440 // fadd v0.4s, v2.4s, v6.4s
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
+	WORD $0x4fbc1067 // fmla v7.4s, v3.4s, v28.s[1]
+	WORD $0x4e27d41d // fadd v29.4s, v0.4s, v7.4s
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1888 // fmla v8.4s, v4.4s, v28.s[3]
+	WORD $0x4ea71ce9 // mov v9.16b, v7.16b
+	WORD $0x4fbb1029 // fmla v9.4s, v1.4s, v27.s[1]
+	WORD $0x4fbb18a9 // fmla v9.4s, v5.4s, v27.s[3]
+	WORD $0x4e29d503 // fadd v3.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x4fbc1882 // fmla v2.4s, v4.4s, v28.s[3]
+	WORD $0x4f9b1046 // fmla v6.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1827 // fmla v7.4s, v1.4s, v27.s[3]
+	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
+	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
+	WORD $0xad08745e // stp q30, q29, [x2, #256]
+	WORD $0xad090c40 // stp q0, q3, [x2, #288]
+	WORD $0xad0a0448 // stp q8, q1, [x2, #320]
+	WORD $0xad0b7c42 // stp q2, q31, [x2, #352]
+	WORD $0x294c402f // ldp w15, w16, [x1, #96]
+	WORD $0x3cef6800 // ldr q0, [x0, x15]
+	WORD $0x3cf06801 // ldr q1, [x0, x16]
+	WORD $0x294d402f // ldp w15, w16, [x1, #104]
+	WORD $0x3cef6802 // ldr q2, [x0, x15]
+	WORD $0x3cf06803 // ldr q3, [x0, x16]
+	WORD $0x294e402f // ldp w15, w16, [x1, #112]
+	WORD $0x3cef6804 // ldr q4, [x0, x15]
+	WORD $0x3cf06805 // ldr q5, [x0, x16]
+	WORD $0x294f402f // ldp w15, w16, [x1, #120]
+	WORD $0x3cef6806 // ldr q6, [x0, x15]
+	WORD $0x3cf06807 // ldr q7, [x0, x16]
+	WORD $0x4ea2d49d // fsub v29.4s, v4.4s, v2.4s
+	WORD $0x4ea6d41e // fsub v30.4s, v0.4s, v6.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4ea5d47d // fsub v29.4s, v3.4s, v5.4s
+	WORD $0x4ea1d4ff // fsub v31.4s, v7.4s, v1.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e26d440 // fadd v0.4s, v2.4s, v6.4s
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
+	WORD $0x4fbc1067 // fmla v7.4s, v3.4s, v28.s[1]
+	WORD $0x4e27d41d // fadd v29.4s, v0.4s, v7.4s
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
+	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
+	WORD $0x4f9c1849 // fmla v9.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1889 // fmla v9.4s, v4.4s, v28.s[3]
+	WORD $0x4ea71ce8 // mov v8.16b, v7.16b
+	WORD $0x4fbb1028 // fmla v8.4s, v1.4s, v27.s[1]
+	WORD $0x4fbb18a8 // fmla v8.4s, v5.4s, v27.s[3]
+	WORD $0x4e28d523 // fadd v3.4s, v9.4s, v8.4s
+	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
+	WORD $0x4fbc1882 // fmla v2.4s, v4.4s, v28.s[3]
+	WORD $0x4f9b1046 // fmla v6.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1827 // fmla v7.4s, v1.4s, v27.s[3]
+	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
+	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
+	WORD $0xad0c745e // stp q30, q29, [x2, #384]
+	WORD $0xad0d0c40 // stp q0, q3, [x2, #416]
+	WORD $0xad0e0448 // stp q8, q1, [x2, #448]
+	WORD $0xad0f7c42 // stp q2, q31, [x2, #480]
+	WORD $0x2950402f // ldp w15, w16, [x1, #128]
+	WORD $0x3cef6800 // ldr q0, [x0, x15]
+	WORD $0x3cf06801 // ldr q1, [x0, x16]
+	WORD $0x2951402f // ldp w15, w16, [x1, #136]
+	WORD $0x3cef6802 // ldr q2, [x0, x15]
+	WORD $0x3cf06803 // ldr q3, [x0, x16]
+	WORD $0x2952402f // ldp w15, w16, [x1, #144]
+	WORD $0x3cef6804 // ldr q4, [x0, x15]
+	WORD $0x3cf06805 // ldr q5, [x0, x16]
+	WORD $0x2953402f // ldp w15, w16, [x1, #152]
+	WORD $0x3cef6806 // ldr q6, [x0, x15]
+	WORD $0x3cf06807 // ldr q7, [x0, x16]
+	WORD $0x4ea2d49d // fsub v29.4s, v4.4s, v2.4s
+	WORD $0x4ea6d41e // fsub v30.4s, v0.4s, v6.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4ea5d47d // fsub v29.4s, v3.4s, v5.4s
+	WORD $0x4ea1d4ff // fsub v31.4s, v7.4s, v1.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e26d440 // fadd v0.4s, v2.4s, v6.4s
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
+	WORD $0x4fbc1067 // fmla v7.4s, v3.4s, v28.s[1]
+	WORD $0x4e27d41d // fadd v29.4s, v0.4s, v7.4s
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1888 // fmla v8.4s, v4.4s, v28.s[3]
+	WORD $0x4ea71ce9 // mov v9.16b, v7.16b
+	WORD $0x4fbb1029 // fmla v9.4s, v1.4s, v27.s[1]
+	WORD $0x4fbb18a9 // fmla v9.4s, v5.4s, v27.s[3]
+	WORD $0x4e29d503 // fadd v3.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x4fbc1882 // fmla v2.4s, v4.4s, v28.s[3]
+	WORD $0x4f9b1046 // fmla v6.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1827 // fmla v7.4s, v1.4s, v27.s[3]
+	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
+	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
+	WORD $0xad10745e // stp q30, q29, [x2, #512]
+	WORD $0xad110c40 // stp q0, q3, [x2, #544]
+	WORD $0xad120448 // stp q8, q1, [x2, #576]
+	WORD $0xad137c42 // stp q2, q31, [x2, #608]
+	WORD $0x2954402f // ldp w15, w16, [x1, #160]
+	WORD $0x3cef6800 // ldr q0, [x0, x15]
+	WORD $0x3cf06801 // ldr q1, [x0, x16]
+	WORD $0x2955402f // ldp w15, w16, [x1, #168]
+	WORD $0x3cef6802 // ldr q2, [x0, x15]
+	WORD $0x3cf06803 // ldr q3, [x0, x16]
+	WORD $0x2956402f // ldp w15, w16, [x1, #176]
+	WORD $0x3cef6804 // ldr q4, [x0, x15]
+	WORD $0x3cf06805 // ldr q5, [x0, x16]
+	WORD $0x2957402f // ldp w15, w16, [x1, #184]
+	WORD $0x3cef6806 // ldr q6, [x0, x15]
+	WORD $0x3cf06807 // ldr q7, [x0, x16]
+	WORD $0x4ea2d49d // fsub v29.4s, v4.4s, v2.4s
+	WORD $0x4ea6d41e // fsub v30.4s, v0.4s, v6.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4ea5d47d // fsub v29.4s, v3.4s, v5.4s
+	WORD $0x4ea1d4ff // fsub v31.4s, v7.4s, v1.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
+	WORD $0x4fbc1087 // fmla v7.4s, v4.4s, v28.s[1]
+	WORD $0x4e25d420 // fadd v0.4s, v1.4s, v5.4s
+	WORD $0x4fbc1060 // fmla v0.4s, v3.4s, v28.s[1]
+	WORD $0x4e20d4fd // fadd v29.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1888 // fmla v8.4s, v4.4s, v28.s[3]
+	WORD $0x4ea71ce9 // mov v9.16b, v7.16b
+	WORD $0x4fbb1029 // fmla v9.4s, v1.4s, v27.s[1]
+	WORD $0x4fbb18a9 // fmla v9.4s, v5.4s, v27.s[3]
+	WORD $0x4e29d503 // fadd v3.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x4fbc1882 // fmla v2.4s, v4.4s, v28.s[3]
+	WORD $0x4f9b1046 // fmla v6.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1827 // fmla v7.4s, v1.4s, v27.s[3]
+	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
+	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
+	WORD $0xad14745e // stp q30, q29, [x2, #640]
+	WORD $0xad150c40 // stp q0, q3, [x2, #672]
+	WORD $0xad160448 // stp q8, q1, [x2, #704]
+	WORD $0xad177c42 // stp q2, q31, [x2, #736]
+	WORD $0x2958402f // ldp w15, w16, [x1, #192]
+	WORD $0x3cef6800 // ldr q0, [x0, x15]
+	WORD $0x3cf06801 // ldr q1, [x0, x16]
+	WORD $0x2959402f // ldp w15, w16, [x1, #200]
+	WORD $0x3cef6802 // ldr q2, [x0, x15]
+	WORD $0x3cf06803 // ldr q3, [x0, x16]
+	WORD $0x295a402f // ldp w15, w16, [x1, #208]
+	WORD $0x3cef6804 // ldr q4, [x0, x15]
+	WORD $0x3cf06805 // ldr q5, [x0, x16]
+	WORD $0x295b402f // ldp w15, w16, [x1, #216]
+	WORD $0x3cef6806 // ldr q6, [x0, x15]
+	WORD $0x3cf06807 // ldr q7, [x0, x16]
+	WORD $0x4ea2d49d // fsub v29.4s, v4.4s, v2.4s
+	WORD $0x4ea6d41e // fsub v30.4s, v0.4s, v6.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4ea5d47d // fsub v29.4s, v3.4s, v5.4s
+	WORD $0x4ea1d4ff // fsub v31.4s, v7.4s, v1.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
+	WORD $0x4fbc1087 // fmla v7.4s, v4.4s, v28.s[1]
+	WORD $0x4e25d420 // fadd v0.4s, v1.4s, v5.4s
+	WORD $0x4fbc1060 // fmla v0.4s, v3.4s, v28.s[1]
+	WORD $0x4e20d4fd // fadd v29.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
+	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
+	WORD $0x4f9c1849 // fmla v9.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1889 // fmla v9.4s, v4.4s, v28.s[3]
+	WORD $0x4ea71ce8 // mov v8.16b, v7.16b
+	WORD $0x4fbb1028 // fmla v8.4s, v1.4s, v27.s[1]
+	WORD $0x4fbb18a8 // fmla v8.4s, v5.4s, v27.s[3]
+	WORD $0x4e28d523 // fadd v3.4s, v9.4s, v8.4s
+	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
+	WORD $0x4fbc1882 // fmla v2.4s, v4.4s, v28.s[3]
+	WORD $0x4f9b1046 // fmla v6.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1827 // fmla v7.4s, v1.4s, v27.s[3]
+	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
+	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
+	WORD $0xad18745e // stp q30, q29, [x2, #768]
+	WORD $0xad190c40 // stp q0, q3, [x2, #800]
+	WORD $0xad1a0448 // stp q8, q1, [x2, #832]
+	WORD $0xad1b7c42 // stp q2, q31, [x2, #864]
+	WORD $0x295c402f // ldp w15, w16, [x1, #224]
+	WORD $0x3cef6800 // ldr q0, [x0, x15]
+	WORD $0x3cf06801 // ldr q1, [x0, x16]
+	WORD $0x295d402f // ldp w15, w16, [x1, #232]
+	WORD $0x3cef6802 // ldr q2, [x0, x15]
+	WORD $0x3cf06803 // ldr q3, [x0, x16]
+	WORD $0x295e402f // ldp w15, w16, [x1, #240]
+	WORD $0x3cef6804 // ldr q4, [x0, x15]
+	WORD $0x3cf06805 // ldr q5, [x0, x16]
+	WORD $0x295f402f // ldp w15, w16, [x1, #248]
+	WORD $0x3cef6806 // ldr q6, [x0, x15]
+	WORD $0x3cf06807 // ldr q7, [x0, x16]
+	WORD $0x4ea2d49d // fsub v29.4s, v4.4s, v2.4s
+	WORD $0x4ea6d41e // fsub v30.4s, v0.4s, v6.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4ea5d47d // fsub v29.4s, v3.4s, v5.4s
+	WORD $0x4ea1d4ff // fsub v31.4s, v7.4s, v1.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
+	WORD $0x4fbc1087 // fmla v7.4s, v4.4s, v28.s[1]
+	WORD $0x4e25d420 // fadd v0.4s, v1.4s, v5.4s
+	WORD $0x4fbc1060 // fmla v0.4s, v3.4s, v28.s[1]
+	WORD $0x4e20d4fd // fadd v29.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1888 // fmla v8.4s, v4.4s, v28.s[3]
+	WORD $0x4ea71ce9 // mov v9.16b, v7.16b
+	WORD $0x4fbb1029 // fmla v9.4s, v1.4s, v27.s[1]
+	WORD $0x4fbb18a9 // fmla v9.4s, v5.4s, v27.s[3]
+	WORD $0x4e29d503 // fadd v3.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x4fbc1882 // fmla v2.4s, v4.4s, v28.s[3]
+	WORD $0x4f9b1046 // fmla v6.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1827 // fmla v7.4s, v1.4s, v27.s[3]
+	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
+	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
+	WORD $0xad1c745e // stp q30, q29, [x2, #896]
+	WORD $0xad1d0c40 // stp q0, q3, [x2, #928]
+	WORD $0xad1e0448 // stp q8, q1, [x2, #960]
+	WORD $0xad1f7c42 // stp q2, q31, [x2, #992]
+	WORD $0x91004000 // add x0, x0, #16
+	WORD $0xd280002f // movz x15, #1, lsl #0
+
+quads:
+	WORD $0xaa0203f0 // mov x16, x2
+
+quad:
+	WORD $0xaa0d03f1 // mov x17, x13
+	WORD $0xad40120d // ldp q13, q4, [x16]
+	WORD $0xad447e06 // ldp q6, q31, [x16, #128]
+	WORD $0xad480608 // ldp q8, q1, [x16, #256]
+	WORD $0xad4c0a0a // ldp q10, q2, [x16, #384]
+	WORD $0xad500207 // ldp q7, q0, [x16, #512]
+	WORD $0xad547a09 // ldp q9, q30, [x16, #640]
+	WORD $0xad587605 // ldp q5, q29, [x16, #768]
+	WORD $0xad5c0e0b // ldp q11, q3, [x16, #896]
+	WORD $0x4ea8d4ec // fsub v12.4s, v7.4s, v8.4s
+	WORD $0x4ea5d5ad // fsub v13.4s, v13.4s, v5.4s
+	WORD $0x4f9c118d // fmla v13.4s, v12.4s, v28.s[0]
+	WORD $0x3cb1686d // str q13, [x3, x17]
+	WORD $0x4ea9d54c // fsub v12.4s, v10.4s, v9.4s
+	WORD $0x4ea6d56b // fsub v11.4s, v11.4s, v6.4s
+	WORD $0x4f9c118b // fmla v11.4s, v12.4s, v28.s[0]
+	WORD $0x3cb1698b // str q11, [x12, x17]
+	WORD $0x4e25d50c // fadd v12.4s, v8.4s, v5.4s
+	WORD $0x4fbc10ec // fmla v12.4s, v7.4s, v28.s[1]
+	WORD $0x4e29d4cd // fadd v13.4s, v6.4s, v9.4s
+	WORD $0x4fbc114d // fmla v13.4s, v10.4s, v28.s[1]
+	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
+	WORD $0x3cb168cb // str q11, [x6, x17]
+	WORD $0x4eadd58b // fsub v11.4s, v12.4s, v13.4s
+	WORD $0x3cb168eb // str q11, [x7, x17]
+	WORD $0x4f9b994a // fmul v10.4s, v10.4s, v27.s[2]
+	WORD $0x4ea51cab // mov v11.16b, v5.16b
+	WORD $0x4f9c190b // fmla v11.4s, v8.4s, v28.s[2]
+	WORD $0x4fbc18eb // fmla v11.4s, v7.4s, v28.s[3]
+	WORD $0x4eaa1d4d // mov v13.16b, v10.16b
+	WORD $0x4fbb10cd // fmla v13.4s, v6.4s, v27.s[1]
+	WORD $0x4fbb192d // fmla v13.4s, v9.4s, v27.s[3]
+	WORD $0x4e2dd56c // fadd v12.4s, v11.4s, v13.4s
+	WORD $0x3cb1690c // str q12, [x8, x17]
+	WORD $0x4eadd56b // fsub v11.4s, v11.4s, v13.4s
+	WORD $0x3cb1692b // str q11, [x9, x17]
+	WORD $0x4fbc18e8 // fmla v8.4s, v7.4s, v28.s[3]
+	WORD $0x4f9b1105 // fmla v5.4s, v8.4s, v27.s[0]
+	WORD $0x4fbb18ca // fmla v10.4s, v6.4s, v27.s[3]
+	WORD $0x4fbb112a // fmla v10.4s, v9.4s, v27.s[1]
+	WORD $0x4e2ad4a6 // fadd v6.4s, v5.4s, v10.4s
+	WORD $0x3cb16946 // str q6, [x10, x17]
+	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
+	WORD $0x3cb16965 // str q5, [x11, x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x4ea1d405 // fsub v5.4s, v0.4s, v1.4s
+	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
+	WORD $0x4f9c10a4 // fmla v4.4s, v5.4s, v28.s[0]
+	WORD $0x3cb16864 // str q4, [x3, x17]
+	WORD $0x4ebed444 // fsub v4.4s, v2.4s, v30.4s
+	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
+	WORD $0x4f9c1083 // fmla v3.4s, v4.4s, v28.s[0]
+	WORD $0x3cb16983 // str q3, [x12, x17]
+	WORD $0x4e3dd424 // fadd v4.4s, v1.4s, v29.4s
+	WORD $0x4fbc1004 // fmla v4.4s, v0.4s, v28.s[1]
+	WORD $0x4e3ed7e5 // fadd v5.4s, v31.4s, v30.4s
+	WORD $0x4fbc1045 // fmla v5.4s, v2.4s, v28.s[1]
+	WORD $0x4e25d483 // fadd v3.4s, v4.4s, v5.4s
+	WORD $0x3cb168c3 // str q3, [x6, x17]
+	WORD $0x4ea5d483 // fsub v3.4s, v4.4s, v5.4s
+	WORD $0x3cb168e3 // str q3, [x7, x17]
+	WORD $0x4f9b9842 // fmul v2.4s, v2.4s, v27.s[2]
+	WORD $0x4ebd1fa3 // mov v3.16b, v29.16b
+	WORD $0x4f9c1823 // fmla v3.4s, v1.4s, v28.s[2]
+	WORD $0x4fbc1803 // fmla v3.4s, v0.4s, v28.s[3]
+	WORD $0x4ea21c45 // mov v5.16b, v2.16b
+	WORD $0x4fbb13e5 // fmla v5.4s, v31.4s, v27.s[1]
+	WORD $0x4fbb1bc5 // fmla v5.4s, v30.4s, v27.s[3]
+	WORD $0x4e25d464 // fadd v4.4s, v3.4s, v5.4s
+	WORD $0x3cb16904 // str q4, [x8, x17]
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x3cb16923 // str q3, [x9, x17]
+	WORD $0x4fbc1801 // fmla v1.4s, v0.4s, v28.s[3]
+	WORD $0x4f9b103d // fmla v29.4s, v1.4s, v27.s[0]
+	WORD $0x4fbb1be2 // fmla v2.4s, v31.4s, v27.s[3]
+	WORD $0x4fbb13c2 // fmla v2.4s, v30.4s, v27.s[1]
+	WORD $0x4e22d7be // fadd v30.4s, v29.4s, v2.4s
+	WORD $0x3cb1695e // str q30, [x10, x17]
+	WORD $0x4ea2d7bd // fsub v29.4s, v29.4s, v2.4s
+	WORD $0x3cb1697d // str q29, [x11, x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xad41120d // ldp q13, q4, [x16, #32]
+	WORD $0xad450209 // ldp q9, q0, [x16, #160]
+	WORD $0xad490607 // ldp q7, q1, [x16, #288]
+	WORD $0xad4d0a0a // ldp q10, q2, [x16, #416]
+	WORD $0xad517e06 // ldp q6, q31, [x16, #544]
+	WORD $0xad557a08 // ldp q8, q30, [x16, #672]
+	WORD $0xad597605 // ldp q5, q29, [x16, #800]
+	WORD $0xad5d0e0b // ldp q11, q3, [x16, #928]
+	WORD $0x4ea7d4cc // fsub v12.4s, v6.4s, v7.4s
+	WORD $0x4ea5d5ad // fsub v13.4s, v13.4s, v5.4s
+	WORD $0x4f9c118d // fmla v13.4s, v12.4s, v28.s[0]
+	WORD $0x3cb1686d // str q13, [x3, x17]
+	WORD $0x4ea8d54c // fsub v12.4s, v10.4s, v8.4s
+	WORD $0x4ea9d56b // fsub v11.4s, v11.4s, v9.4s
+	WORD $0x4f9c118b // fmla v11.4s, v12.4s, v28.s[0]
+	WORD $0x3cb1698b // str q11, [x12, x17]
+	WORD $0x4e25d4eb // fadd v11.4s, v7.4s, v5.4s
+	WORD $0x4fbc10cb // fmla v11.4s, v6.4s, v28.s[1]
+	WORD $0x4e28d52c // fadd v12.4s, v9.4s, v8.4s
+	WORD $0x4fbc114c // fmla v12.4s, v10.4s, v28.s[1]
+	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
+	WORD $0x3cb168cd // str q13, [x6, x17]
+	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x3cb168eb // str q11, [x7, x17]
+	WORD $0x4f9b994a // fmul v10.4s, v10.4s, v27.s[2]
+	WORD $0x4ea51cad // mov v13.16b, v5.16b
+	WORD $0x4f9c18ed // fmla v13.4s, v7.4s, v28.s[2]
+	WORD $0x4fbc18cd // fmla v13.4s, v6.4s, v28.s[3]
+	WORD $0x4eaa1d4c // mov v12.16b, v10.16b
+	WORD $0x4fbb112c // fmla v12.4s, v9.4s, v27.s[1]
+	WORD $0x4fbb190c // fmla v12.4s, v8.4s, v27.s[3]
+	WORD $0x4e2cd5ab // fadd v11.4s, v13.4s, v12.4s
+	WORD $0x3cb1690b // str q11, [x8, x17]
+	WORD $0x4eacd5ab // fsub v11.4s, v13.4s, v12.4s
+	WORD $0x3cb1692b // str q11, [x9, x17]
+	WORD $0x4fbc18c7 // fmla v7.4s, v6.4s, v28.s[3]
+	WORD $0x4f9b10e5 // fmla v5.4s, v7.4s, v27.s[0]
+	WORD $0x4fbb192a // fmla v10.4s, v9.4s, v27.s[3]
+	WORD $0x4fbb110a // fmla v10.4s, v8.4s, v27.s[1]
+	WORD $0x4e2ad4a6 // fadd v6.4s, v5.4s, v10.4s
+	WORD $0x3cb16946 // str q6, [x10, x17]
+	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
+	WORD $0x3cb16965 // str q5, [x11, x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x4ea1d7e5 // fsub v5.4s, v31.4s, v1.4s
+	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
+	WORD $0x4f9c10a4 // fmla v4.4s, v5.4s, v28.s[0]
+	WORD $0x3cb16864 // str q4, [x3, x17]
+	WORD $0x4ebed444 // fsub v4.4s, v2.4s, v30.4s
+	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	WORD $0x4f9c1083 // fmla v3.4s, v4.4s, v28.s[0]
+	WORD $0x3cb16983 // str q3, [x12, x17]
+	WORD $0x4e3dd424 // fadd v4.4s, v1.4s, v29.4s
+	WORD $0x4fbc13e4 // fmla v4.4s, v31.4s, v28.s[1]
+	WORD $0x4e3ed405 // fadd v5.4s, v0.4s, v30.4s
+	WORD $0x4fbc1045 // fmla v5.4s, v2.4s, v28.s[1]
+	WORD $0x4e25d483 // fadd v3.4s, v4.4s, v5.4s
+	WORD $0x3cb168c3 // str q3, [x6, x17]
+	WORD $0x4ea5d483 // fsub v3.4s, v4.4s, v5.4s
+	WORD $0x3cb168e3 // str q3, [x7, x17]
+	WORD $0x4f9b9842 // fmul v2.4s, v2.4s, v27.s[2]
+	WORD $0x4ebd1fa5 // mov v5.16b, v29.16b
+	WORD $0x4f9c1825 // fmla v5.4s, v1.4s, v28.s[2]
+	WORD $0x4fbc1be5 // fmla v5.4s, v31.4s, v28.s[3]
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x4fbb1004 // fmla v4.4s, v0.4s, v27.s[1]
+	WORD $0x4fbb1bc4 // fmla v4.4s, v30.4s, v27.s[3]
+	WORD $0x4e24d4a3 // fadd v3.4s, v5.4s, v4.4s
+	WORD $0x3cb16903 // str q3, [x8, x17]
+	WORD $0x4ea4d4a3 // fsub v3.4s, v5.4s, v4.4s
+	WORD $0x3cb16923 // str q3, [x9, x17]
+	WORD $0x4fbc1be1 // fmla v1.4s, v31.4s, v28.s[3]
+	WORD $0x4f9b103d // fmla v29.4s, v1.4s, v27.s[0]
+	WORD $0x4fbb1802 // fmla v2.4s, v0.4s, v27.s[3]
+	WORD $0x4fbb13c2 // fmla v2.4s, v30.4s, v27.s[1]
+	WORD $0x4e22d7be // fadd v30.4s, v29.4s, v2.4s
+	WORD $0x3cb1695e // str q30, [x10, x17]
+	WORD $0x4ea2d7bd // fsub v29.4s, v29.4s, v2.4s
+	WORD $0x3cb1697d // str q29, [x11, x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xad42120d // ldp q13, q4, [x16, #64]
+	WORD $0xad460209 // ldp q9, q0, [x16, #192]
+	WORD $0xad4a7a08 // ldp q8, q30, [x16, #320]
+	WORD $0xad4e0a0a // ldp q10, q2, [x16, #448]
+	WORD $0xad520607 // ldp q7, q1, [x16, #576]
+	WORD $0xad567e06 // ldp q6, q31, [x16, #704]
+	WORD $0xad5a7605 // ldp q5, q29, [x16, #832]
+	WORD $0xad5e0e0b // ldp q11, q3, [x16, #960]
+	WORD $0x4ea8d4ec // fsub v12.4s, v7.4s, v8.4s
+	WORD $0x4ea5d5ad // fsub v13.4s, v13.4s, v5.4s
+	WORD $0x4f9c118d // fmla v13.4s, v12.4s, v28.s[0]
+	WORD $0x3cb1686d // str q13, [x3, x17]
+	WORD $0x4ea6d54c // fsub v12.4s, v10.4s, v6.4s
+	WORD $0x4ea9d56b // fsub v11.4s, v11.4s, v9.4s
+	WORD $0x4f9c118b // fmla v11.4s, v12.4s, v28.s[0]
+	WORD $0x3cb1698b // str q11, [x12, x17]
+	WORD $0x4e25d50d // fadd v13.4s, v8.4s, v5.4s
+	WORD $0x4fbc10ed // fmla v13.4s, v7.4s, v28.s[1]
+	WORD $0x4e26d52b // fadd v11.4s, v9.4s, v6.4s
+	WORD $0x4fbc114b // fmla v11.4s, v10.4s, v28.s[1]
+	WORD $0x4e2bd5ac // fadd v12.4s, v13.4s, v11.4s
+	WORD $0x3cb168cc // str q12, [x6, x17]
+	WORD $0x4eabd5ab // fsub v11.4s, v13.4s, v11.4s
+	WORD $0x3cb168eb // str q11, [x7, x17]
+	WORD $0x4f9b994a // fmul v10.4s, v10.4s, v27.s[2]
+	WORD $0x4ea51cab // mov v11.16b, v5.16b
+	WORD $0x4f9c190b // fmla v11.4s, v8.4s, v28.s[2]
+	WORD $0x4fbc18eb // fmla v11.4s, v7.4s, v28.s[3]
+	WORD $0x4eaa1d4c // mov v12.16b, v10.16b
+	WORD $0x4fbb112c // fmla v12.4s, v9.4s, v27.s[1]
+	WORD $0x4fbb18cc // fmla v12.4s, v6.4s, v27.s[3]
+	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
+	WORD $0x3cb1690d // str q13, [x8, x17]
+	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0x3cb1692b // str q11, [x9, x17]
+	WORD $0x4fbc18e8 // fmla v8.4s, v7.4s, v28.s[3]
+	WORD $0x4f9b1105 // fmla v5.4s, v8.4s, v27.s[0]
+	WORD $0x4fbb192a // fmla v10.4s, v9.4s, v27.s[3]
+	WORD $0x4fbb10ca // fmla v10.4s, v6.4s, v27.s[1]
+	WORD $0x4e2ad4a6 // fadd v6.4s, v5.4s, v10.4s
+	WORD $0x3cb16946 // str q6, [x10, x17]
+	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
+	WORD $0x3cb16965 // str q5, [x11, x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x4ebed425 // fsub v5.4s, v1.4s, v30.4s
+	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
+	WORD $0x4f9c10a4 // fmla v4.4s, v5.4s, v28.s[0]
+	WORD $0x3cb16864 // str q4, [x3, x17]
+	WORD $0x4ebfd444 // fsub v4.4s, v2.4s, v31.4s
+	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	WORD $0x4f9c1083 // fmla v3.4s, v4.4s, v28.s[0]
+	WORD $0x3cb16983 // str q3, [x12, x17]
+	WORD $0x4e3dd7c4 // fadd v4.4s, v30.4s, v29.4s
+	WORD $0x4fbc1024 // fmla v4.4s, v1.4s, v28.s[1]
+	WORD $0x4e3fd403 // fadd v3.4s, v0.4s, v31.4s
+	WORD $0x4fbc1043 // fmla v3.4s, v2.4s, v28.s[1]
+	WORD $0x4e23d485 // fadd v5.4s, v4.4s, v3.4s
+	WORD $0x3cb168c5 // str q5, [x6, x17]
+	WORD $0x4ea3d483 // fsub v3.4s, v4.4s, v3.4s
+	WORD $0x3cb168e3 // str q3, [x7, x17]
+	WORD $0x4f9b9842 // fmul v2.4s, v2.4s, v27.s[2]
+	WORD $0x4ebd1fa4 // mov v4.16b, v29.16b
+	WORD $0x4f9c1bc4 // fmla v4.4s, v30.4s, v28.s[2]
+	WORD $0x4fbc1824 // fmla v4.4s, v1.4s, v28.s[3]
+	WORD $0x4ea21c43 // mov v3.16b, v2.16b
+	WORD $0x4fbb1003 // fmla v3.4s, v0.4s, v27.s[1]
+	WORD $0x4fbb1be3 // fmla v3.4s, v31.4s, v27.s[3]
+	WORD $0x4e23d485 // fadd v5.4s, v4.4s, v3.4s
+	WORD $0x3cb16905 // str q5, [x8, x17]
+	WORD $0x4ea3d483 // fsub v3.4s, v4.4s, v3.4s
+	WORD $0x3cb16923 // str q3, [x9, x17]
+	WORD $0x4fbc183e // fmla v30.4s, v1.4s, v28.s[3]
+	WORD $0x4f9b13dd // fmla v29.4s, v30.4s, v27.s[0]
+	WORD $0x4fbb1802 // fmla v2.4s, v0.4s, v27.s[3]
+	WORD $0x4fbb13e2 // fmla v2.4s, v31.4s, v27.s[1]
+	WORD $0x4e22d7be // fadd v30.4s, v29.4s, v2.4s
+	WORD $0x3cb1695e // str q30, [x10, x17]
+	WORD $0x4ea2d7bd // fsub v29.4s, v29.4s, v2.4s
+	WORD $0x3cb1697d // str q29, [x11, x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0xad43120d // ldp q13, q4, [x16, #96]
+	WORD $0xad477a06 // ldp q6, q30, [x16, #224]
+	WORD $0xad4b7e09 // ldp q9, q31, [x16, #352]
+	WORD $0xad4f0a0a // ldp q10, q2, [x16, #480]
+	WORD $0xad530608 // ldp q8, q1, [x16, #608]
+	WORD $0xad570207 // ldp q7, q0, [x16, #736]
+	WORD $0xad5b7605 // ldp q5, q29, [x16, #864]
+	WORD $0xad5f0e0b // ldp q11, q3, [x16, #992]
+	WORD $0x4ea9d50c // fsub v12.4s, v8.4s, v9.4s
+	WORD $0x4ea5d5ad // fsub v13.4s, v13.4s, v5.4s
+	WORD $0x4f9c118d // fmla v13.4s, v12.4s, v28.s[0]
+	WORD $0x3cb1686d // str q13, [x3, x17]
+	WORD $0x4ea7d54c // fsub v12.4s, v10.4s, v7.4s
+	WORD $0x4ea6d56b // fsub v11.4s, v11.4s, v6.4s
+	WORD $0x4f9c118b // fmla v11.4s, v12.4s, v28.s[0]
+	WORD $0x3cb1698b // str q11, [x12, x17]
+	WORD $0x4e25d52d // fadd v13.4s, v9.4s, v5.4s
+	WORD $0x4fbc110d // fmla v13.4s, v8.4s, v28.s[1]
+	WORD $0x4e27d4cb // fadd v11.4s, v6.4s, v7.4s
+	WORD $0x4fbc114b // fmla v11.4s, v10.4s, v28.s[1]
+	WORD $0x4e2bd5ac // fadd v12.4s, v13.4s, v11.4s
+	WORD $0x3cb168cc // str q12, [x6, x17]
+	WORD $0x4eabd5ab // fsub v11.4s, v13.4s, v11.4s
+	WORD $0x3cb168eb // str q11, [x7, x17]
+	WORD $0x4f9b994a // fmul v10.4s, v10.4s, v27.s[2]
+	WORD $0x4ea51cad // mov v13.16b, v5.16b
+	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
+	WORD $0x4fbc190d // fmla v13.4s, v8.4s, v28.s[3]
+	WORD $0x4eaa1d4c // mov v12.16b, v10.16b
+	WORD $0x4fbb10cc // fmla v12.4s, v6.4s, v27.s[1]
+	WORD $0x4fbb18ec // fmla v12.4s, v7.4s, v27.s[3]
+	WORD $0x4e2cd5ab // fadd v11.4s, v13.4s, v12.4s
+	WORD $0x3cb1690b // str q11, [x8, x17]
+	WORD $0x4eacd5ab // fsub v11.4s, v13.4s, v12.4s
+	WORD $0x3cb1692b // str q11, [x9, x17]
+	WORD $0x4fbc1909 // fmla v9.4s, v8.4s, v28.s[3]
+	WORD $0x4f9b1125 // fmla v5.4s, v9.4s, v27.s[0]
+	WORD $0x4fbb18ca // fmla v10.4s, v6.4s, v27.s[3]
+	WORD $0x4fbb10ea // fmla v10.4s, v7.4s, v27.s[1]
+	WORD $0x4e2ad4a6 // fadd v6.4s, v5.4s, v10.4s
+	WORD $0x3cb16946 // str q6, [x10, x17]
+	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
+	WORD $0x3cb16965 // str q5, [x11, x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x4ebfd425 // fsub v5.4s, v1.4s, v31.4s
+	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
+	WORD $0x4f9c10a4 // fmla v4.4s, v5.4s, v28.s[0]
+	WORD $0x3cb16864 // str q4, [x3, x17]
+	WORD $0x4ea0d444 // fsub v4.4s, v2.4s, v0.4s
+	WORD $0x4ebed463 // fsub v3.4s, v3.4s, v30.4s
+	WORD $0x4f9c1083 // fmla v3.4s, v4.4s, v28.s[0]
+	WORD $0x3cb16983 // str q3, [x12, x17]
+	WORD $0x4e3dd7e3 // fadd v3.4s, v31.4s, v29.4s
+	WORD $0x4fbc1023 // fmla v3.4s, v1.4s, v28.s[1]
+	WORD $0x4e20d7c5 // fadd v5.4s, v30.4s, v0.4s
+	WORD $0x4fbc1045 // fmla v5.4s, v2.4s, v28.s[1]
+	WORD $0x4e25d464 // fadd v4.4s, v3.4s, v5.4s
+	WORD $0x3cb168c4 // str q4, [x6, x17]
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x3cb168e3 // str q3, [x7, x17]
+	WORD $0x4f9b9842 // fmul v2.4s, v2.4s, v27.s[2]
+	WORD $0x4ebd1fa4 // mov v4.16b, v29.16b
+	WORD $0x4f9c1be4 // fmla v4.4s, v31.4s, v28.s[2]
+	WORD $0x4fbc1824 // fmla v4.4s, v1.4s, v28.s[3]
+	WORD $0x4ea21c43 // mov v3.16b, v2.16b
+	WORD $0x4fbb13c3 // fmla v3.4s, v30.4s, v27.s[1]
+	WORD $0x4fbb1803 // fmla v3.4s, v0.4s, v27.s[3]
+	WORD $0x4e23d485 // fadd v5.4s, v4.4s, v3.4s
+	WORD $0x3cb16905 // str q5, [x8, x17]
+	WORD $0x4ea3d483 // fsub v3.4s, v4.4s, v3.4s
+	WORD $0x3cb16923 // str q3, [x9, x17]
+	WORD $0x4fbc183f // fmla v31.4s, v1.4s, v28.s[3]
+	WORD $0x4f9b13fd // fmla v29.4s, v31.4s, v27.s[0]
+	WORD $0x4fbb1bc2 // fmla v2.4s, v30.4s, v27.s[3]
+	WORD $0x4fbb1002 // fmla v2.4s, v0.4s, v27.s[1]
+	WORD $0x4e22d7be // fadd v30.4s, v29.4s, v2.4s
+	WORD $0x3cb1695e // str q30, [x10, x17]
+	WORD $0x4ea2d7bd // fsub v29.4s, v29.4s, v2.4s
+	WORD $0x3cb1697d // str q29, [x11, x17]
+	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x910041ad // add x13, x13, #16
+	WORD $0x91100210 // add x16, x16, #1024
+	WORD $0xd10005ef // sub x15, x15, #1
+	CBNZ R15, quad
+	JMP  wide
+
+few:
 	WORD $0x910010a5 // add x5, x5, #4
 	CBZ  R5, done
 
-by1:
-	WORD $0xf10004a5 // subs x5, x5, #1
-	BMI  by1end
+single:
 	WORD $0x29403c2e // ldp w14, w15, [x1]
-	WORD $0xbc6e6810 // ldr s16, [x0, x14]
-	WORD $0xbc6f6814 // ldr s20, [x0, x15]
+	WORD $0xbc6e6800 // ldr s0, [x0, x14]
+	WORD $0xbc6f6801 // ldr s1, [x0, x15]
 	WORD $0x29413c2e // ldp w14, w15, [x1, #8]
-	WORD $0xbc6e6815 // ldr s21, [x0, x14]
-	WORD $0xbc6f6819 // ldr s25, [x0, x15]
+	WORD $0xbc6e6802 // ldr s2, [x0, x14]
+	WORD $0xbc6f6803 // ldr s3, [x0, x15]
 	WORD $0x29423c2e // ldp w14, w15, [x1, #16]
-	WORD $0xbc6e6812 // ldr s18, [x0, x14]
-	WORD $0xbc6f6813 // ldr s19, [x0, x15]
+	WORD $0xbc6e6804 // ldr s4, [x0, x14]
+	WORD $0xbc6f6805 // ldr s5, [x0, x15]
 	WORD $0x29433c2e // ldp w14, w15, [x1, #24]
-	WORD $0xbc6e6811 // ldr s17, [x0, x14]
-	WORD $0xbc6f6816 // ldr s22, [x0, x15]
-	WORD $0x4eb5d657 // fsub v23.4s, v18.4s, v21.4s
-	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
-	WORD $0x4f8e12f0 // fmla v16.4s, v23.4s, v14.s[0]
-	WORD $0x4eb3d737 // fsub v23.4s, v25.4s, v19.4s
-	WORD $0x4eb4d6d6 // fsub v22.4s, v22.4s, v20.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x4e31d6ba // fadd v26.4s, v21.4s, v17.4s
-	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
-	WORD $0x4e33d698 // fadd v24.4s, v20.4s, v19.4s
-	WORD $0x4fae1338 // fmla v24.4s, v25.4s, v14.s[1]
-	WORD $0x4e38d757 // fadd v23.4s, v26.4s, v24.4s
-	WORD $0x4eb8d758 // fsub v24.4s, v26.4s, v24.4s
-	WORD $0x4f8f9b3a // fmul v26.4s, v25.4s, v15.s[2]
-	WORD $0x4eb11e3b // mov v27.16b, v17.16b
-	WORD $0x4f8e1abb // fmla v27.4s, v21.4s, v14.s[2]
-	WORD $0x4fae1a5b // fmla v27.4s, v18.4s, v14.s[3]
-	WORD $0x4eba1f5c // mov v28.16b, v26.16b
-	WORD $0x4faf129c // fmla v28.4s, v20.4s, v15.s[1]
-	WORD $0x4faf1a7c // fmla v28.4s, v19.4s, v15.s[3]
-	WORD $0x4e3cd779 // fadd v25.4s, v27.4s, v28.4s
-	WORD $0x4ebcd77b // fsub v27.4s, v27.4s, v28.4s
-	WORD $0x4fae1a55 // fmla v21.4s, v18.4s, v14.s[3]
-	WORD $0x4f8f12b1 // fmla v17.4s, v21.4s, v15.s[0]
-	WORD $0x4faf1a9a // fmla v26.4s, v20.4s, v15.s[3]
-	WORD $0x4faf127a // fmla v26.4s, v19.4s, v15.s[1]
-	WORD $0x4e3ad632 // fadd v18.4s, v17.4s, v26.4s
-	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
-	WORD $0xad005c50 // stp q16, q23, [x2]
-	WORD $0xad016458 // stp q24, q25, [x2, #32]
-	WORD $0xad02485b // stp q27, q18, [x2, #64]
-	WORD $0xad035851 // stp q17, q22, [x2, #96]
+	WORD $0xbc6e6806 // ldr s6, [x0, x14]
+	WORD $0xbc6f6807 // ldr s7, [x0, x15]
+	WORD $0x4ea2d49d // fsub v29.4s, v4.4s, v2.4s
+	WORD $0x4ea6d41e // fsub v30.4s, v0.4s, v6.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4ea5d47d // fsub v29.4s, v3.4s, v5.4s
+	WORD $0x4ea1d4ff // fsub v31.4s, v7.4s, v1.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
+	WORD $0x4fbc1087 // fmla v7.4s, v4.4s, v28.s[1]
+	WORD $0x4e25d420 // fadd v0.4s, v1.4s, v5.4s
+	WORD $0x4fbc1060 // fmla v0.4s, v3.4s, v28.s[1]
+	WORD $0x4e20d4fd // fadd v29.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1888 // fmla v8.4s, v4.4s, v28.s[3]
+	WORD $0x4ea71ce9 // mov v9.16b, v7.16b
+	WORD $0x4fbb1029 // fmla v9.4s, v1.4s, v27.s[1]
+	WORD $0x4fbb18a9 // fmla v9.4s, v5.4s, v27.s[3]
+	WORD $0x4e29d503 // fadd v3.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x4fbc1882 // fmla v2.4s, v4.4s, v28.s[3]
+	WORD $0x4f9b1046 // fmla v6.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1827 // fmla v7.4s, v1.4s, v27.s[3]
+	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
+	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
+	WORD $0xad00745e // stp q30, q29, [x2]
+	WORD $0xad010c40 // stp q0, q3, [x2, #32]
+	WORD $0xad020448 // stp q8, q1, [x2, #64]
+	WORD $0xad037c42 // stp q2, q31, [x2, #96]
 	WORD $0x29443c2e // ldp w14, w15, [x1, #32]
-	WORD $0xbc6e6810 // ldr s16, [x0, x14]
-	WORD $0xbc6f6814 // ldr s20, [x0, x15]
+	WORD $0xbc6e6800 // ldr s0, [x0, x14]
+	WORD $0xbc6f6801 // ldr s1, [x0, x15]
 	WORD $0x29453c2e // ldp w14, w15, [x1, #40]
-	WORD $0xbc6e6815 // ldr s21, [x0, x14]
-	WORD $0xbc6f6819 // ldr s25, [x0, x15]
+	WORD $0xbc6e6802 // ldr s2, [x0, x14]
+	WORD $0xbc6f6803 // ldr s3, [x0, x15]
 	WORD $0x29463c2e // ldp w14, w15, [x1, #48]
-	WORD $0xbc6e6813 // ldr s19, [x0, x14]
-	WORD $0xbc6f6812 // ldr s18, [x0, x15]
+	WORD $0xbc6e6804 // ldr s4, [x0, x14]
+	WORD $0xbc6f6805 // ldr s5, [x0, x15]
 	WORD $0x29473c2e // ldp w14, w15, [x1, #56]
-	WORD $0xbc6e6811 // ldr s17, [x0, x14]
-	WORD $0xbc6f6816 // ldr s22, [x0, x15]
-	WORD $0x4eb5d677 // fsub v23.4s, v19.4s, v21.4s
-	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
-	WORD $0x4f8e12f0 // fmla v16.4s, v23.4s, v14.s[0]
-	WORD $0x4eb2d737 // fsub v23.4s, v25.4s, v18.4s
-	WORD $0x4eb4d6d6 // fsub v22.4s, v22.4s, v20.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x4e31d6b8 // fadd v24.4s, v21.4s, v17.4s
-	WORD $0x4fae1278 // fmla v24.4s, v19.4s, v14.s[1]
-	WORD $0x4e32d69a // fadd v26.4s, v20.4s, v18.4s
-	WORD $0x4fae133a // fmla v26.4s, v25.4s, v14.s[1]
-	WORD $0x4e3ad717 // fadd v23.4s, v24.4s, v26.4s
-	WORD $0x4ebad718 // fsub v24.4s, v24.4s, v26.4s
-	WORD $0x4f8f9b3a // fmul v26.4s, v25.4s, v15.s[2]
-	WORD $0x4eb11e3b // mov v27.16b, v17.16b
-	WORD $0x4f8e1abb // fmla v27.4s, v21.4s, v14.s[2]
-	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
-	WORD $0x4eba1f5c // mov v28.16b, v26.16b
-	WORD $0x4faf129c // fmla v28.4s, v20.4s, v15.s[1]
-	WORD $0x4faf1a5c // fmla v28.4s, v18.4s, v15.s[3]
-	WORD $0x4e3cd779 // fadd v25.4s, v27.4s, v28.4s
-	WORD $0x4ebcd77b // fsub v27.4s, v27.4s, v28.4s
-	WORD $0x4fae1a75 // fmla v21.4s, v19.4s, v14.s[3]
-	WORD $0x4f8f12b1 // fmla v17.4s, v21.4s, v15.s[0]
-	WORD $0x4faf1a9a // fmla v26.4s, v20.4s, v15.s[3]
-	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
-	WORD $0x4e3ad632 // fadd v18.4s, v17.4s, v26.4s
-	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
-	WORD $0xad045c50 // stp q16, q23, [x2, #128]
-	WORD $0xad056458 // stp q24, q25, [x2, #160]
-	WORD $0xad06485b // stp q27, q18, [x2, #192]
-	WORD $0xad075851 // stp q17, q22, [x2, #224]
+	WORD $0xbc6e6806 // ldr s6, [x0, x14]
+	WORD $0xbc6f6807 // ldr s7, [x0, x15]
+	WORD $0x4ea2d49d // fsub v29.4s, v4.4s, v2.4s
+	WORD $0x4ea6d41e // fsub v30.4s, v0.4s, v6.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4ea5d47d // fsub v29.4s, v3.4s, v5.4s
+	WORD $0x4ea1d4ff // fsub v31.4s, v7.4s, v1.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e26d440 // fadd v0.4s, v2.4s, v6.4s
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
+	WORD $0x4fbc1067 // fmla v7.4s, v3.4s, v28.s[1]
+	WORD $0x4e27d41d // fadd v29.4s, v0.4s, v7.4s
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1888 // fmla v8.4s, v4.4s, v28.s[3]
+	WORD $0x4ea71ce9 // mov v9.16b, v7.16b
+	WORD $0x4fbb1029 // fmla v9.4s, v1.4s, v27.s[1]
+	WORD $0x4fbb18a9 // fmla v9.4s, v5.4s, v27.s[3]
+	WORD $0x4e29d503 // fadd v3.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x4fbc1882 // fmla v2.4s, v4.4s, v28.s[3]
+	WORD $0x4f9b1046 // fmla v6.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1827 // fmla v7.4s, v1.4s, v27.s[3]
+	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
+	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
+	WORD $0xad04745e // stp q30, q29, [x2, #128]
+	WORD $0xad050c40 // stp q0, q3, [x2, #160]
+	WORD $0xad060448 // stp q8, q1, [x2, #192]
+	WORD $0xad077c42 // stp q2, q31, [x2, #224]
 	WORD $0x29483c2e // ldp w14, w15, [x1, #64]
-	WORD $0xbc6e6811 // ldr s17, [x0, x14]
-	WORD $0xbc6f6813 // ldr s19, [x0, x15]
+	WORD $0xbc6e6800 // ldr s0, [x0, x14]
+	WORD $0xbc6f6801 // ldr s1, [x0, x15]
 	WORD $0x29493c2e // ldp w14, w15, [x1, #72]
-	WORD $0xbc6e6814 // ldr s20, [x0, x14]
-	WORD $0xbc6f6819 // ldr s25, [x0, x15]
+	WORD $0xbc6e6802 // ldr s2, [x0, x14]
+	WORD $0xbc6f6803 // ldr s3, [x0, x15]
 	WORD $0x294a3c2e // ldp w14, w15, [x1, #80]
-	WORD $0xbc6e6815 // ldr s21, [x0, x14]
-	WORD $0xbc6f6812 // ldr s18, [x0, x15]
+	WORD $0xbc6e6804 // ldr s4, [x0, x14]
+	WORD $0xbc6f6805 // ldr s5, [x0, x15]
 	WORD $0x294b3c2e // ldp w14, w15, [x1, #88]
-	WORD $0xbc6e6810 // ldr s16, [x0, x14]
-	WORD $0xbc6f6816 // ldr s22, [x0, x15]
-	WORD $0x4eb4d6b7 // fsub v23.4s, v21.4s, v20.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	WORD $0x4f8e12f1 // fmla v17.4s, v23.4s, v14.s[0]
-	WORD $0x4eb2d737 // fsub v23.4s, v25.4s, v18.4s
-	WORD $0x4eb3d6d6 // fsub v22.4s, v22.4s, v19.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x4e30d69a // fadd v26.4s, v20.4s, v16.4s
-	WORD $0x4fae12ba // fmla v26.4s, v21.4s, v14.s[1]
-	WORD $0x4e32d678 // fadd v24.4s, v19.4s, v18.4s
-	WORD $0x4fae1338 // fmla v24.4s, v25.4s, v14.s[1]
-	WORD $0x4e38d757 // fadd v23.4s, v26.4s, v24.4s
-	WORD $0x4eb8d758 // fsub v24.4s, v26.4s, v24.4s
-	WORD $0x4f8f9b3a // fmul v26.4s, v25.4s, v15.s[2]
-	WORD $0x4eb01e1c // mov v28.16b, v16.16b
-	WORD $0x4f8e1a9c // fmla v28.4s, v20.4s, v14.s[2]
-	WORD $0x4fae1abc // fmla v28.4s, v21.4s, v14.s[3]
-	WORD $0x4eba1f5b // mov v27.16b, v26.16b
-	WORD $0x4faf127b // fmla v27.4s, v19.4s, v15.s[1]
-	WORD $0x4faf1a5b // fmla v27.4s, v18.4s, v15.s[3]
-	WORD $0x4e3bd799 // fadd v25.4s, v28.4s, v27.4s
-	WORD $0x4ebbd79b // fsub v27.4s, v28.4s, v27.4s
-	WORD $0x4fae1ab4 // fmla v20.4s, v21.4s, v14.s[3]
-	WORD $0x4f8f1290 // fmla v16.4s, v20.4s, v15.s[0]
-	WORD $0x4faf1a7a // fmla v26.4s, v19.4s, v15.s[3]
-	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
-	WORD $0x4e3ad612 // fadd v18.4s, v16.4s, v26.4s
-	WORD $0x4ebad610 // fsub v16.4s, v16.4s, v26.4s
-	WORD $0xad085c51 // stp q17, q23, [x2, #256]
-	WORD $0xad096458 // stp q24, q25, [x2, #288]
-	WORD $0xad0a485b // stp q27, q18, [x2, #320]
-	WORD $0xad0b5850 // stp q16, q22, [x2, #352]
+	WORD $0xbc6e6806 // ldr s6, [x0, x14]
+	WORD $0xbc6f6807 // ldr s7, [x0, x15]
+	WORD $0x4ea2d49d // fsub v29.4s, v4.4s, v2.4s
+	WORD $0x4ea6d41e // fsub v30.4s, v0.4s, v6.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4ea5d47d // fsub v29.4s, v3.4s, v5.4s
+	WORD $0x4ea1d4ff // fsub v31.4s, v7.4s, v1.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e26d440 // fadd v0.4s, v2.4s, v6.4s
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
+	WORD $0x4fbc1067 // fmla v7.4s, v3.4s, v28.s[1]
+	WORD $0x4e27d41d // fadd v29.4s, v0.4s, v7.4s
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1888 // fmla v8.4s, v4.4s, v28.s[3]
+	WORD $0x4ea71ce9 // mov v9.16b, v7.16b
+	WORD $0x4fbb1029 // fmla v9.4s, v1.4s, v27.s[1]
+	WORD $0x4fbb18a9 // fmla v9.4s, v5.4s, v27.s[3]
+	WORD $0x4e29d503 // fadd v3.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x4fbc1882 // fmla v2.4s, v4.4s, v28.s[3]
+	WORD $0x4f9b1046 // fmla v6.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1827 // fmla v7.4s, v1.4s, v27.s[3]
+	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
+	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
+	WORD $0xad08745e // stp q30, q29, [x2, #256]
+	WORD $0xad090c40 // stp q0, q3, [x2, #288]
+	WORD $0xad0a0448 // stp q8, q1, [x2, #320]
+	WORD $0xad0b7c42 // stp q2, q31, [x2, #352]
 	WORD $0x294c3c2e // ldp w14, w15, [x1, #96]
-	WORD $0xbc6e6810 // ldr s16, [x0, x14]
-	WORD $0xbc6f6812 // ldr s18, [x0, x15]
+	WORD $0xbc6e6800 // ldr s0, [x0, x14]
+	WORD $0xbc6f6801 // ldr s1, [x0, x15]
 	WORD $0x294d3c2e // ldp w14, w15, [x1, #104]
-	WORD $0xbc6e6815 // ldr s21, [x0, x14]
-	WORD $0xbc6f6819 // ldr s25, [x0, x15]
+	WORD $0xbc6e6802 // ldr s2, [x0, x14]
+	WORD $0xbc6f6803 // ldr s3, [x0, x15]
 	WORD $0x294e3c2e // ldp w14, w15, [x1, #112]
-	WORD $0xbc6e6813 // ldr s19, [x0, x14]
-	WORD $0xbc6f6814 // ldr s20, [x0, x15]
+	WORD $0xbc6e6804 // ldr s4, [x0, x14]
+	WORD $0xbc6f6805 // ldr s5, [x0, x15]
 	WORD $0x294f3c2e // ldp w14, w15, [x1, #120]
-	WORD $0xbc6e6811 // ldr s17, [x0, x14]
-	WORD $0xbc6f6816 // ldr s22, [x0, x15]
-	WORD $0x4eb5d677 // fsub v23.4s, v19.4s, v21.4s
-	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
-	WORD $0x4f8e12f0 // fmla v16.4s, v23.4s, v14.s[0]
-	WORD $0x4eb4d737 // fsub v23.4s, v25.4s, v20.4s
-	WORD $0x4eb2d6d6 // fsub v22.4s, v22.4s, v18.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x4e31d6ba // fadd v26.4s, v21.4s, v17.4s
-	WORD $0x4fae127a // fmla v26.4s, v19.4s, v14.s[1]
-	WORD $0x4e34d658 // fadd v24.4s, v18.4s, v20.4s
-	WORD $0x4fae1338 // fmla v24.4s, v25.4s, v14.s[1]
-	WORD $0x4e38d757 // fadd v23.4s, v26.4s, v24.4s
-	WORD $0x4eb8d758 // fsub v24.4s, v26.4s, v24.4s
-	WORD $0x4f8f9b3a // fmul v26.4s, v25.4s, v15.s[2]
-	WORD $0x4eb11e3b // mov v27.16b, v17.16b
-	WORD $0x4f8e1abb // fmla v27.4s, v21.4s, v14.s[2]
-	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
-	WORD $0x4eba1f5c // mov v28.16b, v26.16b
-	WORD $0x4faf125c // fmla v28.4s, v18.4s, v15.s[1]
-	WORD $0x4faf1a9c // fmla v28.4s, v20.4s, v15.s[3]
-	WORD $0x4e3cd779 // fadd v25.4s, v27.4s, v28.4s
-	WORD $0x4ebcd77b // fsub v27.4s, v27.4s, v28.4s
-	WORD $0x4fae1a75 // fmla v21.4s, v19.4s, v14.s[3]
-	WORD $0x4f8f12b1 // fmla v17.4s, v21.4s, v15.s[0]
-	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
-	WORD $0x4faf129a // fmla v26.4s, v20.4s, v15.s[1]
-	WORD $0x4e3ad632 // fadd v18.4s, v17.4s, v26.4s
-	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
-	WORD $0xad0c5c50 // stp q16, q23, [x2, #384]
-	WORD $0xad0d6458 // stp q24, q25, [x2, #416]
-	WORD $0xad0e485b // stp q27, q18, [x2, #448]
-	WORD $0xad0f5851 // stp q17, q22, [x2, #480]
+	WORD $0xbc6e6806 // ldr s6, [x0, x14]
+	WORD $0xbc6f6807 // ldr s7, [x0, x15]
+	WORD $0x4ea2d49d // fsub v29.4s, v4.4s, v2.4s
+	WORD $0x4ea6d41e // fsub v30.4s, v0.4s, v6.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4ea5d47d // fsub v29.4s, v3.4s, v5.4s
+	WORD $0x4ea1d4ff // fsub v31.4s, v7.4s, v1.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e26d440 // fadd v0.4s, v2.4s, v6.4s
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
+	WORD $0x4fbc1067 // fmla v7.4s, v3.4s, v28.s[1]
+	WORD $0x4e27d41d // fadd v29.4s, v0.4s, v7.4s
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
+	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
+	WORD $0x4f9c1849 // fmla v9.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1889 // fmla v9.4s, v4.4s, v28.s[3]
+	WORD $0x4ea71ce8 // mov v8.16b, v7.16b
+	WORD $0x4fbb1028 // fmla v8.4s, v1.4s, v27.s[1]
+	WORD $0x4fbb18a8 // fmla v8.4s, v5.4s, v27.s[3]
+	WORD $0x4e28d523 // fadd v3.4s, v9.4s, v8.4s
+	WORD $0x4ea8d528 // fsub v8.4s, v9.4s, v8.4s
+	WORD $0x4fbc1882 // fmla v2.4s, v4.4s, v28.s[3]
+	WORD $0x4f9b1046 // fmla v6.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1827 // fmla v7.4s, v1.4s, v27.s[3]
+	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
+	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
+	WORD $0xad0c745e // stp q30, q29, [x2, #384]
+	WORD $0xad0d0c40 // stp q0, q3, [x2, #416]
+	WORD $0xad0e0448 // stp q8, q1, [x2, #448]
+	WORD $0xad0f7c42 // stp q2, q31, [x2, #480]
 	WORD $0x29503c2e // ldp w14, w15, [x1, #128]
-	WORD $0xbc6e6810 // ldr s16, [x0, x14]
-	WORD $0xbc6f6814 // ldr s20, [x0, x15]
+	WORD $0xbc6e6800 // ldr s0, [x0, x14]
+	WORD $0xbc6f6801 // ldr s1, [x0, x15]
 	WORD $0x29513c2e // ldp w14, w15, [x1, #136]
-	WORD $0xbc6e6815 // ldr s21, [x0, x14]
-	WORD $0xbc6f6819 // ldr s25, [x0, x15]
+	WORD $0xbc6e6802 // ldr s2, [x0, x14]
+	WORD $0xbc6f6803 // ldr s3, [x0, x15]
 	WORD $0x29523c2e // ldp w14, w15, [x1, #144]
-	WORD $0xbc6e6813 // ldr s19, [x0, x14]
-	WORD $0xbc6f6812 // ldr s18, [x0, x15]
+	WORD $0xbc6e6804 // ldr s4, [x0, x14]
+	WORD $0xbc6f6805 // ldr s5, [x0, x15]
 	WORD $0x29533c2e // ldp w14, w15, [x1, #152]
-	WORD $0xbc6e6811 // ldr s17, [x0, x14]
-	WORD $0xbc6f6816 // ldr s22, [x0, x15]
-	WORD $0x4eb5d677 // fsub v23.4s, v19.4s, v21.4s
-	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
-	WORD $0x4f8e12f0 // fmla v16.4s, v23.4s, v14.s[0]
-	WORD $0x4eb2d737 // fsub v23.4s, v25.4s, v18.4s
-	WORD $0x4eb4d6d6 // fsub v22.4s, v22.4s, v20.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x4e31d6ba // fadd v26.4s, v21.4s, v17.4s
-	WORD $0x4fae127a // fmla v26.4s, v19.4s, v14.s[1]
-	WORD $0x4e32d698 // fadd v24.4s, v20.4s, v18.4s
-	WORD $0x4fae1338 // fmla v24.4s, v25.4s, v14.s[1]
-	WORD $0x4e38d757 // fadd v23.4s, v26.4s, v24.4s
-	WORD $0x4eb8d758 // fsub v24.4s, v26.4s, v24.4s
-	WORD $0x4f8f9b3a // fmul v26.4s, v25.4s, v15.s[2]
-	WORD $0x4eb11e3b // mov v27.16b, v17.16b
-	WORD $0x4f8e1abb // fmla v27.4s, v21.4s, v14.s[2]
-	WORD $0x4fae1a7b // fmla v27.4s, v19.4s, v14.s[3]
-	WORD $0x4eba1f5c // mov v28.16b, v26.16b
-	WORD $0x4faf129c // fmla v28.4s, v20.4s, v15.s[1]
-	WORD $0x4faf1a5c // fmla v28.4s, v18.4s, v15.s[3]
-	WORD $0x4e3cd779 // fadd v25.4s, v27.4s, v28.4s
-	WORD $0x4ebcd77b // fsub v27.4s, v27.4s, v28.4s
-	WORD $0x4fae1a75 // fmla v21.4s, v19.4s, v14.s[3]
-	WORD $0x4f8f12b1 // fmla v17.4s, v21.4s, v15.s[0]
-	WORD $0x4faf1a9a // fmla v26.4s, v20.4s, v15.s[3]
-	WORD $0x4faf125a // fmla v26.4s, v18.4s, v15.s[1]
-	WORD $0x4e3ad632 // fadd v18.4s, v17.4s, v26.4s
-	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
-	WORD $0xad105c50 // stp q16, q23, [x2, #512]
-	WORD $0xad116458 // stp q24, q25, [x2, #544]
-	WORD $0xad12485b // stp q27, q18, [x2, #576]
-	WORD $0xad135851 // stp q17, q22, [x2, #608]
+	WORD $0xbc6e6806 // ldr s6, [x0, x14]
+	WORD $0xbc6f6807 // ldr s7, [x0, x15]
+	WORD $0x4ea2d49d // fsub v29.4s, v4.4s, v2.4s
+	WORD $0x4ea6d41e // fsub v30.4s, v0.4s, v6.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4ea5d47d // fsub v29.4s, v3.4s, v5.4s
+	WORD $0x4ea1d4ff // fsub v31.4s, v7.4s, v1.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
+	WORD $0x4fbc1087 // fmla v7.4s, v4.4s, v28.s[1]
+	WORD $0x4e25d420 // fadd v0.4s, v1.4s, v5.4s
+	WORD $0x4fbc1060 // fmla v0.4s, v3.4s, v28.s[1]
+	WORD $0x4e20d4fd // fadd v29.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1888 // fmla v8.4s, v4.4s, v28.s[3]
+	WORD $0x4ea71ce9 // mov v9.16b, v7.16b
+	WORD $0x4fbb1029 // fmla v9.4s, v1.4s, v27.s[1]
+	WORD $0x4fbb18a9 // fmla v9.4s, v5.4s, v27.s[3]
+	WORD $0x4e29d503 // fadd v3.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x4fbc1882 // fmla v2.4s, v4.4s, v28.s[3]
+	WORD $0x4f9b1046 // fmla v6.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1827 // fmla v7.4s, v1.4s, v27.s[3]
+	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
+	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
+	WORD $0xad10745e // stp q30, q29, [x2, #512]
+	WORD $0xad110c40 // stp q0, q3, [x2, #544]
+	WORD $0xad120448 // stp q8, q1, [x2, #576]
+	WORD $0xad137c42 // stp q2, q31, [x2, #608]
 	WORD $0x29543c2e // ldp w14, w15, [x1, #160]
-	WORD $0xbc6e6811 // ldr s17, [x0, x14]
-	WORD $0xbc6f6812 // ldr s18, [x0, x15]
+	WORD $0xbc6e6800 // ldr s0, [x0, x14]
+	WORD $0xbc6f6801 // ldr s1, [x0, x15]
 	WORD $0x29553c2e // ldp w14, w15, [x1, #168]
-	WORD $0xbc6e6813 // ldr s19, [x0, x14]
-	WORD $0xbc6f6819 // ldr s25, [x0, x15]
+	WORD $0xbc6e6802 // ldr s2, [x0, x14]
+	WORD $0xbc6f6803 // ldr s3, [x0, x15]
 	WORD $0x29563c2e // ldp w14, w15, [x1, #176]
-	WORD $0xbc6e6815 // ldr s21, [x0, x14]
-	WORD $0xbc6f6814 // ldr s20, [x0, x15]
+	WORD $0xbc6e6804 // ldr s4, [x0, x14]
+	WORD $0xbc6f6805 // ldr s5, [x0, x15]
 	WORD $0x29573c2e // ldp w14, w15, [x1, #184]
-	WORD $0xbc6e6810 // ldr s16, [x0, x14]
-	WORD $0xbc6f6816 // ldr s22, [x0, x15]
-	WORD $0x4eb3d6b7 // fsub v23.4s, v21.4s, v19.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	WORD $0x4f8e12f1 // fmla v17.4s, v23.4s, v14.s[0]
-	WORD $0x4eb4d737 // fsub v23.4s, v25.4s, v20.4s
-	WORD $0x4eb2d6d6 // fsub v22.4s, v22.4s, v18.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x4e30d678 // fadd v24.4s, v19.4s, v16.4s
-	WORD $0x4fae12b8 // fmla v24.4s, v21.4s, v14.s[1]
-	WORD $0x4e34d65a // fadd v26.4s, v18.4s, v20.4s
-	WORD $0x4fae133a // fmla v26.4s, v25.4s, v14.s[1]
-	WORD $0x4e3ad717 // fadd v23.4s, v24.4s, v26.4s
-	WORD $0x4ebad718 // fsub v24.4s, v24.4s, v26.4s
-	WORD $0x4f8f9b3a // fmul v26.4s, v25.4s, v15.s[2]
-	WORD $0x4eb01e1b // mov v27.16b, v16.16b
-	WORD $0x4f8e1a7b // fmla v27.4s, v19.4s, v14.s[2]
-	WORD $0x4fae1abb // fmla v27.4s, v21.4s, v14.s[3]
-	WORD $0x4eba1f5c // mov v28.16b, v26.16b
-	WORD $0x4faf125c // fmla v28.4s, v18.4s, v15.s[1]
-	WORD $0x4faf1a9c // fmla v28.4s, v20.4s, v15.s[3]
-	WORD $0x4e3cd779 // fadd v25.4s, v27.4s, v28.4s
-	WORD $0x4ebcd77b // fsub v27.4s, v27.4s, v28.4s
-	WORD $0x4fae1ab3 // fmla v19.4s, v21.4s, v14.s[3]
-	WORD $0x4f8f1270 // fmla v16.4s, v19.4s, v15.s[0]
-	WORD $0x4faf1a5a // fmla v26.4s, v18.4s, v15.s[3]
-	WORD $0x4faf129a // fmla v26.4s, v20.4s, v15.s[1]
-	WORD $0x4e3ad612 // fadd v18.4s, v16.4s, v26.4s
-	WORD $0x4ebad610 // fsub v16.4s, v16.4s, v26.4s
-	WORD $0xad145c51 // stp q17, q23, [x2, #640]
-	WORD $0xad156458 // stp q24, q25, [x2, #672]
-	WORD $0xad16485b // stp q27, q18, [x2, #704]
-	WORD $0xad175850 // stp q16, q22, [x2, #736]
+	WORD $0xbc6e6806 // ldr s6, [x0, x14]
+	WORD $0xbc6f6807 // ldr s7, [x0, x15]
+	WORD $0x4ea2d49d // fsub v29.4s, v4.4s, v2.4s
+	WORD $0x4ea6d41e // fsub v30.4s, v0.4s, v6.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4ea5d47d // fsub v29.4s, v3.4s, v5.4s
+	WORD $0x4ea1d4ff // fsub v31.4s, v7.4s, v1.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e26d440 // fadd v0.4s, v2.4s, v6.4s
+	WORD $0x4fbc1080 // fmla v0.4s, v4.4s, v28.s[1]
+	WORD $0x4e25d427 // fadd v7.4s, v1.4s, v5.4s
+	WORD $0x4fbc1067 // fmla v7.4s, v3.4s, v28.s[1]
+	WORD $0x4e27d41d // fadd v29.4s, v0.4s, v7.4s
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1888 // fmla v8.4s, v4.4s, v28.s[3]
+	WORD $0x4ea71ce9 // mov v9.16b, v7.16b
+	WORD $0x4fbb1029 // fmla v9.4s, v1.4s, v27.s[1]
+	WORD $0x4fbb18a9 // fmla v9.4s, v5.4s, v27.s[3]
+	WORD $0x4e29d503 // fadd v3.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x4fbc1882 // fmla v2.4s, v4.4s, v28.s[3]
+	WORD $0x4f9b1046 // fmla v6.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1827 // fmla v7.4s, v1.4s, v27.s[3]
+	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
+	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
+	WORD $0xad14745e // stp q30, q29, [x2, #640]
+	WORD $0xad150c40 // stp q0, q3, [x2, #672]
+	WORD $0xad160448 // stp q8, q1, [x2, #704]
+	WORD $0xad177c42 // stp q2, q31, [x2, #736]
 	WORD $0x29583c2e // ldp w14, w15, [x1, #192]
-	WORD $0xbc6e6810 // ldr s16, [x0, x14]
-	WORD $0xbc6f6813 // ldr s19, [x0, x15]
+	WORD $0xbc6e6800 // ldr s0, [x0, x14]
+	WORD $0xbc6f6801 // ldr s1, [x0, x15]
 	WORD $0x29593c2e // ldp w14, w15, [x1, #200]
-	WORD $0xbc6e6814 // ldr s20, [x0, x14]
-	WORD $0xbc6f6819 // ldr s25, [x0, x15]
+	WORD $0xbc6e6802 // ldr s2, [x0, x14]
+	WORD $0xbc6f6803 // ldr s3, [x0, x15]
 	WORD $0x295a3c2e // ldp w14, w15, [x1, #208]
-	WORD $0xbc6e6812 // ldr s18, [x0, x14]
-	WORD $0xbc6f6815 // ldr s21, [x0, x15]
+	WORD $0xbc6e6804 // ldr s4, [x0, x14]
+	WORD $0xbc6f6805 // ldr s5, [x0, x15]
 	WORD $0x295b3c2e // ldp w14, w15, [x1, #216]
-	WORD $0xbc6e6811 // ldr s17, [x0, x14]
-	WORD $0xbc6f6816 // ldr s22, [x0, x15]
-	WORD $0x4eb4d657 // fsub v23.4s, v18.4s, v20.4s
-	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
-	WORD $0x4f8e12f0 // fmla v16.4s, v23.4s, v14.s[0]
-	WORD $0x4eb5d737 // fsub v23.4s, v25.4s, v21.4s
-	WORD $0x4eb3d6d6 // fsub v22.4s, v22.4s, v19.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x4e31d69a // fadd v26.4s, v20.4s, v17.4s
-	WORD $0x4fae125a // fmla v26.4s, v18.4s, v14.s[1]
-	WORD $0x4e35d678 // fadd v24.4s, v19.4s, v21.4s
-	WORD $0x4fae1338 // fmla v24.4s, v25.4s, v14.s[1]
-	WORD $0x4e38d757 // fadd v23.4s, v26.4s, v24.4s
-	WORD $0x4eb8d758 // fsub v24.4s, v26.4s, v24.4s
-	WORD $0x4f8f9b3a // fmul v26.4s, v25.4s, v15.s[2]
-	WORD $0x4eb11e3b // mov v27.16b, v17.16b
-	WORD $0x4f8e1a9b // fmla v27.4s, v20.4s, v14.s[2]
-	WORD $0x4fae1a5b // fmla v27.4s, v18.4s, v14.s[3]
-	WORD $0x4eba1f5c // mov v28.16b, v26.16b
-	WORD $0x4faf127c // fmla v28.4s, v19.4s, v15.s[1]
-	WORD $0x4faf1abc // fmla v28.4s, v21.4s, v15.s[3]
-	WORD $0x4e3cd779 // fadd v25.4s, v27.4s, v28.4s
-	WORD $0x4ebcd77b // fsub v27.4s, v27.4s, v28.4s
-	WORD $0x4fae1a54 // fmla v20.4s, v18.4s, v14.s[3]
-	WORD $0x4f8f1291 // fmla v17.4s, v20.4s, v15.s[0]
-	WORD $0x4faf1a7a // fmla v26.4s, v19.4s, v15.s[3]
-	WORD $0x4faf12ba // fmla v26.4s, v21.4s, v15.s[1]
-	WORD $0x4e3ad632 // fadd v18.4s, v17.4s, v26.4s
-	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
-	WORD $0xad185c50 // stp q16, q23, [x2, #768]
-	WORD $0xad196458 // stp q24, q25, [x2, #800]
-	WORD $0xad1a485b // stp q27, q18, [x2, #832]
-	WORD $0xad1b5851 // stp q17, q22, [x2, #864]
+	WORD $0xbc6e6806 // ldr s6, [x0, x14]
+	WORD $0xbc6f6807 // ldr s7, [x0, x15]
+	WORD $0x4ea2d49d // fsub v29.4s, v4.4s, v2.4s
+	WORD $0x4ea6d41e // fsub v30.4s, v0.4s, v6.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4ea5d47d // fsub v29.4s, v3.4s, v5.4s
+	WORD $0x4ea1d4ff // fsub v31.4s, v7.4s, v1.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
+	WORD $0x4fbc1087 // fmla v7.4s, v4.4s, v28.s[1]
+	WORD $0x4e25d420 // fadd v0.4s, v1.4s, v5.4s
+	WORD $0x4fbc1060 // fmla v0.4s, v3.4s, v28.s[1]
+	WORD $0x4e20d4fd // fadd v29.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1888 // fmla v8.4s, v4.4s, v28.s[3]
+	WORD $0x4ea71ce9 // mov v9.16b, v7.16b
+	WORD $0x4fbb1029 // fmla v9.4s, v1.4s, v27.s[1]
+	WORD $0x4fbb18a9 // fmla v9.4s, v5.4s, v27.s[3]
+	WORD $0x4e29d503 // fadd v3.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x4fbc1882 // fmla v2.4s, v4.4s, v28.s[3]
+	WORD $0x4f9b1046 // fmla v6.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1827 // fmla v7.4s, v1.4s, v27.s[3]
+	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
+	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
+	WORD $0xad18745e // stp q30, q29, [x2, #768]
+	WORD $0xad190c40 // stp q0, q3, [x2, #800]
+	WORD $0xad1a0448 // stp q8, q1, [x2, #832]
+	WORD $0xad1b7c42 // stp q2, q31, [x2, #864]
 	WORD $0x295c3c2e // ldp w14, w15, [x1, #224]
-	WORD $0xbc6e6811 // ldr s17, [x0, x14]
-	WORD $0xbc6f6814 // ldr s20, [x0, x15]
+	WORD $0xbc6e6800 // ldr s0, [x0, x14]
+	WORD $0xbc6f6801 // ldr s1, [x0, x15]
 	WORD $0x295d3c2e // ldp w14, w15, [x1, #232]
-	WORD $0xbc6e6812 // ldr s18, [x0, x14]
-	WORD $0xbc6f6819 // ldr s25, [x0, x15]
+	WORD $0xbc6e6802 // ldr s2, [x0, x14]
+	WORD $0xbc6f6803 // ldr s3, [x0, x15]
 	WORD $0x295e3c2e // ldp w14, w15, [x1, #240]
-	WORD $0xbc6e6813 // ldr s19, [x0, x14]
-	WORD $0xbc6f6815 // ldr s21, [x0, x15]
+	WORD $0xbc6e6804 // ldr s4, [x0, x14]
+	WORD $0xbc6f6805 // ldr s5, [x0, x15]
 	WORD $0x295f3c2e // ldp w14, w15, [x1, #248]
-	WORD $0xbc6e6810 // ldr s16, [x0, x14]
-	WORD $0xbc6f6816 // ldr s22, [x0, x15]
-	WORD $0x4eb2d677 // fsub v23.4s, v19.4s, v18.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	WORD $0x4f8e12f1 // fmla v17.4s, v23.4s, v14.s[0]
-	WORD $0x4eb5d737 // fsub v23.4s, v25.4s, v21.4s
-	WORD $0x4eb4d6d6 // fsub v22.4s, v22.4s, v20.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0x4e30d65a // fadd v26.4s, v18.4s, v16.4s
-	WORD $0x4fae127a // fmla v26.4s, v19.4s, v14.s[1]
-	WORD $0x4e35d698 // fadd v24.4s, v20.4s, v21.4s
-	WORD $0x4fae1338 // fmla v24.4s, v25.4s, v14.s[1]
-	WORD $0x4e38d757 // fadd v23.4s, v26.4s, v24.4s
-	WORD $0x4eb8d758 // fsub v24.4s, v26.4s, v24.4s
-	WORD $0x4f8f9b3a // fmul v26.4s, v25.4s, v15.s[2]
-	WORD $0x4eb01e1c // mov v28.16b, v16.16b
-	WORD $0x4f8e1a5c // fmla v28.4s, v18.4s, v14.s[2]
-	WORD $0x4fae1a7c // fmla v28.4s, v19.4s, v14.s[3]
-	WORD $0x4eba1f5b // mov v27.16b, v26.16b
-	WORD $0x4faf129b // fmla v27.4s, v20.4s, v15.s[1]
-	WORD $0x4faf1abb // fmla v27.4s, v21.4s, v15.s[3]
-	WORD $0x4e3bd799 // fadd v25.4s, v28.4s, v27.4s
-	WORD $0x4ebbd79b // fsub v27.4s, v28.4s, v27.4s
-	WORD $0x4fae1a72 // fmla v18.4s, v19.4s, v14.s[3]
-	WORD $0x4f8f1250 // fmla v16.4s, v18.4s, v15.s[0]
-	WORD $0x4faf1a9a // fmla v26.4s, v20.4s, v15.s[3]
-	WORD $0x4faf12ba // fmla v26.4s, v21.4s, v15.s[1]
-	WORD $0x4e3ad612 // fadd v18.4s, v16.4s, v26.4s
-	WORD $0x4ebad610 // fsub v16.4s, v16.4s, v26.4s
-	WORD $0xad1c5c51 // stp q17, q23, [x2, #896]
-	WORD $0xad1d6458 // stp q24, q25, [x2, #928]
-	WORD $0xad1e485b // stp q27, q18, [x2, #960]
-	WORD $0xad1f5850 // stp q16, q22, [x2, #992]
-	WORD $0xaa0d03ee // mov x14, x13
-	WORD $0xad405c40 // ldp q0, q23, [x2]
-	WORD $0xad444c59 // ldp q25, q19, [x2, #128]
-	WORD $0xad48505c // ldp q28, q20, [x2, #256]
-	WORD $0xad4c545d // ldp q29, q21, [x2, #384]
-	WORD $0xad50485b // ldp q27, q18, [x2, #512]
-	WORD $0xad54445a // ldp q26, q17, [x2, #640]
-	WORD $0xad584058 // ldp q24, q16, [x2, #768]
-	WORD $0xad5c585e // ldp q30, q22, [x2, #896]
-	WORD $0x4ebcd77f // fsub v31.4s, v27.4s, v28.4s
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x4f8e13e0 // fmla v0.4s, v31.4s, v14.s[0]
-	WORD $0xbc2e6860 // str s0, [x3, x14]
-	WORD $0x4ebad7bf // fsub v31.4s, v29.4s, v26.4s
-	WORD $0x4eb9d7de // fsub v30.4s, v30.4s, v25.4s
-	WORD $0x4f8e13fe // fmla v30.4s, v31.4s, v14.s[0]
-	WORD $0xbc2e699e // str s30, [x12, x14]
-	WORD $0x4e38d780 // fadd v0.4s, v28.4s, v24.4s
-	WORD $0x4fae1360 // fmla v0.4s, v27.4s, v14.s[1]
-	WORD $0x4e3ad73f // fadd v31.4s, v25.4s, v26.4s
-	WORD $0x4fae13bf // fmla v31.4s, v29.4s, v14.s[1]
-	WORD $0x4e3fd41e // fadd v30.4s, v0.4s, v31.4s
-	WORD $0xbc2e68de // str s30, [x6, x14]
-	WORD $0x4ebfd41e // fsub v30.4s, v0.4s, v31.4s
-	WORD $0xbc2e68fe // str s30, [x7, x14]
-	WORD $0x4f8f9bbd // fmul v29.4s, v29.4s, v15.s[2]
-	WORD $0x4eb81f00 // mov v0.16b, v24.16b
-	WORD $0x4f8e1b80 // fmla v0.4s, v28.4s, v14.s[2]
-	WORD $0x4fae1b60 // fmla v0.4s, v27.4s, v14.s[3]
-	WORD $0x4ebd1fbf // mov v31.16b, v29.16b
-	WORD $0x4faf133f // fmla v31.4s, v25.4s, v15.s[1]
-	WORD $0x4faf1b5f // fmla v31.4s, v26.4s, v15.s[3]
-	WORD $0x4e3fd41e // fadd v30.4s, v0.4s, v31.4s
-	WORD $0xbc2e691e // str s30, [x8, x14]
-	WORD $0x4ebfd41e // fsub v30.4s, v0.4s, v31.4s
-	WORD $0xbc2e693e // str s30, [x9, x14]
-	WORD $0x4fae1b7c // fmla v28.4s, v27.4s, v14.s[3]
-	WORD $0x4f8f1398 // fmla v24.4s, v28.4s, v15.s[0]
-	WORD $0x4faf1b3d // fmla v29.4s, v25.4s, v15.s[3]
-	WORD $0x4faf135d // fmla v29.4s, v26.4s, v15.s[1]
-	WORD $0x4e3dd719 // fadd v25.4s, v24.4s, v29.4s
-	WORD $0xbc2e6959 // str s25, [x10, x14]
-	WORD $0x4ebdd718 // fsub v24.4s, v24.4s, v29.4s
-	WORD $0xbc2e6978 // str s24, [x11, x14]
-	WORD $0x8b0401ce // add x14, x14, x4
-	WORD $0x4eb4d658 // fsub v24.4s, v18.4s, v20.4s
-	WORD $0x4eb0d6f7 // fsub v23.4s, v23.4s, v16.4s
-	WORD $0x4f8e1317 // fmla v23.4s, v24.4s, v14.s[0]
-	WORD $0xbc2e6877 // str s23, [x3, x14]
-	WORD $0x4eb1d6b7 // fsub v23.4s, v21.4s, v17.4s
-	WORD $0x4eb3d6d6 // fsub v22.4s, v22.4s, v19.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0xbc2e6996 // str s22, [x12, x14]
-	WORD $0x4e30d698 // fadd v24.4s, v20.4s, v16.4s
-	WORD $0x4fae1258 // fmla v24.4s, v18.4s, v14.s[1]
-	WORD $0x4e31d676 // fadd v22.4s, v19.4s, v17.4s
-	WORD $0x4fae12b6 // fmla v22.4s, v21.4s, v14.s[1]
-	WORD $0x4e36d717 // fadd v23.4s, v24.4s, v22.4s
-	WORD $0xbc2e68d7 // str s23, [x6, x14]
-	WORD $0x4eb6d716 // fsub v22.4s, v24.4s, v22.4s
-	WORD $0xbc2e68f6 // str s22, [x7, x14]
-	WORD $0x4f8f9ab5 // fmul v21.4s, v21.4s, v15.s[2]
-	WORD $0x4eb01e16 // mov v22.16b, v16.16b
-	WORD $0x4f8e1a96 // fmla v22.4s, v20.4s, v14.s[2]
-	WORD $0x4fae1a56 // fmla v22.4s, v18.4s, v14.s[3]
-	WORD $0x4eb51eb7 // mov v23.16b, v21.16b
-	WORD $0x4faf1277 // fmla v23.4s, v19.4s, v15.s[1]
-	WORD $0x4faf1a37 // fmla v23.4s, v17.4s, v15.s[3]
-	WORD $0x4e37d6d8 // fadd v24.4s, v22.4s, v23.4s
-	WORD $0xbc2e6918 // str s24, [x8, x14]
-	WORD $0x4eb7d6d6 // fsub v22.4s, v22.4s, v23.4s
-	WORD $0xbc2e6936 // str s22, [x9, x14]
-	WORD $0x4fae1a54 // fmla v20.4s, v18.4s, v14.s[3]
-	WORD $0x4f8f1290 // fmla v16.4s, v20.4s, v15.s[0]
-	WORD $0x4faf1a75 // fmla v21.4s, v19.4s, v15.s[3]
-	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
-	WORD $0x4e35d611 // fadd v17.4s, v16.4s, v21.4s
-	WORD $0xbc2e6951 // str s17, [x10, x14]
-	WORD $0x4eb5d610 // fsub v16.4s, v16.4s, v21.4s
-	WORD $0xbc2e6970 // str s16, [x11, x14]
-	WORD $0x8b0401ce // add x14, x14, x4
-	WORD $0xad415c40 // ldp q0, q23, [x2, #32]
-	WORD $0xad45445c // ldp q28, q17, [x2, #160]
-	WORD $0xad49485b // ldp q27, q18, [x2, #288]
-	WORD $0xad4d545d // ldp q29, q21, [x2, #416]
-	WORD $0xad51505a // ldp q26, q20, [x2, #544]
-	WORD $0xad554c59 // ldp q25, q19, [x2, #672]
-	WORD $0xad594058 // ldp q24, q16, [x2, #800]
-	WORD $0xad5d585e // ldp q30, q22, [x2, #928]
-	WORD $0x4ebbd75f // fsub v31.4s, v26.4s, v27.4s
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x4f8e13e0 // fmla v0.4s, v31.4s, v14.s[0]
-	WORD $0xbc2e6860 // str s0, [x3, x14]
-	WORD $0x4eb9d7bf // fsub v31.4s, v29.4s, v25.4s
-	WORD $0x4ebcd7de // fsub v30.4s, v30.4s, v28.4s
-	WORD $0x4f8e13fe // fmla v30.4s, v31.4s, v14.s[0]
-	WORD $0xbc2e699e // str s30, [x12, x14]
-	WORD $0x4e38d77e // fadd v30.4s, v27.4s, v24.4s
-	WORD $0x4fae135e // fmla v30.4s, v26.4s, v14.s[1]
-	WORD $0x4e39d79f // fadd v31.4s, v28.4s, v25.4s
-	WORD $0x4fae13bf // fmla v31.4s, v29.4s, v14.s[1]
-	WORD $0x4e3fd7c0 // fadd v0.4s, v30.4s, v31.4s
-	WORD $0xbc2e68c0 // str s0, [x6, x14]
-	WORD $0x4ebfd7de // fsub v30.4s, v30.4s, v31.4s
-	WORD $0xbc2e68fe // str s30, [x7, x14]
-	WORD $0x4f8f9bbd // fmul v29.4s, v29.4s, v15.s[2]
-	WORD $0x4eb81f1f // mov v31.16b, v24.16b
-	WORD $0x4f8e1b7f // fmla v31.4s, v27.4s, v14.s[2]
-	WORD $0x4fae1b5f // fmla v31.4s, v26.4s, v14.s[3]
-	WORD $0x4ebd1fa0 // mov v0.16b, v29.16b
-	WORD $0x4faf1380 // fmla v0.4s, v28.4s, v15.s[1]
-	WORD $0x4faf1b20 // fmla v0.4s, v25.4s, v15.s[3]
-	WORD $0x4e20d7fe // fadd v30.4s, v31.4s, v0.4s
-	WORD $0xbc2e691e // str s30, [x8, x14]
-	WORD $0x4ea0d7fe // fsub v30.4s, v31.4s, v0.4s
-	WORD $0xbc2e693e // str s30, [x9, x14]
-	WORD $0x4fae1b5b // fmla v27.4s, v26.4s, v14.s[3]
-	WORD $0x4f8f1378 // fmla v24.4s, v27.4s, v15.s[0]
-	WORD $0x4faf1b9d // fmla v29.4s, v28.4s, v15.s[3]
-	WORD $0x4faf133d // fmla v29.4s, v25.4s, v15.s[1]
-	WORD $0x4e3dd719 // fadd v25.4s, v24.4s, v29.4s
-	WORD $0xbc2e6959 // str s25, [x10, x14]
-	WORD $0x4ebdd718 // fsub v24.4s, v24.4s, v29.4s
-	WORD $0xbc2e6978 // str s24, [x11, x14]
-	WORD $0x8b0401ce // add x14, x14, x4
-	WORD $0x4eb2d698 // fsub v24.4s, v20.4s, v18.4s
-	WORD $0x4eb0d6f7 // fsub v23.4s, v23.4s, v16.4s
-	WORD $0x4f8e1317 // fmla v23.4s, v24.4s, v14.s[0]
-	WORD $0xbc2e6877 // str s23, [x3, x14]
-	WORD $0x4eb3d6b7 // fsub v23.4s, v21.4s, v19.4s
-	WORD $0x4eb1d6d6 // fsub v22.4s, v22.4s, v17.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0xbc2e6996 // str s22, [x12, x14]
-	WORD $0x4e30d656 // fadd v22.4s, v18.4s, v16.4s
-	WORD $0x4fae1296 // fmla v22.4s, v20.4s, v14.s[1]
-	WORD $0x4e33d637 // fadd v23.4s, v17.4s, v19.4s
-	WORD $0x4fae12b7 // fmla v23.4s, v21.4s, v14.s[1]
-	WORD $0x4e37d6d8 // fadd v24.4s, v22.4s, v23.4s
-	WORD $0xbc2e68d8 // str s24, [x6, x14]
-	WORD $0x4eb7d6d6 // fsub v22.4s, v22.4s, v23.4s
-	WORD $0xbc2e68f6 // str s22, [x7, x14]
-	WORD $0x4f8f9ab5 // fmul v21.4s, v21.4s, v15.s[2]
-	WORD $0x4eb01e16 // mov v22.16b, v16.16b
-	WORD $0x4f8e1a56 // fmla v22.4s, v18.4s, v14.s[2]
-	WORD $0x4fae1a96 // fmla v22.4s, v20.4s, v14.s[3]
-	WORD $0x4eb51eb7 // mov v23.16b, v21.16b
-	WORD $0x4faf1237 // fmla v23.4s, v17.4s, v15.s[1]
-	WORD $0x4faf1a77 // fmla v23.4s, v19.4s, v15.s[3]
-	WORD $0x4e37d6d8 // fadd v24.4s, v22.4s, v23.4s
-	WORD $0xbc2e6918 // str s24, [x8, x14]
-	WORD $0x4eb7d6d6 // fsub v22.4s, v22.4s, v23.4s
-	WORD $0xbc2e6936 // str s22, [x9, x14]
-	WORD $0x4fae1a92 // fmla v18.4s, v20.4s, v14.s[3]
-	WORD $0x4f8f1250 // fmla v16.4s, v18.4s, v15.s[0]
-	WORD $0x4faf1a35 // fmla v21.4s, v17.4s, v15.s[3]
-	WORD $0x4faf1275 // fmla v21.4s, v19.4s, v15.s[1]
-	WORD $0x4e35d611 // fadd v17.4s, v16.4s, v21.4s
-	WORD $0xbc2e6951 // str s17, [x10, x14]
-	WORD $0x4eb5d610 // fsub v16.4s, v16.4s, v21.4s
-	WORD $0xbc2e6970 // str s16, [x11, x14]
-	WORD $0x8b0401ce // add x14, x14, x4
-	WORD $0xad425c40 // ldp q0, q23, [x2, #64]
-	WORD $0xad464859 // ldp q25, q18, [x2, #192]
-	WORD $0xad4a505c // ldp q28, q20, [x2, #320]
-	WORD $0xad4e545d // ldp q29, q21, [x2, #448]
-	WORD $0xad524c5b // ldp q27, q19, [x2, #576]
-	WORD $0xad56445a // ldp q26, q17, [x2, #704]
-	WORD $0xad5a4058 // ldp q24, q16, [x2, #832]
-	WORD $0xad5e585e // ldp q30, q22, [x2, #960]
-	WORD $0x4ebcd77f // fsub v31.4s, v27.4s, v28.4s
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x4f8e13e0 // fmla v0.4s, v31.4s, v14.s[0]
-	WORD $0xbc2e6860 // str s0, [x3, x14]
-	WORD $0x4ebad7bf // fsub v31.4s, v29.4s, v26.4s
-	WORD $0x4eb9d7de // fsub v30.4s, v30.4s, v25.4s
-	WORD $0x4f8e13fe // fmla v30.4s, v31.4s, v14.s[0]
-	WORD $0xbc2e699e // str s30, [x12, x14]
-	WORD $0x4e38d780 // fadd v0.4s, v28.4s, v24.4s
-	WORD $0x4fae1360 // fmla v0.4s, v27.4s, v14.s[1]
-	WORD $0x4e3ad73f // fadd v31.4s, v25.4s, v26.4s
-	WORD $0x4fae13bf // fmla v31.4s, v29.4s, v14.s[1]
-	WORD $0x4e3fd41e // fadd v30.4s, v0.4s, v31.4s
-	WORD $0xbc2e68de // str s30, [x6, x14]
-	WORD $0x4ebfd41e // fsub v30.4s, v0.4s, v31.4s
-	WORD $0xbc2e68fe // str s30, [x7, x14]
-	WORD $0x4f8f9bbd // fmul v29.4s, v29.4s, v15.s[2]
-	WORD $0x4eb81f1f // mov v31.16b, v24.16b
-	WORD $0x4f8e1b9f // fmla v31.4s, v28.4s, v14.s[2]
-	WORD $0x4fae1b7f // fmla v31.4s, v27.4s, v14.s[3]
-	WORD $0x4ebd1fa0 // mov v0.16b, v29.16b
-	WORD $0x4faf1320 // fmla v0.4s, v25.4s, v15.s[1]
-	WORD $0x4faf1b40 // fmla v0.4s, v26.4s, v15.s[3]
-	WORD $0x4e20d7fe // fadd v30.4s, v31.4s, v0.4s
-	WORD $0xbc2e691e // str s30, [x8, x14]
-	WORD $0x4ea0d7fe // fsub v30.4s, v31.4s, v0.4s
-	WORD $0xbc2e693e // str s30, [x9, x14]
-	WORD $0x4fae1b7c // fmla v28.4s, v27.4s, v14.s[3]
-	WORD $0x4f8f1398 // fmla v24.4s, v28.4s, v15.s[0]
-	WORD $0x4faf1b3d // fmla v29.4s, v25.4s, v15.s[3]
-	WORD $0x4faf135d // fmla v29.4s, v26.4s, v15.s[1]
-	WORD $0x4e3dd719 // fadd v25.4s, v24.4s, v29.4s
-	WORD $0xbc2e6959 // str s25, [x10, x14]
-	WORD $0x4ebdd718 // fsub v24.4s, v24.4s, v29.4s
-	WORD $0xbc2e6978 // str s24, [x11, x14]
-	WORD $0x8b0401ce // add x14, x14, x4
-	WORD $0x4eb4d678 // fsub v24.4s, v19.4s, v20.4s
-	WORD $0x4eb0d6f7 // fsub v23.4s, v23.4s, v16.4s
-	WORD $0x4f8e1317 // fmla v23.4s, v24.4s, v14.s[0]
-	WORD $0xbc2e6877 // str s23, [x3, x14]
-	WORD $0x4eb1d6b7 // fsub v23.4s, v21.4s, v17.4s
-	WORD $0x4eb2d6d6 // fsub v22.4s, v22.4s, v18.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0xbc2e6996 // str s22, [x12, x14]
-	WORD $0x4e30d698 // fadd v24.4s, v20.4s, v16.4s
-	WORD $0x4fae1278 // fmla v24.4s, v19.4s, v14.s[1]
-	WORD $0x4e31d656 // fadd v22.4s, v18.4s, v17.4s
-	WORD $0x4fae12b6 // fmla v22.4s, v21.4s, v14.s[1]
-	WORD $0x4e36d717 // fadd v23.4s, v24.4s, v22.4s
-	WORD $0xbc2e68d7 // str s23, [x6, x14]
-	WORD $0x4eb6d716 // fsub v22.4s, v24.4s, v22.4s
-	WORD $0xbc2e68f6 // str s22, [x7, x14]
-	WORD $0x4f8f9ab5 // fmul v21.4s, v21.4s, v15.s[2]
-	WORD $0x4eb01e18 // mov v24.16b, v16.16b
-	WORD $0x4f8e1a98 // fmla v24.4s, v20.4s, v14.s[2]
-	WORD $0x4fae1a78 // fmla v24.4s, v19.4s, v14.s[3]
-	WORD $0x4eb51eb6 // mov v22.16b, v21.16b
-	WORD $0x4faf1256 // fmla v22.4s, v18.4s, v15.s[1]
-	WORD $0x4faf1a36 // fmla v22.4s, v17.4s, v15.s[3]
-	WORD $0x4e36d717 // fadd v23.4s, v24.4s, v22.4s
-	WORD $0xbc2e6917 // str s23, [x8, x14]
-	WORD $0x4eb6d716 // fsub v22.4s, v24.4s, v22.4s
-	WORD $0xbc2e6936 // str s22, [x9, x14]
-	WORD $0x4fae1a74 // fmla v20.4s, v19.4s, v14.s[3]
-	WORD $0x4f8f1290 // fmla v16.4s, v20.4s, v15.s[0]
-	WORD $0x4faf1a55 // fmla v21.4s, v18.4s, v15.s[3]
-	WORD $0x4faf1235 // fmla v21.4s, v17.4s, v15.s[1]
-	WORD $0x4e35d611 // fadd v17.4s, v16.4s, v21.4s
-	WORD $0xbc2e6951 // str s17, [x10, x14]
-	WORD $0x4eb5d610 // fsub v16.4s, v16.4s, v21.4s
-	WORD $0xbc2e6970 // str s16, [x11, x14]
-	WORD $0x8b0401ce // add x14, x14, x4
-	WORD $0xad435c40 // ldp q0, q23, [x2, #96]
-	WORD $0xad47505c // ldp q28, q20, [x2, #224]
-	WORD $0xad4b445b // ldp q27, q17, [x2, #352]
-	WORD $0xad4f545d // ldp q29, q21, [x2, #480]
-	WORD $0xad534859 // ldp q25, q18, [x2, #608]
-	WORD $0xad574c5a // ldp q26, q19, [x2, #736]
-	WORD $0xad5b4058 // ldp q24, q16, [x2, #864]
-	WORD $0xad5f585e // ldp q30, q22, [x2, #992]
-	WORD $0x4ebbd73f // fsub v31.4s, v25.4s, v27.4s
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x4f8e13e0 // fmla v0.4s, v31.4s, v14.s[0]
-	WORD $0xbc2e6860 // str s0, [x3, x14]
-	WORD $0x4ebad7bf // fsub v31.4s, v29.4s, v26.4s
-	WORD $0x4ebcd7de // fsub v30.4s, v30.4s, v28.4s
-	WORD $0x4f8e13fe // fmla v30.4s, v31.4s, v14.s[0]
-	WORD $0xbc2e699e // str s30, [x12, x14]
-	WORD $0x4e38d760 // fadd v0.4s, v27.4s, v24.4s
-	WORD $0x4fae1320 // fmla v0.4s, v25.4s, v14.s[1]
-	WORD $0x4e3ad79f // fadd v31.4s, v28.4s, v26.4s
-	WORD $0x4fae13bf // fmla v31.4s, v29.4s, v14.s[1]
-	WORD $0x4e3fd41e // fadd v30.4s, v0.4s, v31.4s
-	WORD $0xbc2e68de // str s30, [x6, x14]
-	WORD $0x4ebfd41e // fsub v30.4s, v0.4s, v31.4s
-	WORD $0xbc2e68fe // str s30, [x7, x14]
-	WORD $0x4f8f9bbd // fmul v29.4s, v29.4s, v15.s[2]
-	WORD $0x4eb81f00 // mov v0.16b, v24.16b
-	WORD $0x4f8e1b60 // fmla v0.4s, v27.4s, v14.s[2]
-	WORD $0x4fae1b20 // fmla v0.4s, v25.4s, v14.s[3]
-	WORD $0x4ebd1fbe // mov v30.16b, v29.16b
-	WORD $0x4faf139e // fmla v30.4s, v28.4s, v15.s[1]
-	WORD $0x4faf1b5e // fmla v30.4s, v26.4s, v15.s[3]
-	WORD $0x4e3ed41f // fadd v31.4s, v0.4s, v30.4s
-	WORD $0xbc2e691f // str s31, [x8, x14]
-	WORD $0x4ebed41e // fsub v30.4s, v0.4s, v30.4s
-	WORD $0xbc2e693e // str s30, [x9, x14]
-	WORD $0x4fae1b3b // fmla v27.4s, v25.4s, v14.s[3]
-	WORD $0x4f8f1378 // fmla v24.4s, v27.4s, v15.s[0]
-	WORD $0x4faf1b9d // fmla v29.4s, v28.4s, v15.s[3]
-	WORD $0x4faf135d // fmla v29.4s, v26.4s, v15.s[1]
-	WORD $0x4e3dd719 // fadd v25.4s, v24.4s, v29.4s
-	WORD $0xbc2e6959 // str s25, [x10, x14]
-	WORD $0x4ebdd718 // fsub v24.4s, v24.4s, v29.4s
-	WORD $0xbc2e6978 // str s24, [x11, x14]
-	WORD $0x8b0401ce // add x14, x14, x4
-	WORD $0x4eb1d658 // fsub v24.4s, v18.4s, v17.4s
-	WORD $0x4eb0d6f7 // fsub v23.4s, v23.4s, v16.4s
-	WORD $0x4f8e1317 // fmla v23.4s, v24.4s, v14.s[0]
-	WORD $0xbc2e6877 // str s23, [x3, x14]
-	WORD $0x4eb3d6b7 // fsub v23.4s, v21.4s, v19.4s
-	WORD $0x4eb4d6d6 // fsub v22.4s, v22.4s, v20.4s
-	WORD $0x4f8e12f6 // fmla v22.4s, v23.4s, v14.s[0]
-	WORD $0xbc2e6996 // str s22, [x12, x14]
-	WORD $0x4e30d638 // fadd v24.4s, v17.4s, v16.4s
-	WORD $0x4fae1258 // fmla v24.4s, v18.4s, v14.s[1]
-	WORD $0x4e33d696 // fadd v22.4s, v20.4s, v19.4s
-	WORD $0x4fae12b6 // fmla v22.4s, v21.4s, v14.s[1]
-	WORD $0x4e36d717 // fadd v23.4s, v24.4s, v22.4s
-	WORD $0xbc2e68d7 // str s23, [x6, x14]
-	WORD $0x4eb6d716 // fsub v22.4s, v24.4s, v22.4s
-	WORD $0xbc2e68f6 // str s22, [x7, x14]
-	WORD $0x4f8f9ab5 // fmul v21.4s, v21.4s, v15.s[2]
-	WORD $0x4eb01e17 // mov v23.16b, v16.16b
-	WORD $0x4f8e1a37 // fmla v23.4s, v17.4s, v14.s[2]
-	WORD $0x4fae1a57 // fmla v23.4s, v18.4s, v14.s[3]
-	WORD $0x4eb51eb8 // mov v24.16b, v21.16b
-	WORD $0x4faf1298 // fmla v24.4s, v20.4s, v15.s[1]
-	WORD $0x4faf1a78 // fmla v24.4s, v19.4s, v15.s[3]
-	WORD $0x4e38d6f6 // fadd v22.4s, v23.4s, v24.4s
-	WORD $0xbc2e6916 // str s22, [x8, x14]
-	WORD $0x4eb8d6f6 // fsub v22.4s, v23.4s, v24.4s
-	WORD $0xbc2e6936 // str s22, [x9, x14]
-	WORD $0x4fae1a51 // fmla v17.4s, v18.4s, v14.s[3]
-	WORD $0x4f8f1230 // fmla v16.4s, v17.4s, v15.s[0]
-	WORD $0x4faf1a95 // fmla v21.4s, v20.4s, v15.s[3]
-	WORD $0x4faf1275 // fmla v21.4s, v19.4s, v15.s[1]
-	WORD $0x4e35d611 // fadd v17.4s, v16.4s, v21.4s
-	WORD $0xbc2e6951 // str s17, [x10, x14]
-	WORD $0x4eb5d610 // fsub v16.4s, v16.4s, v21.4s
-	WORD $0xbc2e6970 // str s16, [x11, x14]
-	WORD $0x8b0401ce // add x14, x14, x4
+	WORD $0xbc6e6806 // ldr s6, [x0, x14]
+	WORD $0xbc6f6807 // ldr s7, [x0, x15]
+	WORD $0x4ea2d49d // fsub v29.4s, v4.4s, v2.4s
+	WORD $0x4ea6d41e // fsub v30.4s, v0.4s, v6.4s
+	WORD $0x4f9c13be // fmla v30.4s, v29.4s, v28.s[0]
+	WORD $0x4ea5d47d // fsub v29.4s, v3.4s, v5.4s
+	WORD $0x4ea1d4ff // fsub v31.4s, v7.4s, v1.4s
+	WORD $0x4f9c13bf // fmla v31.4s, v29.4s, v28.s[0]
+	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
+	WORD $0x4fbc1087 // fmla v7.4s, v4.4s, v28.s[1]
+	WORD $0x4e25d420 // fadd v0.4s, v1.4s, v5.4s
+	WORD $0x4fbc1060 // fmla v0.4s, v3.4s, v28.s[1]
+	WORD $0x4e20d4fd // fadd v29.4s, v7.4s, v0.4s
+	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
+	WORD $0x4f9b9867 // fmul v7.4s, v3.4s, v27.s[2]
+	WORD $0x4ea61cc8 // mov v8.16b, v6.16b
+	WORD $0x4f9c1848 // fmla v8.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1888 // fmla v8.4s, v4.4s, v28.s[3]
+	WORD $0x4ea71ce9 // mov v9.16b, v7.16b
+	WORD $0x4fbb1029 // fmla v9.4s, v1.4s, v27.s[1]
+	WORD $0x4fbb18a9 // fmla v9.4s, v5.4s, v27.s[3]
+	WORD $0x4e29d503 // fadd v3.4s, v8.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x4fbc1882 // fmla v2.4s, v4.4s, v28.s[3]
+	WORD $0x4f9b1046 // fmla v6.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1827 // fmla v7.4s, v1.4s, v27.s[3]
+	WORD $0x4fbb10a7 // fmla v7.4s, v5.4s, v27.s[1]
+	WORD $0x4e27d4c1 // fadd v1.4s, v6.4s, v7.4s
+	WORD $0x4ea7d4c2 // fsub v2.4s, v6.4s, v7.4s
+	WORD $0xad1c745e // stp q30, q29, [x2, #896]
+	WORD $0xad1d0c40 // stp q0, q3, [x2, #928]
+	WORD $0xad1e0448 // stp q8, q1, [x2, #960]
+	WORD $0xad1f7c42 // stp q2, q31, [x2, #992]
 	WORD $0x91001000 // add x0, x0, #4
+	WORD $0xaa0d03ee // mov x14, x13
+	WORD $0xad40104d // ldp q13, q4, [x2]
+	WORD $0xad440446 // ldp q6, q1, [x2, #128]
+	WORD $0xad487c49 // ldp q9, q31, [x2, #256]
+	WORD $0xad4c084a // ldp q10, q2, [x2, #384]
+	WORD $0xad500048 // ldp q8, q0, [x2, #512]
+	WORD $0xad547847 // ldp q7, q30, [x2, #640]
+	WORD $0xad587445 // ldp q5, q29, [x2, #768]
+	WORD $0xad5c0c4b // ldp q11, q3, [x2, #896]
+	WORD $0x4ea9d50c // fsub v12.4s, v8.4s, v9.4s
+	WORD $0x4ea5d5ad // fsub v13.4s, v13.4s, v5.4s
+	WORD $0x4f9c118d // fmla v13.4s, v12.4s, v28.s[0]
+	WORD $0xbc2e686d // str s13, [x3, x14]
+	WORD $0x4ea7d54c // fsub v12.4s, v10.4s, v7.4s
+	WORD $0x4ea6d56b // fsub v11.4s, v11.4s, v6.4s
+	WORD $0x4f9c118b // fmla v11.4s, v12.4s, v28.s[0]
+	WORD $0xbc2e698b // str s11, [x12, x14]
+	WORD $0x4e25d52d // fadd v13.4s, v9.4s, v5.4s
+	WORD $0x4fbc110d // fmla v13.4s, v8.4s, v28.s[1]
+	WORD $0x4e27d4cc // fadd v12.4s, v6.4s, v7.4s
+	WORD $0x4fbc114c // fmla v12.4s, v10.4s, v28.s[1]
+	WORD $0x4e2cd5ab // fadd v11.4s, v13.4s, v12.4s
+	WORD $0xbc2e68cb // str s11, [x6, x14]
+	WORD $0x4eacd5ab // fsub v11.4s, v13.4s, v12.4s
+	WORD $0xbc2e68eb // str s11, [x7, x14]
+	WORD $0x4f9b994a // fmul v10.4s, v10.4s, v27.s[2]
+	WORD $0x4ea51cad // mov v13.16b, v5.16b
+	WORD $0x4f9c192d // fmla v13.4s, v9.4s, v28.s[2]
+	WORD $0x4fbc190d // fmla v13.4s, v8.4s, v28.s[3]
+	WORD $0x4eaa1d4c // mov v12.16b, v10.16b
+	WORD $0x4fbb10cc // fmla v12.4s, v6.4s, v27.s[1]
+	WORD $0x4fbb18ec // fmla v12.4s, v7.4s, v27.s[3]
+	WORD $0x4e2cd5ab // fadd v11.4s, v13.4s, v12.4s
+	WORD $0xbc2e690b // str s11, [x8, x14]
+	WORD $0x4eacd5ab // fsub v11.4s, v13.4s, v12.4s
+	WORD $0xbc2e692b // str s11, [x9, x14]
+	WORD $0x4fbc1909 // fmla v9.4s, v8.4s, v28.s[3]
+	WORD $0x4f9b1125 // fmla v5.4s, v9.4s, v27.s[0]
+	WORD $0x4fbb18ca // fmla v10.4s, v6.4s, v27.s[3]
+	WORD $0x4fbb10ea // fmla v10.4s, v7.4s, v27.s[1]
+	WORD $0x4e2ad4a6 // fadd v6.4s, v5.4s, v10.4s
+	WORD $0xbc2e6946 // str s6, [x10, x14]
+	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
+	WORD $0xbc2e6965 // str s5, [x11, x14]
+	WORD $0x8b0401ce // add x14, x14, x4
+	WORD $0x4ebfd405 // fsub v5.4s, v0.4s, v31.4s
+	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
+	WORD $0x4f9c10a4 // fmla v4.4s, v5.4s, v28.s[0]
+	WORD $0xbc2e6864 // str s4, [x3, x14]
+	WORD $0x4ebed444 // fsub v4.4s, v2.4s, v30.4s
+	WORD $0x4ea1d463 // fsub v3.4s, v3.4s, v1.4s
+	WORD $0x4f9c1083 // fmla v3.4s, v4.4s, v28.s[0]
+	WORD $0xbc2e6983 // str s3, [x12, x14]
+	WORD $0x4e3dd7e3 // fadd v3.4s, v31.4s, v29.4s
+	WORD $0x4fbc1003 // fmla v3.4s, v0.4s, v28.s[1]
+	WORD $0x4e3ed424 // fadd v4.4s, v1.4s, v30.4s
+	WORD $0x4fbc1044 // fmla v4.4s, v2.4s, v28.s[1]
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0xbc2e68c5 // str s5, [x6, x14]
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0xbc2e68e3 // str s3, [x7, x14]
+	WORD $0x4f9b9842 // fmul v2.4s, v2.4s, v27.s[2]
+	WORD $0x4ebd1fa5 // mov v5.16b, v29.16b
+	WORD $0x4f9c1be5 // fmla v5.4s, v31.4s, v28.s[2]
+	WORD $0x4fbc1805 // fmla v5.4s, v0.4s, v28.s[3]
+	WORD $0x4ea21c43 // mov v3.16b, v2.16b
+	WORD $0x4fbb1023 // fmla v3.4s, v1.4s, v27.s[1]
+	WORD $0x4fbb1bc3 // fmla v3.4s, v30.4s, v27.s[3]
+	WORD $0x4e23d4a4 // fadd v4.4s, v5.4s, v3.4s
+	WORD $0xbc2e6904 // str s4, [x8, x14]
+	WORD $0x4ea3d4a3 // fsub v3.4s, v5.4s, v3.4s
+	WORD $0xbc2e6923 // str s3, [x9, x14]
+	WORD $0x4fbc181f // fmla v31.4s, v0.4s, v28.s[3]
+	WORD $0x4f9b13fd // fmla v29.4s, v31.4s, v27.s[0]
+	WORD $0x4fbb1822 // fmla v2.4s, v1.4s, v27.s[3]
+	WORD $0x4fbb13c2 // fmla v2.4s, v30.4s, v27.s[1]
+	WORD $0x4e22d7be // fadd v30.4s, v29.4s, v2.4s
+	WORD $0xbc2e695e // str s30, [x10, x14]
+	WORD $0x4ea2d7bd // fsub v29.4s, v29.4s, v2.4s
+	WORD $0xbc2e697d // str s29, [x11, x14]
+	WORD $0x8b0401ce // add x14, x14, x4
+	WORD $0xad41104d // ldp q13, q4, [x2, #32]
+	WORD $0xad457847 // ldp q7, q30, [x2, #160]
+	WORD $0xad497c49 // ldp q9, q31, [x2, #288]
+	WORD $0xad4d084a // ldp q10, q2, [x2, #416]
+	WORD $0xad510448 // ldp q8, q1, [x2, #544]
+	WORD $0xad550046 // ldp q6, q0, [x2, #672]
+	WORD $0xad597445 // ldp q5, q29, [x2, #800]
+	WORD $0xad5d0c4b // ldp q11, q3, [x2, #928]
+	WORD $0x4ea9d50c // fsub v12.4s, v8.4s, v9.4s
+	WORD $0x4ea5d5ad // fsub v13.4s, v13.4s, v5.4s
+	WORD $0x4f9c118d // fmla v13.4s, v12.4s, v28.s[0]
+	WORD $0xbc2e686d // str s13, [x3, x14]
+	WORD $0x4ea6d54c // fsub v12.4s, v10.4s, v6.4s
+	WORD $0x4ea7d56b // fsub v11.4s, v11.4s, v7.4s
+	WORD $0x4f9c118b // fmla v11.4s, v12.4s, v28.s[0]
+	WORD $0xbc2e698b // str s11, [x12, x14]
+	WORD $0x4e25d52b // fadd v11.4s, v9.4s, v5.4s
+	WORD $0x4fbc110b // fmla v11.4s, v8.4s, v28.s[1]
+	WORD $0x4e26d4ed // fadd v13.4s, v7.4s, v6.4s
+	WORD $0x4fbc114d // fmla v13.4s, v10.4s, v28.s[1]
+	WORD $0x4e2dd56c // fadd v12.4s, v11.4s, v13.4s
+	WORD $0xbc2e68cc // str s12, [x6, x14]
+	WORD $0x4eadd56b // fsub v11.4s, v11.4s, v13.4s
+	WORD $0xbc2e68eb // str s11, [x7, x14]
+	WORD $0x4f9b994a // fmul v10.4s, v10.4s, v27.s[2]
+	WORD $0x4ea51cab // mov v11.16b, v5.16b
+	WORD $0x4f9c192b // fmla v11.4s, v9.4s, v28.s[2]
+	WORD $0x4fbc190b // fmla v11.4s, v8.4s, v28.s[3]
+	WORD $0x4eaa1d4c // mov v12.16b, v10.16b
+	WORD $0x4fbb10ec // fmla v12.4s, v7.4s, v27.s[1]
+	WORD $0x4fbb18cc // fmla v12.4s, v6.4s, v27.s[3]
+	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
+	WORD $0xbc2e690d // str s13, [x8, x14]
+	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
+	WORD $0xbc2e692b // str s11, [x9, x14]
+	WORD $0x4fbc1909 // fmla v9.4s, v8.4s, v28.s[3]
+	WORD $0x4f9b1125 // fmla v5.4s, v9.4s, v27.s[0]
+	WORD $0x4fbb18ea // fmla v10.4s, v7.4s, v27.s[3]
+	WORD $0x4fbb10ca // fmla v10.4s, v6.4s, v27.s[1]
+	WORD $0x4e2ad4a6 // fadd v6.4s, v5.4s, v10.4s
+	WORD $0xbc2e6946 // str s6, [x10, x14]
+	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
+	WORD $0xbc2e6965 // str s5, [x11, x14]
+	WORD $0x8b0401ce // add x14, x14, x4
+	WORD $0x4ebfd425 // fsub v5.4s, v1.4s, v31.4s
+	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
+	WORD $0x4f9c10a4 // fmla v4.4s, v5.4s, v28.s[0]
+	WORD $0xbc2e6864 // str s4, [x3, x14]
+	WORD $0x4ea0d444 // fsub v4.4s, v2.4s, v0.4s
+	WORD $0x4ebed463 // fsub v3.4s, v3.4s, v30.4s
+	WORD $0x4f9c1083 // fmla v3.4s, v4.4s, v28.s[0]
+	WORD $0xbc2e6983 // str s3, [x12, x14]
+	WORD $0x4e3dd7e3 // fadd v3.4s, v31.4s, v29.4s
+	WORD $0x4fbc1023 // fmla v3.4s, v1.4s, v28.s[1]
+	WORD $0x4e20d7c4 // fadd v4.4s, v30.4s, v0.4s
+	WORD $0x4fbc1044 // fmla v4.4s, v2.4s, v28.s[1]
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0xbc2e68c5 // str s5, [x6, x14]
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0xbc2e68e3 // str s3, [x7, x14]
+	WORD $0x4f9b9842 // fmul v2.4s, v2.4s, v27.s[2]
+	WORD $0x4ebd1fa3 // mov v3.16b, v29.16b
+	WORD $0x4f9c1be3 // fmla v3.4s, v31.4s, v28.s[2]
+	WORD $0x4fbc1823 // fmla v3.4s, v1.4s, v28.s[3]
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
+	WORD $0x4fbb13c4 // fmla v4.4s, v30.4s, v27.s[1]
+	WORD $0x4fbb1804 // fmla v4.4s, v0.4s, v27.s[3]
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0xbc2e6905 // str s5, [x8, x14]
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0xbc2e6923 // str s3, [x9, x14]
+	WORD $0x4fbc183f // fmla v31.4s, v1.4s, v28.s[3]
+	WORD $0x4f9b13fd // fmla v29.4s, v31.4s, v27.s[0]
+	WORD $0x4fbb1bc2 // fmla v2.4s, v30.4s, v27.s[3]
+	WORD $0x4fbb1002 // fmla v2.4s, v0.4s, v27.s[1]
+	WORD $0x4e22d7be // fadd v30.4s, v29.4s, v2.4s
+	WORD $0xbc2e695e // str s30, [x10, x14]
+	WORD $0x4ea2d7bd // fsub v29.4s, v29.4s, v2.4s
+	WORD $0xbc2e697d // str s29, [x11, x14]
+	WORD $0x8b0401ce // add x14, x14, x4
+	WORD $0xad42104d // ldp q13, q4, [x2, #64]
+	WORD $0xad467c46 // ldp q6, q31, [x2, #192]
+	WORD $0xad4a0449 // ldp q9, q1, [x2, #320]
+	WORD $0xad4e084a // ldp q10, q2, [x2, #448]
+	WORD $0xad520048 // ldp q8, q0, [x2, #576]
+	WORD $0xad567847 // ldp q7, q30, [x2, #704]
+	WORD $0xad5a7445 // ldp q5, q29, [x2, #832]
+	WORD $0xad5e0c4b // ldp q11, q3, [x2, #960]
+	WORD $0x4ea9d50c // fsub v12.4s, v8.4s, v9.4s
+	WORD $0x4ea5d5ad // fsub v13.4s, v13.4s, v5.4s
+	WORD $0x4f9c118d // fmla v13.4s, v12.4s, v28.s[0]
+	WORD $0xbc2e686d // str s13, [x3, x14]
+	WORD $0x4ea7d54c // fsub v12.4s, v10.4s, v7.4s
+	WORD $0x4ea6d56b // fsub v11.4s, v11.4s, v6.4s
+	WORD $0x4f9c118b // fmla v11.4s, v12.4s, v28.s[0]
+	WORD $0xbc2e698b // str s11, [x12, x14]
+	WORD $0x4e25d52d // fadd v13.4s, v9.4s, v5.4s
+	WORD $0x4fbc110d // fmla v13.4s, v8.4s, v28.s[1]
+	WORD $0x4e27d4cc // fadd v12.4s, v6.4s, v7.4s
+	WORD $0x4fbc114c // fmla v12.4s, v10.4s, v28.s[1]
+	WORD $0x4e2cd5ab // fadd v11.4s, v13.4s, v12.4s
+	WORD $0xbc2e68cb // str s11, [x6, x14]
+	WORD $0x4eacd5ab // fsub v11.4s, v13.4s, v12.4s
+	WORD $0xbc2e68eb // str s11, [x7, x14]
+	WORD $0x4f9b994a // fmul v10.4s, v10.4s, v27.s[2]
+	WORD $0x4ea51cac // mov v12.16b, v5.16b
+	WORD $0x4f9c192c // fmla v12.4s, v9.4s, v28.s[2]
+	WORD $0x4fbc190c // fmla v12.4s, v8.4s, v28.s[3]
+	WORD $0x4eaa1d4d // mov v13.16b, v10.16b
+	WORD $0x4fbb10cd // fmla v13.4s, v6.4s, v27.s[1]
+	WORD $0x4fbb18ed // fmla v13.4s, v7.4s, v27.s[3]
+	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
+	WORD $0xbc2e690b // str s11, [x8, x14]
+	WORD $0x4eadd58b // fsub v11.4s, v12.4s, v13.4s
+	WORD $0xbc2e692b // str s11, [x9, x14]
+	WORD $0x4fbc1909 // fmla v9.4s, v8.4s, v28.s[3]
+	WORD $0x4f9b1125 // fmla v5.4s, v9.4s, v27.s[0]
+	WORD $0x4fbb18ca // fmla v10.4s, v6.4s, v27.s[3]
+	WORD $0x4fbb10ea // fmla v10.4s, v7.4s, v27.s[1]
+	WORD $0x4e2ad4a6 // fadd v6.4s, v5.4s, v10.4s
+	WORD $0xbc2e6946 // str s6, [x10, x14]
+	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
+	WORD $0xbc2e6965 // str s5, [x11, x14]
+	WORD $0x8b0401ce // add x14, x14, x4
+	WORD $0x4ea1d405 // fsub v5.4s, v0.4s, v1.4s
+	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
+	WORD $0x4f9c10a4 // fmla v4.4s, v5.4s, v28.s[0]
+	WORD $0xbc2e6864 // str s4, [x3, x14]
+	WORD $0x4ebed444 // fsub v4.4s, v2.4s, v30.4s
+	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
+	WORD $0x4f9c1083 // fmla v3.4s, v4.4s, v28.s[0]
+	WORD $0xbc2e6983 // str s3, [x12, x14]
+	WORD $0x4e3dd425 // fadd v5.4s, v1.4s, v29.4s
+	WORD $0x4fbc1005 // fmla v5.4s, v0.4s, v28.s[1]
+	WORD $0x4e3ed7e3 // fadd v3.4s, v31.4s, v30.4s
+	WORD $0x4fbc1043 // fmla v3.4s, v2.4s, v28.s[1]
+	WORD $0x4e23d4a4 // fadd v4.4s, v5.4s, v3.4s
+	WORD $0xbc2e68c4 // str s4, [x6, x14]
+	WORD $0x4ea3d4a3 // fsub v3.4s, v5.4s, v3.4s
+	WORD $0xbc2e68e3 // str s3, [x7, x14]
+	WORD $0x4f9b9842 // fmul v2.4s, v2.4s, v27.s[2]
+	WORD $0x4ebd1fa5 // mov v5.16b, v29.16b
+	WORD $0x4f9c1825 // fmla v5.4s, v1.4s, v28.s[2]
+	WORD $0x4fbc1805 // fmla v5.4s, v0.4s, v28.s[3]
+	WORD $0x4ea21c43 // mov v3.16b, v2.16b
+	WORD $0x4fbb13e3 // fmla v3.4s, v31.4s, v27.s[1]
+	WORD $0x4fbb1bc3 // fmla v3.4s, v30.4s, v27.s[3]
+	WORD $0x4e23d4a4 // fadd v4.4s, v5.4s, v3.4s
+	WORD $0xbc2e6904 // str s4, [x8, x14]
+	WORD $0x4ea3d4a3 // fsub v3.4s, v5.4s, v3.4s
+	WORD $0xbc2e6923 // str s3, [x9, x14]
+	WORD $0x4fbc1801 // fmla v1.4s, v0.4s, v28.s[3]
+	WORD $0x4f9b103d // fmla v29.4s, v1.4s, v27.s[0]
+	WORD $0x4fbb1be2 // fmla v2.4s, v31.4s, v27.s[3]
+	WORD $0x4fbb13c2 // fmla v2.4s, v30.4s, v27.s[1]
+	WORD $0x4e22d7be // fadd v30.4s, v29.4s, v2.4s
+	WORD $0xbc2e695e // str s30, [x10, x14]
+	WORD $0x4ea2d7bd // fsub v29.4s, v29.4s, v2.4s
+	WORD $0xbc2e697d // str s29, [x11, x14]
+	WORD $0x8b0401ce // add x14, x14, x4
+	WORD $0xad43104d // ldp q13, q4, [x2, #96]
+	WORD $0xad477848 // ldp q8, q30, [x2, #224]
+	WORD $0xad4b7c47 // ldp q7, q31, [x2, #352]
+	WORD $0xad4f084a // ldp q10, q2, [x2, #480]
+	WORD $0xad530046 // ldp q6, q0, [x2, #608]
+	WORD $0xad570449 // ldp q9, q1, [x2, #736]
+	WORD $0xad5b7445 // ldp q5, q29, [x2, #864]
+	WORD $0xad5f0c4b // ldp q11, q3, [x2, #992]
+	WORD $0x4ea7d4cc // fsub v12.4s, v6.4s, v7.4s
+	WORD $0x4ea5d5ad // fsub v13.4s, v13.4s, v5.4s
+	WORD $0x4f9c118d // fmla v13.4s, v12.4s, v28.s[0]
+	WORD $0xbc2e686d // str s13, [x3, x14]
+	WORD $0x4ea9d54c // fsub v12.4s, v10.4s, v9.4s
+	WORD $0x4ea8d56b // fsub v11.4s, v11.4s, v8.4s
+	WORD $0x4f9c118b // fmla v11.4s, v12.4s, v28.s[0]
+	WORD $0xbc2e698b // str s11, [x12, x14]
+	WORD $0x4e25d4ed // fadd v13.4s, v7.4s, v5.4s
+	WORD $0x4fbc10cd // fmla v13.4s, v6.4s, v28.s[1]
+	WORD $0x4e29d50c // fadd v12.4s, v8.4s, v9.4s
+	WORD $0x4fbc114c // fmla v12.4s, v10.4s, v28.s[1]
+	WORD $0x4e2cd5ab // fadd v11.4s, v13.4s, v12.4s
+	WORD $0xbc2e68cb // str s11, [x6, x14]
+	WORD $0x4eacd5ab // fsub v11.4s, v13.4s, v12.4s
+	WORD $0xbc2e68eb // str s11, [x7, x14]
+	WORD $0x4f9b994a // fmul v10.4s, v10.4s, v27.s[2]
+	WORD $0x4ea51cad // mov v13.16b, v5.16b
+	WORD $0x4f9c18ed // fmla v13.4s, v7.4s, v28.s[2]
+	WORD $0x4fbc18cd // fmla v13.4s, v6.4s, v28.s[3]
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	WORD $0x4fbb110b // fmla v11.4s, v8.4s, v27.s[1]
+	WORD $0x4fbb192b // fmla v11.4s, v9.4s, v27.s[3]
+	WORD $0x4e2bd5ac // fadd v12.4s, v13.4s, v11.4s
+	WORD $0xbc2e690c // str s12, [x8, x14]
+	WORD $0x4eabd5ab // fsub v11.4s, v13.4s, v11.4s
+	WORD $0xbc2e692b // str s11, [x9, x14]
+	WORD $0x4fbc18c7 // fmla v7.4s, v6.4s, v28.s[3]
+	WORD $0x4f9b10e5 // fmla v5.4s, v7.4s, v27.s[0]
+	WORD $0x4fbb190a // fmla v10.4s, v8.4s, v27.s[3]
+	WORD $0x4fbb112a // fmla v10.4s, v9.4s, v27.s[1]
+	WORD $0x4e2ad4a6 // fadd v6.4s, v5.4s, v10.4s
+	WORD $0xbc2e6946 // str s6, [x10, x14]
+	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
+	WORD $0xbc2e6965 // str s5, [x11, x14]
+	WORD $0x8b0401ce // add x14, x14, x4
+	WORD $0x4ebfd405 // fsub v5.4s, v0.4s, v31.4s
+	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
+	WORD $0x4f9c10a4 // fmla v4.4s, v5.4s, v28.s[0]
+	WORD $0xbc2e6864 // str s4, [x3, x14]
+	WORD $0x4ea1d444 // fsub v4.4s, v2.4s, v1.4s
+	WORD $0x4ebed463 // fsub v3.4s, v3.4s, v30.4s
+	WORD $0x4f9c1083 // fmla v3.4s, v4.4s, v28.s[0]
+	WORD $0xbc2e6983 // str s3, [x12, x14]
+	WORD $0x4e3dd7e5 // fadd v5.4s, v31.4s, v29.4s
+	WORD $0x4fbc1005 // fmla v5.4s, v0.4s, v28.s[1]
+	WORD $0x4e21d7c3 // fadd v3.4s, v30.4s, v1.4s
+	WORD $0x4fbc1043 // fmla v3.4s, v2.4s, v28.s[1]
+	WORD $0x4e23d4a4 // fadd v4.4s, v5.4s, v3.4s
+	WORD $0xbc2e68c4 // str s4, [x6, x14]
+	WORD $0x4ea3d4a3 // fsub v3.4s, v5.4s, v3.4s
+	WORD $0xbc2e68e3 // str s3, [x7, x14]
+	WORD $0x4f9b9842 // fmul v2.4s, v2.4s, v27.s[2]
+	WORD $0x4ebd1fa4 // mov v4.16b, v29.16b
+	WORD $0x4f9c1be4 // fmla v4.4s, v31.4s, v28.s[2]
+	WORD $0x4fbc1804 // fmla v4.4s, v0.4s, v28.s[3]
+	WORD $0x4ea21c45 // mov v5.16b, v2.16b
+	WORD $0x4fbb13c5 // fmla v5.4s, v30.4s, v27.s[1]
+	WORD $0x4fbb1825 // fmla v5.4s, v1.4s, v27.s[3]
+	WORD $0x4e25d483 // fadd v3.4s, v4.4s, v5.4s
+	WORD $0xbc2e6903 // str s3, [x8, x14]
+	WORD $0x4ea5d483 // fsub v3.4s, v4.4s, v5.4s
+	WORD $0xbc2e6923 // str s3, [x9, x14]
+	WORD $0x4fbc181f // fmla v31.4s, v0.4s, v28.s[3]
+	WORD $0x4f9b13fd // fmla v29.4s, v31.4s, v27.s[0]
+	WORD $0x4fbb1bc2 // fmla v2.4s, v30.4s, v27.s[3]
+	WORD $0x4fbb1022 // fmla v2.4s, v1.4s, v27.s[1]
+	WORD $0x4e22d7be // fadd v30.4s, v29.4s, v2.4s
+	WORD $0xbc2e695e // str s30, [x10, x14]
+	WORD $0x4ea2d7bd // fsub v29.4s, v29.4s, v2.4s
+	WORD $0xbc2e697d // str s29, [x11, x14]
+	WORD $0x8b0401ce // add x14, x14, x4
 	WORD $0x910011ad // add x13, x13, #4
-	JMP  by1
-
-by1end:
-	WORD $0x910004a5 // add x5, x5, #1
-	CBZ  R5, done
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, single
 
 done:
 	RET
@@ -6091,10 +8059,10 @@ loop:
 TEXT ·winogradOutput6NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R7
 	WORD $0xf94020e0 // ldr x0, [x7, #64]
-	WORD $0x3dc01806 // ldr q6, [x0, #96]
-	WORD $0x3dc01c05 // ldr q5, [x0, #112]
-	WORD $0x3dc02008 // ldr q8, [x0, #128]
-	WORD $0x3dc02407 // ldr q7, [x0, #144]
+	WORD $0x3dc01811 // ldr q17, [x0, #96]
+	WORD $0x3dc01c13 // ldr q19, [x0, #112]
+	WORD $0x3dc02010 // ldr q16, [x0, #128]
+	WORD $0x3dc02412 // ldr q18, [x0, #144]
 	WORD $0xf94000e0 // ldr x0, [x7]
 	WORD $0xf94004e1 // ldr x1, [x7, #8]
 	WORD $0xf9401ce2 // ldr x2, [x7, #56]
@@ -6104,1325 +8072,1885 @@ TEXT ·winogradOutput6NEON(SB), NOSPLIT, $0-8
 	WORD $0xf94024e6 // ldr x6, [x7, #72]
 	WORD $0xf94030e7 // ldr x7, [x7, #96]
 	WORD $0xd2800108 // movz x8, #8, lsl #0
-	WORD $0x9b087c2e // mul x14, x1, x8
-	WORD $0x8b0e0008 // add x8, x0, x14
-	WORD $0x8b0e0109 // add x9, x8, x14
-	WORD $0x8b0e012a // add x10, x9, x14
-	WORD $0x8b0e014b // add x11, x10, x14
-	WORD $0x8b0e016c // add x12, x11, x14
-	WORD $0x8b0e018d // add x13, x12, x14
-	WORD $0x8b0e01ae // add x14, x13, x14
-	WORD $0xd280000f // movz x15, #0, lsl #0
+	WORD $0x9b087c28 // mul x8, x1, x8
+	WORD $0x910c0049 // add x9, x2, #768
 
-by4:
+wide:
+	WORD $0xf10020c6 // subs x6, x6, #8
+	BMI  narrow
+	WORD $0xaa0003ea // mov x10, x0
+	WORD $0x8b08014b // add x11, x10, x8
+	WORD $0x8b08016c // add x12, x11, x8
+	WORD $0x8b08018d // add x13, x12, x8
+	WORD $0x8b0801ae // add x14, x13, x8
+	WORD $0x8b0801cf // add x15, x14, x8
+	WORD $0x8b0801f0 // add x16, x15, x8
+	WORD $0x8b080211 // add x17, x16, x8
+	WORD $0x4cc1a940 // ld1 {v0.4s, v1.4s}, [x10], x1
+	WORD $0x4cc1a962 // ld1 {v2.4s, v3.4s}, [x11], x1
+	WORD $0x4cc1a984 // ld1 {v4.4s, v5.4s}, [x12], x1
+	WORD $0x4cc1a9a6 // ld1 {v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc1a9c8 // ld1 {v8.4s, v9.4s}, [x14], x1
+	WORD $0x4cc1a9ea // ld1 {v10.4s, v11.4s}, [x15], x1
+	WORD $0x4cc1aa0c // ld1 {v12.4s, v13.4s}, [x16], x1
+	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
+	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
+	WORD $0x4ea4d455 // fsub v21.4s, v2.4s, v4.4s
+	WORD $0x4e28d4d6 // fadd v22.4s, v6.4s, v8.4s
+	WORD $0x4ea8d4d7 // fsub v23.4s, v6.4s, v8.4s
+	WORD $0x4e2cd558 // fadd v24.4s, v10.4s, v12.4s
+	WORD $0x4eacd54c // fsub v12.4s, v10.4s, v12.4s
+	WORD $0x4f911280 // fmla v0.4s, v20.4s, v17.s[0]
+	WORD $0x4fb112c0 // fmla v0.4s, v22.4s, v17.s[1]
+	WORD $0x4fb31b00 // fmla v0.4s, v24.4s, v19.s[3]
+	WORD $0x4f9192ba // fmul v26.4s, v21.4s, v17.s[0]
+	WORD $0x4f911afa // fmla v26.4s, v23.4s, v17.s[2]
+	WORD $0x4f90119a // fmla v26.4s, v12.4s, v16.s[0]
+	WORD $0x4f91928a // fmul v10.4s, v20.4s, v17.s[0]
+	WORD $0x4fb11aca // fmla v10.4s, v22.4s, v17.s[3]
+	WORD $0x4fb0130a // fmla v10.4s, v24.4s, v16.s[1]
+	WORD $0x4f9192b9 // fmul v25.4s, v21.4s, v17.s[0]
+	WORD $0x4f9312f9 // fmla v25.4s, v23.4s, v19.s[0]
+	WORD $0x4f901999 // fmla v25.4s, v12.4s, v16.s[2]
+	WORD $0x4f919294 // fmul v20.4s, v20.4s, v17.s[0]
+	WORD $0x4fb312d4 // fmla v20.4s, v22.4s, v19.s[1]
+	WORD $0x4fb01b14 // fmla v20.4s, v24.4s, v16.s[3]
+	WORD $0x4f9112ae // fmla v14.4s, v21.4s, v17.s[0]
+	WORD $0x4f931aee // fmla v14.4s, v23.4s, v19.s[2]
+	WORD $0x4f92118e // fmla v14.4s, v12.4s, v18.s[0]
+	WORD $0xad006840 // stp q0, q26, [x2]
+	WORD $0xad01644a // stp q10, q25, [x2, #32]
+	WORD $0xad023854 // stp q20, q14, [x2, #64]
+	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
+	WORD $0x4ea5d46e // fsub v14.4s, v3.4s, v5.4s
+	WORD $0x4e29d4ec // fadd v12.4s, v7.4s, v9.4s
+	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
+	WORD $0x4e2dd574 // fadd v20.4s, v11.4s, v13.4s
+	WORD $0x4eadd56b // fsub v11.4s, v11.4s, v13.4s
+	WORD $0x4f911141 // fmla v1.4s, v10.4s, v17.s[0]
+	WORD $0x4fb11181 // fmla v1.4s, v12.4s, v17.s[1]
+	WORD $0x4fb31a81 // fmla v1.4s, v20.4s, v19.s[3]
+	WORD $0x4f9191cd // fmul v13.4s, v14.4s, v17.s[0]
+	WORD $0x4f91192d // fmla v13.4s, v9.4s, v17.s[2]
+	WORD $0x4f90116d // fmla v13.4s, v11.4s, v16.s[0]
+	WORD $0x4f919155 // fmul v21.4s, v10.4s, v17.s[0]
+	WORD $0x4fb11995 // fmla v21.4s, v12.4s, v17.s[3]
+	WORD $0x4fb01295 // fmla v21.4s, v20.4s, v16.s[1]
+	WORD $0x4f9191d6 // fmul v22.4s, v14.4s, v17.s[0]
+	WORD $0x4f931136 // fmla v22.4s, v9.4s, v19.s[0]
+	WORD $0x4f901976 // fmla v22.4s, v11.4s, v16.s[2]
+	WORD $0x4f91914a // fmul v10.4s, v10.4s, v17.s[0]
+	WORD $0x4fb3118a // fmla v10.4s, v12.4s, v19.s[1]
+	WORD $0x4fb01a8a // fmla v10.4s, v20.4s, v16.s[3]
+	WORD $0x4f9111cf // fmla v15.4s, v14.4s, v17.s[0]
+	WORD $0x4f93192f // fmla v15.4s, v9.4s, v19.s[2]
+	WORD $0x4f92116f // fmla v15.4s, v11.4s, v18.s[0]
+	WORD $0xad003521 // stp q1, q13, [x9]
+	WORD $0xad015935 // stp q21, q22, [x9, #32]
+	WORD $0xad023d2a // stp q10, q15, [x9, #64]
+	WORD $0x4cc1a940 // ld1 {v0.4s, v1.4s}, [x10], x1
+	WORD $0x4cc1a962 // ld1 {v2.4s, v3.4s}, [x11], x1
+	WORD $0x4cc1a984 // ld1 {v4.4s, v5.4s}, [x12], x1
+	WORD $0x4cc1a9a6 // ld1 {v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc1a9c8 // ld1 {v8.4s, v9.4s}, [x14], x1
+	WORD $0x4cc1a9ea // ld1 {v10.4s, v11.4s}, [x15], x1
+	WORD $0x4cc1aa0c // ld1 {v12.4s, v13.4s}, [x16], x1
+	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
+	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
+	WORD $0x4ea4d455 // fsub v21.4s, v2.4s, v4.4s
+	WORD $0x4e28d4d6 // fadd v22.4s, v6.4s, v8.4s
+	WORD $0x4ea8d4d8 // fsub v24.4s, v6.4s, v8.4s
+	WORD $0x4e2cd557 // fadd v23.4s, v10.4s, v12.4s
+	WORD $0x4eacd54c // fsub v12.4s, v10.4s, v12.4s
+	WORD $0x4f911280 // fmla v0.4s, v20.4s, v17.s[0]
+	WORD $0x4fb112c0 // fmla v0.4s, v22.4s, v17.s[1]
+	WORD $0x4fb31ae0 // fmla v0.4s, v23.4s, v19.s[3]
+	WORD $0x4f9192ba // fmul v26.4s, v21.4s, v17.s[0]
+	WORD $0x4f911b1a // fmla v26.4s, v24.4s, v17.s[2]
+	WORD $0x4f90119a // fmla v26.4s, v12.4s, v16.s[0]
+	WORD $0x4f91928a // fmul v10.4s, v20.4s, v17.s[0]
+	WORD $0x4fb11aca // fmla v10.4s, v22.4s, v17.s[3]
+	WORD $0x4fb012ea // fmla v10.4s, v23.4s, v16.s[1]
+	WORD $0x4f9192b9 // fmul v25.4s, v21.4s, v17.s[0]
+	WORD $0x4f931319 // fmla v25.4s, v24.4s, v19.s[0]
+	WORD $0x4f901999 // fmla v25.4s, v12.4s, v16.s[2]
+	WORD $0x4f919294 // fmul v20.4s, v20.4s, v17.s[0]
+	WORD $0x4fb312d4 // fmla v20.4s, v22.4s, v19.s[1]
+	WORD $0x4fb01af4 // fmla v20.4s, v23.4s, v16.s[3]
+	WORD $0x4f9112ae // fmla v14.4s, v21.4s, v17.s[0]
+	WORD $0x4f931b0e // fmla v14.4s, v24.4s, v19.s[2]
+	WORD $0x4f92118e // fmla v14.4s, v12.4s, v18.s[0]
+	WORD $0xad036840 // stp q0, q26, [x2, #96]
+	WORD $0xad04644a // stp q10, q25, [x2, #128]
+	WORD $0xad053854 // stp q20, q14, [x2, #160]
+	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
+	WORD $0x4ea5d46c // fsub v12.4s, v3.4s, v5.4s
+	WORD $0x4e29d4ee // fadd v14.4s, v7.4s, v9.4s
+	WORD $0x4ea9d4f4 // fsub v20.4s, v7.4s, v9.4s
+	WORD $0x4e2dd569 // fadd v9.4s, v11.4s, v13.4s
+	WORD $0x4eadd576 // fsub v22.4s, v11.4s, v13.4s
+	WORD $0x4f911141 // fmla v1.4s, v10.4s, v17.s[0]
+	WORD $0x4fb111c1 // fmla v1.4s, v14.4s, v17.s[1]
+	WORD $0x4fb31921 // fmla v1.4s, v9.4s, v19.s[3]
+	WORD $0x4f91918d // fmul v13.4s, v12.4s, v17.s[0]
+	WORD $0x4f911a8d // fmla v13.4s, v20.4s, v17.s[2]
+	WORD $0x4f9012cd // fmla v13.4s, v22.4s, v16.s[0]
+	WORD $0x4f91914b // fmul v11.4s, v10.4s, v17.s[0]
+	WORD $0x4fb119cb // fmla v11.4s, v14.4s, v17.s[3]
+	WORD $0x4fb0112b // fmla v11.4s, v9.4s, v16.s[1]
+	WORD $0x4f919195 // fmul v21.4s, v12.4s, v17.s[0]
+	WORD $0x4f931295 // fmla v21.4s, v20.4s, v19.s[0]
+	WORD $0x4f901ad5 // fmla v21.4s, v22.4s, v16.s[2]
+	WORD $0x4f91914a // fmul v10.4s, v10.4s, v17.s[0]
+	WORD $0x4fb311ca // fmla v10.4s, v14.4s, v19.s[1]
+	WORD $0x4fb0192a // fmla v10.4s, v9.4s, v16.s[3]
+	WORD $0x4f91118f // fmla v15.4s, v12.4s, v17.s[0]
+	WORD $0x4f931a8f // fmla v15.4s, v20.4s, v19.s[2]
+	WORD $0x4f9212cf // fmla v15.4s, v22.4s, v18.s[0]
+	WORD $0xad033521 // stp q1, q13, [x9, #96]
+	WORD $0xad04552b // stp q11, q21, [x9, #128]
+	WORD $0xad053d2a // stp q10, q15, [x9, #160]
+	WORD $0x4cc1a940 // ld1 {v0.4s, v1.4s}, [x10], x1
+	WORD $0x4cc1a962 // ld1 {v2.4s, v3.4s}, [x11], x1
+	WORD $0x4cc1a984 // ld1 {v4.4s, v5.4s}, [x12], x1
+	WORD $0x4cc1a9a6 // ld1 {v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc1a9c8 // ld1 {v8.4s, v9.4s}, [x14], x1
+	WORD $0x4cc1a9ea // ld1 {v10.4s, v11.4s}, [x15], x1
+	WORD $0x4cc1aa0c // ld1 {v12.4s, v13.4s}, [x16], x1
+	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
+	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
+	WORD $0x4ea4d456 // fsub v22.4s, v2.4s, v4.4s
+	WORD $0x4e28d4d5 // fadd v21.4s, v6.4s, v8.4s
+	WORD $0x4ea8d4d8 // fsub v24.4s, v6.4s, v8.4s
+	WORD $0x4e2cd557 // fadd v23.4s, v10.4s, v12.4s
+	WORD $0x4eacd54c // fsub v12.4s, v10.4s, v12.4s
+	WORD $0x4f911280 // fmla v0.4s, v20.4s, v17.s[0]
+	WORD $0x4fb112a0 // fmla v0.4s, v21.4s, v17.s[1]
+	WORD $0x4fb31ae0 // fmla v0.4s, v23.4s, v19.s[3]
+	WORD $0x4f9192da // fmul v26.4s, v22.4s, v17.s[0]
+	WORD $0x4f911b1a // fmla v26.4s, v24.4s, v17.s[2]
+	WORD $0x4f90119a // fmla v26.4s, v12.4s, v16.s[0]
+	WORD $0x4f919299 // fmul v25.4s, v20.4s, v17.s[0]
+	WORD $0x4fb11ab9 // fmla v25.4s, v21.4s, v17.s[3]
+	WORD $0x4fb012f9 // fmla v25.4s, v23.4s, v16.s[1]
+	WORD $0x4f9192ca // fmul v10.4s, v22.4s, v17.s[0]
+	WORD $0x4f93130a // fmla v10.4s, v24.4s, v19.s[0]
+	WORD $0x4f90198a // fmla v10.4s, v12.4s, v16.s[2]
+	WORD $0x4f919294 // fmul v20.4s, v20.4s, v17.s[0]
+	WORD $0x4fb312b4 // fmla v20.4s, v21.4s, v19.s[1]
+	WORD $0x4fb01af4 // fmla v20.4s, v23.4s, v16.s[3]
+	WORD $0x4f9112ce // fmla v14.4s, v22.4s, v17.s[0]
+	WORD $0x4f931b0e // fmla v14.4s, v24.4s, v19.s[2]
+	WORD $0x4f92118e // fmla v14.4s, v12.4s, v18.s[0]
+	WORD $0xad066840 // stp q0, q26, [x2, #192]
+	WORD $0xad072859 // stp q25, q10, [x2, #224]
+	WORD $0xad083854 // stp q20, q14, [x2, #256]
+	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
+	WORD $0x4ea5d46e // fsub v14.4s, v3.4s, v5.4s
+	WORD $0x4e29d4ec // fadd v12.4s, v7.4s, v9.4s
+	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
+	WORD $0x4e2dd574 // fadd v20.4s, v11.4s, v13.4s
+	WORD $0x4eadd56b // fsub v11.4s, v11.4s, v13.4s
+	WORD $0x4f911141 // fmla v1.4s, v10.4s, v17.s[0]
+	WORD $0x4fb11181 // fmla v1.4s, v12.4s, v17.s[1]
+	WORD $0x4fb31a81 // fmla v1.4s, v20.4s, v19.s[3]
+	WORD $0x4f9191cd // fmul v13.4s, v14.4s, v17.s[0]
+	WORD $0x4f91192d // fmla v13.4s, v9.4s, v17.s[2]
+	WORD $0x4f90116d // fmla v13.4s, v11.4s, v16.s[0]
+	WORD $0x4f919155 // fmul v21.4s, v10.4s, v17.s[0]
+	WORD $0x4fb11995 // fmla v21.4s, v12.4s, v17.s[3]
+	WORD $0x4fb01295 // fmla v21.4s, v20.4s, v16.s[1]
+	WORD $0x4f9191d6 // fmul v22.4s, v14.4s, v17.s[0]
+	WORD $0x4f931136 // fmla v22.4s, v9.4s, v19.s[0]
+	WORD $0x4f901976 // fmla v22.4s, v11.4s, v16.s[2]
+	WORD $0x4f91914a // fmul v10.4s, v10.4s, v17.s[0]
+	WORD $0x4fb3118a // fmla v10.4s, v12.4s, v19.s[1]
+	WORD $0x4fb01a8a // fmla v10.4s, v20.4s, v16.s[3]
+	WORD $0x4f9111cf // fmla v15.4s, v14.4s, v17.s[0]
+	WORD $0x4f93192f // fmla v15.4s, v9.4s, v19.s[2]
+	WORD $0x4f92116f // fmla v15.4s, v11.4s, v18.s[0]
+	WORD $0xad063521 // stp q1, q13, [x9, #192]
+	WORD $0xad075935 // stp q21, q22, [x9, #224]
+	WORD $0xad083d2a // stp q10, q15, [x9, #256]
+	WORD $0x4cc1a940 // ld1 {v0.4s, v1.4s}, [x10], x1
+	WORD $0x4cc1a962 // ld1 {v2.4s, v3.4s}, [x11], x1
+	WORD $0x4cc1a984 // ld1 {v4.4s, v5.4s}, [x12], x1
+	WORD $0x4cc1a9a6 // ld1 {v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc1a9c8 // ld1 {v8.4s, v9.4s}, [x14], x1
+	WORD $0x4cc1a9ea // ld1 {v10.4s, v11.4s}, [x15], x1
+	WORD $0x4cc1aa0c // ld1 {v12.4s, v13.4s}, [x16], x1
+	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
+	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
+	WORD $0x4ea4d455 // fsub v21.4s, v2.4s, v4.4s
+	WORD $0x4e28d4d6 // fadd v22.4s, v6.4s, v8.4s
+	WORD $0x4ea8d4d7 // fsub v23.4s, v6.4s, v8.4s
+	WORD $0x4e2cd558 // fadd v24.4s, v10.4s, v12.4s
+	WORD $0x4eacd54c // fsub v12.4s, v10.4s, v12.4s
+	WORD $0x4f911280 // fmla v0.4s, v20.4s, v17.s[0]
+	WORD $0x4fb112c0 // fmla v0.4s, v22.4s, v17.s[1]
+	WORD $0x4fb31b00 // fmla v0.4s, v24.4s, v19.s[3]
+	WORD $0x4f9192b9 // fmul v25.4s, v21.4s, v17.s[0]
+	WORD $0x4f911af9 // fmla v25.4s, v23.4s, v17.s[2]
+	WORD $0x4f901199 // fmla v25.4s, v12.4s, v16.s[0]
+	WORD $0x4f91928a // fmul v10.4s, v20.4s, v17.s[0]
+	WORD $0x4fb11aca // fmla v10.4s, v22.4s, v17.s[3]
+	WORD $0x4fb0130a // fmla v10.4s, v24.4s, v16.s[1]
+	WORD $0x4f9192ba // fmul v26.4s, v21.4s, v17.s[0]
+	WORD $0x4f9312fa // fmla v26.4s, v23.4s, v19.s[0]
+	WORD $0x4f90199a // fmla v26.4s, v12.4s, v16.s[2]
+	WORD $0x4f919294 // fmul v20.4s, v20.4s, v17.s[0]
+	WORD $0x4fb312d4 // fmla v20.4s, v22.4s, v19.s[1]
+	WORD $0x4fb01b14 // fmla v20.4s, v24.4s, v16.s[3]
+	WORD $0x4f9112ae // fmla v14.4s, v21.4s, v17.s[0]
+	WORD $0x4f931aee // fmla v14.4s, v23.4s, v19.s[2]
+	WORD $0x4f92118e // fmla v14.4s, v12.4s, v18.s[0]
+	WORD $0xad096440 // stp q0, q25, [x2, #288]
+	WORD $0xad0a684a // stp q10, q26, [x2, #320]
+	WORD $0xad0b3854 // stp q20, q14, [x2, #352]
+	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
+	WORD $0x4ea5d46c // fsub v12.4s, v3.4s, v5.4s
+	WORD $0x4e29d4ee // fadd v14.4s, v7.4s, v9.4s
+	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
+	WORD $0x4e2dd574 // fadd v20.4s, v11.4s, v13.4s
+	WORD $0x4eadd575 // fsub v21.4s, v11.4s, v13.4s
+	WORD $0x4f911141 // fmla v1.4s, v10.4s, v17.s[0]
+	WORD $0x4fb111c1 // fmla v1.4s, v14.4s, v17.s[1]
+	WORD $0x4fb31a81 // fmla v1.4s, v20.4s, v19.s[3]
+	WORD $0x4f91918b // fmul v11.4s, v12.4s, v17.s[0]
+	WORD $0x4f91192b // fmla v11.4s, v9.4s, v17.s[2]
+	WORD $0x4f9012ab // fmla v11.4s, v21.4s, v16.s[0]
+	WORD $0x4f919156 // fmul v22.4s, v10.4s, v17.s[0]
+	WORD $0x4fb119d6 // fmla v22.4s, v14.4s, v17.s[3]
+	WORD $0x4fb01296 // fmla v22.4s, v20.4s, v16.s[1]
+	WORD $0x4f91918d // fmul v13.4s, v12.4s, v17.s[0]
+	WORD $0x4f93112d // fmla v13.4s, v9.4s, v19.s[0]
+	WORD $0x4f901aad // fmla v13.4s, v21.4s, v16.s[2]
+	WORD $0x4f91914a // fmul v10.4s, v10.4s, v17.s[0]
+	WORD $0x4fb311ca // fmla v10.4s, v14.4s, v19.s[1]
+	WORD $0x4fb01a8a // fmla v10.4s, v20.4s, v16.s[3]
+	WORD $0x4f91118f // fmla v15.4s, v12.4s, v17.s[0]
+	WORD $0x4f93192f // fmla v15.4s, v9.4s, v19.s[2]
+	WORD $0x4f9212af // fmla v15.4s, v21.4s, v18.s[0]
+	WORD $0xad092d21 // stp q1, q11, [x9, #288]
+	WORD $0xad0a3536 // stp q22, q13, [x9, #320]
+	WORD $0xad0b3d2a // stp q10, q15, [x9, #352]
+	WORD $0x4cc1a940 // ld1 {v0.4s, v1.4s}, [x10], x1
+	WORD $0x4cc1a962 // ld1 {v2.4s, v3.4s}, [x11], x1
+	WORD $0x4cc1a984 // ld1 {v4.4s, v5.4s}, [x12], x1
+	WORD $0x4cc1a9a6 // ld1 {v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc1a9c8 // ld1 {v8.4s, v9.4s}, [x14], x1
+	WORD $0x4cc1a9ea // ld1 {v10.4s, v11.4s}, [x15], x1
+	WORD $0x4cc1aa0c // ld1 {v12.4s, v13.4s}, [x16], x1
+	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
+	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
+	WORD $0x4ea4d455 // fsub v21.4s, v2.4s, v4.4s
+	WORD $0x4e28d4d6 // fadd v22.4s, v6.4s, v8.4s
+	WORD $0x4ea8d4d8 // fsub v24.4s, v6.4s, v8.4s
+	WORD $0x4e2cd557 // fadd v23.4s, v10.4s, v12.4s
+	WORD $0x4eacd55a // fsub v26.4s, v10.4s, v12.4s
+	WORD $0x4f911280 // fmla v0.4s, v20.4s, v17.s[0]
+	WORD $0x4fb112c0 // fmla v0.4s, v22.4s, v17.s[1]
+	WORD $0x4fb31ae0 // fmla v0.4s, v23.4s, v19.s[3]
+	WORD $0x4f9192ac // fmul v12.4s, v21.4s, v17.s[0]
+	WORD $0x4f911b0c // fmla v12.4s, v24.4s, v17.s[2]
+	WORD $0x4f90134c // fmla v12.4s, v26.4s, v16.s[0]
+	WORD $0x4f91928a // fmul v10.4s, v20.4s, v17.s[0]
+	WORD $0x4fb11aca // fmla v10.4s, v22.4s, v17.s[3]
+	WORD $0x4fb012ea // fmla v10.4s, v23.4s, v16.s[1]
+	WORD $0x4f9192b9 // fmul v25.4s, v21.4s, v17.s[0]
+	WORD $0x4f931319 // fmla v25.4s, v24.4s, v19.s[0]
+	WORD $0x4f901b59 // fmla v25.4s, v26.4s, v16.s[2]
+	WORD $0x4f919294 // fmul v20.4s, v20.4s, v17.s[0]
+	WORD $0x4fb312d4 // fmla v20.4s, v22.4s, v19.s[1]
+	WORD $0x4fb01af4 // fmla v20.4s, v23.4s, v16.s[3]
+	WORD $0x4f9112ae // fmla v14.4s, v21.4s, v17.s[0]
+	WORD $0x4f931b0e // fmla v14.4s, v24.4s, v19.s[2]
+	WORD $0x4f92134e // fmla v14.4s, v26.4s, v18.s[0]
+	WORD $0xad0c3040 // stp q0, q12, [x2, #384]
+	WORD $0xad0d644a // stp q10, q25, [x2, #416]
+	WORD $0xad0e3854 // stp q20, q14, [x2, #448]
+	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
+	WORD $0x4ea5d46e // fsub v14.4s, v3.4s, v5.4s
+	WORD $0x4e29d4ec // fadd v12.4s, v7.4s, v9.4s
+	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
+	WORD $0x4e2dd574 // fadd v20.4s, v11.4s, v13.4s
+	WORD $0x4eadd56d // fsub v13.4s, v11.4s, v13.4s
+	WORD $0x4f911141 // fmla v1.4s, v10.4s, v17.s[0]
+	WORD $0x4fb11181 // fmla v1.4s, v12.4s, v17.s[1]
+	WORD $0x4fb31a81 // fmla v1.4s, v20.4s, v19.s[3]
+	WORD $0x4f9191d6 // fmul v22.4s, v14.4s, v17.s[0]
+	WORD $0x4f911936 // fmla v22.4s, v9.4s, v17.s[2]
+	WORD $0x4f9011b6 // fmla v22.4s, v13.4s, v16.s[0]
+	WORD $0x4f91914b // fmul v11.4s, v10.4s, v17.s[0]
+	WORD $0x4fb1198b // fmla v11.4s, v12.4s, v17.s[3]
+	WORD $0x4fb0128b // fmla v11.4s, v20.4s, v16.s[1]
+	WORD $0x4f9191d5 // fmul v21.4s, v14.4s, v17.s[0]
+	WORD $0x4f931135 // fmla v21.4s, v9.4s, v19.s[0]
+	WORD $0x4f9019b5 // fmla v21.4s, v13.4s, v16.s[2]
+	WORD $0x4f91914a // fmul v10.4s, v10.4s, v17.s[0]
+	WORD $0x4fb3118a // fmla v10.4s, v12.4s, v19.s[1]
+	WORD $0x4fb01a8a // fmla v10.4s, v20.4s, v16.s[3]
+	WORD $0x4f9111cf // fmla v15.4s, v14.4s, v17.s[0]
+	WORD $0x4f93192f // fmla v15.4s, v9.4s, v19.s[2]
+	WORD $0x4f9211af // fmla v15.4s, v13.4s, v18.s[0]
+	WORD $0xad0c5921 // stp q1, q22, [x9, #384]
+	WORD $0xad0d552b // stp q11, q21, [x9, #416]
+	WORD $0xad0e3d2a // stp q10, q15, [x9, #448]
+	WORD $0x4cc1a940 // ld1 {v0.4s, v1.4s}, [x10], x1
+	WORD $0x4cc1a962 // ld1 {v2.4s, v3.4s}, [x11], x1
+	WORD $0x4cc1a984 // ld1 {v4.4s, v5.4s}, [x12], x1
+	WORD $0x4cc1a9a6 // ld1 {v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc1a9c8 // ld1 {v8.4s, v9.4s}, [x14], x1
+	WORD $0x4cc1a9ea // ld1 {v10.4s, v11.4s}, [x15], x1
+	WORD $0x4cc1aa0c // ld1 {v12.4s, v13.4s}, [x16], x1
+	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
+	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
+	WORD $0x4ea4d456 // fsub v22.4s, v2.4s, v4.4s
+	WORD $0x4e28d4d5 // fadd v21.4s, v6.4s, v8.4s
+	WORD $0x4ea8d4d7 // fsub v23.4s, v6.4s, v8.4s
+	WORD $0x4e2cd558 // fadd v24.4s, v10.4s, v12.4s
+	WORD $0x4eacd55a // fsub v26.4s, v10.4s, v12.4s
+	WORD $0x4f911280 // fmla v0.4s, v20.4s, v17.s[0]
+	WORD $0x4fb112a0 // fmla v0.4s, v21.4s, v17.s[1]
+	WORD $0x4fb31b00 // fmla v0.4s, v24.4s, v19.s[3]
+	WORD $0x4f9192cc // fmul v12.4s, v22.4s, v17.s[0]
+	WORD $0x4f911aec // fmla v12.4s, v23.4s, v17.s[2]
+	WORD $0x4f90134c // fmla v12.4s, v26.4s, v16.s[0]
+	WORD $0x4f91928a // fmul v10.4s, v20.4s, v17.s[0]
+	WORD $0x4fb11aaa // fmla v10.4s, v21.4s, v17.s[3]
+	WORD $0x4fb0130a // fmla v10.4s, v24.4s, v16.s[1]
+	WORD $0x4f9192d9 // fmul v25.4s, v22.4s, v17.s[0]
+	WORD $0x4f9312f9 // fmla v25.4s, v23.4s, v19.s[0]
+	WORD $0x4f901b59 // fmla v25.4s, v26.4s, v16.s[2]
+	WORD $0x4f919294 // fmul v20.4s, v20.4s, v17.s[0]
+	WORD $0x4fb312b4 // fmla v20.4s, v21.4s, v19.s[1]
+	WORD $0x4fb01b14 // fmla v20.4s, v24.4s, v16.s[3]
+	WORD $0x4f9112ce // fmla v14.4s, v22.4s, v17.s[0]
+	WORD $0x4f931aee // fmla v14.4s, v23.4s, v19.s[2]
+	WORD $0x4f92134e // fmla v14.4s, v26.4s, v18.s[0]
+	WORD $0xad0f3040 // stp q0, q12, [x2, #480]
+	WORD $0xad10644a // stp q10, q25, [x2, #512]
+	WORD $0xad113854 // stp q20, q14, [x2, #544]
+	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
+	WORD $0x4ea5d46e // fsub v14.4s, v3.4s, v5.4s
+	WORD $0x4e29d4ec // fadd v12.4s, v7.4s, v9.4s
+	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
+	WORD $0x4e2dd574 // fadd v20.4s, v11.4s, v13.4s
+	WORD $0x4eadd56b // fsub v11.4s, v11.4s, v13.4s
+	WORD $0x4f911141 // fmla v1.4s, v10.4s, v17.s[0]
+	WORD $0x4fb11181 // fmla v1.4s, v12.4s, v17.s[1]
+	WORD $0x4fb31a81 // fmla v1.4s, v20.4s, v19.s[3]
+	WORD $0x4f9191d6 // fmul v22.4s, v14.4s, v17.s[0]
+	WORD $0x4f911936 // fmla v22.4s, v9.4s, v17.s[2]
+	WORD $0x4f901176 // fmla v22.4s, v11.4s, v16.s[0]
+	WORD $0x4f91914d // fmul v13.4s, v10.4s, v17.s[0]
+	WORD $0x4fb1198d // fmla v13.4s, v12.4s, v17.s[3]
+	WORD $0x4fb0128d // fmla v13.4s, v20.4s, v16.s[1]
+	WORD $0x4f9191d5 // fmul v21.4s, v14.4s, v17.s[0]
+	WORD $0x4f931135 // fmla v21.4s, v9.4s, v19.s[0]
+	WORD $0x4f901975 // fmla v21.4s, v11.4s, v16.s[2]
+	WORD $0x4f91914a // fmul v10.4s, v10.4s, v17.s[0]
+	WORD $0x4fb3118a // fmla v10.4s, v12.4s, v19.s[1]
+	WORD $0x4fb01a8a // fmla v10.4s, v20.4s, v16.s[3]
+	WORD $0x4f9111cf // fmla v15.4s, v14.4s, v17.s[0]
+	WORD $0x4f93192f // fmla v15.4s, v9.4s, v19.s[2]
+	WORD $0x4f92116f // fmla v15.4s, v11.4s, v18.s[0]
+	WORD $0xad0f5921 // stp q1, q22, [x9, #480]
+	WORD $0xad10552d // stp q13, q21, [x9, #512]
+	WORD $0xad113d2a // stp q10, q15, [x9, #544]
+	WORD $0x4cc1a940 // ld1 {v0.4s, v1.4s}, [x10], x1
+	WORD $0x4cc1a962 // ld1 {v2.4s, v3.4s}, [x11], x1
+	WORD $0x4cc1a984 // ld1 {v4.4s, v5.4s}, [x12], x1
+	WORD $0x4cc1a9a6 // ld1 {v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc1a9c8 // ld1 {v8.4s, v9.4s}, [x14], x1
+	WORD $0x4cc1a9ea // ld1 {v10.4s, v11.4s}, [x15], x1
+	WORD $0x4cc1aa0c // ld1 {v12.4s, v13.4s}, [x16], x1
+	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
+	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
+	WORD $0x4ea4d456 // fsub v22.4s, v2.4s, v4.4s
+	WORD $0x4e28d4d5 // fadd v21.4s, v6.4s, v8.4s
+	WORD $0x4ea8d4d8 // fsub v24.4s, v6.4s, v8.4s
+	WORD $0x4e2cd557 // fadd v23.4s, v10.4s, v12.4s
+	WORD $0x4eacd54a // fsub v10.4s, v10.4s, v12.4s
+	WORD $0x4f911280 // fmla v0.4s, v20.4s, v17.s[0]
+	WORD $0x4fb112a0 // fmla v0.4s, v21.4s, v17.s[1]
+	WORD $0x4fb31ae0 // fmla v0.4s, v23.4s, v19.s[3]
+	WORD $0x4f9192cc // fmul v12.4s, v22.4s, v17.s[0]
+	WORD $0x4f911b0c // fmla v12.4s, v24.4s, v17.s[2]
+	WORD $0x4f90114c // fmla v12.4s, v10.4s, v16.s[0]
+	WORD $0x4f91929a // fmul v26.4s, v20.4s, v17.s[0]
+	WORD $0x4fb11aba // fmla v26.4s, v21.4s, v17.s[3]
+	WORD $0x4fb012fa // fmla v26.4s, v23.4s, v16.s[1]
+	WORD $0x4f9192d9 // fmul v25.4s, v22.4s, v17.s[0]
+	WORD $0x4f931319 // fmla v25.4s, v24.4s, v19.s[0]
+	WORD $0x4f901959 // fmla v25.4s, v10.4s, v16.s[2]
+	WORD $0x4f919294 // fmul v20.4s, v20.4s, v17.s[0]
+	WORD $0x4fb312b4 // fmla v20.4s, v21.4s, v19.s[1]
+	WORD $0x4fb01af4 // fmla v20.4s, v23.4s, v16.s[3]
+	WORD $0x4f9112ce // fmla v14.4s, v22.4s, v17.s[0]
+	WORD $0x4f931b0e // fmla v14.4s, v24.4s, v19.s[2]
+	WORD $0x4f92114e // fmla v14.4s, v10.4s, v18.s[0]
+	WORD $0xad123040 // stp q0, q12, [x2, #576]
+	WORD $0xad13645a // stp q26, q25, [x2, #608]
+	WORD $0xad143854 // stp q20, q14, [x2, #640]
+	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
+	WORD $0x4ea5d46c // fsub v12.4s, v3.4s, v5.4s
+	WORD $0x4e29d4ee // fadd v14.4s, v7.4s, v9.4s
+	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
+	WORD $0x4e2dd574 // fadd v20.4s, v11.4s, v13.4s
+	WORD $0x4eadd576 // fsub v22.4s, v11.4s, v13.4s
+	WORD $0x4f911141 // fmla v1.4s, v10.4s, v17.s[0]
+	WORD $0x4fb111c1 // fmla v1.4s, v14.4s, v17.s[1]
+	WORD $0x4fb31a81 // fmla v1.4s, v20.4s, v19.s[3]
+	WORD $0x4f91918d // fmul v13.4s, v12.4s, v17.s[0]
+	WORD $0x4f91192d // fmla v13.4s, v9.4s, v17.s[2]
+	WORD $0x4f9012cd // fmla v13.4s, v22.4s, v16.s[0]
+	WORD $0x4f91914b // fmul v11.4s, v10.4s, v17.s[0]
+	WORD $0x4fb119cb // fmla v11.4s, v14.4s, v17.s[3]
+	WORD $0x4fb0128b // fmla v11.4s, v20.4s, v16.s[1]
+	WORD $0x4f919195 // fmul v21.4s, v12.4s, v17.s[0]
+	WORD $0x4f931135 // fmla v21.4s, v9.4s, v19.s[0]
+	WORD $0x4f901ad5 // fmla v21.4s, v22.4s, v16.s[2]
+	WORD $0x4f91914a // fmul v10.4s, v10.4s, v17.s[0]
+	WORD $0x4fb311ca // fmla v10.4s, v14.4s, v19.s[1]
+	WORD $0x4fb01a8a // fmla v10.4s, v20.4s, v16.s[3]
+	WORD $0x4f91118f // fmla v15.4s, v12.4s, v17.s[0]
+	WORD $0x4f93192f // fmla v15.4s, v9.4s, v19.s[2]
+	WORD $0x4f9212cf // fmla v15.4s, v22.4s, v18.s[0]
+	WORD $0xad123521 // stp q1, q13, [x9, #576]
+	WORD $0xad13552b // stp q11, q21, [x9, #608]
+	WORD $0xad143d2a // stp q10, q15, [x9, #640]
+	WORD $0x4cc1a940 // ld1 {v0.4s, v1.4s}, [x10], x1
+	WORD $0x4cc1a962 // ld1 {v2.4s, v3.4s}, [x11], x1
+	WORD $0x4cc1a984 // ld1 {v4.4s, v5.4s}, [x12], x1
+	WORD $0x4cc1a9a6 // ld1 {v6.4s, v7.4s}, [x13], x1
+	WORD $0x4cc1a9c8 // ld1 {v8.4s, v9.4s}, [x14], x1
+	WORD $0x4cc1a9ea // ld1 {v10.4s, v11.4s}, [x15], x1
+	WORD $0x4cc1aa0c // ld1 {v12.4s, v13.4s}, [x16], x1
+	WORD $0x4cc1aa2e // ld1 {v14.4s, v15.4s}, [x17], x1
+	WORD $0x4e24d454 // fadd v20.4s, v2.4s, v4.4s
+	WORD $0x4ea4d456 // fsub v22.4s, v2.4s, v4.4s
+	WORD $0x4e28d4d5 // fadd v21.4s, v6.4s, v8.4s
+	WORD $0x4ea8d4d8 // fsub v24.4s, v6.4s, v8.4s
+	WORD $0x4e2cd557 // fadd v23.4s, v10.4s, v12.4s
+	WORD $0x4eacd55a // fsub v26.4s, v10.4s, v12.4s
+	WORD $0x4f911280 // fmla v0.4s, v20.4s, v17.s[0]
+	WORD $0x4fb112a0 // fmla v0.4s, v21.4s, v17.s[1]
+	WORD $0x4fb31ae0 // fmla v0.4s, v23.4s, v19.s[3]
+	WORD $0x4f9192cc // fmul v12.4s, v22.4s, v17.s[0]
+	WORD $0x4f911b0c // fmla v12.4s, v24.4s, v17.s[2]
+	WORD $0x4f90134c // fmla v12.4s, v26.4s, v16.s[0]
+	WORD $0x4f91928a // fmul v10.4s, v20.4s, v17.s[0]
+	WORD $0x4fb11aaa // fmla v10.4s, v21.4s, v17.s[3]
+	WORD $0x4fb012ea // fmla v10.4s, v23.4s, v16.s[1]
+	WORD $0x4f9192d9 // fmul v25.4s, v22.4s, v17.s[0]
+	WORD $0x4f931319 // fmla v25.4s, v24.4s, v19.s[0]
+	WORD $0x4f901b59 // fmla v25.4s, v26.4s, v16.s[2]
+	WORD $0x4f919294 // fmul v20.4s, v20.4s, v17.s[0]
+	WORD $0x4fb312b4 // fmla v20.4s, v21.4s, v19.s[1]
+	WORD $0x4fb01af4 // fmla v20.4s, v23.4s, v16.s[3]
+	WORD $0x4f9112ce // fmla v14.4s, v22.4s, v17.s[0]
+	WORD $0x4f931b0e // fmla v14.4s, v24.4s, v19.s[2]
+	WORD $0x4f92134e // fmla v14.4s, v26.4s, v18.s[0]
+	WORD $0xad153040 // stp q0, q12, [x2, #672]
+	WORD $0xad16644a // stp q10, q25, [x2, #704]
+	WORD $0xad173854 // stp q20, q14, [x2, #736]
+	WORD $0x4e25d46a // fadd v10.4s, v3.4s, v5.4s
+	WORD $0x4ea5d46e // fsub v14.4s, v3.4s, v5.4s
+	WORD $0x4e29d4ec // fadd v12.4s, v7.4s, v9.4s
+	WORD $0x4ea9d4e9 // fsub v9.4s, v7.4s, v9.4s
+	WORD $0x4e2dd574 // fadd v20.4s, v11.4s, v13.4s
+	WORD $0x4eadd575 // fsub v21.4s, v11.4s, v13.4s
+	WORD $0x4f911141 // fmla v1.4s, v10.4s, v17.s[0]
+	WORD $0x4fb11181 // fmla v1.4s, v12.4s, v17.s[1]
+	WORD $0x4fb31a81 // fmla v1.4s, v20.4s, v19.s[3]
+	WORD $0x4f9191cd // fmul v13.4s, v14.4s, v17.s[0]
+	WORD $0x4f91192d // fmla v13.4s, v9.4s, v17.s[2]
+	WORD $0x4f9012ad // fmla v13.4s, v21.4s, v16.s[0]
+	WORD $0x4f91914b // fmul v11.4s, v10.4s, v17.s[0]
+	WORD $0x4fb1198b // fmla v11.4s, v12.4s, v17.s[3]
+	WORD $0x4fb0128b // fmla v11.4s, v20.4s, v16.s[1]
+	WORD $0x4f9191d6 // fmul v22.4s, v14.4s, v17.s[0]
+	WORD $0x4f931136 // fmla v22.4s, v9.4s, v19.s[0]
+	WORD $0x4f901ab6 // fmla v22.4s, v21.4s, v16.s[2]
+	WORD $0x4f91914a // fmul v10.4s, v10.4s, v17.s[0]
+	WORD $0x4fb3118a // fmla v10.4s, v12.4s, v19.s[1]
+	WORD $0x4fb01a8a // fmla v10.4s, v20.4s, v16.s[3]
+	WORD $0x4f9111cf // fmla v15.4s, v14.4s, v17.s[0]
+	WORD $0x4f93192f // fmla v15.4s, v9.4s, v19.s[2]
+	WORD $0x4f9212af // fmla v15.4s, v21.4s, v18.s[0]
+	WORD $0xad153521 // stp q1, q13, [x9, #672]
+	WORD $0xad16592b // stp q11, q22, [x9, #704]
+	WORD $0xad173d2a // stp q10, q15, [x9, #736]
+	WORD $0x91008000 // add x0, x0, #32
+	WORD $0xd280004a // movz x10, #2, lsl #0
+	JMP  quads
+
+narrow:
+	WORD $0x910020c6 // add x6, x6, #8
+	CBZ  R6, done
 	WORD $0xf10010c6 // subs x6, x6, #4
-	BMI  by4end
-	WORD $0xaa0f03f0 // mov x16, x15
-	WORD $0x3cf06809 // ldr q9, [x0, x16]
-	WORD $0x3cf06910 // ldr q16, [x8, x16]
-	WORD $0x3cf0692f // ldr q15, [x9, x16]
-	WORD $0x3cf06951 // ldr q17, [x10, x16]
-	WORD $0x3cf0696d // ldr q13, [x11, x16]
-	WORD $0x3cf0698c // ldr q12, [x12, x16]
-	WORD $0x3cf069ab // ldr q11, [x13, x16]
-	WORD $0x3cf069ca // ldr q10, [x14, x16]
-	WORD $0x4e2fd60e // fadd v14.4s, v16.4s, v15.4s
-	WORD $0x4eafd60f // fsub v15.4s, v16.4s, v15.4s
-	WORD $0x4e2dd630 // fadd v16.4s, v17.4s, v13.4s
-	WORD $0x4eadd631 // fsub v17.4s, v17.4s, v13.4s
-	WORD $0x4e2bd592 // fadd v18.4s, v12.4s, v11.4s
-	WORD $0x4eabd593 // fsub v19.4s, v12.4s, v11.4s
-	WORD $0x4f8611c9 // fmla v9.4s, v14.4s, v6.s[0]
-	WORD $0x4fa61209 // fmla v9.4s, v16.4s, v6.s[1]
-	WORD $0x4fa51a49 // fmla v9.4s, v18.4s, v5.s[3]
-	WORD $0x4f8691ec // fmul v12.4s, v15.4s, v6.s[0]
-	WORD $0x4f861a2c // fmla v12.4s, v17.4s, v6.s[2]
-	WORD $0x4f88126c // fmla v12.4s, v19.4s, v8.s[0]
-	WORD $0x4f8691cd // fmul v13.4s, v14.4s, v6.s[0]
-	WORD $0x4fa61a0d // fmla v13.4s, v16.4s, v6.s[3]
-	WORD $0x4fa8124d // fmla v13.4s, v18.4s, v8.s[1]
-	WORD $0x4f8691eb // fmul v11.4s, v15.4s, v6.s[0]
-	WORD $0x4f85122b // fmla v11.4s, v17.4s, v5.s[0]
-	WORD $0x4f881a6b // fmla v11.4s, v19.4s, v8.s[2]
-	WORD $0x4f8691ce // fmul v14.4s, v14.4s, v6.s[0]
-	WORD $0x4fa5120e // fmla v14.4s, v16.4s, v5.s[1]
-	WORD $0x4fa81a4e // fmla v14.4s, v18.4s, v8.s[3]
-	WORD $0x4f8611ea // fmla v10.4s, v15.4s, v6.s[0]
-	WORD $0x4f851a2a // fmla v10.4s, v17.4s, v5.s[2]
-	WORD $0x4f87126a // fmla v10.4s, v19.4s, v7.s[0]
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0x3cf0680f // ldr q15, [x0, x16]
-	WORD $0x3cf06912 // ldr q18, [x8, x16]
-	WORD $0x3cf06933 // ldr q19, [x9, x16]
-	WORD $0x3cf06954 // ldr q20, [x10, x16]
-	WORD $0x3cf06975 // ldr q21, [x11, x16]
-	WORD $0x3cf06997 // ldr q23, [x12, x16]
-	WORD $0x3cf069b6 // ldr q22, [x13, x16]
-	WORD $0x3cf069d0 // ldr q16, [x14, x16]
-	WORD $0x4e33d651 // fadd v17.4s, v18.4s, v19.4s
-	WORD $0x4eb3d653 // fsub v19.4s, v18.4s, v19.4s
-	WORD $0x4e35d692 // fadd v18.4s, v20.4s, v21.4s
-	WORD $0x4eb5d695 // fsub v21.4s, v20.4s, v21.4s
-	WORD $0x4e36d6f4 // fadd v20.4s, v23.4s, v22.4s
-	WORD $0x4eb6d6f7 // fsub v23.4s, v23.4s, v22.4s
-	WORD $0x4f86122f // fmla v15.4s, v17.4s, v6.s[0]
-	WORD $0x4fa6124f // fmla v15.4s, v18.4s, v6.s[1]
-	WORD $0x4fa51a8f // fmla v15.4s, v20.4s, v5.s[3]
-	WORD $0x4f869279 // fmul v25.4s, v19.4s, v6.s[0]
-	WORD $0x4f861ab9 // fmla v25.4s, v21.4s, v6.s[2]
-	WORD $0x4f8812f9 // fmla v25.4s, v23.4s, v8.s[0]
-	WORD $0x4f869236 // fmul v22.4s, v17.4s, v6.s[0]
-	WORD $0x4fa61a56 // fmla v22.4s, v18.4s, v6.s[3]
-	WORD $0x4fa81296 // fmla v22.4s, v20.4s, v8.s[1]
-	WORD $0x4f869278 // fmul v24.4s, v19.4s, v6.s[0]
-	WORD $0x4f8512b8 // fmla v24.4s, v21.4s, v5.s[0]
-	WORD $0x4f881af8 // fmla v24.4s, v23.4s, v8.s[2]
-	WORD $0x4f869231 // fmul v17.4s, v17.4s, v6.s[0]
-	WORD $0x4fa51251 // fmla v17.4s, v18.4s, v5.s[1]
-	WORD $0x4fa81a91 // fmla v17.4s, v20.4s, v8.s[3]
-	WORD $0x4f861270 // fmla v16.4s, v19.4s, v6.s[0]
-	WORD $0x4f851ab0 // fmla v16.4s, v21.4s, v5.s[2]
-	WORD $0x4f8712f0 // fmla v16.4s, v23.4s, v7.s[0]
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xad003c49 // stp q9, q15, [x2]
-	WORD $0xad04644c // stp q12, q25, [x2, #128]
-	WORD $0xad08584d // stp q13, q22, [x2, #256]
-	WORD $0xad0c604b // stp q11, q24, [x2, #384]
-	WORD $0xad10444e // stp q14, q17, [x2, #512]
-	WORD $0xad14404a // stp q10, q16, [x2, #640]
-	WORD $0x3cf06809 // ldr q9, [x0, x16]
-	WORD $0x3cf0690f // ldr q15, [x8, x16]
-	WORD $0x3cf06930 // ldr q16, [x9, x16]
-	WORD $0x3cf06951 // ldr q17, [x10, x16]
-	WORD $0x3cf0696d // ldr q13, [x11, x16]
-	WORD $0x3cf0698c // ldr q12, [x12, x16]
-	WORD $0x3cf069ab // ldr q11, [x13, x16]
-	WORD $0x3cf069ca // ldr q10, [x14, x16]
-	WORD $0x4e30d5ee // fadd v14.4s, v15.4s, v16.4s
-	WORD $0x4eb0d5f0 // fsub v16.4s, v15.4s, v16.4s
-	WORD $0x4e2dd62f // fadd v15.4s, v17.4s, v13.4s
-	WORD $0x4eadd632 // fsub v18.4s, v17.4s, v13.4s
-	WORD $0x4e2bd591 // fadd v17.4s, v12.4s, v11.4s
-	WORD $0x4eabd593 // fsub v19.4s, v12.4s, v11.4s
-	WORD $0x4f8611c9 // fmla v9.4s, v14.4s, v6.s[0]
-	WORD $0x4fa611e9 // fmla v9.4s, v15.4s, v6.s[1]
-	WORD $0x4fa51a29 // fmla v9.4s, v17.4s, v5.s[3]
-	WORD $0x4f86920d // fmul v13.4s, v16.4s, v6.s[0]
-	WORD $0x4f861a4d // fmla v13.4s, v18.4s, v6.s[2]
-	WORD $0x4f88126d // fmla v13.4s, v19.4s, v8.s[0]
-	WORD $0x4f8691cb // fmul v11.4s, v14.4s, v6.s[0]
-	WORD $0x4fa619eb // fmla v11.4s, v15.4s, v6.s[3]
-	WORD $0x4fa8122b // fmla v11.4s, v17.4s, v8.s[1]
-	WORD $0x4f86920c // fmul v12.4s, v16.4s, v6.s[0]
-	WORD $0x4f85124c // fmla v12.4s, v18.4s, v5.s[0]
-	WORD $0x4f881a6c // fmla v12.4s, v19.4s, v8.s[2]
-	WORD $0x4f8691ce // fmul v14.4s, v14.4s, v6.s[0]
-	WORD $0x4fa511ee // fmla v14.4s, v15.4s, v5.s[1]
-	WORD $0x4fa81a2e // fmla v14.4s, v17.4s, v8.s[3]
-	WORD $0x4f86120a // fmla v10.4s, v16.4s, v6.s[0]
-	WORD $0x4f851a4a // fmla v10.4s, v18.4s, v5.s[2]
-	WORD $0x4f87126a // fmla v10.4s, v19.4s, v7.s[0]
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0x3cf0680f // ldr q15, [x0, x16]
-	WORD $0x3cf06913 // ldr q19, [x8, x16]
-	WORD $0x3cf06932 // ldr q18, [x9, x16]
-	WORD $0x3cf06955 // ldr q21, [x10, x16]
-	WORD $0x3cf06974 // ldr q20, [x11, x16]
-	WORD $0x3cf06996 // ldr q22, [x12, x16]
-	WORD $0x3cf069b7 // ldr q23, [x13, x16]
-	WORD $0x3cf069d0 // ldr q16, [x14, x16]
-	WORD $0x4e32d671 // fadd v17.4s, v19.4s, v18.4s
-	WORD $0x4eb2d672 // fsub v18.4s, v19.4s, v18.4s
-	WORD $0x4e34d6b3 // fadd v19.4s, v21.4s, v20.4s
-	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
-	WORD $0x4e37d6d4 // fadd v20.4s, v22.4s, v23.4s
-	WORD $0x4eb7d6d7 // fsub v23.4s, v22.4s, v23.4s
-	WORD $0x4f86122f // fmla v15.4s, v17.4s, v6.s[0]
-	WORD $0x4fa6126f // fmla v15.4s, v19.4s, v6.s[1]
-	WORD $0x4fa51a8f // fmla v15.4s, v20.4s, v5.s[3]
-	WORD $0x4f869258 // fmul v24.4s, v18.4s, v6.s[0]
-	WORD $0x4f861ab8 // fmla v24.4s, v21.4s, v6.s[2]
-	WORD $0x4f8812f8 // fmla v24.4s, v23.4s, v8.s[0]
-	WORD $0x4f869239 // fmul v25.4s, v17.4s, v6.s[0]
-	WORD $0x4fa61a79 // fmla v25.4s, v19.4s, v6.s[3]
-	WORD $0x4fa81299 // fmla v25.4s, v20.4s, v8.s[1]
-	WORD $0x4f869256 // fmul v22.4s, v18.4s, v6.s[0]
-	WORD $0x4f8512b6 // fmla v22.4s, v21.4s, v5.s[0]
-	WORD $0x4f881af6 // fmla v22.4s, v23.4s, v8.s[2]
-	WORD $0x4f869231 // fmul v17.4s, v17.4s, v6.s[0]
-	WORD $0x4fa51271 // fmla v17.4s, v19.4s, v5.s[1]
-	WORD $0x4fa81a91 // fmla v17.4s, v20.4s, v8.s[3]
-	WORD $0x4f861250 // fmla v16.4s, v18.4s, v6.s[0]
-	WORD $0x4f851ab0 // fmla v16.4s, v21.4s, v5.s[2]
-	WORD $0x4f8712f0 // fmla v16.4s, v23.4s, v7.s[0]
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xad013c49 // stp q9, q15, [x2, #32]
-	WORD $0xad05604d // stp q13, q24, [x2, #160]
-	WORD $0xad09644b // stp q11, q25, [x2, #288]
-	WORD $0xad0d584c // stp q12, q22, [x2, #416]
-	WORD $0xad11444e // stp q14, q17, [x2, #544]
-	WORD $0xad15404a // stp q10, q16, [x2, #672]
-	WORD $0x3cf0680a // ldr q10, [x0, x16]
-	WORD $0x3cf0690f // ldr q15, [x8, x16]
-	WORD $0x3cf06930 // ldr q16, [x9, x16]
-	WORD $0x3cf06951 // ldr q17, [x10, x16]
-	WORD $0x3cf0696d // ldr q13, [x11, x16]
-	WORD $0x3cf0698c // ldr q12, [x12, x16]
-	WORD $0x3cf069ab // ldr q11, [x13, x16]
-	WORD $0x3cf069c9 // ldr q9, [x14, x16]
-	WORD $0x4e30d5ee // fadd v14.4s, v15.4s, v16.4s
-	WORD $0x4eb0d5f0 // fsub v16.4s, v15.4s, v16.4s
-	WORD $0x4e2dd62f // fadd v15.4s, v17.4s, v13.4s
-	WORD $0x4eadd631 // fsub v17.4s, v17.4s, v13.4s
-	WORD $0x4e2bd592 // fadd v18.4s, v12.4s, v11.4s
-	WORD $0x4eabd593 // fsub v19.4s, v12.4s, v11.4s
-	WORD $0x4f8611ca // fmla v10.4s, v14.4s, v6.s[0]
-	WORD $0x4fa611ea // fmla v10.4s, v15.4s, v6.s[1]
-	WORD $0x4fa51a4a // fmla v10.4s, v18.4s, v5.s[3]
-	WORD $0x4f86920b // fmul v11.4s, v16.4s, v6.s[0]
-	WORD $0x4f861a2b // fmla v11.4s, v17.4s, v6.s[2]
-	WORD $0x4f88126b // fmla v11.4s, v19.4s, v8.s[0]
-	WORD $0x4f8691cd // fmul v13.4s, v14.4s, v6.s[0]
-	WORD $0x4fa619ed // fmla v13.4s, v15.4s, v6.s[3]
-	WORD $0x4fa8124d // fmla v13.4s, v18.4s, v8.s[1]
-	WORD $0x4f86920c // fmul v12.4s, v16.4s, v6.s[0]
-	WORD $0x4f85122c // fmla v12.4s, v17.4s, v5.s[0]
-	WORD $0x4f881a6c // fmla v12.4s, v19.4s, v8.s[2]
-	WORD $0x4f8691ce // fmul v14.4s, v14.4s, v6.s[0]
-	WORD $0x4fa511ee // fmla v14.4s, v15.4s, v5.s[1]
-	WORD $0x4fa81a4e // fmla v14.4s, v18.4s, v8.s[3]
-	WORD $0x4f861209 // fmla v9.4s, v16.4s, v6.s[0]
-	WORD $0x4f851a29 // fmla v9.4s, v17.4s, v5.s[2]
-	WORD $0x4f871269 // fmla v9.4s, v19.4s, v7.s[0]
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0x3cf0680f // ldr q15, [x0, x16]
-	WORD $0x3cf06913 // ldr q19, [x8, x16]
-	WORD $0x3cf06932 // ldr q18, [x9, x16]
-	WORD $0x3cf06955 // ldr q21, [x10, x16]
-	WORD $0x3cf06974 // ldr q20, [x11, x16]
-	WORD $0x3cf06997 // ldr q23, [x12, x16]
-	WORD $0x3cf069b6 // ldr q22, [x13, x16]
-	WORD $0x3cf069d0 // ldr q16, [x14, x16]
-	WORD $0x4e32d671 // fadd v17.4s, v19.4s, v18.4s
-	WORD $0x4eb2d672 // fsub v18.4s, v19.4s, v18.4s
-	WORD $0x4e34d6b3 // fadd v19.4s, v21.4s, v20.4s
-	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
-	WORD $0x4e36d6f4 // fadd v20.4s, v23.4s, v22.4s
-	WORD $0x4eb6d6f8 // fsub v24.4s, v23.4s, v22.4s
-	WORD $0x4f86122f // fmla v15.4s, v17.4s, v6.s[0]
-	WORD $0x4fa6126f // fmla v15.4s, v19.4s, v6.s[1]
-	WORD $0x4fa51a8f // fmla v15.4s, v20.4s, v5.s[3]
-	WORD $0x4f869257 // fmul v23.4s, v18.4s, v6.s[0]
-	WORD $0x4f861ab7 // fmla v23.4s, v21.4s, v6.s[2]
-	WORD $0x4f881317 // fmla v23.4s, v24.4s, v8.s[0]
-	WORD $0x4f869239 // fmul v25.4s, v17.4s, v6.s[0]
-	WORD $0x4fa61a79 // fmla v25.4s, v19.4s, v6.s[3]
-	WORD $0x4fa81299 // fmla v25.4s, v20.4s, v8.s[1]
-	WORD $0x4f869256 // fmul v22.4s, v18.4s, v6.s[0]
-	WORD $0x4f8512b6 // fmla v22.4s, v21.4s, v5.s[0]
-	WORD $0x4f881b16 // fmla v22.4s, v24.4s, v8.s[2]
-	WORD $0x4f869231 // fmul v17.4s, v17.4s, v6.s[0]
-	WORD $0x4fa51271 // fmla v17.4s, v19.4s, v5.s[1]
-	WORD $0x4fa81a91 // fmla v17.4s, v20.4s, v8.s[3]
-	WORD $0x4f861250 // fmla v16.4s, v18.4s, v6.s[0]
-	WORD $0x4f851ab0 // fmla v16.4s, v21.4s, v5.s[2]
-	WORD $0x4f871310 // fmla v16.4s, v24.4s, v7.s[0]
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xad023c4a // stp q10, q15, [x2, #64]
-	WORD $0xad065c4b // stp q11, q23, [x2, #192]
-	WORD $0xad0a644d // stp q13, q25, [x2, #320]
-	WORD $0xad0e584c // stp q12, q22, [x2, #448]
-	WORD $0xad12444e // stp q14, q17, [x2, #576]
-	WORD $0xad164049 // stp q9, q16, [x2, #704]
-	WORD $0x3cf06809 // ldr q9, [x0, x16]
-	WORD $0x3cf06910 // ldr q16, [x8, x16]
-	WORD $0x3cf0692f // ldr q15, [x9, x16]
-	WORD $0x3cf06951 // ldr q17, [x10, x16]
-	WORD $0x3cf0696d // ldr q13, [x11, x16]
-	WORD $0x3cf0698c // ldr q12, [x12, x16]
-	WORD $0x3cf069ab // ldr q11, [x13, x16]
-	WORD $0x3cf069ca // ldr q10, [x14, x16]
-	WORD $0x4e2fd60e // fadd v14.4s, v16.4s, v15.4s
-	WORD $0x4eafd610 // fsub v16.4s, v16.4s, v15.4s
-	WORD $0x4e2dd62f // fadd v15.4s, v17.4s, v13.4s
-	WORD $0x4eadd632 // fsub v18.4s, v17.4s, v13.4s
-	WORD $0x4e2bd591 // fadd v17.4s, v12.4s, v11.4s
-	WORD $0x4eabd593 // fsub v19.4s, v12.4s, v11.4s
-	WORD $0x4f8611c9 // fmla v9.4s, v14.4s, v6.s[0]
-	WORD $0x4fa611e9 // fmla v9.4s, v15.4s, v6.s[1]
-	WORD $0x4fa51a29 // fmla v9.4s, v17.4s, v5.s[3]
-	WORD $0x4f86920d // fmul v13.4s, v16.4s, v6.s[0]
-	WORD $0x4f861a4d // fmla v13.4s, v18.4s, v6.s[2]
-	WORD $0x4f88126d // fmla v13.4s, v19.4s, v8.s[0]
-	WORD $0x4f8691cc // fmul v12.4s, v14.4s, v6.s[0]
-	WORD $0x4fa619ec // fmla v12.4s, v15.4s, v6.s[3]
-	WORD $0x4fa8122c // fmla v12.4s, v17.4s, v8.s[1]
-	WORD $0x4f86920b // fmul v11.4s, v16.4s, v6.s[0]
-	WORD $0x4f85124b // fmla v11.4s, v18.4s, v5.s[0]
-	WORD $0x4f881a6b // fmla v11.4s, v19.4s, v8.s[2]
-	WORD $0x4f8691ce // fmul v14.4s, v14.4s, v6.s[0]
-	WORD $0x4fa511ee // fmla v14.4s, v15.4s, v5.s[1]
-	WORD $0x4fa81a2e // fmla v14.4s, v17.4s, v8.s[3]
-	WORD $0x4f86120a // fmla v10.4s, v16.4s, v6.s[0]
-	WORD $0x4f851a4a // fmla v10.4s, v18.4s, v5.s[2]
-	WORD $0x4f87126a // fmla v10.4s, v19.4s, v7.s[0]
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0x3cf06810 // ldr q16, [x0, x16]
-	WORD $0x3cf06913 // ldr q19, [x8, x16]
-	WORD $0x3cf06932 // ldr q18, [x9, x16]
-	WORD $0x3cf06954 // ldr q20, [x10, x16]
-	WORD $0x3cf06975 // ldr q21, [x11, x16]
-	WORD $0x3cf06997 // ldr q23, [x12, x16]
-	WORD $0x3cf069b6 // ldr q22, [x13, x16]
-	WORD $0x3cf069cf // ldr q15, [x14, x16]
-	WORD $0x4e32d671 // fadd v17.4s, v19.4s, v18.4s
-	WORD $0x4eb2d672 // fsub v18.4s, v19.4s, v18.4s
-	WORD $0x4e35d693 // fadd v19.4s, v20.4s, v21.4s
-	WORD $0x4eb5d694 // fsub v20.4s, v20.4s, v21.4s
-	WORD $0x4e36d6f5 // fadd v21.4s, v23.4s, v22.4s
-	WORD $0x4eb6d6f8 // fsub v24.4s, v23.4s, v22.4s
-	WORD $0x4f861230 // fmla v16.4s, v17.4s, v6.s[0]
-	WORD $0x4fa61270 // fmla v16.4s, v19.4s, v6.s[1]
-	WORD $0x4fa51ab0 // fmla v16.4s, v21.4s, v5.s[3]
-	WORD $0x4f869259 // fmul v25.4s, v18.4s, v6.s[0]
-	WORD $0x4f861a99 // fmla v25.4s, v20.4s, v6.s[2]
-	WORD $0x4f881319 // fmla v25.4s, v24.4s, v8.s[0]
-	WORD $0x4f869237 // fmul v23.4s, v17.4s, v6.s[0]
-	WORD $0x4fa61a77 // fmla v23.4s, v19.4s, v6.s[3]
-	WORD $0x4fa812b7 // fmla v23.4s, v21.4s, v8.s[1]
-	WORD $0x4f869256 // fmul v22.4s, v18.4s, v6.s[0]
-	WORD $0x4f851296 // fmla v22.4s, v20.4s, v5.s[0]
-	WORD $0x4f881b16 // fmla v22.4s, v24.4s, v8.s[2]
-	WORD $0x4f869231 // fmul v17.4s, v17.4s, v6.s[0]
-	WORD $0x4fa51271 // fmla v17.4s, v19.4s, v5.s[1]
-	WORD $0x4fa81ab1 // fmla v17.4s, v21.4s, v8.s[3]
-	WORD $0x4f86124f // fmla v15.4s, v18.4s, v6.s[0]
-	WORD $0x4f851a8f // fmla v15.4s, v20.4s, v5.s[2]
-	WORD $0x4f87130f // fmla v15.4s, v24.4s, v7.s[0]
-	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xad034049 // stp q9, q16, [x2, #96]
-	WORD $0xad07644d // stp q13, q25, [x2, #224]
-	WORD $0xad0b5c4c // stp q12, q23, [x2, #352]
-	WORD $0xad0f584b // stp q11, q22, [x2, #480]
-	WORD $0xad13444e // stp q14, q17, [x2, #608]
-	WORD $0xad173c4a // stp q10, q15, [x2, #736]
+	BMI  few
+	WORD $0xaa0003ea // mov x10, x0
+	WORD $0x8b08014b // add x11, x10, x8
+	WORD $0x8b08016c // add x12, x11, x8
+	WORD $0x8b08018d // add x13, x12, x8
+	WORD $0x8b0801ae // add x14, x13, x8
+	WORD $0x8b0801cf // add x15, x14, x8
+	WORD $0x8b0801f0 // add x16, x15, x8
+	WORD $0x8b080211 // add x17, x16, x8
+	WORD $0x4cc17940 // ld1 {v0.4s}, [x10], x1
+	WORD $0x4cc17961 // ld1 {v1.4s}, [x11], x1
+	WORD $0x4cc17982 // ld1 {v2.4s}, [x12], x1
+	WORD $0x4cc179a3 // ld1 {v3.4s}, [x13], x1
+	WORD $0x4cc179c4 // ld1 {v4.4s}, [x14], x1
+	WORD $0x4cc179e5 // ld1 {v5.4s}, [x15], x1
+	WORD $0x4cc17a06 // ld1 {v6.4s}, [x16], x1
+	WORD $0x4cc17a27 // ld1 {v7.4s}, [x17], x1
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
+	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
+	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
+	WORD $0x4ea4d46c // fsub v12.4s, v3.4s, v4.4s
+	WORD $0x4e26d4ad // fadd v13.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4b4 // fsub v20.4s, v5.4s, v6.4s
+	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
+	WORD $0x4fb319a0 // fmla v0.4s, v13.4s, v19.s[3]
+	WORD $0x4f919155 // fmul v21.4s, v10.4s, v17.s[0]
+	WORD $0x4f911995 // fmla v21.4s, v12.4s, v17.s[2]
+	WORD $0x4f901295 // fmla v21.4s, v20.4s, v16.s[0]
+	WORD $0x4f91912f // fmul v15.4s, v9.4s, v17.s[0]
+	WORD $0x4fb1196f // fmla v15.4s, v11.4s, v17.s[3]
+	WORD $0x4fb011af // fmla v15.4s, v13.4s, v16.s[1]
+	WORD $0x4f91914e // fmul v14.4s, v10.4s, v17.s[0]
+	WORD $0x4f93118e // fmla v14.4s, v12.4s, v19.s[0]
+	WORD $0x4f901a8e // fmla v14.4s, v20.4s, v16.s[2]
+	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
+	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
+	WORD $0x4fb019a9 // fmla v9.4s, v13.4s, v16.s[3]
+	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
+	WORD $0x4f931987 // fmla v7.4s, v12.4s, v19.s[2]
+	WORD $0x4f921287 // fmla v7.4s, v20.4s, v18.s[0]
+	WORD $0xad005440 // stp q0, q21, [x2]
+	WORD $0xad01384f // stp q15, q14, [x2, #32]
+	WORD $0xad021c49 // stp q9, q7, [x2, #64]
+	WORD $0x4cc17940 // ld1 {v0.4s}, [x10], x1
+	WORD $0x4cc17961 // ld1 {v1.4s}, [x11], x1
+	WORD $0x4cc17982 // ld1 {v2.4s}, [x12], x1
+	WORD $0x4cc179a3 // ld1 {v3.4s}, [x13], x1
+	WORD $0x4cc179c4 // ld1 {v4.4s}, [x14], x1
+	WORD $0x4cc179e5 // ld1 {v5.4s}, [x15], x1
+	WORD $0x4cc17a06 // ld1 {v6.4s}, [x16], x1
+	WORD $0x4cc17a27 // ld1 {v7.4s}, [x17], x1
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
+	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
+	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
+	WORD $0x4ea4d46c // fsub v12.4s, v3.4s, v4.4s
+	WORD $0x4e26d4ad // fadd v13.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4ae // fsub v14.4s, v5.4s, v6.4s
+	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
+	WORD $0x4fb319a0 // fmla v0.4s, v13.4s, v19.s[3]
+	WORD $0x4f919155 // fmul v21.4s, v10.4s, v17.s[0]
+	WORD $0x4f911995 // fmla v21.4s, v12.4s, v17.s[2]
+	WORD $0x4f9011d5 // fmla v21.4s, v14.4s, v16.s[0]
+	WORD $0x4f919134 // fmul v20.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11974 // fmla v20.4s, v11.4s, v17.s[3]
+	WORD $0x4fb011b4 // fmla v20.4s, v13.4s, v16.s[1]
+	WORD $0x4f91914f // fmul v15.4s, v10.4s, v17.s[0]
+	WORD $0x4f93118f // fmla v15.4s, v12.4s, v19.s[0]
+	WORD $0x4f9019cf // fmla v15.4s, v14.4s, v16.s[2]
+	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
+	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
+	WORD $0x4fb019a9 // fmla v9.4s, v13.4s, v16.s[3]
+	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
+	WORD $0x4f931987 // fmla v7.4s, v12.4s, v19.s[2]
+	WORD $0x4f9211c7 // fmla v7.4s, v14.4s, v18.s[0]
+	WORD $0xad035440 // stp q0, q21, [x2, #96]
+	WORD $0xad043c54 // stp q20, q15, [x2, #128]
+	WORD $0xad051c49 // stp q9, q7, [x2, #160]
+	WORD $0x4cc17940 // ld1 {v0.4s}, [x10], x1
+	WORD $0x4cc17961 // ld1 {v1.4s}, [x11], x1
+	WORD $0x4cc17982 // ld1 {v2.4s}, [x12], x1
+	WORD $0x4cc179a3 // ld1 {v3.4s}, [x13], x1
+	WORD $0x4cc179c4 // ld1 {v4.4s}, [x14], x1
+	WORD $0x4cc179e5 // ld1 {v5.4s}, [x15], x1
+	WORD $0x4cc17a06 // ld1 {v6.4s}, [x16], x1
+	WORD $0x4cc17a27 // ld1 {v7.4s}, [x17], x1
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
+	WORD $0x4ea2d42b // fsub v11.4s, v1.4s, v2.4s
+	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
+	WORD $0x4ea4d46d // fsub v13.4s, v3.4s, v4.4s
+	WORD $0x4e26d4ac // fadd v12.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4ae // fsub v14.4s, v5.4s, v6.4s
+	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11140 // fmla v0.4s, v10.4s, v17.s[1]
+	WORD $0x4fb31980 // fmla v0.4s, v12.4s, v19.s[3]
+	WORD $0x4f91916f // fmul v15.4s, v11.4s, v17.s[0]
+	WORD $0x4f9119af // fmla v15.4s, v13.4s, v17.s[2]
+	WORD $0x4f9011cf // fmla v15.4s, v14.4s, v16.s[0]
+	WORD $0x4f919134 // fmul v20.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11954 // fmla v20.4s, v10.4s, v17.s[3]
+	WORD $0x4fb01194 // fmla v20.4s, v12.4s, v16.s[1]
+	WORD $0x4f919175 // fmul v21.4s, v11.4s, v17.s[0]
+	WORD $0x4f9311b5 // fmla v21.4s, v13.4s, v19.s[0]
+	WORD $0x4f9019d5 // fmla v21.4s, v14.4s, v16.s[2]
+	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
+	WORD $0x4fb31149 // fmla v9.4s, v10.4s, v19.s[1]
+	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
+	WORD $0x4f911167 // fmla v7.4s, v11.4s, v17.s[0]
+	WORD $0x4f9319a7 // fmla v7.4s, v13.4s, v19.s[2]
+	WORD $0x4f9211c7 // fmla v7.4s, v14.4s, v18.s[0]
+	WORD $0xad063c40 // stp q0, q15, [x2, #192]
+	WORD $0xad075454 // stp q20, q21, [x2, #224]
+	WORD $0xad081c49 // stp q9, q7, [x2, #256]
+	WORD $0x4cc17940 // ld1 {v0.4s}, [x10], x1
+	WORD $0x4cc17961 // ld1 {v1.4s}, [x11], x1
+	WORD $0x4cc17982 // ld1 {v2.4s}, [x12], x1
+	WORD $0x4cc179a3 // ld1 {v3.4s}, [x13], x1
+	WORD $0x4cc179c4 // ld1 {v4.4s}, [x14], x1
+	WORD $0x4cc179e5 // ld1 {v5.4s}, [x15], x1
+	WORD $0x4cc17a06 // ld1 {v6.4s}, [x16], x1
+	WORD $0x4cc17a27 // ld1 {v7.4s}, [x17], x1
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
+	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
+	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
+	WORD $0x4ea4d46c // fsub v12.4s, v3.4s, v4.4s
+	WORD $0x4e26d4ad // fadd v13.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4b5 // fsub v21.4s, v5.4s, v6.4s
+	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
+	WORD $0x4fb319a0 // fmla v0.4s, v13.4s, v19.s[3]
+	WORD $0x4f919154 // fmul v20.4s, v10.4s, v17.s[0]
+	WORD $0x4f911994 // fmla v20.4s, v12.4s, v17.s[2]
+	WORD $0x4f9012b4 // fmla v20.4s, v21.4s, v16.s[0]
+	WORD $0x4f91912f // fmul v15.4s, v9.4s, v17.s[0]
+	WORD $0x4fb1196f // fmla v15.4s, v11.4s, v17.s[3]
+	WORD $0x4fb011af // fmla v15.4s, v13.4s, v16.s[1]
+	WORD $0x4f91914e // fmul v14.4s, v10.4s, v17.s[0]
+	WORD $0x4f93118e // fmla v14.4s, v12.4s, v19.s[0]
+	WORD $0x4f901aae // fmla v14.4s, v21.4s, v16.s[2]
+	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
+	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
+	WORD $0x4fb019a9 // fmla v9.4s, v13.4s, v16.s[3]
+	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
+	WORD $0x4f931987 // fmla v7.4s, v12.4s, v19.s[2]
+	WORD $0x4f9212a7 // fmla v7.4s, v21.4s, v18.s[0]
+	WORD $0xad095040 // stp q0, q20, [x2, #288]
+	WORD $0xad0a384f // stp q15, q14, [x2, #320]
+	WORD $0xad0b1c49 // stp q9, q7, [x2, #352]
+	WORD $0x4cc17940 // ld1 {v0.4s}, [x10], x1
+	WORD $0x4cc17961 // ld1 {v1.4s}, [x11], x1
+	WORD $0x4cc17982 // ld1 {v2.4s}, [x12], x1
+	WORD $0x4cc179a3 // ld1 {v3.4s}, [x13], x1
+	WORD $0x4cc179c4 // ld1 {v4.4s}, [x14], x1
+	WORD $0x4cc179e5 // ld1 {v5.4s}, [x15], x1
+	WORD $0x4cc17a06 // ld1 {v6.4s}, [x16], x1
+	WORD $0x4cc17a27 // ld1 {v7.4s}, [x17], x1
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
+	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
+	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
+	WORD $0x4ea4d46c // fsub v12.4s, v3.4s, v4.4s
+	WORD $0x4e26d4ad // fadd v13.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4b4 // fsub v20.4s, v5.4s, v6.4s
+	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
+	WORD $0x4fb319a0 // fmla v0.4s, v13.4s, v19.s[3]
+	WORD $0x4f91914f // fmul v15.4s, v10.4s, v17.s[0]
+	WORD $0x4f91198f // fmla v15.4s, v12.4s, v17.s[2]
+	WORD $0x4f90128f // fmla v15.4s, v20.4s, v16.s[0]
+	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11975 // fmla v21.4s, v11.4s, v17.s[3]
+	WORD $0x4fb011b5 // fmla v21.4s, v13.4s, v16.s[1]
+	WORD $0x4f91914e // fmul v14.4s, v10.4s, v17.s[0]
+	WORD $0x4f93118e // fmla v14.4s, v12.4s, v19.s[0]
+	WORD $0x4f901a8e // fmla v14.4s, v20.4s, v16.s[2]
+	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
+	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
+	WORD $0x4fb019a9 // fmla v9.4s, v13.4s, v16.s[3]
+	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
+	WORD $0x4f931987 // fmla v7.4s, v12.4s, v19.s[2]
+	WORD $0x4f921287 // fmla v7.4s, v20.4s, v18.s[0]
+	WORD $0xad0c3c40 // stp q0, q15, [x2, #384]
+	WORD $0xad0d3855 // stp q21, q14, [x2, #416]
+	WORD $0xad0e1c49 // stp q9, q7, [x2, #448]
+	WORD $0x4cc17940 // ld1 {v0.4s}, [x10], x1
+	WORD $0x4cc17961 // ld1 {v1.4s}, [x11], x1
+	WORD $0x4cc17982 // ld1 {v2.4s}, [x12], x1
+	WORD $0x4cc179a3 // ld1 {v3.4s}, [x13], x1
+	WORD $0x4cc179c4 // ld1 {v4.4s}, [x14], x1
+	WORD $0x4cc179e5 // ld1 {v5.4s}, [x15], x1
+	WORD $0x4cc17a06 // ld1 {v6.4s}, [x16], x1
+	WORD $0x4cc17a27 // ld1 {v7.4s}, [x17], x1
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
+	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
+	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
+	WORD $0x4ea4d46c // fsub v12.4s, v3.4s, v4.4s
+	WORD $0x4e26d4ad // fadd v13.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4ae // fsub v14.4s, v5.4s, v6.4s
+	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
+	WORD $0x4fb319a0 // fmla v0.4s, v13.4s, v19.s[3]
+	WORD $0x4f91914f // fmul v15.4s, v10.4s, v17.s[0]
+	WORD $0x4f91198f // fmla v15.4s, v12.4s, v17.s[2]
+	WORD $0x4f9011cf // fmla v15.4s, v14.4s, v16.s[0]
+	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11975 // fmla v21.4s, v11.4s, v17.s[3]
+	WORD $0x4fb011b5 // fmla v21.4s, v13.4s, v16.s[1]
+	WORD $0x4f919154 // fmul v20.4s, v10.4s, v17.s[0]
+	WORD $0x4f931194 // fmla v20.4s, v12.4s, v19.s[0]
+	WORD $0x4f9019d4 // fmla v20.4s, v14.4s, v16.s[2]
+	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
+	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
+	WORD $0x4fb019a9 // fmla v9.4s, v13.4s, v16.s[3]
+	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
+	WORD $0x4f931987 // fmla v7.4s, v12.4s, v19.s[2]
+	WORD $0x4f9211c7 // fmla v7.4s, v14.4s, v18.s[0]
+	WORD $0xad0f3c40 // stp q0, q15, [x2, #480]
+	WORD $0xad105055 // stp q21, q20, [x2, #512]
+	WORD $0xad111c49 // stp q9, q7, [x2, #544]
+	WORD $0x4cc17940 // ld1 {v0.4s}, [x10], x1
+	WORD $0x4cc17961 // ld1 {v1.4s}, [x11], x1
+	WORD $0x4cc17982 // ld1 {v2.4s}, [x12], x1
+	WORD $0x4cc179a3 // ld1 {v3.4s}, [x13], x1
+	WORD $0x4cc179c4 // ld1 {v4.4s}, [x14], x1
+	WORD $0x4cc179e5 // ld1 {v5.4s}, [x15], x1
+	WORD $0x4cc17a06 // ld1 {v6.4s}, [x16], x1
+	WORD $0x4cc17a27 // ld1 {v7.4s}, [x17], x1
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
+	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
+	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
+	WORD $0x4ea4d46d // fsub v13.4s, v3.4s, v4.4s
+	WORD $0x4e26d4ac // fadd v12.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4af // fsub v15.4s, v5.4s, v6.4s
+	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
+	WORD $0x4fb31980 // fmla v0.4s, v12.4s, v19.s[3]
+	WORD $0x4f919154 // fmul v20.4s, v10.4s, v17.s[0]
+	WORD $0x4f9119b4 // fmla v20.4s, v13.4s, v17.s[2]
+	WORD $0x4f9011f4 // fmla v20.4s, v15.4s, v16.s[0]
+	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11975 // fmla v21.4s, v11.4s, v17.s[3]
+	WORD $0x4fb01195 // fmla v21.4s, v12.4s, v16.s[1]
+	WORD $0x4f91914e // fmul v14.4s, v10.4s, v17.s[0]
+	WORD $0x4f9311ae // fmla v14.4s, v13.4s, v19.s[0]
+	WORD $0x4f9019ee // fmla v14.4s, v15.4s, v16.s[2]
+	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
+	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
+	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
+	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
+	WORD $0x4f9319a7 // fmla v7.4s, v13.4s, v19.s[2]
+	WORD $0x4f9211e7 // fmla v7.4s, v15.4s, v18.s[0]
+	WORD $0xad125040 // stp q0, q20, [x2, #576]
+	WORD $0xad133855 // stp q21, q14, [x2, #608]
+	WORD $0xad141c49 // stp q9, q7, [x2, #640]
+	WORD $0x4cc17940 // ld1 {v0.4s}, [x10], x1
+	WORD $0x4cc17961 // ld1 {v1.4s}, [x11], x1
+	WORD $0x4cc17982 // ld1 {v2.4s}, [x12], x1
+	WORD $0x4cc179a3 // ld1 {v3.4s}, [x13], x1
+	WORD $0x4cc179c4 // ld1 {v4.4s}, [x14], x1
+	WORD $0x4cc179e5 // ld1 {v5.4s}, [x15], x1
+	WORD $0x4cc17a06 // ld1 {v6.4s}, [x16], x1
+	WORD $0x4cc17a27 // ld1 {v7.4s}, [x17], x1
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
+	WORD $0x4ea2d42b // fsub v11.4s, v1.4s, v2.4s
+	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
+	WORD $0x4ea4d46d // fsub v13.4s, v3.4s, v4.4s
+	WORD $0x4e26d4ac // fadd v12.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4b4 // fsub v20.4s, v5.4s, v6.4s
+	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11140 // fmla v0.4s, v10.4s, v17.s[1]
+	WORD $0x4fb31980 // fmla v0.4s, v12.4s, v19.s[3]
+	WORD $0x4f91916f // fmul v15.4s, v11.4s, v17.s[0]
+	WORD $0x4f9119af // fmla v15.4s, v13.4s, v17.s[2]
+	WORD $0x4f90128f // fmla v15.4s, v20.4s, v16.s[0]
+	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11955 // fmla v21.4s, v10.4s, v17.s[3]
+	WORD $0x4fb01195 // fmla v21.4s, v12.4s, v16.s[1]
+	WORD $0x4f91916e // fmul v14.4s, v11.4s, v17.s[0]
+	WORD $0x4f9311ae // fmla v14.4s, v13.4s, v19.s[0]
+	WORD $0x4f901a8e // fmla v14.4s, v20.4s, v16.s[2]
+	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
+	WORD $0x4fb31149 // fmla v9.4s, v10.4s, v19.s[1]
+	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
+	WORD $0x4f911167 // fmla v7.4s, v11.4s, v17.s[0]
+	WORD $0x4f9319a7 // fmla v7.4s, v13.4s, v19.s[2]
+	WORD $0x4f921287 // fmla v7.4s, v20.4s, v18.s[0]
+	WORD $0xad153c40 // stp q0, q15, [x2, #672]
+	WORD $0xad163855 // stp q21, q14, [x2, #704]
+	WORD $0xad171c49 // stp q9, q7, [x2, #736]
+	WORD $0x91004000 // add x0, x0, #16
+	WORD $0xd280002a // movz x10, #1, lsl #0
+
+quads:
+	WORD $0xaa0203eb // mov x11, x2
+
+quad:
 	WORD $0x3cc104a9 // ldr q9, [x5], #16
-	WORD $0xad40444b // ldp q11, q17, [x2]
-	WORD $0xad414052 // ldp q18, q16, [x2, #32]
-	WORD $0xad42344f // ldp q15, q13, [x2, #64]
-	WORD $0xad43284e // ldp q14, q10, [x2, #96]
-	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
-	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0x4e32d62c // fadd v12.4s, v17.4s, v18.4s
-	WORD $0x4eb2d631 // fsub v17.4s, v17.4s, v18.4s
-	WORD $0x4e2fd612 // fadd v18.4s, v16.4s, v15.4s
-	WORD $0x4eafd613 // fsub v19.4s, v16.4s, v15.4s
-	WORD $0x4e2ed5b4 // fadd v20.4s, v13.4s, v14.4s
-	WORD $0x4eaed5b5 // fsub v21.4s, v13.4s, v14.4s
-	WORD $0x4f86118b // fmla v11.4s, v12.4s, v6.s[0]
-	WORD $0x4fa6124b // fmla v11.4s, v18.4s, v6.s[1]
-	WORD $0x4fa51a8b // fmla v11.4s, v20.4s, v5.s[3]
-	WORD $0x4ea91d2e // mov v14.16b, v9.16b
-	WORD $0x4f86122e // fmla v14.4s, v17.4s, v6.s[0]
-	WORD $0x4f861a6e // fmla v14.4s, v19.4s, v6.s[2]
-	WORD $0x4f8812ae // fmla v14.4s, v21.4s, v8.s[0]
-	WORD $0x4ea91d2f // mov v15.16b, v9.16b
-	WORD $0x4f86118f // fmla v15.4s, v12.4s, v6.s[0]
-	WORD $0x4fa61a4f // fmla v15.4s, v18.4s, v6.s[3]
-	WORD $0x4fa8128f // fmla v15.4s, v20.4s, v8.s[1]
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4f86122d // fmla v13.4s, v17.4s, v6.s[0]
-	WORD $0x4f85126d // fmla v13.4s, v19.4s, v5.s[0]
-	WORD $0x4f881aad // fmla v13.4s, v21.4s, v8.s[2]
-	WORD $0x4ea91d30 // mov v16.16b, v9.16b
-	WORD $0x4f861190 // fmla v16.4s, v12.4s, v6.s[0]
-	WORD $0x4fa51250 // fmla v16.4s, v18.4s, v5.s[1]
-	WORD $0x4fa81a90 // fmla v16.4s, v20.4s, v8.s[3]
-	WORD $0x4f86122a // fmla v10.4s, v17.4s, v6.s[0]
-	WORD $0x4f851a6a // fmla v10.4s, v19.4s, v5.s[2]
-	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by4store0
-	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
-	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
-	WORD $0x4ea0e9cc // fcmlt v12.4s, v14.4s, #0.0
-	WORD $0x4e6c1dce // bic v14.16b, v14.16b, v12.16b
-	WORD $0x4ea0e9ec // fcmlt v12.4s, v15.4s, #0.0
-	WORD $0x4e6c1def // bic v15.16b, v15.16b, v12.16b
-	WORD $0x4ea0e9ac // fcmlt v12.4s, v13.4s, #0.0
-	WORD $0x4e6c1dad // bic v13.16b, v13.16b, v12.16b
-	WORD $0x4ea0ea0c // fcmlt v12.4s, v16.4s, #0.0
-	WORD $0x4e6c1e10 // bic v16.16b, v16.16b, v12.16b
+	WORD $0xad405177 // ldp q23, q20, [x11]
+	WORD $0xad433d7d // ldp q29, q15, [x11, #96]
+	WORD $0xad46397e // ldp q30, q14, [x11, #192]
+	WORD $0xad49357a // ldp q26, q13, [x11, #288]
+	WORD $0xad4c317c // ldp q28, q12, [x11, #384]
+	WORD $0xad4f2d79 // ldp q25, q11, [x11, #480]
+	WORD $0xad522978 // ldp q24, q10, [x11, #576]
+	WORD $0xad555576 // ldp q22, q21, [x11, #672]
+	WORD $0x4e29d6d6 // fadd v22.4s, v22.4s, v9.4s
+	WORD $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
+	WORD $0x4e3ed7bb // fadd v27.4s, v29.4s, v30.4s
+	WORD $0x4ebed7be // fsub v30.4s, v29.4s, v30.4s
+	WORD $0x4e3cd75d // fadd v29.4s, v26.4s, v28.4s
+	WORD $0x4ebcd740 // fsub v0.4s, v26.4s, v28.4s
+	WORD $0x4e38d73f // fadd v31.4s, v25.4s, v24.4s
+	WORD $0x4eb8d721 // fsub v1.4s, v25.4s, v24.4s
+	WORD $0x4f911377 // fmla v23.4s, v27.4s, v17.s[0]
+	WORD $0x4fb113b7 // fmla v23.4s, v29.4s, v17.s[1]
+	WORD $0x4fb31bf7 // fmla v23.4s, v31.4s, v19.s[3]
+	WORD $0x4ea91d3a // mov v26.16b, v9.16b
+	WORD $0x4f9113da // fmla v26.4s, v30.4s, v17.s[0]
+	WORD $0x4f91181a // fmla v26.4s, v0.4s, v17.s[2]
+	WORD $0x4f90103a // fmla v26.4s, v1.4s, v16.s[0]
+	WORD $0x4ea91d39 // mov v25.16b, v9.16b
+	WORD $0x4f911379 // fmla v25.4s, v27.4s, v17.s[0]
+	WORD $0x4fb11bb9 // fmla v25.4s, v29.4s, v17.s[3]
+	WORD $0x4fb013f9 // fmla v25.4s, v31.4s, v16.s[1]
+	WORD $0x4ea91d3c // mov v28.16b, v9.16b
+	WORD $0x4f9113dc // fmla v28.4s, v30.4s, v17.s[0]
+	WORD $0x4f93101c // fmla v28.4s, v0.4s, v19.s[0]
+	WORD $0x4f90183c // fmla v28.4s, v1.4s, v16.s[2]
+	WORD $0x4ea91d38 // mov v24.16b, v9.16b
+	WORD $0x4f911378 // fmla v24.4s, v27.4s, v17.s[0]
+	WORD $0x4fb313b8 // fmla v24.4s, v29.4s, v19.s[1]
+	WORD $0x4fb01bf8 // fmla v24.4s, v31.4s, v16.s[3]
+	WORD $0x4f9113d6 // fmla v22.4s, v30.4s, v17.s[0]
+	WORD $0x4f931816 // fmla v22.4s, v0.4s, v19.s[2]
+	WORD $0x4f921036 // fmla v22.4s, v1.4s, v18.s[0]
+	CBZ  R7, quadstore0
+	WORD $0x4ea0eafb // fcmlt v27.4s, v23.4s, #0.0
+	WORD $0x4e7b1ef7 // bic v23.16b, v23.16b, v27.16b
+	WORD $0x4ea0eb5b // fcmlt v27.4s, v26.4s, #0.0
+	WORD $0x4e7b1f5a // bic v26.16b, v26.16b, v27.16b
+	WORD $0x4ea0eb3b // fcmlt v27.4s, v25.4s, #0.0
+	WORD $0x4e7b1f39 // bic v25.16b, v25.16b, v27.16b
+	WORD $0x4ea0eb9b // fcmlt v27.4s, v28.4s, #0.0
+	WORD $0x4e7b1f9c // bic v28.16b, v28.16b, v27.16b
+	WORD $0x4ea0eb1b // fcmlt v27.4s, v24.4s, #0.0
+	WORD $0x4e7b1f18 // bic v24.16b, v24.16b, v27.16b
+	WORD $0x4ea0eadb // fcmlt v27.4s, v22.4s, #0.0
+	WORD $0x4e7b1ed6 // bic v22.16b, v22.16b, v27.16b
+
+quadstore0:
+	WORD $0x2940348c // ldp w12, w13, [x4]
+	WORD $0x3cac6877 // str q23, [x3, x12]
+	WORD $0x3cad687a // str q26, [x3, x13]
+	WORD $0x2941348c // ldp w12, w13, [x4, #8]
+	WORD $0x3cac6879 // str q25, [x3, x12]
+	WORD $0x3cad687c // str q28, [x3, x13]
+	WORD $0x2942348c // ldp w12, w13, [x4, #16]
+	WORD $0x3cac6878 // str q24, [x3, x12]
+	WORD $0x3cad6876 // str q22, [x3, x13]
+	WORD $0x4e29d6b5 // fadd v21.4s, v21.4s, v9.4s
+	WORD $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	WORD $0x4e2ed5f6 // fadd v22.4s, v15.4s, v14.4s
+	WORD $0x4eaed5ee // fsub v14.4s, v15.4s, v14.4s
+	WORD $0x4e2cd5af // fadd v15.4s, v13.4s, v12.4s
+	WORD $0x4eacd5ac // fsub v12.4s, v13.4s, v12.4s
+	WORD $0x4e2ad56d // fadd v13.4s, v11.4s, v10.4s
+	WORD $0x4eaad579 // fsub v25.4s, v11.4s, v10.4s
+	WORD $0x4f9112d4 // fmla v20.4s, v22.4s, v17.s[0]
+	WORD $0x4fb111f4 // fmla v20.4s, v15.4s, v17.s[1]
+	WORD $0x4fb319b4 // fmla v20.4s, v13.4s, v19.s[3]
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	WORD $0x4f9111ca // fmla v10.4s, v14.4s, v17.s[0]
+	WORD $0x4f91198a // fmla v10.4s, v12.4s, v17.s[2]
+	WORD $0x4f90132a // fmla v10.4s, v25.4s, v16.s[0]
+	WORD $0x4ea91d37 // mov v23.16b, v9.16b
+	WORD $0x4f9112d7 // fmla v23.4s, v22.4s, v17.s[0]
+	WORD $0x4fb119f7 // fmla v23.4s, v15.4s, v17.s[3]
+	WORD $0x4fb011b7 // fmla v23.4s, v13.4s, v16.s[1]
+	WORD $0x4ea91d38 // mov v24.16b, v9.16b
+	WORD $0x4f9111d8 // fmla v24.4s, v14.4s, v17.s[0]
+	WORD $0x4f931198 // fmla v24.4s, v12.4s, v19.s[0]
+	WORD $0x4f901b38 // fmla v24.4s, v25.4s, v16.s[2]
+	WORD $0x4ea91d2b // mov v11.16b, v9.16b
+	WORD $0x4f9112cb // fmla v11.4s, v22.4s, v17.s[0]
+	WORD $0x4fb311eb // fmla v11.4s, v15.4s, v19.s[1]
+	WORD $0x4fb019ab // fmla v11.4s, v13.4s, v16.s[3]
+	WORD $0x4f9111d5 // fmla v21.4s, v14.4s, v17.s[0]
+	WORD $0x4f931995 // fmla v21.4s, v12.4s, v19.s[2]
+	WORD $0x4f921335 // fmla v21.4s, v25.4s, v18.s[0]
+	CBZ  R7, quadstore1
+	WORD $0x4ea0ea8c // fcmlt v12.4s, v20.4s, #0.0
+	WORD $0x4e6c1e94 // bic v20.16b, v20.16b, v12.16b
 	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
 	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
-
-by4store0:
-	WORD $0x29404490 // ldp w16, w17, [x4]
-	WORD $0x3cb0686b // str q11, [x3, x16]
-	WORD $0x3cb1686e // str q14, [x3, x17]
-	WORD $0x29414490 // ldp w16, w17, [x4, #8]
-	WORD $0x3cb0686f // str q15, [x3, x16]
-	WORD $0x3cb1686d // str q13, [x3, x17]
-	WORD $0x29424490 // ldp w16, w17, [x4, #16]
-	WORD $0x3cb06870 // str q16, [x3, x16]
-	WORD $0x3cb1686a // str q10, [x3, x17]
-	WORD $0xad44484b // ldp q11, q18, [x2, #128]
-	WORD $0xad454051 // ldp q17, q16, [x2, #160]
-	WORD $0xad46344e // ldp q14, q13, [x2, #192]
-	WORD $0xad47284c // ldp q12, q10, [x2, #224]
-	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
-	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0x4e31d64f // fadd v15.4s, v18.4s, v17.4s
-	WORD $0x4eb1d651 // fsub v17.4s, v18.4s, v17.4s
-	WORD $0x4e2ed612 // fadd v18.4s, v16.4s, v14.4s
-	WORD $0x4eaed614 // fsub v20.4s, v16.4s, v14.4s
-	WORD $0x4e2cd5b3 // fadd v19.4s, v13.4s, v12.4s
-	WORD $0x4eacd5b5 // fsub v21.4s, v13.4s, v12.4s
-	WORD $0x4f8611eb // fmla v11.4s, v15.4s, v6.s[0]
-	WORD $0x4fa6124b // fmla v11.4s, v18.4s, v6.s[1]
-	WORD $0x4fa51a6b // fmla v11.4s, v19.4s, v5.s[3]
-	WORD $0x4ea91d2e // mov v14.16b, v9.16b
-	WORD $0x4f86122e // fmla v14.4s, v17.4s, v6.s[0]
-	WORD $0x4f861a8e // fmla v14.4s, v20.4s, v6.s[2]
-	WORD $0x4f8812ae // fmla v14.4s, v21.4s, v8.s[0]
-	WORD $0x4ea91d30 // mov v16.16b, v9.16b
-	WORD $0x4f8611f0 // fmla v16.4s, v15.4s, v6.s[0]
-	WORD $0x4fa61a50 // fmla v16.4s, v18.4s, v6.s[3]
-	WORD $0x4fa81270 // fmla v16.4s, v19.4s, v8.s[1]
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4f86122d // fmla v13.4s, v17.4s, v6.s[0]
-	WORD $0x4f85128d // fmla v13.4s, v20.4s, v5.s[0]
-	WORD $0x4f881aad // fmla v13.4s, v21.4s, v8.s[2]
-	WORD $0x4ea91d2c // mov v12.16b, v9.16b
-	WORD $0x4f8611ec // fmla v12.4s, v15.4s, v6.s[0]
-	WORD $0x4fa5124c // fmla v12.4s, v18.4s, v5.s[1]
-	WORD $0x4fa81a6c // fmla v12.4s, v19.4s, v8.s[3]
-	WORD $0x4f86122a // fmla v10.4s, v17.4s, v6.s[0]
-	WORD $0x4f851a8a // fmla v10.4s, v20.4s, v5.s[2]
-	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by4store1
-	WORD $0x4ea0e96f // fcmlt v15.4s, v11.4s, #0.0
-	WORD $0x4e6f1d6b // bic v11.16b, v11.16b, v15.16b
-	WORD $0x4ea0e9cf // fcmlt v15.4s, v14.4s, #0.0
-	WORD $0x4e6f1dce // bic v14.16b, v14.16b, v15.16b
-	WORD $0x4ea0ea0f // fcmlt v15.4s, v16.4s, #0.0
-	WORD $0x4e6f1e10 // bic v16.16b, v16.16b, v15.16b
-	WORD $0x4ea0e9af // fcmlt v15.4s, v13.4s, #0.0
-	WORD $0x4e6f1dad // bic v13.16b, v13.16b, v15.16b
-	WORD $0x4ea0e98f // fcmlt v15.4s, v12.4s, #0.0
-	WORD $0x4e6f1d8c // bic v12.16b, v12.16b, v15.16b
-	WORD $0x4ea0e94f // fcmlt v15.4s, v10.4s, #0.0
-	WORD $0x4e6f1d4a // bic v10.16b, v10.16b, v15.16b
-
-by4store1:
-	WORD $0x29434490 // ldp w16, w17, [x4, #24]
-	WORD $0x3cb0686b // str q11, [x3, x16]
-	WORD $0x3cb1686e // str q14, [x3, x17]
-	WORD $0x29444490 // ldp w16, w17, [x4, #32]
-	WORD $0x3cb06870 // str q16, [x3, x16]
-	WORD $0x3cb1686d // str q13, [x3, x17]
-	WORD $0x29454490 // ldp w16, w17, [x4, #40]
-	WORD $0x3cb0686c // str q12, [x3, x16]
-	WORD $0x3cb1686a // str q10, [x3, x17]
-	WORD $0xad48484b // ldp q11, q18, [x2, #256]
-	WORD $0xad493c51 // ldp q17, q15, [x2, #288]
-	WORD $0xad4a344e // ldp q14, q13, [x2, #320]
-	WORD $0xad4b284c // ldp q12, q10, [x2, #352]
-	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
-	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0x4e31d650 // fadd v16.4s, v18.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	WORD $0x4e2ed5f1 // fadd v17.4s, v15.4s, v14.4s
-	WORD $0x4eaed5f4 // fsub v20.4s, v15.4s, v14.4s
-	WORD $0x4e2cd5b3 // fadd v19.4s, v13.4s, v12.4s
-	WORD $0x4eacd5b5 // fsub v21.4s, v13.4s, v12.4s
-	WORD $0x4f86120b // fmla v11.4s, v16.4s, v6.s[0]
-	WORD $0x4fa6122b // fmla v11.4s, v17.4s, v6.s[1]
-	WORD $0x4fa51a6b // fmla v11.4s, v19.4s, v5.s[3]
-	WORD $0x4ea91d2f // mov v15.16b, v9.16b
-	WORD $0x4f86124f // fmla v15.4s, v18.4s, v6.s[0]
-	WORD $0x4f861a8f // fmla v15.4s, v20.4s, v6.s[2]
-	WORD $0x4f8812af // fmla v15.4s, v21.4s, v8.s[0]
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4f86120d // fmla v13.4s, v16.4s, v6.s[0]
-	WORD $0x4fa61a2d // fmla v13.4s, v17.4s, v6.s[3]
-	WORD $0x4fa8126d // fmla v13.4s, v19.4s, v8.s[1]
-	WORD $0x4ea91d2c // mov v12.16b, v9.16b
-	WORD $0x4f86124c // fmla v12.4s, v18.4s, v6.s[0]
-	WORD $0x4f85128c // fmla v12.4s, v20.4s, v5.s[0]
-	WORD $0x4f881aac // fmla v12.4s, v21.4s, v8.s[2]
-	WORD $0x4ea91d2e // mov v14.16b, v9.16b
-	WORD $0x4f86120e // fmla v14.4s, v16.4s, v6.s[0]
-	WORD $0x4fa5122e // fmla v14.4s, v17.4s, v5.s[1]
-	WORD $0x4fa81a6e // fmla v14.4s, v19.4s, v8.s[3]
-	WORD $0x4f86124a // fmla v10.4s, v18.4s, v6.s[0]
-	WORD $0x4f851a8a // fmla v10.4s, v20.4s, v5.s[2]
-	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by4store2
-	WORD $0x4ea0e970 // fcmlt v16.4s, v11.4s, #0.0
-	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
-	WORD $0x4ea0e9f0 // fcmlt v16.4s, v15.4s, #0.0
-	WORD $0x4e701def // bic v15.16b, v15.16b, v16.16b
-	WORD $0x4ea0e9b0 // fcmlt v16.4s, v13.4s, #0.0
-	WORD $0x4e701dad // bic v13.16b, v13.16b, v16.16b
-	WORD $0x4ea0e990 // fcmlt v16.4s, v12.4s, #0.0
-	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
-	WORD $0x4ea0e9d0 // fcmlt v16.4s, v14.4s, #0.0
-	WORD $0x4e701dce // bic v14.16b, v14.16b, v16.16b
-	WORD $0x4ea0e950 // fcmlt v16.4s, v10.4s, #0.0
-	WORD $0x4e701d4a // bic v10.16b, v10.16b, v16.16b
-
-by4store2:
-	WORD $0x29464490 // ldp w16, w17, [x4, #48]
-	WORD $0x3cb0686b // str q11, [x3, x16]
-	WORD $0x3cb1686f // str q15, [x3, x17]
-	WORD $0x29474490 // ldp w16, w17, [x4, #56]
-	WORD $0x3cb0686d // str q13, [x3, x16]
-	WORD $0x3cb1686c // str q12, [x3, x17]
-	WORD $0x29484490 // ldp w16, w17, [x4, #64]
-	WORD $0x3cb0686e // str q14, [x3, x16]
-	WORD $0x3cb1686a // str q10, [x3, x17]
-	WORD $0xad4c484b // ldp q11, q18, [x2, #384]
-	WORD $0xad4d4051 // ldp q17, q16, [x2, #416]
-	WORD $0xad4e344f // ldp q15, q13, [x2, #448]
-	WORD $0xad4f284c // ldp q12, q10, [x2, #480]
-	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
-	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0x4e31d64e // fadd v14.4s, v18.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	WORD $0x4e2fd611 // fadd v17.4s, v16.4s, v15.4s
-	WORD $0x4eafd614 // fsub v20.4s, v16.4s, v15.4s
-	WORD $0x4e2cd5b3 // fadd v19.4s, v13.4s, v12.4s
-	WORD $0x4eacd5b5 // fsub v21.4s, v13.4s, v12.4s
-	WORD $0x4f8611cb // fmla v11.4s, v14.4s, v6.s[0]
-	WORD $0x4fa6122b // fmla v11.4s, v17.4s, v6.s[1]
-	WORD $0x4fa51a6b // fmla v11.4s, v19.4s, v5.s[3]
-	WORD $0x4ea91d2c // mov v12.16b, v9.16b
-	WORD $0x4f86124c // fmla v12.4s, v18.4s, v6.s[0]
-	WORD $0x4f861a8c // fmla v12.4s, v20.4s, v6.s[2]
-	WORD $0x4f8812ac // fmla v12.4s, v21.4s, v8.s[0]
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4f8611cd // fmla v13.4s, v14.4s, v6.s[0]
-	WORD $0x4fa61a2d // fmla v13.4s, v17.4s, v6.s[3]
-	WORD $0x4fa8126d // fmla v13.4s, v19.4s, v8.s[1]
-	WORD $0x4ea91d30 // mov v16.16b, v9.16b
-	WORD $0x4f861250 // fmla v16.4s, v18.4s, v6.s[0]
-	WORD $0x4f851290 // fmla v16.4s, v20.4s, v5.s[0]
-	WORD $0x4f881ab0 // fmla v16.4s, v21.4s, v8.s[2]
-	WORD $0x4ea91d2f // mov v15.16b, v9.16b
-	WORD $0x4f8611cf // fmla v15.4s, v14.4s, v6.s[0]
-	WORD $0x4fa5122f // fmla v15.4s, v17.4s, v5.s[1]
-	WORD $0x4fa81a6f // fmla v15.4s, v19.4s, v8.s[3]
-	WORD $0x4f86124a // fmla v10.4s, v18.4s, v6.s[0]
-	WORD $0x4f851a8a // fmla v10.4s, v20.4s, v5.s[2]
-	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by4store3
-	WORD $0x4ea0e96e // fcmlt v14.4s, v11.4s, #0.0
-	WORD $0x4e6e1d6b // bic v11.16b, v11.16b, v14.16b
-	WORD $0x4ea0e98e // fcmlt v14.4s, v12.4s, #0.0
-	WORD $0x4e6e1d8c // bic v12.16b, v12.16b, v14.16b
-	WORD $0x4ea0e9ae // fcmlt v14.4s, v13.4s, #0.0
-	WORD $0x4e6e1dad // bic v13.16b, v13.16b, v14.16b
-	WORD $0x4ea0ea0e // fcmlt v14.4s, v16.4s, #0.0
-	WORD $0x4e6e1e10 // bic v16.16b, v16.16b, v14.16b
-	WORD $0x4ea0e9ee // fcmlt v14.4s, v15.4s, #0.0
-	WORD $0x4e6e1def // bic v15.16b, v15.16b, v14.16b
-	WORD $0x4ea0e94e // fcmlt v14.4s, v10.4s, #0.0
-	WORD $0x4e6e1d4a // bic v10.16b, v10.16b, v14.16b
-
-by4store3:
-	WORD $0x29494490 // ldp w16, w17, [x4, #72]
-	WORD $0x3cb0686b // str q11, [x3, x16]
-	WORD $0x3cb1686c // str q12, [x3, x17]
-	WORD $0x294a4490 // ldp w16, w17, [x4, #80]
-	WORD $0x3cb0686d // str q13, [x3, x16]
-	WORD $0x3cb16870 // str q16, [x3, x17]
-	WORD $0x294b4490 // ldp w16, w17, [x4, #88]
-	WORD $0x3cb0686f // str q15, [x3, x16]
-	WORD $0x3cb1686a // str q10, [x3, x17]
-	WORD $0xad50484b // ldp q11, q18, [x2, #512]
-	WORD $0xad513c51 // ldp q17, q15, [x2, #544]
-	WORD $0xad523050 // ldp q16, q12, [x2, #576]
-	WORD $0xad53284e // ldp q14, q10, [x2, #608]
-	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
-	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0x4e31d64d // fadd v13.4s, v18.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	WORD $0x4e30d5f1 // fadd v17.4s, v15.4s, v16.4s
-	WORD $0x4eb0d5f3 // fsub v19.4s, v15.4s, v16.4s
-	WORD $0x4e2ed594 // fadd v20.4s, v12.4s, v14.4s
-	WORD $0x4eaed595 // fsub v21.4s, v12.4s, v14.4s
-	WORD $0x4f8611ab // fmla v11.4s, v13.4s, v6.s[0]
-	WORD $0x4fa6122b // fmla v11.4s, v17.4s, v6.s[1]
-	WORD $0x4fa51a8b // fmla v11.4s, v20.4s, v5.s[3]
-	WORD $0x4ea91d2f // mov v15.16b, v9.16b
-	WORD $0x4f86124f // fmla v15.4s, v18.4s, v6.s[0]
-	WORD $0x4f861a6f // fmla v15.4s, v19.4s, v6.s[2]
-	WORD $0x4f8812af // fmla v15.4s, v21.4s, v8.s[0]
-	WORD $0x4ea91d30 // mov v16.16b, v9.16b
-	WORD $0x4f8611b0 // fmla v16.4s, v13.4s, v6.s[0]
-	WORD $0x4fa61a30 // fmla v16.4s, v17.4s, v6.s[3]
-	WORD $0x4fa81290 // fmla v16.4s, v20.4s, v8.s[1]
-	WORD $0x4ea91d2c // mov v12.16b, v9.16b
-	WORD $0x4f86124c // fmla v12.4s, v18.4s, v6.s[0]
-	WORD $0x4f85126c // fmla v12.4s, v19.4s, v5.s[0]
-	WORD $0x4f881aac // fmla v12.4s, v21.4s, v8.s[2]
-	WORD $0x4ea91d2e // mov v14.16b, v9.16b
-	WORD $0x4f8611ae // fmla v14.4s, v13.4s, v6.s[0]
-	WORD $0x4fa5122e // fmla v14.4s, v17.4s, v5.s[1]
-	WORD $0x4fa81a8e // fmla v14.4s, v20.4s, v8.s[3]
-	WORD $0x4f86124a // fmla v10.4s, v18.4s, v6.s[0]
-	WORD $0x4f851a6a // fmla v10.4s, v19.4s, v5.s[2]
-	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by4store4
-	WORD $0x4ea0e96d // fcmlt v13.4s, v11.4s, #0.0
-	WORD $0x4e6d1d6b // bic v11.16b, v11.16b, v13.16b
-	WORD $0x4ea0e9ed // fcmlt v13.4s, v15.4s, #0.0
-	WORD $0x4e6d1def // bic v15.16b, v15.16b, v13.16b
-	WORD $0x4ea0ea0d // fcmlt v13.4s, v16.4s, #0.0
-	WORD $0x4e6d1e10 // bic v16.16b, v16.16b, v13.16b
-	WORD $0x4ea0e98d // fcmlt v13.4s, v12.4s, #0.0
-	WORD $0x4e6d1d8c // bic v12.16b, v12.16b, v13.16b
-	WORD $0x4ea0e9cd // fcmlt v13.4s, v14.4s, #0.0
-	WORD $0x4e6d1dce // bic v14.16b, v14.16b, v13.16b
-	WORD $0x4ea0e94d // fcmlt v13.4s, v10.4s, #0.0
-	WORD $0x4e6d1d4a // bic v10.16b, v10.16b, v13.16b
-
-by4store4:
-	WORD $0x294c4490 // ldp w16, w17, [x4, #96]
-	WORD $0x3cb0686b // str q11, [x3, x16]
-	WORD $0x3cb1686f // str q15, [x3, x17]
-	WORD $0x294d4490 // ldp w16, w17, [x4, #104]
-	WORD $0x3cb06870 // str q16, [x3, x16]
-	WORD $0x3cb1686c // str q12, [x3, x17]
-	WORD $0x294e4490 // ldp w16, w17, [x4, #112]
-	WORD $0x3cb0686e // str q14, [x3, x16]
-	WORD $0x3cb1686a // str q10, [x3, x17]
-	WORD $0xad54444b // ldp q11, q17, [x2, #640]
-	WORD $0xad553c50 // ldp q16, q15, [x2, #672]
-	WORD $0xad563852 // ldp q18, q14, [x2, #704]
-	WORD $0xad57284d // ldp q13, q10, [x2, #736]
-	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
-	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0x4e30d62c // fadd v12.4s, v17.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	WORD $0x4e32d5f0 // fadd v16.4s, v15.4s, v18.4s
-	WORD $0x4eb2d5f3 // fsub v19.4s, v15.4s, v18.4s
-	WORD $0x4e2dd5d2 // fadd v18.4s, v14.4s, v13.4s
-	WORD $0x4eadd5d4 // fsub v20.4s, v14.4s, v13.4s
-	WORD $0x4f86118b // fmla v11.4s, v12.4s, v6.s[0]
-	WORD $0x4fa6120b // fmla v11.4s, v16.4s, v6.s[1]
-	WORD $0x4fa51a4b // fmla v11.4s, v18.4s, v5.s[3]
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4f86122d // fmla v13.4s, v17.4s, v6.s[0]
-	WORD $0x4f861a6d // fmla v13.4s, v19.4s, v6.s[2]
-	WORD $0x4f88128d // fmla v13.4s, v20.4s, v8.s[0]
-	WORD $0x4ea91d2e // mov v14.16b, v9.16b
-	WORD $0x4f86118e // fmla v14.4s, v12.4s, v6.s[0]
-	WORD $0x4fa61a0e // fmla v14.4s, v16.4s, v6.s[3]
-	WORD $0x4fa8124e // fmla v14.4s, v18.4s, v8.s[1]
-	WORD $0x4ea91d2f // mov v15.16b, v9.16b
-	WORD $0x4f86122f // fmla v15.4s, v17.4s, v6.s[0]
-	WORD $0x4f85126f // fmla v15.4s, v19.4s, v5.s[0]
-	WORD $0x4f881a8f // fmla v15.4s, v20.4s, v8.s[2]
-	WORD $0x4ea91d29 // mov v9.16b, v9.16b
-	WORD $0x4f861189 // fmla v9.4s, v12.4s, v6.s[0]
-	WORD $0x4fa51209 // fmla v9.4s, v16.4s, v5.s[1]
-	WORD $0x4fa81a49 // fmla v9.4s, v18.4s, v8.s[3]
-	WORD $0x4f86122a // fmla v10.4s, v17.4s, v6.s[0]
-	WORD $0x4f851a6a // fmla v10.4s, v19.4s, v5.s[2]
-	WORD $0x4f87128a // fmla v10.4s, v20.4s, v7.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by4store5
+	WORD $0x4ea0eaec // fcmlt v12.4s, v23.4s, #0.0
+	WORD $0x4e6c1ef7 // bic v23.16b, v23.16b, v12.16b
+	WORD $0x4ea0eb0c // fcmlt v12.4s, v24.4s, #0.0
+	WORD $0x4e6c1f18 // bic v24.16b, v24.16b, v12.16b
 	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
 	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
-	WORD $0x4ea0e9ac // fcmlt v12.4s, v13.4s, #0.0
-	WORD $0x4e6c1dad // bic v13.16b, v13.16b, v12.16b
-	WORD $0x4ea0e9cc // fcmlt v12.4s, v14.4s, #0.0
-	WORD $0x4e6c1dce // bic v14.16b, v14.16b, v12.16b
-	WORD $0x4ea0e9ec // fcmlt v12.4s, v15.4s, #0.0
-	WORD $0x4e6c1def // bic v15.16b, v15.16b, v12.16b
+	WORD $0x4ea0eaac // fcmlt v12.4s, v21.4s, #0.0
+	WORD $0x4e6c1eb5 // bic v21.16b, v21.16b, v12.16b
+
+quadstore1:
+	WORD $0x2943348c // ldp w12, w13, [x4, #24]
+	WORD $0x3cac6874 // str q20, [x3, x12]
+	WORD $0x3cad686a // str q10, [x3, x13]
+	WORD $0x2944348c // ldp w12, w13, [x4, #32]
+	WORD $0x3cac6877 // str q23, [x3, x12]
+	WORD $0x3cad6878 // str q24, [x3, x13]
+	WORD $0x2945348c // ldp w12, w13, [x4, #40]
+	WORD $0x3cac686b // str q11, [x3, x12]
+	WORD $0x3cad6875 // str q21, [x3, x13]
+	WORD $0xad415177 // ldp q23, q20, [x11, #32]
+	WORD $0xad44397e // ldp q30, q14, [x11, #128]
+	WORD $0xad473d7d // ldp q29, q15, [x11, #224]
+	WORD $0xad4a357c // ldp q28, q13, [x11, #320]
+	WORD $0xad4d317a // ldp q26, q12, [x11, #416]
+	WORD $0xad502978 // ldp q24, q10, [x11, #512]
+	WORD $0xad532d79 // ldp q25, q11, [x11, #608]
+	WORD $0xad565576 // ldp q22, q21, [x11, #704]
+	WORD $0x4e29d6d6 // fadd v22.4s, v22.4s, v9.4s
+	WORD $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
+	WORD $0x4e3dd7db // fadd v27.4s, v30.4s, v29.4s
+	WORD $0x4ebdd7de // fsub v30.4s, v30.4s, v29.4s
+	WORD $0x4e3ad79d // fadd v29.4s, v28.4s, v26.4s
+	WORD $0x4ebad780 // fsub v0.4s, v28.4s, v26.4s
+	WORD $0x4e39d71f // fadd v31.4s, v24.4s, v25.4s
+	WORD $0x4eb9d701 // fsub v1.4s, v24.4s, v25.4s
+	WORD $0x4f911377 // fmla v23.4s, v27.4s, v17.s[0]
+	WORD $0x4fb113b7 // fmla v23.4s, v29.4s, v17.s[1]
+	WORD $0x4fb31bf7 // fmla v23.4s, v31.4s, v19.s[3]
+	WORD $0x4ea91d3c // mov v28.16b, v9.16b
+	WORD $0x4f9113dc // fmla v28.4s, v30.4s, v17.s[0]
+	WORD $0x4f91181c // fmla v28.4s, v0.4s, v17.s[2]
+	WORD $0x4f90103c // fmla v28.4s, v1.4s, v16.s[0]
+	WORD $0x4ea91d38 // mov v24.16b, v9.16b
+	WORD $0x4f911378 // fmla v24.4s, v27.4s, v17.s[0]
+	WORD $0x4fb11bb8 // fmla v24.4s, v29.4s, v17.s[3]
+	WORD $0x4fb013f8 // fmla v24.4s, v31.4s, v16.s[1]
+	WORD $0x4ea91d39 // mov v25.16b, v9.16b
+	WORD $0x4f9113d9 // fmla v25.4s, v30.4s, v17.s[0]
+	WORD $0x4f931019 // fmla v25.4s, v0.4s, v19.s[0]
+	WORD $0x4f901839 // fmla v25.4s, v1.4s, v16.s[2]
+	WORD $0x4ea91d3a // mov v26.16b, v9.16b
+	WORD $0x4f91137a // fmla v26.4s, v27.4s, v17.s[0]
+	WORD $0x4fb313ba // fmla v26.4s, v29.4s, v19.s[1]
+	WORD $0x4fb01bfa // fmla v26.4s, v31.4s, v16.s[3]
+	WORD $0x4f9113d6 // fmla v22.4s, v30.4s, v17.s[0]
+	WORD $0x4f931816 // fmla v22.4s, v0.4s, v19.s[2]
+	WORD $0x4f921036 // fmla v22.4s, v1.4s, v18.s[0]
+	CBZ  R7, quadstore2
+	WORD $0x4ea0eafb // fcmlt v27.4s, v23.4s, #0.0
+	WORD $0x4e7b1ef7 // bic v23.16b, v23.16b, v27.16b
+	WORD $0x4ea0eb9b // fcmlt v27.4s, v28.4s, #0.0
+	WORD $0x4e7b1f9c // bic v28.16b, v28.16b, v27.16b
+	WORD $0x4ea0eb1b // fcmlt v27.4s, v24.4s, #0.0
+	WORD $0x4e7b1f18 // bic v24.16b, v24.16b, v27.16b
+	WORD $0x4ea0eb3b // fcmlt v27.4s, v25.4s, #0.0
+	WORD $0x4e7b1f39 // bic v25.16b, v25.16b, v27.16b
+	WORD $0x4ea0eb5b // fcmlt v27.4s, v26.4s, #0.0
+	WORD $0x4e7b1f5a // bic v26.16b, v26.16b, v27.16b
+	WORD $0x4ea0eadb // fcmlt v27.4s, v22.4s, #0.0
+	WORD $0x4e7b1ed6 // bic v22.16b, v22.16b, v27.16b
+
+quadstore2:
+	WORD $0x2946348c // ldp w12, w13, [x4, #48]
+	WORD $0x3cac6877 // str q23, [x3, x12]
+	WORD $0x3cad687c // str q28, [x3, x13]
+	WORD $0x2947348c // ldp w12, w13, [x4, #56]
+	WORD $0x3cac6878 // str q24, [x3, x12]
+	WORD $0x3cad6879 // str q25, [x3, x13]
+	WORD $0x2948348c // ldp w12, w13, [x4, #64]
+	WORD $0x3cac687a // str q26, [x3, x12]
+	WORD $0x3cad6876 // str q22, [x3, x13]
+	WORD $0x4e29d6b5 // fadd v21.4s, v21.4s, v9.4s
+	WORD $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	WORD $0x4e2fd5d6 // fadd v22.4s, v14.4s, v15.4s
+	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
+	WORD $0x4e2cd5af // fadd v15.4s, v13.4s, v12.4s
+	WORD $0x4eacd5ad // fsub v13.4s, v13.4s, v12.4s
+	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
+	WORD $0x4eabd559 // fsub v25.4s, v10.4s, v11.4s
+	WORD $0x4f9112d4 // fmla v20.4s, v22.4s, v17.s[0]
+	WORD $0x4fb111f4 // fmla v20.4s, v15.4s, v17.s[1]
+	WORD $0x4fb31994 // fmla v20.4s, v12.4s, v19.s[3]
+	WORD $0x4ea91d38 // mov v24.16b, v9.16b
+	WORD $0x4f9111d8 // fmla v24.4s, v14.4s, v17.s[0]
+	WORD $0x4f9119b8 // fmla v24.4s, v13.4s, v17.s[2]
+	WORD $0x4f901338 // fmla v24.4s, v25.4s, v16.s[0]
+	WORD $0x4ea91d2b // mov v11.16b, v9.16b
+	WORD $0x4f9112cb // fmla v11.4s, v22.4s, v17.s[0]
+	WORD $0x4fb119eb // fmla v11.4s, v15.4s, v17.s[3]
+	WORD $0x4fb0118b // fmla v11.4s, v12.4s, v16.s[1]
+	WORD $0x4ea91d37 // mov v23.16b, v9.16b
+	WORD $0x4f9111d7 // fmla v23.4s, v14.4s, v17.s[0]
+	WORD $0x4f9311b7 // fmla v23.4s, v13.4s, v19.s[0]
+	WORD $0x4f901b37 // fmla v23.4s, v25.4s, v16.s[2]
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	WORD $0x4f9112ca // fmla v10.4s, v22.4s, v17.s[0]
+	WORD $0x4fb311ea // fmla v10.4s, v15.4s, v19.s[1]
+	WORD $0x4fb0198a // fmla v10.4s, v12.4s, v16.s[3]
+	WORD $0x4f9111d5 // fmla v21.4s, v14.4s, v17.s[0]
+	WORD $0x4f9319b5 // fmla v21.4s, v13.4s, v19.s[2]
+	WORD $0x4f921335 // fmla v21.4s, v25.4s, v18.s[0]
+	CBZ  R7, quadstore3
+	WORD $0x4ea0ea8c // fcmlt v12.4s, v20.4s, #0.0
+	WORD $0x4e6c1e94 // bic v20.16b, v20.16b, v12.16b
+	WORD $0x4ea0eb0c // fcmlt v12.4s, v24.4s, #0.0
+	WORD $0x4e6c1f18 // bic v24.16b, v24.16b, v12.16b
+	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
+	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
+	WORD $0x4ea0eaec // fcmlt v12.4s, v23.4s, #0.0
+	WORD $0x4e6c1ef7 // bic v23.16b, v23.16b, v12.16b
+	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
+	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
+	WORD $0x4ea0eaac // fcmlt v12.4s, v21.4s, #0.0
+	WORD $0x4e6c1eb5 // bic v21.16b, v21.16b, v12.16b
+
+quadstore3:
+	WORD $0x2949348c // ldp w12, w13, [x4, #72]
+	WORD $0x3cac6874 // str q20, [x3, x12]
+	WORD $0x3cad6878 // str q24, [x3, x13]
+	WORD $0x294a348c // ldp w12, w13, [x4, #80]
+	WORD $0x3cac686b // str q11, [x3, x12]
+	WORD $0x3cad6877 // str q23, [x3, x13]
+	WORD $0x294b348c // ldp w12, w13, [x4, #88]
+	WORD $0x3cac686a // str q10, [x3, x12]
+	WORD $0x3cad6875 // str q21, [x3, x13]
+	WORD $0xad425177 // ldp q23, q20, [x11, #64]
+	WORD $0xad45397e // ldp q30, q14, [x11, #160]
+	WORD $0xad483d7d // ldp q29, q15, [x11, #256]
+	WORD $0xad4b317a // ldp q26, q12, [x11, #352]
+	WORD $0xad4e357b // ldp q27, q13, [x11, #448]
+	WORD $0xad512d78 // ldp q24, q11, [x11, #544]
+	WORD $0xad542979 // ldp q25, q10, [x11, #640]
+	WORD $0xad575576 // ldp q22, q21, [x11, #736]
+	WORD $0x4e29d6d6 // fadd v22.4s, v22.4s, v9.4s
+	WORD $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
+	WORD $0x4e3dd7dc // fadd v28.4s, v30.4s, v29.4s
+	WORD $0x4ebdd7dd // fsub v29.4s, v30.4s, v29.4s
+	WORD $0x4e3bd75e // fadd v30.4s, v26.4s, v27.4s
+	WORD $0x4ebbd740 // fsub v0.4s, v26.4s, v27.4s
+	WORD $0x4e39d71f // fadd v31.4s, v24.4s, v25.4s
+	WORD $0x4eb9d701 // fsub v1.4s, v24.4s, v25.4s
+	WORD $0x4f911397 // fmla v23.4s, v28.4s, v17.s[0]
+	WORD $0x4fb113d7 // fmla v23.4s, v30.4s, v17.s[1]
+	WORD $0x4fb31bf7 // fmla v23.4s, v31.4s, v19.s[3]
+	WORD $0x4ea91d38 // mov v24.16b, v9.16b
+	WORD $0x4f9113b8 // fmla v24.4s, v29.4s, v17.s[0]
+	WORD $0x4f911818 // fmla v24.4s, v0.4s, v17.s[2]
+	WORD $0x4f901038 // fmla v24.4s, v1.4s, v16.s[0]
+	WORD $0x4ea91d3a // mov v26.16b, v9.16b
+	WORD $0x4f91139a // fmla v26.4s, v28.4s, v17.s[0]
+	WORD $0x4fb11bda // fmla v26.4s, v30.4s, v17.s[3]
+	WORD $0x4fb013fa // fmla v26.4s, v31.4s, v16.s[1]
+	WORD $0x4ea91d39 // mov v25.16b, v9.16b
+	WORD $0x4f9113b9 // fmla v25.4s, v29.4s, v17.s[0]
+	WORD $0x4f931019 // fmla v25.4s, v0.4s, v19.s[0]
+	WORD $0x4f901839 // fmla v25.4s, v1.4s, v16.s[2]
+	WORD $0x4ea91d3b // mov v27.16b, v9.16b
+	WORD $0x4f91139b // fmla v27.4s, v28.4s, v17.s[0]
+	WORD $0x4fb313db // fmla v27.4s, v30.4s, v19.s[1]
+	WORD $0x4fb01bfb // fmla v27.4s, v31.4s, v16.s[3]
+	WORD $0x4f9113b6 // fmla v22.4s, v29.4s, v17.s[0]
+	WORD $0x4f931816 // fmla v22.4s, v0.4s, v19.s[2]
+	WORD $0x4f921036 // fmla v22.4s, v1.4s, v18.s[0]
+	CBZ  R7, quadstore4
+	WORD $0x4ea0eafc // fcmlt v28.4s, v23.4s, #0.0
+	WORD $0x4e7c1ef7 // bic v23.16b, v23.16b, v28.16b
+	WORD $0x4ea0eb1c // fcmlt v28.4s, v24.4s, #0.0
+	WORD $0x4e7c1f18 // bic v24.16b, v24.16b, v28.16b
+	WORD $0x4ea0eb5c // fcmlt v28.4s, v26.4s, #0.0
+	WORD $0x4e7c1f5a // bic v26.16b, v26.16b, v28.16b
+	WORD $0x4ea0eb3c // fcmlt v28.4s, v25.4s, #0.0
+	WORD $0x4e7c1f39 // bic v25.16b, v25.16b, v28.16b
+	WORD $0x4ea0eb7c // fcmlt v28.4s, v27.4s, #0.0
+	WORD $0x4e7c1f7b // bic v27.16b, v27.16b, v28.16b
+	WORD $0x4ea0eadc // fcmlt v28.4s, v22.4s, #0.0
+	WORD $0x4e7c1ed6 // bic v22.16b, v22.16b, v28.16b
+
+quadstore4:
+	WORD $0x294c348c // ldp w12, w13, [x4, #96]
+	WORD $0x3cac6877 // str q23, [x3, x12]
+	WORD $0x3cad6878 // str q24, [x3, x13]
+	WORD $0x294d348c // ldp w12, w13, [x4, #104]
+	WORD $0x3cac687a // str q26, [x3, x12]
+	WORD $0x3cad6879 // str q25, [x3, x13]
+	WORD $0x294e348c // ldp w12, w13, [x4, #112]
+	WORD $0x3cac687b // str q27, [x3, x12]
+	WORD $0x3cad6876 // str q22, [x3, x13]
+	WORD $0x4e29d6b5 // fadd v21.4s, v21.4s, v9.4s
+	WORD $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	WORD $0x4e2fd5d6 // fadd v22.4s, v14.4s, v15.4s
+	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
+	WORD $0x4e2dd58f // fadd v15.4s, v12.4s, v13.4s
+	WORD $0x4eadd58d // fsub v13.4s, v12.4s, v13.4s
+	WORD $0x4e2ad56c // fadd v12.4s, v11.4s, v10.4s
+	WORD $0x4eaad578 // fsub v24.4s, v11.4s, v10.4s
+	WORD $0x4f9112d4 // fmla v20.4s, v22.4s, v17.s[0]
+	WORD $0x4fb111f4 // fmla v20.4s, v15.4s, v17.s[1]
+	WORD $0x4fb31994 // fmla v20.4s, v12.4s, v19.s[3]
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	WORD $0x4f9111ca // fmla v10.4s, v14.4s, v17.s[0]
+	WORD $0x4f9119aa // fmla v10.4s, v13.4s, v17.s[2]
+	WORD $0x4f90130a // fmla v10.4s, v24.4s, v16.s[0]
+	WORD $0x4ea91d37 // mov v23.16b, v9.16b
+	WORD $0x4f9112d7 // fmla v23.4s, v22.4s, v17.s[0]
+	WORD $0x4fb119f7 // fmla v23.4s, v15.4s, v17.s[3]
+	WORD $0x4fb01197 // fmla v23.4s, v12.4s, v16.s[1]
+	WORD $0x4ea91d2b // mov v11.16b, v9.16b
+	WORD $0x4f9111cb // fmla v11.4s, v14.4s, v17.s[0]
+	WORD $0x4f9311ab // fmla v11.4s, v13.4s, v19.s[0]
+	WORD $0x4f901b0b // fmla v11.4s, v24.4s, v16.s[2]
+	WORD $0x4ea91d29 // mov v9.16b, v9.16b
+	WORD $0x4f9112c9 // fmla v9.4s, v22.4s, v17.s[0]
+	WORD $0x4fb311e9 // fmla v9.4s, v15.4s, v19.s[1]
+	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
+	WORD $0x4f9111d5 // fmla v21.4s, v14.4s, v17.s[0]
+	WORD $0x4f9319b5 // fmla v21.4s, v13.4s, v19.s[2]
+	WORD $0x4f921315 // fmla v21.4s, v24.4s, v18.s[0]
+	CBZ  R7, quadstore5
+	WORD $0x4ea0ea8c // fcmlt v12.4s, v20.4s, #0.0
+	WORD $0x4e6c1e94 // bic v20.16b, v20.16b, v12.16b
+	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
+	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
+	WORD $0x4ea0eaec // fcmlt v12.4s, v23.4s, #0.0
+	WORD $0x4e6c1ef7 // bic v23.16b, v23.16b, v12.16b
+	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
+	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
 	WORD $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
 	WORD $0x4e6c1d29 // bic v9.16b, v9.16b, v12.16b
-	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
-	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
+	WORD $0x4ea0eaac // fcmlt v12.4s, v21.4s, #0.0
+	WORD $0x4e6c1eb5 // bic v21.16b, v21.16b, v12.16b
 
-by4store5:
-	WORD $0x294f4490 // ldp w16, w17, [x4, #120]
-	WORD $0x3cb0686b // str q11, [x3, x16]
-	WORD $0x3cb1686d // str q13, [x3, x17]
-	WORD $0x29504490 // ldp w16, w17, [x4, #128]
-	WORD $0x3cb0686e // str q14, [x3, x16]
-	WORD $0x3cb1686f // str q15, [x3, x17]
-	WORD $0x29514490 // ldp w16, w17, [x4, #136]
-	WORD $0x3cb06869 // str q9, [x3, x16]
-	WORD $0x3cb1686a // str q10, [x3, x17]
+quadstore5:
+	WORD $0x294f348c // ldp w12, w13, [x4, #120]
+	WORD $0x3cac6874 // str q20, [x3, x12]
+	WORD $0x3cad686a // str q10, [x3, x13]
+	WORD $0x2950348c // ldp w12, w13, [x4, #128]
+	WORD $0x3cac6877 // str q23, [x3, x12]
+	WORD $0x3cad686b // str q11, [x3, x13]
+	WORD $0x2951348c // ldp w12, w13, [x4, #136]
+	WORD $0x3cac6869 // str q9, [x3, x12]
+	WORD $0x3cad6875 // str q21, [x3, x13]
 	WORD $0x91004063 // add x3, x3, #16
-	WORD $0x910041ef // add x15, x15, #16
-	JMP  by4
+	WORD $0x910c016b // add x11, x11, #768
+	WORD $0xd100054a // sub x10, x10, #1
+	CBNZ R10, quad
+	JMP  wide
 
-by4end:
+few:
 	WORD $0x910010c6 // add x6, x6, #4
 	CBZ  R6, done
 
-by1:
-	WORD $0xf10004c6 // subs x6, x6, #1
-	BMI  by1end
-	WORD $0xaa0f03f0 // mov x16, x15
-	WORD $0xbc706809 // ldr s9, [x0, x16]
-	WORD $0xbc706910 // ldr s16, [x8, x16]
-	WORD $0xbc70692f // ldr s15, [x9, x16]
-	WORD $0xbc706951 // ldr s17, [x10, x16]
-	WORD $0xbc70696d // ldr s13, [x11, x16]
-	WORD $0xbc70698b // ldr s11, [x12, x16]
-	WORD $0xbc7069ac // ldr s12, [x13, x16]
-	WORD $0xbc7069ca // ldr s10, [x14, x16]
-	WORD $0x4e2fd60e // fadd v14.4s, v16.4s, v15.4s
-	WORD $0x4eafd610 // fsub v16.4s, v16.4s, v15.4s
-	WORD $0x4e2dd62f // fadd v15.4s, v17.4s, v13.4s
-	WORD $0x4eadd632 // fsub v18.4s, v17.4s, v13.4s
-	WORD $0x4e2cd571 // fadd v17.4s, v11.4s, v12.4s
-	WORD $0x4eacd573 // fsub v19.4s, v11.4s, v12.4s
-	WORD $0x4f8611c9 // fmla v9.4s, v14.4s, v6.s[0]
-	WORD $0x4fa611e9 // fmla v9.4s, v15.4s, v6.s[1]
-	WORD $0x4fa51a29 // fmla v9.4s, v17.4s, v5.s[3]
-	WORD $0x4f86920d // fmul v13.4s, v16.4s, v6.s[0]
-	WORD $0x4f861a4d // fmla v13.4s, v18.4s, v6.s[2]
-	WORD $0x4f88126d // fmla v13.4s, v19.4s, v8.s[0]
-	WORD $0x4f8691cb // fmul v11.4s, v14.4s, v6.s[0]
-	WORD $0x4fa619eb // fmla v11.4s, v15.4s, v6.s[3]
-	WORD $0x4fa8122b // fmla v11.4s, v17.4s, v8.s[1]
-	WORD $0x4f86920c // fmul v12.4s, v16.4s, v6.s[0]
-	WORD $0x4f85124c // fmla v12.4s, v18.4s, v5.s[0]
-	WORD $0x4f881a6c // fmla v12.4s, v19.4s, v8.s[2]
-	WORD $0x4f8691ce // fmul v14.4s, v14.4s, v6.s[0]
-	WORD $0x4fa511ee // fmla v14.4s, v15.4s, v5.s[1]
-	WORD $0x4fa81a2e // fmla v14.4s, v17.4s, v8.s[3]
-	WORD $0x4f86120a // fmla v10.4s, v16.4s, v6.s[0]
-	WORD $0x4f851a4a // fmla v10.4s, v18.4s, v5.s[2]
-	WORD $0x4f87126a // fmla v10.4s, v19.4s, v7.s[0]
+single:
+	WORD $0xaa0003e9 // mov x9, x0
+	WORD $0x8b08012a // add x10, x9, x8
+	WORD $0x8b08014b // add x11, x10, x8
+	WORD $0x8b08016c // add x12, x11, x8
+	WORD $0x8b08018d // add x13, x12, x8
+	WORD $0x8b0801ae // add x14, x13, x8
+	WORD $0x8b0801cf // add x15, x14, x8
+	WORD $0x8b0801f0 // add x16, x15, x8
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0xbd4001c5 // ldr s5, [x14]
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0xbd400207 // ldr s7, [x16]
 	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xbc706810 // ldr s16, [x0, x16]
-	WORD $0xbc706913 // ldr s19, [x8, x16]
-	WORD $0xbc706932 // ldr s18, [x9, x16]
-	WORD $0xbc706954 // ldr s20, [x10, x16]
-	WORD $0xbc706975 // ldr s21, [x11, x16]
-	WORD $0xbc706996 // ldr s22, [x12, x16]
-	WORD $0xbc7069b7 // ldr s23, [x13, x16]
-	WORD $0xbc7069cf // ldr s15, [x14, x16]
-	WORD $0x4e32d671 // fadd v17.4s, v19.4s, v18.4s
-	WORD $0x4eb2d672 // fsub v18.4s, v19.4s, v18.4s
-	WORD $0x4e35d693 // fadd v19.4s, v20.4s, v21.4s
-	WORD $0x4eb5d694 // fsub v20.4s, v20.4s, v21.4s
-	WORD $0x4e37d6d5 // fadd v21.4s, v22.4s, v23.4s
-	WORD $0x4eb7d6d8 // fsub v24.4s, v22.4s, v23.4s
-	WORD $0x4f861230 // fmla v16.4s, v17.4s, v6.s[0]
-	WORD $0x4fa61270 // fmla v16.4s, v19.4s, v6.s[1]
-	WORD $0x4fa51ab0 // fmla v16.4s, v21.4s, v5.s[3]
-	WORD $0x4f869259 // fmul v25.4s, v18.4s, v6.s[0]
-	WORD $0x4f861a99 // fmla v25.4s, v20.4s, v6.s[2]
-	WORD $0x4f881319 // fmla v25.4s, v24.4s, v8.s[0]
-	WORD $0x4f869237 // fmul v23.4s, v17.4s, v6.s[0]
-	WORD $0x4fa61a77 // fmla v23.4s, v19.4s, v6.s[3]
-	WORD $0x4fa812b7 // fmla v23.4s, v21.4s, v8.s[1]
-	WORD $0x4f869256 // fmul v22.4s, v18.4s, v6.s[0]
-	WORD $0x4f851296 // fmla v22.4s, v20.4s, v5.s[0]
-	WORD $0x4f881b16 // fmla v22.4s, v24.4s, v8.s[2]
-	WORD $0x4f869231 // fmul v17.4s, v17.4s, v6.s[0]
-	WORD $0x4fa51271 // fmla v17.4s, v19.4s, v5.s[1]
-	WORD $0x4fa81ab1 // fmla v17.4s, v21.4s, v8.s[3]
-	WORD $0x4f86124f // fmla v15.4s, v18.4s, v6.s[0]
-	WORD $0x4f851a8f // fmla v15.4s, v20.4s, v5.s[2]
-	WORD $0x4f87130f // fmla v15.4s, v24.4s, v7.s[0]
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
+	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
+	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
+	WORD $0x4ea4d46c // fsub v12.4s, v3.4s, v4.4s
+	WORD $0x4e26d4ad // fadd v13.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4b4 // fsub v20.4s, v5.4s, v6.4s
+	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
+	WORD $0x4fb319a0 // fmla v0.4s, v13.4s, v19.s[3]
+	WORD $0x4f91914f // fmul v15.4s, v10.4s, v17.s[0]
+	WORD $0x4f91198f // fmla v15.4s, v12.4s, v17.s[2]
+	WORD $0x4f90128f // fmla v15.4s, v20.4s, v16.s[0]
+	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11975 // fmla v21.4s, v11.4s, v17.s[3]
+	WORD $0x4fb011b5 // fmla v21.4s, v13.4s, v16.s[1]
+	WORD $0x4f91914e // fmul v14.4s, v10.4s, v17.s[0]
+	WORD $0x4f93118e // fmla v14.4s, v12.4s, v19.s[0]
+	WORD $0x4f901a8e // fmla v14.4s, v20.4s, v16.s[2]
+	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
+	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
+	WORD $0x4fb019a9 // fmla v9.4s, v13.4s, v16.s[3]
+	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
+	WORD $0x4f931987 // fmla v7.4s, v12.4s, v19.s[2]
+	WORD $0x4f921287 // fmla v7.4s, v20.4s, v18.s[0]
+	WORD $0xad003c40 // stp q0, q15, [x2]
+	WORD $0xad013855 // stp q21, q14, [x2, #32]
+	WORD $0xad021c49 // stp q9, q7, [x2, #64]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0xbd4001c5 // ldr s5, [x14]
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0xbd400207 // ldr s7, [x16]
 	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xad004049 // stp q9, q16, [x2]
-	WORD $0xad04644d // stp q13, q25, [x2, #128]
-	WORD $0xad085c4b // stp q11, q23, [x2, #256]
-	WORD $0xad0c584c // stp q12, q22, [x2, #384]
-	WORD $0xad10444e // stp q14, q17, [x2, #512]
-	WORD $0xad143c4a // stp q10, q15, [x2, #640]
-	WORD $0xbc70680a // ldr s10, [x0, x16]
-	WORD $0xbc70690f // ldr s15, [x8, x16]
-	WORD $0xbc706930 // ldr s16, [x9, x16]
-	WORD $0xbc706951 // ldr s17, [x10, x16]
-	WORD $0xbc70696d // ldr s13, [x11, x16]
-	WORD $0xbc70698c // ldr s12, [x12, x16]
-	WORD $0xbc7069ab // ldr s11, [x13, x16]
-	WORD $0xbc7069c9 // ldr s9, [x14, x16]
-	WORD $0x4e30d5ee // fadd v14.4s, v15.4s, v16.4s
-	WORD $0x4eb0d5f0 // fsub v16.4s, v15.4s, v16.4s
-	WORD $0x4e2dd62f // fadd v15.4s, v17.4s, v13.4s
-	WORD $0x4eadd632 // fsub v18.4s, v17.4s, v13.4s
-	WORD $0x4e2bd591 // fadd v17.4s, v12.4s, v11.4s
-	WORD $0x4eabd593 // fsub v19.4s, v12.4s, v11.4s
-	WORD $0x4f8611ca // fmla v10.4s, v14.4s, v6.s[0]
-	WORD $0x4fa611ea // fmla v10.4s, v15.4s, v6.s[1]
-	WORD $0x4fa51a2a // fmla v10.4s, v17.4s, v5.s[3]
-	WORD $0x4f86920b // fmul v11.4s, v16.4s, v6.s[0]
-	WORD $0x4f861a4b // fmla v11.4s, v18.4s, v6.s[2]
-	WORD $0x4f88126b // fmla v11.4s, v19.4s, v8.s[0]
-	WORD $0x4f8691cd // fmul v13.4s, v14.4s, v6.s[0]
-	WORD $0x4fa619ed // fmla v13.4s, v15.4s, v6.s[3]
-	WORD $0x4fa8122d // fmla v13.4s, v17.4s, v8.s[1]
-	WORD $0x4f86920c // fmul v12.4s, v16.4s, v6.s[0]
-	WORD $0x4f85124c // fmla v12.4s, v18.4s, v5.s[0]
-	WORD $0x4f881a6c // fmla v12.4s, v19.4s, v8.s[2]
-	WORD $0x4f8691ce // fmul v14.4s, v14.4s, v6.s[0]
-	WORD $0x4fa511ee // fmla v14.4s, v15.4s, v5.s[1]
-	WORD $0x4fa81a2e // fmla v14.4s, v17.4s, v8.s[3]
-	WORD $0x4f861209 // fmla v9.4s, v16.4s, v6.s[0]
-	WORD $0x4f851a49 // fmla v9.4s, v18.4s, v5.s[2]
-	WORD $0x4f871269 // fmla v9.4s, v19.4s, v7.s[0]
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
+	WORD $0x4ea2d42b // fsub v11.4s, v1.4s, v2.4s
+	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
+	WORD $0x4ea4d46d // fsub v13.4s, v3.4s, v4.4s
+	WORD $0x4e26d4ac // fadd v12.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4b5 // fsub v21.4s, v5.4s, v6.4s
+	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11140 // fmla v0.4s, v10.4s, v17.s[1]
+	WORD $0x4fb31980 // fmla v0.4s, v12.4s, v19.s[3]
+	WORD $0x4f91916e // fmul v14.4s, v11.4s, v17.s[0]
+	WORD $0x4f9119ae // fmla v14.4s, v13.4s, v17.s[2]
+	WORD $0x4f9012ae // fmla v14.4s, v21.4s, v16.s[0]
+	WORD $0x4f91912f // fmul v15.4s, v9.4s, v17.s[0]
+	WORD $0x4fb1194f // fmla v15.4s, v10.4s, v17.s[3]
+	WORD $0x4fb0118f // fmla v15.4s, v12.4s, v16.s[1]
+	WORD $0x4f919174 // fmul v20.4s, v11.4s, v17.s[0]
+	WORD $0x4f9311b4 // fmla v20.4s, v13.4s, v19.s[0]
+	WORD $0x4f901ab4 // fmla v20.4s, v21.4s, v16.s[2]
+	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
+	WORD $0x4fb31149 // fmla v9.4s, v10.4s, v19.s[1]
+	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
+	WORD $0x4f911167 // fmla v7.4s, v11.4s, v17.s[0]
+	WORD $0x4f9319a7 // fmla v7.4s, v13.4s, v19.s[2]
+	WORD $0x4f9212a7 // fmla v7.4s, v21.4s, v18.s[0]
+	WORD $0xad033840 // stp q0, q14, [x2, #96]
+	WORD $0xad04504f // stp q15, q20, [x2, #128]
+	WORD $0xad051c49 // stp q9, q7, [x2, #160]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0xbd4001c5 // ldr s5, [x14]
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0xbd400207 // ldr s7, [x16]
 	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xbc706810 // ldr s16, [x0, x16]
-	WORD $0xbc706912 // ldr s18, [x8, x16]
-	WORD $0xbc706933 // ldr s19, [x9, x16]
-	WORD $0xbc706954 // ldr s20, [x10, x16]
-	WORD $0xbc706975 // ldr s21, [x11, x16]
-	WORD $0xbc706996 // ldr s22, [x12, x16]
-	WORD $0xbc7069b7 // ldr s23, [x13, x16]
-	WORD $0xbc7069cf // ldr s15, [x14, x16]
-	WORD $0x4e33d651 // fadd v17.4s, v18.4s, v19.4s
-	WORD $0x4eb3d652 // fsub v18.4s, v18.4s, v19.4s
-	WORD $0x4e35d693 // fadd v19.4s, v20.4s, v21.4s
-	WORD $0x4eb5d695 // fsub v21.4s, v20.4s, v21.4s
-	WORD $0x4e37d6d4 // fadd v20.4s, v22.4s, v23.4s
-	WORD $0x4eb7d6d9 // fsub v25.4s, v22.4s, v23.4s
-	WORD $0x4f861230 // fmla v16.4s, v17.4s, v6.s[0]
-	WORD $0x4fa61270 // fmla v16.4s, v19.4s, v6.s[1]
-	WORD $0x4fa51a90 // fmla v16.4s, v20.4s, v5.s[3]
-	WORD $0x4f869257 // fmul v23.4s, v18.4s, v6.s[0]
-	WORD $0x4f861ab7 // fmla v23.4s, v21.4s, v6.s[2]
-	WORD $0x4f881337 // fmla v23.4s, v25.4s, v8.s[0]
-	WORD $0x4f869238 // fmul v24.4s, v17.4s, v6.s[0]
-	WORD $0x4fa61a78 // fmla v24.4s, v19.4s, v6.s[3]
-	WORD $0x4fa81298 // fmla v24.4s, v20.4s, v8.s[1]
-	WORD $0x4f869256 // fmul v22.4s, v18.4s, v6.s[0]
-	WORD $0x4f8512b6 // fmla v22.4s, v21.4s, v5.s[0]
-	WORD $0x4f881b36 // fmla v22.4s, v25.4s, v8.s[2]
-	WORD $0x4f869231 // fmul v17.4s, v17.4s, v6.s[0]
-	WORD $0x4fa51271 // fmla v17.4s, v19.4s, v5.s[1]
-	WORD $0x4fa81a91 // fmla v17.4s, v20.4s, v8.s[3]
-	WORD $0x4f86124f // fmla v15.4s, v18.4s, v6.s[0]
-	WORD $0x4f851aaf // fmla v15.4s, v21.4s, v5.s[2]
-	WORD $0x4f87132f // fmla v15.4s, v25.4s, v7.s[0]
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
+	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
+	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
+	WORD $0x4ea4d46c // fsub v12.4s, v3.4s, v4.4s
+	WORD $0x4e26d4ad // fadd v13.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4ae // fsub v14.4s, v5.4s, v6.4s
+	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
+	WORD $0x4fb319a0 // fmla v0.4s, v13.4s, v19.s[3]
+	WORD $0x4f919155 // fmul v21.4s, v10.4s, v17.s[0]
+	WORD $0x4f911995 // fmla v21.4s, v12.4s, v17.s[2]
+	WORD $0x4f9011d5 // fmla v21.4s, v14.4s, v16.s[0]
+	WORD $0x4f919134 // fmul v20.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11974 // fmla v20.4s, v11.4s, v17.s[3]
+	WORD $0x4fb011b4 // fmla v20.4s, v13.4s, v16.s[1]
+	WORD $0x4f91914f // fmul v15.4s, v10.4s, v17.s[0]
+	WORD $0x4f93118f // fmla v15.4s, v12.4s, v19.s[0]
+	WORD $0x4f9019cf // fmla v15.4s, v14.4s, v16.s[2]
+	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
+	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
+	WORD $0x4fb019a9 // fmla v9.4s, v13.4s, v16.s[3]
+	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
+	WORD $0x4f931987 // fmla v7.4s, v12.4s, v19.s[2]
+	WORD $0x4f9211c7 // fmla v7.4s, v14.4s, v18.s[0]
+	WORD $0xad065440 // stp q0, q21, [x2, #192]
+	WORD $0xad073c54 // stp q20, q15, [x2, #224]
+	WORD $0xad081c49 // stp q9, q7, [x2, #256]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0xbd4001c5 // ldr s5, [x14]
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0xbd400207 // ldr s7, [x16]
 	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xad01404a // stp q10, q16, [x2, #32]
-	WORD $0xad055c4b // stp q11, q23, [x2, #160]
-	WORD $0xad09604d // stp q13, q24, [x2, #288]
-	WORD $0xad0d584c // stp q12, q22, [x2, #416]
-	WORD $0xad11444e // stp q14, q17, [x2, #544]
-	WORD $0xad153c49 // stp q9, q15, [x2, #672]
-	WORD $0xbc70680a // ldr s10, [x0, x16]
-	WORD $0xbc70690f // ldr s15, [x8, x16]
-	WORD $0xbc706930 // ldr s16, [x9, x16]
-	WORD $0xbc706951 // ldr s17, [x10, x16]
-	WORD $0xbc70696d // ldr s13, [x11, x16]
-	WORD $0xbc70698c // ldr s12, [x12, x16]
-	WORD $0xbc7069ab // ldr s11, [x13, x16]
-	WORD $0xbc7069c9 // ldr s9, [x14, x16]
-	WORD $0x4e30d5ee // fadd v14.4s, v15.4s, v16.4s
-	WORD $0x4eb0d5ef // fsub v15.4s, v15.4s, v16.4s
-	WORD $0x4e2dd630 // fadd v16.4s, v17.4s, v13.4s
-	WORD $0x4eadd632 // fsub v18.4s, v17.4s, v13.4s
-	WORD $0x4e2bd591 // fadd v17.4s, v12.4s, v11.4s
-	WORD $0x4eabd593 // fsub v19.4s, v12.4s, v11.4s
-	WORD $0x4f8611ca // fmla v10.4s, v14.4s, v6.s[0]
-	WORD $0x4fa6120a // fmla v10.4s, v16.4s, v6.s[1]
-	WORD $0x4fa51a2a // fmla v10.4s, v17.4s, v5.s[3]
-	WORD $0x4f8691ed // fmul v13.4s, v15.4s, v6.s[0]
-	WORD $0x4f861a4d // fmla v13.4s, v18.4s, v6.s[2]
-	WORD $0x4f88126d // fmla v13.4s, v19.4s, v8.s[0]
-	WORD $0x4f8691cc // fmul v12.4s, v14.4s, v6.s[0]
-	WORD $0x4fa61a0c // fmla v12.4s, v16.4s, v6.s[3]
-	WORD $0x4fa8122c // fmla v12.4s, v17.4s, v8.s[1]
-	WORD $0x4f8691eb // fmul v11.4s, v15.4s, v6.s[0]
-	WORD $0x4f85124b // fmla v11.4s, v18.4s, v5.s[0]
-	WORD $0x4f881a6b // fmla v11.4s, v19.4s, v8.s[2]
-	WORD $0x4f8691ce // fmul v14.4s, v14.4s, v6.s[0]
-	WORD $0x4fa5120e // fmla v14.4s, v16.4s, v5.s[1]
-	WORD $0x4fa81a2e // fmla v14.4s, v17.4s, v8.s[3]
-	WORD $0x4f8611e9 // fmla v9.4s, v15.4s, v6.s[0]
-	WORD $0x4f851a49 // fmla v9.4s, v18.4s, v5.s[2]
-	WORD $0x4f871269 // fmla v9.4s, v19.4s, v7.s[0]
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
+	WORD $0x4ea2d42b // fsub v11.4s, v1.4s, v2.4s
+	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
+	WORD $0x4ea4d46d // fsub v13.4s, v3.4s, v4.4s
+	WORD $0x4e26d4ac // fadd v12.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4af // fsub v15.4s, v5.4s, v6.4s
+	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11140 // fmla v0.4s, v10.4s, v17.s[1]
+	WORD $0x4fb31980 // fmla v0.4s, v12.4s, v19.s[3]
+	WORD $0x4f91916e // fmul v14.4s, v11.4s, v17.s[0]
+	WORD $0x4f9119ae // fmla v14.4s, v13.4s, v17.s[2]
+	WORD $0x4f9011ee // fmla v14.4s, v15.4s, v16.s[0]
+	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11955 // fmla v21.4s, v10.4s, v17.s[3]
+	WORD $0x4fb01195 // fmla v21.4s, v12.4s, v16.s[1]
+	WORD $0x4f919174 // fmul v20.4s, v11.4s, v17.s[0]
+	WORD $0x4f9311b4 // fmla v20.4s, v13.4s, v19.s[0]
+	WORD $0x4f9019f4 // fmla v20.4s, v15.4s, v16.s[2]
+	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
+	WORD $0x4fb31149 // fmla v9.4s, v10.4s, v19.s[1]
+	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
+	WORD $0x4f911167 // fmla v7.4s, v11.4s, v17.s[0]
+	WORD $0x4f9319a7 // fmla v7.4s, v13.4s, v19.s[2]
+	WORD $0x4f9211e7 // fmla v7.4s, v15.4s, v18.s[0]
+	WORD $0xad093840 // stp q0, q14, [x2, #288]
+	WORD $0xad0a5055 // stp q21, q20, [x2, #320]
+	WORD $0xad0b1c49 // stp q9, q7, [x2, #352]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0xbd4001c5 // ldr s5, [x14]
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0xbd400207 // ldr s7, [x16]
 	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xbc706810 // ldr s16, [x0, x16]
-	WORD $0xbc706912 // ldr s18, [x8, x16]
-	WORD $0xbc706933 // ldr s19, [x9, x16]
-	WORD $0xbc706954 // ldr s20, [x10, x16]
-	WORD $0xbc706975 // ldr s21, [x11, x16]
-	WORD $0xbc706996 // ldr s22, [x12, x16]
-	WORD $0xbc7069b7 // ldr s23, [x13, x16]
-	WORD $0xbc7069cf // ldr s15, [x14, x16]
-	WORD $0x4e33d651 // fadd v17.4s, v18.4s, v19.4s
-	WORD $0x4eb3d653 // fsub v19.4s, v18.4s, v19.4s
-	WORD $0x4e35d692 // fadd v18.4s, v20.4s, v21.4s
-	WORD $0x4eb5d695 // fsub v21.4s, v20.4s, v21.4s
-	WORD $0x4e37d6d4 // fadd v20.4s, v22.4s, v23.4s
-	WORD $0x4eb7d6d7 // fsub v23.4s, v22.4s, v23.4s
-	WORD $0x4f861230 // fmla v16.4s, v17.4s, v6.s[0]
-	WORD $0x4fa61250 // fmla v16.4s, v18.4s, v6.s[1]
-	WORD $0x4fa51a90 // fmla v16.4s, v20.4s, v5.s[3]
-	WORD $0x4f869279 // fmul v25.4s, v19.4s, v6.s[0]
-	WORD $0x4f861ab9 // fmla v25.4s, v21.4s, v6.s[2]
-	WORD $0x4f8812f9 // fmla v25.4s, v23.4s, v8.s[0]
-	WORD $0x4f869236 // fmul v22.4s, v17.4s, v6.s[0]
-	WORD $0x4fa61a56 // fmla v22.4s, v18.4s, v6.s[3]
-	WORD $0x4fa81296 // fmla v22.4s, v20.4s, v8.s[1]
-	WORD $0x4f869278 // fmul v24.4s, v19.4s, v6.s[0]
-	WORD $0x4f8512b8 // fmla v24.4s, v21.4s, v5.s[0]
-	WORD $0x4f881af8 // fmla v24.4s, v23.4s, v8.s[2]
-	WORD $0x4f869231 // fmul v17.4s, v17.4s, v6.s[0]
-	WORD $0x4fa51251 // fmla v17.4s, v18.4s, v5.s[1]
-	WORD $0x4fa81a91 // fmla v17.4s, v20.4s, v8.s[3]
-	WORD $0x4f86126f // fmla v15.4s, v19.4s, v6.s[0]
-	WORD $0x4f851aaf // fmla v15.4s, v21.4s, v5.s[2]
-	WORD $0x4f8712ef // fmla v15.4s, v23.4s, v7.s[0]
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
+	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
+	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
+	WORD $0x4ea4d46c // fsub v12.4s, v3.4s, v4.4s
+	WORD $0x4e26d4ad // fadd v13.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4b4 // fsub v20.4s, v5.4s, v6.4s
+	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
+	WORD $0x4fb319a0 // fmla v0.4s, v13.4s, v19.s[3]
+	WORD $0x4f91914f // fmul v15.4s, v10.4s, v17.s[0]
+	WORD $0x4f91198f // fmla v15.4s, v12.4s, v17.s[2]
+	WORD $0x4f90128f // fmla v15.4s, v20.4s, v16.s[0]
+	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11975 // fmla v21.4s, v11.4s, v17.s[3]
+	WORD $0x4fb011b5 // fmla v21.4s, v13.4s, v16.s[1]
+	WORD $0x4f91914e // fmul v14.4s, v10.4s, v17.s[0]
+	WORD $0x4f93118e // fmla v14.4s, v12.4s, v19.s[0]
+	WORD $0x4f901a8e // fmla v14.4s, v20.4s, v16.s[2]
+	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
+	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
+	WORD $0x4fb019a9 // fmla v9.4s, v13.4s, v16.s[3]
+	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
+	WORD $0x4f931987 // fmla v7.4s, v12.4s, v19.s[2]
+	WORD $0x4f921287 // fmla v7.4s, v20.4s, v18.s[0]
+	WORD $0xad0c3c40 // stp q0, q15, [x2, #384]
+	WORD $0xad0d3855 // stp q21, q14, [x2, #416]
+	WORD $0xad0e1c49 // stp q9, q7, [x2, #448]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0xbd4001c5 // ldr s5, [x14]
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0xbd400207 // ldr s7, [x16]
 	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xad02404a // stp q10, q16, [x2, #64]
-	WORD $0xad06644d // stp q13, q25, [x2, #192]
-	WORD $0xad0a584c // stp q12, q22, [x2, #320]
-	WORD $0xad0e604b // stp q11, q24, [x2, #448]
-	WORD $0xad12444e // stp q14, q17, [x2, #576]
-	WORD $0xad163c49 // stp q9, q15, [x2, #704]
-	WORD $0xbc70680a // ldr s10, [x0, x16]
-	WORD $0xbc706910 // ldr s16, [x8, x16]
-	WORD $0xbc70692f // ldr s15, [x9, x16]
-	WORD $0xbc706951 // ldr s17, [x10, x16]
-	WORD $0xbc70696d // ldr s13, [x11, x16]
-	WORD $0xbc70698c // ldr s12, [x12, x16]
-	WORD $0xbc7069ab // ldr s11, [x13, x16]
-	WORD $0xbc7069c9 // ldr s9, [x14, x16]
-	WORD $0x4e2fd60e // fadd v14.4s, v16.4s, v15.4s
-	WORD $0x4eafd610 // fsub v16.4s, v16.4s, v15.4s
-	WORD $0x4e2dd62f // fadd v15.4s, v17.4s, v13.4s
-	WORD $0x4eadd631 // fsub v17.4s, v17.4s, v13.4s
-	WORD $0x4e2bd592 // fadd v18.4s, v12.4s, v11.4s
-	WORD $0x4eabd593 // fsub v19.4s, v12.4s, v11.4s
-	WORD $0x4f8611ca // fmla v10.4s, v14.4s, v6.s[0]
-	WORD $0x4fa611ea // fmla v10.4s, v15.4s, v6.s[1]
-	WORD $0x4fa51a4a // fmla v10.4s, v18.4s, v5.s[3]
-	WORD $0x4f86920b // fmul v11.4s, v16.4s, v6.s[0]
-	WORD $0x4f861a2b // fmla v11.4s, v17.4s, v6.s[2]
-	WORD $0x4f88126b // fmla v11.4s, v19.4s, v8.s[0]
-	WORD $0x4f8691cd // fmul v13.4s, v14.4s, v6.s[0]
-	WORD $0x4fa619ed // fmla v13.4s, v15.4s, v6.s[3]
-	WORD $0x4fa8124d // fmla v13.4s, v18.4s, v8.s[1]
-	WORD $0x4f86920c // fmul v12.4s, v16.4s, v6.s[0]
-	WORD $0x4f85122c // fmla v12.4s, v17.4s, v5.s[0]
-	WORD $0x4f881a6c // fmla v12.4s, v19.4s, v8.s[2]
-	WORD $0x4f8691ce // fmul v14.4s, v14.4s, v6.s[0]
-	WORD $0x4fa511ee // fmla v14.4s, v15.4s, v5.s[1]
-	WORD $0x4fa81a4e // fmla v14.4s, v18.4s, v8.s[3]
-	WORD $0x4f861209 // fmla v9.4s, v16.4s, v6.s[0]
-	WORD $0x4f851a29 // fmla v9.4s, v17.4s, v5.s[2]
-	WORD $0x4f871269 // fmla v9.4s, v19.4s, v7.s[0]
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
+	WORD $0x4ea2d42a // fsub v10.4s, v1.4s, v2.4s
+	WORD $0x4e24d46b // fadd v11.4s, v3.4s, v4.4s
+	WORD $0x4ea4d46d // fsub v13.4s, v3.4s, v4.4s
+	WORD $0x4e26d4ac // fadd v12.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4b4 // fsub v20.4s, v5.4s, v6.4s
+	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11160 // fmla v0.4s, v11.4s, v17.s[1]
+	WORD $0x4fb31980 // fmla v0.4s, v12.4s, v19.s[3]
+	WORD $0x4f91914f // fmul v15.4s, v10.4s, v17.s[0]
+	WORD $0x4f9119af // fmla v15.4s, v13.4s, v17.s[2]
+	WORD $0x4f90128f // fmla v15.4s, v20.4s, v16.s[0]
+	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11975 // fmla v21.4s, v11.4s, v17.s[3]
+	WORD $0x4fb01195 // fmla v21.4s, v12.4s, v16.s[1]
+	WORD $0x4f91914e // fmul v14.4s, v10.4s, v17.s[0]
+	WORD $0x4f9311ae // fmla v14.4s, v13.4s, v19.s[0]
+	WORD $0x4f901a8e // fmla v14.4s, v20.4s, v16.s[2]
+	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
+	WORD $0x4fb31169 // fmla v9.4s, v11.4s, v19.s[1]
+	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
+	WORD $0x4f911147 // fmla v7.4s, v10.4s, v17.s[0]
+	WORD $0x4f9319a7 // fmla v7.4s, v13.4s, v19.s[2]
+	WORD $0x4f921287 // fmla v7.4s, v20.4s, v18.s[0]
+	WORD $0xad0f3c40 // stp q0, q15, [x2, #480]
+	WORD $0xad103855 // stp q21, q14, [x2, #512]
+	WORD $0xad111c49 // stp q9, q7, [x2, #544]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0xbd4001c5 // ldr s5, [x14]
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0xbd400207 // ldr s7, [x16]
 	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xbc70680f // ldr s15, [x0, x16]
-	WORD $0xbc706913 // ldr s19, [x8, x16]
-	WORD $0xbc706932 // ldr s18, [x9, x16]
-	WORD $0xbc706955 // ldr s21, [x10, x16]
-	WORD $0xbc706974 // ldr s20, [x11, x16]
-	WORD $0xbc706996 // ldr s22, [x12, x16]
-	WORD $0xbc7069b7 // ldr s23, [x13, x16]
-	WORD $0xbc7069d0 // ldr s16, [x14, x16]
-	WORD $0x4e32d671 // fadd v17.4s, v19.4s, v18.4s
-	WORD $0x4eb2d672 // fsub v18.4s, v19.4s, v18.4s
-	WORD $0x4e34d6b3 // fadd v19.4s, v21.4s, v20.4s
-	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
-	WORD $0x4e37d6d4 // fadd v20.4s, v22.4s, v23.4s
-	WORD $0x4eb7d6d6 // fsub v22.4s, v22.4s, v23.4s
-	WORD $0x4f86122f // fmla v15.4s, v17.4s, v6.s[0]
-	WORD $0x4fa6126f // fmla v15.4s, v19.4s, v6.s[1]
-	WORD $0x4fa51a8f // fmla v15.4s, v20.4s, v5.s[3]
-	WORD $0x4f869258 // fmul v24.4s, v18.4s, v6.s[0]
-	WORD $0x4f861ab8 // fmla v24.4s, v21.4s, v6.s[2]
-	WORD $0x4f8812d8 // fmla v24.4s, v22.4s, v8.s[0]
-	WORD $0x4f869239 // fmul v25.4s, v17.4s, v6.s[0]
-	WORD $0x4fa61a79 // fmla v25.4s, v19.4s, v6.s[3]
-	WORD $0x4fa81299 // fmla v25.4s, v20.4s, v8.s[1]
-	WORD $0x4f869257 // fmul v23.4s, v18.4s, v6.s[0]
-	WORD $0x4f8512b7 // fmla v23.4s, v21.4s, v5.s[0]
-	WORD $0x4f881ad7 // fmla v23.4s, v22.4s, v8.s[2]
-	WORD $0x4f869231 // fmul v17.4s, v17.4s, v6.s[0]
-	WORD $0x4fa51271 // fmla v17.4s, v19.4s, v5.s[1]
-	WORD $0x4fa81a91 // fmla v17.4s, v20.4s, v8.s[3]
-	WORD $0x4f861250 // fmla v16.4s, v18.4s, v6.s[0]
-	WORD $0x4f851ab0 // fmla v16.4s, v21.4s, v5.s[2]
-	WORD $0x4f8712d0 // fmla v16.4s, v22.4s, v7.s[0]
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
+	WORD $0x4ea2d42b // fsub v11.4s, v1.4s, v2.4s
+	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
+	WORD $0x4ea4d46d // fsub v13.4s, v3.4s, v4.4s
+	WORD $0x4e26d4ac // fadd v12.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4ae // fsub v14.4s, v5.4s, v6.4s
+	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11140 // fmla v0.4s, v10.4s, v17.s[1]
+	WORD $0x4fb31980 // fmla v0.4s, v12.4s, v19.s[3]
+	WORD $0x4f919174 // fmul v20.4s, v11.4s, v17.s[0]
+	WORD $0x4f9119b4 // fmla v20.4s, v13.4s, v17.s[2]
+	WORD $0x4f9011d4 // fmla v20.4s, v14.4s, v16.s[0]
+	WORD $0x4f919135 // fmul v21.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11955 // fmla v21.4s, v10.4s, v17.s[3]
+	WORD $0x4fb01195 // fmla v21.4s, v12.4s, v16.s[1]
+	WORD $0x4f91916f // fmul v15.4s, v11.4s, v17.s[0]
+	WORD $0x4f9311af // fmla v15.4s, v13.4s, v19.s[0]
+	WORD $0x4f9019cf // fmla v15.4s, v14.4s, v16.s[2]
+	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
+	WORD $0x4fb31149 // fmla v9.4s, v10.4s, v19.s[1]
+	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
+	WORD $0x4f911167 // fmla v7.4s, v11.4s, v17.s[0]
+	WORD $0x4f9319a7 // fmla v7.4s, v13.4s, v19.s[2]
+	WORD $0x4f9211c7 // fmla v7.4s, v14.4s, v18.s[0]
+	WORD $0xad125040 // stp q0, q20, [x2, #576]
+	WORD $0xad133c55 // stp q21, q15, [x2, #608]
+	WORD $0xad141c49 // stp q9, q7, [x2, #640]
+	WORD $0xbd400120 // ldr s0, [x9]
+	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0xbd400141 // ldr s1, [x10]
+	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0xbd400162 // ldr s2, [x11]
+	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0xbd400183 // ldr s3, [x12]
+	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0xbd4001a4 // ldr s4, [x13]
+	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0xbd4001c5 // ldr s5, [x14]
+	WORD $0x8b0101ce // add x14, x14, x1
+	WORD $0xbd4001e6 // ldr s6, [x15]
+	WORD $0x8b0101ef // add x15, x15, x1
+	WORD $0xbd400207 // ldr s7, [x16]
 	WORD $0x8b010210 // add x16, x16, x1
-	WORD $0xad033c4a // stp q10, q15, [x2, #96]
-	WORD $0xad07604b // stp q11, q24, [x2, #224]
-	WORD $0xad0b644d // stp q13, q25, [x2, #352]
-	WORD $0xad0f5c4c // stp q12, q23, [x2, #480]
-	WORD $0xad13444e // stp q14, q17, [x2, #608]
-	WORD $0xad174049 // stp q9, q16, [x2, #736]
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
+	WORD $0x4ea2d42b // fsub v11.4s, v1.4s, v2.4s
+	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
+	WORD $0x4ea4d46d // fsub v13.4s, v3.4s, v4.4s
+	WORD $0x4e26d4ac // fadd v12.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4ae // fsub v14.4s, v5.4s, v6.4s
+	WORD $0x4f911120 // fmla v0.4s, v9.4s, v17.s[0]
+	WORD $0x4fb11140 // fmla v0.4s, v10.4s, v17.s[1]
+	WORD $0x4fb31980 // fmla v0.4s, v12.4s, v19.s[3]
+	WORD $0x4f919175 // fmul v21.4s, v11.4s, v17.s[0]
+	WORD $0x4f9119b5 // fmla v21.4s, v13.4s, v17.s[2]
+	WORD $0x4f9011d5 // fmla v21.4s, v14.4s, v16.s[0]
+	WORD $0x4f91912f // fmul v15.4s, v9.4s, v17.s[0]
+	WORD $0x4fb1194f // fmla v15.4s, v10.4s, v17.s[3]
+	WORD $0x4fb0118f // fmla v15.4s, v12.4s, v16.s[1]
+	WORD $0x4f919174 // fmul v20.4s, v11.4s, v17.s[0]
+	WORD $0x4f9311b4 // fmla v20.4s, v13.4s, v19.s[0]
+	WORD $0x4f9019d4 // fmla v20.4s, v14.4s, v16.s[2]
+	WORD $0x4f919129 // fmul v9.4s, v9.4s, v17.s[0]
+	WORD $0x4fb31149 // fmla v9.4s, v10.4s, v19.s[1]
+	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
+	WORD $0x4f911167 // fmla v7.4s, v11.4s, v17.s[0]
+	WORD $0x4f9319a7 // fmla v7.4s, v13.4s, v19.s[2]
+	WORD $0x4f9211c7 // fmla v7.4s, v14.4s, v18.s[0]
+	WORD $0xad155440 // stp q0, q21, [x2, #672]
+	WORD $0xad16504f // stp q15, q20, [x2, #704]
+	WORD $0xad171c49 // stp q9, q7, [x2, #736]
+	WORD $0x91001000 // add x0, x0, #4
 	WORD $0xbc4044a9 // ldr s9, [x5], #4
-	WORD $0xad40484b // ldp q11, q18, [x2]
-	WORD $0xad414051 // ldp q17, q16, [x2, #32]
-	WORD $0xad42384f // ldp q15, q14, [x2, #64]
-	WORD $0xad43284d // ldp q13, q10, [x2, #96]
-	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
-	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0x4e31d64c // fadd v12.4s, v18.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	WORD $0x4e2fd611 // fadd v17.4s, v16.4s, v15.4s
-	WORD $0x4eafd613 // fsub v19.4s, v16.4s, v15.4s
-	WORD $0x4e2dd5d4 // fadd v20.4s, v14.4s, v13.4s
-	WORD $0x4eadd5d5 // fsub v21.4s, v14.4s, v13.4s
-	WORD $0x4f86118b // fmla v11.4s, v12.4s, v6.s[0]
-	WORD $0x4fa6122b // fmla v11.4s, v17.4s, v6.s[1]
-	WORD $0x4fa51a8b // fmla v11.4s, v20.4s, v5.s[3]
-	WORD $0x4ea91d30 // mov v16.16b, v9.16b
-	WORD $0x4f861250 // fmla v16.4s, v18.4s, v6.s[0]
-	WORD $0x4f861a70 // fmla v16.4s, v19.4s, v6.s[2]
-	WORD $0x4f8812b0 // fmla v16.4s, v21.4s, v8.s[0]
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4f86118d // fmla v13.4s, v12.4s, v6.s[0]
-	WORD $0x4fa61a2d // fmla v13.4s, v17.4s, v6.s[3]
-	WORD $0x4fa8128d // fmla v13.4s, v20.4s, v8.s[1]
-	WORD $0x4ea91d2f // mov v15.16b, v9.16b
-	WORD $0x4f86124f // fmla v15.4s, v18.4s, v6.s[0]
-	WORD $0x4f85126f // fmla v15.4s, v19.4s, v5.s[0]
-	WORD $0x4f881aaf // fmla v15.4s, v21.4s, v8.s[2]
-	WORD $0x4ea91d2e // mov v14.16b, v9.16b
-	WORD $0x4f86118e // fmla v14.4s, v12.4s, v6.s[0]
-	WORD $0x4fa5122e // fmla v14.4s, v17.4s, v5.s[1]
-	WORD $0x4fa81a8e // fmla v14.4s, v20.4s, v8.s[3]
-	WORD $0x4f86124a // fmla v10.4s, v18.4s, v6.s[0]
-	WORD $0x4f851a6a // fmla v10.4s, v19.4s, v5.s[2]
-	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by1store0
+	WORD $0xad405057 // ldp q23, q20, [x2]
+	WORD $0xad433c5d // ldp q29, q15, [x2, #96]
+	WORD $0xad46385e // ldp q30, q14, [x2, #192]
+	WORD $0xad49305a // ldp q26, q12, [x2, #288]
+	WORD $0xad4c345c // ldp q28, q13, [x2, #384]
+	WORD $0xad4f2c58 // ldp q24, q11, [x2, #480]
+	WORD $0xad522859 // ldp q25, q10, [x2, #576]
+	WORD $0xad555456 // ldp q22, q21, [x2, #672]
+	WORD $0x4e29d6d6 // fadd v22.4s, v22.4s, v9.4s
+	WORD $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
+	WORD $0x4e3ed7bb // fadd v27.4s, v29.4s, v30.4s
+	WORD $0x4ebed7bd // fsub v29.4s, v29.4s, v30.4s
+	WORD $0x4e3cd75e // fadd v30.4s, v26.4s, v28.4s
+	WORD $0x4ebcd740 // fsub v0.4s, v26.4s, v28.4s
+	WORD $0x4e39d71f // fadd v31.4s, v24.4s, v25.4s
+	WORD $0x4eb9d701 // fsub v1.4s, v24.4s, v25.4s
+	WORD $0x4f911377 // fmla v23.4s, v27.4s, v17.s[0]
+	WORD $0x4fb113d7 // fmla v23.4s, v30.4s, v17.s[1]
+	WORD $0x4fb31bf7 // fmla v23.4s, v31.4s, v19.s[3]
+	WORD $0x4ea91d3c // mov v28.16b, v9.16b
+	WORD $0x4f9113bc // fmla v28.4s, v29.4s, v17.s[0]
+	WORD $0x4f91181c // fmla v28.4s, v0.4s, v17.s[2]
+	WORD $0x4f90103c // fmla v28.4s, v1.4s, v16.s[0]
+	WORD $0x4ea91d38 // mov v24.16b, v9.16b
+	WORD $0x4f911378 // fmla v24.4s, v27.4s, v17.s[0]
+	WORD $0x4fb11bd8 // fmla v24.4s, v30.4s, v17.s[3]
+	WORD $0x4fb013f8 // fmla v24.4s, v31.4s, v16.s[1]
+	WORD $0x4ea91d39 // mov v25.16b, v9.16b
+	WORD $0x4f9113b9 // fmla v25.4s, v29.4s, v17.s[0]
+	WORD $0x4f931019 // fmla v25.4s, v0.4s, v19.s[0]
+	WORD $0x4f901839 // fmla v25.4s, v1.4s, v16.s[2]
+	WORD $0x4ea91d3a // mov v26.16b, v9.16b
+	WORD $0x4f91137a // fmla v26.4s, v27.4s, v17.s[0]
+	WORD $0x4fb313da // fmla v26.4s, v30.4s, v19.s[1]
+	WORD $0x4fb01bfa // fmla v26.4s, v31.4s, v16.s[3]
+	WORD $0x4f9113b6 // fmla v22.4s, v29.4s, v17.s[0]
+	WORD $0x4f931816 // fmla v22.4s, v0.4s, v19.s[2]
+	WORD $0x4f921036 // fmla v22.4s, v1.4s, v18.s[0]
+	CBZ  R7, singlestore0
+	WORD $0x4ea0eafb // fcmlt v27.4s, v23.4s, #0.0
+	WORD $0x4e7b1ef7 // bic v23.16b, v23.16b, v27.16b
+	WORD $0x4ea0eb9b // fcmlt v27.4s, v28.4s, #0.0
+	WORD $0x4e7b1f9c // bic v28.16b, v28.16b, v27.16b
+	WORD $0x4ea0eb1b // fcmlt v27.4s, v24.4s, #0.0
+	WORD $0x4e7b1f18 // bic v24.16b, v24.16b, v27.16b
+	WORD $0x4ea0eb3b // fcmlt v27.4s, v25.4s, #0.0
+	WORD $0x4e7b1f39 // bic v25.16b, v25.16b, v27.16b
+	WORD $0x4ea0eb5b // fcmlt v27.4s, v26.4s, #0.0
+	WORD $0x4e7b1f5a // bic v26.16b, v26.16b, v27.16b
+	WORD $0x4ea0eadb // fcmlt v27.4s, v22.4s, #0.0
+	WORD $0x4e7b1ed6 // bic v22.16b, v22.16b, v27.16b
+
+singlestore0:
+	WORD $0x29402889 // ldp w9, w10, [x4]
+	WORD $0xbc296877 // str s23, [x3, x9]
+	WORD $0xbc2a687c // str s28, [x3, x10]
+	WORD $0x29412889 // ldp w9, w10, [x4, #8]
+	WORD $0xbc296878 // str s24, [x3, x9]
+	WORD $0xbc2a6879 // str s25, [x3, x10]
+	WORD $0x29422889 // ldp w9, w10, [x4, #16]
+	WORD $0xbc29687a // str s26, [x3, x9]
+	WORD $0xbc2a6876 // str s22, [x3, x10]
+	WORD $0x4e29d6b5 // fadd v21.4s, v21.4s, v9.4s
+	WORD $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	WORD $0x4e2ed5f6 // fadd v22.4s, v15.4s, v14.4s
+	WORD $0x4eaed5ef // fsub v15.4s, v15.4s, v14.4s
+	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
+	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4e2ad56d // fadd v13.4s, v11.4s, v10.4s
+	WORD $0x4eaad579 // fsub v25.4s, v11.4s, v10.4s
+	WORD $0x4f9112d4 // fmla v20.4s, v22.4s, v17.s[0]
+	WORD $0x4fb111d4 // fmla v20.4s, v14.4s, v17.s[1]
+	WORD $0x4fb319b4 // fmla v20.4s, v13.4s, v19.s[3]
+	WORD $0x4ea91d2b // mov v11.16b, v9.16b
+	WORD $0x4f9111eb // fmla v11.4s, v15.4s, v17.s[0]
+	WORD $0x4f91198b // fmla v11.4s, v12.4s, v17.s[2]
+	WORD $0x4f90132b // fmla v11.4s, v25.4s, v16.s[0]
+	WORD $0x4ea91d37 // mov v23.16b, v9.16b
+	WORD $0x4f9112d7 // fmla v23.4s, v22.4s, v17.s[0]
+	WORD $0x4fb119d7 // fmla v23.4s, v14.4s, v17.s[3]
+	WORD $0x4fb011b7 // fmla v23.4s, v13.4s, v16.s[1]
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	WORD $0x4f9111ea // fmla v10.4s, v15.4s, v17.s[0]
+	WORD $0x4f93118a // fmla v10.4s, v12.4s, v19.s[0]
+	WORD $0x4f901b2a // fmla v10.4s, v25.4s, v16.s[2]
+	WORD $0x4ea91d38 // mov v24.16b, v9.16b
+	WORD $0x4f9112d8 // fmla v24.4s, v22.4s, v17.s[0]
+	WORD $0x4fb311d8 // fmla v24.4s, v14.4s, v19.s[1]
+	WORD $0x4fb019b8 // fmla v24.4s, v13.4s, v16.s[3]
+	WORD $0x4f9111f5 // fmla v21.4s, v15.4s, v17.s[0]
+	WORD $0x4f931995 // fmla v21.4s, v12.4s, v19.s[2]
+	WORD $0x4f921335 // fmla v21.4s, v25.4s, v18.s[0]
+	CBZ  R7, singlestore1
+	WORD $0x4ea0ea8c // fcmlt v12.4s, v20.4s, #0.0
+	WORD $0x4e6c1e94 // bic v20.16b, v20.16b, v12.16b
 	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
 	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
-	WORD $0x4ea0ea0c // fcmlt v12.4s, v16.4s, #0.0
-	WORD $0x4e6c1e10 // bic v16.16b, v16.16b, v12.16b
-	WORD $0x4ea0e9ac // fcmlt v12.4s, v13.4s, #0.0
-	WORD $0x4e6c1dad // bic v13.16b, v13.16b, v12.16b
-	WORD $0x4ea0e9ec // fcmlt v12.4s, v15.4s, #0.0
-	WORD $0x4e6c1def // bic v15.16b, v15.16b, v12.16b
-	WORD $0x4ea0e9cc // fcmlt v12.4s, v14.4s, #0.0
-	WORD $0x4e6c1dce // bic v14.16b, v14.16b, v12.16b
+	WORD $0x4ea0eaec // fcmlt v12.4s, v23.4s, #0.0
+	WORD $0x4e6c1ef7 // bic v23.16b, v23.16b, v12.16b
 	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
 	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
+	WORD $0x4ea0eb0c // fcmlt v12.4s, v24.4s, #0.0
+	WORD $0x4e6c1f18 // bic v24.16b, v24.16b, v12.16b
+	WORD $0x4ea0eaac // fcmlt v12.4s, v21.4s, #0.0
+	WORD $0x4e6c1eb5 // bic v21.16b, v21.16b, v12.16b
 
-by1store0:
-	WORD $0x29404490 // ldp w16, w17, [x4]
-	WORD $0xbc30686b // str s11, [x3, x16]
-	WORD $0xbc316870 // str s16, [x3, x17]
-	WORD $0x29414490 // ldp w16, w17, [x4, #8]
-	WORD $0xbc30686d // str s13, [x3, x16]
-	WORD $0xbc31686f // str s15, [x3, x17]
-	WORD $0x29424490 // ldp w16, w17, [x4, #16]
-	WORD $0xbc30686e // str s14, [x3, x16]
-	WORD $0xbc31686a // str s10, [x3, x17]
-	WORD $0xad44484b // ldp q11, q18, [x2, #128]
-	WORD $0xad453c51 // ldp q17, q15, [x2, #160]
-	WORD $0xad463450 // ldp q16, q13, [x2, #192]
-	WORD $0xad47284e // ldp q14, q10, [x2, #224]
-	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
-	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0x4e31d64c // fadd v12.4s, v18.4s, v17.4s
-	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	WORD $0x4e30d5f1 // fadd v17.4s, v15.4s, v16.4s
-	WORD $0x4eb0d5f4 // fsub v20.4s, v15.4s, v16.4s
-	WORD $0x4e2ed5b3 // fadd v19.4s, v13.4s, v14.4s
-	WORD $0x4eaed5b5 // fsub v21.4s, v13.4s, v14.4s
-	WORD $0x4f86118b // fmla v11.4s, v12.4s, v6.s[0]
-	WORD $0x4fa6122b // fmla v11.4s, v17.4s, v6.s[1]
-	WORD $0x4fa51a6b // fmla v11.4s, v19.4s, v5.s[3]
-	WORD $0x4ea91d30 // mov v16.16b, v9.16b
-	WORD $0x4f861250 // fmla v16.4s, v18.4s, v6.s[0]
-	WORD $0x4f861a90 // fmla v16.4s, v20.4s, v6.s[2]
-	WORD $0x4f8812b0 // fmla v16.4s, v21.4s, v8.s[0]
-	WORD $0x4ea91d2e // mov v14.16b, v9.16b
-	WORD $0x4f86118e // fmla v14.4s, v12.4s, v6.s[0]
-	WORD $0x4fa61a2e // fmla v14.4s, v17.4s, v6.s[3]
-	WORD $0x4fa8126e // fmla v14.4s, v19.4s, v8.s[1]
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4f86124d // fmla v13.4s, v18.4s, v6.s[0]
-	WORD $0x4f85128d // fmla v13.4s, v20.4s, v5.s[0]
-	WORD $0x4f881aad // fmla v13.4s, v21.4s, v8.s[2]
-	WORD $0x4ea91d2f // mov v15.16b, v9.16b
-	WORD $0x4f86118f // fmla v15.4s, v12.4s, v6.s[0]
-	WORD $0x4fa5122f // fmla v15.4s, v17.4s, v5.s[1]
-	WORD $0x4fa81a6f // fmla v15.4s, v19.4s, v8.s[3]
-	WORD $0x4f86124a // fmla v10.4s, v18.4s, v6.s[0]
-	WORD $0x4f851a8a // fmla v10.4s, v20.4s, v5.s[2]
-	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by1store1
+singlestore1:
+	WORD $0x29432889 // ldp w9, w10, [x4, #24]
+	WORD $0xbc296874 // str s20, [x3, x9]
+	WORD $0xbc2a686b // str s11, [x3, x10]
+	WORD $0x29442889 // ldp w9, w10, [x4, #32]
+	WORD $0xbc296877 // str s23, [x3, x9]
+	WORD $0xbc2a686a // str s10, [x3, x10]
+	WORD $0x29452889 // ldp w9, w10, [x4, #40]
+	WORD $0xbc296878 // str s24, [x3, x9]
+	WORD $0xbc2a6875 // str s21, [x3, x10]
+	WORD $0xad415057 // ldp q23, q20, [x2, #32]
+	WORD $0xad443c5d // ldp q29, q15, [x2, #128]
+	WORD $0xad47385e // ldp q30, q14, [x2, #224]
+	WORD $0xad4a305b // ldp q27, q12, [x2, #320]
+	WORD $0xad4d345c // ldp q28, q13, [x2, #416]
+	WORD $0xad502c58 // ldp q24, q11, [x2, #512]
+	WORD $0xad532859 // ldp q25, q10, [x2, #608]
+	WORD $0xad565456 // ldp q22, q21, [x2, #704]
+	WORD $0x4e29d6d6 // fadd v22.4s, v22.4s, v9.4s
+	WORD $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
+	WORD $0x4e3ed7ba // fadd v26.4s, v29.4s, v30.4s
+	WORD $0x4ebed7be // fsub v30.4s, v29.4s, v30.4s
+	WORD $0x4e3cd77d // fadd v29.4s, v27.4s, v28.4s
+	WORD $0x4ebcd77f // fsub v31.4s, v27.4s, v28.4s
+	WORD $0x4e39d700 // fadd v0.4s, v24.4s, v25.4s
+	WORD $0x4eb9d701 // fsub v1.4s, v24.4s, v25.4s
+	WORD $0x4f911357 // fmla v23.4s, v26.4s, v17.s[0]
+	WORD $0x4fb113b7 // fmla v23.4s, v29.4s, v17.s[1]
+	WORD $0x4fb31817 // fmla v23.4s, v0.4s, v19.s[3]
+	WORD $0x4ea91d38 // mov v24.16b, v9.16b
+	WORD $0x4f9113d8 // fmla v24.4s, v30.4s, v17.s[0]
+	WORD $0x4f911bf8 // fmla v24.4s, v31.4s, v17.s[2]
+	WORD $0x4f901038 // fmla v24.4s, v1.4s, v16.s[0]
+	WORD $0x4ea91d3c // mov v28.16b, v9.16b
+	WORD $0x4f91135c // fmla v28.4s, v26.4s, v17.s[0]
+	WORD $0x4fb11bbc // fmla v28.4s, v29.4s, v17.s[3]
+	WORD $0x4fb0101c // fmla v28.4s, v0.4s, v16.s[1]
+	WORD $0x4ea91d39 // mov v25.16b, v9.16b
+	WORD $0x4f9113d9 // fmla v25.4s, v30.4s, v17.s[0]
+	WORD $0x4f9313f9 // fmla v25.4s, v31.4s, v19.s[0]
+	WORD $0x4f901839 // fmla v25.4s, v1.4s, v16.s[2]
+	WORD $0x4ea91d3b // mov v27.16b, v9.16b
+	WORD $0x4f91135b // fmla v27.4s, v26.4s, v17.s[0]
+	WORD $0x4fb313bb // fmla v27.4s, v29.4s, v19.s[1]
+	WORD $0x4fb0181b // fmla v27.4s, v0.4s, v16.s[3]
+	WORD $0x4f9113d6 // fmla v22.4s, v30.4s, v17.s[0]
+	WORD $0x4f931bf6 // fmla v22.4s, v31.4s, v19.s[2]
+	WORD $0x4f921036 // fmla v22.4s, v1.4s, v18.s[0]
+	CBZ  R7, singlestore2
+	WORD $0x4ea0eafa // fcmlt v26.4s, v23.4s, #0.0
+	WORD $0x4e7a1ef7 // bic v23.16b, v23.16b, v26.16b
+	WORD $0x4ea0eb1a // fcmlt v26.4s, v24.4s, #0.0
+	WORD $0x4e7a1f18 // bic v24.16b, v24.16b, v26.16b
+	WORD $0x4ea0eb9a // fcmlt v26.4s, v28.4s, #0.0
+	WORD $0x4e7a1f9c // bic v28.16b, v28.16b, v26.16b
+	WORD $0x4ea0eb3a // fcmlt v26.4s, v25.4s, #0.0
+	WORD $0x4e7a1f39 // bic v25.16b, v25.16b, v26.16b
+	WORD $0x4ea0eb7a // fcmlt v26.4s, v27.4s, #0.0
+	WORD $0x4e7a1f7b // bic v27.16b, v27.16b, v26.16b
+	WORD $0x4ea0eada // fcmlt v26.4s, v22.4s, #0.0
+	WORD $0x4e7a1ed6 // bic v22.16b, v22.16b, v26.16b
+
+singlestore2:
+	WORD $0x29462889 // ldp w9, w10, [x4, #48]
+	WORD $0xbc296877 // str s23, [x3, x9]
+	WORD $0xbc2a6878 // str s24, [x3, x10]
+	WORD $0x29472889 // ldp w9, w10, [x4, #56]
+	WORD $0xbc29687c // str s28, [x3, x9]
+	WORD $0xbc2a6879 // str s25, [x3, x10]
+	WORD $0x29482889 // ldp w9, w10, [x4, #64]
+	WORD $0xbc29687b // str s27, [x3, x9]
+	WORD $0xbc2a6876 // str s22, [x3, x10]
+	WORD $0x4e29d6b5 // fadd v21.4s, v21.4s, v9.4s
+	WORD $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	WORD $0x4e2ed5f6 // fadd v22.4s, v15.4s, v14.4s
+	WORD $0x4eaed5ee // fsub v14.4s, v15.4s, v14.4s
+	WORD $0x4e2dd58f // fadd v15.4s, v12.4s, v13.4s
+	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
+	WORD $0x4e2ad56d // fadd v13.4s, v11.4s, v10.4s
+	WORD $0x4eaad579 // fsub v25.4s, v11.4s, v10.4s
+	WORD $0x4f9112d4 // fmla v20.4s, v22.4s, v17.s[0]
+	WORD $0x4fb111f4 // fmla v20.4s, v15.4s, v17.s[1]
+	WORD $0x4fb319b4 // fmla v20.4s, v13.4s, v19.s[3]
+	WORD $0x4ea91d2b // mov v11.16b, v9.16b
+	WORD $0x4f9111cb // fmla v11.4s, v14.4s, v17.s[0]
+	WORD $0x4f91198b // fmla v11.4s, v12.4s, v17.s[2]
+	WORD $0x4f90132b // fmla v11.4s, v25.4s, v16.s[0]
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	WORD $0x4f9112ca // fmla v10.4s, v22.4s, v17.s[0]
+	WORD $0x4fb119ea // fmla v10.4s, v15.4s, v17.s[3]
+	WORD $0x4fb011aa // fmla v10.4s, v13.4s, v16.s[1]
+	WORD $0x4ea91d38 // mov v24.16b, v9.16b
+	WORD $0x4f9111d8 // fmla v24.4s, v14.4s, v17.s[0]
+	WORD $0x4f931198 // fmla v24.4s, v12.4s, v19.s[0]
+	WORD $0x4f901b38 // fmla v24.4s, v25.4s, v16.s[2]
+	WORD $0x4ea91d37 // mov v23.16b, v9.16b
+	WORD $0x4f9112d7 // fmla v23.4s, v22.4s, v17.s[0]
+	WORD $0x4fb311f7 // fmla v23.4s, v15.4s, v19.s[1]
+	WORD $0x4fb019b7 // fmla v23.4s, v13.4s, v16.s[3]
+	WORD $0x4f9111d5 // fmla v21.4s, v14.4s, v17.s[0]
+	WORD $0x4f931995 // fmla v21.4s, v12.4s, v19.s[2]
+	WORD $0x4f921335 // fmla v21.4s, v25.4s, v18.s[0]
+	CBZ  R7, singlestore3
+	WORD $0x4ea0ea8c // fcmlt v12.4s, v20.4s, #0.0
+	WORD $0x4e6c1e94 // bic v20.16b, v20.16b, v12.16b
 	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
 	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
-	WORD $0x4ea0ea0c // fcmlt v12.4s, v16.4s, #0.0
-	WORD $0x4e6c1e10 // bic v16.16b, v16.16b, v12.16b
-	WORD $0x4ea0e9cc // fcmlt v12.4s, v14.4s, #0.0
-	WORD $0x4e6c1dce // bic v14.16b, v14.16b, v12.16b
-	WORD $0x4ea0e9ac // fcmlt v12.4s, v13.4s, #0.0
-	WORD $0x4e6c1dad // bic v13.16b, v13.16b, v12.16b
-	WORD $0x4ea0e9ec // fcmlt v12.4s, v15.4s, #0.0
-	WORD $0x4e6c1def // bic v15.16b, v15.16b, v12.16b
 	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
 	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
+	WORD $0x4ea0eb0c // fcmlt v12.4s, v24.4s, #0.0
+	WORD $0x4e6c1f18 // bic v24.16b, v24.16b, v12.16b
+	WORD $0x4ea0eaec // fcmlt v12.4s, v23.4s, #0.0
+	WORD $0x4e6c1ef7 // bic v23.16b, v23.16b, v12.16b
+	WORD $0x4ea0eaac // fcmlt v12.4s, v21.4s, #0.0
+	WORD $0x4e6c1eb5 // bic v21.16b, v21.16b, v12.16b
 
-by1store1:
-	WORD $0x29434490 // ldp w16, w17, [x4, #24]
-	WORD $0xbc30686b // str s11, [x3, x16]
-	WORD $0xbc316870 // str s16, [x3, x17]
-	WORD $0x29444490 // ldp w16, w17, [x4, #32]
-	WORD $0xbc30686e // str s14, [x3, x16]
-	WORD $0xbc31686d // str s13, [x3, x17]
-	WORD $0x29454490 // ldp w16, w17, [x4, #40]
-	WORD $0xbc30686f // str s15, [x3, x16]
-	WORD $0xbc31686a // str s10, [x3, x17]
-	WORD $0xad48444b // ldp q11, q17, [x2, #256]
-	WORD $0xad493c52 // ldp q18, q15, [x2, #288]
-	WORD $0xad4a3850 // ldp q16, q14, [x2, #320]
-	WORD $0xad4b284d // ldp q13, q10, [x2, #352]
-	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
-	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0x4e32d62c // fadd v12.4s, v17.4s, v18.4s
-	WORD $0x4eb2d631 // fsub v17.4s, v17.4s, v18.4s
-	WORD $0x4e30d5f2 // fadd v18.4s, v15.4s, v16.4s
-	WORD $0x4eb0d5f4 // fsub v20.4s, v15.4s, v16.4s
-	WORD $0x4e2dd5d3 // fadd v19.4s, v14.4s, v13.4s
-	WORD $0x4eadd5d5 // fsub v21.4s, v14.4s, v13.4s
-	WORD $0x4f86118b // fmla v11.4s, v12.4s, v6.s[0]
-	WORD $0x4fa6124b // fmla v11.4s, v18.4s, v6.s[1]
-	WORD $0x4fa51a6b // fmla v11.4s, v19.4s, v5.s[3]
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4f86122d // fmla v13.4s, v17.4s, v6.s[0]
-	WORD $0x4f861a8d // fmla v13.4s, v20.4s, v6.s[2]
-	WORD $0x4f8812ad // fmla v13.4s, v21.4s, v8.s[0]
-	WORD $0x4ea91d30 // mov v16.16b, v9.16b
-	WORD $0x4f861190 // fmla v16.4s, v12.4s, v6.s[0]
-	WORD $0x4fa61a50 // fmla v16.4s, v18.4s, v6.s[3]
-	WORD $0x4fa81270 // fmla v16.4s, v19.4s, v8.s[1]
-	WORD $0x4ea91d2f // mov v15.16b, v9.16b
-	WORD $0x4f86122f // fmla v15.4s, v17.4s, v6.s[0]
-	WORD $0x4f85128f // fmla v15.4s, v20.4s, v5.s[0]
-	WORD $0x4f881aaf // fmla v15.4s, v21.4s, v8.s[2]
-	WORD $0x4ea91d2e // mov v14.16b, v9.16b
-	WORD $0x4f86118e // fmla v14.4s, v12.4s, v6.s[0]
-	WORD $0x4fa5124e // fmla v14.4s, v18.4s, v5.s[1]
-	WORD $0x4fa81a6e // fmla v14.4s, v19.4s, v8.s[3]
-	WORD $0x4f86122a // fmla v10.4s, v17.4s, v6.s[0]
-	WORD $0x4f851a8a // fmla v10.4s, v20.4s, v5.s[2]
-	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by1store2
-	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
-	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
-	WORD $0x4ea0e9ac // fcmlt v12.4s, v13.4s, #0.0
-	WORD $0x4e6c1dad // bic v13.16b, v13.16b, v12.16b
-	WORD $0x4ea0ea0c // fcmlt v12.4s, v16.4s, #0.0
-	WORD $0x4e6c1e10 // bic v16.16b, v16.16b, v12.16b
-	WORD $0x4ea0e9ec // fcmlt v12.4s, v15.4s, #0.0
-	WORD $0x4e6c1def // bic v15.16b, v15.16b, v12.16b
-	WORD $0x4ea0e9cc // fcmlt v12.4s, v14.4s, #0.0
-	WORD $0x4e6c1dce // bic v14.16b, v14.16b, v12.16b
-	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
-	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
+singlestore3:
+	WORD $0x29492889 // ldp w9, w10, [x4, #72]
+	WORD $0xbc296874 // str s20, [x3, x9]
+	WORD $0xbc2a686b // str s11, [x3, x10]
+	WORD $0x294a2889 // ldp w9, w10, [x4, #80]
+	WORD $0xbc29686a // str s10, [x3, x9]
+	WORD $0xbc2a6878 // str s24, [x3, x10]
+	WORD $0x294b2889 // ldp w9, w10, [x4, #88]
+	WORD $0xbc296877 // str s23, [x3, x9]
+	WORD $0xbc2a6875 // str s21, [x3, x10]
+	WORD $0xad425057 // ldp q23, q20, [x2, #64]
+	WORD $0xad453c5e // ldp q30, q15, [x2, #160]
+	WORD $0xad48385d // ldp q29, q14, [x2, #256]
+	WORD $0xad4b305a // ldp q26, q12, [x2, #352]
+	WORD $0xad4e345c // ldp q28, q13, [x2, #448]
+	WORD $0xad512859 // ldp q25, q10, [x2, #544]
+	WORD $0xad542c58 // ldp q24, q11, [x2, #640]
+	WORD $0xad575456 // ldp q22, q21, [x2, #736]
+	WORD $0x4e29d6d6 // fadd v22.4s, v22.4s, v9.4s
+	WORD $0x4e29d6f7 // fadd v23.4s, v23.4s, v9.4s
+	WORD $0x4e3dd7db // fadd v27.4s, v30.4s, v29.4s
+	WORD $0x4ebdd7de // fsub v30.4s, v30.4s, v29.4s
+	WORD $0x4e3cd75d // fadd v29.4s, v26.4s, v28.4s
+	WORD $0x4ebcd740 // fsub v0.4s, v26.4s, v28.4s
+	WORD $0x4e38d73f // fadd v31.4s, v25.4s, v24.4s
+	WORD $0x4eb8d721 // fsub v1.4s, v25.4s, v24.4s
+	WORD $0x4f911377 // fmla v23.4s, v27.4s, v17.s[0]
+	WORD $0x4fb113b7 // fmla v23.4s, v29.4s, v17.s[1]
+	WORD $0x4fb31bf7 // fmla v23.4s, v31.4s, v19.s[3]
+	WORD $0x4ea91d38 // mov v24.16b, v9.16b
+	WORD $0x4f9113d8 // fmla v24.4s, v30.4s, v17.s[0]
+	WORD $0x4f911818 // fmla v24.4s, v0.4s, v17.s[2]
+	WORD $0x4f901038 // fmla v24.4s, v1.4s, v16.s[0]
+	WORD $0x4ea91d3a // mov v26.16b, v9.16b
+	WORD $0x4f91137a // fmla v26.4s, v27.4s, v17.s[0]
+	WORD $0x4fb11bba // fmla v26.4s, v29.4s, v17.s[3]
+	WORD $0x4fb013fa // fmla v26.4s, v31.4s, v16.s[1]
+	WORD $0x4ea91d3c // mov v28.16b, v9.16b
+	WORD $0x4f9113dc // fmla v28.4s, v30.4s, v17.s[0]
+	WORD $0x4f93101c // fmla v28.4s, v0.4s, v19.s[0]
+	WORD $0x4f90183c // fmla v28.4s, v1.4s, v16.s[2]
+	WORD $0x4ea91d39 // mov v25.16b, v9.16b
+	WORD $0x4f911379 // fmla v25.4s, v27.4s, v17.s[0]
+	WORD $0x4fb313b9 // fmla v25.4s, v29.4s, v19.s[1]
+	WORD $0x4fb01bf9 // fmla v25.4s, v31.4s, v16.s[3]
+	WORD $0x4f9113d6 // fmla v22.4s, v30.4s, v17.s[0]
+	WORD $0x4f931816 // fmla v22.4s, v0.4s, v19.s[2]
+	WORD $0x4f921036 // fmla v22.4s, v1.4s, v18.s[0]
+	CBZ  R7, singlestore4
+	WORD $0x4ea0eafb // fcmlt v27.4s, v23.4s, #0.0
+	WORD $0x4e7b1ef7 // bic v23.16b, v23.16b, v27.16b
+	WORD $0x4ea0eb1b // fcmlt v27.4s, v24.4s, #0.0
+	WORD $0x4e7b1f18 // bic v24.16b, v24.16b, v27.16b
+	WORD $0x4ea0eb5b // fcmlt v27.4s, v26.4s, #0.0
+	WORD $0x4e7b1f5a // bic v26.16b, v26.16b, v27.16b
+	WORD $0x4ea0eb9b // fcmlt v27.4s, v28.4s, #0.0
+	WORD $0x4e7b1f9c // bic v28.16b, v28.16b, v27.16b
+	WORD $0x4ea0eb3b // fcmlt v27.4s, v25.4s, #0.0
+	WORD $0x4e7b1f39 // bic v25.16b, v25.16b, v27.16b
+	WORD $0x4ea0eadb // fcmlt v27.4s, v22.4s, #0.0
+	WORD $0x4e7b1ed6 // bic v22.16b, v22.16b, v27.16b
 
-by1store2:
-	WORD $0x29464490 // ldp w16, w17, [x4, #48]
-	WORD $0xbc30686b // str s11, [x3, x16]
-	WORD $0xbc31686d // str s13, [x3, x17]
-	WORD $0x29474490 // ldp w16, w17, [x4, #56]
-	WORD $0xbc306870 // str s16, [x3, x16]
-	WORD $0xbc31686f // str s15, [x3, x17]
-	WORD $0x29484490 // ldp w16, w17, [x4, #64]
-	WORD $0xbc30686e // str s14, [x3, x16]
-	WORD $0xbc31686a // str s10, [x3, x17]
-	WORD $0xad4c484b // ldp q11, q18, [x2, #384]
-	WORD $0xad4d3c51 // ldp q17, q15, [x2, #416]
-	WORD $0xad4e3050 // ldp q16, q12, [x2, #448]
-	WORD $0xad4f284e // ldp q14, q10, [x2, #480]
-	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
-	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0x4e31d64d // fadd v13.4s, v18.4s, v17.4s
-	WORD $0x4eb1d651 // fsub v17.4s, v18.4s, v17.4s
-	WORD $0x4e30d5f2 // fadd v18.4s, v15.4s, v16.4s
-	WORD $0x4eb0d5f3 // fsub v19.4s, v15.4s, v16.4s
-	WORD $0x4e2ed594 // fadd v20.4s, v12.4s, v14.4s
-	WORD $0x4eaed595 // fsub v21.4s, v12.4s, v14.4s
-	WORD $0x4f8611ab // fmla v11.4s, v13.4s, v6.s[0]
-	WORD $0x4fa6124b // fmla v11.4s, v18.4s, v6.s[1]
-	WORD $0x4fa51a8b // fmla v11.4s, v20.4s, v5.s[3]
-	WORD $0x4ea91d30 // mov v16.16b, v9.16b
-	WORD $0x4f861230 // fmla v16.4s, v17.4s, v6.s[0]
-	WORD $0x4f861a70 // fmla v16.4s, v19.4s, v6.s[2]
-	WORD $0x4f8812b0 // fmla v16.4s, v21.4s, v8.s[0]
-	WORD $0x4ea91d2c // mov v12.16b, v9.16b
-	WORD $0x4f8611ac // fmla v12.4s, v13.4s, v6.s[0]
-	WORD $0x4fa61a4c // fmla v12.4s, v18.4s, v6.s[3]
-	WORD $0x4fa8128c // fmla v12.4s, v20.4s, v8.s[1]
-	WORD $0x4ea91d2f // mov v15.16b, v9.16b
-	WORD $0x4f86122f // fmla v15.4s, v17.4s, v6.s[0]
-	WORD $0x4f85126f // fmla v15.4s, v19.4s, v5.s[0]
-	WORD $0x4f881aaf // fmla v15.4s, v21.4s, v8.s[2]
-	WORD $0x4ea91d2e // mov v14.16b, v9.16b
-	WORD $0x4f8611ae // fmla v14.4s, v13.4s, v6.s[0]
-	WORD $0x4fa5124e // fmla v14.4s, v18.4s, v5.s[1]
-	WORD $0x4fa81a8e // fmla v14.4s, v20.4s, v8.s[3]
-	WORD $0x4f86122a // fmla v10.4s, v17.4s, v6.s[0]
-	WORD $0x4f851a6a // fmla v10.4s, v19.4s, v5.s[2]
-	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by1store3
-	WORD $0x4ea0e96d // fcmlt v13.4s, v11.4s, #0.0
-	WORD $0x4e6d1d6b // bic v11.16b, v11.16b, v13.16b
-	WORD $0x4ea0ea0d // fcmlt v13.4s, v16.4s, #0.0
-	WORD $0x4e6d1e10 // bic v16.16b, v16.16b, v13.16b
-	WORD $0x4ea0e98d // fcmlt v13.4s, v12.4s, #0.0
-	WORD $0x4e6d1d8c // bic v12.16b, v12.16b, v13.16b
-	WORD $0x4ea0e9ed // fcmlt v13.4s, v15.4s, #0.0
-	WORD $0x4e6d1def // bic v15.16b, v15.16b, v13.16b
-	WORD $0x4ea0e9cd // fcmlt v13.4s, v14.4s, #0.0
-	WORD $0x4e6d1dce // bic v14.16b, v14.16b, v13.16b
-	WORD $0x4ea0e94d // fcmlt v13.4s, v10.4s, #0.0
-	WORD $0x4e6d1d4a // bic v10.16b, v10.16b, v13.16b
-
-by1store3:
-	WORD $0x29494490 // ldp w16, w17, [x4, #72]
-	WORD $0xbc30686b // str s11, [x3, x16]
-	WORD $0xbc316870 // str s16, [x3, x17]
-	WORD $0x294a4490 // ldp w16, w17, [x4, #80]
-	WORD $0xbc30686c // str s12, [x3, x16]
-	WORD $0xbc31686f // str s15, [x3, x17]
-	WORD $0x294b4490 // ldp w16, w17, [x4, #88]
-	WORD $0xbc30686e // str s14, [x3, x16]
-	WORD $0xbc31686a // str s10, [x3, x17]
-	WORD $0xad50444b // ldp q11, q17, [x2, #512]
-	WORD $0xad514052 // ldp q18, q16, [x2, #544]
-	WORD $0xad52304f // ldp q15, q12, [x2, #576]
-	WORD $0xad53284e // ldp q14, q10, [x2, #608]
-	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
-	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0x4e32d62d // fadd v13.4s, v17.4s, v18.4s
-	WORD $0x4eb2d632 // fsub v18.4s, v17.4s, v18.4s
-	WORD $0x4e2fd611 // fadd v17.4s, v16.4s, v15.4s
-	WORD $0x4eafd614 // fsub v20.4s, v16.4s, v15.4s
-	WORD $0x4e2ed593 // fadd v19.4s, v12.4s, v14.4s
-	WORD $0x4eaed595 // fsub v21.4s, v12.4s, v14.4s
-	WORD $0x4f8611ab // fmla v11.4s, v13.4s, v6.s[0]
-	WORD $0x4fa6122b // fmla v11.4s, v17.4s, v6.s[1]
-	WORD $0x4fa51a6b // fmla v11.4s, v19.4s, v5.s[3]
-	WORD $0x4ea91d2c // mov v12.16b, v9.16b
-	WORD $0x4f86124c // fmla v12.4s, v18.4s, v6.s[0]
-	WORD $0x4f861a8c // fmla v12.4s, v20.4s, v6.s[2]
-	WORD $0x4f8812ac // fmla v12.4s, v21.4s, v8.s[0]
-	WORD $0x4ea91d30 // mov v16.16b, v9.16b
-	WORD $0x4f8611b0 // fmla v16.4s, v13.4s, v6.s[0]
-	WORD $0x4fa61a30 // fmla v16.4s, v17.4s, v6.s[3]
-	WORD $0x4fa81270 // fmla v16.4s, v19.4s, v8.s[1]
-	WORD $0x4ea91d2e // mov v14.16b, v9.16b
-	WORD $0x4f86124e // fmla v14.4s, v18.4s, v6.s[0]
-	WORD $0x4f85128e // fmla v14.4s, v20.4s, v5.s[0]
-	WORD $0x4f881aae // fmla v14.4s, v21.4s, v8.s[2]
-	WORD $0x4ea91d2f // mov v15.16b, v9.16b
-	WORD $0x4f8611af // fmla v15.4s, v13.4s, v6.s[0]
-	WORD $0x4fa5122f // fmla v15.4s, v17.4s, v5.s[1]
-	WORD $0x4fa81a6f // fmla v15.4s, v19.4s, v8.s[3]
-	WORD $0x4f86124a // fmla v10.4s, v18.4s, v6.s[0]
-	WORD $0x4f851a8a // fmla v10.4s, v20.4s, v5.s[2]
-	WORD $0x4f8712aa // fmla v10.4s, v21.4s, v7.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by1store4
-	WORD $0x4ea0e96d // fcmlt v13.4s, v11.4s, #0.0
-	WORD $0x4e6d1d6b // bic v11.16b, v11.16b, v13.16b
-	WORD $0x4ea0e98d // fcmlt v13.4s, v12.4s, #0.0
-	WORD $0x4e6d1d8c // bic v12.16b, v12.16b, v13.16b
-	WORD $0x4ea0ea0d // fcmlt v13.4s, v16.4s, #0.0
-	WORD $0x4e6d1e10 // bic v16.16b, v16.16b, v13.16b
-	WORD $0x4ea0e9cd // fcmlt v13.4s, v14.4s, #0.0
-	WORD $0x4e6d1dce // bic v14.16b, v14.16b, v13.16b
-	WORD $0x4ea0e9ed // fcmlt v13.4s, v15.4s, #0.0
-	WORD $0x4e6d1def // bic v15.16b, v15.16b, v13.16b
-	WORD $0x4ea0e94d // fcmlt v13.4s, v10.4s, #0.0
-	WORD $0x4e6d1d4a // bic v10.16b, v10.16b, v13.16b
-
-by1store4:
-	WORD $0x294c4490 // ldp w16, w17, [x4, #96]
-	WORD $0xbc30686b // str s11, [x3, x16]
-	WORD $0xbc31686c // str s12, [x3, x17]
-	WORD $0x294d4490 // ldp w16, w17, [x4, #104]
-	WORD $0xbc306870 // str s16, [x3, x16]
-	WORD $0xbc31686e // str s14, [x3, x17]
-	WORD $0x294e4490 // ldp w16, w17, [x4, #112]
-	WORD $0xbc30686f // str s15, [x3, x16]
-	WORD $0xbc31686a // str s10, [x3, x17]
-	WORD $0xad54444b // ldp q11, q17, [x2, #640]
-	WORD $0xad553c50 // ldp q16, q15, [x2, #672]
-	WORD $0xad563852 // ldp q18, q14, [x2, #704]
-	WORD $0xad57284c // ldp q12, q10, [x2, #736]
-	WORD $0x4e29d54a // fadd v10.4s, v10.4s, v9.4s
-	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0x4e30d62d // fadd v13.4s, v17.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	WORD $0x4e32d5f0 // fadd v16.4s, v15.4s, v18.4s
-	WORD $0x4eb2d5f3 // fsub v19.4s, v15.4s, v18.4s
-	WORD $0x4e2cd5d2 // fadd v18.4s, v14.4s, v12.4s
-	WORD $0x4eacd5d4 // fsub v20.4s, v14.4s, v12.4s
-	WORD $0x4f8611ab // fmla v11.4s, v13.4s, v6.s[0]
-	WORD $0x4fa6120b // fmla v11.4s, v16.4s, v6.s[1]
-	WORD $0x4fa51a4b // fmla v11.4s, v18.4s, v5.s[3]
-	WORD $0x4ea91d2c // mov v12.16b, v9.16b
-	WORD $0x4f86122c // fmla v12.4s, v17.4s, v6.s[0]
-	WORD $0x4f861a6c // fmla v12.4s, v19.4s, v6.s[2]
-	WORD $0x4f88128c // fmla v12.4s, v20.4s, v8.s[0]
-	WORD $0x4ea91d2e // mov v14.16b, v9.16b
-	WORD $0x4f8611ae // fmla v14.4s, v13.4s, v6.s[0]
-	WORD $0x4fa61a0e // fmla v14.4s, v16.4s, v6.s[3]
-	WORD $0x4fa8124e // fmla v14.4s, v18.4s, v8.s[1]
-	WORD $0x4ea91d2f // mov v15.16b, v9.16b
-	WORD $0x4f86122f // fmla v15.4s, v17.4s, v6.s[0]
-	WORD $0x4f85126f // fmla v15.4s, v19.4s, v5.s[0]
-	WORD $0x4f881a8f // fmla v15.4s, v20.4s, v8.s[2]
+singlestore4:
+	WORD $0x294c2889 // ldp w9, w10, [x4, #96]
+	WORD $0xbc296877 // str s23, [x3, x9]
+	WORD $0xbc2a6878 // str s24, [x3, x10]
+	WORD $0x294d2889 // ldp w9, w10, [x4, #104]
+	WORD $0xbc29687a // str s26, [x3, x9]
+	WORD $0xbc2a687c // str s28, [x3, x10]
+	WORD $0x294e2889 // ldp w9, w10, [x4, #112]
+	WORD $0xbc296879 // str s25, [x3, x9]
+	WORD $0xbc2a6876 // str s22, [x3, x10]
+	WORD $0x4e29d6b5 // fadd v21.4s, v21.4s, v9.4s
+	WORD $0x4e29d694 // fadd v20.4s, v20.4s, v9.4s
+	WORD $0x4e2ed5f6 // fadd v22.4s, v15.4s, v14.4s
+	WORD $0x4eaed5ef // fsub v15.4s, v15.4s, v14.4s
+	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
+	WORD $0x4eadd58d // fsub v13.4s, v12.4s, v13.4s
+	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
+	WORD $0x4eabd558 // fsub v24.4s, v10.4s, v11.4s
+	WORD $0x4f9112d4 // fmla v20.4s, v22.4s, v17.s[0]
+	WORD $0x4fb111d4 // fmla v20.4s, v14.4s, v17.s[1]
+	WORD $0x4fb31994 // fmla v20.4s, v12.4s, v19.s[3]
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	WORD $0x4f9111ea // fmla v10.4s, v15.4s, v17.s[0]
+	WORD $0x4f9119aa // fmla v10.4s, v13.4s, v17.s[2]
+	WORD $0x4f90130a // fmla v10.4s, v24.4s, v16.s[0]
+	WORD $0x4ea91d2b // mov v11.16b, v9.16b
+	WORD $0x4f9112cb // fmla v11.4s, v22.4s, v17.s[0]
+	WORD $0x4fb119cb // fmla v11.4s, v14.4s, v17.s[3]
+	WORD $0x4fb0118b // fmla v11.4s, v12.4s, v16.s[1]
+	WORD $0x4ea91d37 // mov v23.16b, v9.16b
+	WORD $0x4f9111f7 // fmla v23.4s, v15.4s, v17.s[0]
+	WORD $0x4f9311b7 // fmla v23.4s, v13.4s, v19.s[0]
+	WORD $0x4f901b17 // fmla v23.4s, v24.4s, v16.s[2]
 	WORD $0x4ea91d29 // mov v9.16b, v9.16b
-	WORD $0x4f8611a9 // fmla v9.4s, v13.4s, v6.s[0]
-	WORD $0x4fa51209 // fmla v9.4s, v16.4s, v5.s[1]
-	WORD $0x4fa81a49 // fmla v9.4s, v18.4s, v8.s[3]
-	WORD $0x4f86122a // fmla v10.4s, v17.4s, v6.s[0]
-	WORD $0x4f851a6a // fmla v10.4s, v19.4s, v5.s[2]
-	WORD $0x4f87128a // fmla v10.4s, v20.4s, v7.s[0]
-	WORD $0xf10004ff // cmp x7, #1
-	BNE  by1store5
-	WORD $0x4ea0e96d // fcmlt v13.4s, v11.4s, #0.0
-	WORD $0x4e6d1d6b // bic v11.16b, v11.16b, v13.16b
-	WORD $0x4ea0e98d // fcmlt v13.4s, v12.4s, #0.0
-	WORD $0x4e6d1d8c // bic v12.16b, v12.16b, v13.16b
-	WORD $0x4ea0e9cd // fcmlt v13.4s, v14.4s, #0.0
-	WORD $0x4e6d1dce // bic v14.16b, v14.16b, v13.16b
-	WORD $0x4ea0e9ed // fcmlt v13.4s, v15.4s, #0.0
-	WORD $0x4e6d1def // bic v15.16b, v15.16b, v13.16b
-	WORD $0x4ea0e92d // fcmlt v13.4s, v9.4s, #0.0
-	WORD $0x4e6d1d29 // bic v9.16b, v9.16b, v13.16b
-	WORD $0x4ea0e94d // fcmlt v13.4s, v10.4s, #0.0
-	WORD $0x4e6d1d4a // bic v10.16b, v10.16b, v13.16b
+	WORD $0x4f9112c9 // fmla v9.4s, v22.4s, v17.s[0]
+	WORD $0x4fb311c9 // fmla v9.4s, v14.4s, v19.s[1]
+	WORD $0x4fb01989 // fmla v9.4s, v12.4s, v16.s[3]
+	WORD $0x4f9111f5 // fmla v21.4s, v15.4s, v17.s[0]
+	WORD $0x4f9319b5 // fmla v21.4s, v13.4s, v19.s[2]
+	WORD $0x4f921315 // fmla v21.4s, v24.4s, v18.s[0]
+	CBZ  R7, singlestore5
+	WORD $0x4ea0ea8c // fcmlt v12.4s, v20.4s, #0.0
+	WORD $0x4e6c1e94 // bic v20.16b, v20.16b, v12.16b
+	WORD $0x4ea0e94c // fcmlt v12.4s, v10.4s, #0.0
+	WORD $0x4e6c1d4a // bic v10.16b, v10.16b, v12.16b
+	WORD $0x4ea0e96c // fcmlt v12.4s, v11.4s, #0.0
+	WORD $0x4e6c1d6b // bic v11.16b, v11.16b, v12.16b
+	WORD $0x4ea0eaec // fcmlt v12.4s, v23.4s, #0.0
+	WORD $0x4e6c1ef7 // bic v23.16b, v23.16b, v12.16b
+	WORD $0x4ea0e92c // fcmlt v12.4s, v9.4s, #0.0
+	WORD $0x4e6c1d29 // bic v9.16b, v9.16b, v12.16b
+	WORD $0x4ea0eaac // fcmlt v12.4s, v21.4s, #0.0
+	WORD $0x4e6c1eb5 // bic v21.16b, v21.16b, v12.16b
 
-by1store5:
-	WORD $0x294f4490 // ldp w16, w17, [x4, #120]
-	WORD $0xbc30686b // str s11, [x3, x16]
-	WORD $0xbc31686c // str s12, [x3, x17]
-	WORD $0x29504490 // ldp w16, w17, [x4, #128]
-	WORD $0xbc30686e // str s14, [x3, x16]
-	WORD $0xbc31686f // str s15, [x3, x17]
-	WORD $0x29514490 // ldp w16, w17, [x4, #136]
-	WORD $0xbc306869 // str s9, [x3, x16]
-	WORD $0xbc31686a // str s10, [x3, x17]
+singlestore5:
+	WORD $0x294f2889 // ldp w9, w10, [x4, #120]
+	WORD $0xbc296874 // str s20, [x3, x9]
+	WORD $0xbc2a686a // str s10, [x3, x10]
+	WORD $0x29502889 // ldp w9, w10, [x4, #128]
+	WORD $0xbc29686b // str s11, [x3, x9]
+	WORD $0xbc2a6877 // str s23, [x3, x10]
+	WORD $0x29512889 // ldp w9, w10, [x4, #136]
+	WORD $0xbc296869 // str s9, [x3, x9]
+	WORD $0xbc2a6875 // str s21, [x3, x10]
 	WORD $0x91001063 // add x3, x3, #4
-	WORD $0x910011ef // add x15, x15, #4
-	JMP  by1
-
-by1end:
-	WORD $0x910004c6 // add x6, x6, #1
-	CBZ  R6, done
+	WORD $0xd10004c6 // sub x6, x6, #1
+	CBNZ R6, single
 
 done:
 	RET

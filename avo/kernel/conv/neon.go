@@ -38,8 +38,7 @@ func weightPair(c *arm64.Context, w arm64.GP, off, q int, half bool) (b0, b1 arm
 
 // reluNEON makes x < 0 ? 0 : x of every register where act says so.
 func reluNEON(c *arm64.Context, act arm64.GP, acc []arm64.Vec, label string) {
-	c.CMPI(actRelu, act)
-	c.BNE(label)
+	c.CBZ(act, label)
 	for _, r := range acc {
 		below := c.Vec()
 		c.FCMLT0(r, below)

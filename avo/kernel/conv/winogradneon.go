@@ -78,24 +78,69 @@ func move(c *arm64.Context, lanes int) moves {
 	return moves{c.LDRQReg, c.STRQReg}
 }
 
-// byFours emits body for four channels, and then for single ones, while count lasts.
-func byFours(c *arm64.Context, count arm64.GP, body func(n int, label string)) {
-	for i, n := range []int{4, 1} {
-		label, next := fmt.Sprintf("by%d", n), [...]string{"by1", "done"}[i]
-		c.Label(label)
-		c.SUBSI(n, count, count)
-		c.BMI(label + "end")
-		body(n, label)
-		c.B(label)
-		c.Label(label + "end")
-		c.ADDI(n, count, count)
-		c.CBZ(count, "done")
-		if next == "done" {
-			break
-		}
+// byQuads emits the loop over channels of a transform in two passes: first makes what the
+// second needs of up to `wide` channels at a time, by quads, or of a single one, to tmp,
+// where each quad has so many bytes; second works off a quad, or a single channel.
+func byQuads(c *arm64.Context, count, tmp arm64.GP, wide, bytes int, first func(tmp []arm64.GP, lanes int), second func(tmp arm64.GP, lanes int, label string)) {
+	places := []arm64.GP{tmp}
+	for q := 1; q < wide/4; q++ {
+		places = append(places, c.GP())
+		c.ADDI(bytes, places[q-1], places[q])
 	}
+	quads, at := c.GP(), c.GP()
+	c.Label("wide")
+	c.SUBSI(wide, count, count)
+	c.BMI("narrow")
+	first(places, 4)
+	c.MOVImm(uint64(wide/4), quads)
+	c.B("quads")
+	c.Label("narrow")
+	c.ADDI(wide, count, count)
+	c.CBZ(count, "done")
+	c.SUBSI(4, count, count)
+	c.BMI("few")
+	first(places[:1], 4)
+	c.MOVImm(1, quads)
+	c.Label("quads")
+	c.MOV(tmp, at)
+	c.Label("quad")
+	second(at, 4, "quad")
+	c.ADDI(bytes, at, at)
+	c.SUBI(1, quads, quads)
+	c.CBNZ(quads, "quad")
+	c.B("wide")
+	c.Label("few")
+	c.ADDI(4, count, count)
+	c.CBZ(count, "done")
+	c.Label("single")
+	first(places[:1], 1)
+	second(tmp, 1, "single")
+	c.SUBI(1, count, count)
+	c.CBNZ(count, "single")
 	c.Label("done")
 	c.RET()
+}
+
+// wideFor is the channels that the first pass of a transform of so many rows or columns
+// has registers for.
+func wideFor(n int) int {
+	if n > 6 {
+		return 8
+	}
+	return 16
+}
+
+// lists are n lists of consecutive registers for some quads of channels each.
+func lists(n, quads int) [][]arm64.Vec {
+	var l [][]arm64.Vec
+	for i := range n {
+		var r []arm64.Vec
+		for q := range quads {
+			r = append(r, arm64.V(i*quads+q))
+		}
+		l = append(l, r)
+	}
+	return l
 }
 
 func winogradInputNEON(c *arm64.Context, name string, m int) {
@@ -116,22 +161,39 @@ func winogradInputNEON(c *arm64.Context, name string, m int) {
 	rows := tileRows(c, to, step, n)
 	channel := c.GP()
 	c.MOVZ(0, 0, channel)
-	byFours(c, count, func(lanes int, _ string) {
+	byQuads(c, count, tmp, wideFor(n), 16*n*n, func(tmp []arm64.GP, lanes int) {
 		for i := range n {
-			d := quads(c, n)
+			cells := lists(n, len(tmp))
 			for j := 0; j < n; j += 2 {
-				o0, o1 := c.GP(), c.GP()
-				c.LDPW(4*(i*n+j), ind, o0, o1)
-				for k, o := range []arm64.GP{o0, o1} {
-					move(c, lanes).load(o, from, d[j+k])
+				o := []arm64.GP{c.GP(), c.GP()}
+				c.LDPW(4*(i*n+j), ind, o[0], o[1])
+				for k, o := range o {
+					d := cells[j+k]
+					switch len(d) {
+					case 4:
+						c.ADD(from, o, o)
+						c.LD1x4_4S(o, d[0], d[1], d[2], d[3])
+					case 2:
+						c.ADD(from, o, o)
+						c.LDPQ(0, o, d[0], d[1])
+					default:
+						move(c, lanes).load(o, from, d[0])
+					}
 				}
 			}
-			v := make([]arm64.Vec, n)
-			inputTransform[arm64.Vec](a, m, d, func(j int, x arm64.Vec) { v[j] = x })
-			for j := 0; j < n; j += 2 {
-				c.STPQ(v[j], v[j+1], 16*(i*n+j), tmp)
+			for q, tmp := range tmp {
+				d, v := make([]arm64.Vec, n), make([]arm64.Vec, n)
+				for j := range d {
+					d[j] = cells[j][q]
+				}
+				inputTransform[arm64.Vec](a, m, d, func(j int, x arm64.Vec) { v[j] = x })
+				for j := 0; j < n; j += 2 {
+					c.STPQ(v[j], v[j+1], 16*(i*n+j), tmp)
+				}
 			}
 		}
+		c.ADDI(4*lanes*len(tmp), from, from)
+	}, func(tmp arm64.GP, lanes int, _ string) {
 		at := c.GP()
 		c.MOV(channel, at)
 		for j := 0; j < n; j += 2 {
@@ -144,7 +206,6 @@ func winogradInputNEON(c *arm64.Context, name string, m int) {
 				c.ADD(step, at, at)
 			}
 		}
-		c.ADDI(4*lanes, from, from)
 		c.ADDI(4*lanes, channel, channel)
 	})
 }
@@ -165,50 +226,71 @@ func winogradOutputNEON(c *arm64.Context, name string, m int) {
 	from, step, tmp := field(c, args, winogradFrom), field(c, args, winogradFromStep), field(c, args, winogradTmp)
 	to, ind, w := field(c, args, winogradTo), field(c, args, winogradInd), field(c, args, winogradW)
 	count, act := field(c, args, winogradN), field(c, args, winogradAct)
-	rows := tileRows(c, from, step, n)
-	channel := c.GP()
-	c.MOVZ(0, 0, channel)
-	byFours(c, count, func(lanes int, label string) {
-		at := c.GP()
-		c.MOV(channel, at)
-		for j := 0; j < n; j += 2 {
-			var y [2][8]arm64.Vec
-			for k := range 2 {
-				x := quads(c, n)
-				for i := range n {
-					move(c, lanes).load(at, rows[i], x[i])
+	rowStep, by := c.GP(), c.GP()
+	c.MOVImm(uint64(n), by)
+	c.MUL(by, step, rowStep)
+	byQuads(c, count, tmp, wideFor(n), 16*m*n, func(tmp []arm64.GP, lanes int) {
+		// Pointers to the rows of positions walk along the columns.
+		rows := []arm64.GP{c.GP()}
+		c.MOV(from, rows[0])
+		for i := 1; i < n; i++ {
+			rows = append(rows, c.GP())
+			c.ADD(rowStep, rows[i-1], rows[i])
+		}
+		for j := range n {
+			sums := lists(n, len(tmp))
+			for i, x := range sums {
+				switch {
+				case len(x) == 4:
+					c.LD1x4_4SPostReg(step, rows[i], x[0], x[1], x[2], x[3])
+				case len(x) == 2:
+					c.LD1x2_4SPostReg(step, rows[i], x[0], x[1])
+				case lanes == 4:
+					c.LD1x1_4SPostReg(step, rows[i], x[0])
+				default:
+					c.LDRS(0, rows[i], x[0])
+					c.ADD(step, rows[i], rows[i])
 				}
-				outputTransform[arm64.Vec](a, m, x, nil, func(i int, v arm64.Vec) { y[k][i] = v })
-				c.ADD(step, at, at)
 			}
-			for i := range m {
-				c.STPQ(y[0][i], y[1][i], 16*(i*n+j), tmp)
+			for q, tmp := range tmp {
+				x := make([]arm64.Vec, n)
+				for i := range x {
+					x[i] = sums[i][q]
+				}
+				y := make([]arm64.Vec, m)
+				outputTransform[arm64.Vec](a, m, x, nil, func(i int, v arm64.Vec) { y[i] = v })
+				for i := 0; i < m; i += 2 {
+					c.STPQ(y[i], y[i+1], 16*(j*m+i), tmp)
+				}
 			}
 		}
+		c.ADDI(4*lanes*len(tmp), from, from)
+	}, func(tmp arm64.GP, lanes int, label string) {
 		bias := c.Vec()
 		if lanes == 4 {
 			c.LDRQPost(16, w, bias)
 		} else {
 			c.LDRSPost(4, w, bias)
 		}
-		for i := range m {
-			x := quads(c, n)
-			for j := 0; j < n; j += 2 {
-				c.LDPQ(16*(i*n+j), tmp, x[j], x[j+1])
+		for i := 0; i < m; i += 2 {
+			x := [][]arm64.Vec{quads(c, n), quads(c, n)}
+			for j := range n {
+				c.LDPQ(16*(j*m+i), tmp, x[0][j], x[1][j])
 			}
-			y := make([]arm64.Vec, m)
-			outputTransform[arm64.Vec](a, m, x, &bias, func(j int, v arm64.Vec) { y[j] = v })
-			reluNEON(c, act, y, fmt.Sprintf("%sstore%d", label, i))
-			for j := 0; j < m; j += 2 {
-				o0, o1 := c.GP(), c.GP()
-				c.LDPW(4*(i*m+j), ind, o0, o1)
-				for k, o := range []arm64.GP{o0, o1} {
-					move(c, lanes).store(y[j+k], o, to)
+			for r, x := range x {
+				y := make([]arm64.Vec, m)
+				outputTransform[arm64.Vec](a, m, x, &bias, func(j int, v arm64.Vec) { y[j] = v })
+				reluNEON(c, act, y, fmt.Sprintf("%sstore%d", label, i+r))
+				for j := 0; j < m; j += 2 {
+					o0, o1 := c.GP(), c.GP()
+					c.LDPW(4*((i+r)*m+j), ind, o0, o1)
+					for k, o := range []arm64.GP{o0, o1} {
+						move(c, lanes).store(y[j+k], o, to)
+					}
 				}
 			}
 		}
 		c.ADDI(4*lanes, to, to)
-		c.ADDI(4*lanes, channel, channel)
 	})
 }
 
