@@ -7340,13 +7340,9 @@ by16row:
 	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad414e72 // ldp q18, q19, [x19, #32]
-	WORD $0xad425674 // ldp q20, q21, [x19, #64]
-	WORD $0xad435e76 // ldp q22, q23, [x19, #96]
-	WORD $0xad446678 // ldp q24, q25, [x19, #128]
-	WORD $0xad456e7a // ldp q26, q27, [x19, #160]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4cdf2a70 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x19], #64
+	WORD $0x4cdf2a74 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x19], #64
+	WORD $0x4cdf2a78 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x19], #64
 	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
@@ -7412,13 +7408,9 @@ by16siderow:
 	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad414e72 // ldp q18, q19, [x19, #32]
-	WORD $0xad425674 // ldp q20, q21, [x19, #64]
-	WORD $0xad435e76 // ldp q22, q23, [x19, #96]
-	WORD $0xad446678 // ldp q24, q25, [x19, #128]
-	WORD $0xad456e7a // ldp q26, q27, [x19, #160]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4cdf2a70 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x19], #64
+	WORD $0x4cdf2a74 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x19], #64
+	WORD $0x4cdf2a78 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x19], #64
 	WORD $0xf10002bf // cmp x21, #0
 	BLE  by16side0
 	WORD $0x6f00e41c // movi v28.2d, #0
@@ -7590,10 +7582,9 @@ by8row:
 	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
-	WORD $0xad445674 // ldp q20, q21, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xacc24670 // ldp q16, q17, [x19], #64
+	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
+	WORD $0xacc25674 // ldp q20, q21, [x19], #64
 	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
@@ -7635,10 +7626,9 @@ by8siderow:
 	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
-	WORD $0xad445674 // ldp q20, q21, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xacc24670 // ldp q16, q17, [x19], #64
+	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
+	WORD $0xacc25674 // ldp q20, q21, [x19], #64
 	WORD $0xf10002bf // cmp x21, #0
 	BLE  by8side0
 	WORD $0x6f00e41c // movi v28.2d, #0
@@ -7766,10 +7756,9 @@ by4row:
 	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3dc00270 // ldr q16, [x19]
-	WORD $0x3dc01271 // ldr q17, [x19, #64]
-	WORD $0x3dc02272 // ldr q18, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x3cc40670 // ldr q16, [x19], #64
+	WORD $0x3cc40671 // ldr q17, [x19], #64
+	WORD $0x3cc40672 // ldr q18, [x19], #64
 	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
@@ -7799,10 +7788,9 @@ by4siderow:
 	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3dc00270 // ldr q16, [x19]
-	WORD $0x3dc01271 // ldr q17, [x19, #64]
-	WORD $0x3dc02272 // ldr q18, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x3cc40670 // ldr q16, [x19], #64
+	WORD $0x3cc40671 // ldr q17, [x19], #64
+	WORD $0x3cc40672 // ldr q18, [x19], #64
 	WORD $0xf10002bf // cmp x21, #0
 	BLE  by4side0
 	WORD $0x6f00e41c // movi v28.2d, #0
@@ -8083,13 +8071,9 @@ by16row:
 	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad414e72 // ldp q18, q19, [x19, #32]
-	WORD $0xad425674 // ldp q20, q21, [x19, #64]
-	WORD $0xad435e76 // ldp q22, q23, [x19, #96]
-	WORD $0xad446678 // ldp q24, q25, [x19, #128]
-	WORD $0xad456e7a // ldp q26, q27, [x19, #160]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4cdf2a70 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x19], #64
+	WORD $0x4cdf2a74 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x19], #64
+	WORD $0x4cdf2a78 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x19], #64
 	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
@@ -8158,13 +8142,9 @@ by16siderow:
 	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad414e72 // ldp q18, q19, [x19, #32]
-	WORD $0xad425674 // ldp q20, q21, [x19, #64]
-	WORD $0xad435e76 // ldp q22, q23, [x19, #96]
-	WORD $0xad446678 // ldp q24, q25, [x19, #128]
-	WORD $0xad456e7a // ldp q26, q27, [x19, #160]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4cdf2a70 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x19], #64
+	WORD $0x4cdf2a74 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x19], #64
+	WORD $0x4cdf2a78 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x19], #64
 	WORD $0xf10002bf // cmp x21, #0
 	BLE  by16side0
 	WORD $0x6f00e41c // movi v28.2d, #0
@@ -8340,10 +8320,9 @@ by8row:
 	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
-	WORD $0xad445674 // ldp q20, q21, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xacc24670 // ldp q16, q17, [x19], #64
+	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
+	WORD $0xacc25674 // ldp q20, q21, [x19], #64
 	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
@@ -8388,10 +8367,9 @@ by8siderow:
 	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
-	WORD $0xad445674 // ldp q20, q21, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xacc24670 // ldp q16, q17, [x19], #64
+	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
+	WORD $0xacc25674 // ldp q20, q21, [x19], #64
 	WORD $0xf10002bf // cmp x21, #0
 	BLE  by8side0
 	WORD $0x6f00e41c // movi v28.2d, #0
@@ -8523,10 +8501,9 @@ by4row:
 	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3dc00270 // ldr q16, [x19]
-	WORD $0x3dc01271 // ldr q17, [x19, #64]
-	WORD $0x3dc02272 // ldr q18, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x3cc40670 // ldr q16, [x19], #64
+	WORD $0x3cc40671 // ldr q17, [x19], #64
+	WORD $0x3cc40672 // ldr q18, [x19], #64
 	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
@@ -8559,10 +8536,9 @@ by4siderow:
 	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3dc00270 // ldr q16, [x19]
-	WORD $0x3dc01271 // ldr q17, [x19, #64]
-	WORD $0x3dc02272 // ldr q18, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x3cc40670 // ldr q16, [x19], #64
+	WORD $0x3cc40671 // ldr q17, [x19], #64
+	WORD $0x3cc40672 // ldr q18, [x19], #64
 	WORD $0xf10002bf // cmp x21, #0
 	BLE  by4side0
 	WORD $0x6f00e41c // movi v28.2d, #0
@@ -8858,12 +8834,11 @@ by8row:
 	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
-	WORD $0xad445674 // ldp q20, q21, [x19, #128]
-	WORD $0xad465e76 // ldp q22, q23, [x19, #192]
-	WORD $0xad486678 // ldp q24, q25, [x19, #256]
-	WORD $0x91050273 // add x19, x19, #320
+	WORD $0xacc24670 // ldp q16, q17, [x19], #64
+	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
+	WORD $0xacc25674 // ldp q20, q21, [x19], #64
+	WORD $0xacc25e76 // ldp q22, q23, [x19], #64
+	WORD $0xacc26678 // ldp q24, q25, [x19], #64
 	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
@@ -8923,12 +8898,11 @@ by8siderow:
 	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
-	WORD $0xad445674 // ldp q20, q21, [x19, #128]
-	WORD $0xad465e76 // ldp q22, q23, [x19, #192]
-	WORD $0xad486678 // ldp q24, q25, [x19, #256]
-	WORD $0x91050273 // add x19, x19, #320
+	WORD $0xacc24670 // ldp q16, q17, [x19], #64
+	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
+	WORD $0xacc25674 // ldp q20, q21, [x19], #64
+	WORD $0xacc25e76 // ldp q22, q23, [x19], #64
+	WORD $0xacc26678 // ldp q24, q25, [x19], #64
 	WORD $0xf10002bf // cmp x21, #0
 	BLE  by8side0
 	WORD $0x6f00e41c // movi v28.2d, #0
@@ -9094,12 +9068,11 @@ by4row:
 	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3dc00270 // ldr q16, [x19]
-	WORD $0x3dc01271 // ldr q17, [x19, #64]
-	WORD $0x3dc02272 // ldr q18, [x19, #128]
-	WORD $0x3dc03273 // ldr q19, [x19, #192]
-	WORD $0x3dc04274 // ldr q20, [x19, #256]
-	WORD $0x91050273 // add x19, x19, #320
+	WORD $0x3cc40670 // ldr q16, [x19], #64
+	WORD $0x3cc40671 // ldr q17, [x19], #64
+	WORD $0x3cc40672 // ldr q18, [x19], #64
+	WORD $0x3cc40673 // ldr q19, [x19], #64
+	WORD $0x3cc40674 // ldr q20, [x19], #64
 	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
@@ -9139,12 +9112,11 @@ by4siderow:
 	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3dc00270 // ldr q16, [x19]
-	WORD $0x3dc01271 // ldr q17, [x19, #64]
-	WORD $0x3dc02272 // ldr q18, [x19, #128]
-	WORD $0x3dc03273 // ldr q19, [x19, #192]
-	WORD $0x3dc04274 // ldr q20, [x19, #256]
-	WORD $0x91050273 // add x19, x19, #320
+	WORD $0x3cc40670 // ldr q16, [x19], #64
+	WORD $0x3cc40671 // ldr q17, [x19], #64
+	WORD $0x3cc40672 // ldr q18, [x19], #64
+	WORD $0x3cc40673 // ldr q19, [x19], #64
+	WORD $0x3cc40674 // ldr q20, [x19], #64
 	WORD $0xf10002bf // cmp x21, #0
 	BLE  by4side0
 	WORD $0x6f00e41c // movi v28.2d, #0
@@ -9499,12 +9471,11 @@ by8row:
 	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
-	WORD $0xad445674 // ldp q20, q21, [x19, #128]
-	WORD $0xad465e76 // ldp q22, q23, [x19, #192]
-	WORD $0xad486678 // ldp q24, q25, [x19, #256]
-	WORD $0x91050273 // add x19, x19, #320
+	WORD $0xacc24670 // ldp q16, q17, [x19], #64
+	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
+	WORD $0xacc25674 // ldp q20, q21, [x19], #64
+	WORD $0xacc25e76 // ldp q22, q23, [x19], #64
+	WORD $0xacc26678 // ldp q24, q25, [x19], #64
 	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
@@ -9567,12 +9538,11 @@ by8siderow:
 	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
-	WORD $0xad445674 // ldp q20, q21, [x19, #128]
-	WORD $0xad465e76 // ldp q22, q23, [x19, #192]
-	WORD $0xad486678 // ldp q24, q25, [x19, #256]
-	WORD $0x91050273 // add x19, x19, #320
+	WORD $0xacc24670 // ldp q16, q17, [x19], #64
+	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
+	WORD $0xacc25674 // ldp q20, q21, [x19], #64
+	WORD $0xacc25e76 // ldp q22, q23, [x19], #64
+	WORD $0xacc26678 // ldp q24, q25, [x19], #64
 	WORD $0xf10002bf // cmp x21, #0
 	BLE  by8side0
 	WORD $0x6f00e41c // movi v28.2d, #0
@@ -9742,12 +9712,11 @@ by4row:
 	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3dc00270 // ldr q16, [x19]
-	WORD $0x3dc01271 // ldr q17, [x19, #64]
-	WORD $0x3dc02272 // ldr q18, [x19, #128]
-	WORD $0x3dc03273 // ldr q19, [x19, #192]
-	WORD $0x3dc04274 // ldr q20, [x19, #256]
-	WORD $0x91050273 // add x19, x19, #320
+	WORD $0x3cc40670 // ldr q16, [x19], #64
+	WORD $0x3cc40671 // ldr q17, [x19], #64
+	WORD $0x3cc40672 // ldr q18, [x19], #64
+	WORD $0x3cc40673 // ldr q19, [x19], #64
+	WORD $0x3cc40674 // ldr q20, [x19], #64
 	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
@@ -9790,12 +9759,11 @@ by4siderow:
 	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3dc00270 // ldr q16, [x19]
-	WORD $0x3dc01271 // ldr q17, [x19, #64]
-	WORD $0x3dc02272 // ldr q18, [x19, #128]
-	WORD $0x3dc03273 // ldr q19, [x19, #192]
-	WORD $0x3dc04274 // ldr q20, [x19, #256]
-	WORD $0x91050273 // add x19, x19, #320
+	WORD $0x3cc40670 // ldr q16, [x19], #64
+	WORD $0x3cc40671 // ldr q17, [x19], #64
+	WORD $0x3cc40672 // ldr q18, [x19], #64
+	WORD $0x3cc40673 // ldr q19, [x19], #64
+	WORD $0x3cc40674 // ldr q20, [x19], #64
 	WORD $0xf10002bf // cmp x21, #0
 	BLE  by4side0
 	WORD $0x6f00e41c // movi v28.2d, #0
@@ -22515,25 +22483,48 @@ TEXT ·poolMaxF32NEON(SB), NOSPLIT, $0-8
 by16:
 	WORD $0xf100409f // cmp x4, #16
 	BLT  by4
-	WORD $0xad400440 // ldp q0, q1, [x2]
-	WORD $0xad410c42 // ldp q2, q3, [x2, #32]
+	WORD $0x4c402840 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x2]
 	WORD $0xf9400405 // ldr x5, [x0, #8]
 	WORD $0xf9400806 // ldr x6, [x0, #16]
+	TBZ  $0, R6, by16pairs
+	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0x4c4028e4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x7]
+	WORD $0x6ea0e488 // fcmgt v8.4s, v4.4s, v0.4s
+	WORD $0x6ea81c80 // bit v0.16b, v4.16b, v8.16b
+	WORD $0x6ea1e4a4 // fcmgt v4.4s, v5.4s, v1.4s
+	WORD $0x6ea41ca1 // bit v1.16b, v5.16b, v4.16b
+	WORD $0x6ea2e4c4 // fcmgt v4.4s, v6.4s, v2.4s
+	WORD $0x6ea41cc2 // bit v2.16b, v6.16b, v4.16b
+	WORD $0x6ea3e4e4 // fcmgt v4.4s, v7.4s, v3.4s
+	WORD $0x6ea41ce3 // bit v3.16b, v7.16b, v4.16b
+
+by16pairs:
+	WORD $0xd341fcc6 // lsr x6, x6, #1
 	CBZ  R6, by16store
 
 by16cell:
-	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xad4018e7 // ldp q7, q6, [x7]
-	WORD $0xad4110e5 // ldp q5, q4, [x7, #32]
-	WORD $0x6ea0e4e8 // fcmgt v8.4s, v7.4s, v0.4s
-	WORD $0x6ea81ce0 // bit v0.16b, v7.16b, v8.16b
-	WORD $0x6ea1e4c7 // fcmgt v7.4s, v6.4s, v1.4s
-	WORD $0x6ea71cc1 // bit v1.16b, v6.16b, v7.16b
-	WORD $0x6ea2e4a6 // fcmgt v6.4s, v5.4s, v2.4s
-	WORD $0x6ea61ca2 // bit v2.16b, v5.16b, v6.16b
-	WORD $0x6ea3e485 // fcmgt v5.4s, v4.4s, v3.4s
-	WORD $0x6ea51c83 // bit v3.16b, v4.16b, v5.16b
+	WORD $0x4c4028e4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x7]
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0x4c402908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8]
+	WORD $0x6ea0e48c // fcmgt v12.4s, v4.4s, v0.4s
+	WORD $0x6eac1c80 // bit v0.16b, v4.16b, v12.16b
+	WORD $0x6ea1e4a4 // fcmgt v4.4s, v5.4s, v1.4s
+	WORD $0x6ea41ca1 // bit v1.16b, v5.16b, v4.16b
+	WORD $0x6ea2e4c4 // fcmgt v4.4s, v6.4s, v2.4s
+	WORD $0x6ea41cc2 // bit v2.16b, v6.16b, v4.16b
+	WORD $0x6ea3e4e4 // fcmgt v4.4s, v7.4s, v3.4s
+	WORD $0x6ea41ce3 // bit v3.16b, v7.16b, v4.16b
+	WORD $0x6ea0e504 // fcmgt v4.4s, v8.4s, v0.4s
+	WORD $0x6ea41d00 // bit v0.16b, v8.16b, v4.16b
+	WORD $0x6ea1e524 // fcmgt v4.4s, v9.4s, v1.4s
+	WORD $0x6ea41d21 // bit v1.16b, v9.16b, v4.16b
+	WORD $0x6ea2e544 // fcmgt v4.4s, v10.4s, v2.4s
+	WORD $0x6ea41d42 // bit v2.16b, v10.16b, v4.16b
+	WORD $0x6ea3e564 // fcmgt v4.4s, v11.4s, v3.4s
+	WORD $0x6ea41d63 // bit v3.16b, v11.16b, v4.16b
 	WORD $0xd10004c6 // sub x6, x6, #1
 	CBNZ R6, by16cell
 
@@ -22552,14 +22543,27 @@ by4:
 	WORD $0x3dc00040 // ldr q0, [x2]
 	WORD $0xf9400405 // ldr x5, [x0, #8]
 	WORD $0xf9400806 // ldr x6, [x0, #16]
+	TBZ  $0, R6, by4pairs
+	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0x3dc000e4 // ldr q4, [x7]
+	WORD $0x6ea0e481 // fcmgt v1.4s, v4.4s, v0.4s
+	WORD $0x6ea11c80 // bit v0.16b, v4.16b, v1.16b
+
+by4pairs:
+	WORD $0xd341fcc6 // lsr x6, x6, #1
 	CBZ  R6, by4store
 
 by4cell:
-	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0x3dc000e1 // ldr q1, [x7]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x6ea21c20 // bit v0.16b, v1.16b, v2.16b
+	WORD $0x3dc000e4 // ldr q4, [x7]
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0x3dc00108 // ldr q8, [x8]
+	WORD $0x6ea0e481 // fcmgt v1.4s, v4.4s, v0.4s
+	WORD $0x6ea11c80 // bit v0.16b, v4.16b, v1.16b
+	WORD $0x6ea0e501 // fcmgt v1.4s, v8.4s, v0.4s
+	WORD $0x6ea11d00 // bit v0.16b, v8.16b, v1.16b
 	WORD $0xd10004c6 // sub x6, x6, #1
 	CBNZ R6, by4cell
 
@@ -22577,14 +22581,27 @@ by1:
 	WORD $0xbd400040 // ldr s0, [x2]
 	WORD $0xf9400405 // ldr x5, [x0, #8]
 	WORD $0xf9400806 // ldr x6, [x0, #16]
+	TBZ  $0, R6, by1pairs
+	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0xbd4000e4 // ldr s4, [x7]
+	WORD $0x6ea0e481 // fcmgt v1.4s, v4.4s, v0.4s
+	WORD $0x6ea11c80 // bit v0.16b, v4.16b, v1.16b
+
+by1pairs:
+	WORD $0xd341fcc6 // lsr x6, x6, #1
 	CBZ  R6, by1store
 
 by1cell:
-	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xbd4000e1 // ldr s1, [x7]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x6ea21c20 // bit v0.16b, v1.16b, v2.16b
+	WORD $0xbd4000e4 // ldr s4, [x7]
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xbd400108 // ldr s8, [x8]
+	WORD $0x6ea0e481 // fcmgt v1.4s, v4.4s, v0.4s
+	WORD $0x6ea11c80 // bit v0.16b, v4.16b, v1.16b
+	WORD $0x6ea0e501 // fcmgt v1.4s, v8.4s, v0.4s
+	WORD $0x6ea11d00 // bit v0.16b, v8.16b, v1.16b
 	WORD $0xd10004c6 // sub x6, x6, #1
 	CBNZ R6, by1cell
 
@@ -22610,21 +22627,36 @@ TEXT ·poolAvgF32NEON(SB), NOSPLIT, $0-8
 by16:
 	WORD $0xf100409f // cmp x4, #16
 	BLT  by4
-	WORD $0xad400440 // ldp q0, q1, [x2]
-	WORD $0xad410c42 // ldp q2, q3, [x2, #32]
+	WORD $0x4c402840 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x2]
 	WORD $0xf9400405 // ldr x5, [x0, #8]
 	WORD $0xf9400806 // ldr x6, [x0, #16]
-	CBZ  R6, by16store
-
-by16cell:
+	TBZ  $0, R6, by16pairs
 	WORD $0xb84044a7 // ldr w7, [x5], #4
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xad4014e4 // ldp q4, q5, [x7]
-	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
+	WORD $0x4c4028e4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x7]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
 	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+
+by16pairs:
+	WORD $0xd341fcc6 // lsr x6, x6, #1
+	CBZ  R6, by16store
+
+by16cell:
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0x4c4028e4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x7]
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0x4c402908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
 	WORD $0xd10004c6 // sub x6, x6, #1
 	CBNZ R6, by16cell
 
@@ -22653,13 +22685,24 @@ by4:
 	WORD $0x3dc00040 // ldr q0, [x2]
 	WORD $0xf9400405 // ldr x5, [x0, #8]
 	WORD $0xf9400806 // ldr x6, [x0, #16]
+	TBZ  $0, R6, by4pairs
+	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0x3dc000e4 // ldr q4, [x7]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+
+by4pairs:
+	WORD $0xd341fcc6 // lsr x6, x6, #1
 	CBZ  R6, by4store
 
 by4cell:
-	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0x3dc000e1 // ldr q1, [x7]
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x3dc000e4 // ldr q4, [x7]
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0x3dc00108 // ldr q8, [x8]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0xd10004c6 // sub x6, x6, #1
 	CBNZ R6, by4cell
 
@@ -22684,13 +22727,24 @@ by1:
 	WORD $0xbd400040 // ldr s0, [x2]
 	WORD $0xf9400405 // ldr x5, [x0, #8]
 	WORD $0xf9400806 // ldr x6, [x0, #16]
+	TBZ  $0, R6, by1pairs
+	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0xbd4000e4 // ldr s4, [x7]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+
+by1pairs:
+	WORD $0xd341fcc6 // lsr x6, x6, #1
 	CBZ  R6, by1store
 
 by1cell:
-	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xbd4000e1 // ldr s1, [x7]
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0xbd4000e4 // ldr s4, [x7]
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xbd400108 // ldr s8, [x8]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0xd10004c6 // sub x6, x6, #1
 	CBNZ R6, by1cell
 

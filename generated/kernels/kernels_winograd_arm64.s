@@ -9969,7 +9969,7 @@ block:
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
 	CBZ  R7, zero
 	WORD $0xaa0303e7 // mov x7, x3
-	WORD $0x4c4028e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x7]
+	WORD $0x4cc428e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x7], x4
 	JMP  start
 
 zero:
@@ -10088,9 +10088,8 @@ block:
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
 	CBZ  R7, zero
 	WORD $0xaa0303e7 // mov x7, x3
-	WORD $0x4c4028e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x7]
-	WORD $0x8b0400e7 // add x7, x7, x4
-	WORD $0x4c4028e4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x7]
+	WORD $0x4cc428e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x7], x4
+	WORD $0x4cc428e4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x7], x4
 	JMP  start
 
 zero:
@@ -10270,11 +10269,9 @@ block:
 	WORD $0xf9402c07 // ldr x7, [x0, #88]
 	CBZ  R7, zero
 	WORD $0xaa0303e7 // mov x7, x3
-	WORD $0x4c4028e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x7]
-	WORD $0x8b0400e7 // add x7, x7, x4
-	WORD $0x4c4028e4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x7]
-	WORD $0x8b0400e7 // add x7, x7, x4
-	WORD $0x4c4028e8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x7]
+	WORD $0x4cc428e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x7], x4
+	WORD $0x4cc428e4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x7], x4
+	WORD $0x4cc428e8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x7], x4
 	JMP  start
 
 zero:
@@ -10516,13 +10513,10 @@ block:
 	WORD $0xf9402c08 // ldr x8, [x0, #88]
 	CBZ  R8, zero
 	WORD $0xaa0303e8 // mov x8, x3
-	WORD $0x4c402900 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8]
-	WORD $0x8b040108 // add x8, x8, x4
-	WORD $0x4c402904 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x8]
-	WORD $0x8b040108 // add x8, x8, x4
-	WORD $0x4c402908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8]
-	WORD $0x8b040108 // add x8, x8, x4
-	WORD $0x4c40290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8]
+	WORD $0x4cc42900 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8], x4
+	WORD $0x4cc42904 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x8], x4
+	WORD $0x4cc42908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], x4
+	WORD $0x4cc4290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], x4
 	JMP  start
 
 zero:
@@ -11101,15 +11095,11 @@ block:
 	WORD $0xf9402c08 // ldr x8, [x0, #88]
 	CBZ  R8, zero
 	WORD $0xaa0303e8 // mov x8, x3
-	WORD $0x4c402900 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8]
-	WORD $0x8b040108 // add x8, x8, x4
-	WORD $0x4c402904 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x8]
-	WORD $0x8b040108 // add x8, x8, x4
-	WORD $0x4c402908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8]
-	WORD $0x8b040108 // add x8, x8, x4
-	WORD $0x4c40290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8]
-	WORD $0x8b040108 // add x8, x8, x4
-	WORD $0x4c402910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8]
+	WORD $0x4cc42900 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8], x4
+	WORD $0x4cc42904 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x8], x4
+	WORD $0x4cc42908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8], x4
+	WORD $0x4cc4290c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x8], x4
+	WORD $0x4cc42910 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x8], x4
 	JMP  start
 
 zero:

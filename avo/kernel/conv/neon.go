@@ -89,6 +89,18 @@ func (c channels) load(at arm64.GP) []arm64.Vec {
 	return v
 }
 
+// loadBlock is load to the first registers of a block.
+func (c channels) loadBlock(at arm64.GP, d block) {
+	switch c.n {
+	case 16:
+		c.LD1x4_4S(at, d[0], d[1], d[2], d[3])
+	case 4:
+		c.LDRQ(0, at, d[0])
+	default:
+		c.LDRS(0, at, d[0])
+	}
+}
+
 // loadWeights is load for weights, which are float16 if half.
 func (c channels) loadWeights(at arm64.GP, half bool) []arm64.Vec {
 	if !half {
@@ -209,22 +221,37 @@ func poolNEON(c *arm64.Context, name string, max bool) {
 	base, first, out := field(c, args, poolBase), field(c, args, poolFirst), field(c, args, poolOut)
 	count := field(c, args, poolChans)
 	overChannels(c, count, func(ch channels, label string) {
-		acc := ch.load(first)
-		ind, cells := field(c, args, poolInd), field(c, args, poolCells)
-		c.CBZ(cells, label+"store")
-		c.Label(label + "cell")
-		at := c.GP()
-		c.LDRWPost(4, ind, at)
-		c.ADD(base, at, at)
-		for i, x := range ch.load(at) {
-			if max {
-				above := c.Vec()
-				c.FCMGT(acc[i], x, above)
-				c.BIT(above, x, acc[i])
-			} else {
-				c.FADD(x, acc[i], acc[i])
+		acc := blockAt(0)
+		pool := func(x block) {
+			for i := range ch.regs() {
+				if max {
+					above := c.Vec()
+					c.FCMGT(acc[i], x[i], above)
+					c.BIT(above, x[i], acc[i])
+				} else {
+					c.FADD(x[i], acc[i], acc[i])
+				}
 			}
 		}
+		ch.loadBlock(first, acc)
+		ind, cells := field(c, args, poolInd), field(c, args, poolCells)
+		at, next := c.GP(), c.GP()
+		c.TBZ(0, cells, label+"pairs")
+		c.LDRWPost(4, ind, at)
+		c.ADD(base, at, at)
+		ch.loadBlock(at, blockAt(4))
+		pool(blockAt(4))
+		c.Label(label + "pairs")
+		c.LSRI(1, cells, cells)
+		c.CBZ(cells, label+"store")
+		c.Label(label + "cell")
+		c.LDPWPost(8, ind, at, next)
+		c.ADD(base, at, at)
+		ch.loadBlock(at, blockAt(4))
+		c.ADD(base, next, next)
+		ch.loadBlock(next, blockAt(8))
+		pool(blockAt(4))
+		pool(blockAt(8))
 		c.SUBI(1, cells, cells)
 		c.CBNZ(cells, label+"cell")
 		c.Label(label + "store")
@@ -233,12 +260,12 @@ func poolNEON(c *arm64.Context, name string, max bool) {
 			at, d := c.GP(), c.Vec()
 			c.ADDI(poolDivisor, args, at)
 			c.LD1R_4S(at, d)
-			for i := range acc {
-				c.FDIV(d, acc[i], acc[i])
+			for _, r := range acc[:ch.regs()] {
+				c.FDIV(d, r, r)
 			}
 			c.Label(label + "whole")
 		}
-		ch.store(acc, out)
+		ch.store(acc[:], out)
 		for _, p := range []arm64.GP{base, first, out} {
 			c.ADDI(4*ch.n, p, p)
 		}

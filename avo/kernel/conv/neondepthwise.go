@@ -164,10 +164,23 @@ func (k *runNEON) block(n int, label string) {
 		k.LDPXPost(16, row, at, step)
 		k.ADD(k.base, at, at)
 		k.MADD(step, at, column, at)
-		for i := range weights {
-			k.loadWeights(n, w, weightRow(k.Half)*i, weights[i])
+		if k.Half || n == 1 {
+			for i := range weights {
+				k.loadWeights(n, w, weightRow(k.Half)*i, weights[i])
+			}
+			k.ADDI(weightRow(k.Half)*k.Width, w, w)
+		} else {
+			for _, d := range weights {
+				switch n {
+				case 16:
+					k.LD1x4_4SPost(w, d[0], d[1], d[2], d[3])
+				case 8:
+					k.LDPQPost(4*PanelWidth, w, d[0], d[1])
+				default:
+					k.LDRQPost(4*PanelWidth, w, d[0])
+				}
+			}
 		}
-		k.ADDI(weightRow(k.Half)*k.Width, w, w)
 		for c := range columns {
 			cell := cells[c%2]
 			load(c, step, cell)

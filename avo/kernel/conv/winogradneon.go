@@ -321,11 +321,8 @@ func winogradProductNEON(c *arm64.Context, t Tile) {
 	c.CBZ(field(c, args, winogradAdd), "zero")
 	at := c.GP()
 	c.MOV(to, at)
-	for m, acc := range v.acc {
-		c.LD1x4_4S(at, acc[0], acc[1], acc[2], acc[3])
-		if m < t.Pixels-1 {
-			c.ADD(toStep, at, at)
-		}
+	for _, acc := range v.acc {
+		c.LD1x4_4SPostReg(toStep, at, acc[0], acc[1], acc[2], acc[3])
 	}
 	c.B("start")
 	c.Label("zero")
