@@ -144,7 +144,7 @@ func benchStep(b *testing.B, floats, scratch int, flops, bytes float64, step fun
 }
 
 func BenchmarkDepthwise(b *testing.B) {
-	for _, c := range []struct{ size, channels, k, stride int }{{112, 32, 3, 1}, {112, 96, 3, 2}, {56, 144, 3, 1}, {14, 576, 3, 1}, {7, 960, 3, 1}, {14, 120, 5, 1}} {
+	for _, c := range []struct{ size, channels, k, stride int }{{112, 32, 3, 1}, {112, 96, 3, 2}, {112, 64, 3, 2}, {56, 144, 3, 1}, {56, 128, 3, 1}, {56, 128, 3, 2}, {28, 256, 3, 1}, {14, 512, 3, 1}, {14, 576, 3, 1}, {7, 960, 3, 1}, {14, 120, 5, 1}} {
 		b.Run(fmt.Sprintf("%dx%dx%d_%dx%ds%d", c.size, c.size, c.channels, c.k, c.k, c.stride), func(b *testing.B) {
 			var l layout
 			o := (c.size-1)/c.stride + 1

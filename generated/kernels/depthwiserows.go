@@ -97,13 +97,15 @@ func (s *depthwiseStep) runRows(t *thread, kernel func(*depthwiseRowsArgs), f ro
 	blocks = max(blocks, (rows+depthwiseRows-1)/depthwiseRows)
 	cuts := min(panels, (want+blocks-1)/blocks)
 	a := &t.rowKernel
-	a.pixels, a.kh = s.outW, s.kh
+	a.kh = s.kh
 	a.outStep, a.act = s.out.pix, s.act
-	a.left, a.right = s.inside()
-	a.columns, a.stride, a.pad = s.inW, s.sw, s.padL
-	tiles := (a.pixels + f.pixels - 1) / f.pixels
-	a.tile = (a.pixels + tiles - 1) / tiles
-	a.larger = a.tile * (a.pixels - (a.tile-1)*tiles)
+	a.columns, a.stride = s.inW, s.sw
+	tiles := (s.outW + f.pixels - 1) / f.pixels
+	tile := (s.outW + tiles - 1) / tiles
+	longer := s.outW - (tile-1)*tiles // tiles of as many pixels, the others have one less
+	most := s.tilesInL1(tile)
+	left, right := s.inside()
+	a.tile = tile
 	for {
 		u := t.claim()
 		if u >= blocks*cuts {
@@ -112,13 +114,20 @@ func (s *depthwiseStep) runRows(t *thread, kernel func(*depthwiseRowsArgs), f ro
 		b, c := u/cuts, u%cuts
 		y0, y1 := row0+rows*b/blocks, row0+rows*(b+1)/blocks
 		first, end := panels*c/cuts, panels*(c+1)/cuts
-		s.tableOfRows(t.scratch, y0, y1)
-		for p := first; p < end; p++ {
-			a.base, a.out = t.at(f.in*panelWidth*p), t.at(f.out*panelWidth*p)
-			a.ind, a.at, a.rows = t.scratch, 0, y1-y0
-			a.w = t.at(s.weights + f.panel*p)
-			a.last = min(s.channels-panelWidth*p, panelWidth)
-			kernel(a)
+		for i := 0; i < tiles; i += most {
+			// A strip of some tiles, whose first column is the kernel's.
+			x, j := i*tile-max(0, i-longer), min(i+most, tiles)
+			a.pixels = j*tile - max(0, j-longer) - x
+			a.larger = tile*longer - x
+			a.left, a.right, a.pad = left-x, right-x, s.padL-x*s.sw
+			s.tableOfRows(t.scratch, y0, y1, x)
+			for p := first; p < end; p++ {
+				a.base, a.out = t.at(f.in*panelWidth*p), t.at(f.out*panelWidth*p)
+				a.ind, a.at, a.rows = t.scratch, 0, y1-y0
+				a.w = t.at(s.weights + f.panel*p)
+				a.last = min(s.channels-panelWidth*p, panelWidth)
+				kernel(a)
+			}
 		}
 		if s.epilogue.kernel != nil {
 			for y := y0; y < y1; y++ {
@@ -130,16 +139,28 @@ func (s *depthwiseStep) runRows(t *thread, kernel func(*depthwiseRowsArgs), f ro
 	}
 }
 
-// tableOfRows fills the table for output rows y0 to y1.
-func (s *depthwiseStep) tableOfRows(at unsafe.Pointer, y0, y1 int) {
+// tilesInL1 is how many tiles of a row a strip should have, so that the cells that its
+// rows have in common, and its output, stay in L1. One panel of pixels whose distance
+// is a multiple of a large power of two falls on few sets of it.
+func (s *depthwiseStep) tilesInL1(tile int) int {
+	const ways, span = 8, 4096 // bytes between lines of one set
+	lines := ways * span / 64
+	if apart := s.in.pix & -s.in.pix; apart > 64 {
+		lines = ways * max(1, span/apart)
+	}
+	return max(1, lines/(tile*(s.kh*s.sw+1)))
+}
+
+// tableOfRows fills the table for output rows y0 to y1 from column x on.
+func (s *depthwiseStep) tableOfRows(at unsafe.Pointer, y0, y1, x int) {
 	for y := y0; y < y1; y++ {
-		*(*int64)(at) = int64(s.out.rowOffset(y))
+		*(*int64)(at) = int64(s.out.rowOffset(y) + x*s.out.pix)
 		at = unsafe.Add(at, 8)
 		for ky := range s.kh {
 			row := (*depthwiseRow)(at)
 			*row = depthwiseRow{off: int64(s.zeros)}
 			if iy := y*s.sh - s.padT + ky*s.dh; iy >= 0 && iy < s.inH {
-				*row = depthwiseRow{int64(s.in.rowOffset(iy) - s.padL*s.in.pix), uint32(s.in.pix), uint32(s.sw * s.in.pix)}
+				*row = depthwiseRow{int64(s.in.rowOffset(iy) + (x*s.sw-s.padL)*s.in.pix), uint32(s.in.pix), uint32(s.sw * s.in.pix)}
 			}
 			at = unsafe.Add(at, 16)
 		}
