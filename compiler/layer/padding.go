@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/flexnnc/flexnnc/ir"
+	"github.com/flexnnc/flexnnc/ir/lane"
 	"github.com/flexnnc/flexnnc/ir/op"
 )
 
@@ -50,6 +51,10 @@ func init() {
 			for i := range before {
 				lo[physicalAxis(v, i)], hi[physicalAxis(v, i)] = before[i], after[i]
 			}
+			if b.Layer.Params.Int(4, 0) == 0 && b.Layer.Params.Int(6, 0) == 0 && onlyChannels(v, lo, hi) {
+				b.padChannels(v.Tensor, hi[len(hi)-1], b.Layer.Params.Float(5, 0), out)
+				return nil
+			}
 			in, ax := []*op.Tensor{v.Tensor}, -1
 			if n := b.Layer.Params.Int(6, 0); n != 0 {
 				in, ax = append(in, b.WeightConst("values", []int{n})), physicalAxis(v, 0)
@@ -58,6 +63,30 @@ func init() {
 			return nil
 		},
 	})
+}
+
+// onlyChannels tells that cells are added behind the channels of an image, and nowhere
+// else.
+func onlyChannels(v Value, lo, hi []int) bool {
+	last := len(lo) - 1
+	for i := range lo {
+		if lo[i] != 0 || i != last && hi[i] != 0 {
+			return false
+		}
+	}
+	return v.Layout == ChannelsLast && hi[last] > 0 && v.Tensor.Len() > v.Tensor.Dims[last]
+}
+
+// padChannels makes out of x and n more channels of a value: x is placed in it, where
+// that can be, and what is written is the border alone.
+func (b *Builder) padChannels(x *op.Tensor, n int, value float32, out *op.Tensor) {
+	dims := append([]int{}, x.Dims...)
+	last := len(dims) - 1
+	dims[last] = n
+	border := b.NewTensor(out.Name+"/border", op.F32, dims)
+	m := lane.New("fill")
+	b.Map(m.Return(m.Splat()), border, b.FixedConst("border", []int{1}, []float32{value}))
+	b.Add(&op.Op{Kind: op.Concat, In: []*op.Tensor{x, border}, Out: []*op.Tensor{out}, Axis: last})
 }
 
 // paddingOf gives the cells added per axis from the outermost.
