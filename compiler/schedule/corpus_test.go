@@ -123,3 +123,27 @@ func TestMoreMemory(t *testing.T) {
 		})
 	}
 }
+
+// TestAmpleScratch: where memory does not matter steps have all the scratch that they
+// ask for. The forecast does not tell how much slower they are with less.
+func TestAmpleScratch(t *testing.T) {
+	g := model(t, "resnet18", lower.Options{})
+	p, err := schedule.Plan(g, schedule.Options{Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		if s.Scratch < 0 {
+			continue
+		}
+		n++
+		if got, want := int(p.Buffers[s.Scratch].Size), s.Op.StepScratch(p.Threads); got < want {
+			t.Errorf("%s has %d bytes of scratch, asks for %d", s.Op.Name, got, want)
+		}
+	}
+	if n == 0 {
+		t.Error("no step has scratch")
+	}
+}
