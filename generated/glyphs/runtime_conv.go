@@ -161,7 +161,8 @@ const (
 	// weights but those wait in memory and are asked for as late as can be: the bandwidth
 	// of memory is what limits such a step.
 	convImageCache = 256 << 10
-	convLongSum    = 1024 // terms, next to which it costs nothing to find a tile's windows again
+	convFewWeights = 64 << 10 // up to which all groups are made of each tile
+	convLongSum    = 1024     // terms, next to which it costs nothing to find a tile's windows again
 )
 
 func (s *convStep) tiling(tab *kernelTable, rows int) convTiling {
@@ -182,7 +183,7 @@ func (s *convStep) tiling(tab *kernelTable, rows int) convTiling {
 	want := min(max(1, rows*s.outW*panels*panelWidth*k/convUnitMACs), convUnits)
 	weights := panels * panelBytes(k, s.half)
 	g.chunks = min(g.groups, (weights+convCache-1)/convCache)
-	if 4*rows*s.outW*s.sh*s.sw*s.inC <= convImageCache && (weights > convCache || s.kh*s.kw == 1 || k >= convLongSum) {
+	if 4*rows*s.outW*s.sh*s.sw*s.inC <= convImageCache && weights > convFewWeights && (weights > convCache || s.kh*s.kw == 1 || k >= convLongSum) {
 		g.chunks = g.groups
 	}
 	g.blocks = min(g.tiles, (want+g.chunks-1)/g.chunks)
