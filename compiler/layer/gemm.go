@@ -105,7 +105,7 @@ func gemmOf(l *ir.Layer, in []ir.Shape) (gemm, error) {
 		r, c = s.H, s.W
 		if s.Dims == 3 && s.H == 1 {
 			r = s.C
-		} else if s.Dims != 2 {
+		} else if s.Dims > 2 { // a vector is one row
 			return 0, 0, 0, fmt.Errorf("input %v is not a matrix", s)
 		}
 		if trans != 0 {
@@ -288,8 +288,8 @@ func gemmQuantize(c *EvalCall, g gemm, a, b, scales []float64) error {
 // matrixIn is input i as a planar matrix [rows, columns].
 func (b *Builder) matrixIn(i int) *op.Tensor {
 	v := b.In(i, Planar)
-	if v.Shape.Dims == 3 {
-		return b.View(v.Tensor, fmt.Sprintf("%s/matrix%d", b.Layer.Name, i), []int{v.Shape.C, v.Shape.W})
+	if v.Shape.Dims != 2 {
+		return b.View(v.Tensor, fmt.Sprintf("%s/matrix%d", b.Layer.Name, i), []int{v.Shape.C * v.Shape.H, v.Shape.W})
 	}
 	return v.Tensor
 }

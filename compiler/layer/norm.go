@@ -224,6 +224,10 @@ func channelNorm(typ string, index int, params []ParamDef, of func(l *ir.Layer) 
 		},
 		Lower: func(b *Builder) error {
 			n := of(b.Layer)
+			if v := b.Any(0); v.Layout == ChannelsLast && v.Shape.Dims == 3 {
+				b.normImage(v, n)
+				return nil
+			}
 			b.normRows(normGroup(b.Layer, n, b.Layer.Inputs[0].Shape), func(r *rows) {
 				r.normalize(normGroup(b.Layer, n, b.Layer.Inputs[0].Shape), n.eps, nil, nil)
 			})
