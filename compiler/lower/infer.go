@@ -24,13 +24,32 @@ func Infer(g *ir.Graph, inputs map[string]ir.Shape) error {
 	}
 	given(g, inputs, &faults)
 	for _, l := range g.Layers {
+		before := len(faults.Found)
 		inferLayer(l, &faults)
+		if before == 0 && len(faults.Found) == 1 && l.Type != "Input" && faults.Found[0].Hint == "" {
+			faults.Found[0].Hint = otherShapes(g, inputs)
+		}
 	}
 	if err := faults.Err(); err != nil {
 		return err
 	}
 	markInts(g)
 	return nil
+}
+
+// otherShapes is the way round where shapes do not fit and some come from the file,
+// which ncnn does not look at for them.
+func otherShapes(g *ir.Graph, inputs map[string]ir.Shape) string {
+	var flags []string
+	for _, b := range g.Inputs {
+		if _, ok := givenFor(b.Name, inputs); !ok && b.Shape.Known() {
+			flags = append(flags, fmt.Sprintf("--input %s=W,H,C in place of %v", b.Name, b.Shape))
+		}
+	}
+	if len(flags) == 0 {
+		return ""
+	}
+	return "ncnn takes no shapes of inputs from the file: pass those of the program, " + strings.Join(flags, " ")
 }
 
 // given sets the shapes that the user chose.

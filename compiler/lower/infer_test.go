@@ -75,6 +75,18 @@ func TestInferStar(t *testing.T) {
 	}
 }
 
+// A shape in the file that fits nothing is named beside what does not fit.
+func TestInferOtherShapes(t *testing.T) {
+	g := graph(t, "Input data 0 1 data 0=3 1=12 2=12", "Convolution c 1 1 data x 0=10 1=3 6=270")
+	const want = "--input data=W,H,C in place of 3,12,12"
+	if err := Infer(g, nil); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
+	if err := Infer(g, map[string]ir.Shape{"data": ir.Shape3(12, 12, 5)}); err == nil || strings.Contains(err.Error(), "--input") {
+		t.Errorf("%v, which should say nothing of --input", err)
+	}
+}
+
 func TestInferFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string

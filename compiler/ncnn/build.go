@@ -2,6 +2,7 @@ package ncnn
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/flexnnc/flexnnc/compiler/layer"
@@ -303,6 +304,7 @@ func (b *builder) connect() {
 			l.Outputs = append(l.Outputs, blob)
 		}
 	}
+	b.dropUnread()
 	for _, blob := range g.Blobs {
 		if blob.Producer.Type == "Input" {
 			g.Inputs = append(g.Inputs, blob)
@@ -313,6 +315,34 @@ func (b *builder) connect() {
 	}
 	if len(b.faults.Found) == 0 {
 		b.listWeights()
+	}
+}
+
+// dropUnread leaves out inputs that no layer reads, such as the labels of training,
+// where layers read others. ncnn does not ask for them either.
+func (b *builder) dropUnread() {
+	g := b.graph
+	unread := func(blob *ir.Blob) bool { return blob.Producer.Type == "Input" && blob.Consumer == nil }
+	if !slices.ContainsFunc(g.Blobs, unread) || !slices.ContainsFunc(g.Layers, func(l *ir.Layer) bool { return len(l.Inputs) > 0 }) {
+		return
+	}
+	for _, l := range g.Layers {
+		for _, blob := range l.Outputs {
+			if unread(blob) {
+				b.layerWarning(l, blob.Pos, "", "no layer reads input %q; it is left out", blob.Name)
+			}
+		}
+		l.Outputs = slices.DeleteFunc(l.Outputs, unread)
+	}
+	g.Blobs = slices.DeleteFunc(g.Blobs, unread)
+	for i, blob := range g.Blobs {
+		blob.Index = i
+	}
+	gone := func(l *ir.Layer) bool { return l.Type == "Input" && len(l.Outputs) == 0 }
+	b.records = slices.DeleteFunc(b.records, func(r *record) bool { return gone(r.layer) })
+	g.Layers = slices.DeleteFunc(g.Layers, gone)
+	for i, l := range g.Layers {
+		l.Index = i
 	}
 }
 

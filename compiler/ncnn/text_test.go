@@ -46,6 +46,19 @@ func TestTextLeniency(t *testing.T) {
 	}
 }
 
+func TestUnreadInput(t *testing.T) {
+	g, warnings := parse(t, "7767517\n3 4\nInput in 0 2 label in0\nInput other 0 1 other\nTestPass p 1 1 in0 x\n")
+	if diff := cmp.Diff([]string{
+		`dir/m.param:3:14: layer "in": no layer reads input "label"; it is left out`,
+		`dir/m.param:4:17: layer "other": no layer reads input "other"; it is left out`,
+	}, warnings); diff != "" {
+		t.Error(diff)
+	}
+	if len(g.Inputs) != 1 || g.Inputs[0].Name != "in0" || len(g.Outputs) != 1 || len(g.Layers) != 2 {
+		t.Errorf("%d inputs, %d outputs, %d layers; want 1, 1 and 2", len(g.Inputs), len(g.Outputs), len(g.Layers))
+	}
+}
+
 func TestTextForms(t *testing.T) {
 	src := "7767517\n3 3\n" +
 		"Input            in0 0 1 in0 -23330=4,3,5,4,3 0=5 1=4 2=3\r\n" +
