@@ -1,13 +1,14 @@
 # make demo   compile the built-in network, build static binaries, read pictures
 # make test   the quick suite; installs qemu where it may, else skips arm64 by name
 # make generate, make test-models, make fuzz   what they say
+# make grids    random shapes of each weighted and spatial layer, on every architecture
 # make arm64-cost   instructions and modelled cycles on arm64, into docs/arm64-cost.md
 
 GO     ?= go
 BUDGET ?= 96KiB
 GLYPHS := testdata/glyphs
 
-.PHONY: coverage demo test test-models fuzz generate generated-check arm64-cost arm64-cost-check tools cost-tools clean
+.PHONY: coverage demo test test-models grids fuzz generate generated-check arm64-cost arm64-cost-check tools cost-tools clean
 
 demo:
 	@mkdir -p bin
@@ -40,6 +41,9 @@ fuzz:
 	$(GO) test -run '^$$' -fuzz FuzzParamText -fuzztime 20s ./compiler/ncnn
 	$(GO) test -run '^$$' -fuzz FuzzParamBinary -fuzztime 20s ./compiler/ncnn
 	$(GO) test -run '^$$' -fuzz FuzzWeights -fuzztime 20s ./compiler/ncnn
+
+grids: tools
+	$(GO) test -count=1 -run 'TestShapeGrids|TestRedZones|TestRandomNetworks' ./cmd/flexnnc/harness
 
 generate:
 	$(GO) run ./avo/kernel/gen

@@ -1,6 +1,9 @@
 package runtime
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
 // poolArgs is what a pooling kernel reads. It computes, for each channel n,
 //
@@ -156,11 +159,15 @@ func (s *poolStep) flush(t *thread, n int) {
 }
 
 // empty writes the result of a window that has no cell inside the image: what
-// padding with -FLT_MAX or with zeros gives.
+// padding with -FLT_MAX or with zeros gives, and no number for an average of no cells,
+// with the same bits on every machine.
 func (s *poolStep) empty(a *poolArgs) {
-	v := float32(0)
-	if s.max {
+	v := math.Float32frombits(0x7FC00000)
+	switch {
+	case s.max:
 		v = -0x1.fffffep127
+	case s.countPad:
+		v = 0
 	}
 	for n := range a.chans {
 		putf32(a.out, n, v)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/lane"
@@ -87,8 +88,14 @@ func lowerConv(b *Builder, v Value, axes, group int) error {
 		x, v.Int8 = quantize(b, x, l.Name+"/quantized", scale[0]), true
 	}
 	if c.padded() && c.padValue != 0 {
-		pad := b.NewTensor(name+"/padded", op.F32, []int{c.in[1] + c.before[1] + c.after[1], c.in[0] + c.before[0] + c.after[0], c.inC})
-		b.padCall(0, float32(c.padValue), []int{c.in[1], c.in[0], c.inC}, []int{c.before[1], c.before[0], 0}, []int{c.after[1], c.after[0], 0}, pad, x)
+		before, after, dims := make([]int, axes+1), make([]int, axes+1), slices.Clone(x.Dims) // h, w, channels
+		for i := range axes {
+			k := axes - 1 - i
+			before[k], after[k] = c.before[i], c.after[i]
+			dims[k] += before[k] + after[k]
+		}
+		pad := b.NewTensor(name+"/padded", op.F32, dims)
+		b.padCall(0, float32(c.padValue), x.Dims, before, after, pad, x)
 		for i := range axes {
 			c.in[i] += c.before[i] + c.after[i]
 			c.before[i], c.after[i] = 0, 0

@@ -3,6 +3,7 @@ package layer
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/op"
@@ -240,13 +241,14 @@ func lowerPool(b *Builder, axes int) error {
 		b.Alias(0, 0)
 		return nil
 	}
-	if b.Layer.Params.Int(5, 0) >= 2 && !g.adaptive && !g.global && !g.max && !g.countPad {
-		if g.excludeLow != [3]int{} || g.excludeHigh != [3]int{} {
-			return fmt.Errorf("average pooling with SAME padding and pads besides has no kernel")
-		}
-		g.countPad = true
-	}
 	x := b.In(0, ChannelsLast).Tensor
+	if b.Layer.Params.Int(5, 0) >= 2 && !g.adaptive && !g.global && !g.max && !g.countPad {
+		if g.excludeLow == [3]int{} && g.excludeHigh == [3]int{} {
+			g.countPad = true
+		} else if x, err = counted(b, &g, x); err != nil {
+			return err
+		}
+	}
 	switch {
 	case axes == 3 && g.global:
 		x = b.View(x, b.Layer.Name+"/image", []int{g.in[2] * g.in[1], g.in[0], g.c})
@@ -256,6 +258,38 @@ func lowerPool(b *Builder, axes int) error {
 	}
 	b.Add(&op.Op{Kind: op.Pool, In: []*op.Tensor{x}, Out: []*op.Tensor{b.Output(0, ChannelsLast)}, Pool: g.attr()})
 	return nil
+}
+
+// counted makes the image of those cells that enter an average by SAME padding where
+// the file has pads besides: SAME adds zeros that count, and as many cells as those
+// pads say do not count, whatever they are.
+func counted(b *Builder, g *pool, x *op.Tensor) (*op.Tensor, error) {
+	n := len(x.Dims)
+	start, inner := make([]int, n), slices.Clone(x.Dims) // what is left of the image
+	before, after := make([]int, n), make([]int, n)      // zeros around that
+	dims := slices.Clone(x.Dims)
+	for i := range g.axes {
+		k := n - 2 - i
+		low, high := g.before[i]-g.excludeLow[i], g.after[i]-g.excludeHigh[i]
+		if dims[k] += low + high; dims[k] < 1 {
+			return nil, fmt.Errorf("pads of %d and %d leave no cell to average on axis %s", g.excludeLow[i], g.excludeHigh[i], "whd"[i:i+1])
+		}
+		start[k], before[k], after[k] = max(0, -low), max(0, low), max(0, high)
+		inner[k] += min(0, low) + min(0, high)
+		if inner[k] < 1 {
+			return nil, fmt.Errorf("pads of %d and %d leave no cell of the image on axis %s", g.excludeLow[i], g.excludeHigh[i], "whd"[i:i+1])
+		}
+		g.in[i], g.before[i] = dims[k], g.excludeLow[i]
+	}
+	if !slices.Equal(inner, x.Dims) {
+		x = b.Window(x, b.Layer.Name+"/counted", start, inner)
+	}
+	if slices.Equal(dims, inner) {
+		return x, nil
+	}
+	y := b.NewTensor(b.Layer.Name+"/same", op.F32, dims)
+	b.padCall(0, 0, inner, before, after, y, x)
+	return y, nil
 }
 
 // attr is the pooling over h and w.

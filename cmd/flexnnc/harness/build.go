@@ -98,6 +98,10 @@ func (s *session) live(f func(t *suite, k *pack)) {
 
 func (s *session) writeMain() error {
 	var imports, nets strings.Builder
+	watch := ""
+	if s.o.RedZones {
+		watch = "n.RedZones()"
+	}
 	s.live(func(_ *suite, k *pack) {
 		fmt.Fprintf(&imports, "\t%q\n", moduleName+"/"+k.name)
 		fmt.Fprintf(&nets, `		{
@@ -108,11 +112,12 @@ func (s *session) writeMain() error {
 				if err != nil {
 					return nil, nil, err
 				}
+				%[2]s
 				i, o, ctx := in.(*%[1]s.Inputs), out.(*%[1]s.Outputs), context.Background()
 				return func() error { return n.Run(ctx, i, o) }, n.Close, nil
 			},
 		},
-`, k.name)
+`, k.name, watch)
 	})
 	use := "var _ context.Context\n"
 	text := fmt.Sprintf("package main\n\nimport (\n\t\"context\"\n\n\t%q\n%s)\n\n%s\nfunc main() {\n\trunner.Main([]runner.Net{\n%s\t})\n}\n",

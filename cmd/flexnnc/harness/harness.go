@@ -34,6 +34,12 @@ type Options struct {
 	Version  string  // of flexnnc, for the emitted packages
 	Parallel int     // networks compiled, or processes run, at a time
 	Progress func(format string, args ...any)
+	// RedZones has packages spoil the memory of activations before each run, and
+	// watch over the bytes of the arena that belong to nothing. Resident memory is then
+	// not measured.
+	RedZones bool
+	// alter changes an emitted package, which tests of this one break.
+	alter func(dir string) error
 }
 
 // Budget is one of --budget.

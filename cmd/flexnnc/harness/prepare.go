@@ -199,6 +199,16 @@ func (t *suite) emit(s *session, p *plan.Plan, b Budget) (*pack, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.o.alter != nil {
+		if err := s.o.alter(dir); err != nil {
+			return nil, err
+		}
+	}
+	if s.o.RedZones {
+		if err := writeRedZones(dir, k.name, p); err != nil {
+			return nil, err
+		}
+	}
 	if !r.Embedded {
 		// Every budget of a network has the same weights file: keep one.
 		own := filepath.Join(dir, "weights.bin")

@@ -48,7 +48,7 @@ func (s *session) runAll(ctx context.Context, arch, bin string) error {
 	var tasks []*task
 	count := 0
 	s.live(func(*suite, *pack) { count++ })
-	measure := !emulated && count <= measured
+	measure := !emulated && count <= measured && !s.o.RedZones
 	s.live(func(t *suite, k *pack) {
 		j := runner.Job{ID: len(tasks), Net: k.name, Weights: k.weights, Threads: s.o.Threads, Inputs: t.inputs, Measure: measure}
 		for c := range t.inputs {
