@@ -20,7 +20,7 @@ func RandomWeights(g *ir.Graph) {
 			stream++
 			r.low, r.high = bounds(l, w)
 			// Layers that compute with int8 have their weights as such.
-			if w.Name == "weight" && l.Params.Int(8, 0) != 0 && int8Layers[l.Type] {
+			if HoldsInt8(l, w.Name) {
 				w.Storage, r.low, r.high, r.size = ir.StoreI8, -127, 127, int64(w.Count)
 				r.bytes = true
 			}
@@ -30,7 +30,21 @@ func RandomWeights(g *ir.Graph) {
 	g.BinHash = sha256.Sum256([]byte("random weights"))
 }
 
-var int8Layers = map[string]bool{"Convolution": true, "ConvolutionDepthWise": true, "InnerProduct": true}
+// HoldsInt8 tells whether files hold the named weights as int8 where a layer computes
+// with that.
+func HoldsInt8(l *ir.Layer, name string) bool {
+	switch l.Type {
+	case "Convolution", "ConvolutionDepthWise", "InnerProduct":
+		return l.Params.Int(8, 0) != 0 && name == "weight"
+	case "LSTM", "GRU", "RNN":
+		return l.Params.Int(8, 0) != 0 && (name == "weight_xc" || name == "weight_hc")
+	case "Gemm":
+		return l.Params.Int(18, 0) != 0 && (name == "A" || name == "B")
+	case "Embed":
+		return l.Params.Int(18, 0) != 0 && name == "weight"
+	}
+	return false
+}
 
 // bounds are those of the even distribution that weights are taken from: the
 // variance of a sum over all that an output reads is twice that of its terms, so
@@ -46,7 +60,7 @@ func bounds(l *ir.Layer, w *ir.Weight) (low, high float32) {
 		return 0.8, 1.2
 	case "bias", "beta", "mean", "q_bias", "k_bias", "v_bias", "out_bias", "bias_c":
 		return -0.1, 0.1
-	case "weight_scales", "input_scale", "output_scale", "scale_in", "scale_out":
+	case "weight_scales", "weight_xc_scales", "weight_hc_scales", "A_scales", "B_scale", "input_scale", "output_scale", "scale_in", "scale_out":
 		return 30, 40
 	case "data", "values":
 		return -1, 1

@@ -227,7 +227,7 @@ func recurrent(gates int, projects bool) func(g gridRand) gridLayer {
 func int8(draw func(g gridRand) gridLayer) func(g gridRand) gridLayer {
 	return func(g gridRand) gridLayer {
 		l := draw(g)
-		for len(l.in) > 1 || strings.Contains(l.params, "18=") { // weights as inputs, pads that are not zero
+		for strings.Contains(l.params, "19=") || strings.Contains(l.params, "18=") { // weights as inputs, pads that are not zero
 			l = draw(g)
 		}
 		l.params += fmt.Sprintf(" 8=%d", g.upTo(2))
@@ -247,6 +247,15 @@ func quantized(format, then string) func(g gridRand) gridLayer {
 	}
 }
 
+func innerProduct(g gridRand) gridLayer {
+	in, o := g.any(), g.size()
+	k := in.Len()
+	if in.Dims == 2 && g.Intn(2) == 0 {
+		k = in.W
+	}
+	return layerOf(fmt.Sprintf("0=%d 1=%d 2=%d%s", o, g.Intn(2), o*k, g.activation()), in)
+}
+
 // weighted draws a layer that has a vector of weights per channel.
 func weighted(format string) func(g gridRand) gridLayer {
 	return func(g gridRand) gridLayer {
@@ -261,6 +270,15 @@ func weighted(format string) func(g gridRand) gridLayer {
 var grids = map[string]func(g gridRand) gridLayer{
 	"Convolution": conv(2, false), "ConvolutionDepthWise": conv(2, true),
 	"Convolution1D": conv(1, false), "ConvolutionDepthWise1D": conv(1, true),
+	"Gemm int8": func(g gridRand) gridLayer {
+		m, n, k := g.size(), g.size(), g.size()
+		return layerOf(fmt.Sprintf("3=1 5=1 6=1 8=%d 9=%d 10=-1 18=1", n, k), ir.Shape2(k, m))
+	},
+	"Embed int8": func(g gridRand) gridLayer {
+		n, rows := g.size(), g.upTo(12)
+		return layerOf(fmt.Sprintf("0=%d 1=%d 3=%d 18=1", n, rows, n*rows), ir.Shape1(g.size()))
+	},
+	"LSTM int8": int8(recurrent(4, true)), "GRU int8": int8(recurrent(3, false)), "RNN int8": int8(recurrent(1, false)),
 	"Convolution int8": int8(conv(2, false)), "ConvolutionDepthWise int8": int8(conv(2, true)),
 	"Convolution3D": conv(3, false), "ConvolutionDepthWise3D": conv(3, true),
 	"Deconvolution": deconv(2, false), "DeconvolutionDepthWise": deconv(2, true),
@@ -321,14 +339,7 @@ var grids = map[string]func(g gridRand) gridLayer{
 		}
 		return layerOf(fmt.Sprintf("0=%d 1=%d", in.Axes()[0], g.Intn(2)), in)
 	},
-	"InnerProduct": func(g gridRand) gridLayer {
-		in, o := g.any(), g.size()
-		k := in.Len()
-		if in.Dims == 2 && g.Intn(2) == 0 {
-			k = in.W
-		}
-		return layerOf(fmt.Sprintf("0=%d 1=%d 2=%d%s", o, g.Intn(2), o*k, g.activation()), in)
-	},
+	"InnerProduct": innerProduct, "InnerProduct int8": int8(innerProduct),
 	"Gemm": func(g gridRand) gridLayer {
 		m, n, k, ta, tb := g.size(), g.size(), g.size(), g.Intn(2), g.Intn(2)
 		matrix := func(rows, columns, turned int) ir.Shape {

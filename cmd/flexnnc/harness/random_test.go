@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
 	"github.com/flexnnc/flexnnc/compiler/interp"
 	"github.com/flexnnc/flexnnc/compiler/layer"
 	"github.com/flexnnc/flexnnc/compiler/lower"
@@ -221,6 +222,13 @@ func (d *drawn) weights() []byte {
 			continue
 		}
 		for _, w := range def.Weights(l) {
+			if bench.HoldsInt8(l, w.Name) && l.Type != "InnerProduct" && !strings.HasPrefix(l.Type, "Convolution") {
+				b = binary.LittleEndian.AppendUint32(b, 0x000D4B38)
+				for range (w.Count + 3) &^ 3 {
+					b = append(b, byte(d.r.Intn(255)-127))
+				}
+				continue
+			}
 			if w.Tagged {
 				b = binary.LittleEndian.AppendUint32(b, 0)
 			}
@@ -231,7 +239,7 @@ func (d *drawn) weights() []byte {
 					v = 0.5 + d.r.Float64()
 				case w.Name == "scale" && l.Type == "Quantize" || w.Name == "input_scale" || w.Name == "scale_out":
 					v = 20 + 10*d.r.Float64()
-				case w.Name == "weight_scales":
+				case strings.HasSuffix(w.Name, "_scales") || w.Name == "B_scale":
 					v = 90 + 30*d.r.Float64()
 				case w.Name == "scale_in" || w.Name == "scale" && l.Type == "Dequantize":
 					v = 0.05 + 0.1*d.r.Float64()
