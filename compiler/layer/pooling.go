@@ -245,8 +245,15 @@ func lowerPool(b *Builder, axes int) error {
 	if b.Layer.Params.Int(5, 0) >= 2 && !g.adaptive && !g.global && !g.max && !g.countPad {
 		if g.excludeLow == [3]int{} && g.excludeHigh == [3]int{} {
 			g.countPad = true
-		} else if x, err = counted(b, &g, x); err != nil {
-			return err
+		} else if x = counted(b, &g, x); x == nil {
+			v := Value{Shape: b.Layer.Outputs[0].Shape, Layout: ChannelsLast}
+			none := make([]float32, v.Shape.Len()) // averages of no cells
+			for i := range none {
+				none[i] = math.Float32frombits(0x7FC00000)
+			}
+			v.Tensor = b.FixedConst("none", Dims(v.Shape, ChannelsLast), none)
+			b.Set(0, v)
+			return nil
 		}
 	}
 	switch {
@@ -262,8 +269,8 @@ func lowerPool(b *Builder, axes int) error {
 
 // counted makes the image of those cells that enter an average by SAME padding where
 // the file has pads besides: SAME adds zeros that count, and as many cells as those
-// pads say do not count, whatever they are.
-func counted(b *Builder, g *pool, x *op.Tensor) (*op.Tensor, error) {
+// pads say do not count, whatever they are; nil where that are all.
+func counted(b *Builder, g *pool, x *op.Tensor) *op.Tensor {
 	n := len(x.Dims)
 	start, inner := make([]int, n), slices.Clone(x.Dims) // what is left of the image
 	before, after := make([]int, n), make([]int, n)      // zeros around that
@@ -272,24 +279,24 @@ func counted(b *Builder, g *pool, x *op.Tensor) (*op.Tensor, error) {
 		k := n - 2 - i
 		low, high := g.before[i]-g.excludeLow[i], g.after[i]-g.excludeHigh[i]
 		if dims[k] += low + high; dims[k] < 1 {
-			return nil, fmt.Errorf("pads of %d and %d leave no cell to average on axis %s", g.excludeLow[i], g.excludeHigh[i], "whd"[i:i+1])
+			return nil
 		}
 		start[k], before[k], after[k] = max(0, -low), max(0, low), max(0, high)
 		inner[k] += min(0, low) + min(0, high)
-		if inner[k] < 1 {
-			return nil, fmt.Errorf("pads of %d and %d leave no cell of the image on axis %s", g.excludeLow[i], g.excludeHigh[i], "whd"[i:i+1])
-		}
 		g.in[i], g.before[i] = dims[k], g.excludeLow[i]
+	}
+	if slices.Min(inner) < 1 { // what counts is zeros of SAME
+		return b.FixedConst("same", dims, make([]float32, (&op.Tensor{Dims: dims}).Len()))
 	}
 	if !slices.Equal(inner, x.Dims) {
 		x = b.Window(x, b.Layer.Name+"/counted", start, inner)
 	}
 	if slices.Equal(dims, inner) {
-		return x, nil
+		return x
 	}
 	y := b.NewTensor(b.Layer.Name+"/same", op.F32, dims)
 	b.padCall(0, 0, inner, before, after, y, x)
-	return y, nil
+	return y
 }
 
 // attr is the pooling over h and w.
