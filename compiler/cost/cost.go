@@ -37,6 +37,26 @@ func Classes() []Class {
 // stemChannels is the number of input channels from which Conv does not depend on it.
 const stemChannels = 8
 
+// Of int8: multiply-adds in whose time a sum becomes the result of a channel, and the
+// instructions that round an element.
+const (
+	int8Finish    = 32
+	quantizeUnits = 10
+)
+
+// quantizedElements is the elements that a Quantize rounds, where they are not
+// contiguous with what a vector has beyond a pixel's channels.
+func quantizedElements(o *op.Op) int64 {
+	const lanes = 16
+	in, out := o.In[0], o.Out[0]
+	last := in.Dims[len(in.Dims)-1]
+	n := int64(in.Len())
+	if last == out.Dims[len(out.Dims)-1] {
+		return n
+	}
+	return n / int64(last) * int64((last+lanes-1)/lanes*lanes)
+}
+
 // Work is what an op does, all of its rows and panels.
 type Work struct {
 	Class Class
@@ -64,6 +84,10 @@ func Of(o *op.Op) Work {
 	}
 	switch w.Class {
 	case Map:
+		if o.Kind == op.Quantize {
+			w.Units = quantizeUnits * quantizedElements(o)
+			break
+		}
 		w.Units = out * instructions(o.Map.Program)
 	case Rows:
 		for _, p := range o.Rows.Passes {
@@ -87,7 +111,11 @@ func Of(o *op.Op) Work {
 			w.Units = CallMultiplyAdds(o.Call)
 			break
 		}
-		w.Units = int64(c.OutH) * int64(c.OutW) * int64(o.Panels.N) * int64(o.Panels.K())
+		k := o.Panels.K()
+		if w.Class == Int8 {
+			k = o.Panels.Taps*op.Fours(o.Panels.Chans) + int8Finish
+		}
+		w.Units = int64(c.OutH) * int64(c.OutW) * int64(o.Panels.N) * int64(k)
 		if w.Class == Winograd {
 			w.Units = newWinograd(o).units(c.OutH, o.Panels.Count(), false, false)
 		}
@@ -121,7 +149,7 @@ func classOf(o *op.Op) Class {
 		return Depthwise
 	case op.Pool:
 		return Pool
-	case op.Map:
+	case op.Map, op.Quantize:
 		return Map
 	case op.Rows:
 		return Rows
