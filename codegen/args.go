@@ -410,6 +410,10 @@ func callFiles(name string) []string {
 // sharedCalls are the sources of those kernels that share some.
 var sharedCalls = map[string][]string{
 	"deconv":           {"conv3d"},
+	"lstm":             {"lstm", "product"},
+	"gru":              {"gru", "product"},
+	"rnn":              {"rnn", "product"},
+	"recurrent_int8":   {"recurrent_int8", "product"},
 	"fold":             {"unfold"},
 	"deform":           {"deform", "corners"},
 	"roi_pool":         {"roi", "corners"},
@@ -449,8 +453,11 @@ func (u *unit) pickArgs(s *plan.Step) *jen.Statement {
 	l.int("words", s.Op.Out[0].Len()/table.RowLen)
 	l.int("n", table.RowLen)
 	l.int("rows", table.Len/table.RowLen)
-	if table.Type == op.F16 {
-		l.code("half", jen.True())
+	switch table.Type {
+	case op.F16:
+		l.code("form", jen.Id("formHalf"))
+	case op.I8:
+		l.code("form", jen.Id("formInt8"))
 	}
 	of.int("offset", int(it.Offset))
 	of.int("firstChunk", it.firstChunk)

@@ -71,6 +71,23 @@ func (u *unit) needInt8(s *plan.Step) bool {
 	return true
 }
 
+// needPacked notes the kernels by which a portable kernel multiplies single rows with
+// panels of the weights file.
+func (k *kernelSet) needPacked(o *op.Op) {
+	for _, t := range o.In {
+		if t.Const == nil || t.Const.Packed == nil {
+			continue
+		}
+		p := t.Const.Packed
+		c := conv.Conv{Pixels: 1, Panels: p.Count(), Last: p.N - (p.Count()-1)*op.PanelWidth, Half: p.Type == op.F16}
+		if p.Int8 != nil {
+			k.int8.Convs, k.int8.Quantize = append(k.int8.Convs, c), true
+		} else {
+			k.need.Convs = append(k.need.Convs, c)
+		}
+	}
+}
+
 // needWinograd notes a convolution slice that works by Winograd's algorithm.
 func (u *unit) needWinograd(s *plan.Step) {
 	c := s.Op.Conv
@@ -127,6 +144,7 @@ func (k *pkg) kernelFiles() (map[string][]byte, error) {
 				for _, p := range s.Op.Call.Products {
 					k.kernels.need.Convs = append(k.kernels.need.Convs, conv.Conv{Pixels: p.Rows, Panels: p.Panels, Last: p.Last})
 				}
+				k.kernels.needPacked(s.Op)
 			}
 		}
 	}

@@ -61,7 +61,7 @@ func (k *pkg) runtimeFiles() (map[string][]byte, error) {
 			for _, n := range drivers[o.Kind] {
 				want[n] = true
 			}
-			if o.Panels != nil && o.Panels.Int8 != nil {
+			if o.Panels != nil && o.Panels.Int8 != nil || o.Call != nil && o.Call.Func == "recurrent_int8" {
 				want["int8"] = true
 			}
 			if u.p.Steps[i].Picks {

@@ -18,6 +18,7 @@ type product struct {
 	a                    unsafe.Pointer
 	aStep                int
 	panels               unsafe.Pointer
+	half                 bool // they come from the weights file as float16
 	out                  unsafe.Pointer
 	outStep              int
 }
@@ -58,7 +59,7 @@ func (p *product) multiply(t *thread) {
 	tab := kernels
 	tiles := (p.rows + tab.mr - 1) / tab.mr
 	panels := (p.columns + panelWidth - 1) / panelWidth
-	most := tab.conv.panelsFor(p.rows, tiles)
+	most := tab.convFor(p.half).panelsFor(p.rows, tiles)
 	groups := (panels + most - 1) / most
 	table := (*[maxConvPixels]uint32)(t.scratch)
 	for m := range table {
@@ -66,7 +67,7 @@ func (p *product) multiply(t *thread) {
 	}
 	a := &t.conv
 	a.ind, a.taps, a.k = t.scratch, 1, p.depth
-	a.wstep = panelBytes(p.depth, false)
+	a.wstep = panelBytes(p.depth, p.half)
 	a.outStep = p.outStep
 	a.act = actNone
 	for g := range groups {
@@ -78,9 +79,21 @@ func (p *product) multiply(t *thread) {
 			a.base = unsafe.Add(p.a, row*p.aStep)
 			a.out = unsafe.Add(p.out, row*p.outStep+4*panelWidth*first)
 			a.ahead, a.aheadStep = a.out, p.outStep
-			tab.runTile(a, next-row, end-first, false)
+			tab.runTile(a, next-row, end-first, p.half)
 		}
 	}
+}
+
+// byWeights is the product of one row with a matrix that the weights file holds in
+// panels. The thread's scratch has the table, and behind it what the kernel wants.
+func byWeights(t *thread, w *callTensor, half bool, depth, columns int) product {
+	return product{rows: 1, depth: depth, columns: columns, panels: t.at(w.off), half: half}
+}
+
+// times sets out to x times the matrix.
+func (p *product) times(t *thread, x, out unsafe.Pointer) {
+	p.a, p.out = x, out
+	p.multiply(t)
 }
 
 // evenCuts is how many parts n columns make, none of more than so many panels.

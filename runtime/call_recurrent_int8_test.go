@@ -3,7 +3,28 @@ package runtime
 import (
 	"math"
 	"testing"
+	"unsafe"
 )
+
+// int8PanelsOf packs a matrix of integers in panels with factors of 1.
+func int8PanelsOf(w []float32, rows, k int) []float32 {
+	groups := (k + 3) / 4
+	size := int8Weights + 4*panelWidth*groups
+	data := make([]float32, (rows+panelWidth-1)/panelWidth*size/4)
+	for r := range rows {
+		panel, n := unsafe.Add(unsafe.Pointer(&data[0]), r/panelWidth*size), r%panelWidth
+		putf32(panel, n, 1)
+		putf32(panel, panelWidth+n, float32(math.Copysign(0, -1)))
+		sum := int32(0)
+		for c := range k {
+			v := int8(w[r*k+c])
+			sum += int32(v)
+			*(*int8)(unsafe.Add(panel, int8Weights+c/4*4*panelWidth+4*n+c%4)) = v
+		}
+		*(*int32)(unsafe.Add(panel, int8Offset+4*n)) = -128 * sum
+	}
+	return data
+}
 
 // TestCallRecurrentInt8 compares with the formulas in float64, of a state that is
 // rounded to 127ths of its largest value before W multiplies it.
@@ -24,22 +45,24 @@ func TestCallRecurrentInt8(t *testing.T) {
 		for i := range w {
 			w[i] = float32(g.r.Intn(255) - 127)
 		}
-		g.in(w, gates*n, outputs)
+		packed := int8PanelsOf(w, gates*n, outputs)
+		g.dense = true
+		g.in(packed, len(packed))
 		factors := g.in(g.between(gates*n, 0.001, 0.01), gates*n)
 		var bias, project []float64
 		if kind == 1 {
 			bias = widen(g.inRandom(n))
 		}
 		if outputs != n {
-			project = widen(g.inRandom(outputs, n))
+			project = widen(g.inPanels(outputs, n, nil, false))
 		}
 		g.outTensor(steps, outputs)
 		g.outTensor(outputs)
 		if kind == 0 {
 			g.outTensor(n)
 		}
-		g.perThread = 4 * (outputs + gates*n + n)
-		out := g.run(callRecurrentInt8, []int{steps, n, outputs, reverse, kind})
+		g.perThread = (productPanels + 4*(gates*n+n) + (outputs+3)&^3 + 63) &^ 63
+		out := g.run(callRecurrentInt8, []int{steps, n, outputs, reverse, kind, 0})
 		y := make([]float64, steps*outputs)
 		for i := range steps {
 			if reverse != 0 {

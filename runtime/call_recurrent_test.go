@@ -45,16 +45,17 @@ func TestCallLSTM(t *testing.T) {
 			outputs = 1 + g.r.Intn(20)
 		}
 		xg, h0, c := g.inRandom(steps, 4*n), g.inRandom(outputs), widen(g.inRandom(n))
-		w := g.inRandom(4*n, outputs)
+		half := []int{g.r.Intn(2), g.r.Intn(2)}
+		w := g.inPanels(4*n, outputs, nil, half[0] != 0)
 		var project []float64
 		if outputs != n {
-			project = widen(g.inRandom(outputs, n))
-			g.perThread = 4 * n
+			project = widen(g.inPanels(outputs, n, nil, half[1] != 0))
 		}
+		g.perThread = productPanels + 4*5*n
 		g.outTensor(steps, outputs)
 		g.outTensor(outputs)
 		g.outTensor(n)
-		out := g.run(callLstm, []int{steps, n, outputs, reverse})
+		out := g.run(callLstm, []int{steps, n, outputs, reverse, half[0], half[1]})
 		y, h := recur(steps, reverse, xg, widen(w), widen(h0), func(x []float32, wh, _ []float64) []float64 {
 			h := make([]float64, n)
 			for i := range n {
@@ -82,10 +83,13 @@ func TestCallLSTM(t *testing.T) {
 func TestCallGRU(t *testing.T) {
 	rounds(t, 30, func(t *testing.T, g *callRig) {
 		steps, n, reverse := 1+g.r.Intn(6), 1+g.r.Intn(20), g.r.Intn(2)
-		xg, h0, w, bias := g.inRandom(steps, 3*n), g.inRandom(n), g.inRandom(3*n, n), g.inRandom(n)
+		half := g.r.Intn(2)
+		xg, h0, bias := g.inRandom(steps, 3*n), g.inRandom(n), g.random(n)
+		w := g.inPanels(3*n, n, append(make([]float32, 2*n), bias...), half != 0)
+		g.perThread = productPanels + 4*3*n
 		g.outTensor(steps, n)
 		g.outTensor(n)
-		out := g.run(callGru, []int{steps, n, n, reverse})
+		out := g.run(callGru, []int{steps, n, n, reverse, half})
 		y, h := recur(steps, reverse, xg, widen(w), widen(h0), func(x []float32, wh, old []float64) []float64 {
 			h := make([]float64, n)
 			for i := range n {
@@ -102,10 +106,13 @@ func TestCallGRU(t *testing.T) {
 func TestCallRNN(t *testing.T) {
 	rounds(t, 30, func(t *testing.T, g *callRig) {
 		steps, n, reverse := 1+g.r.Intn(6), 1+g.r.Intn(20), g.r.Intn(2)
-		xg, h0, w := g.inRandom(steps, n), g.inRandom(n), g.inRandom(n, n)
+		half := g.r.Intn(2)
+		xg, h0 := g.inRandom(steps, n), g.inRandom(n)
+		w := g.inPanels(n, n, nil, half != 0)
+		g.perThread = productPanels + 4*n
 		g.outTensor(steps, n)
 		g.outTensor(n)
-		out := g.run(callRnn, []int{steps, n, n, reverse})
+		out := g.run(callRnn, []int{steps, n, n, reverse, half})
 		y, h := recur(steps, reverse, xg, widen(w), widen(h0), func(x []float32, wh, _ []float64) []float64 {
 			h := make([]float64, n)
 			for i := range n {

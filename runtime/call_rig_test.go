@@ -111,6 +111,52 @@ func (g *callRig) inRandom(dims ...int) []float32 {
 	return g.in(g.random(n), dims...)
 }
 
+// panelsOf packs a matrix of rows by k in panels, with biases or none: as float16 where
+// half is set, when its elements become those.
+func panelsOf(w []float32, rows, k int, bias []float32, half bool) []float32 {
+	panels := (rows + panelWidth - 1) / panelWidth
+	size := panelBytes(k, half)
+	data := make([]float32, panels*size/4)
+	for r := range rows {
+		panel := unsafe.Add(unsafe.Pointer(&data[0]), r/panelWidth*size)
+		if bias != nil {
+			putf32(panel, r%panelWidth, bias[r])
+		}
+		for c := range k {
+			at := c*panelWidth + r%panelWidth
+			if half {
+				h := toHalf(w[r*k+c])
+				w[r*k+c] = fromHalf(h)
+				*(*uint16)(unsafe.Add(panel, 4*panelWidth+2*at)) = h
+			} else {
+				putf32(panel, panelWidth+at, w[r*k+c])
+			}
+		}
+	}
+	return data
+}
+
+// toHalf drops the bits that a normal float16 has not; what is too small becomes 0.
+func toHalf(v float32) uint16 {
+	u := math.Float32bits(v)
+	e := int(u>>23&255) - 112
+	if e < 1 {
+		return uint16(u >> 16 & 0x8000)
+	}
+	return uint16(u>>16&0x8000) | uint16(e)<<10 | uint16(u>>13&1023)
+}
+
+// inPanels adds an operand of random numbers in panels, and gives the numbers.
+func (g *callRig) inPanels(rows, k int, bias []float32, half bool) []float32 {
+	w := g.random(rows * k)
+	data := panelsOf(w, rows, k, bias, half)
+	dense := g.dense
+	g.dense = true
+	g.in(data, len(data))
+	g.dense = dense
+	return w
+}
+
 // inWords adds an operand of int32.
 func (g *callRig) inWords(words []int, dims ...int) []int {
 	x := make([]float32, len(words))

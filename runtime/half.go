@@ -21,6 +21,27 @@ func weight(p unsafe.Pointer, i int, half bool) float32 {
 	return f32(p, i)
 }
 
+// Forms of the elements of a table.
+const (
+	formFloat = iota
+	formHalf
+	formInt8
+)
+
+// formBytes is the size of an element.
+func formBytes(form int) int { return [...]int{4, 2, 1}[form] }
+
+// widenRow sets y to as many elements of a form.
+func widenRow(y []float32, from unsafe.Pointer, form int) {
+	for i := range y {
+		if form == formInt8 {
+			y[i] = float32(*(*int8)(unsafe.Add(from, i)))
+		} else {
+			y[i] = weight(from, i, form == formHalf)
+		}
+	}
+}
+
 // fromHalf is the float32 of an IEEE 754 binary16, as VCVTPH2PS and FCVTL give it:
 // always exact, subnormals too, whatever the mode for those of float32 is. A
 // signalling NaN stays one here; the sum that it enters does not show that.

@@ -10,7 +10,7 @@ type pickStep struct {
 	words    int
 	n        int  // elements of a row
 	rows     int  // of the table
-	half     bool // elements are float16, and are widened
+	form     int  // of elements, which are widened: see formBytes
 	table    load // where it begins, and how it is summed
 	bytes    int  // of it
 	scratch  int  // arena offset of a chunk's bytes, rounded up to 64, for each thread
@@ -21,10 +21,7 @@ func runPick(t *thread, s *pickStep) {
 	most := int(s.table.chunkBytes)
 	room := (most + 63) &^ 63
 	chunk := unsafe.Slice((*byte)(t.at(s.scratch+t.id*room)), most)
-	size := 4
-	if s.half {
-		size = 2
-	}
+	size := formBytes(s.form)
 	perChunk := most / (size * s.n)
 	for {
 		i := t.claim()
@@ -39,9 +36,6 @@ func runPick(t *thread, s *pickStep) {
 			return
 		}
 		row := unsafe.Pointer(&piece[size*s.n*(id-c*perChunk)])
-		y := s.out.slice(t, i*s.n, s.n)
-		for k := range y {
-			y[k] = weight(row, k, s.half)
-		}
+		widenRow(s.out.slice(t, i*s.n, s.n), row, s.form)
 	}
 }

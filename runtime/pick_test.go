@@ -17,25 +17,25 @@ import (
 func TestPick(t *testing.T) {
 	r := rand.New(rand.NewSource(1))
 	for range 100 {
-		half := r.Intn(2) == 1
-		size := 4
-		if half {
-			size = 2
-		}
+		form := r.Intn(3)
+		size := formBytes(form)
 		words, n, rows, threads := 1+r.Intn(20), 1+r.Intn(30), 1+r.Intn(50), 1+r.Intn(3)
 		perChunk := 1 + r.Intn(rows)
 		const before = 64 // bytes of the file, another item
 		data := make([]byte, before+(size*n*rows+63)&^63)
 		for i := range n * rows {
-			if half { // 1024 to 2047
+			switch form {
+			case formHalf: // 1024 to 2047
 				binary.LittleEndian.PutUint16(data[before+2*i:], uint16(25<<10+i%1024))
-			} else {
+			case formInt8:
+				data[before+i] = byte(i)
+			default:
 				binary.LittleEndian.PutUint32(data[before+4*i:], math.Float32bits(float32(1024+i%1024)))
 			}
 		}
 		most := size * n * perChunk
 		s := pickStep{
-			words: words, n: n, rows: rows, half: half,
+			words: words, n: n, rows: rows, form: form,
 			table: load{offset: before, firstChunk: 3, chunkBytes: uint32(most)}, bytes: len(data) - before,
 		}
 		w := &weights{info: &weightsFile{}, src: bytes.NewReader(data), table: make([]uint32, 3)}
@@ -79,7 +79,11 @@ func TestPick(t *testing.T) {
 		}
 		for i, id := range ids {
 			for k := range n {
-				if v := arena[words+i*n+k]; v != float32(1024+(id*n+k)%1024) {
+				want := float32(1024 + (id*n+k)%1024)
+				if form == formInt8 {
+					want = float32(int8(id*n + k))
+				}
+				if v := arena[words+i*n+k]; v != want {
 					t.Fatalf("word %d is row %d: element %d is %v", i, id, k, v)
 				}
 			}

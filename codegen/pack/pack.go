@@ -55,12 +55,18 @@ func New(p *op.Panels) (*Packer, error) {
 			k.shift[i] = k.shift[i]*scale[i] + shift[i]
 		}
 	}
+	return k, k.arrange()
+}
+
+// arrange makes room for weights, and reads all of them where a panel's are scattered.
+func (k *Packer) arrange() error {
+	p := k.p
 	if p.Order == op.OutChanTap {
 		k.rows = make([]float32, op.PanelWidth*p.K())
-		return k, nil
+		return nil
 	}
 	k.whole = make([]float32, p.N*p.K())
-	return k, p.Weight.ReadFloat32(k.whole, p.First)
+	return p.Weight.ReadFloat32(k.whole, p.First)
 }
 
 func factor(f float64) float64 {
@@ -137,16 +143,34 @@ func putHalf(dst []byte, i int, v float32) error {
 
 // Const writes a const array to dst, which has c.Bytes() bytes.
 func Const(c *op.Const, dst []byte) error {
+	clear(dst)
+	if c.Packed != nil {
+		k, err := New(c.Packed)
+		if err != nil {
+			return err
+		}
+		size := c.Packed.PanelBytes()
+		for i := range c.Packed.Count() {
+			if err := k.Panel(i, dst[i*size:][:size]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	v := make([]float32, c.Len)
 	if err := c.Fill(v); err != nil {
 		return err
 	}
-	clear(dst)
 	for i, f := range v {
-		if c.Type != op.F16 {
+		switch c.Type {
+		case op.I8:
+			dst[i] = byte(int8(f))
+		case op.F16:
+			if err := putHalf(dst, i, f); err != nil {
+				return fmt.Errorf("%w (element %d)", err, i)
+			}
+		default:
 			put(dst, i, f)
-		} else if err := putHalf(dst, i, f); err != nil {
-			return fmt.Errorf("%w (element %d)", err, i)
 		}
 	}
 	return nil

@@ -157,6 +157,11 @@ func classOf(o *op.Op) Class {
 		if len(o.Call.Products) > 0 {
 			return Pointwise // the same kernels
 		}
+		for _, x := range o.In {
+			if x.Const != nil && x.Const.Packed != nil {
+				return Vector // likewise, over and over by one row
+			}
+		}
 		return Call
 	}
 	if transposes(o) {
@@ -224,6 +229,8 @@ func CallMultiplyAdds(c *op.CallAttr) int64 {
 		return product(3, v[0], v[1], v[2])
 	case c.Func == "rnn" && len(v) >= 3:
 		return product(v[0], v[1], v[2])
+	case c.Func == "recurrent_int8" && len(v) >= 5: // T H P reverse kind
+		return product([]int{4, 3, 1}[v[4]], v[0], v[1], v[2])
 	}
 	return 0
 }

@@ -121,7 +121,7 @@ func (a attention) tiles() attentionTiles {
 		t.blocks = min((attentionUnits+a.heads-1)/a.heads, (a.rows+7)/8)
 	}
 	most = (a.rows + t.blocks - 1) / t.blocks
-	t.scratch = 64 + panel*max(t.keyPanels*(a.width+1), t.valuePanels*(a.keys+1)) + most*row
+	t.scratch = productTable + panel*max(t.keyPanels*(a.width+1), t.valuePanels*(a.keys+1)) + most*row
 	// The kernels' shapes: rows and panels are cut evenly.
 	for _, rows := range []int{a.rows / t.blocks, most} {
 		for _, c := range [][2]int{{a.keys, t.keyPanels}, {a.vWidth, t.valuePanels}} {

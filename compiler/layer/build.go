@@ -209,6 +209,15 @@ func (b *Builder) Const(name string, dims []int, fill func(dst []float32) error)
 	return t
 }
 
+// Packed declares a const tensor that holds panels, for a Call that multiplies by
+// them. halfInt is the call's integer that tells whether they are float16.
+func (b *Builder) Packed(p *op.Panels, halfInt int) *op.Tensor {
+	n := p.Count() * p.PanelBytes()
+	t := b.NewTensor(p.Name, op.I8, []int{n})
+	t.Const = &op.Const{Name: p.Name, Type: op.I8, Len: n, Packed: p, HalfInt: halfInt}
+	return t
+}
+
 // WeightConst declares a const tensor holding a weight blob of the layer.
 func (b *Builder) WeightConst(weight string, dims []int) *op.Tensor {
 	w := b.Layer.Weight(weight)

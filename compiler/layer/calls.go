@@ -75,21 +75,22 @@ import (
 //	                nms threshold, then per head: net width, net height, boxes times width height. Out as above; see evalYolo.
 //	                Scratch: 24 bytes per box of all heads.
 //	yolov2_output   The same with version 2's score: sigmoid of the box score times the softmax over the classes.
-//	embed           In: ids (i32, [words]), table [rows,n]. Ints: words n rows half. y [words,n]: y[i] = table[id clamped to 0..rows-1].
-//	                half is 1 where the table's tensor is F16, which the pass over weights decides.
-//	lstm            In: xg [T,4H] (input's part of the gates, order I F O G, biases included), h0 [P], c0 [H], W [4H,P],
-//	                and where P != H the projection R [P,H]. Out: y [T,P], h [P], c [H]. Ints: T H P reverse.
+//	embed           In: ids (i32, [words]), table [rows,n]. Ints: words n rows form. y [words,n]: y[i] = table[id clamped to 0..rows-1].
+//	                form is 1 where the table's tensor is F16, which the pass over weights decides, and 2 where it is I8.
+//	lstm            In: xg [T,4H] (input's part of the gates, order I F O G, biases included), h0 [P], c0 [H], W [4H,P] in panels,
+//	                and where P != H the projection R [P,H] in panels. Out: y [T,P], h [P], c [H]. Ints: T H P reverse, then 1 or 0:
+//	                whether W and R are float16, which the pass over weights decides.
 //	                Per step t (from T-1 down if reverse): g = xg[t] + (fma chain of W h, from zero), then
 //	                c = fma(sigmoid(F), c, sigmoid(I)*tanh(G)), h = sigmoid(O)*tanh(c) (then R h), y[t] = h.
-//	                With R, ThreadScratch has room for H floats.
-//	gru             In: xg [T,3H] (order R U N), h0 [H], W [3H,H], BN [H]. Out: y [T,H], h [H]. Ints: T H P reverse (P = H).
+//	                ThreadScratch has room for the table of products, the gates and H floats.
+//	gru             In: xg [T,3H] (order R U N), h0 [H], W [3H,H] in panels with bias BN. Out: y [T,H], h [H]. Ints as of lstm, P = H.
 //	                r = sigmoid(xg R + (W h) R), u likewise, n = tanh(fma(r, chain of (W h) N from BN, xg N)),
 //	                h = fma(u, h, (1-u)*n).
-//	recurrent_int8  Ints: T H P reverse kind (0 lstm, 1 gru, 2 rnn). In and Out as the kernel of that kind has them, but W holds
-//	                integers, and 1/scale of its rows [rows] follows it. The state is quantised in each step by 127/largest;
-//	                sums are exact. ThreadScratch has room for P + rows + H floats.
+//	recurrent_int8  Ints: T H P reverse kind (0 lstm, 1 gru, 2 rnn), whether R is float16. In and Out as the kernel of that kind has
+//	                them, but W is in int8 panels, and 1/scale of its rows [rows], and BN, follow it. The state is quantised in each
+//	                step by 127/largest; sums are exact. ThreadScratch has room for the table, rows + H floats and the state.
 //	custom          The Go function of the layer CallAttr.Custom; all tensors are planar and without gaps.
-//	rnn             In: xg [T,H], h0 [H], W [H,H]. Out: y [T,H], h [H]. Ints as for gru. h = tanh(xg + W h).
+//	rnn             In: xg [T,H], h0 [H], W [H,H] in panels. Out: y [T,H], h [H]. Ints as for gru. h = tanh(xg + W h).
 
 // padCall appends a pad; in, before and after have equal lengths of at most 4.
 func (b *Builder) padCall(mode int, value float32, in, before, after []int, out *op.Tensor, x ...*op.Tensor) *op.Op {

@@ -88,8 +88,15 @@ func init() {
 			if descale || biased {
 				y = b.NewTensor(l.Name+"/rows", op.F32, out.Dims)
 			}
-			table.Const.Half = w.Storage == ir.StoreF16
-			b.Call("embed", []int{words, n, rows, 0}, nil, []*op.Tensor{y}, ids.Tensor, table)
+			form := 0
+			switch w.Storage {
+			case ir.StoreF16:
+				table.Const.Half = true
+			case ir.StoreI8:
+				form, table.Type, table.Const.Type = 2, op.I8, op.I8
+			}
+			table.Const.HalfInt = 3
+			b.Call("embed", []int{words, n, rows, form}, nil, []*op.Tensor{y}, ids.Tensor, table)
 			if !descale && !biased {
 				return nil
 			}

@@ -117,9 +117,10 @@ func (g gemm) int8Product(b *Builder) (y *op.Tensor, transposed bool, err error)
 	}
 	sum := b.NewTensor(l.Name+"/sum", op.F32, []int{rows, cols})
 	conv := func(x *op.Tensor, w *ir.Weight, order op.Order) {
+		x = b.int8Input(x, &int8Conv{integers: true})
 		b.Add(&op.Op{Kind: op.Conv, Name: l.Name, In: []*op.Tensor{x}, Out: []*op.Tensor{sum},
-			Panels: &op.Panels{Name: l.Name, N: cols, Taps: 1, Chans: g.k, Type: op.F32, Weight: w, Order: order},
-			Conv:   &op.ConvAttr{InH: 1, InW: rows, InC: g.k, OutH: 1, OutW: rows, OutC: cols, KH: 1, KW: 1, SH: 1, SW: 1, DH: 1, DW: 1},
+			Panels: &op.Panels{Name: l.Name, N: cols, Taps: 1, Chans: g.k, Type: op.I8, Weight: w, Order: order, Int8: &op.Int8{Input: 1}},
+			Conv:   &op.ConvAttr{InH: 1, InW: rows, InC: op.Fours(g.k), OutH: 1, OutW: rows, OutC: cols, KH: 1, KW: 1, SH: 1, SW: 1, DH: 1, DW: 1},
 		})
 	}
 	order := func(outermost bool) op.Order {

@@ -30,9 +30,12 @@ func runInt8(o *op.Op, x, y []float32) error {
 			return err
 		}
 	}
-	scales, err := p.Int8.Scales.Float32s()
-	if err != nil {
-		return err
+	scales := []float32{1}
+	if p.Int8.Scales != nil {
+		var err error
+		if scales, err = p.Int8.Scales.Float32s(); err != nil {
+			return err
+		}
 	}
 	if a.InC%4 != 0 || o.In[0].Type != op.I8 {
 		return fmt.Errorf("int8 convolution of %v", o.In[0])
@@ -56,11 +59,11 @@ func runInt8(o *op.Op, x, y []float32) error {
 						if o.Kind == op.Depthwise {
 							at = n / a.Mult
 						}
-						sum += int(pixel[at]) * int(weight[(n*p.Chans+c)*p.Taps+t])
+						sum += int(pixel[at]) * int(weight[weightAt(p, n, c, t)])
 					}
 				}
 				factor := float32(0)
-				if s := scales[min((p.Int8.First+n)/p.Int8.Per, len(scales)-1)]; s != 0 {
+				if s := scales[min((p.Int8.First+n)/max(1, p.Int8.Per), len(scales)-1)]; s != 0 {
 					factor = 1 / (p.Int8.Input * s)
 				}
 				v := float32(float32(sum) * factor)

@@ -153,6 +153,10 @@ func (b *Builder) matmulCall(sizes, aStride, bStride, yStride []int, factor floa
 	return o
 }
 
+// productTable is the bytes at the start of a thread's scratch that products with the
+// convolution kernels need for themselves.
+const productTable = 64
+
 // matmulTiles says how the kernel cuts a product of m rows and n columns: how many
 // panels of columns it packs at a time, and into how many blocks it cuts rows. That
 // follows from shapes alone, as does the bytes of scratch per thread.
@@ -178,7 +182,7 @@ func matmulTiles(batches, m, n, k int, dense bool) (width, blocks, scratch int, 
 	}
 	blocks = max(1, min(blocks, m))
 	rows := (m + blocks - 1) / blocks
-	scratch = 64 + panel*width*(k+1)
+	scratch = productTable + panel*width*(k+1)
 	if !dense {
 		scratch += (4*rows*k + 63) &^ 63
 	}

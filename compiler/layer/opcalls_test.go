@@ -282,12 +282,20 @@ func callLSTM(o *op.Op, in, out [][]float32) error {
 func callGRU(o *op.Op, in, out [][]float32) error {
 	n := o.Call.Ints[1]
 	copy(out[1], in[1])
+	bias := make([]float32, n)
+	if p := o.In[2].Const.Packed; p.Bias != nil {
+		if err := p.Bias.ReadFloat32(bias, 2*n); err != nil {
+			return err
+		}
+	} else {
+		copy(bias, in[3])
+	}
 	steps(o, out[1], out[0], func(t int, h []float32) {
 		g := matvec(in[2], rounded(h))
 		x := in[0][t*3*n:]
 		for i := range n {
 			r, u := sigmoid(float64(x[i])+g[i]), sigmoid(float64(x[n+i])+g[n+i])
-			fresh := math.Tanh(float64(x[2*n+i]) + r*(g[2*n+i]+float64(in[3][i])))
+			fresh := math.Tanh(float64(x[2*n+i]) + r*(g[2*n+i]+float64(bias[i])))
 			h[i] = float32((1-u)*fresh + u*float64(h[i]))
 		}
 	})

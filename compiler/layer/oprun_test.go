@@ -21,6 +21,14 @@ func (m *machine) get(t *op.Tensor) ([]float32, error) {
 	if t.Const == nil {
 		return nil, fmt.Errorf("tensor %q is read before it is written", t.Name)
 	}
+	if p := t.Const.Packed; p != nil { // the matrix, as rows
+		v := make([]float32, p.N*p.K())
+		if err := p.Weight.ReadFloat32(v, p.First); err != nil {
+			return nil, err
+		}
+		m.values[t] = v
+		return v, nil
+	}
 	v := make([]float32, t.Len())
 	if err := t.Const.Fill(v); err != nil {
 		return nil, err
@@ -36,7 +44,7 @@ func (m *machine) run(o *op.Op) error {
 		if err != nil {
 			return err
 		}
-		if len(v) != t.Len() {
+		if len(v) != t.Len() && (t.Const == nil || t.Const.Packed == nil) {
 			return fmt.Errorf("input %q has %d elements for dims %v", t.Name, len(v), t.Dims)
 		}
 		in[i] = v
@@ -192,16 +200,7 @@ func unpack(p *op.Panels) (weight, bias []float64, err error) {
 	for n := range p.N {
 		for t := range p.Taps {
 			for c := range p.Chans {
-				at := 0
-				switch p.Order {
-				case op.OutChanTap:
-					at = (n*p.Chans+c)*p.Taps + t
-				case op.ChanTapOut:
-					at = (c*p.Taps+t)*p.N + n
-				case op.ChanOutTap:
-					at = (c*p.N+n)*p.Taps + t
-				}
-				weight[n*k+t*p.Chans+c] = float64(raw[at]) * ws
+				weight[n*k+t*p.Chans+c] = float64(raw[weightAt(p, n, c, t)]) * ws
 			}
 		}
 	}
@@ -491,4 +490,15 @@ func evalProgram(p *lane.Program, args []uint32) uint32 {
 		r[i] = math.Float32bits(v)
 	}
 	return r[p.Result]
+}
+
+// weightAt is the element of the weight blob for output channel n, input channel c and tap t.
+func weightAt(p *op.Panels, n, c, t int) int {
+	switch p.Order {
+	case op.ChanTapOut:
+		return (c*p.Taps+t)*p.N + n
+	case op.ChanOutTap:
+		return (c*p.N+n)*p.Taps + t
+	}
+	return (n*p.Chans+c)*p.Taps + t
 }

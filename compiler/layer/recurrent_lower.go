@@ -181,10 +181,6 @@ func (c cellCall) all(x, h0, c0 *op.Tensor, steps int) (y, h, cc *op.Tensor) {
 	b, r := c.b, c.r
 	l := b.Layer
 	rows := c.t.gates * r.hidden
-	part := func(weight string, dims []int, first int) *op.Tensor {
-		w := l.Weight(weight)
-		return b.Const(c.name+"/"+weight, dims, func(dst []float32) error { return w.ReadFloat32(dst, first) })
-	}
 	int8 := l.Params.Int(8, 0) != 0
 	xg := (*op.Tensor)(nil)
 	if int8 {
@@ -200,15 +196,26 @@ func (c cellCall) all(x, h0, c0 *op.Tensor, steps int) (y, h, cc *op.Tensor) {
 		cc = b.NewTensor(c.name+"/cell", op.F32, []int{r.hidden})
 		in, out = append(in, c0), append(out, cc)
 	}
-	in = append(in, part("weight_hc", []int{rows, r.outputs}, c.d*rows*r.outputs))
+	w := &op.Panels{Name: c.name + "/weight_hc", N: rows, Taps: 1, Chans: r.outputs, Type: op.F32,
+		Weight: l.Weight("weight_hc"), First: c.d * rows * r.outputs}
+	if c.t.typ == "GRU" && !int8 {
+		w.Bias = c.newGateBias()
+	}
+	halfInt := 4
+	if int8 {
+		w.Type, w.Int8, halfInt = op.I8, &op.Int8{Input: 1}, 0
+	}
+	in = append(in, b.Packed(w, halfInt))
 	if int8 {
 		in = append(in, c.inverse("weight_hc_scales", 1))
-	}
-	if c.t.typ == "GRU" {
-		in = append(in, part("bias", []int{r.hidden}, (c.d*4+3)*r.hidden))
+		if c.t.typ == "GRU" {
+			bias, first := l.Weight("bias"), (c.d*4+3)*r.hidden
+			in = append(in, b.Const(c.name+"/new_gate_bias", []int{r.hidden}, func(dst []float32) error { return bias.ReadFloat32(dst, first) }))
+		}
 	}
 	if r.outputs != r.hidden {
-		in = append(in, part("weight_hr", []int{r.outputs, r.hidden}, c.d*r.outputs*r.hidden))
+		in = append(in, b.Packed(&op.Panels{Name: c.name + "/weight_hr", N: r.outputs, Taps: 1, Chans: r.hidden, Type: op.F32,
+			Weight: l.Weight("weight_hr"), First: c.d * r.outputs * r.hidden}, 5))
 	}
 	reverse := 0
 	if c.reverse {
@@ -217,14 +224,12 @@ func (c cellCall) all(x, h0, c0 *op.Tensor, steps int) (y, h, cc *op.Tensor) {
 	fn := map[string]string{"LSTM": "lstm", "GRU": "gru", "RNN": "rnn"}[c.t.typ]
 	if int8 {
 		kind := map[string]int{"lstm": 0, "gru": 1, "rnn": 2}[fn]
-		call := b.Call("recurrent_int8", []int{steps, r.hidden, r.outputs, reverse, kind}, nil, out, in...)
-		call.ThreadScratch = (4*(r.outputs+rows+r.hidden) + 63) &^ 63
+		call := b.Call("recurrent_int8", []int{steps, r.hidden, r.outputs, reverse, kind, 0}, nil, out, in...)
+		call.ThreadScratch = (productTable + op.Fours(r.outputs) + 4*(rows+r.hidden) + 63) &^ 63
 		return y, h, cc
 	}
-	call := b.Call(fn, []int{steps, r.hidden, r.outputs, reverse}, nil, out, in...)
-	if r.outputs != r.hidden {
-		call.ThreadScratch = (4*r.hidden + 63) &^ 63 // the state before its projection
-	}
+	call := b.Call(fn, []int{steps, r.hidden, r.outputs, reverse, 0, 0}, nil, out, in...)
+	call.ThreadScratch = (productTable + 4*(rows+r.hidden) + 63) &^ 63
 	return y, h, cc
 }
 
@@ -250,10 +255,12 @@ func (c cellCall) inverse(scales string, by float32) *op.Tensor {
 func (c cellCall) inputInt8(x *op.Tensor, steps int) *op.Tensor {
 	b, l, n := c.b, c.b.Layer, c.t.gates*c.r.hidden
 	q, top := b.quantizeRuns(x, steps, c.name+"/input")
+	q = b.int8Input(q, &int8Conv{integers: true})
+	wide := op.Fours(c.r.size)
 	sum := b.NewTensor(c.name+"/input/sum", op.F32, []int{steps, n})
 	b.Add(&op.Op{Kind: op.Conv, In: []*op.Tensor{q}, Out: []*op.Tensor{sum},
-		Conv: &op.ConvAttr{InH: 1, InW: steps, InC: c.r.size, OutH: 1, OutW: steps, OutC: n, KH: 1, KW: 1, SH: 1, SW: 1, DH: 1, DW: 1},
-		Panels: &op.Panels{Name: c.name + "/input", N: n, Taps: 1, Chans: c.r.size, Type: op.F32,
+		Conv: &op.ConvAttr{InH: 1, InW: steps, InC: wide, OutH: 1, OutW: steps, OutC: n, KH: 1, KW: 1, SH: 1, SW: 1, DH: 1, DW: 1},
+		Panels: &op.Panels{Name: c.name + "/input", N: n, Taps: 1, Chans: c.r.size, Type: op.I8, Int8: &op.Int8{Input: 1},
 			Weight: l.Weight("weight_xc"), First: c.d * n * c.r.size},
 	})
 	w, first := l.Weight("bias"), c.d*c.t.biases*c.r.hidden

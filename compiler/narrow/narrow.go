@@ -24,21 +24,30 @@ func Weights(g *op.Graph) func(l *ir.Layer, name string, v []float64) error {
 		edits[blob{l, name}] = append(edits[blob{l, name}], edit)
 	}
 	for _, o := range g.Ops {
-		table := o.Kind == op.Call && o.Call.Func == "embed" && o.In[1].Type == op.F16
-		if !table && (o.Panels == nil || o.Panels.Type != op.F16) {
-			continue
-		}
-		found := false
-		for _, l := range o.Layers {
-			for _, w := range l.Weights {
-				if o.Panels != nil && w == o.Panels.Weight {
-					found = true
-					add(l, w.Name, func(v []float64) error { return panels(v, o.Panels) })
-				}
+		list := []*op.Panels{o.Panels}
+		whole := false // an array, or a blob that was put in another order for the kernels
+		for _, t := range o.In {
+			if c := t.Const; c != nil && o.Kind == op.Call {
+				list = append(list, c.Packed)
+				whole = whole || c.Type == op.F16
 			}
 		}
-		if l := o.Layers[0]; !found && l.Weight("weight") != nil {
-			// A table, or a blob that was put in another order for the kernels.
+		for _, p := range list {
+			if p == nil || p.Type != op.F16 {
+				continue
+			}
+			found := false
+			for _, l := range o.Layers {
+				for _, w := range l.Weights {
+					if w == p.Weight {
+						found = true
+						add(l, w.Name, func(v []float64) error { return panels(v, p) })
+					}
+				}
+			}
+			whole = whole || !found
+		}
+		if l := o.Layers[0]; whole && l.Weight("weight") != nil {
 			add(l, "weight", all)
 		}
 	}

@@ -6,11 +6,13 @@ import "unsafe"
 
 // callRecurrentInt8 runs a recurrent layer over all steps with int8 weights, and
 // with the state quantised in each step by its own largest value. ints: T H P
-// reverse kind: 0 lstm, 1 gru, 2 rnn. In and Out are those of the kernel of that
-// kind, but that W holds integers, and behind W come its rows' factors (1/scale).
-// The sums are exact, times factor times the state's, and enter the formulas of the
-// float kernels; a projection stays float. The thread's scratch holds P floats, one
-// per row of W, and H. Steps depend on each other, so one thread does them all.
+// reverse kind: 0 lstm, 1 gru, 2 rnn, then whether R is float16. In and Out are those
+// of the kernel of that kind, but that W is in int8 panels, and behind it come its
+// rows' factors (1/scale), and the bias of a gru's N. The sums are exact, times factor
+// times the state's, and enter the formulas of the float kernels; a projection stays
+// float. The thread's scratch holds the table of products, a float per row of W, H
+// floats, and P bytes up to a multiple of four. Steps depend on each other, so one
+// thread does them all.
 func callRecurrentInt8(t *thread, s *callStep) {
 	if t.claim() != 0 {
 		return
@@ -25,9 +27,9 @@ func callRecurrentInt8(t *thread, s *callStep) {
 		gates, w = 1, 2
 	}
 	r.w, r.factors, r.more = &s.in[w], &s.in[w+1], s.in[w+2:]
-	scratch := unsafe.Slice((*float32)(t.scratch), r.outputs+(gates+1)*r.hidden)
-	r.state, scratch = scratch[:r.outputs], scratch[r.outputs:]
+	scratch := unsafe.Slice((*float32)(unsafe.Add(t.scratch, productPanels)), (gates+1)*r.hidden)
 	r.sums, r.fresh = scratch[:gates*r.hidden], scratch[gates*r.hidden:]
+	r.state = unsafe.Add(t.scratch, productPanels+4*len(scratch))
 	if r.kind == 0 {
 		copy(s.out[2].slice(t, 0, r.hidden), s.in[2].slice(t, 0, r.hidden))
 	}
@@ -58,8 +60,8 @@ type recurrentInt8 struct {
 	s                     *callStep
 	hidden, outputs, kind int
 	w, factors            *callTensor
-	more                  []callTensor // what follows: the new gate's bias, or the projection
-	state                 []float32    // quantised
+	more                  []callTensor   // what follows: the new gate's bias, or the projection
+	state                 unsafe.Pointer // quantised
 	sums, fresh           []float32
 }
 
@@ -78,22 +80,32 @@ func (r *recurrentInt8) multiply(h []float32) {
 	if top > 0 {
 		scale, back = 127/top, top/127
 	}
-	for n, v := range h {
-		r.state[n] = min(max(round32(v*scale), -127), 127)
-	}
+	t, groups := r.t, (r.outputs+3)/4
+	t.quantize = quantizeArgs{n: r.outputs, rows: 1, in: unsafe.Pointer(&h[0]), out: r.state, pad: 4*groups - r.outputs, scale: scale}
+	quantizeKernel(&t.quantize)
+	int8Product(t, t.at(r.w.off), r.state, groups, r.sums)
 	for row := range r.sums {
-		w := r.w.slice(r.t, row*r.outputs, r.outputs)
-		// Products and sums of so few bits are exact in float64, in any order.
-		var even, odd float64
-		n := 0
-		for ; n+1 < len(w); n += 2 {
-			even += float64(r.state[n]) * float64(w[n])
-			odd += float64(r.state[n+1]) * float64(w[n+1])
-		}
-		if n < len(w) {
-			even += float64(r.state[n]) * float64(w[n])
-		}
-		r.sums[row] = float32(float32(even+odd) * float32(*r.factors.linear(r.t, row)*back))
+		r.sums[row] = float32(r.sums[row] * float32(*r.factors.linear(t, row)*back))
+	}
+}
+
+// int8Product sets out to the sums of products of x, groups of four int8, with the
+// columns of panels whose factors are 1.
+func int8Product(t *thread, panels, x unsafe.Pointer, groups int, out []float32) {
+	tab, n := int8Kernels, (len(out)+panelWidth-1)/panelWidth
+	most := tab.conv.panelsFor(1, 1)
+	cuts := (n + most - 1) / most
+	*(*uint32)(t.scratch) = 0
+	a := &t.conv
+	a.ind, a.taps, a.k = t.scratch, 1, groups
+	a.wstep = int8Weights + 4*panelWidth*groups
+	a.base, a.act, a.quantize, a.outStep = x, actNone, 0, 0
+	for c := range cuts {
+		first, end := n*c/cuts, n*(c+1)/cuts
+		a.w = unsafe.Add(panels, first*a.wstep)
+		a.out = unsafe.Pointer(&out[panelWidth*first])
+		a.last = min(len(out)-panelWidth*(end-1), panelWidth)
+		tab.runTileInt8(a, 1, end-first)
 	}
 }
 
@@ -112,13 +124,8 @@ func (r *recurrentInt8) lstm(x, y []float32) {
 	if len(r.more) == 0 {
 		return
 	}
-	for k := range y {
-		sum := float32(0)
-		for j, v := range r.more[0].slice(r.t, k*n, n) {
-			sum = fma32(fresh[j], v, sum)
-		}
-		y[k] = sum
-	}
+	p := byWeights(r.t, &r.more[0], r.s.ints[5] != 0, n, r.outputs)
+	p.times(r.t, unsafe.Pointer(&fresh[0]), unsafe.Pointer(&y[0]))
 }
 
 func (r *recurrentInt8) gru(x, h, y []float32) {

@@ -368,7 +368,7 @@ func (c *checker) types(o *Op) {
 // int8 checks the extents of a convolution with int8 panels.
 func (c *checker) int8(o *Op) {
 	a, p := o.Conv, o.Panels
-	if !p.AsStored() || p.Order != OutChanTap || a.Winograd != 0 || p.Int8.Depthwise != (o.Kind == Depthwise) {
+	if !p.AsStored() || a.Winograd != 0 || p.Int8.Depthwise != (o.Kind == Depthwise) {
 		c.bugf("int8 panels with folded factors, in another order, or of another kind")
 	}
 	taps := a.KH * a.KW

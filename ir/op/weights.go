@@ -43,7 +43,7 @@ type Panels struct {
 // [K][16]int8.
 type Int8 struct {
 	Input     float32    // scale of the activations
-	Scales    *ir.Weight // of weights: one for all, or one per Per output channels
+	Scales    *ir.Weight // of weights: one for all, or one per Per output channels; nil: 1
 	Per       int
 	First     int // number of output channel 0 among all that Scales are for
 	Depthwise bool
@@ -93,6 +93,12 @@ type Const struct {
 	Type Type
 	Len  int
 	Half bool // the elements are float16 in the file: as F16 they stay the same numbers
+	// HalfInt is the number of the integer of the one Call that reads the array, by which
+	// its kernel knows float16 (1) from float32 (0). 0 where it cannot.
+	HalfInt int
+	// Packed is panels that a Call reads with the kernels of convolutions: all of them, as
+	// I8 elements. Fill is nil then.
+	Packed *Panels
 	// RowLen is the elements of a row, where one operation alone reads the array and
 	// picks rows of it by ids that are its first input; else 0.
 	RowLen int

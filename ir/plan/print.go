@@ -27,6 +27,9 @@ func Print(w io.Writer, p *Plan) error {
 		shape := ""
 		if it.Panels != nil {
 			shape = fmt.Sprintf(" (%d panels of %d, %v)", it.Panels.Count(), it.Panels.PanelBytes(), it.Panels.Type)
+		} else if it.Const != nil && it.Const.Packed != nil {
+			q := it.Const.Packed
+			shape = fmt.Sprintf(" (const, %d panels of %d, %v)", q.Count(), q.PanelBytes(), q.Type)
 		} else if it.Const != nil {
 			shape = fmt.Sprintf(" (const of %d, %v)", it.Const.Len, it.Const.Type)
 		}
