@@ -276,6 +276,11 @@ func (u *unit) convArgs(s *plan.Step, typ string) (*jen.Statement, error) {
 	l.int("dw", c.DW)
 	l.int("padT", c.PadT)
 	l.int("padL", c.PadL)
+	if d := c.Depth; d != nil {
+		l.code("depth", jen.Op("&").Id("convDepth").Values(
+			field("in", d.In), field("out", d.Out), field("k", d.K), field("s", d.S), field("d", d.D), field("pad", d.Pad),
+			field("inPlane", u.mustPlace(s, o.In[0]).strides[0]), field("outPlane", u.mustPlace(s, o.Out[0]).strides[0])))
+	}
 	l.int("weights", weights)
 	if o.Panels.Type == op.F16 {
 		l.code("half", jen.True())

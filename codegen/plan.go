@@ -475,6 +475,9 @@ func kindText(o *op.Op) string {
 	case o.Conv != nil:
 		c := o.Conv
 		t := fmt.Sprintf(", %dx%d", c.KH, c.KW)
+		if c.Depth != nil {
+			t = fmt.Sprintf(", %dx%dx%d", c.Depth.K, c.KH, c.KW)
+		}
 		if c.SH > 1 || c.SW > 1 {
 			t += fmt.Sprintf(" stride %dx%d", c.SH, c.SW)
 		}

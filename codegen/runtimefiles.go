@@ -20,6 +20,7 @@ var common = []string{
 	"advise",
 	"arena",
 	"conv",
+	"convdepth",
 	"convportable",
 	"cores",
 	"cpu",

@@ -12,6 +12,7 @@ type volume struct {
 	bias                     *callTensor // or nil
 	first, across, down      int         // element strides of the weight, see weightAt
 	dense                    bool        // the weight
+	half                     bool        // it is float16
 }
 
 func volumeOf(s *callStep) volume {
@@ -24,7 +25,8 @@ func volumeOf(s *callStep) volume {
 	if len(s.in) > 2 {
 		v.bias = &s.in[2]
 	}
-	v.dense = v.w.dense()
+	v.half = p[len(p)-1] != 0
+	v.dense = !v.half && v.w.dense()
 	v.first, v.across, v.down = v.perOut*v.perIn*v.taps, v.perIn*v.taps, v.taps
 	return v
 }
@@ -32,6 +34,14 @@ func volumeOf(s *callStep) volume {
 // weightAt is the element of the weight for output channel n of group g, input
 // channel q of the group, and a tap.
 func (v *volume) weightAt(g, n, q, tap int) int { return g*v.first + n*v.across + q*v.down + tap }
+
+// weight is element i of the weight.
+func (v *volume) weight(t *thread, i int) float32 {
+	if v.half { // which comes from the file, and has no gaps
+		return weight(t.at(v.w.off), i, true)
+	}
+	return *v.w.linear(t, i)
+}
 
 // add continues the chains of all output channels at the pixel y points to by one
 // tap at the pixel x points to.
@@ -45,7 +55,7 @@ func (v *volume) add(t *thread, y, x unsafe.Pointer, tap int) {
 					at := 4 * (g*v.perOut + n)
 					sum := get32(y, at)
 					for q := range v.perIn {
-						sum = fma32(get32(a, 4*q), *v.w.linear(t, v.weightAt(g, n, q, tap)), sum)
+						sum = fma32(get32(a, 4*q), v.weight(t, v.weightAt(g, n, q, tap)), sum)
 					}
 					put32(y, at, sum)
 				}
@@ -77,7 +87,7 @@ func (v *volume) begin(t *thread, y unsafe.Pointer) {
 
 // callConv3d is a convolution over d, h and w. In: x [D,H,W,C], weight
 // [OutC][C/group][KD][KH][KW], bias if any. ints: D H W C OD OH OW OutC KD KH KW
-// SD SH SW DD DH DW PadF PadT PadL group. Each output is a chain of fused
+// SD SH SW DD DH DW PadF PadT PadL group, then whether the weight is float16. Each output is a chain of fused
 // multiply-adds from the bias over kz, ky, kx, c inside the image.
 func callConv3d(t *thread, s *callStep) {
 	v := volumeOf(s)
@@ -104,7 +114,8 @@ func callConv3d(t *thread, s *callStep) {
 }
 
 // callDeconv is a transposed convolution over d, h and w. In and ints as those of
-// conv3d, then swapped: whether the weight is [group][C/group][OutC/group][taps].
+// conv3d up to group, then swapped: whether the weight is
+// [group][C/group][OutC/group][taps], and whether it is float16.
 // Each output is a chain of fused multiply-adds from the bias over kz, ky, kx, all
 // falling, and c.
 func callDeconv(t *thread, s *callStep) {

@@ -126,11 +126,11 @@ func multiplyAdds(g *op.Graph) float64 {
 	n := 0.0
 	for _, o := range g.Ops {
 		if c := o.Conv; c != nil {
-			k := float64(c.KH * c.KW)
+			k := float64(c.Taps())
 			if o.Kind == op.Conv {
 				k *= float64(c.InC)
 			}
-			n += k * float64(c.OutH) * float64(c.OutW) * float64(c.OutC)
+			n += k * float64(c.Pixels()) * float64(c.OutC)
 		}
 	}
 	return n

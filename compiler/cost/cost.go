@@ -115,7 +115,7 @@ func Of(o *op.Op) Work {
 		if w.Class == Int8 {
 			k = o.Panels.Taps*op.Fours(o.Panels.Chans) + int8Finish
 		}
-		w.Units = int64(c.OutH) * int64(c.OutW) * int64(o.Panels.N) * int64(k)
+		w.Units = int64(c.Pixels()) * int64(o.Panels.N) * int64(k)
 		if w.Class == Winograd {
 			w.Units = newWinograd(o).units(c.OutH, o.Panels.Count(), false, false)
 		}
@@ -137,11 +137,11 @@ func classOf(o *op.Op) Class {
 			return Int8
 		case c.Winograd != 0:
 			return Winograd
-		case c.KH*c.KW > 1 && c.InC < stemChannels:
+		case c.Taps() > 1 && c.InC < stemChannels:
 			return Stem
-		case c.KH*c.KW > 1 && c.OutH*c.OutW > 1:
+		case c.Taps() > 1 && c.Pixels() > 1:
 			return Conv
-		case c.OutH*c.OutW > 1:
+		case c.Pixels() > 1:
 			return Pointwise
 		}
 		return Vector

@@ -57,8 +57,8 @@ import (
 //	                y [OH*OW, taps*C]: cell (y*SH-PadT+ky*DH+dy, x*SW-PadL+kx*DW+dx) of each tap by bilinear interpolation
 //	                (see bilinear), times mask; dy, dx are channels 2*tap, 2*tap+1 of offset.
 //	conv3d          In: x [D,H,W,C], weight [OutC][C/group][KD][KH][KW], bias or not. Ints: D H W C OD OH OW OutC KD KH KW SD SH SW
-//	                DD DH DW, PadF PadT PadL, group. y [OD,OH,OW,OutC] = fma chain from bias over kz, ky, kx, c.
-//	deconv          In: x [D,H,W,C], weight, bias or not. Ints: as conv3d, then swapped. Weight is [OutC][C/group][taps], or where
+//	                DD DH DW, PadF PadT PadL, group, 1 where the weight is F16. y [OD,OH,OW,OutC] = fma chain from bias over kz, ky, kx, c.
+//	deconv          In: x [D,H,W,C], weight, bias or not. Ints: as conv3d up to group, then swapped, 1 where the weight is F16. Weight is [OutC][C/group][taps], or where
 //	                swapped [group][C/group][OutC/group][taps]. y = fma chain from bias over kz, ky, kx (falling), c of
 //	                x[(o+Pad-k*dilation)/stride] where that is whole and inside.
 //	proposal        In: scores [H,W,18], boxes [H,W,36], image (height, width, scale). Ints: H W stride base before after min_size rows.

@@ -147,6 +147,9 @@ func convOps(b *Builder, name string, c conv, x, out *op.Tensor, finish *lane.Pr
 		KH: c.kernel[1], KW: c.kernel[0], SH: c.stride[1], SW: c.stride[0], DH: c.dilation[1], DW: c.dilation[0],
 		PadT: c.before[1], PadL: c.before[0],
 	}
+	if c.axes == 3 {
+		attr.Depth = &op.Depth{In: c.in[2], Out: c.out[2], K: c.kernel[2], S: c.stride[2], D: c.dilation[2], Pad: c.before[2]}
+	}
 	if c.group == 1 || c.group == c.inC {
 		kind, chans := op.Conv, c.inC
 		if c.group > 1 {

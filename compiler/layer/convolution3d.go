@@ -27,6 +27,8 @@ func init() {
 	})
 }
 
+// lowerConv3D makes a convolution over depth, or one per group. Depthwise ones are
+// portable Go.
 func lowerConv3D(b *Builder, group int) error {
 	v := b.In(0, ChannelsLast)
 	c, err := convOf(b.Layer, v.Shape, 3, group, nil)
@@ -50,9 +52,23 @@ func lowerConv3D(b *Builder, group int) error {
 	if err != nil {
 		return err
 	}
-	ints := c.ints(c.inC, c.outC, group)
-	callWithWeights(b, "conv3d", ints, v.Tensor, b.WeightConst("weight", []int{c.outC, c.inC / group, c.taps()}), finish)
+	if group > 1 && group == c.inC {
+		ints := append(c.ints(c.inC, c.outC, group), 0)
+		callWithWeights(b, "conv3d", ints, v.Tensor, b.halfWeight([]int{c.outC, 1, c.taps()}, len(ints)-1), finish)
+		return nil
+	}
+	convOps(b, b.Layer.Name, c, v.Tensor, b.Output(0, ChannelsLast), finish, func(name string, n, chans, first int) *op.Panels {
+		return convPanels(b, name, n, c.taps(), chans, first)
+	}, nil)
 	return nil
+}
+
+// halfWeight is the layer's weight as an array for a Call whose integer halfInt tells
+// whether it is float16.
+func (b *Builder) halfWeight(dims []int, halfInt int) *op.Tensor {
+	t := b.WeightConst("weight", dims)
+	t.Const.Half, t.Const.HalfInt = b.Layer.Weight("weight").Storage == ir.StoreF16, halfInt
+	return t
 }
 
 // ints are the numbers of the calls conv3d and deconv.

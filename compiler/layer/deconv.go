@@ -2,6 +2,7 @@ package layer
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/diag"
@@ -260,85 +261,114 @@ func lowerDeconv(b *Builder, axes, group int) error {
 	if err != nil {
 		return err
 	}
-	if dynamic := l.Params.Int(28, 0) != 0; dynamic || axes == 3 || g.stride[0]*g.stride[1] > mostPhases {
-		ints, weight := append(g.ints(g.inC, g.outC, group), 0), (*op.Tensor)(nil)
+	depthwise := axes == 3 && group > 1 && group == g.inC
+	if dynamic := l.Params.Int(28, 0) != 0; dynamic || depthwise || g.stride[0]*g.stride[1]*g.stride[2] > mostPhases {
+		ints, weight := append(g.ints(g.inC, g.outC, group), 0, 0), (*op.Tensor)(nil)
 		if dynamic {
-			ints[len(ints)-1] = 1
+			ints[len(ints)-2] = 1
 			weight = b.In(1, Planar).Tensor
 		} else {
-			weight = b.WeightConst("weight", []int{g.outC, g.inC / group, g.taps()})
+			weight = b.halfWeight([]int{g.outC, g.inC / group, g.taps()}, len(ints)-1)
 		}
 		callWithWeights(b, "deconv", ints, v.Tensor, weight, finish)
 		return nil
 	}
-	sh, sw := g.stride[1], g.stride[0]
-	h, w := (g.out[1]+sh-1)/sh, (g.out[0]+sw-1)/sw
-	x := v.Tensor
-	if axes == 1 {
-		x = b.View(x, l.Name+"/image", []int{1, g.in[0], g.inC})
-	}
-	var lines []*op.Tensor
-	for y := range sh {
-		var cells []*op.Tensor
-		for c := range sw {
-			name := l.Name
-			if sh*sw > 1 {
-				name = fmt.Sprintf("%s/phase%d_%d", l.Name, y, c)
-			}
-			out := b.NewTensor(name, op.F32, []int{h, w, g.outC})
-			g.lowerPhase(b, name, x, out, g.phase(1, y), g.phase(0, c), finish)
-			if sw > 1 {
-				out = b.View(out, name+"/column", []int{h, w, 1, g.outC})
-			}
-			cells = append(cells, out)
-		}
-		line := cells[0]
-		if sw > 1 {
-			line = b.NewTensor(fmt.Sprintf("%s/line%d", l.Name, y), op.F32, []int{h, w, sw, g.outC})
-			b.Add(&op.Op{Kind: op.Concat, In: cells, Out: []*op.Tensor{line}, Axis: 2})
-		}
-		if sh > 1 {
-			line = b.View(line, line.Name+"/row", []int{h, 1, w * sw * g.outC})
-		}
-		lines = append(lines, line)
-	}
-	whole := lines[0]
-	if sh > 1 {
-		whole = b.NewTensor(l.Name+"/interleaved", op.F32, []int{h, sh, w * sw * g.outC})
-		b.Add(&op.Op{Kind: op.Concat, In: lines, Out: []*op.Tensor{whole}, Axis: 1})
-	}
-	blob := l.Outputs[0]
-	if len(whole.Dims) != 3 || whole.Dims[0] != h*sh || whole.Dims[1] != w*sw {
-		whole = b.View(whole, l.Name+"/whole", []int{h * sh, w * sw, g.outC})
-	}
-	if h*sh != g.out[1] || w*sw != g.out[0] {
-		whole = b.Window(whole, l.Name+"/cut", []int{0, 0, 0}, []int{g.out[1], g.out[0], g.outC})
-	}
-	if axes == 1 {
-		whole = b.View(whole, blob.Name, []int{g.out[0], g.outC})
-	}
-	b.Set(0, Value{Tensor: whole, Shape: blob.Shape, Layout: ChannelsLast})
+	g.lowerPhases(b, v.Tensor, finish)
 	return nil
 }
 
-// lowerPhase appends the convolution of one phase.
-func (g deconv) lowerPhase(b *Builder, name string, x, out *op.Tensor, y, c phase, finish *lane.Program) {
+// lowerPhases appends the convolutions of all phases, and joins their results: cells
+// to lines, lines to planes, planes to the whole.
+func (g deconv) lowerPhases(b *Builder, x *op.Tensor, finish *lane.Program) {
+	l := b.Layer
+	sd, sh, sw := g.stride[2], g.stride[1], g.stride[0]
+	d, h, w := (g.out[2]+sd-1)/sd, (g.out[1]+sh-1)/sh, (g.out[0]+sw-1)/sw
+	if g.axes == 1 {
+		x = b.View(x, l.Name+"/image", []int{1, g.in[0], g.inC})
+	}
+	dims := func(rest ...int) []int { // behind the planes, where there are some
+		if g.axes == 3 {
+			return append([]int{d}, rest...)
+		}
+		return rest
+	}
+	outer := len(dims())
+	join := func(parts []*op.Tensor, name string, axis int, dims []int) *op.Tensor {
+		if len(parts) == 1 {
+			return parts[0]
+		}
+		t := b.NewTensor(name, op.F32, dims)
+		b.Add(&op.Op{Kind: op.Concat, In: parts, Out: []*op.Tensor{t}, Axis: axis})
+		return t
+	}
+	seen := func(t *op.Tensor, parts int, name string, dims []int) *op.Tensor {
+		if parts == 1 {
+			return t
+		}
+		return b.View(t, name, dims)
+	}
+	var planes []*op.Tensor
+	for z := range sd {
+		tag := l.Name
+		if sd > 1 {
+			tag = fmt.Sprintf("%s/plane%d", l.Name, z)
+		}
+		var lines []*op.Tensor
+		for y := range sh {
+			var cells []*op.Tensor
+			for c := range sw {
+				name := tag
+				if sh*sw > 1 {
+					name = fmt.Sprintf("%s/phase%d_%d", tag, y, c)
+				}
+				out := b.NewTensor(name, op.F32, dims(h, w, g.outC))
+				g.lowerPhase(b, name, x, out, [3]phase{g.phase(0, c), g.phase(1, y), g.phase(2, z)}, finish)
+				cells = append(cells, seen(out, sw, name+"/column", dims(h, w, 1, g.outC)))
+			}
+			line := join(cells, fmt.Sprintf("%s/line%d", tag, y), outer+2, dims(h, w, sw, g.outC))
+			lines = append(lines, seen(line, sh, line.Name+"/row", dims(h, 1, w*sw*g.outC)))
+		}
+		plane := join(lines, tag+"/interleaved", outer+1, dims(h, sh, w*sw*g.outC))
+		planes = append(planes, seen(plane, sd, plane.Name+"/part", []int{d, 1, h * sh * w * sw * g.outC}))
+	}
+	whole := join(planes, l.Name+"/planes", 1, []int{d, sd, h * sh * w * sw * g.outC})
+	d *= sd
+	if to := dims(h*sh, w*sw, g.outC); !slices.Equal(whole.Dims, to) {
+		whole = b.View(whole, l.Name+"/whole", to)
+	}
+	if d != g.out[2] || h*sh != g.out[1] || w*sw != g.out[0] {
+		d = g.out[2]
+		to := dims(g.out[1], g.out[0], g.outC)
+		whole = b.Window(whole, l.Name+"/cut", make([]int, len(to)), to)
+	}
+	blob := l.Outputs[0]
+	if g.axes == 1 {
+		whole = b.View(whole, blob.Name, []int{g.out[0], g.outC})
+	}
+	b.Set(0, Value{Tensor: whole, Shape: blob.Shape, Layout: ChannelsLast})
+}
+
+// lowerPhase appends the convolution of one phase, which is one along each axis.
+func (g deconv) lowerPhase(b *Builder, name string, x, out *op.Tensor, phases [3]phase, finish *lane.Program) {
 	l := b.Layer
 	k := conv{inC: g.inC, outC: g.outC, group: g.group}
-	k.axes = 2
-	start, dims := []int{0, 0, 0}, append([]int{}, x.Dims...)
-	for i, p := range []phase{c, y} {
+	k.axes = max(2, g.axes)
+	k.kernel[2], k.dilation[2], k.stride[2], k.in[2], k.out[2] = 1, 1, 1, 1, 1
+	start, dims := make([]int, len(x.Dims)), append([]int{}, x.Dims...)
+	cut := false
+	for i, p := range phases[:k.axes] {
+		at := k.axes - 1 - i // of the axis in a tensor's dims
 		k.kernel[i], k.dilation[i], k.stride[i] = max(len(p.taps), 1), p.dilation, 1
 		k.before[i] = max(-p.skip, 0)
-		start[1-i] = min(max(p.skip, 0), dims[1-i]-1)
-		dims[1-i] -= start[1-i]
-		k.in[i], k.out[i] = dims[1-i], out.Dims[1-i]
+		start[at] = min(max(p.skip, 0), dims[at]-1)
+		dims[at] -= start[at]
+		k.in[i], k.out[i] = dims[at], out.Dims[at]
+		cut = cut || start[at] > 0
 	}
-	k.kernel[2], k.in[2], k.out[2] = 1, 1, 1
-	if start[0] > 0 || start[1] > 0 {
+	if cut {
 		x = b.Window(x, name+"/in", start, dims)
 	}
-	weight := g.phaseWeight(l, y, c)
+	weight := g.phaseWeight(l, phases)
 	convOps(b, name, k, x, out, finish, func(name string, n, chans, first int) *op.Panels {
 		p := &op.Panels{
 			Name: name, N: n, Taps: k.taps(), Chans: chans, Type: op.F32,
@@ -353,19 +383,25 @@ func (g deconv) lowerPhase(b *Builder, name string, x, out *op.Tensor, y, c phas
 
 // phaseWeight is the weight blob of a phase's convolution: the phase's taps of
 // every kernel, or one zero where it has none, stored as the layer's are.
-func (g deconv) phaseWeight(l *ir.Layer, y, c phase) *ir.Weight {
+func (g deconv) phaseWeight(l *ir.Layer, phases [3]phase) *ir.Weight {
 	w := l.Weight("weight")
 	kernels := g.outC * (g.inC / g.group)
-	taps := max(len(y.taps), 1) * max(len(c.taps), 1)
+	taps, none := 1, false
+	for _, p := range phases {
+		taps *= max(len(p.taps), 1)
+		none = none || len(p.taps) == 0
+	}
 	return rearranged(w, l.Name+"/phase", kernels*taps, func(all, to []float32) {
-		if len(y.taps) == 0 || len(c.taps) == 0 {
+		if none {
 			return
 		}
 		for k := range kernels {
-			for _, ky := range y.taps {
-				for _, kx := range c.taps {
-					to[0] = all[(k*g.kernel[1]+ky)*g.kernel[0]+kx]
-					to = to[1:]
+			for _, kz := range phases[2].taps {
+				for _, ky := range phases[1].taps {
+					for _, kx := range phases[0].taps {
+						to[0] = all[((k*g.kernel[2]+kz)*g.kernel[1]+ky)*g.kernel[0]+kx]
+						to = to[1:]
+					}
 				}
 			}
 		}

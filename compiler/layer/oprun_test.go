@@ -140,44 +140,49 @@ func image(t *op.Tensor) (h, w, c int) {
 
 func runConv(o *op.Op, x, y []float32) error {
 	a, p := o.Conv, o.Panels
-	if h, w, c := image(o.In[0]); h != a.InH || w != a.InW || c != a.InC {
-		return fmt.Errorf("input %v for %d x %d x %d", o.In[0].Dims, a.InH, a.InW, a.InC)
+	if a.Depth == nil {
+		if h, w, c := image(o.In[0]); h != a.InH || w != a.InW || c != a.InC {
+			return fmt.Errorf("input %v for %d x %d x %d", o.In[0].Dims, a.InH, a.InW, a.InC)
+		}
 	}
 	if p.Int8 != nil {
 		return runInt8(o, x, y)
 	}
-	if h, w, c := image(o.Out[0]); h != a.OutH || w != a.OutW || c != a.OutC || c != p.N {
-		return fmt.Errorf("output %v for %d x %d x %d of %d panels", o.Out[0].Dims, a.OutH, a.OutW, a.OutC, p.N)
+	if a.Depth == nil {
+		if h, w, c := image(o.Out[0]); h != a.OutH || w != a.OutW || c != a.OutC || c != p.N {
+			return fmt.Errorf("output %v for %d x %d x %d of %d panels", o.Out[0].Dims, a.OutH, a.OutW, a.OutC, p.N)
+		}
 	}
-	if p.K() != p.Taps*p.Chans || o.Kind == op.Conv && p.K() != a.KH*a.KW*a.InC || o.Kind == op.Depthwise && p.K() != a.KH*a.KW {
+	if p.K() != p.Taps*p.Chans || o.Kind == op.Conv && p.K() != a.Taps()*a.InC || o.Kind == op.Depthwise && p.K() != a.KH*a.KW {
 		return fmt.Errorf("panels of %d taps and %d channels", p.Taps, p.Chans)
 	}
 	weight, bias, err := unpack(p)
 	if err != nil {
 		return err
 	}
-	for oy := range a.OutH {
-		for ox := range a.OutW {
-			for n := range a.OutC {
-				sum := bias[n]
-				for ky := range a.KH {
-					for kx := range a.KW {
-						iy, ix := oy*a.SH-a.PadT+ky*a.DH, ox*a.SW-a.PadL+kx*a.DW
-						if iy < 0 || ix < 0 || iy >= a.InH || ix >= a.InW {
-							continue
-						}
-						if o.Kind == op.Depthwise {
-							sum += float64(x[(iy*a.InW+ix)*a.InC+n/a.Mult]) * weight[n*p.K()+ky*a.KW+kx]
-							continue
-						}
-						for c := range a.InC {
-							sum += float64(x[(iy*a.InW+ix)*a.InC+c]) * weight[n*p.K()+(ky*a.KW+kx)*a.InC+c]
-						}
-					}
-				}
-				y[(oy*a.OutW+ox)*a.OutC+n] = float32(sum)
+	d := op.Depth{In: 1, Out: 1, K: 1, S: 1, D: 1}
+	if a.Depth != nil {
+		d = *a.Depth
+	}
+	for at := range d.Out * a.OutH * a.OutW * a.OutC {
+		n, ox, oy, oz := at%a.OutC, at/a.OutC%a.OutW, at/a.OutC/a.OutW%a.OutH, at/a.OutC/a.OutW/a.OutH
+		sum := bias[n]
+		for t := range d.K * a.KH * a.KW {
+			kx, ky, kz := t%a.KW, t/a.KW%a.KH, t/a.KW/a.KH
+			iz, iy, ix := oz*d.S-d.Pad+kz*d.D, oy*a.SH-a.PadT+ky*a.DH, ox*a.SW-a.PadL+kx*a.DW
+			if iz < 0 || iy < 0 || ix < 0 || iz >= d.In || iy >= a.InH || ix >= a.InW {
+				continue
+			}
+			pixel := x[((iz*a.InH+iy)*a.InW+ix)*a.InC:][:a.InC]
+			if o.Kind == op.Depthwise {
+				sum += float64(pixel[n/a.Mult]) * weight[n*p.K()+t]
+				continue
+			}
+			for c, v := range pixel {
+				sum += float64(v) * weight[n*p.K()+t*a.InC+c]
 			}
 		}
+		y[at] = float32(sum)
 	}
 	return nil
 }

@@ -250,5 +250,5 @@ func epilogueInput(t, out *op.Tensor, kind lane.Input, conv *op.Op) bool {
 	if t.Const != nil {
 		return sameDims(t.Dims, out.Dims) || t.Len() == out.Dims[len(out.Dims)-1]
 	}
-	return sameDims(t.Dims, out.Dims) && t.Producer.Index < conv.Index
+	return sameDims(t.Dims, out.Dims) && t.Producer.Index < conv.Index && conv.Conv.Depth == nil
 }

@@ -21,7 +21,7 @@ func reserveScratch(e *editor) error {
 	for _, o := range e.g.Ops {
 		switch o.Kind {
 		case op.Conv, op.Depthwise:
-			n := 4 * tilePixels * o.Conv.KH * o.Conv.KW
+			n := 4 * tilePixels * o.Conv.Taps()
 			if o.Kind == op.Conv && (readsImage(o) || o.Quantize != 0) {
 				n = (n+63)&^63 + tileBytes
 			} else if o.Quantize != 0 {

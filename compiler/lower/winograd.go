@@ -33,7 +33,7 @@ func chooseWinograd(e *editor) error {
 // may keep them so: the choice depends on no plan.
 func winogradFor(o *op.Op) (side, tiles int) {
 	c := o.Conv
-	if o.Kind != op.Conv || o.Panels.Type == op.I8 || c.KH != 3 || c.KW != 3 || max(c.SH, c.SW, c.DH, c.DW) != 1 ||
+	if o.Kind != op.Conv || c.Depth != nil || o.Panels.Type == op.I8 || c.KH != 3 || c.KW != 3 || max(c.SH, c.SW, c.DH, c.DW) != 1 ||
 		len(o.In[0].Dims) != 3 || len(o.Out[0].Dims) != 3 {
 		return 0, 0
 	}

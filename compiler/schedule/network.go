@@ -202,7 +202,11 @@ func paddingBytes(o *op.Op) plan.Bytes {
 	}
 	lastRow := (c.OutH-1)*c.SH - c.PadT + (c.KH-1)*c.DH
 	lastCol := (c.OutW-1)*c.SW - c.PadL + (c.KW-1)*c.DW
-	if c.PadT <= 0 && c.PadL <= 0 && lastRow < c.InH && lastCol < c.InW {
+	deep := false
+	if d := c.Depth; d != nil {
+		deep = d.Pad > 0 || (d.Out-1)*d.S-d.Pad+(d.K-1)*d.D >= d.In
+	}
+	if !deep && c.PadT <= 0 && c.PadL <= 0 && lastRow < c.InH && lastCol < c.InW {
 		return 0
 	}
 	return up(plan.Bytes(c.InC * o.In[0].Type.Bytes()))

@@ -148,7 +148,8 @@ func padding(o *op.Op) int {
 		}
 		return false
 	}
-	if outside(a.OutH, a.KH, a.SH, a.DH, a.PadT, a.InH) || outside(a.OutW, a.KW, a.SW, a.DW, a.PadL, a.InW) {
+	deep := a.Depth != nil && outside(a.Depth.Out, a.Depth.K, a.Depth.S, a.Depth.D, a.Depth.Pad, a.Depth.In)
+	if deep || outside(a.OutH, a.KH, a.SH, a.DH, a.PadT, a.InH) || outside(a.OutW, a.KW, a.SW, a.DW, a.PadL, a.InW) {
 		return a.InC * o.In[0].Type.Bytes()
 	}
 	return 0

@@ -130,7 +130,8 @@ type convStep struct {
 	outH, outW             int
 	kh, kw, sh, sw, dh, dw int
 	padT, padL             int
-	weights                int // arena offset of the slice's first panel
+	depth                  *convDepth // nil: an image
+	weights                int        // arena offset of the slice's first panel
 	half                   bool
 	channels               int // output channels of the slice
 	act                    int
@@ -168,7 +169,7 @@ const (
 func (s *convStep) tiling(tab *kernelTable, rows int) convTiling {
 	var g convTiling
 	panels := (s.channels + panelWidth - 1) / panelWidth
-	k := s.kh * s.kw * s.inC
+	k := s.terms()
 	g.runPixels = s.outW
 	runs := rows
 	if s.out.ring == 0 && s.out.row == s.outW*s.out.pix || rows == 1 {
@@ -226,7 +227,7 @@ func runConv(t *thread, s *convStep) {
 	}
 	g := s.tiling(tab, row1-row0)
 	panels := (s.channels + panelWidth - 1) / panelWidth
-	k := s.kh * s.kw * s.inC
+	k := s.terms()
 	a := &t.conv
 	a.ind = t.scratch
 	a.wstep = panelBytes(k, s.half)
@@ -235,9 +236,11 @@ func runConv(t *thread, s *convStep) {
 	a.aheadStep = s.out.pix
 	for {
 		u := t.claim()
-		if u >= g.chunks*g.blocks {
+		if u >= s.planes()*g.chunks*g.blocks {
 			return
 		}
+		z := u / (g.chunks * g.blocks) // plane
+		u -= z * g.chunks * g.blocks
 		c, b := u/g.blocks, u%g.blocks
 		group0, group1 := g.groups*c/g.chunks, g.groups*(c+1)/g.chunks
 		next := g.next(t, c) - group0 // what leads to the groups of the chunk that this thread has next
@@ -253,12 +256,14 @@ func runConv(t *thread, s *convStep) {
 			p, mr, same := g.tile(j)
 			y, x := row0+run+p/s.outW, p%s.outW
 			tiles = 1
-			if s.indirect(t, &table, y, x, mr) && tab.manyTiles != 0 && mr >= tab.manyTiles {
+			if s.depth != nil {
+				s.indirectDepth(t, z, y, x, mr)
+			} else if s.indirect(t, &table, y, x, mr) && tab.manyTiles != 0 && mr >= tab.manyTiles {
 				tiles = s.tilesAtOnce(x, mr, min(same, last-i))
 				a.tileIn = mr * s.sw * s.in.pix
 			}
 			a.tiles = tiles
-			row := s.out.rowOffset(y) + x*s.out.pix
+			row := s.plane(z) + s.out.rowOffset(y) + x*s.out.pix
 			for n := group0; n < group1; n++ {
 				first, end := panels*n/g.groups, panels*(n+1)/g.groups
 				out := t.at(row + 4*panelWidth*first)
@@ -337,7 +342,7 @@ func (s *convStep) tilesAtOnce(x, mr, most int) int {
 // pointwise tells that output pixel i of the image is made of input pixel i alone,
 // and that both lie at one distance from the next.
 func (s *convStep) pointwise() bool {
-	return s.kh == 1 && s.kw == 1 && s.sh == 1 && s.sw == 1 && s.padT == 0 && s.padL == 0 &&
+	return s.depth == nil && s.kh == 1 && s.kw == 1 && s.sh == 1 && s.sw == 1 && s.padT == 0 && s.padL == 0 &&
 		s.inW == s.outW && s.outH <= s.inH &&
 		s.in.ring == 0 && s.out.ring == 0 && s.in.row == s.inW*s.in.pix && s.out.row == s.outW*s.out.pix
 }

@@ -319,7 +319,12 @@ func (c *checker) conv(o *Op) {
 	if !c.count(o, 1, 1, 1) {
 		return
 	}
-	if !image(o.In[0], a.InH, a.InW, a.InC) || !image(o.Out[0], a.OutH, a.OutW, a.OutC) {
+	if d := a.Depth; d != nil {
+		if !sameDims(o.In[0].Dims, []int{d.In, a.InH, a.InW, a.InC}) || !sameDims(o.Out[0].Dims, []int{d.Out, a.OutH, a.OutW, a.OutC}) ||
+			min(d.K, d.S, d.D) < 1 || o.Kind != Conv || a.Winograd != 0 || p.Int8 != nil {
+			c.bugf("maps %v to %v by windows over depth %+v", o.In[0], o.Out[0], *d)
+		}
+	} else if !image(o.In[0], a.InH, a.InW, a.InC) || !image(o.Out[0], a.OutH, a.OutW, a.OutC) {
 		c.bugf("maps [%d,%d,%d] to [%d,%d,%d], but its tensors are %v and %v", a.InH, a.InW, a.InC, a.OutH, a.OutW, a.OutC, o.In[0], o.Out[0])
 	}
 	if min(a.KH, a.KW, a.SH, a.SW, a.DH, a.DW) < 1 {
@@ -348,9 +353,9 @@ func (c *checker) conv(o *Op) {
 	}
 	// An inner product over a flattened image is a 1x1 convolution whose panels
 	// know the pixels as taps.
-	flat := a.KH*a.KW == 1 && p.K() == chans
-	if p.N != a.OutC || !flat && (p.Taps != a.KH*a.KW || p.Chans != chans) {
-		c.bugf("panels of %d channels, %d taps of %d, where %d, %d and %d are needed", p.N, p.Taps, p.Chans, a.OutC, a.KH*a.KW, chans)
+	flat := a.Taps() == 1 && p.K() == chans
+	if p.N != a.OutC || !flat && (p.Taps != a.Taps() || p.Chans != chans) {
+		c.bugf("panels of %d channels, %d taps of %d, where %d, %d and %d are needed", p.N, p.Taps, p.Chans, a.OutC, a.Taps(), chans)
 	}
 }
 
@@ -459,6 +464,9 @@ func (c *checker) epilogue(o *Op) {
 	}
 	out := o.Out[0]
 	for _, t := range o.EpilogueIn {
+		if o.Conv != nil && o.Conv.Depth != nil && t.Const == nil {
+			c.bugf("the epilogue of a convolution over depth reads %v", t)
+		}
 		if !sameDims(t.Dims, out.Dims) && !(t.Const != nil && t.Len() == out.Dims[len(out.Dims)-1]) {
 			c.bugf("the epilogue's input %v is neither like %v nor a vector of channels", t, out)
 		}

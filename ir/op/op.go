@@ -199,6 +199,29 @@ type ConvAttr struct {
 	// runtime's winogradStep gives. WinogradTiles is the most squares that are made
 	// between two expansions of the weights. Both follow from shapes alone.
 	Winograd, WinogradTiles int
+	// Depth is a third axis, outside the rows, of a Conv over [D,H,W,C] tensors; nil for
+	// images. The sum then runs over kz, ky, kx, c. Such an op has no int8 panels, is
+	// cut by channels only, and its epilogue reads no other image.
+	Depth *Depth
+}
+
+// Depth is the third axis of a convolution, with the meaning of ConvAttr's others.
+type Depth struct{ In, Out, K, S, D, Pad int }
+
+// Taps is the cells of a window.
+func (a *ConvAttr) Taps() int {
+	if a.Depth != nil {
+		return a.Depth.K * a.KH * a.KW
+	}
+	return a.KH * a.KW
+}
+
+// Pixels is the output pixels, of all planes.
+func (a *ConvAttr) Pixels() int {
+	if a.Depth != nil {
+		return a.Depth.Out * a.OutH * a.OutW
+	}
+	return a.OutH * a.OutW
 }
 
 // PoolAttr is a pooling over [H,W,C]: per channel, over the window's cells inside the image.

@@ -63,6 +63,9 @@ func (o *Op) attributes() []string {
 	if c := o.Conv; c != nil {
 		add("kernel %d,%d stride %d,%d%s%s", c.KH, c.KW, c.SH, c.SW,
 			unless(c.DH == 1 && c.DW == 1, " dilation %d,%d", c.DH, c.DW), unless(c.PadT == 0 && c.PadL == 0, " pad %d,%d", c.PadT, c.PadL))
+		if d := c.Depth; d != nil {
+			add("depth kernel %d stride %d dilation %d pad %d", d.K, d.S, d.D, d.Pad)
+		}
 		if c.Winograd != 0 {
 			add("winograd %d,%d by %d tiles", c.Winograd, c.Winograd, c.WinogradTiles)
 		}

@@ -59,7 +59,7 @@ func MACs(s *plan.Step) float64 {
 	switch {
 	case o.Conv != nil:
 		c := o.Conv
-		n = float64(c.KH) * float64(c.KW) * float64(c.OutH) * float64(c.OutW) * float64(channels(s))
+		n = float64(c.Taps()) * float64(c.Pixels()) * float64(channels(s))
 		if o.Kind == op.Conv {
 			n *= float64(c.InC)
 		}
