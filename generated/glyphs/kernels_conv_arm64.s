@@ -2162,13 +2162,9 @@ by16row:
 	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad414e72 // ldp q18, q19, [x19, #32]
-	WORD $0xad425674 // ldp q20, q21, [x19, #64]
-	WORD $0xad435e76 // ldp q22, q23, [x19, #96]
-	WORD $0xad446678 // ldp q24, q25, [x19, #128]
-	WORD $0xad456e7a // ldp q26, q27, [x19, #160]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4cdf2a70 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x19], #64
+	WORD $0x4cdf2a74 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x19], #64
+	WORD $0x4cdf2a78 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x19], #64
 	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
@@ -2234,13 +2230,9 @@ by16siderow:
 	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad414e72 // ldp q18, q19, [x19, #32]
-	WORD $0xad425674 // ldp q20, q21, [x19, #64]
-	WORD $0xad435e76 // ldp q22, q23, [x19, #96]
-	WORD $0xad446678 // ldp q24, q25, [x19, #128]
-	WORD $0xad456e7a // ldp q26, q27, [x19, #160]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4cdf2a70 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x19], #64
+	WORD $0x4cdf2a74 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x19], #64
+	WORD $0x4cdf2a78 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x19], #64
 	WORD $0xf10002bf // cmp x21, #0
 	BLE  by16side0
 	WORD $0x6f00e41c // movi v28.2d, #0
@@ -2323,8 +2315,7 @@ by16side5zero:
 	CBNZ R16, by16siderow
 
 by16finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by16store
+	CBZ  R6, by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
 	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
@@ -2413,10 +2404,9 @@ by8row:
 	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
-	WORD $0xad445674 // ldp q20, q21, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xacc24670 // ldp q16, q17, [x19], #64
+	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
+	WORD $0xacc25674 // ldp q20, q21, [x19], #64
 	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
@@ -2458,10 +2448,9 @@ by8siderow:
 	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
-	WORD $0xad445674 // ldp q20, q21, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xacc24670 // ldp q16, q17, [x19], #64
+	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
+	WORD $0xacc25674 // ldp q20, q21, [x19], #64
 	WORD $0xf10002bf // cmp x21, #0
 	BLE  by8side0
 	WORD $0x6f00e41c // movi v28.2d, #0
@@ -2516,8 +2505,7 @@ by8side5zero:
 	CBNZ R16, by8siderow
 
 by8finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by8store
+	CBZ  R6, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -2590,10 +2578,9 @@ by4row:
 	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3dc00270 // ldr q16, [x19]
-	WORD $0x3dc01271 // ldr q17, [x19, #64]
-	WORD $0x3dc02272 // ldr q18, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x3cc40670 // ldr q16, [x19], #64
+	WORD $0x3cc40671 // ldr q17, [x19], #64
+	WORD $0x3cc40672 // ldr q18, [x19], #64
 	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
@@ -2623,10 +2610,9 @@ by4siderow:
 	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3dc00270 // ldr q16, [x19]
-	WORD $0x3dc01271 // ldr q17, [x19, #64]
-	WORD $0x3dc02272 // ldr q18, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x3cc40670 // ldr q16, [x19], #64
+	WORD $0x3cc40671 // ldr q17, [x19], #64
+	WORD $0x3cc40672 // ldr q18, [x19], #64
 	WORD $0xf10002bf // cmp x21, #0
 	BLE  by4side0
 	WORD $0x6f00e41c // movi v28.2d, #0
@@ -2667,8 +2653,7 @@ by4side5zero:
 	CBNZ R16, by4siderow
 
 by4finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by4store
+	CBZ  R6, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -2822,8 +2807,7 @@ by1side5zero:
 	CBNZ R16, by1siderow
 
 by1finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by1store
+	CBZ  R6, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -2909,13 +2893,9 @@ by16row:
 	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad414e72 // ldp q18, q19, [x19, #32]
-	WORD $0xad425674 // ldp q20, q21, [x19, #64]
-	WORD $0xad435e76 // ldp q22, q23, [x19, #96]
-	WORD $0xad446678 // ldp q24, q25, [x19, #128]
-	WORD $0xad456e7a // ldp q26, q27, [x19, #160]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4cdf2a70 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x19], #64
+	WORD $0x4cdf2a74 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x19], #64
+	WORD $0x4cdf2a78 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x19], #64
 	WORD $0x4ccf2a9c // ld1 {v28.4s, v29.4s, v30.4s, v31.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
@@ -2984,13 +2964,9 @@ by16siderow:
 	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad414e72 // ldp q18, q19, [x19, #32]
-	WORD $0xad425674 // ldp q20, q21, [x19, #64]
-	WORD $0xad435e76 // ldp q22, q23, [x19, #96]
-	WORD $0xad446678 // ldp q24, q25, [x19, #128]
-	WORD $0xad456e7a // ldp q26, q27, [x19, #160]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x4cdf2a70 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x19], #64
+	WORD $0x4cdf2a74 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x19], #64
+	WORD $0x4cdf2a78 // ld1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x19], #64
 	WORD $0xf10002bf // cmp x21, #0
 	BLE  by16side0
 	WORD $0x6f00e41c // movi v28.2d, #0
@@ -3076,8 +3052,7 @@ by16side8zero:
 	CBNZ R16, by16siderow
 
 by16finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by16store
+	CBZ  R6, by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
 	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
@@ -3167,10 +3142,9 @@ by8row:
 	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
-	WORD $0xad445674 // ldp q20, q21, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xacc24670 // ldp q16, q17, [x19], #64
+	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
+	WORD $0xacc25674 // ldp q20, q21, [x19], #64
 	WORD $0x4ccfaa9c // ld1 {v28.4s, v29.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4e3dce21 // fmla v1.4s, v17.4s, v29.4s
@@ -3215,10 +3189,9 @@ by8siderow:
 	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0xad404670 // ldp q16, q17, [x19]
-	WORD $0xad424e72 // ldp q18, q19, [x19, #64]
-	WORD $0xad445674 // ldp q20, q21, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0xacc24670 // ldp q16, q17, [x19], #64
+	WORD $0xacc24e72 // ldp q18, q19, [x19], #64
+	WORD $0xacc25674 // ldp q20, q21, [x19], #64
 	WORD $0xf10002bf // cmp x21, #0
 	BLE  by8side0
 	WORD $0x6f00e41c // movi v28.2d, #0
@@ -3276,8 +3249,7 @@ by8side8zero:
 	CBNZ R16, by8siderow
 
 by8finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by8store
+	CBZ  R6, by8store
 	WORD $0x4ea0e808 // fcmlt v8.4s, v0.4s, #0.0
 	WORD $0x4e681c00 // bic v0.16b, v0.16b, v8.16b
 	WORD $0x4ea0e828 // fcmlt v8.4s, v1.4s, #0.0
@@ -3351,10 +3323,9 @@ by4row:
 	WORD $0xa8c13e34 // ldp x20, x15, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b0f51d4 // madd x20, x14, x15, x20
-	WORD $0x3dc00270 // ldr q16, [x19]
-	WORD $0x3dc01271 // ldr q17, [x19, #64]
-	WORD $0x3dc02272 // ldr q18, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x3cc40670 // ldr q16, [x19], #64
+	WORD $0x3cc40671 // ldr q17, [x19], #64
+	WORD $0x3cc40672 // ldr q18, [x19], #64
 	WORD $0x4ccf7a9c // ld1 {v28.4s}, [x20], x15
 	WORD $0x4e3cce00 // fmla v0.4s, v16.4s, v28.4s
 	WORD $0x4ccf7a9d // ld1 {v29.4s}, [x20], x15
@@ -3387,10 +3358,9 @@ by4siderow:
 	WORD $0xa8c15a34 // ldp x20, x22, [x17], #16
 	WORD $0x8b010294 // add x20, x20, x1
 	WORD $0x9b1651d4 // madd x20, x14, x22, x20
-	WORD $0x3dc00270 // ldr q16, [x19]
-	WORD $0x3dc01271 // ldr q17, [x19, #64]
-	WORD $0x3dc02272 // ldr q18, [x19, #128]
-	WORD $0x91030273 // add x19, x19, #192
+	WORD $0x3cc40670 // ldr q16, [x19], #64
+	WORD $0x3cc40671 // ldr q17, [x19], #64
+	WORD $0x3cc40672 // ldr q18, [x19], #64
 	WORD $0xf10002bf // cmp x21, #0
 	BLE  by4side0
 	WORD $0x6f00e41c // movi v28.2d, #0
@@ -3434,8 +3404,7 @@ by4side8zero:
 	CBNZ R16, by4siderow
 
 by4finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by4store
+	CBZ  R6, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -3602,8 +3571,7 @@ by1side8zero:
 	CBNZ R16, by1siderow
 
 by1finish:
-	WORD $0xf10004df // cmp x6, #1
-	BNE  by1store
+	CBZ  R6, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -3673,8 +3641,7 @@ by16tap:
 	WORD $0x4e2bcce3 // fmla v3.4s, v7.4s, v11.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by16tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by16store
+	CBZ  R5, by16store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -3714,8 +3681,7 @@ by4tap:
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by4tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by4store
+	CBZ  R5, by4store
 	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
 	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 
@@ -3747,8 +3713,7 @@ by1tap:
 	WORD $0x4e22cc20 // fmla v0.4s, v1.4s, v2.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by1tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by1store
+	CBZ  R5, by1store
 	WORD $0x4ea0e801 // fcmlt v1.4s, v0.4s, #0.0
 	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
 
@@ -3840,8 +3805,7 @@ by16tap:
 	WORD $0x4e37ce6f // fmla v15.4s, v19.4s, v23.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by16tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by16store
+	CBZ  R5, by16store
 	WORD $0x4ea0e810 // fcmlt v16.4s, v0.4s, #0.0
 	WORD $0x4e701c00 // bic v0.16b, v0.16b, v16.16b
 	WORD $0x4ea0e830 // fcmlt v16.4s, v1.4s, #0.0
@@ -3929,8 +3893,7 @@ by4tap:
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by4tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by4store
+	CBZ  R5, by4store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -3989,8 +3952,7 @@ by1tap:
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, by1tap
-	WORD $0xf10004bf // cmp x5, #1
-	BNE  by1store
+	CBZ  R5, by1store
 	WORD $0x4ea0e804 // fcmlt v4.4s, v0.4s, #0.0
 	WORD $0x4e641c00 // bic v0.16b, v0.16b, v4.16b
 	WORD $0x4ea0e824 // fcmlt v4.4s, v1.4s, #0.0
@@ -4031,25 +3993,48 @@ TEXT ·poolMaxF32NEON(SB), NOSPLIT, $0-8
 by16:
 	WORD $0xf100409f // cmp x4, #16
 	BLT  by4
-	WORD $0xad400440 // ldp q0, q1, [x2]
-	WORD $0xad410c42 // ldp q2, q3, [x2, #32]
+	WORD $0x4c402840 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x2]
 	WORD $0xf9400405 // ldr x5, [x0, #8]
 	WORD $0xf9400806 // ldr x6, [x0, #16]
+	TBZ  $0, R6, by16pairs
+	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0x4c4028e4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x7]
+	WORD $0x6ea0e488 // fcmgt v8.4s, v4.4s, v0.4s
+	WORD $0x6ea81c80 // bit v0.16b, v4.16b, v8.16b
+	WORD $0x6ea1e4a4 // fcmgt v4.4s, v5.4s, v1.4s
+	WORD $0x6ea41ca1 // bit v1.16b, v5.16b, v4.16b
+	WORD $0x6ea2e4c4 // fcmgt v4.4s, v6.4s, v2.4s
+	WORD $0x6ea41cc2 // bit v2.16b, v6.16b, v4.16b
+	WORD $0x6ea3e4e4 // fcmgt v4.4s, v7.4s, v3.4s
+	WORD $0x6ea41ce3 // bit v3.16b, v7.16b, v4.16b
+
+by16pairs:
+	WORD $0xd341fcc6 // lsr x6, x6, #1
 	CBZ  R6, by16store
 
 by16cell:
-	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xad4018e7 // ldp q7, q6, [x7]
-	WORD $0xad4110e5 // ldp q5, q4, [x7, #32]
-	WORD $0x6ea0e4e8 // fcmgt v8.4s, v7.4s, v0.4s
-	WORD $0x6ea81ce0 // bit v0.16b, v7.16b, v8.16b
-	WORD $0x6ea1e4c7 // fcmgt v7.4s, v6.4s, v1.4s
-	WORD $0x6ea71cc1 // bit v1.16b, v6.16b, v7.16b
-	WORD $0x6ea2e4a6 // fcmgt v6.4s, v5.4s, v2.4s
-	WORD $0x6ea61ca2 // bit v2.16b, v5.16b, v6.16b
-	WORD $0x6ea3e485 // fcmgt v5.4s, v4.4s, v3.4s
-	WORD $0x6ea51c83 // bit v3.16b, v4.16b, v5.16b
+	WORD $0x4c4028e4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x7]
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0x4c402908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8]
+	WORD $0x6ea0e48c // fcmgt v12.4s, v4.4s, v0.4s
+	WORD $0x6eac1c80 // bit v0.16b, v4.16b, v12.16b
+	WORD $0x6ea1e4a4 // fcmgt v4.4s, v5.4s, v1.4s
+	WORD $0x6ea41ca1 // bit v1.16b, v5.16b, v4.16b
+	WORD $0x6ea2e4c4 // fcmgt v4.4s, v6.4s, v2.4s
+	WORD $0x6ea41cc2 // bit v2.16b, v6.16b, v4.16b
+	WORD $0x6ea3e4e4 // fcmgt v4.4s, v7.4s, v3.4s
+	WORD $0x6ea41ce3 // bit v3.16b, v7.16b, v4.16b
+	WORD $0x6ea0e504 // fcmgt v4.4s, v8.4s, v0.4s
+	WORD $0x6ea41d00 // bit v0.16b, v8.16b, v4.16b
+	WORD $0x6ea1e524 // fcmgt v4.4s, v9.4s, v1.4s
+	WORD $0x6ea41d21 // bit v1.16b, v9.16b, v4.16b
+	WORD $0x6ea2e544 // fcmgt v4.4s, v10.4s, v2.4s
+	WORD $0x6ea41d42 // bit v2.16b, v10.16b, v4.16b
+	WORD $0x6ea3e564 // fcmgt v4.4s, v11.4s, v3.4s
+	WORD $0x6ea41d63 // bit v3.16b, v11.16b, v4.16b
 	WORD $0xd10004c6 // sub x6, x6, #1
 	CBNZ R6, by16cell
 
@@ -4068,14 +4053,27 @@ by4:
 	WORD $0x3dc00040 // ldr q0, [x2]
 	WORD $0xf9400405 // ldr x5, [x0, #8]
 	WORD $0xf9400806 // ldr x6, [x0, #16]
+	TBZ  $0, R6, by4pairs
+	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0x3dc000e4 // ldr q4, [x7]
+	WORD $0x6ea0e481 // fcmgt v1.4s, v4.4s, v0.4s
+	WORD $0x6ea11c80 // bit v0.16b, v4.16b, v1.16b
+
+by4pairs:
+	WORD $0xd341fcc6 // lsr x6, x6, #1
 	CBZ  R6, by4store
 
 by4cell:
-	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0x3dc000e1 // ldr q1, [x7]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x6ea21c20 // bit v0.16b, v1.16b, v2.16b
+	WORD $0x3dc000e4 // ldr q4, [x7]
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0x3dc00108 // ldr q8, [x8]
+	WORD $0x6ea0e481 // fcmgt v1.4s, v4.4s, v0.4s
+	WORD $0x6ea11c80 // bit v0.16b, v4.16b, v1.16b
+	WORD $0x6ea0e501 // fcmgt v1.4s, v8.4s, v0.4s
+	WORD $0x6ea11d00 // bit v0.16b, v8.16b, v1.16b
 	WORD $0xd10004c6 // sub x6, x6, #1
 	CBNZ R6, by4cell
 
@@ -4093,14 +4091,27 @@ by1:
 	WORD $0xbd400040 // ldr s0, [x2]
 	WORD $0xf9400405 // ldr x5, [x0, #8]
 	WORD $0xf9400806 // ldr x6, [x0, #16]
+	TBZ  $0, R6, by1pairs
+	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0xbd4000e4 // ldr s4, [x7]
+	WORD $0x6ea0e481 // fcmgt v1.4s, v4.4s, v0.4s
+	WORD $0x6ea11c80 // bit v0.16b, v4.16b, v1.16b
+
+by1pairs:
+	WORD $0xd341fcc6 // lsr x6, x6, #1
 	CBZ  R6, by1store
 
 by1cell:
-	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xbd4000e1 // ldr s1, [x7]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x6ea21c20 // bit v0.16b, v1.16b, v2.16b
+	WORD $0xbd4000e4 // ldr s4, [x7]
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xbd400108 // ldr s8, [x8]
+	WORD $0x6ea0e481 // fcmgt v1.4s, v4.4s, v0.4s
+	WORD $0x6ea11c80 // bit v0.16b, v4.16b, v1.16b
+	WORD $0x6ea0e501 // fcmgt v1.4s, v8.4s, v0.4s
+	WORD $0x6ea11d00 // bit v0.16b, v8.16b, v1.16b
 	WORD $0xd10004c6 // sub x6, x6, #1
 	CBNZ R6, by1cell
 
@@ -4126,21 +4137,36 @@ TEXT ·poolAvgF32NEON(SB), NOSPLIT, $0-8
 by16:
 	WORD $0xf100409f // cmp x4, #16
 	BLT  by4
-	WORD $0xad400440 // ldp q0, q1, [x2]
-	WORD $0xad410c42 // ldp q2, q3, [x2, #32]
+	WORD $0x4c402840 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x2]
 	WORD $0xf9400405 // ldr x5, [x0, #8]
 	WORD $0xf9400806 // ldr x6, [x0, #16]
-	CBZ  R6, by16store
-
-by16cell:
+	TBZ  $0, R6, by16pairs
 	WORD $0xb84044a7 // ldr w7, [x5], #4
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xad4014e4 // ldp q4, q5, [x7]
-	WORD $0xad411ce6 // ldp q6, q7, [x7, #32]
+	WORD $0x4c4028e4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x7]
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
 	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+
+by16pairs:
+	WORD $0xd341fcc6 // lsr x6, x6, #1
+	CBZ  R6, by16store
+
+by16cell:
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0x4c4028e4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x7]
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0x4c402908 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x8]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
 	WORD $0xd10004c6 // sub x6, x6, #1
 	CBNZ R6, by16cell
 
@@ -4169,13 +4195,24 @@ by4:
 	WORD $0x3dc00040 // ldr q0, [x2]
 	WORD $0xf9400405 // ldr x5, [x0, #8]
 	WORD $0xf9400806 // ldr x6, [x0, #16]
+	TBZ  $0, R6, by4pairs
+	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0x3dc000e4 // ldr q4, [x7]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+
+by4pairs:
+	WORD $0xd341fcc6 // lsr x6, x6, #1
 	CBZ  R6, by4store
 
 by4cell:
-	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0x3dc000e1 // ldr q1, [x7]
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x3dc000e4 // ldr q4, [x7]
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0x3dc00108 // ldr q8, [x8]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0xd10004c6 // sub x6, x6, #1
 	CBNZ R6, by4cell
 
@@ -4200,13 +4237,24 @@ by1:
 	WORD $0xbd400040 // ldr s0, [x2]
 	WORD $0xf9400405 // ldr x5, [x0, #8]
 	WORD $0xf9400806 // ldr x6, [x0, #16]
+	TBZ  $0, R6, by1pairs
+	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x8b0100e7 // add x7, x7, x1
+	WORD $0xbd4000e4 // ldr s4, [x7]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+
+by1pairs:
+	WORD $0xd341fcc6 // lsr x6, x6, #1
 	CBZ  R6, by1store
 
 by1cell:
-	WORD $0xb84044a7 // ldr w7, [x5], #4
+	WORD $0x28c120a7 // ldp w7, w8, [x5], #8
 	WORD $0x8b0100e7 // add x7, x7, x1
-	WORD $0xbd4000e1 // ldr s1, [x7]
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0xbd4000e4 // ldr s4, [x7]
+	WORD $0x8b010108 // add x8, x8, x1
+	WORD $0xbd400108 // ldr s8, [x8]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0xd10004c6 // sub x6, x6, #1
 	CBNZ R6, by1cell
 
