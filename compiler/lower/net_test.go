@@ -145,13 +145,17 @@ func (n *net) concat(name string, axis int, in ...*op.Tensor) *op.Tensor {
 func evaluate(t *testing.T, g *op.Graph) [][]float32 {
 	t.Helper()
 	e := &evaluator{t: t, store: map[*op.Tensor][]float32{}}
-	var out [][]float32
+	made := map[*op.Op][]float32{}
 	for _, o := range g.Ops {
 		if o.Kind == op.Output {
-			out = append(out, e.port(o.Port, e.load(o.In[0]), false))
+			made[o] = e.port(o.Port, e.load(o.In[0]), false)
 			continue
 		}
 		e.save(o.Out[0], e.run(o))
+	}
+	var out [][]float32
+	for _, o := range g.Outputs {
+		out = append(out, made[o])
 	}
 	return out
 }

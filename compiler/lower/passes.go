@@ -81,6 +81,11 @@ var passes = []pass{
 		why:  "after place, which says which tensors see the image that a copy reads or makes",
 	},
 	{
+		name: "order", run: orderOps, placed: true,
+		does: "runs what is ready as soon as that frees memory",
+		why:  "after place, which says what shares a buffer",
+	},
+	{
 		name: "winograd", run: chooseWinograd, placed: true,
 		does: "chooses Winograd's algorithm for 3x3 convolutions where it is faster",
 		why:  "after everything that changes convolutions: it looks at their shapes",

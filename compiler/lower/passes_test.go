@@ -313,6 +313,41 @@ net: 4 ops, 5 tensors
 `)
 }
 
+// Two reshapes around a transposition of pixels: the copy goes by rows of the image.
+func TestRows(t *testing.T) {
+	n := newNet()
+	x := n.conv("a", n.input("x", 3, 2, 4), 4)
+	half := n.add(&op.Op{Kind: op.Copy, Name: "shuffle", Perm: []int{0, 2, 1}, In: []*op.Tensor{n.view("split", x, 6, 2, 2)}, Out: []*op.Tensor{n.tensor("shuffled", 6, 2, 2)}})
+	n.output(n.conv("b", n.view("whole", half, 3, 2, 4), 4))
+	expect(t, after(t, n, "rows"), `
+net: 5 ops, 6 tensors
+  0 input "x/in": -> %0 x f32[3,2,4]  user 4,2,3 perm 0,1,2
+  1 conv "a": %0 x -> %1 a f32[3,2,4]  kernel 1,1 stride 1,1; panels 1 of K 4
+  2 copy "shuffle": %2 split f32[3,2,2,2] in %1 +0 by 8,4,2,1 -> %3 shuffled f32[3,2,2,2]  perm 0,1,3,2
+  3 conv "b": %4 whole f32[3,2,4] in %3 +0 by 8,4,1 -> %5 b f32[3,2,4]  kernel 1,1 stride 1,1; panels 1 of K 4
+  4 output "b/out0": %5 b ->  user 4,2,3 perm 0,1,2
+`)
+}
+
+// A detector's head that is listed behind everything else runs when it is ready.
+func TestOrder(t *testing.T) {
+	n := newNet()
+	x := n.conv("a", n.input("x", 4, 4, 4), 8)
+	y := n.conv("c", n.conv("b", x, 2), 3)
+	n.output(n.conv("head", x, 1))
+	n.output(y)
+	expect(t, after(t, n, "order"), `
+net: 7 ops, 5 tensors
+  0 input "x/in": -> %0 x f32[4,4,4]  user 4,4,4 perm 0,1,2
+  1 conv "a": %0 x -> %1 a f32[4,4,8]  kernel 1,1 stride 1,1; panels 1 of K 4
+  2 conv "b": %1 a -> %2 b f32[4,4,2]  kernel 1,1 stride 1,1; panels 1 of K 8
+  3 conv "head": %1 a -> %4 head f32[4,4,1]  kernel 1,1 stride 1,1; panels 1 of K 8
+  4 output "head/out0": %4 head ->  user 1,4,4 perm 0,1,2
+  5 conv "c": %2 b -> %3 c f32[4,4,3]  kernel 1,1 stride 1,1; panels 1 of K 2
+  6 output "c/out1": %3 c ->  user 3,4,4 perm 0,1,2
+`)
+}
+
 func TestReshapeStrides(t *testing.T) {
 	for _, c := range []struct {
 		dims, strides, to, want []int

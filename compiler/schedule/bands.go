@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/flexnnc/flexnnc/ir/plan"
@@ -240,6 +241,24 @@ func (r *braid) place(n *network, inPlace bool) {
 		}
 		taken[best.in], taken[-1-best.out] = true, true
 		r.joins = append(r.joins, best)
+	}
+}
+
+// loosen undoes joins of whole roots at some distance that save no more than slack
+// bytes altogether, those that save least first: each ties the places of roots
+// together, and with them often those of many braids.
+func (r *braid) loosen(n *network, slack plan.Bytes) {
+	saves := func(j join) plan.Bytes {
+		a, b := n.roots[j.in].size, n.roots[j.out].size
+		return a + b - max(j.shift+a, b)
+	}
+	order := slices.Clone(r.joins)
+	slices.SortStableFunc(order, func(i, j join) int { return cmp.Compare(saves(i), saves(j)) })
+	for _, j := range order {
+		if s := saves(j); r.rings[j.in] == 0 && j.shift > 0 && s <= slack {
+			slack -= s
+			r.joins = slices.DeleteFunc(r.joins, func(k join) bool { return k == j })
+		}
 	}
 }
 

@@ -44,6 +44,7 @@ type flow struct {
 	nodes int        // how many, of flowOrder
 	peak  plan.Bytes // least arena
 	cost  int64
+	cut   bool // more nodes would read too much again
 }
 
 // flow chooses as few nodes as bring the peak within limit or, where limit is 0,
@@ -55,6 +56,7 @@ func (c *cutter) flow(s segment, o outline, limit plan.Bytes) (best flow, ok boo
 		order = nil
 	}
 	held, room, again := o.peak, plan.Bytes(0), plan.Bytes(0)
+	most := c.mostAgain(s)
 	best = flow{peak: impossible}
 	for k := 0; ; k++ {
 		if peak := held + room; peak < best.peak {
@@ -69,7 +71,8 @@ func (c *cutter) flow(s segment, o outline, limit plan.Bytes) (best flow, ok boo
 		i := order[k]
 		size := c.need[n.nodes[i].panels]
 		again += size * plan.Bytes(o.counts[i-s.lo]-1)
-		if again > c.mostAgain() {
+		if again > most {
+			best.cut = true
 			break
 		}
 		held -= size
@@ -82,8 +85,21 @@ func (c *cutter) flow(s segment, o outline, limit plan.Bytes) (best flow, ok boo
 	return best, true
 }
 
-// mostAgain bounds the bytes that a braid may read more than once.
-func (c *cutter) mostAgain() plan.Bytes { return max(2<<20, c.n.file.Bytes/4) }
+// mostAgain bounds the bytes that a braid may read more than once: 2 MiB, a quarter
+// of the file, or what a slow disk reads while a slow core does the braid's work.
+func (c *cutter) mostAgain(s segment) plan.Bytes {
+	work := 0
+	for i := s.lo; i < s.hi; i++ {
+		if o := c.n.nodes[i].op; o.Conv != nil && o.Panels != nil {
+			work += o.Conv.OutH * o.Conv.OutW * o.Panels.N * o.Panels.K()
+		}
+	}
+	return max(2<<20, c.n.file.Bytes/4, plan.Bytes(work/macsPerByte))
+}
+
+// macsPerByte is the multiply-adds of a core in the time that a byte takes to read,
+// about: 15 thousand million to 400 million a second.
+const macsPerByte = 40
 
 // flowCost is what flowing nodes add to the time of a braid: reads, steps, and the
 // inputs that every slice reads again.

@@ -97,6 +97,12 @@ type timeline struct {
 }
 
 func newTimeline(n *network, cut cutting, o Options) *timeline {
+	return looseTimeline(n, cut, o, nil)
+}
+
+// looseTimeline leaves joins of the braids out that a unit has slack for, of which
+// there are so many bytes in each.
+func looseTimeline(n *network, cut cutting, o Options, slack []plan.Bytes) *timeline {
 	t := &timeline{n: n, cut: cut, whole: o.NoSlices, base: n.base, packed: map[plan.Bytes]placement{}}
 	if !o.NoExact {
 		t.nodes = packNodes * int64(max(1, o.level))
@@ -145,6 +151,9 @@ func newTimeline(n *network, cut cutting, o Options) *timeline {
 			if d := &n.nodes[i]; d.table >= 0 {
 				t.first[d.table] = k
 			}
+		}
+		if b != nil && slack != nil {
+			b.loosen(n, slack[k])
 		}
 		u.compute = o.Speed.unit(n, &u, -1)
 		t.units = append(t.units, u)

@@ -32,8 +32,8 @@ func (w *way) floor() plan.Bytes { return w.tight.top }
 // ways are the divisions that are worth planning; the last one has no bands.
 func (n *network) ways(o Options) (ways []*way) {
 	for _, cut := range newCutter(n, o).cuttings() {
-		w := &way{t: newTimeline(n, cut, o)}
-		w.low = w.t.floor()
+		w := &way{}
+		w.t, w.low = n.lowest(cut, o)
 		for i := range w.t.units {
 			w.compute += w.t.units[i].compute
 		}
@@ -42,6 +42,30 @@ func (n *network) ways(o Options) (ways []*way) {
 		ways = append(ways, w)
 	}
 	return ways
+}
+
+// lowest is a cutting's timeline with its lowest placement: with all outputs over
+// inputs that can be there or, where packing loses by that, without those for which
+// there is room.
+func (n *network) lowest(cut cutting, o Options) (t *timeline, low placement) {
+	t = newTimeline(n, cut, o)
+	low = t.floor()
+	peak := t.peak()
+	for part := plan.Bytes(1); part <= 4 && low.height > peak; part *= 2 {
+		target := peak
+		if part > 1 {
+			target += (low.height - peak) / (8 / part)
+		}
+		slack := make([]plan.Bytes, len(t.units))
+		for i := range slack {
+			slack[i] = target - t.least(i) - t.liveBytes(i)
+		}
+		loose := looseTimeline(n, cut, o, slack)
+		if l := loose.floor(); l.height < low.height {
+			t, low = loose, l
+		}
+	}
+	return t, low
 }
 
 // searcher looks for the best plan within a budget.

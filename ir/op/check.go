@@ -3,6 +3,7 @@ package op
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/flexnnc/flexnnc/ir/lane"
 )
@@ -138,7 +139,8 @@ func (c *checker) write(g *Graph, t *Tensor) {
 	c.produced[t] = c.op
 }
 
-// ends compares the lists of inputs and outputs with the operations.
+// ends compares the lists of inputs and outputs with the operations, whose order may
+// be another one once tensors have their places.
 func (c *checker) ends(g *Graph) {
 	var in, out []*Op
 	for _, o := range g.Ops {
@@ -149,7 +151,14 @@ func (c *checker) ends(g *Graph) {
 			out = append(out, o)
 		}
 	}
-	if !sameOps(in, g.Inputs) || !sameOps(out, g.Outputs) {
+	sorted := func(ops []*Op) []*Op {
+		ops = slices.Clone(ops)
+		if c.placed {
+			slices.SortStableFunc(ops, func(a, b *Op) int { return a.Index - b.Index })
+		}
+		return ops
+	}
+	if !sameOps(in, sorted(g.Inputs)) || !sameOps(out, sorted(g.Outputs)) {
 		c.bugf("the lists of inputs and outputs are not those of the operations")
 	}
 }
