@@ -108,7 +108,12 @@ func Plan(g *op.Graph, o Options) (*plan.Plan, error) {
 	}
 	p := emit(t, d, o)
 	p.Certificate = certify(p, smallest)
-	p.Certificate.Least = newBounds(least.t.n, o.Speed).memory(o)
+	o.lean = true
+	n, err := newNetwork(g, o)
+	if err != nil {
+		return nil, err
+	}
+	p.Certificate.Least = n.leastBound(o)
 	var bound int64
 	p.Certificate.Time, bound = s.bounds.time(o.Budget, o, s.live)
 	p.Forecast.Bound = duration(bound)

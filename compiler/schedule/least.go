@@ -1,0 +1,214 @@
+package schedule
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/flexnnc/flexnnc/ir/plan"
+)
+
+// least bounds the arena of every plan that the planner may make from below, more
+// tightly than what single ops need (bounds.memory), with which it shares the form.
+//
+// Every plan divides the nodes into segments. A node that runs alone needs
+// cutter.plain and a chain cutter.chainOutline, which are exact but for packing. A
+// braid of nodes [lo,hi) needs at least the sum of
+//   - what is reserved, and the largest scratch of its nodes;
+//   - every root that is there before it and after it;
+//   - the larger of those that it lets go and those that it leaves behind: the former
+//     are whole when it begins, the latter when it ends, and the bytes of one may be
+//     bytes of the other meanwhile;
+//   - of every root that only it touches, the rows that are read for one row of some
+//     reader, or one row, or all where drivers know no ring of it; nothing where it may
+//     lie under the output of one that reads it element by element;
+//   - all consts, and all panels but those that flow: a braid has two bands at least,
+//     and no node makes more than the rows of one in a turn, rounded up to a grain, so
+//     that the panels of all nodes with two grains are read twice or more if they
+//     flow, of which cutter.mostAgain bounds the bytes. What flows has room for one
+//     panel at least.
+//
+// The largest need of the segments of the best division is a bound, since segments
+// are planned one by one: best[hi] is the least over lo of the larger of best[lo]
+// and the need of [lo,hi).
+func (c *cutter) least() (bytes plan.Bytes, by segment) {
+	n := c.n
+	type state struct {
+		peak plan.Bytes
+		last segment
+		by   segment // that needs peak
+	}
+	best := make([]state, len(n.nodes)+1)
+	for hi := 1; hi <= len(n.nodes); hi++ {
+		b := &best[hi]
+		b.peak = impossible
+		offer := func(lo int, s segment, need plan.Bytes) {
+			before := &best[lo]
+			if peak := max(before.peak, need); peak < b.peak {
+				*b = state{peak: peak, last: s, by: before.by}
+				if need >= before.peak {
+					b.by = s
+				}
+			}
+		}
+		offer(hi-1, segment{lo: hi - 1, hi: hi}, c.plain[hi-1])
+		if hi > 1 && !c.o.NoSlices {
+			if _, ok := n.chained(hi - 2); ok {
+				s := segment{lo: hi - 2, hi: hi, width: 1}
+				if o := c.chainOutline(s); o.peak != impossible {
+					offer(hi-2, s, o.peak)
+				}
+			}
+		}
+		if c.o.NoBands {
+			continue
+		}
+		for lo := hi - 1; lo >= 0 && n.bandable(lo, hi); lo-- {
+			if best[lo].peak < b.peak {
+				s := segment{lo: lo, hi: hi, bands: 2}
+				offer(lo, s, c.braidNeeds(lo, hi, nil))
+			}
+		}
+	}
+	return best[len(n.nodes)].peak, best[len(n.nodes)].by
+}
+
+// braidNeeds is a bound on the arena of any braid of nodes [lo,hi), see least. It
+// tells note, if there is one, of what there is.
+func (c *cutter) braidNeeds(lo, hi int, note func(bytes plan.Bytes, format string, args ...any)) plan.Bytes {
+	n := c.n
+	if note == nil {
+		note = func(plan.Bytes, string, ...any) {}
+	}
+	scratch := n.scratch(lo, hi)
+	note(scratch, "scratch")
+	need := n.base + scratch
+	under := map[int]bool{} // may lie under an output
+	few := map[int]int{}    // rows that are read at once
+	for i := lo; i < hi; i++ {
+		d := &n.nodes[i]
+		if !c.o.NoInPlace {
+			for _, r := range d.over {
+				under[r] = true
+			}
+		}
+		for k := range d.reads {
+			if r := &d.reads[k]; !r.whole {
+				few[r.root] = max(few[r.root], r.fewest(d.height))
+			}
+		}
+	}
+	var gone, left plan.Bytes
+	for i := range n.roots {
+		r := &n.roots[i]
+		switch {
+		case r.first >= hi || r.last < lo:
+		case n.private(i, lo, hi):
+			if under[i] {
+				continue
+			}
+			rows := r.ring(max(1, few[i]))
+			need += plan.Bytes(rows) * r.row
+			note(plan.Bytes(rows)*r.row, "%d rows of %s (activation)", rows, r.tensor.Name)
+		case r.first < lo && r.last < hi:
+			gone += r.size
+		case r.first >= lo && r.last >= hi:
+			left += r.size
+		default:
+			need += r.size
+			note(r.size, "%s (activation)", r.tensor.Name)
+		}
+	}
+	if c.o.NoInPlace {
+		need += gone + left
+		note(gone, "what it lets go")
+		note(left, "what it leaves behind")
+	} else {
+		need += max(gone, left)
+		note(max(gone, left), "the larger of what it lets go and leaves behind")
+	}
+	held, flows, panel := plan.Bytes(0), plan.Bytes(0), plan.Bytes(0)
+	once := map[int]bool{} // panels of nodes that make their rows in one turn
+	for i := lo; i < hi; i++ {
+		if d := &n.nodes[i]; d.panels >= 0 && d.grains() < 2 {
+			once[d.panels] = true
+		}
+	}
+	for _, k := range n.weights(lo, hi) {
+		if it := &n.file.Items[k]; it.Panels != nil && n.uses[k] == 1 && !c.o.NoFlow && !c.o.NoSlices {
+			if !once[k] {
+				flows += c.need[k]
+			}
+			if one := up(plan.Bytes(it.Panels.PanelBytes())); panel == 0 || one < panel {
+				panel = one
+			}
+			continue
+		}
+		held += c.need[k]
+	}
+	weights := held + max(panel, flows-c.mostAgain(segment{lo: lo, hi: hi}))
+	note(weights, "weights")
+	return need + weights
+}
+
+// fewest is the least number of rows that some row of an output of so many needs.
+func (r *reach) fewest(height int) int {
+	few := r.rows
+	for y := range height {
+		few = min(few, max(0, r.hi[y]-r.lo[y]))
+	}
+	return few
+}
+
+// leastBound is the larger of the two bounds on memory, with what makes it.
+func (n *network) leastBound(o Options) plan.MemoryBound {
+	bound := newBounds(n, o.Speed).memory(o)
+	c := newCutter(n, o)
+	bytes, by := c.least()
+	if bytes <= bound.Bytes || bytes == impossible {
+		return bound
+	}
+	bound = plan.MemoryBound{Bytes: bytes, At: n.nodes[by.lo].op.Name}
+	if by.hi > by.lo+1 {
+		bound.At += " to " + n.nodes[by.hi-1].op.Name
+	}
+	type part struct {
+		bytes plan.Bytes
+		text  string
+	}
+	var parts []part
+	add := func(bytes plan.Bytes, format string, args ...any) {
+		if bytes > 0 {
+			parts = append(parts, part{bytes, fmt.Sprintf(format+" %d bytes", append(args, bytes)...)})
+		}
+	}
+	add(n.zeros, "padding (zeros)")
+	add(n.threads, "all ops (threads)")
+	if by.bands > 0 {
+		c.braidNeeds(by.lo, by.hi, add)
+	} else {
+		between, _ := n.chained(by.lo)
+		for i := range n.roots {
+			r := &n.roots[i]
+			switch {
+			case r.first >= by.hi || r.last < by.lo:
+			case by.width > 0 && i == between:
+				add(n.sliceBytes(i, by.width), "16 channels of %s (activation)", r.tensor.Name)
+			case by.width == 0 && i == n.nodes[by.lo].writes && n.saved(by.lo, o) > 0: // lies over an input
+			default:
+				add(r.size, "%s (activation)", r.tensor.Name)
+			}
+		}
+		add(n.scratch(by.lo, by.hi), "scratch")
+		if by.width > 0 {
+			add(n.chainWeights(by.lo, by.width), "weights of 16 channels, consts")
+		} else {
+			add(n.leastWeights(by.lo, o.NoSlices), "weights of 16 channels, consts")
+		}
+	}
+	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(b.bytes, a.bytes) })
+	for _, p := range parts {
+		bound.Blocking = append(bound.Blocking, p.text)
+	}
+	return bound
+}
