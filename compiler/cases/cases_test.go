@@ -252,6 +252,20 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// Boxes without an area have no overlap, and are told by their corners.
+func TestDegenerateDetections(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	want := []float32{1, 0.9, 0.5, 0.5, 0.5, 0.5, 1, 0.8, -inf, 0, inf, 1, 2, 0.7, nan, nan, nan, nan}
+	got := []float32{2, 0.7, nan, nan, nan, nan, 1, 0.9, 0.5, 0.50001, 0.5, 0.5, 1, 0.8, -inf, 0, inf, 1}
+	if v := Judge(got, want, &Output{Shape: ir.Shape2(6, 3)}, Rule{Detections: true}); v.Matched != 3 || v.Why != "" {
+		t.Errorf("%+v", v)
+	}
+	got[9] = 0.6
+	if v := Judge(got, want, &Output{Shape: ir.Shape2(6, 3)}, Rule{Detections: true}); v.Matched != 2 || v.Why == "" {
+		t.Errorf("%+v", v)
+	}
+}
+
 func TestDetections(t *testing.T) {
 	want := []float32{
 		1, 0.9, 0, 0, 10, 10,

@@ -148,7 +148,7 @@ func matchDetections(got, want []float32, o *Output) Verdict {
 	for _, w := range b {
 		best, most := -1, 0.5
 		for i, g := range a {
-			if s := overlap(g[2:], w[2:]); !used[i] && g[0] == w[0] && difference(g[1], w[1]) <= ScoreError && s >= most {
+			if s := overlap(g[2:], w[2:]); !used[i] && g[0] == w[0] && difference(g[1], w[1]) <= ScoreError && (s > most || best < 0 && s == most) {
 				best, most = i, s
 			}
 		}
@@ -173,9 +173,14 @@ func detections(v []float32, row int) [][]float32 {
 	return rows
 }
 
-// overlap is intersection over union of two boxes x0, y0, x1, y1; of equal ones it is 1.
+// overlap is intersection over union of two boxes x0, y0, x1, y1; of those with the same
+// corners it is 1.
 func overlap(a, b []float32) float64 {
-	if slices.Equal(a[:4], b[:4]) { // also where they reach to infinity
+	alike := func(x, y float32) bool {
+		d := difference(x, y)
+		return d == 0 || d <= ElementRel*max(1, math.Abs(float64(y)))
+	}
+	if slices.EqualFunc(a[:4], b[:4], alike) { // also infinite ones, those without area, and no numbers
 		return 1
 	}
 	area := func(x0, y0, x1, y1 float32) float64 {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"math"
+	"strings"
 
 	"github.com/flexnnc/flexnnc/ir"
 )
@@ -47,8 +48,10 @@ func HoldsInt8(l *ir.Layer, name string) bool {
 }
 
 // bounds are those of the even distribution that weights are taken from: the
-// variance of a sum over all that an output reads is twice that of its terms, so
-// that a ReLU restores it; what scales is around one, what is added is small.
+// variance of a sum over all that an output reads is that of its terms, or twice
+// that, which a ReLU restores; what scales is around one, what is added is small.
+// Where values grew from layer to layer, gates would be steps, and answers no
+// measure of accuracy.
 func bounds(l *ir.Layer, w *ir.Weight) (low, high float32) {
 	switch w.Name {
 	case "variance", "scale", "gamma":
@@ -63,6 +66,9 @@ func bounds(l *ir.Layer, w *ir.Weight) (low, high float32) {
 	case "weight_scales", "weight_xc_scales", "weight_hc_scales", "A_scales", "B_scale", "input_scale", "output_scale", "scale_in", "scale_out":
 		return 30, 40
 	case "data", "values":
+		if w.Count == 1 { // networks divide by such
+			return 0.5, 1.5
+		}
 		return -1, 1
 	}
 	reads := 1.0 // values that make an output
@@ -72,8 +78,30 @@ func bounds(l *ir.Layer, w *ir.Weight) (low, high float32) {
 	if l.Type == "Embed" {
 		return -1, 1
 	}
-	b := float32(math.Sqrt(6 / reads))
+	gain := 3.0
+	if rectified(l) {
+		gain = 6
+	}
+	b := float32(math.Sqrt(gain / reads))
 	return -b, b
+}
+
+// rectified reports whether a layer's sums go through an activation that takes about
+// half of their size.
+func rectified(l *ir.Layer) bool {
+	if l.Params.Int(9, 0) != 0 && (strings.HasPrefix(l.Type, "Convolution") || strings.HasPrefix(l.Type, "Deconvolution") || l.Type == "InnerProduct") {
+		return true
+	}
+	for len(l.Outputs) == 1 && l.Outputs[0].Consumer != nil {
+		switch l = l.Outputs[0].Consumer; l.Type {
+		case "ReLU", "PReLU", "ELU", "SELU", "CELU", "GELU", "Mish", "Swish", "HardSwish", "Clip":
+			return true
+		case "BatchNorm", "Scale", "Bias":
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 // randomWeights is the content of a weight blob: element i is low + (high-low)*u(i).

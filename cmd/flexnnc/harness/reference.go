@@ -159,6 +159,9 @@ func (n *Net) record(g *ir.Graph, s *session) (string, error) {
 	}
 	for _, b := range g.Outputs {
 		t := answers[b.Name]
+		if t.Shape.Len() == 0 { // no rows were found: one of zeros stands for none
+			t = layer.NewTensor(ir.Shape2(t.Shape.W, 1))
+		}
 		words := make([]uint32, len(t.Data))
 		for i, v := range t.Data {
 			words[i] = math.Float32bits(float32(v))
