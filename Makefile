@@ -1,6 +1,6 @@
 # make demo   compile the built-in network, build static binaries, read pictures
 # make test   the quick suite; installs qemu where it may, else skips arm64 by name
-# make generate, make test-models, make fuzz   what they say
+# make generate, make test-models, make test-plans, make fuzz   what they say
 # make grids    random shapes of each weighted and spatial layer, on every architecture
 # make arm64-cost   instructions and modelled cycles on arm64, into docs/arm64-cost.md
 
@@ -8,7 +8,7 @@ GO     ?= go
 BUDGET ?= 96KiB
 GLYPHS := testdata/glyphs
 
-.PHONY: coverage demo test test-models grids fuzz generate generated-check arm64-cost arm64-cost-check tools cost-tools clean
+.PHONY: coverage demo test test-models test-plans grids fuzz generate generated-check arm64-cost arm64-cost-check tools cost-tools clean
 
 demo:
 	@mkdir -p bin
@@ -35,6 +35,10 @@ test-models:
 # Writes docs/coverage.md; VERIFIED names files that flexnnc verify --json wrote.
 coverage:
 	$(GO) run ./cmd/coverage -verify "$(VERIFIED)" > bin/coverage.md && mv bin/coverage.md docs/coverage.md
+
+# Plans for ten thousand random networks, small ones against brute force.
+test-plans:
+	$(GO) test -run 'TestPlans$$' -plans 10000 ./compiler/schedule
 
 fuzz:
 	$(GO) test -run '^$$' -fuzz FuzzCompile -fuzztime 20s ./compiler

@@ -52,6 +52,9 @@ func (c *cutter) least() (bytes plan.Bytes, by segment) {
 			}
 		}
 		offer(hi-1, segment{lo: hi - 1, hi: hi}, c.plain[hi-1])
+		if c.o.NoBands {
+			continue
+		}
 		if hi > 1 && !c.o.NoSlices {
 			if _, ok := n.chained(hi - 2); ok {
 				s := segment{lo: hi - 2, hi: hi, width: 1}
@@ -59,9 +62,6 @@ func (c *cutter) least() (bytes plan.Bytes, by segment) {
 					offer(hi-2, s, o.peak)
 				}
 			}
-		}
-		if c.o.NoBands {
-			continue
 		}
 		for lo := hi - 1; lo >= 0 && n.bandable(lo, hi); lo-- {
 			if best[lo].peak < b.peak {

@@ -100,6 +100,9 @@ func (s *searcher) best(best *draft) (of *timeline, _ *draft) {
 		if of, best = plain.t, d; all {
 			return of, best
 		}
+		if s.o.Budget == 0 {
+			s.o.Budget = d.top
+		}
 	}
 	if s.o.NoSearch {
 		if of != nil {
@@ -189,8 +192,10 @@ func (w *way) unlimited(o Options) (d *draft, all bool) {
 	}
 	sh := shape{place: compact, kept: kept, height: compact.height, share: 1}
 	if o.NoResidents {
-		sh.height += weights
-		return t.stream(sh, o), true
+		sh.height += weights // loads remain, and others may come at better times
+		d = t.stream(sh, o)
+		d.loadAhead(t, o)
+		return d, false
 	}
 	room := plan.Bytes(math.MaxInt64)
 	if o.Budget != 0 {

@@ -285,14 +285,14 @@ func (c *cutter) offerBraid(b, before *state, lo, hi int, ceiling, limit plan.By
 		return laid + maxTurns
 	}
 	f, ok := c.flow(finest, o, limit)
-	if limit == 0 && f.cut {
+	if low := len(counts) <= 3; limit == 0 && (f.cut || low) {
 		// Fewer bands read less again, which may leave room for less to be held.
 		for k := len(counts) - 2; k >= 0; k-- {
 			s := segment{lo: lo, hi: hi, bands: counts[k]}
 			if p := c.outline(s); p.peak != impossible {
 				if g, can := c.flow(s, p, 0); can && (!ok || g.peak < f.peak) {
 					finest, o, f, ok = s, p, g, true
-				} else if can && !g.cut {
+				} else if can && !g.cut && !low {
 					break
 				}
 			}
