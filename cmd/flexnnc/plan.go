@@ -71,7 +71,7 @@ func planAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	r := &planned{name: lowered.Name, options: o, full: c.Bool("full")}
+	r := &planned{name: lowered.Name, options: o, full: c.Bool("full"), weights: c.String("bin") != ""}
 	if c.String("budget") != "" {
 		stop := pr.ticking("planning for a budget of %s", c.String("budget"))
 		o.Budget, o.Min = b.bytes, b.min
@@ -110,6 +110,7 @@ type planned struct {
 	name    string // of the network
 	options compiler.Options
 	full    bool
+	weights bool       // their file was given
 	plan    *plan.Plan // nil without --budget
 	direct  plan.Bytes // see directFloor
 	curve   []report.Point
@@ -124,6 +125,7 @@ func (r *planned) print(w io.Writer, sweeping bool, page string) error {
 			fmt.Fprintln(w)
 		}
 		printMemory(w, p)
+		r.printForm(w)
 		printDirectFloor(w, r.direct)
 		r.printCertificate(w)
 		fmt.Fprintln(w)
@@ -141,6 +143,16 @@ func (r *planned) print(w io.Writer, sweeping bool, page string) error {
 		fmt.Fprintf(w, "\npage       %s\n", page)
 	}
 	return nil
+}
+
+// printForm says what form of weights the plan is for, where it is not the file's.
+func (r *planned) printForm(w io.Writer) {
+	switch {
+	case r.options.Half:
+		fmt.Fprintln(w, "stored     as fp16, as --weights asks")
+	case !r.weights:
+		fmt.Fprintln(w, "stored     as fp32 or int8, by the network: --bin tells which weights are fp16, --weights fp16 plans for all of them")
+	}
 }
 
 // printCertificate says what is predicted, and how far it can be from the best.

@@ -3,6 +3,7 @@ package lower
 import (
 	"fmt"
 
+	"github.com/flexnnc/flexnnc/ir"
 	"github.com/flexnnc/flexnnc/ir/lane"
 	"github.com/flexnnc/flexnnc/ir/op"
 )
@@ -55,7 +56,7 @@ func (e *editor) absorb(m *op.Op, t *op.Tensor, into []part) {
 	produce(producer, m.Out[0])
 }
 
-// foldAffine folds a Map that is y = x*scale[c]+shift[c] into the weights of the
+// foldAffine folds, but for what staysHalf keeps, a Map that is y = x*scale[c]+shift[c] into the weights of the
 // convolution that makes x, where nothing stands between the two.
 func foldAffine(e *editor) error {
 	for _, m := range e.g.Ops {
@@ -67,7 +68,7 @@ func foldAffine(e *editor) error {
 			continue
 		}
 		list := e.parts(x, m)
-		if len(list) == 0 || anyEpilogue(list) || anyInt8(list) {
+		if len(list) == 0 || anyEpilogue(list) || anyInt8(list) || e.staysHalf(list) {
 			continue
 		}
 		for _, p := range list {
@@ -76,6 +77,17 @@ func foldAffine(e *editor) error {
 		e.absorb(m, x, list)
 	}
 	return nil
+}
+
+// keptHalf is the number of weights of a convolution from which on it is better to
+// leave a factor out of them than to hold twice the bytes.
+const keptHalf = 16 << 10
+
+// staysHalf says that a convolution's weights are to stay float16, as the file has
+// them: a factor per channel becomes part of its epilogue.
+func (e *editor) staysHalf(list []part) bool {
+	p := list[0].conv.Panels
+	return len(list) == 1 && !e.half && p.AsStored() && p.Weight != nil && p.Weight.Storage == ir.StoreF16 && p.N*p.K() >= keptHalf
 }
 
 func anyEpilogue(list []part) bool {

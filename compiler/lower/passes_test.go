@@ -229,6 +229,21 @@ net: 6 ops, 5 tensors
 `)
 }
 
+// Where there are many of them, the factor becomes part of what follows the sums.
+func TestWeightsKept(t *testing.T) {
+	n := newNet()
+	x := n.input("x", 4, 5, 128)
+	y := n.conv("kept", x, 128)
+	y.Producer.Panels.Weight = &ir.Weight{Storage: ir.StoreF16}
+	n.output(n.relu("relu", n.norm("norm", y)))
+	expect(t, after(t, n, "weights"), `
+net: 3 ops, 4 tensors
+  0 input "x/in": -> %0 x f32[4,5,128]  user 128,5,4 perm 0,1,2
+  1 conv "kept": %0 x -> %3 relu f32[4,5,128]  kernel 1,1 stride 1,1; panels 8 of K 128 f16; then fma_then_relu %1 norm/scale f32[128] const %2 norm/shift f32[128] const
+  2 output "relu/out0": %3 relu ->  user 128,5,4 perm 0,1,2
+`)
+}
+
 func TestDead(t *testing.T) {
 	n := newNet()
 	x := n.input("x", 2, 2, 4)
