@@ -54,7 +54,7 @@ func run(args []string, w io.Writer) error {
 	var o options
 	f := flag.NewFlagSet("arm64cost", flag.ContinueOnError)
 	f.StringVar(&o.models, "models", "../shared/models", "`folder` with the networks as synthetic/NAME/NAME.param")
-	f.StringVar(&o.networks, "networks", "squeezenet,mobilenet,mobilenet_v2,mobilenet_v3,shufflenet_v2,resnet18", "`names` of networks, with commas, beside the built-in one")
+	f.StringVar(&o.networks, "networks", "squeezenet,mobilenet,mobilenet_v2,mobilenet_v3,shufflenet_v2,resnet18,resnet50,resnet152,vgg19", "`names` of networks, with commas, beside the built-in one")
 	f.StringVar(&o.out, "out", "", "`file` for the report; by default it is printed")
 	f.StringVar(&o.baseline, "baseline", "testdata/arm64-cost.json", "`file` with the figures to compare with")
 	f.BoolVar(&o.write, "write", false, "write the baseline")

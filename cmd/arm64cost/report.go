@@ -12,19 +12,22 @@ import (
 	"github.com/flexnnc/flexnnc/avo/cost"
 )
 
-// reference is the instructions, in millions, that ncnn's arm64 build in float32
-// executes in its kernels for an inference, and the multiply-adds among them where
-// known: counted once, the same way.
-var reference = map[string]struct{ all, fmlas float64 }{
-	"squeezenet":    {91.4, 68.2},
-	"mobilenet":     {171.5, 0},
-	"mobilenet_v2":  {103.8, 0},
-	"mobilenet_v3":  {87.9, 0},
-	"shufflenet_v2": {52.3, 0},
-	"resnet18":      {244.1, 0},
-	"resnet50":      {770, 0},
-	"resnet152":     {2322, 0},
-	"vgg19":         {1619, 0},
+// reference is what ncnn's arm64 build in float32 costs in its kernels for an inference,
+// in millions: instructions, and modelled cycles in the order of cost.CPUs. It was counted
+// once, the same way. On the in-order cores it takes kernels of its own for these.
+var reference = map[string]struct {
+	all    float64
+	cycles []float64
+}{
+	"squeezenet":    {91.4, []float64{42.72, 25.28, 82.71, 94.24, 118.72}},
+	"mobilenet":     {171.5, []float64{79.18, 43.63, 154.94, 167.63, 223.03}},
+	"mobilenet_v2":  {103.8, []float64{49.98, 29.62, 95.65, 110.84, 139.70}},
+	"mobilenet_v3":  {87.9, []float64{41.39, 24.66, 81.09, 95.78, 117.93}},
+	"shufflenet_v2": {52.3, []float64{23.45, 13.57, 44.52, 52.63, 65.78}},
+	"resnet18":      {244.1, []float64{109.84, 73.75, 212.77, 270.68, 319.03}},
+	"resnet50":      {770, []float64{348.75, 200.91, 687.49, 769.34, 999.59}},
+	"resnet152":     {2322, nil},
+	"vgg19":         {1619, []float64{736.48, 408.59, 1427.63, 1635.38, 2111.17}},
 }
 
 func millions(n uint64) string { return fmt.Sprintf("%.2f", float64(n)/1e6) }
@@ -118,6 +121,24 @@ func document(tools *cost.Tools, nets []*result) []byte {
 		fmt.Fprintf(&b, "| %s |", r.name)
 		for _, c := range cost.CPUs() {
 			fmt.Fprintf(&b, " %.1f |", 100*r.total.PeakShare(c))
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\nCycles, divided by those of the kernels of ncnn's arm64 build in float32 in the same models:\n\n| network |")
+	rule = "|---|"
+	for _, c := range cost.CPUs() {
+		fmt.Fprintf(&b, " %s |", c)
+		rule += "---:|"
+	}
+	b.WriteString("\n" + rule + "\n")
+	for _, r := range nets {
+		ref := reference[r.name].cycles
+		if ref == nil {
+			continue
+		}
+		fmt.Fprintf(&b, "| %s |", r.name)
+		for i, c := range cost.CPUs() {
+			fmt.Fprintf(&b, " %.3f |", r.total.Cycles[c]/1e6/ref[i])
 		}
 		b.WriteString("\n")
 	}

@@ -22,52 +22,50 @@ TEXT ·convI8x1x16SDOT(SB), NOSPLIT, $0-8
 tap:
 	WORD $0xb8404466 // ldr w6, [x3], #4
 	WORD $0x8b0200c6 // add x6, x6, x2
-	WORD $0xaa0503e7 // mov x7, x5
+	WORD $0xf10010a7 // subs x7, x5, #4
+	BMI  tail
 
 loop:
-	WORD $0xf10010ff // cmp x7, #4
-	BLT  tail
 	WORD $0x3cc104c4 // ldr q4, [x6], #16
-	WORD $0xad401825 // ldp q5, q6, [x1]
+	WORD $0xacc11825 // ldp q5, q6, [x1], #32
 	WORD $0x4f84e0a0 // sdot v0.4s, v5.16b, v4.4b[0]
 	WORD $0x4f84e0c1 // sdot v1.4s, v6.16b, v4.4b[0]
-	WORD $0xad411825 // ldp q5, q6, [x1, #32]
+	WORD $0xacc11825 // ldp q5, q6, [x1], #32
 	WORD $0x4f84e0a2 // sdot v2.4s, v5.16b, v4.4b[0]
 	WORD $0x4f84e0c3 // sdot v3.4s, v6.16b, v4.4b[0]
-	WORD $0xad421825 // ldp q5, q6, [x1, #64]
+	WORD $0xacc11825 // ldp q5, q6, [x1], #32
 	WORD $0x4fa4e0a0 // sdot v0.4s, v5.16b, v4.4b[1]
 	WORD $0x4fa4e0c1 // sdot v1.4s, v6.16b, v4.4b[1]
-	WORD $0xad431825 // ldp q5, q6, [x1, #96]
+	WORD $0xacc11825 // ldp q5, q6, [x1], #32
 	WORD $0x4fa4e0a2 // sdot v2.4s, v5.16b, v4.4b[1]
 	WORD $0x4fa4e0c3 // sdot v3.4s, v6.16b, v4.4b[1]
-	WORD $0xad441825 // ldp q5, q6, [x1, #128]
+	WORD $0xacc11825 // ldp q5, q6, [x1], #32
 	WORD $0x4f84e8a0 // sdot v0.4s, v5.16b, v4.4b[2]
 	WORD $0x4f84e8c1 // sdot v1.4s, v6.16b, v4.4b[2]
-	WORD $0xad451825 // ldp q5, q6, [x1, #160]
+	WORD $0xacc11825 // ldp q5, q6, [x1], #32
 	WORD $0x4f84e8a2 // sdot v2.4s, v5.16b, v4.4b[2]
 	WORD $0x4f84e8c3 // sdot v3.4s, v6.16b, v4.4b[2]
-	WORD $0xad461825 // ldp q5, q6, [x1, #192]
+	WORD $0xacc11825 // ldp q5, q6, [x1], #32
 	WORD $0x4fa4e8a0 // sdot v0.4s, v5.16b, v4.4b[3]
 	WORD $0x4fa4e8c1 // sdot v1.4s, v6.16b, v4.4b[3]
-	WORD $0xad471825 // ldp q5, q6, [x1, #224]
+	WORD $0xacc11825 // ldp q5, q6, [x1], #32
 	WORD $0x4fa4e8a2 // sdot v2.4s, v5.16b, v4.4b[3]
 	WORD $0x4fa4e8c3 // sdot v3.4s, v6.16b, v4.4b[3]
-	WORD $0x91040021 // add x1, x1, #256
-	WORD $0xd10010e7 // sub x7, x7, #4
-	JMP  loop
+	WORD $0xf10010e7 // subs x7, x7, #4
+	BPL  loop
 
 tail:
-	CBZ R7, next
+	WORD $0x910010e7 // add x7, x7, #4
+	CBZ  R7, next
 
 one:
 	WORD $0xbc4044c4 // ldr s4, [x6], #4
-	WORD $0xad401825 // ldp q5, q6, [x1]
+	WORD $0xacc11825 // ldp q5, q6, [x1], #32
 	WORD $0x4f84e0a0 // sdot v0.4s, v5.16b, v4.4b[0]
 	WORD $0x4f84e0c1 // sdot v1.4s, v6.16b, v4.4b[0]
-	WORD $0xad411825 // ldp q5, q6, [x1, #32]
+	WORD $0xacc11825 // ldp q5, q6, [x1], #32
 	WORD $0x4f84e0a2 // sdot v2.4s, v5.16b, v4.4b[0]
 	WORD $0x4f84e0c3 // sdot v3.4s, v6.16b, v4.4b[0]
-	WORD $0x91010021 // add x1, x1, #64
 	WORD $0xd10004e7 // sub x7, x7, #1
 	CBNZ R7, one
 
@@ -223,84 +221,80 @@ TEXT ·convI8x1x32SDOT(SB), NOSPLIT, $0-8
 tap:
 	WORD $0xb8404487 // ldr w7, [x4], #4
 	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0603e8 // mov x8, x6
+	WORD $0xf10010c8 // subs x8, x6, #4
+	BMI  tail
 
 loop:
-	WORD $0xf100111f // cmp x8, #4
-	BLT  tail
 	WORD $0x3cc104e8 // ldr q8, [x7], #16
-	WORD $0xad402829 // ldp q9, q10, [x1]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4f88e124 // sdot v4.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e145 // sdot v5.4s, v10.16b, v8.4b[0]
-	WORD $0xad412829 // ldp q9, q10, [x1, #32]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4f88e126 // sdot v6.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e147 // sdot v7.4s, v10.16b, v8.4b[0]
-	WORD $0xad402849 // ldp q9, q10, [x2]
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4f88e120 // sdot v0.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e141 // sdot v1.4s, v10.16b, v8.4b[0]
-	WORD $0xad412849 // ldp q9, q10, [x2, #32]
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4f88e122 // sdot v2.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e143 // sdot v3.4s, v10.16b, v8.4b[0]
-	WORD $0xad422829 // ldp q9, q10, [x1, #64]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4fa8e124 // sdot v4.4s, v9.16b, v8.4b[1]
 	WORD $0x4fa8e145 // sdot v5.4s, v10.16b, v8.4b[1]
-	WORD $0xad432829 // ldp q9, q10, [x1, #96]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4fa8e126 // sdot v6.4s, v9.16b, v8.4b[1]
 	WORD $0x4fa8e147 // sdot v7.4s, v10.16b, v8.4b[1]
-	WORD $0xad422849 // ldp q9, q10, [x2, #64]
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4fa8e120 // sdot v0.4s, v9.16b, v8.4b[1]
 	WORD $0x4fa8e141 // sdot v1.4s, v10.16b, v8.4b[1]
-	WORD $0xad432849 // ldp q9, q10, [x2, #96]
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4fa8e122 // sdot v2.4s, v9.16b, v8.4b[1]
 	WORD $0x4fa8e143 // sdot v3.4s, v10.16b, v8.4b[1]
-	WORD $0xad442829 // ldp q9, q10, [x1, #128]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4f88e924 // sdot v4.4s, v9.16b, v8.4b[2]
 	WORD $0x4f88e945 // sdot v5.4s, v10.16b, v8.4b[2]
-	WORD $0xad452829 // ldp q9, q10, [x1, #160]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4f88e926 // sdot v6.4s, v9.16b, v8.4b[2]
 	WORD $0x4f88e947 // sdot v7.4s, v10.16b, v8.4b[2]
-	WORD $0xad442849 // ldp q9, q10, [x2, #128]
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4f88e920 // sdot v0.4s, v9.16b, v8.4b[2]
 	WORD $0x4f88e941 // sdot v1.4s, v10.16b, v8.4b[2]
-	WORD $0xad452849 // ldp q9, q10, [x2, #160]
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4f88e922 // sdot v2.4s, v9.16b, v8.4b[2]
 	WORD $0x4f88e943 // sdot v3.4s, v10.16b, v8.4b[2]
-	WORD $0xad462829 // ldp q9, q10, [x1, #192]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4fa8e924 // sdot v4.4s, v9.16b, v8.4b[3]
 	WORD $0x4fa8e945 // sdot v5.4s, v10.16b, v8.4b[3]
-	WORD $0xad472829 // ldp q9, q10, [x1, #224]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4fa8e926 // sdot v6.4s, v9.16b, v8.4b[3]
 	WORD $0x4fa8e947 // sdot v7.4s, v10.16b, v8.4b[3]
-	WORD $0xad462849 // ldp q9, q10, [x2, #192]
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4fa8e920 // sdot v0.4s, v9.16b, v8.4b[3]
 	WORD $0x4fa8e941 // sdot v1.4s, v10.16b, v8.4b[3]
-	WORD $0xad472849 // ldp q9, q10, [x2, #224]
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4fa8e922 // sdot v2.4s, v9.16b, v8.4b[3]
 	WORD $0x4fa8e943 // sdot v3.4s, v10.16b, v8.4b[3]
-	WORD $0x91040021 // add x1, x1, #256
-	WORD $0x91040042 // add x2, x2, #256
-	WORD $0xd1001108 // sub x8, x8, #4
-	JMP  loop
+	WORD $0xf1001108 // subs x8, x8, #4
+	BPL  loop
 
 tail:
-	CBZ R8, next
+	WORD $0x91001108 // add x8, x8, #4
+	CBZ  R8, next
 
 one:
 	WORD $0xbc4044e8 // ldr s8, [x7], #4
-	WORD $0xad402829 // ldp q9, q10, [x1]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4f88e124 // sdot v4.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e145 // sdot v5.4s, v10.16b, v8.4b[0]
-	WORD $0xad412829 // ldp q9, q10, [x1, #32]
+	WORD $0xacc12829 // ldp q9, q10, [x1], #32
 	WORD $0x4f88e126 // sdot v6.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e147 // sdot v7.4s, v10.16b, v8.4b[0]
-	WORD $0xad402849 // ldp q9, q10, [x2]
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4f88e120 // sdot v0.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e141 // sdot v1.4s, v10.16b, v8.4b[0]
-	WORD $0xad412849 // ldp q9, q10, [x2, #32]
+	WORD $0xacc12849 // ldp q9, q10, [x2], #32
 	WORD $0x4f88e122 // sdot v2.4s, v9.16b, v8.4b[0]
 	WORD $0x4f88e143 // sdot v3.4s, v10.16b, v8.4b[0]
-	WORD $0x91010021 // add x1, x1, #64
-	WORD $0x91010042 // add x2, x2, #64
 	WORD $0xd1000508 // sub x8, x8, #1
 	CBNZ R8, one
 
@@ -526,116 +520,110 @@ TEXT ·convI8x1x48SDOT(SB), NOSPLIT, $0-8
 tap:
 	WORD $0xb84044a8 // ldr w8, [x5], #4
 	WORD $0x8b040108 // add x8, x8, x4
-	WORD $0xaa0703e9 // mov x9, x7
+	WORD $0xf10010e9 // subs x9, x7, #4
+	BMI  tail
 
 loop:
-	WORD $0xf100113f // cmp x9, #4
-	BLT  tail
 	WORD $0x3cc1050c // ldr q12, [x8], #16
-	WORD $0xad40382d // ldp q13, q14, [x1]
+	WORD $0xacc1382d // ldp q13, q14, [x1], #32
 	WORD $0x4f8ce1a8 // sdot v8.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c9 // sdot v9.4s, v14.16b, v12.4b[0]
-	WORD $0xad41382d // ldp q13, q14, [x1, #32]
+	WORD $0xacc1382d // ldp q13, q14, [x1], #32
 	WORD $0x4f8ce1aa // sdot v10.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1cb // sdot v11.4s, v14.16b, v12.4b[0]
-	WORD $0xad40384d // ldp q13, q14, [x2]
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4f8ce1a4 // sdot v4.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c5 // sdot v5.4s, v14.16b, v12.4b[0]
-	WORD $0xad41384d // ldp q13, q14, [x2, #32]
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4f8ce1a6 // sdot v6.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c7 // sdot v7.4s, v14.16b, v12.4b[0]
-	WORD $0xad40386d // ldp q13, q14, [x3]
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4f8ce1a0 // sdot v0.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c1 // sdot v1.4s, v14.16b, v12.4b[0]
-	WORD $0xad41386d // ldp q13, q14, [x3, #32]
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4f8ce1a2 // sdot v2.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c3 // sdot v3.4s, v14.16b, v12.4b[0]
-	WORD $0xad42382d // ldp q13, q14, [x1, #64]
+	WORD $0xacc1382d // ldp q13, q14, [x1], #32
 	WORD $0x4face1a8 // sdot v8.4s, v13.16b, v12.4b[1]
 	WORD $0x4face1c9 // sdot v9.4s, v14.16b, v12.4b[1]
-	WORD $0xad43382d // ldp q13, q14, [x1, #96]
+	WORD $0xacc1382d // ldp q13, q14, [x1], #32
 	WORD $0x4face1aa // sdot v10.4s, v13.16b, v12.4b[1]
 	WORD $0x4face1cb // sdot v11.4s, v14.16b, v12.4b[1]
-	WORD $0xad42384d // ldp q13, q14, [x2, #64]
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4face1a4 // sdot v4.4s, v13.16b, v12.4b[1]
 	WORD $0x4face1c5 // sdot v5.4s, v14.16b, v12.4b[1]
-	WORD $0xad43384d // ldp q13, q14, [x2, #96]
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4face1a6 // sdot v6.4s, v13.16b, v12.4b[1]
 	WORD $0x4face1c7 // sdot v7.4s, v14.16b, v12.4b[1]
-	WORD $0xad42386d // ldp q13, q14, [x3, #64]
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4face1a0 // sdot v0.4s, v13.16b, v12.4b[1]
 	WORD $0x4face1c1 // sdot v1.4s, v14.16b, v12.4b[1]
-	WORD $0xad43386d // ldp q13, q14, [x3, #96]
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4face1a2 // sdot v2.4s, v13.16b, v12.4b[1]
 	WORD $0x4face1c3 // sdot v3.4s, v14.16b, v12.4b[1]
-	WORD $0xad44382d // ldp q13, q14, [x1, #128]
+	WORD $0xacc1382d // ldp q13, q14, [x1], #32
 	WORD $0x4f8ce9a8 // sdot v8.4s, v13.16b, v12.4b[2]
 	WORD $0x4f8ce9c9 // sdot v9.4s, v14.16b, v12.4b[2]
-	WORD $0xad45382d // ldp q13, q14, [x1, #160]
+	WORD $0xacc1382d // ldp q13, q14, [x1], #32
 	WORD $0x4f8ce9aa // sdot v10.4s, v13.16b, v12.4b[2]
 	WORD $0x4f8ce9cb // sdot v11.4s, v14.16b, v12.4b[2]
-	WORD $0xad44384d // ldp q13, q14, [x2, #128]
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4f8ce9a4 // sdot v4.4s, v13.16b, v12.4b[2]
 	WORD $0x4f8ce9c5 // sdot v5.4s, v14.16b, v12.4b[2]
-	WORD $0xad45384d // ldp q13, q14, [x2, #160]
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4f8ce9a6 // sdot v6.4s, v13.16b, v12.4b[2]
 	WORD $0x4f8ce9c7 // sdot v7.4s, v14.16b, v12.4b[2]
-	WORD $0xad44386d // ldp q13, q14, [x3, #128]
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4f8ce9a0 // sdot v0.4s, v13.16b, v12.4b[2]
 	WORD $0x4f8ce9c1 // sdot v1.4s, v14.16b, v12.4b[2]
-	WORD $0xad45386d // ldp q13, q14, [x3, #160]
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4f8ce9a2 // sdot v2.4s, v13.16b, v12.4b[2]
 	WORD $0x4f8ce9c3 // sdot v3.4s, v14.16b, v12.4b[2]
-	WORD $0xad46382d // ldp q13, q14, [x1, #192]
+	WORD $0xacc1382d // ldp q13, q14, [x1], #32
 	WORD $0x4face9a8 // sdot v8.4s, v13.16b, v12.4b[3]
 	WORD $0x4face9c9 // sdot v9.4s, v14.16b, v12.4b[3]
-	WORD $0xad47382d // ldp q13, q14, [x1, #224]
+	WORD $0xacc1382d // ldp q13, q14, [x1], #32
 	WORD $0x4face9aa // sdot v10.4s, v13.16b, v12.4b[3]
 	WORD $0x4face9cb // sdot v11.4s, v14.16b, v12.4b[3]
-	WORD $0xad46384d // ldp q13, q14, [x2, #192]
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4face9a4 // sdot v4.4s, v13.16b, v12.4b[3]
 	WORD $0x4face9c5 // sdot v5.4s, v14.16b, v12.4b[3]
-	WORD $0xad47384d // ldp q13, q14, [x2, #224]
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4face9a6 // sdot v6.4s, v13.16b, v12.4b[3]
 	WORD $0x4face9c7 // sdot v7.4s, v14.16b, v12.4b[3]
-	WORD $0xad46386d // ldp q13, q14, [x3, #192]
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4face9a0 // sdot v0.4s, v13.16b, v12.4b[3]
 	WORD $0x4face9c1 // sdot v1.4s, v14.16b, v12.4b[3]
-	WORD $0xad47386d // ldp q13, q14, [x3, #224]
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4face9a2 // sdot v2.4s, v13.16b, v12.4b[3]
 	WORD $0x4face9c3 // sdot v3.4s, v14.16b, v12.4b[3]
-	WORD $0x91040021 // add x1, x1, #256
-	WORD $0x91040042 // add x2, x2, #256
-	WORD $0x91040063 // add x3, x3, #256
-	WORD $0xd1001129 // sub x9, x9, #4
-	JMP  loop
+	WORD $0xf1001129 // subs x9, x9, #4
+	BPL  loop
 
 tail:
-	CBZ R9, next
+	WORD $0x91001129 // add x9, x9, #4
+	CBZ  R9, next
 
 one:
 	WORD $0xbc40450c // ldr s12, [x8], #4
-	WORD $0xad40382d // ldp q13, q14, [x1]
+	WORD $0xacc1382d // ldp q13, q14, [x1], #32
 	WORD $0x4f8ce1a8 // sdot v8.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c9 // sdot v9.4s, v14.16b, v12.4b[0]
-	WORD $0xad41382d // ldp q13, q14, [x1, #32]
+	WORD $0xacc1382d // ldp q13, q14, [x1], #32
 	WORD $0x4f8ce1aa // sdot v10.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1cb // sdot v11.4s, v14.16b, v12.4b[0]
-	WORD $0xad40384d // ldp q13, q14, [x2]
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4f8ce1a4 // sdot v4.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c5 // sdot v5.4s, v14.16b, v12.4b[0]
-	WORD $0xad41384d // ldp q13, q14, [x2, #32]
+	WORD $0xacc1384d // ldp q13, q14, [x2], #32
 	WORD $0x4f8ce1a6 // sdot v6.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c7 // sdot v7.4s, v14.16b, v12.4b[0]
-	WORD $0xad40386d // ldp q13, q14, [x3]
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4f8ce1a0 // sdot v0.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c1 // sdot v1.4s, v14.16b, v12.4b[0]
-	WORD $0xad41386d // ldp q13, q14, [x3, #32]
+	WORD $0xacc1386d // ldp q13, q14, [x3], #32
 	WORD $0x4f8ce1a2 // sdot v2.4s, v13.16b, v12.4b[0]
 	WORD $0x4f8ce1c3 // sdot v3.4s, v14.16b, v12.4b[0]
-	WORD $0x91010021 // add x1, x1, #64
-	WORD $0x91010042 // add x2, x2, #64
-	WORD $0x91010063 // add x3, x3, #64
 	WORD $0xd1000529 // sub x9, x9, #1
 	CBNZ R9, one
 
@@ -931,148 +919,140 @@ TEXT ·convI8x1x64SDOT(SB), NOSPLIT, $0-8
 tap:
 	WORD $0xb84044c9 // ldr w9, [x6], #4
 	WORD $0x8b050129 // add x9, x9, x5
-	WORD $0xaa0803ea // mov x10, x8
+	WORD $0xf100110a // subs x10, x8, #4
+	BMI  tail
 
 loop:
-	WORD $0xf100115f // cmp x10, #4
-	BLT  tail
 	WORD $0x3cc10530 // ldr q16, [x9], #16
-	WORD $0xad404831 // ldp q17, q18, [x1]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
 	WORD $0x4f90e22c // sdot v12.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e24d // sdot v13.4s, v18.16b, v16.4b[0]
-	WORD $0xad414831 // ldp q17, q18, [x1, #32]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
 	WORD $0x4f90e22e // sdot v14.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e24f // sdot v15.4s, v18.16b, v16.4b[0]
-	WORD $0xad404851 // ldp q17, q18, [x2]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4f90e228 // sdot v8.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e249 // sdot v9.4s, v18.16b, v16.4b[0]
-	WORD $0xad414851 // ldp q17, q18, [x2, #32]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4f90e22a // sdot v10.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e24b // sdot v11.4s, v18.16b, v16.4b[0]
-	WORD $0xad404871 // ldp q17, q18, [x3]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4f90e224 // sdot v4.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e245 // sdot v5.4s, v18.16b, v16.4b[0]
-	WORD $0xad414871 // ldp q17, q18, [x3, #32]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4f90e226 // sdot v6.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e247 // sdot v7.4s, v18.16b, v16.4b[0]
-	WORD $0xad404891 // ldp q17, q18, [x4]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4f90e220 // sdot v0.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e241 // sdot v1.4s, v18.16b, v16.4b[0]
-	WORD $0xad414891 // ldp q17, q18, [x4, #32]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4f90e222 // sdot v2.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e243 // sdot v3.4s, v18.16b, v16.4b[0]
-	WORD $0xad424831 // ldp q17, q18, [x1, #64]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
 	WORD $0x4fb0e22c // sdot v12.4s, v17.16b, v16.4b[1]
 	WORD $0x4fb0e24d // sdot v13.4s, v18.16b, v16.4b[1]
-	WORD $0xad434831 // ldp q17, q18, [x1, #96]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
 	WORD $0x4fb0e22e // sdot v14.4s, v17.16b, v16.4b[1]
 	WORD $0x4fb0e24f // sdot v15.4s, v18.16b, v16.4b[1]
-	WORD $0xad424851 // ldp q17, q18, [x2, #64]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4fb0e228 // sdot v8.4s, v17.16b, v16.4b[1]
 	WORD $0x4fb0e249 // sdot v9.4s, v18.16b, v16.4b[1]
-	WORD $0xad434851 // ldp q17, q18, [x2, #96]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4fb0e22a // sdot v10.4s, v17.16b, v16.4b[1]
 	WORD $0x4fb0e24b // sdot v11.4s, v18.16b, v16.4b[1]
-	WORD $0xad424871 // ldp q17, q18, [x3, #64]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4fb0e224 // sdot v4.4s, v17.16b, v16.4b[1]
 	WORD $0x4fb0e245 // sdot v5.4s, v18.16b, v16.4b[1]
-	WORD $0xad434871 // ldp q17, q18, [x3, #96]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4fb0e226 // sdot v6.4s, v17.16b, v16.4b[1]
 	WORD $0x4fb0e247 // sdot v7.4s, v18.16b, v16.4b[1]
-	WORD $0xad424891 // ldp q17, q18, [x4, #64]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4fb0e220 // sdot v0.4s, v17.16b, v16.4b[1]
 	WORD $0x4fb0e241 // sdot v1.4s, v18.16b, v16.4b[1]
-	WORD $0xad434891 // ldp q17, q18, [x4, #96]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4fb0e222 // sdot v2.4s, v17.16b, v16.4b[1]
 	WORD $0x4fb0e243 // sdot v3.4s, v18.16b, v16.4b[1]
-	WORD $0xad444831 // ldp q17, q18, [x1, #128]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
 	WORD $0x4f90ea2c // sdot v12.4s, v17.16b, v16.4b[2]
 	WORD $0x4f90ea4d // sdot v13.4s, v18.16b, v16.4b[2]
-	WORD $0xad454831 // ldp q17, q18, [x1, #160]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
 	WORD $0x4f90ea2e // sdot v14.4s, v17.16b, v16.4b[2]
 	WORD $0x4f90ea4f // sdot v15.4s, v18.16b, v16.4b[2]
-	WORD $0xad444851 // ldp q17, q18, [x2, #128]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4f90ea28 // sdot v8.4s, v17.16b, v16.4b[2]
 	WORD $0x4f90ea49 // sdot v9.4s, v18.16b, v16.4b[2]
-	WORD $0xad454851 // ldp q17, q18, [x2, #160]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4f90ea2a // sdot v10.4s, v17.16b, v16.4b[2]
 	WORD $0x4f90ea4b // sdot v11.4s, v18.16b, v16.4b[2]
-	WORD $0xad444871 // ldp q17, q18, [x3, #128]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4f90ea24 // sdot v4.4s, v17.16b, v16.4b[2]
 	WORD $0x4f90ea45 // sdot v5.4s, v18.16b, v16.4b[2]
-	WORD $0xad454871 // ldp q17, q18, [x3, #160]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4f90ea26 // sdot v6.4s, v17.16b, v16.4b[2]
 	WORD $0x4f90ea47 // sdot v7.4s, v18.16b, v16.4b[2]
-	WORD $0xad444891 // ldp q17, q18, [x4, #128]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4f90ea20 // sdot v0.4s, v17.16b, v16.4b[2]
 	WORD $0x4f90ea41 // sdot v1.4s, v18.16b, v16.4b[2]
-	WORD $0xad454891 // ldp q17, q18, [x4, #160]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4f90ea22 // sdot v2.4s, v17.16b, v16.4b[2]
 	WORD $0x4f90ea43 // sdot v3.4s, v18.16b, v16.4b[2]
-	WORD $0xad464831 // ldp q17, q18, [x1, #192]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
 	WORD $0x4fb0ea2c // sdot v12.4s, v17.16b, v16.4b[3]
 	WORD $0x4fb0ea4d // sdot v13.4s, v18.16b, v16.4b[3]
-	WORD $0xad474831 // ldp q17, q18, [x1, #224]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
 	WORD $0x4fb0ea2e // sdot v14.4s, v17.16b, v16.4b[3]
 	WORD $0x4fb0ea4f // sdot v15.4s, v18.16b, v16.4b[3]
-	WORD $0xad464851 // ldp q17, q18, [x2, #192]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4fb0ea28 // sdot v8.4s, v17.16b, v16.4b[3]
 	WORD $0x4fb0ea49 // sdot v9.4s, v18.16b, v16.4b[3]
-	WORD $0xad474851 // ldp q17, q18, [x2, #224]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4fb0ea2a // sdot v10.4s, v17.16b, v16.4b[3]
 	WORD $0x4fb0ea4b // sdot v11.4s, v18.16b, v16.4b[3]
-	WORD $0xad464871 // ldp q17, q18, [x3, #192]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4fb0ea24 // sdot v4.4s, v17.16b, v16.4b[3]
 	WORD $0x4fb0ea45 // sdot v5.4s, v18.16b, v16.4b[3]
-	WORD $0xad474871 // ldp q17, q18, [x3, #224]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4fb0ea26 // sdot v6.4s, v17.16b, v16.4b[3]
 	WORD $0x4fb0ea47 // sdot v7.4s, v18.16b, v16.4b[3]
-	WORD $0xad464891 // ldp q17, q18, [x4, #192]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4fb0ea20 // sdot v0.4s, v17.16b, v16.4b[3]
 	WORD $0x4fb0ea41 // sdot v1.4s, v18.16b, v16.4b[3]
-	WORD $0xad474891 // ldp q17, q18, [x4, #224]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4fb0ea22 // sdot v2.4s, v17.16b, v16.4b[3]
 	WORD $0x4fb0ea43 // sdot v3.4s, v18.16b, v16.4b[3]
-	WORD $0x91040021 // add x1, x1, #256
-	WORD $0x91040042 // add x2, x2, #256
-	WORD $0x91040063 // add x3, x3, #256
-	WORD $0x91040084 // add x4, x4, #256
-	WORD $0xd100114a // sub x10, x10, #4
-	JMP  loop
+	WORD $0xf100114a // subs x10, x10, #4
+	BPL  loop
 
 tail:
-	CBZ R10, next
+	WORD $0x9100114a // add x10, x10, #4
+	CBZ  R10, next
 
 one:
 	WORD $0xbc404530 // ldr s16, [x9], #4
-	WORD $0xad404831 // ldp q17, q18, [x1]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
 	WORD $0x4f90e22c // sdot v12.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e24d // sdot v13.4s, v18.16b, v16.4b[0]
-	WORD $0xad414831 // ldp q17, q18, [x1, #32]
+	WORD $0xacc14831 // ldp q17, q18, [x1], #32
 	WORD $0x4f90e22e // sdot v14.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e24f // sdot v15.4s, v18.16b, v16.4b[0]
-	WORD $0xad404851 // ldp q17, q18, [x2]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4f90e228 // sdot v8.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e249 // sdot v9.4s, v18.16b, v16.4b[0]
-	WORD $0xad414851 // ldp q17, q18, [x2, #32]
+	WORD $0xacc14851 // ldp q17, q18, [x2], #32
 	WORD $0x4f90e22a // sdot v10.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e24b // sdot v11.4s, v18.16b, v16.4b[0]
-	WORD $0xad404871 // ldp q17, q18, [x3]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4f90e224 // sdot v4.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e245 // sdot v5.4s, v18.16b, v16.4b[0]
-	WORD $0xad414871 // ldp q17, q18, [x3, #32]
+	WORD $0xacc14871 // ldp q17, q18, [x3], #32
 	WORD $0x4f90e226 // sdot v6.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e247 // sdot v7.4s, v18.16b, v16.4b[0]
-	WORD $0xad404891 // ldp q17, q18, [x4]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4f90e220 // sdot v0.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e241 // sdot v1.4s, v18.16b, v16.4b[0]
-	WORD $0xad414891 // ldp q17, q18, [x4, #32]
+	WORD $0xacc14891 // ldp q17, q18, [x4], #32
 	WORD $0x4f90e222 // sdot v2.4s, v17.16b, v16.4b[0]
 	WORD $0x4f90e243 // sdot v3.4s, v18.16b, v16.4b[0]
-	WORD $0x91010021 // add x1, x1, #64
-	WORD $0x91010042 // add x2, x2, #64
-	WORD $0x91010063 // add x3, x3, #64
-	WORD $0x91010084 // add x4, x4, #64
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, one
 
@@ -1423,74 +1403,72 @@ tap:
 	WORD $0x8b0200c6 // add x6, x6, x2
 	WORD $0xb8404467 // ldr w7, [x3], #4
 	WORD $0x8b0200e7 // add x7, x7, x2
-	WORD $0xaa0503e8 // mov x8, x5
+	WORD $0xf10010a8 // subs x8, x5, #4
+	BMI  tail
 
 loop:
-	WORD $0xf100111f // cmp x8, #4
-	BLT  tail
 	WORD $0x3cc104c8 // ldr q8, [x6], #16
 	WORD $0x3cc104e9 // ldr q9, [x7], #16
-	WORD $0xad402c2a // ldp q10, q11, [x1]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
 	WORD $0x4f88e144 // sdot v4.4s, v10.16b, v8.4b[0]
 	WORD $0x4f89e140 // sdot v0.4s, v10.16b, v9.4b[0]
 	WORD $0x4f88e165 // sdot v5.4s, v11.16b, v8.4b[0]
 	WORD $0x4f89e161 // sdot v1.4s, v11.16b, v9.4b[0]
-	WORD $0xad412c2a // ldp q10, q11, [x1, #32]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
 	WORD $0x4f88e146 // sdot v6.4s, v10.16b, v8.4b[0]
 	WORD $0x4f89e142 // sdot v2.4s, v10.16b, v9.4b[0]
 	WORD $0x4f88e167 // sdot v7.4s, v11.16b, v8.4b[0]
 	WORD $0x4f89e163 // sdot v3.4s, v11.16b, v9.4b[0]
-	WORD $0xad422c2a // ldp q10, q11, [x1, #64]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
 	WORD $0x4fa8e144 // sdot v4.4s, v10.16b, v8.4b[1]
 	WORD $0x4fa9e140 // sdot v0.4s, v10.16b, v9.4b[1]
 	WORD $0x4fa8e165 // sdot v5.4s, v11.16b, v8.4b[1]
 	WORD $0x4fa9e161 // sdot v1.4s, v11.16b, v9.4b[1]
-	WORD $0xad432c2a // ldp q10, q11, [x1, #96]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
 	WORD $0x4fa8e146 // sdot v6.4s, v10.16b, v8.4b[1]
 	WORD $0x4fa9e142 // sdot v2.4s, v10.16b, v9.4b[1]
 	WORD $0x4fa8e167 // sdot v7.4s, v11.16b, v8.4b[1]
 	WORD $0x4fa9e163 // sdot v3.4s, v11.16b, v9.4b[1]
-	WORD $0xad442c2a // ldp q10, q11, [x1, #128]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
 	WORD $0x4f88e944 // sdot v4.4s, v10.16b, v8.4b[2]
 	WORD $0x4f89e940 // sdot v0.4s, v10.16b, v9.4b[2]
 	WORD $0x4f88e965 // sdot v5.4s, v11.16b, v8.4b[2]
 	WORD $0x4f89e961 // sdot v1.4s, v11.16b, v9.4b[2]
-	WORD $0xad452c2a // ldp q10, q11, [x1, #160]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
 	WORD $0x4f88e946 // sdot v6.4s, v10.16b, v8.4b[2]
 	WORD $0x4f89e942 // sdot v2.4s, v10.16b, v9.4b[2]
 	WORD $0x4f88e967 // sdot v7.4s, v11.16b, v8.4b[2]
 	WORD $0x4f89e963 // sdot v3.4s, v11.16b, v9.4b[2]
-	WORD $0xad462c2a // ldp q10, q11, [x1, #192]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
 	WORD $0x4fa8e944 // sdot v4.4s, v10.16b, v8.4b[3]
 	WORD $0x4fa9e940 // sdot v0.4s, v10.16b, v9.4b[3]
 	WORD $0x4fa8e965 // sdot v5.4s, v11.16b, v8.4b[3]
 	WORD $0x4fa9e961 // sdot v1.4s, v11.16b, v9.4b[3]
-	WORD $0xad472c2a // ldp q10, q11, [x1, #224]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
 	WORD $0x4fa8e946 // sdot v6.4s, v10.16b, v8.4b[3]
 	WORD $0x4fa9e942 // sdot v2.4s, v10.16b, v9.4b[3]
 	WORD $0x4fa8e967 // sdot v7.4s, v11.16b, v8.4b[3]
 	WORD $0x4fa9e963 // sdot v3.4s, v11.16b, v9.4b[3]
-	WORD $0x91040021 // add x1, x1, #256
-	WORD $0xd1001108 // sub x8, x8, #4
-	JMP  loop
+	WORD $0xf1001108 // subs x8, x8, #4
+	BPL  loop
 
 tail:
-	CBZ R8, next
+	WORD $0x91001108 // add x8, x8, #4
+	CBZ  R8, next
 
 one:
 	WORD $0xbc4044c8 // ldr s8, [x6], #4
 	WORD $0xbc4044e9 // ldr s9, [x7], #4
-	WORD $0xad402c2a // ldp q10, q11, [x1]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
 	WORD $0x4f88e144 // sdot v4.4s, v10.16b, v8.4b[0]
 	WORD $0x4f89e140 // sdot v0.4s, v10.16b, v9.4b[0]
 	WORD $0x4f88e165 // sdot v5.4s, v11.16b, v8.4b[0]
 	WORD $0x4f89e161 // sdot v1.4s, v11.16b, v9.4b[0]
-	WORD $0xad412c2a // ldp q10, q11, [x1, #32]
+	WORD $0xacc12c2a // ldp q10, q11, [x1], #32
 	WORD $0x4f88e146 // sdot v6.4s, v10.16b, v8.4b[0]
 	WORD $0x4f89e142 // sdot v2.4s, v10.16b, v9.4b[0]
 	WORD $0x4f88e167 // sdot v7.4s, v11.16b, v8.4b[0]
 	WORD $0x4f89e163 // sdot v3.4s, v11.16b, v9.4b[0]
-	WORD $0x91010021 // add x1, x1, #64
 	WORD $0xd1000508 // sub x8, x8, #1
 	CBNZ R8, one
 
@@ -1747,126 +1725,122 @@ tap:
 	WORD $0x8b0300e7 // add x7, x7, x3
 	WORD $0xb8404488 // ldr w8, [x4], #4
 	WORD $0x8b030108 // add x8, x8, x3
-	WORD $0xaa0603e9 // mov x9, x6
+	WORD $0xf10010c9 // subs x9, x6, #4
+	BMI  tail
 
 loop:
-	WORD $0xf100113f // cmp x9, #4
-	BLT  tail
 	WORD $0x3cc104f0 // ldr q16, [x7], #16
 	WORD $0x3cc10511 // ldr q17, [x8], #16
-	WORD $0xad404c32 // ldp q18, q19, [x1]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
 	WORD $0x4f90e24c // sdot v12.4s, v18.16b, v16.4b[0]
 	WORD $0x4f91e244 // sdot v4.4s, v18.16b, v17.4b[0]
 	WORD $0x4f90e26d // sdot v13.4s, v19.16b, v16.4b[0]
 	WORD $0x4f91e265 // sdot v5.4s, v19.16b, v17.4b[0]
-	WORD $0xad414c32 // ldp q18, q19, [x1, #32]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
 	WORD $0x4f90e24e // sdot v14.4s, v18.16b, v16.4b[0]
 	WORD $0x4f91e246 // sdot v6.4s, v18.16b, v17.4b[0]
 	WORD $0x4f90e26f // sdot v15.4s, v19.16b, v16.4b[0]
 	WORD $0x4f91e267 // sdot v7.4s, v19.16b, v17.4b[0]
-	WORD $0xad404c52 // ldp q18, q19, [x2]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4f90e248 // sdot v8.4s, v18.16b, v16.4b[0]
 	WORD $0x4f91e240 // sdot v0.4s, v18.16b, v17.4b[0]
 	WORD $0x4f90e269 // sdot v9.4s, v19.16b, v16.4b[0]
 	WORD $0x4f91e261 // sdot v1.4s, v19.16b, v17.4b[0]
-	WORD $0xad414c52 // ldp q18, q19, [x2, #32]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4f90e24a // sdot v10.4s, v18.16b, v16.4b[0]
 	WORD $0x4f91e242 // sdot v2.4s, v18.16b, v17.4b[0]
 	WORD $0x4f90e26b // sdot v11.4s, v19.16b, v16.4b[0]
 	WORD $0x4f91e263 // sdot v3.4s, v19.16b, v17.4b[0]
-	WORD $0xad424c32 // ldp q18, q19, [x1, #64]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
 	WORD $0x4fb0e24c // sdot v12.4s, v18.16b, v16.4b[1]
 	WORD $0x4fb1e244 // sdot v4.4s, v18.16b, v17.4b[1]
 	WORD $0x4fb0e26d // sdot v13.4s, v19.16b, v16.4b[1]
 	WORD $0x4fb1e265 // sdot v5.4s, v19.16b, v17.4b[1]
-	WORD $0xad434c32 // ldp q18, q19, [x1, #96]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
 	WORD $0x4fb0e24e // sdot v14.4s, v18.16b, v16.4b[1]
 	WORD $0x4fb1e246 // sdot v6.4s, v18.16b, v17.4b[1]
 	WORD $0x4fb0e26f // sdot v15.4s, v19.16b, v16.4b[1]
 	WORD $0x4fb1e267 // sdot v7.4s, v19.16b, v17.4b[1]
-	WORD $0xad424c52 // ldp q18, q19, [x2, #64]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4fb0e248 // sdot v8.4s, v18.16b, v16.4b[1]
 	WORD $0x4fb1e240 // sdot v0.4s, v18.16b, v17.4b[1]
 	WORD $0x4fb0e269 // sdot v9.4s, v19.16b, v16.4b[1]
 	WORD $0x4fb1e261 // sdot v1.4s, v19.16b, v17.4b[1]
-	WORD $0xad434c52 // ldp q18, q19, [x2, #96]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4fb0e24a // sdot v10.4s, v18.16b, v16.4b[1]
 	WORD $0x4fb1e242 // sdot v2.4s, v18.16b, v17.4b[1]
 	WORD $0x4fb0e26b // sdot v11.4s, v19.16b, v16.4b[1]
 	WORD $0x4fb1e263 // sdot v3.4s, v19.16b, v17.4b[1]
-	WORD $0xad444c32 // ldp q18, q19, [x1, #128]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
 	WORD $0x4f90ea4c // sdot v12.4s, v18.16b, v16.4b[2]
 	WORD $0x4f91ea44 // sdot v4.4s, v18.16b, v17.4b[2]
 	WORD $0x4f90ea6d // sdot v13.4s, v19.16b, v16.4b[2]
 	WORD $0x4f91ea65 // sdot v5.4s, v19.16b, v17.4b[2]
-	WORD $0xad454c32 // ldp q18, q19, [x1, #160]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
 	WORD $0x4f90ea4e // sdot v14.4s, v18.16b, v16.4b[2]
 	WORD $0x4f91ea46 // sdot v6.4s, v18.16b, v17.4b[2]
 	WORD $0x4f90ea6f // sdot v15.4s, v19.16b, v16.4b[2]
 	WORD $0x4f91ea67 // sdot v7.4s, v19.16b, v17.4b[2]
-	WORD $0xad444c52 // ldp q18, q19, [x2, #128]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4f90ea48 // sdot v8.4s, v18.16b, v16.4b[2]
 	WORD $0x4f91ea40 // sdot v0.4s, v18.16b, v17.4b[2]
 	WORD $0x4f90ea69 // sdot v9.4s, v19.16b, v16.4b[2]
 	WORD $0x4f91ea61 // sdot v1.4s, v19.16b, v17.4b[2]
-	WORD $0xad454c52 // ldp q18, q19, [x2, #160]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4f90ea4a // sdot v10.4s, v18.16b, v16.4b[2]
 	WORD $0x4f91ea42 // sdot v2.4s, v18.16b, v17.4b[2]
 	WORD $0x4f90ea6b // sdot v11.4s, v19.16b, v16.4b[2]
 	WORD $0x4f91ea63 // sdot v3.4s, v19.16b, v17.4b[2]
-	WORD $0xad464c32 // ldp q18, q19, [x1, #192]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
 	WORD $0x4fb0ea4c // sdot v12.4s, v18.16b, v16.4b[3]
 	WORD $0x4fb1ea44 // sdot v4.4s, v18.16b, v17.4b[3]
 	WORD $0x4fb0ea6d // sdot v13.4s, v19.16b, v16.4b[3]
 	WORD $0x4fb1ea65 // sdot v5.4s, v19.16b, v17.4b[3]
-	WORD $0xad474c32 // ldp q18, q19, [x1, #224]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
 	WORD $0x4fb0ea4e // sdot v14.4s, v18.16b, v16.4b[3]
 	WORD $0x4fb1ea46 // sdot v6.4s, v18.16b, v17.4b[3]
 	WORD $0x4fb0ea6f // sdot v15.4s, v19.16b, v16.4b[3]
 	WORD $0x4fb1ea67 // sdot v7.4s, v19.16b, v17.4b[3]
-	WORD $0xad464c52 // ldp q18, q19, [x2, #192]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4fb0ea48 // sdot v8.4s, v18.16b, v16.4b[3]
 	WORD $0x4fb1ea40 // sdot v0.4s, v18.16b, v17.4b[3]
 	WORD $0x4fb0ea69 // sdot v9.4s, v19.16b, v16.4b[3]
 	WORD $0x4fb1ea61 // sdot v1.4s, v19.16b, v17.4b[3]
-	WORD $0xad474c52 // ldp q18, q19, [x2, #224]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4fb0ea4a // sdot v10.4s, v18.16b, v16.4b[3]
 	WORD $0x4fb1ea42 // sdot v2.4s, v18.16b, v17.4b[3]
 	WORD $0x4fb0ea6b // sdot v11.4s, v19.16b, v16.4b[3]
 	WORD $0x4fb1ea63 // sdot v3.4s, v19.16b, v17.4b[3]
-	WORD $0x91040021 // add x1, x1, #256
-	WORD $0x91040042 // add x2, x2, #256
-	WORD $0xd1001129 // sub x9, x9, #4
-	JMP  loop
+	WORD $0xf1001129 // subs x9, x9, #4
+	BPL  loop
 
 tail:
-	CBZ R9, next
+	WORD $0x91001129 // add x9, x9, #4
+	CBZ  R9, next
 
 one:
 	WORD $0xbc4044f0 // ldr s16, [x7], #4
 	WORD $0xbc404511 // ldr s17, [x8], #4
-	WORD $0xad404c32 // ldp q18, q19, [x1]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
 	WORD $0x4f90e24c // sdot v12.4s, v18.16b, v16.4b[0]
 	WORD $0x4f91e244 // sdot v4.4s, v18.16b, v17.4b[0]
 	WORD $0x4f90e26d // sdot v13.4s, v19.16b, v16.4b[0]
 	WORD $0x4f91e265 // sdot v5.4s, v19.16b, v17.4b[0]
-	WORD $0xad414c32 // ldp q18, q19, [x1, #32]
+	WORD $0xacc14c32 // ldp q18, q19, [x1], #32
 	WORD $0x4f90e24e // sdot v14.4s, v18.16b, v16.4b[0]
 	WORD $0x4f91e246 // sdot v6.4s, v18.16b, v17.4b[0]
 	WORD $0x4f90e26f // sdot v15.4s, v19.16b, v16.4b[0]
 	WORD $0x4f91e267 // sdot v7.4s, v19.16b, v17.4b[0]
-	WORD $0xad404c52 // ldp q18, q19, [x2]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4f90e248 // sdot v8.4s, v18.16b, v16.4b[0]
 	WORD $0x4f91e240 // sdot v0.4s, v18.16b, v17.4b[0]
 	WORD $0x4f90e269 // sdot v9.4s, v19.16b, v16.4b[0]
 	WORD $0x4f91e261 // sdot v1.4s, v19.16b, v17.4b[0]
-	WORD $0xad414c52 // ldp q18, q19, [x2, #32]
+	WORD $0xacc14c52 // ldp q18, q19, [x2], #32
 	WORD $0x4f90e24a // sdot v10.4s, v18.16b, v16.4b[0]
 	WORD $0x4f91e242 // sdot v2.4s, v18.16b, v17.4b[0]
 	WORD $0x4f90e26b // sdot v11.4s, v19.16b, v16.4b[0]
 	WORD $0x4f91e263 // sdot v3.4s, v19.16b, v17.4b[0]
-	WORD $0x91010021 // add x1, x1, #64
-	WORD $0x91010042 // add x2, x2, #64
 	WORD $0xd1000529 // sub x9, x9, #1
 	CBNZ R9, one
 
@@ -2239,96 +2213,94 @@ tap:
 	WORD $0x8b0200e7 // add x7, x7, x2
 	WORD $0xb8404468 // ldr w8, [x3], #4
 	WORD $0x8b020108 // add x8, x8, x2
-	WORD $0xaa0503e9 // mov x9, x5
+	WORD $0xf10010a9 // subs x9, x5, #4
+	BMI  tail
 
 loop:
-	WORD $0xf100113f // cmp x9, #4
-	BLT  tail
 	WORD $0x3cc104cc // ldr q12, [x6], #16
 	WORD $0x3cc104ed // ldr q13, [x7], #16
 	WORD $0x3cc1050e // ldr q14, [x8], #16
-	WORD $0xad40402f // ldp q15, q16, [x1]
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
 	WORD $0x4f8ce1e8 // sdot v8.4s, v15.16b, v12.4b[0]
 	WORD $0x4f8de1e4 // sdot v4.4s, v15.16b, v13.4b[0]
 	WORD $0x4f8ee1e0 // sdot v0.4s, v15.16b, v14.4b[0]
 	WORD $0x4f8ce209 // sdot v9.4s, v16.16b, v12.4b[0]
 	WORD $0x4f8de205 // sdot v5.4s, v16.16b, v13.4b[0]
 	WORD $0x4f8ee201 // sdot v1.4s, v16.16b, v14.4b[0]
-	WORD $0xad41402f // ldp q15, q16, [x1, #32]
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
 	WORD $0x4f8ce1ea // sdot v10.4s, v15.16b, v12.4b[0]
 	WORD $0x4f8de1e6 // sdot v6.4s, v15.16b, v13.4b[0]
 	WORD $0x4f8ee1e2 // sdot v2.4s, v15.16b, v14.4b[0]
 	WORD $0x4f8ce20b // sdot v11.4s, v16.16b, v12.4b[0]
 	WORD $0x4f8de207 // sdot v7.4s, v16.16b, v13.4b[0]
 	WORD $0x4f8ee203 // sdot v3.4s, v16.16b, v14.4b[0]
-	WORD $0xad42402f // ldp q15, q16, [x1, #64]
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
 	WORD $0x4face1e8 // sdot v8.4s, v15.16b, v12.4b[1]
 	WORD $0x4fade1e4 // sdot v4.4s, v15.16b, v13.4b[1]
 	WORD $0x4faee1e0 // sdot v0.4s, v15.16b, v14.4b[1]
 	WORD $0x4face209 // sdot v9.4s, v16.16b, v12.4b[1]
 	WORD $0x4fade205 // sdot v5.4s, v16.16b, v13.4b[1]
 	WORD $0x4faee201 // sdot v1.4s, v16.16b, v14.4b[1]
-	WORD $0xad43402f // ldp q15, q16, [x1, #96]
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
 	WORD $0x4face1ea // sdot v10.4s, v15.16b, v12.4b[1]
 	WORD $0x4fade1e6 // sdot v6.4s, v15.16b, v13.4b[1]
 	WORD $0x4faee1e2 // sdot v2.4s, v15.16b, v14.4b[1]
 	WORD $0x4face20b // sdot v11.4s, v16.16b, v12.4b[1]
 	WORD $0x4fade207 // sdot v7.4s, v16.16b, v13.4b[1]
 	WORD $0x4faee203 // sdot v3.4s, v16.16b, v14.4b[1]
-	WORD $0xad44402f // ldp q15, q16, [x1, #128]
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
 	WORD $0x4f8ce9e8 // sdot v8.4s, v15.16b, v12.4b[2]
 	WORD $0x4f8de9e4 // sdot v4.4s, v15.16b, v13.4b[2]
 	WORD $0x4f8ee9e0 // sdot v0.4s, v15.16b, v14.4b[2]
 	WORD $0x4f8cea09 // sdot v9.4s, v16.16b, v12.4b[2]
 	WORD $0x4f8dea05 // sdot v5.4s, v16.16b, v13.4b[2]
 	WORD $0x4f8eea01 // sdot v1.4s, v16.16b, v14.4b[2]
-	WORD $0xad45402f // ldp q15, q16, [x1, #160]
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
 	WORD $0x4f8ce9ea // sdot v10.4s, v15.16b, v12.4b[2]
 	WORD $0x4f8de9e6 // sdot v6.4s, v15.16b, v13.4b[2]
 	WORD $0x4f8ee9e2 // sdot v2.4s, v15.16b, v14.4b[2]
 	WORD $0x4f8cea0b // sdot v11.4s, v16.16b, v12.4b[2]
 	WORD $0x4f8dea07 // sdot v7.4s, v16.16b, v13.4b[2]
 	WORD $0x4f8eea03 // sdot v3.4s, v16.16b, v14.4b[2]
-	WORD $0xad46402f // ldp q15, q16, [x1, #192]
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
 	WORD $0x4face9e8 // sdot v8.4s, v15.16b, v12.4b[3]
 	WORD $0x4fade9e4 // sdot v4.4s, v15.16b, v13.4b[3]
 	WORD $0x4faee9e0 // sdot v0.4s, v15.16b, v14.4b[3]
 	WORD $0x4facea09 // sdot v9.4s, v16.16b, v12.4b[3]
 	WORD $0x4fadea05 // sdot v5.4s, v16.16b, v13.4b[3]
 	WORD $0x4faeea01 // sdot v1.4s, v16.16b, v14.4b[3]
-	WORD $0xad47402f // ldp q15, q16, [x1, #224]
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
 	WORD $0x4face9ea // sdot v10.4s, v15.16b, v12.4b[3]
 	WORD $0x4fade9e6 // sdot v6.4s, v15.16b, v13.4b[3]
 	WORD $0x4faee9e2 // sdot v2.4s, v15.16b, v14.4b[3]
 	WORD $0x4facea0b // sdot v11.4s, v16.16b, v12.4b[3]
 	WORD $0x4fadea07 // sdot v7.4s, v16.16b, v13.4b[3]
 	WORD $0x4faeea03 // sdot v3.4s, v16.16b, v14.4b[3]
-	WORD $0x91040021 // add x1, x1, #256
-	WORD $0xd1001129 // sub x9, x9, #4
-	JMP  loop
+	WORD $0xf1001129 // subs x9, x9, #4
+	BPL  loop
 
 tail:
-	CBZ R9, next
+	WORD $0x91001129 // add x9, x9, #4
+	CBZ  R9, next
 
 one:
 	WORD $0xbc4044cc // ldr s12, [x6], #4
 	WORD $0xbc4044ed // ldr s13, [x7], #4
 	WORD $0xbc40450e // ldr s14, [x8], #4
-	WORD $0xad40402f // ldp q15, q16, [x1]
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
 	WORD $0x4f8ce1e8 // sdot v8.4s, v15.16b, v12.4b[0]
 	WORD $0x4f8de1e4 // sdot v4.4s, v15.16b, v13.4b[0]
 	WORD $0x4f8ee1e0 // sdot v0.4s, v15.16b, v14.4b[0]
 	WORD $0x4f8ce209 // sdot v9.4s, v16.16b, v12.4b[0]
 	WORD $0x4f8de205 // sdot v5.4s, v16.16b, v13.4b[0]
 	WORD $0x4f8ee201 // sdot v1.4s, v16.16b, v14.4b[0]
-	WORD $0xad41402f // ldp q15, q16, [x1, #32]
+	WORD $0xacc1402f // ldp q15, q16, [x1], #32
 	WORD $0x4f8ce1ea // sdot v10.4s, v15.16b, v12.4b[0]
 	WORD $0x4f8de1e6 // sdot v6.4s, v15.16b, v13.4b[0]
 	WORD $0x4f8ee1e2 // sdot v2.4s, v15.16b, v14.4b[0]
 	WORD $0x4f8ce20b // sdot v11.4s, v16.16b, v12.4b[0]
 	WORD $0x4f8de207 // sdot v7.4s, v16.16b, v13.4b[0]
 	WORD $0x4f8ee203 // sdot v3.4s, v16.16b, v14.4b[0]
-	WORD $0x91010021 // add x1, x1, #64
 	WORD $0xd1000529 // sub x9, x9, #1
 	CBNZ R9, one
 
@@ -2686,168 +2658,164 @@ tap:
 	WORD $0x8b030108 // add x8, x8, x3
 	WORD $0xb8404489 // ldr w9, [x4], #4
 	WORD $0x8b030129 // add x9, x9, x3
-	WORD $0xaa0603ea // mov x10, x6
+	WORD $0xf10010ca // subs x10, x6, #4
+	BMI  tail
 
 loop:
-	WORD $0xf100115f // cmp x10, #4
-	BLT  tail
 	WORD $0x3cc104f8 // ldr q24, [x7], #16
 	WORD $0x3cc10519 // ldr q25, [x8], #16
 	WORD $0x3cc1053a // ldr q26, [x9], #16
-	WORD $0xad40703b // ldp q27, q28, [x1]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
 	WORD $0x4f98e374 // sdot v20.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e36c // sdot v12.4s, v27.16b, v25.4b[0]
 	WORD $0x4f9ae364 // sdot v4.4s, v27.16b, v26.4b[0]
 	WORD $0x4f98e395 // sdot v21.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e38d // sdot v13.4s, v28.16b, v25.4b[0]
 	WORD $0x4f9ae385 // sdot v5.4s, v28.16b, v26.4b[0]
-	WORD $0xad41703b // ldp q27, q28, [x1, #32]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
 	WORD $0x4f98e376 // sdot v22.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e36e // sdot v14.4s, v27.16b, v25.4b[0]
 	WORD $0x4f9ae366 // sdot v6.4s, v27.16b, v26.4b[0]
 	WORD $0x4f98e397 // sdot v23.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e38f // sdot v15.4s, v28.16b, v25.4b[0]
 	WORD $0x4f9ae387 // sdot v7.4s, v28.16b, v26.4b[0]
-	WORD $0xad40705b // ldp q27, q28, [x2]
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4f98e370 // sdot v16.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e368 // sdot v8.4s, v27.16b, v25.4b[0]
 	WORD $0x4f9ae360 // sdot v0.4s, v27.16b, v26.4b[0]
 	WORD $0x4f98e391 // sdot v17.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e389 // sdot v9.4s, v28.16b, v25.4b[0]
 	WORD $0x4f9ae381 // sdot v1.4s, v28.16b, v26.4b[0]
-	WORD $0xad41705b // ldp q27, q28, [x2, #32]
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4f98e372 // sdot v18.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e36a // sdot v10.4s, v27.16b, v25.4b[0]
 	WORD $0x4f9ae362 // sdot v2.4s, v27.16b, v26.4b[0]
 	WORD $0x4f98e393 // sdot v19.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e38b // sdot v11.4s, v28.16b, v25.4b[0]
 	WORD $0x4f9ae383 // sdot v3.4s, v28.16b, v26.4b[0]
-	WORD $0xad42703b // ldp q27, q28, [x1, #64]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
 	WORD $0x4fb8e374 // sdot v20.4s, v27.16b, v24.4b[1]
 	WORD $0x4fb9e36c // sdot v12.4s, v27.16b, v25.4b[1]
 	WORD $0x4fbae364 // sdot v4.4s, v27.16b, v26.4b[1]
 	WORD $0x4fb8e395 // sdot v21.4s, v28.16b, v24.4b[1]
 	WORD $0x4fb9e38d // sdot v13.4s, v28.16b, v25.4b[1]
 	WORD $0x4fbae385 // sdot v5.4s, v28.16b, v26.4b[1]
-	WORD $0xad43703b // ldp q27, q28, [x1, #96]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
 	WORD $0x4fb8e376 // sdot v22.4s, v27.16b, v24.4b[1]
 	WORD $0x4fb9e36e // sdot v14.4s, v27.16b, v25.4b[1]
 	WORD $0x4fbae366 // sdot v6.4s, v27.16b, v26.4b[1]
 	WORD $0x4fb8e397 // sdot v23.4s, v28.16b, v24.4b[1]
 	WORD $0x4fb9e38f // sdot v15.4s, v28.16b, v25.4b[1]
 	WORD $0x4fbae387 // sdot v7.4s, v28.16b, v26.4b[1]
-	WORD $0xad42705b // ldp q27, q28, [x2, #64]
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4fb8e370 // sdot v16.4s, v27.16b, v24.4b[1]
 	WORD $0x4fb9e368 // sdot v8.4s, v27.16b, v25.4b[1]
 	WORD $0x4fbae360 // sdot v0.4s, v27.16b, v26.4b[1]
 	WORD $0x4fb8e391 // sdot v17.4s, v28.16b, v24.4b[1]
 	WORD $0x4fb9e389 // sdot v9.4s, v28.16b, v25.4b[1]
 	WORD $0x4fbae381 // sdot v1.4s, v28.16b, v26.4b[1]
-	WORD $0xad43705b // ldp q27, q28, [x2, #96]
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4fb8e372 // sdot v18.4s, v27.16b, v24.4b[1]
 	WORD $0x4fb9e36a // sdot v10.4s, v27.16b, v25.4b[1]
 	WORD $0x4fbae362 // sdot v2.4s, v27.16b, v26.4b[1]
 	WORD $0x4fb8e393 // sdot v19.4s, v28.16b, v24.4b[1]
 	WORD $0x4fb9e38b // sdot v11.4s, v28.16b, v25.4b[1]
 	WORD $0x4fbae383 // sdot v3.4s, v28.16b, v26.4b[1]
-	WORD $0xad44703b // ldp q27, q28, [x1, #128]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
 	WORD $0x4f98eb74 // sdot v20.4s, v27.16b, v24.4b[2]
 	WORD $0x4f99eb6c // sdot v12.4s, v27.16b, v25.4b[2]
 	WORD $0x4f9aeb64 // sdot v4.4s, v27.16b, v26.4b[2]
 	WORD $0x4f98eb95 // sdot v21.4s, v28.16b, v24.4b[2]
 	WORD $0x4f99eb8d // sdot v13.4s, v28.16b, v25.4b[2]
 	WORD $0x4f9aeb85 // sdot v5.4s, v28.16b, v26.4b[2]
-	WORD $0xad45703b // ldp q27, q28, [x1, #160]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
 	WORD $0x4f98eb76 // sdot v22.4s, v27.16b, v24.4b[2]
 	WORD $0x4f99eb6e // sdot v14.4s, v27.16b, v25.4b[2]
 	WORD $0x4f9aeb66 // sdot v6.4s, v27.16b, v26.4b[2]
 	WORD $0x4f98eb97 // sdot v23.4s, v28.16b, v24.4b[2]
 	WORD $0x4f99eb8f // sdot v15.4s, v28.16b, v25.4b[2]
 	WORD $0x4f9aeb87 // sdot v7.4s, v28.16b, v26.4b[2]
-	WORD $0xad44705b // ldp q27, q28, [x2, #128]
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4f98eb70 // sdot v16.4s, v27.16b, v24.4b[2]
 	WORD $0x4f99eb68 // sdot v8.4s, v27.16b, v25.4b[2]
 	WORD $0x4f9aeb60 // sdot v0.4s, v27.16b, v26.4b[2]
 	WORD $0x4f98eb91 // sdot v17.4s, v28.16b, v24.4b[2]
 	WORD $0x4f99eb89 // sdot v9.4s, v28.16b, v25.4b[2]
 	WORD $0x4f9aeb81 // sdot v1.4s, v28.16b, v26.4b[2]
-	WORD $0xad45705b // ldp q27, q28, [x2, #160]
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4f98eb72 // sdot v18.4s, v27.16b, v24.4b[2]
 	WORD $0x4f99eb6a // sdot v10.4s, v27.16b, v25.4b[2]
 	WORD $0x4f9aeb62 // sdot v2.4s, v27.16b, v26.4b[2]
 	WORD $0x4f98eb93 // sdot v19.4s, v28.16b, v24.4b[2]
 	WORD $0x4f99eb8b // sdot v11.4s, v28.16b, v25.4b[2]
 	WORD $0x4f9aeb83 // sdot v3.4s, v28.16b, v26.4b[2]
-	WORD $0xad46703b // ldp q27, q28, [x1, #192]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
 	WORD $0x4fb8eb74 // sdot v20.4s, v27.16b, v24.4b[3]
 	WORD $0x4fb9eb6c // sdot v12.4s, v27.16b, v25.4b[3]
 	WORD $0x4fbaeb64 // sdot v4.4s, v27.16b, v26.4b[3]
 	WORD $0x4fb8eb95 // sdot v21.4s, v28.16b, v24.4b[3]
 	WORD $0x4fb9eb8d // sdot v13.4s, v28.16b, v25.4b[3]
 	WORD $0x4fbaeb85 // sdot v5.4s, v28.16b, v26.4b[3]
-	WORD $0xad47703b // ldp q27, q28, [x1, #224]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
 	WORD $0x4fb8eb76 // sdot v22.4s, v27.16b, v24.4b[3]
 	WORD $0x4fb9eb6e // sdot v14.4s, v27.16b, v25.4b[3]
 	WORD $0x4fbaeb66 // sdot v6.4s, v27.16b, v26.4b[3]
 	WORD $0x4fb8eb97 // sdot v23.4s, v28.16b, v24.4b[3]
 	WORD $0x4fb9eb8f // sdot v15.4s, v28.16b, v25.4b[3]
 	WORD $0x4fbaeb87 // sdot v7.4s, v28.16b, v26.4b[3]
-	WORD $0xad46705b // ldp q27, q28, [x2, #192]
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4fb8eb70 // sdot v16.4s, v27.16b, v24.4b[3]
 	WORD $0x4fb9eb68 // sdot v8.4s, v27.16b, v25.4b[3]
 	WORD $0x4fbaeb60 // sdot v0.4s, v27.16b, v26.4b[3]
 	WORD $0x4fb8eb91 // sdot v17.4s, v28.16b, v24.4b[3]
 	WORD $0x4fb9eb89 // sdot v9.4s, v28.16b, v25.4b[3]
 	WORD $0x4fbaeb81 // sdot v1.4s, v28.16b, v26.4b[3]
-	WORD $0xad47705b // ldp q27, q28, [x2, #224]
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4fb8eb72 // sdot v18.4s, v27.16b, v24.4b[3]
 	WORD $0x4fb9eb6a // sdot v10.4s, v27.16b, v25.4b[3]
 	WORD $0x4fbaeb62 // sdot v2.4s, v27.16b, v26.4b[3]
 	WORD $0x4fb8eb93 // sdot v19.4s, v28.16b, v24.4b[3]
 	WORD $0x4fb9eb8b // sdot v11.4s, v28.16b, v25.4b[3]
 	WORD $0x4fbaeb83 // sdot v3.4s, v28.16b, v26.4b[3]
-	WORD $0x91040021 // add x1, x1, #256
-	WORD $0x91040042 // add x2, x2, #256
-	WORD $0xd100114a // sub x10, x10, #4
-	JMP  loop
+	WORD $0xf100114a // subs x10, x10, #4
+	BPL  loop
 
 tail:
-	CBZ R10, next
+	WORD $0x9100114a // add x10, x10, #4
+	CBZ  R10, next
 
 one:
 	WORD $0xbc4044f8 // ldr s24, [x7], #4
 	WORD $0xbc404519 // ldr s25, [x8], #4
 	WORD $0xbc40453a // ldr s26, [x9], #4
-	WORD $0xad40703b // ldp q27, q28, [x1]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
 	WORD $0x4f98e374 // sdot v20.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e36c // sdot v12.4s, v27.16b, v25.4b[0]
 	WORD $0x4f9ae364 // sdot v4.4s, v27.16b, v26.4b[0]
 	WORD $0x4f98e395 // sdot v21.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e38d // sdot v13.4s, v28.16b, v25.4b[0]
 	WORD $0x4f9ae385 // sdot v5.4s, v28.16b, v26.4b[0]
-	WORD $0xad41703b // ldp q27, q28, [x1, #32]
+	WORD $0xacc1703b // ldp q27, q28, [x1], #32
 	WORD $0x4f98e376 // sdot v22.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e36e // sdot v14.4s, v27.16b, v25.4b[0]
 	WORD $0x4f9ae366 // sdot v6.4s, v27.16b, v26.4b[0]
 	WORD $0x4f98e397 // sdot v23.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e38f // sdot v15.4s, v28.16b, v25.4b[0]
 	WORD $0x4f9ae387 // sdot v7.4s, v28.16b, v26.4b[0]
-	WORD $0xad40705b // ldp q27, q28, [x2]
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4f98e370 // sdot v16.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e368 // sdot v8.4s, v27.16b, v25.4b[0]
 	WORD $0x4f9ae360 // sdot v0.4s, v27.16b, v26.4b[0]
 	WORD $0x4f98e391 // sdot v17.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e389 // sdot v9.4s, v28.16b, v25.4b[0]
 	WORD $0x4f9ae381 // sdot v1.4s, v28.16b, v26.4b[0]
-	WORD $0xad41705b // ldp q27, q28, [x2, #32]
+	WORD $0xacc1705b // ldp q27, q28, [x2], #32
 	WORD $0x4f98e372 // sdot v18.4s, v27.16b, v24.4b[0]
 	WORD $0x4f99e36a // sdot v10.4s, v27.16b, v25.4b[0]
 	WORD $0x4f9ae362 // sdot v2.4s, v27.16b, v26.4b[0]
 	WORD $0x4f98e393 // sdot v19.4s, v28.16b, v24.4b[0]
 	WORD $0x4f99e38b // sdot v11.4s, v28.16b, v25.4b[0]
 	WORD $0x4f9ae383 // sdot v3.4s, v28.16b, v26.4b[0]
-	WORD $0x91010021 // add x1, x1, #64
-	WORD $0x91010042 // add x2, x2, #64
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, one
 
@@ -3372,16 +3340,15 @@ tap:
 	WORD $0x8b020108 // add x8, x8, x2
 	WORD $0xb8404469 // ldr w9, [x3], #4
 	WORD $0x8b020129 // add x9, x9, x2
-	WORD $0xaa0503ea // mov x10, x5
+	WORD $0xf10010aa // subs x10, x5, #4
+	BMI  tail
 
 loop:
-	WORD $0xf100115f // cmp x10, #4
-	BLT  tail
 	WORD $0x3cc104d0 // ldr q16, [x6], #16
 	WORD $0x3cc104f1 // ldr q17, [x7], #16
 	WORD $0x3cc10512 // ldr q18, [x8], #16
 	WORD $0x3cc10533 // ldr q19, [x9], #16
-	WORD $0xad405434 // ldp q20, q21, [x1]
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
 	WORD $0x4f90e28c // sdot v12.4s, v20.16b, v16.4b[0]
 	WORD $0x4f91e288 // sdot v8.4s, v20.16b, v17.4b[0]
 	WORD $0x4f92e284 // sdot v4.4s, v20.16b, v18.4b[0]
@@ -3390,7 +3357,7 @@ loop:
 	WORD $0x4f91e2a9 // sdot v9.4s, v21.16b, v17.4b[0]
 	WORD $0x4f92e2a5 // sdot v5.4s, v21.16b, v18.4b[0]
 	WORD $0x4f93e2a1 // sdot v1.4s, v21.16b, v19.4b[0]
-	WORD $0xad415434 // ldp q20, q21, [x1, #32]
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
 	WORD $0x4f90e28e // sdot v14.4s, v20.16b, v16.4b[0]
 	WORD $0x4f91e28a // sdot v10.4s, v20.16b, v17.4b[0]
 	WORD $0x4f92e286 // sdot v6.4s, v20.16b, v18.4b[0]
@@ -3399,7 +3366,7 @@ loop:
 	WORD $0x4f91e2ab // sdot v11.4s, v21.16b, v17.4b[0]
 	WORD $0x4f92e2a7 // sdot v7.4s, v21.16b, v18.4b[0]
 	WORD $0x4f93e2a3 // sdot v3.4s, v21.16b, v19.4b[0]
-	WORD $0xad425434 // ldp q20, q21, [x1, #64]
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
 	WORD $0x4fb0e28c // sdot v12.4s, v20.16b, v16.4b[1]
 	WORD $0x4fb1e288 // sdot v8.4s, v20.16b, v17.4b[1]
 	WORD $0x4fb2e284 // sdot v4.4s, v20.16b, v18.4b[1]
@@ -3408,7 +3375,7 @@ loop:
 	WORD $0x4fb1e2a9 // sdot v9.4s, v21.16b, v17.4b[1]
 	WORD $0x4fb2e2a5 // sdot v5.4s, v21.16b, v18.4b[1]
 	WORD $0x4fb3e2a1 // sdot v1.4s, v21.16b, v19.4b[1]
-	WORD $0xad435434 // ldp q20, q21, [x1, #96]
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
 	WORD $0x4fb0e28e // sdot v14.4s, v20.16b, v16.4b[1]
 	WORD $0x4fb1e28a // sdot v10.4s, v20.16b, v17.4b[1]
 	WORD $0x4fb2e286 // sdot v6.4s, v20.16b, v18.4b[1]
@@ -3417,7 +3384,7 @@ loop:
 	WORD $0x4fb1e2ab // sdot v11.4s, v21.16b, v17.4b[1]
 	WORD $0x4fb2e2a7 // sdot v7.4s, v21.16b, v18.4b[1]
 	WORD $0x4fb3e2a3 // sdot v3.4s, v21.16b, v19.4b[1]
-	WORD $0xad445434 // ldp q20, q21, [x1, #128]
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
 	WORD $0x4f90ea8c // sdot v12.4s, v20.16b, v16.4b[2]
 	WORD $0x4f91ea88 // sdot v8.4s, v20.16b, v17.4b[2]
 	WORD $0x4f92ea84 // sdot v4.4s, v20.16b, v18.4b[2]
@@ -3426,7 +3393,7 @@ loop:
 	WORD $0x4f91eaa9 // sdot v9.4s, v21.16b, v17.4b[2]
 	WORD $0x4f92eaa5 // sdot v5.4s, v21.16b, v18.4b[2]
 	WORD $0x4f93eaa1 // sdot v1.4s, v21.16b, v19.4b[2]
-	WORD $0xad455434 // ldp q20, q21, [x1, #160]
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
 	WORD $0x4f90ea8e // sdot v14.4s, v20.16b, v16.4b[2]
 	WORD $0x4f91ea8a // sdot v10.4s, v20.16b, v17.4b[2]
 	WORD $0x4f92ea86 // sdot v6.4s, v20.16b, v18.4b[2]
@@ -3435,7 +3402,7 @@ loop:
 	WORD $0x4f91eaab // sdot v11.4s, v21.16b, v17.4b[2]
 	WORD $0x4f92eaa7 // sdot v7.4s, v21.16b, v18.4b[2]
 	WORD $0x4f93eaa3 // sdot v3.4s, v21.16b, v19.4b[2]
-	WORD $0xad465434 // ldp q20, q21, [x1, #192]
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
 	WORD $0x4fb0ea8c // sdot v12.4s, v20.16b, v16.4b[3]
 	WORD $0x4fb1ea88 // sdot v8.4s, v20.16b, v17.4b[3]
 	WORD $0x4fb2ea84 // sdot v4.4s, v20.16b, v18.4b[3]
@@ -3444,7 +3411,7 @@ loop:
 	WORD $0x4fb1eaa9 // sdot v9.4s, v21.16b, v17.4b[3]
 	WORD $0x4fb2eaa5 // sdot v5.4s, v21.16b, v18.4b[3]
 	WORD $0x4fb3eaa1 // sdot v1.4s, v21.16b, v19.4b[3]
-	WORD $0xad475434 // ldp q20, q21, [x1, #224]
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
 	WORD $0x4fb0ea8e // sdot v14.4s, v20.16b, v16.4b[3]
 	WORD $0x4fb1ea8a // sdot v10.4s, v20.16b, v17.4b[3]
 	WORD $0x4fb2ea86 // sdot v6.4s, v20.16b, v18.4b[3]
@@ -3453,19 +3420,19 @@ loop:
 	WORD $0x4fb1eaab // sdot v11.4s, v21.16b, v17.4b[3]
 	WORD $0x4fb2eaa7 // sdot v7.4s, v21.16b, v18.4b[3]
 	WORD $0x4fb3eaa3 // sdot v3.4s, v21.16b, v19.4b[3]
-	WORD $0x91040021 // add x1, x1, #256
-	WORD $0xd100114a // sub x10, x10, #4
-	JMP  loop
+	WORD $0xf100114a // subs x10, x10, #4
+	BPL  loop
 
 tail:
-	CBZ R10, next
+	WORD $0x9100114a // add x10, x10, #4
+	CBZ  R10, next
 
 one:
 	WORD $0xbc4044d0 // ldr s16, [x6], #4
 	WORD $0xbc4044f1 // ldr s17, [x7], #4
 	WORD $0xbc404512 // ldr s18, [x8], #4
 	WORD $0xbc404533 // ldr s19, [x9], #4
-	WORD $0xad405434 // ldp q20, q21, [x1]
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
 	WORD $0x4f90e28c // sdot v12.4s, v20.16b, v16.4b[0]
 	WORD $0x4f91e288 // sdot v8.4s, v20.16b, v17.4b[0]
 	WORD $0x4f92e284 // sdot v4.4s, v20.16b, v18.4b[0]
@@ -3474,7 +3441,7 @@ one:
 	WORD $0x4f91e2a9 // sdot v9.4s, v21.16b, v17.4b[0]
 	WORD $0x4f92e2a5 // sdot v5.4s, v21.16b, v18.4b[0]
 	WORD $0x4f93e2a1 // sdot v1.4s, v21.16b, v19.4b[0]
-	WORD $0xad415434 // ldp q20, q21, [x1, #32]
+	WORD $0xacc15434 // ldp q20, q21, [x1], #32
 	WORD $0x4f90e28e // sdot v14.4s, v20.16b, v16.4b[0]
 	WORD $0x4f91e28a // sdot v10.4s, v20.16b, v17.4b[0]
 	WORD $0x4f92e286 // sdot v6.4s, v20.16b, v18.4b[0]
@@ -3483,7 +3450,6 @@ one:
 	WORD $0x4f91e2ab // sdot v11.4s, v21.16b, v17.4b[0]
 	WORD $0x4f92e2a7 // sdot v7.4s, v21.16b, v18.4b[0]
 	WORD $0x4f93e2a3 // sdot v3.4s, v21.16b, v19.4b[0]
-	WORD $0x91010021 // add x1, x1, #64
 	WORD $0xd100054a // sub x10, x10, #1
 	CBNZ R10, one
 
@@ -3930,17 +3896,16 @@ tap:
 	WORD $0x8b020129 // add x9, x9, x2
 	WORD $0xb840446a // ldr w10, [x3], #4
 	WORD $0x8b02014a // add x10, x10, x2
-	WORD $0xaa0503eb // mov x11, x5
+	WORD $0xf10010ab // subs x11, x5, #4
+	BMI  tail
 
 loop:
-	WORD $0xf100117f // cmp x11, #4
-	BLT  tail
 	WORD $0x3cc104d4 // ldr q20, [x6], #16
 	WORD $0x3cc104f5 // ldr q21, [x7], #16
 	WORD $0x3cc10516 // ldr q22, [x8], #16
 	WORD $0x3cc10537 // ldr q23, [x9], #16
 	WORD $0x3cc10558 // ldr q24, [x10], #16
-	WORD $0xad406839 // ldp q25, q26, [x1]
+	WORD $0xacc16839 // ldp q25, q26, [x1], #32
 	WORD $0x4f94e330 // sdot v16.4s, v25.16b, v20.4b[0]
 	WORD $0x4f95e32c // sdot v12.4s, v25.16b, v21.4b[0]
 	WORD $0x4f96e328 // sdot v8.4s, v25.16b, v22.4b[0]
@@ -3951,7 +3916,7 @@ loop:
 	WORD $0x4f96e349 // sdot v9.4s, v26.16b, v22.4b[0]
 	WORD $0x4f97e345 // sdot v5.4s, v26.16b, v23.4b[0]
 	WORD $0x4f98e341 // sdot v1.4s, v26.16b, v24.4b[0]
-	WORD $0xad416839 // ldp q25, q26, [x1, #32]
+	WORD $0xacc16839 // ldp q25, q26, [x1], #32
 	WORD $0x4f94e332 // sdot v18.4s, v25.16b, v20.4b[0]
 	WORD $0x4f95e32e // sdot v14.4s, v25.16b, v21.4b[0]
 	WORD $0x4f96e32a // sdot v10.4s, v25.16b, v22.4b[0]
@@ -3962,7 +3927,7 @@ loop:
 	WORD $0x4f96e34b // sdot v11.4s, v26.16b, v22.4b[0]
 	WORD $0x4f97e347 // sdot v7.4s, v26.16b, v23.4b[0]
 	WORD $0x4f98e343 // sdot v3.4s, v26.16b, v24.4b[0]
-	WORD $0xad426839 // ldp q25, q26, [x1, #64]
+	WORD $0xacc16839 // ldp q25, q26, [x1], #32
 	WORD $0x4fb4e330 // sdot v16.4s, v25.16b, v20.4b[1]
 	WORD $0x4fb5e32c // sdot v12.4s, v25.16b, v21.4b[1]
 	WORD $0x4fb6e328 // sdot v8.4s, v25.16b, v22.4b[1]
@@ -3973,7 +3938,7 @@ loop:
 	WORD $0x4fb6e349 // sdot v9.4s, v26.16b, v22.4b[1]
 	WORD $0x4fb7e345 // sdot v5.4s, v26.16b, v23.4b[1]
 	WORD $0x4fb8e341 // sdot v1.4s, v26.16b, v24.4b[1]
-	WORD $0xad436839 // ldp q25, q26, [x1, #96]
+	WORD $0xacc16839 // ldp q25, q26, [x1], #32
 	WORD $0x4fb4e332 // sdot v18.4s, v25.16b, v20.4b[1]
 	WORD $0x4fb5e32e // sdot v14.4s, v25.16b, v21.4b[1]
 	WORD $0x4fb6e32a // sdot v10.4s, v25.16b, v22.4b[1]
@@ -3984,7 +3949,7 @@ loop:
 	WORD $0x4fb6e34b // sdot v11.4s, v26.16b, v22.4b[1]
 	WORD $0x4fb7e347 // sdot v7.4s, v26.16b, v23.4b[1]
 	WORD $0x4fb8e343 // sdot v3.4s, v26.16b, v24.4b[1]
-	WORD $0xad446839 // ldp q25, q26, [x1, #128]
+	WORD $0xacc16839 // ldp q25, q26, [x1], #32
 	WORD $0x4f94eb30 // sdot v16.4s, v25.16b, v20.4b[2]
 	WORD $0x4f95eb2c // sdot v12.4s, v25.16b, v21.4b[2]
 	WORD $0x4f96eb28 // sdot v8.4s, v25.16b, v22.4b[2]
@@ -3995,7 +3960,7 @@ loop:
 	WORD $0x4f96eb49 // sdot v9.4s, v26.16b, v22.4b[2]
 	WORD $0x4f97eb45 // sdot v5.4s, v26.16b, v23.4b[2]
 	WORD $0x4f98eb41 // sdot v1.4s, v26.16b, v24.4b[2]
-	WORD $0xad456839 // ldp q25, q26, [x1, #160]
+	WORD $0xacc16839 // ldp q25, q26, [x1], #32
 	WORD $0x4f94eb32 // sdot v18.4s, v25.16b, v20.4b[2]
 	WORD $0x4f95eb2e // sdot v14.4s, v25.16b, v21.4b[2]
 	WORD $0x4f96eb2a // sdot v10.4s, v25.16b, v22.4b[2]
@@ -4006,7 +3971,7 @@ loop:
 	WORD $0x4f96eb4b // sdot v11.4s, v26.16b, v22.4b[2]
 	WORD $0x4f97eb47 // sdot v7.4s, v26.16b, v23.4b[2]
 	WORD $0x4f98eb43 // sdot v3.4s, v26.16b, v24.4b[2]
-	WORD $0xad466839 // ldp q25, q26, [x1, #192]
+	WORD $0xacc16839 // ldp q25, q26, [x1], #32
 	WORD $0x4fb4eb30 // sdot v16.4s, v25.16b, v20.4b[3]
 	WORD $0x4fb5eb2c // sdot v12.4s, v25.16b, v21.4b[3]
 	WORD $0x4fb6eb28 // sdot v8.4s, v25.16b, v22.4b[3]
@@ -4017,7 +3982,7 @@ loop:
 	WORD $0x4fb6eb49 // sdot v9.4s, v26.16b, v22.4b[3]
 	WORD $0x4fb7eb45 // sdot v5.4s, v26.16b, v23.4b[3]
 	WORD $0x4fb8eb41 // sdot v1.4s, v26.16b, v24.4b[3]
-	WORD $0xad476839 // ldp q25, q26, [x1, #224]
+	WORD $0xacc16839 // ldp q25, q26, [x1], #32
 	WORD $0x4fb4eb32 // sdot v18.4s, v25.16b, v20.4b[3]
 	WORD $0x4fb5eb2e // sdot v14.4s, v25.16b, v21.4b[3]
 	WORD $0x4fb6eb2a // sdot v10.4s, v25.16b, v22.4b[3]
@@ -4028,12 +3993,12 @@ loop:
 	WORD $0x4fb6eb4b // sdot v11.4s, v26.16b, v22.4b[3]
 	WORD $0x4fb7eb47 // sdot v7.4s, v26.16b, v23.4b[3]
 	WORD $0x4fb8eb43 // sdot v3.4s, v26.16b, v24.4b[3]
-	WORD $0x91040021 // add x1, x1, #256
-	WORD $0xd100116b // sub x11, x11, #4
-	JMP  loop
+	WORD $0xf100116b // subs x11, x11, #4
+	BPL  loop
 
 tail:
-	CBZ R11, next
+	WORD $0x9100116b // add x11, x11, #4
+	CBZ  R11, next
 
 one:
 	WORD $0xbc4044d4 // ldr s20, [x6], #4
@@ -4041,7 +4006,7 @@ one:
 	WORD $0xbc404516 // ldr s22, [x8], #4
 	WORD $0xbc404537 // ldr s23, [x9], #4
 	WORD $0xbc404558 // ldr s24, [x10], #4
-	WORD $0xad406839 // ldp q25, q26, [x1]
+	WORD $0xacc16839 // ldp q25, q26, [x1], #32
 	WORD $0x4f94e330 // sdot v16.4s, v25.16b, v20.4b[0]
 	WORD $0x4f95e32c // sdot v12.4s, v25.16b, v21.4b[0]
 	WORD $0x4f96e328 // sdot v8.4s, v25.16b, v22.4b[0]
@@ -4052,7 +4017,7 @@ one:
 	WORD $0x4f96e349 // sdot v9.4s, v26.16b, v22.4b[0]
 	WORD $0x4f97e345 // sdot v5.4s, v26.16b, v23.4b[0]
 	WORD $0x4f98e341 // sdot v1.4s, v26.16b, v24.4b[0]
-	WORD $0xad416839 // ldp q25, q26, [x1, #32]
+	WORD $0xacc16839 // ldp q25, q26, [x1], #32
 	WORD $0x4f94e332 // sdot v18.4s, v25.16b, v20.4b[0]
 	WORD $0x4f95e32e // sdot v14.4s, v25.16b, v21.4b[0]
 	WORD $0x4f96e32a // sdot v10.4s, v25.16b, v22.4b[0]
@@ -4063,7 +4028,6 @@ one:
 	WORD $0x4f96e34b // sdot v11.4s, v26.16b, v22.4b[0]
 	WORD $0x4f97e347 // sdot v7.4s, v26.16b, v23.4b[0]
 	WORD $0x4f98e343 // sdot v3.4s, v26.16b, v24.4b[0]
-	WORD $0x91010021 // add x1, x1, #64
 	WORD $0xd100056b // sub x11, x11, #1
 	CBNZ R11, one
 
@@ -4607,18 +4571,17 @@ tap:
 	WORD $0x8b02014a // add x10, x10, x2
 	WORD $0xb840446b // ldr w11, [x3], #4
 	WORD $0x8b02016b // add x11, x11, x2
-	WORD $0xaa0503ec // mov x12, x5
+	WORD $0xf10010ac // subs x12, x5, #4
+	BMI  tail
 
 loop:
-	WORD $0xf100119f // cmp x12, #4
-	BLT  tail
 	WORD $0x3cc104d8 // ldr q24, [x6], #16
 	WORD $0x3cc104f9 // ldr q25, [x7], #16
 	WORD $0x3cc1051a // ldr q26, [x8], #16
 	WORD $0x3cc1053b // ldr q27, [x9], #16
 	WORD $0x3cc1055c // ldr q28, [x10], #16
 	WORD $0x3cc1057d // ldr q29, [x11], #16
-	WORD $0xad407c3e // ldp q30, q31, [x1]
+	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
 	WORD $0x4f98e3d4 // sdot v20.4s, v30.16b, v24.4b[0]
 	WORD $0x4f99e3d0 // sdot v16.4s, v30.16b, v25.4b[0]
 	WORD $0x4f9ae3cc // sdot v12.4s, v30.16b, v26.4b[0]
@@ -4631,7 +4594,7 @@ loop:
 	WORD $0x4f9be3e9 // sdot v9.4s, v31.16b, v27.4b[0]
 	WORD $0x4f9ce3e5 // sdot v5.4s, v31.16b, v28.4b[0]
 	WORD $0x4f9de3e1 // sdot v1.4s, v31.16b, v29.4b[0]
-	WORD $0xad417c3e // ldp q30, q31, [x1, #32]
+	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
 	WORD $0x4f98e3d6 // sdot v22.4s, v30.16b, v24.4b[0]
 	WORD $0x4f99e3d2 // sdot v18.4s, v30.16b, v25.4b[0]
 	WORD $0x4f9ae3ce // sdot v14.4s, v30.16b, v26.4b[0]
@@ -4644,7 +4607,7 @@ loop:
 	WORD $0x4f9be3eb // sdot v11.4s, v31.16b, v27.4b[0]
 	WORD $0x4f9ce3e7 // sdot v7.4s, v31.16b, v28.4b[0]
 	WORD $0x4f9de3e3 // sdot v3.4s, v31.16b, v29.4b[0]
-	WORD $0xad427c3e // ldp q30, q31, [x1, #64]
+	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
 	WORD $0x4fb8e3d4 // sdot v20.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb9e3d0 // sdot v16.4s, v30.16b, v25.4b[1]
 	WORD $0x4fbae3cc // sdot v12.4s, v30.16b, v26.4b[1]
@@ -4657,7 +4620,7 @@ loop:
 	WORD $0x4fbbe3e9 // sdot v9.4s, v31.16b, v27.4b[1]
 	WORD $0x4fbce3e5 // sdot v5.4s, v31.16b, v28.4b[1]
 	WORD $0x4fbde3e1 // sdot v1.4s, v31.16b, v29.4b[1]
-	WORD $0xad437c3e // ldp q30, q31, [x1, #96]
+	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
 	WORD $0x4fb8e3d6 // sdot v22.4s, v30.16b, v24.4b[1]
 	WORD $0x4fb9e3d2 // sdot v18.4s, v30.16b, v25.4b[1]
 	WORD $0x4fbae3ce // sdot v14.4s, v30.16b, v26.4b[1]
@@ -4670,7 +4633,7 @@ loop:
 	WORD $0x4fbbe3eb // sdot v11.4s, v31.16b, v27.4b[1]
 	WORD $0x4fbce3e7 // sdot v7.4s, v31.16b, v28.4b[1]
 	WORD $0x4fbde3e3 // sdot v3.4s, v31.16b, v29.4b[1]
-	WORD $0xad447c3e // ldp q30, q31, [x1, #128]
+	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
 	WORD $0x4f98ebd4 // sdot v20.4s, v30.16b, v24.4b[2]
 	WORD $0x4f99ebd0 // sdot v16.4s, v30.16b, v25.4b[2]
 	WORD $0x4f9aebcc // sdot v12.4s, v30.16b, v26.4b[2]
@@ -4683,7 +4646,7 @@ loop:
 	WORD $0x4f9bebe9 // sdot v9.4s, v31.16b, v27.4b[2]
 	WORD $0x4f9cebe5 // sdot v5.4s, v31.16b, v28.4b[2]
 	WORD $0x4f9debe1 // sdot v1.4s, v31.16b, v29.4b[2]
-	WORD $0xad457c3e // ldp q30, q31, [x1, #160]
+	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
 	WORD $0x4f98ebd6 // sdot v22.4s, v30.16b, v24.4b[2]
 	WORD $0x4f99ebd2 // sdot v18.4s, v30.16b, v25.4b[2]
 	WORD $0x4f9aebce // sdot v14.4s, v30.16b, v26.4b[2]
@@ -4696,7 +4659,7 @@ loop:
 	WORD $0x4f9bebeb // sdot v11.4s, v31.16b, v27.4b[2]
 	WORD $0x4f9cebe7 // sdot v7.4s, v31.16b, v28.4b[2]
 	WORD $0x4f9debe3 // sdot v3.4s, v31.16b, v29.4b[2]
-	WORD $0xad467c3e // ldp q30, q31, [x1, #192]
+	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
 	WORD $0x4fb8ebd4 // sdot v20.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb9ebd0 // sdot v16.4s, v30.16b, v25.4b[3]
 	WORD $0x4fbaebcc // sdot v12.4s, v30.16b, v26.4b[3]
@@ -4709,7 +4672,7 @@ loop:
 	WORD $0x4fbbebe9 // sdot v9.4s, v31.16b, v27.4b[3]
 	WORD $0x4fbcebe5 // sdot v5.4s, v31.16b, v28.4b[3]
 	WORD $0x4fbdebe1 // sdot v1.4s, v31.16b, v29.4b[3]
-	WORD $0xad477c3e // ldp q30, q31, [x1, #224]
+	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
 	WORD $0x4fb8ebd6 // sdot v22.4s, v30.16b, v24.4b[3]
 	WORD $0x4fb9ebd2 // sdot v18.4s, v30.16b, v25.4b[3]
 	WORD $0x4fbaebce // sdot v14.4s, v30.16b, v26.4b[3]
@@ -4722,12 +4685,12 @@ loop:
 	WORD $0x4fbbebeb // sdot v11.4s, v31.16b, v27.4b[3]
 	WORD $0x4fbcebe7 // sdot v7.4s, v31.16b, v28.4b[3]
 	WORD $0x4fbdebe3 // sdot v3.4s, v31.16b, v29.4b[3]
-	WORD $0x91040021 // add x1, x1, #256
-	WORD $0xd100118c // sub x12, x12, #4
-	JMP  loop
+	WORD $0xf100118c // subs x12, x12, #4
+	BPL  loop
 
 tail:
-	CBZ R12, next
+	WORD $0x9100118c // add x12, x12, #4
+	CBZ  R12, next
 
 one:
 	WORD $0xbc4044d8 // ldr s24, [x6], #4
@@ -4736,7 +4699,7 @@ one:
 	WORD $0xbc40453b // ldr s27, [x9], #4
 	WORD $0xbc40455c // ldr s28, [x10], #4
 	WORD $0xbc40457d // ldr s29, [x11], #4
-	WORD $0xad407c3e // ldp q30, q31, [x1]
+	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
 	WORD $0x4f98e3d4 // sdot v20.4s, v30.16b, v24.4b[0]
 	WORD $0x4f99e3d0 // sdot v16.4s, v30.16b, v25.4b[0]
 	WORD $0x4f9ae3cc // sdot v12.4s, v30.16b, v26.4b[0]
@@ -4749,7 +4712,7 @@ one:
 	WORD $0x4f9be3e9 // sdot v9.4s, v31.16b, v27.4b[0]
 	WORD $0x4f9ce3e5 // sdot v5.4s, v31.16b, v28.4b[0]
 	WORD $0x4f9de3e1 // sdot v1.4s, v31.16b, v29.4b[0]
-	WORD $0xad417c3e // ldp q30, q31, [x1, #32]
+	WORD $0xacc17c3e // ldp q30, q31, [x1], #32
 	WORD $0x4f98e3d6 // sdot v22.4s, v30.16b, v24.4b[0]
 	WORD $0x4f99e3d2 // sdot v18.4s, v30.16b, v25.4b[0]
 	WORD $0x4f9ae3ce // sdot v14.4s, v30.16b, v26.4b[0]
@@ -4762,7 +4725,6 @@ one:
 	WORD $0x4f9be3eb // sdot v11.4s, v31.16b, v27.4b[0]
 	WORD $0x4f9ce3e7 // sdot v7.4s, v31.16b, v28.4b[0]
 	WORD $0x4f9de3e3 // sdot v3.4s, v31.16b, v29.4b[0]
-	WORD $0x91010021 // add x1, x1, #64
 	WORD $0xd100058c // sub x12, x12, #1
 	CBNZ R12, one
 
@@ -5370,11 +5332,10 @@ TEXT ·convI8x1x16NEON(SB), NOSPLIT, $0-8
 tap:
 	WORD $0xb8404466 // ldr w6, [x3], #4
 	WORD $0x8b0200c6 // add x6, x6, x2
-	WORD $0xaa0503e7 // mov x7, x5
+	WORD $0xf10008a7 // subs x7, x5, #2
+	BMI  tail
 
 loop:
-	WORD $0xf10008ff // cmp x7, #2
-	BLT  tail
 	WORD $0x4ddfc8c9 // ld1r {v9.4s}, [x6], #4
 	WORD $0x4ddfc8c8 // ld1r {v8.4s}, [x6], #4
 	WORD $0x3dc0002c // ldr q12, [x1]
@@ -5410,11 +5371,12 @@ loop:
 	WORD $0x4e606963 // sadalp v3.4s, v11.8h
 	WORD $0x4e606927 // sadalp v7.4s, v9.8h
 	WORD $0x91020021 // add x1, x1, #128
-	WORD $0xd10008e7 // sub x7, x7, #2
-	JMP  loop
+	WORD $0xf10008e7 // subs x7, x7, #2
+	BPL  loop
 
 tail:
-	CBZ R7, next
+	WORD $0x910008e7 // add x7, x7, #2
+	CBZ  R7, next
 
 one:
 	WORD $0x4ddfc8c8 // ld1r {v8.4s}, [x6], #4
@@ -5605,11 +5567,10 @@ TEXT ·convI8x1x32NEON(SB), NOSPLIT, $0-8
 tap:
 	WORD $0xb8404487 // ldr w7, [x4], #4
 	WORD $0x8b0300e7 // add x7, x7, x3
-	WORD $0xaa0603e8 // mov x8, x6
+	WORD $0xf10008c8 // subs x8, x6, #2
+	BMI  tail
 
 loop:
-	WORD $0xf100091f // cmp x8, #2
-	BLT  tail
 	WORD $0x4ddfc8f1 // ld1r {v17.4s}, [x7], #4
 	WORD $0x4ddfc8f0 // ld1r {v16.4s}, [x7], #4
 	WORD $0x3dc00034 // ldr q20, [x1]
@@ -5644,6 +5605,7 @@ loop:
 	WORD $0x4e308254 // smlal2 v20.8h, v18.16b, v16.16b
 	WORD $0x4e606a67 // sadalp v7.4s, v19.8h
 	WORD $0x4e606a8b // sadalp v11.4s, v20.8h
+	WORD $0x91020021 // add x1, x1, #128
 	WORD $0x3dc00054 // ldr q20, [x2]
 	WORD $0x3dc01052 // ldr q18, [x2, #64]
 	WORD $0x0e31c293 // smull v19.8h, v20.8b, v17.8b
@@ -5676,13 +5638,13 @@ loop:
 	WORD $0x4e308251 // smlal2 v17.8h, v18.16b, v16.16b
 	WORD $0x4e606a63 // sadalp v3.4s, v19.8h
 	WORD $0x4e606a2f // sadalp v15.4s, v17.8h
-	WORD $0x91020021 // add x1, x1, #128
 	WORD $0x91020042 // add x2, x2, #128
-	WORD $0xd1000908 // sub x8, x8, #2
-	JMP  loop
+	WORD $0xf1000908 // subs x8, x8, #2
+	BPL  loop
 
 tail:
-	CBZ R8, next
+	WORD $0x91000908 // add x8, x8, #2
+	CBZ  R8, next
 
 one:
 	WORD $0x4ddfc8f0 // ld1r {v16.4s}, [x7], #4
@@ -5706,6 +5668,7 @@ one:
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
 	WORD $0x4e606a27 // sadalp v7.4s, v17.8h
 	WORD $0x4e606a4b // sadalp v11.4s, v18.8h
+	WORD $0x91010021 // add x1, x1, #64
 	WORD $0x3dc00052 // ldr q18, [x2]
 	WORD $0x0e30c251 // smull v17.8h, v18.8b, v16.8b
 	WORD $0x4e30c252 // smull2 v18.8h, v18.16b, v16.16b
@@ -5726,7 +5689,6 @@ one:
 	WORD $0x4e30c250 // smull2 v16.8h, v18.16b, v16.16b
 	WORD $0x4e606a23 // sadalp v3.4s, v17.8h
 	WORD $0x4e606a0f // sadalp v15.4s, v16.8h
-	WORD $0x91010021 // add x1, x1, #64
 	WORD $0x91010042 // add x2, x2, #64
 	WORD $0xd1000508 // sub x8, x8, #1
 	CBNZ R8, one
@@ -5963,11 +5925,10 @@ tap:
 	WORD $0x8b0200c6 // add x6, x6, x2
 	WORD $0xb8404467 // ldr w7, [x3], #4
 	WORD $0x8b0200e7 // add x7, x7, x2
-	WORD $0xaa0503e8 // mov x8, x5
+	WORD $0xf10008a8 // subs x8, x5, #2
+	BMI  tail
 
 loop:
-	WORD $0xf100091f // cmp x8, #2
-	BLT  tail
 	WORD $0x4ddfc8d3 // ld1r {v19.4s}, [x6], #4
 	WORD $0x4ddfc8f1 // ld1r {v17.4s}, [x7], #4
 	WORD $0x4ddfc8d2 // ld1r {v18.4s}, [x6], #4
@@ -6029,11 +5990,12 @@ loop:
 	WORD $0x4e606a43 // sadalp v3.4s, v18.8h
 	WORD $0x4e606a2f // sadalp v15.4s, v17.8h
 	WORD $0x91020021 // add x1, x1, #128
-	WORD $0xd1000908 // sub x8, x8, #2
-	JMP  loop
+	WORD $0xf1000908 // subs x8, x8, #2
+	BPL  loop
 
 tail:
-	CBZ R8, next
+	WORD $0x91000908 // add x8, x8, #2
+	CBZ  R8, next
 
 one:
 	WORD $0x4ddfc8d1 // ld1r {v17.4s}, [x6], #4

@@ -6,10 +6,9 @@ import (
 	"github.com/flexnnc/flexnnc/avo/arm64"
 )
 
-// int8LoopNEON emits the loops over taps and groups of four channels: step of one
-// group, or where fours is not nil of four at a time while there are as many. They
-// move w, one pointer per panel, along the weights.
-func int8LoopNEON(c *arm64.Context, args arm64.GP, w []arm64.GP, pixels, many int, several, one func(a []arm64.GP)) {
+// int8LoopNEON emits the loops over taps and groups of four channels: `many` at a time
+// while there are as many, then one. These move the pointers along the weights.
+func int8LoopNEON(c *arm64.Context, args arm64.GP, pixels, many int, several, one func(a []arm64.GP)) {
 	base, ind, taps := field(c, args, convBase), field(c, args, convInd), field(c, args, convTaps)
 	k := field(c, args, convK)
 	c.Label("tap")
@@ -20,23 +19,17 @@ func int8LoopNEON(c *arm64.Context, args arm64.GP, w []arm64.GP, pixels, many in
 		c.ADD(base, a[m], a[m])
 	}
 	n := c.GP()
-	c.MOV(k, n)
+	c.SUBSI(many, k, n)
+	c.BMI("tail")
 	c.Label("loop")
-	c.CMPI(many, n)
-	c.BLT("tail")
 	several(a)
-	for p := range w {
-		c.ADDI(int8Group*many, w[p], w[p])
-	}
-	c.SUBI(many, n, n)
-	c.B("loop")
+	c.SUBSI(many, n, n)
+	c.BPL("loop")
 	c.Label("tail")
+	c.ADDI(many, n, n)
 	c.CBZ(n, "next")
 	c.Label("one")
 	one(a)
-	for p := range w {
-		c.ADDI(int8Group, w[p], w[p])
-	}
 	c.SUBI(1, n, n)
 	c.CBNZ(n, "one")
 	c.Label("next")
@@ -198,11 +191,11 @@ func convSDOT(c *arm64.Context, t Int8Tile) {
 			c.VZERO(r)
 		}
 	}
-	step := func(s, lane int, x []arm64.Vec) {
+	step := func(lane int, x []arm64.Vec) {
 		for p := range w {
 			for q := 0; q < 4; q += 2 {
 				b := quads(c, 2)
-				c.LDPQ(int8Group*s+16*q, w[p], b[0], b[1])
+				c.LDPQPost(32, w[p], b[0], b[1])
 				for i := range b {
 					for m := range acc {
 						c.SDOTElem(x[m], lane, b[i], acc[m][4*p+q+i])
@@ -211,20 +204,20 @@ func convSDOT(c *arm64.Context, t Int8Tile) {
 			}
 		}
 	}
-	int8LoopNEON(c, args, w, t.Pixels, 4, func(a []arm64.GP) {
+	int8LoopNEON(c, args, t.Pixels, 4, func(a []arm64.GP) {
 		x := quads(c, t.Pixels)
 		for m := range a {
 			c.LDRQPost(16, a[m], x[m])
 		}
 		for s := range 4 {
-			step(s, s, x)
+			step(s, x)
 		}
 	}, func(a []arm64.GP) {
 		x := quads(c, t.Pixels)
 		for m := range a {
 			c.LDRSPost(4, a[m], x[m])
 		}
-		step(0, 0, x)
+		step(0, x)
 	})
 	finishInt8NEON(c, args, acc)
 }
@@ -272,9 +265,10 @@ func convInt8NEON(c *arm64.Context, t Int8Tile) {
 					c.SADALP_4S(hi, acc[m][2*(4*p+q)+1])
 				}
 			}
+			c.ADDI(int8Group*groups, w[p], w[p])
 		}
 	}
-	int8LoopNEON(c, args, w, t.Pixels, 2, func(a []arm64.GP) {
+	int8LoopNEON(c, args, t.Pixels, 2, func(a []arm64.GP) {
 		step(2, spread(a), spread(a))
 	}, func(a []arm64.GP) {
 		step(1, spread(a))
