@@ -271,8 +271,9 @@ func runConv(t *thread, s *convStep) {
 				}
 				a.w = t.at(s.weights + first*a.wstep)
 				a.fetch = a.w
-				if m := n + next; m < g.groups {
-					// The next chunk comes while this one is worked off, a part of it with each of the last tiles.
+				if m := n + next; m < g.groups && mr > 1 {
+					// The next chunk comes while this one is worked off, a part of it with each of the
+					// last tiles. A single pixel reads its weights as fast as they come.
 					from, to := panels*m/g.groups*a.wstep, panels*(m+1)/g.groups*a.wstep
 					part, two := 64*k, 0 // what a call asks for
 					if g.tiles < 3 && end-first > 1 && tab.fetchesTwo {
