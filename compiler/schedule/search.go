@@ -86,7 +86,7 @@ func (s *searcher) live(node int) plan.Bytes {
 
 // rungs are the sizes, times powers of ten, for which candidates are made: those
 // that people ask for. A level of effort puts level-1 sizes between two of them.
-var rungs = []plan.Bytes{10, 12, 15, 18, 20, 25, 30, 35, 40, 50, 60, 70, 80, 90}
+var rungs = []plan.Bytes{10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 25, 28, 30, 32, 35, 37, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 95}
 
 // best is the best plan within the budget, which is at least the floor: least
 // predicted time, then least reading, then fewest steps, then least memory. The

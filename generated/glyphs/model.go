@@ -31,7 +31,7 @@ const (
 	// Budget is what was asked for.
 	Budget = 98304
 	// ArenaBytes is all the memory that a Net maps: weights, activations and scratch.
-	ArenaBytes = 89984
+	ArenaBytes = 94976
 	// WeightsBytes is the size of the weights file.
 	WeightsBytes = 133760
 	// MaxThreads is the largest Options.Threads.

@@ -33,7 +33,7 @@ type buffer struct {
 // Its steps are made in order; each waits until so many of the streamed loads are complete, and
 // so many of the residents are kept from an earlier run or have come.
 var plan = program{
-	arenaBytes:   89984,
+	arenaBytes:   94976,
 	scratch:      384,
 	scratchBytes: 4160,
 	zeros:        0,
@@ -49,95 +49,94 @@ var plan = program{
 		{run: step03Pw2, kept: 3, rows: [2]int32{8, 16}},
 		{run: step04Pool2, rows: [2]int32{4, 8}},
 		{run: step07Dw3, kept: 4},
-		{run: step08Pw3, part: part{panel: 0, panels: 1, weights: 84288}, kept: 5},
-		{run: step08Pw3, part: part{panel: 1, panels: 2, weights: 41600}, wait: 1},
+		{run: step08Pw3, part: part{panel: 0, panels: 2, weights: 87424}, kept: 5},
+		{run: step08Pw3, part: part{panel: 2, panels: 1, weights: 57984}, wait: 1},
 		{run: step10Pw4a, wait: 2},
-		{run: step11Dw4b, kept: 6, rows: [2]int32{0, 4}},
-		{run: step11Dw4b, kept: 6, rows: [2]int32{4, 8}},
-		{run: step13Pw4b, wait: 3},
-		{run: step14Dw5, kept: 7},
-		{run: step15Dw5, wait: 4},
-		{run: step16Pw5, part: part{panel: 0, panels: 6, weights: 17024}, wait: 5},
-		{run: step16Pw5, part: part{panel: 6, panels: 4, weights: 17024}, wait: 6},
-		{run: step18Gap5},
-		{run: step19Fc, wait: 7},
-		{run: step20Prob},
-		{run: step21ProbOut},
+		{run: step11Dw4b, kept: 6},
+		{run: step12Dw4b, wait: 3},
+		{run: step13Pw4b, wait: 4},
+		{run: step14Dw5, wait: 5},
+		{run: step15Pw5, part: part{panel: 0, panels: 6, weights: 17024}, wait: 6},
+		{run: step15Pw5, part: part{panel: 6, panels: 4, weights: 17024}, wait: 7},
+		{run: step17Gap5},
+		{run: step18Fc, wait: 8},
+		{run: step19Prob},
+		{run: step20ProbOut},
 	},
 }
 
-// residentLoads stay in the arena between runs: 11.9 KiB.
+// residentLoads stay in the arena between runs: 13.7 KiB.
 var residentLoads = []load{
-	{name: "conv1", offset: 0, bytes: 640, arena: 77824, before: 1, firstChunk: 0, groupBytes: 640, chunkBytes: 640},
-	{name: "dw2", offset: 640, bytes: 640, arena: 78464, before: 2, firstChunk: 1, groupBytes: 640, chunkBytes: 640},
-	{name: "pw2", offset: 1280, bytes: 3264, arena: 79104, before: 3, firstChunk: 2, groupBytes: 1088, chunkBytes: 1088},
-	{name: "dw3", offset: 4544, bytes: 1920, arena: 82368, before: 7, firstChunk: 5, groupBytes: 640, chunkBytes: 640},
-	{name: "pw3, panels 0 to 1 of 3", offset: 6464, bytes: 3136, arena: 84288, before: 8, firstChunk: 8, groupBytes: 3136, chunkBytes: 3136},
-	{name: "dw4b", offset: 22144, bytes: 1920, arena: 87424, before: 11, firstChunk: 13, groupBytes: 640, chunkBytes: 640},
-	{name: "dw5, panels 0 to 1 of 6", offset: 36608, bytes: 640, arena: 89344, before: 14, firstChunk: 20, groupBytes: 640, chunkBytes: 640},
+	{name: "conv1", offset: 0, bytes: 640, arena: 80960, before: 1, firstChunk: 0, groupBytes: 640, chunkBytes: 640},
+	{name: "dw2", offset: 640, bytes: 640, arena: 81600, before: 2, firstChunk: 1, groupBytes: 640, chunkBytes: 640},
+	{name: "pw2", offset: 1280, bytes: 3264, arena: 82240, before: 3, firstChunk: 2, groupBytes: 1088, chunkBytes: 1088},
+	{name: "dw3", offset: 4544, bytes: 1920, arena: 85504, before: 7, firstChunk: 5, groupBytes: 640, chunkBytes: 640},
+	{name: "pw3, panels 0 to 2 of 3", offset: 6464, bytes: 6272, arena: 87424, before: 8, firstChunk: 8, groupBytes: 3136, chunkBytes: 3136},
+	{name: "dw4b, panels 0 to 2 of 3", offset: 22144, bytes: 1280, arena: 93696, before: 11, firstChunk: 13, groupBytes: 640, chunkBytes: 640},
 }
 
 // streamedLoads are made in every run, in this order,
-// each as soon as `after` steps of the run are complete: 118.4 KiB. Step `before` is the first that
+// each as soon as `after` steps of the run are complete: 116.6 KiB. Step `before` is the first that
 // waits for it.
 var streamedLoads = []load{
-	{name: "pw3, panels 1 to 3 of 3", offset: 9600, bytes: 6272, arena: 41600, after: 0, before: 9, firstChunk: 9, groupBytes: 3136, chunkBytes: 3136},
-	{name: "pw4a", offset: 15872, bytes: 6272, arena: 65664, after: 0, before: 10, firstChunk: 11, groupBytes: 3136, chunkBytes: 3136},
-	{name: "pw4b", offset: 24064, bytes: 12544, arena: 61568, after: 11, before: 13, firstChunk: 16, groupBytes: 3136, chunkBytes: 3136},
-	{name: "dw5, panels 1 to 6 of 6", offset: 37248, bytes: 3200, arena: 53888, after: 13, before: 15, firstChunk: 21, groupBytes: 640, chunkBytes: 640},
-	{name: "pw5, panels 0 to 6 of 10", offset: 40448, bytes: 37248, arena: 17024, after: 16, before: 16, firstChunk: 26, groupBytes: 6208, chunkBytes: 6208},
-	{name: "pw5, panels 6 to 10 of 10", offset: 77696, bytes: 24832, arena: 17024, after: 17, before: 17, firstChunk: 32, groupBytes: 6208, chunkBytes: 6208},
-	{name: "fc", offset: 102528, bytes: 30912, arena: 17024, after: 18, before: 19, firstChunk: 36, groupBytes: 10304, chunkBytes: 10304},
+	{name: "pw3, panels 2 to 3 of 3", offset: 12736, bytes: 3136, arena: 57984, after: 0, before: 9, firstChunk: 10, groupBytes: 3136, chunkBytes: 3136},
+	{name: "pw4a", offset: 15872, bytes: 6272, arena: 61120, after: 0, before: 10, firstChunk: 11, groupBytes: 3136, chunkBytes: 3136},
+	{name: "dw4b, panels 2 to 3 of 3", offset: 23424, bytes: 640, arena: 67392, after: 0, before: 12, firstChunk: 15, groupBytes: 640, chunkBytes: 640},
+	{name: "pw4b", offset: 24064, bytes: 12544, arena: 68032, after: 0, before: 13, firstChunk: 16, groupBytes: 3136, chunkBytes: 3136},
+	{name: "dw5", offset: 36608, bytes: 3840, arena: 41600, after: 13, before: 14, firstChunk: 20, groupBytes: 640, chunkBytes: 640},
+	{name: "pw5, panels 0 to 6 of 10", offset: 40448, bytes: 37248, arena: 17024, after: 15, before: 15, firstChunk: 26, groupBytes: 6208, chunkBytes: 6208},
+	{name: "pw5, panels 6 to 10 of 10", offset: 77696, bytes: 24832, arena: 17024, after: 16, before: 16, firstChunk: 32, groupBytes: 6208, chunkBytes: 6208},
+	{name: "fc", offset: 102528, bytes: 30912, arena: 17024, after: 17, before: 18, firstChunk: 36, groupBytes: 10304, chunkBytes: 10304},
 }
 
 // buffers is the arena's map. Over the steps it looks like this:
 //
-//	90.0 kB ┤══════════════════════════════════════════════════════════════════│
-//	82.5 kB ┤══════════════════════════════════════════════════════════════════│
-//	75.0 kB ┤░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░▒▒▒░░░░░░▒▒▒      █████████         │
-//	67.5 kB ┤      ███████████████            ░░░░░░▒▒▒      █████████         │
-//	60.0 kB ┤      █████████████████████████████████░░░                        │
-//	52.5 kB ┤      ████████████████████████         ███      ▒▒▒      ▒▒▒      │
-//	45.0 kB ┤         ▓▓▓▓▓▓▓▓▓▓▓▓         ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒░░░▒▒▒      │
-//	37.5 kB ┤██████   ▓▓▓▓▓▓▓▓▓▓▓▓         ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒░░░▒▒▒      │
-//	30.0 kB ┤   ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒░░░▒▒▒      │
-//	22.5 kB ┤   ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒░░░▒▒▒      │
-//	15.0 kB ┤··································································│
-//	 7.5 kB ┤··································································│
-//	      0 └──────────────────────────────────────────────────────────────────┘
-//	                                                                   22 steps
+//	95.0 kB ┤═══════════════════════════════════════════════════════════════│
+//	87.1 kB ┤═══════════════════════════════════════════════════════════════│
+//	79.1 kB ┤░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░▒▒▒▓▓▓▓▓▓▓▓▓            │
+//	71.2 kB ┤░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░▒▒▒░░░░░░▒▒▒   █████████         │
+//	63.3 kB ┤░░░░░░░░░░░░░░░░░░░░░░░░░░░▒▒▒   █████████                     │
+//	55.4 kB ┤      █████████████████████████████████      ▒▒▒               │
+//	47.5 kB ┤      █████████████████████████████████░░░▒▒▒▒▒▒   ░░░▒▒▒      │
+//	39.6 kB ┤██████   ▓▓▓▓▓▓▓▓▓▓▓▓         ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒░░░▒▒▒      │
+//	31.7 kB ┤   ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒░░░▒▒▒      │
+//	23.7 kB ┤   ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒░░░▒▒▒      │
+//	15.8 kB ┤·······························································│
+//	 7.9 kB ┤·······························································│
+//	      0 └───────────────────────────────────────────────────────────────┘
+//	                                                                21 steps
 //	         █▓ activations  ▒ weights in use  ░ loading or waiting  ═ resident weights  · scratch, zeros
 var buffers = []buffer{
-	{"0 zeros zeros", 0, 384, 0, 21, ""},
-	{"1 threads threads", 384, 16640, 0, 21, ""},
+	{"0 zeros zeros", 0, 384, 0, 20, ""},
+	{"1 threads threads", 384, 16640, 0, 20, ""},
 	{"2 activation data", 33408, 4096, 0, 1, ""},
 	{"3 activation conv1", 17024, 16384, 1, 2, ""},
-	{"4 activation dw2", 49280, 16384, 2, 6, ""},
+	{"4 activation dw2", 41600, 16384, 2, 6, ""},
 	{"5 activation pw2", 17024, 24576, 3, 6, ""},
-	{"6 activation pool2", 49280, 12288, 3, 9, "4 activation dw2"},
+	{"6 activation pool2", 41600, 12288, 3, 9, "4 activation dw2"},
 	{"7 activation dw3", 17024, 12288, 7, 9, ""},
-	{"8 activation relu3", 49280, 12288, 8, 12, "6 activation pool2"},
-	{"9 activation cat4", 17024, 24576, 10, 15, ""},
-	{"10 activation dw4b", 41600, 12288, 11, 13, "8 activation relu3"},
-	{"11 activation dw5", 71680, 6144, 14, 17, ""},
-	{"12 activation relu5", 61440, 10240, 16, 18, ""},
-	{"13 activation gap5", 47936, 640, 18, 19, ""},
-	{"14 activation fc", 48576, 192, 19, 20, ""},
-	{"15 activation prob", 17024, 192, 20, 21, ""},
-	{"16 weights conv1", 77824, 640, 0, 21, ""},
-	{"17 weights dw2", 78464, 640, 0, 21, ""},
-	{"18 weights pw2", 79104, 3264, 0, 21, ""},
-	{"19 weights dw3", 82368, 1920, 0, 21, ""},
-	{"20 weights pw3[0:1]", 84288, 3136, 0, 21, ""},
-	{"21 weights dw4b", 87424, 1920, 0, 21, ""},
-	{"22 weights dw5[0:1]", 89344, 640, 0, 21, ""},
-	{"23 weights pw3[1:3]", 41600, 6272, 0, 9, ""},
-	{"24 weights pw4a", 65664, 6272, 0, 10, ""},
-	{"25 weights pw4b", 61568, 12544, 11, 13, ""},
-	{"26 weights dw5[1:6]", 53888, 3200, 13, 15, ""},
-	{"27 weights pw5[0:6]", 17024, 37248, 16, 16, ""},
-	{"28 weights pw5[6:10]", 17024, 24832, 17, 17, ""},
-	{"29 weights fc", 17024, 30912, 18, 19, ""},
+	{"8 activation relu3", 41600, 12288, 8, 12, "6 activation pool2"},
+	{"9 activation cat4", 17024, 24576, 10, 14, ""},
+	{"10 activation dw4b", 54144, 12288, 11, 13, ""},
+	{"11 activation dw5", 74752, 6144, 14, 16, ""},
+	{"12 activation relu5", 64512, 10240, 15, 17, ""},
+	{"13 activation gap5", 47936, 640, 17, 18, ""},
+	{"14 activation fc", 48576, 192, 18, 19, ""},
+	{"15 activation prob", 17024, 192, 19, 20, ""},
+	{"16 weights conv1", 80960, 640, 0, 20, ""},
+	{"17 weights dw2", 81600, 640, 0, 20, ""},
+	{"18 weights pw2", 82240, 3264, 0, 20, ""},
+	{"19 weights dw3", 85504, 1920, 0, 20, ""},
+	{"20 weights pw3[0:2]", 87424, 6272, 0, 20, ""},
+	{"21 weights dw4b[0:2]", 93696, 1280, 0, 20, ""},
+	{"22 weights pw3[2:3]", 57984, 3136, 0, 9, ""},
+	{"23 weights pw4a", 61120, 6272, 0, 10, ""},
+	{"24 weights dw4b[2:3]", 67392, 640, 0, 12, ""},
+	{"25 weights pw4b", 68032, 12544, 0, 13, ""},
+	{"26 weights dw5", 41600, 3840, 13, 14, ""},
+	{"27 weights pw5[0:6]", 17024, 37248, 15, 15, ""},
+	{"28 weights pw5[6:10]", 17024, 24832, 16, 16, ""},
+	{"29 weights fc", 17024, 30912, 17, 18, ""},
 }
 
 // Step 0: input "data"
@@ -156,7 +155,7 @@ var args00Data = portStep{
 
 // Step 1: conv "conv1", 3x3 stride 2x2
 // data[32 32 1] -> conv1[16 16 16]
-// output channels 0 to 16 of 16; weights: 640 B at 77824
+// output channels 0 to 16 of 16; weights: 640 B at 80960
 // then relu
 func step01Conv1(t *thread) {
 	runConv(t, &args01Conv1)
@@ -178,14 +177,14 @@ var args01Conv1 = convStep{
 	dw:       1,
 	padT:     1,
 	padL:     1,
-	weights:  77824,
+	weights:  80960,
 	channels: 16,
 	act:      actRelu,
 }
 
 // Step 2: depthwise "dw2", 3x3
 // conv1[16 16 16] -> dw2[16 16 16]
-// output channels 0 to 16 of 16; weights: 640 B at 78464
+// output channels 0 to 16 of 16; weights: 640 B at 81600
 // then relu
 func step02Dw2(t *thread) {
 	runDepthwise(t, &args02Dw2)
@@ -193,7 +192,7 @@ func step02Dw2(t *thread) {
 
 var args02Dw2 = depthwiseStep{
 	in:       image{off: 17024, row: 1024, pix: 64},
-	out:      image{off: 49280, row: 1024, pix: 64},
+	out:      image{off: 41600, row: 1024, pix: 64},
 	inH:      16,
 	inW:      16,
 	outH:     16,
@@ -206,7 +205,7 @@ var args02Dw2 = depthwiseStep{
 	dw:       1,
 	padT:     1,
 	padL:     1,
-	weights:  78464,
+	weights:  81600,
 	channels: 16,
 	mult:     1,
 	act:      actRelu,
@@ -214,14 +213,14 @@ var args02Dw2 = depthwiseStep{
 
 // Steps 3 to 5, 2 bands of rows: conv "pw2", 1x1
 // dw2[16 16 16] -> pw2[16 16 48]
-// output channels 0 to 48 of 48; weights: 3264 B at 79104
+// output channels 0 to 48 of 48; weights: 3264 B at 82240
 // then relu
 func step03Pw2(t *thread) {
 	runConv(t, &args03Pw2)
 }
 
 var args03Pw2 = convStep{
-	in:       image{off: 49280, row: 1024, pix: 64},
+	in:       image{off: 41600, row: 1024, pix: 64},
 	out:      image{off: 17024, row: 3072, pix: 192, ring: 8},
 	inH:      16,
 	inW:      16,
@@ -234,7 +233,7 @@ var args03Pw2 = convStep{
 	sw:       1,
 	dh:       1,
 	dw:       1,
-	weights:  79104,
+	weights:  82240,
 	channels: 48,
 	act:      actRelu,
 }
@@ -247,7 +246,7 @@ func step04Pool2(t *thread) {
 
 var args04Pool2 = poolStep{
 	in:       image{off: 17024, row: 3072, pix: 192, ring: 8},
-	out:      image{off: 49280, row: 1536, pix: 192},
+	out:      image{off: 41600, row: 1536, pix: 192},
 	channels: 48,
 	inH:      16,
 	inW:      16,
@@ -262,14 +261,14 @@ var args04Pool2 = poolStep{
 
 // Step 7: depthwise "dw3", 3x3
 // pool2[8 8 48] -> dw3[8 8 48]
-// output channels 0 to 48 of 48; weights: 1920 B at 82368
+// output channels 0 to 48 of 48; weights: 1920 B at 85504
 // then relu
 func step07Dw3(t *thread) {
 	runDepthwise(t, &args07Dw3)
 }
 
 var args07Dw3 = depthwiseStep{
-	in:       image{off: 49280, row: 1536, pix: 192},
+	in:       image{off: 41600, row: 1536, pix: 192},
 	out:      image{off: 17024, row: 1536, pix: 192},
 	inH:      8,
 	inW:      8,
@@ -283,7 +282,7 @@ var args07Dw3 = depthwiseStep{
 	dw:       1,
 	padT:     1,
 	padL:     1,
-	weights:  82368,
+	weights:  85504,
 	channels: 48,
 	mult:     1,
 	act:      actRelu,
@@ -299,7 +298,7 @@ func step08Pw3(t *thread) {
 
 var args08Pw3 = convStep{
 	in:       image{off: 17024, row: 1536, pix: 192},
-	out:      image{off: 49280, row: 1536, pix: 192},
+	out:      image{off: 41600, row: 1536, pix: 192},
 	inH:      8,
 	inW:      8,
 	inC:      48,
@@ -313,20 +312,20 @@ var args08Pw3 = convStep{
 	dw:       1,
 	channels: 48,
 	epilogue: epilogue{kernel: &mapAddVvThenReluFirst1, in: []operand{
-		{off: 49280, step: [4]int{0, 0, 1536, 192}},
+		{off: 41600, step: [4]int{0, 0, 1536, 192}},
 	}, aside: 64},
 }
 
 // Step 10: conv "pw4a", 1x1
 // relu3[8 8 48] -> pw4a[8 8 32]
-// output channels 0 to 32 of 32; weights: 6272 B at 65664
+// output channels 0 to 32 of 32; weights: 6272 B at 61120
 // then relu
 func step10Pw4a(t *thread) {
 	runConv(t, &args10Pw4a)
 }
 
 var args10Pw4a = convStep{
-	in:       image{off: 49280, row: 1536, pix: 192},
+	in:       image{off: 41600, row: 1536, pix: 192},
 	out:      image{off: 17024, row: 3072, pix: 384},
 	inH:      8,
 	inW:      8,
@@ -339,22 +338,22 @@ var args10Pw4a = convStep{
 	sw:       1,
 	dh:       1,
 	dw:       1,
-	weights:  65664,
+	weights:  61120,
 	channels: 32,
 	act:      actRelu,
 }
 
-// Steps 11 to 12, 2 bands of rows: depthwise "dw4b", 3x3
+// Step 11: depthwise "dw4b", 3x3
 // relu3[8 8 48] -> dw4b[8 8 48]
-// output channels 0 to 48 of 48; weights: 1920 B at 87424
+// output channels 0 to 32 of 48; weights: 1280 B at 93696
 // then relu
 func step11Dw4b(t *thread) {
 	runDepthwise(t, &args11Dw4b)
 }
 
 var args11Dw4b = depthwiseStep{
-	in:       image{off: 49280, row: 1536, pix: 192},
-	out:      image{off: 41600, row: 1536, pix: 192},
+	in:       image{off: 41600, row: 1536, pix: 192},
+	out:      image{off: 54144, row: 1536, pix: 192},
 	inH:      8,
 	inW:      8,
 	outH:     8,
@@ -367,22 +366,52 @@ var args11Dw4b = depthwiseStep{
 	dw:       1,
 	padT:     1,
 	padL:     1,
-	weights:  87424,
-	channels: 48,
+	weights:  93696,
+	channels: 32,
 	mult:     1,
 	act:      actRelu,
 }
 
+// Step 12: depthwise "dw4b", 3x3
+// relu3[8 8 48] -> dw4b[8 8 48]
+// output channels 32 to 48 of 48; weights: 640 B at 67392
+// then relu
+func step12Dw4b(t *thread) {
+	runDepthwise(t, &args12Dw4b)
+}
+
+var args12Dw4b = depthwiseStep{
+	in:           image{off: 41728, row: 1536, pix: 192},
+	out:          image{off: 54272, row: 1536, pix: 192},
+	inH:          8,
+	inW:          8,
+	outH:         8,
+	outW:         8,
+	kh:           3,
+	kw:           3,
+	sh:           1,
+	sw:           1,
+	dh:           1,
+	dw:           1,
+	padT:         1,
+	padL:         1,
+	weights:      67392,
+	channels:     16,
+	mult:         1,
+	firstChannel: 32,
+	act:          actRelu,
+}
+
 // Step 13: conv "pw4b", 1x1
 // dw4b[8 8 48] -> pw4b[8 8 64]
-// output channels 0 to 64 of 64; weights: 12.2 KiB at 61568
+// output channels 0 to 64 of 64; weights: 12.2 KiB at 68032
 // then relu
 func step13Pw4b(t *thread) {
 	runConv(t, &args13Pw4b)
 }
 
 var args13Pw4b = convStep{
-	in:       image{off: 41600, row: 1536, pix: 192},
+	in:       image{off: 54144, row: 1536, pix: 192},
 	out:      image{off: 17152, row: 3072, pix: 384},
 	inH:      8,
 	inW:      8,
@@ -395,14 +424,14 @@ var args13Pw4b = convStep{
 	sw:       1,
 	dh:       1,
 	dw:       1,
-	weights:  61568,
+	weights:  68032,
 	channels: 64,
 	act:      actRelu,
 }
 
 // Step 14: depthwise "dw5", 3x3 stride 2x2
 // cat4[8 8 96] -> dw5[4 4 96]
-// output channels 0 to 16 of 96; weights: 640 B at 89344
+// output channels 0 to 96 of 96; weights: 3840 B at 41600
 // then relu
 func step14Dw5(t *thread) {
 	runDepthwise(t, &args14Dw5)
@@ -410,7 +439,7 @@ func step14Dw5(t *thread) {
 
 var args14Dw5 = depthwiseStep{
 	in:       image{off: 17024, row: 3072, pix: 384},
-	out:      image{off: 71680, row: 1536, pix: 384},
+	out:      image{off: 74752, row: 1536, pix: 384},
 	inH:      8,
 	inW:      8,
 	outH:     4,
@@ -423,53 +452,23 @@ var args14Dw5 = depthwiseStep{
 	dw:       1,
 	padT:     1,
 	padL:     1,
-	weights:  89344,
-	channels: 16,
+	weights:  41600,
+	channels: 96,
 	mult:     1,
 	act:      actRelu,
 }
 
-// Step 15: depthwise "dw5", 3x3 stride 2x2
-// cat4[8 8 96] -> dw5[4 4 96]
-// output channels 16 to 96 of 96; weights: 3200 B at 53888
-// then relu
-func step15Dw5(t *thread) {
-	runDepthwise(t, &args15Dw5)
-}
-
-var args15Dw5 = depthwiseStep{
-	in:           image{off: 17088, row: 3072, pix: 384},
-	out:          image{off: 71744, row: 1536, pix: 384},
-	inH:          8,
-	inW:          8,
-	outH:         4,
-	outW:         4,
-	kh:           3,
-	kw:           3,
-	sh:           2,
-	sw:           2,
-	dh:           1,
-	dw:           1,
-	padT:         1,
-	padL:         1,
-	weights:      53888,
-	channels:     80,
-	mult:         1,
-	firstChannel: 16,
-	act:          actRelu,
-}
-
-// Steps 16 to 17, 2 slices: conv "pw5", 1x1
+// Steps 15 to 16, 2 slices: conv "pw5", 1x1
 // dw5[4 4 96] -> relu5[4 4 160]
 // 160 output channels, in panels of 16; each step says which, and where their weights are
 // then relu
-func step16Pw5(t *thread) {
-	runConv(t, &args16Pw5)
+func step15Pw5(t *thread) {
+	runConv(t, &args15Pw5)
 }
 
-var args16Pw5 = convStep{
-	in:       image{off: 71680, row: 1536, pix: 384},
-	out:      image{off: 61440, row: 2560, pix: 640},
+var args15Pw5 = convStep{
+	in:       image{off: 74752, row: 1536, pix: 384},
+	out:      image{off: 64512, row: 2560, pix: 640},
 	inH:      4,
 	inW:      4,
 	inC:      96,
@@ -485,14 +484,14 @@ var args16Pw5 = convStep{
 	act:      actRelu,
 }
 
-// Step 18: pool "gap5", 4x4 stride 1x1
+// Step 17: pool "gap5", 4x4 stride 1x1
 // relu5[4 4 160] -> gap5[160]
-func step18Gap5(t *thread) {
-	runPool(t, &args18Gap5)
+func step17Gap5(t *thread) {
+	runPool(t, &args17Gap5)
 }
 
-var args18Gap5 = poolStep{
-	in:       image{off: 61440, row: 2560, pix: 640},
+var args17Gap5 = poolStep{
+	in:       image{off: 64512, row: 2560, pix: 640},
 	out:      image{off: 47936, pix: 640},
 	channels: 160,
 	inH:      4,
@@ -505,14 +504,14 @@ var args18Gap5 = poolStep{
 	sw:       1,
 }
 
-// Step 19: conv "fc", 1x1
+// Step 18: conv "fc", 1x1
 // gap5[160] -> fc[36]
 // output channels 0 to 36 of 36; weights: 30.2 KiB at 17024
-func step19Fc(t *thread) {
-	runConv(t, &args19Fc)
+func step18Fc(t *thread) {
+	runConv(t, &args18Fc)
 }
 
-var args19Fc = convStep{
+var args18Fc = convStep{
 	in:       image{off: 47936, pix: 640},
 	out:      image{off: 48576, pix: 144},
 	inH:      1,
@@ -530,13 +529,13 @@ var args19Fc = convStep{
 	channels: 36,
 }
 
-// Step 20: rows "prob"
+// Step 19: rows "prob"
 // fc[36] -> prob[36]
-func step20Prob(t *thread) {
-	runRows(t, &args20Prob)
+func step19Prob(t *thread) {
+	runRows(t, &args19Prob)
 }
 
-var args20Prob = rowsStep{
+var args19Prob = rowsStep{
 	out: operand{off: 17024, step: [4]int{0, 0, 0, 0}},
 	in: []operand{
 		{off: 48576, step: [4]int{0, 0, 0, 0}},
@@ -551,13 +550,13 @@ var args20Prob = rowsStep{
 	},
 }
 
-// Step 21: output "prob/out"
+// Step 20: output "prob/out"
 // prob[36] ->
-func step21ProbOut(t *thread) {
-	runOutput(t, &args21ProbOut)
+func step20ProbOut(t *thread) {
+	runOutput(t, &args20ProbOut)
 }
 
-var args21ProbOut = portStep{
+var args20ProbOut = portStep{
 	port:  1,
 	off:   17024,
 	dims:  [4]int{1, 1, 1, 36},
