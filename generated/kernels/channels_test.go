@@ -4,6 +4,7 @@ package kernels
 
 import (
 	"fmt"
+	"math"
 	"math/rand"
 	"testing"
 	"unsafe"
@@ -232,6 +233,7 @@ func TestPoolDriver(t *testing.T) {
 		{inH: 7, inW: 20, c: 33, outH: 7, outW: 20, kh: 3, kw: 3, sh: 1, sw: 1, padT: 1, padL: 1, wide: 6},
 		{inH: 7, inW: 20, c: 33, outH: 7, outW: 20, kh: 3, kw: 3, sh: 1, sw: 1, padT: 1, padL: 1, countPad: true, rows: [2]int{1, 4}},
 		{inH: 4, inW: 4, c: 8, outH: 3, outW: 3, kh: 2, kw: 2, sh: 2, sw: 2}, // the last windows are empty
+		{inH: 4, inW: 4, c: 8, outH: 3, outW: 3, kh: 2, kw: 2, sh: 2, sw: 2, countPad: true},
 		{inH: 7, inW: 7, c: 600, outH: 1, outW: 1, kh: 7, kw: 7, sh: 1, sw: 1},
 		{inH: 23, inW: 31, c: 70, outH: 1, outW: 1, kh: 23, kw: 31, sh: 1, sw: 1}, // more cells than a table
 		{inH: 23, inW: 31, c: 70, outH: 2, outW: 3, adaptive: true},
@@ -293,10 +295,13 @@ func poolNaive(s *poolStep, mem []float32, y, x, n int) float32 {
 		}
 	}
 	if len(cells) == 0 {
-		if s.max {
+		switch {
+		case s.max:
 			return -3.4028234663852886e38
+		case s.countPad:
+			return 0
 		}
-		return 0
+		return float32(math.NaN())
 	}
 	acc := cells[0]
 	for _, v := range cells[1:] {
