@@ -62,7 +62,7 @@ func (b *builder) layerWarning(l *ir.Layer, pos ir.Pos, hint, format string, arg
 
 // customHint is the way round a layer that is none of ncnn's own.
 func customHint(typ string) string {
-	return fmt.Sprintf("give a Go function that computes it: compile --custom %s=import/path.Func", clip(typ))
+	return fmt.Sprintf("give a Go function that computes it: compile --custom %s=import/path.Func", typ)
 }
 
 // leftHint is the way round an operator that pnnx wrote as it found it, where it
