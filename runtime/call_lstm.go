@@ -8,8 +8,8 @@ import "unsafe"
 // thread's scratch holds the table of products, 4H and H floats. Out: y [T,P], h
 // [P], c [H]. ints: T H P reverse, then whether W and R are float16. Per step g = xg
 // + (chain over W h from zero), c = fma(sigmoid(F), c, sigmoid(I)*tanh(G)), h =
-// sigmoid(O)*tanh(c), or R times that. Steps depend on each other, so one thread
-// does them all.
+// sigmoid(O)*tanh(c), which the passes make of the sums, or R times that. Steps
+// depend on each other, so one thread does them all.
 func callLstm(t *thread, s *callStep) {
 	if t.claim() != 0 {
 		return
@@ -35,11 +35,7 @@ func callLstm(t *thread, s *callStep) {
 		if len(s.in) > 4 {
 			fresh = unsafe.Pointer(&g[4*hidden])
 		}
-		for n := range hidden {
-			in, forget, out := sigmoid32(x[n]+g[n]), sigmoid32(x[hidden+n]+g[hidden+n]), sigmoid32(x[2*hidden+n]+g[2*hidden+n])
-			c[n] = fma32(forget, c[n], float32(in*tanh32(x[3*hidden+n]+g[3*hidden+n])))
-			put32(fresh, 4*n, float32(out*tanh32(c[n])))
-		}
+		s.lstmStep(t, hidden, x, g, c, fresh)
 		if len(s.in) > 4 {
 			projection.times(t, fresh, to)
 		}

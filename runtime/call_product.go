@@ -96,6 +96,31 @@ func (p *product) times(t *thread, x, out unsafe.Pointer) {
 	p.multiply(t)
 }
 
+// pass makes n elements of out by a pass of the step, of arrays in.
+func (s *callStep) pass(t *thread, number, n int, out unsafe.Pointer, in *[maxMapInputs]unsafe.Pointer) {
+	runPasses(t, s.passes[number:number+1], n, in, out)
+}
+
+// lstmStep makes a step's cell and hidden state, of the input's and the state's
+// parts of the gates.
+func (s *callStep) lstmStep(t *thread, n int, x, g, c []float32, out unsafe.Pointer) {
+	at := func(v []float32, gate int) unsafe.Pointer { return unsafe.Pointer(&v[gate*n]) }
+	cell := unsafe.Pointer(&c[0])
+	s.pass(t, 0, n, cell, &[maxMapInputs]unsafe.Pointer{at(x, 0), at(g, 0), at(x, 1), at(g, 1), at(x, 3), at(g, 3), cell})
+	s.pass(t, 1, n, out, &[maxMapInputs]unsafe.Pointer{at(x, 2), at(g, 2), cell})
+}
+
+// gruStep makes a step's state.
+func (s *callStep) gruStep(t *thread, n int, x, g []float32, old, out unsafe.Pointer) {
+	at := func(v []float32, gate int) unsafe.Pointer { return unsafe.Pointer(&v[gate*n]) }
+	s.pass(t, 0, n, out, &[maxMapInputs]unsafe.Pointer{at(x, 0), at(g, 0), at(x, 1), at(g, 1), at(x, 2), at(g, 2), old})
+}
+
+// rnnStep makes a step's state.
+func (s *callStep) rnnStep(t *thread, n int, x, g []float32, out unsafe.Pointer) {
+	s.pass(t, 0, n, out, &[maxMapInputs]unsafe.Pointer{unsafe.Pointer(&x[0]), unsafe.Pointer(&g[0])})
+}
+
 // evenCuts is how many parts n columns make, none of more than so many panels.
 func evenCuts(n, panels int) int {
 	return ((n+panelWidth-1)/panelWidth + panels - 1) / panels

@@ -62,6 +62,7 @@ func TestCallRecurrentInt8(t *testing.T) {
 			g.outTensor(n)
 		}
 		g.perThread = (productPanels + 4*(gates*n+n) + (outputs+3)&^3 + 63) &^ 63
+		g.step.passes = recurrentPasses(kind)
 		out := g.run(callRecurrentInt8, []int{steps, n, outputs, reverse, kind, 0})
 		y := make([]float64, steps*outputs)
 		for i := range steps {

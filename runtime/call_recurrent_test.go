@@ -37,6 +37,38 @@ func widen(x []float32) []float64 {
 
 func plainSigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
+// recurrentPasses are those of the kernel of a kind: 0 lstm, 1 gru, 2 rnn.
+func recurrentPasses(kind int) []rowPass {
+	element := func(inputs int, f func(v [7]float32) float32) rowPass {
+		kernel := func(a *mapArgs) {
+			for n := range a.n {
+				var v [7]float32
+				for i := range inputs {
+					v[i] = f32(a.in[i], n)
+				}
+				putf32(a.out, n, f(v))
+			}
+		}
+		p := rowPass{kernel: &kernel, to: -1}
+		for i := range inputs {
+			p.in = append(p.in, rowSource{rowInput, i})
+		}
+		return p
+	}
+	switch kind {
+	case 0:
+		return []rowPass{element(7, func(v [7]float32) float32 {
+			return fma32(sigmoid32(v[2]+v[3]), v[6], float32(sigmoid32(v[0]+v[1])*tanh32(v[4]+v[5])))
+		}), element(3, func(v [7]float32) float32 { return float32(sigmoid32(v[0]+v[1]) * tanh32(v[2])) })}
+	case 1:
+		return []rowPass{element(7, func(v [7]float32) float32 {
+			r, u := sigmoid32(v[0]+v[1]), sigmoid32(v[2]+v[3])
+			return fma32(u, v[6], float32((1-u)*tanh32(fma32(r, v[5], v[4]))))
+		})}
+	}
+	return []rowPass{element(2, func(v [7]float32) float32 { return tanh32(v[0] + v[1]) })}
+}
+
 func TestCallLSTM(t *testing.T) {
 	rounds(t, 30, func(t *testing.T, g *callRig) {
 		steps, n, reverse := 1+g.r.Intn(6), 1+g.r.Intn(20), g.r.Intn(2)
@@ -55,6 +87,7 @@ func TestCallLSTM(t *testing.T) {
 		g.outTensor(steps, outputs)
 		g.outTensor(outputs)
 		g.outTensor(n)
+		g.step.passes = recurrentPasses(0)
 		out := g.run(callLstm, []int{steps, n, outputs, reverse, half[0], half[1]})
 		y, h := recur(steps, reverse, xg, widen(w), widen(h0), func(x []float32, wh, _ []float64) []float64 {
 			h := make([]float64, n)
@@ -89,6 +122,7 @@ func TestCallGRU(t *testing.T) {
 		g.perThread = productPanels + 4*3*n
 		g.outTensor(steps, n)
 		g.outTensor(n)
+		g.step.passes = recurrentPasses(1)
 		out := g.run(callGru, []int{steps, n, n, reverse, half})
 		y, h := recur(steps, reverse, xg, widen(w), widen(h0), func(x []float32, wh, old []float64) []float64 {
 			h := make([]float64, n)
@@ -112,6 +146,7 @@ func TestCallRNN(t *testing.T) {
 		g.perThread = productPanels + 4*n
 		g.outTensor(steps, n)
 		g.outTensor(n)
+		g.step.passes = recurrentPasses(2)
 		out := g.run(callRnn, []int{steps, n, n, reverse, half})
 		y, h := recur(steps, reverse, xg, widen(w), widen(h0), func(x []float32, wh, _ []float64) []float64 {
 			h := make([]float64, n)

@@ -82,6 +82,7 @@ import (
 //	                whether W and R are float16, which the pass over weights decides.
 //	                Per step t (from T-1 down if reverse): g = xg[t] + (fma chain of W h, from zero), then
 //	                c = fma(sigmoid(F), c, sigmoid(I)*tanh(G)), h = sigmoid(O)*tanh(c) (then R h), y[t] = h.
+//	                Passes make c, and h, of the parts of g and of c: see cell.passes. So do those of the next three.
 //	                ThreadScratch has room for the table of products, the gates and H floats.
 //	gru             In: xg [T,3H] (order R U N), h0 [H], W [3H,H] in panels with bias BN. Out: y [T,H], h [H]. Ints as of lstm, P = H.
 //	                r = sigmoid(xg R + (W h) R), u likewise, n = tanh(fma(r, chain of (W h) N from BN, xg N)),

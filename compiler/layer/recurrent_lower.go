@@ -131,15 +131,9 @@ func (c cellCall) once(x, h0, c0 *op.Tensor) (h, cc *op.Tensor) {
 	h = b.NewTensor(c.name+"/hidden", op.F32, []int{n})
 	switch c.t.typ {
 	case "RNN":
-		p := lane.New("tanh_of_sum")
-		v := p.Vec()
-		b.Map(p.Return(p.Tanh(p.Add(v, p.Vec()))), h, xg, hg)
+		b.Map(rnnProgram(), h, xg, hg)
 	case "GRU":
-		p := lane.New("gru_step")
-		xr, hr, xu, hu, xn, hn, old := p.Vec(), p.Vec(), p.Vec(), p.Vec(), p.Vec(), p.Vec(), p.Vec()
-		reset, update := p.Sigmoid(p.Add(xr, hr)), p.Sigmoid(p.Add(xu, hu))
-		fresh := p.Tanh(p.FMA(reset, hn, xn))
-		b.Map(p.Return(p.FMA(update, old, p.Mul(p.Sub(p.F(1), update), fresh))), h,
+		b.Map(gruProgram(), h,
 			part(xg, "x", 0), part(hg, "h", 0), part(xg, "x", 1), part(hg, "h", 1), part(xg, "x", 2), part(hg, "h", 2), h0)
 	case "LSTM":
 		g := b.NewTensor(c.name+"/gates", op.F32, xg.Dims)
@@ -157,6 +151,52 @@ func (c cellCall) once(x, h0, c0 *op.Tensor) (h, cc *op.Tensor) {
 		}
 	}
 	return h, cc
+}
+
+// rnnProgram makes the state of the input's and the state's parts.
+func rnnProgram() *lane.Program {
+	p := lane.New("tanh_of_sum")
+	v := p.Vec()
+	return p.Return(p.Tanh(p.Add(v, p.Vec())))
+}
+
+// gruProgram makes the state of both parts of the gates R, U and N, in turns, and the old
+// state.
+func gruProgram() *lane.Program {
+	p := lane.New("gru_step")
+	xr, hr, xu, hu, xn, hn, old := p.Vec(), p.Vec(), p.Vec(), p.Vec(), p.Vec(), p.Vec(), p.Vec()
+	reset, update := p.Sigmoid(p.Add(xr, hr)), p.Sigmoid(p.Add(xu, hu))
+	fresh := p.Tanh(p.FMA(reset, hn, xn))
+	return p.Return(p.FMA(update, old, p.Mul(p.Sub(p.F(1), update), fresh)))
+}
+
+// passes are what a call does to the gates of a step: for an LSTM the cell of both
+// parts of the gates I, F and G, in turns, and the old cell, then the hidden state of
+// both parts of O, and the cell; else the state as above.
+func (t cell) passes() []op.Pass {
+	var list []op.Pass
+	pass := func(p *lane.Program) {
+		in := make([]op.Source, len(p.Inputs))
+		for i := range in {
+			in[i] = op.Source{Kind: op.FromInput, Index: i}
+		}
+		list = append(list, op.Pass{Program: p, In: in, To: -1, Out: true})
+	}
+	switch t.typ {
+	case "RNN":
+		pass(rnnProgram())
+	case "GRU":
+		pass(gruProgram())
+	default:
+		p := lane.New("lstm_cell_of_parts")
+		xi, hi, xf, hf, xg, hg, old := p.Vec(), p.Vec(), p.Vec(), p.Vec(), p.Vec(), p.Vec(), p.Vec()
+		in, forget, fresh := p.Sigmoid(p.Add(xi, hi)), p.Sigmoid(p.Add(xf, hf)), p.Tanh(p.Add(xg, hg))
+		pass(p.Return(p.FMA(forget, old, p.Mul(in, fresh))))
+		q := lane.New("lstm_hidden_of_parts")
+		xo, ho, c := q.Vec(), q.Vec(), q.Vec()
+		pass(q.Return(q.Mul(q.Sigmoid(q.Add(xo, ho)), q.Tanh(c))))
+	}
+	return list
 }
 
 // newGateBias is the bias of the state's part of a GRU's gates: that of the new
@@ -225,10 +265,12 @@ func (c cellCall) all(x, h0, c0 *op.Tensor, steps int) (y, h, cc *op.Tensor) {
 	if int8 {
 		kind := map[string]int{"lstm": 0, "gru": 1, "rnn": 2}[fn]
 		call := b.Call("recurrent_int8", []int{steps, r.hidden, r.outputs, reverse, kind, 0}, nil, out, in...)
+		call.Call.Passes = c.t.passes()
 		call.ThreadScratch = (productTable + op.Fours(r.outputs) + 4*(rows+r.hidden) + 63) &^ 63
 		return y, h, cc
 	}
 	call := b.Call(fn, []int{steps, r.hidden, r.outputs, reverse, 0, 0}, nil, out, in...)
+	call.Call.Passes = c.t.passes()
 	call.ThreadScratch = (productTable + 4*(rows+r.hidden) + 63) &^ 63
 	return y, h, cc
 }

@@ -9,7 +9,7 @@ import "unsafe"
 // bias is that of N. The thread's scratch holds the table of products and 3H floats.
 // Out: y [T,H], h [H]. ints: T H P reverse, P = H, then whether W is float16. r and u
 // are sigmoid(xg + chain over W h from zero), n = tanh(fma(r, chain over W h from the
-// bias, xg)), h = fma(u, h, (1-u)*n). Steps depend on each other, so one thread does
+// bias, xg)), h = fma(u, h, (1-u)*n), which the pass makes of the sums. Steps depend on each other, so one thread does
 // them all.
 func callGru(t *thread, s *callStep) {
 	if t.claim() != 0 {
@@ -27,11 +27,7 @@ func callGru(t *thread, s *callStep) {
 		}
 		x, to := xg.slice(t, at*3*hidden, 3*hidden), y.start(t, at*hidden)
 		gates.times(t, h, unsafe.Pointer(&g[0]))
-		for n := range hidden {
-			r, u := sigmoid32(x[n]+g[n]), sigmoid32(x[hidden+n]+g[hidden+n])
-			v := tanh32(fma32(r, g[2*hidden+n], x[2*hidden+n]))
-			put32(to, 4*n, fma32(u, get32(h, 4*n), float32((1-u)*v)))
-		}
+		s.gruStep(t, hidden, x, g, h, to)
 		h = to
 	}
 	copy(s.out[1].slice(t, 0, hidden), unsafe.Slice((*float32)(h), hidden))

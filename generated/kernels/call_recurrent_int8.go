@@ -46,9 +46,7 @@ func callRecurrentInt8(t *thread, s *callStep) {
 		case 1:
 			r.gru(x, h, y)
 		default:
-			for n := range y {
-				y[n] = tanh32(x[n] + r.sums[n])
-			}
+			s.rnnStep(t, r.hidden, x, r.sums, unsafe.Pointer(&y[0]))
 		}
 		h = y
 	}
@@ -116,11 +114,7 @@ func (r *recurrentInt8) lstm(x, y []float32) {
 	if len(r.more) > 0 {
 		fresh = r.fresh
 	}
-	for k := range n {
-		in, forget, out := sigmoid32(x[k]+r.sums[k]), sigmoid32(x[n+k]+r.sums[n+k]), sigmoid32(x[2*n+k]+r.sums[2*n+k])
-		c[k] = fma32(forget, c[k], float32(in*tanh32(x[3*n+k]+r.sums[3*n+k])))
-		fresh[k] = float32(out * tanh32(c[k]))
-	}
+	r.s.lstmStep(r.t, n, x, r.sums, c, unsafe.Pointer(&fresh[0]))
 	if len(r.more) == 0 {
 		return
 	}
@@ -131,9 +125,8 @@ func (r *recurrentInt8) lstm(x, y []float32) {
 func (r *recurrentInt8) gru(x, h, y []float32) {
 	n := r.hidden
 	bias := r.more[0].slice(r.t, 0, n)
-	for k := range y {
-		reset, update := sigmoid32(x[k]+r.sums[k]), sigmoid32(x[n+k]+r.sums[n+k])
-		v := tanh32(fma32(reset, r.sums[2*n+k]+bias[k], x[2*n+k]))
-		y[k] = fma32(update, h[k], float32((1-update)*v))
+	for k, v := range bias {
+		r.sums[2*n+k] += v
 	}
+	r.s.gruStep(r.t, n, x, r.sums, unsafe.Pointer(&h[0]), unsafe.Pointer(&y[0]))
 }

@@ -7,7 +7,7 @@ import "unsafe"
 // callRnn runs a plain recurrence over all steps. In: xg [T,H], the input's part
 // with biases, h0 [H], W [H,H] in panels. The thread's scratch holds the table of
 // products and H floats. Out: y [T,H], h [H]. ints: T H P reverse, P = H, then whether
-// W is float16. h = tanh(xg + chain over W h from zero). Steps depend on each other, so
+// W is float16. h = tanh(xg + chain over W h from zero), by the pass. Steps depend on each other, so
 // one thread does them all.
 func callRnn(t *thread, s *callStep) {
 	if t.claim() != 0 {
@@ -25,9 +25,7 @@ func callRnn(t *thread, s *callStep) {
 		}
 		x, to := s.in[0].slice(t, at*hidden, hidden), y.start(t, at*hidden)
 		gates.times(t, h, unsafe.Pointer(&g[0]))
-		for n := range hidden {
-			put32(to, 4*n, tanh32(x[n]+g[n]))
-		}
+		s.rnnStep(t, hidden, x, g, to)
 		h = to
 	}
 	copy(s.out[1].slice(t, 0, hidden), unsafe.Slice((*float32)(h), hidden))
