@@ -25,11 +25,15 @@ const maxTileBytes = 4 * panelWidth * maxConvPixels * maxConvPanels
 // whose channel `channel` of the first comes from `from` and goes to out.
 func (e *epilogue) apply(t *thread, from unsafe.Pointer, fromStep int, out unsafe.Pointer, outStep, w, y, x, pixels, channel, channels int) {
 	a := &t.maps
-	a.n = channels
 	a.outStep = outStep
 	a.inStep[0] = fromStep
+	long := e.gapless(fromStep, outStep, channels)
 	for pixels > 0 {
-		a.rows = min(pixels, w-x)
+		run := min(pixels, w-x)
+		a.n, a.rows = channels, run
+		if long {
+			a.n, a.rows = run*channels, 1
+		}
 		a.out, a.in[0] = out, from
 		at := [4]int{2: y, 3: x}
 		for i := range e.in {
@@ -41,9 +45,24 @@ func (e *epilogue) apply(t *thread, from unsafe.Pointer, fromStep int, out unsaf
 			a.in[i+1], a.inStep[i+1] = p, in.step[3]
 		}
 		(*e.kernel)(a)
-		pixels -= a.rows
-		from = unsafe.Add(from, a.rows*fromStep)
-		out = unsafe.Add(out, a.rows*outStep)
+		pixels -= run
+		from = unsafe.Add(from, run*fromStep)
+		out = unsafe.Add(out, run*outStep)
 		y, x = y+1, 0
 	}
+}
+
+// gapless tells that pixels follow each other without gaps in all that the program
+// reads and writes, so that those of a row are one run for it: whole vectors, where
+// channels are few.
+func (e *epilogue) gapless(fromStep, outStep, channels int) bool {
+	if fromStep != 4*channels || outStep != 4*channels {
+		return false
+	}
+	for i := range e.in {
+		if in := &e.in[i]; in.splat || in.step[3] != 4*channels {
+			return false
+		}
+	}
+	return true
 }
