@@ -91,7 +91,7 @@ type engine struct {
 	loaded  gate // loads complete in this run
 	kept    gate // residents in the arena in this run, counted from the first
 	runs    int64
-	ahead   int   // loads that the run before has made for the next one: those first in the list
+	ahead   int // loads that the run before has made for the next one: those first in the list
 	intake  intake
 	failure error // set before loaded is advanced to its end
 	halt    halt
