@@ -15,10 +15,12 @@ import (
 	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
 	"github.com/flexnnc/flexnnc/codegen"
 	"github.com/flexnnc/flexnnc/compiler"
+	"github.com/flexnnc/flexnnc/compiler/cost"
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
-var targetForBench = &cli.StringFlag{Name: "target", Value: "host", Usage: "`DEVICE` by whose model plans are made, and times are predicted: as for plan; GOOS/GOARCH is short for --platform"}
+var targetForBench = &cli.StringFlag{Name: "target", Usage: "`DEVICE` by whose model plans are made, and times are predicted: as for plan; GOOS/GOARCH is short for --platform",
+	DefaultText: "host, or " + cost.Default + " for another machine's --platform"}
 
 var benchCommand = &cli.Command{
 	Name:  "bench",
@@ -52,7 +54,19 @@ func platformAsTarget(c *cli.Context) error {
 	if err := c.Set("platform", c.String("target")); err != nil {
 		return err
 	}
-	return c.Set("target", "host")
+	return c.Set("target", "")
+}
+
+// planFor settles the device to plan for: where none is given this machine, unless
+// the program is to run on another.
+func planFor(c *cli.Context, platform bench.Target) error {
+	switch {
+	case c.String("target") != "":
+		return nil
+	case platform == bench.Host():
+		return c.Set("target", "host")
+	}
+	return c.Set("target", cost.Default)
 }
 
 func benchAction(c *cli.Context) error {
@@ -75,6 +89,9 @@ func benchAction(c *cli.Context) error {
 		return usagef("bench: --runs %d is negative", c.Int("runs"))
 	case !c.Bool("random") && c.String("bin") == "":
 		return usagef("bench: --bin FILE or --random is needed")
+	}
+	if err := planFor(c, target); err != nil {
+		return err
 	}
 	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt)
 	defer stop()
@@ -102,7 +119,7 @@ func printBuilt(c *cli.Context, target bench.Target, p *bench.Program) error {
 			Weights string `json:"weights,omitempty"`
 		}{target.String(), p.Path, p.Weights})
 	}
-	fmt.Fprintf(c.App.Writer, "benchmark for %s in %s\n", target, p.Path)
+	fmt.Fprintf(c.App.Writer, "benchmark for %s in %s, planned for %s\n", target, p.Path, c.String("target"))
 	if p.Weights != "" {
 		fmt.Fprintf(c.App.Writer, "its weights, to be kept in the same folder, in %s\n", p.Weights)
 	}

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/flexnnc/flexnnc/compiler/cost"
 )
 
 const glyphsParam = "../../testdata/glyphs/glyphs.param"
@@ -82,6 +84,9 @@ func TestBenchForAnotherMachine(t *testing.T) {
 	text, _ := command(t, exitOK, "bench", "--param", glyphsParam, "--random", "--target", target, "--build-only", "--out", out)
 	if !strings.Contains(text, out) {
 		t.Errorf("%q does not name %s", text, out)
+	}
+	if want := "planned for " + cost.Default; !strings.Contains(text, want) {
+		t.Errorf("%q: a plan by the model of this machine; want it %s", text, want)
 	}
 	f, err := elf.Open(out)
 	if err != nil {

@@ -66,6 +66,9 @@ func compareAction(c *cli.Context) error {
 		}
 		pace = int64(n)
 	}
+	if err := planFor(c, platform); err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt)
 	defer stop()
 	work, err := os.MkdirTemp("", "flexnnccompare")
