@@ -238,6 +238,9 @@ func (g deconv) phase(axis, first int) phase {
 	if len(p.taps) > 0 {
 		p.skip = (first + g.before[axis] - p.taps[0]*d) / s
 	}
+	if p.skip >= g.in[axis] { // all that is cut off and more: no tap reaches the input
+		return phase{dilation: 1}
+	}
 	if len(p.taps) > 1 {
 		p.dilation = (p.taps[0] - p.taps[1]) * d / s
 	}

@@ -165,7 +165,13 @@ func inputRows(o *op.Op, i int, x, like *op.Tensor) (rows func(y int) (lo, hi in
 	height := like.Dims[0]
 	same := func(y int) (int, int) { return y, y + 1 }
 	slide := func(stride, pad, span, of int) func(int) (int, int) {
-		return func(y int) (int, int) { return max(0, y*stride-pad), min(of, y*stride-pad+span) }
+		return func(y int) (int, int) {
+			lo, hi := max(0, y*stride-pad), min(of, y*stride-pad+span)
+			if lo < of {
+				hi = max(hi, lo+1) // a window above the image: the next one may be in the same step
+			}
+			return lo, hi
+		}
 	}
 	switch c, p := o.Conv, o.Pool; {
 	case o.Kind == op.Map || o.Kind == op.Rows || o.Kind == op.Quantize || i >= len(o.In):
