@@ -38,7 +38,7 @@ coverage:
 
 # Plans for ten thousand random networks, small ones against brute force.
 test-plans:
-	$(GO) test -run 'TestPlans$$' -plans 10000 ./compiler/schedule
+	$(GO) test ./compiler/schedule -run 'TestPlans$$' -plans 10000
 
 fuzz:
 	$(GO) test -run '^$$' -fuzz FuzzCompile -fuzztime 20s ./compiler
