@@ -90,17 +90,21 @@ func printMost(w io.Writer, functions map[string]uint64, least uint64, indent st
 	}
 }
 
+// head writes the head of a table whose last columns are the CPUs.
+func head(b *strings.Builder, columns, rule string) {
+	b.WriteString(columns)
+	for _, c := range cost.CPUs() {
+		fmt.Fprintf(b, " %s |", c)
+		rule += "---:|"
+	}
+	b.WriteString("\n" + rule + "\n")
+}
+
 // document is the report in Markdown.
 func document(tools *cost.Tools, nets []*result) []byte {
 	var b strings.Builder
 	b.WriteString(preface(tools))
-	b.WriteString("| network | instructions, M | kernels | Go | library | of ncnn's | FMLA, M | FMLA, % of GEMM loops |")
-	rule := "|---|---:|---:|---:|---:|---:|---:|---:|"
-	for _, c := range cost.CPUs() {
-		fmt.Fprintf(&b, " %s |", c)
-		rule += "---:|"
-	}
-	b.WriteString("\n" + rule + "\n")
+	head(&b, "| network | instructions, M | kernels | Go | library | of ncnn's | FMLA, M | FMLA, % of GEMM loops |", "|---|---:|---:|---:|---:|---:|---:|---:|")
 	for _, r := range nets {
 		t := &r.total
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |", r.name, millions(t.All()), millions(t.Instructions[cost.Kernel]),
@@ -110,13 +114,8 @@ func document(tools *cost.Tools, nets []*result) []byte {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("\nWhat the inner loops of matrix products reach of each model's peak rate of multiply-adds, in %:\n\n| network |")
-	rule = "|---|"
-	for _, c := range cost.CPUs() {
-		fmt.Fprintf(&b, " %s |", c)
-		rule += "---:|"
-	}
-	b.WriteString("\n" + rule + "\n")
+	b.WriteString("\nWhat the inner loops of matrix products reach of each model's peak rate of multiply-adds, in %:\n\n")
+	head(&b, "| network |", "|---|")
 	for _, r := range nets {
 		fmt.Fprintf(&b, "| %s |", r.name)
 		for _, c := range cost.CPUs() {
@@ -124,13 +123,8 @@ func document(tools *cost.Tools, nets []*result) []byte {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("\nCycles, divided by those of the kernels of ncnn's arm64 build in float32 in the same models:\n\n| network |")
-	rule = "|---|"
-	for _, c := range cost.CPUs() {
-		fmt.Fprintf(&b, " %s |", c)
-		rule += "---:|"
-	}
-	b.WriteString("\n" + rule + "\n")
+	b.WriteString("\nCycles, divided by those of the kernels of ncnn's arm64 build in float32 in the same models:\n\n")
+	head(&b, "| network |", "|---|")
 	for _, r := range nets {
 		ref := reference[r.name].cycles
 		if ref == nil {
@@ -143,13 +137,8 @@ func document(tools *cost.Tools, nets []*result) []byte {
 		b.WriteString("\n")
 	}
 	for _, r := range nets {
-		fmt.Fprintf(&b, "\n## %s\n\n| layer | what | instructions, k | of them not kernels | FMLA, %% |", r.name)
-		rule := "|---|---|---:|---:|---:|"
-		for _, c := range cost.CPUs() {
-			fmt.Fprintf(&b, " %s |", c)
-			rule += "---:|"
-		}
-		b.WriteString("\n" + rule + "\n")
+		fmt.Fprintf(&b, "\n## %s\n\n", r.name)
+		head(&b, "| layer | what | instructions, k | of them not kernels | FMLA, % |", "|---|---|---:|---:|---:|")
 		for _, l := range r.layers {
 			s := &l.sum
 			fmt.Fprintf(&b, "| %s | %s | %.1f | %.1f | %s |", l.name, l.kind, float64(s.All())/1e3, float64(s.All()-s.Instructions[cost.Kernel])/1e3, percent(s.FMLAs, s.All()))

@@ -1,7 +1,6 @@
 package schedule
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -92,16 +91,8 @@ func (b *bounds) memory(o Options) (least plan.MemoryBound) {
 	n := b.n
 	for i := range n.nodes {
 		d := &n.nodes[i]
-		type part struct {
-			bytes plan.Bytes
-			text  string
-		}
-		var parts []part
-		add := func(bytes plan.Bytes, format string, args ...any) {
-			if bytes > 0 {
-				parts = append(parts, part{bytes, fmt.Sprintf(format+" %d bytes", append(args, bytes)...)})
-			}
-		}
+		var l ledger
+		add := l.add
 		add(n.zeros, "padding (zeros)")
 		add(n.threads, "all ops (threads)")
 		add(d.scratch, "%s (scratch)", d.op.Name)
@@ -118,17 +109,8 @@ func (b *bounds) memory(o Options) (least plan.MemoryBound) {
 		if waiting >= 0 {
 			add(n.roots[waiting].size-image, "%s (activation) beyond that", n.roots[waiting].tensor.Name)
 		}
-		total := plan.Bytes(0)
-		for _, p := range parts {
-			total += p.bytes
-		}
-		if total <= least.Bytes {
-			continue
-		}
-		slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(b.bytes, a.bytes) })
-		least = plan.MemoryBound{Bytes: total, At: d.op.Name}
-		for _, p := range parts {
-			least.Blocking = append(least.Blocking, p.text)
+		if total := l.total(); total > least.Bytes {
+			least = plan.MemoryBound{Bytes: total, At: d.op.Name, Blocking: l.texts()}
 		}
 	}
 	return least
@@ -158,12 +140,7 @@ func (b *bounds) window(i int, add func(bytes plan.Bytes, format string, args ..
 	rows := map[int]int{}
 	for k := range d.reads {
 		r := &d.reads[k]
-		few := r.rows
-		for y := 0; y < d.height; y++ {
-			in := r.of(plan.Range{Lo: y, Hi: y + 1})
-			few = min(few, max(0, in.Len()))
-		}
-		rows[r.root] = max(rows[r.root], few)
+		rows[r.root] = max(rows[r.root], r.fewest(d.height))
 	}
 	var roots []int
 	for r := range rows {

@@ -1,10 +1,6 @@
 package schedule
 
 import (
-	"cmp"
-	"fmt"
-	"slices"
-
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
@@ -155,7 +151,7 @@ func (c *cutter) braidNeeds(lo, hi int, note func(bytes plan.Bytes, format strin
 func (r *reach) fewest(height int) int {
 	few := r.rows
 	for y := range height {
-		few = min(few, max(0, r.hi[y]-r.lo[y]))
+		few = min(few, max(0, r.of(plan.Range{Lo: y, Hi: y + 1}).Len()))
 	}
 	return few
 }
@@ -172,16 +168,8 @@ func (n *network) leastBound(o Options) plan.MemoryBound {
 	if by.hi > by.lo+1 {
 		bound.At += " to " + n.nodes[by.hi-1].op.Name
 	}
-	type part struct {
-		bytes plan.Bytes
-		text  string
-	}
-	var parts []part
-	add := func(bytes plan.Bytes, format string, args ...any) {
-		if bytes > 0 {
-			parts = append(parts, part{bytes, fmt.Sprintf(format+" %d bytes", append(args, bytes)...)})
-		}
-	}
+	var l ledger
+	add := l.add
 	add(n.zeros, "padding (zeros)")
 	add(n.threads, "all ops (threads)")
 	if by.bands > 0 {
@@ -206,9 +194,6 @@ func (n *network) leastBound(o Options) plan.MemoryBound {
 			add(n.leastWeights(by.lo, o.NoSlices), "weights of 16 channels, consts")
 		}
 	}
-	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(b.bytes, a.bytes) })
-	for _, p := range parts {
-		bound.Blocking = append(bound.Blocking, p.text)
-	}
+	bound.Blocking = l.texts()
 	return bound
 }

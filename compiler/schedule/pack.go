@@ -1,10 +1,8 @@
 package schedule
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/flexnnc/flexnnc/compiler/arena"
 	"github.com/flexnnc/flexnnc/ir/op"
@@ -206,22 +204,14 @@ func (t *timeline) peak() (n plan.Bytes) {
 
 // blocking names the op at which the most bytes must be live at once, and them.
 func (t *timeline) blocking() (at string, what []string) {
-	type item struct {
-		size plan.Bytes
-		text string
-	}
-	var items []item
+	var l ledger
 	worst, peak := 0, plan.Bytes(-1)
 	for i := range t.units {
 		if n := t.least(i) + t.liveBytes(i); n > peak {
 			worst, peak = i, n
 		}
 	}
-	add := func(size plan.Bytes, name, kind string) {
-		if size > 0 {
-			items = append(items, item{size, fmt.Sprintf("%s (%s) %d bytes", name, kind, size)})
-		}
-	}
+	add := func(size plan.Bytes, name, kind string) { l.add(size, "%s (%s)", name, kind) }
 	for _, b := range t.blocks {
 		if b.first > worst || worst > b.last || b.shares >= 0 && t.blocks[b.shares].last >= worst {
 			continue
@@ -258,13 +248,9 @@ func (t *timeline) blocking() (at string, what []string) {
 	}
 	add(t.n.zeros, "padding", plan.Zeros.String())
 	add(t.n.threads, "all ops", plan.ThreadScratch.String())
-	slices.SortStableFunc(items, func(a, b item) int { return cmp.Compare(b.size, a.size) })
-	for _, i := range items {
-		what = append(what, i.text)
-	}
 	at = d.op.Name
 	if u.hi > u.lo+1 {
 		at += " to " + t.n.nodes[u.hi-1].op.Name
 	}
-	return at, what
+	return at, l.texts()
 }

@@ -9,7 +9,8 @@
 // residents.go (which weights stay),
 // slices.go (how large the slices are), gaps.go and stream.go (where and how early
 // each slice is loaded), cost.go (what a plan would take), search.go (which of the
-// candidate plans is best), emit.go (the plan as a value).
+// candidate plans is best), emit.go (the plan as a value),
+// ledger.go (what lies in the arena, in words).
 //
 // The package must not know ncnn, instruction sets, kernels or Go source. It
 // never checks its own result: compiler/verify does, and shares no code with it.
