@@ -65,3 +65,21 @@ func TestImports(t *testing.T) {
 }
 
 func under(path, prefix string) bool { return path == prefix || strings.HasPrefix(path, prefix+"/") }
+
+// TestTopLevel asserts that the repository's root holds what the README describes and
+// nothing that a stray redirection left there.
+func TestTopLevel(t *testing.T) {
+	out, err := exec.Command("git", "-C", "..", "ls-files").Output()
+	if err != nil {
+		t.Skipf("not a git checkout: %v", err)
+	}
+	known := map[string]bool{}
+	for _, name := range strings.Fields(".ci .gitignore LICENSE Makefile README.md go.mod go.sum avo cmd codegen compiler docs generated ir runtime testdata") {
+		known[name] = true
+	}
+	for _, path := range strings.Fields(string(out)) {
+		if top, _, _ := strings.Cut(path, "/"); !known[top] {
+			t.Errorf("%s does not belong at the top of the repository", path)
+		}
+	}
+}
