@@ -13,6 +13,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/program"
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/random"
 	"github.com/flexnnc/flexnnc/codegen"
 	"github.com/flexnnc/flexnnc/compiler"
 	"github.com/flexnnc/flexnnc/compiler/cost"
@@ -45,7 +47,7 @@ var benchCommand = &cli.Command{
 // platformAsTarget lets --target linux/arm64 stand for --platform linux/arm64: no
 // device is called so, and no profile, whose names end in .json.
 func platformAsTarget(c *cli.Context) error {
-	if _, err := bench.ParseTarget(c.String("target")); err != nil || filepath.Ext(c.String("target")) != "" || filepath.IsAbs(c.String("target")) {
+	if _, err := program.ParsePlatform(c.String("target")); err != nil || filepath.Ext(c.String("target")) != "" || filepath.IsAbs(c.String("target")) {
 		return nil
 	}
 	if c.IsSet("platform") && c.String("platform") != c.String("target") {
@@ -57,40 +59,44 @@ func platformAsTarget(c *cli.Context) error {
 	return c.Set("target", "")
 }
 
-// planFor settles the device to plan for: where none is given this machine, unless
-// the program is to run on another.
-func planFor(c *cli.Context, platform bench.Target) error {
+// measuredOn reads what a network that is to be measured is built for, and settles the
+// device to plan for: where none is given this machine, unless the program is to run
+// on another.
+func measuredOn(c *cli.Context) (program.Platform, error) {
+	platform, err := program.ParsePlatform(c.String("platform"))
+	host := platform == program.Host()
 	switch {
+	case err != nil:
+		err = usagef("%s: --platform: %v", c.Command.Name, err)
+	case !c.Bool("build-only") && !host:
+		err = usagef("%s: a program for %s does not run here; --build-only writes it", c.Command.Name, platform)
+	case c.Bool("random") && c.String("bin") != "":
+		err = usagef("%s: --random and --bin exclude each other", c.Command.Name)
+	case !c.Bool("random") && c.String("bin") == "":
+		err = usagef("%s: --bin FILE or --random is needed", c.Command.Name)
 	case c.String("target") != "":
-		return nil
-	case platform == bench.Host():
-		return c.Set("target", "host")
+	case host:
+		err = c.Set("target", "host")
+	default:
+		err = c.Set("target", cost.Default)
 	}
-	return c.Set("target", cost.Default)
+	return platform, err
 }
 
 func benchAction(c *cli.Context) error {
 	if err := platformAsTarget(c); err != nil {
 		return err
 	}
-	target, err := bench.ParseTarget(c.String("platform"))
 	switch {
-	case err != nil:
-		return usagef("bench: --platform: %v", err)
 	case c.String("out") != "" && !c.Bool("build-only"):
 		return usagef("bench: --out FILE is for --build-only, which writes the benchmark in place of running it")
 	case c.String("against") != "" && c.Bool("build-only"):
 		return usagef("bench: --build-only runs nothing; give the benchmark that it writes -against COMMAND")
-	case !c.Bool("build-only") && target != bench.Host():
-		return usagef("bench: a benchmark for %s does not run here; --build-only writes it", target)
-	case c.Bool("random") && c.String("bin") != "":
-		return usagef("bench: --random and --bin exclude each other")
 	case c.Int("runs") < 0:
 		return usagef("bench: --runs %d is negative", c.Int("runs"))
-	case !c.Bool("random") && c.String("bin") == "":
-		return usagef("bench: --bin FILE or --random is needed")
 	}
-	if err := planFor(c, target); err != nil {
+	target, err := measuredOn(c)
+	if err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt)
@@ -111,7 +117,7 @@ func benchAction(c *cli.Context) error {
 }
 
 // printBuilt says what --build-only has written.
-func printBuilt(c *cli.Context, target bench.Target, p *bench.Program) error {
+func printBuilt(c *cli.Context, target program.Platform, p *bench.Program) error {
 	if c.Bool("json") {
 		return json.NewEncoder(c.App.Writer).Encode(struct {
 			Target  string `json:"target"`
@@ -127,7 +133,7 @@ func printBuilt(c *cli.Context, target bench.Target, p *bench.Program) error {
 }
 
 // buildBench compiles the network and builds its benchmark.
-func buildBench(ctx context.Context, c *cli.Context, target bench.Target, work string) (*bench.Program, error) {
+func buildBench(ctx context.Context, c *cli.Context, target program.Platform, work string) (*bench.Program, error) {
 	b, err := parseBudget(c.String("budget"))
 	if err != nil {
 		return nil, usagef("bench: %v", err)
@@ -141,7 +147,7 @@ func buildBench(ctx context.Context, c *cli.Context, target bench.Target, work s
 	}
 	defer n.Close()
 	if c.Bool("random") {
-		bench.RandomWeights(n.Graph)
+		random.Weights(n.Graph)
 	}
 	o.Budget, o.Min = b.bytes, b.min
 	stop := pr.ticking("planning")

@@ -12,7 +12,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
 	"github.com/flexnnc/flexnnc/cmd/flexnnc/compare"
 	"github.com/flexnnc/flexnnc/compiler"
 	"github.com/flexnnc/flexnnc/compiler/ncnn"
@@ -40,21 +39,14 @@ var compareCommand = &cli.Command{
 }
 
 func compareAction(c *cli.Context) error {
-	platform, err := bench.ParseTarget(c.String("platform"))
 	budgets := c.StringSlice("budget")
 	switch {
-	case err != nil:
-		return usagef("compare: --platform: %v", err)
 	case len(budgets) == 0:
 		return usagef("compare: --budget is needed")
 	case c.Bool("ablate") != (len(budgets) == 1):
 		return usagef("compare: either several --budget, or one and --ablate")
-	case c.Bool("random") == (c.String("bin") != ""):
-		return usagef("compare: either --bin FILE or --random")
 	case c.Bool("build-only") != (c.String("out") != ""):
 		return usagef("compare: --build-only and --out FILE go together")
-	case !c.Bool("build-only") && platform != bench.Host():
-		return usagef("compare: a program for %s does not run here; --build-only writes it", platform)
 	case c.Int("rounds") < 1:
 		return usagef("compare: --rounds %d: at least 1", c.Int("rounds"))
 	}
@@ -66,7 +58,8 @@ func compareAction(c *cli.Context) error {
 		}
 		pace = int64(n)
 	}
-	if err := planFor(c, platform); err != nil {
+	platform, err := measuredOn(c)
+	if err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt)

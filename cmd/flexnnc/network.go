@@ -9,7 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/random"
 	"github.com/flexnnc/flexnnc/compiler"
 	"github.com/flexnnc/flexnnc/compiler/cost"
 	"github.com/flexnnc/flexnnc/compiler/ncnn"
@@ -99,7 +99,7 @@ func openNetwork(c *cli.Context, inputs inputSet, weightsNeeded, warn bool) (*nc
 		return nil, o, err
 	}
 	if bin == "" {
-		bench.RandomWeights(n.Graph) // quantised layers are lowered by their scales
+		random.Weights(n.Graph) // quantised layers are lowered by their scales
 	}
 	if !warn {
 		return n, o, nil

@@ -9,11 +9,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
 	"github.com/flexnnc/flexnnc/cmd/flexnnc/profile"
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/program"
 )
 
-var platformFlag = &cli.StringFlag{Name: "platform", Value: bench.Host().String(), Usage: "`GOOS/GOARCH` to build for"}
+var platformFlag = &cli.StringFlag{Name: "platform", Value: program.Host().String(), Usage: "`GOOS/GOARCH` to build for"}
 
 var profileCommand = &cli.Command{
 	Name:  "profile",
@@ -29,13 +29,13 @@ var profileCommand = &cli.Command{
 }
 
 func profileAction(c *cli.Context) error {
-	platform, err := bench.ParseTarget(c.String("platform"))
+	platform, err := program.ParsePlatform(c.String("platform"))
 	switch {
 	case err != nil:
 		return usagef("profile: --platform: %v", err)
 	case c.Bool("run") && c.String("out") != "":
 		return usagef("profile: --run and --out exclude each other")
-	case c.Bool("run") && platform != bench.Host():
+	case c.Bool("run") && platform != program.Host():
 		return usagef("profile: a program for %s does not run here", platform)
 	case !c.Bool("run") && (c.IsSet("name") || c.IsSet("dir")):
 		return usagef("profile: --name and --dir go with --run; the program that is written has flags -name and -dir")

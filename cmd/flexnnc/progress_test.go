@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -28,7 +29,9 @@ func (l *lines) String() string {
 
 // TestProgress: nothing in the first second, then a line, though the work reports
 // nothing itself.
-func TestProgress(t *testing.T) {
+func TestProgress(t *testing.T) { synctest.Test(t, progressLines) }
+
+func progressLines(t *testing.T) {
 	var out lines
 	p := newProgress(&out)
 	stop := p.ticking("working on %s", "it")

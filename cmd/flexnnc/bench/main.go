@@ -3,12 +3,11 @@ package bench
 import (
 	"embed"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/program"
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
@@ -21,24 +20,16 @@ func ms(d time.Duration) float64 { return float64(d) / 1e6 }
 
 func decimal(n int) string { return strconv.Itoa(n) }
 
-// writeRunner adds package runner and the main program to the module.
-func (m *Module) writeRunner(p *plan.Plan, predicted Prediction) error {
-	if err := CopySources(runnerSources, "runner", filepath.Join(m.Dir, "runner")); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(m.Dir, "main.go"), m.mainSource(p, predicted), 0o644)
-}
-
 // mainSource is the main program: the network's description and ways into its
 // package.
-func (m *Module) mainSource(p *plan.Plan, predicted Prediction) []byte {
+func mainSource(p *plan.Plan, k *program.Package, predicted Prediction) string {
 	var b strings.Builder
 	_, streamed := p.Traffic()
 	budget := "max"
 	if p.Budget > 0 {
 		budget = fmt.Sprintf("%d bytes", p.Budget)
 	}
-	fmt.Fprintf(&b, "package main\n\nimport (\n\t\"context\"\n\n\t%q\n\tnet %q\n)\n\n", ModuleName+"/runner", ModuleName+"/"+m.Package)
+	fmt.Fprintf(&b, "package main\n\nimport (\n\t\"context\"\n\n\t%q\n\t%q\n\tnet %q\n)\n\n", program.ModuleName+"/inputs", program.ModuleName+"/runner", k.Path)
 	b.WriteString("func main() { runner.Main(&described) }\n\nvar described = runner.Net{\n")
 	fmt.Fprintf(&b, "\tName: %q,\n\tBudget: %q,\n\tMaxThreads: net.MaxThreads,\n", p.Graph.Name, budget)
 	fmt.Fprintf(&b, "\tArenaBytes: net.ArenaBytes,\n\tWeightsBytes: net.WeightsBytes,\n\tStreamedBytes: %d,\n", streamed)
@@ -56,7 +47,7 @@ func open(threads int, weights string) (*runner.Session, error) {
 		return nil, err
 	}
 	in, out, ctx := net.NewInputs(), net.NewOutputs(), context.Background()
-	runner.Fill(in)
+	inputs.Fill(in)
 	return &runner.Session{
 		Run:     func() error { return n.Run(ctx, in, out) },
 		Close:   n.Close,
@@ -65,5 +56,5 @@ func open(threads int, weights string) (*runner.Session, error) {
 	}, nil
 }
 `)
-	return []byte(b.String())
+	return b.String()
 }

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/random"
 	"github.com/flexnnc/flexnnc/compiler"
 	"github.com/flexnnc/flexnnc/compiler/layer"
 	"github.com/flexnnc/flexnnc/compiler/lower"
@@ -91,7 +91,7 @@ func compiles(g *ir.Graph) (err error) {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	bench.RandomWeights(g)
+	random.Weights(g)
 	lowered, err := compiler.Lower(g, compiler.Options{Threads: 2})
 	if err != nil {
 		return err

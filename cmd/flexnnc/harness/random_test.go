@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/random"
 	"github.com/flexnnc/flexnnc/compiler/interp"
 	"github.com/flexnnc/flexnnc/compiler/layer"
 	"github.com/flexnnc/flexnnc/compiler/lower"
@@ -222,7 +222,7 @@ func (d *drawn) weights() []byte {
 			continue
 		}
 		for _, w := range def.Weights(l) {
-			if bench.HoldsInt8(l, w.Name) && l.Type != "InnerProduct" && !strings.HasPrefix(l.Type, "Convolution") {
+			if random.HoldsInt8(l, w.Name) && l.Type != "InnerProduct" && !strings.HasPrefix(l.Type, "Convolution") {
 				b = binary.LittleEndian.AppendUint32(b, 0x000D4B38)
 				for range (w.Count + 3) &^ 3 {
 					b = append(b, byte(d.r.Intn(255)-127))

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/random"
 	"github.com/flexnnc/flexnnc/codegen"
 	"github.com/flexnnc/flexnnc/compiler"
 	"github.com/flexnnc/flexnnc/compiler/cases"
@@ -50,7 +50,7 @@ func (t *suite) open(s *session) (n *ncnn.Network, remove func(), err error) {
 		return nil, nil, err
 	}
 	if t.net.Bin == "" {
-		bench.RandomWeights(n.Graph)
+		random.Weights(n.Graph)
 	}
 	path, err := t.net.record(n.Graph, s)
 	if err == nil {
@@ -66,7 +66,7 @@ func (t *suite) open(s *session) (n *ncnn.Network, remove func(), err error) {
 		return nil, nil, err
 	}
 	if t.net.Bin == "" {
-		bench.RandomWeights(n.Graph)
+		random.Weights(n.Graph)
 	}
 	return n, func() { n.Close() }, nil
 }

@@ -12,7 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/program"
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/random"
 	"github.com/flexnnc/flexnnc/compiler"
 	"github.com/flexnnc/flexnnc/compiler/cost"
 	"github.com/flexnnc/flexnnc/compiler/ncnn"
@@ -32,7 +33,7 @@ const threads = 16
 
 // Build makes the program for a platform at path; what is made on the way lies in
 // the folder work.
-func Build(ctx context.Context, t bench.Target, version, work, path string) error {
+func Build(ctx context.Context, t program.Platform, version, work, path string) error {
 	param := filepath.Join(work, "calibration.param")
 	if err := os.WriteFile(param, calibration, 0o644); err != nil {
 		return err
@@ -42,38 +43,34 @@ func Build(ctx context.Context, t bench.Target, version, work, path string) erro
 		return err
 	}
 	defer n.Close()
-	bench.RandomWeights(n.Graph)
+	random.Weights(n.Graph)
 	p, err := compiler.Compile(n.Graph, compiler.Options{Threads: threads})
 	if err != nil {
 		return err
 	}
-	m, err := bench.NewModule(filepath.Join(work, "src"), p, version)
+	m, err := program.New(filepath.Join(work, "src"))
 	if err != nil {
 		return err
 	}
-	if m.Weights != "" {
-		return fmt.Errorf("BUG: the weights of the calibration network are too large to embed")
-	}
-	if err := writeRunner(m, p); err != nil {
+	k, err := m.Emit(p, "", version, program.EmbedSmall)
+	if err != nil {
 		return err
 	}
-	if path, err = filepath.Abs(path); err != nil {
+	if k.Weights != "" {
+		return fmt.Errorf("BUG: the weights of the calibration network are too large to embed")
+	}
+	if err := m.AddRunner(runnerSources); err != nil {
+		return err
+	}
+	if err := m.WriteMain(mainSource(k, p)); err != nil {
 		return err
 	}
 	return m.Build(ctx, t, path)
 }
 
-// writeRunner adds package runner and the main program to the module.
-func writeRunner(m *bench.Module, p *plan.Plan) error {
-	if err := bench.CopySources(runnerSources, "runner", filepath.Join(m.Dir, "runner")); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(m.Dir, "main.go"), mainSource(m, p), 0o644)
-}
-
-func mainSource(m *bench.Module, p *plan.Plan) []byte {
+func mainSource(k *program.Package, p *plan.Plan) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "package main\n\nimport (\n\t\"context\"\n\n\t%q\n\tnet %q\n)\n\n", bench.ModuleName+"/runner", bench.ModuleName+"/"+m.Package)
+	fmt.Fprintf(&b, "package main\n\nimport (\n\t\"context\"\n\n\t%q\n\t%q\n\tnet %q\n)\n\n", program.ModuleName+"/inputs", program.ModuleName+"/runner", k.Path)
 	b.WriteString("func main() { runner.Main(&described) }\n\nvar described = runner.Net{\n\tMaxThreads: net.MaxThreads,\n\tKernels: net.BenchKernels,\n\tOpen: open,\n\tClasses: []string{")
 	for _, c := range cost.Classes() {
 		fmt.Fprintf(&b, "%q, ", c)
@@ -93,7 +90,7 @@ func open(threads int) (*runner.Session, error) {
 		return nil, err
 	}
 	in, out, ctx := net.NewInputs(), net.NewOutputs(), context.Background()
-	runner.Fill(in)
+	inputs.Fill(in)
 	return &runner.Session{
 		Run:     func() error { return n.Run(ctx, in, out) },
 		Close:   n.Close,
@@ -101,5 +98,5 @@ func open(threads int) (*runner.Session, error) {
 	}, nil
 }
 `)
-	return []byte(b.String())
+	return b.String()
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"reflect"
 	"runtime"
 	"time"
 )
@@ -97,24 +96,4 @@ func run(n *Net, args []string, stdout, stderr io.Writer) error {
 		return r.printJSON(stdout)
 	}
 	return r.print(stdout)
-}
-
-// Fill gives every array of a package's Inputs values: float32 between -1 and 1,
-// int32 small enough to be ids of any vocabulary.
-func Fill(inputs any) {
-	v := reflect.ValueOf(inputs).Elem()
-	seed := uint32(1)
-	for i := range v.NumField() {
-		switch a := v.Field(i).Interface().(type) {
-		case []float32:
-			for k := range a {
-				seed = seed*1664525 + 1013904223
-				a[k] = float32(int32(seed)>>8) / (1 << 23)
-			}
-		case []int32:
-			for k := range a {
-				a[k] = int32(k % 32)
-			}
-		}
-	}
 }

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"reflect"
 	"runtime"
 	"slices"
 	"time"
@@ -183,18 +182,4 @@ func parallel(n *Net, one, all []float64, cores int) float64 {
 	}
 	slices.Sort(gains)
 	return float64(int(1000*min(1, max(0, gains[len(gains)/2])))) / 1000
-}
-
-// Fill gives every array of a package's Inputs values between -1 and 1.
-func Fill(inputs any) {
-	v := reflect.ValueOf(inputs).Elem()
-	seed := uint32(1)
-	for i := range v.NumField() {
-		if a, ok := v.Field(i).Interface().([]float32); ok {
-			for k := range a {
-				seed = seed*1664525 + 1013904223
-				a[k] = float32(int32(seed)>>8) / (1 << 23)
-			}
-		}
-	}
 }

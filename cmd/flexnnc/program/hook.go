@@ -1,4 +1,4 @@
-package bench
+package program
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 	"github.com/flexnnc/flexnnc/avo/kernel/conv"
 )
 
-// hook is the files that give benchmarks a view into an emitted package: when its
+// hook is the files that give programs a view into an emitted package: when its
 // steps run, which kernels it uses, and what the CPU can do at most.
 func hook(pkg string) (map[string][]byte, error) {
 	files, err := conv.Peak(pkg)

@@ -9,15 +9,16 @@ import (
 	"strings"
 
 	"github.com/flexnnc/flexnnc/avo/cost"
-	"github.com/flexnnc/flexnnc/cmd/flexnnc/bench"
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/program"
+	"github.com/flexnnc/flexnnc/cmd/flexnnc/random"
 	"github.com/flexnnc/flexnnc/compiler"
 	"github.com/flexnnc/flexnnc/compiler/ncnn"
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
-// program is a network's package in a binary for arm64 that makes one inference
+// inference is a network's package in a binary for arm64 that makes one inference
 // and marks the steps.
-type program struct {
+type inference struct {
 	path    string
 	plan    *plan.Plan
 	pkg     string          // import path of the network's package
@@ -26,46 +27,49 @@ type program struct {
 
 // build compiles a network, with weights that are made up, for the budget that
 // keeps everything in memory.
-func build(ctx context.Context, work, param string) (*program, error) {
+func build(ctx context.Context, work, param string) (*inference, error) {
 	n, err := ncnn.Open(param, "")
 	if err != nil {
 		return nil, err
 	}
 	defer n.Close()
-	bench.RandomWeights(n.Graph)
+	random.Weights(n.Graph)
 	p, err := compiler.Compile(n.Graph, compiler.Options{Threads: 1})
 	if err != nil {
 		return nil, err
 	}
-	m, err := bench.NewModule(filepath.Join(work, "src"), p, "")
+	m, err := program.New(filepath.Join(work, "src"))
 	if err != nil {
 		return nil, err
 	}
-	weights := ""
-	if m.Weights != "" {
-		if weights, err = filepath.Abs(m.Weights); err != nil {
+	k, err := m.Emit(p, "", "", program.EmbedSmall)
+	if err != nil {
+		return nil, err
+	}
+	weights := k.Weights
+	if weights != "" {
+		if weights, err = filepath.Abs(weights); err != nil {
 			return nil, err
 		}
 	}
-	order := "package " + m.Package + "\n\n// BenchInOrder takes the loops for cores that issue in order.\nfunc BenchInOrder() { inOrder = 1 }\n"
-	if err := os.WriteFile(filepath.Join(m.Dir, m.Package, "bench_inorder.go"), []byte(order), 0o644); err != nil {
+	order := "package " + k.Name + "\n\n// BenchInOrder takes the loops for cores that issue in order.\nfunc BenchInOrder() { inOrder = 1 }\n"
+	if err := os.WriteFile(filepath.Join(k.Dir, "bench_inorder.go"), []byte(order), 0o644); err != nil {
 		return nil, err
 	}
-	main := fmt.Sprintf(mainSource, bench.ModuleName+"/"+m.Package, cost.Mark, inOrderArg, weights)
-	if err := os.WriteFile(filepath.Join(m.Dir, "main.go"), []byte(main), 0o644); err != nil {
+	if err := m.WriteMain(fmt.Sprintf(mainSource, program.ModuleName+"/inputs", k.Path, cost.Mark, inOrderArg, weights)); err != nil {
 		return nil, err
 	}
-	r := &program{path: filepath.Join(work, "program"), plan: p, pkg: bench.ModuleName + "/" + m.Package, kernels: map[string]bool{}}
-	if err := r.findKernels(filepath.Join(m.Dir, m.Package)); err != nil {
+	r := &inference{path: filepath.Join(work, "program"), plan: p, pkg: k.Path, kernels: map[string]bool{}}
+	if err := r.findKernels(k.Dir); err != nil {
 		return nil, err
 	}
-	return r, m.Build(ctx, bench.Target{OS: "linux", Arch: "arm64"}, r.path)
+	return r, m.Build(ctx, program.Platform{OS: "linux", Arch: "arm64"}, r.path)
 }
 
 var text = regexp.MustCompile(`(?m)^TEXT ·(\w+)\(SB\)`)
 
 // findKernels reads the names of the functions in assembly.
-func (p *program) findKernels(dir string) error {
+func (p *inference) findKernels(dir string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*_arm64.s"))
 	if err != nil {
 		return err
@@ -86,12 +90,12 @@ func (p *program) findKernels(dir string) error {
 var library = regexp.MustCompile(`^(runtime\.(memmove|memclrNoHeapPointers|memequal|duff\w+)|math\.[\w.]+|math/bits\.\w+|internal/runtime/atomic\.[\w.()*]+)(\.abi0)?$`)
 
 // counted tells which functions' instructions count.
-func (p *program) counted(symbol string) bool {
+func (p *inference) counted(symbol string) bool {
 	return strings.HasPrefix(symbol, p.pkg+".") || library.MatchString(symbol)
 }
 
 // kind tells who wrote a function.
-func (p *program) kind(symbol string) cost.Kind {
+func (p *inference) kind(symbol string) cost.Kind {
 	name, ok := strings.CutPrefix(symbol, p.pkg+".")
 	switch {
 	case !ok:
@@ -113,9 +117,9 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"reflect"
 	"syscall"
 
+	%q
 	net %q
 )
 
@@ -138,7 +142,7 @@ func run() error {
 	}
 	defer n.Close()
 	in, out := net.NewInputs(), net.NewOutputs()
-	fill(in)
+	inputs.Fill(in)
 	n.BenchObserve(func(step int, complete bool) {
 		if complete {
 			mark(step + 1)
@@ -148,24 +152,5 @@ func run() error {
 	})
 	mark(1 << 30) // what came before the run
 	return n.Run(context.Background(), in, out)
-}
-
-// fill gives arrays values between -1 and 1, and ids of any vocabulary.
-func fill(inputs any) {
-	v := reflect.ValueOf(inputs).Elem()
-	seed := uint32(1)
-	for i := range v.NumField() {
-		switch a := v.Field(i).Interface().(type) {
-		case []float32:
-			for k := range a {
-				seed = seed*1664525 + 1013904223
-				a[k] = float32(int32(seed)>>8) / (1 << 23)
-			}
-		case []int32:
-			for k := range a {
-				a[k] = int32(k %% 32)
-			}
-		}
-	}
 }
 `

@@ -1,4 +1,6 @@
-package bench
+// Package random makes up weights for networks that are measured or checked without
+// a trained file.
+package random
 
 import (
 	"crypto/sha256"
@@ -10,14 +12,14 @@ import (
 	"github.com/flexnnc/flexnnc/ir"
 )
 
-// RandomWeights gives every layer of a graph that was read without weights such
+// Weights gives every layer of a graph that was read without weights such
 // that keep the size of activations: computed from a hash when they are read,
 // the same ones each time, and nowhere stored.
-func RandomWeights(g *ir.Graph) {
+func Weights(g *ir.Graph) {
 	stream := uint64(1)
 	for _, l := range g.Layers {
 		for _, w := range l.Weights {
-			r := &randomWeights{stream: mix(stream), size: 4 * int64(w.Count)}
+			r := &generated{stream: mix(stream), size: 4 * int64(w.Count)}
 			stream++
 			r.low, r.high = bounds(l, w)
 			// Layers that compute with int8 have their weights as such.
@@ -104,8 +106,8 @@ func rectified(l *ir.Layer) bool {
 	return false
 }
 
-// randomWeights is the content of a weight blob: element i is low + (high-low)*u(i).
-type randomWeights struct {
+// generated is the content of a weight blob: element i is low + (high-low)*u(i).
+type generated struct {
 	stream    uint64
 	size      int64 // bytes
 	low, high float32
@@ -113,7 +115,7 @@ type randomWeights struct {
 }
 
 // ReadAt implements io.ReaderAt.
-func (r *randomWeights) ReadAt(p []byte, at int64) (int, error) {
+func (r *generated) ReadAt(p []byte, at int64) (int, error) {
 	n := 0
 	for n < len(p) && at < r.size {
 		if r.bytes {
@@ -134,7 +136,7 @@ func (r *randomWeights) ReadAt(p []byte, at int64) (int, error) {
 	return n, nil
 }
 
-func (r *randomWeights) element(i int64) float32 {
+func (r *generated) element(i int64) float32 {
 	u := float64(mix(r.stream+uint64(i)*0x9E3779B97F4A7C15)>>11) / (1 << 53)
 	span := float64(float64(r.high)-float64(r.low)) * u
 	return float32(span + float64(r.low))
