@@ -52,48 +52,6 @@ type Output struct {
 	file     string
 }
 
-// file is the JSON form.
-type file struct {
-	Name     string `json:"name"`
-	Expected string `json:"expected"`
-	Param    string `json:"param"`
-	Weights  struct {
-		Bin   string `json:"bin"`
-		Synth string `json:"synth"`
-	} `json:"weights"`
-	Cases []struct {
-		Name    string       `json:"name"`
-		Inputs  []fileInput  `json:"inputs"`
-		Outputs []fileOutput `json:"outputs"`
-	} `json:"cases"`
-}
-
-type fileInput struct {
-	Name  string    `json:"name"`
-	Shape []int     `json:"shape_whc"`
-	File  string    `json:"file"`
-	DType string    `json:"dtype"`
-	Seed  *uint64   `json:"seed"`
-	Amp   *float64  `json:"amp"`
-	PNG   string    `json:"png"`
-	Pixel string    `json:"pixel"`
-	Mean  []float64 `json:"mean"`
-	Norm  []float64 `json:"norm"`
-}
-
-type fileOutput struct {
-	Name     string  `json:"name"`
-	Dims     int     `json:"dims"`
-	W        int     `json:"w"`
-	H        int     `json:"h"`
-	D        int     `json:"d"`
-	C        int     `json:"c"`
-	File     string  `json:"file"`
-	Tol      float64 `json:"tol"`
-	AfterNMS bool    `json:"after_nms"`
-	Type     string  `json:"type"`
-}
-
 // maxElements bounds any one array of a case.
 const maxElements = 1 << 30
 
@@ -128,7 +86,7 @@ func Read(path string) (*Suite, error) {
 	if err != nil {
 		return nil, err
 	}
-	var f file
+	var f File
 	if err := json.Unmarshal(raw, &f); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -189,7 +147,7 @@ func (r *reader) join(name string) string {
 	return filepath.Join(r.dir, name)
 }
 
-func (r *reader) input(name string, f fileInput) Input {
+func (r *reader) input(name string, f FileInput) Input {
 	in := Input{Name: f.Name, Ints: f.DType == "i32", file: r.join(f.File), png: r.join(f.PNG), pixel: f.Pixel, amp: 1}
 	where := fmt.Sprintf("case %q: input %q", name, f.Name)
 	if f.Name == "" {
@@ -235,7 +193,7 @@ func (r *reader) input(name string, f fileInput) Input {
 	return in
 }
 
-func (r *reader) output(name string, f fileOutput) Output {
+func (r *reader) output(name string, f FileOutput) Output {
 	o := Output{Name: f.Name, Tol: f.Tol, AfterNMS: f.AfterNMS, Type: f.Type, file: r.join(f.File)}
 	where := fmt.Sprintf("case %q: output %q", name, f.Name)
 	one := func(v int) int { return max(v, 1) } // sizes beyond the rank may be left out

@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -71,39 +70,6 @@ func (t *suite) open(s *session) (n *ncnn.Network, remove func(), err error) {
 	return n, func() { n.Close() }, nil
 }
 
-// recorded is the JSON of a case that is made here, in the form of docs/cases.md.
-type recorded struct {
-	Name    string            `json:"name"`
-	Param   string            `json:"param"`
-	Weights map[string]string `json:"weights"`
-	Cases   []recordedCase    `json:"cases"`
-}
-
-type recordedCase struct {
-	Name    string           `json:"name"`
-	Inputs  []recordedInput  `json:"inputs"`
-	Outputs []recordedOutput `json:"outputs"`
-}
-
-type recordedInput struct {
-	Name  string `json:"name"`
-	Shape []int  `json:"shape_whc"`
-	File  string `json:"file"`
-	DType string `json:"dtype"`
-}
-
-type recordedOutput struct {
-	Name     string  `json:"name"`
-	Dims     int     `json:"dims"`
-	W        int     `json:"w"`
-	H        int     `json:"h"`
-	D        int     `json:"d"`
-	C        int     `json:"c"`
-	File     string  `json:"file"`
-	Tol      float64 `json:"tol,omitempty"`
-	AfterNMS bool    `json:"after_nms,omitempty"`
-}
-
 // record runs the interpreter and writes what went in and came out as a case, with
 // the network's and the weights' absolute paths. It returns the case's path.
 func (n *Net) record(g *ir.Graph, s *session) (string, error) {
@@ -115,16 +81,16 @@ func (n *Net) record(g *ir.Graph, s *session) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	f := recorded{Name: g.Name, Weights: map[string]string{}}
+	f := cases.File{Name: g.Name}
 	if f.Param, err = filepath.Abs(n.Param); err != nil {
 		return "", err
 	}
 	if n.Bin != "" {
-		if f.Weights["bin"], err = filepath.Abs(n.Bin); err != nil {
+		if f.Weights.Bin, err = filepath.Abs(n.Bin); err != nil {
 			return "", err
 		}
 	}
-	c := recordedCase{Name: "interpreter"}
+	c := cases.FileCase{Name: "interpreter"}
 	inputs := map[string]layer.Tensor{}
 	for k, in := range lowered.Inputs {
 		b := in.Port.Blob
@@ -146,7 +112,7 @@ func (n *Net) record(g *ir.Graph, s *session) (string, error) {
 		if err := writeWords(filepath.Join(dir, file), words); err != nil {
 			return "", err
 		}
-		c.Inputs = append(c.Inputs, recordedInput{Name: b.Name, Shape: sizes(b.Shape), File: file, DType: dtype})
+		c.Inputs = append(c.Inputs, cases.FileInput{Name: b.Name, Shape: sizes(b.Shape), File: file, DType: dtype})
 	}
 	s.o.Progress("computing the answers in float64")
 	answers, err := interp.Run(g, inputs, interp.Options{})
@@ -170,20 +136,16 @@ func (n *Net) record(g *ir.Graph, s *session) (string, error) {
 		if err := writeWords(filepath.Join(dir, file), words); err != nil {
 			return "", err
 		}
-		o := recordedOutput{Name: b.Name, Dims: t.Shape.Dims, W: t.Shape.W, H: t.Shape.H, D: t.Shape.D, C: t.Shape.C, File: file, Tol: tol}
+		o := cases.FileOutput{Name: b.Name, Dims: t.Shape.Dims, W: t.Shape.W, H: t.Shape.H, D: t.Shape.D, C: t.Shape.C, File: file, Tol: tol}
 		switch b.Producer.Type {
 		case "DetectionOutput", "Yolov3DetectionOutput", "YoloDetectionOutput":
 			o.Tol, o.AfterNMS = 0, true
 		}
 		c.Outputs = append(c.Outputs, o)
 	}
-	f.Cases = []recordedCase{c}
-	raw, err := json.MarshalIndent(f, "", " ")
-	if err != nil {
-		return "", err
-	}
+	f.Cases = []cases.FileCase{c}
 	path := filepath.Join(dir, cases.FileName)
-	return path, os.WriteFile(path, append(raw, '\n'), 0o644)
+	return path, f.Write(path)
 }
 
 // sizes lists a shape's axes, W first.
