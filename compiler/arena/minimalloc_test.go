@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -101,7 +102,8 @@ func TestMiniMallocProvenMinimal(t *testing.T) {
 	}
 }
 
-// BenchmarkMiniMalloc fits each instance into MiniMalloc's capacity.
+// BenchmarkMiniMalloc fits each instance into MiniMalloc's capacity; where less may do,
+// it states, beside the time, the least height that 20 000 nodes find and the bound.
 func BenchmarkMiniMalloc(b *testing.B) {
 	for _, name := range miniMallocNames {
 		b.Run(name, func(b *testing.B) {
@@ -118,14 +120,16 @@ func BenchmarkMiniMalloc(b *testing.B) {
 			}
 			b.ReportMetric(float64(sol.Nodes), "nodes")
 			b.ReportMetric(float64(sol.Height), "height")
+			if slices.Contains(looseNames, name) {
+				reportLeast(b, bs, 20_000)
+			}
 		})
 	}
 }
 
-// BenchmarkMiniMallocMinimize states the least height found within a node limit
-// (100 000, or the environment's MINIMALLOC_NODES) for the instances whose lower
-// bound is below the capacity.
-func BenchmarkMiniMallocMinimize(b *testing.B) {
+// BenchmarkLeastHeight looks further for the least height of the instances whose lower
+// bound is below the capacity: 100 000 nodes, or the environment's MINIMALLOC_NODES.
+func BenchmarkLeastHeight(b *testing.B) {
 	limit := int64(100_000)
 	if v := os.Getenv("MINIMALLOC_NODES"); v != "" {
 		var err error
@@ -133,21 +137,27 @@ func BenchmarkMiniMallocMinimize(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	for _, name := range []string{"C", "D", "J"} {
+	for _, name := range looseNames {
 		b.Run(name, func(b *testing.B) {
 			bs := miniMalloc(b, name)
-			var sol arena.Solution
 			for b.Loop() {
-				sol = arena.Minimize(bs, arena.Options{Nodes: limit})
+				reportLeast(b, bs, limit)
 			}
-			if err := arena.Check(bs, sol.Offsets, sol.Height); err != nil {
-				b.Fatal(err)
-			}
-			b.ReportMetric(float64(sol.Nodes), "nodes")
-			b.ReportMetric(float64(sol.Height), "height")
-			b.ReportMetric(float64(sol.LowerBound), "bound")
 		})
 	}
+}
+
+// looseNames are the instances whose lower bound is below the capacity.
+var looseNames = []string{"C", "D", "J"}
+
+// reportLeast states the least height that so many nodes find, and the bound on it.
+func reportLeast(b *testing.B, bs []arena.Buffer, nodes int64) {
+	sol := arena.Minimize(bs, arena.Options{Nodes: nodes})
+	if err := arena.Check(bs, sol.Offsets, sol.Height); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(sol.Height), "least")
+	b.ReportMetric(float64(sol.LowerBound), "bound")
 }
 
 // BenchmarkTechniques leaves each technique out in turn.
