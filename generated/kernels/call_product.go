@@ -28,31 +28,32 @@ type product struct {
 // packPanels fills panels with columns of a matrix: columnStep bytes from column
 // to column, depthStep from term to term.
 func packPanels(panels, from unsafe.Pointer, columns, depth, columnStep, depthStep int) {
-	for ; columns > 0; columns -= panelWidth {
-		n := min(columns, panelWidth)
-		floats := unsafe.Slice((*float32)(panels), panelWidth*(depth+1))
-		if n < panelWidth {
-			clear(floats)
-		} else {
-			clear(floats[:panelWidth])
+	for c := 0; c < columns; c += panelWidth {
+		packPanel(unsafe.Add(panels, 4*c*(depth+1)), unsafe.Add(from, c*columnStep), min(columns-c, panelWidth), depth, columnStep, depthStep)
+	}
+}
+
+// packPanel fills one panel with n columns.
+func packPanel(panel, from unsafe.Pointer, n, depth, columnStep, depthStep int) {
+	floats := unsafe.Slice((*float32)(panel), panelWidth*(depth+1))
+	if n < panelWidth {
+		clear(floats)
+	} else {
+		clear(floats[:panelWidth])
+	}
+	switch {
+	case depthStep == 4:
+		transpose(unsafe.Add(panel, 4*panelWidth), from, n, depth, 4*panelWidth, columnStep)
+	case columnStep == 4:
+		for k := range depth {
+			copy(floats[panelWidth*(k+1):][:n], unsafe.Slice((*float32)(unsafe.Add(from, k*depthStep)), n))
 		}
-		first := unsafe.Add(panels, 4*panelWidth)
-		switch {
-		case depthStep == 4:
-			transpose(first, from, n, depth, 4*panelWidth, columnStep)
-		case columnStep == 4:
-			for k := range depth {
-				copy(floats[panelWidth*(k+1):][:n], unsafe.Slice((*float32)(unsafe.Add(from, k*depthStep)), n))
-			}
-		default:
-			for k := range depth {
-				for c := range n {
-					floats[panelWidth*(k+1)+c] = *(*float32)(unsafe.Add(from, k*depthStep+c*columnStep))
-				}
+	default:
+		for k := range depth {
+			for c := range n {
+				floats[panelWidth*(k+1)+c] = *(*float32)(unsafe.Add(from, k*depthStep+c*columnStep))
 			}
 		}
-		panels = unsafe.Add(panels, 4*panelWidth*(depth+1))
-		from = unsafe.Add(from, panelWidth*columnStep)
 	}
 }
 

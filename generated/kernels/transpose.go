@@ -53,40 +53,48 @@ const transposeTile = 128
 // the first of two neighbours as their lower half.
 const wordsAnywhere = runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64"
 
+// Positions are kept as bytes from the start: a pointer beyond the last element might
+// be one into something else.
 func transposeColumns(out, in unsafe.Pointer, rows, cols, outStep, inStep int) {
-	for ; rows >= 4; rows -= 4 {
-		transpose4(out, in, cols, outStep, inStep)
-		in, out = unsafe.Add(in, 4*inStep), unsafe.Add(out, 16)
+	r := 0
+	for ; r+4 <= rows; r += 4 {
+		transpose4(unsafe.Add(out, 4*r), unsafe.Add(in, r*inStep), cols, outStep, inStep)
 	}
-	switch rows {
+	if r == rows || cols == 0 {
+		return
+	}
+	in, out = unsafe.Add(in, r*inStep), unsafe.Add(out, 4*r)
+	to := 0
+	switch rows - r {
 	case 1:
-		for range cols {
-			putf32(out, 0, f32(in, 0))
-			in, out = unsafe.Add(in, 4), unsafe.Add(out, outStep)
+		for c := range cols {
+			putf32(unsafe.Add(out, to), 0, f32(in, c))
+			to += outStep
 		}
 	case 2: // two groups of channels that are shuffled
-		next := unsafe.Add(in, inStep)
+		second, c := unsafe.Add(in, inStep), 0
 		if wordsAnywhere && outStep == 8 {
 			// Two columns at a time, as words of two elements.
-			for ; cols >= 2; cols -= 2 {
-				a, b := *(*uint64)(in), *(*uint64)(next)
-				*(*uint64)(out) = a&0xffffffff | b<<32
-				*(*uint64)(unsafe.Add(out, 8)) = a>>32 | b&^0xffffffff
-				in, next, out = unsafe.Add(in, 8), unsafe.Add(next, 8), unsafe.Add(out, 16)
+			for ; c+2 <= cols; c += 2 {
+				a, b := *(*uint64)(unsafe.Add(in, 4*c)), *(*uint64)(unsafe.Add(second, 4*c))
+				*(*uint64)(unsafe.Add(out, to)) = a&0xffffffff | b<<32
+				*(*uint64)(unsafe.Add(out, to+8)) = a>>32 | b&^0xffffffff
+				to += 16
 			}
 		}
-		for range cols {
-			putf32(out, 0, f32(in, 0))
-			putf32(out, 1, f32(next, 0))
-			in, next, out = unsafe.Add(in, 4), unsafe.Add(next, 4), unsafe.Add(out, outStep)
+		for ; c < cols; c++ {
+			putf32(unsafe.Add(out, to), 0, f32(in, c))
+			putf32(unsafe.Add(out, to), 1, f32(second, c))
+			to += outStep
 		}
 	case 3: // the channels of a picture
 		second, third := unsafe.Add(in, inStep), unsafe.Add(in, 2*inStep)
-		for range cols {
-			putf32(out, 0, f32(in, 0))
-			putf32(out, 1, f32(second, 0))
-			putf32(out, 2, f32(third, 0))
-			in, second, third, out = unsafe.Add(in, 4), unsafe.Add(second, 4), unsafe.Add(third, 4), unsafe.Add(out, outStep)
+		for c := range cols {
+			at := unsafe.Add(out, to)
+			putf32(at, 0, f32(in, c))
+			putf32(at, 1, f32(second, c))
+			putf32(at, 2, f32(third, c))
+			to += outStep
 		}
 	}
 }
@@ -94,12 +102,14 @@ func transposeColumns(out, in unsafe.Pointer, rows, cols, outStep, inStep int) {
 // transpose4 is transpose for four rows.
 func transpose4(out, in unsafe.Pointer, cols, outStep, inStep int) {
 	b, c, d := unsafe.Add(in, inStep), unsafe.Add(in, 2*inStep), unsafe.Add(in, 3*inStep)
+	to := 0
 	for i := range cols {
+		at := unsafe.Add(out, to)
 		v0, v1, v2, v3 := f32(in, i), f32(b, i), f32(c, i), f32(d, i)
-		putf32(out, 0, v0)
-		putf32(out, 1, v1)
-		putf32(out, 2, v2)
-		putf32(out, 3, v3)
-		out = unsafe.Add(out, outStep)
+		putf32(at, 0, v0)
+		putf32(at, 1, v1)
+		putf32(at, 2, v2)
+		putf32(at, 3, v3)
+		to += outStep
 	}
 }
