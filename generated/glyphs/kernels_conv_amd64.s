@@ -41,6 +41,7 @@ GLOBL channelMask<>(SB), RODATA|NOPTR, $128
 // func convF32x1x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x1x48AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -147,29 +148,49 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, DX
-	SHLXL   AX, DX, DX
-	DECL    DX
-	KMOVW   DX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x8x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x8x16AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -313,8 +334,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	ADDQ    DX, CX
@@ -331,14 +352,33 @@ store:
 	VMOVUPS Z6, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z7, (CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+8, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, DI
+	SHLXL   BX, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, K1, (CX)
@@ -354,12 +394,13 @@ partial:
 	VMOVUPS Z6, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z7, K1, (CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x8x32AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x8x32AVX512(SB), NOSPLIT, $8-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -621,8 +662,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -647,14 +688,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Z14, (CX)
 	VMOVUPS Z15, 64(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+8, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, K1, 64(CX)
 	ADDQ    DX, CX
@@ -678,12 +738,13 @@ partial:
 	ADDQ    DX, CX
 	VMOVUPS Z14, (CX)
 	VMOVUPS Z15, K1, 64(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x8x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x8x48AVX512(SB), NOSPLIT, $8-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -1014,8 +1075,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -1048,14 +1109,33 @@ store:
 	VMOVUPS Z21, (CX)
 	VMOVUPS Z22, 64(CX)
 	VMOVUPS Z23, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+8, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
@@ -1087,8 +1167,8 @@ partial:
 	VMOVUPS Z21, (CX)
 	VMOVUPS Z22, 64(CX)
 	VMOVUPS Z23, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func depthwiseF32x1x16AVX512(a *depthwiseArgs)
 // Requires: AVX, AVX512F, BMI2
@@ -4097,6 +4177,7 @@ done:
 // func convF32x1x48AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x1x48AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -4215,8 +4296,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -4224,26 +4305,46 @@ store:
 	VMOVUPS Y3, 96(CX)
 	VMOVUPS Y4, 128(CX)
 	VMOVUPS Y5, 160(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    64(DX)(AX*4), Y6
-	VMOVUPS    96(DX)(AX*4), Y7
+	LEAQ       channelMask<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    64(SI)(BX*4), Y6
+	VMOVUPS    96(SI)(BX*4), Y7
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VMOVUPS    Y2, 64(CX)
 	VMOVUPS    Y3, 96(CX)
 	VMASKMOVPS Y4, Y6, 128(CX)
 	VMASKMOVPS Y5, Y7, 160(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF32x5x16AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x5x16AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -4419,8 +4520,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -4436,14 +4537,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Y8, (CX)
 	VMOVUPS Y9, 32(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+5, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), BX
-	NEGQ       AX
-	VMOVUPS    64(BX)(AX*4), Y10
-	VMOVUPS    96(BX)(AX*4), Y11
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y10
+	VMOVUPS    96(DI)(BX*4), Y11
 	VMASKMOVPS Y0, Y10, (CX)
 	VMASKMOVPS Y1, Y11, 32(CX)
 	ADDQ       DX, CX
@@ -4458,12 +4578,13 @@ partial:
 	ADDQ       DX, CX
 	VMASKMOVPS Y8, Y10, (CX)
 	VMASKMOVPS Y9, Y11, 32(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF32x6x16AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x6x16AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -4662,8 +4783,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -4682,14 +4803,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Y10, (CX)
 	VMOVUPS Y11, 32(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+6, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), BX
-	NEGQ       AX
-	VMOVUPS    64(BX)(AX*4), Y12
-	VMOVUPS    96(BX)(AX*4), Y13
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y12
+	VMOVUPS    96(DI)(BX*4), Y13
 	VMASKMOVPS Y0, Y12, (CX)
 	VMASKMOVPS Y1, Y13, 32(CX)
 	ADDQ       DX, CX
@@ -4707,8 +4847,8 @@ partial:
 	ADDQ       DX, CX
 	VMASKMOVPS Y10, Y12, (CX)
 	VMASKMOVPS Y11, Y13, 32(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func depthwiseF32x1x16AVX2(a *depthwiseArgs)
 // Requires: AVX, FMA3

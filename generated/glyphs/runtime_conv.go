@@ -50,7 +50,8 @@ type convArgs struct {
 	act     int
 	panels  int // kernels' own
 	// tiles is how many tiles, one behind the other, a kernel of many pixels of a
-	// table with manyTiles computes: tileIn bytes apart in the image. 0 counts as 1.
+	// table with manyTiles computes: tileIn bytes apart in the image. 0 counts as 1. Then
+	// base, out, ahead and fetch may be those of the last tile when it is done.
 	tiles, tileIn int
 	// quantize is for kernels of int8: what a result is multiplied by to be int8, or 0.
 	quantize float32
@@ -259,38 +260,40 @@ func runConv(t *thread, s *convStep) {
 			if s.depth != nil {
 				s.indirectDepth(t, z, y, x, mr)
 			} else if s.indirect(t, &table, y, x, mr) && tab.manyTiles != 0 && mr >= tab.manyTiles {
-				tiles = s.tilesAtOnce(x, mr, min(same, last-i))
+				tiles = s.tilesAtOnce(tab, x, mr, min(same, last-i), group1-group0)
 				a.tileIn = mr * s.sw * s.in.pix
 			}
-			a.tiles = tiles
+			base := a.base
 			row := s.plane(z) + s.out.rowOffset(y) + x*s.out.pix
 			for n := group0; n < group1; n++ {
 				first, end := panels*n/g.groups, panels*(n+1)/g.groups
+				channels := min(s.channels-panelWidth*first, panelWidth*(end-first))
 				out := t.at(row + 4*panelWidth*first)
-				a.out, a.ahead = out, out
+				from := out
 				if aside := s.epilogue.aside; aside != 0 {
-					a.out, a.outStep = unsafe.Add(t.scratch, aside), 4*panelWidth*(end-first)
+					from, a.outStep = unsafe.Add(t.scratch, aside), 4*channels
 				}
+				a.base, a.out, a.ahead, a.tiles = base, from, out, tiles
 				a.w = t.at(s.weights + first*a.wstep)
 				a.fetch = a.w
 				if m := n + next; m < g.groups && mr > 1 {
 					// The next chunk comes while this one is worked off, a part of it with each of the
 					// last tiles. A single pixel reads its weights as fast as they come.
-					from, to := panels*m/g.groups*a.wstep, panels*(m+1)/g.groups*a.wstep
-					part, two := 64*k, 0 // what a call asks for
+					at, to := panels*m/g.groups*a.wstep, panels*(m+1)/g.groups*a.wstep
+					part, two := 64*k, 0 // what a tile asks for
 					if g.tiles < 3 && end-first > 1 && tab.fetchesTwo {
 						part, two = 2*part, 1
 					}
-					if from += (latest - i) * part; from < to {
-						a.fetch = t.at(s.weights + from + two)
+					if at += (latest - (i + tiles - 1)) * part; at < to {
+						a.fetch = t.at(s.weights + at + two)
 					}
 				}
-				a.last = min(s.channels-panelWidth*(end-1), panelWidth)
+				a.last = channels - panelWidth*(end-first-1)
 				tab.runTile(a, mr, end-first, s.half)
 				if s.epilogue.kernel != nil {
 					p := (y-row0)*s.outW + x
-					s.epilogue.apply(t, a.out, a.outStep, out, s.out.pix, image.outW, firstRow+p/image.outW, p%image.outW,
-						tiles*mr, panelWidth*first, panelWidth*(end-first-1)+a.last)
+					s.epilogue.apply(t, from, a.outStep, out, s.out.pix, image.outW, firstRow+p/image.outW, p%image.outW,
+						tiles*mr, panelWidth*first, channels)
 				}
 			}
 			a.tiles = 0
@@ -319,21 +322,28 @@ func (g *convTiling) tile(j int) (first, pixels, same int) {
 	return j*pixels + longer, pixels, g.perRun - j
 }
 
-// Bytes of the image, and of the output that an epilogue will change, that tiles
-// computed at once should have at most.
+// What tiles computed at once should have at most: bytes of the image, where its tiles
+// meet each panel while that is in L1, or all panels while they are; and of the output
+// that an epilogue will change.
 const (
 	convImageBytes  = 128 << 10
+	convTilesBytes  = 16 << 10
 	convOutputBytes = 16 << 10
 )
 
 // tilesAtOnce is the number of tiles, at most `most`, from column x on whose windows
-// lie inside the image, as those of the first do: as many as caches hold.
-func (s *convStep) tilesAtOnce(x, mr, most int) int {
-	if s.epilogue.aside != 0 {
-		return 1
-	}
+// lie inside the image, as those of the first do: as many as caches hold, for so many
+// groups of panels.
+func (s *convStep) tilesAtOnce(tab *kernelTable, x, mr, most, groups int) int {
 	n := min(s.outW-x, (s.inW-1-(s.kw-1)*s.dw+s.padL)/s.sw+1-x) / mr
-	n = min(n, most, convImageBytes/(mr*s.sw*s.in.pix*s.kh))
+	image := convTilesBytes
+	if tab.manyTiles > 1 {
+		image = convImageBytes
+	}
+	n = min(n, most)
+	if tab.manyTiles > 1 || groups > 1 {
+		n = min(n, image/(mr*s.sw*s.in.pix*s.kh))
+	}
 	if s.epilogue.kernel != nil {
 		n = min(n, convOutputBytes/(mr*4*min(s.channels, panelWidth*maxConvPanels)))
 	}
@@ -358,20 +368,26 @@ func (tab *kernelTable) runTile(a *convArgs, mr, np int, half bool) {
 		return
 	}
 	last, out, w := a.last, a.out, a.w
-	for p := range np {
-		a.last = panelWidth
-		if p == np-1 {
-			a.last = last
+	tiles := max(1, a.tiles)
+	a.tiles = 0
+	for range tiles {
+		a.w = w
+		for p := range np {
+			a.last = panelWidth
+			if p == np-1 {
+				a.last = last
+			}
+			a.out = unsafe.Add(out, 4*panelWidth*p)
+			if f := c[1][mr]; f != nil {
+				f(a)
+			} else {
+				convPortable(a, mr, 1, half)
+			}
+			a.w = unsafe.Add(a.w, a.wstep)
 		}
-		if f := c[1][mr]; f != nil {
-			f(a)
-		} else {
-			convPortable(a, mr, 1, half)
-		}
-		a.out = unsafe.Add(a.out, 4*panelWidth)
-		a.w = unsafe.Add(a.w, a.wstep)
+		a.base, out = unsafe.Add(a.base, a.tileIn), unsafe.Add(out, mr*a.outStep)
 	}
-	a.last, a.out, a.w = last, out, w
+	a.last, a.w = last, w
 }
 
 // convTable says which tile the table of offsets is for, where it can serve

@@ -41,6 +41,7 @@ GLOBL channelMask<>(SB), RODATA|NOPTR, $128
 // func convF32x1x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x1x16AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -112,25 +113,45 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, DX
-	SHLXL   AX, DX, DX
-	DECL    DX
-	KMOVW   DX, K1
+	MOVL    $0x00000001, DI
+	SHLXL   BX, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
 	VMOVUPS Z0, K1, (CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x1x32AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x1x32AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -224,27 +245,47 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, DX
-	SHLXL   AX, DX, DX
-	DECL    DX
-	KMOVW   DX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, K1, 64(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x1x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x1x48AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -351,29 +392,49 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, DX
-	SHLXL   AX, DX, DX
-	DECL    DX
-	KMOVW   DX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x1x64AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x1x64AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -494,31 +555,51 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, 128(CX)
 	VMOVUPS Z3, 192(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   R8, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, DX
-	SHLXL   AX, DX, DX
-	DECL    DX
-	KMOVW   DX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, 128(CX)
 	VMOVUPS Z3, K1, 192(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x2x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x2x16AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -596,29 +677,49 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, (CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+2, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, DI
+	SHLXL   BX, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, K1, (CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x2x32AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x2x32AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -736,33 +837,53 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	ADDQ    DX, CX
 	VMOVUPS Z2, (CX)
 	VMOVUPS Z3, 64(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+2, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, K1, 64(CX)
 	ADDQ    DX, CX
 	VMOVUPS Z2, (CX)
 	VMOVUPS Z3, K1, 64(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x2x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x2x48AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -901,8 +1022,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -911,14 +1032,33 @@ store:
 	VMOVUPS Z3, (CX)
 	VMOVUPS Z4, 64(CX)
 	VMOVUPS Z5, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+2, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
@@ -926,12 +1066,13 @@ partial:
 	VMOVUPS Z3, (CX)
 	VMOVUPS Z4, 64(CX)
 	VMOVUPS Z5, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x2x64AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x2x64AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -1092,8 +1233,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -1104,14 +1245,33 @@ store:
 	VMOVUPS Z5, 64(CX)
 	VMOVUPS Z6, 128(CX)
 	VMOVUPS Z7, 192(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+2, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   R8, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, 128(CX)
@@ -1121,12 +1281,13 @@ partial:
 	VMOVUPS Z5, 64(CX)
 	VMOVUPS Z6, 128(CX)
 	VMOVUPS Z7, K1, 192(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x3x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x3x16AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -1215,33 +1376,53 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z2, (CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+3, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, DI
+	SHLXL   BX, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z2, K1, (CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x3x32AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x3x32AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -1383,8 +1564,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -1394,14 +1575,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, 64(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+3, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, K1, 64(CX)
 	ADDQ    DX, CX
@@ -1410,12 +1610,13 @@ partial:
 	ADDQ    DX, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, K1, 64(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x3x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x3x48AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -1586,8 +1787,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -1600,14 +1801,33 @@ store:
 	VMOVUPS Z6, (CX)
 	VMOVUPS Z7, 64(CX)
 	VMOVUPS Z8, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+3, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
@@ -1619,12 +1839,13 @@ partial:
 	VMOVUPS Z6, (CX)
 	VMOVUPS Z7, 64(CX)
 	VMOVUPS Z8, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x4x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x4x16AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -1724,8 +1945,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	ADDQ    DX, CX
@@ -1734,14 +1955,33 @@ store:
 	VMOVUPS Z2, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z3, (CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+4, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, DI
+	SHLXL   BX, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, K1, (CX)
@@ -1749,12 +1989,13 @@ partial:
 	VMOVUPS Z2, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z3, K1, (CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x4x32AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x4x32AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -1920,8 +2161,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -1934,14 +2175,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Z6, (CX)
 	VMOVUPS Z7, 64(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+4, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, K1, 64(CX)
 	ADDQ    DX, CX
@@ -1953,12 +2213,13 @@ partial:
 	ADDQ    DX, CX
 	VMOVUPS Z6, (CX)
 	VMOVUPS Z7, K1, 64(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x4x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x4x48AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -2161,8 +2422,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -2179,14 +2440,33 @@ store:
 	VMOVUPS Z9, (CX)
 	VMOVUPS Z10, 64(CX)
 	VMOVUPS Z11, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+4, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
@@ -2202,12 +2482,13 @@ partial:
 	VMOVUPS Z9, (CX)
 	VMOVUPS Z10, 64(CX)
 	VMOVUPS Z11, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x5x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x5x16AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -2318,8 +2599,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	ADDQ    DX, CX
@@ -2330,14 +2611,33 @@ store:
 	VMOVUPS Z3, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z4, (CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+5, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, DI
+	SHLXL   BX, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, K1, (CX)
@@ -2347,12 +2647,13 @@ partial:
 	VMOVUPS Z3, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z4, K1, (CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x5x32AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x5x32AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -2542,8 +2843,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -2559,14 +2860,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Z8, (CX)
 	VMOVUPS Z9, 64(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+5, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, K1, 64(CX)
 	ADDQ    DX, CX
@@ -2581,12 +2901,13 @@ partial:
 	ADDQ    DX, CX
 	VMOVUPS Z8, (CX)
 	VMOVUPS Z9, K1, 64(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x5x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x5x48AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -2821,8 +3142,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -2843,14 +3164,33 @@ store:
 	VMOVUPS Z12, (CX)
 	VMOVUPS Z13, 64(CX)
 	VMOVUPS Z14, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+5, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
@@ -2870,12 +3210,13 @@ partial:
 	VMOVUPS Z12, (CX)
 	VMOVUPS Z13, 64(CX)
 	VMOVUPS Z14, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x6x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x6x16AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -2997,8 +3338,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	ADDQ    DX, CX
@@ -3011,14 +3352,33 @@ store:
 	VMOVUPS Z4, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z5, (CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+6, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, DI
+	SHLXL   BX, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, K1, (CX)
@@ -3030,12 +3390,13 @@ partial:
 	VMOVUPS Z4, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z5, K1, (CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x6x32AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x6x32AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -3249,8 +3610,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -3269,14 +3630,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Z10, (CX)
 	VMOVUPS Z11, 64(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+6, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, K1, 64(CX)
 	ADDQ    DX, CX
@@ -3294,12 +3674,13 @@ partial:
 	ADDQ    DX, CX
 	VMOVUPS Z10, (CX)
 	VMOVUPS Z11, K1, 64(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x6x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x6x48AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -3566,8 +3947,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -3592,14 +3973,33 @@ store:
 	VMOVUPS Z15, (CX)
 	VMOVUPS Z16, 64(CX)
 	VMOVUPS Z17, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+6, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
@@ -3623,12 +4023,13 @@ partial:
 	VMOVUPS Z15, (CX)
 	VMOVUPS Z16, 64(CX)
 	VMOVUPS Z17, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x7x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x7x16AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -3761,8 +4162,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	ADDQ    DX, CX
@@ -3777,14 +4178,33 @@ store:
 	VMOVUPS Z5, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z6, (CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+7, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, DI
+	SHLXL   BX, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, K1, (CX)
@@ -3798,12 +4218,13 @@ partial:
 	VMOVUPS Z5, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z6, K1, (CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x7x32AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x7x32AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -4041,8 +4462,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -4064,14 +4485,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Z12, (CX)
 	VMOVUPS Z13, 64(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+7, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, K1, 64(CX)
 	ADDQ    DX, CX
@@ -4092,12 +4532,13 @@ partial:
 	ADDQ    DX, CX
 	VMOVUPS Z12, (CX)
 	VMOVUPS Z13, K1, 64(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x7x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x7x48AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -4396,8 +4837,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -4426,14 +4867,33 @@ store:
 	VMOVUPS Z18, (CX)
 	VMOVUPS Z19, 64(CX)
 	VMOVUPS Z20, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+7, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
@@ -4461,12 +4921,13 @@ partial:
 	VMOVUPS Z18, (CX)
 	VMOVUPS Z19, 64(CX)
 	VMOVUPS Z20, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x8x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x8x16AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -4610,8 +5071,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	ADDQ    DX, CX
@@ -4628,14 +5089,33 @@ store:
 	VMOVUPS Z6, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z7, (CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+8, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, DI
+	SHLXL   BX, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, K1, (CX)
@@ -4651,12 +5131,13 @@ partial:
 	VMOVUPS Z6, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z7, K1, (CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x8x32AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x8x32AVX512(SB), NOSPLIT, $8-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -4918,8 +5399,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -4944,14 +5425,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Z14, (CX)
 	VMOVUPS Z15, 64(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+8, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, K1, 64(CX)
 	ADDQ    DX, CX
@@ -4975,12 +5475,13 @@ partial:
 	ADDQ    DX, CX
 	VMOVUPS Z14, (CX)
 	VMOVUPS Z15, K1, 64(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF32x8x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF32x8x48AVX512(SB), NOSPLIT, $8-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -5311,8 +5812,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -5345,14 +5846,33 @@ store:
 	VMOVUPS Z21, (CX)
 	VMOVUPS Z22, 64(CX)
 	VMOVUPS Z23, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+8, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
@@ -5384,8 +5904,8 @@ partial:
 	VMOVUPS Z21, (CX)
 	VMOVUPS Z22, 64(CX)
 	VMOVUPS Z23, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func depthwiseF32x1x16AVX512(a *depthwiseArgs)
 // Requires: AVX, AVX512F, BMI2
@@ -19107,6 +19627,7 @@ partialend:
 // func convF16x1x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x1x16AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -19183,25 +19704,45 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, DX
-	SHLXL   AX, DX, DX
-	DECL    DX
-	KMOVW   DX, K1
+	MOVL    $0x00000001, DI
+	SHLXL   BX, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
 	VMOVUPS Z0, K1, (CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x1x32AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x1x32AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -19305,27 +19846,47 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, DX
-	SHLXL   AX, DX, DX
-	DECL    DX
-	KMOVW   DX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, K1, 64(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x1x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x1x48AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -19447,29 +20008,49 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, DX
-	SHLXL   AX, DX, DX
-	DECL    DX
-	KMOVW   DX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x1x64AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x1x64AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -19610,31 +20191,51 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, 128(CX)
 	VMOVUPS Z3, 192(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   R8, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, DX
-	SHLXL   AX, DX, DX
-	DECL    DX
-	KMOVW   DX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, 128(CX)
 	VMOVUPS Z3, K1, 192(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x2x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x2x16AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -19712,29 +20313,49 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, (CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+2, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, DI
+	SHLXL   BX, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, K1, (CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x2x32AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x2x32AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -19852,33 +20473,53 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	ADDQ    DX, CX
 	VMOVUPS Z2, (CX)
 	VMOVUPS Z3, 64(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+2, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, K1, 64(CX)
 	ADDQ    DX, CX
 	VMOVUPS Z2, (CX)
 	VMOVUPS Z3, K1, 64(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x2x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x2x48AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -20017,8 +20658,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -20027,14 +20668,33 @@ store:
 	VMOVUPS Z3, (CX)
 	VMOVUPS Z4, 64(CX)
 	VMOVUPS Z5, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+2, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
@@ -20042,12 +20702,13 @@ partial:
 	VMOVUPS Z3, (CX)
 	VMOVUPS Z4, 64(CX)
 	VMOVUPS Z5, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x2x64AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x2x64AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -20208,8 +20869,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -20220,14 +20881,33 @@ store:
 	VMOVUPS Z5, 64(CX)
 	VMOVUPS Z6, 128(CX)
 	VMOVUPS Z7, 192(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+2, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   R8, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, 128(CX)
@@ -20237,12 +20917,13 @@ partial:
 	VMOVUPS Z5, 64(CX)
 	VMOVUPS Z6, 128(CX)
 	VMOVUPS Z7, K1, 192(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x3x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x3x16AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -20331,33 +21012,53 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z2, (CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+3, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, DI
+	SHLXL   BX, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z2, K1, (CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x3x32AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x3x32AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -20499,8 +21200,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -20510,14 +21211,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, 64(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+3, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, K1, 64(CX)
 	ADDQ    DX, CX
@@ -20526,12 +21246,13 @@ partial:
 	ADDQ    DX, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, K1, 64(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x3x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x3x48AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -20702,8 +21423,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -20716,14 +21437,33 @@ store:
 	VMOVUPS Z6, (CX)
 	VMOVUPS Z7, 64(CX)
 	VMOVUPS Z8, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+3, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
@@ -20735,12 +21475,13 @@ partial:
 	VMOVUPS Z6, (CX)
 	VMOVUPS Z7, 64(CX)
 	VMOVUPS Z8, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x4x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x4x16AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -20840,8 +21581,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	ADDQ    DX, CX
@@ -20850,14 +21591,33 @@ store:
 	VMOVUPS Z2, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z3, (CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+4, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, DI
+	SHLXL   BX, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, K1, (CX)
@@ -20865,12 +21625,13 @@ partial:
 	VMOVUPS Z2, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z3, K1, (CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x4x32AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x4x32AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -21036,8 +21797,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -21050,14 +21811,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Z6, (CX)
 	VMOVUPS Z7, 64(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+4, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, K1, 64(CX)
 	ADDQ    DX, CX
@@ -21069,12 +21849,13 @@ partial:
 	ADDQ    DX, CX
 	VMOVUPS Z6, (CX)
 	VMOVUPS Z7, K1, 64(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x4x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x4x48AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -21277,8 +22058,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -21295,14 +22076,33 @@ store:
 	VMOVUPS Z9, (CX)
 	VMOVUPS Z10, 64(CX)
 	VMOVUPS Z11, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+4, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
@@ -21318,12 +22118,13 @@ partial:
 	VMOVUPS Z9, (CX)
 	VMOVUPS Z10, 64(CX)
 	VMOVUPS Z11, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x5x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x5x16AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -21434,8 +22235,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	ADDQ    DX, CX
@@ -21446,14 +22247,33 @@ store:
 	VMOVUPS Z3, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z4, (CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+5, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, DI
+	SHLXL   BX, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, K1, (CX)
@@ -21463,12 +22283,13 @@ partial:
 	VMOVUPS Z3, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z4, K1, (CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x5x32AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x5x32AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -21658,8 +22479,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -21675,14 +22496,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Z8, (CX)
 	VMOVUPS Z9, 64(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+5, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, K1, 64(CX)
 	ADDQ    DX, CX
@@ -21697,12 +22537,13 @@ partial:
 	ADDQ    DX, CX
 	VMOVUPS Z8, (CX)
 	VMOVUPS Z9, K1, 64(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x5x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x5x48AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -21937,8 +22778,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -21959,14 +22800,33 @@ store:
 	VMOVUPS Z12, (CX)
 	VMOVUPS Z13, 64(CX)
 	VMOVUPS Z14, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+5, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
@@ -21986,12 +22846,13 @@ partial:
 	VMOVUPS Z12, (CX)
 	VMOVUPS Z13, 64(CX)
 	VMOVUPS Z14, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x6x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x6x16AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -22113,8 +22974,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	ADDQ    DX, CX
@@ -22127,14 +22988,33 @@ store:
 	VMOVUPS Z4, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z5, (CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+6, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, DI
+	SHLXL   BX, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, K1, (CX)
@@ -22146,12 +23026,13 @@ partial:
 	VMOVUPS Z4, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z5, K1, (CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x6x32AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x6x32AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -22365,8 +23246,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -22385,14 +23266,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Z10, (CX)
 	VMOVUPS Z11, 64(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+6, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, K1, 64(CX)
 	ADDQ    DX, CX
@@ -22410,12 +23310,13 @@ partial:
 	ADDQ    DX, CX
 	VMOVUPS Z10, (CX)
 	VMOVUPS Z11, K1, 64(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x6x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x6x48AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -22682,8 +23583,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -22708,14 +23609,33 @@ store:
 	VMOVUPS Z15, (CX)
 	VMOVUPS Z16, 64(CX)
 	VMOVUPS Z17, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+6, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
@@ -22739,12 +23659,13 @@ partial:
 	VMOVUPS Z15, (CX)
 	VMOVUPS Z16, 64(CX)
 	VMOVUPS Z17, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x7x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x7x16AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -22877,8 +23798,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	ADDQ    DX, CX
@@ -22893,14 +23814,33 @@ store:
 	VMOVUPS Z5, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z6, (CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+7, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, DI
+	SHLXL   BX, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, K1, (CX)
@@ -22914,12 +23854,13 @@ partial:
 	VMOVUPS Z5, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z6, K1, (CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x7x32AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x7x32AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -23157,8 +24098,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -23180,14 +24121,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Z12, (CX)
 	VMOVUPS Z13, 64(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+7, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, K1, 64(CX)
 	ADDQ    DX, CX
@@ -23208,12 +24168,13 @@ partial:
 	ADDQ    DX, CX
 	VMOVUPS Z12, (CX)
 	VMOVUPS Z13, K1, 64(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x7x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x7x48AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -23512,8 +24473,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -23542,14 +24503,33 @@ store:
 	VMOVUPS Z18, (CX)
 	VMOVUPS Z19, 64(CX)
 	VMOVUPS Z20, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+7, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
@@ -23577,12 +24557,13 @@ partial:
 	VMOVUPS Z18, (CX)
 	VMOVUPS Z19, 64(CX)
 	VMOVUPS Z20, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x8x16AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x8x16AVX512(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -23726,8 +24707,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	ADDQ    DX, CX
@@ -23744,14 +24725,33 @@ store:
 	VMOVUPS Z6, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z7, (CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+8, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, DI
+	SHLXL   BX, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
 	VMOVUPS Z0, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z1, K1, (CX)
@@ -23767,12 +24767,13 @@ partial:
 	VMOVUPS Z6, K1, (CX)
 	ADDQ    DX, CX
 	VMOVUPS Z7, K1, (CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x8x32AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x8x32AVX512(SB), NOSPLIT, $8-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -24034,8 +25035,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -24060,14 +25061,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Z14, (CX)
 	VMOVUPS Z15, 64(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+8, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, K1, 64(CX)
 	ADDQ    DX, CX
@@ -24091,12 +25111,13 @@ partial:
 	ADDQ    DX, CX
 	VMOVUPS Z14, (CX)
 	VMOVUPS Z15, K1, 64(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func convF16x8x48AVX512(a *convArgs)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·convF16x8x48AVX512(SB), NOSPLIT, $8-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -24427,8 +25448,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
@@ -24461,14 +25482,33 @@ store:
 	VMOVUPS Z21, (CX)
 	VMOVUPS Z22, 64(CX)
 	VMOVUPS Z23, 128(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+8, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	MOVL    $0x00000001, BX
-	SHLXL   AX, BX, BX
-	DECL    BX
-	KMOVW   BX, K1
+	MOVL    $0x00000001, SI
+	SHLXL   BX, SI, SI
+	DECL    SI
+	KMOVW   SI, K1
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, K1, 128(CX)
@@ -24500,8 +25540,8 @@ partial:
 	VMOVUPS Z21, (CX)
 	VMOVUPS Z22, 64(CX)
 	VMOVUPS Z23, K1, 128(CX)
-	VZEROUPPER
-	RET
+	ADDQ    DX, CX
+	JMP     stored
 
 // func depthwiseF16x1x16AVX512(a *depthwiseArgs)
 // Requires: AVX, AVX512F, BMI2
@@ -38696,6 +39736,7 @@ done:
 // func convF32x1x16AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x1x16AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -38774,27 +39815,47 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    64(DX)(AX*4), Y2
-	VMOVUPS    96(DX)(AX*4), Y3
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y2
+	VMOVUPS    96(DI)(BX*4), Y3
 	VMASKMOVPS Y0, Y2, (CX)
 	VMASKMOVPS Y1, Y3, 32(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF32x1x32AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x1x32AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -38893,31 +39954,51 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
 	VMOVUPS Y2, 64(CX)
 	VMOVUPS Y3, 96(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    64(DX)(AX*4), Y4
-	VMOVUPS    96(DX)(AX*4), Y5
+	LEAQ       channelMask<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    64(SI)(BX*4), Y4
+	VMOVUPS    96(SI)(BX*4), Y5
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VMASKMOVPS Y2, Y4, 64(CX)
 	VMASKMOVPS Y3, Y5, 96(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF32x1x48AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x1x48AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -39036,8 +40117,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -39045,26 +40126,46 @@ store:
 	VMOVUPS Y3, 96(CX)
 	VMOVUPS Y4, 128(CX)
 	VMOVUPS Y5, 160(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    64(DX)(AX*4), Y6
-	VMOVUPS    96(DX)(AX*4), Y7
+	LEAQ       channelMask<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    64(SI)(BX*4), Y6
+	VMOVUPS    96(SI)(BX*4), Y7
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VMOVUPS    Y2, 64(CX)
 	VMOVUPS    Y3, 96(CX)
 	VMASKMOVPS Y4, Y6, 128(CX)
 	VMASKMOVPS Y5, Y7, 160(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF32x1x64AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x1x64AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -39204,8 +40305,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -39215,14 +40316,33 @@ store:
 	VMOVUPS Y5, 160(CX)
 	VMOVUPS Y6, 192(CX)
 	VMOVUPS Y7, 224(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   R8, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    64(DX)(AX*4), Y8
-	VMOVUPS    96(DX)(AX*4), Y9
+	LEAQ       channelMask<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    64(SI)(BX*4), Y8
+	VMOVUPS    96(SI)(BX*4), Y9
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VMOVUPS    Y2, 64(CX)
@@ -39231,12 +40351,13 @@ partial:
 	VMOVUPS    Y5, 160(CX)
 	VMASKMOVPS Y6, Y8, 192(CX)
 	VMASKMOVPS Y7, Y9, 224(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF32x2x16AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x2x16AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -39343,33 +40464,53 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
 	ADDQ    DX, CX
 	VMOVUPS Y2, (CX)
 	VMOVUPS Y3, 32(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+2, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), BX
-	NEGQ       AX
-	VMOVUPS    64(BX)(AX*4), Y4
-	VMOVUPS    96(BX)(AX*4), Y5
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y4
+	VMOVUPS    96(DI)(BX*4), Y5
 	VMASKMOVPS Y0, Y4, (CX)
 	VMASKMOVPS Y1, Y5, 32(CX)
 	ADDQ       DX, CX
 	VMASKMOVPS Y2, Y4, (CX)
 	VMASKMOVPS Y3, Y5, 32(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF32x2x32AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x2x32AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -39516,8 +40657,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -39528,14 +40669,33 @@ store:
 	VMOVUPS Y5, 32(CX)
 	VMOVUPS Y6, 64(CX)
 	VMOVUPS Y7, 96(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+2, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), BX
-	NEGQ       AX
-	VMOVUPS    64(BX)(AX*4), Y8
-	VMOVUPS    96(BX)(AX*4), Y9
+	LEAQ       channelMask<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    64(SI)(BX*4), Y8
+	VMOVUPS    96(SI)(BX*4), Y9
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VMASKMOVPS Y2, Y8, 64(CX)
@@ -39545,12 +40705,13 @@ partial:
 	VMOVUPS    Y5, 32(CX)
 	VMASKMOVPS Y6, Y8, 64(CX)
 	VMASKMOVPS Y7, Y9, 96(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF32x3x16AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x3x16AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -39680,8 +40841,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -39691,14 +40852,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Y4, (CX)
 	VMOVUPS Y5, 32(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+3, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), BX
-	NEGQ       AX
-	VMOVUPS    64(BX)(AX*4), Y6
-	VMOVUPS    96(BX)(AX*4), Y7
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y6
+	VMOVUPS    96(DI)(BX*4), Y7
 	VMASKMOVPS Y0, Y6, (CX)
 	VMASKMOVPS Y1, Y7, 32(CX)
 	ADDQ       DX, CX
@@ -39707,12 +40887,13 @@ partial:
 	ADDQ       DX, CX
 	VMASKMOVPS Y4, Y6, (CX)
 	VMASKMOVPS Y5, Y7, 32(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF32x3x32AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x3x32AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -39897,8 +41078,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -39914,14 +41095,33 @@ store:
 	VMOVUPS Y9, 32(CX)
 	VMOVUPS Y10, 64(CX)
 	VMOVUPS Y11, 96(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+3, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), BX
-	NEGQ       AX
-	VMOVUPS    64(BX)(AX*4), Y12
-	VMOVUPS    96(BX)(AX*4), Y13
+	LEAQ       channelMask<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    64(SI)(BX*4), Y12
+	VMOVUPS    96(SI)(BX*4), Y13
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VMASKMOVPS Y2, Y12, 64(CX)
@@ -39936,12 +41136,13 @@ partial:
 	VMOVUPS    Y9, 32(CX)
 	VMASKMOVPS Y10, Y12, 64(CX)
 	VMASKMOVPS Y11, Y13, 96(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF32x4x16AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x4x16AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -40094,8 +41295,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -40108,14 +41309,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Y6, (CX)
 	VMOVUPS Y7, 32(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+4, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), BX
-	NEGQ       AX
-	VMOVUPS    64(BX)(AX*4), Y8
-	VMOVUPS    96(BX)(AX*4), Y9
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y8
+	VMOVUPS    96(DI)(BX*4), Y9
 	VMASKMOVPS Y0, Y8, (CX)
 	VMASKMOVPS Y1, Y9, 32(CX)
 	ADDQ       DX, CX
@@ -40127,12 +41347,13 @@ partial:
 	ADDQ       DX, CX
 	VMASKMOVPS Y6, Y8, (CX)
 	VMASKMOVPS Y7, Y9, 32(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF32x5x16AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x5x16AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -40308,8 +41529,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -40325,14 +41546,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Y8, (CX)
 	VMOVUPS Y9, 32(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+5, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), BX
-	NEGQ       AX
-	VMOVUPS    64(BX)(AX*4), Y10
-	VMOVUPS    96(BX)(AX*4), Y11
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y10
+	VMOVUPS    96(DI)(BX*4), Y11
 	VMASKMOVPS Y0, Y10, (CX)
 	VMASKMOVPS Y1, Y11, 32(CX)
 	ADDQ       DX, CX
@@ -40347,12 +41587,13 @@ partial:
 	ADDQ       DX, CX
 	VMASKMOVPS Y8, Y10, (CX)
 	VMASKMOVPS Y9, Y11, 32(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF32x6x16AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x6x16AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -40551,8 +41792,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -40571,14 +41812,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Y10, (CX)
 	VMOVUPS Y11, 32(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+6, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), BX
-	NEGQ       AX
-	VMOVUPS    64(BX)(AX*4), Y12
-	VMOVUPS    96(BX)(AX*4), Y13
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y12
+	VMOVUPS    96(DI)(BX*4), Y13
 	VMASKMOVPS Y0, Y12, (CX)
 	VMASKMOVPS Y1, Y13, 32(CX)
 	ADDQ       DX, CX
@@ -40596,8 +41856,8 @@ partial:
 	ADDQ       DX, CX
 	VMASKMOVPS Y10, Y12, (CX)
 	VMASKMOVPS Y11, Y13, 32(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func depthwiseF32x1x16AVX2(a *depthwiseArgs)
 // Requires: AVX, FMA3
@@ -47484,6 +48744,7 @@ partialend:
 // func convF16x1x16AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·convF16x1x16AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -47572,27 +48833,47 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    64(DX)(AX*4), Y2
-	VMOVUPS    96(DX)(AX*4), Y3
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y2
+	VMOVUPS    96(DI)(BX*4), Y3
 	VMASKMOVPS Y0, Y2, (CX)
 	VMASKMOVPS Y1, Y3, 32(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF16x1x32AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·convF16x1x32AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -47711,31 +48992,51 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
 	VMOVUPS Y2, 64(CX)
 	VMOVUPS Y3, 96(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    64(DX)(AX*4), Y4
-	VMOVUPS    96(DX)(AX*4), Y5
+	LEAQ       channelMask<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    64(SI)(BX*4), Y4
+	VMOVUPS    96(SI)(BX*4), Y5
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VMASKMOVPS Y2, Y4, 64(CX)
 	VMASKMOVPS Y3, Y5, 96(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF16x1x48AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·convF16x1x48AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -47884,8 +49185,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -47893,26 +49194,46 @@ store:
 	VMOVUPS Y3, 96(CX)
 	VMOVUPS Y4, 128(CX)
 	VMOVUPS Y5, 160(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    64(DX)(AX*4), Y6
-	VMOVUPS    96(DX)(AX*4), Y7
+	LEAQ       channelMask<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    64(SI)(BX*4), Y6
+	VMOVUPS    96(SI)(BX*4), Y7
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VMOVUPS    Y2, 64(CX)
 	VMOVUPS    Y3, 96(CX)
 	VMASKMOVPS Y4, Y6, 128(CX)
 	VMASKMOVPS Y5, Y7, 160(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF16x1x64AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·convF16x1x64AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -48092,8 +49413,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -48103,14 +49424,33 @@ store:
 	VMOVUPS Y5, 160(CX)
 	VMOVUPS Y6, 192(CX)
 	VMOVUPS Y7, 224(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   R8, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), DX
-	NEGQ       AX
-	VMOVUPS    64(DX)(AX*4), Y8
-	VMOVUPS    96(DX)(AX*4), Y9
+	LEAQ       channelMask<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    64(SI)(BX*4), Y8
+	VMOVUPS    96(SI)(BX*4), Y9
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VMOVUPS    Y2, 64(CX)
@@ -48119,12 +49459,13 @@ partial:
 	VMOVUPS    Y5, 160(CX)
 	VMASKMOVPS Y6, Y8, 192(CX)
 	VMASKMOVPS Y7, Y9, 224(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF16x2x16AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·convF16x2x16AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -48231,33 +49572,53 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
 	ADDQ    DX, CX
 	VMOVUPS Y2, (CX)
 	VMOVUPS Y3, 32(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+2, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), BX
-	NEGQ       AX
-	VMOVUPS    64(BX)(AX*4), Y4
-	VMOVUPS    96(BX)(AX*4), Y5
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y4
+	VMOVUPS    96(DI)(BX*4), Y5
 	VMASKMOVPS Y0, Y4, (CX)
 	VMASKMOVPS Y1, Y5, 32(CX)
 	ADDQ       DX, CX
 	VMASKMOVPS Y2, Y4, (CX)
 	VMASKMOVPS Y3, Y5, 32(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF16x2x32AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·convF16x2x32AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -48404,8 +49765,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -48416,14 +49777,33 @@ store:
 	VMOVUPS Y5, 32(CX)
 	VMOVUPS Y6, 64(CX)
 	VMOVUPS Y7, 96(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+2, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), BX
-	NEGQ       AX
-	VMOVUPS    64(BX)(AX*4), Y8
-	VMOVUPS    96(BX)(AX*4), Y9
+	LEAQ       channelMask<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    64(SI)(BX*4), Y8
+	VMOVUPS    96(SI)(BX*4), Y9
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VMASKMOVPS Y2, Y8, 64(CX)
@@ -48433,12 +49813,13 @@ partial:
 	VMOVUPS    Y5, 32(CX)
 	VMASKMOVPS Y6, Y8, 64(CX)
 	VMASKMOVPS Y7, Y9, 96(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF16x3x16AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·convF16x3x16AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -48568,8 +49949,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -48579,14 +49960,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Y4, (CX)
 	VMOVUPS Y5, 32(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+3, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), BX
-	NEGQ       AX
-	VMOVUPS    64(BX)(AX*4), Y6
-	VMOVUPS    96(BX)(AX*4), Y7
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y6
+	VMOVUPS    96(DI)(BX*4), Y7
 	VMASKMOVPS Y0, Y6, (CX)
 	VMASKMOVPS Y1, Y7, 32(CX)
 	ADDQ       DX, CX
@@ -48595,12 +49995,13 @@ partial:
 	ADDQ       DX, CX
 	VMASKMOVPS Y4, Y6, (CX)
 	VMASKMOVPS Y5, Y7, 32(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF16x3x32AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·convF16x3x32AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -48785,8 +50186,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -48802,14 +50203,33 @@ store:
 	VMOVUPS Y9, 32(CX)
 	VMOVUPS Y10, 64(CX)
 	VMOVUPS Y11, 96(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+3, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   DI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), BX
-	NEGQ       AX
-	VMOVUPS    64(BX)(AX*4), Y12
-	VMOVUPS    96(BX)(AX*4), Y13
+	LEAQ       channelMask<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    64(SI)(BX*4), Y12
+	VMOVUPS    96(SI)(BX*4), Y13
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VMASKMOVPS Y2, Y12, 64(CX)
@@ -48824,12 +50244,13 @@ partial:
 	VMOVUPS    Y9, 32(CX)
 	VMASKMOVPS Y10, Y12, 64(CX)
 	VMASKMOVPS Y11, Y13, 96(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF16x4x16AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·convF16x4x16AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -48982,8 +50403,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -48996,14 +50417,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Y6, (CX)
 	VMOVUPS Y7, 32(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+4, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), BX
-	NEGQ       AX
-	VMOVUPS    64(BX)(AX*4), Y8
-	VMOVUPS    96(BX)(AX*4), Y9
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y8
+	VMOVUPS    96(DI)(BX*4), Y9
 	VMASKMOVPS Y0, Y8, (CX)
 	VMASKMOVPS Y1, Y9, 32(CX)
 	ADDQ       DX, CX
@@ -49015,12 +50455,13 @@ partial:
 	ADDQ       DX, CX
 	VMASKMOVPS Y6, Y8, (CX)
 	VMASKMOVPS Y7, Y9, 32(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF16x5x16AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·convF16x5x16AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -49196,8 +50637,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -49213,14 +50654,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Y8, (CX)
 	VMOVUPS Y9, 32(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+5, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), BX
-	NEGQ       AX
-	VMOVUPS    64(BX)(AX*4), Y10
-	VMOVUPS    96(BX)(AX*4), Y11
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y10
+	VMOVUPS    96(DI)(BX*4), Y11
 	VMASKMOVPS Y0, Y10, (CX)
 	VMASKMOVPS Y1, Y11, 32(CX)
 	ADDQ       DX, CX
@@ -49235,12 +50695,13 @@ partial:
 	ADDQ       DX, CX
 	VMASKMOVPS Y8, Y10, (CX)
 	VMASKMOVPS Y9, Y11, 32(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func convF16x6x16AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·convF16x6x16AVX2(SB), NOSPLIT, $0-8
+tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
 	MOVQ       40(AX), DX
@@ -49439,8 +50900,8 @@ next:
 store:
 	MOVQ    48(AX), CX
 	MOVQ    56(AX), DX
-	MOVQ    64(AX), AX
-	CMPQ    AX, $+16
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+16
 	JNE     partial
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
@@ -49459,14 +50920,33 @@ store:
 	ADDQ    DX, CX
 	VMOVUPS Y10, (CX)
 	VMOVUPS Y11, 32(CX)
+	ADDQ    DX, CX
+
+stored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    done
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+6, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    tile
+	MOVQ   SI, 136(AX)
+	JMP    tile
+
+done:
 	VZEROUPPER
 	RET
 
 partial:
-	LEAQ       channelMask<>+0(SB), BX
-	NEGQ       AX
-	VMOVUPS    64(BX)(AX*4), Y12
-	VMOVUPS    96(BX)(AX*4), Y13
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y12
+	VMOVUPS    96(DI)(BX*4), Y13
 	VMASKMOVPS Y0, Y12, (CX)
 	VMASKMOVPS Y1, Y13, 32(CX)
 	ADDQ       DX, CX
@@ -49484,8 +50964,8 @@ partial:
 	ADDQ       DX, CX
 	VMASKMOVPS Y10, Y12, (CX)
 	VMASKMOVPS Y11, Y13, 32(CX)
-	VZEROUPPER
-	RET
+	ADDQ       DX, CX
+	JMP        stored
 
 // func depthwiseF16x1x16AVX2(a *depthwiseArgs)
 // Requires: AVX, F16C, FMA3

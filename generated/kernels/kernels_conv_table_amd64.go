@@ -19,6 +19,7 @@ var kernelsAVX512 = kernelTable{
 	mr:         8,
 	rowPixels:  8,
 	fetchesTwo: true,
+	manyTiles:  1,
 	interleave: [maxInterleave + 1]func(*interleaveArgs){
 		2: interleaveF32x2AVX512,
 		3: interleaveF32x3AVX512,
@@ -131,6 +132,7 @@ var kernelsAVX2 = kernelTable{
 	name:      "avx2",
 	mr:        6,
 	rowPixels: 4,
+	manyTiles: 1,
 	conv: convKernels{
 		1: {
 			1: convF32x1x16AVX2,

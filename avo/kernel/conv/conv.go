@@ -41,6 +41,14 @@ func (i ISA) Panels(pixels int) int {
 	return [...]int{4, 2, 2, 1, 1, 1}[pixels-1]
 }
 
+// manyTiles is the fewest pixels of tiles whose kernels compute several in a row.
+func (i ISA) manyTiles() int {
+	if i == NEON {
+		return loopPixels
+	}
+	return 1
+}
+
 // Tile is the shape of a convolution kernel.
 type Tile struct {
 	ISA            ISA

@@ -249,9 +249,7 @@ func (n Need) table(pkg, buildExpr string, isas ...ISA) ([]byte, error) {
 		if i.fetchesTwo() {
 			b.WriteString("\tfetchesTwo: true,\n")
 		}
-		if i == NEON {
-			fmt.Fprintf(&b, "\tmanyTiles: %d,\n", loopPixels)
-		}
+		fmt.Fprintf(&b, "\tmanyTiles: %d,\n", i.manyTiles())
 		if rows := i.interleaveRows(); len(rows) > 0 {
 			b.WriteString("\tinterleave: [maxInterleave + 1]func(*interleaveArgs){\n")
 			for _, n := range rows {

@@ -151,6 +151,7 @@ func convX86(v *vector, t Tile) {
 		fmt.Sprintf("%s computes %d pixels of %d panels; see convArgs.", t.Name(), t.Pixels, t.Panels))
 	const unroll = 4
 	per, row := v.perPanel(), weightRow(t.Half)
+	v.Label("tile")
 	args := v.Load("a")
 	w, wstep, ind, taps := v.GP64(), v.GP64(), v.GP64(), v.GP64()
 	v.I(x86.MOVQ(mem(args, convW), w))
@@ -316,10 +317,27 @@ func convX86(v *vector, t Tile) {
 		for n, r := range acc[m] {
 			v.I(x86.VMOVUPS(r, mem(out, 64/per*n)))
 		}
-		if m < len(acc)-1 {
-			v.I(x86.ADDQ(outStep, out))
-		}
+		v.I(x86.ADDQ(outStep, out))
 	}
+	v.Label("stored")
+	// Where there are more tiles their arguments take the place of this one's.
+	tiles, on := v.GP64(), v.GP64()
+	v.I(x86.MOVQ(mem(args, convTiles), tiles))
+	v.I(x86.DECQ(tiles))
+	v.I(x86.JLE(operand.LabelRef("done")))
+	v.I(x86.MOVQ(tiles, mem(args, convTiles)))
+	v.I(x86.MOVQ(out, mem(args, convOut)))
+	v.I(x86.MOVQ(mem(args, convTileIn), on))
+	v.I(x86.ADDQ(on, mem(args, convBase)))
+	v.I(x86.IMUL3Q(operand.I8(int8(t.Pixels)), mem(args, convAheadStep), on))
+	v.I(x86.ADDQ(on, mem(args, convAhead)))
+	// What later tiles need is asked for on and on, and these weights again each time.
+	v.I(x86.MOVQ(mem(args, convFetch), on))
+	v.I(x86.CMPQ(on, mem(args, convW)))
+	v.I(x86.JEQ(operand.LabelRef("tile")))
+	v.I(x86.MOVQ(fetch, mem(args, convFetch)))
+	v.I(x86.JMP(operand.LabelRef("tile")))
+	v.Label("done")
 	v.end()
 	v.Label("partial")
 	ms := v.masksFor(last, per)
@@ -331,11 +349,9 @@ func convX86(v *vector, t Tile) {
 				v.storeMasked(r, ms, n-whole, mem(out, 64/per*n))
 			}
 		}
-		if m < len(acc)-1 {
-			v.I(x86.ADDQ(outStep, out))
-		}
+		v.I(x86.ADDQ(outStep, out))
 	}
-	v.end()
+	v.I(x86.JMP(operand.LabelRef("stored")))
 }
 
 // panelAddresses returns the address of a byte of panel p at w: w itself moves
