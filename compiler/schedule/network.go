@@ -186,7 +186,11 @@ func dyingInputs(o *op.Op) (roots []*op.Tensor) {
 			continue
 		}
 		elsewhere := func(y *op.Tensor) bool { return y.Root() == r && !(whole(y) && slices.Contains(from, y)) }
-		if !slices.ContainsFunc(o.In, elsewhere) && !slices.ContainsFunc(o.EpilogueIn, elsewhere) {
+		under := func(y *op.Tensor) bool { return y.Root() == r } // windows of a convolution
+		if o.Kind != op.Conv {
+			under = elsewhere
+		}
+		if !slices.ContainsFunc(o.In, under) && !slices.ContainsFunc(o.EpilogueIn, elsewhere) {
 			roots = append(roots, r)
 		}
 	}

@@ -218,6 +218,8 @@ func TestInPlace(t *testing.T) {
 			return n.Map(x, half)
 		}},
 		{"pooling", false, func(n *sample.Net, x *op.Tensor) *op.Tensor { return n.Pool(x) }},
+		{"what a convolution adds", true, func(n *sample.Net, x *op.Tensor) *op.Tensor { return n.Residual(n.Map(n.Input(8, 8, 4)), x, 3) }},
+		{"what a convolution reads and adds", false, func(n *sample.Net, x *op.Tensor) *op.Tensor { return n.Residual(x, x, 3) }},
 		{"depthwise convolution", false, func(n *sample.Net, x *op.Tensor) *op.Tensor { return n.Depthwise(x) }},
 	} {
 		if got := over(c.build); got != c.want {

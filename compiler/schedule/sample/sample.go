@@ -337,8 +337,8 @@ func Random(pick func(k int) int) *op.Graph {
 		case 12:
 			x = n.GlobalPool(n.Conv(x, 17+pick(80), 1, 1, 0, nil))
 		}
-		if fmt.Sprint(x.Dims) == fmt.Sprint(same.Dims) && x != same && pick(2) == 0 {
-			if pick(2) == 0 {
+		if fmt.Sprint(x.Dims) == fmt.Sprint(same.Dims) && pick(2) == 0 {
+			if x != same && pick(2) == 0 {
 				x = n.Map(x, same)
 			} else {
 				x = n.Residual(x, same, 3)
