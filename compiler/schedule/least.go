@@ -18,11 +18,12 @@ import (
 //   - of every root that only it touches, the rows that are read for one row of some
 //     reader, or one row, or all where drivers know no ring of it; nothing where it may
 //     lie under the output of one that reads it element by element;
-//   - all consts, and all panels but those that flow: a braid has two bands at least,
-//     and no node makes more than the rows of one in a turn, rounded up to a grain, so
-//     that the panels of all nodes with two grains are read twice or more if they
-//     flow, of which cutter.mostAgain bounds the bytes. What flows has room for one
-//     panel at least.
+//   - all consts of nodes that have rows to make yet when half of what the braid is for
+//     is made, and those of any one node, and panels likewise but those that flow: a
+//     braid has two bands at least, and no node makes more than the rows of one in a
+//     turn, rounded up to a grain, so that the panels of all nodes with two grains are
+//     read twice or more if they flow, of which cutter.mostAgain bounds the bytes. What
+//     flows has room for one panel at least.
 //
 // The largest need of the segments of the best division is a bound, since segments
 // are planned one by one: best[hi] is the least over lo of the larger of best[lo]
@@ -123,11 +124,18 @@ func (c *cutter) braidNeeds(lo, hi int, note func(bytes plan.Bytes, format strin
 		need += max(gone, left)
 		note(max(gone, left), "the larger of what it lets go and leaves behind")
 	}
-	held, flows, panel := plan.Bytes(0), plan.Bytes(0), plan.Bytes(0)
-	once := map[int]bool{} // panels of nodes that make their rows in one turn
-	for i := lo; i < hi; i++ {
-		if d := &n.nodes[i]; d.panels >= 0 && d.grains() < 2 {
+	held, one, flows, panel := plan.Bytes(0), plan.Bytes(0), plan.Bytes(0), plan.Bytes(0)
+	once := map[int]bool{}    // panels of nodes that make their rows in one turn
+	halfway := map[int]bool{} // items that are there then
+	for i, rows := range n.halfway(lo, hi) {
+		d := &n.nodes[lo+i]
+		if d.panels >= 0 && d.grains() < 2 {
 			once[d.panels] = true
+		}
+		if rows < d.height {
+			for _, k := range d.items() {
+				halfway[k] = true
+			}
 		}
 	}
 	for _, k := range n.weights(lo, hi) {
@@ -135,16 +143,44 @@ func (c *cutter) braidNeeds(lo, hi int, note func(bytes plan.Bytes, format strin
 			if !once[k] {
 				flows += c.need[k]
 			}
-			if one := up(plan.Bytes(it.Panels.PanelBytes())); panel == 0 || one < panel {
-				panel = one
+			if size := up(plan.Bytes(it.Panels.PanelBytes())); panel == 0 || size < panel {
+				panel = size
 			}
 			continue
 		}
-		held += c.need[k]
+		if one = max(one, c.need[k]); halfway[k] {
+			held += c.need[k]
+		}
 	}
-	weights := held + max(panel, flows-c.mostAgain(segment{lo: lo, hi: hi}))
+	weights := max(held+max(panel, flows-c.mostAgain(segment{lo: lo, hi: hi})), one)
 	note(weights, "weights")
 	return need + weights
+}
+
+// halfway is how many rows nodes [lo,hi) have made, at most, when they have made half
+// of what none of them reads, as a braid of two bands does in its first.
+func (n *network) halfway(lo, hi int) (rows []int) {
+	rows = make([]int, hi-lo)
+	for _, i := range n.drains(lo, hi) {
+		rows[i-lo] = (n.nodes[i].height + 1) / 2
+	}
+	for i := hi - 1; i >= lo; i-- {
+		d := &n.nodes[i]
+		made := min(d.height, (rows[i-lo]+d.grain-1)/d.grain*d.grain)
+		rows[i-lo] = made
+		if made == 0 {
+			continue
+		}
+		for k := range d.reads {
+			in := d.reads[k].of(plan.Range{Hi: made})
+			for _, w := range n.roots[d.reads[k].root].writers {
+				if lo <= w && w < i {
+					rows[w-lo] = max(rows[w-lo], n.nodes[w].made.until(in.Hi))
+				}
+			}
+		}
+	}
+	return rows
 }
 
 // fewest is the least number of rows that some row of an output of so many needs.

@@ -48,7 +48,7 @@ func TestPlans(t *testing.T) {
 		}
 		least := low.Arena
 		if b := low.Certificate.Least.Bytes; b <= 0 || b > least || low.Certificate.MinBudget != least {
-			t.Fatalf("seed %d: %d bytes work, %+v", seed, least, low.Certificate)
+			t.Fatalf("seed %d: %d bytes work, %+v\n%v", seed, least, low.Certificate, g)
 		}
 		p, err := try(least + plan.Bytes(r.Int64N(int64(least)+1)))
 		if err != nil {
@@ -146,6 +146,7 @@ func rowOrders(g *op.Graph, base plan.Bytes, o Options) (need plan.Bytes, ok boo
 		rows      int
 		bytes     plan.Bytes
 		from, end [][]int // per op and row: first row of the op that writes it, rows after which the op does not read it
+		under     []bool  // per op: its windows read the image, and no result lies over them
 	}
 	images := map[*op.Tensor]*image{}
 	var list []*image
@@ -166,7 +167,7 @@ func rowOrders(g *op.Graph, base plan.Bytes, o Options) (need plan.Bytes, ok boo
 		for _, x := range slices.Concat(p.Out, p.In, p.EpilogueIn) {
 			if r := x.Root(); r.Const == nil && images[r] == nil {
 				im := &image{rows: r.Dims[0], bytes: plan.Bytes(4 * r.Len() / r.Dims[0])}
-				im.from, im.end = make([][]int, len(g.Ops)), make([][]int, len(g.Ops))
+				im.from, im.end, im.under = make([][]int, len(g.Ops)), make([][]int, len(g.Ops)), make([]bool, len(g.Ops))
 				images[r] = im
 				list = append(list, im)
 			}
@@ -214,6 +215,7 @@ func rowOrders(g *op.Graph, base plan.Bytes, o Options) (need plan.Bytes, ok boo
 							im.end[i] = make([]int, im.rows)
 						}
 						im.end[i][row] = max(im.end[i][row], y+1)
+						im.under[i] = im.under[i] || k < len(p.In) && p.Kind != op.Map
 					})
 				}
 			}
@@ -252,7 +254,7 @@ func rowOrders(g *op.Graph, base plan.Bytes, o Options) (need plan.Bytes, ok boo
 					made += im.bytes
 				case written && (here || later):
 					live += im.bytes
-					if !later {
+					if !later && !im.under[i] {
 						dying += im.bytes
 					}
 				}
