@@ -345,7 +345,11 @@ func (s *convStep) tilesAtOnce(tab *kernelTable, x, mr, most, groups int) int {
 		n = min(n, image/(mr*s.sw*s.in.pix*s.kh))
 	}
 	if s.epilogue.kernel != nil {
-		n = min(n, convOutputBytes/(mr*4*min(s.channels, panelWidth*maxConvPanels)))
+		output := convOutputBytes
+		if s.epilogue.aside != 0 {
+			output = maxTileBytes // the room that there is
+		}
+		n = min(n, output/(mr*4*min(s.channels, panelWidth*maxConvPanels)))
 	}
 	return max(1, n)
 }
