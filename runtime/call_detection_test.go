@@ -4,6 +4,7 @@ import (
 	"math"
 	"sort"
 	"testing"
+	"unsafe"
 )
 
 // foundBox is a detection in float64.
@@ -56,6 +57,25 @@ func compareRows(t *testing.T, out [][]float32, want []foundBox) {
 	near(t, "rows", rows[:6*n], exact, 1e-5)
 }
 
+// overlapPass is the program that suppresses, in plain Go.
+func overlapPass(threshold float32) []rowPass {
+	program := func(a *mapArgs) {
+		b := [4]float32{f32(a.in[4], 0), f32(a.in[5], 0), f32(a.in[6], 0), f32(a.in[7], 0)}
+		a.result = float32(math.Inf(-1))
+		for i := range a.n {
+			o := [4]float32{f32(a.in[0], i), f32(a.in[1], i), f32(a.in[2], i), f32(a.in[3], i)}
+			both := max(min(b[2], o[2])-max(b[0], o[0]), 0) * max(min(b[3], o[3])-max(b[1], o[1]), 0)
+			union := float32((b[2]-b[0])*(b[3]-b[1])) + float32((o[2]-o[0])*(o[3]-o[1])) - both
+			over := float32(0)
+			if both > float32(threshold*union) {
+				over = 1
+			}
+			a.result = max(a.result, over)
+		}
+	}
+	return []rowPass{{kernel: &program}}
+}
+
 // between is n values between lo and hi.
 func (g *callRig) between(n int, lo, hi float64) []float32 {
 	x := make([]float32, n)
@@ -92,8 +112,9 @@ func TestCallDetectionOutput(t *testing.T) {
 		}
 		g.outTensor(rows, 6)
 		g.outTensor(1)
-		g.scratch = 40*priors + 24*classes*min(topK, priors)
+		g.scratch = 40*priors + (24*classes+16)*min(topK, priors)
 		overlap, least := float32(0.3), float32(0.4)
+		g.step.passes = overlapPass(overlap)
 		out := g.run(callDetectionOutput, []int{priors, classes, mxnet, topK, keep, rows}, append([]float32{overlap, least}, variances...)...)
 
 		var all []foundBox
@@ -172,7 +193,8 @@ func TestCallYolo(t *testing.T) {
 		}
 		g.outTensor(most, 6)
 		g.outTensor(1)
-		g.scratch = 24 * most
+		g.scratch = 40 * most
+		g.step.passes = overlapPass(overlap)
 		kernel := callYolov3Output
 		if version == 2 {
 			kernel = callYolov2Output
@@ -196,7 +218,8 @@ func TestCallProposal(t *testing.T) {
 			g.outTensor(rows)
 		}
 		g.outTensor(1)
-		g.scratch = 24 * 9 * h * w
+		g.scratch = 24*9*h*w + 16*rows
+		g.step.passes = overlapPass(overlap)
 		out := g.run(callProposal, []int{h, w, 16, 16, before, after, least, rows}, overlap)
 		var all []foundBox
 		for a := range 9 {
@@ -228,6 +251,43 @@ func TestCallProposal(t *testing.T) {
 		near(t, "boxes", out[0][:4*n], boxes, 1e-5)
 		if both {
 			near(t, "scores", out[1][:n], best, 0)
+		}
+	})
+}
+
+// TestSuppress compares suppress with the definition where many boxes are kept.
+func TestSuppress(t *testing.T) {
+	rounds(t, 20, func(t *testing.T, g *callRig) {
+		n, overlap, most := 1+g.r.Intn(600), float32(0.5), 1+g.r.Intn(500)
+		all := make([]foundBox, n)
+		mem := make([]float32, 6*n+4*n+16)
+		th := &thread{arena: unsafe.Pointer(&mem[0])}
+		s := &callStep{passes: overlapPass(overlap)}
+		c := candidates(th, s, 0, n)
+		for i := range c {
+			x, y, w, h := 4*g.r.Float32(), 4*g.r.Float32(), 0.1+0.4*g.r.Float32(), 0.1+0.4*g.r.Float32()
+			c[i] = candidate{candidateKey(float32(g.r.Intn(50)), i), x, y, x + w, y + h}
+			all[i] = foundBox{i, 0, [4]float64{float64(c[i].x1), float64(c[i].y1), float64(c[i].x2), float64(c[i].y2)}}
+		}
+		sort.SliceStable(all, func(i, j int) bool { return c[all[i].label].key < c[all[j].label].key })
+		want := all
+		for i := range want {
+			want[i].score = float64(n - i) // the order is that of the keys
+		}
+		want = greedy(want, float64(overlap))
+		want = want[:min(len(want), most)]
+		if got := suppress(th, s, 24*n, c, most); got != len(want) {
+			t.Fatalf("kept %d of %d boxes, want %d", got, n, len(want))
+		}
+		for i := range want {
+			if c[i].number() != want[i].label {
+				t.Fatalf("box %d of those kept is number %d, want %d", i, c[i].number(), want[i].label)
+			}
+		}
+		for i, v := range mem[10*n:] {
+			if v != 0 {
+				t.Fatalf("wrote %g beyond the room, at %d", v, i)
+			}
 		}
 	})
 }

@@ -1,12 +1,16 @@
 package runtime
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // callProposal turns the scores and box shifts of nine anchors per cell to regions.
 // In: scores [H,W,18], boxes [H,W,36], image (height, width, scale). ints: H W
 // stride base before after minSize rows; floats: overlap threshold. y: boxes
 // [rows,4], scores [rows] where there are three outputs, and the number of rows
-// found (int32). One thread does it. scratch: 24 bytes per anchor of all cells.
+// found (int32). One thread does it. scratch: 24 bytes per anchor of all cells, then 16
+// per row. passes: see suppress.
 func callProposal(t *thread, s *callStep) {
 	if t.claim() != 0 {
 		return
@@ -39,7 +43,7 @@ func callProposal(t *thread, s *callStep) {
 	if p[4] > 0 {
 		n = bestFirst(all[:n], p[4])
 	}
-	n = suppress(all[:n], s.floats[0], min(p[5], p[7]))
+	n = suppress(t, s, int(unsafe.Sizeof(candidate{}))*9*h*w, all[:n], min(p[5], p[7]))
 	boxes := &s.out[0]
 	for r := range n {
 		c := &all[r]

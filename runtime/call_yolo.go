@@ -1,13 +1,17 @@
 package runtime
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
 // callYolov3Output and callYolov2Output find boxes in the heads of a detector. In:
 // heads [H,W,boxes*(5+classes)]. ints: heads classes boxes, then H W of each;
 // floats: confidence and overlap thresholds, then per head net width, net height,
 // and width and height of each box. y [rows,6] and the number of rows as those of
 // detection_output. The score of version 3 is one quotient, that of version 2 a
-// sigmoid times a softmax over the classes. scratch: 24 bytes per box of all heads.
+// sigmoid times a softmax over the classes. scratch: 24 bytes per box of all heads, then
+// 16. passes: see suppress.
 func callYolov3Output(t *thread, s *callStep) { callYolo(t, s, false) }
 
 func callYolov2Output(t *thread, s *callStep) { callYolo(t, s, true) }
@@ -38,17 +42,33 @@ func (s *callStep) head(i int, version2 bool) yoloHead {
 	return h
 }
 
-// seek looks at box n of the head. It tells whether the score is at least least;
-// of a box whose objectness alone says that it is not, the score and the class are
-// not found out.
-func (h *yoloHead) seek(t *thread, n int, least float32) bool {
+// place makes box n of the head the present one.
+func (h *yoloHead) place(t *thread, n int) {
 	h.column, n = n%h.w, n/h.w
 	h.y, h.box = n%h.h, n/h.h
 	h.cell = unsafe.Pointer(h.x.at(t, 0, h.y, h.column, h.box*(5+h.classes)))
 	h.step = h.x.strides[3]
+}
+
+// unlikely is an objectness below which no box has a score of least, by more than any
+// rounding makes of a sigmoid; NaN where there is none, or so near one that rounding counts.
+func unlikely(least float32) float32 {
+	if !(least < 0.999) {
+		return float32(math.NaN())
+	}
+	v := math.Log(float64(least) / (1 - float64(least)))
+	return float32(v - 0.001*math.Abs(v) - 0.001)
+}
+
+// seek finds the score and the class of the present box, and tells whether the score
+// is at least least; of a box whose objectness alone says that it is not, neither.
+func (h *yoloHead) seek(least, unlikely float32) bool {
+	object := h.at(4)
+	if object < unlikely {
+		return false
+	}
 	// What the objectness is divided by is at least 1 for either version, and a
 	// rounded quotient is no larger for a larger divisor.
-	object := h.at(4)
 	var miss, most float32
 	if h.version2 {
 		most = sigmoid32(object)
@@ -59,13 +79,7 @@ func (h *yoloHead) seek(t *thread, n int, least float32) bool {
 	if most < least {
 		return false
 	}
-	h.top = 0
-	best := h.at(5)
-	for c, off := 1, 6*h.step; c < h.classes; c, off = c+1, off+h.step {
-		if v := get32(h.cell, off); v > best {
-			h.top, best = c, v
-		}
-	}
+	best := h.class()
 	if h.version2 {
 		sum := float32(0)
 		for c := range h.classes {
@@ -76,6 +90,18 @@ func (h *yoloHead) seek(t *thread, n int, least float32) bool {
 		h.score = 1 / (1 + float32(miss*(1+exp32(-best))))
 	}
 	return !(h.score < least)
+}
+
+// class finds the best class of the present box and returns its value.
+func (h *yoloHead) class() float32 {
+	h.top = 0
+	best := h.at(5)
+	for c, off := 1, 6*h.step; c < h.classes; c, off = c+1, off+h.step {
+		if v := get32(h.cell, off); v > best {
+			h.top, best = c, v
+		}
+	}
+	return best
 }
 
 // at is channel q of the present box.
@@ -100,10 +126,12 @@ func callYolo(t *thread, s *callStep, version2 bool) {
 	}
 	all := candidates(t, s, 0, most)
 	n := 0
+	least := s.floats[0]
+	bound := unlikely(least)
 	for i := range s.in {
 		h := s.head(i, version2)
 		for k := range h.h * h.w * h.boxes {
-			if !h.seek(t, k, s.floats[0]) {
+			if h.place(t, k); !h.seek(least, bound) {
 				continue
 			}
 			all[n] = h.corners()
@@ -112,7 +140,7 @@ func callYolo(t *thread, s *callStep, version2 bool) {
 		}
 	}
 	y := &s.out[0]
-	n = suppress(all[:n], s.floats[1], y.len()/6)
+	n = suppress(t, s, int(unsafe.Sizeof(candidate{}))*most, all[:n], y.len()/6)
 	for r := range n {
 		at := all[r].number()
 		i := len(s.in) - 1
@@ -120,8 +148,9 @@ func callYolo(t *thread, s *callStep, version2 bool) {
 			i--
 		}
 		h := s.head(i, version2)
-		h.seek(t, at-h.first, s.floats[0])
-		putDetection(t, y, r, h.top+1, h.score, &all[r])
+		h.place(t, at-h.first)
+		h.class()
+		putDetection(t, y, r, h.top+1, all[r].score(), &all[r])
 	}
 	endRows(t, s, y, n, 6)
 }

@@ -63,17 +63,19 @@ import (
 //	                x[(o+Pad-k*dilation)/stride] where that is whole and inside.
 //	proposal        In: scores [H,W,18], boxes [H,W,36], image (height, width, scale). Ints: H W stride base before after min_size rows.
 //	                Floats: [0] threshold. Out: boxes [rows,4], scores [rows] where there are three, and the number of rows found
-//	                [1] (i32). See evalProposal; rows not used are zero. Scratch: 24 bytes per box.
+//	                [1] (i32). See evalProposal; rows not used are zero. Scratch: 24 bytes per box, 16 per row.
+//	                The pass is suppression's, here and in the next three.
 //	flip            Ints: d0..d3, f0..f3: y is x with the axes of f = 1 reversed.
 //	cumulative_sum  Ints: outer n inner. x, y [outer,n,inner]: y[:,0,:] = x[:,0,:], y[:,i,:] = x[:,i,:] + y[:,i-1,:].
 //	insert          In: x, part. Ints: d0..d3 of x, p0..p3 of part, s0..s3: y is x with part at index s.
 //	detection_output In: location [4*P], confidence [P*C] ([C,P] if mxnet), prior [2,4*P] ([P,4] if mxnet; variances are Floats).
 //	                Ints: P C mxnet topK keep rows. Floats: nms threshold, confidence threshold, 4 variances.
 //	                Out: [rows,6]: label score x1 y1 x2 y2, by descending score, rows not used are zero; and the number of rows
-//	                found [1] (i32). See evalDetectionOutput. Scratch as lowered: 40 bytes per prior, 24 per box that a class keeps.
+//	                found [1] (i32). See evalDetectionOutput. Scratch as lowered: 40 bytes per prior, 24 per box that a class keeps,
+//	                and 16 per box of one class.
 //	yolov3_output   In: heads [H,W,boxes*(5+classes)]. Ints: heads classes boxes, then H W of each. Floats: confidence threshold,
 //	                nms threshold, then per head: net width, net height, boxes times width height. Out as above; see evalYolo.
-//	                Scratch: 24 bytes per box of all heads.
+//	                Scratch: 40 bytes per box of all heads.
 //	yolov2_output   The same with version 2's score: sigmoid of the box score times the softmax over the classes.
 //	embed           In: ids (i32, [words]), table [rows,n]. Ints: words n rows form. y [words,n]: y[i] = table[id clamped to 0..rows-1].
 //	                form is 1 where the table's tensor is F16, which the pass over weights decides, and 2 where it is I8.

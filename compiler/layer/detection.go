@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/flexnnc/flexnnc/ir"
+	"github.com/flexnnc/flexnnc/ir/lane"
 	"github.com/flexnnc/flexnnc/ir/op"
 )
 
@@ -44,8 +45,8 @@ func init() {
 			out := b.Output(0, Planar)
 			b.Add(&op.Op{Kind: op.Call, Out: []*op.Tensor{out, b.rowCount(0)},
 				In:      []*op.Tensor{b.In(0, Planar).Tensor, b.In(1, Planar).Tensor, b.In(2, Planar).Tensor},
-				Call:    &op.CallAttr{Func: "detection_output", Ints: []int{s.priors, s.classes, mxnet, s.topK, s.keep, s.most()}, Floats: floats},
-				Scratch: (16*s.priors + candidateBytes*s.priors + candidateBytes*s.classes*min(s.topK, s.priors) + 63) &^ 63,
+				Call:    &op.CallAttr{Func: "detection_output", Ints: []int{s.priors, s.classes, mxnet, s.topK, s.keep, s.most()}, Floats: floats, Passes: suppression(s.nms)},
+				Scratch: (16*s.priors + candidateBytes*s.priors + (candidateBytes*s.classes+cornerBytes)*min(s.topK, s.priors) + 63) &^ 63,
 			})
 			return nil
 		},
@@ -92,9 +93,9 @@ func init() {
 			count := b.NewTensor(l.Name+"/rows", op.I32, []int{1})
 			b.Add(&op.Op{Kind: op.Call, Name: l.Name, Out: append(out, count),
 				In: []*op.Tensor{b.In(0, ChannelsLast).Tensor, b.In(1, ChannelsLast).Tensor, b.In(2, Planar).Tensor},
-				Call: &op.CallAttr{Func: "proposal", Floats: []float32{p.Float(4, 0.7)},
+				Call: &op.CallAttr{Func: "proposal", Floats: []float32{p.Float(4, 0.7)}, Passes: suppression(p.Float(4, 0.7)),
 					Ints: []int{s.H, s.W, p.Int(0, 16), p.Int(1, 16), p.Int(2, 6000), p.Int(3, 300), p.Int(5, 16), rows}},
-				Scratch: (candidateBytes*9*s.H*s.W + 63) &^ 63,
+				Scratch: (candidateBytes*9*s.H*s.W + cornerBytes*rows + 63) &^ 63,
 			})
 			for i, t := range out {
 				blob := l.Outputs[i]
@@ -105,8 +106,36 @@ func init() {
 	})
 }
 
-// candidateBytes is what the kernels keep of a box while they suppress.
-const candidateBytes = 24
+// What the kernels keep of a box while they suppress, and of one that is not suppressed.
+const (
+	candidateBytes = 24
+	cornerBytes    = 16
+)
+
+// suppression is the pass that tells of kept boxes (x1, y1, x2, y2 are inputs 0 to 3)
+// whether one of them overlaps a box (inputs 4 to 7) by more than the threshold of
+// their union: it leaves 1 in register 0, and else 0, or -Inf where none is kept.
+func suppression(threshold float32) []op.Pass {
+	p := lane.New("overlap_above_" + digits(threshold))
+	var kept, box [4]lane.Reg
+	for i := range kept {
+		kept[i] = p.Vec()
+	}
+	for i := range box {
+		box[i] = p.Splat()
+	}
+	x1, y1, x2, y2 := kept[0], kept[1], kept[2], kept[3]
+	bx1, by1, bx2, by2 := box[0], box[1], box[2], box[3]
+	apart := p.Or(p.Or(p.Lt(x2, bx1), p.Lt(bx2, x1)), p.Or(p.Lt(y2, by1), p.Lt(by2, y1)))
+	both := p.AndNot(p.Mul(p.Sub(p.Min(bx2, x2), p.Max(bx1, x1)), p.Sub(p.Min(by2, y2), p.Max(by1, y1))), apart)
+	union := p.Sub(p.Add(p.Mul(p.Sub(bx2, bx1), p.Sub(by2, by1)), p.Mul(p.Sub(x2, x1), p.Sub(y2, y1))), both)
+	over := p.Sel(p.Lt(p.Mul(p.F(threshold), union), both), p.F(1), p.F(0))
+	pass := op.Pass{Program: p.ReturnReduced(over, lane.ReduceMax, false), To: 0}
+	for i := range pass.Program.Inputs {
+		pass.In = append(pass.In, op.Source{Kind: op.FromInput, Index: i})
+	}
+	return []op.Pass{pass}
+}
 
 // rowCount declares the tensor that says how many rows of output i hold results.
 func (b *Builder) rowCount(i int) *op.Tensor {
@@ -404,6 +433,6 @@ func lowerYolo(b *Builder, call string) error {
 	most := l.Outputs[0].Shape.H
 	out := b.Output(0, Planar)
 	b.Add(&op.Op{Kind: op.Call, In: x, Out: []*op.Tensor{out, b.rowCount(0)},
-		Call: &op.CallAttr{Func: call, Ints: ints, Floats: floats}, Scratch: (candidateBytes*most + 63) &^ 63})
+		Call: &op.CallAttr{Func: call, Ints: ints, Floats: floats, Passes: suppression(y.nms)}, Scratch: ((candidateBytes+cornerBytes)*most + 63) &^ 63})
 	return nil
 }

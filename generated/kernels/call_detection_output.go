@@ -2,24 +2,29 @@
 
 package kernels
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
 // callDetectionOutput decodes boxes from priors, and suppresses per class. In:
 // location [4*P], confidence [P*C] ([C,P] if mxnet), prior [2,4*P], variances in its
 // second row ([P,4] if mxnet). ints: P C mxnet topK keep rows; floats: overlap and
 // confidence thresholds, 4 variances. y [rows,6]: label score x1 y1 x2 y2 by
 // descending score, and the number of rows found (int32). One thread does it.
-// scratch: 16 bytes per prior, then 24 per prior, then 24 per kept box of all
-// classes.
+// scratch: 16 bytes per prior, then 24 per prior, then 24 per box that may be kept of
+// all classes, and 16 per box of one. passes: see suppress.
 func callDetectionOutput(t *thread, s *callStep) {
 	if t.claim() != 0 {
 		return
 	}
 	p := s.ints
 	priors, classes, mxnet, topK, keep := p[0], p[1], p[2] != 0, p[3], p[4]
+	// A box is made when a class first finds it: till then it is NaN.
 	boxes := unsafe.Slice((*[4]float32)(t.at(s.scratch)), priors)
+	unmade := float32(math.NaN())
 	for i := range boxes {
-		boxes[i] = priorBox(t, s, i, priors, mxnet)
+		boxes[i][0] = unmade
 	}
 	found := candidates(t, s, 16*priors, priors)
 	all := candidates(t, s, 40*priors, classes*min(topK, priors))
@@ -36,13 +41,16 @@ func callDetectionOutput(t *thread, s *callStep) {
 				v = *s.in[1].linear(t, at+i*step)
 			}
 			if v > s.floats[1] {
-				b := boxes[i]
+				if boxes[i][0] != boxes[i][0] {
+					boxes[i] = priorBox(t, s, i, priors, mxnet)
+				}
+				b := &boxes[i]
 				found[n] = candidate{candidateKey(v, i), b[0], b[1], b[2], b[3]}
 				n++
 			}
 		}
 		n = bestFirst(found[:n], topK)
-		n = suppress(found[:n], s.floats[0], n)
+		n = suppress(t, s, 40*priors+24*classes*min(topK, priors), found[:n], n)
 		for k := range n {
 			c := found[k]
 			v := *s.in[1].linear(t, confidenceAt(class, c.number(), p))
@@ -72,12 +80,16 @@ func confidenceAt(class, prior int, ints []int) int {
 
 // priorBox is prior i moved and scaled by its location.
 func priorBox(t *thread, s *callStep, i, priors int, mxnet bool) [4]float32 {
-	var loc, prior, v [4]float32
-	for k := range v {
-		loc[k], prior[k], v[k] = *s.in[0].linear(t, 4*i+k), *s.in[2].linear(t, 4*i+k), s.floats[2+k]
-		if !mxnet {
-			v[k] = *s.in[2].linear(t, 4*priors+4*i+k)
+	four := func(x *callTensor, first int) [4]float32 {
+		if x.dense() {
+			return *(*[4]float32)(unsafe.Pointer(x.linear(t, first)))
 		}
+		return [4]float32{*x.linear(t, first), *x.linear(t, first+1), *x.linear(t, first+2), *x.linear(t, first+3)}
+	}
+	loc, prior := four(&s.in[0], 4*i), four(&s.in[2], 4*i)
+	v := [4]float32(s.floats[2:])
+	if !mxnet {
+		v = four(&s.in[2], 4*priors+4*i)
 	}
 	w, h := prior[2]-prior[0], prior[3]-prior[1]
 	cx := float32(float32(v[0]*loc[0])*w) + float32((prior[0]+prior[2])*0.5)
