@@ -229,6 +229,9 @@ func printJudged(w io.Writer, o harness.Judged) {
 		top = fmt.Sprintf(map[bool]string{true: "is %d", false: "is %d, DIFFERS"}[o.Top1], o.Class)
 	}
 	fmt.Fprintf(w, "     %-32s %-9.2g %-9s %-8s [%d] is %v, reference %v\n", name, o.Distance, limit, top, o.Worst, o.Got, o.Want)
+	if o.Sway > 0 {
+		fmt.Fprintf(w, "     %-32s rounding each blob to float32 moves the reference by %.2g\n", "", o.Sway)
+	}
 }
 
 func printRuns(w io.Writer, n *harness.Network) {
@@ -288,8 +291,9 @@ type networkJSON struct {
 type outputJSON struct {
 	Case     string  `json:"case"`
 	Output   string  `json:"output"`
-	Distance float64 `json:"distance"` // -1: infinite
-	Limit    float64 `json:"limit"`    // 0: by element
+	Distance float64 `json:"distance"`       // -1: infinite
+	Limit    float64 `json:"limit"`          // 0: by element
+	Sway     float64 `json:"sway,omitempty"` // of the reference, by rounding blobs to float32
 	Worst    int     `json:"worst_element"`
 	Top1     *bool   `json:"top1,omitempty"`
 }
@@ -318,7 +322,7 @@ func printVerdictJSON(w io.Writer, r *harness.Report) error {
 		j.Runs += len(n.Runs)
 		k := networkJSON{Name: n.Name, Path: n.Path, OK: len(bad) == 0, Outputs: []outputJSON{}, Runs: []runJSON{}}
 		for _, o := range n.Outputs {
-			x := outputJSON{Case: o.Case, Output: o.Output, Distance: o.Distance, Limit: o.Rule.Tol, Worst: o.Worst}
+			x := outputJSON{Case: o.Case, Output: o.Output, Distance: o.Distance, Limit: o.Rule.Tol, Sway: o.Sway, Worst: o.Worst}
 			if !(o.Distance <= 1e300) {
 				x.Distance = -1
 			}

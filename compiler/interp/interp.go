@@ -16,6 +16,8 @@ type Options struct {
 	KeepAll bool
 	// Weights, where not nil, may change each blob of weights as it is read.
 	Weights func(l *ir.Layer, name string, v []float64) error
+	// Blob, where not nil, may change the values of each blob that a layer makes.
+	Blob func(b *ir.Blob, v []float64)
 }
 
 // Run evaluates g for inputs by blob name and returns the outputs by blob name.
@@ -30,7 +32,9 @@ func Run(g *ir.Graph, inputs map[string]layer.Tensor, opts Options) (map[string]
 			return nil, fmt.Errorf("%s: layer %q (%s): %w", l.Pos, l.Name, l.Type, err)
 		}
 		for i, b := range l.Outputs {
-			values[b] = out[i]
+			if values[b] = out[i]; opts.Blob != nil && l.Type != "Input" {
+				opts.Blob(b, out[i].Data)
+			}
 			if opts.KeepAll || b.Consumer == nil {
 				kept[b.Name] = out[i]
 			}

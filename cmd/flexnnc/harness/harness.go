@@ -91,6 +91,9 @@ type Judged struct {
 	Case, Output string
 	Rule         cases.Rule
 	cases.Verdict
+	// Sway, where positive, is how far the reference moves if each blob is rounded to
+	// float32: the answer was too far away, and is accepted for that if it is near it.
+	Sway float64
 }
 
 // Run is one combination of budget, instruction set and threads.
@@ -249,6 +252,9 @@ func Verify(ctx context.Context, o Options) (*Report, error) {
 	}
 	r := &Report{Elapsed: time.Since(start)}
 	for _, t := range s.suites {
+		if err := t.sway(s); err != nil {
+			return nil, err
+		}
 		t.order(o)
 		r.Networks = append(r.Networks, t.report)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/flexnnc/flexnnc/compiler/layer"
 	"github.com/flexnnc/flexnnc/compiler/ncnn"
 	"github.com/flexnnc/flexnnc/ir"
+	"github.com/flexnnc/flexnnc/ir/op"
 )
 
 // Net is a network without recorded answers: the float64 interpreter makes them,
@@ -94,16 +95,8 @@ func (n *Net) record(g *ir.Graph, s *session) (string, error) {
 	inputs := map[string]layer.Tensor{}
 	for k, in := range lowered.Inputs {
 		b := in.Port.Blob
-		t, dtype := layer.NewTensor(in.Port.Shape), "f32"
-		words := make([]uint32, len(t.Data))
-		for i := range t.Data {
-			v := codegen.AnswerInput(k, i)
-			t.Data[i], words[i] = float64(v), math.Float32bits(v)
-			if b.Ints {
-				v := codegen.AnswerInt(k, i)
-				t.Data[i], words[i] = float64(v), uint32(v)
-			}
-		}
+		t, words := madeUp(k, in)
+		dtype := "f32"
 		if b.Ints {
 			dtype = "i32"
 		}
@@ -146,6 +139,21 @@ func (n *Net) record(g *ir.Graph, s *session) (string, error) {
 	f.Cases = []cases.FileCase{c}
 	path := filepath.Join(dir, cases.FileName)
 	return path, f.Write(path)
+}
+
+// madeUp is what input number k is, as values and as the words of a file.
+func madeUp(k int, in *op.Op) (layer.Tensor, []uint32) {
+	t := layer.NewTensor(in.Port.Shape)
+	words := make([]uint32, len(t.Data))
+	for i := range t.Data {
+		v := codegen.AnswerInput(k, i)
+		t.Data[i], words[i] = float64(v), math.Float32bits(v)
+		if in.Port.Blob.Ints {
+			v := codegen.AnswerInt(k, i)
+			t.Data[i], words[i] = float64(v), uint32(v)
+		}
+	}
+	return t, words
 }
 
 // sizes lists a shape's axes, W first.
