@@ -182,6 +182,8 @@ func (u *unit) image(s *plan.Step, t *op.Tensor, channel int) *jen.Statement {
 	add("off", p.off+channel*t.Type.Bytes())
 	if n >= 3 {
 		add("row", p.strides[n-3])
+	} else if u.column(s.Op) {
+		add("row", p.strides[0])
 	}
 	if n >= 2 {
 		add("pix", p.strides[n-2])
@@ -247,7 +249,7 @@ func (u *unit) shares(s *plan.Step) bool {
 
 // convArgs renders a convolution or depthwise step.
 func (u *unit) convArgs(s *plan.Step, typ string) (*jen.Statement, error) {
-	o, c := s.Op, s.Op.Conv
+	o, c := s.Op, u.convShape(s.Op)
 	first, end := s.Panels.Lo*op.PanelWidth, min(s.Panels.Hi*op.PanelWidth, o.Panels.N)
 	weights := int(u.p.Buffers[s.Weights].Offset)
 	if u.shares(s) {
@@ -350,6 +352,9 @@ func (u *unit) quantizeArgs(s *plan.Step) *jen.Statement {
 	}
 	if n >= 2 {
 		w = in.Dims[n-2]
+	}
+	if u.column(s.Op) {
+		h, w = w, 1
 	}
 	var l literal
 	l.code("in", u.image(s, in, 0))
@@ -488,9 +493,13 @@ func (u *unit) callArgs(s *plan.Step) *jen.Statement {
 	l.code("kernel", jen.Id(callFunc(c.Func)))
 	l.code("in", tensors(s.Op.In))
 	l.code("out", tensors(s.Op.Out))
-	if len(c.Ints) > 0 {
+	numbers := c.Ints
+	if c.LeanInts != nil && u.p.Buffers[s.Scratch].Size < plan.Bytes(s.Op.StepScratch(u.p.Threads)) {
+		numbers = c.LeanInts
+	}
+	if len(numbers) > 0 {
 		l.code("ints", jen.Index().Int().ValuesFunc(func(g *jen.Group) {
-			for _, v := range c.Ints {
+			for _, v := range numbers {
 				g.Lit(v)
 			}
 		}))

@@ -29,21 +29,11 @@ func (k *kernelSet) program(p *lane.Program) string {
 	return n
 }
 
-// conv notes a convolution slice; pixels follow each other across rows unless
-// the output is a window or a ring.
+// needConv notes a convolution slice.
 func (u *unit) needConv(s *plan.Step) {
 	o := s.Op
-	rows := o.Conv.OutH
-	if s.Rows.Hi != 0 {
-		rows = s.Rows.Len()
-	}
-	p := u.mustPlace(s, o.Out[0])
-	pixels := o.Conv.OutW
-	if n := len(p.strides); n < 3 || p.ring == 0 && p.strides[n-3] == o.Conv.OutW*p.strides[n-2] || rows == 1 {
-		pixels *= rows
-	}
 	last := min(s.Panels.Hi*op.PanelWidth, o.Panels.N) - (s.Panels.Hi-1)*op.PanelWidth
-	c := conv.Conv{Pixels: pixels, Panels: s.Panels.Len(), Last: last, Half: o.Panels.Type == op.F16}
+	c := conv.Conv{Pixels: u.runPixels(s), Panels: s.Panels.Len(), Last: last, Half: o.Panels.Type == op.F16}
 	if o.Panels.Int8 != nil {
 		u.kernels.int8.Convs = append(u.kernels.int8.Convs, c)
 	} else {
@@ -69,6 +59,21 @@ func (u *unit) needInt8(s *plan.Step) bool {
 		u.needConv(s)
 	}
 	return true
+}
+
+// needProducts notes the kernels by which a portable kernel multiplies matrices.
+func (k *kernelSet) needProducts(s *plan.Step) {
+	c := s.Op.Call
+	for _, p := range c.Products {
+		rows := []int{p.Rows}
+		if c.BlockRows > 0 && s.Rows.Hi != 0 {
+			blocks := (s.Rows.Len() + c.BlockRows - 1) / c.BlockRows
+			rows = []int{s.Rows.Len() / blocks, (s.Rows.Len() + blocks - 1) / blocks}
+		}
+		for _, r := range rows {
+			k.need.Convs = append(k.need.Convs, conv.Conv{Pixels: r, Panels: p.Panels, Last: p.Last})
+		}
+	}
 }
 
 // needPacked notes the kernels by which a portable kernel multiplies single rows with
@@ -141,9 +146,7 @@ func (k *pkg) kernelFiles() (map[string][]byte, error) {
 			case s.Op.Kind == op.Pool:
 				k.kernels.need.PoolAvg = true
 			case s.Op.Call != nil:
-				for _, p := range s.Op.Call.Products {
-					k.kernels.need.Convs = append(k.kernels.need.Convs, conv.Conv{Pixels: p.Rows, Panels: p.Panels, Last: p.Last})
-				}
+				k.kernels.needProducts(s)
 				k.kernels.needPacked(s.Op)
 			}
 		}

@@ -260,6 +260,9 @@ func (u *unit) epilogue(l *literal, s *plan.Step, first int) error {
 		}
 		var step [4]int // rows and pixels are loops 2 and 3
 		copy(step[4-last:], p.strides[:last])
+		if u.column(o) {
+			step = [4]int{2: p.strides[0]}
+		}
 		in = append(in, jen.Line().Add(operandLit(p, step, splat)))
 	}
 	fields := []jen.Code{jen.Id("kernel").Op(":").Op("&").Id(u.kernels.program(o.Epilogue))}

@@ -9,7 +9,7 @@ import (
 // first, those that are missing in front of length one; strides in bytes. Where
 // ring is not 0 only that many indices of an axis exist at a time, index y at
 // (first+y) mod ring; only kernels that make ranges of rows meet such tensors, and
-// only row heeds it.
+// only row, ringStart and follow heed it.
 type callTensor struct {
 	off     int
 	dims    [4]int
@@ -69,6 +69,24 @@ func (c *callTensor) split(r int) (i, j, k int) {
 // start is the address of element n in row-major order; n may lie beyond the end
 // where nothing is read from there.
 func (c *callTensor) start(t *thread, n int) unsafe.Pointer { return unsafe.Pointer(c.linear(t, n)) }
+
+// ringStart is start of a tensor that may lie in a ring.
+func (c *callTensor) ringStart(t *thread, n int) unsafe.Pointer {
+	l := n % c.dims[3]
+	n /= c.dims[3]
+	k := n % c.dims[2]
+	n /= c.dims[2]
+	return unsafe.Add(c.row(t, n/c.dims[1], n%c.dims[1], k), l*c.strides[3])
+}
+
+// follow is how many indices of the axis that lies in a ring follow each other from
+// y on.
+func (c *callTensor) follow(y int) int {
+	if c.ring == 0 {
+		return c.dims[c.axis]
+	}
+	return c.ring - (c.first+y)%c.ring
+}
 
 // slice is the n elements from element first on, which must lie in one row.
 func (c *callTensor) slice(t *thread, first, n int) []float32 {

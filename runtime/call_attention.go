@@ -9,55 +9,73 @@ import "unsafe"
 // from zero. The passes make a row of products into a row of weights, of the row
 // (input and output) and the mask's row (input 1).
 //
-// A unit is one of the blocks that a head's rows are cut into evenly. It goes
-// through the keys, and then through the columns of v, as many panels at a time as
-// the thread's scratch has room for: that many panels follow the table of multiply,
-// and the block's scores follow those.
+// A unit is some of a head's rows, as many as its scratch has room for at most. It
+// goes through the keys, and then through the columns of v, as many panels at a time as
+// there is room for: that many panels come first in the thread's part of the step's
+// scratch, and the rows' scores follow those.
+//
+// A step may make a range of the outermost axis of q and y, which is heads or rows;
+// these may lie in rings then.
 func callAttention(t *thread, s *callStep) {
 	p := s.ints
-	heads, perGroup, rows, keys, width, vWidth := p[0], p[1], p[2], p[3], p[4], p[5]
+	perGroup, keys, width, vWidth := p[1], p[3], p[4], p[5]
 	qs, ks, vs, ys, ms := p[6:8], p[8:10], p[10:12], p[12:14], p[14:16]
-	blocks, keyPanels, valuePanels := p[16], p[17], p[18]
+	most, keyPanels, valuePanels := p[16], p[17], p[18]
 	q, k, v, y := &s.in[0], &s.in[1], &s.in[2], &s.out[0]
 	qNext, kNext, vNext, yNext := q.step(qs[1]), k.step(ks[1]), v.step(vs[1]), y.step(ys[1])
-	panels := unsafe.Add(t.scratch, productPanels)
+	panels := t.at(s.scratch + t.id*p[19])
 	scores := unsafe.Add(panels, 4*panelWidth*max(keyPanels*(width+1), valuePanels*(keys+1)))
 	scoresNext := (4*keys + 63) &^ 63
+	head0, head1, row0, row1 := 0, p[0], 0, p[2]
+	byHeads := p[20] != 0
+	if byHeads {
+		head0, head1 = t.rowRange(head1)
+	} else {
+		row0, row1 = t.rowRange(row1)
+	}
+	blocks := (row1 - row0 + most - 1) / most
 	for {
 		u := t.claim()
-		if u >= heads*blocks {
+		if u >= (head1-head0)*blocks {
 			return
 		}
-		h, b := u/blocks, u%blocks
+		h, b := head0+u/blocks, u%blocks
 		g := h / perGroup
-		lo, hi := rows*b/blocks, rows*(b+1)/blocks
-		pr := product{rows: hi - lo, panels: panels}
-
-		pr.depth, pr.a, pr.aStep, pr.outStep = width, q.start(t, h*qs[0]+lo*qs[1]), qNext, scoresNext
-		cuts := evenCuts(keys, keyPanels)
-		for c := range cuts {
-			first, end := cutAt(keys, c, cuts), cutAt(keys, c+1, cuts)
-			packPanels(panels, k.start(t, g*ks[0]+first*ks[1]), end-first, width, kNext, 4)
-			pr.columns, pr.out = end-first, unsafe.Add(scores, 4*first)
-			pr.multiply(t)
-		}
-
-		var in [maxMapInputs]unsafe.Pointer
-		for i := range hi - lo {
-			in[0] = unsafe.Add(scores, i*scoresNext)
-			if len(s.in) > 3 {
-				in[1] = s.in[3].start(t, h*ms[0]+(lo+i)*ms[1])
+		lo, end := row0+(row1-row0)*b/blocks, row0+(row1-row0)*(b+1)/blocks
+		for lo < end {
+			hi := end
+			if !byHeads { // to where a ring begins anew
+				hi = min(hi, lo+q.follow(lo), lo+y.follow(lo))
 			}
-			runPasses(t, s.passes, keys, &in, in[0])
-		}
+			pr := product{rows: hi - lo, panels: panels}
 
-		pr.depth, pr.a, pr.aStep, pr.outStep = keys, scores, scoresNext, yNext
-		cuts = evenCuts(vWidth, valuePanels)
-		for c := range cuts {
-			first, end := cutAt(vWidth, c, cuts), cutAt(vWidth, c+1, cuts)
-			packPanels(panels, v.start(t, g*vs[0]+first), end-first, keys, 4, vNext)
-			pr.columns, pr.out = end-first, y.start(t, h*ys[0]+lo*ys[1]+first)
-			pr.multiply(t)
+			pr.depth, pr.a, pr.aStep, pr.outStep = width, q.ringStart(t, h*qs[0]+lo*qs[1]), qNext, scoresNext
+			cuts := evenCuts(keys, keyPanels)
+			for c := range cuts {
+				first, end := cutAt(keys, c, cuts), cutAt(keys, c+1, cuts)
+				packPanels(panels, k.start(t, g*ks[0]+first*ks[1]), end-first, width, kNext, 4)
+				pr.columns, pr.out = end-first, unsafe.Add(scores, 4*first)
+				pr.multiply(t)
+			}
+
+			var in [maxMapInputs]unsafe.Pointer
+			for i := range hi - lo {
+				in[0] = unsafe.Add(scores, i*scoresNext)
+				if len(s.in) > 3 {
+					in[1] = s.in[3].start(t, h*ms[0]+(lo+i)*ms[1])
+				}
+				runPasses(t, s.passes, keys, &in, in[0])
+			}
+
+			pr.depth, pr.a, pr.aStep, pr.outStep = keys, scores, scoresNext, yNext
+			cuts = evenCuts(vWidth, valuePanels)
+			for c := range cuts {
+				first, end := cutAt(vWidth, c, cuts), cutAt(vWidth, c+1, cuts)
+				packPanels(panels, v.start(t, g*vs[0]+first), end-first, keys, 4, vNext)
+				pr.columns, pr.out = end-first, y.ringStart(t, h*ys[0]+lo*ys[1]+first)
+				pr.multiply(t)
+			}
+			lo = hi
 		}
 	}
 }

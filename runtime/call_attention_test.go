@@ -11,17 +11,28 @@ func TestCallAttention(t *testing.T) {
 		groups, perGroup := 1+g.r.Intn(3), 1+g.r.Intn(3)
 		heads := groups * perGroup
 		rows, keys, width, vWidth := 1+g.r.Intn(20), 1+g.r.Intn(70), 1+g.r.Intn(20), 1+g.r.Intn(40)
-		blocks, keyPanels, valuePanels := 1+g.r.Intn(min(3, rows)), 1+g.r.Intn(3), 1+g.r.Intn(3)
+		most, keyPanels, valuePanels := 1+g.r.Intn(rows), 1+g.r.Intn(3), 1+g.r.Intn(3)
+		byHeads := 0
 		var q, k, v []float32
 		var qs, ks, vs, ys []int
 		if sides := g.r.Intn(2) == 0; sides { // heads side by side in each row
-			q, k, v = g.inRandom(rows, heads*width), g.inRandom(keys, groups*width), g.inRandom(keys, groups*vWidth)
+			g.rank = 2
+			q = g.inRandom(rows, heads*width)
+			g.rank = 0
+			k, v = g.inRandom(keys, groups*width), g.inRandom(keys, groups*vWidth)
+			g.rank = 2
 			qs, ks, vs, ys = []int{width, heads * width}, []int{width, groups * width}, []int{vWidth, groups * vWidth}, []int{vWidth, heads * vWidth}
 			g.outTensor(rows, heads*vWidth)
+			g.rank = 0
 		} else {
-			q, k, v = g.inRandom(heads, rows, width), g.inRandom(groups, keys, width), g.inRandom(groups, keys, vWidth)
+			byHeads, g.rank = 1, 3
+			q = g.inRandom(heads, rows, width)
+			g.rank = 0
+			k, v = g.inRandom(groups, keys, width), g.inRandom(groups, keys, vWidth)
+			g.rank = 3
 			qs, ks, vs, ys = []int{rows * width, width}, []int{keys * width, width}, []int{keys * vWidth, vWidth}, []int{rows * vWidth, vWidth}
 			g.outTensor(heads, rows, vWidth)
+			g.rank = 0
 		}
 		var mask []float32
 		ms := []int{0, 0}
@@ -31,8 +42,10 @@ func TestCallAttention(t *testing.T) {
 		case 1:
 			mask, ms = g.inRandom(heads, rows, keys), []int{rows * keys, keys}
 		}
-		ints := []int{heads, perGroup, rows, keys, width, vWidth, qs[0], qs[1], ks[0], ks[1], vs[0], vs[1], ys[0], ys[1], ms[0], ms[1], blocks, keyPanels, valuePanels}
-		g.perThread = 64 + 64*max(keyPanels*(width+1), valuePanels*(keys+1)) + (rows+blocks-1)/blocks*((4*keys+63)&^63)
+		ints := []int{heads, perGroup, rows, keys, width, vWidth, qs[0], qs[1], ks[0], ks[1], vs[0], vs[1], ys[0], ys[1], ms[0], ms[1], most, keyPanels, valuePanels, 0, byHeads}
+		work := 64*max(keyPanels*(width+1), valuePanels*(keys+1)) + most*((4*keys+63)&^63)
+		ints[19] = work
+		g.perThread, g.scratch, g.rank = 64, 3*work, 2+byHeads
 		g.step.passes = attentionPasses(0.7, mask != nil)
 		y := g.run(callAttention, ints, 0.7)[0]
 		want := make([]float64, len(y))

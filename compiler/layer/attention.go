@@ -52,15 +52,37 @@ func (a attention) lower(b *Builder, name string, y, q, k, v, mask *op.Tensor) {
 	if mask != nil {
 		in = append(in, mask)
 	}
-	t := a.tiles()
-	b.Add(&op.Op{Kind: op.Call, Name: name, In: in, Out: []*op.Tensor{y},
-		ThreadScratch: t.scratch,
-		Call: &op.CallAttr{Func: "attention", Ints: []int{
+	t, lean := a.tiles(attentionScores, attentionPanels), a.tiles(leanScores, leanPanels)
+	o := &op.Op{Kind: op.Call, Name: name, In: in, Out: []*op.Tensor{y},
+		ThreadScratch: productTable, WorkScratch: t.scratch, LeanWorkScratch: lean.scratch,
+		Call: &op.CallAttr{Func: "attention", Floats: []float32{a.scale}, Passes: a.passes(mask != nil),
+			Products: append(t.products, lean.products...)},
+	}
+	byHeads := 0
+	switch { // What is the outermost axis can be made by ranges of it.
+	case len(y.Dims) == 2 && y.Dims[0] == a.rows && len(q.Dims) == 2 && q.Dims[0] == a.rows:
+		o.Call.Rows, o.Call.BlockRows = eachRow(a.rows), t.rows
+	case len(y.Dims) == 3 && y.Dims[0] == a.heads && len(q.Dims) == 3 && q.Dims[0] == a.heads:
+		o.Call.Rows, byHeads = eachRow(a.heads), 1
+	}
+	ints := func(t attentionTiles) []int {
+		return []int{
 			a.heads, a.perGroup, a.rows, a.keys, a.width, a.vWidth,
 			a.q[0], a.q[1], a.k[0], a.k[1], a.v[0], a.v[1], a.y[0], a.y[1], a.mask[0], a.mask[1],
-			t.blocks, t.keyPanels, t.valuePanels,
-		}, Floats: []float32{a.scale}, Passes: a.passes(mask != nil), Products: t.products},
-	})
+			t.rows, t.keyPanels, t.valuePanels, t.scratch, byHeads,
+		}
+	}
+	o.Call.Ints, o.Call.LeanInts = ints(t), ints(lean)
+	b.Add(o)
+}
+
+// eachRow says that row y of an output is made of row y.
+func eachRow(n int) [][2]int {
+	rows := make([][2]int, n)
+	for y := range rows {
+		rows[y] = [2]int{y, y + 1}
+	}
+	return rows
 }
 
 // passes make a row of products into weights: times the scale, plus the mask's
@@ -93,37 +115,41 @@ func (a attention) passes(masked bool) []op.Pass {
 
 // attentionTiles says how the kernel goes through its operands, from shapes alone.
 type attentionTiles struct {
-	blocks                 int // that a head's rows are cut into
+	rows                   int // of a head that are made at a time, at most
 	keyPanels, valuePanels int // packed at a time
 	scratch                int // bytes per thread
 	products               []op.Product
 }
 
 // Bytes of scores and of packed panels that stay in a core's L2 together with
-// what else is read.
+// what else is read, and where memory is short.
 const (
 	attentionScores = 128 << 10
 	attentionPanels = 64 << 10
+	leanScores      = 16 << 10
+	leanPanels      = 8 << 10
 	attentionUnits  = 8 // blocks over all heads, at least, for as many threads
 )
 
-func (a attention) tiles() attentionTiles {
+// tiles takes about so many bytes for scores and for packed panels.
+func (a attention) tiles(scores, packed int) attentionTiles {
 	const panel = 4 * op.PanelWidth
 	panels := func(n int) int { return (n + op.PanelWidth - 1) / op.PanelWidth }
 	row := (4*a.keys + 63) &^ 63
 	t := attentionTiles{
-		keyPanels:   min(panels(a.keys), max(3, attentionPanels/(panel*(a.width+1)))),
-		valuePanels: min(panels(a.vWidth), max(1, attentionPanels/(panel*(a.keys+1)))),
+		keyPanels:   min(panels(a.keys), max(3, packed/(panel*(a.width+1)))),
+		valuePanels: min(panels(a.vWidth), max(1, packed/(panel*(a.keys+1)))),
 	}
-	most := min(a.rows, max(8, attentionScores/row))
-	t.blocks = (a.rows + most - 1) / most
-	if a.heads*t.blocks < attentionUnits {
-		t.blocks = min((attentionUnits+a.heads-1)/a.heads, (a.rows+7)/8)
+	most := min(a.rows, max(8, scores/row))
+	blocks := (a.rows + most - 1) / most
+	if a.heads*blocks < attentionUnits {
+		blocks = min((attentionUnits+a.heads-1)/a.heads, (a.rows+7)/8)
 	}
-	most = (a.rows + t.blocks - 1) / t.blocks
-	t.scratch = productTable + panel*max(t.keyPanels*(a.width+1), t.valuePanels*(a.keys+1)) + most*row
+	t.rows = (a.rows + blocks - 1) / blocks
+	blocks = (a.rows + t.rows - 1) / t.rows
+	t.scratch = panel*max(t.keyPanels*(a.width+1), t.valuePanels*(a.keys+1)) + t.rows*row
 	// The kernels' shapes: rows and panels are cut evenly.
-	for _, rows := range []int{a.rows / t.blocks, most} {
+	for _, rows := range []int{a.rows / blocks, (a.rows + blocks - 1) / blocks} {
 		for _, c := range [][2]int{{a.keys, t.keyPanels}, {a.vWidth, t.valuePanels}} {
 			n := panels(c[0])
 			cuts := (n + c[1] - 1) / c[1]

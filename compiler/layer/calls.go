@@ -29,11 +29,12 @@ import (
 //	                Floats: [0] factor. y = factor * (fma chain over k of a*b, from zero). ThreadScratch has room for the panels,
 //	                and for a block's rows where a's terms are no neighbours.
 //	attention       In: q, k, v, and mask or not. Ints: heads perGroup rows keys width vWidth, then element strides per head and per
-//	                row of q, of k, of v, of y, of mask (k, v: head is the query's head/perGroup); innermost stride 1. Then blocks
-//	                that a head's rows are cut into, panels of keys and of values that are packed at a time.
+//	                row of q, of k, of v, of y, of mask (k, v: head is the query's head/perGroup); innermost stride 1. Then the most
+//	                rows of a head that are made at a time, panels of keys and of values that are packed at a time, bytes of scratch
+//	                per thread, and 1 where y's and q's outermost axis is heads, 0 where it is rows: a step's range is of that.
 //	                Floats: [0] scale. Per head and row: s[j] = scale * (fma chain over width of q*k[j], from zero) + mask[j];
 //	                p = softmax of s (max, exp and sum as the Rows of a Softmax, then division); y[n] = fma chain over j of
-//	                p[j]*v[j][n], from zero. Passes make p of s. ThreadScratch has room for a block's s, and for the panels.
+//	                p[j]*v[j][n], from zero. Passes make p of s. WorkScratch has room for the panels, and for the rows' s.
 //	reduce          In: x [rows,n]. Ints: operation (numbers of Reduction: 0 sum 1 sum|x| 2 sum x*x 3 mean 4 max 5 min 6 product
 //	                7 sum|x| 8 sqrt of sum x*x 9 log of sum 10 log of sum of exp, by max + log(sum exp(x-max))), rows, n.
 //	                Floats: [0] factor of the result. y [rows]. Sums, products and extrema by the lane reductions' structure.

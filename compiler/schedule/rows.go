@@ -100,7 +100,8 @@ func (n *network) reachOf(x *op.Tensor, root, height int, rows func(y int) (lo, 
 
 // byRows fills height, reads and made: an op can run by rows where its output and
 // all that it reads have the image's rows as their outermost axis. What is
-// broadcast along the rows is read whole.
+// broadcast along the rows is read whole. Rows of a matrix, of which a convolution
+// makes the pixels of one row of an image, are as good.
 func (n *network) byRows(d *node, of map[*op.Tensor]int) {
 	o := d.op
 	for _, list := range [][]*op.Tensor{o.In, o.EpilogueIn} {
@@ -117,6 +118,9 @@ func (n *network) byRows(d *node, of map[*op.Tensor]int) {
 	like := append(slices.Clip(o.Out), o.In...)[0] // has the rows that Step.Rows counts
 	height := like.Dims[0]
 	if height < 2 || len(like.Dims) < 2 {
+		return
+	}
+	if o.Kind == op.Depthwise && len(like.Dims) == 2 {
 		return
 	}
 	if (o.Conv != nil || o.Pool != nil) && o.In[0].Root().Const != nil {
@@ -188,6 +192,8 @@ func inputRows(o *op.Op, i int, x, like *op.Tensor) (rows func(y int) (lo, hi in
 			return nil, true
 		}
 		return func(y int) (int, int) { return o.Call.Rows[y][0], o.Call.Rows[y][1] }, true
+	case c != nil && len(x.Dims) == 2: // the pixels of one row
+		return slide(c.SW, c.PadL, (c.KW-1)*c.DW+1, c.InW), c.InH == 1 && x.Dims[0] == c.InW && height == c.OutW && len(like.Dims) == 2
 	case c != nil:
 		return slide(c.SH, c.PadT, (c.KH-1)*c.DH+1, c.InH), len(x.Dims) == 3 && x.Dims[0] == c.InH && height == c.OutH && len(like.Dims) == 3
 	case p != nil && p.Adaptive:

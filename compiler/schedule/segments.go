@@ -242,7 +242,7 @@ func (c *cutter) choose(limit plan.Bytes) cutting {
 			if limit > 0 {
 				ceiling = limit
 			}
-			if hi-lo > longest*max(1, c.o.level) || !n.bandable(lo, hi) || weights/flowing+n.base > ceiling {
+			if hi-lo > longest*max(1, c.o.level) || !n.bandable(lo, hi) || c.tooHeavy(lo, hi, weights, ceiling) {
 				break
 			}
 			if before.peak == impossible || before.peak > ceiling || n.base+c.across(lo, hi) > ceiling+c.joinable(lo, hi) {
@@ -262,8 +262,16 @@ func (c *cutter) choose(limit plan.Bytes) cutting {
 	return cut
 }
 
-// flowing is how many times the memory there may be of weights in a braid.
-const flowing = 3
+// tooHeavy says of nodes [lo,hi), with weights of so many bytes, that no braid of them
+// is worth trying within a ceiling: what cannot flow is too much or, of more than a few
+// nodes, all is many times what there is room for.
+func (c *cutter) tooHeavy(lo, hi int, weights, ceiling plan.Bytes) bool {
+	const few, flowing = 6, 3
+	if hi-lo > few {
+		return weights/flowing+c.n.base > ceiling
+	}
+	return weights-c.mostAgain(segment{lo: lo, hi: hi})+c.n.base > ceiling
+}
 
 // offerBraid offers nodes [lo,hi) in the fewest bands within limit or, where there
 // is none, in the most. It returns the turns of the braid with the most.

@@ -299,7 +299,7 @@ func (c *checker) accesses(s *plan.Step, contents []*content) (reads, writes []a
 		epilogue := n >= len(o.In)
 		a.inPlace = c.inPlace(o, x, epilogue)
 		a.rows = plan.Range{Lo: 0, Hi: x.Dims[0]}
-		if !all {
+		if !all && (o.Kind != op.Call || n == 0) { // a kernel reads all of the others
 			a.rows = inputRows(o, x, epilogue, rows)
 		}
 		switch {
@@ -439,9 +439,11 @@ func inputRows(o *op.Op, x *op.Tensor, epilogue bool, out plan.Range) plan.Range
 		if (o.Perm == nil || o.Perm[0] == 0) && x.Dims[0] == o.Out[0].Dims[0] {
 			return out
 		}
+	case o.Kind == op.Conv && len(x.Dims) == 2 && o.Conv.InH == 1 && x.Dims[0] == o.Conv.InW: // pixels
+		return reach(o.Conv.SW, o.Conv.PadL, (o.Conv.KW-1)*o.Conv.DW+1)
 	case o.Conv != nil && len(x.Dims) == 3 && x.Dims[0] == o.Conv.InH:
 		return reach(o.Conv.SH, o.Conv.PadT, (o.Conv.KH-1)*o.Conv.DH+1)
-	case o.Kind == op.Call && o.Call.Rows != nil && x == o.In[0]:
+	case o.Kind == op.Call && o.Call.Rows != nil:
 		first, end := x.Dims[0], 0
 		for _, r := range o.Call.Rows[out.Lo:out.Hi] {
 			if r[0] < r[1] {

@@ -44,6 +44,11 @@ func convF32x5x16NEON(a *convArgs)
 //go:noescape
 func convF32x5x32NEON(a *convArgs)
 
+// convF32x5x48NEON computes 5 pixels of 3 panels; see convArgs.
+//
+//go:noescape
+func convF32x5x48NEON(a *convArgs)
+
 // convF32x5x64NEON computes 5 pixels of 4 panels; see convArgs.
 //
 //go:noescape

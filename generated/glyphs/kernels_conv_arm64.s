@@ -361,6 +361,13 @@ TEXT ·convF32x5x32NEON(SB), NOSPLIT, $0-8
 	WORD $0xf9002801 // str x1, [x0, #80]
 	B    ·convF32x5NEON(SB)
 
+// func convF32x5x48NEON(a *convArgs)
+TEXT ·convF32x5x48NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xd2800061 // movz x1, #3, lsl #0
+	WORD $0xf9002801 // str x1, [x0, #80]
+	B    ·convF32x5NEON(SB)
+
 // func convF32x5x64NEON(a *convArgs)
 TEXT ·convF32x5x64NEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0

@@ -29,6 +29,7 @@ var kernelsNEON = kernelTable{
 		3: {
 			1: convF32x1x48NEON,
 			4: convF32x4x48NEON,
+			5: convF32x5x48NEON,
 		},
 		4: {
 			4: convF32x4x64NEON,

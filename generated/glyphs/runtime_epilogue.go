@@ -27,9 +27,12 @@ func (e *epilogue) apply(t *thread, from unsafe.Pointer, fromStep int, out unsaf
 	a := &t.maps
 	a.outStep = outStep
 	a.inStep[0] = fromStep
-	long := e.gapless(fromStep, outStep, channels)
+	long := e.gapless(fromStep, outStep, w, channels)
 	for pixels > 0 {
-		run := min(pixels, w-x)
+		run, loop := min(pixels, w-x), 3
+		if w == 1 {
+			run, loop = e.column(y, pixels), 2
+		}
 		a.n, a.rows = channels, run
 		if long {
 			a.n, a.rows = run*channels, 1
@@ -42,27 +45,46 @@ func (e *epilogue) apply(t *thread, from unsafe.Pointer, fromStep int, out unsaf
 			if !in.splat {
 				p = unsafe.Add(p, 4*(e.first+channel))
 			}
-			a.in[i+1], a.inStep[i+1] = p, in.step[3]
+			a.in[i+1], a.inStep[i+1] = p, in.step[loop]
 		}
 		(*e.kernel)(a)
 		pixels -= run
 		from = unsafe.Add(from, run*fromStep)
 		out = unsafe.Add(out, run*outStep)
-		y, x = y+1, 0
+		if w == 1 {
+			y += run
+		} else {
+			y, x = y+1, 0
+		}
 	}
 }
 
 // gapless tells that pixels follow each other without gaps in all that the program
 // reads and writes, so that those of a row are one run for it: whole vectors, where
 // channels are few.
-func (e *epilogue) gapless(fromStep, outStep, channels int) bool {
+func (e *epilogue) gapless(fromStep, outStep, w, channels int) bool {
+	loop := 3
+	if w == 1 {
+		loop = 2
+	}
 	if fromStep != 4*channels || outStep != 4*channels {
 		return false
 	}
 	for i := range e.in {
-		if in := &e.in[i]; in.splat || in.step[3] != 4*channels {
+		if in := &e.in[i]; in.splat || in.step[loop] != 4*channels {
 			return false
 		}
 	}
 	return true
+}
+
+// column is how many pixels of an image of one column follow each other from row y on
+// in all operands, at most n: what lies in a ring begins anew at its end.
+func (e *epilogue) column(y, n int) int {
+	for i := range e.in {
+		if in := &e.in[i]; in.ring != 0 {
+			n = min(n, in.ring-(in.first+y)%in.ring)
+		}
+	}
+	return n
 }

@@ -26,6 +26,16 @@ func (m *image) rowOffset(y int) int {
 	return m.off + y*m.row
 }
 
+// straight is the window for rows [lo,hi) only: one without a ring, where the ring
+// does not end among them.
+func (m image) straight(lo, hi int) image {
+	if m.ring == 0 || lo >= hi || (m.first+lo)%m.ring+hi-lo > m.ring {
+		return m
+	}
+	m.off, m.ring = m.rowOffset(lo)-lo*m.row, 0
+	return m
+}
+
 // thread is one compute thread's state. Drivers run on all threads at once and
 // share out a step's tiles through claim; no driver may depend on which thread
 // gets which tile.

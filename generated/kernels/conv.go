@@ -216,6 +216,10 @@ func runConv(t *thread, s *convStep) {
 		s = &part
 	}
 	row0, row1 := t.rowRange(s.outH)
+	if s.in.ring|s.out.ring != 0 {
+		straight := s.straight(row0, row1)
+		s = &straight
+	}
 	image, firstRow := s, row0
 	if s.pointwise() {
 		// Rows follow each other on both sides: the image is one long row.
@@ -352,6 +356,15 @@ func (s *convStep) tilesAtOnce(tab *kernelTable, x, mr, most, groups int) int {
 		n = min(n, output/(mr*4*min(s.channels, panelWidth*maxConvPanels)))
 	}
 	return max(1, n)
+}
+
+// straight is the step for output rows [lo,hi) only, without rings as far as their rows
+// follow each other there.
+func (s *convStep) straight(lo, hi int) convStep {
+	c := *s
+	c.in = c.in.straight(max(0, lo*c.sh-c.padT), min(c.inH, (hi-1)*c.sh-c.padT+(c.kh-1)*c.dh+1))
+	c.out = c.out.straight(lo, hi)
+	return c
 }
 
 // pointwise tells that output pixel i of the image is made of input pixel i alone,

@@ -141,6 +141,10 @@ func runConvInt8(t *thread, step *int8Step) {
 		s = &part
 	}
 	row0, row1 := t.rowRange(s.outH)
+	if s.in.ring|s.out.ring != 0 {
+		straight := s.straight(row0, row1)
+		s = &straight
+	}
 	image, firstRow := s, row0
 	if s.pointwise() {
 		line := *s

@@ -282,6 +282,11 @@ type CallAttr struct {
 	// Products are the shapes of the matrix products that it makes with the
 	// convolution kernels.
 	Products []Product
+	// LeanInts are the Ints where a step has but the op's least scratch; nil: the same.
+	LeanInts []int
+	// BlockRows is, of a kernel that makes a range of rows of Out[0] by products of as
+	// many rows, the most that it makes at a time; 0: Products says how many.
+	BlockRows int
 	// Rows says, of a kernel that can make a range of rows of Out[0], which rows of
 	// In[0] it reads for each, [first, end) along the outermost axes; first = end where
 	// it reads none. All of the other inputs are read for any row. nil: one step makes
