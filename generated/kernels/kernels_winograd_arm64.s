@@ -1095,16 +1095,207 @@ done:
 
 // func winogradInput4NEON(a *winogradArgs)
 TEXT ·winogradInput4NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R5
-	WORD $0xf94020a0 // ldr x0, [x5, #64]
-	WORD $0x3dc00819 // ldr q25, [x0, #32]
-	WORD $0x3dc00c18 // ldr q24, [x0, #48]
-	WORD $0xf94000a0 // ldr x0, [x5]
-	WORD $0xf94010a1 // ldr x1, [x5, #32]
-	WORD $0xf9401ca2 // ldr x2, [x5, #56]
-	WORD $0xf94008a3 // ldr x3, [x5, #16]
-	WORD $0xf9400ca4 // ldr x4, [x5, #24]
-	WORD $0xf94024a5 // ldr x5, [x5, #72]
+	MOVD a+0(FP), R6
+	WORD $0xf94020c0 // ldr x0, [x6, #64]
+	WORD $0x3dc0081e // ldr q30, [x0, #32]
+	WORD $0x3dc00c1f // ldr q31, [x0, #48]
+	WORD $0xf94000c0 // ldr x0, [x6]
+	WORD $0xf94010c1 // ldr x1, [x6, #32]
+	WORD $0xf9401cc2 // ldr x2, [x6, #56]
+	WORD $0xf94008c3 // ldr x3, [x6, #16]
+	WORD $0xf9400cc4 // ldr x4, [x6, #24]
+	WORD $0xf94024c5 // ldr x5, [x6, #72]
+	WORD $0xf94020c6 // ldr x6, [x6, #64]
+	WORD $0x3dc008dc // ldr q28, [x6, #32]
+	WORD $0x3dc00cdd // ldr q29, [x6, #48]
+	WORD $0xf10040a5 // subs x5, x5, #16
+	BMI  rest
+	WORD $0xd2803006 // movz x6, #384, lsl #0
+	WORD $0x928027e7 // movn x7, #319, lsl #0
+	WORD $0xd2803808 // movz x8, #448, lsl #0
+	WORD $0x92802fe9 // movn x9, #383, lsl #0
+	WORD $0x9280e7ea // movn x10, #1855, lsl #0
+	WORD $0xd28000cb // movz x11, #6, lsl #0
+	WORD $0x9b0b7c8b // mul x11, x4, x11
+	WORD $0x8b0b096c // add x12, x11, x11, lsl #2
+	WORD $0x8b0b008d // add x13, x4, x11
+	WORD $0xcb0c03ec // neg x12, x12
+
+sixteen:
+	WORD $0x9105004f // add x15, x2, #320
+	WORD $0xaa0103f0 // mov x16, x1
+	WORD $0xd28000ce // movz x14, #6, lsl #0
+
+row:
+	WORD $0x28c14e11 // ldp w17, w19, [x16], #8
+	WORD $0x28c15614 // ldp w20, w21, [x16], #8
+	WORD $0x28c15e16 // ldp w22, w23, [x16], #8
+	WORD $0x8b000231 // add x17, x17, x0
+	WORD $0x4c402a20 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x17]
+	WORD $0x8b000273 // add x19, x19, x0
+	WORD $0x4c402a64 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x19]
+	WORD $0x8b000294 // add x20, x20, x0
+	WORD $0x4c402a88 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x20]
+	WORD $0x8b0002b5 // add x21, x21, x0
+	WORD $0x4c402aac // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x21]
+	WORD $0x8b0002d6 // add x22, x22, x0
+	WORD $0x4c402ad0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x22]
+	WORD $0x8b0002f7 // add x23, x23, x0
+	WORD $0x4c402af4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x23]
+	WORD $0x4f9c1194 // fmla v20.4s, v12.4s, v28.s[0]
+	WORD $0x4f9c11b5 // fmla v21.4s, v13.4s, v28.s[0]
+	WORD $0x4f9c11d6 // fmla v22.4s, v14.4s, v28.s[0]
+	WORD $0x4f9c11f7 // fmla v23.4s, v15.4s, v28.s[0]
+	WORD $0x4fbc1094 // fmla v20.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10b5 // fmla v21.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10d6 // fmla v22.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10f7 // fmla v23.4s, v7.4s, v28.s[1]
+	WORD $0x4c8729f4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x15], x7
+	WORD $0x4c402ad4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x22]
+	WORD $0x4f9c1114 // fmla v20.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1135 // fmla v21.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1156 // fmla v22.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1177 // fmla v23.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1014 // fmla v20.4s, v0.4s, v28.s[1]
+	WORD $0x4fbc1035 // fmla v21.4s, v1.4s, v28.s[1]
+	WORD $0x4fbc1056 // fmla v22.4s, v2.4s, v28.s[1]
+	WORD $0x4fbc1077 // fmla v23.4s, v3.4s, v28.s[1]
+	WORD $0x4c9f29f4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x15], #64
+	WORD $0x4c402ad4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x22]
+	WORD $0x4f9c1914 // fmla v20.4s, v8.4s, v28.s[2]
+	WORD $0x4f9c1935 // fmla v21.4s, v9.4s, v28.s[2]
+	WORD $0x4f9c1956 // fmla v22.4s, v10.4s, v28.s[2]
+	WORD $0x4f9c1977 // fmla v23.4s, v11.4s, v28.s[2]
+	WORD $0x4c402aa0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x21]
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+	WORD $0x4f9d9021 // fmul v1.4s, v1.4s, v29.s[0]
+	WORD $0x4f9d9042 // fmul v2.4s, v2.4s, v29.s[0]
+	WORD $0x4f9d9063 // fmul v3.4s, v3.4s, v29.s[0]
+	WORD $0x4e20d698 // fadd v24.4s, v20.4s, v0.4s
+	WORD $0x4e21d6b9 // fadd v25.4s, v21.4s, v1.4s
+	WORD $0x4e22d6da // fadd v26.4s, v22.4s, v2.4s
+	WORD $0x4e23d6fb // fadd v27.4s, v23.4s, v3.4s
+	WORD $0x4c9f29f8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x15], #64
+	WORD $0x4ea0d694 // fsub v20.4s, v20.4s, v0.4s
+	WORD $0x4ea1d6b5 // fsub v21.4s, v21.4s, v1.4s
+	WORD $0x4ea2d6d6 // fsub v22.4s, v22.4s, v2.4s
+	WORD $0x4ea3d6f7 // fsub v23.4s, v23.4s, v3.4s
+	WORD $0x4c9f29f4 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x15], #64
+	WORD $0x4fbc1910 // fmla v16.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1931 // fmla v17.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1952 // fmla v18.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1973 // fmla v19.4s, v11.4s, v28.s[3]
+	WORD $0x4fbc188c // fmla v12.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc18ad // fmla v13.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc18ce // fmla v14.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc18ef // fmla v15.4s, v7.4s, v28.s[3]
+	WORD $0x4fbd918c // fmul v12.4s, v12.4s, v29.s[1]
+	WORD $0x4fbd91ad // fmul v13.4s, v13.4s, v29.s[1]
+	WORD $0x4fbd91ce // fmul v14.4s, v14.4s, v29.s[1]
+	WORD $0x4fbd91ef // fmul v15.4s, v15.4s, v29.s[1]
+	WORD $0x4e2cd618 // fadd v24.4s, v16.4s, v12.4s
+	WORD $0x4e2dd639 // fadd v25.4s, v17.4s, v13.4s
+	WORD $0x4e2ed65a // fadd v26.4s, v18.4s, v14.4s
+	WORD $0x4e2fd67b // fadd v27.4s, v19.4s, v15.4s
+	WORD $0x4c9f29f8 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x15], #64
+	WORD $0x4eacd610 // fsub v16.4s, v16.4s, v12.4s
+	WORD $0x4eadd631 // fsub v17.4s, v17.4s, v13.4s
+	WORD $0x4eaed652 // fsub v18.4s, v18.4s, v14.4s
+	WORD $0x4eafd673 // fsub v19.4s, v19.4s, v15.4s
+	WORD $0x4c8829f0 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x15], x8
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, row
+	WORD $0xaa0203ef // mov x15, x2
+	WORD $0x91180050 // add x16, x2, #1536
+	WORD $0xcb0c0071 // sub x17, x3, x12
+	WORD $0xd28000ce // movz x14, #6, lsl #0
+
+column:
+	WORD $0x4cc629e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x15], x6
+	WORD $0x4cc629e4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x15], x6
+	WORD $0x4cc629e8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x15], x6
+	WORD $0x4cc629ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x15], x6
+	WORD $0x4cc629f0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x15], x6
+	WORD $0x4cca29f4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x15], x10
+	WORD $0x4f9c1194 // fmla v20.4s, v12.4s, v28.s[0]
+	WORD $0x4f9c11b5 // fmla v21.4s, v13.4s, v28.s[0]
+	WORD $0x4f9c11d6 // fmla v22.4s, v14.4s, v28.s[0]
+	WORD $0x4f9c11f7 // fmla v23.4s, v15.4s, v28.s[0]
+	WORD $0x4fbc1094 // fmla v20.4s, v4.4s, v28.s[1]
+	WORD $0x4fbc10b5 // fmla v21.4s, v5.4s, v28.s[1]
+	WORD $0x4fbc10d6 // fmla v22.4s, v6.4s, v28.s[1]
+	WORD $0x4fbc10f7 // fmla v23.4s, v7.4s, v28.s[1]
+	WORD $0x4c8c2a34 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x17], x12
+	WORD $0x4c402a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16]
+	WORD $0x4f9c1114 // fmla v20.4s, v8.4s, v28.s[0]
+	WORD $0x4f9c1135 // fmla v21.4s, v9.4s, v28.s[0]
+	WORD $0x4f9c1156 // fmla v22.4s, v10.4s, v28.s[0]
+	WORD $0x4f9c1177 // fmla v23.4s, v11.4s, v28.s[0]
+	WORD $0x4fbc1014 // fmla v20.4s, v0.4s, v28.s[1]
+	WORD $0x4fbc1035 // fmla v21.4s, v1.4s, v28.s[1]
+	WORD $0x4fbc1056 // fmla v22.4s, v2.4s, v28.s[1]
+	WORD $0x4fbc1077 // fmla v23.4s, v3.4s, v28.s[1]
+	WORD $0x4c8b2a34 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x17], x11
+	WORD $0x4cc92a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16], x9
+	WORD $0x4f9c1914 // fmla v20.4s, v8.4s, v28.s[2]
+	WORD $0x4f9c1935 // fmla v21.4s, v9.4s, v28.s[2]
+	WORD $0x4f9c1956 // fmla v22.4s, v10.4s, v28.s[2]
+	WORD $0x4f9c1977 // fmla v23.4s, v11.4s, v28.s[2]
+	WORD $0x4cc82a00 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x16], x8
+	WORD $0x4f9c1880 // fmla v0.4s, v4.4s, v28.s[2]
+	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
+	WORD $0x4f9c18c2 // fmla v2.4s, v6.4s, v28.s[2]
+	WORD $0x4f9c18e3 // fmla v3.4s, v7.4s, v28.s[2]
+	WORD $0x4f9d9000 // fmul v0.4s, v0.4s, v29.s[0]
+	WORD $0x4f9d9021 // fmul v1.4s, v1.4s, v29.s[0]
+	WORD $0x4f9d9042 // fmul v2.4s, v2.4s, v29.s[0]
+	WORD $0x4f9d9063 // fmul v3.4s, v3.4s, v29.s[0]
+	WORD $0x4e20d698 // fadd v24.4s, v20.4s, v0.4s
+	WORD $0x4e21d6b9 // fadd v25.4s, v21.4s, v1.4s
+	WORD $0x4e22d6da // fadd v26.4s, v22.4s, v2.4s
+	WORD $0x4e23d6fb // fadd v27.4s, v23.4s, v3.4s
+	WORD $0x4c8b2a38 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x17], x11
+	WORD $0x4ea0d694 // fsub v20.4s, v20.4s, v0.4s
+	WORD $0x4ea1d6b5 // fsub v21.4s, v21.4s, v1.4s
+	WORD $0x4ea2d6d6 // fsub v22.4s, v22.4s, v2.4s
+	WORD $0x4ea3d6f7 // fsub v23.4s, v23.4s, v3.4s
+	WORD $0x4c8b2a34 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x17], x11
+	WORD $0x4fbc1910 // fmla v16.4s, v8.4s, v28.s[3]
+	WORD $0x4fbc1931 // fmla v17.4s, v9.4s, v28.s[3]
+	WORD $0x4fbc1952 // fmla v18.4s, v10.4s, v28.s[3]
+	WORD $0x4fbc1973 // fmla v19.4s, v11.4s, v28.s[3]
+	WORD $0x4fbc188c // fmla v12.4s, v4.4s, v28.s[3]
+	WORD $0x4fbc18ad // fmla v13.4s, v5.4s, v28.s[3]
+	WORD $0x4fbc18ce // fmla v14.4s, v6.4s, v28.s[3]
+	WORD $0x4fbc18ef // fmla v15.4s, v7.4s, v28.s[3]
+	WORD $0x4fbd918c // fmul v12.4s, v12.4s, v29.s[1]
+	WORD $0x4fbd91ad // fmul v13.4s, v13.4s, v29.s[1]
+	WORD $0x4fbd91ce // fmul v14.4s, v14.4s, v29.s[1]
+	WORD $0x4fbd91ef // fmul v15.4s, v15.4s, v29.s[1]
+	WORD $0x4e2cd618 // fadd v24.4s, v16.4s, v12.4s
+	WORD $0x4e2dd639 // fadd v25.4s, v17.4s, v13.4s
+	WORD $0x4e2ed65a // fadd v26.4s, v18.4s, v14.4s
+	WORD $0x4e2fd67b // fadd v27.4s, v19.4s, v15.4s
+	WORD $0x4c8b2a38 // st1 {v24.4s, v25.4s, v26.4s, v27.4s}, [x17], x11
+	WORD $0x4eacd610 // fsub v16.4s, v16.4s, v12.4s
+	WORD $0x4eadd631 // fsub v17.4s, v17.4s, v13.4s
+	WORD $0x4eaed652 // fsub v18.4s, v18.4s, v14.4s
+	WORD $0x4eafd673 // fsub v19.4s, v19.4s, v15.4s
+	WORD $0x4c8d2a30 // st1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x17], x13
+	WORD $0xd10005ce // sub x14, x14, #1
+	CBNZ R14, column
+	WORD $0x91010000 // add x0, x0, #64
+	WORD $0x91010063 // add x3, x3, #64
+	WORD $0xf10040a5 // subs x5, x5, #16
+	BPL  sixteen
+
+rest:
+	WORD $0x910040a5 // add x5, x5, #16
+	CBZ  R5, done
 	WORD $0xd28000c6 // movz x6, #6, lsl #0
 	WORD $0x9b067c8a // mul x10, x4, x6
 	WORD $0x8b0a0066 // add x6, x3, x10
@@ -1113,940 +1304,357 @@ TEXT ·winogradInput4NEON(SB), NOSPLIT, $0-8
 	WORD $0x8b0a0109 // add x9, x8, x10
 	WORD $0x8b0a012a // add x10, x9, x10
 	WORD $0xd280000b // movz x11, #0, lsl #0
-	WORD $0x9109004c // add x12, x2, #576
-	WORD $0x9109018d // add x13, x12, #576
-	WORD $0x910901ae // add x14, x13, #576
 
 wide:
-	WORD $0xf10040a5 // subs x5, x5, #16
-	BMI  narrow
-	WORD $0x2940402f // ldp w15, w16, [x1]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a04 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x16]
-	WORD $0x2941402f // ldp w15, w16, [x1, #8]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029e8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a0c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x16]
-	WORD $0x2942402f // ldp w15, w16, [x1, #16]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029f0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16]
-	WORD $0x4eb01e1a // mov v26.16b, v16.16b
-	WORD $0x4f99111a // fmla v26.4s, v8.4s, v25.s[0]
-	WORD $0x4fb9101a // fmla v26.4s, v0.4s, v25.s[1]
-	WORD $0x4f991194 // fmla v20.4s, v12.4s, v25.s[0]
-	WORD $0x4fb91094 // fmla v20.4s, v4.4s, v25.s[1]
-	WORD $0x4eb01e1c // mov v28.16b, v16.16b
-	WORD $0x4f99191c // fmla v28.4s, v8.4s, v25.s[2]
-	WORD $0x4eac1d9b // mov v27.16b, v12.16b
-	WORD $0x4f99189b // fmla v27.4s, v4.4s, v25.s[2]
-	WORD $0x4f98937d // fmul v29.4s, v27.4s, v24.s[0]
-	WORD $0x4e3dd79b // fadd v27.4s, v28.4s, v29.4s
-	WORD $0x4ebdd79c // fsub v28.4s, v28.4s, v29.4s
-	WORD $0x4fb91910 // fmla v16.4s, v8.4s, v25.s[3]
-	WORD $0x4fb9188c // fmla v12.4s, v4.4s, v25.s[3]
-	WORD $0x4fb8919d // fmul v29.4s, v12.4s, v24.s[1]
-	WORD $0x4e3dd60c // fadd v12.4s, v16.4s, v29.4s
-	WORD $0x4ebdd610 // fsub v16.4s, v16.4s, v29.4s
-	WORD $0xad006c5a // stp q26, q27, [x2]
-	WORD $0xad01305c // stp q28, q12, [x2, #32]
-	WORD $0xad025050 // stp q16, q20, [x2, #64]
-	WORD $0x4eb11e2c // mov v12.16b, v17.16b
-	WORD $0x4f99112c // fmla v12.4s, v9.4s, v25.s[0]
-	WORD $0x4fb9102c // fmla v12.4s, v1.4s, v25.s[1]
-	WORD $0x4f9911b5 // fmla v21.4s, v13.4s, v25.s[0]
-	WORD $0x4fb910b5 // fmla v21.4s, v5.4s, v25.s[1]
-	WORD $0x4eb11e34 // mov v20.16b, v17.16b
-	WORD $0x4f991934 // fmla v20.4s, v9.4s, v25.s[2]
-	WORD $0x4ead1db0 // mov v16.16b, v13.16b
-	WORD $0x4f9918b0 // fmla v16.4s, v5.4s, v25.s[2]
-	WORD $0x4f98921a // fmul v26.4s, v16.4s, v24.s[0]
-	WORD $0x4e3ad690 // fadd v16.4s, v20.4s, v26.4s
-	WORD $0x4ebad694 // fsub v20.4s, v20.4s, v26.4s
-	WORD $0x4fb91931 // fmla v17.4s, v9.4s, v25.s[3]
-	WORD $0x4fb918ad // fmla v13.4s, v5.4s, v25.s[3]
-	WORD $0x4fb891ba // fmul v26.4s, v13.4s, v24.s[1]
-	WORD $0x4e3ad62d // fadd v13.4s, v17.4s, v26.4s
-	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
-	WORD $0xad00418c // stp q12, q16, [x12]
-	WORD $0xad013594 // stp q20, q13, [x12, #32]
-	WORD $0xad025591 // stp q17, q21, [x12, #64]
-	WORD $0x4eb21e4c // mov v12.16b, v18.16b
-	WORD $0x4f99114c // fmla v12.4s, v10.4s, v25.s[0]
-	WORD $0x4fb9104c // fmla v12.4s, v2.4s, v25.s[1]
-	WORD $0x4f9911d6 // fmla v22.4s, v14.4s, v25.s[0]
-	WORD $0x4fb910d6 // fmla v22.4s, v6.4s, v25.s[1]
-	WORD $0x4eb21e50 // mov v16.16b, v18.16b
-	WORD $0x4f991950 // fmla v16.4s, v10.4s, v25.s[2]
-	WORD $0x4eae1dcd // mov v13.16b, v14.16b
-	WORD $0x4f9918cd // fmla v13.4s, v6.4s, v25.s[2]
-	WORD $0x4f9891b1 // fmul v17.4s, v13.4s, v24.s[0]
-	WORD $0x4e31d60d // fadd v13.4s, v16.4s, v17.4s
-	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
-	WORD $0x4fb91952 // fmla v18.4s, v10.4s, v25.s[3]
-	WORD $0x4fb918ce // fmla v14.4s, v6.4s, v25.s[3]
-	WORD $0x4fb891ce // fmul v14.4s, v14.4s, v24.s[1]
-	WORD $0x4e2ed64a // fadd v10.4s, v18.4s, v14.4s
-	WORD $0x4eaed64e // fsub v14.4s, v18.4s, v14.4s
-	WORD $0xad0035ac // stp q12, q13, [x13]
-	WORD $0xad0129b0 // stp q16, q10, [x13, #32]
-	WORD $0xad0259ae // stp q14, q22, [x13, #64]
-	WORD $0x4eb31e6a // mov v10.16b, v19.16b
-	WORD $0x4f99116a // fmla v10.4s, v11.4s, v25.s[0]
-	WORD $0x4fb9106a // fmla v10.4s, v3.4s, v25.s[1]
-	WORD $0x4f9911f7 // fmla v23.4s, v15.4s, v25.s[0]
-	WORD $0x4fb910f7 // fmla v23.4s, v7.4s, v25.s[1]
-	WORD $0x4eb31e6d // mov v13.16b, v19.16b
-	WORD $0x4f99196d // fmla v13.4s, v11.4s, v25.s[2]
-	WORD $0x4eaf1dec // mov v12.16b, v15.16b
-	WORD $0x4f9918ec // fmla v12.4s, v7.4s, v25.s[2]
-	WORD $0x4f98918e // fmul v14.4s, v12.4s, v24.s[0]
-	WORD $0x4e2ed5ac // fadd v12.4s, v13.4s, v14.4s
-	WORD $0x4eaed5ad // fsub v13.4s, v13.4s, v14.4s
-	WORD $0x4fb91973 // fmla v19.4s, v11.4s, v25.s[3]
-	WORD $0x4fb918ef // fmla v15.4s, v7.4s, v25.s[3]
-	WORD $0x4fb891ee // fmul v14.4s, v15.4s, v24.s[1]
-	WORD $0x4e2ed66b // fadd v11.4s, v19.4s, v14.4s
-	WORD $0x4eaed66e // fsub v14.4s, v19.4s, v14.4s
-	WORD $0xad0031ca // stp q10, q12, [x14]
-	WORD $0xad012dcd // stp q13, q11, [x14, #32]
-	WORD $0xad025dce // stp q14, q23, [x14, #64]
-	WORD $0x2943402f // ldp w15, w16, [x1, #24]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a04 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x16]
-	WORD $0x2944402f // ldp w15, w16, [x1, #32]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029e8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a0c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x16]
-	WORD $0x2945402f // ldp w15, w16, [x1, #40]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029f0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16]
-	WORD $0x4eb01e1a // mov v26.16b, v16.16b
-	WORD $0x4f99111a // fmla v26.4s, v8.4s, v25.s[0]
-	WORD $0x4fb9101a // fmla v26.4s, v0.4s, v25.s[1]
-	WORD $0x4f991194 // fmla v20.4s, v12.4s, v25.s[0]
-	WORD $0x4fb91094 // fmla v20.4s, v4.4s, v25.s[1]
-	WORD $0x4eb01e1c // mov v28.16b, v16.16b
-	WORD $0x4f99191c // fmla v28.4s, v8.4s, v25.s[2]
-	WORD $0x4eac1d9b // mov v27.16b, v12.16b
-	WORD $0x4f99189b // fmla v27.4s, v4.4s, v25.s[2]
-	WORD $0x4f98937d // fmul v29.4s, v27.4s, v24.s[0]
-	WORD $0x4e3dd79b // fadd v27.4s, v28.4s, v29.4s
-	WORD $0x4ebdd79c // fsub v28.4s, v28.4s, v29.4s
-	WORD $0x4fb91910 // fmla v16.4s, v8.4s, v25.s[3]
-	WORD $0x4fb9188c // fmla v12.4s, v4.4s, v25.s[3]
-	WORD $0x4fb8919d // fmul v29.4s, v12.4s, v24.s[1]
-	WORD $0x4e3dd60c // fadd v12.4s, v16.4s, v29.4s
-	WORD $0x4ebdd610 // fsub v16.4s, v16.4s, v29.4s
-	WORD $0xad036c5a // stp q26, q27, [x2, #96]
-	WORD $0xad04305c // stp q28, q12, [x2, #128]
-	WORD $0xad055050 // stp q16, q20, [x2, #160]
-	WORD $0x4eb11e2c // mov v12.16b, v17.16b
-	WORD $0x4f99112c // fmla v12.4s, v9.4s, v25.s[0]
-	WORD $0x4fb9102c // fmla v12.4s, v1.4s, v25.s[1]
-	WORD $0x4f9911b5 // fmla v21.4s, v13.4s, v25.s[0]
-	WORD $0x4fb910b5 // fmla v21.4s, v5.4s, v25.s[1]
-	WORD $0x4eb11e34 // mov v20.16b, v17.16b
-	WORD $0x4f991934 // fmla v20.4s, v9.4s, v25.s[2]
-	WORD $0x4ead1db0 // mov v16.16b, v13.16b
-	WORD $0x4f9918b0 // fmla v16.4s, v5.4s, v25.s[2]
-	WORD $0x4f98921a // fmul v26.4s, v16.4s, v24.s[0]
-	WORD $0x4e3ad690 // fadd v16.4s, v20.4s, v26.4s
-	WORD $0x4ebad694 // fsub v20.4s, v20.4s, v26.4s
-	WORD $0x4fb91931 // fmla v17.4s, v9.4s, v25.s[3]
-	WORD $0x4fb918ad // fmla v13.4s, v5.4s, v25.s[3]
-	WORD $0x4fb891ba // fmul v26.4s, v13.4s, v24.s[1]
-	WORD $0x4e3ad62d // fadd v13.4s, v17.4s, v26.4s
-	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
-	WORD $0xad03418c // stp q12, q16, [x12, #96]
-	WORD $0xad043594 // stp q20, q13, [x12, #128]
-	WORD $0xad055591 // stp q17, q21, [x12, #160]
-	WORD $0x4eb21e4c // mov v12.16b, v18.16b
-	WORD $0x4f99114c // fmla v12.4s, v10.4s, v25.s[0]
-	WORD $0x4fb9104c // fmla v12.4s, v2.4s, v25.s[1]
-	WORD $0x4f9911d6 // fmla v22.4s, v14.4s, v25.s[0]
-	WORD $0x4fb910d6 // fmla v22.4s, v6.4s, v25.s[1]
-	WORD $0x4eb21e50 // mov v16.16b, v18.16b
-	WORD $0x4f991950 // fmla v16.4s, v10.4s, v25.s[2]
-	WORD $0x4eae1dcd // mov v13.16b, v14.16b
-	WORD $0x4f9918cd // fmla v13.4s, v6.4s, v25.s[2]
-	WORD $0x4f9891b1 // fmul v17.4s, v13.4s, v24.s[0]
-	WORD $0x4e31d60d // fadd v13.4s, v16.4s, v17.4s
-	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
-	WORD $0x4fb91952 // fmla v18.4s, v10.4s, v25.s[3]
-	WORD $0x4fb918ce // fmla v14.4s, v6.4s, v25.s[3]
-	WORD $0x4fb891ce // fmul v14.4s, v14.4s, v24.s[1]
-	WORD $0x4e2ed64a // fadd v10.4s, v18.4s, v14.4s
-	WORD $0x4eaed64e // fsub v14.4s, v18.4s, v14.4s
-	WORD $0xad0335ac // stp q12, q13, [x13, #96]
-	WORD $0xad0429b0 // stp q16, q10, [x13, #128]
-	WORD $0xad0559ae // stp q14, q22, [x13, #160]
-	WORD $0x4eb31e6a // mov v10.16b, v19.16b
-	WORD $0x4f99116a // fmla v10.4s, v11.4s, v25.s[0]
-	WORD $0x4fb9106a // fmla v10.4s, v3.4s, v25.s[1]
-	WORD $0x4f9911f7 // fmla v23.4s, v15.4s, v25.s[0]
-	WORD $0x4fb910f7 // fmla v23.4s, v7.4s, v25.s[1]
-	WORD $0x4eb31e6d // mov v13.16b, v19.16b
-	WORD $0x4f99196d // fmla v13.4s, v11.4s, v25.s[2]
-	WORD $0x4eaf1dec // mov v12.16b, v15.16b
-	WORD $0x4f9918ec // fmla v12.4s, v7.4s, v25.s[2]
-	WORD $0x4f98918e // fmul v14.4s, v12.4s, v24.s[0]
-	WORD $0x4e2ed5ac // fadd v12.4s, v13.4s, v14.4s
-	WORD $0x4eaed5ad // fsub v13.4s, v13.4s, v14.4s
-	WORD $0x4fb91973 // fmla v19.4s, v11.4s, v25.s[3]
-	WORD $0x4fb918ef // fmla v15.4s, v7.4s, v25.s[3]
-	WORD $0x4fb891ee // fmul v14.4s, v15.4s, v24.s[1]
-	WORD $0x4e2ed66b // fadd v11.4s, v19.4s, v14.4s
-	WORD $0x4eaed66e // fsub v14.4s, v19.4s, v14.4s
-	WORD $0xad0331ca // stp q10, q12, [x14, #96]
-	WORD $0xad042dcd // stp q13, q11, [x14, #128]
-	WORD $0xad055dce // stp q14, q23, [x14, #160]
-	WORD $0x2946402f // ldp w15, w16, [x1, #48]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a04 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x16]
-	WORD $0x2947402f // ldp w15, w16, [x1, #56]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029e8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a0c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x16]
-	WORD $0x2948402f // ldp w15, w16, [x1, #64]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029f0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16]
-	WORD $0x4eb01e1a // mov v26.16b, v16.16b
-	WORD $0x4f99111a // fmla v26.4s, v8.4s, v25.s[0]
-	WORD $0x4fb9101a // fmla v26.4s, v0.4s, v25.s[1]
-	WORD $0x4f991194 // fmla v20.4s, v12.4s, v25.s[0]
-	WORD $0x4fb91094 // fmla v20.4s, v4.4s, v25.s[1]
-	WORD $0x4eb01e1c // mov v28.16b, v16.16b
-	WORD $0x4f99191c // fmla v28.4s, v8.4s, v25.s[2]
-	WORD $0x4eac1d9b // mov v27.16b, v12.16b
-	WORD $0x4f99189b // fmla v27.4s, v4.4s, v25.s[2]
-	WORD $0x4f98937d // fmul v29.4s, v27.4s, v24.s[0]
-	WORD $0x4e3dd79b // fadd v27.4s, v28.4s, v29.4s
-	WORD $0x4ebdd79c // fsub v28.4s, v28.4s, v29.4s
-	WORD $0x4fb91910 // fmla v16.4s, v8.4s, v25.s[3]
-	WORD $0x4fb9188c // fmla v12.4s, v4.4s, v25.s[3]
-	WORD $0x4fb8919d // fmul v29.4s, v12.4s, v24.s[1]
-	WORD $0x4e3dd60c // fadd v12.4s, v16.4s, v29.4s
-	WORD $0x4ebdd610 // fsub v16.4s, v16.4s, v29.4s
-	WORD $0xad066c5a // stp q26, q27, [x2, #192]
-	WORD $0xad07305c // stp q28, q12, [x2, #224]
-	WORD $0xad085050 // stp q16, q20, [x2, #256]
-	WORD $0x4eb11e2c // mov v12.16b, v17.16b
-	WORD $0x4f99112c // fmla v12.4s, v9.4s, v25.s[0]
-	WORD $0x4fb9102c // fmla v12.4s, v1.4s, v25.s[1]
-	WORD $0x4f9911b5 // fmla v21.4s, v13.4s, v25.s[0]
-	WORD $0x4fb910b5 // fmla v21.4s, v5.4s, v25.s[1]
-	WORD $0x4eb11e34 // mov v20.16b, v17.16b
-	WORD $0x4f991934 // fmla v20.4s, v9.4s, v25.s[2]
-	WORD $0x4ead1db0 // mov v16.16b, v13.16b
-	WORD $0x4f9918b0 // fmla v16.4s, v5.4s, v25.s[2]
-	WORD $0x4f98921a // fmul v26.4s, v16.4s, v24.s[0]
-	WORD $0x4e3ad690 // fadd v16.4s, v20.4s, v26.4s
-	WORD $0x4ebad694 // fsub v20.4s, v20.4s, v26.4s
-	WORD $0x4fb91931 // fmla v17.4s, v9.4s, v25.s[3]
-	WORD $0x4fb918ad // fmla v13.4s, v5.4s, v25.s[3]
-	WORD $0x4fb891ba // fmul v26.4s, v13.4s, v24.s[1]
-	WORD $0x4e3ad62d // fadd v13.4s, v17.4s, v26.4s
-	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
-	WORD $0xad06418c // stp q12, q16, [x12, #192]
-	WORD $0xad073594 // stp q20, q13, [x12, #224]
-	WORD $0xad085591 // stp q17, q21, [x12, #256]
-	WORD $0x4eb21e4c // mov v12.16b, v18.16b
-	WORD $0x4f99114c // fmla v12.4s, v10.4s, v25.s[0]
-	WORD $0x4fb9104c // fmla v12.4s, v2.4s, v25.s[1]
-	WORD $0x4f9911d6 // fmla v22.4s, v14.4s, v25.s[0]
-	WORD $0x4fb910d6 // fmla v22.4s, v6.4s, v25.s[1]
-	WORD $0x4eb21e50 // mov v16.16b, v18.16b
-	WORD $0x4f991950 // fmla v16.4s, v10.4s, v25.s[2]
-	WORD $0x4eae1dcd // mov v13.16b, v14.16b
-	WORD $0x4f9918cd // fmla v13.4s, v6.4s, v25.s[2]
-	WORD $0x4f9891b1 // fmul v17.4s, v13.4s, v24.s[0]
-	WORD $0x4e31d60d // fadd v13.4s, v16.4s, v17.4s
-	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
-	WORD $0x4fb91952 // fmla v18.4s, v10.4s, v25.s[3]
-	WORD $0x4fb918ce // fmla v14.4s, v6.4s, v25.s[3]
-	WORD $0x4fb891ce // fmul v14.4s, v14.4s, v24.s[1]
-	WORD $0x4e2ed64a // fadd v10.4s, v18.4s, v14.4s
-	WORD $0x4eaed64e // fsub v14.4s, v18.4s, v14.4s
-	WORD $0xad0635ac // stp q12, q13, [x13, #192]
-	WORD $0xad0729b0 // stp q16, q10, [x13, #224]
-	WORD $0xad0859ae // stp q14, q22, [x13, #256]
-	WORD $0x4eb31e6a // mov v10.16b, v19.16b
-	WORD $0x4f99116a // fmla v10.4s, v11.4s, v25.s[0]
-	WORD $0x4fb9106a // fmla v10.4s, v3.4s, v25.s[1]
-	WORD $0x4f9911f7 // fmla v23.4s, v15.4s, v25.s[0]
-	WORD $0x4fb910f7 // fmla v23.4s, v7.4s, v25.s[1]
-	WORD $0x4eb31e6d // mov v13.16b, v19.16b
-	WORD $0x4f99196d // fmla v13.4s, v11.4s, v25.s[2]
-	WORD $0x4eaf1dec // mov v12.16b, v15.16b
-	WORD $0x4f9918ec // fmla v12.4s, v7.4s, v25.s[2]
-	WORD $0x4f98918e // fmul v14.4s, v12.4s, v24.s[0]
-	WORD $0x4e2ed5ac // fadd v12.4s, v13.4s, v14.4s
-	WORD $0x4eaed5ad // fsub v13.4s, v13.4s, v14.4s
-	WORD $0x4fb91973 // fmla v19.4s, v11.4s, v25.s[3]
-	WORD $0x4fb918ef // fmla v15.4s, v7.4s, v25.s[3]
-	WORD $0x4fb891ee // fmul v14.4s, v15.4s, v24.s[1]
-	WORD $0x4e2ed66b // fadd v11.4s, v19.4s, v14.4s
-	WORD $0x4eaed66e // fsub v14.4s, v19.4s, v14.4s
-	WORD $0xad0631ca // stp q10, q12, [x14, #192]
-	WORD $0xad072dcd // stp q13, q11, [x14, #224]
-	WORD $0xad085dce // stp q14, q23, [x14, #256]
-	WORD $0x2949402f // ldp w15, w16, [x1, #72]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a04 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x16]
-	WORD $0x294a402f // ldp w15, w16, [x1, #80]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029e8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a0c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x16]
-	WORD $0x294b402f // ldp w15, w16, [x1, #88]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029f0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16]
-	WORD $0x4eb01e1a // mov v26.16b, v16.16b
-	WORD $0x4f99111a // fmla v26.4s, v8.4s, v25.s[0]
-	WORD $0x4fb9101a // fmla v26.4s, v0.4s, v25.s[1]
-	WORD $0x4f991194 // fmla v20.4s, v12.4s, v25.s[0]
-	WORD $0x4fb91094 // fmla v20.4s, v4.4s, v25.s[1]
-	WORD $0x4eb01e1c // mov v28.16b, v16.16b
-	WORD $0x4f99191c // fmla v28.4s, v8.4s, v25.s[2]
-	WORD $0x4eac1d9b // mov v27.16b, v12.16b
-	WORD $0x4f99189b // fmla v27.4s, v4.4s, v25.s[2]
-	WORD $0x4f98937d // fmul v29.4s, v27.4s, v24.s[0]
-	WORD $0x4e3dd79b // fadd v27.4s, v28.4s, v29.4s
-	WORD $0x4ebdd79c // fsub v28.4s, v28.4s, v29.4s
-	WORD $0x4fb91910 // fmla v16.4s, v8.4s, v25.s[3]
-	WORD $0x4fb9188c // fmla v12.4s, v4.4s, v25.s[3]
-	WORD $0x4fb8919d // fmul v29.4s, v12.4s, v24.s[1]
-	WORD $0x4e3dd60c // fadd v12.4s, v16.4s, v29.4s
-	WORD $0x4ebdd610 // fsub v16.4s, v16.4s, v29.4s
-	WORD $0xad096c5a // stp q26, q27, [x2, #288]
-	WORD $0xad0a305c // stp q28, q12, [x2, #320]
-	WORD $0xad0b5050 // stp q16, q20, [x2, #352]
-	WORD $0x4eb11e2c // mov v12.16b, v17.16b
-	WORD $0x4f99112c // fmla v12.4s, v9.4s, v25.s[0]
-	WORD $0x4fb9102c // fmla v12.4s, v1.4s, v25.s[1]
-	WORD $0x4f9911b5 // fmla v21.4s, v13.4s, v25.s[0]
-	WORD $0x4fb910b5 // fmla v21.4s, v5.4s, v25.s[1]
-	WORD $0x4eb11e34 // mov v20.16b, v17.16b
-	WORD $0x4f991934 // fmla v20.4s, v9.4s, v25.s[2]
-	WORD $0x4ead1db0 // mov v16.16b, v13.16b
-	WORD $0x4f9918b0 // fmla v16.4s, v5.4s, v25.s[2]
-	WORD $0x4f98921a // fmul v26.4s, v16.4s, v24.s[0]
-	WORD $0x4e3ad690 // fadd v16.4s, v20.4s, v26.4s
-	WORD $0x4ebad694 // fsub v20.4s, v20.4s, v26.4s
-	WORD $0x4fb91931 // fmla v17.4s, v9.4s, v25.s[3]
-	WORD $0x4fb918ad // fmla v13.4s, v5.4s, v25.s[3]
-	WORD $0x4fb891ba // fmul v26.4s, v13.4s, v24.s[1]
-	WORD $0x4e3ad62d // fadd v13.4s, v17.4s, v26.4s
-	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
-	WORD $0xad09418c // stp q12, q16, [x12, #288]
-	WORD $0xad0a3594 // stp q20, q13, [x12, #320]
-	WORD $0xad0b5591 // stp q17, q21, [x12, #352]
-	WORD $0x4eb21e4c // mov v12.16b, v18.16b
-	WORD $0x4f99114c // fmla v12.4s, v10.4s, v25.s[0]
-	WORD $0x4fb9104c // fmla v12.4s, v2.4s, v25.s[1]
-	WORD $0x4f9911d6 // fmla v22.4s, v14.4s, v25.s[0]
-	WORD $0x4fb910d6 // fmla v22.4s, v6.4s, v25.s[1]
-	WORD $0x4eb21e50 // mov v16.16b, v18.16b
-	WORD $0x4f991950 // fmla v16.4s, v10.4s, v25.s[2]
-	WORD $0x4eae1dcd // mov v13.16b, v14.16b
-	WORD $0x4f9918cd // fmla v13.4s, v6.4s, v25.s[2]
-	WORD $0x4f9891b1 // fmul v17.4s, v13.4s, v24.s[0]
-	WORD $0x4e31d60d // fadd v13.4s, v16.4s, v17.4s
-	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
-	WORD $0x4fb91952 // fmla v18.4s, v10.4s, v25.s[3]
-	WORD $0x4fb918ce // fmla v14.4s, v6.4s, v25.s[3]
-	WORD $0x4fb891ce // fmul v14.4s, v14.4s, v24.s[1]
-	WORD $0x4e2ed64a // fadd v10.4s, v18.4s, v14.4s
-	WORD $0x4eaed64e // fsub v14.4s, v18.4s, v14.4s
-	WORD $0xad0935ac // stp q12, q13, [x13, #288]
-	WORD $0xad0a29b0 // stp q16, q10, [x13, #320]
-	WORD $0xad0b59ae // stp q14, q22, [x13, #352]
-	WORD $0x4eb31e6a // mov v10.16b, v19.16b
-	WORD $0x4f99116a // fmla v10.4s, v11.4s, v25.s[0]
-	WORD $0x4fb9106a // fmla v10.4s, v3.4s, v25.s[1]
-	WORD $0x4f9911f7 // fmla v23.4s, v15.4s, v25.s[0]
-	WORD $0x4fb910f7 // fmla v23.4s, v7.4s, v25.s[1]
-	WORD $0x4eb31e6d // mov v13.16b, v19.16b
-	WORD $0x4f99196d // fmla v13.4s, v11.4s, v25.s[2]
-	WORD $0x4eaf1dec // mov v12.16b, v15.16b
-	WORD $0x4f9918ec // fmla v12.4s, v7.4s, v25.s[2]
-	WORD $0x4f98918e // fmul v14.4s, v12.4s, v24.s[0]
-	WORD $0x4e2ed5ac // fadd v12.4s, v13.4s, v14.4s
-	WORD $0x4eaed5ad // fsub v13.4s, v13.4s, v14.4s
-	WORD $0x4fb91973 // fmla v19.4s, v11.4s, v25.s[3]
-	WORD $0x4fb918ef // fmla v15.4s, v7.4s, v25.s[3]
-	WORD $0x4fb891ee // fmul v14.4s, v15.4s, v24.s[1]
-	WORD $0x4e2ed66b // fadd v11.4s, v19.4s, v14.4s
-	WORD $0x4eaed66e // fsub v14.4s, v19.4s, v14.4s
-	WORD $0xad0931ca // stp q10, q12, [x14, #288]
-	WORD $0xad0a2dcd // stp q13, q11, [x14, #320]
-	WORD $0xad0b5dce // stp q14, q23, [x14, #352]
-	WORD $0x294c402f // ldp w15, w16, [x1, #96]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a04 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x16]
-	WORD $0x294d402f // ldp w15, w16, [x1, #104]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029e8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a0c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x16]
-	WORD $0x294e402f // ldp w15, w16, [x1, #112]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029f0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16]
-	WORD $0x4eb01e1a // mov v26.16b, v16.16b
-	WORD $0x4f99111a // fmla v26.4s, v8.4s, v25.s[0]
-	WORD $0x4fb9101a // fmla v26.4s, v0.4s, v25.s[1]
-	WORD $0x4f991194 // fmla v20.4s, v12.4s, v25.s[0]
-	WORD $0x4fb91094 // fmla v20.4s, v4.4s, v25.s[1]
-	WORD $0x4eb01e1c // mov v28.16b, v16.16b
-	WORD $0x4f99191c // fmla v28.4s, v8.4s, v25.s[2]
-	WORD $0x4eac1d9b // mov v27.16b, v12.16b
-	WORD $0x4f99189b // fmla v27.4s, v4.4s, v25.s[2]
-	WORD $0x4f98937d // fmul v29.4s, v27.4s, v24.s[0]
-	WORD $0x4e3dd79b // fadd v27.4s, v28.4s, v29.4s
-	WORD $0x4ebdd79c // fsub v28.4s, v28.4s, v29.4s
-	WORD $0x4fb91910 // fmla v16.4s, v8.4s, v25.s[3]
-	WORD $0x4fb9188c // fmla v12.4s, v4.4s, v25.s[3]
-	WORD $0x4fb8919d // fmul v29.4s, v12.4s, v24.s[1]
-	WORD $0x4e3dd60c // fadd v12.4s, v16.4s, v29.4s
-	WORD $0x4ebdd610 // fsub v16.4s, v16.4s, v29.4s
-	WORD $0xad0c6c5a // stp q26, q27, [x2, #384]
-	WORD $0xad0d305c // stp q28, q12, [x2, #416]
-	WORD $0xad0e5050 // stp q16, q20, [x2, #448]
-	WORD $0x4eb11e2c // mov v12.16b, v17.16b
-	WORD $0x4f99112c // fmla v12.4s, v9.4s, v25.s[0]
-	WORD $0x4fb9102c // fmla v12.4s, v1.4s, v25.s[1]
-	WORD $0x4f9911b5 // fmla v21.4s, v13.4s, v25.s[0]
-	WORD $0x4fb910b5 // fmla v21.4s, v5.4s, v25.s[1]
-	WORD $0x4eb11e34 // mov v20.16b, v17.16b
-	WORD $0x4f991934 // fmla v20.4s, v9.4s, v25.s[2]
-	WORD $0x4ead1db0 // mov v16.16b, v13.16b
-	WORD $0x4f9918b0 // fmla v16.4s, v5.4s, v25.s[2]
-	WORD $0x4f98921a // fmul v26.4s, v16.4s, v24.s[0]
-	WORD $0x4e3ad690 // fadd v16.4s, v20.4s, v26.4s
-	WORD $0x4ebad694 // fsub v20.4s, v20.4s, v26.4s
-	WORD $0x4fb91931 // fmla v17.4s, v9.4s, v25.s[3]
-	WORD $0x4fb918ad // fmla v13.4s, v5.4s, v25.s[3]
-	WORD $0x4fb891ba // fmul v26.4s, v13.4s, v24.s[1]
-	WORD $0x4e3ad62d // fadd v13.4s, v17.4s, v26.4s
-	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
-	WORD $0xad0c418c // stp q12, q16, [x12, #384]
-	WORD $0xad0d3594 // stp q20, q13, [x12, #416]
-	WORD $0xad0e5591 // stp q17, q21, [x12, #448]
-	WORD $0x4eb21e4c // mov v12.16b, v18.16b
-	WORD $0x4f99114c // fmla v12.4s, v10.4s, v25.s[0]
-	WORD $0x4fb9104c // fmla v12.4s, v2.4s, v25.s[1]
-	WORD $0x4f9911d6 // fmla v22.4s, v14.4s, v25.s[0]
-	WORD $0x4fb910d6 // fmla v22.4s, v6.4s, v25.s[1]
-	WORD $0x4eb21e50 // mov v16.16b, v18.16b
-	WORD $0x4f991950 // fmla v16.4s, v10.4s, v25.s[2]
-	WORD $0x4eae1dcd // mov v13.16b, v14.16b
-	WORD $0x4f9918cd // fmla v13.4s, v6.4s, v25.s[2]
-	WORD $0x4f9891b1 // fmul v17.4s, v13.4s, v24.s[0]
-	WORD $0x4e31d60d // fadd v13.4s, v16.4s, v17.4s
-	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
-	WORD $0x4fb91952 // fmla v18.4s, v10.4s, v25.s[3]
-	WORD $0x4fb918ce // fmla v14.4s, v6.4s, v25.s[3]
-	WORD $0x4fb891ce // fmul v14.4s, v14.4s, v24.s[1]
-	WORD $0x4e2ed64a // fadd v10.4s, v18.4s, v14.4s
-	WORD $0x4eaed64e // fsub v14.4s, v18.4s, v14.4s
-	WORD $0xad0c35ac // stp q12, q13, [x13, #384]
-	WORD $0xad0d29b0 // stp q16, q10, [x13, #416]
-	WORD $0xad0e59ae // stp q14, q22, [x13, #448]
-	WORD $0x4eb31e6a // mov v10.16b, v19.16b
-	WORD $0x4f99116a // fmla v10.4s, v11.4s, v25.s[0]
-	WORD $0x4fb9106a // fmla v10.4s, v3.4s, v25.s[1]
-	WORD $0x4f9911f7 // fmla v23.4s, v15.4s, v25.s[0]
-	WORD $0x4fb910f7 // fmla v23.4s, v7.4s, v25.s[1]
-	WORD $0x4eb31e6d // mov v13.16b, v19.16b
-	WORD $0x4f99196d // fmla v13.4s, v11.4s, v25.s[2]
-	WORD $0x4eaf1dec // mov v12.16b, v15.16b
-	WORD $0x4f9918ec // fmla v12.4s, v7.4s, v25.s[2]
-	WORD $0x4f98918e // fmul v14.4s, v12.4s, v24.s[0]
-	WORD $0x4e2ed5ac // fadd v12.4s, v13.4s, v14.4s
-	WORD $0x4eaed5ad // fsub v13.4s, v13.4s, v14.4s
-	WORD $0x4fb91973 // fmla v19.4s, v11.4s, v25.s[3]
-	WORD $0x4fb918ef // fmla v15.4s, v7.4s, v25.s[3]
-	WORD $0x4fb891ee // fmul v14.4s, v15.4s, v24.s[1]
-	WORD $0x4e2ed66b // fadd v11.4s, v19.4s, v14.4s
-	WORD $0x4eaed66e // fsub v14.4s, v19.4s, v14.4s
-	WORD $0xad0c31ca // stp q10, q12, [x14, #384]
-	WORD $0xad0d2dcd // stp q13, q11, [x14, #416]
-	WORD $0xad0e5dce // stp q14, q23, [x14, #448]
-	WORD $0x294f402f // ldp w15, w16, [x1, #120]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029e0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a04 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x16]
-	WORD $0x2950402f // ldp w15, w16, [x1, #128]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029e8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a0c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x16]
-	WORD $0x2951402f // ldp w15, w16, [x1, #136]
-	WORD $0x8b0001ef // add x15, x15, x0
-	WORD $0x4c4029f0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x15]
-	WORD $0x8b000210 // add x16, x16, x0
-	WORD $0x4c402a14 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x16]
-	WORD $0x4eb01e1a // mov v26.16b, v16.16b
-	WORD $0x4f99111a // fmla v26.4s, v8.4s, v25.s[0]
-	WORD $0x4fb9101a // fmla v26.4s, v0.4s, v25.s[1]
-	WORD $0x4f991194 // fmla v20.4s, v12.4s, v25.s[0]
-	WORD $0x4fb91094 // fmla v20.4s, v4.4s, v25.s[1]
-	WORD $0x4eb01e1c // mov v28.16b, v16.16b
-	WORD $0x4f99191c // fmla v28.4s, v8.4s, v25.s[2]
-	WORD $0x4eac1d9b // mov v27.16b, v12.16b
-	WORD $0x4f99189b // fmla v27.4s, v4.4s, v25.s[2]
-	WORD $0x4f98937d // fmul v29.4s, v27.4s, v24.s[0]
-	WORD $0x4e3dd79b // fadd v27.4s, v28.4s, v29.4s
-	WORD $0x4ebdd79c // fsub v28.4s, v28.4s, v29.4s
-	WORD $0x4fb91910 // fmla v16.4s, v8.4s, v25.s[3]
-	WORD $0x4fb9188c // fmla v12.4s, v4.4s, v25.s[3]
-	WORD $0x4fb8919d // fmul v29.4s, v12.4s, v24.s[1]
-	WORD $0x4e3dd60c // fadd v12.4s, v16.4s, v29.4s
-	WORD $0x4ebdd610 // fsub v16.4s, v16.4s, v29.4s
-	WORD $0xad0f6c5a // stp q26, q27, [x2, #480]
-	WORD $0xad10305c // stp q28, q12, [x2, #512]
-	WORD $0xad115050 // stp q16, q20, [x2, #544]
-	WORD $0x4eb11e2c // mov v12.16b, v17.16b
-	WORD $0x4f99112c // fmla v12.4s, v9.4s, v25.s[0]
-	WORD $0x4fb9102c // fmla v12.4s, v1.4s, v25.s[1]
-	WORD $0x4f9911b5 // fmla v21.4s, v13.4s, v25.s[0]
-	WORD $0x4fb910b5 // fmla v21.4s, v5.4s, v25.s[1]
-	WORD $0x4eb11e34 // mov v20.16b, v17.16b
-	WORD $0x4f991934 // fmla v20.4s, v9.4s, v25.s[2]
-	WORD $0x4ead1db0 // mov v16.16b, v13.16b
-	WORD $0x4f9918b0 // fmla v16.4s, v5.4s, v25.s[2]
-	WORD $0x4f98921a // fmul v26.4s, v16.4s, v24.s[0]
-	WORD $0x4e3ad690 // fadd v16.4s, v20.4s, v26.4s
-	WORD $0x4ebad694 // fsub v20.4s, v20.4s, v26.4s
-	WORD $0x4fb91931 // fmla v17.4s, v9.4s, v25.s[3]
-	WORD $0x4fb918ad // fmla v13.4s, v5.4s, v25.s[3]
-	WORD $0x4fb891ba // fmul v26.4s, v13.4s, v24.s[1]
-	WORD $0x4e3ad62d // fadd v13.4s, v17.4s, v26.4s
-	WORD $0x4ebad631 // fsub v17.4s, v17.4s, v26.4s
-	WORD $0xad0f418c // stp q12, q16, [x12, #480]
-	WORD $0xad103594 // stp q20, q13, [x12, #512]
-	WORD $0xad115591 // stp q17, q21, [x12, #544]
-	WORD $0x4eb21e4c // mov v12.16b, v18.16b
-	WORD $0x4f99114c // fmla v12.4s, v10.4s, v25.s[0]
-	WORD $0x4fb9104c // fmla v12.4s, v2.4s, v25.s[1]
-	WORD $0x4f9911d6 // fmla v22.4s, v14.4s, v25.s[0]
-	WORD $0x4fb910d6 // fmla v22.4s, v6.4s, v25.s[1]
-	WORD $0x4eb21e50 // mov v16.16b, v18.16b
-	WORD $0x4f991950 // fmla v16.4s, v10.4s, v25.s[2]
-	WORD $0x4eae1dcd // mov v13.16b, v14.16b
-	WORD $0x4f9918cd // fmla v13.4s, v6.4s, v25.s[2]
-	WORD $0x4f9891b1 // fmul v17.4s, v13.4s, v24.s[0]
-	WORD $0x4e31d60d // fadd v13.4s, v16.4s, v17.4s
-	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
-	WORD $0x4fb91952 // fmla v18.4s, v10.4s, v25.s[3]
-	WORD $0x4fb918ce // fmla v14.4s, v6.4s, v25.s[3]
-	WORD $0x4fb891ce // fmul v14.4s, v14.4s, v24.s[1]
-	WORD $0x4e2ed64a // fadd v10.4s, v18.4s, v14.4s
-	WORD $0x4eaed64e // fsub v14.4s, v18.4s, v14.4s
-	WORD $0xad0f35ac // stp q12, q13, [x13, #480]
-	WORD $0xad1029b0 // stp q16, q10, [x13, #512]
-	WORD $0xad1159ae // stp q14, q22, [x13, #544]
-	WORD $0x4eb31e6a // mov v10.16b, v19.16b
-	WORD $0x4f99116a // fmla v10.4s, v11.4s, v25.s[0]
-	WORD $0x4fb9106a // fmla v10.4s, v3.4s, v25.s[1]
-	WORD $0x4f9911f7 // fmla v23.4s, v15.4s, v25.s[0]
-	WORD $0x4fb910f7 // fmla v23.4s, v7.4s, v25.s[1]
-	WORD $0x4eb31e6d // mov v13.16b, v19.16b
-	WORD $0x4f99196d // fmla v13.4s, v11.4s, v25.s[2]
-	WORD $0x4eaf1dec // mov v12.16b, v15.16b
-	WORD $0x4f9918ec // fmla v12.4s, v7.4s, v25.s[2]
-	WORD $0x4f98918e // fmul v14.4s, v12.4s, v24.s[0]
-	WORD $0x4e2ed5ac // fadd v12.4s, v13.4s, v14.4s
-	WORD $0x4eaed5ad // fsub v13.4s, v13.4s, v14.4s
-	WORD $0x4fb91973 // fmla v19.4s, v11.4s, v25.s[3]
-	WORD $0x4fb918ef // fmla v15.4s, v7.4s, v25.s[3]
-	WORD $0x4fb891ee // fmul v14.4s, v15.4s, v24.s[1]
-	WORD $0x4e2ed66b // fadd v11.4s, v19.4s, v14.4s
-	WORD $0x4eaed66e // fsub v14.4s, v19.4s, v14.4s
-	WORD $0xad0f31ca // stp q10, q12, [x14, #480]
-	WORD $0xad102dcd // stp q13, q11, [x14, #512]
-	WORD $0xad115dce // stp q14, q23, [x14, #544]
-	WORD $0x91010000 // add x0, x0, #64
-	WORD $0xd280008f // movz x15, #4, lsl #0
-	JMP  quads
-
-narrow:
-	WORD $0x910040a5 // add x5, x5, #16
 	CBZ  R5, done
 	WORD $0xf10010a5 // subs x5, x5, #4
 	BMI  few
-	WORD $0x2940402f // ldp w15, w16, [x1]
-	WORD $0x3cef6800 // ldr q0, [x0, x15]
-	WORD $0x3cf06801 // ldr q1, [x0, x16]
-	WORD $0x2941402f // ldp w15, w16, [x1, #8]
-	WORD $0x3cef6802 // ldr q2, [x0, x15]
-	WORD $0x3cf06803 // ldr q3, [x0, x16]
-	WORD $0x2942402f // ldp w15, w16, [x1, #16]
-	WORD $0x3cef6804 // ldr q4, [x0, x15]
-	WORD $0x3cf06805 // ldr q5, [x0, x16]
-	WORD $0x4ea41c8a // mov v10.16b, v4.16b
-	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
-	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
-	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
-	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
-	WORD $0x4ea41c8c // mov v12.16b, v4.16b
-	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
-	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
-	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
-	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
-	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
-	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
-	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
-	WORD $0xad002c4a // stp q10, q11, [x2]
-	WORD $0xad01344c // stp q12, q13, [x2, #32]
-	WORD $0xad02144e // stp q14, q5, [x2, #64]
-	WORD $0x2943402f // ldp w15, w16, [x1, #24]
-	WORD $0x3cef6800 // ldr q0, [x0, x15]
-	WORD $0x3cf06801 // ldr q1, [x0, x16]
-	WORD $0x2944402f // ldp w15, w16, [x1, #32]
-	WORD $0x3cef6802 // ldr q2, [x0, x15]
-	WORD $0x3cf06803 // ldr q3, [x0, x16]
-	WORD $0x2945402f // ldp w15, w16, [x1, #40]
-	WORD $0x3cef6804 // ldr q4, [x0, x15]
-	WORD $0x3cf06805 // ldr q5, [x0, x16]
-	WORD $0x4ea41c8a // mov v10.16b, v4.16b
-	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
-	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
-	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
-	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
-	WORD $0x4ea41c8c // mov v12.16b, v4.16b
-	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
-	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
-	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
-	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
-	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
-	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
-	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
-	WORD $0xad032c4a // stp q10, q11, [x2, #96]
-	WORD $0xad04344c // stp q12, q13, [x2, #128]
-	WORD $0xad05144e // stp q14, q5, [x2, #160]
-	WORD $0x2946402f // ldp w15, w16, [x1, #48]
-	WORD $0x3cef6800 // ldr q0, [x0, x15]
-	WORD $0x3cf06801 // ldr q1, [x0, x16]
-	WORD $0x2947402f // ldp w15, w16, [x1, #56]
-	WORD $0x3cef6802 // ldr q2, [x0, x15]
-	WORD $0x3cf06803 // ldr q3, [x0, x16]
-	WORD $0x2948402f // ldp w15, w16, [x1, #64]
-	WORD $0x3cef6804 // ldr q4, [x0, x15]
-	WORD $0x3cf06805 // ldr q5, [x0, x16]
-	WORD $0x4ea41c8a // mov v10.16b, v4.16b
-	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
-	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
-	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
-	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
-	WORD $0x4ea41c8c // mov v12.16b, v4.16b
-	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
-	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
-	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
-	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
-	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
-	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
-	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
-	WORD $0xad062c4a // stp q10, q11, [x2, #192]
-	WORD $0xad07344c // stp q12, q13, [x2, #224]
-	WORD $0xad08144e // stp q14, q5, [x2, #256]
-	WORD $0x2949402f // ldp w15, w16, [x1, #72]
-	WORD $0x3cef6800 // ldr q0, [x0, x15]
-	WORD $0x3cf06801 // ldr q1, [x0, x16]
-	WORD $0x294a402f // ldp w15, w16, [x1, #80]
-	WORD $0x3cef6802 // ldr q2, [x0, x15]
-	WORD $0x3cf06803 // ldr q3, [x0, x16]
-	WORD $0x294b402f // ldp w15, w16, [x1, #88]
-	WORD $0x3cef6804 // ldr q4, [x0, x15]
-	WORD $0x3cf06805 // ldr q5, [x0, x16]
-	WORD $0x4ea41c8a // mov v10.16b, v4.16b
-	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
-	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
-	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
-	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
-	WORD $0x4ea41c8c // mov v12.16b, v4.16b
-	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
-	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
-	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
-	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
-	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
-	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
-	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
-	WORD $0xad092c4a // stp q10, q11, [x2, #288]
-	WORD $0xad0a344c // stp q12, q13, [x2, #320]
-	WORD $0xad0b144e // stp q14, q5, [x2, #352]
-	WORD $0x294c402f // ldp w15, w16, [x1, #96]
-	WORD $0x3cef6800 // ldr q0, [x0, x15]
-	WORD $0x3cf06801 // ldr q1, [x0, x16]
-	WORD $0x294d402f // ldp w15, w16, [x1, #104]
-	WORD $0x3cef6802 // ldr q2, [x0, x15]
-	WORD $0x3cf06803 // ldr q3, [x0, x16]
-	WORD $0x294e402f // ldp w15, w16, [x1, #112]
-	WORD $0x3cef6804 // ldr q4, [x0, x15]
-	WORD $0x3cf06805 // ldr q5, [x0, x16]
-	WORD $0x4ea41c8a // mov v10.16b, v4.16b
-	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
-	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
-	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
-	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
-	WORD $0x4ea41c8c // mov v12.16b, v4.16b
-	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
-	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
-	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
-	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
-	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
-	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
-	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
-	WORD $0xad0c2c4a // stp q10, q11, [x2, #384]
-	WORD $0xad0d344c // stp q12, q13, [x2, #416]
-	WORD $0xad0e144e // stp q14, q5, [x2, #448]
-	WORD $0x294f402f // ldp w15, w16, [x1, #120]
-	WORD $0x3cef6800 // ldr q0, [x0, x15]
-	WORD $0x3cf06801 // ldr q1, [x0, x16]
-	WORD $0x2950402f // ldp w15, w16, [x1, #128]
-	WORD $0x3cef6802 // ldr q2, [x0, x15]
-	WORD $0x3cf06803 // ldr q3, [x0, x16]
-	WORD $0x2951402f // ldp w15, w16, [x1, #136]
-	WORD $0x3cef6804 // ldr q4, [x0, x15]
-	WORD $0x3cf06805 // ldr q5, [x0, x16]
-	WORD $0x4ea41c8a // mov v10.16b, v4.16b
-	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
-	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
-	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
-	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
-	WORD $0x4ea41c8c // mov v12.16b, v4.16b
-	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
-	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
-	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
-	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
-	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
-	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
-	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
-	WORD $0xad0f2c4a // stp q10, q11, [x2, #480]
-	WORD $0xad10344c // stp q12, q13, [x2, #512]
-	WORD $0xad11144e // stp q14, q5, [x2, #544]
+	WORD $0x2940342c // ldp w12, w13, [x1]
+	WORD $0x3cec6800 // ldr q0, [x0, x12]
+	WORD $0x3ced6801 // ldr q1, [x0, x13]
+	WORD $0x2941342c // ldp w12, w13, [x1, #8]
+	WORD $0x3cec6802 // ldr q2, [x0, x12]
+	WORD $0x3ced6803 // ldr q3, [x0, x13]
+	WORD $0x2942342c // ldp w12, w13, [x1, #16]
+	WORD $0x3cec6804 // ldr q4, [x0, x12]
+	WORD $0x3ced6805 // ldr q5, [x0, x13]
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1006 // fmla v6.4s, v0.4s, v30.s[1]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0x4ea41c87 // mov v7.16b, v4.16b
+	WORD $0x4f9e1847 // fmla v7.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	WORD $0x4f9e1820 // fmla v0.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f9008 // fmul v8.4s, v0.4s, v31.s[0]
+	WORD $0x4e28d4e0 // fadd v0.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4fbe1844 // fmla v4.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9062 // fmul v2.4s, v3.4s, v31.s[1]
+	WORD $0x4e22d481 // fadd v1.4s, v4.4s, v2.4s
+	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
+	WORD $0xad000046 // stp q6, q0, [x2]
+	WORD $0xad010447 // stp q7, q1, [x2, #32]
+	WORD $0xad021442 // stp q2, q5, [x2, #64]
+	WORD $0x2943342c // ldp w12, w13, [x1, #24]
+	WORD $0x3cec6800 // ldr q0, [x0, x12]
+	WORD $0x3ced6801 // ldr q1, [x0, x13]
+	WORD $0x2944342c // ldp w12, w13, [x1, #32]
+	WORD $0x3cec6802 // ldr q2, [x0, x12]
+	WORD $0x3ced6803 // ldr q3, [x0, x13]
+	WORD $0x2945342c // ldp w12, w13, [x1, #40]
+	WORD $0x3cec6804 // ldr q4, [x0, x12]
+	WORD $0x3ced6805 // ldr q5, [x0, x13]
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1006 // fmla v6.4s, v0.4s, v30.s[1]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0x4ea41c87 // mov v7.16b, v4.16b
+	WORD $0x4f9e1847 // fmla v7.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	WORD $0x4f9e1820 // fmla v0.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f9008 // fmul v8.4s, v0.4s, v31.s[0]
+	WORD $0x4e28d4e0 // fadd v0.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4fbe1844 // fmla v4.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9062 // fmul v2.4s, v3.4s, v31.s[1]
+	WORD $0x4e22d481 // fadd v1.4s, v4.4s, v2.4s
+	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
+	WORD $0xad030046 // stp q6, q0, [x2, #96]
+	WORD $0xad040447 // stp q7, q1, [x2, #128]
+	WORD $0xad051442 // stp q2, q5, [x2, #160]
+	WORD $0x2946342c // ldp w12, w13, [x1, #48]
+	WORD $0x3cec6800 // ldr q0, [x0, x12]
+	WORD $0x3ced6801 // ldr q1, [x0, x13]
+	WORD $0x2947342c // ldp w12, w13, [x1, #56]
+	WORD $0x3cec6802 // ldr q2, [x0, x12]
+	WORD $0x3ced6803 // ldr q3, [x0, x13]
+	WORD $0x2948342c // ldp w12, w13, [x1, #64]
+	WORD $0x3cec6804 // ldr q4, [x0, x12]
+	WORD $0x3ced6805 // ldr q5, [x0, x13]
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1006 // fmla v6.4s, v0.4s, v30.s[1]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0x4ea41c87 // mov v7.16b, v4.16b
+	WORD $0x4f9e1847 // fmla v7.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	WORD $0x4f9e1820 // fmla v0.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f9008 // fmul v8.4s, v0.4s, v31.s[0]
+	WORD $0x4e28d4e0 // fadd v0.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4fbe1844 // fmla v4.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9062 // fmul v2.4s, v3.4s, v31.s[1]
+	WORD $0x4e22d481 // fadd v1.4s, v4.4s, v2.4s
+	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
+	WORD $0xad060046 // stp q6, q0, [x2, #192]
+	WORD $0xad070447 // stp q7, q1, [x2, #224]
+	WORD $0xad081442 // stp q2, q5, [x2, #256]
+	WORD $0x2949342c // ldp w12, w13, [x1, #72]
+	WORD $0x3cec6800 // ldr q0, [x0, x12]
+	WORD $0x3ced6801 // ldr q1, [x0, x13]
+	WORD $0x294a342c // ldp w12, w13, [x1, #80]
+	WORD $0x3cec6802 // ldr q2, [x0, x12]
+	WORD $0x3ced6803 // ldr q3, [x0, x13]
+	WORD $0x294b342c // ldp w12, w13, [x1, #88]
+	WORD $0x3cec6804 // ldr q4, [x0, x12]
+	WORD $0x3ced6805 // ldr q5, [x0, x13]
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1006 // fmla v6.4s, v0.4s, v30.s[1]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0x4ea41c87 // mov v7.16b, v4.16b
+	WORD $0x4f9e1847 // fmla v7.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	WORD $0x4f9e1820 // fmla v0.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f9008 // fmul v8.4s, v0.4s, v31.s[0]
+	WORD $0x4e28d4e0 // fadd v0.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4fbe1844 // fmla v4.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9062 // fmul v2.4s, v3.4s, v31.s[1]
+	WORD $0x4e22d481 // fadd v1.4s, v4.4s, v2.4s
+	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
+	WORD $0xad090046 // stp q6, q0, [x2, #288]
+	WORD $0xad0a0447 // stp q7, q1, [x2, #320]
+	WORD $0xad0b1442 // stp q2, q5, [x2, #352]
+	WORD $0x294c342c // ldp w12, w13, [x1, #96]
+	WORD $0x3cec6800 // ldr q0, [x0, x12]
+	WORD $0x3ced6801 // ldr q1, [x0, x13]
+	WORD $0x294d342c // ldp w12, w13, [x1, #104]
+	WORD $0x3cec6802 // ldr q2, [x0, x12]
+	WORD $0x3ced6803 // ldr q3, [x0, x13]
+	WORD $0x294e342c // ldp w12, w13, [x1, #112]
+	WORD $0x3cec6804 // ldr q4, [x0, x12]
+	WORD $0x3ced6805 // ldr q5, [x0, x13]
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1006 // fmla v6.4s, v0.4s, v30.s[1]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0x4ea41c87 // mov v7.16b, v4.16b
+	WORD $0x4f9e1847 // fmla v7.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	WORD $0x4f9e1820 // fmla v0.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f9008 // fmul v8.4s, v0.4s, v31.s[0]
+	WORD $0x4e28d4e0 // fadd v0.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4fbe1844 // fmla v4.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9062 // fmul v2.4s, v3.4s, v31.s[1]
+	WORD $0x4e22d481 // fadd v1.4s, v4.4s, v2.4s
+	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
+	WORD $0xad0c0046 // stp q6, q0, [x2, #384]
+	WORD $0xad0d0447 // stp q7, q1, [x2, #416]
+	WORD $0xad0e1442 // stp q2, q5, [x2, #448]
+	WORD $0x294f342c // ldp w12, w13, [x1, #120]
+	WORD $0x3cec6800 // ldr q0, [x0, x12]
+	WORD $0x3ced6801 // ldr q1, [x0, x13]
+	WORD $0x2950342c // ldp w12, w13, [x1, #128]
+	WORD $0x3cec6802 // ldr q2, [x0, x12]
+	WORD $0x3ced6803 // ldr q3, [x0, x13]
+	WORD $0x2951342c // ldp w12, w13, [x1, #136]
+	WORD $0x3cec6804 // ldr q4, [x0, x12]
+	WORD $0x3ced6805 // ldr q5, [x0, x13]
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1006 // fmla v6.4s, v0.4s, v30.s[1]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0x4ea41c87 // mov v7.16b, v4.16b
+	WORD $0x4f9e1847 // fmla v7.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	WORD $0x4f9e1820 // fmla v0.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f9008 // fmul v8.4s, v0.4s, v31.s[0]
+	WORD $0x4e28d4e0 // fadd v0.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4fbe1844 // fmla v4.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9062 // fmul v2.4s, v3.4s, v31.s[1]
+	WORD $0x4e22d481 // fadd v1.4s, v4.4s, v2.4s
+	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
+	WORD $0xad0f0046 // stp q6, q0, [x2, #480]
+	WORD $0xad100447 // stp q7, q1, [x2, #512]
+	WORD $0xad111442 // stp q2, q5, [x2, #544]
 	WORD $0x91004000 // add x0, x0, #16
-	WORD $0xd280002f // movz x15, #1, lsl #0
-
-quads:
-	WORD $0xaa0203f0 // mov x16, x2
+	WORD $0xd280002c // movz x12, #1, lsl #0
+	WORD $0xaa0203ed // mov x13, x2
 
 quad:
-	WORD $0xaa0b03f1 // mov x17, x11
-	WORD $0xad403a15 // ldp q21, q14, [x16]
-	WORD $0xad433613 // ldp q19, q13, [x16, #96]
-	WORD $0xad462e12 // ldp q18, q11, [x16, #192]
-	WORD $0xad493211 // ldp q17, q12, [x16, #288]
-	WORD $0xad4c2a10 // ldp q16, q10, [x16, #384]
-	WORD $0xad4f3e16 // ldp q22, q15, [x16, #480]
-	WORD $0x4eb01e14 // mov v20.16b, v16.16b
-	WORD $0x4f991254 // fmla v20.4s, v18.4s, v25.s[0]
-	WORD $0x4fb912b4 // fmla v20.4s, v21.4s, v25.s[1]
-	WORD $0x3cb16874 // str q20, [x3, x17]
-	WORD $0x4f991236 // fmla v22.4s, v17.4s, v25.s[0]
-	WORD $0x4fb91276 // fmla v22.4s, v19.4s, v25.s[1]
-	WORD $0x3cb16956 // str q22, [x10, x17]
-	WORD $0x4eb01e14 // mov v20.16b, v16.16b
-	WORD $0x4f991a54 // fmla v20.4s, v18.4s, v25.s[2]
-	WORD $0x4eb11e35 // mov v21.16b, v17.16b
-	WORD $0x4f991a75 // fmla v21.4s, v19.4s, v25.s[2]
-	WORD $0x4f9892b6 // fmul v22.4s, v21.4s, v24.s[0]
-	WORD $0x4e36d695 // fadd v21.4s, v20.4s, v22.4s
-	WORD $0x3cb168d5 // str q21, [x6, x17]
-	WORD $0x4eb6d694 // fsub v20.4s, v20.4s, v22.4s
-	WORD $0x3cb168f4 // str q20, [x7, x17]
-	WORD $0x4fb91a50 // fmla v16.4s, v18.4s, v25.s[3]
-	WORD $0x4fb91a71 // fmla v17.4s, v19.4s, v25.s[3]
-	WORD $0x4fb89231 // fmul v17.4s, v17.4s, v24.s[1]
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x3cb16912 // str q18, [x8, x17]
-	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
-	WORD $0x3cb16930 // str q16, [x9, x17]
-	WORD $0x8b040231 // add x17, x17, x4
-	WORD $0x4eaa1d50 // mov v16.16b, v10.16b
-	WORD $0x4f991170 // fmla v16.4s, v11.4s, v25.s[0]
-	WORD $0x4fb911d0 // fmla v16.4s, v14.4s, v25.s[1]
-	WORD $0x3cb16870 // str q16, [x3, x17]
-	WORD $0x4f99118f // fmla v15.4s, v12.4s, v25.s[0]
-	WORD $0x4fb911af // fmla v15.4s, v13.4s, v25.s[1]
-	WORD $0x3cb1694f // str q15, [x10, x17]
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4f99196e // fmla v14.4s, v11.4s, v25.s[2]
-	WORD $0x4eac1d8f // mov v15.16b, v12.16b
-	WORD $0x4f9919af // fmla v15.4s, v13.4s, v25.s[2]
-	WORD $0x4f9891f0 // fmul v16.4s, v15.4s, v24.s[0]
-	WORD $0x4e30d5cf // fadd v15.4s, v14.4s, v16.4s
-	WORD $0x3cb168cf // str q15, [x6, x17]
-	WORD $0x4eb0d5ce // fsub v14.4s, v14.4s, v16.4s
-	WORD $0x3cb168ee // str q14, [x7, x17]
-	WORD $0x4fb9196a // fmla v10.4s, v11.4s, v25.s[3]
-	WORD $0x4fb919ac // fmla v12.4s, v13.4s, v25.s[3]
-	WORD $0x4fb8918c // fmul v12.4s, v12.4s, v24.s[1]
-	WORD $0x4e2cd54b // fadd v11.4s, v10.4s, v12.4s
-	WORD $0x3cb1690b // str q11, [x8, x17]
-	WORD $0x4eacd54a // fsub v10.4s, v10.4s, v12.4s
-	WORD $0x3cb1692a // str q10, [x9, x17]
-	WORD $0x8b040231 // add x17, x17, x4
-	WORD $0xad413e15 // ldp q21, q15, [x16, #32]
-	WORD $0xad443611 // ldp q17, q13, [x16, #128]
-	WORD $0xad472e12 // ldp q18, q11, [x16, #224]
-	WORD $0xad4a3213 // ldp q19, q12, [x16, #320]
-	WORD $0xad4d2a10 // ldp q16, q10, [x16, #416]
-	WORD $0xad503a14 // ldp q20, q14, [x16, #512]
-	WORD $0x4eb01e16 // mov v22.16b, v16.16b
-	WORD $0x4f991256 // fmla v22.4s, v18.4s, v25.s[0]
-	WORD $0x4fb912b6 // fmla v22.4s, v21.4s, v25.s[1]
-	WORD $0x3cb16876 // str q22, [x3, x17]
-	WORD $0x4f991274 // fmla v20.4s, v19.4s, v25.s[0]
-	WORD $0x4fb91234 // fmla v20.4s, v17.4s, v25.s[1]
-	WORD $0x3cb16954 // str q20, [x10, x17]
-	WORD $0x4eb01e14 // mov v20.16b, v16.16b
-	WORD $0x4f991a54 // fmla v20.4s, v18.4s, v25.s[2]
-	WORD $0x4eb31e75 // mov v21.16b, v19.16b
-	WORD $0x4f991a35 // fmla v21.4s, v17.4s, v25.s[2]
-	WORD $0x4f9892b5 // fmul v21.4s, v21.4s, v24.s[0]
-	WORD $0x4e35d696 // fadd v22.4s, v20.4s, v21.4s
-	WORD $0x3cb168d6 // str q22, [x6, x17]
-	WORD $0x4eb5d694 // fsub v20.4s, v20.4s, v21.4s
-	WORD $0x3cb168f4 // str q20, [x7, x17]
-	WORD $0x4fb91a50 // fmla v16.4s, v18.4s, v25.s[3]
-	WORD $0x4fb91a33 // fmla v19.4s, v17.4s, v25.s[3]
-	WORD $0x4fb89271 // fmul v17.4s, v19.4s, v24.s[1]
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x3cb16912 // str q18, [x8, x17]
-	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
-	WORD $0x3cb16930 // str q16, [x9, x17]
-	WORD $0x8b040231 // add x17, x17, x4
-	WORD $0x4eaa1d50 // mov v16.16b, v10.16b
-	WORD $0x4f991170 // fmla v16.4s, v11.4s, v25.s[0]
-	WORD $0x4fb911f0 // fmla v16.4s, v15.4s, v25.s[1]
-	WORD $0x3cb16870 // str q16, [x3, x17]
-	WORD $0x4f99118e // fmla v14.4s, v12.4s, v25.s[0]
-	WORD $0x4fb911ae // fmla v14.4s, v13.4s, v25.s[1]
-	WORD $0x3cb1694e // str q14, [x10, x17]
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4f99196e // fmla v14.4s, v11.4s, v25.s[2]
-	WORD $0x4eac1d8f // mov v15.16b, v12.16b
-	WORD $0x4f9919af // fmla v15.4s, v13.4s, v25.s[2]
-	WORD $0x4f9891ef // fmul v15.4s, v15.4s, v24.s[0]
-	WORD $0x4e2fd5d0 // fadd v16.4s, v14.4s, v15.4s
-	WORD $0x3cb168d0 // str q16, [x6, x17]
-	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
-	WORD $0x3cb168ee // str q14, [x7, x17]
-	WORD $0x4fb9196a // fmla v10.4s, v11.4s, v25.s[3]
-	WORD $0x4fb919ac // fmla v12.4s, v13.4s, v25.s[3]
-	WORD $0x4fb8918c // fmul v12.4s, v12.4s, v24.s[1]
-	WORD $0x4e2cd54b // fadd v11.4s, v10.4s, v12.4s
-	WORD $0x3cb1690b // str q11, [x8, x17]
-	WORD $0x4eacd54a // fsub v10.4s, v10.4s, v12.4s
-	WORD $0x3cb1692a // str q10, [x9, x17]
-	WORD $0x8b040231 // add x17, x17, x4
-	WORD $0xad423a14 // ldp q20, q14, [x16, #64]
-	WORD $0xad453212 // ldp q18, q12, [x16, #160]
-	WORD $0xad482e11 // ldp q17, q11, [x16, #256]
-	WORD $0xad4b3613 // ldp q19, q13, [x16, #352]
-	WORD $0xad4e2a10 // ldp q16, q10, [x16, #448]
-	WORD $0xad513e16 // ldp q22, q15, [x16, #544]
-	WORD $0x4eb01e15 // mov v21.16b, v16.16b
-	WORD $0x4f991235 // fmla v21.4s, v17.4s, v25.s[0]
-	WORD $0x4fb91295 // fmla v21.4s, v20.4s, v25.s[1]
-	WORD $0x3cb16875 // str q21, [x3, x17]
-	WORD $0x4f991276 // fmla v22.4s, v19.4s, v25.s[0]
-	WORD $0x4fb91256 // fmla v22.4s, v18.4s, v25.s[1]
-	WORD $0x3cb16956 // str q22, [x10, x17]
-	WORD $0x4eb01e14 // mov v20.16b, v16.16b
-	WORD $0x4f991a34 // fmla v20.4s, v17.4s, v25.s[2]
-	WORD $0x4eb31e75 // mov v21.16b, v19.16b
-	WORD $0x4f991a55 // fmla v21.4s, v18.4s, v25.s[2]
-	WORD $0x4f9892b6 // fmul v22.4s, v21.4s, v24.s[0]
-	WORD $0x4e36d695 // fadd v21.4s, v20.4s, v22.4s
-	WORD $0x3cb168d5 // str q21, [x6, x17]
-	WORD $0x4eb6d694 // fsub v20.4s, v20.4s, v22.4s
-	WORD $0x3cb168f4 // str q20, [x7, x17]
-	WORD $0x4fb91a30 // fmla v16.4s, v17.4s, v25.s[3]
-	WORD $0x4fb91a53 // fmla v19.4s, v18.4s, v25.s[3]
-	WORD $0x4fb89271 // fmul v17.4s, v19.4s, v24.s[1]
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0x3cb16912 // str q18, [x8, x17]
-	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
-	WORD $0x3cb16930 // str q16, [x9, x17]
-	WORD $0x8b040231 // add x17, x17, x4
-	WORD $0x4eaa1d50 // mov v16.16b, v10.16b
-	WORD $0x4f991170 // fmla v16.4s, v11.4s, v25.s[0]
-	WORD $0x4fb911d0 // fmla v16.4s, v14.4s, v25.s[1]
-	WORD $0x3cb16870 // str q16, [x3, x17]
-	WORD $0x4f9911af // fmla v15.4s, v13.4s, v25.s[0]
-	WORD $0x4fb9118f // fmla v15.4s, v12.4s, v25.s[1]
-	WORD $0x3cb1694f // str q15, [x10, x17]
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4f99196e // fmla v14.4s, v11.4s, v25.s[2]
-	WORD $0x4ead1daf // mov v15.16b, v13.16b
-	WORD $0x4f99198f // fmla v15.4s, v12.4s, v25.s[2]
-	WORD $0x4f9891f0 // fmul v16.4s, v15.4s, v24.s[0]
-	WORD $0x4e30d5cf // fadd v15.4s, v14.4s, v16.4s
-	WORD $0x3cb168cf // str q15, [x6, x17]
-	WORD $0x4eb0d5ce // fsub v14.4s, v14.4s, v16.4s
-	WORD $0x3cb168ee // str q14, [x7, x17]
-	WORD $0x4fb9196a // fmla v10.4s, v11.4s, v25.s[3]
-	WORD $0x4fb9198d // fmla v13.4s, v12.4s, v25.s[3]
-	WORD $0x4fb891ab // fmul v11.4s, v13.4s, v24.s[1]
+	WORD $0xaa0b03ee // mov x14, x11
+	WORD $0xad4011aa // ldp q10, q4, [x13]
+	WORD $0xad4305a7 // ldp q7, q1, [x13, #96]
+	WORD $0xad4609a8 // ldp q8, q2, [x13, #192]
+	WORD $0xad490da9 // ldp q9, q3, [x13, #288]
+	WORD $0xad4c01a6 // ldp q6, q0, [x13, #384]
+	WORD $0xad4f15ab // ldp q11, q5, [x13, #480]
+	WORD $0x4ea61ccc // mov v12.16b, v6.16b
+	WORD $0x4f9e110c // fmla v12.4s, v8.4s, v30.s[0]
+	WORD $0x4fbe114c // fmla v12.4s, v10.4s, v30.s[1]
+	WORD $0x3cae686c // str q12, [x3, x14]
+	WORD $0x4f9e112b // fmla v11.4s, v9.4s, v30.s[0]
+	WORD $0x4fbe10eb // fmla v11.4s, v7.4s, v30.s[1]
+	WORD $0x3cae694b // str q11, [x10, x14]
+	WORD $0x4ea61cca // mov v10.16b, v6.16b
+	WORD $0x4f9e190a // fmla v10.4s, v8.4s, v30.s[2]
+	WORD $0x4ea91d2b // mov v11.16b, v9.16b
+	WORD $0x4f9e18eb // fmla v11.4s, v7.4s, v30.s[2]
+	WORD $0x4f9f916b // fmul v11.4s, v11.4s, v31.s[0]
 	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
-	WORD $0x3cb1690c // str q12, [x8, x17]
+	WORD $0x3cae68cc // str q12, [x6, x14]
 	WORD $0x4eabd54a // fsub v10.4s, v10.4s, v11.4s
-	WORD $0x3cb1692a // str q10, [x9, x17]
-	WORD $0x8b040231 // add x17, x17, x4
+	WORD $0x3cae68ea // str q10, [x7, x14]
+	WORD $0x4fbe1906 // fmla v6.4s, v8.4s, v30.s[3]
+	WORD $0x4fbe18e9 // fmla v9.4s, v7.4s, v30.s[3]
+	WORD $0x4fbf9127 // fmul v7.4s, v9.4s, v31.s[1]
+	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
+	WORD $0x3cae6908 // str q8, [x8, x14]
+	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
+	WORD $0x3cae6926 // str q6, [x9, x14]
+	WORD $0x8b0401ce // add x14, x14, x4
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1086 // fmla v6.4s, v4.4s, v30.s[1]
+	WORD $0x3cae6866 // str q6, [x3, x14]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0x3cae6945 // str q5, [x10, x14]
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4f9e1844 // fmla v4.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4f9e1825 // fmla v5.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f90a5 // fmul v5.4s, v5.4s, v31.s[0]
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x3cae68c6 // str q6, [x6, x14]
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x3cae68e4 // str q4, [x7, x14]
+	WORD $0x4fbe1840 // fmla v0.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9061 // fmul v1.4s, v3.4s, v31.s[1]
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	WORD $0x3cae6902 // str q2, [x8, x14]
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x3cae6920 // str q0, [x9, x14]
+	WORD $0x8b0401ce // add x14, x14, x4
+	WORD $0xad4111aa // ldp q10, q4, [x13, #32]
+	WORD $0xad4405a7 // ldp q7, q1, [x13, #128]
+	WORD $0xad4709a8 // ldp q8, q2, [x13, #224]
+	WORD $0xad4a0da9 // ldp q9, q3, [x13, #320]
+	WORD $0xad4d01a6 // ldp q6, q0, [x13, #416]
+	WORD $0xad5015ab // ldp q11, q5, [x13, #512]
+	WORD $0x4ea61ccc // mov v12.16b, v6.16b
+	WORD $0x4f9e110c // fmla v12.4s, v8.4s, v30.s[0]
+	WORD $0x4fbe114c // fmla v12.4s, v10.4s, v30.s[1]
+	WORD $0x3cae686c // str q12, [x3, x14]
+	WORD $0x4f9e112b // fmla v11.4s, v9.4s, v30.s[0]
+	WORD $0x4fbe10eb // fmla v11.4s, v7.4s, v30.s[1]
+	WORD $0x3cae694b // str q11, [x10, x14]
+	WORD $0x4ea61cca // mov v10.16b, v6.16b
+	WORD $0x4f9e190a // fmla v10.4s, v8.4s, v30.s[2]
+	WORD $0x4ea91d2b // mov v11.16b, v9.16b
+	WORD $0x4f9e18eb // fmla v11.4s, v7.4s, v30.s[2]
+	WORD $0x4f9f916b // fmul v11.4s, v11.4s, v31.s[0]
+	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
+	WORD $0x3cae68cc // str q12, [x6, x14]
+	WORD $0x4eabd54a // fsub v10.4s, v10.4s, v11.4s
+	WORD $0x3cae68ea // str q10, [x7, x14]
+	WORD $0x4fbe1906 // fmla v6.4s, v8.4s, v30.s[3]
+	WORD $0x4fbe18e9 // fmla v9.4s, v7.4s, v30.s[3]
+	WORD $0x4fbf9127 // fmul v7.4s, v9.4s, v31.s[1]
+	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
+	WORD $0x3cae6908 // str q8, [x8, x14]
+	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
+	WORD $0x3cae6926 // str q6, [x9, x14]
+	WORD $0x8b0401ce // add x14, x14, x4
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1086 // fmla v6.4s, v4.4s, v30.s[1]
+	WORD $0x3cae6866 // str q6, [x3, x14]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0x3cae6945 // str q5, [x10, x14]
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4f9e1844 // fmla v4.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4f9e1825 // fmla v5.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f90a5 // fmul v5.4s, v5.4s, v31.s[0]
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x3cae68c6 // str q6, [x6, x14]
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x3cae68e4 // str q4, [x7, x14]
+	WORD $0x4fbe1840 // fmla v0.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9061 // fmul v1.4s, v3.4s, v31.s[1]
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	WORD $0x3cae6902 // str q2, [x8, x14]
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x3cae6920 // str q0, [x9, x14]
+	WORD $0x8b0401ce // add x14, x14, x4
+	WORD $0xad4211aa // ldp q10, q4, [x13, #64]
+	WORD $0xad4505a7 // ldp q7, q1, [x13, #160]
+	WORD $0xad4809a8 // ldp q8, q2, [x13, #256]
+	WORD $0xad4b0da9 // ldp q9, q3, [x13, #352]
+	WORD $0xad4e01a6 // ldp q6, q0, [x13, #448]
+	WORD $0xad5115ab // ldp q11, q5, [x13, #544]
+	WORD $0x4ea61ccc // mov v12.16b, v6.16b
+	WORD $0x4f9e110c // fmla v12.4s, v8.4s, v30.s[0]
+	WORD $0x4fbe114c // fmla v12.4s, v10.4s, v30.s[1]
+	WORD $0x3cae686c // str q12, [x3, x14]
+	WORD $0x4f9e112b // fmla v11.4s, v9.4s, v30.s[0]
+	WORD $0x4fbe10eb // fmla v11.4s, v7.4s, v30.s[1]
+	WORD $0x3cae694b // str q11, [x10, x14]
+	WORD $0x4ea61cca // mov v10.16b, v6.16b
+	WORD $0x4f9e190a // fmla v10.4s, v8.4s, v30.s[2]
+	WORD $0x4ea91d2b // mov v11.16b, v9.16b
+	WORD $0x4f9e18eb // fmla v11.4s, v7.4s, v30.s[2]
+	WORD $0x4f9f916b // fmul v11.4s, v11.4s, v31.s[0]
+	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
+	WORD $0x3cae68cc // str q12, [x6, x14]
+	WORD $0x4eabd54a // fsub v10.4s, v10.4s, v11.4s
+	WORD $0x3cae68ea // str q10, [x7, x14]
+	WORD $0x4fbe1906 // fmla v6.4s, v8.4s, v30.s[3]
+	WORD $0x4fbe18e9 // fmla v9.4s, v7.4s, v30.s[3]
+	WORD $0x4fbf9127 // fmul v7.4s, v9.4s, v31.s[1]
+	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
+	WORD $0x3cae6908 // str q8, [x8, x14]
+	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
+	WORD $0x3cae6926 // str q6, [x9, x14]
+	WORD $0x8b0401ce // add x14, x14, x4
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1086 // fmla v6.4s, v4.4s, v30.s[1]
+	WORD $0x3cae6866 // str q6, [x3, x14]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0x3cae6945 // str q5, [x10, x14]
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4f9e1844 // fmla v4.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4f9e1825 // fmla v5.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f90a5 // fmul v5.4s, v5.4s, v31.s[0]
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x3cae68c6 // str q6, [x6, x14]
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x3cae68e4 // str q4, [x7, x14]
+	WORD $0x4fbe1840 // fmla v0.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9061 // fmul v1.4s, v3.4s, v31.s[1]
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	WORD $0x3cae6902 // str q2, [x8, x14]
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x3cae6920 // str q0, [x9, x14]
+	WORD $0x8b0401ce // add x14, x14, x4
 	WORD $0x9100416b // add x11, x11, #16
-	WORD $0x91090210 // add x16, x16, #576
-	WORD $0xd10005ef // sub x15, x15, #1
-	CBNZ R15, quad
+	WORD $0x910901ad // add x13, x13, #576
+	WORD $0xd100058c // sub x12, x12, #1
+	CBNZ R12, quad
 	JMP  wide
 
 few:
@@ -2063,26 +1671,26 @@ single:
 	WORD $0x2942342c // ldp w12, w13, [x1, #16]
 	WORD $0xbc6c6804 // ldr s4, [x0, x12]
 	WORD $0xbc6d6805 // ldr s5, [x0, x13]
-	WORD $0x4ea41c8a // mov v10.16b, v4.16b
-	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
-	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
-	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
-	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
-	WORD $0x4ea41c8c // mov v12.16b, v4.16b
-	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
-	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
-	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
-	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
-	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
-	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
-	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
-	WORD $0xad002c4a // stp q10, q11, [x2]
-	WORD $0xad01344c // stp q12, q13, [x2, #32]
-	WORD $0xad02144e // stp q14, q5, [x2, #64]
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1006 // fmla v6.4s, v0.4s, v30.s[1]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0x4ea41c87 // mov v7.16b, v4.16b
+	WORD $0x4f9e1847 // fmla v7.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	WORD $0x4f9e1820 // fmla v0.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f9008 // fmul v8.4s, v0.4s, v31.s[0]
+	WORD $0x4e28d4e0 // fadd v0.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4fbe1844 // fmla v4.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9062 // fmul v2.4s, v3.4s, v31.s[1]
+	WORD $0x4e22d481 // fadd v1.4s, v4.4s, v2.4s
+	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
+	WORD $0xad000046 // stp q6, q0, [x2]
+	WORD $0xad010447 // stp q7, q1, [x2, #32]
+	WORD $0xad021442 // stp q2, q5, [x2, #64]
 	WORD $0x2943342c // ldp w12, w13, [x1, #24]
 	WORD $0xbc6c6800 // ldr s0, [x0, x12]
 	WORD $0xbc6d6801 // ldr s1, [x0, x13]
@@ -2092,26 +1700,26 @@ single:
 	WORD $0x2945342c // ldp w12, w13, [x1, #40]
 	WORD $0xbc6c6804 // ldr s4, [x0, x12]
 	WORD $0xbc6d6805 // ldr s5, [x0, x13]
-	WORD $0x4ea41c8a // mov v10.16b, v4.16b
-	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
-	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
-	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
-	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
-	WORD $0x4ea41c8c // mov v12.16b, v4.16b
-	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
-	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
-	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
-	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
-	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
-	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
-	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
-	WORD $0xad032c4a // stp q10, q11, [x2, #96]
-	WORD $0xad04344c // stp q12, q13, [x2, #128]
-	WORD $0xad05144e // stp q14, q5, [x2, #160]
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1006 // fmla v6.4s, v0.4s, v30.s[1]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0x4ea41c87 // mov v7.16b, v4.16b
+	WORD $0x4f9e1847 // fmla v7.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	WORD $0x4f9e1820 // fmla v0.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f9008 // fmul v8.4s, v0.4s, v31.s[0]
+	WORD $0x4e28d4e0 // fadd v0.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4fbe1844 // fmla v4.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9062 // fmul v2.4s, v3.4s, v31.s[1]
+	WORD $0x4e22d481 // fadd v1.4s, v4.4s, v2.4s
+	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
+	WORD $0xad030046 // stp q6, q0, [x2, #96]
+	WORD $0xad040447 // stp q7, q1, [x2, #128]
+	WORD $0xad051442 // stp q2, q5, [x2, #160]
 	WORD $0x2946342c // ldp w12, w13, [x1, #48]
 	WORD $0xbc6c6800 // ldr s0, [x0, x12]
 	WORD $0xbc6d6801 // ldr s1, [x0, x13]
@@ -2121,26 +1729,26 @@ single:
 	WORD $0x2948342c // ldp w12, w13, [x1, #64]
 	WORD $0xbc6c6804 // ldr s4, [x0, x12]
 	WORD $0xbc6d6805 // ldr s5, [x0, x13]
-	WORD $0x4ea41c8a // mov v10.16b, v4.16b
-	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
-	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
-	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
-	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
-	WORD $0x4ea41c8c // mov v12.16b, v4.16b
-	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
-	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
-	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
-	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
-	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
-	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
-	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
-	WORD $0xad062c4a // stp q10, q11, [x2, #192]
-	WORD $0xad07344c // stp q12, q13, [x2, #224]
-	WORD $0xad08144e // stp q14, q5, [x2, #256]
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1006 // fmla v6.4s, v0.4s, v30.s[1]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0x4ea41c87 // mov v7.16b, v4.16b
+	WORD $0x4f9e1847 // fmla v7.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	WORD $0x4f9e1820 // fmla v0.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f9008 // fmul v8.4s, v0.4s, v31.s[0]
+	WORD $0x4e28d4e0 // fadd v0.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4fbe1844 // fmla v4.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9062 // fmul v2.4s, v3.4s, v31.s[1]
+	WORD $0x4e22d481 // fadd v1.4s, v4.4s, v2.4s
+	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
+	WORD $0xad060046 // stp q6, q0, [x2, #192]
+	WORD $0xad070447 // stp q7, q1, [x2, #224]
+	WORD $0xad081442 // stp q2, q5, [x2, #256]
 	WORD $0x2949342c // ldp w12, w13, [x1, #72]
 	WORD $0xbc6c6800 // ldr s0, [x0, x12]
 	WORD $0xbc6d6801 // ldr s1, [x0, x13]
@@ -2150,26 +1758,26 @@ single:
 	WORD $0x294b342c // ldp w12, w13, [x1, #88]
 	WORD $0xbc6c6804 // ldr s4, [x0, x12]
 	WORD $0xbc6d6805 // ldr s5, [x0, x13]
-	WORD $0x4ea41c8a // mov v10.16b, v4.16b
-	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
-	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
-	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
-	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
-	WORD $0x4ea41c8c // mov v12.16b, v4.16b
-	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
-	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
-	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
-	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
-	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
-	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
-	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
-	WORD $0xad092c4a // stp q10, q11, [x2, #288]
-	WORD $0xad0a344c // stp q12, q13, [x2, #320]
-	WORD $0xad0b144e // stp q14, q5, [x2, #352]
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1006 // fmla v6.4s, v0.4s, v30.s[1]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0x4ea41c87 // mov v7.16b, v4.16b
+	WORD $0x4f9e1847 // fmla v7.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	WORD $0x4f9e1820 // fmla v0.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f9008 // fmul v8.4s, v0.4s, v31.s[0]
+	WORD $0x4e28d4e0 // fadd v0.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4fbe1844 // fmla v4.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9062 // fmul v2.4s, v3.4s, v31.s[1]
+	WORD $0x4e22d481 // fadd v1.4s, v4.4s, v2.4s
+	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
+	WORD $0xad090046 // stp q6, q0, [x2, #288]
+	WORD $0xad0a0447 // stp q7, q1, [x2, #320]
+	WORD $0xad0b1442 // stp q2, q5, [x2, #352]
 	WORD $0x294c342c // ldp w12, w13, [x1, #96]
 	WORD $0xbc6c6800 // ldr s0, [x0, x12]
 	WORD $0xbc6d6801 // ldr s1, [x0, x13]
@@ -2179,26 +1787,26 @@ single:
 	WORD $0x294e342c // ldp w12, w13, [x1, #112]
 	WORD $0xbc6c6804 // ldr s4, [x0, x12]
 	WORD $0xbc6d6805 // ldr s5, [x0, x13]
-	WORD $0x4ea41c8a // mov v10.16b, v4.16b
-	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
-	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
-	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
-	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
-	WORD $0x4ea41c8c // mov v12.16b, v4.16b
-	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
-	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
-	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
-	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
-	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
-	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
-	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
-	WORD $0xad0c2c4a // stp q10, q11, [x2, #384]
-	WORD $0xad0d344c // stp q12, q13, [x2, #416]
-	WORD $0xad0e144e // stp q14, q5, [x2, #448]
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1006 // fmla v6.4s, v0.4s, v30.s[1]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0x4ea41c87 // mov v7.16b, v4.16b
+	WORD $0x4f9e1847 // fmla v7.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	WORD $0x4f9e1820 // fmla v0.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f9008 // fmul v8.4s, v0.4s, v31.s[0]
+	WORD $0x4e28d4e0 // fadd v0.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4fbe1844 // fmla v4.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9062 // fmul v2.4s, v3.4s, v31.s[1]
+	WORD $0x4e22d481 // fadd v1.4s, v4.4s, v2.4s
+	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
+	WORD $0xad0c0046 // stp q6, q0, [x2, #384]
+	WORD $0xad0d0447 // stp q7, q1, [x2, #416]
+	WORD $0xad0e1442 // stp q2, q5, [x2, #448]
 	WORD $0x294f342c // ldp w12, w13, [x1, #120]
 	WORD $0xbc6c6800 // ldr s0, [x0, x12]
 	WORD $0xbc6d6801 // ldr s1, [x0, x13]
@@ -2208,189 +1816,189 @@ single:
 	WORD $0x2951342c // ldp w12, w13, [x1, #136]
 	WORD $0xbc6c6804 // ldr s4, [x0, x12]
 	WORD $0xbc6d6805 // ldr s5, [x0, x13]
-	WORD $0x4ea41c8a // mov v10.16b, v4.16b
-	WORD $0x4f99104a // fmla v10.4s, v2.4s, v25.s[0]
-	WORD $0x4fb9100a // fmla v10.4s, v0.4s, v25.s[1]
-	WORD $0x4f991065 // fmla v5.4s, v3.4s, v25.s[0]
-	WORD $0x4fb91025 // fmla v5.4s, v1.4s, v25.s[1]
-	WORD $0x4ea41c8c // mov v12.16b, v4.16b
-	WORD $0x4f99184c // fmla v12.4s, v2.4s, v25.s[2]
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	WORD $0x4f99182b // fmla v11.4s, v1.4s, v25.s[2]
-	WORD $0x4f98916d // fmul v13.4s, v11.4s, v24.s[0]
-	WORD $0x4e2dd58b // fadd v11.4s, v12.4s, v13.4s
-	WORD $0x4eadd58c // fsub v12.4s, v12.4s, v13.4s
-	WORD $0x4fb91844 // fmla v4.4s, v2.4s, v25.s[3]
-	WORD $0x4fb91823 // fmla v3.4s, v1.4s, v25.s[3]
-	WORD $0x4fb8906e // fmul v14.4s, v3.4s, v24.s[1]
-	WORD $0x4e2ed48d // fadd v13.4s, v4.4s, v14.4s
-	WORD $0x4eaed48e // fsub v14.4s, v4.4s, v14.4s
-	WORD $0xad0f2c4a // stp q10, q11, [x2, #480]
-	WORD $0xad10344c // stp q12, q13, [x2, #512]
-	WORD $0xad11144e // stp q14, q5, [x2, #544]
+	WORD $0x4ea41c86 // mov v6.16b, v4.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1006 // fmla v6.4s, v0.4s, v30.s[1]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0x4ea41c87 // mov v7.16b, v4.16b
+	WORD $0x4f9e1847 // fmla v7.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c60 // mov v0.16b, v3.16b
+	WORD $0x4f9e1820 // fmla v0.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f9008 // fmul v8.4s, v0.4s, v31.s[0]
+	WORD $0x4e28d4e0 // fadd v0.4s, v7.4s, v8.4s
+	WORD $0x4ea8d4e7 // fsub v7.4s, v7.4s, v8.4s
+	WORD $0x4fbe1844 // fmla v4.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9062 // fmul v2.4s, v3.4s, v31.s[1]
+	WORD $0x4e22d481 // fadd v1.4s, v4.4s, v2.4s
+	WORD $0x4ea2d482 // fsub v2.4s, v4.4s, v2.4s
+	WORD $0xad0f0046 // stp q6, q0, [x2, #480]
+	WORD $0xad100447 // stp q7, q1, [x2, #512]
+	WORD $0xad111442 // stp q2, q5, [x2, #544]
 	WORD $0x91001000 // add x0, x0, #4
 	WORD $0xaa0b03ec // mov x12, x11
-	WORD $0xad403854 // ldp q20, q14, [x2]
-	WORD $0xad433053 // ldp q19, q12, [x2, #96]
-	WORD $0xad463451 // ldp q17, q13, [x2, #192]
-	WORD $0xad492c52 // ldp q18, q11, [x2, #288]
-	WORD $0xad4c2850 // ldp q16, q10, [x2, #384]
-	WORD $0xad4f3c56 // ldp q22, q15, [x2, #480]
-	WORD $0x4eb01e15 // mov v21.16b, v16.16b
-	WORD $0x4f991235 // fmla v21.4s, v17.4s, v25.s[0]
-	WORD $0x4fb91295 // fmla v21.4s, v20.4s, v25.s[1]
-	WORD $0xbc2c6875 // str s21, [x3, x12]
-	WORD $0x4f991256 // fmla v22.4s, v18.4s, v25.s[0]
-	WORD $0x4fb91276 // fmla v22.4s, v19.4s, v25.s[1]
-	WORD $0xbc2c6956 // str s22, [x10, x12]
-	WORD $0x4eb01e14 // mov v20.16b, v16.16b
-	WORD $0x4f991a34 // fmla v20.4s, v17.4s, v25.s[2]
-	WORD $0x4eb21e55 // mov v21.16b, v18.16b
-	WORD $0x4f991a75 // fmla v21.4s, v19.4s, v25.s[2]
-	WORD $0x4f9892b6 // fmul v22.4s, v21.4s, v24.s[0]
-	WORD $0x4e36d695 // fadd v21.4s, v20.4s, v22.4s
-	WORD $0xbc2c68d5 // str s21, [x6, x12]
-	WORD $0x4eb6d694 // fsub v20.4s, v20.4s, v22.4s
-	WORD $0xbc2c68f4 // str s20, [x7, x12]
-	WORD $0x4fb91a30 // fmla v16.4s, v17.4s, v25.s[3]
-	WORD $0x4fb91a72 // fmla v18.4s, v19.4s, v25.s[3]
-	WORD $0x4fb89252 // fmul v18.4s, v18.4s, v24.s[1]
-	WORD $0x4e32d611 // fadd v17.4s, v16.4s, v18.4s
-	WORD $0xbc2c6911 // str s17, [x8, x12]
-	WORD $0x4eb2d610 // fsub v16.4s, v16.4s, v18.4s
-	WORD $0xbc2c6930 // str s16, [x9, x12]
-	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4eaa1d50 // mov v16.16b, v10.16b
-	WORD $0x4f9911b0 // fmla v16.4s, v13.4s, v25.s[0]
-	WORD $0x4fb911d0 // fmla v16.4s, v14.4s, v25.s[1]
-	WORD $0xbc2c6870 // str s16, [x3, x12]
-	WORD $0x4f99116f // fmla v15.4s, v11.4s, v25.s[0]
-	WORD $0x4fb9118f // fmla v15.4s, v12.4s, v25.s[1]
-	WORD $0xbc2c694f // str s15, [x10, x12]
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4f9919ae // fmla v14.4s, v13.4s, v25.s[2]
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f99198f // fmla v15.4s, v12.4s, v25.s[2]
-	WORD $0x4f9891f0 // fmul v16.4s, v15.4s, v24.s[0]
-	WORD $0x4e30d5cf // fadd v15.4s, v14.4s, v16.4s
-	WORD $0xbc2c68cf // str s15, [x6, x12]
-	WORD $0x4eb0d5ce // fsub v14.4s, v14.4s, v16.4s
-	WORD $0xbc2c68ee // str s14, [x7, x12]
-	WORD $0x4fb919aa // fmla v10.4s, v13.4s, v25.s[3]
-	WORD $0x4fb9198b // fmla v11.4s, v12.4s, v25.s[3]
-	WORD $0x4fb8916b // fmul v11.4s, v11.4s, v24.s[1]
+	WORD $0xad40104a // ldp q10, q4, [x2]
+	WORD $0xad430447 // ldp q7, q1, [x2, #96]
+	WORD $0xad460848 // ldp q8, q2, [x2, #192]
+	WORD $0xad490c49 // ldp q9, q3, [x2, #288]
+	WORD $0xad4c0046 // ldp q6, q0, [x2, #384]
+	WORD $0xad4f144b // ldp q11, q5, [x2, #480]
+	WORD $0x4ea61ccc // mov v12.16b, v6.16b
+	WORD $0x4f9e110c // fmla v12.4s, v8.4s, v30.s[0]
+	WORD $0x4fbe114c // fmla v12.4s, v10.4s, v30.s[1]
+	WORD $0xbc2c686c // str s12, [x3, x12]
+	WORD $0x4f9e112b // fmla v11.4s, v9.4s, v30.s[0]
+	WORD $0x4fbe10eb // fmla v11.4s, v7.4s, v30.s[1]
+	WORD $0xbc2c694b // str s11, [x10, x12]
+	WORD $0x4ea61cca // mov v10.16b, v6.16b
+	WORD $0x4f9e190a // fmla v10.4s, v8.4s, v30.s[2]
+	WORD $0x4ea91d2b // mov v11.16b, v9.16b
+	WORD $0x4f9e18eb // fmla v11.4s, v7.4s, v30.s[2]
+	WORD $0x4f9f916b // fmul v11.4s, v11.4s, v31.s[0]
 	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
-	WORD $0xbc2c690c // str s12, [x8, x12]
+	WORD $0xbc2c68cc // str s12, [x6, x12]
 	WORD $0x4eabd54a // fsub v10.4s, v10.4s, v11.4s
-	WORD $0xbc2c692a // str s10, [x9, x12]
+	WORD $0xbc2c68ea // str s10, [x7, x12]
+	WORD $0x4fbe1906 // fmla v6.4s, v8.4s, v30.s[3]
+	WORD $0x4fbe18e9 // fmla v9.4s, v7.4s, v30.s[3]
+	WORD $0x4fbf9127 // fmul v7.4s, v9.4s, v31.s[1]
+	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
+	WORD $0xbc2c6908 // str s8, [x8, x12]
+	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
+	WORD $0xbc2c6926 // str s6, [x9, x12]
 	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0xad413c56 // ldp q22, q15, [x2, #32]
-	WORD $0xad443452 // ldp q18, q13, [x2, #128]
-	WORD $0xad472c51 // ldp q17, q11, [x2, #224]
-	WORD $0xad4a3053 // ldp q19, q12, [x2, #320]
-	WORD $0xad4d2850 // ldp q16, q10, [x2, #416]
-	WORD $0xad503855 // ldp q21, q14, [x2, #512]
-	WORD $0x4eb01e14 // mov v20.16b, v16.16b
-	WORD $0x4f991234 // fmla v20.4s, v17.4s, v25.s[0]
-	WORD $0x4fb912d4 // fmla v20.4s, v22.4s, v25.s[1]
-	WORD $0xbc2c6874 // str s20, [x3, x12]
-	WORD $0x4f991275 // fmla v21.4s, v19.4s, v25.s[0]
-	WORD $0x4fb91255 // fmla v21.4s, v18.4s, v25.s[1]
-	WORD $0xbc2c6955 // str s21, [x10, x12]
-	WORD $0x4eb01e14 // mov v20.16b, v16.16b
-	WORD $0x4f991a34 // fmla v20.4s, v17.4s, v25.s[2]
-	WORD $0x4eb31e75 // mov v21.16b, v19.16b
-	WORD $0x4f991a55 // fmla v21.4s, v18.4s, v25.s[2]
-	WORD $0x4f9892b5 // fmul v21.4s, v21.4s, v24.s[0]
-	WORD $0x4e35d696 // fadd v22.4s, v20.4s, v21.4s
-	WORD $0xbc2c68d6 // str s22, [x6, x12]
-	WORD $0x4eb5d694 // fsub v20.4s, v20.4s, v21.4s
-	WORD $0xbc2c68f4 // str s20, [x7, x12]
-	WORD $0x4fb91a30 // fmla v16.4s, v17.4s, v25.s[3]
-	WORD $0x4fb91a53 // fmla v19.4s, v18.4s, v25.s[3]
-	WORD $0x4fb89272 // fmul v18.4s, v19.4s, v24.s[1]
-	WORD $0x4e32d611 // fadd v17.4s, v16.4s, v18.4s
-	WORD $0xbc2c6911 // str s17, [x8, x12]
-	WORD $0x4eb2d610 // fsub v16.4s, v16.4s, v18.4s
-	WORD $0xbc2c6930 // str s16, [x9, x12]
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1086 // fmla v6.4s, v4.4s, v30.s[1]
+	WORD $0xbc2c6866 // str s6, [x3, x12]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0xbc2c6945 // str s5, [x10, x12]
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4f9e1844 // fmla v4.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4f9e1825 // fmla v5.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f90a5 // fmul v5.4s, v5.4s, v31.s[0]
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0xbc2c68c6 // str s6, [x6, x12]
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0xbc2c68e4 // str s4, [x7, x12]
+	WORD $0x4fbe1840 // fmla v0.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9061 // fmul v1.4s, v3.4s, v31.s[1]
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	WORD $0xbc2c6902 // str s2, [x8, x12]
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0xbc2c6920 // str s0, [x9, x12]
 	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4eaa1d50 // mov v16.16b, v10.16b
-	WORD $0x4f991170 // fmla v16.4s, v11.4s, v25.s[0]
-	WORD $0x4fb911f0 // fmla v16.4s, v15.4s, v25.s[1]
-	WORD $0xbc2c6870 // str s16, [x3, x12]
-	WORD $0x4f99118e // fmla v14.4s, v12.4s, v25.s[0]
-	WORD $0x4fb911ae // fmla v14.4s, v13.4s, v25.s[1]
-	WORD $0xbc2c694e // str s14, [x10, x12]
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4f99196e // fmla v14.4s, v11.4s, v25.s[2]
-	WORD $0x4eac1d8f // mov v15.16b, v12.16b
-	WORD $0x4f9919af // fmla v15.4s, v13.4s, v25.s[2]
-	WORD $0x4f9891ef // fmul v15.4s, v15.4s, v24.s[0]
-	WORD $0x4e2fd5d0 // fadd v16.4s, v14.4s, v15.4s
-	WORD $0xbc2c68d0 // str s16, [x6, x12]
-	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
-	WORD $0xbc2c68ee // str s14, [x7, x12]
-	WORD $0x4fb9196a // fmla v10.4s, v11.4s, v25.s[3]
-	WORD $0x4fb919ac // fmla v12.4s, v13.4s, v25.s[3]
-	WORD $0x4fb8918c // fmul v12.4s, v12.4s, v24.s[1]
-	WORD $0x4e2cd54b // fadd v11.4s, v10.4s, v12.4s
-	WORD $0xbc2c690b // str s11, [x8, x12]
-	WORD $0x4eacd54a // fsub v10.4s, v10.4s, v12.4s
-	WORD $0xbc2c692a // str s10, [x9, x12]
+	WORD $0xad41104a // ldp q10, q4, [x2, #32]
+	WORD $0xad440447 // ldp q7, q1, [x2, #128]
+	WORD $0xad470848 // ldp q8, q2, [x2, #224]
+	WORD $0xad4a0c49 // ldp q9, q3, [x2, #320]
+	WORD $0xad4d0046 // ldp q6, q0, [x2, #416]
+	WORD $0xad50144b // ldp q11, q5, [x2, #512]
+	WORD $0x4ea61ccc // mov v12.16b, v6.16b
+	WORD $0x4f9e110c // fmla v12.4s, v8.4s, v30.s[0]
+	WORD $0x4fbe114c // fmla v12.4s, v10.4s, v30.s[1]
+	WORD $0xbc2c686c // str s12, [x3, x12]
+	WORD $0x4f9e112b // fmla v11.4s, v9.4s, v30.s[0]
+	WORD $0x4fbe10eb // fmla v11.4s, v7.4s, v30.s[1]
+	WORD $0xbc2c694b // str s11, [x10, x12]
+	WORD $0x4ea61cca // mov v10.16b, v6.16b
+	WORD $0x4f9e190a // fmla v10.4s, v8.4s, v30.s[2]
+	WORD $0x4ea91d2b // mov v11.16b, v9.16b
+	WORD $0x4f9e18eb // fmla v11.4s, v7.4s, v30.s[2]
+	WORD $0x4f9f916b // fmul v11.4s, v11.4s, v31.s[0]
+	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
+	WORD $0xbc2c68cc // str s12, [x6, x12]
+	WORD $0x4eabd54a // fsub v10.4s, v10.4s, v11.4s
+	WORD $0xbc2c68ea // str s10, [x7, x12]
+	WORD $0x4fbe1906 // fmla v6.4s, v8.4s, v30.s[3]
+	WORD $0x4fbe18e9 // fmla v9.4s, v7.4s, v30.s[3]
+	WORD $0x4fbf9127 // fmul v7.4s, v9.4s, v31.s[1]
+	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
+	WORD $0xbc2c6908 // str s8, [x8, x12]
+	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
+	WORD $0xbc2c6926 // str s6, [x9, x12]
 	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0xad423855 // ldp q21, q14, [x2, #64]
-	WORD $0xad453452 // ldp q18, q13, [x2, #160]
-	WORD $0xad483053 // ldp q19, q12, [x2, #256]
-	WORD $0xad4b2c51 // ldp q17, q11, [x2, #352]
-	WORD $0xad4e2850 // ldp q16, q10, [x2, #448]
-	WORD $0xad513c54 // ldp q20, q15, [x2, #544]
-	WORD $0x4eb01e16 // mov v22.16b, v16.16b
-	WORD $0x4f991276 // fmla v22.4s, v19.4s, v25.s[0]
-	WORD $0x4fb912b6 // fmla v22.4s, v21.4s, v25.s[1]
-	WORD $0xbc2c6876 // str s22, [x3, x12]
-	WORD $0x4f991234 // fmla v20.4s, v17.4s, v25.s[0]
-	WORD $0x4fb91254 // fmla v20.4s, v18.4s, v25.s[1]
-	WORD $0xbc2c6954 // str s20, [x10, x12]
-	WORD $0x4eb01e14 // mov v20.16b, v16.16b
-	WORD $0x4f991a74 // fmla v20.4s, v19.4s, v25.s[2]
-	WORD $0x4eb11e35 // mov v21.16b, v17.16b
-	WORD $0x4f991a55 // fmla v21.4s, v18.4s, v25.s[2]
-	WORD $0x4f9892b6 // fmul v22.4s, v21.4s, v24.s[0]
-	WORD $0x4e36d695 // fadd v21.4s, v20.4s, v22.4s
-	WORD $0xbc2c68d5 // str s21, [x6, x12]
-	WORD $0x4eb6d694 // fsub v20.4s, v20.4s, v22.4s
-	WORD $0xbc2c68f4 // str s20, [x7, x12]
-	WORD $0x4fb91a70 // fmla v16.4s, v19.4s, v25.s[3]
-	WORD $0x4fb91a51 // fmla v17.4s, v18.4s, v25.s[3]
-	WORD $0x4fb89231 // fmul v17.4s, v17.4s, v24.s[1]
-	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
-	WORD $0xbc2c6912 // str s18, [x8, x12]
-	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
-	WORD $0xbc2c6930 // str s16, [x9, x12]
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1086 // fmla v6.4s, v4.4s, v30.s[1]
+	WORD $0xbc2c6866 // str s6, [x3, x12]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0xbc2c6945 // str s5, [x10, x12]
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4f9e1844 // fmla v4.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4f9e1825 // fmla v5.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f90a5 // fmul v5.4s, v5.4s, v31.s[0]
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0xbc2c68c6 // str s6, [x6, x12]
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0xbc2c68e4 // str s4, [x7, x12]
+	WORD $0x4fbe1840 // fmla v0.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9061 // fmul v1.4s, v3.4s, v31.s[1]
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	WORD $0xbc2c6902 // str s2, [x8, x12]
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0xbc2c6920 // str s0, [x9, x12]
 	WORD $0x8b04018c // add x12, x12, x4
-	WORD $0x4eaa1d50 // mov v16.16b, v10.16b
-	WORD $0x4f991190 // fmla v16.4s, v12.4s, v25.s[0]
-	WORD $0x4fb911d0 // fmla v16.4s, v14.4s, v25.s[1]
-	WORD $0xbc2c6870 // str s16, [x3, x12]
-	WORD $0x4f99116f // fmla v15.4s, v11.4s, v25.s[0]
-	WORD $0x4fb911af // fmla v15.4s, v13.4s, v25.s[1]
-	WORD $0xbc2c694f // str s15, [x10, x12]
-	WORD $0x4eaa1d4e // mov v14.16b, v10.16b
-	WORD $0x4f99198e // fmla v14.4s, v12.4s, v25.s[2]
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4f9919af // fmla v15.4s, v13.4s, v25.s[2]
-	WORD $0x4f9891ef // fmul v15.4s, v15.4s, v24.s[0]
-	WORD $0x4e2fd5d0 // fadd v16.4s, v14.4s, v15.4s
-	WORD $0xbc2c68d0 // str s16, [x6, x12]
-	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
-	WORD $0xbc2c68ee // str s14, [x7, x12]
-	WORD $0x4fb9198a // fmla v10.4s, v12.4s, v25.s[3]
-	WORD $0x4fb919ab // fmla v11.4s, v13.4s, v25.s[3]
-	WORD $0x4fb8916c // fmul v12.4s, v11.4s, v24.s[1]
-	WORD $0x4e2cd54b // fadd v11.4s, v10.4s, v12.4s
-	WORD $0xbc2c690b // str s11, [x8, x12]
-	WORD $0x4eacd54a // fsub v10.4s, v10.4s, v12.4s
-	WORD $0xbc2c692a // str s10, [x9, x12]
+	WORD $0xad42104a // ldp q10, q4, [x2, #64]
+	WORD $0xad450447 // ldp q7, q1, [x2, #160]
+	WORD $0xad480848 // ldp q8, q2, [x2, #256]
+	WORD $0xad4b0c49 // ldp q9, q3, [x2, #352]
+	WORD $0xad4e0046 // ldp q6, q0, [x2, #448]
+	WORD $0xad51144b // ldp q11, q5, [x2, #544]
+	WORD $0x4ea61ccc // mov v12.16b, v6.16b
+	WORD $0x4f9e110c // fmla v12.4s, v8.4s, v30.s[0]
+	WORD $0x4fbe114c // fmla v12.4s, v10.4s, v30.s[1]
+	WORD $0xbc2c686c // str s12, [x3, x12]
+	WORD $0x4f9e112b // fmla v11.4s, v9.4s, v30.s[0]
+	WORD $0x4fbe10eb // fmla v11.4s, v7.4s, v30.s[1]
+	WORD $0xbc2c694b // str s11, [x10, x12]
+	WORD $0x4ea61cca // mov v10.16b, v6.16b
+	WORD $0x4f9e190a // fmla v10.4s, v8.4s, v30.s[2]
+	WORD $0x4ea91d2b // mov v11.16b, v9.16b
+	WORD $0x4f9e18eb // fmla v11.4s, v7.4s, v30.s[2]
+	WORD $0x4f9f916b // fmul v11.4s, v11.4s, v31.s[0]
+	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
+	WORD $0xbc2c68cc // str s12, [x6, x12]
+	WORD $0x4eabd54a // fsub v10.4s, v10.4s, v11.4s
+	WORD $0xbc2c68ea // str s10, [x7, x12]
+	WORD $0x4fbe1906 // fmla v6.4s, v8.4s, v30.s[3]
+	WORD $0x4fbe18e9 // fmla v9.4s, v7.4s, v30.s[3]
+	WORD $0x4fbf9127 // fmul v7.4s, v9.4s, v31.s[1]
+	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
+	WORD $0xbc2c6908 // str s8, [x8, x12]
+	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
+	WORD $0xbc2c6926 // str s6, [x9, x12]
+	WORD $0x8b04018c // add x12, x12, x4
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x4f9e1046 // fmla v6.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1086 // fmla v6.4s, v4.4s, v30.s[1]
+	WORD $0xbc2c6866 // str s6, [x3, x12]
+	WORD $0x4f9e1065 // fmla v5.4s, v3.4s, v30.s[0]
+	WORD $0x4fbe1025 // fmla v5.4s, v1.4s, v30.s[1]
+	WORD $0xbc2c6945 // str s5, [x10, x12]
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4f9e1844 // fmla v4.4s, v2.4s, v30.s[2]
+	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4f9e1825 // fmla v5.4s, v1.4s, v30.s[2]
+	WORD $0x4f9f90a5 // fmul v5.4s, v5.4s, v31.s[0]
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0xbc2c68c6 // str s6, [x6, x12]
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0xbc2c68e4 // str s4, [x7, x12]
+	WORD $0x4fbe1840 // fmla v0.4s, v2.4s, v30.s[3]
+	WORD $0x4fbe1823 // fmla v3.4s, v1.4s, v30.s[3]
+	WORD $0x4fbf9061 // fmul v1.4s, v3.4s, v31.s[1]
+	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
+	WORD $0xbc2c6902 // str s2, [x8, x12]
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0xbc2c6920 // str s0, [x9, x12]
 	WORD $0x8b04018c // add x12, x12, x4
 	WORD $0x9100116b // add x11, x11, #4
 	WORD $0xd10004a5 // sub x5, x5, #1
@@ -3369,1059 +2977,924 @@ loop:
 
 // func winogradOutput4NEON(a *winogradArgs)
 TEXT ·winogradOutput4NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R7
-	WORD $0xf94020e0 // ldr x0, [x7, #64]
-	WORD $0x3dc02818 // ldr q24, [x0, #160]
-	WORD $0x3dc02c19 // ldr q25, [x0, #176]
-	WORD $0x3dc0301a // ldr q26, [x0, #192]
-	WORD $0xf94000e0 // ldr x0, [x7]
-	WORD $0xf94004e1 // ldr x1, [x7, #8]
-	WORD $0xf9401ce2 // ldr x2, [x7, #56]
-	WORD $0xf94008e3 // ldr x3, [x7, #16]
-	WORD $0xf94010e4 // ldr x4, [x7, #32]
-	WORD $0xf94014e5 // ldr x5, [x7, #40]
-	WORD $0xf94024e6 // ldr x6, [x7, #72]
-	WORD $0xf94030e7 // ldr x7, [x7, #96]
+	MOVD a+0(FP), R8
+	WORD $0xf9402100 // ldr x0, [x8, #64]
+	WORD $0x3dc02806 // ldr q6, [x0, #160]
+	WORD $0x3dc02c07 // ldr q7, [x0, #176]
+	WORD $0x3dc03008 // ldr q8, [x0, #192]
+	WORD $0xf9400105 // ldr x5, [x8]
+	WORD $0xf9400506 // ldr x6, [x8, #8]
+	WORD $0xf9401d04 // ldr x4, [x8, #56]
+	WORD $0xf9400900 // ldr x0, [x8, #16]
+	WORD $0xf9401101 // ldr x1, [x8, #32]
+	WORD $0xf9401502 // ldr x2, [x8, #40]
+	WORD $0xf9402507 // ldr x7, [x8, #72]
+	WORD $0xf9403103 // ldr x3, [x8, #96]
+	WORD $0xf10040ff // cmp x7, #16
+	BLT  rest
+	WORD $0xf9402107 // ldr x7, [x8, #64]
+	WORD $0x3dc028fc // ldr q28, [x7, #160]
+	WORD $0x3dc02cfd // ldr q29, [x7, #176]
+	WORD $0x3dc030fe // ldr q30, [x7, #192]
+	WORD $0xd28000c7 // movz x7, #6, lsl #0
+	WORD $0x9b077cc7 // mul x7, x6, x7
+	WORD $0x8b0708e8 // add x8, x7, x7, lsl #2
+	WORD $0xcb0800c8 // sub x8, x6, x8
+	WORD $0xaa0503e6 // mov x6, x5
+	WORD $0xaa0403e9 // mov x9, x4
+	WORD $0xd28000c5 // movz x5, #6, lsl #0
+
+column:
+	WORD $0x4cc728c0 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x6], x7
+	WORD $0x4cc728c4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x6], x7
+	WORD $0x4cc728c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x6], x7
+	WORD $0x4cc728cc // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x6], x7
+	WORD $0x4cc728d0 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x6], x7
+	WORD $0x4cc828d4 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x6], x8
+	WORD $0x4e28d498 // fadd v24.4s, v4.4s, v8.4s
+	WORD $0x4e29d4b9 // fadd v25.4s, v5.4s, v9.4s
+	WORD $0x4e2ad4da // fadd v26.4s, v6.4s, v10.4s
+	WORD $0x4e2bd4fb // fadd v27.4s, v7.4s, v11.4s
+	WORD $0x4ea8d488 // fsub v8.4s, v4.4s, v8.4s
+	WORD $0x4ea9d4a9 // fsub v9.4s, v5.4s, v9.4s
+	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
+	WORD $0x4eabd4eb // fsub v11.4s, v7.4s, v11.4s
+	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
+	WORD $0x4eb0d590 // fsub v16.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b1 // fsub v17.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f3 // fsub v19.4s, v15.4s, v19.4s
+	WORD $0x4f9c900c // fmul v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c902d // fmul v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c904e // fmul v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c906f // fmul v15.4s, v3.4s, v28.s[0]
+	WORD $0x4fbc130c // fmla v12.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc132d // fmla v13.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc134e // fmla v14.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc136f // fmla v15.4s, v27.4s, v28.s[1]
+	WORD $0x4fbd108c // fmla v12.4s, v4.4s, v29.s[1]
+	WORD $0x4fbd10ad // fmla v13.4s, v5.4s, v29.s[1]
+	WORD $0x4fbd10ce // fmla v14.4s, v6.4s, v29.s[1]
+	WORD $0x4fbd10ef // fmla v15.4s, v7.4s, v29.s[1]
+	WORD $0x4c9f292c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
+	WORD $0x4f9c9900 // fmul v0.4s, v8.4s, v28.s[2]
+	WORD $0x4f9c9921 // fmul v1.4s, v9.4s, v28.s[2]
+	WORD $0x4f9c9942 // fmul v2.4s, v10.4s, v28.s[2]
+	WORD $0x4f9c9963 // fmul v3.4s, v11.4s, v28.s[2]
+	WORD $0x4f9d1a00 // fmla v0.4s, v16.4s, v29.s[2]
+	WORD $0x4f9d1a21 // fmla v1.4s, v17.4s, v29.s[2]
+	WORD $0x4f9d1a42 // fmla v2.4s, v18.4s, v29.s[2]
+	WORD $0x4f9d1a63 // fmla v3.4s, v19.4s, v29.s[2]
+	WORD $0x4c9f2920 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x9], #64
+	WORD $0x4fbc9b0c // fmul v12.4s, v24.4s, v28.s[3]
+	WORD $0x4fbc9b2d // fmul v13.4s, v25.4s, v28.s[3]
+	WORD $0x4fbc9b4e // fmul v14.4s, v26.4s, v28.s[3]
+	WORD $0x4fbc9b6f // fmul v15.4s, v27.4s, v28.s[3]
+	WORD $0x4fbd188c // fmla v12.4s, v4.4s, v29.s[3]
+	WORD $0x4fbd18ad // fmla v13.4s, v5.4s, v29.s[3]
+	WORD $0x4fbd18ce // fmla v14.4s, v6.4s, v29.s[3]
+	WORD $0x4fbd18ef // fmla v15.4s, v7.4s, v29.s[3]
+	WORD $0x4c9f292c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9], #64
+	WORD $0x4f9d1114 // fmla v20.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1135 // fmla v21.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1156 // fmla v22.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1177 // fmla v23.4s, v11.4s, v29.s[0]
+	WORD $0x4f9e1214 // fmla v20.4s, v16.4s, v30.s[0]
+	WORD $0x4f9e1235 // fmla v21.4s, v17.4s, v30.s[0]
+	WORD $0x4f9e1256 // fmla v22.4s, v18.4s, v30.s[0]
+	WORD $0x4f9e1277 // fmla v23.4s, v19.4s, v30.s[0]
+	WORD $0x4c9f2934 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x9], #64
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, column
+	WORD $0xd2802006 // movz x6, #256, lsl #0
+	WORD $0x928097e7 // movn x7, #1215, lsl #0
+	WORD $0xaa0403e4 // mov x4, x4
+	WORD $0xd2800085 // movz x5, #4, lsl #0
+	CBNZ R3, relu
+
+plain:
+	WORD $0x4cc62880 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x4], x6
+	WORD $0x4cc62884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], x6
+	WORD $0x4cc62888 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x4], x6
+	WORD $0x4cc6288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], x6
+	WORD $0x4cc62890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], x6
+	WORD $0x4cc72894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], x7
+	WORD $0x28c12023 // ldp w3, w8, [x1], #8
+	WORD $0x28c12829 // ldp w9, w10, [x1], #8
+	WORD $0x4e28d498 // fadd v24.4s, v4.4s, v8.4s
+	WORD $0x4e29d4b9 // fadd v25.4s, v5.4s, v9.4s
+	WORD $0x4e2ad4da // fadd v26.4s, v6.4s, v10.4s
+	WORD $0x4e2bd4fb // fadd v27.4s, v7.4s, v11.4s
+	WORD $0x4ea8d488 // fsub v8.4s, v4.4s, v8.4s
+	WORD $0x4ea9d4a9 // fsub v9.4s, v5.4s, v9.4s
+	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
+	WORD $0x4eabd4eb // fsub v11.4s, v7.4s, v11.4s
+	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
+	WORD $0x4eb0d590 // fsub v16.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b1 // fsub v17.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f3 // fsub v19.4s, v15.4s, v19.4s
+	WORD $0x4c40284c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x2]
+	WORD $0x4e2cd694 // fadd v20.4s, v20.4s, v12.4s
+	WORD $0x4e2dd6b5 // fadd v21.4s, v21.4s, v13.4s
+	WORD $0x4e2ed6d6 // fadd v22.4s, v22.4s, v14.4s
+	WORD $0x4e2fd6f7 // fadd v23.4s, v23.4s, v15.4s
+	WORD $0x4c40284c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x2]
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4fbc130c // fmla v12.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc132d // fmla v13.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc134e // fmla v14.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc136f // fmla v15.4s, v27.4s, v28.s[1]
+	WORD $0x4fbd108c // fmla v12.4s, v4.4s, v29.s[1]
+	WORD $0x4fbd10ad // fmla v13.4s, v5.4s, v29.s[1]
+	WORD $0x4fbd10ce // fmla v14.4s, v6.4s, v29.s[1]
+	WORD $0x4fbd10ef // fmla v15.4s, v7.4s, v29.s[1]
+	WORD $0x8b000063 // add x3, x3, x0
+	WORD $0x4c00286c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3]
+	WORD $0x4c402840 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x2]
+	WORD $0x4f9c1900 // fmla v0.4s, v8.4s, v28.s[2]
+	WORD $0x4f9c1921 // fmla v1.4s, v9.4s, v28.s[2]
+	WORD $0x4f9c1942 // fmla v2.4s, v10.4s, v28.s[2]
+	WORD $0x4f9c1963 // fmla v3.4s, v11.4s, v28.s[2]
+	WORD $0x4f9d1a00 // fmla v0.4s, v16.4s, v29.s[2]
+	WORD $0x4f9d1a21 // fmla v1.4s, v17.4s, v29.s[2]
+	WORD $0x4f9d1a42 // fmla v2.4s, v18.4s, v29.s[2]
+	WORD $0x4f9d1a63 // fmla v3.4s, v19.4s, v29.s[2]
+	WORD $0x8b000108 // add x8, x8, x0
+	WORD $0x4c002900 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8]
+	WORD $0x4c40284c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x2]
+	WORD $0x4fbc1b0c // fmla v12.4s, v24.4s, v28.s[3]
+	WORD $0x4fbc1b2d // fmla v13.4s, v25.4s, v28.s[3]
+	WORD $0x4fbc1b4e // fmla v14.4s, v26.4s, v28.s[3]
+	WORD $0x4fbc1b6f // fmla v15.4s, v27.4s, v28.s[3]
+	WORD $0x4fbd188c // fmla v12.4s, v4.4s, v29.s[3]
+	WORD $0x4fbd18ad // fmla v13.4s, v5.4s, v29.s[3]
+	WORD $0x4fbd18ce // fmla v14.4s, v6.4s, v29.s[3]
+	WORD $0x4fbd18ef // fmla v15.4s, v7.4s, v29.s[3]
+	WORD $0x8b000129 // add x9, x9, x0
+	WORD $0x4c00292c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
+	WORD $0x4f9d1114 // fmla v20.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1135 // fmla v21.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1156 // fmla v22.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1177 // fmla v23.4s, v11.4s, v29.s[0]
+	WORD $0x4f9e1214 // fmla v20.4s, v16.4s, v30.s[0]
+	WORD $0x4f9e1235 // fmla v21.4s, v17.4s, v30.s[0]
+	WORD $0x4f9e1256 // fmla v22.4s, v18.4s, v30.s[0]
+	WORD $0x4f9e1277 // fmla v23.4s, v19.4s, v30.s[0]
+	WORD $0x8b00014a // add x10, x10, x0
+	WORD $0x4c002954 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10]
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, plain
+	RET
+
+relu:
+	WORD $0x4cc62880 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x4], x6
+	WORD $0x4cc62884 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x4], x6
+	WORD $0x4cc62888 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x4], x6
+	WORD $0x4cc6288c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x4], x6
+	WORD $0x4cc62890 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x4], x6
+	WORD $0x4cc72894 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x4], x7
+	WORD $0x28c12023 // ldp w3, w8, [x1], #8
+	WORD $0x28c12829 // ldp w9, w10, [x1], #8
+	WORD $0x4e28d498 // fadd v24.4s, v4.4s, v8.4s
+	WORD $0x4e29d4b9 // fadd v25.4s, v5.4s, v9.4s
+	WORD $0x4e2ad4da // fadd v26.4s, v6.4s, v10.4s
+	WORD $0x4e2bd4fb // fadd v27.4s, v7.4s, v11.4s
+	WORD $0x4ea8d488 // fsub v8.4s, v4.4s, v8.4s
+	WORD $0x4ea9d4a9 // fsub v9.4s, v5.4s, v9.4s
+	WORD $0x4eaad4ca // fsub v10.4s, v6.4s, v10.4s
+	WORD $0x4eabd4eb // fsub v11.4s, v7.4s, v11.4s
+	WORD $0x4e30d584 // fadd v4.4s, v12.4s, v16.4s
+	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
+	WORD $0x4e32d5c6 // fadd v6.4s, v14.4s, v18.4s
+	WORD $0x4e33d5e7 // fadd v7.4s, v15.4s, v19.4s
+	WORD $0x4eb0d590 // fsub v16.4s, v12.4s, v16.4s
+	WORD $0x4eb1d5b1 // fsub v17.4s, v13.4s, v17.4s
+	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
+	WORD $0x4eb3d5f3 // fsub v19.4s, v15.4s, v19.4s
+	WORD $0x4c40284c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x2]
+	WORD $0x4e2cd694 // fadd v20.4s, v20.4s, v12.4s
+	WORD $0x4e2dd6b5 // fadd v21.4s, v21.4s, v13.4s
+	WORD $0x4e2ed6d6 // fadd v22.4s, v22.4s, v14.4s
+	WORD $0x4e2fd6f7 // fadd v23.4s, v23.4s, v15.4s
+	WORD $0x4c40284c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x2]
+	WORD $0x4f9c100c // fmla v12.4s, v0.4s, v28.s[0]
+	WORD $0x4f9c102d // fmla v13.4s, v1.4s, v28.s[0]
+	WORD $0x4f9c104e // fmla v14.4s, v2.4s, v28.s[0]
+	WORD $0x4f9c106f // fmla v15.4s, v3.4s, v28.s[0]
+	WORD $0x4fbc130c // fmla v12.4s, v24.4s, v28.s[1]
+	WORD $0x4fbc132d // fmla v13.4s, v25.4s, v28.s[1]
+	WORD $0x4fbc134e // fmla v14.4s, v26.4s, v28.s[1]
+	WORD $0x4fbc136f // fmla v15.4s, v27.4s, v28.s[1]
+	WORD $0x4fbd108c // fmla v12.4s, v4.4s, v29.s[1]
+	WORD $0x4fbd10ad // fmla v13.4s, v5.4s, v29.s[1]
+	WORD $0x4fbd10ce // fmla v14.4s, v6.4s, v29.s[1]
+	WORD $0x4fbd10ef // fmla v15.4s, v7.4s, v29.s[1]
+	WORD $0x4ea0e980 // fcmlt v0.4s, v12.4s, #0.0
+	WORD $0x4ea0e9a1 // fcmlt v1.4s, v13.4s, #0.0
+	WORD $0x4ea0e9c2 // fcmlt v2.4s, v14.4s, #0.0
+	WORD $0x4ea0e9e3 // fcmlt v3.4s, v15.4s, #0.0
+	WORD $0x4e601d8c // bic v12.16b, v12.16b, v0.16b
+	WORD $0x4e611dad // bic v13.16b, v13.16b, v1.16b
+	WORD $0x4e621dce // bic v14.16b, v14.16b, v2.16b
+	WORD $0x4e631def // bic v15.16b, v15.16b, v3.16b
+	WORD $0x8b000063 // add x3, x3, x0
+	WORD $0x4c00286c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x3]
+	WORD $0x4c402840 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x2]
+	WORD $0x4f9c1900 // fmla v0.4s, v8.4s, v28.s[2]
+	WORD $0x4f9c1921 // fmla v1.4s, v9.4s, v28.s[2]
+	WORD $0x4f9c1942 // fmla v2.4s, v10.4s, v28.s[2]
+	WORD $0x4f9c1963 // fmla v3.4s, v11.4s, v28.s[2]
+	WORD $0x4f9d1a00 // fmla v0.4s, v16.4s, v29.s[2]
+	WORD $0x4f9d1a21 // fmla v1.4s, v17.4s, v29.s[2]
+	WORD $0x4f9d1a42 // fmla v2.4s, v18.4s, v29.s[2]
+	WORD $0x4f9d1a63 // fmla v3.4s, v19.4s, v29.s[2]
+	WORD $0x4ea0e80c // fcmlt v12.4s, v0.4s, #0.0
+	WORD $0x4ea0e82d // fcmlt v13.4s, v1.4s, #0.0
+	WORD $0x4ea0e84e // fcmlt v14.4s, v2.4s, #0.0
+	WORD $0x4ea0e86f // fcmlt v15.4s, v3.4s, #0.0
+	WORD $0x4e6c1c00 // bic v0.16b, v0.16b, v12.16b
+	WORD $0x4e6d1c21 // bic v1.16b, v1.16b, v13.16b
+	WORD $0x4e6e1c42 // bic v2.16b, v2.16b, v14.16b
+	WORD $0x4e6f1c63 // bic v3.16b, v3.16b, v15.16b
+	WORD $0x8b000108 // add x8, x8, x0
+	WORD $0x4c002900 // st1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x8]
+	WORD $0x4c40284c // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x2]
+	WORD $0x4fbc1b0c // fmla v12.4s, v24.4s, v28.s[3]
+	WORD $0x4fbc1b2d // fmla v13.4s, v25.4s, v28.s[3]
+	WORD $0x4fbc1b4e // fmla v14.4s, v26.4s, v28.s[3]
+	WORD $0x4fbc1b6f // fmla v15.4s, v27.4s, v28.s[3]
+	WORD $0x4fbd188c // fmla v12.4s, v4.4s, v29.s[3]
+	WORD $0x4fbd18ad // fmla v13.4s, v5.4s, v29.s[3]
+	WORD $0x4fbd18ce // fmla v14.4s, v6.4s, v29.s[3]
+	WORD $0x4fbd18ef // fmla v15.4s, v7.4s, v29.s[3]
+	WORD $0x4ea0e998 // fcmlt v24.4s, v12.4s, #0.0
+	WORD $0x4ea0e9b9 // fcmlt v25.4s, v13.4s, #0.0
+	WORD $0x4ea0e9da // fcmlt v26.4s, v14.4s, #0.0
+	WORD $0x4ea0e9fb // fcmlt v27.4s, v15.4s, #0.0
+	WORD $0x4e781d8c // bic v12.16b, v12.16b, v24.16b
+	WORD $0x4e791dad // bic v13.16b, v13.16b, v25.16b
+	WORD $0x4e7a1dce // bic v14.16b, v14.16b, v26.16b
+	WORD $0x4e7b1def // bic v15.16b, v15.16b, v27.16b
+	WORD $0x8b000129 // add x9, x9, x0
+	WORD $0x4c00292c // st1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x9]
+	WORD $0x4f9d1114 // fmla v20.4s, v8.4s, v29.s[0]
+	WORD $0x4f9d1135 // fmla v21.4s, v9.4s, v29.s[0]
+	WORD $0x4f9d1156 // fmla v22.4s, v10.4s, v29.s[0]
+	WORD $0x4f9d1177 // fmla v23.4s, v11.4s, v29.s[0]
+	WORD $0x4f9e1214 // fmla v20.4s, v16.4s, v30.s[0]
+	WORD $0x4f9e1235 // fmla v21.4s, v17.4s, v30.s[0]
+	WORD $0x4f9e1256 // fmla v22.4s, v18.4s, v30.s[0]
+	WORD $0x4f9e1277 // fmla v23.4s, v19.4s, v30.s[0]
+	WORD $0x4ea0ea98 // fcmlt v24.4s, v20.4s, #0.0
+	WORD $0x4ea0eab9 // fcmlt v25.4s, v21.4s, #0.0
+	WORD $0x4ea0eada // fcmlt v26.4s, v22.4s, #0.0
+	WORD $0x4ea0eafb // fcmlt v27.4s, v23.4s, #0.0
+	WORD $0x4e781e94 // bic v20.16b, v20.16b, v24.16b
+	WORD $0x4e791eb5 // bic v21.16b, v21.16b, v25.16b
+	WORD $0x4e7a1ed6 // bic v22.16b, v22.16b, v26.16b
+	WORD $0x4e7b1ef7 // bic v23.16b, v23.16b, v27.16b
+	WORD $0x8b00014a // add x10, x10, x0
+	WORD $0x4c002954 // st1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x10]
+	WORD $0xd10004a5 // sub x5, x5, #1
+	CBNZ R5, relu
+	RET
+
+rest:
 	WORD $0xd28000c8 // movz x8, #6, lsl #0
-	WORD $0x9b087c28 // mul x8, x1, x8
-	WORD $0x91060049 // add x9, x2, #384
-	WORD $0x9106012a // add x10, x9, #384
-	WORD $0x9106014b // add x11, x10, #384
+	WORD $0x9b087cc8 // mul x8, x6, x8
 
 wide:
-	WORD $0xf10040c6 // subs x6, x6, #16
-	BMI  narrow
-	WORD $0xaa0003ec // mov x12, x0
-	WORD $0x8b08018d // add x13, x12, x8
-	WORD $0x8b0801ae // add x14, x13, x8
-	WORD $0x8b0801cf // add x15, x14, x8
-	WORD $0x8b0801f0 // add x16, x15, x8
-	WORD $0x8b080211 // add x17, x16, x8
-	WORD $0x4cc12980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x1
-	WORD $0x4cc129a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x13], x1
-	WORD $0x4cc129c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x1
-	WORD $0x4cc129ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x15], x1
-	WORD $0x4cc12a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], x1
-	WORD $0x4cc12a34 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x17], x1
-	WORD $0x4e28d49b // fadd v27.4s, v4.4s, v8.4s
-	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
-	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
-	WORD $0x4eb0d58c // fsub v12.4s, v12.4s, v16.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb81360 // fmla v0.4s, v27.4s, v24.s[1]
-	WORD $0x4fb91100 // fmla v0.4s, v8.4s, v25.s[1]
-	WORD $0x4f989890 // fmul v16.4s, v4.4s, v24.s[2]
-	WORD $0x4f991990 // fmla v16.4s, v12.4s, v25.s[2]
-	WORD $0x4fb89b7b // fmul v27.4s, v27.4s, v24.s[3]
-	WORD $0x4fb9191b // fmla v27.4s, v8.4s, v25.s[3]
-	WORD $0x4f991094 // fmla v20.4s, v4.4s, v25.s[0]
-	WORD $0x4f9a1194 // fmla v20.4s, v12.4s, v26.s[0]
-	WORD $0xad004040 // stp q0, q16, [x2]
-	WORD $0xad01505b // stp q27, q20, [x2, #32]
-	WORD $0x4e29d4a0 // fadd v0.4s, v5.4s, v9.4s
-	WORD $0x4ea9d4a4 // fsub v4.4s, v5.4s, v9.4s
-	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
-	WORD $0x4eb1d5a8 // fsub v8.4s, v13.4s, v17.4s
-	WORD $0x4f989021 // fmul v1.4s, v1.4s, v24.s[0]
-	WORD $0x4fb81001 // fmla v1.4s, v0.4s, v24.s[1]
-	WORD $0x4fb910a1 // fmla v1.4s, v5.4s, v25.s[1]
-	WORD $0x4f989889 // fmul v9.4s, v4.4s, v24.s[2]
-	WORD $0x4f991909 // fmla v9.4s, v8.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb918a0 // fmla v0.4s, v5.4s, v25.s[3]
-	WORD $0x4f991095 // fmla v21.4s, v4.4s, v25.s[0]
-	WORD $0x4f9a1115 // fmla v21.4s, v8.4s, v26.s[0]
-	WORD $0xad002521 // stp q1, q9, [x9]
-	WORD $0xad015520 // stp q0, q21, [x9, #32]
-	WORD $0x4e2ad4c0 // fadd v0.4s, v6.4s, v10.4s
-	WORD $0x4eaad4c1 // fsub v1.4s, v6.4s, v10.4s
-	WORD $0x4e32d5c4 // fadd v4.4s, v14.4s, v18.4s
-	WORD $0x4eb2d5c5 // fsub v5.4s, v14.4s, v18.4s
-	WORD $0x4f989042 // fmul v2.4s, v2.4s, v24.s[0]
-	WORD $0x4fb81002 // fmla v2.4s, v0.4s, v24.s[1]
-	WORD $0x4fb91082 // fmla v2.4s, v4.4s, v25.s[1]
-	WORD $0x4f989826 // fmul v6.4s, v1.4s, v24.s[2]
-	WORD $0x4f9918a6 // fmla v6.4s, v5.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb91880 // fmla v0.4s, v4.4s, v25.s[3]
-	WORD $0x4f991036 // fmla v22.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a10b6 // fmla v22.4s, v5.4s, v26.s[0]
-	WORD $0xad001942 // stp q2, q6, [x10]
-	WORD $0xad015940 // stp q0, q22, [x10, #32]
-	WORD $0x4e2bd4e0 // fadd v0.4s, v7.4s, v11.4s
-	WORD $0x4eabd4e1 // fsub v1.4s, v7.4s, v11.4s
-	WORD $0x4e33d5e2 // fadd v2.4s, v15.4s, v19.4s
-	WORD $0x4eb3d5e4 // fsub v4.4s, v15.4s, v19.4s
-	WORD $0x4f989063 // fmul v3.4s, v3.4s, v24.s[0]
-	WORD $0x4fb81003 // fmla v3.4s, v0.4s, v24.s[1]
-	WORD $0x4fb91043 // fmla v3.4s, v2.4s, v25.s[1]
-	WORD $0x4f989825 // fmul v5.4s, v1.4s, v24.s[2]
-	WORD $0x4f991885 // fmla v5.4s, v4.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb91840 // fmla v0.4s, v2.4s, v25.s[3]
-	WORD $0x4f991037 // fmla v23.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1097 // fmla v23.4s, v4.4s, v26.s[0]
-	WORD $0xad001563 // stp q3, q5, [x11]
-	WORD $0xad015d60 // stp q0, q23, [x11, #32]
-	WORD $0x4cc12980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x1
-	WORD $0x4cc129a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x13], x1
-	WORD $0x4cc129c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x1
-	WORD $0x4cc129ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x15], x1
-	WORD $0x4cc12a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], x1
-	WORD $0x4cc12a34 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x17], x1
-	WORD $0x4e28d49b // fadd v27.4s, v4.4s, v8.4s
-	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
-	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
-	WORD $0x4eb0d58c // fsub v12.4s, v12.4s, v16.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb81360 // fmla v0.4s, v27.4s, v24.s[1]
-	WORD $0x4fb91100 // fmla v0.4s, v8.4s, v25.s[1]
-	WORD $0x4f989890 // fmul v16.4s, v4.4s, v24.s[2]
-	WORD $0x4f991990 // fmla v16.4s, v12.4s, v25.s[2]
-	WORD $0x4fb89b7b // fmul v27.4s, v27.4s, v24.s[3]
-	WORD $0x4fb9191b // fmla v27.4s, v8.4s, v25.s[3]
-	WORD $0x4f991094 // fmla v20.4s, v4.4s, v25.s[0]
-	WORD $0x4f9a1194 // fmla v20.4s, v12.4s, v26.s[0]
-	WORD $0xad024040 // stp q0, q16, [x2, #64]
-	WORD $0xad03505b // stp q27, q20, [x2, #96]
-	WORD $0x4e29d4a0 // fadd v0.4s, v5.4s, v9.4s
-	WORD $0x4ea9d4a4 // fsub v4.4s, v5.4s, v9.4s
-	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
-	WORD $0x4eb1d5a8 // fsub v8.4s, v13.4s, v17.4s
-	WORD $0x4f989021 // fmul v1.4s, v1.4s, v24.s[0]
-	WORD $0x4fb81001 // fmla v1.4s, v0.4s, v24.s[1]
-	WORD $0x4fb910a1 // fmla v1.4s, v5.4s, v25.s[1]
-	WORD $0x4f989889 // fmul v9.4s, v4.4s, v24.s[2]
-	WORD $0x4f991909 // fmla v9.4s, v8.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb918a0 // fmla v0.4s, v5.4s, v25.s[3]
-	WORD $0x4f991095 // fmla v21.4s, v4.4s, v25.s[0]
-	WORD $0x4f9a1115 // fmla v21.4s, v8.4s, v26.s[0]
-	WORD $0xad022521 // stp q1, q9, [x9, #64]
-	WORD $0xad035520 // stp q0, q21, [x9, #96]
-	WORD $0x4e2ad4c0 // fadd v0.4s, v6.4s, v10.4s
-	WORD $0x4eaad4c1 // fsub v1.4s, v6.4s, v10.4s
-	WORD $0x4e32d5c4 // fadd v4.4s, v14.4s, v18.4s
-	WORD $0x4eb2d5c5 // fsub v5.4s, v14.4s, v18.4s
-	WORD $0x4f989042 // fmul v2.4s, v2.4s, v24.s[0]
-	WORD $0x4fb81002 // fmla v2.4s, v0.4s, v24.s[1]
-	WORD $0x4fb91082 // fmla v2.4s, v4.4s, v25.s[1]
-	WORD $0x4f989826 // fmul v6.4s, v1.4s, v24.s[2]
-	WORD $0x4f9918a6 // fmla v6.4s, v5.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb91880 // fmla v0.4s, v4.4s, v25.s[3]
-	WORD $0x4f991036 // fmla v22.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a10b6 // fmla v22.4s, v5.4s, v26.s[0]
-	WORD $0xad021942 // stp q2, q6, [x10, #64]
-	WORD $0xad035940 // stp q0, q22, [x10, #96]
-	WORD $0x4e2bd4e0 // fadd v0.4s, v7.4s, v11.4s
-	WORD $0x4eabd4e1 // fsub v1.4s, v7.4s, v11.4s
-	WORD $0x4e33d5e2 // fadd v2.4s, v15.4s, v19.4s
-	WORD $0x4eb3d5e4 // fsub v4.4s, v15.4s, v19.4s
-	WORD $0x4f989063 // fmul v3.4s, v3.4s, v24.s[0]
-	WORD $0x4fb81003 // fmla v3.4s, v0.4s, v24.s[1]
-	WORD $0x4fb91043 // fmla v3.4s, v2.4s, v25.s[1]
-	WORD $0x4f989825 // fmul v5.4s, v1.4s, v24.s[2]
-	WORD $0x4f991885 // fmla v5.4s, v4.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb91840 // fmla v0.4s, v2.4s, v25.s[3]
-	WORD $0x4f991037 // fmla v23.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1097 // fmla v23.4s, v4.4s, v26.s[0]
-	WORD $0xad021563 // stp q3, q5, [x11, #64]
-	WORD $0xad035d60 // stp q0, q23, [x11, #96]
-	WORD $0x4cc12980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x1
-	WORD $0x4cc129a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x13], x1
-	WORD $0x4cc129c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x1
-	WORD $0x4cc129ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x15], x1
-	WORD $0x4cc12a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], x1
-	WORD $0x4cc12a34 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x17], x1
-	WORD $0x4e28d49b // fadd v27.4s, v4.4s, v8.4s
-	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
-	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
-	WORD $0x4eb0d58c // fsub v12.4s, v12.4s, v16.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb81360 // fmla v0.4s, v27.4s, v24.s[1]
-	WORD $0x4fb91100 // fmla v0.4s, v8.4s, v25.s[1]
-	WORD $0x4f989890 // fmul v16.4s, v4.4s, v24.s[2]
-	WORD $0x4f991990 // fmla v16.4s, v12.4s, v25.s[2]
-	WORD $0x4fb89b7b // fmul v27.4s, v27.4s, v24.s[3]
-	WORD $0x4fb9191b // fmla v27.4s, v8.4s, v25.s[3]
-	WORD $0x4f991094 // fmla v20.4s, v4.4s, v25.s[0]
-	WORD $0x4f9a1194 // fmla v20.4s, v12.4s, v26.s[0]
-	WORD $0xad044040 // stp q0, q16, [x2, #128]
-	WORD $0xad05505b // stp q27, q20, [x2, #160]
-	WORD $0x4e29d4a0 // fadd v0.4s, v5.4s, v9.4s
-	WORD $0x4ea9d4a4 // fsub v4.4s, v5.4s, v9.4s
-	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
-	WORD $0x4eb1d5a8 // fsub v8.4s, v13.4s, v17.4s
-	WORD $0x4f989021 // fmul v1.4s, v1.4s, v24.s[0]
-	WORD $0x4fb81001 // fmla v1.4s, v0.4s, v24.s[1]
-	WORD $0x4fb910a1 // fmla v1.4s, v5.4s, v25.s[1]
-	WORD $0x4f989889 // fmul v9.4s, v4.4s, v24.s[2]
-	WORD $0x4f991909 // fmla v9.4s, v8.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb918a0 // fmla v0.4s, v5.4s, v25.s[3]
-	WORD $0x4f991095 // fmla v21.4s, v4.4s, v25.s[0]
-	WORD $0x4f9a1115 // fmla v21.4s, v8.4s, v26.s[0]
-	WORD $0xad042521 // stp q1, q9, [x9, #128]
-	WORD $0xad055520 // stp q0, q21, [x9, #160]
-	WORD $0x4e2ad4c0 // fadd v0.4s, v6.4s, v10.4s
-	WORD $0x4eaad4c1 // fsub v1.4s, v6.4s, v10.4s
-	WORD $0x4e32d5c4 // fadd v4.4s, v14.4s, v18.4s
-	WORD $0x4eb2d5c5 // fsub v5.4s, v14.4s, v18.4s
-	WORD $0x4f989042 // fmul v2.4s, v2.4s, v24.s[0]
-	WORD $0x4fb81002 // fmla v2.4s, v0.4s, v24.s[1]
-	WORD $0x4fb91082 // fmla v2.4s, v4.4s, v25.s[1]
-	WORD $0x4f989826 // fmul v6.4s, v1.4s, v24.s[2]
-	WORD $0x4f9918a6 // fmla v6.4s, v5.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb91880 // fmla v0.4s, v4.4s, v25.s[3]
-	WORD $0x4f991036 // fmla v22.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a10b6 // fmla v22.4s, v5.4s, v26.s[0]
-	WORD $0xad041942 // stp q2, q6, [x10, #128]
-	WORD $0xad055940 // stp q0, q22, [x10, #160]
-	WORD $0x4e2bd4e0 // fadd v0.4s, v7.4s, v11.4s
-	WORD $0x4eabd4e1 // fsub v1.4s, v7.4s, v11.4s
-	WORD $0x4e33d5e2 // fadd v2.4s, v15.4s, v19.4s
-	WORD $0x4eb3d5e4 // fsub v4.4s, v15.4s, v19.4s
-	WORD $0x4f989063 // fmul v3.4s, v3.4s, v24.s[0]
-	WORD $0x4fb81003 // fmla v3.4s, v0.4s, v24.s[1]
-	WORD $0x4fb91043 // fmla v3.4s, v2.4s, v25.s[1]
-	WORD $0x4f989825 // fmul v5.4s, v1.4s, v24.s[2]
-	WORD $0x4f991885 // fmla v5.4s, v4.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb91840 // fmla v0.4s, v2.4s, v25.s[3]
-	WORD $0x4f991037 // fmla v23.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1097 // fmla v23.4s, v4.4s, v26.s[0]
-	WORD $0xad041563 // stp q3, q5, [x11, #128]
-	WORD $0xad055d60 // stp q0, q23, [x11, #160]
-	WORD $0x4cc12980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x1
-	WORD $0x4cc129a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x13], x1
-	WORD $0x4cc129c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x1
-	WORD $0x4cc129ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x15], x1
-	WORD $0x4cc12a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], x1
-	WORD $0x4cc12a34 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x17], x1
-	WORD $0x4e28d49b // fadd v27.4s, v4.4s, v8.4s
-	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
-	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
-	WORD $0x4eb0d58c // fsub v12.4s, v12.4s, v16.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb81360 // fmla v0.4s, v27.4s, v24.s[1]
-	WORD $0x4fb91100 // fmla v0.4s, v8.4s, v25.s[1]
-	WORD $0x4f989890 // fmul v16.4s, v4.4s, v24.s[2]
-	WORD $0x4f991990 // fmla v16.4s, v12.4s, v25.s[2]
-	WORD $0x4fb89b7b // fmul v27.4s, v27.4s, v24.s[3]
-	WORD $0x4fb9191b // fmla v27.4s, v8.4s, v25.s[3]
-	WORD $0x4f991094 // fmla v20.4s, v4.4s, v25.s[0]
-	WORD $0x4f9a1194 // fmla v20.4s, v12.4s, v26.s[0]
-	WORD $0xad064040 // stp q0, q16, [x2, #192]
-	WORD $0xad07505b // stp q27, q20, [x2, #224]
-	WORD $0x4e29d4a0 // fadd v0.4s, v5.4s, v9.4s
-	WORD $0x4ea9d4a4 // fsub v4.4s, v5.4s, v9.4s
-	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
-	WORD $0x4eb1d5a8 // fsub v8.4s, v13.4s, v17.4s
-	WORD $0x4f989021 // fmul v1.4s, v1.4s, v24.s[0]
-	WORD $0x4fb81001 // fmla v1.4s, v0.4s, v24.s[1]
-	WORD $0x4fb910a1 // fmla v1.4s, v5.4s, v25.s[1]
-	WORD $0x4f989889 // fmul v9.4s, v4.4s, v24.s[2]
-	WORD $0x4f991909 // fmla v9.4s, v8.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb918a0 // fmla v0.4s, v5.4s, v25.s[3]
-	WORD $0x4f991095 // fmla v21.4s, v4.4s, v25.s[0]
-	WORD $0x4f9a1115 // fmla v21.4s, v8.4s, v26.s[0]
-	WORD $0xad062521 // stp q1, q9, [x9, #192]
-	WORD $0xad075520 // stp q0, q21, [x9, #224]
-	WORD $0x4e2ad4c0 // fadd v0.4s, v6.4s, v10.4s
-	WORD $0x4eaad4c1 // fsub v1.4s, v6.4s, v10.4s
-	WORD $0x4e32d5c4 // fadd v4.4s, v14.4s, v18.4s
-	WORD $0x4eb2d5c5 // fsub v5.4s, v14.4s, v18.4s
-	WORD $0x4f989042 // fmul v2.4s, v2.4s, v24.s[0]
-	WORD $0x4fb81002 // fmla v2.4s, v0.4s, v24.s[1]
-	WORD $0x4fb91082 // fmla v2.4s, v4.4s, v25.s[1]
-	WORD $0x4f989826 // fmul v6.4s, v1.4s, v24.s[2]
-	WORD $0x4f9918a6 // fmla v6.4s, v5.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb91880 // fmla v0.4s, v4.4s, v25.s[3]
-	WORD $0x4f991036 // fmla v22.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a10b6 // fmla v22.4s, v5.4s, v26.s[0]
-	WORD $0xad061942 // stp q2, q6, [x10, #192]
-	WORD $0xad075940 // stp q0, q22, [x10, #224]
-	WORD $0x4e2bd4e0 // fadd v0.4s, v7.4s, v11.4s
-	WORD $0x4eabd4e1 // fsub v1.4s, v7.4s, v11.4s
-	WORD $0x4e33d5e2 // fadd v2.4s, v15.4s, v19.4s
-	WORD $0x4eb3d5e4 // fsub v4.4s, v15.4s, v19.4s
-	WORD $0x4f989063 // fmul v3.4s, v3.4s, v24.s[0]
-	WORD $0x4fb81003 // fmla v3.4s, v0.4s, v24.s[1]
-	WORD $0x4fb91043 // fmla v3.4s, v2.4s, v25.s[1]
-	WORD $0x4f989825 // fmul v5.4s, v1.4s, v24.s[2]
-	WORD $0x4f991885 // fmla v5.4s, v4.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb91840 // fmla v0.4s, v2.4s, v25.s[3]
-	WORD $0x4f991037 // fmla v23.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1097 // fmla v23.4s, v4.4s, v26.s[0]
-	WORD $0xad061563 // stp q3, q5, [x11, #192]
-	WORD $0xad075d60 // stp q0, q23, [x11, #224]
-	WORD $0x4cc12980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x1
-	WORD $0x4cc129a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x13], x1
-	WORD $0x4cc129c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x1
-	WORD $0x4cc129ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x15], x1
-	WORD $0x4cc12a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], x1
-	WORD $0x4cc12a34 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x17], x1
-	WORD $0x4e28d49b // fadd v27.4s, v4.4s, v8.4s
-	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
-	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
-	WORD $0x4eb0d58c // fsub v12.4s, v12.4s, v16.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb81360 // fmla v0.4s, v27.4s, v24.s[1]
-	WORD $0x4fb91100 // fmla v0.4s, v8.4s, v25.s[1]
-	WORD $0x4f989890 // fmul v16.4s, v4.4s, v24.s[2]
-	WORD $0x4f991990 // fmla v16.4s, v12.4s, v25.s[2]
-	WORD $0x4fb89b7b // fmul v27.4s, v27.4s, v24.s[3]
-	WORD $0x4fb9191b // fmla v27.4s, v8.4s, v25.s[3]
-	WORD $0x4f991094 // fmla v20.4s, v4.4s, v25.s[0]
-	WORD $0x4f9a1194 // fmla v20.4s, v12.4s, v26.s[0]
-	WORD $0xad084040 // stp q0, q16, [x2, #256]
-	WORD $0xad09505b // stp q27, q20, [x2, #288]
-	WORD $0x4e29d4a0 // fadd v0.4s, v5.4s, v9.4s
-	WORD $0x4ea9d4a4 // fsub v4.4s, v5.4s, v9.4s
-	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
-	WORD $0x4eb1d5a8 // fsub v8.4s, v13.4s, v17.4s
-	WORD $0x4f989021 // fmul v1.4s, v1.4s, v24.s[0]
-	WORD $0x4fb81001 // fmla v1.4s, v0.4s, v24.s[1]
-	WORD $0x4fb910a1 // fmla v1.4s, v5.4s, v25.s[1]
-	WORD $0x4f989889 // fmul v9.4s, v4.4s, v24.s[2]
-	WORD $0x4f991909 // fmla v9.4s, v8.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb918a0 // fmla v0.4s, v5.4s, v25.s[3]
-	WORD $0x4f991095 // fmla v21.4s, v4.4s, v25.s[0]
-	WORD $0x4f9a1115 // fmla v21.4s, v8.4s, v26.s[0]
-	WORD $0xad082521 // stp q1, q9, [x9, #256]
-	WORD $0xad095520 // stp q0, q21, [x9, #288]
-	WORD $0x4e2ad4c0 // fadd v0.4s, v6.4s, v10.4s
-	WORD $0x4eaad4c1 // fsub v1.4s, v6.4s, v10.4s
-	WORD $0x4e32d5c4 // fadd v4.4s, v14.4s, v18.4s
-	WORD $0x4eb2d5c5 // fsub v5.4s, v14.4s, v18.4s
-	WORD $0x4f989042 // fmul v2.4s, v2.4s, v24.s[0]
-	WORD $0x4fb81002 // fmla v2.4s, v0.4s, v24.s[1]
-	WORD $0x4fb91082 // fmla v2.4s, v4.4s, v25.s[1]
-	WORD $0x4f989826 // fmul v6.4s, v1.4s, v24.s[2]
-	WORD $0x4f9918a6 // fmla v6.4s, v5.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb91880 // fmla v0.4s, v4.4s, v25.s[3]
-	WORD $0x4f991036 // fmla v22.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a10b6 // fmla v22.4s, v5.4s, v26.s[0]
-	WORD $0xad081942 // stp q2, q6, [x10, #256]
-	WORD $0xad095940 // stp q0, q22, [x10, #288]
-	WORD $0x4e2bd4e0 // fadd v0.4s, v7.4s, v11.4s
-	WORD $0x4eabd4e1 // fsub v1.4s, v7.4s, v11.4s
-	WORD $0x4e33d5e2 // fadd v2.4s, v15.4s, v19.4s
-	WORD $0x4eb3d5e4 // fsub v4.4s, v15.4s, v19.4s
-	WORD $0x4f989063 // fmul v3.4s, v3.4s, v24.s[0]
-	WORD $0x4fb81003 // fmla v3.4s, v0.4s, v24.s[1]
-	WORD $0x4fb91043 // fmla v3.4s, v2.4s, v25.s[1]
-	WORD $0x4f989825 // fmul v5.4s, v1.4s, v24.s[2]
-	WORD $0x4f991885 // fmla v5.4s, v4.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb91840 // fmla v0.4s, v2.4s, v25.s[3]
-	WORD $0x4f991037 // fmla v23.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1097 // fmla v23.4s, v4.4s, v26.s[0]
-	WORD $0xad081563 // stp q3, q5, [x11, #256]
-	WORD $0xad095d60 // stp q0, q23, [x11, #288]
-	WORD $0x4cc12980 // ld1 {v0.4s, v1.4s, v2.4s, v3.4s}, [x12], x1
-	WORD $0x4cc129a4 // ld1 {v4.4s, v5.4s, v6.4s, v7.4s}, [x13], x1
-	WORD $0x4cc129c8 // ld1 {v8.4s, v9.4s, v10.4s, v11.4s}, [x14], x1
-	WORD $0x4cc129ec // ld1 {v12.4s, v13.4s, v14.4s, v15.4s}, [x15], x1
-	WORD $0x4cc12a10 // ld1 {v16.4s, v17.4s, v18.4s, v19.4s}, [x16], x1
-	WORD $0x4cc12a34 // ld1 {v20.4s, v21.4s, v22.4s, v23.4s}, [x17], x1
-	WORD $0x4e28d49b // fadd v27.4s, v4.4s, v8.4s
-	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
-	WORD $0x4e30d588 // fadd v8.4s, v12.4s, v16.4s
-	WORD $0x4eb0d58c // fsub v12.4s, v12.4s, v16.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb81360 // fmla v0.4s, v27.4s, v24.s[1]
-	WORD $0x4fb91100 // fmla v0.4s, v8.4s, v25.s[1]
-	WORD $0x4f989890 // fmul v16.4s, v4.4s, v24.s[2]
-	WORD $0x4f991990 // fmla v16.4s, v12.4s, v25.s[2]
-	WORD $0x4fb89b7b // fmul v27.4s, v27.4s, v24.s[3]
-	WORD $0x4fb9191b // fmla v27.4s, v8.4s, v25.s[3]
-	WORD $0x4f991094 // fmla v20.4s, v4.4s, v25.s[0]
-	WORD $0x4f9a1194 // fmla v20.4s, v12.4s, v26.s[0]
-	WORD $0xad0a4040 // stp q0, q16, [x2, #320]
-	WORD $0xad0b505b // stp q27, q20, [x2, #352]
-	WORD $0x4e29d4a0 // fadd v0.4s, v5.4s, v9.4s
-	WORD $0x4ea9d4a4 // fsub v4.4s, v5.4s, v9.4s
-	WORD $0x4e31d5a5 // fadd v5.4s, v13.4s, v17.4s
-	WORD $0x4eb1d5a8 // fsub v8.4s, v13.4s, v17.4s
-	WORD $0x4f989021 // fmul v1.4s, v1.4s, v24.s[0]
-	WORD $0x4fb81001 // fmla v1.4s, v0.4s, v24.s[1]
-	WORD $0x4fb910a1 // fmla v1.4s, v5.4s, v25.s[1]
-	WORD $0x4f989889 // fmul v9.4s, v4.4s, v24.s[2]
-	WORD $0x4f991909 // fmla v9.4s, v8.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb918a0 // fmla v0.4s, v5.4s, v25.s[3]
-	WORD $0x4f991095 // fmla v21.4s, v4.4s, v25.s[0]
-	WORD $0x4f9a1115 // fmla v21.4s, v8.4s, v26.s[0]
-	WORD $0xad0a2521 // stp q1, q9, [x9, #320]
-	WORD $0xad0b5520 // stp q0, q21, [x9, #352]
-	WORD $0x4e2ad4c0 // fadd v0.4s, v6.4s, v10.4s
-	WORD $0x4eaad4c1 // fsub v1.4s, v6.4s, v10.4s
-	WORD $0x4e32d5c4 // fadd v4.4s, v14.4s, v18.4s
-	WORD $0x4eb2d5c5 // fsub v5.4s, v14.4s, v18.4s
-	WORD $0x4f989042 // fmul v2.4s, v2.4s, v24.s[0]
-	WORD $0x4fb81002 // fmla v2.4s, v0.4s, v24.s[1]
-	WORD $0x4fb91082 // fmla v2.4s, v4.4s, v25.s[1]
-	WORD $0x4f989826 // fmul v6.4s, v1.4s, v24.s[2]
-	WORD $0x4f9918a6 // fmla v6.4s, v5.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb91880 // fmla v0.4s, v4.4s, v25.s[3]
-	WORD $0x4f991036 // fmla v22.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a10b6 // fmla v22.4s, v5.4s, v26.s[0]
-	WORD $0xad0a1942 // stp q2, q6, [x10, #320]
-	WORD $0xad0b5940 // stp q0, q22, [x10, #352]
-	WORD $0x4e2bd4e0 // fadd v0.4s, v7.4s, v11.4s
-	WORD $0x4eabd4e1 // fsub v1.4s, v7.4s, v11.4s
-	WORD $0x4e33d5e2 // fadd v2.4s, v15.4s, v19.4s
-	WORD $0x4eb3d5e4 // fsub v4.4s, v15.4s, v19.4s
-	WORD $0x4f989063 // fmul v3.4s, v3.4s, v24.s[0]
-	WORD $0x4fb81003 // fmla v3.4s, v0.4s, v24.s[1]
-	WORD $0x4fb91043 // fmla v3.4s, v2.4s, v25.s[1]
-	WORD $0x4f989825 // fmul v5.4s, v1.4s, v24.s[2]
-	WORD $0x4f991885 // fmla v5.4s, v4.4s, v25.s[2]
-	WORD $0x4fb89800 // fmul v0.4s, v0.4s, v24.s[3]
-	WORD $0x4fb91840 // fmla v0.4s, v2.4s, v25.s[3]
-	WORD $0x4f991037 // fmla v23.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1097 // fmla v23.4s, v4.4s, v26.s[0]
-	WORD $0xad0a1563 // stp q3, q5, [x11, #320]
-	WORD $0xad0b5d60 // stp q0, q23, [x11, #352]
-	WORD $0x91010000 // add x0, x0, #64
-	WORD $0xd280008c // movz x12, #4, lsl #0
-	JMP  quads
-
-narrow:
-	WORD $0x910040c6 // add x6, x6, #16
-	CBZ  R6, done
-	WORD $0xf10010c6 // subs x6, x6, #4
+	CBZ  R7, done
+	WORD $0xf10010e7 // subs x7, x7, #4
 	BMI  few
-	WORD $0xaa0003ec // mov x12, x0
+	WORD $0xaa0503e9 // mov x9, x5
+	WORD $0x8b08012a // add x10, x9, x8
+	WORD $0x8b08014b // add x11, x10, x8
+	WORD $0x8b08016c // add x12, x11, x8
 	WORD $0x8b08018d // add x13, x12, x8
 	WORD $0x8b0801ae // add x14, x13, x8
-	WORD $0x8b0801cf // add x15, x14, x8
-	WORD $0x8b0801f0 // add x16, x15, x8
-	WORD $0x8b080211 // add x17, x16, x8
-	WORD $0x4cc17980 // ld1 {v0.4s}, [x12], x1
-	WORD $0x4cc179a1 // ld1 {v1.4s}, [x13], x1
-	WORD $0x4cc179c2 // ld1 {v2.4s}, [x14], x1
-	WORD $0x4cc179e3 // ld1 {v3.4s}, [x15], x1
-	WORD $0x4cc17a04 // ld1 {v4.4s}, [x16], x1
-	WORD $0x4cc17a25 // ld1 {v5.4s}, [x17], x1
-	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4cc67920 // ld1 {v0.4s}, [x9], x6
+	WORD $0x4cc67941 // ld1 {v1.4s}, [x10], x6
+	WORD $0x4cc67962 // ld1 {v2.4s}, [x11], x6
+	WORD $0x4cc67983 // ld1 {v3.4s}, [x12], x6
+	WORD $0x4cc679a4 // ld1 {v4.4s}, [x13], x6
+	WORD $0x4cc679c5 // ld1 {v5.4s}, [x14], x6
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
-	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
-	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
-	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
-	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
-	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
-	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
-	WORD $0xad001040 // stp q0, q4, [x2]
-	WORD $0xad011446 // stp q6, q5, [x2, #32]
-	WORD $0x4cc17980 // ld1 {v0.4s}, [x12], x1
-	WORD $0x4cc179a1 // ld1 {v1.4s}, [x13], x1
-	WORD $0x4cc179c2 // ld1 {v2.4s}, [x14], x1
-	WORD $0x4cc179e3 // ld1 {v3.4s}, [x15], x1
-	WORD $0x4cc17a04 // ld1 {v4.4s}, [x16], x1
-	WORD $0x4cc17a25 // ld1 {v5.4s}, [x17], x1
-	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4f869000 // fmul v0.4s, v0.4s, v6.s[0]
+	WORD $0x4fa61120 // fmla v0.4s, v9.4s, v6.s[1]
+	WORD $0x4fa71040 // fmla v0.4s, v2.4s, v7.s[1]
+	WORD $0x4f869824 // fmul v4.4s, v1.4s, v6.s[2]
+	WORD $0x4f871864 // fmla v4.4s, v3.4s, v7.s[2]
+	WORD $0x4fa69929 // fmul v9.4s, v9.4s, v6.s[3]
+	WORD $0x4fa71849 // fmla v9.4s, v2.4s, v7.s[3]
+	WORD $0x4f871025 // fmla v5.4s, v1.4s, v7.s[0]
+	WORD $0x4f881065 // fmla v5.4s, v3.4s, v8.s[0]
+	WORD $0xad001080 // stp q0, q4, [x4]
+	WORD $0xad011489 // stp q9, q5, [x4, #32]
+	WORD $0x4cc67920 // ld1 {v0.4s}, [x9], x6
+	WORD $0x4cc67941 // ld1 {v1.4s}, [x10], x6
+	WORD $0x4cc67962 // ld1 {v2.4s}, [x11], x6
+	WORD $0x4cc67983 // ld1 {v3.4s}, [x12], x6
+	WORD $0x4cc679a4 // ld1 {v4.4s}, [x13], x6
+	WORD $0x4cc679c5 // ld1 {v5.4s}, [x14], x6
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
-	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
-	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
-	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
-	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
-	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
-	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
-	WORD $0xad021040 // stp q0, q4, [x2, #64]
-	WORD $0xad031446 // stp q6, q5, [x2, #96]
-	WORD $0x4cc17980 // ld1 {v0.4s}, [x12], x1
-	WORD $0x4cc179a1 // ld1 {v1.4s}, [x13], x1
-	WORD $0x4cc179c2 // ld1 {v2.4s}, [x14], x1
-	WORD $0x4cc179e3 // ld1 {v3.4s}, [x15], x1
-	WORD $0x4cc17a04 // ld1 {v4.4s}, [x16], x1
-	WORD $0x4cc17a25 // ld1 {v5.4s}, [x17], x1
-	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4f869000 // fmul v0.4s, v0.4s, v6.s[0]
+	WORD $0x4fa61120 // fmla v0.4s, v9.4s, v6.s[1]
+	WORD $0x4fa71040 // fmla v0.4s, v2.4s, v7.s[1]
+	WORD $0x4f869824 // fmul v4.4s, v1.4s, v6.s[2]
+	WORD $0x4f871864 // fmla v4.4s, v3.4s, v7.s[2]
+	WORD $0x4fa69929 // fmul v9.4s, v9.4s, v6.s[3]
+	WORD $0x4fa71849 // fmla v9.4s, v2.4s, v7.s[3]
+	WORD $0x4f871025 // fmla v5.4s, v1.4s, v7.s[0]
+	WORD $0x4f881065 // fmla v5.4s, v3.4s, v8.s[0]
+	WORD $0xad021080 // stp q0, q4, [x4, #64]
+	WORD $0xad031489 // stp q9, q5, [x4, #96]
+	WORD $0x4cc67920 // ld1 {v0.4s}, [x9], x6
+	WORD $0x4cc67941 // ld1 {v1.4s}, [x10], x6
+	WORD $0x4cc67962 // ld1 {v2.4s}, [x11], x6
+	WORD $0x4cc67983 // ld1 {v3.4s}, [x12], x6
+	WORD $0x4cc679a4 // ld1 {v4.4s}, [x13], x6
+	WORD $0x4cc679c5 // ld1 {v5.4s}, [x14], x6
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
-	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
-	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
-	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
-	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
-	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
-	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
-	WORD $0xad041040 // stp q0, q4, [x2, #128]
-	WORD $0xad051446 // stp q6, q5, [x2, #160]
-	WORD $0x4cc17980 // ld1 {v0.4s}, [x12], x1
-	WORD $0x4cc179a1 // ld1 {v1.4s}, [x13], x1
-	WORD $0x4cc179c2 // ld1 {v2.4s}, [x14], x1
-	WORD $0x4cc179e3 // ld1 {v3.4s}, [x15], x1
-	WORD $0x4cc17a04 // ld1 {v4.4s}, [x16], x1
-	WORD $0x4cc17a25 // ld1 {v5.4s}, [x17], x1
-	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4f869000 // fmul v0.4s, v0.4s, v6.s[0]
+	WORD $0x4fa61120 // fmla v0.4s, v9.4s, v6.s[1]
+	WORD $0x4fa71040 // fmla v0.4s, v2.4s, v7.s[1]
+	WORD $0x4f869824 // fmul v4.4s, v1.4s, v6.s[2]
+	WORD $0x4f871864 // fmla v4.4s, v3.4s, v7.s[2]
+	WORD $0x4fa69929 // fmul v9.4s, v9.4s, v6.s[3]
+	WORD $0x4fa71849 // fmla v9.4s, v2.4s, v7.s[3]
+	WORD $0x4f871025 // fmla v5.4s, v1.4s, v7.s[0]
+	WORD $0x4f881065 // fmla v5.4s, v3.4s, v8.s[0]
+	WORD $0xad041080 // stp q0, q4, [x4, #128]
+	WORD $0xad051489 // stp q9, q5, [x4, #160]
+	WORD $0x4cc67920 // ld1 {v0.4s}, [x9], x6
+	WORD $0x4cc67941 // ld1 {v1.4s}, [x10], x6
+	WORD $0x4cc67962 // ld1 {v2.4s}, [x11], x6
+	WORD $0x4cc67983 // ld1 {v3.4s}, [x12], x6
+	WORD $0x4cc679a4 // ld1 {v4.4s}, [x13], x6
+	WORD $0x4cc679c5 // ld1 {v5.4s}, [x14], x6
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
-	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
-	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
-	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
-	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
-	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
-	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
-	WORD $0xad061040 // stp q0, q4, [x2, #192]
-	WORD $0xad071446 // stp q6, q5, [x2, #224]
-	WORD $0x4cc17980 // ld1 {v0.4s}, [x12], x1
-	WORD $0x4cc179a1 // ld1 {v1.4s}, [x13], x1
-	WORD $0x4cc179c2 // ld1 {v2.4s}, [x14], x1
-	WORD $0x4cc179e3 // ld1 {v3.4s}, [x15], x1
-	WORD $0x4cc17a04 // ld1 {v4.4s}, [x16], x1
-	WORD $0x4cc17a25 // ld1 {v5.4s}, [x17], x1
-	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4f869000 // fmul v0.4s, v0.4s, v6.s[0]
+	WORD $0x4fa61120 // fmla v0.4s, v9.4s, v6.s[1]
+	WORD $0x4fa71040 // fmla v0.4s, v2.4s, v7.s[1]
+	WORD $0x4f869824 // fmul v4.4s, v1.4s, v6.s[2]
+	WORD $0x4f871864 // fmla v4.4s, v3.4s, v7.s[2]
+	WORD $0x4fa69929 // fmul v9.4s, v9.4s, v6.s[3]
+	WORD $0x4fa71849 // fmla v9.4s, v2.4s, v7.s[3]
+	WORD $0x4f871025 // fmla v5.4s, v1.4s, v7.s[0]
+	WORD $0x4f881065 // fmla v5.4s, v3.4s, v8.s[0]
+	WORD $0xad061080 // stp q0, q4, [x4, #192]
+	WORD $0xad071489 // stp q9, q5, [x4, #224]
+	WORD $0x4cc67920 // ld1 {v0.4s}, [x9], x6
+	WORD $0x4cc67941 // ld1 {v1.4s}, [x10], x6
+	WORD $0x4cc67962 // ld1 {v2.4s}, [x11], x6
+	WORD $0x4cc67983 // ld1 {v3.4s}, [x12], x6
+	WORD $0x4cc679a4 // ld1 {v4.4s}, [x13], x6
+	WORD $0x4cc679c5 // ld1 {v5.4s}, [x14], x6
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
-	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
-	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
-	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
-	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
-	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
-	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
-	WORD $0xad081040 // stp q0, q4, [x2, #256]
-	WORD $0xad091446 // stp q6, q5, [x2, #288]
-	WORD $0x4cc17980 // ld1 {v0.4s}, [x12], x1
-	WORD $0x4cc179a1 // ld1 {v1.4s}, [x13], x1
-	WORD $0x4cc179c2 // ld1 {v2.4s}, [x14], x1
-	WORD $0x4cc179e3 // ld1 {v3.4s}, [x15], x1
-	WORD $0x4cc17a04 // ld1 {v4.4s}, [x16], x1
-	WORD $0x4cc17a25 // ld1 {v5.4s}, [x17], x1
-	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x4f869000 // fmul v0.4s, v0.4s, v6.s[0]
+	WORD $0x4fa61120 // fmla v0.4s, v9.4s, v6.s[1]
+	WORD $0x4fa71040 // fmla v0.4s, v2.4s, v7.s[1]
+	WORD $0x4f869824 // fmul v4.4s, v1.4s, v6.s[2]
+	WORD $0x4f871864 // fmla v4.4s, v3.4s, v7.s[2]
+	WORD $0x4fa69929 // fmul v9.4s, v9.4s, v6.s[3]
+	WORD $0x4fa71849 // fmla v9.4s, v2.4s, v7.s[3]
+	WORD $0x4f871025 // fmla v5.4s, v1.4s, v7.s[0]
+	WORD $0x4f881065 // fmla v5.4s, v3.4s, v8.s[0]
+	WORD $0xad081080 // stp q0, q4, [x4, #256]
+	WORD $0xad091489 // stp q9, q5, [x4, #288]
+	WORD $0x4cc67920 // ld1 {v0.4s}, [x9], x6
+	WORD $0x4cc67941 // ld1 {v1.4s}, [x10], x6
+	WORD $0x4cc67962 // ld1 {v2.4s}, [x11], x6
+	WORD $0x4cc67983 // ld1 {v3.4s}, [x12], x6
+	WORD $0x4cc679a4 // ld1 {v4.4s}, [x13], x6
+	WORD $0x4cc679c5 // ld1 {v5.4s}, [x14], x6
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
-	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
-	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
-	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
-	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
-	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
-	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
-	WORD $0xad0a1040 // stp q0, q4, [x2, #320]
-	WORD $0xad0b1446 // stp q6, q5, [x2, #352]
-	WORD $0x91004000 // add x0, x0, #16
-	WORD $0xd280002c // movz x12, #1, lsl #0
-
-quads:
-	WORD $0xaa0203ed // mov x13, x2
+	WORD $0x4f869000 // fmul v0.4s, v0.4s, v6.s[0]
+	WORD $0x4fa61120 // fmla v0.4s, v9.4s, v6.s[1]
+	WORD $0x4fa71040 // fmla v0.4s, v2.4s, v7.s[1]
+	WORD $0x4f869824 // fmul v4.4s, v1.4s, v6.s[2]
+	WORD $0x4f871864 // fmla v4.4s, v3.4s, v7.s[2]
+	WORD $0x4fa69929 // fmul v9.4s, v9.4s, v6.s[3]
+	WORD $0x4fa71849 // fmla v9.4s, v2.4s, v7.s[3]
+	WORD $0x4f871025 // fmla v5.4s, v1.4s, v7.s[0]
+	WORD $0x4f881065 // fmla v5.4s, v3.4s, v8.s[0]
+	WORD $0xad0a1080 // stp q0, q4, [x4, #320]
+	WORD $0xad0b1489 // stp q9, q5, [x4, #352]
+	WORD $0x910040a5 // add x5, x5, #16
+	WORD $0xd2800029 // movz x9, #1, lsl #0
+	WORD $0xaa0403ea // mov x10, x4
 
 quad:
-	WORD $0x3cc104a0 // ldr q0, [x5], #16
-	WORD $0xad4005aa // ldp q10, q1, [x13]
-	WORD $0xad4211ab // ldp q11, q4, [x13, #64]
-	WORD $0xad4415ac // ldp q12, q5, [x13, #128]
-	WORD $0xad4609a9 // ldp q9, q2, [x13, #192]
-	WORD $0xad480dad // ldp q13, q3, [x13, #256]
-	WORD $0xad4a19a7 // ldp q7, q6, [x13, #320]
-	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
-	WORD $0x4e2cd568 // fadd v8.4s, v11.4s, v12.4s
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x4e2dd52c // fadd v12.4s, v9.4s, v13.4s
-	WORD $0x4eadd52d // fsub v13.4s, v9.4s, v13.4s
-	WORD $0x4ea01c09 // mov v9.16b, v0.16b
-	WORD $0x4f981149 // fmla v9.4s, v10.4s, v24.s[0]
-	WORD $0x4fb81109 // fmla v9.4s, v8.4s, v24.s[1]
-	WORD $0x4fb91189 // fmla v9.4s, v12.4s, v25.s[1]
-	WORD $0x4ea01c0a // mov v10.16b, v0.16b
-	WORD $0x4f98196a // fmla v10.4s, v11.4s, v24.s[2]
-	WORD $0x4f9919aa // fmla v10.4s, v13.4s, v25.s[2]
-	WORD $0x4ea01c0e // mov v14.16b, v0.16b
-	WORD $0x4fb8190e // fmla v14.4s, v8.4s, v24.s[3]
-	WORD $0x4fb9198e // fmla v14.4s, v12.4s, v25.s[3]
-	WORD $0x4f991167 // fmla v7.4s, v11.4s, v25.s[0]
-	WORD $0x4f9a11a7 // fmla v7.4s, v13.4s, v26.s[0]
-	CBZ  R7, quadstore0
-	WORD $0x4ea0e928 // fcmlt v8.4s, v9.4s, #0.0
-	WORD $0x4e681d29 // bic v9.16b, v9.16b, v8.16b
-	WORD $0x4ea0e948 // fcmlt v8.4s, v10.4s, #0.0
-	WORD $0x4e681d4a // bic v10.16b, v10.16b, v8.16b
-	WORD $0x4ea0e9c8 // fcmlt v8.4s, v14.4s, #0.0
-	WORD $0x4e681dce // bic v14.16b, v14.16b, v8.16b
-	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
-	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+	WORD $0x3cc10440 // ldr q0, [x2], #16
+	WORD $0xad40054d // ldp q13, q1, [x10]
+	WORD $0xad42114e // ldp q14, q4, [x10, #64]
+	WORD $0xad44154f // ldp q15, q5, [x10, #128]
+	WORD $0xad46094c // ldp q12, q2, [x10, #192]
+	WORD $0xad480d50 // ldp q16, q3, [x10, #256]
+	WORD $0xad4a254a // ldp q10, q9, [x10, #320]
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e2fd5cb // fadd v11.4s, v14.4s, v15.4s
+	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
+	WORD $0x4e30d58f // fadd v15.4s, v12.4s, v16.4s
+	WORD $0x4eb0d590 // fsub v16.4s, v12.4s, v16.4s
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4f8611ac // fmla v12.4s, v13.4s, v6.s[0]
+	WORD $0x4fa6116c // fmla v12.4s, v11.4s, v6.s[1]
+	WORD $0x4fa711ec // fmla v12.4s, v15.4s, v7.s[1]
+	WORD $0x4ea01c0d // mov v13.16b, v0.16b
+	WORD $0x4f8619cd // fmla v13.4s, v14.4s, v6.s[2]
+	WORD $0x4f871a0d // fmla v13.4s, v16.4s, v7.s[2]
+	WORD $0x4ea01c11 // mov v17.16b, v0.16b
+	WORD $0x4fa61971 // fmla v17.4s, v11.4s, v6.s[3]
+	WORD $0x4fa719f1 // fmla v17.4s, v15.4s, v7.s[3]
+	WORD $0x4f8711ca // fmla v10.4s, v14.4s, v7.s[0]
+	WORD $0x4f88120a // fmla v10.4s, v16.4s, v8.s[0]
+	CBZ  R3, quadstore0
+	WORD $0x4ea0e98b // fcmlt v11.4s, v12.4s, #0.0
+	WORD $0x4e6b1d8c // bic v12.16b, v12.16b, v11.16b
+	WORD $0x4ea0e9ab // fcmlt v11.4s, v13.4s, #0.0
+	WORD $0x4e6b1dad // bic v13.16b, v13.16b, v11.16b
+	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
+	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
+	WORD $0x4ea0e94b // fcmlt v11.4s, v10.4s, #0.0
+	WORD $0x4e6b1d4a // bic v10.16b, v10.16b, v11.16b
 
 quadstore0:
-	WORD $0x29403c8e // ldp w14, w15, [x4]
-	WORD $0x3cae6869 // str q9, [x3, x14]
-	WORD $0x3caf686a // str q10, [x3, x15]
-	WORD $0x29413c8e // ldp w14, w15, [x4, #8]
-	WORD $0x3cae686e // str q14, [x3, x14]
-	WORD $0x3caf6867 // str q7, [x3, x15]
-	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
-	WORD $0x4e25d487 // fadd v7.4s, v4.4s, v5.4s
+	WORD $0x2940302b // ldp w11, w12, [x1]
+	WORD $0x3cab680c // str q12, [x0, x11]
+	WORD $0x3cac680d // str q13, [x0, x12]
+	WORD $0x2941302b // ldp w11, w12, [x1, #8]
+	WORD $0x3cab6811 // str q17, [x0, x11]
+	WORD $0x3cac680a // str q10, [x0, x12]
+	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
+	WORD $0x4e25d48a // fadd v10.4s, v4.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	WORD $0x4e23d445 // fadd v5.4s, v2.4s, v3.4s
 	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
-	WORD $0x4f981022 // fmla v2.4s, v1.4s, v24.s[0]
-	WORD $0x4fb810e2 // fmla v2.4s, v7.4s, v24.s[1]
-	WORD $0x4fb910a2 // fmla v2.4s, v5.4s, v25.s[1]
+	WORD $0x4f861022 // fmla v2.4s, v1.4s, v6.s[0]
+	WORD $0x4fa61142 // fmla v2.4s, v10.4s, v6.s[1]
+	WORD $0x4fa710a2 // fmla v2.4s, v5.4s, v7.s[1]
 	WORD $0x4ea01c01 // mov v1.16b, v0.16b
-	WORD $0x4f981881 // fmla v1.4s, v4.4s, v24.s[2]
-	WORD $0x4f991861 // fmla v1.4s, v3.4s, v25.s[2]
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4fb818e8 // fmla v8.4s, v7.4s, v24.s[3]
-	WORD $0x4fb918a8 // fmla v8.4s, v5.4s, v25.s[3]
-	WORD $0x4f991086 // fmla v6.4s, v4.4s, v25.s[0]
-	WORD $0x4f9a1066 // fmla v6.4s, v3.4s, v26.s[0]
-	CBZ  R7, quadstore1
+	WORD $0x4f861881 // fmla v1.4s, v4.4s, v6.s[2]
+	WORD $0x4f871861 // fmla v1.4s, v3.4s, v7.s[2]
+	WORD $0x4ea01c0b // mov v11.16b, v0.16b
+	WORD $0x4fa6194b // fmla v11.4s, v10.4s, v6.s[3]
+	WORD $0x4fa718ab // fmla v11.4s, v5.4s, v7.s[3]
+	WORD $0x4f871089 // fmla v9.4s, v4.4s, v7.s[0]
+	WORD $0x4f881069 // fmla v9.4s, v3.4s, v8.s[0]
+	CBZ  R3, quadstore1
 	WORD $0x4ea0e843 // fcmlt v3.4s, v2.4s, #0.0
 	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0e823 // fcmlt v3.4s, v1.4s, #0.0
 	WORD $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
-	WORD $0x4ea0e903 // fcmlt v3.4s, v8.4s, #0.0
-	WORD $0x4e631d08 // bic v8.16b, v8.16b, v3.16b
-	WORD $0x4ea0e8c3 // fcmlt v3.4s, v6.4s, #0.0
-	WORD $0x4e631cc6 // bic v6.16b, v6.16b, v3.16b
+	WORD $0x4ea0e963 // fcmlt v3.4s, v11.4s, #0.0
+	WORD $0x4e631d6b // bic v11.16b, v11.16b, v3.16b
+	WORD $0x4ea0e923 // fcmlt v3.4s, v9.4s, #0.0
+	WORD $0x4e631d29 // bic v9.16b, v9.16b, v3.16b
 
 quadstore1:
-	WORD $0x29423c8e // ldp w14, w15, [x4, #16]
-	WORD $0x3cae6862 // str q2, [x3, x14]
-	WORD $0x3caf6861 // str q1, [x3, x15]
-	WORD $0x29433c8e // ldp w14, w15, [x4, #24]
-	WORD $0x3cae6868 // str q8, [x3, x14]
-	WORD $0x3caf6866 // str q6, [x3, x15]
-	WORD $0xad4105aa // ldp q10, q1, [x13, #32]
-	WORD $0xad4311ab // ldp q11, q4, [x13, #96]
-	WORD $0xad4515ac // ldp q12, q5, [x13, #160]
-	WORD $0xad4709a9 // ldp q9, q2, [x13, #224]
-	WORD $0xad490dad // ldp q13, q3, [x13, #288]
-	WORD $0xad4b19a7 // ldp q7, q6, [x13, #352]
-	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
-	WORD $0x4e2cd568 // fadd v8.4s, v11.4s, v12.4s
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x4e2dd52c // fadd v12.4s, v9.4s, v13.4s
-	WORD $0x4eadd52d // fsub v13.4s, v9.4s, v13.4s
-	WORD $0x4ea01c09 // mov v9.16b, v0.16b
-	WORD $0x4f981149 // fmla v9.4s, v10.4s, v24.s[0]
-	WORD $0x4fb81109 // fmla v9.4s, v8.4s, v24.s[1]
-	WORD $0x4fb91189 // fmla v9.4s, v12.4s, v25.s[1]
-	WORD $0x4ea01c0a // mov v10.16b, v0.16b
-	WORD $0x4f98196a // fmla v10.4s, v11.4s, v24.s[2]
-	WORD $0x4f9919aa // fmla v10.4s, v13.4s, v25.s[2]
-	WORD $0x4ea01c0e // mov v14.16b, v0.16b
-	WORD $0x4fb8190e // fmla v14.4s, v8.4s, v24.s[3]
-	WORD $0x4fb9198e // fmla v14.4s, v12.4s, v25.s[3]
-	WORD $0x4f991167 // fmla v7.4s, v11.4s, v25.s[0]
-	WORD $0x4f9a11a7 // fmla v7.4s, v13.4s, v26.s[0]
-	CBZ  R7, quadstore2
-	WORD $0x4ea0e928 // fcmlt v8.4s, v9.4s, #0.0
-	WORD $0x4e681d29 // bic v9.16b, v9.16b, v8.16b
-	WORD $0x4ea0e948 // fcmlt v8.4s, v10.4s, #0.0
-	WORD $0x4e681d4a // bic v10.16b, v10.16b, v8.16b
-	WORD $0x4ea0e9c8 // fcmlt v8.4s, v14.4s, #0.0
-	WORD $0x4e681dce // bic v14.16b, v14.16b, v8.16b
-	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
-	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+	WORD $0x2942302b // ldp w11, w12, [x1, #16]
+	WORD $0x3cab6802 // str q2, [x0, x11]
+	WORD $0x3cac6801 // str q1, [x0, x12]
+	WORD $0x2943302b // ldp w11, w12, [x1, #24]
+	WORD $0x3cab680b // str q11, [x0, x11]
+	WORD $0x3cac6809 // str q9, [x0, x12]
+	WORD $0xad41054d // ldp q13, q1, [x10, #32]
+	WORD $0xad43114e // ldp q14, q4, [x10, #96]
+	WORD $0xad45154f // ldp q15, q5, [x10, #160]
+	WORD $0xad47094c // ldp q12, q2, [x10, #224]
+	WORD $0xad490d50 // ldp q16, q3, [x10, #288]
+	WORD $0xad4b254a // ldp q10, q9, [x10, #352]
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e2fd5cb // fadd v11.4s, v14.4s, v15.4s
+	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
+	WORD $0x4e30d58f // fadd v15.4s, v12.4s, v16.4s
+	WORD $0x4eb0d590 // fsub v16.4s, v12.4s, v16.4s
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4f8611ac // fmla v12.4s, v13.4s, v6.s[0]
+	WORD $0x4fa6116c // fmla v12.4s, v11.4s, v6.s[1]
+	WORD $0x4fa711ec // fmla v12.4s, v15.4s, v7.s[1]
+	WORD $0x4ea01c0d // mov v13.16b, v0.16b
+	WORD $0x4f8619cd // fmla v13.4s, v14.4s, v6.s[2]
+	WORD $0x4f871a0d // fmla v13.4s, v16.4s, v7.s[2]
+	WORD $0x4ea01c11 // mov v17.16b, v0.16b
+	WORD $0x4fa61971 // fmla v17.4s, v11.4s, v6.s[3]
+	WORD $0x4fa719f1 // fmla v17.4s, v15.4s, v7.s[3]
+	WORD $0x4f8711ca // fmla v10.4s, v14.4s, v7.s[0]
+	WORD $0x4f88120a // fmla v10.4s, v16.4s, v8.s[0]
+	CBZ  R3, quadstore2
+	WORD $0x4ea0e98b // fcmlt v11.4s, v12.4s, #0.0
+	WORD $0x4e6b1d8c // bic v12.16b, v12.16b, v11.16b
+	WORD $0x4ea0e9ab // fcmlt v11.4s, v13.4s, #0.0
+	WORD $0x4e6b1dad // bic v13.16b, v13.16b, v11.16b
+	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
+	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
+	WORD $0x4ea0e94b // fcmlt v11.4s, v10.4s, #0.0
+	WORD $0x4e6b1d4a // bic v10.16b, v10.16b, v11.16b
 
 quadstore2:
-	WORD $0x29443c8e // ldp w14, w15, [x4, #32]
-	WORD $0x3cae6869 // str q9, [x3, x14]
-	WORD $0x3caf686a // str q10, [x3, x15]
-	WORD $0x29453c8e // ldp w14, w15, [x4, #40]
-	WORD $0x3cae686e // str q14, [x3, x14]
-	WORD $0x3caf6867 // str q7, [x3, x15]
-	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
-	WORD $0x4e25d487 // fadd v7.4s, v4.4s, v5.4s
+	WORD $0x2944302b // ldp w11, w12, [x1, #32]
+	WORD $0x3cab680c // str q12, [x0, x11]
+	WORD $0x3cac680d // str q13, [x0, x12]
+	WORD $0x2945302b // ldp w11, w12, [x1, #40]
+	WORD $0x3cab6811 // str q17, [x0, x11]
+	WORD $0x3cac680a // str q10, [x0, x12]
+	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
+	WORD $0x4e25d48a // fadd v10.4s, v4.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	WORD $0x4e23d445 // fadd v5.4s, v2.4s, v3.4s
 	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
-	WORD $0x4f981022 // fmla v2.4s, v1.4s, v24.s[0]
-	WORD $0x4fb810e2 // fmla v2.4s, v7.4s, v24.s[1]
-	WORD $0x4fb910a2 // fmla v2.4s, v5.4s, v25.s[1]
+	WORD $0x4f861022 // fmla v2.4s, v1.4s, v6.s[0]
+	WORD $0x4fa61142 // fmla v2.4s, v10.4s, v6.s[1]
+	WORD $0x4fa710a2 // fmla v2.4s, v5.4s, v7.s[1]
 	WORD $0x4ea01c01 // mov v1.16b, v0.16b
-	WORD $0x4f981881 // fmla v1.4s, v4.4s, v24.s[2]
-	WORD $0x4f991861 // fmla v1.4s, v3.4s, v25.s[2]
+	WORD $0x4f861881 // fmla v1.4s, v4.4s, v6.s[2]
+	WORD $0x4f871861 // fmla v1.4s, v3.4s, v7.s[2]
 	WORD $0x4ea01c00 // mov v0.16b, v0.16b
-	WORD $0x4fb818e0 // fmla v0.4s, v7.4s, v24.s[3]
-	WORD $0x4fb918a0 // fmla v0.4s, v5.4s, v25.s[3]
-	WORD $0x4f991086 // fmla v6.4s, v4.4s, v25.s[0]
-	WORD $0x4f9a1066 // fmla v6.4s, v3.4s, v26.s[0]
-	CBZ  R7, quadstore3
+	WORD $0x4fa61940 // fmla v0.4s, v10.4s, v6.s[3]
+	WORD $0x4fa718a0 // fmla v0.4s, v5.4s, v7.s[3]
+	WORD $0x4f871089 // fmla v9.4s, v4.4s, v7.s[0]
+	WORD $0x4f881069 // fmla v9.4s, v3.4s, v8.s[0]
+	CBZ  R3, quadstore3
 	WORD $0x4ea0e843 // fcmlt v3.4s, v2.4s, #0.0
 	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0e823 // fcmlt v3.4s, v1.4s, #0.0
 	WORD $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
 	WORD $0x4ea0e803 // fcmlt v3.4s, v0.4s, #0.0
 	WORD $0x4e631c00 // bic v0.16b, v0.16b, v3.16b
-	WORD $0x4ea0e8c3 // fcmlt v3.4s, v6.4s, #0.0
-	WORD $0x4e631cc6 // bic v6.16b, v6.16b, v3.16b
+	WORD $0x4ea0e923 // fcmlt v3.4s, v9.4s, #0.0
+	WORD $0x4e631d29 // bic v9.16b, v9.16b, v3.16b
 
 quadstore3:
-	WORD $0x29463c8e // ldp w14, w15, [x4, #48]
-	WORD $0x3cae6862 // str q2, [x3, x14]
-	WORD $0x3caf6861 // str q1, [x3, x15]
-	WORD $0x29473c8e // ldp w14, w15, [x4, #56]
-	WORD $0x3cae6860 // str q0, [x3, x14]
-	WORD $0x3caf6866 // str q6, [x3, x15]
-	WORD $0x91004063 // add x3, x3, #16
-	WORD $0x910601ad // add x13, x13, #384
-	WORD $0xd100058c // sub x12, x12, #1
-	CBNZ R12, quad
+	WORD $0x2946302b // ldp w11, w12, [x1, #48]
+	WORD $0x3cab6802 // str q2, [x0, x11]
+	WORD $0x3cac6801 // str q1, [x0, x12]
+	WORD $0x2947302b // ldp w11, w12, [x1, #56]
+	WORD $0x3cab6800 // str q0, [x0, x11]
+	WORD $0x3cac6809 // str q9, [x0, x12]
+	WORD $0x91004000 // add x0, x0, #16
+	WORD $0x9106014a // add x10, x10, #384
+	WORD $0xd1000529 // sub x9, x9, #1
+	CBNZ R9, quad
 	JMP  wide
 
 few:
-	WORD $0x910010c6 // add x6, x6, #4
-	CBZ  R6, done
+	WORD $0x910010e7 // add x7, x7, #4
+	CBZ  R7, done
 
 single:
-	WORD $0xaa0003e9 // mov x9, x0
+	WORD $0xaa0503e9 // mov x9, x5
 	WORD $0x8b08012a // add x10, x9, x8
 	WORD $0x8b08014b // add x11, x10, x8
 	WORD $0x8b08016c // add x12, x11, x8
 	WORD $0x8b08018d // add x13, x12, x8
 	WORD $0x8b0801ae // add x14, x13, x8
 	WORD $0xbd400120 // ldr s0, [x9]
-	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x8b060129 // add x9, x9, x6
 	WORD $0xbd400141 // ldr s1, [x10]
-	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0x8b06014a // add x10, x10, x6
 	WORD $0xbd400162 // ldr s2, [x11]
-	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x8b06016b // add x11, x11, x6
 	WORD $0xbd400183 // ldr s3, [x12]
-	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b06018c // add x12, x12, x6
 	WORD $0xbd4001a4 // ldr s4, [x13]
-	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0601ad // add x13, x13, x6
 	WORD $0xbd4001c5 // ldr s5, [x14]
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
-	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
-	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
-	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
-	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
-	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
-	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
-	WORD $0xad001040 // stp q0, q4, [x2]
-	WORD $0xad011446 // stp q6, q5, [x2, #32]
+	WORD $0x4f869000 // fmul v0.4s, v0.4s, v6.s[0]
+	WORD $0x4fa61120 // fmla v0.4s, v9.4s, v6.s[1]
+	WORD $0x4fa71040 // fmla v0.4s, v2.4s, v7.s[1]
+	WORD $0x4f869824 // fmul v4.4s, v1.4s, v6.s[2]
+	WORD $0x4f871864 // fmla v4.4s, v3.4s, v7.s[2]
+	WORD $0x4fa69929 // fmul v9.4s, v9.4s, v6.s[3]
+	WORD $0x4fa71849 // fmla v9.4s, v2.4s, v7.s[3]
+	WORD $0x4f871025 // fmla v5.4s, v1.4s, v7.s[0]
+	WORD $0x4f881065 // fmla v5.4s, v3.4s, v8.s[0]
+	WORD $0xad001080 // stp q0, q4, [x4]
+	WORD $0xad011489 // stp q9, q5, [x4, #32]
 	WORD $0xbd400120 // ldr s0, [x9]
-	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x8b060129 // add x9, x9, x6
 	WORD $0xbd400141 // ldr s1, [x10]
-	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0x8b06014a // add x10, x10, x6
 	WORD $0xbd400162 // ldr s2, [x11]
-	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x8b06016b // add x11, x11, x6
 	WORD $0xbd400183 // ldr s3, [x12]
-	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b06018c // add x12, x12, x6
 	WORD $0xbd4001a4 // ldr s4, [x13]
-	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0601ad // add x13, x13, x6
 	WORD $0xbd4001c5 // ldr s5, [x14]
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
-	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
-	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
-	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
-	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
-	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
-	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
-	WORD $0xad021040 // stp q0, q4, [x2, #64]
-	WORD $0xad031446 // stp q6, q5, [x2, #96]
+	WORD $0x4f869000 // fmul v0.4s, v0.4s, v6.s[0]
+	WORD $0x4fa61120 // fmla v0.4s, v9.4s, v6.s[1]
+	WORD $0x4fa71040 // fmla v0.4s, v2.4s, v7.s[1]
+	WORD $0x4f869824 // fmul v4.4s, v1.4s, v6.s[2]
+	WORD $0x4f871864 // fmla v4.4s, v3.4s, v7.s[2]
+	WORD $0x4fa69929 // fmul v9.4s, v9.4s, v6.s[3]
+	WORD $0x4fa71849 // fmla v9.4s, v2.4s, v7.s[3]
+	WORD $0x4f871025 // fmla v5.4s, v1.4s, v7.s[0]
+	WORD $0x4f881065 // fmla v5.4s, v3.4s, v8.s[0]
+	WORD $0xad021080 // stp q0, q4, [x4, #64]
+	WORD $0xad031489 // stp q9, q5, [x4, #96]
 	WORD $0xbd400120 // ldr s0, [x9]
-	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x8b060129 // add x9, x9, x6
 	WORD $0xbd400141 // ldr s1, [x10]
-	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0x8b06014a // add x10, x10, x6
 	WORD $0xbd400162 // ldr s2, [x11]
-	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x8b06016b // add x11, x11, x6
 	WORD $0xbd400183 // ldr s3, [x12]
-	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b06018c // add x12, x12, x6
 	WORD $0xbd4001a4 // ldr s4, [x13]
-	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0601ad // add x13, x13, x6
 	WORD $0xbd4001c5 // ldr s5, [x14]
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
-	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
-	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
-	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
-	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
-	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
-	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
-	WORD $0xad041040 // stp q0, q4, [x2, #128]
-	WORD $0xad051446 // stp q6, q5, [x2, #160]
+	WORD $0x4f869000 // fmul v0.4s, v0.4s, v6.s[0]
+	WORD $0x4fa61120 // fmla v0.4s, v9.4s, v6.s[1]
+	WORD $0x4fa71040 // fmla v0.4s, v2.4s, v7.s[1]
+	WORD $0x4f869824 // fmul v4.4s, v1.4s, v6.s[2]
+	WORD $0x4f871864 // fmla v4.4s, v3.4s, v7.s[2]
+	WORD $0x4fa69929 // fmul v9.4s, v9.4s, v6.s[3]
+	WORD $0x4fa71849 // fmla v9.4s, v2.4s, v7.s[3]
+	WORD $0x4f871025 // fmla v5.4s, v1.4s, v7.s[0]
+	WORD $0x4f881065 // fmla v5.4s, v3.4s, v8.s[0]
+	WORD $0xad041080 // stp q0, q4, [x4, #128]
+	WORD $0xad051489 // stp q9, q5, [x4, #160]
 	WORD $0xbd400120 // ldr s0, [x9]
-	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x8b060129 // add x9, x9, x6
 	WORD $0xbd400141 // ldr s1, [x10]
-	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0x8b06014a // add x10, x10, x6
 	WORD $0xbd400162 // ldr s2, [x11]
-	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x8b06016b // add x11, x11, x6
 	WORD $0xbd400183 // ldr s3, [x12]
-	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b06018c // add x12, x12, x6
 	WORD $0xbd4001a4 // ldr s4, [x13]
-	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0601ad // add x13, x13, x6
 	WORD $0xbd4001c5 // ldr s5, [x14]
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
-	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
-	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
-	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
-	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
-	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
-	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
-	WORD $0xad061040 // stp q0, q4, [x2, #192]
-	WORD $0xad071446 // stp q6, q5, [x2, #224]
+	WORD $0x4f869000 // fmul v0.4s, v0.4s, v6.s[0]
+	WORD $0x4fa61120 // fmla v0.4s, v9.4s, v6.s[1]
+	WORD $0x4fa71040 // fmla v0.4s, v2.4s, v7.s[1]
+	WORD $0x4f869824 // fmul v4.4s, v1.4s, v6.s[2]
+	WORD $0x4f871864 // fmla v4.4s, v3.4s, v7.s[2]
+	WORD $0x4fa69929 // fmul v9.4s, v9.4s, v6.s[3]
+	WORD $0x4fa71849 // fmla v9.4s, v2.4s, v7.s[3]
+	WORD $0x4f871025 // fmla v5.4s, v1.4s, v7.s[0]
+	WORD $0x4f881065 // fmla v5.4s, v3.4s, v8.s[0]
+	WORD $0xad061080 // stp q0, q4, [x4, #192]
+	WORD $0xad071489 // stp q9, q5, [x4, #224]
 	WORD $0xbd400120 // ldr s0, [x9]
-	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x8b060129 // add x9, x9, x6
 	WORD $0xbd400141 // ldr s1, [x10]
-	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0x8b06014a // add x10, x10, x6
 	WORD $0xbd400162 // ldr s2, [x11]
-	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x8b06016b // add x11, x11, x6
 	WORD $0xbd400183 // ldr s3, [x12]
-	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b06018c // add x12, x12, x6
 	WORD $0xbd4001a4 // ldr s4, [x13]
-	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0601ad // add x13, x13, x6
 	WORD $0xbd4001c5 // ldr s5, [x14]
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
-	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
-	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
-	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
-	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
-	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
-	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
-	WORD $0xad081040 // stp q0, q4, [x2, #256]
-	WORD $0xad091446 // stp q6, q5, [x2, #288]
+	WORD $0x4f869000 // fmul v0.4s, v0.4s, v6.s[0]
+	WORD $0x4fa61120 // fmla v0.4s, v9.4s, v6.s[1]
+	WORD $0x4fa71040 // fmla v0.4s, v2.4s, v7.s[1]
+	WORD $0x4f869824 // fmul v4.4s, v1.4s, v6.s[2]
+	WORD $0x4f871864 // fmla v4.4s, v3.4s, v7.s[2]
+	WORD $0x4fa69929 // fmul v9.4s, v9.4s, v6.s[3]
+	WORD $0x4fa71849 // fmla v9.4s, v2.4s, v7.s[3]
+	WORD $0x4f871025 // fmla v5.4s, v1.4s, v7.s[0]
+	WORD $0x4f881065 // fmla v5.4s, v3.4s, v8.s[0]
+	WORD $0xad081080 // stp q0, q4, [x4, #256]
+	WORD $0xad091489 // stp q9, q5, [x4, #288]
 	WORD $0xbd400120 // ldr s0, [x9]
-	WORD $0x8b010129 // add x9, x9, x1
+	WORD $0x8b060129 // add x9, x9, x6
 	WORD $0xbd400141 // ldr s1, [x10]
-	WORD $0x8b01014a // add x10, x10, x1
+	WORD $0x8b06014a // add x10, x10, x6
 	WORD $0xbd400162 // ldr s2, [x11]
-	WORD $0x8b01016b // add x11, x11, x1
+	WORD $0x8b06016b // add x11, x11, x6
 	WORD $0xbd400183 // ldr s3, [x12]
-	WORD $0x8b01018c // add x12, x12, x1
+	WORD $0x8b06018c // add x12, x12, x6
 	WORD $0xbd4001a4 // ldr s4, [x13]
-	WORD $0x8b0101ad // add x13, x13, x1
+	WORD $0x8b0601ad // add x13, x13, x6
 	WORD $0xbd4001c5 // ldr s5, [x14]
-	WORD $0x8b0101ce // add x14, x14, x1
-	WORD $0x4e22d426 // fadd v6.4s, v1.4s, v2.4s
+	WORD $0x8b0601ce // add x14, x14, x6
+	WORD $0x4e22d429 // fadd v9.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x4e24d462 // fadd v2.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x4f989000 // fmul v0.4s, v0.4s, v24.s[0]
-	WORD $0x4fb810c0 // fmla v0.4s, v6.4s, v24.s[1]
-	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
-	WORD $0x4f989824 // fmul v4.4s, v1.4s, v24.s[2]
-	WORD $0x4f991864 // fmla v4.4s, v3.4s, v25.s[2]
-	WORD $0x4fb898c6 // fmul v6.4s, v6.4s, v24.s[3]
-	WORD $0x4fb91846 // fmla v6.4s, v2.4s, v25.s[3]
-	WORD $0x4f991025 // fmla v5.4s, v1.4s, v25.s[0]
-	WORD $0x4f9a1065 // fmla v5.4s, v3.4s, v26.s[0]
-	WORD $0xad0a1040 // stp q0, q4, [x2, #320]
-	WORD $0xad0b1446 // stp q6, q5, [x2, #352]
-	WORD $0x91001000 // add x0, x0, #4
-	WORD $0xbc4044a0 // ldr s0, [x5], #4
-	WORD $0xad40044a // ldp q10, q1, [x2]
-	WORD $0xad42104b // ldp q11, q4, [x2, #64]
-	WORD $0xad44144c // ldp q12, q5, [x2, #128]
-	WORD $0xad460849 // ldp q9, q2, [x2, #192]
-	WORD $0xad480c4d // ldp q13, q3, [x2, #256]
-	WORD $0xad4a1847 // ldp q7, q6, [x2, #320]
-	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
-	WORD $0x4e2cd568 // fadd v8.4s, v11.4s, v12.4s
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x4e2dd52c // fadd v12.4s, v9.4s, v13.4s
-	WORD $0x4eadd52d // fsub v13.4s, v9.4s, v13.4s
-	WORD $0x4ea01c09 // mov v9.16b, v0.16b
-	WORD $0x4f981149 // fmla v9.4s, v10.4s, v24.s[0]
-	WORD $0x4fb81109 // fmla v9.4s, v8.4s, v24.s[1]
-	WORD $0x4fb91189 // fmla v9.4s, v12.4s, v25.s[1]
-	WORD $0x4ea01c0a // mov v10.16b, v0.16b
-	WORD $0x4f98196a // fmla v10.4s, v11.4s, v24.s[2]
-	WORD $0x4f9919aa // fmla v10.4s, v13.4s, v25.s[2]
-	WORD $0x4ea01c0e // mov v14.16b, v0.16b
-	WORD $0x4fb8190e // fmla v14.4s, v8.4s, v24.s[3]
-	WORD $0x4fb9198e // fmla v14.4s, v12.4s, v25.s[3]
-	WORD $0x4f991167 // fmla v7.4s, v11.4s, v25.s[0]
-	WORD $0x4f9a11a7 // fmla v7.4s, v13.4s, v26.s[0]
-	CBZ  R7, singlestore0
-	WORD $0x4ea0e928 // fcmlt v8.4s, v9.4s, #0.0
-	WORD $0x4e681d29 // bic v9.16b, v9.16b, v8.16b
-	WORD $0x4ea0e948 // fcmlt v8.4s, v10.4s, #0.0
-	WORD $0x4e681d4a // bic v10.16b, v10.16b, v8.16b
-	WORD $0x4ea0e9c8 // fcmlt v8.4s, v14.4s, #0.0
-	WORD $0x4e681dce // bic v14.16b, v14.16b, v8.16b
-	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
-	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+	WORD $0x4f869000 // fmul v0.4s, v0.4s, v6.s[0]
+	WORD $0x4fa61120 // fmla v0.4s, v9.4s, v6.s[1]
+	WORD $0x4fa71040 // fmla v0.4s, v2.4s, v7.s[1]
+	WORD $0x4f869824 // fmul v4.4s, v1.4s, v6.s[2]
+	WORD $0x4f871864 // fmla v4.4s, v3.4s, v7.s[2]
+	WORD $0x4fa69929 // fmul v9.4s, v9.4s, v6.s[3]
+	WORD $0x4fa71849 // fmla v9.4s, v2.4s, v7.s[3]
+	WORD $0x4f871025 // fmla v5.4s, v1.4s, v7.s[0]
+	WORD $0x4f881065 // fmla v5.4s, v3.4s, v8.s[0]
+	WORD $0xad0a1080 // stp q0, q4, [x4, #320]
+	WORD $0xad0b1489 // stp q9, q5, [x4, #352]
+	WORD $0x910010a5 // add x5, x5, #4
+	WORD $0xbc404440 // ldr s0, [x2], #4
+	WORD $0xad40048d // ldp q13, q1, [x4]
+	WORD $0xad42108e // ldp q14, q4, [x4, #64]
+	WORD $0xad44148f // ldp q15, q5, [x4, #128]
+	WORD $0xad46088c // ldp q12, q2, [x4, #192]
+	WORD $0xad480c90 // ldp q16, q3, [x4, #256]
+	WORD $0xad4a248a // ldp q10, q9, [x4, #320]
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e2fd5cb // fadd v11.4s, v14.4s, v15.4s
+	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
+	WORD $0x4e30d58f // fadd v15.4s, v12.4s, v16.4s
+	WORD $0x4eb0d590 // fsub v16.4s, v12.4s, v16.4s
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4f8611ac // fmla v12.4s, v13.4s, v6.s[0]
+	WORD $0x4fa6116c // fmla v12.4s, v11.4s, v6.s[1]
+	WORD $0x4fa711ec // fmla v12.4s, v15.4s, v7.s[1]
+	WORD $0x4ea01c0d // mov v13.16b, v0.16b
+	WORD $0x4f8619cd // fmla v13.4s, v14.4s, v6.s[2]
+	WORD $0x4f871a0d // fmla v13.4s, v16.4s, v7.s[2]
+	WORD $0x4ea01c11 // mov v17.16b, v0.16b
+	WORD $0x4fa61971 // fmla v17.4s, v11.4s, v6.s[3]
+	WORD $0x4fa719f1 // fmla v17.4s, v15.4s, v7.s[3]
+	WORD $0x4f8711ca // fmla v10.4s, v14.4s, v7.s[0]
+	WORD $0x4f88120a // fmla v10.4s, v16.4s, v8.s[0]
+	CBZ  R3, singlestore0
+	WORD $0x4ea0e98b // fcmlt v11.4s, v12.4s, #0.0
+	WORD $0x4e6b1d8c // bic v12.16b, v12.16b, v11.16b
+	WORD $0x4ea0e9ab // fcmlt v11.4s, v13.4s, #0.0
+	WORD $0x4e6b1dad // bic v13.16b, v13.16b, v11.16b
+	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
+	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
+	WORD $0x4ea0e94b // fcmlt v11.4s, v10.4s, #0.0
+	WORD $0x4e6b1d4a // bic v10.16b, v10.16b, v11.16b
 
 singlestore0:
-	WORD $0x29402889 // ldp w9, w10, [x4]
-	WORD $0xbc296869 // str s9, [x3, x9]
-	WORD $0xbc2a686a // str s10, [x3, x10]
-	WORD $0x29412889 // ldp w9, w10, [x4, #8]
-	WORD $0xbc29686e // str s14, [x3, x9]
-	WORD $0xbc2a6867 // str s7, [x3, x10]
-	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
-	WORD $0x4e25d487 // fadd v7.4s, v4.4s, v5.4s
+	WORD $0x29402829 // ldp w9, w10, [x1]
+	WORD $0xbc29680c // str s12, [x0, x9]
+	WORD $0xbc2a680d // str s13, [x0, x10]
+	WORD $0x29412829 // ldp w9, w10, [x1, #8]
+	WORD $0xbc296811 // str s17, [x0, x9]
+	WORD $0xbc2a680a // str s10, [x0, x10]
+	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
+	WORD $0x4e25d48a // fadd v10.4s, v4.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	WORD $0x4e23d445 // fadd v5.4s, v2.4s, v3.4s
 	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
-	WORD $0x4f981022 // fmla v2.4s, v1.4s, v24.s[0]
-	WORD $0x4fb810e2 // fmla v2.4s, v7.4s, v24.s[1]
-	WORD $0x4fb910a2 // fmla v2.4s, v5.4s, v25.s[1]
+	WORD $0x4f861022 // fmla v2.4s, v1.4s, v6.s[0]
+	WORD $0x4fa61142 // fmla v2.4s, v10.4s, v6.s[1]
+	WORD $0x4fa710a2 // fmla v2.4s, v5.4s, v7.s[1]
 	WORD $0x4ea01c01 // mov v1.16b, v0.16b
-	WORD $0x4f981881 // fmla v1.4s, v4.4s, v24.s[2]
-	WORD $0x4f991861 // fmla v1.4s, v3.4s, v25.s[2]
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4fb818e8 // fmla v8.4s, v7.4s, v24.s[3]
-	WORD $0x4fb918a8 // fmla v8.4s, v5.4s, v25.s[3]
-	WORD $0x4f991086 // fmla v6.4s, v4.4s, v25.s[0]
-	WORD $0x4f9a1066 // fmla v6.4s, v3.4s, v26.s[0]
-	CBZ  R7, singlestore1
+	WORD $0x4f861881 // fmla v1.4s, v4.4s, v6.s[2]
+	WORD $0x4f871861 // fmla v1.4s, v3.4s, v7.s[2]
+	WORD $0x4ea01c0b // mov v11.16b, v0.16b
+	WORD $0x4fa6194b // fmla v11.4s, v10.4s, v6.s[3]
+	WORD $0x4fa718ab // fmla v11.4s, v5.4s, v7.s[3]
+	WORD $0x4f871089 // fmla v9.4s, v4.4s, v7.s[0]
+	WORD $0x4f881069 // fmla v9.4s, v3.4s, v8.s[0]
+	CBZ  R3, singlestore1
 	WORD $0x4ea0e843 // fcmlt v3.4s, v2.4s, #0.0
 	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0e823 // fcmlt v3.4s, v1.4s, #0.0
 	WORD $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
-	WORD $0x4ea0e903 // fcmlt v3.4s, v8.4s, #0.0
-	WORD $0x4e631d08 // bic v8.16b, v8.16b, v3.16b
-	WORD $0x4ea0e8c3 // fcmlt v3.4s, v6.4s, #0.0
-	WORD $0x4e631cc6 // bic v6.16b, v6.16b, v3.16b
+	WORD $0x4ea0e963 // fcmlt v3.4s, v11.4s, #0.0
+	WORD $0x4e631d6b // bic v11.16b, v11.16b, v3.16b
+	WORD $0x4ea0e923 // fcmlt v3.4s, v9.4s, #0.0
+	WORD $0x4e631d29 // bic v9.16b, v9.16b, v3.16b
 
 singlestore1:
-	WORD $0x29422889 // ldp w9, w10, [x4, #16]
-	WORD $0xbc296862 // str s2, [x3, x9]
-	WORD $0xbc2a6861 // str s1, [x3, x10]
-	WORD $0x29432889 // ldp w9, w10, [x4, #24]
-	WORD $0xbc296868 // str s8, [x3, x9]
-	WORD $0xbc2a6866 // str s6, [x3, x10]
-	WORD $0xad41044a // ldp q10, q1, [x2, #32]
-	WORD $0xad43104b // ldp q11, q4, [x2, #96]
-	WORD $0xad45144c // ldp q12, q5, [x2, #160]
-	WORD $0xad470849 // ldp q9, q2, [x2, #224]
-	WORD $0xad490c4d // ldp q13, q3, [x2, #288]
-	WORD $0xad4b1847 // ldp q7, q6, [x2, #352]
-	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
-	WORD $0x4e2cd568 // fadd v8.4s, v11.4s, v12.4s
-	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x4e2dd52c // fadd v12.4s, v9.4s, v13.4s
-	WORD $0x4eadd52d // fsub v13.4s, v9.4s, v13.4s
-	WORD $0x4ea01c09 // mov v9.16b, v0.16b
-	WORD $0x4f981149 // fmla v9.4s, v10.4s, v24.s[0]
-	WORD $0x4fb81109 // fmla v9.4s, v8.4s, v24.s[1]
-	WORD $0x4fb91189 // fmla v9.4s, v12.4s, v25.s[1]
-	WORD $0x4ea01c0a // mov v10.16b, v0.16b
-	WORD $0x4f98196a // fmla v10.4s, v11.4s, v24.s[2]
-	WORD $0x4f9919aa // fmla v10.4s, v13.4s, v25.s[2]
-	WORD $0x4ea01c0e // mov v14.16b, v0.16b
-	WORD $0x4fb8190e // fmla v14.4s, v8.4s, v24.s[3]
-	WORD $0x4fb9198e // fmla v14.4s, v12.4s, v25.s[3]
-	WORD $0x4f991167 // fmla v7.4s, v11.4s, v25.s[0]
-	WORD $0x4f9a11a7 // fmla v7.4s, v13.4s, v26.s[0]
-	CBZ  R7, singlestore2
-	WORD $0x4ea0e928 // fcmlt v8.4s, v9.4s, #0.0
-	WORD $0x4e681d29 // bic v9.16b, v9.16b, v8.16b
-	WORD $0x4ea0e948 // fcmlt v8.4s, v10.4s, #0.0
-	WORD $0x4e681d4a // bic v10.16b, v10.16b, v8.16b
-	WORD $0x4ea0e9c8 // fcmlt v8.4s, v14.4s, #0.0
-	WORD $0x4e681dce // bic v14.16b, v14.16b, v8.16b
-	WORD $0x4ea0e8e8 // fcmlt v8.4s, v7.4s, #0.0
-	WORD $0x4e681ce7 // bic v7.16b, v7.16b, v8.16b
+	WORD $0x29422829 // ldp w9, w10, [x1, #16]
+	WORD $0xbc296802 // str s2, [x0, x9]
+	WORD $0xbc2a6801 // str s1, [x0, x10]
+	WORD $0x29432829 // ldp w9, w10, [x1, #24]
+	WORD $0xbc29680b // str s11, [x0, x9]
+	WORD $0xbc2a6809 // str s9, [x0, x10]
+	WORD $0xad41048d // ldp q13, q1, [x4, #32]
+	WORD $0xad43108e // ldp q14, q4, [x4, #96]
+	WORD $0xad45148f // ldp q15, q5, [x4, #160]
+	WORD $0xad47088c // ldp q12, q2, [x4, #224]
+	WORD $0xad490c90 // ldp q16, q3, [x4, #288]
+	WORD $0xad4b248a // ldp q10, q9, [x4, #352]
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e2fd5cb // fadd v11.4s, v14.4s, v15.4s
+	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
+	WORD $0x4e30d58f // fadd v15.4s, v12.4s, v16.4s
+	WORD $0x4eb0d590 // fsub v16.4s, v12.4s, v16.4s
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4f8611ac // fmla v12.4s, v13.4s, v6.s[0]
+	WORD $0x4fa6116c // fmla v12.4s, v11.4s, v6.s[1]
+	WORD $0x4fa711ec // fmla v12.4s, v15.4s, v7.s[1]
+	WORD $0x4ea01c0d // mov v13.16b, v0.16b
+	WORD $0x4f8619cd // fmla v13.4s, v14.4s, v6.s[2]
+	WORD $0x4f871a0d // fmla v13.4s, v16.4s, v7.s[2]
+	WORD $0x4ea01c11 // mov v17.16b, v0.16b
+	WORD $0x4fa61971 // fmla v17.4s, v11.4s, v6.s[3]
+	WORD $0x4fa719f1 // fmla v17.4s, v15.4s, v7.s[3]
+	WORD $0x4f8711ca // fmla v10.4s, v14.4s, v7.s[0]
+	WORD $0x4f88120a // fmla v10.4s, v16.4s, v8.s[0]
+	CBZ  R3, singlestore2
+	WORD $0x4ea0e98b // fcmlt v11.4s, v12.4s, #0.0
+	WORD $0x4e6b1d8c // bic v12.16b, v12.16b, v11.16b
+	WORD $0x4ea0e9ab // fcmlt v11.4s, v13.4s, #0.0
+	WORD $0x4e6b1dad // bic v13.16b, v13.16b, v11.16b
+	WORD $0x4ea0ea2b // fcmlt v11.4s, v17.4s, #0.0
+	WORD $0x4e6b1e31 // bic v17.16b, v17.16b, v11.16b
+	WORD $0x4ea0e94b // fcmlt v11.4s, v10.4s, #0.0
+	WORD $0x4e6b1d4a // bic v10.16b, v10.16b, v11.16b
 
 singlestore2:
-	WORD $0x29442889 // ldp w9, w10, [x4, #32]
-	WORD $0xbc296869 // str s9, [x3, x9]
-	WORD $0xbc2a686a // str s10, [x3, x10]
-	WORD $0x29452889 // ldp w9, w10, [x4, #40]
-	WORD $0xbc29686e // str s14, [x3, x9]
-	WORD $0xbc2a6867 // str s7, [x3, x10]
-	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
-	WORD $0x4e25d487 // fadd v7.4s, v4.4s, v5.4s
+	WORD $0x29442829 // ldp w9, w10, [x1, #32]
+	WORD $0xbc29680c // str s12, [x0, x9]
+	WORD $0xbc2a680d // str s13, [x0, x10]
+	WORD $0x29452829 // ldp w9, w10, [x1, #40]
+	WORD $0xbc296811 // str s17, [x0, x9]
+	WORD $0xbc2a680a // str s10, [x0, x10]
+	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
+	WORD $0x4e25d48a // fadd v10.4s, v4.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	WORD $0x4e23d445 // fadd v5.4s, v2.4s, v3.4s
 	WORD $0x4ea3d443 // fsub v3.4s, v2.4s, v3.4s
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
-	WORD $0x4f981022 // fmla v2.4s, v1.4s, v24.s[0]
-	WORD $0x4fb810e2 // fmla v2.4s, v7.4s, v24.s[1]
-	WORD $0x4fb910a2 // fmla v2.4s, v5.4s, v25.s[1]
+	WORD $0x4f861022 // fmla v2.4s, v1.4s, v6.s[0]
+	WORD $0x4fa61142 // fmla v2.4s, v10.4s, v6.s[1]
+	WORD $0x4fa710a2 // fmla v2.4s, v5.4s, v7.s[1]
 	WORD $0x4ea01c01 // mov v1.16b, v0.16b
-	WORD $0x4f981881 // fmla v1.4s, v4.4s, v24.s[2]
-	WORD $0x4f991861 // fmla v1.4s, v3.4s, v25.s[2]
+	WORD $0x4f861881 // fmla v1.4s, v4.4s, v6.s[2]
+	WORD $0x4f871861 // fmla v1.4s, v3.4s, v7.s[2]
 	WORD $0x4ea01c00 // mov v0.16b, v0.16b
-	WORD $0x4fb818e0 // fmla v0.4s, v7.4s, v24.s[3]
-	WORD $0x4fb918a0 // fmla v0.4s, v5.4s, v25.s[3]
-	WORD $0x4f991086 // fmla v6.4s, v4.4s, v25.s[0]
-	WORD $0x4f9a1066 // fmla v6.4s, v3.4s, v26.s[0]
-	CBZ  R7, singlestore3
+	WORD $0x4fa61940 // fmla v0.4s, v10.4s, v6.s[3]
+	WORD $0x4fa718a0 // fmla v0.4s, v5.4s, v7.s[3]
+	WORD $0x4f871089 // fmla v9.4s, v4.4s, v7.s[0]
+	WORD $0x4f881069 // fmla v9.4s, v3.4s, v8.s[0]
+	CBZ  R3, singlestore3
 	WORD $0x4ea0e843 // fcmlt v3.4s, v2.4s, #0.0
 	WORD $0x4e631c42 // bic v2.16b, v2.16b, v3.16b
 	WORD $0x4ea0e823 // fcmlt v3.4s, v1.4s, #0.0
 	WORD $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
 	WORD $0x4ea0e803 // fcmlt v3.4s, v0.4s, #0.0
 	WORD $0x4e631c00 // bic v0.16b, v0.16b, v3.16b
-	WORD $0x4ea0e8c3 // fcmlt v3.4s, v6.4s, #0.0
-	WORD $0x4e631cc6 // bic v6.16b, v6.16b, v3.16b
+	WORD $0x4ea0e923 // fcmlt v3.4s, v9.4s, #0.0
+	WORD $0x4e631d29 // bic v9.16b, v9.16b, v3.16b
 
 singlestore3:
-	WORD $0x29462889 // ldp w9, w10, [x4, #48]
-	WORD $0xbc296862 // str s2, [x3, x9]
-	WORD $0xbc2a6861 // str s1, [x3, x10]
-	WORD $0x29472889 // ldp w9, w10, [x4, #56]
-	WORD $0xbc296860 // str s0, [x3, x9]
-	WORD $0xbc2a6866 // str s6, [x3, x10]
-	WORD $0x91001063 // add x3, x3, #4
-	WORD $0xd10004c6 // sub x6, x6, #1
-	CBNZ R6, single
+	WORD $0x29462829 // ldp w9, w10, [x1, #48]
+	WORD $0xbc296802 // str s2, [x0, x9]
+	WORD $0xbc2a6801 // str s1, [x0, x10]
+	WORD $0x29472829 // ldp w9, w10, [x1, #56]
+	WORD $0xbc296800 // str s0, [x0, x9]
+	WORD $0xbc2a6809 // str s9, [x0, x10]
+	WORD $0x91001000 // add x0, x0, #4
+	WORD $0xd10004e7 // sub x7, x7, #1
+	CBNZ R7, single
 
 done:
 	RET

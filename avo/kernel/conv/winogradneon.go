@@ -89,13 +89,15 @@ func byQuads(c *arm64.Context, count, tmp arm64.GP, wide, bytes int, first func(
 	}
 	quads, at := c.GP(), c.GP()
 	c.Label("wide")
-	c.SUBSI(wide, count, count)
-	c.BMI("narrow")
-	first(places, 4)
-	c.MOVImm(uint64(wide/4), quads)
-	c.B("quads")
-	c.Label("narrow")
-	c.ADDI(wide, count, count)
+	if wide > 4 {
+		c.SUBSI(wide, count, count)
+		c.BMI("narrow")
+		first(places, 4)
+		c.MOVImm(uint64(wide/4), quads)
+		c.B("quads")
+		c.Label("narrow")
+		c.ADDI(wide, count, count)
+	}
 	c.CBZ(count, "done")
 	c.SUBSI(4, count, count)
 	c.BMI("few")
@@ -122,10 +124,13 @@ func byQuads(c *arm64.Context, count, tmp arm64.GP, wide, bytes int, first func(
 }
 
 // wideFor is the channels that the first pass of a transform of so many rows or columns
-// has registers for.
+// has registers for. Where there are six, sixteens are made before, by blocks.
 func wideFor(n int) int {
-	if n > 6 {
+	switch {
+	case n > 6:
 		return 8
+	case n == 6:
+		return 4
 	}
 	return 16
 }
@@ -158,6 +163,10 @@ func winogradInputNEON(c *arm64.Context, name string, m int) {
 	}
 	from, ind, tmp := field(c, args, winogradFrom), field(c, args, winogradInd), field(c, args, winogradTmp)
 	to, step, count := field(c, args, winogradTo), field(c, args, winogradToStep), field(c, args, winogradN)
+	if m == 4 {
+		winogradInputBlocks(c, args, from, ind, tmp, to, step, count)
+		c.CBZ(count, "done")
+	}
 	rows := tileRows(c, to, step, n)
 	channel := c.GP()
 	c.MOVZ(0, 0, channel)
@@ -226,6 +235,9 @@ func winogradOutputNEON(c *arm64.Context, name string, m int) {
 	from, step, tmp := field(c, args, winogradFrom), field(c, args, winogradFromStep), field(c, args, winogradTmp)
 	to, ind, w := field(c, args, winogradTo), field(c, args, winogradInd), field(c, args, winogradW)
 	count, act := field(c, args, winogradN), field(c, args, winogradAct)
+	if m == 4 {
+		winogradOutputBlocks(c, args, from, step, tmp, to, ind, w, count, act)
+	}
 	rowStep, by := c.GP(), c.GP()
 	c.MOVImm(uint64(n), by)
 	c.MUL(by, step, rowStep)
