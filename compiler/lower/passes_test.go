@@ -296,6 +296,26 @@ net: 7 ops, 9 tensors
 `)
 }
 
+// As in a U-net: what waits for the way down and up again has a buffer of its own, and
+// not half of the larger one. What is made right before the concatenation lies in it.
+func TestPlaceSkip(t *testing.T) {
+	n := newNet()
+	skip := n.conv("skip", n.input("x", 4, 4, 4), 3)
+	low := n.conv("low", n.window("corner", skip, []int{0, 0, 0}, 2, 2, 3), 12)
+	up := n.conv("up", n.view("wide", low, 4, 4, 3), 3)
+	n.output(n.conv("last", n.concat("both", 2, skip, up), 2))
+	expect(t, after(t, n, "place"), `
+net: 7 ops, 9 tensors
+  0 input "x/in": -> %0 x f32[4,4,4]  user 4,4,4 perm 0,1,2
+  1 conv "skip": %0 x -> %1 skip f32[4,4,3]  kernel 1,1 stride 1,1; panels 1 of K 4
+  2 conv "low": %2 corner f32[2,2,3] in %1 +0 by 12,3,1 -> %3 low f32[2,2,12]  kernel 1,1 stride 1,1; panels 1 of K 3
+  3 conv "up": %4 wide f32[4,4,3] in %3 +0 by 12,3,1 -> %5 up f32[4,4,3] in %6 +3 by 24,6,1  kernel 1,1 stride 1,1; panels 1 of K 3
+  4 copy "skip/copy": %1 skip -> %8 skip/copy f32[4,4,3] in %6 +0 by 24,6,1
+  5 conv "last": %6 both f32[4,4,6] -> %7 last f32[4,4,2]  kernel 1,1 stride 1,1; panels 1 of K 6
+  6 output "last/out0": %7 last ->  user 2,4,4 perm 0,1,2
+`)
+}
+
 // As in a detector's heads: flattened results are joined without being moved.
 func TestPlaceFlattenedHeads(t *testing.T) {
 	n := newNet()

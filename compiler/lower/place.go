@@ -21,10 +21,14 @@ type slot struct {
 type placer struct {
 	*editor
 	slots map[*op.Tensor]slot
+	order map[*op.Op]int // before anything is added
 }
 
 func place(e *editor) error {
-	p := &placer{e, map[*op.Tensor]slot{}}
+	p := &placer{e, map[*op.Tensor]slot{}, map[*op.Op]int{}}
+	for i, o := range e.g.Ops {
+		p.order[o] = i
+	}
 	for i := len(e.g.Ops) - 1; i >= 0; i-- {
 		switch o := e.g.Ops[i]; o.Kind {
 		case op.Concat:
@@ -82,7 +86,7 @@ func (p *placer) placeConcat(o *op.Op) {
 	for k, t := range o.In {
 		window := slot{s.root, at, s.strides}
 		at += t.Dims[o.Axis] * s.strides[o.Axis]
-		if p.claim(t, window) {
+		if !p.skips(t, o) && p.claim(t, window) {
 			continue
 		}
 		c := p.tensor(t, "/copy", t.Dims)
@@ -90,6 +94,30 @@ func (p *placer) placeConcat(o *op.Op) {
 		p.before[o] = append(p.before[o], p.newCopy(t, c, o))
 		o.In[k] = c
 	}
+}
+
+// skips says that an input of a Concat of channels waits for the others while smaller
+// images are made, as in a network that goes down to a coarse image and up again. A
+// window of the result would hold all of that meanwhile, most of it empty; so such an
+// input has a buffer of its own, and is copied when its time comes, row by row.
+func (p *placer) skips(t *op.Tensor, o *op.Op) bool {
+	if len(t.Dims) != 3 || o.Axis != 2 || t.Producer == nil || 4*t.Len() > 3*p.slots[o.Out[0]].root.Len() {
+		return false
+	}
+	from, to := p.order[t.Producer], p.order[o]
+	for _, other := range o.In {
+		if q := other.Producer; q != nil && p.order[q] > from {
+			to = min(to, p.order[q])
+		}
+	}
+	for i := from + 1; i < to; i++ {
+		for _, x := range p.g.Ops[i].Out {
+			if len(x.Dims) == 3 && 1 < x.Dims[0] && x.Dims[0] < t.Dims[0] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // handOn gives the source of a View the window that was claimed for its result.
