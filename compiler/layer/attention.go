@@ -52,28 +52,69 @@ func (a attention) lower(b *Builder, name string, y, q, k, v, mask *op.Tensor) {
 	if mask != nil {
 		in = append(in, mask)
 	}
+	b.Add(a.op(name, in, y, a.passes(mask != nil)))
+}
+
+// Attention is the shape of a step of attention: Rows queries and Keys keys of Width
+// elements, values of VWidth, per head. Element strides are per head and per row.
+type Attention struct {
+	Heads, Rows, Keys, Width, VWidth int
+	Q, K, V, Y, Mask                 [2]int
+}
+
+// Op is a Call of it. In are q, k, v, and the mask or none; passes make weights of a
+// row of products (input and output) and the mask's row (input 1).
+func (a Attention) Op(name string, in []*op.Tensor, y *op.Tensor, passes []op.Pass) *op.Op {
+	three := func(s [2]int) [3]int { return [3]int{s[0], s[1], 1} }
+	return attention{
+		heads: a.Heads, perGroup: 1, rows: a.Rows, keys: a.Keys, width: a.Width, vWidth: a.VWidth,
+		scale: 1, q: three(a.Q), k: three(a.K), v: three(a.V), y: three(a.Y), mask: a.Mask,
+	}.op(name, in, y, passes)
+}
+
+func (a attention) op(name string, in []*op.Tensor, y *op.Tensor, passes []op.Pass) *op.Op {
 	t, lean := a.tiles(attentionScores, attentionPanels), a.tiles(leanScores, leanPanels)
 	o := &op.Op{Kind: op.Call, Name: name, In: in, Out: []*op.Tensor{y},
 		ThreadScratch: productTable, WorkScratch: t.scratch, LeanWorkScratch: lean.scratch,
-		Call: &op.CallAttr{Func: "attention", Floats: []float32{a.scale}, Passes: a.passes(mask != nil),
+		Call: &op.CallAttr{Func: "attention", Floats: []float32{a.scale}, Passes: passes,
 			Products: append(t.products, lean.products...)},
-	}
-	byHeads := 0
-	switch { // What is the outermost axis can be made by ranges of it.
-	case len(y.Dims) == 2 && y.Dims[0] == a.rows && len(q.Dims) == 2 && q.Dims[0] == a.rows:
-		o.Call.Rows, o.Call.BlockRows = eachRow(a.rows), t.rows
-	case len(y.Dims) == 3 && y.Dims[0] == a.heads && len(q.Dims) == 3 && q.Dims[0] == a.heads:
-		o.Call.Rows, byHeads = eachRow(a.heads), 1
 	}
 	ints := func(t attentionTiles) []int {
 		return []int{
 			a.heads, a.perGroup, a.rows, a.keys, a.width, a.vWidth,
 			a.q[0], a.q[1], a.k[0], a.k[1], a.v[0], a.v[1], a.y[0], a.y[1], a.mask[0], a.mask[1],
-			t.rows, t.keyPanels, t.valuePanels, t.scratch, byHeads,
+			t.rows, t.keyPanels, t.valuePanels, t.scratch, 0,
 		}
 	}
 	o.Call.Ints, o.Call.LeanInts = ints(t), ints(lean)
-	b.Add(o)
+	RangeOfAttention(o)
+	return o
+}
+
+// RangeOfAttention says of what a step of an attention can make a range, by how q and y
+// lie: of their rows or of heads, where those are the outermost axis.
+func RangeOfAttention(o *op.Op) {
+	q, y, n := o.In[0], o.Out[0], o.Call.Ints
+	outermost := func(axis, length int) bool { // of n[6:8], n[12:14]: 0 heads, 1 rows
+		for _, t := range []struct {
+			x      *op.Tensor
+			stride int
+		}{{q, n[6+axis]}, {y, n[12+axis]}} {
+			if len(t.x.Dims) < 2 || t.x.Dims[0] != length || t.x.Dims[0]*t.stride != t.x.Len() {
+				return false
+			}
+		}
+		return length > 1
+	}
+	byHeads := 0
+	o.Call.Rows, o.Call.BlockRows = nil, 0
+	switch {
+	case outermost(1, n[2]):
+		o.Call.Rows, o.Call.BlockRows = eachRow(n[2]), n[16]
+	case outermost(0, n[0]):
+		o.Call.Rows, byHeads = eachRow(n[0]), 1
+	}
+	n[20], o.Call.LeanInts[20] = byHeads, byHeads
 }
 
 // eachRow says that row y of an output is made of row y.

@@ -78,12 +78,17 @@ func init() {
 func (b *Builder) commonLayout() Layout {
 	last, planar := 0, 0
 	for i := range b.Layer.Inputs {
-		switch v := b.Any(i); {
+		v := b.Any(i)
+		n := v.Shape.Len()
+		if p := v.Tensor.Producer; p != nil && p.Kind == op.Input {
+			n-- // of two as large, what the network makes stays as it is
+		}
+		switch {
 		case v.Shape.Dims < 2 || v.Tensor.Const != nil:
 		case v.Layout == ChannelsLast:
-			last += v.Shape.Len()
+			last += n
 		default:
-			planar += v.Shape.Len()
+			planar += n
 		}
 	}
 	if last > 0 && last >= planar {

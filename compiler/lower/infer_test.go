@@ -176,7 +176,7 @@ func TestLower(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"lower", "identity", "padding", "ports", "constants", "affine", "maps", "quantize", "dead", "weights", "place", "rows", "order", "winograd", "scratch"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"lower", "identity", "heads", "padding", "ports", "constants", "affine", "maps", "attention", "quantize", "dead", "weights", "place", "rows", "order", "winograd", "scratch"}, names); diff != "" {
 		t.Error(diff)
 	}
 	if len(low.Ops) != 4 {

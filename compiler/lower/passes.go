@@ -26,6 +26,11 @@ var passes = []pass{
 		why:  "first, since they stand between the operations that the next passes join",
 	},
 	{
+		name: "heads", run: foldHeads,
+		does: "lets attention and products read and write matrices whose heads lie side by side",
+		why:  "after identity, which makes one transposition of several; before ports, which takes those at the ends",
+	},
+	{
 		name: "padding", run: foldPadding,
 		does: "lets convolutions see zeros around an image that a layer puts there",
 		why:  "before anything that looks at what a convolution reads",
@@ -49,6 +54,11 @@ var passes = []pass{
 		name: "maps", run: fuseMaps,
 		does: "joins chains of element-wise operations",
 		why:  "after affine, which takes single layers; before epilogue, so that a chain becomes one with fewer steps",
+	},
+	{
+		name: "attention", run: joinAttention,
+		does: "makes one attention of two products and the softmax between them",
+		why:  "after heads, which says how the products' operands lie, and after maps, so that one stands between the two at most",
 	},
 	{
 		name: "epilogue", run: fuseEpilogue,

@@ -12,6 +12,7 @@ import (
 // a kernel wants.
 func removeIdentity(e *editor) error {
 	for _, o := range e.g.Ops {
+		e.liftView(o)
 		e.joinTransposes(o)
 		if isIdentity(o) {
 			e.remove(o)

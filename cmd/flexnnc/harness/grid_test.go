@@ -44,6 +44,12 @@ func (l gridLayer) lines(typ, name string) []string {
 		list = append(list, fmt.Sprintf("Input %s 0 1 %[1]s %s", in, params))
 		ins = append(ins, in)
 	}
+	for _, b := range l.block {
+		list = append(list, strings.ReplaceAll(b, "NAME", name))
+	}
+	if l.block != nil {
+		return list
+	}
 	for i := range l.outs {
 		outs = append(outs, fmt.Sprintf("%s.o%d", name, i))
 	}

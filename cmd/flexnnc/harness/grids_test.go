@@ -93,6 +93,7 @@ type gridLayer struct {
 	outs   int
 	params string
 	then   string
+	block  []string // several layers in place of one: see block
 }
 
 func layerOf(params string, in ...ir.Shape) gridLayer {
@@ -385,6 +386,8 @@ var grids = map[string]func(g gridRand) gridLayer{
 		}
 		return layerOf(params, in...)
 	},
+	"MatMul transformer": transformer("MatMul"), "SDPA transformer": transformer("SDPA"),
+	"MultiHeadAttention transformer": transformer("MultiHeadAttention"),
 	"MatMul": func(g gridRand) gridLayer {
 		m, n, k, t := g.size(), g.size(), g.size(), g.Intn(2)
 		b := ir.Shape2(n, k)
