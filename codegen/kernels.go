@@ -93,6 +93,21 @@ func (k *kernelSet) needPacked(o *op.Op) {
 	}
 }
 
+// needsTranspose tells whether an operation may change the order of more channels than
+// a few.
+func needsTranspose(o *op.Op) bool {
+	channels := func(t *op.Tensor) int { return t.Dims[len(t.Dims)-1] }
+	switch o.Kind {
+	case op.Copy:
+		return o.Perm != nil
+	case op.Input:
+		return o.Port.Perm != nil && channels(o.Out[0]) > conv.MostInterleaved
+	case op.Output:
+		return o.Port.Perm != nil && channels(o.In[0]) > 1
+	}
+	return o.Call != nil && len(o.Call.Products) > 0
+}
+
 // needWinograd notes a convolution slice that works by Winograd's algorithm.
 func (u *unit) needWinograd(s *plan.Step) {
 	c := s.Op.Conv
@@ -132,6 +147,7 @@ func (k *pkg) kernelFiles() (map[string][]byte, error) {
 				k.kernels.need.Runs = append(k.kernels.need.Runs, conv.Run{Width: c.KW, Stride: c.SW, Half: s.Op.Panels.Type == op.F16})
 				k.kernels.need.RowPixels = append(k.kernels.need.RowPixels, c.OutW)
 			}
+			k.kernels.need.Transpose = k.kernels.need.Transpose || needsTranspose(s.Op)
 			switch {
 			case s.Op.Kind == op.Conv && s.Op.Conv.Winograd != 0:
 				u.needWinograd(s)

@@ -25,14 +25,14 @@ type product struct {
 
 // packPanels fills panels with columns of a matrix: columnStep bytes from column
 // to column, depthStep from term to term.
-func packPanels(panels, from unsafe.Pointer, columns, depth, columnStep, depthStep int) {
+func (t *thread) packPanels(panels, from unsafe.Pointer, columns, depth, columnStep, depthStep int) {
 	for c := 0; c < columns; c += panelWidth {
-		packPanel(unsafe.Add(panels, 4*c*(depth+1)), unsafe.Add(from, c*columnStep), min(columns-c, panelWidth), depth, columnStep, depthStep)
+		t.packPanel(unsafe.Add(panels, 4*c*(depth+1)), unsafe.Add(from, c*columnStep), min(columns-c, panelWidth), depth, columnStep, depthStep)
 	}
 }
 
 // packPanel fills one panel with n columns.
-func packPanel(panel, from unsafe.Pointer, n, depth, columnStep, depthStep int) {
+func (t *thread) packPanel(panel, from unsafe.Pointer, n, depth, columnStep, depthStep int) {
 	floats := unsafe.Slice((*float32)(panel), panelWidth*(depth+1))
 	if n < panelWidth {
 		clear(floats)
@@ -41,7 +41,7 @@ func packPanel(panel, from unsafe.Pointer, n, depth, columnStep, depthStep int) 
 	}
 	switch {
 	case depthStep == 4:
-		transpose(unsafe.Add(panel, 4*panelWidth), from, n, depth, 4*panelWidth, columnStep)
+		t.transpose(transposeArgs{out: unsafe.Add(panel, 4*panelWidth), in: from, rows: n, cols: depth, outStep: 4 * panelWidth, inStep: columnStep, planes: 1})
 	case columnStep == 4:
 		for k := range depth {
 			copy(floats[panelWidth*(k+1):][:n], unsafe.Slice((*float32)(unsafe.Add(from, k*depthStep)), n))

@@ -17,66 +17,91 @@ type copyStep struct {
 	outFirst        int
 }
 
-const copyBlock = 4096 // elements that one claim covers, about
+const (
+	copyBlock = 4096          // elements that one claim covers, about
+	longBlock = 4 * copyBlock // and where they are read and written in order
+)
 
-// runCopy shares the rows of the last two axes among threads: some rows of a
-// plane, or several planes where they are small.
+// runCopy shares the planes of the last two axes among threads: blocks of one, or
+// several where they are small.
 func runCopy(t *thread, s *copyStep) {
 	first, last := 0, s.dims[0]
 	if s.rows {
 		first, last = t.rowRange(last)
 	}
-	planes := (last - first) * s.dims[1] * s.dims[2]
 	rows, n := s.dims[3], s.dims[4]
-	block := max(1, copyBlock/n)
-	if s.inStep[4] != 4 || s.outStep[4] != 4 {
-		block = (block + 15) &^ 15 // a cache line each way
-	}
-	group := max(1, copyBlock/(n*rows))
-	perPlane := (rows + block - 1) / block
-	groups := (planes + group - 1) / group
+	height, width := s.block()
+	down, across := (rows+height-1)/height, (n+width-1)/width
+	group := max(1, longBlock/(n*rows))
+	runs := (s.dims[2] + group - 1) / group // of neighbouring planes
 	for {
 		u := t.claim()
-		if u >= groups*perPlane {
+		if u >= (last-first)*s.dims[1]*runs*down*across {
 			return
 		}
-		lo := u % perPlane * block
-		u /= perPlane
-		for p := u * group; p < min((u+1)*group, planes); p++ {
-			i, j, k := p/(s.dims[2]*s.dims[1]), p/s.dims[2]%s.dims[1], p%s.dims[2]
-			from, to := first+i, first+i
-			if s.inRing != 0 {
-				from = (s.inFirst + from) % s.inRing
-			}
-			if s.outRing != 0 {
-				to = (s.outFirst + to) % s.outRing
-			}
-			in := s.in + from*s.inStep[0] + j*s.inStep[1] + k*s.inStep[2]
-			out := s.out + to*s.outStep[0] + j*s.outStep[1] + k*s.outStep[2]
-			s.plane(t, t.at(in+lo*s.inStep[3]), t.at(out+lo*s.outStep[3]), min(block, rows-lo))
+		row, column := u/across%down*height, u%across*width
+		u /= down * across
+		i, j, k := u/(runs*s.dims[1]), u/runs%s.dims[1], u%runs*group
+		from, to := first+i, first+i
+		if s.inRing != 0 {
+			from = (s.inFirst + from) % s.inRing
 		}
+		if s.outRing != 0 {
+			to = (s.outFirst + to) % s.outRing
+		}
+		in := s.in + from*s.inStep[0] + j*s.inStep[1] + k*s.inStep[2] + row*s.inStep[3] + column*s.inStep[4]
+		out := s.out + to*s.outStep[0] + j*s.outStep[1] + k*s.outStep[2] + row*s.outStep[3] + column*s.outStep[4]
+		s.planes(t, t.at(in), t.at(out), min(group, s.dims[2]-k), min(height, rows-row), min(width, n-column))
 	}
 }
 
-// plane copies some rows of a plane.
-func (s *copyStep) plane(t *thread, in, out unsafe.Pointer, rows int) {
-	n := s.dims[4]
+// block is the rows and columns of planes that one claim covers at most.
+func (s *copyStep) block() (rows, columns int) {
+	rows, columns = s.dims[3], s.dims[4]
+	if s.inStep[4] == 4 && s.outStep[4] == 4 {
+		return max(1, copyBlock/columns), columns
+	}
+	// Whole lines of cache each way, and of each page that is touched some of them.
+	const line, lines = 16, 4
+	switch {
+	case rows*columns <= copyBlock:
+	case columns <= line*lines:
+		rows = (copyBlock/columns + line - 1) &^ (line - 1)
+	case rows <= line*lines:
+		columns = (copyBlock/rows + line - 1) &^ (line - 1)
+		if rows <= maxInterleave {
+			columns *= longBlock / copyBlock
+		}
+	default:
+		rows, columns = line*lines, line*lines
+	}
+	return rows, columns
+}
+
+// planes copies some rows and columns of each of some planes.
+func (s *copyStep) planes(t *thread, in, out unsafe.Pointer, planes, rows, n int) {
+	a := transposeArgs{out: out, in: in, planes: planes, outPlane: s.outStep[2], inPlane: s.inStep[2]}
 	switch {
 	case s.inStep[4] == 4 && s.outStep[4] == 4:
-		for range rows {
-			copy(unsafe.Slice((*float32)(out), n), unsafe.Slice((*float32)(in), n))
-			in, out = unsafe.Add(in, s.inStep[3]), unsafe.Add(out, s.outStep[3])
-		}
 	case s.inStep[4] == 4 && s.outStep[3] == 4:
-		t.transpose(out, in, rows, n, s.outStep[4], s.inStep[3])
+		a.rows, a.cols, a.outStep, a.inStep = rows, n, s.outStep[4], s.inStep[3]
+		t.transpose(a)
+		return
 	case s.inStep[3] == 4 && s.outStep[4] == 4:
-		t.transpose(out, in, n, rows, s.outStep[3], s.inStep[4])
-	default:
-		for range rows {
-			for c := range n {
-				*(*float32)(unsafe.Add(out, c*s.outStep[4])) = *(*float32)(unsafe.Add(in, c*s.inStep[4]))
+		a.rows, a.cols, a.outStep, a.inStep = n, rows, s.outStep[3], s.inStep[4]
+		t.transpose(a)
+		return
+	}
+	for p := range planes {
+		for r := range rows {
+			to, from := unsafe.Add(out, p*s.outStep[2]+r*s.outStep[3]), unsafe.Add(in, p*s.inStep[2]+r*s.inStep[3])
+			if s.inStep[4] == 4 && s.outStep[4] == 4 {
+				copy(unsafe.Slice((*float32)(to), n), unsafe.Slice((*float32)(from), n))
+				continue
 			}
-			in, out = unsafe.Add(in, s.inStep[3]), unsafe.Add(out, s.outStep[3])
+			for c := range n {
+				*(*float32)(unsafe.Add(to, c*s.outStep[4])) = *(*float32)(unsafe.Add(from, c*s.inStep[4]))
+			}
 		}
 	}
 }

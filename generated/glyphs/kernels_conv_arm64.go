@@ -94,17 +94,22 @@ func poolMaxF32NEON(a *poolArgs)
 //go:noescape
 func poolAvgF32NEON(a *poolArgs)
 
-// interleaveF32x2NEON interleaves 2 rows; see interleaveArgs.
+// interleaveF32x2NEON interleaves 2 rows of each plane; see transposeArgs.
 //
 //go:noescape
-func interleaveF32x2NEON(a *interleaveArgs)
+func interleaveF32x2NEON(a *transposeArgs)
 
-// interleaveF32x3NEON interleaves 3 rows; see interleaveArgs.
+// interleaveF32x3NEON interleaves 3 rows of each plane; see transposeArgs.
 //
 //go:noescape
-func interleaveF32x3NEON(a *interleaveArgs)
+func interleaveF32x3NEON(a *transposeArgs)
 
-// interleaveF32x4NEON interleaves 4 rows; see interleaveArgs.
+// interleaveF32x4NEON interleaves 4 rows of each plane; see transposeArgs.
 //
 //go:noescape
-func interleaveF32x4NEON(a *interleaveArgs)
+func interleaveF32x4NEON(a *transposeArgs)
+
+// transposeF32NEON transposes matrices of multiples of 4 rows and columns; see transposeArgs.
+//
+//go:noescape
+func transposeF32NEON(a *transposeArgs)

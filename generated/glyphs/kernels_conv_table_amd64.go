@@ -20,10 +20,12 @@ var kernelsAVX512 = kernelTable{
 	rowPixels:  8,
 	fetchesTwo: true,
 	manyTiles:  1,
-	interleave: [maxInterleave + 1]func(*interleaveArgs){
+	interleave: [maxInterleave + 1]func(*transposeArgs){
 		2: interleaveF32x2AVX512,
 		3: interleaveF32x3AVX512,
 	},
+	transpose:      transposeF32AVX512,
+	transposeBlock: 1,
 	conv: convKernels{
 		1: {
 			8: convF32x8x16AVX512,
@@ -56,6 +58,12 @@ var kernelsAVX2 = kernelTable{
 	mr:        6,
 	rowPixels: 4,
 	manyTiles: 1,
+	interleave: [maxInterleave + 1]func(*transposeArgs){
+		2: interleaveF32x2AVX2,
+		3: interleaveF32x3AVX2,
+	},
+	transpose:      transposeF32AVX2,
+	transposeBlock: 8,
 	conv: convKernels{
 		1: {
 			5: convF32x5x16AVX2,

@@ -93,7 +93,9 @@ type kernelTable struct {
 	poolMax func(*poolArgs)
 	poolAvg func(*poolArgs)
 
-	interleave [maxInterleave + 1]func(*interleaveArgs) // where nil, transpose serves
+	interleave     [maxInterleave + 1]func(*transposeArgs) // where nil, transpose serves
+	transpose      func(*transposeArgs)                    // or nil
+	transposeBlock int                                     // what rows and columns for it are multiples of
 }
 
 // convFor is the table's convolution kernels for a form of weights.

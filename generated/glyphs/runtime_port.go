@@ -65,7 +65,7 @@ func runInput(t *thread, s *portStep) { s.each(t, inputRows) }
 
 func inputRows(t *thread, s *portStep, u, a unsafe.Pointer, n int) {
 	if s.arena[3] == 4 && s.user[2] == 1 && s.user[3] != 1 {
-		t.transpose(a, u, s.dims[3], n, s.arena[2], 4*s.user[3])
+		t.transpose(transposeArgs{out: a, in: u, rows: s.dims[3], cols: n, outStep: s.arena[2], inStep: 4 * s.user[3], planes: 1})
 		return
 	}
 	for range n {
@@ -84,7 +84,7 @@ func runOutput(t *thread, s *portStep) { s.each(t, outputRows) }
 
 func outputRows(t *thread, s *portStep, u, a unsafe.Pointer, n int) {
 	if s.arena[3] == 4 && s.user[2] == 1 && s.user[3] != 1 {
-		t.transpose(u, a, n, s.dims[3], 4*s.user[3], s.arena[2])
+		t.transpose(transposeArgs{out: u, in: a, rows: n, cols: s.dims[3], outStep: 4 * s.user[3], inStep: s.arena[2], planes: 1})
 		return
 	}
 	for range n {

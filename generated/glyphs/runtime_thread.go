@@ -58,7 +58,7 @@ type thread struct {
 	depthwise  depthwiseArgs
 	rowKernel  depthwiseRowsArgs
 	run        depthwiseRunArgs
-	interleave interleaveArgs
+	transposed transposeArgs
 	pool       poolArgs
 	winograd   winogradArgs
 	maps       mapArgs

@@ -177,20 +177,31 @@ func BenchmarkPool(b *testing.B) {
 }
 
 // BenchmarkCopy times changes of the order of axes: pictures that come in, channels
-// that are shuffled, images made planar.
+// that are shuffled, images made planar and back.
 func BenchmarkCopy(b *testing.B) {
 	for _, c := range []struct {
 		name               string
 		planes, rows, cols int
-	}{{"picture_224x224x3", 1, 3, 224 * 224}, {"shuffle_28x28x116", 28 * 28, 2, 58}, {"planar_56x56x64", 1, 56 * 56, 64}} {
+	}{
+		{"picture_224x224x3", 1, 3, 224 * 224},
+		{"shuffle_28x28x116", 28 * 28, 2, 58},
+		{"shuffle_7x7x464", 7 * 7, 2, 232},
+		{"shuffle_28x28x240_3groups", 28 * 28, 3, 80},
+		{"planar_56x56x64", 1, 56 * 56, 64},
+		{"planar_14x14x512", 1, 14 * 14, 512},
+		{"planar_104x104x24", 1, 104 * 104, 24},
+		{"last_56x56x64", 1, 64, 56 * 56},
+		{"last_14x14x512", 1, 512, 14 * 14},
+		{"tokens_577x768", 1, 577, 768},
+	} {
 		b.Run(c.name, func(b *testing.B) {
 			n := c.planes * c.rows * c.cols
 			s := copyStep{
-				out: 4 * n, dims: [5]int{1, 1, c.planes, c.rows, c.cols},
+				out: (4*n + 63) &^ 63, dims: [5]int{1, 1, c.planes, c.rows, c.cols},
 				inStep:  [5]int{0, 0, 4 * c.rows * c.cols, 4 * c.cols, 4},
 				outStep: [5]int{0, 0, 4 * c.rows * c.cols, 4, 4 * c.rows},
 			}
-			benchStep(b, 2*n, 64, 0, 8*float64(n), func(t *thread) { runCopy(t, &s) })
+			benchStep(b, s.out/4+n, 64, 0, 8*float64(n), func(t *thread) { runCopy(t, &s) })
 		})
 	}
 }

@@ -55,7 +55,7 @@ func callAttention(t *thread, s *callStep) {
 			cuts := evenCuts(keys, keyPanels)
 			for c := range cuts {
 				first, end := cutAt(keys, c, cuts), cutAt(keys, c+1, cuts)
-				packPanels(panels, k.start(t, g*ks[0]+first*ks[1]), end-first, width, kNext, 4)
+				t.packPanels(panels, k.start(t, g*ks[0]+first*ks[1]), end-first, width, kNext, 4)
 				pr.columns, pr.out = end-first, unsafe.Add(scores, 4*first)
 				pr.multiply(t)
 			}
@@ -73,7 +73,7 @@ func callAttention(t *thread, s *callStep) {
 			cuts = evenCuts(vWidth, valuePanels)
 			for c := range cuts {
 				first, end := cutAt(vWidth, c, cuts), cutAt(vWidth, c+1, cuts)
-				packPanels(panels, v.start(t, g*vs[0]+first), end-first, keys, 4, vNext)
+				t.packPanels(panels, v.start(t, g*vs[0]+first), end-first, keys, 4, vNext)
 				pr.columns, pr.out = end-first, y.ringStart(t, h*ys[0]+lo*ys[1]+first)
 				pr.multiply(t)
 			}

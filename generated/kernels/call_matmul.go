@@ -35,11 +35,11 @@ func callMatmul(t *thread, s *callStep) {
 		o, i := u/inner, u%inner
 		lo, hi := rows*block/blocks, rows*(block+1)/blocks
 		first, end := cutAt(columns, c, cuts), cutAt(columns, c+1, cuts)
-		packPanels(panels, b.start(t, o*bs[0]+i*bs[1]+first*bs[3]), end-first, depth, bNext, bStep)
+		t.packPanels(panels, b.start(t, o*bs[0]+i*bs[1]+first*bs[3]), end-first, depth, bNext, bStep)
 		pr.rows, pr.columns = hi-lo, end-first
 		pr.a = a.start(t, o*as[0]+i*as[1]+lo*as[2])
 		if depth > 1 && aStep != 4 {
-			packRows(packed, pr.a, hi-lo, depth, aNext, aStep)
+			t.packRows(packed, pr.a, hi-lo, depth, aNext, aStep)
 			pr.a, pr.aStep = packed, 4*depth
 		}
 		pr.out = y.start(t, o*ys[0]+i*ys[1]+lo*ys[2]+first)
@@ -56,9 +56,9 @@ func callMatmul(t *thread, s *callStep) {
 }
 
 // packRows makes rows dense whose terms are depthStep bytes apart.
-func packRows(to, from unsafe.Pointer, rows, depth, rowStep, depthStep int) {
+func (t *thread) packRows(to, from unsafe.Pointer, rows, depth, rowStep, depthStep int) {
 	if rowStep == 4 {
-		transpose(to, from, depth, rows, 4*depth, depthStep)
+		t.transpose(transposeArgs{out: to, in: from, rows: depth, cols: rows, outStep: 4 * depth, inStep: depthStep, planes: 1})
 		return
 	}
 	for m := range rows {

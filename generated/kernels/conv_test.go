@@ -16,7 +16,7 @@ import (
 func TestOffsets(t *testing.T) {
 	structs := map[string]reflect.Type{
 		"conv": reflect.TypeFor[convArgs](), "depthwise": reflect.TypeFor[depthwiseArgs](), "rows": reflect.TypeFor[depthwiseRowsArgs](), "pool": reflect.TypeFor[poolArgs](),
-		"run": reflect.TypeFor[depthwiseRunArgs](), "interleave": reflect.TypeFor[interleaveArgs](),
+		"run": reflect.TypeFor[depthwiseRunArgs](), "transpose": reflect.TypeFor[transposeArgs](),
 		"quantize": reflect.TypeFor[quantizeArgs](),
 	}
 	for name, fields := range conv.Offsets() {

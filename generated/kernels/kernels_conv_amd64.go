@@ -334,15 +334,20 @@ func poolMaxF32AVX512(a *poolArgs)
 //go:noescape
 func poolAvgF32AVX512(a *poolArgs)
 
-// interleaveF32x2AVX512 interleaves 2 rows; see interleaveArgs.
+// interleaveF32x2AVX512 interleaves 2 rows of each plane; see transposeArgs.
 //
 //go:noescape
-func interleaveF32x2AVX512(a *interleaveArgs)
+func interleaveF32x2AVX512(a *transposeArgs)
 
-// interleaveF32x3AVX512 interleaves 3 rows; see interleaveArgs.
+// interleaveF32x3AVX512 interleaves 3 rows of each plane; see transposeArgs.
 //
 //go:noescape
-func interleaveF32x3AVX512(a *interleaveArgs)
+func interleaveF32x3AVX512(a *transposeArgs)
+
+// transposeF32AVX512 transposes; see transposeArgs.
+//
+//go:noescape
+func transposeF32AVX512(a *transposeArgs)
 
 // convF32x1x16AVX2 computes 1 pixels of 1 panels; see convArgs.
 //
@@ -523,3 +528,18 @@ func poolMaxF32AVX2(a *poolArgs)
 //
 //go:noescape
 func poolAvgF32AVX2(a *poolArgs)
+
+// interleaveF32x2AVX2 interleaves 2 rows of each plane; see transposeArgs.
+//
+//go:noescape
+func interleaveF32x2AVX2(a *transposeArgs)
+
+// interleaveF32x3AVX2 interleaves 3 rows of each plane; see transposeArgs.
+//
+//go:noescape
+func interleaveF32x3AVX2(a *transposeArgs)
+
+// transposeF32AVX2 transposes matrices of multiples of 8 rows and columns; see transposeArgs.
+//
+//go:noescape
+func transposeF32AVX2(a *transposeArgs)

@@ -39474,262 +39474,561 @@ done:
 	VZEROUPPER
 	RET
 
-DATA interleave2<>+0(SB)/4, $0x00000000
-DATA interleave2<>+4(SB)/4, $0x00000010
-DATA interleave2<>+8(SB)/4, $0x00000001
-DATA interleave2<>+12(SB)/4, $0x00000011
-DATA interleave2<>+16(SB)/4, $0x00000002
-DATA interleave2<>+20(SB)/4, $0x00000012
-DATA interleave2<>+24(SB)/4, $0x00000003
-DATA interleave2<>+28(SB)/4, $0x00000013
-DATA interleave2<>+32(SB)/4, $0x00000004
-DATA interleave2<>+36(SB)/4, $0x00000014
-DATA interleave2<>+40(SB)/4, $0x00000005
-DATA interleave2<>+44(SB)/4, $0x00000015
-DATA interleave2<>+48(SB)/4, $0x00000006
-DATA interleave2<>+52(SB)/4, $0x00000016
-DATA interleave2<>+56(SB)/4, $0x00000007
-DATA interleave2<>+60(SB)/4, $0x00000017
-DATA interleave2<>+64(SB)/4, $0x00000008
-DATA interleave2<>+68(SB)/4, $0x00000018
-DATA interleave2<>+72(SB)/4, $0x00000009
-DATA interleave2<>+76(SB)/4, $0x00000019
-DATA interleave2<>+80(SB)/4, $0x0000000a
-DATA interleave2<>+84(SB)/4, $0x0000001a
-DATA interleave2<>+88(SB)/4, $0x0000000b
-DATA interleave2<>+92(SB)/4, $0x0000001b
-DATA interleave2<>+96(SB)/4, $0x0000000c
-DATA interleave2<>+100(SB)/4, $0x0000001c
-DATA interleave2<>+104(SB)/4, $0x0000000d
-DATA interleave2<>+108(SB)/4, $0x0000001d
-DATA interleave2<>+112(SB)/4, $0x0000000e
-DATA interleave2<>+116(SB)/4, $0x0000001e
-DATA interleave2<>+120(SB)/4, $0x0000000f
-DATA interleave2<>+124(SB)/4, $0x0000001f
-GLOBL interleave2<>(SB), RODATA|NOPTR, $128
-
-// func interleaveF32x2AVX512(a *interleaveArgs)
+// func interleaveF32x2AVX512(a *transposeArgs)
 // Requires: AVX, AVX512F
 TEXT ·interleaveF32x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ    a+0(FP), AX
-	MOVQ    (AX), CX
-	MOVQ    16(AX), DX
-	MOVQ    24(AX), BX
-	MOVQ    8(AX), AX
-	LEAQ    (AX)(BX*1), BX
-	CMPQ    DX, $+16
-	JLT     few
-	LEAQ    interleave2<>+0(SB), SI
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
+	MOVQ    40(AX), CX
+	LEAQ    interleave2<>+0(SB), DX
+	VMOVUPS (DX), Z0
+	MOVQ    48(AX), R8
+	MOVQ    8(AX), R9
+	MOVQ    (AX), R10
 
-block:
-	VMOVUPS   (AX), Z2
-	VPERMT2PS (BX), Z0, Z2
-	VMOVUPS   Z2, (CX)
-	VMOVUPS   (AX), Z2
-	VPERMT2PS (BX), Z1, Z2
-	VMOVUPS   Z2, 64(CX)
-	ADDQ      $+64, AX
-	ADDQ      $+64, BX
-	ADDQ      $+128, CX
-	SUBQ      $+16, DX
-	JEQ       done
-	CMPQ      DX, $+16
-	JGE       block
-	LEAQ      -16(DX), SI
-	MOVQ      $+16, DX
-	SHLQ      $0x02, SI
-	ADDQ      SI, AX
-	ADDQ      SI, CX
-	ADDQ      SI, BX
-	ADDQ      SI, CX
-	JMP       block
+plane:
+	MOVQ            R9, SI
+	MOVQ            R10, DX
+	MOVQ            24(AX), BX
+	LEAQ            (SI)(CX*1), DI
+	SUBQ            $+8, BX
+	JLT             few
+	XORQ            R11, R11
+	VBROADCASTF64X4 (SI)(R11*4), Z1
+	VINSERTF64X4    $0x01, (DI)(R11*4), Z1, Z1
+	VPERMPS         Z1, Z0, Z1
+	VMOVUPS         Z1, (DX)(R11*8)
+	MOVQ            DX, R11
+	SHRQ            $0x03, R11
+	ORQ             $-8, R11
+	NEGQ            R11
+	JMP             test
+
+pair:
+	VBROADCASTF64X4 (SI)(R11*4), Z1
+	VINSERTF64X4    $0x01, (DI)(R11*4), Z1, Z1
+	VPERMPS         Z1, Z0, Z1
+	VMOVUPS         Z1, (DX)(R11*8)
+	ADDQ            $+8, R11
+
+test:
+	CMPQ            R11, BX
+	JLT             pair
+	VBROADCASTF64X4 (SI)(BX*4), Z1
+	VINSERTF64X4    $0x01, (DI)(BX*4), Z1, Z1
+	VPERMPS         Z1, Z0, Z1
+	VMOVUPS         Z1, (DX)(BX*8)
+	JMP             next
 
 few:
-	TESTQ DX, DX
-	JEQ   done
-	MOVL  (AX), SI
-	MOVL  SI, (CX)
-	ADDQ  $+4, AX
-	MOVL  (BX), SI
-	MOVL  SI, 4(CX)
-	ADDQ  $+4, BX
-	ADDQ  $+8, CX
-	DECQ  DX
-	JMP   few
+	ADDQ $+8, BX
 
-done:
+one:
+	MOVL (SI), R11
+	MOVL R11, (DX)
+	ADDQ $+4, SI
+	MOVL (DI), R11
+	MOVL R11, 4(DX)
+	ADDQ $+4, DI
+	ADDQ $+8, DX
+	DECQ BX
+	JNE  one
+
+next:
+	ADDQ 64(AX), R9
+	ADDQ 56(AX), R10
+	DECQ R8
+	JNE  plane
 	VZEROUPPER
 	RET
 
-DATA interleave3<>+0(SB)/4, $0x00000000
-DATA interleave3<>+4(SB)/4, $0x00000010
-DATA interleave3<>+8(SB)/4, $0x00000010
-DATA interleave3<>+12(SB)/4, $0x00000001
-DATA interleave3<>+16(SB)/4, $0x00000011
-DATA interleave3<>+20(SB)/4, $0x00000011
-DATA interleave3<>+24(SB)/4, $0x00000002
-DATA interleave3<>+28(SB)/4, $0x00000012
-DATA interleave3<>+32(SB)/4, $0x00000012
-DATA interleave3<>+36(SB)/4, $0x00000003
-DATA interleave3<>+40(SB)/4, $0x00000013
-DATA interleave3<>+44(SB)/4, $0x00000013
-DATA interleave3<>+48(SB)/4, $0x00000004
-DATA interleave3<>+52(SB)/4, $0x00000014
-DATA interleave3<>+56(SB)/4, $0x00000014
-DATA interleave3<>+60(SB)/4, $0x00000005
-DATA interleave3<>+64(SB)/4, $0x00000015
-DATA interleave3<>+68(SB)/4, $0x00000015
-DATA interleave3<>+72(SB)/4, $0x00000006
-DATA interleave3<>+76(SB)/4, $0x00000016
-DATA interleave3<>+80(SB)/4, $0x00000016
-DATA interleave3<>+84(SB)/4, $0x00000007
-DATA interleave3<>+88(SB)/4, $0x00000017
-DATA interleave3<>+92(SB)/4, $0x00000017
-DATA interleave3<>+96(SB)/4, $0x00000008
-DATA interleave3<>+100(SB)/4, $0x00000018
-DATA interleave3<>+104(SB)/4, $0x00000018
-DATA interleave3<>+108(SB)/4, $0x00000009
-DATA interleave3<>+112(SB)/4, $0x00000019
-DATA interleave3<>+116(SB)/4, $0x00000019
-DATA interleave3<>+120(SB)/4, $0x0000000a
-DATA interleave3<>+124(SB)/4, $0x0000001a
-DATA interleave3<>+128(SB)/4, $0x0000001a
-DATA interleave3<>+132(SB)/4, $0x0000000b
-DATA interleave3<>+136(SB)/4, $0x0000001b
-DATA interleave3<>+140(SB)/4, $0x0000001b
-DATA interleave3<>+144(SB)/4, $0x0000000c
-DATA interleave3<>+148(SB)/4, $0x0000001c
-DATA interleave3<>+152(SB)/4, $0x0000001c
-DATA interleave3<>+156(SB)/4, $0x0000000d
-DATA interleave3<>+160(SB)/4, $0x0000001d
-DATA interleave3<>+164(SB)/4, $0x0000001d
-DATA interleave3<>+168(SB)/4, $0x0000000e
-DATA interleave3<>+172(SB)/4, $0x0000001e
-DATA interleave3<>+176(SB)/4, $0x0000001e
-DATA interleave3<>+180(SB)/4, $0x0000000f
-DATA interleave3<>+184(SB)/4, $0x0000001f
-DATA interleave3<>+188(SB)/4, $0x0000001f
-DATA interleave3<>+192(SB)/4, $0x00000000
-DATA interleave3<>+196(SB)/4, $0x00000001
-DATA interleave3<>+200(SB)/4, $0x00000010
-DATA interleave3<>+204(SB)/4, $0x00000003
-DATA interleave3<>+208(SB)/4, $0x00000004
-DATA interleave3<>+212(SB)/4, $0x00000011
-DATA interleave3<>+216(SB)/4, $0x00000006
-DATA interleave3<>+220(SB)/4, $0x00000007
-DATA interleave3<>+224(SB)/4, $0x00000012
-DATA interleave3<>+228(SB)/4, $0x00000009
-DATA interleave3<>+232(SB)/4, $0x0000000a
-DATA interleave3<>+236(SB)/4, $0x00000013
-DATA interleave3<>+240(SB)/4, $0x0000000c
-DATA interleave3<>+244(SB)/4, $0x0000000d
-DATA interleave3<>+248(SB)/4, $0x00000014
-DATA interleave3<>+252(SB)/4, $0x0000000f
-DATA interleave3<>+256(SB)/4, $0x00000000
-DATA interleave3<>+260(SB)/4, $0x00000015
-DATA interleave3<>+264(SB)/4, $0x00000002
-DATA interleave3<>+268(SB)/4, $0x00000003
-DATA interleave3<>+272(SB)/4, $0x00000016
-DATA interleave3<>+276(SB)/4, $0x00000005
-DATA interleave3<>+280(SB)/4, $0x00000006
-DATA interleave3<>+284(SB)/4, $0x00000017
-DATA interleave3<>+288(SB)/4, $0x00000008
-DATA interleave3<>+292(SB)/4, $0x00000009
-DATA interleave3<>+296(SB)/4, $0x00000018
-DATA interleave3<>+300(SB)/4, $0x0000000b
-DATA interleave3<>+304(SB)/4, $0x0000000c
-DATA interleave3<>+308(SB)/4, $0x00000019
-DATA interleave3<>+312(SB)/4, $0x0000000e
-DATA interleave3<>+316(SB)/4, $0x0000000f
-DATA interleave3<>+320(SB)/4, $0x0000001a
-DATA interleave3<>+324(SB)/4, $0x00000001
-DATA interleave3<>+328(SB)/4, $0x00000002
-DATA interleave3<>+332(SB)/4, $0x0000001b
-DATA interleave3<>+336(SB)/4, $0x00000004
-DATA interleave3<>+340(SB)/4, $0x00000005
-DATA interleave3<>+344(SB)/4, $0x0000001c
-DATA interleave3<>+348(SB)/4, $0x00000007
-DATA interleave3<>+352(SB)/4, $0x00000008
-DATA interleave3<>+356(SB)/4, $0x0000001d
-DATA interleave3<>+360(SB)/4, $0x0000000a
-DATA interleave3<>+364(SB)/4, $0x0000000b
-DATA interleave3<>+368(SB)/4, $0x0000001e
-DATA interleave3<>+372(SB)/4, $0x0000000d
-DATA interleave3<>+376(SB)/4, $0x0000000e
-DATA interleave3<>+380(SB)/4, $0x0000001f
-GLOBL interleave3<>(SB), RODATA|NOPTR, $384
+DATA interleave2<>+0(SB)/4, $0x00000000
+DATA interleave2<>+4(SB)/4, $0x00000008
+DATA interleave2<>+8(SB)/4, $0x00000001
+DATA interleave2<>+12(SB)/4, $0x00000009
+DATA interleave2<>+16(SB)/4, $0x00000002
+DATA interleave2<>+20(SB)/4, $0x0000000a
+DATA interleave2<>+24(SB)/4, $0x00000003
+DATA interleave2<>+28(SB)/4, $0x0000000b
+DATA interleave2<>+32(SB)/4, $0x00000004
+DATA interleave2<>+36(SB)/4, $0x0000000c
+DATA interleave2<>+40(SB)/4, $0x00000005
+DATA interleave2<>+44(SB)/4, $0x0000000d
+DATA interleave2<>+48(SB)/4, $0x00000006
+DATA interleave2<>+52(SB)/4, $0x0000000e
+DATA interleave2<>+56(SB)/4, $0x00000007
+DATA interleave2<>+60(SB)/4, $0x0000000f
+GLOBL interleave2<>(SB), RODATA|NOPTR, $64
 
-// func interleaveF32x3AVX512(a *interleaveArgs)
-// Requires: AVX, AVX512F
+// func interleaveF32x3AVX512(a *transposeArgs)
+// Requires: AVX, AVX512F, BMI2
 TEXT ·interleaveF32x3AVX512(SB), NOSPLIT, $0-8
 	MOVQ    a+0(FP), AX
-	MOVQ    (AX), CX
-	MOVQ    16(AX), DX
-	MOVQ    24(AX), BX
-	MOVQ    8(AX), AX
-	LEAQ    (AX)(BX*1), SI
-	LEAQ    (SI)(BX*1), BX
-	CMPQ    DX, $+16
-	JLT     few
-	LEAQ    interleave3<>+0(SB), DI
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
+	MOVQ    40(AX), CX
+	LEAQ    interleave3x16<>+0(SB), DX
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	VMOVUPS 128(DX), Z2
+	VMOVUPS 192(DX), Z3
+	VMOVUPS 256(DX), Z4
+	VMOVUPS 320(DX), Z5
+	MOVQ    48(AX), R9
+	MOVQ    8(AX), R10
+	MOVQ    (AX), R11
+
+plane:
+	MOVQ R10, SI
+	MOVQ R11, DX
+	MOVQ 24(AX), BX
+	LEAQ (SI)(CX*1), DI
+	LEAQ (DI)(CX*1), R8
+	SUBQ $+16, BX
+	JLT  end
 
 block:
-	VMOVUPS   (AX), Z6
-	VPERMT2PS (SI), Z0, Z6
-	VPERMT2PS (BX), Z3, Z6
-	VMOVUPS   Z6, (CX)
-	VMOVUPS   (AX), Z6
-	VPERMT2PS (SI), Z1, Z6
-	VPERMT2PS (BX), Z4, Z6
-	VMOVUPS   Z6, 64(CX)
-	VMOVUPS   (AX), Z6
-	VPERMT2PS (SI), Z2, Z6
-	VPERMT2PS (BX), Z5, Z6
-	VMOVUPS   Z6, 128(CX)
-	ADDQ      $+64, AX
+	VMOVUPS   (SI), Z6
+	VMOVUPS   (DI), Z7
+	VMOVUPS   (R8), Z8
+	VMOVAPS   Z6, Z9
+	VPERMT2PS Z7, Z0, Z9
+	VPERMT2PS Z8, Z3, Z9
+	VMOVAPS   Z6, Z10
+	VPERMT2PS Z7, Z1, Z10
+	VPERMT2PS Z8, Z4, Z10
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z2, Z6
+	VPERMT2PS Z8, Z5, Z6
+	VMOVUPS   Z9, (DX)
+	VMOVUPS   Z10, 64(DX)
+	VMOVUPS   Z6, 128(DX)
 	ADDQ      $+64, SI
-	ADDQ      $+64, BX
-	ADDQ      $+192, CX
-	SUBQ      $+16, DX
-	JEQ       done
-	CMPQ      DX, $+16
+	ADDQ      $+64, DI
+	ADDQ      $+64, R8
+	ADDQ      $+192, DX
+	SUBQ      $+16, BX
 	JGE       block
-	LEAQ      -16(DX), DI
-	MOVQ      $+16, DX
-	SHLQ      $0x02, DI
-	ADDQ      DI, AX
-	ADDQ      DI, CX
-	ADDQ      DI, SI
-	ADDQ      DI, CX
-	ADDQ      DI, BX
-	ADDQ      DI, CX
-	JMP       block
+
+end:
+	ADDQ      $+16, BX
+	JEQ       next
+	MOVQ      $-1, R12
+	BZHIQ     BX, R12, R13
+	KMOVW     R13, K1
+	IMUL3Q    $+3, BX, R13
+	BZHIQ     R13, R12, R13
+	KMOVW     R13, K2
+	SHRQ      $0x10, R13
+	KMOVW     R13, K3
+	SHRQ      $0x10, R13
+	KMOVW     R13, K4
+	SHRQ      $0x10, R13
+	VMOVUPS.Z (SI), K1, Z6
+	VMOVUPS.Z (DI), K1, Z7
+	VMOVUPS.Z (R8), K1, Z8
+	VMOVAPS   Z6, Z9
+	VPERMT2PS Z7, Z0, Z9
+	VPERMT2PS Z8, Z3, Z9
+	VMOVAPS   Z6, Z10
+	VPERMT2PS Z7, Z1, Z10
+	VPERMT2PS Z8, Z4, Z10
+	VMOVAPS   Z6, Z6
+	VPERMT2PS Z7, Z2, Z6
+	VPERMT2PS Z8, Z5, Z6
+	VMOVUPS   Z9, K2, (DX)
+	CMPQ      BX, $+5
+	JLE       next
+	VMOVUPS   Z10, K3, 64(DX)
+	CMPQ      BX, $+10
+	JLE       next
+	VMOVUPS   Z6, K4, 128(DX)
+
+next:
+	ADDQ 64(AX), R10
+	ADDQ 56(AX), R11
+	DECQ R9
+	JNE  plane
+	VZEROUPPER
+	RET
+
+DATA interleave3x16<>+0(SB)/4, $0x00000000
+DATA interleave3x16<>+4(SB)/4, $0x00000010
+DATA interleave3x16<>+8(SB)/4, $0x00000000
+DATA interleave3x16<>+12(SB)/4, $0x00000001
+DATA interleave3x16<>+16(SB)/4, $0x00000011
+DATA interleave3x16<>+20(SB)/4, $0x00000001
+DATA interleave3x16<>+24(SB)/4, $0x00000002
+DATA interleave3x16<>+28(SB)/4, $0x00000012
+DATA interleave3x16<>+32(SB)/4, $0x00000002
+DATA interleave3x16<>+36(SB)/4, $0x00000003
+DATA interleave3x16<>+40(SB)/4, $0x00000013
+DATA interleave3x16<>+44(SB)/4, $0x00000003
+DATA interleave3x16<>+48(SB)/4, $0x00000004
+DATA interleave3x16<>+52(SB)/4, $0x00000014
+DATA interleave3x16<>+56(SB)/4, $0x00000004
+DATA interleave3x16<>+60(SB)/4, $0x00000005
+DATA interleave3x16<>+64(SB)/4, $0x00000015
+DATA interleave3x16<>+68(SB)/4, $0x00000005
+DATA interleave3x16<>+72(SB)/4, $0x00000006
+DATA interleave3x16<>+76(SB)/4, $0x00000016
+DATA interleave3x16<>+80(SB)/4, $0x00000006
+DATA interleave3x16<>+84(SB)/4, $0x00000007
+DATA interleave3x16<>+88(SB)/4, $0x00000017
+DATA interleave3x16<>+92(SB)/4, $0x00000007
+DATA interleave3x16<>+96(SB)/4, $0x00000008
+DATA interleave3x16<>+100(SB)/4, $0x00000018
+DATA interleave3x16<>+104(SB)/4, $0x00000008
+DATA interleave3x16<>+108(SB)/4, $0x00000009
+DATA interleave3x16<>+112(SB)/4, $0x00000019
+DATA interleave3x16<>+116(SB)/4, $0x00000009
+DATA interleave3x16<>+120(SB)/4, $0x0000000a
+DATA interleave3x16<>+124(SB)/4, $0x0000001a
+DATA interleave3x16<>+128(SB)/4, $0x0000000a
+DATA interleave3x16<>+132(SB)/4, $0x0000000b
+DATA interleave3x16<>+136(SB)/4, $0x0000001b
+DATA interleave3x16<>+140(SB)/4, $0x0000000b
+DATA interleave3x16<>+144(SB)/4, $0x0000000c
+DATA interleave3x16<>+148(SB)/4, $0x0000001c
+DATA interleave3x16<>+152(SB)/4, $0x0000000c
+DATA interleave3x16<>+156(SB)/4, $0x0000000d
+DATA interleave3x16<>+160(SB)/4, $0x0000001d
+DATA interleave3x16<>+164(SB)/4, $0x0000000d
+DATA interleave3x16<>+168(SB)/4, $0x0000000e
+DATA interleave3x16<>+172(SB)/4, $0x0000001e
+DATA interleave3x16<>+176(SB)/4, $0x0000000e
+DATA interleave3x16<>+180(SB)/4, $0x0000000f
+DATA interleave3x16<>+184(SB)/4, $0x0000001f
+DATA interleave3x16<>+188(SB)/4, $0x0000000f
+DATA interleave3x16<>+192(SB)/4, $0x00000000
+DATA interleave3x16<>+196(SB)/4, $0x00000001
+DATA interleave3x16<>+200(SB)/4, $0x00000010
+DATA interleave3x16<>+204(SB)/4, $0x00000003
+DATA interleave3x16<>+208(SB)/4, $0x00000004
+DATA interleave3x16<>+212(SB)/4, $0x00000011
+DATA interleave3x16<>+216(SB)/4, $0x00000006
+DATA interleave3x16<>+220(SB)/4, $0x00000007
+DATA interleave3x16<>+224(SB)/4, $0x00000012
+DATA interleave3x16<>+228(SB)/4, $0x00000009
+DATA interleave3x16<>+232(SB)/4, $0x0000000a
+DATA interleave3x16<>+236(SB)/4, $0x00000013
+DATA interleave3x16<>+240(SB)/4, $0x0000000c
+DATA interleave3x16<>+244(SB)/4, $0x0000000d
+DATA interleave3x16<>+248(SB)/4, $0x00000014
+DATA interleave3x16<>+252(SB)/4, $0x0000000f
+DATA interleave3x16<>+256(SB)/4, $0x00000000
+DATA interleave3x16<>+260(SB)/4, $0x00000015
+DATA interleave3x16<>+264(SB)/4, $0x00000002
+DATA interleave3x16<>+268(SB)/4, $0x00000003
+DATA interleave3x16<>+272(SB)/4, $0x00000016
+DATA interleave3x16<>+276(SB)/4, $0x00000005
+DATA interleave3x16<>+280(SB)/4, $0x00000006
+DATA interleave3x16<>+284(SB)/4, $0x00000017
+DATA interleave3x16<>+288(SB)/4, $0x00000008
+DATA interleave3x16<>+292(SB)/4, $0x00000009
+DATA interleave3x16<>+296(SB)/4, $0x00000018
+DATA interleave3x16<>+300(SB)/4, $0x0000000b
+DATA interleave3x16<>+304(SB)/4, $0x0000000c
+DATA interleave3x16<>+308(SB)/4, $0x00000019
+DATA interleave3x16<>+312(SB)/4, $0x0000000e
+DATA interleave3x16<>+316(SB)/4, $0x0000000f
+DATA interleave3x16<>+320(SB)/4, $0x0000001a
+DATA interleave3x16<>+324(SB)/4, $0x00000001
+DATA interleave3x16<>+328(SB)/4, $0x00000002
+DATA interleave3x16<>+332(SB)/4, $0x0000001b
+DATA interleave3x16<>+336(SB)/4, $0x00000004
+DATA interleave3x16<>+340(SB)/4, $0x00000005
+DATA interleave3x16<>+344(SB)/4, $0x0000001c
+DATA interleave3x16<>+348(SB)/4, $0x00000007
+DATA interleave3x16<>+352(SB)/4, $0x00000008
+DATA interleave3x16<>+356(SB)/4, $0x0000001d
+DATA interleave3x16<>+360(SB)/4, $0x0000000a
+DATA interleave3x16<>+364(SB)/4, $0x0000000b
+DATA interleave3x16<>+368(SB)/4, $0x0000001e
+DATA interleave3x16<>+372(SB)/4, $0x0000000d
+DATA interleave3x16<>+376(SB)/4, $0x0000000e
+DATA interleave3x16<>+380(SB)/4, $0x0000001f
+GLOBL interleave3x16<>(SB), RODATA|NOPTR, $384
+
+// func transposeF32AVX512(a *transposeArgs)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·transposeF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ 8(AX), R9
+	MOVQ (AX), R10
+	MOVQ 24(AX), DX
+	MOVQ 40(AX), DI
+	MOVQ 32(AX), R8
+
+columns:
+	MOVQ    16(AX), CX
+	MOVQ    R9, BX
+	MOVQ    R10, SI
+	MOVQ    $+16, R12
+	MOVQ    DX, R11
+	CMPQ    R11, R12
+	CMOVQGT R12, R11
+	MOVQ    $-1, R12
+	BZHIQ   R11, R12, R12
+	KMOVW   R12, K1
+
+block:
+	MOVQ      $+16, R13
+	MOVQ      CX, R12
+	CMPQ      R12, R13
+	CMOVQGT   R13, R12
+	MOVQ      $-1, R13
+	BZHIQ     R12, R13, R13
+	KMOVW     R13, K2
+	CMPQ      R12, $+16
+	JLT       few
+	MOVQ      BX, R13
+	LEAQ      (DI)(DI*2), R14
+	VMOVUPS.Z (R13), K1, Z0
+	VMOVUPS.Z (R13)(DI*1), K1, Z1
+	VMOVUPS.Z (R13)(DI*2), K1, Z2
+	VMOVUPS.Z (R13)(R14*1), K1, Z3
+	LEAQ      (R13)(DI*4), R13
+	VMOVUPS.Z (R13), K1, Z4
+	VMOVUPS.Z (R13)(DI*1), K1, Z5
+	VMOVUPS.Z (R13)(DI*2), K1, Z6
+	VMOVUPS.Z (R13)(R14*1), K1, Z7
+	LEAQ      (R13)(DI*4), R13
+	VMOVUPS.Z (R13), K1, Z8
+	VMOVUPS.Z (R13)(DI*1), K1, Z9
+	VMOVUPS.Z (R13)(DI*2), K1, Z10
+	VMOVUPS.Z (R13)(R14*1), K1, Z11
+	LEAQ      (R13)(DI*4), R13
+	VMOVUPS.Z (R13), K1, Z12
+	VMOVUPS.Z (R13)(DI*1), K1, Z13
+	VMOVUPS.Z (R13)(DI*2), K1, Z14
+	VMOVUPS.Z (R13)(R14*1), K1, Z15
+	JMP       turn
 
 few:
-	TESTQ DX, DX
-	JEQ   done
-	MOVL  (AX), DI
-	MOVL  DI, (CX)
-	ADDQ  $+4, AX
-	MOVL  (SI), DI
-	MOVL  DI, 4(CX)
-	ADDQ  $+4, SI
-	MOVL  (BX), DI
-	MOVL  DI, 8(CX)
-	ADDQ  $+4, BX
-	ADDQ  $+12, CX
-	DECQ  DX
-	JMP   few
+	VPXORD    Z16, Z16, Z16
+	VMOVAPS   Z16, Z0
+	VMOVAPS   Z16, Z1
+	VMOVAPS   Z16, Z2
+	VMOVAPS   Z16, Z3
+	VMOVAPS   Z16, Z4
+	VMOVAPS   Z16, Z5
+	VMOVAPS   Z16, Z6
+	VMOVAPS   Z16, Z7
+	VMOVAPS   Z16, Z8
+	VMOVAPS   Z16, Z9
+	VMOVAPS   Z16, Z10
+	VMOVAPS   Z16, Z11
+	VMOVAPS   Z16, Z12
+	VMOVAPS   Z16, Z13
+	VMOVAPS   Z16, Z14
+	VMOVAPS   Z16, Z15
+	MOVQ      BX, R13
+	LEAQ      (DI)(DI*2), R14
+	VMOVUPS.Z (R13), K1, Z0
+	CMPQ      R12, $+1
+	JEQ       turn
+	VMOVUPS.Z (R13)(DI*1), K1, Z1
+	CMPQ      R12, $+2
+	JEQ       turn
+	VMOVUPS.Z (R13)(DI*2), K1, Z2
+	CMPQ      R12, $+3
+	JEQ       turn
+	VMOVUPS.Z (R13)(R14*1), K1, Z3
+	LEAQ      (R13)(DI*4), R13
+	CMPQ      R12, $+4
+	JEQ       turn
+	VMOVUPS.Z (R13), K1, Z4
+	CMPQ      R12, $+5
+	JEQ       turn
+	VMOVUPS.Z (R13)(DI*1), K1, Z5
+	CMPQ      R12, $+6
+	JEQ       turn
+	VMOVUPS.Z (R13)(DI*2), K1, Z6
+	CMPQ      R12, $+7
+	JEQ       turn
+	VMOVUPS.Z (R13)(R14*1), K1, Z7
+	LEAQ      (R13)(DI*4), R13
+	CMPQ      R12, $+8
+	JEQ       turn
+	VMOVUPS.Z (R13), K1, Z8
+	CMPQ      R12, $+9
+	JEQ       turn
+	VMOVUPS.Z (R13)(DI*1), K1, Z9
+	CMPQ      R12, $+10
+	JEQ       turn
+	VMOVUPS.Z (R13)(DI*2), K1, Z10
+	CMPQ      R12, $+11
+	JEQ       turn
+	VMOVUPS.Z (R13)(R14*1), K1, Z11
+	LEAQ      (R13)(DI*4), R13
+	CMPQ      R12, $+12
+	JEQ       turn
+	VMOVUPS.Z (R13), K1, Z12
+	CMPQ      R12, $+13
+	JEQ       turn
+	VMOVUPS.Z (R13)(DI*1), K1, Z13
+	CMPQ      R12, $+14
+	JEQ       turn
+	VMOVUPS.Z (R13)(DI*2), K1, Z14
+	CMPQ      R12, $+15
+	JEQ       turn
+	VMOVUPS.Z (R13)(R14*1), K1, Z15
 
-done:
+turn:
+	VUNPCKLPS  Z1, Z0, Z17
+	VUNPCKHPS  Z1, Z0, Z1
+	VUNPCKLPS  Z3, Z2, Z0
+	VUNPCKHPS  Z3, Z2, Z2
+	VUNPCKLPD  Z0, Z17, Z3
+	VUNPCKHPD  Z0, Z17, Z0
+	VUNPCKLPD  Z2, Z1, Z17
+	VUNPCKHPD  Z2, Z1, Z1
+	VUNPCKLPS  Z5, Z4, Z2
+	VUNPCKHPS  Z5, Z4, Z5
+	VUNPCKLPS  Z7, Z6, Z4
+	VUNPCKHPS  Z7, Z6, Z6
+	VUNPCKLPD  Z4, Z2, Z7
+	VUNPCKHPD  Z4, Z2, Z2
+	VUNPCKLPD  Z6, Z5, Z4
+	VUNPCKHPD  Z6, Z5, Z5
+	VUNPCKLPS  Z9, Z8, Z6
+	VUNPCKHPS  Z9, Z8, Z9
+	VUNPCKLPS  Z11, Z10, Z8
+	VUNPCKHPS  Z11, Z10, Z10
+	VUNPCKLPD  Z8, Z6, Z11
+	VUNPCKHPD  Z8, Z6, Z6
+	VUNPCKLPD  Z10, Z9, Z8
+	VUNPCKHPD  Z10, Z9, Z9
+	VUNPCKLPS  Z13, Z12, Z10
+	VUNPCKHPS  Z13, Z12, Z13
+	VUNPCKLPS  Z15, Z14, Z12
+	VUNPCKHPS  Z15, Z14, Z14
+	VUNPCKLPD  Z12, Z10, Z15
+	VUNPCKHPD  Z12, Z10, Z10
+	VUNPCKLPD  Z14, Z13, Z12
+	VUNPCKHPD  Z14, Z13, Z13
+	VSHUFF32X4 $0x88, Z7, Z3, Z14
+	VSHUFF32X4 $0xdd, Z7, Z3, Z3
+	VSHUFF32X4 $0x88, Z15, Z11, Z7
+	VSHUFF32X4 $0xdd, Z15, Z11, Z11
+	VSHUFF32X4 $0x88, Z7, Z14, Z15
+	VSHUFF32X4 $0xdd, Z7, Z14, Z7
+	VSHUFF32X4 $0x88, Z11, Z3, Z14
+	VSHUFF32X4 $0xdd, Z11, Z3, Z3
+	VSHUFF32X4 $0x88, Z2, Z0, Z11
+	VSHUFF32X4 $0xdd, Z2, Z0, Z0
+	VSHUFF32X4 $0x88, Z10, Z6, Z2
+	VSHUFF32X4 $0xdd, Z10, Z6, Z6
+	VSHUFF32X4 $0x88, Z2, Z11, Z10
+	VSHUFF32X4 $0xdd, Z2, Z11, Z2
+	VSHUFF32X4 $0x88, Z6, Z0, Z11
+	VSHUFF32X4 $0xdd, Z6, Z0, Z0
+	VSHUFF32X4 $0x88, Z4, Z17, Z6
+	VSHUFF32X4 $0xdd, Z4, Z17, Z4
+	VSHUFF32X4 $0x88, Z12, Z8, Z17
+	VSHUFF32X4 $0xdd, Z12, Z8, Z8
+	VSHUFF32X4 $0x88, Z17, Z6, Z12
+	VSHUFF32X4 $0xdd, Z17, Z6, Z6
+	VSHUFF32X4 $0x88, Z8, Z4, Z17
+	VSHUFF32X4 $0xdd, Z8, Z4, Z4
+	VSHUFF32X4 $0x88, Z5, Z1, Z8
+	VSHUFF32X4 $0xdd, Z5, Z1, Z1
+	VSHUFF32X4 $0x88, Z13, Z9, Z5
+	VSHUFF32X4 $0xdd, Z13, Z9, Z9
+	VSHUFF32X4 $0x88, Z5, Z8, Z13
+	VSHUFF32X4 $0xdd, Z5, Z8, Z5
+	VSHUFF32X4 $0x88, Z9, Z1, Z8
+	VSHUFF32X4 $0xdd, Z9, Z1, Z1
+	ADDQ       R11, R12
+	CMPQ       R12, $+32
+	JLT        masked
+	MOVQ       SI, R12
+	LEAQ       (R8)(R8*2), R13
+	VMOVUPS    Z15, (R12)
+	VMOVUPS    Z10, (R12)(R8*1)
+	VMOVUPS    Z12, (R12)(R8*2)
+	VMOVUPS    Z13, (R12)(R13*1)
+	LEAQ       (R12)(R8*4), R12
+	VMOVUPS    Z14, (R12)
+	VMOVUPS    Z11, (R12)(R8*1)
+	VMOVUPS    Z17, (R12)(R8*2)
+	VMOVUPS    Z8, (R12)(R13*1)
+	LEAQ       (R12)(R8*4), R12
+	VMOVUPS    Z7, (R12)
+	VMOVUPS    Z2, (R12)(R8*1)
+	VMOVUPS    Z6, (R12)(R8*2)
+	VMOVUPS    Z5, (R12)(R13*1)
+	LEAQ       (R12)(R8*4), R12
+	VMOVUPS    Z3, (R12)
+	VMOVUPS    Z0, (R12)(R8*1)
+	VMOVUPS    Z4, (R12)(R8*2)
+	VMOVUPS    Z1, (R12)(R13*1)
+	JMP        next
+
+masked:
+	MOVQ    SI, R12
+	LEAQ    (R8)(R8*2), R13
+	VMOVUPS Z15, K2, (R12)
+	CMPQ    R11, $+1
+	JEQ     next
+	VMOVUPS Z10, K2, (R12)(R8*1)
+	CMPQ    R11, $+2
+	JEQ     next
+	VMOVUPS Z12, K2, (R12)(R8*2)
+	CMPQ    R11, $+3
+	JEQ     next
+	VMOVUPS Z13, K2, (R12)(R13*1)
+	LEAQ    (R12)(R8*4), R12
+	CMPQ    R11, $+4
+	JEQ     next
+	VMOVUPS Z14, K2, (R12)
+	CMPQ    R11, $+5
+	JEQ     next
+	VMOVUPS Z11, K2, (R12)(R8*1)
+	CMPQ    R11, $+6
+	JEQ     next
+	VMOVUPS Z17, K2, (R12)(R8*2)
+	CMPQ    R11, $+7
+	JEQ     next
+	VMOVUPS Z8, K2, (R12)(R13*1)
+	LEAQ    (R12)(R8*4), R12
+	CMPQ    R11, $+8
+	JEQ     next
+	VMOVUPS Z7, K2, (R12)
+	CMPQ    R11, $+9
+	JEQ     next
+	VMOVUPS Z2, K2, (R12)(R8*1)
+	CMPQ    R11, $+10
+	JEQ     next
+	VMOVUPS Z6, K2, (R12)(R8*2)
+	CMPQ    R11, $+11
+	JEQ     next
+	VMOVUPS Z5, K2, (R12)(R13*1)
+	LEAQ    (R12)(R8*4), R12
+	CMPQ    R11, $+12
+	JEQ     next
+	VMOVUPS Z3, K2, (R12)
+	CMPQ    R11, $+13
+	JEQ     next
+	VMOVUPS Z0, K2, (R12)(R8*1)
+	CMPQ    R11, $+14
+	JEQ     next
+	VMOVUPS Z4, K2, (R12)(R8*2)
+	CMPQ    R11, $+15
+	JEQ     next
+	VMOVUPS Z1, K2, (R12)(R13*1)
+
+next:
+	MOVQ   DI, R12
+	IMUL3Q $+16, R12, R12
+	ADDQ   R12, BX
+	ADDQ   $+64, SI
+	SUBQ   $+16, CX
+	JGT    block
+	ADDQ   $+64, R9
+	MOVQ   R8, CX
+	IMUL3Q $+16, CX, CX
+	ADDQ   CX, R10
+	SUBQ   $+16, DX
+	JGT    columns
 	VZEROUPPER
 	RET
 
@@ -58970,5 +59269,290 @@ partialwhole:
 	VMASKMOVPS Y1, Y0, (BX)
 
 done:
+	VZEROUPPER
+	RET
+
+// func interleaveF32x2AVX2(a *transposeArgs)
+// Requires: AVX
+TEXT ·interleaveF32x2AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ 40(AX), CX
+	MOVQ 48(AX), R8
+	MOVQ 8(AX), R9
+	MOVQ (AX), R10
+
+plane:
+	MOVQ R9, SI
+	MOVQ R10, DX
+	MOVQ 24(AX), BX
+	LEAQ (SI)(CX*1), DI
+	SUBQ $+8, BX
+	JLT  end
+
+block:
+	VMOVUPS    (SI), Y0
+	VMOVUPS    (DI), Y1
+	VUNPCKLPS  Y1, Y0, Y2
+	VUNPCKHPS  Y1, Y0, Y0
+	VPERM2F128 $0x20, Y0, Y2, Y1
+	VPERM2F128 $0x31, Y0, Y2, Y0
+	VMOVUPS    Y1, (DX)
+	VMOVUPS    Y0, 32(DX)
+	ADDQ       $+32, SI
+	ADDQ       $+32, DI
+	ADDQ       $+64, DX
+	SUBQ       $+8, BX
+	JGE        block
+
+end:
+	ADDQ $+8, BX
+	JEQ  next
+
+one:
+	MOVL (SI), R11
+	MOVL R11, (DX)
+	ADDQ $+4, SI
+	MOVL (DI), R11
+	MOVL R11, 4(DX)
+	ADDQ $+4, DI
+	ADDQ $+8, DX
+	DECQ BX
+	JNE  one
+
+next:
+	ADDQ 64(AX), R9
+	ADDQ 56(AX), R10
+	DECQ R8
+	JNE  plane
+	VZEROUPPER
+	RET
+
+// func interleaveF32x3AVX2(a *transposeArgs)
+// Requires: AVX, AVX2
+TEXT ·interleaveF32x3AVX2(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), AX
+	MOVQ    40(AX), CX
+	LEAQ    interleave3x8<>+0(SB), DX
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VMOVUPS 64(DX), Y2
+	MOVQ    48(AX), R9
+	MOVQ    8(AX), R10
+	MOVQ    (AX), R11
+
+plane:
+	MOVQ R10, SI
+	MOVQ R11, DX
+	MOVQ 24(AX), BX
+	LEAQ (SI)(CX*1), DI
+	LEAQ (DI)(CX*1), R8
+	SUBQ $+8, BX
+	JLT  end
+
+block:
+	VMOVUPS  (SI), Y3
+	VMOVUPS  (DI), Y4
+	VMOVUPS  (R8), Y5
+	VPERMPS  Y3, Y0, Y6
+	VPERMPS  Y4, Y0, Y7
+	VBLENDPS $0x92, Y7, Y6, Y6
+	VPERMPS  Y5, Y0, Y7
+	VBLENDPS $0x24, Y7, Y6, Y6
+	VPERMPS  Y3, Y1, Y7
+	VPERMPS  Y4, Y1, Y8
+	VBLENDPS $0x24, Y8, Y7, Y7
+	VPERMPS  Y5, Y1, Y8
+	VBLENDPS $0x49, Y8, Y7, Y7
+	VPERMPS  Y3, Y2, Y3
+	VPERMPS  Y4, Y2, Y4
+	VBLENDPS $0x49, Y4, Y3, Y3
+	VPERMPS  Y5, Y2, Y4
+	VBLENDPS $0x92, Y4, Y3, Y3
+	VMOVUPS  Y6, (DX)
+	VMOVUPS  Y7, 32(DX)
+	VMOVUPS  Y3, 64(DX)
+	ADDQ     $+32, SI
+	ADDQ     $+32, DI
+	ADDQ     $+32, R8
+	ADDQ     $+96, DX
+	SUBQ     $+8, BX
+	JGE      block
+
+end:
+	ADDQ $+8, BX
+	JEQ  next
+
+one:
+	MOVL (SI), R12
+	MOVL R12, (DX)
+	ADDQ $+4, SI
+	MOVL (DI), R12
+	MOVL R12, 4(DX)
+	ADDQ $+4, DI
+	MOVL (R8), R12
+	MOVL R12, 8(DX)
+	ADDQ $+4, R8
+	ADDQ $+12, DX
+	DECQ BX
+	JNE  one
+
+next:
+	ADDQ 64(AX), R10
+	ADDQ 56(AX), R11
+	DECQ R9
+	JNE  plane
+	VZEROUPPER
+	RET
+
+DATA interleave3x8<>+0(SB)/4, $0x00000000
+DATA interleave3x8<>+4(SB)/4, $0x00000000
+DATA interleave3x8<>+8(SB)/4, $0x00000000
+DATA interleave3x8<>+12(SB)/4, $0x00000001
+DATA interleave3x8<>+16(SB)/4, $0x00000001
+DATA interleave3x8<>+20(SB)/4, $0x00000001
+DATA interleave3x8<>+24(SB)/4, $0x00000002
+DATA interleave3x8<>+28(SB)/4, $0x00000002
+DATA interleave3x8<>+32(SB)/4, $0x00000002
+DATA interleave3x8<>+36(SB)/4, $0x00000003
+DATA interleave3x8<>+40(SB)/4, $0x00000003
+DATA interleave3x8<>+44(SB)/4, $0x00000003
+DATA interleave3x8<>+48(SB)/4, $0x00000004
+DATA interleave3x8<>+52(SB)/4, $0x00000004
+DATA interleave3x8<>+56(SB)/4, $0x00000004
+DATA interleave3x8<>+60(SB)/4, $0x00000005
+DATA interleave3x8<>+64(SB)/4, $0x00000005
+DATA interleave3x8<>+68(SB)/4, $0x00000005
+DATA interleave3x8<>+72(SB)/4, $0x00000006
+DATA interleave3x8<>+76(SB)/4, $0x00000006
+DATA interleave3x8<>+80(SB)/4, $0x00000006
+DATA interleave3x8<>+84(SB)/4, $0x00000007
+DATA interleave3x8<>+88(SB)/4, $0x00000007
+DATA interleave3x8<>+92(SB)/4, $0x00000007
+GLOBL interleave3x8<>(SB), RODATA|NOPTR, $96
+
+// func transposeF32AVX2(a *transposeArgs)
+// Requires: AVX
+TEXT ·transposeF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	MOVQ 8(AX), R9
+	MOVQ (AX), R10
+	MOVQ 24(AX), DX
+	MOVQ 40(AX), DI
+	MOVQ 32(AX), R8
+
+columns:
+	MOVQ 16(AX), CX
+	MOVQ R9, BX
+	MOVQ R10, SI
+
+block:
+	MOVQ           BX, R11
+	LEAQ           (DI)(DI*2), R12
+	VBROADCASTF128 (R11), Y0
+	VBROADCASTF128 16(R11), Y1
+	VBROADCASTF128 (R11)(DI*1), Y2
+	VBROADCASTF128 16(R11)(DI*1), Y3
+	VBROADCASTF128 (R11)(DI*2), Y4
+	VBROADCASTF128 16(R11)(DI*2), Y5
+	VBROADCASTF128 (R11)(R12*1), Y6
+	VBROADCASTF128 16(R11)(R12*1), Y7
+	LEAQ           (R11)(DI*4), R11
+	VINSERTF128    $0x01, (R11), Y0, Y0
+	VINSERTF128    $0x01, 16(R11), Y1, Y1
+	VINSERTF128    $0x01, (R11)(DI*1), Y2, Y2
+	VINSERTF128    $0x01, 16(R11)(DI*1), Y3, Y3
+	VINSERTF128    $0x01, (R11)(DI*2), Y4, Y4
+	VINSERTF128    $0x01, 16(R11)(DI*2), Y5, Y5
+	VINSERTF128    $0x01, (R11)(R12*1), Y6, Y6
+	VINSERTF128    $0x01, 16(R11)(R12*1), Y7, Y7
+	VUNPCKLPS      Y2, Y0, Y8
+	VUNPCKHPS      Y2, Y0, Y2
+	VUNPCKLPS      Y6, Y4, Y0
+	VUNPCKHPS      Y6, Y4, Y4
+	VUNPCKLPD      Y0, Y8, Y6
+	VUNPCKHPD      Y0, Y8, Y0
+	VUNPCKLPD      Y4, Y2, Y8
+	VUNPCKHPD      Y4, Y2, Y2
+	VUNPCKLPS      Y3, Y1, Y4
+	VUNPCKHPS      Y3, Y1, Y3
+	VUNPCKLPS      Y7, Y5, Y1
+	VUNPCKHPS      Y7, Y5, Y5
+	VUNPCKLPD      Y1, Y4, Y7
+	VUNPCKHPD      Y1, Y4, Y1
+	VUNPCKLPD      Y5, Y3, Y4
+	VUNPCKHPD      Y5, Y3, Y3
+	MOVQ           SI, R11
+	LEAQ           (R8)(R8*2), R12
+	VMOVUPS        Y6, (R11)
+	VMOVUPS        Y0, (R11)(R8*1)
+	VMOVUPS        Y8, (R11)(R8*2)
+	VMOVUPS        Y2, (R11)(R12*1)
+	LEAQ           (R11)(R8*4), R11
+	VMOVUPS        Y7, (R11)
+	VMOVUPS        Y1, (R11)(R8*1)
+	VMOVUPS        Y4, (R11)(R8*2)
+	VMOVUPS        Y3, (R11)(R12*1)
+	CMPQ           DX, $+8
+	JLE            next
+	LEAQ           (SI)(R8*8), R11
+	MOVQ           BX, R12
+	LEAQ           (DI)(DI*2), R13
+	VBROADCASTF128 32(R12), Y0
+	VBROADCASTF128 48(R12), Y1
+	VBROADCASTF128 32(R12)(DI*1), Y2
+	VBROADCASTF128 48(R12)(DI*1), Y3
+	VBROADCASTF128 32(R12)(DI*2), Y4
+	VBROADCASTF128 48(R12)(DI*2), Y5
+	VBROADCASTF128 32(R12)(R13*1), Y6
+	VBROADCASTF128 48(R12)(R13*1), Y7
+	LEAQ           (R12)(DI*4), R12
+	VINSERTF128    $0x01, 32(R12), Y0, Y0
+	VINSERTF128    $0x01, 48(R12), Y1, Y1
+	VINSERTF128    $0x01, 32(R12)(DI*1), Y2, Y2
+	VINSERTF128    $0x01, 48(R12)(DI*1), Y3, Y3
+	VINSERTF128    $0x01, 32(R12)(DI*2), Y4, Y4
+	VINSERTF128    $0x01, 48(R12)(DI*2), Y5, Y5
+	VINSERTF128    $0x01, 32(R12)(R13*1), Y6, Y6
+	VINSERTF128    $0x01, 48(R12)(R13*1), Y7, Y7
+	VUNPCKLPS      Y2, Y0, Y8
+	VUNPCKHPS      Y2, Y0, Y2
+	VUNPCKLPS      Y6, Y4, Y0
+	VUNPCKHPS      Y6, Y4, Y4
+	VUNPCKLPD      Y0, Y8, Y6
+	VUNPCKHPD      Y0, Y8, Y0
+	VUNPCKLPD      Y4, Y2, Y8
+	VUNPCKHPD      Y4, Y2, Y2
+	VUNPCKLPS      Y3, Y1, Y4
+	VUNPCKHPS      Y3, Y1, Y3
+	VUNPCKLPS      Y7, Y5, Y1
+	VUNPCKHPS      Y7, Y5, Y5
+	VUNPCKLPD      Y1, Y4, Y7
+	VUNPCKHPD      Y1, Y4, Y1
+	VUNPCKLPD      Y5, Y3, Y4
+	VUNPCKHPD      Y5, Y3, Y3
+	LEAQ           (R8)(R8*2), R12
+	VMOVUPS        Y6, (R11)
+	VMOVUPS        Y0, (R11)(R8*1)
+	VMOVUPS        Y8, (R11)(R8*2)
+	VMOVUPS        Y2, (R11)(R12*1)
+	LEAQ           (R11)(R8*4), R11
+	VMOVUPS        Y7, (R11)
+	VMOVUPS        Y1, (R11)(R8*1)
+	VMOVUPS        Y4, (R11)(R8*2)
+	VMOVUPS        Y3, (R11)(R12*1)
+
+next:
+	MOVQ   DI, R11
+	IMUL3Q $+8, R11, R11
+	ADDQ   R11, BX
+	ADDQ   $+32, SI
+	SUBQ   $+8, CX
+	JGT    block
+	ADDQ   $+64, R9
+	MOVQ   R8, CX
+	IMUL3Q $+16, CX, CX
+	ADDQ   CX, R10
+	SUBQ   $+16, DX
+	JGT    columns
 	VZEROUPPER
 	RET

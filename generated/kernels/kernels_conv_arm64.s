@@ -22766,132 +22766,214 @@ by1whole:
 done:
 	RET
 
-// func interleaveF32x2NEON(a *interleaveArgs)
+// func interleaveF32x2NEON(a *transposeArgs)
 TEXT ·interleaveF32x2NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R3
-	WORD $0xf9400060 // ldr x0, [x3]
-	WORD $0xf9400461 // ldr x1, [x3, #8]
-	WORD $0xf9400862 // ldr x2, [x3, #16]
-	WORD $0xf9400c63 // ldr x3, [x3, #24]
-	WORD $0x8b030023 // add x3, x1, x3
-	WORD $0xd1002042 // sub x2, x2, #8
-	TBNZ $63, R2, eightend
+	MOVD a+0(FP), R0
+	WORD $0xf9401401 // ldr x1, [x0, #40]
+	WORD $0xf9401802 // ldr x2, [x0, #48]
+	WORD $0xf9400403 // ldr x3, [x0, #8]
+	WORD $0xf9400004 // ldr x4, [x0]
+	WORD $0xf9402005 // ldr x5, [x0, #64]
+	WORD $0xf9401c06 // ldr x6, [x0, #56]
+
+plane:
+	WORD $0xaa0403e7 // mov x7, x4
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0xf9400c09 // ldr x9, [x0, #24]
+	WORD $0x8b01010a // add x10, x8, x1
+	WORD $0xd1002129 // sub x9, x9, #8
+	TBNZ $63, R9, eightend
 
 eight:
-	WORD $0xacc10820 // ldp q0, q2, [x1], #32
-	WORD $0xacc10c61 // ldp q1, q3, [x3], #32
-	WORD $0x4c9f8800 // st2 {v0.4s, v1.4s}, [x0], #32
-	WORD $0x4c9f8802 // st2 {v2.4s, v3.4s}, [x0], #32
-	WORD $0xd1002042 // sub x2, x2, #8
-	TBZ  $63, R2, eight
+	WORD $0xacc10900 // ldp q0, q2, [x8], #32
+	WORD $0xacc10d41 // ldp q1, q3, [x10], #32
+	WORD $0x4c9f88e0 // st2 {v0.4s, v1.4s}, [x7], #32
+	WORD $0x4c9f88e2 // st2 {v2.4s, v3.4s}, [x7], #32
+	WORD $0xd1002129 // sub x9, x9, #8
+	TBZ  $63, R9, eight
 
 eightend:
-	WORD $0x91002042 // add x2, x2, #8
-	WORD $0xd1001042 // sub x2, x2, #4
-	TBNZ $63, R2, fourend
+	WORD $0x91002129 // add x9, x9, #8
+	WORD $0xd1001129 // sub x9, x9, #4
+	TBNZ $63, R9, fourend
 
 four:
-	WORD $0x3cc10420 // ldr q0, [x1], #16
-	WORD $0x3cc10461 // ldr q1, [x3], #16
-	WORD $0x4c9f8800 // st2 {v0.4s, v1.4s}, [x0], #32
-	WORD $0xd1001042 // sub x2, x2, #4
-	TBZ  $63, R2, four
+	WORD $0x3cc10500 // ldr q0, [x8], #16
+	WORD $0x3cc10541 // ldr q1, [x10], #16
+	WORD $0x4c9f88e0 // st2 {v0.4s, v1.4s}, [x7], #32
+	WORD $0xd1001129 // sub x9, x9, #4
+	TBZ  $63, R9, four
 
 fourend:
-	WORD $0x91001042 // add x2, x2, #4
-	WORD $0xd1000442 // sub x2, x2, #1
-	TBNZ $63, R2, oneend
+	WORD $0x91001129 // add x9, x9, #4
+	WORD $0xd1000529 // sub x9, x9, #1
+	TBNZ $63, R9, oneend
 
 one:
-	WORD $0xb8404424 // ldr w4, [x1], #4
-	WORD $0xb8004404 // str w4, [x0], #4
-	WORD $0xb8404464 // ldr w4, [x3], #4
-	WORD $0xb8004404 // str w4, [x0], #4
-	WORD $0xd1000442 // sub x2, x2, #1
-	TBZ  $63, R2, one
+	WORD $0xb840450b // ldr w11, [x8], #4
+	WORD $0xb80044eb // str w11, [x7], #4
+	WORD $0xb840454b // ldr w11, [x10], #4
+	WORD $0xb80044eb // str w11, [x7], #4
+	WORD $0xd1000529 // sub x9, x9, #1
+	TBZ  $63, R9, one
 
 oneend:
-	WORD $0x91000442 // add x2, x2, #1
+	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x8b050063 // add x3, x3, x5
+	WORD $0x8b060084 // add x4, x4, x6
+	WORD $0xd1000442 // sub x2, x2, #1
+	CBNZ R2, plane
 	RET
 
-// func interleaveF32x3NEON(a *interleaveArgs)
+// func interleaveF32x3NEON(a *transposeArgs)
 TEXT ·interleaveF32x3NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R3
-	WORD $0xf9400060 // ldr x0, [x3]
-	WORD $0xf9400461 // ldr x1, [x3, #8]
-	WORD $0xf9400862 // ldr x2, [x3, #16]
-	WORD $0xf9400c64 // ldr x4, [x3, #24]
-	WORD $0x8b040023 // add x3, x1, x4
-	WORD $0x8b040064 // add x4, x3, x4
-	WORD $0xd1001042 // sub x2, x2, #4
-	TBNZ $63, R2, fourend
+	MOVD a+0(FP), R0
+	WORD $0xf9401401 // ldr x1, [x0, #40]
+	WORD $0xf9401802 // ldr x2, [x0, #48]
+	WORD $0xf9400403 // ldr x3, [x0, #8]
+	WORD $0xf9400004 // ldr x4, [x0]
+	WORD $0xf9402005 // ldr x5, [x0, #64]
+	WORD $0xf9401c06 // ldr x6, [x0, #56]
+
+plane:
+	WORD $0xaa0403e7 // mov x7, x4
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0xf9400c09 // ldr x9, [x0, #24]
+	WORD $0x8b01010a // add x10, x8, x1
+	WORD $0x8b01014b // add x11, x10, x1
+	WORD $0xd1001129 // sub x9, x9, #4
+	TBNZ $63, R9, fourend
 
 four:
-	WORD $0x3cc10420 // ldr q0, [x1], #16
-	WORD $0x3cc10461 // ldr q1, [x3], #16
-	WORD $0x3cc10482 // ldr q2, [x4], #16
-	WORD $0x4c9f4800 // st3 {v0.4s, v1.4s, v2.4s}, [x0], #48
-	WORD $0xd1001042 // sub x2, x2, #4
-	TBZ  $63, R2, four
+	WORD $0x3cc10500 // ldr q0, [x8], #16
+	WORD $0x3cc10541 // ldr q1, [x10], #16
+	WORD $0x3cc10562 // ldr q2, [x11], #16
+	WORD $0x4c9f48e0 // st3 {v0.4s, v1.4s, v2.4s}, [x7], #48
+	WORD $0xd1001129 // sub x9, x9, #4
+	TBZ  $63, R9, four
 
 fourend:
-	WORD $0x91001042 // add x2, x2, #4
-	WORD $0xd1000442 // sub x2, x2, #1
-	TBNZ $63, R2, oneend
+	WORD $0x91001129 // add x9, x9, #4
+	WORD $0xd1000529 // sub x9, x9, #1
+	TBNZ $63, R9, oneend
 
 one:
-	WORD $0xb8404425 // ldr w5, [x1], #4
-	WORD $0xb8004405 // str w5, [x0], #4
-	WORD $0xb8404465 // ldr w5, [x3], #4
-	WORD $0xb8004405 // str w5, [x0], #4
-	WORD $0xb8404485 // ldr w5, [x4], #4
-	WORD $0xb8004405 // str w5, [x0], #4
-	WORD $0xd1000442 // sub x2, x2, #1
-	TBZ  $63, R2, one
+	WORD $0xb840450c // ldr w12, [x8], #4
+	WORD $0xb80044ec // str w12, [x7], #4
+	WORD $0xb840454c // ldr w12, [x10], #4
+	WORD $0xb80044ec // str w12, [x7], #4
+	WORD $0xb840456c // ldr w12, [x11], #4
+	WORD $0xb80044ec // str w12, [x7], #4
+	WORD $0xd1000529 // sub x9, x9, #1
+	TBZ  $63, R9, one
 
 oneend:
-	WORD $0x91000442 // add x2, x2, #1
+	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x8b050063 // add x3, x3, x5
+	WORD $0x8b060084 // add x4, x4, x6
+	WORD $0xd1000442 // sub x2, x2, #1
+	CBNZ R2, plane
 	RET
 
-// func interleaveF32x4NEON(a *interleaveArgs)
+// func interleaveF32x4NEON(a *transposeArgs)
 TEXT ·interleaveF32x4NEON(SB), NOSPLIT, $0-8
-	MOVD a+0(FP), R3
-	WORD $0xf9400060 // ldr x0, [x3]
-	WORD $0xf9400461 // ldr x1, [x3, #8]
-	WORD $0xf9400862 // ldr x2, [x3, #16]
-	WORD $0xf9400c65 // ldr x5, [x3, #24]
-	WORD $0x8b050023 // add x3, x1, x5
-	WORD $0x8b050064 // add x4, x3, x5
-	WORD $0x8b050085 // add x5, x4, x5
-	WORD $0xd1001042 // sub x2, x2, #4
-	TBNZ $63, R2, fourend
+	MOVD a+0(FP), R0
+	WORD $0xf9401401 // ldr x1, [x0, #40]
+	WORD $0xf9401802 // ldr x2, [x0, #48]
+	WORD $0xf9400403 // ldr x3, [x0, #8]
+	WORD $0xf9400004 // ldr x4, [x0]
+	WORD $0xf9402005 // ldr x5, [x0, #64]
+	WORD $0xf9401c06 // ldr x6, [x0, #56]
+
+plane:
+	WORD $0xaa0403e7 // mov x7, x4
+	WORD $0xaa0303e8 // mov x8, x3
+	WORD $0xf9400c09 // ldr x9, [x0, #24]
+	WORD $0x8b01010a // add x10, x8, x1
+	WORD $0x8b01014b // add x11, x10, x1
+	WORD $0x8b01016c // add x12, x11, x1
+	WORD $0xd1001129 // sub x9, x9, #4
+	TBNZ $63, R9, fourend
 
 four:
-	WORD $0x3cc10420 // ldr q0, [x1], #16
-	WORD $0x3cc10461 // ldr q1, [x3], #16
-	WORD $0x3cc10482 // ldr q2, [x4], #16
-	WORD $0x3cc104a3 // ldr q3, [x5], #16
-	WORD $0x4c9f0800 // st4 {v0.4s, v1.4s, v2.4s, v3.4s}, [x0], #64
-	WORD $0xd1001042 // sub x2, x2, #4
-	TBZ  $63, R2, four
+	WORD $0x3cc10500 // ldr q0, [x8], #16
+	WORD $0x3cc10541 // ldr q1, [x10], #16
+	WORD $0x3cc10562 // ldr q2, [x11], #16
+	WORD $0x3cc10583 // ldr q3, [x12], #16
+	WORD $0x4c9f08e0 // st4 {v0.4s, v1.4s, v2.4s, v3.4s}, [x7], #64
+	WORD $0xd1001129 // sub x9, x9, #4
+	TBZ  $63, R9, four
 
 fourend:
-	WORD $0x91001042 // add x2, x2, #4
-	WORD $0xd1000442 // sub x2, x2, #1
-	TBNZ $63, R2, oneend
+	WORD $0x91001129 // add x9, x9, #4
+	WORD $0xd1000529 // sub x9, x9, #1
+	TBNZ $63, R9, oneend
 
 one:
-	WORD $0xb8404426 // ldr w6, [x1], #4
-	WORD $0xb8004406 // str w6, [x0], #4
-	WORD $0xb8404466 // ldr w6, [x3], #4
-	WORD $0xb8004406 // str w6, [x0], #4
-	WORD $0xb8404486 // ldr w6, [x4], #4
-	WORD $0xb8004406 // str w6, [x0], #4
-	WORD $0xb84044a6 // ldr w6, [x5], #4
-	WORD $0xb8004406 // str w6, [x0], #4
-	WORD $0xd1000442 // sub x2, x2, #1
-	TBZ  $63, R2, one
+	WORD $0xb840450d // ldr w13, [x8], #4
+	WORD $0xb80044ed // str w13, [x7], #4
+	WORD $0xb840454d // ldr w13, [x10], #4
+	WORD $0xb80044ed // str w13, [x7], #4
+	WORD $0xb840456d // ldr w13, [x11], #4
+	WORD $0xb80044ed // str w13, [x7], #4
+	WORD $0xb840458d // ldr w13, [x12], #4
+	WORD $0xb80044ed // str w13, [x7], #4
+	WORD $0xd1000529 // sub x9, x9, #1
+	TBZ  $63, R9, one
 
 oneend:
-	WORD $0x91000442 // add x2, x2, #1
+	WORD $0x91000529 // add x9, x9, #1
+	WORD $0x8b050063 // add x3, x3, x5
+	WORD $0x8b060084 // add x4, x4, x6
+	WORD $0xd1000442 // sub x2, x2, #1
+	CBNZ R2, plane
+	RET
+
+// func transposeF32NEON(a *transposeArgs)
+TEXT ·transposeF32NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	WORD $0xf9400401 // ldr x1, [x0, #8]
+	WORD $0xf9400002 // ldr x2, [x0]
+	WORD $0xf9400803 // ldr x3, [x0, #16]
+	WORD $0xf9401404 // ldr x4, [x0, #40]
+	WORD $0xf9401005 // ldr x5, [x0, #32]
+
+rows:
+	WORD $0xaa0103e6 // mov x6, x1
+	WORD $0xaa0203e7 // mov x7, x2
+	WORD $0x8b0400c8 // add x8, x6, x4
+	WORD $0x8b0500e9 // add x9, x7, x5
+	WORD $0x8b04010a // add x10, x8, x4
+	WORD $0x8b05012b // add x11, x9, x5
+	WORD $0x8b04014c // add x12, x10, x4
+	WORD $0x8b05016d // add x13, x11, x5
+	WORD $0xf9400c0e // ldr x14, [x0, #24]
+
+block:
+	WORD $0x3cc104c1 // ldr q1, [x6], #16
+	WORD $0x3cc10504 // ldr q4, [x8], #16
+	WORD $0x3cc10542 // ldr q2, [x10], #16
+	WORD $0x3cc10583 // ldr q3, [x12], #16
+	WORD $0x4e843820 // zip1 v0.4s, v1.4s, v4.4s
+	WORD $0x4e847821 // zip2 v1.4s, v1.4s, v4.4s
+	WORD $0x4e833844 // zip1 v4.4s, v2.4s, v3.4s
+	WORD $0x4e837842 // zip2 v2.4s, v2.4s, v3.4s
+	WORD $0x4ec43803 // zip1 v3.2d, v0.2d, v4.2d
+	WORD $0x4ec47800 // zip2 v0.2d, v0.2d, v4.2d
+	WORD $0x3d8000e3 // str q3, [x7]
+	WORD $0x3d800120 // str q0, [x9]
+	WORD $0x4ec23820 // zip1 v0.2d, v1.2d, v2.2d
+	WORD $0x4ec27821 // zip2 v1.2d, v1.2d, v2.2d
+	WORD $0x3d800160 // str q0, [x11]
+	WORD $0x3d8001a1 // str q1, [x13]
+	WORD $0x8b0508e7 // add x7, x7, x5, lsl #2
+	WORD $0x8b050929 // add x9, x9, x5, lsl #2
+	WORD $0x8b05096b // add x11, x11, x5, lsl #2
+	WORD $0x8b0509ad // add x13, x13, x5, lsl #2
+	WORD $0xd10011ce // sub x14, x14, #4
+	CBNZ R14, block
+	WORD $0x8b040821 // add x1, x1, x4, lsl #2
+	WORD $0x91004042 // add x2, x2, #16
+	WORD $0xd1001063 // sub x3, x3, #4
+	CBNZ R3, rows
 	RET

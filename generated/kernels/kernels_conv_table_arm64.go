@@ -12,11 +12,13 @@ var kernelsNEON = kernelTable{
 	name:      "neon",
 	mr:        5,
 	manyTiles: 4,
-	interleave: [maxInterleave + 1]func(*interleaveArgs){
+	interleave: [maxInterleave + 1]func(*transposeArgs){
 		2: interleaveF32x2NEON,
 		3: interleaveF32x3NEON,
 		4: interleaveF32x4NEON,
 	},
+	transpose:      transposeF32NEON,
+	transposeBlock: 4,
 	conv: convKernels{
 		1: {
 			1: convF32x1x16NEON,

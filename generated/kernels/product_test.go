@@ -30,7 +30,7 @@ func TestProduct(t *testing.T) {
 			values(r, b, i%4)
 			table := guarded(t, productPanels/4)
 			th := &thread{scratch: unsafe.Pointer(&table[0])}
-			packPanels(unsafe.Pointer(&panels[0]), unsafe.Pointer(&b[0]), columns, depth, 4*columnStep, 4*depthStep)
+			new(thread).packPanels(unsafe.Pointer(&panels[0]), unsafe.Pointer(&b[0]), columns, depth, 4*columnStep, 4*depthStep)
 			p := product{rows: rows, depth: depth, columns: columns, a: unsafe.Pointer(&a[0]), aStep: 4 * aStep,
 				panels: unsafe.Pointer(&panels[0]), out: unsafe.Pointer(&out[0]), outStep: 4 * outStep}
 			p.multiply(th)

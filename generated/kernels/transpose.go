@@ -20,31 +20,68 @@ func transpose(out, in unsafe.Pointer, rows, cols, outStep, inStep int) {
 	transposeColumns(out, in, rows, cols, outStep, inStep)
 }
 
-// maxInterleave is the most rows that there are kernels for.
+// maxInterleave is the most rows that there are kernels for that make rows without gaps.
 const maxInterleave = 4
 
-// interleaveArgs is what a kernel reads that transposes few rows to rows without
-// gaps. A kernel of R rows computes
+// transposeArgs is what a kernel of the transposition of some matrices reads. It
+// computes
 //
-//	for c := range cols {
-//		for r := range R {
-//			out[c*R+r] = (in + r*inStep)[c]
+//	for p := range planes {
+//		for r := range rows {
+//			for c := range cols {
+//				(out + p*outPlane + c*outStep)[r] = (in + p*inPlane + r*inStep)[c]
+//			}
 //		}
 //	}
-type interleaveArgs struct {
-	out, in unsafe.Pointer
-	cols    int
-	inStep  int // bytes
+//
+// A kernel that interleaves R rows takes R for rows and 4*R for outStep. The one for
+// any size takes 1 for planes, and rows and columns in multiples of transposeBlock.
+// Counts are at least 1.
+type transposeArgs struct {
+	out, in           unsafe.Pointer
+	rows, cols        int
+	outStep, inStep   int // bytes
+	planes            int
+	outPlane, inPlane int // bytes
 }
 
-// transpose is the function transpose, by a kernel where there is one.
-func (t *thread) transpose(out, in unsafe.Pointer, rows, cols, outStep, inStep int) {
-	if rows > maxInterleave || outStep != 4*rows || kernels.interleave[rows] == nil {
-		transpose(out, in, rows, cols, outStep, inStep)
+// transpose is the function transpose for a number of matrices, by kernels where there
+// are such.
+func (t *thread) transpose(a transposeArgs) {
+	if a.rows <= maxInterleave && a.outStep == 4*a.rows && kernels.interleave[a.rows] != nil {
+		t.transposed = a
+		kernels.interleave[a.rows](&t.transposed)
 		return
 	}
-	t.interleave = interleaveArgs{out, in, cols, inStep}
-	kernels.interleave[rows](&t.interleave)
+	b := kernels.transposeBlock
+	for p := range a.planes {
+		out, in := unsafe.Add(a.out, p*a.outPlane), unsafe.Add(a.in, p*a.inPlane)
+		if kernels.transpose == nil || a.rows < b || a.cols < b {
+			transpose(out, in, a.rows, a.cols, a.outStep, a.inStep)
+			continue
+		}
+		// What is beyond the last whole block belongs to one that lies over it.
+		for r := 0; r < a.rows; {
+			r0, rows := blocksFrom(r, a.rows, b)
+			for c := 0; c < a.cols; {
+				c0, cols := blocksFrom(c, a.cols, b)
+				t.transposed = transposeArgs{out: unsafe.Add(out, c0*a.outStep+4*r0), in: unsafe.Add(in, r0*a.inStep+4*c0),
+					rows: rows, cols: cols, outStep: a.outStep, inStep: a.inStep}
+				kernels.transpose(&t.transposed)
+				c = c0 + cols
+			}
+			r = r0 + rows
+		}
+	}
+}
+
+// blocksFrom is the range of whole blocks of b that goes on from at: all there are, or
+// the last one, which ends at n.
+func blocksFrom(at, n, b int) (first, count int) {
+	if n-at < b {
+		return n - b, b
+	}
+	return at, (n - at) / b * b
 }
 
 const transposeTile = 128

@@ -164,10 +164,15 @@ const (
 	poolDivide  = 48
 	poolDivisor = 56
 
-	interleaveOut  = 0
-	interleaveIn   = 8
-	interleaveCols = 16
-	interleaveStep = 24
+	transposeOut      = 0
+	transposeIn       = 8
+	transposeRows     = 16
+	transposeCols     = 24
+	transposeOutStep  = 32
+	transposeInStep   = 40
+	transposePlanes   = 48
+	transposeOutPlane = 56
+	transposeInPlane  = 64
 
 	actRelu = 1
 )
@@ -191,7 +196,8 @@ func Offsets() map[string]map[string]int {
 			"chans": poolChans, "divide": poolDivide, "divisor": poolDivisor},
 		"quantize": {"n": quantizeN, "rows": quantizeRows, "in": quantizeIn, "inStep": quantizeInStep,
 			"out": quantizeOut, "outStep": quantizeOutStep, "pad": quantizePad, "scale": quantizeScale},
-		"interleave": {"out": interleaveOut, "in": interleaveIn, "cols": interleaveCols, "inStep": interleaveStep},
-		"value":      {"relu": actRelu},
+		"transpose": {"out": transposeOut, "in": transposeIn, "rows": transposeRows, "cols": transposeCols, "outStep": transposeOutStep,
+			"inStep": transposeInStep, "planes": transposePlanes, "outPlane": transposeOutPlane, "inPlane": transposeInPlane},
+		"value": {"relu": actRelu},
 	}
 }

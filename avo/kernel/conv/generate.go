@@ -21,6 +21,7 @@ type Need struct {
 	RowPixels     []int // of the steps of Runs: output pixels of a row
 	PoolMax       bool
 	PoolAvg       bool
+	Transpose     bool // of matrices of more rows than interleaving has kernels for
 }
 
 // Conv is the extent of a convolution step.
@@ -35,7 +36,7 @@ type Conv struct {
 
 // any reports whether anything is needed.
 func (n Need) any() bool {
-	return n.All || len(n.Convs) > 0 || n.Depthwise || n.DepthwiseHalf || n.PoolMax || n.PoolAvg
+	return n.All || len(n.Convs) > 0 || n.Transpose || n.Depthwise || n.DepthwiseHalf || n.PoolMax || n.PoolAvg
 }
 
 // depthwise tells whether depthwise kernels are needed for a form of weights.
@@ -176,7 +177,14 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 			poolX86(v, poolName(i, false), false)
 		}
 		for _, rows := range i.interleaveRows() {
-			interleaveX86(v, rows)
+			interleaveX86(v, i, rows)
+		}
+		switch {
+		case !need.All && !need.Transpose:
+		case v.avx512:
+			transposeAVX512(v)
+		default:
+			transposeAVX2(v)
 		}
 	}
 	var err error
@@ -211,6 +219,9 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 	for _, rows := range NEON.interleaveRows() {
 		interleaveNEON(a, rows)
 	}
+	if need.All || need.Transpose {
+		transposeNEON(a)
+	}
 	if err := a.Compile(); err != nil {
 		return nil, err
 	}
@@ -222,7 +233,7 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 }
 
 // structs are the types in the kernels' signatures.
-var structs = []string{"convArgs", "depthwiseArgs", "depthwiseRunArgs", "depthwiseRowsArgs", "interleaveArgs", "poolArgs"}
+var structs = []string{"convArgs", "depthwiseArgs", "depthwiseRunArgs", "depthwiseRowsArgs", "transposeArgs", "poolArgs"}
 
 // table is the Go file with the kernel tables of an architecture's ISAs, and the
 // choice among them.
@@ -251,11 +262,14 @@ func (n Need) table(pkg, buildExpr string, isas ...ISA) ([]byte, error) {
 		}
 		fmt.Fprintf(&b, "\tmanyTiles: %d,\n", i.manyTiles())
 		if rows := i.interleaveRows(); len(rows) > 0 {
-			b.WriteString("\tinterleave: [maxInterleave + 1]func(*interleaveArgs){\n")
+			b.WriteString("\tinterleave: [maxInterleave + 1]func(*transposeArgs){\n")
 			for _, n := range rows {
 				fmt.Fprintf(&b, "\t\t%d: %s,\n", n, interleaveName(i, n))
 			}
 			b.WriteString("\t},\n")
+		}
+		if n.All || n.Transpose {
+			fmt.Fprintf(&b, "\ttranspose: %s,\n\ttransposeBlock: %d,\n", i.transposeName(), i.transposeBlock())
 		}
 		for _, half := range forms {
 			n.convTable(&b, i, half)
