@@ -85,8 +85,9 @@ func (c *cutter) flow(s segment, o outline, limit plan.Bytes) (best flow, ok boo
 	return best, true
 }
 
-// mostAgain bounds the bytes that a braid may read more than once: 2 MiB, a quarter
-// of the file, or what a slow disk reads while a slow core does the braid's work.
+// mostAgain bounds the bytes that a braid may read more than once: 8 MiB, those of the
+// file, or what a slow disk reads in four times the time in which a slow core does the
+// braid's work. Where memory is not all that counts it is a quarter of that.
 func (c *cutter) mostAgain(s segment) plan.Bytes {
 	work := 0
 	for i := s.lo; i < s.hi; i++ {
@@ -94,7 +95,11 @@ func (c *cutter) mostAgain(s segment) plan.Bytes {
 			work += o.Conv.OutH * o.Conv.OutW * o.Panels.N * o.Panels.K()
 		}
 	}
-	return max(2<<20, c.n.file.Bytes/4, plan.Bytes(work/macsPerByte))
+	most := max(8<<20, c.n.file.Bytes, plan.Bytes(work/macsPerByte*4))
+	if c.sparing {
+		most /= 4
+	}
+	return most
 }
 
 // macsPerByte is the multiply-adds of a core in the time that a byte takes to read,

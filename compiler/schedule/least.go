@@ -1,6 +1,8 @@
 package schedule
 
 import (
+	"slices"
+
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
@@ -15,9 +17,9 @@ import (
 //   - the larger of those that it lets go and those that it leaves behind: the former
 //     are whole when it begins, the latter when it ends, and the bytes of one may be
 //     bytes of the other meanwhile;
-//   - of every root that only it touches, the rows that are read for one row of some
-//     reader, or one row, or all where drivers know no ring of it; nothing where it may
-//     lie under the output of one that reads it element by element;
+//   - of every root that only it touches, the rows of network.fewest, or all where drivers
+//     know no ring of it; where the output of an op that reads it element by element may
+//     lie over it, the more of both;
 //   - all consts of nodes that have rows to make yet when half of what the braid is for
 //     is made, and those of any one node, and panels likewise but those that flow: a
 //     braid has two bands at least, and no node makes more than the rows of one in a
@@ -80,33 +82,22 @@ func (c *cutter) braidNeeds(lo, hi int, note func(bytes plan.Bytes, format strin
 	scratch := n.scratch(lo, hi)
 	note(scratch, "scratch")
 	need := n.base + scratch
-	under := map[int]bool{} // may lie under an output
-	few := map[int]int{}    // rows that are read at once
-	for i := lo; i < hi; i++ {
-		d := &n.nodes[i]
-		if !c.o.NoInPlace {
-			for _, r := range d.over {
-				under[r] = true
-			}
-		}
-		for k := range d.reads {
-			if r := &d.reads[k]; !r.whole {
-				few[r.root] = max(few[r.root], r.fewest(d.height))
-			}
-		}
-	}
 	var gone, left plan.Bytes
+	shared := map[int]int{} // rows of what lies under a root, which count there
 	for i := range n.roots {
 		r := &n.roots[i]
 		switch {
 		case r.first >= hi || r.last < lo:
 		case n.private(i, lo, hi):
-			if under[i] {
+			rows := max(c.few[i], shared[i])
+			if over := n.mayLieOver(i, c.o); over != nil {
+				if len(over) == 1 {
+					shared[over[0]] = max(shared[over[0]], rows)
+				}
 				continue
 			}
-			rows := r.ring(max(1, few[i]))
-			need += plan.Bytes(rows) * r.row
-			note(plan.Bytes(rows)*r.row, "%d rows of %s (activation)", rows, r.tensor.Name)
+			need += plan.Bytes(r.ring(rows)) * r.row
+			note(plan.Bytes(r.ring(rows))*r.row, "%d rows of %s (activation)", r.ring(rows), r.tensor.Name)
 		case r.first < lo && r.last < hi:
 			gone += r.size
 		case r.first >= lo && r.last >= hi:
@@ -140,10 +131,11 @@ func (c *cutter) braidNeeds(lo, hi int, note func(bytes plan.Bytes, format strin
 	}
 	for _, k := range n.weights(lo, hi) {
 		if it := &n.file.Items[k]; it.Panels != nil && n.uses[k] == 1 && !c.o.NoFlow && !c.o.NoSlices {
-			if !once[k] {
+			if !once[k] && halfway[k] {
 				flows += c.need[k]
 			}
-			if size := up(plan.Bytes(it.Panels.PanelBytes())); panel == 0 || size < panel {
+			size := up(plan.Bytes(it.Panels.PanelBytes()))
+			if one = max(one, size); panel == 0 || size < panel {
 				panel = size
 			}
 			continue
@@ -181,6 +173,86 @@ func (n *network) halfway(lo, hi int) (rows []int) {
 		}
 	}
 	return rows
+}
+
+// mayLieOver are the roots of which rows may lie over those of a root in a braid; those of
+// one of them at most will.
+func (n *network) mayLieOver(root int, o Options) (over []int) {
+	if o.NoInPlace {
+		return nil
+	}
+	r := &n.roots[root]
+	for i := r.first; i <= r.last; i++ {
+		if d := &n.nodes[i]; slices.Contains(d.over, root) {
+			over = append(over, d.writes)
+		}
+	}
+	return over
+}
+
+// fewestRows is, of every root, the rows that exist at a time in any braid that alone
+// touches it: when a node makes some rows, those that it reads, and all behind them that
+// have been made by then, since what it reads besides is made of them. No row is made
+// before another one needs it, but for grains, which are made whole.
+func (n *network) fewestRows() []int {
+	few := make([]int, len(n.roots))
+	for i := range few {
+		few[i] = 1
+	}
+	made := make([]int, len(n.nodes)) // rows of each that some rows of a node need
+	for i := range n.nodes {
+		d := &n.nodes[i]
+		from := i
+		for k := range d.reads {
+			if r := &d.reads[k]; !r.whole {
+				from = min(from, n.roots[r.root].first)
+			}
+		}
+		if from == i || !n.bandable(from, i+1) {
+			continue
+		}
+		for y := 0; y < d.height; y += d.grain {
+			clear(made[from:i])
+			made[i] = min(y+d.grain, d.height)
+			for k := i; k > from; k-- {
+				if made[k] > 0 {
+					n.ask(made, from, k)
+				}
+			}
+			rows := plan.Range{Lo: y, Hi: made[i]}
+			for k := range d.reads {
+				r := &d.reads[k]
+				if r.whole {
+					continue
+				}
+				for _, w := range n.roots[r.root].writers {
+					if w < i && made[w] > 0 {
+						hi := n.nodes[w].made.of(plan.Range{Lo: 0, Hi: made[w]}).Hi
+						few[r.root] = max(few[r.root], hi-r.of(rows).Lo)
+					}
+				}
+			}
+		}
+	}
+	return few
+}
+
+// ask raises made of the nodes from some one on that a node's rows are made of.
+func (n *network) ask(made []int, from, node int) {
+	d := &n.nodes[node]
+	for k := range d.reads {
+		r := &d.reads[k]
+		if r.whole {
+			continue
+		}
+		in := r.of(plan.Range{Lo: 0, Hi: made[node]})
+		for _, w := range n.roots[r.root].writers {
+			if from <= w && w < node {
+				g := &n.nodes[w]
+				made[w] = max(made[w], min(g.height, (g.made.until(in.Hi)+g.grain-1)/g.grain*g.grain))
+			}
+		}
+	}
 }
 
 // fewest is the least number of rows that some row of an output of so many needs.

@@ -75,20 +75,21 @@ func (s *span) during(unit int) (lo, hi plan.Bytes) {
 
 // timeline is a network divided into units, with the lives of its activations.
 type timeline struct {
-	n      *network
-	cut    cutting
-	units  []unit
-	first  []int  // per file item, the first unit that reads it
-	times  []int  // per file item, how often a run reads it, of those that flow
-	atomic []bool // per file item: it is loaded in one piece
-	blocks []block
-	spans  []span
-	alive  []plan.Bytes // per unit, the size of all that is live but for weights
-	over   [][]int      // per block, those that lie over it
-	whole  bool         // ops are not sliced
-	base   plan.Bytes
-	// streamed is what a run reads at most once, if nothing stays.
-	streamed plan.Bytes
+	n       *network
+	cut     cutting
+	units   []unit
+	first   []int  // per file item, the first unit that reads it
+	times   []int  // per file item, how often a run reads it, of those that flow
+	atomic  []bool // per file item: it is loaded in one piece
+	blocks  []block
+	spans   []span
+	alive   []plan.Bytes // per unit, the size of all that is live but for weights
+	over    [][]int      // per block, those that lie over it
+	whole   bool         // ops are not sliced
+	base    plan.Bytes
+	demand  []demand     // by what keeping a byte saves, the most first
+	reading []plan.Bytes // per unit, what those before it read, each byte once
+	after   []int64      // per unit, compute of those after it
 	// expansions are the network's, by what they save and take here.
 	expansions []expansion
 	nodes      int64                    // that exact packing may take; 0: it is greedy
@@ -161,11 +162,7 @@ func looseTimeline(n *network, cut cutting, o Options, slack []plan.Bytes) *time
 	}
 	t.findExpansions(o.Speed)
 	t.live(braids, !o.NoInPlace)
-	for i := range n.file.Items {
-		if c := n.file.Items[i].Const; c == nil || c.RowLen == 0 {
-			t.streamed += n.file.Items[i].Bytes
-		}
-	}
+	t.findDemand()
 	return t
 }
 

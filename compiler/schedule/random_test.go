@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"github.com/flexnnc/flexnnc/compiler/schedule/sample"
+	"github.com/flexnnc/flexnnc/ir/plan"
 	"pgregory.net/rapid"
 )
 
@@ -12,6 +13,10 @@ func randomTimeline(t *rapid.T) *timeline {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cuts := newCutter(n, o).cuttings()
+	var cuts []cutting
+	newCutter(n, o).offerCuttings(func(cut cutting) plan.Bytes {
+		cuts = append(cuts, cut)
+		return 0
+	})
 	return newTimeline(n, cuts[rapid.IntRange(0, len(cuts)-1).Draw(t, "cutting")], o)
 }

@@ -30,6 +30,47 @@ func (k keep) bytes(t *timeline) (n plan.Bytes) {
 	return n
 }
 
+// demand is an item that a run reads so many times at least unless it stays.
+type demand struct{ item, times int }
+
+// findDemand fills demand, reading and after.
+func (t *timeline) findDemand() {
+	t.after, t.reading = make([]int64, len(t.units)), make([]plan.Bytes, len(t.units)+1)
+	for i := len(t.units) - 1; i > 0; i-- {
+		t.after[i-1] = t.after[i] + t.units[i].compute
+	}
+	for i := range t.n.file.Items {
+		if c := t.n.file.Items[i].Const; c == nil || c.RowLen == 0 {
+			t.demand = append(t.demand, demand{i, max(1, t.times[i])})
+			t.reading[t.first[i]+1] += t.n.file.Items[i].Bytes
+		}
+	}
+	for i := range t.units {
+		t.reading[i+1] += t.reading[i]
+	}
+	slices.SortStableFunc(t.demand, func(a, b demand) int { return cmp.Compare(b.times, a.times) })
+}
+
+// reads is the bytes that a run reads at least where k stays.
+func (t *timeline) reads(k keep) (bytes plan.Bytes) {
+	for _, d := range t.demand {
+		_, each := t.parts(d.item)
+		bytes += (t.n.file.Items[d.item].Bytes - plan.Bytes(k[d.item])*each) * plan.Bytes(d.times)
+	}
+	return bytes
+}
+
+// leastReads is the same, of whatever stays within room bytes.
+func (t *timeline) leastReads(room plan.Bytes) (bytes plan.Bytes) {
+	for _, d := range t.demand {
+		size := t.n.file.Items[d.item].Bytes
+		kept := max(0, min(size, room))
+		room -= kept
+		bytes += (size - kept) * plan.Bytes(d.times)
+	}
+	return bytes
+}
+
 // everything keeps all weights.
 func (t *timeline) everything() keep {
 	k := make(keep, len(t.n.file.Items))

@@ -31,7 +31,7 @@ func (w *way) floor() plan.Bytes { return w.tight.top }
 
 // ways are the divisions that are worth planning; the last one has no bands.
 func (n *network) ways(o Options) (ways []*way) {
-	for _, cut := range newCutter(n, o).cuttings() {
+	newCutter(n, o).offerCuttings(func(cut cutting) plan.Bytes {
 		w := &way{}
 		w.t, w.low = n.lowest(cut, o)
 		for i := range w.t.units {
@@ -40,7 +40,8 @@ func (n *network) ways(o Options) (ways []*way) {
 		w.tight = w.t.stream(shape{place: w.low, kept: make(keep, len(n.file.Items)), height: w.low.height, share: 1}, o)
 		w.tight.loadAhead(w.t, o)
 		ways = append(ways, w)
-	}
+		return w.t.base + w.low.height
+	})
 	return ways
 }
 
@@ -51,10 +52,13 @@ func (n *network) lowest(cut cutting, o Options) (t *timeline, low placement) {
 	t = newTimeline(n, cut, o)
 	low = t.floor()
 	peak := t.peak()
-	for part := plan.Bytes(1); part <= 4 && low.height > peak; part *= 2 {
+	for part := plan.Bytes(0); part <= 5 && low.height > peak; part++ {
 		target := peak
-		if part > 1 {
-			target += (low.height - peak) / (8 / part)
+		switch part {
+		case 1, 2, 3, 4:
+			target += (low.height - peak) >> (5 - part)
+		case 5:
+			target = math.MaxInt64
 		}
 		slack := make([]plan.Bytes, len(t.units))
 		for i := range slack {
@@ -158,12 +162,7 @@ func (s *searcher) within(size plan.Bytes, than *draft) (of *timeline, best *dra
 	o.Budget = size
 	best = than
 	for _, w := range slices.Backward(s.ways) { // those with the fewest steps first
-		read := o.Speed.Read * int64(max(0, w.t.streamed-(size-s.n.base)))
-		compute := w.compute
-		if !o.NoResidents {
-			compute -= mostSaved(w.t.expansions, size-s.n.base)
-		}
-		if w.floor() > size || best != nil && cost.Slowed(max(compute, read), compute, read) >= best.span {
+		if w.floor() > size || best != nil && w.atLeast(size, o) >= best.span {
 			continue
 		}
 		if d := w.search(o, best); d != nil && (best == nil || better(d, best)) {
@@ -174,6 +173,27 @@ func (s *searcher) within(size plan.Bytes, than *draft) (of *timeline, best *dra
 		return nil, nil
 	}
 	return of, best
+}
+
+// atLeast is picoseconds that no plan of a size takes less than, see bounds.time: when
+// a unit starts, the arena holds at most what is free beside its activations.
+func (w *way) atLeast(size plan.Bytes, o Options) int64 {
+	t := w.t
+	compute := w.compute
+	if !o.NoResidents {
+		compute -= mostSaved(t.expansions, size-t.base)
+	}
+	saved := w.compute - compute
+	read := o.Speed.Read * int64(t.leastReads(size-t.base))
+	longest := max(compute, read)
+	later := int64(math.MinInt64) // reads up to the end of some later unit less the compute up to there
+	for i := len(t.units) - 1; i >= 0; i-- {
+		later = max(later, o.Speed.Read*int64(t.reading[i+1])-(w.compute-t.after[i]))
+		before := w.compute - t.after[i] - t.units[i].compute
+		free := o.Speed.Read * int64(size-t.base-t.alive[i])
+		longest = max(longest, before+later-o.Speed.Read*int64(t.reading[i])-free+w.compute-saved)
+	}
+	return cost.Slowed(longest, compute, read)
 }
 
 // unlimited is the plan in which every weight has a place of its own, for good or,
@@ -228,14 +248,21 @@ func (w *way) search(o Options, than *draft) *draft {
 		}
 		for _, r := range t.choices(space-height, o) {
 			// Nothing to be had with so much to read?
-			read := o.Speed.Read * int64(max(0, t.streamed-r.raw))
+			read := o.Speed.Read * int64(t.reads(r.kept))
 			compute := w.compute - r.saved
 			if best != nil && cost.Slowed(max(compute, read), compute, read) >= best.span {
 				continue
 			}
 			for _, place := range places {
 				for _, share := range shares(o.level) {
-					d := t.stream(shape{place: place, kept: r.kept, expanded: r.expanded, height: space - r.used, share: share}, o)
+					sh := shape{place: place, kept: r.kept, expanded: r.expanded, height: space - r.used, share: share, saved: r.saved}
+					if best != nil {
+						sh.limit = best.span
+					}
+					d := t.stream(sh, o)
+					if d == nil {
+						continue
+					}
 					if best != nil && cost.Slowed(max(d.compute, d.read), d.compute, d.read) >= best.span {
 						t.spare = d
 						continue

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -30,13 +31,15 @@ const (
 
 // cutter finds cuttings.
 type cutter struct {
-	n       *network
-	o       Options
-	need    []plan.Bytes // per file item, its size in the arena
-	plain   []plan.Bytes // per node, the least arena while it runs alone
-	parts   []plan.Bytes // per node, how much of that is one panel and consts
-	shapes  map[segment]outline
-	tallest int
+	n                *network
+	o                Options
+	need             []plan.Bytes // per file item, its size in the arena
+	plain            []plan.Bytes // per node, the least arena while it runs alone
+	parts            []plan.Bytes // per node, how much of that is one panel and consts
+	few              []int        // per root, see network.fewestRows
+	sparing          bool         // of reads
+	steady           bool         // outputs of braids lie beside inputs that they would follow at a distance
+	shapes, steadies map[segment]outline
 }
 
 // outline is what the choice of segments needs to know of one.
@@ -51,7 +54,7 @@ type outline struct {
 const impossible = plan.Bytes(math.MaxInt64)
 
 func newCutter(n *network, o Options) *cutter {
-	c := &cutter{n: n, o: o, shapes: map[segment]outline{}}
+	c := &cutter{n: n, o: o, few: n.fewestRows(), shapes: map[segment]outline{}, steadies: map[segment]outline{}}
 	for _, it := range n.file.Items {
 		c.need = append(c.need, up(it.Bytes))
 	}
@@ -131,16 +134,23 @@ func (c *cutter) outline(s segment) outline {
 		return outline{peak: c.plain[s.lo], turns: 1}
 	}
 	s.flows = 0
-	if o, ok := c.shapes[s]; ok {
+	shapes := c.shapes
+	if c.steady {
+		shapes = c.steadies
+	}
+	if o, ok := shapes[s]; ok {
 		return o
 	}
 	o := outline{peak: impossible}
 	if s.width > 0 {
 		o = c.chainOutline(s)
 	} else if r, ok := c.n.braid(s.lo, s.hi, s.bands, maxTurns, !c.o.NoInPlace); ok {
+		if c.steady {
+			r.loosen(c.n, math.MaxInt64)
+		}
 		o = outline{peak: c.n.peak(r), turns: len(r.turns), counts: r.counted()}
 	}
-	c.shapes[s] = o
+	shapes[s] = o
 	return o
 }
 
@@ -403,38 +413,58 @@ func (c *cutter) cost(s segment, o outline, limit plan.Bytes) int64 {
 	return slices*speed.Step + (slices-1)*(d.cost.Again()+speed.Load)
 }
 
-// cuttings are the ways to divide the network that are worth planning: from the
-// one with the least peak to that without bands.
-func (c *cutter) cuttings() []cutting {
+// offerCuttings hands out the ways to divide the network that are worth planning: from
+// the one with the least peak to that without bands. take says how high one is packed.
+func (c *cutter) offerCuttings(take func(cutting) plan.Bytes) {
 	plain := c.n.plainCutting()
 	if c.o.NoBands {
-		return []cutting{plain}
+		take(plain)
+		return
 	}
 	least := c.choose(0)
 	low, high := c.height(least), c.height(plain)
 	if low >= high {
-		return []cutting{plain}
+		take(plain)
+		return
 	}
-	var all []cutting
-	add := func(cut cutting) {
-		if cut == nil || c.steps(cut) > maxSteps {
+	seen := map[string]plan.Bytes{}
+	// Where packing loses much, outputs that follow their inputs downward, unit by unit,
+	// are why: a cutting that does with less of that may come off better.
+	offer := func(limit plan.Bytes, cut cutting) {
+		known := func(cut cutting) bool { _, ok := seen[fmt.Sprint(cut)]; return ok }
+		if cut == nil || c.steps(cut) > maxSteps || known(cut) {
 			return
 		}
-		for _, k := range all {
-			if slices.Equal(k, cut) {
-				return
-			}
+		packed := take(cut)
+		seen[fmt.Sprint(cut)] = packed
+		if peak := c.height(cut); packed <= peak+peak/lossy {
+			return
 		}
-		all = append(all, cut)
+		c.steady = true
+		cut = c.choose(limit)
+		c.steady = false
+		if cut != nil && c.steps(cut) <= maxSteps && !known(cut) {
+			seen[fmt.Sprint(cut)] = take(cut)
+		}
 	}
-	add(least)
-	add(c.choose(low))
-	for h := low + low/32; h < high; h += h / plan.Bytes(4+max(1, c.o.level)) {
-		add(c.choose(h))
+	both := func(limit plan.Bytes) {
+		offer(limit, c.choose(limit))
+		c.sparing = true
+		offer(limit, c.choose(limit))
+		c.sparing = false
 	}
-	add(plain)
-	return all
+	both(0)
+	offer(low, c.choose(low))
+	step := low / 32
+	for h := low + step; h < high; h += step {
+		both(h)
+		step = min(2*step, h/plan.Bytes(4+max(1, c.o.level)))
+	}
+	take(plain)
 }
+
+// lossy is the part of a peak by which packing may exceed it without more ado.
+const lossy = 64
 
 // height is the least arena for a cutting, if nothing is lost in packing.
 func (c *cutter) height(cut cutting) (peak plan.Bytes) {

@@ -67,11 +67,15 @@ type shape struct {
 	height plan.Bytes
 	// A slice takes at most 1/share of the widest gap.
 	share plan.Bytes
+	// limit, where it is not 0, is picoseconds that are too many, and saved those that
+	// expanded weights save at most of a timeline's compute.
+	limit, saved int64
 }
 
 // stream places the weights of all units in order, each piece where and as soon
 // as there is room. It cannot fail where each unit has its least room: a piece
-// that fits nowhere before its step takes the place of the one before it.
+// that fits nowhere before its step takes the place of the one before it. It is nil
+// where the draft takes the shape's limit at least.
 func (t *timeline) stream(sh shape, o Options) *draft {
 	d := t.spare
 	if t.spare = nil; d == nil {
@@ -93,6 +97,8 @@ func (t *timeline) stream(sh shape, o Options) *draft {
 		g.set(at, at+b.size, from)
 	}
 	now := 0
+	// Loads that may be made at the end of the run before lie in the arena together.
+	ahead, space, counted := int64(0), sh.height, 0
 	for i := range t.units {
 		for _, k := range begins[i] {
 			set(k, never)
@@ -107,6 +113,16 @@ func (t *timeline) stream(sh shape, o Options) *draft {
 			f.placeInTurn()
 		}
 		now = f.now
+		if sh.limit > 0 {
+			for ; counted < len(d.streamed) && space >= d.streamed[counted].size; counted++ {
+				space -= d.streamed[counted].size
+				ahead += o.Speed.read(d.streamed[counted].size)
+			}
+			if d.doneAt[len(d.steps)]-ahead+t.after[i]-sh.saved >= sh.limit {
+				t.spare = d
+				return nil
+			}
+		}
 		for _, k := range ends[i] {
 			set(k, len(d.steps))
 		}
