@@ -4627,6 +4627,17 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+4
+	JNE     not1
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS X4, 128(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not1:
 	LEAQ       channelMask<>+0(SB), SI
 	NEGQ       BX
 	VMOVUPS    64(SI)(BX*4), Y6

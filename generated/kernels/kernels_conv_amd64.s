@@ -40035,6 +40035,10 @@ next:
 // func convF32x1x16AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x1x16AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	CMPQ 64(AX), $+8
+	JLE  half
+
 tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
@@ -40142,6 +40146,14 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS X1, 32(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), DI
 	NEGQ       BX
 	VMOVUPS    64(DI)(BX*4), Y2
@@ -40150,6 +40162,120 @@ partial:
 	VMASKMOVPS Y1, Y3, 32(CX)
 	ADDQ       DX, CX
 	JMP        stored
+
+half:
+halftile:
+	MOVQ       a+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       120(AX), SI
+	MOVQ       128(AX), DI
+	PREFETCHT0 (SI)
+	MOVQ       136(AX), SI
+	VMOVUPS    (CX), Y0
+	ADDQ       $+64, CX
+	MOVQ       24(AX), DI
+	SHLQ       $0x02, DI
+	ADDQ       (AX), DI
+
+halftap:
+	MOVL (DX), AX
+	ADDQ DI, AX
+	ADDQ $+4, DX
+	MOVQ a+0(FP), R8
+	MOVQ 24(R8), R8
+	NEGQ R8
+	ADDQ $+4, R8
+	JGT  halftail
+
+halfloop:
+	PREFETCHT0   1024(CX)
+	VBROADCASTSS -16(AX)(R8*4), Y1
+	VFMADD231PS  (CX), Y1, Y0
+	PREFETCHT1   (SI)
+	PREFETCHT0   1088(CX)
+	VBROADCASTSS -12(AX)(R8*4), Y1
+	VFMADD231PS  64(CX), Y1, Y0
+	PREFETCHT1   64(SI)
+	PREFETCHT0   1152(CX)
+	VBROADCASTSS -8(AX)(R8*4), Y1
+	VFMADD231PS  128(CX), Y1, Y0
+	PREFETCHT1   128(SI)
+	PREFETCHT0   1216(CX)
+	VBROADCASTSS -4(AX)(R8*4), Y1
+	VFMADD231PS  192(CX), Y1, Y0
+	PREFETCHT1   192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+256, CX
+	ADDQ         $+4, R8
+	JLE          halfloop
+
+halftail:
+	SUBQ $+4, R8
+	JEQ  halfnext
+
+halfone:
+	PREFETCHT0   1024(CX)
+	VBROADCASTSS (AX)(R8*4), Y1
+	VFMADD231PS  (CX), Y1, Y0
+	ADDQ         $+64, CX
+	INCQ         R8
+	JNE          halfone
+
+halfnext:
+	DECQ   BX
+	JNE    halftap
+	MOVQ   a+0(FP), AX
+	CMPQ   72(AX), $+1
+	JNE    halfstore
+	VXORPS Y1, Y1, Y1
+	VMAXPS Y0, Y1, Y0
+
+halfstore:
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), DX
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+8
+	JNE     halfpartial
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+
+halfstored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    halfdone
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    halftile
+	MOVQ   SI, 136(AX)
+	JMP    halftile
+
+halfdone:
+	VZEROUPPER
+	RET
+
+halfpartial:
+	CMPQ    BX, $+4
+	JNE     halfnot1
+	VMOVUPS X0, (CX)
+	ADDQ    DX, CX
+	JMP     halfstored
+
+halfnot1:
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y1
+	VMASKMOVPS Y0, Y1, (CX)
+	ADDQ       DX, CX
+	JMP        halfstored
 
 // func convF32x1x32AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
@@ -40283,6 +40409,34 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+4
+	JNE     not1
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS X2, 64(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not1:
+	CMPQ    BX, $+8
+	JNE     not2
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not2:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS X3, 96(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), SI
 	NEGQ       BX
 	VMOVUPS    64(SI)(BX*4), Y4
@@ -40448,6 +40602,40 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+4
+	JNE     not1
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS X4, 128(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not1:
+	CMPQ    BX, $+8
+	JNE     not2
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS Y4, 128(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not2:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS Y4, 128(CX)
+	VMOVUPS X5, 160(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), SI
 	NEGQ       BX
 	VMOVUPS    64(SI)(BX*4), Y6
@@ -40638,6 +40826,46 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+4
+	JNE     not1
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS Y4, 128(CX)
+	VMOVUPS Y5, 160(CX)
+	VMOVUPS X6, 192(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not1:
+	CMPQ    BX, $+8
+	JNE     not2
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS Y4, 128(CX)
+	VMOVUPS Y5, 160(CX)
+	VMOVUPS Y6, 192(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not2:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS Y4, 128(CX)
+	VMOVUPS Y5, 160(CX)
+	VMOVUPS Y6, 192(CX)
+	VMOVUPS X7, 224(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), SI
 	NEGQ       BX
 	VMOVUPS    64(SI)(BX*4), Y8
@@ -40656,6 +40884,10 @@ partial:
 // func convF32x2x16AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x2x16AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	CMPQ 64(AX), $+8
+	JLE  half
+
 tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
@@ -40794,6 +41026,17 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS X1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS X3, 32(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), DI
 	NEGQ       BX
 	VMOVUPS    64(DI)(BX*4), Y4
@@ -40805,6 +41048,142 @@ partial:
 	VMASKMOVPS Y3, Y5, 32(CX)
 	ADDQ       DX, CX
 	JMP        stored
+
+half:
+halftile:
+	MOVQ       a+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       120(AX), SI
+	MOVQ       128(AX), DI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	MOVQ       136(AX), SI
+	VMOVUPS    (CX), Y0
+	VMOVAPS    Y0, Y1
+	ADDQ       $+64, CX
+	MOVQ       24(AX), DI
+	SHLQ       $0x02, DI
+	ADDQ       (AX), DI
+
+halftap:
+	MOVL (DX), AX
+	ADDQ DI, AX
+	MOVL 4(DX), R8
+	ADDQ DI, R8
+	ADDQ $+8, DX
+	MOVQ a+0(FP), R9
+	MOVQ 24(R9), R9
+	NEGQ R9
+	ADDQ $+4, R9
+	JGT  halftail
+
+halfloop:
+	VMOVUPS      (CX), Y2
+	VBROADCASTSS -16(AX)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS -16(R8)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	PREFETCHT1   (SI)
+	VMOVUPS      64(CX), Y2
+	VBROADCASTSS -12(AX)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS -12(R8)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	PREFETCHT1   64(SI)
+	VMOVUPS      128(CX), Y2
+	VBROADCASTSS -8(AX)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS -8(R8)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	PREFETCHT1   128(SI)
+	VMOVUPS      192(CX), Y2
+	VBROADCASTSS -4(AX)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS -4(R8)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	PREFETCHT1   192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+256, CX
+	ADDQ         $+4, R9
+	JLE          halfloop
+
+halftail:
+	SUBQ $+4, R9
+	JEQ  halfnext
+
+halfone:
+	VMOVUPS      (CX), Y2
+	VBROADCASTSS (AX)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (R8)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	ADDQ         $+64, CX
+	INCQ         R9
+	JNE          halfone
+
+halfnext:
+	DECQ   BX
+	JNE    halftap
+	MOVQ   a+0(FP), AX
+	CMPQ   72(AX), $+1
+	JNE    halfstore
+	VXORPS Y2, Y2, Y2
+	VMAXPS Y0, Y2, Y0
+	VMAXPS Y1, Y2, Y1
+
+halfstore:
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), DX
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+8
+	JNE     halfpartial
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y1, (CX)
+	ADDQ    DX, CX
+
+halfstored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    halfdone
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+2, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    halftile
+	MOVQ   SI, 136(AX)
+	JMP    halftile
+
+halfdone:
+	VZEROUPPER
+	RET
+
+halfpartial:
+	CMPQ    BX, $+4
+	JNE     halfnot1
+	VMOVUPS X0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X1, (CX)
+	ADDQ    DX, CX
+	JMP     halfstored
+
+halfnot1:
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y2
+	VMASKMOVPS Y0, Y2, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y1, Y2, (CX)
+	ADDQ       DX, CX
+	JMP        halfstored
 
 // func convF32x2x32AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
@@ -40991,6 +41370,47 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+4
+	JNE     not1
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS X2, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	VMOVUPS X6, 64(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not1:
+	CMPQ    BX, $+8
+	JNE     not2
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	VMOVUPS Y6, 64(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not2:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS X3, 96(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	VMOVUPS Y6, 64(CX)
+	VMOVUPS X7, 96(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), SI
 	NEGQ       BX
 	VMOVUPS    64(SI)(BX*4), Y8
@@ -41010,6 +41430,10 @@ partial:
 // func convF32x3x16AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x3x16AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	CMPQ 64(AX), $+8
+	JLE  half
+
 tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
@@ -41174,6 +41598,20 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS X1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS X3, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS X5, 32(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), DI
 	NEGQ       BX
 	VMOVUPS    64(DI)(BX*4), Y6
@@ -41188,6 +41626,164 @@ partial:
 	VMASKMOVPS Y5, Y7, 32(CX)
 	ADDQ       DX, CX
 	JMP        stored
+
+half:
+halftile:
+	MOVQ       a+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       120(AX), SI
+	MOVQ       128(AX), DI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	MOVQ       136(AX), SI
+	VMOVUPS    (CX), Y0
+	VMOVAPS    Y0, Y1
+	VMOVAPS    Y0, Y2
+	ADDQ       $+64, CX
+	MOVQ       24(AX), DI
+	SHLQ       $0x02, DI
+	ADDQ       (AX), DI
+
+halftap:
+	MOVL (DX), AX
+	ADDQ DI, AX
+	MOVL 4(DX), R8
+	ADDQ DI, R8
+	MOVL 8(DX), R9
+	ADDQ DI, R9
+	ADDQ $+12, DX
+	MOVQ a+0(FP), R10
+	MOVQ 24(R10), R10
+	NEGQ R10
+	ADDQ $+4, R10
+	JGT  halftail
+
+halfloop:
+	VMOVUPS      (CX), Y3
+	VBROADCASTSS -16(AX)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS -16(R8)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS -16(R9)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	PREFETCHT1   (SI)
+	VMOVUPS      64(CX), Y3
+	VBROADCASTSS -12(AX)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS -12(R8)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS -12(R9)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	PREFETCHT1   64(SI)
+	VMOVUPS      128(CX), Y3
+	VBROADCASTSS -8(AX)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS -8(R8)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS -8(R9)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	PREFETCHT1   128(SI)
+	VMOVUPS      192(CX), Y3
+	VBROADCASTSS -4(AX)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS -4(R8)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS -4(R9)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	PREFETCHT1   192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+256, CX
+	ADDQ         $+4, R10
+	JLE          halfloop
+
+halftail:
+	SUBQ $+4, R10
+	JEQ  halfnext
+
+halfone:
+	VMOVUPS      (CX), Y3
+	VBROADCASTSS (AX)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS (R8)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS (R9)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	ADDQ         $+64, CX
+	INCQ         R10
+	JNE          halfone
+
+halfnext:
+	DECQ   BX
+	JNE    halftap
+	MOVQ   a+0(FP), AX
+	CMPQ   72(AX), $+1
+	JNE    halfstore
+	VXORPS Y3, Y3, Y3
+	VMAXPS Y0, Y3, Y0
+	VMAXPS Y1, Y3, Y1
+	VMAXPS Y2, Y3, Y2
+
+halfstore:
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), DX
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+8
+	JNE     halfpartial
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	ADDQ    DX, CX
+
+halfstored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    halfdone
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+3, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    halftile
+	MOVQ   SI, 136(AX)
+	JMP    halftile
+
+halfdone:
+	VZEROUPPER
+	RET
+
+halfpartial:
+	CMPQ    BX, $+4
+	JNE     halfnot1
+	VMOVUPS X0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X2, (CX)
+	ADDQ    DX, CX
+	JMP     halfstored
+
+halfnot1:
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y3
+	VMASKMOVPS Y0, Y3, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y1, Y3, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y3, (CX)
+	ADDQ       DX, CX
+	JMP        halfstored
 
 // func convF32x3x32AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
@@ -41417,6 +42013,60 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+4
+	JNE     not1
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS X2, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	VMOVUPS X6, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS Y9, 32(CX)
+	VMOVUPS X10, 64(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not1:
+	CMPQ    BX, $+8
+	JNE     not2
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	VMOVUPS Y6, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS Y9, 32(CX)
+	VMOVUPS Y10, 64(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not2:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS X3, 96(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	VMOVUPS Y6, 64(CX)
+	VMOVUPS X7, 96(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS Y9, 32(CX)
+	VMOVUPS Y10, 64(CX)
+	VMOVUPS X11, 96(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), SI
 	NEGQ       BX
 	VMOVUPS    64(SI)(BX*4), Y12
@@ -41441,6 +42091,10 @@ partial:
 // func convF32x4x16AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x4x16AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	CMPQ 64(AX), $+8
+	JLE  half
+
 tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
@@ -41631,6 +42285,23 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS X1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS X3, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS X5, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS X7, 32(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), DI
 	NEGQ       BX
 	VMOVUPS    64(DI)(BX*4), Y8
@@ -41649,9 +42320,193 @@ partial:
 	ADDQ       DX, CX
 	JMP        stored
 
+half:
+halftile:
+	MOVQ       a+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       120(AX), SI
+	MOVQ       128(AX), DI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	MOVQ       136(AX), SI
+	VMOVUPS    (CX), Y0
+	VMOVAPS    Y0, Y1
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y3
+	ADDQ       $+64, CX
+	MOVQ       24(AX), DI
+	SHLQ       $0x02, DI
+	ADDQ       (AX), DI
+
+halftap:
+	MOVL (DX), AX
+	ADDQ DI, AX
+	MOVL 4(DX), R8
+	ADDQ DI, R8
+	MOVL 8(DX), R9
+	ADDQ DI, R9
+	MOVL 12(DX), R10
+	ADDQ DI, R10
+	ADDQ $+16, DX
+	MOVQ a+0(FP), R11
+	MOVQ 24(R11), R11
+	NEGQ R11
+	ADDQ $+4, R11
+	JGT  halftail
+
+halfloop:
+	VMOVUPS      (CX), Y4
+	VBROADCASTSS -16(AX)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS -16(R8)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS -16(R9)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS -16(R10)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	PREFETCHT1   (SI)
+	VMOVUPS      64(CX), Y4
+	VBROADCASTSS -12(AX)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS -12(R8)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS -12(R9)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS -12(R10)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	PREFETCHT1   64(SI)
+	VMOVUPS      128(CX), Y4
+	VBROADCASTSS -8(AX)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS -8(R8)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS -8(R9)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS -8(R10)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	PREFETCHT1   128(SI)
+	VMOVUPS      192(CX), Y4
+	VBROADCASTSS -4(AX)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS -4(R8)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS -4(R9)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS -4(R10)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	PREFETCHT1   192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+256, CX
+	ADDQ         $+4, R11
+	JLE          halfloop
+
+halftail:
+	SUBQ $+4, R11
+	JEQ  halfnext
+
+halfone:
+	VMOVUPS      (CX), Y4
+	VBROADCASTSS (AX)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (R8)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS (R9)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS (R10)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	ADDQ         $+64, CX
+	INCQ         R11
+	JNE          halfone
+
+halfnext:
+	DECQ   BX
+	JNE    halftap
+	MOVQ   a+0(FP), AX
+	CMPQ   72(AX), $+1
+	JNE    halfstore
+	VXORPS Y4, Y4, Y4
+	VMAXPS Y0, Y4, Y0
+	VMAXPS Y1, Y4, Y1
+	VMAXPS Y2, Y4, Y2
+	VMAXPS Y3, Y4, Y3
+
+halfstore:
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), DX
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+8
+	JNE     halfpartial
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y3, (CX)
+	ADDQ    DX, CX
+
+halfstored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    halfdone
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+4, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    halftile
+	MOVQ   SI, 136(AX)
+	JMP    halftile
+
+halfdone:
+	VZEROUPPER
+	RET
+
+halfpartial:
+	CMPQ    BX, $+4
+	JNE     halfnot1
+	VMOVUPS X0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X3, (CX)
+	ADDQ    DX, CX
+	JMP     halfstored
+
+halfnot1:
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y4
+	VMASKMOVPS Y0, Y4, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y1, Y4, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y4, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y3, Y4, (CX)
+	ADDQ       DX, CX
+	JMP        halfstored
+
 // func convF32x5x16AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x5x16AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	CMPQ 64(AX), $+8
+	JLE  half
+
 tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
@@ -41868,6 +42723,26 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS X1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS X3, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS X5, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS X7, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS X9, 32(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), DI
 	NEGQ       BX
 	VMOVUPS    64(DI)(BX*4), Y10
@@ -41889,9 +42764,215 @@ partial:
 	ADDQ       DX, CX
 	JMP        stored
 
+half:
+halftile:
+	MOVQ       a+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       120(AX), SI
+	MOVQ       128(AX), DI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	MOVQ       136(AX), SI
+	VMOVUPS    (CX), Y0
+	VMOVAPS    Y0, Y1
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y3
+	VMOVAPS    Y0, Y4
+	ADDQ       $+64, CX
+	MOVQ       24(AX), DI
+	SHLQ       $0x02, DI
+	ADDQ       (AX), DI
+
+halftap:
+	MOVL (DX), AX
+	ADDQ DI, AX
+	MOVL 4(DX), R8
+	ADDQ DI, R8
+	MOVL 8(DX), R9
+	ADDQ DI, R9
+	MOVL 12(DX), R10
+	ADDQ DI, R10
+	MOVL 16(DX), R11
+	ADDQ DI, R11
+	ADDQ $+20, DX
+	MOVQ a+0(FP), R12
+	MOVQ 24(R12), R12
+	NEGQ R12
+	ADDQ $+4, R12
+	JGT  halftail
+
+halfloop:
+	VMOVUPS      (CX), Y5
+	VBROADCASTSS -16(AX)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS -16(R8)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS -16(R9)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS -16(R10)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	VBROADCASTSS -16(R11)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	PREFETCHT1   (SI)
+	VMOVUPS      64(CX), Y5
+	VBROADCASTSS -12(AX)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS -12(R8)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS -12(R9)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS -12(R10)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	VBROADCASTSS -12(R11)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	PREFETCHT1   64(SI)
+	VMOVUPS      128(CX), Y5
+	VBROADCASTSS -8(AX)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS -8(R8)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS -8(R9)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS -8(R10)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	VBROADCASTSS -8(R11)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	PREFETCHT1   128(SI)
+	VMOVUPS      192(CX), Y5
+	VBROADCASTSS -4(AX)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS -4(R8)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS -4(R9)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS -4(R10)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	VBROADCASTSS -4(R11)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	PREFETCHT1   192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+256, CX
+	ADDQ         $+4, R12
+	JLE          halfloop
+
+halftail:
+	SUBQ $+4, R12
+	JEQ  halfnext
+
+halfone:
+	VMOVUPS      (CX), Y5
+	VBROADCASTSS (AX)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS (R8)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (R9)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS (R10)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	VBROADCASTSS (R11)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	ADDQ         $+64, CX
+	INCQ         R12
+	JNE          halfone
+
+halfnext:
+	DECQ   BX
+	JNE    halftap
+	MOVQ   a+0(FP), AX
+	CMPQ   72(AX), $+1
+	JNE    halfstore
+	VXORPS Y5, Y5, Y5
+	VMAXPS Y0, Y5, Y0
+	VMAXPS Y1, Y5, Y1
+	VMAXPS Y2, Y5, Y2
+	VMAXPS Y3, Y5, Y3
+	VMAXPS Y4, Y5, Y4
+
+halfstore:
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), DX
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+8
+	JNE     halfpartial
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y3, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	ADDQ    DX, CX
+
+halfstored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    halfdone
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+5, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    halftile
+	MOVQ   SI, 136(AX)
+	JMP    halftile
+
+halfdone:
+	VZEROUPPER
+	RET
+
+halfpartial:
+	CMPQ    BX, $+4
+	JNE     halfnot1
+	VMOVUPS X0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X3, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X4, (CX)
+	ADDQ    DX, CX
+	JMP     halfstored
+
+halfnot1:
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y5
+	VMASKMOVPS Y0, Y5, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y1, Y5, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y5, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y3, Y5, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y4, Y5, (CX)
+	ADDQ       DX, CX
+	JMP        halfstored
+
 // func convF32x6x16AVX2(a *convArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·convF32x6x16AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	CMPQ 64(AX), $+8
+	JLE  half
+
 tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
@@ -42134,6 +43215,29 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS X1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS X3, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS X5, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS X7, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS X9, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y10, (CX)
+	VMOVUPS X11, 32(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), DI
 	NEGQ       BX
 	VMOVUPS    64(DI)(BX*4), Y12
@@ -42157,6 +43261,230 @@ partial:
 	VMASKMOVPS Y11, Y13, 32(CX)
 	ADDQ       DX, CX
 	JMP        stored
+
+half:
+halftile:
+	MOVQ       a+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       120(AX), SI
+	MOVQ       128(AX), DI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	MOVQ       136(AX), SI
+	VMOVUPS    (CX), Y0
+	VMOVAPS    Y0, Y1
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y3
+	VMOVAPS    Y0, Y4
+	VMOVAPS    Y0, Y5
+	ADDQ       $+64, CX
+	MOVQ       24(AX), DI
+	SHLQ       $0x02, DI
+	ADDQ       (AX), DI
+
+halftap:
+	MOVL (DX), AX
+	ADDQ DI, AX
+	MOVL 4(DX), R8
+	ADDQ DI, R8
+	MOVL 8(DX), R9
+	ADDQ DI, R9
+	MOVL 12(DX), R10
+	ADDQ DI, R10
+	MOVL 16(DX), R11
+	ADDQ DI, R11
+	MOVL 20(DX), R12
+	ADDQ DI, R12
+	ADDQ $+24, DX
+	MOVQ a+0(FP), R13
+	MOVQ 24(R13), R13
+	NEGQ R13
+	ADDQ $+4, R13
+	JGT  halftail
+
+halfloop:
+	VMOVUPS      (CX), Y6
+	VBROADCASTSS -16(AX)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS -16(R8)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS -16(R9)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS -16(R10)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS -16(R11)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS -16(R12)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y5
+	PREFETCHT1   (SI)
+	VMOVUPS      64(CX), Y6
+	VBROADCASTSS -12(AX)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS -12(R8)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS -12(R9)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS -12(R10)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS -12(R11)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS -12(R12)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y5
+	PREFETCHT1   64(SI)
+	VMOVUPS      128(CX), Y6
+	VBROADCASTSS -8(AX)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS -8(R8)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS -8(R9)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS -8(R10)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS -8(R11)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS -8(R12)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y5
+	PREFETCHT1   128(SI)
+	VMOVUPS      192(CX), Y6
+	VBROADCASTSS -4(AX)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS -4(R8)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS -4(R9)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS -4(R10)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS -4(R11)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS -4(R12)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y5
+	PREFETCHT1   192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+256, CX
+	ADDQ         $+4, R13
+	JLE          halfloop
+
+halftail:
+	SUBQ $+4, R13
+	JEQ  halfnext
+
+halfone:
+	VMOVUPS      (CX), Y6
+	VBROADCASTSS (AX)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (R8)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS (R9)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (R10)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS (R11)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS (R12)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y5
+	ADDQ         $+64, CX
+	INCQ         R13
+	JNE          halfone
+
+halfnext:
+	DECQ   BX
+	JNE    halftap
+	MOVQ   a+0(FP), AX
+	CMPQ   72(AX), $+1
+	JNE    halfstore
+	VXORPS Y6, Y6, Y6
+	VMAXPS Y0, Y6, Y0
+	VMAXPS Y1, Y6, Y1
+	VMAXPS Y2, Y6, Y2
+	VMAXPS Y3, Y6, Y3
+	VMAXPS Y4, Y6, Y4
+	VMAXPS Y5, Y6, Y5
+
+halfstore:
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), DX
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+8
+	JNE     halfpartial
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y3, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y5, (CX)
+	ADDQ    DX, CX
+
+halfstored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    halfdone
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+6, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    halftile
+	MOVQ   SI, 136(AX)
+	JMP    halftile
+
+halfdone:
+	VZEROUPPER
+	RET
+
+halfpartial:
+	CMPQ    BX, $+4
+	JNE     halfnot1
+	VMOVUPS X0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X3, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X4, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X5, (CX)
+	ADDQ    DX, CX
+	JMP     halfstored
+
+halfnot1:
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y6
+	VMASKMOVPS Y0, Y6, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y1, Y6, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y6, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y3, Y6, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y4, Y6, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y5, Y6, (CX)
+	ADDQ       DX, CX
+	JMP        halfstored
 
 // func depthwiseF32x1x16AVX2(a *depthwiseArgs)
 // Requires: AVX, FMA3
@@ -49043,6 +50371,10 @@ partialend:
 // func convF16x1x16AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·convF16x1x16AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	CMPQ 64(AX), $+8
+	JLE  half
+
 tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
@@ -49160,6 +50492,14 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS X1, 32(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), DI
 	NEGQ       BX
 	VMOVUPS    64(DI)(BX*4), Y2
@@ -49168,6 +50508,125 @@ partial:
 	VMASKMOVPS Y1, Y3, 32(CX)
 	ADDQ       DX, CX
 	JMP        stored
+
+half:
+halftile:
+	MOVQ       a+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       120(AX), SI
+	MOVQ       128(AX), DI
+	PREFETCHT0 (SI)
+	MOVQ       136(AX), SI
+	VMOVUPS    (CX), Y0
+	ADDQ       $+64, CX
+	MOVQ       24(AX), DI
+	SHLQ       $0x02, DI
+	ADDQ       (AX), DI
+
+halftap:
+	MOVL (DX), AX
+	ADDQ DI, AX
+	ADDQ $+4, DX
+	MOVQ a+0(FP), R8
+	MOVQ 24(R8), R8
+	NEGQ R8
+	ADDQ $+4, R8
+	JGT  halftail
+
+halfloop:
+	PREFETCHT0   1024(CX)
+	VBROADCASTSS -16(AX)(R8*4), Y1
+	VCVTPH2PS    (CX), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	PREFETCHT1   (SI)
+	PREFETCHT0   1056(CX)
+	VBROADCASTSS -12(AX)(R8*4), Y1
+	VCVTPH2PS    32(CX), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	PREFETCHT1   64(SI)
+	PREFETCHT0   1088(CX)
+	VBROADCASTSS -8(AX)(R8*4), Y1
+	VCVTPH2PS    64(CX), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	PREFETCHT1   128(SI)
+	PREFETCHT0   1120(CX)
+	VBROADCASTSS -4(AX)(R8*4), Y1
+	VCVTPH2PS    96(CX), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	PREFETCHT1   192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+128, CX
+	ADDQ         $+4, R8
+	JLE          halfloop
+
+halftail:
+	SUBQ $+4, R8
+	JEQ  halfnext
+
+halfone:
+	PREFETCHT0   1024(CX)
+	VBROADCASTSS (AX)(R8*4), Y1
+	VCVTPH2PS    (CX), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	ADDQ         $+32, CX
+	INCQ         R8
+	JNE          halfone
+
+halfnext:
+	DECQ   BX
+	JNE    halftap
+	MOVQ   a+0(FP), AX
+	CMPQ   72(AX), $+1
+	JNE    halfstore
+	VXORPS Y1, Y1, Y1
+	VMAXPS Y0, Y1, Y0
+
+halfstore:
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), DX
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+8
+	JNE     halfpartial
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+
+halfstored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    halfdone
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+1, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    halftile
+	MOVQ   SI, 136(AX)
+	JMP    halftile
+
+halfdone:
+	VZEROUPPER
+	RET
+
+halfpartial:
+	CMPQ    BX, $+4
+	JNE     halfnot1
+	VMOVUPS X0, (CX)
+	ADDQ    DX, CX
+	JMP     halfstored
+
+halfnot1:
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y1
+	VMASKMOVPS Y0, Y1, (CX)
+	ADDQ       DX, CX
+	JMP        halfstored
 
 // func convF16x1x32AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
@@ -49321,6 +50780,34 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+4
+	JNE     not1
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS X2, 64(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not1:
+	CMPQ    BX, $+8
+	JNE     not2
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not2:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS X3, 96(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), SI
 	NEGQ       BX
 	VMOVUPS    64(SI)(BX*4), Y4
@@ -49516,6 +51003,40 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+4
+	JNE     not1
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS X4, 128(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not1:
+	CMPQ    BX, $+8
+	JNE     not2
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS Y4, 128(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not2:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS Y4, 128(CX)
+	VMOVUPS X5, 160(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), SI
 	NEGQ       BX
 	VMOVUPS    64(SI)(BX*4), Y6
@@ -49746,6 +51267,46 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+4
+	JNE     not1
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS Y4, 128(CX)
+	VMOVUPS Y5, 160(CX)
+	VMOVUPS X6, 192(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not1:
+	CMPQ    BX, $+8
+	JNE     not2
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS Y4, 128(CX)
+	VMOVUPS Y5, 160(CX)
+	VMOVUPS Y6, 192(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not2:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS Y3, 96(CX)
+	VMOVUPS Y4, 128(CX)
+	VMOVUPS Y5, 160(CX)
+	VMOVUPS Y6, 192(CX)
+	VMOVUPS X7, 224(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), SI
 	NEGQ       BX
 	VMOVUPS    64(SI)(BX*4), Y8
@@ -49764,6 +51325,10 @@ partial:
 // func convF16x2x16AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·convF16x2x16AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	CMPQ 64(AX), $+8
+	JLE  half
+
 tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
@@ -49902,6 +51467,17 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS X1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS X3, 32(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), DI
 	NEGQ       BX
 	VMOVUPS    64(DI)(BX*4), Y4
@@ -49913,6 +51489,142 @@ partial:
 	VMASKMOVPS Y3, Y5, 32(CX)
 	ADDQ       DX, CX
 	JMP        stored
+
+half:
+halftile:
+	MOVQ       a+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       120(AX), SI
+	MOVQ       128(AX), DI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	MOVQ       136(AX), SI
+	VMOVUPS    (CX), Y0
+	VMOVAPS    Y0, Y1
+	ADDQ       $+64, CX
+	MOVQ       24(AX), DI
+	SHLQ       $0x02, DI
+	ADDQ       (AX), DI
+
+halftap:
+	MOVL (DX), AX
+	ADDQ DI, AX
+	MOVL 4(DX), R8
+	ADDQ DI, R8
+	ADDQ $+8, DX
+	MOVQ a+0(FP), R9
+	MOVQ 24(R9), R9
+	NEGQ R9
+	ADDQ $+4, R9
+	JGT  halftail
+
+halfloop:
+	VCVTPH2PS    (CX), Y2
+	VBROADCASTSS -16(AX)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS -16(R8)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	PREFETCHT1   (SI)
+	VCVTPH2PS    32(CX), Y2
+	VBROADCASTSS -12(AX)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS -12(R8)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	PREFETCHT1   64(SI)
+	VCVTPH2PS    64(CX), Y2
+	VBROADCASTSS -8(AX)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS -8(R8)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	PREFETCHT1   128(SI)
+	VCVTPH2PS    96(CX), Y2
+	VBROADCASTSS -4(AX)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS -4(R8)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	PREFETCHT1   192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+128, CX
+	ADDQ         $+4, R9
+	JLE          halfloop
+
+halftail:
+	SUBQ $+4, R9
+	JEQ  halfnext
+
+halfone:
+	VCVTPH2PS    (CX), Y2
+	VBROADCASTSS (AX)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (R8)(R9*4), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	ADDQ         $+32, CX
+	INCQ         R9
+	JNE          halfone
+
+halfnext:
+	DECQ   BX
+	JNE    halftap
+	MOVQ   a+0(FP), AX
+	CMPQ   72(AX), $+1
+	JNE    halfstore
+	VXORPS Y2, Y2, Y2
+	VMAXPS Y0, Y2, Y0
+	VMAXPS Y1, Y2, Y1
+
+halfstore:
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), DX
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+8
+	JNE     halfpartial
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y1, (CX)
+	ADDQ    DX, CX
+
+halfstored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    halfdone
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+2, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    halftile
+	MOVQ   SI, 136(AX)
+	JMP    halftile
+
+halfdone:
+	VZEROUPPER
+	RET
+
+halfpartial:
+	CMPQ    BX, $+4
+	JNE     halfnot1
+	VMOVUPS X0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X1, (CX)
+	ADDQ    DX, CX
+	JMP     halfstored
+
+halfnot1:
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y2
+	VMASKMOVPS Y0, Y2, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y1, Y2, (CX)
+	ADDQ       DX, CX
+	JMP        halfstored
 
 // func convF16x2x32AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
@@ -50099,6 +51811,47 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+4
+	JNE     not1
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS X2, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	VMOVUPS X6, 64(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not1:
+	CMPQ    BX, $+8
+	JNE     not2
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	VMOVUPS Y6, 64(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not2:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS X3, 96(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	VMOVUPS Y6, 64(CX)
+	VMOVUPS X7, 96(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), SI
 	NEGQ       BX
 	VMOVUPS    64(SI)(BX*4), Y8
@@ -50118,6 +51871,10 @@ partial:
 // func convF16x3x16AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·convF16x3x16AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	CMPQ 64(AX), $+8
+	JLE  half
+
 tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
@@ -50282,6 +52039,20 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS X1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS X3, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS X5, 32(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), DI
 	NEGQ       BX
 	VMOVUPS    64(DI)(BX*4), Y6
@@ -50296,6 +52067,164 @@ partial:
 	VMASKMOVPS Y5, Y7, 32(CX)
 	ADDQ       DX, CX
 	JMP        stored
+
+half:
+halftile:
+	MOVQ       a+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       120(AX), SI
+	MOVQ       128(AX), DI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	MOVQ       136(AX), SI
+	VMOVUPS    (CX), Y0
+	VMOVAPS    Y0, Y1
+	VMOVAPS    Y0, Y2
+	ADDQ       $+64, CX
+	MOVQ       24(AX), DI
+	SHLQ       $0x02, DI
+	ADDQ       (AX), DI
+
+halftap:
+	MOVL (DX), AX
+	ADDQ DI, AX
+	MOVL 4(DX), R8
+	ADDQ DI, R8
+	MOVL 8(DX), R9
+	ADDQ DI, R9
+	ADDQ $+12, DX
+	MOVQ a+0(FP), R10
+	MOVQ 24(R10), R10
+	NEGQ R10
+	ADDQ $+4, R10
+	JGT  halftail
+
+halfloop:
+	VCVTPH2PS    (CX), Y3
+	VBROADCASTSS -16(AX)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS -16(R8)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS -16(R9)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	PREFETCHT1   (SI)
+	VCVTPH2PS    32(CX), Y3
+	VBROADCASTSS -12(AX)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS -12(R8)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS -12(R9)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	PREFETCHT1   64(SI)
+	VCVTPH2PS    64(CX), Y3
+	VBROADCASTSS -8(AX)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS -8(R8)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS -8(R9)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	PREFETCHT1   128(SI)
+	VCVTPH2PS    96(CX), Y3
+	VBROADCASTSS -4(AX)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS -4(R8)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS -4(R9)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	PREFETCHT1   192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+128, CX
+	ADDQ         $+4, R10
+	JLE          halfloop
+
+halftail:
+	SUBQ $+4, R10
+	JEQ  halfnext
+
+halfone:
+	VCVTPH2PS    (CX), Y3
+	VBROADCASTSS (AX)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS (R8)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y1
+	VBROADCASTSS (R9)(R10*4), Y4
+	VFMADD231PS  Y3, Y4, Y2
+	ADDQ         $+32, CX
+	INCQ         R10
+	JNE          halfone
+
+halfnext:
+	DECQ   BX
+	JNE    halftap
+	MOVQ   a+0(FP), AX
+	CMPQ   72(AX), $+1
+	JNE    halfstore
+	VXORPS Y3, Y3, Y3
+	VMAXPS Y0, Y3, Y0
+	VMAXPS Y1, Y3, Y1
+	VMAXPS Y2, Y3, Y2
+
+halfstore:
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), DX
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+8
+	JNE     halfpartial
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	ADDQ    DX, CX
+
+halfstored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    halfdone
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+3, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    halftile
+	MOVQ   SI, 136(AX)
+	JMP    halftile
+
+halfdone:
+	VZEROUPPER
+	RET
+
+halfpartial:
+	CMPQ    BX, $+4
+	JNE     halfnot1
+	VMOVUPS X0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X2, (CX)
+	ADDQ    DX, CX
+	JMP     halfstored
+
+halfnot1:
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y3
+	VMASKMOVPS Y0, Y3, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y1, Y3, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y3, (CX)
+	ADDQ       DX, CX
+	JMP        halfstored
 
 // func convF16x3x32AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
@@ -50525,6 +52454,60 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+4
+	JNE     not1
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS X2, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	VMOVUPS X6, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS Y9, 32(CX)
+	VMOVUPS X10, 64(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not1:
+	CMPQ    BX, $+8
+	JNE     not2
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	VMOVUPS Y6, 64(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS Y9, 32(CX)
+	VMOVUPS Y10, 64(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not2:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	VMOVUPS Y2, 64(CX)
+	VMOVUPS X3, 96(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS Y5, 32(CX)
+	VMOVUPS Y6, 64(CX)
+	VMOVUPS X7, 96(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS Y9, 32(CX)
+	VMOVUPS Y10, 64(CX)
+	VMOVUPS X11, 96(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), SI
 	NEGQ       BX
 	VMOVUPS    64(SI)(BX*4), Y12
@@ -50549,6 +52532,10 @@ partial:
 // func convF16x4x16AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·convF16x4x16AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	CMPQ 64(AX), $+8
+	JLE  half
+
 tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
@@ -50739,6 +52726,23 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS X1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS X3, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS X5, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS X7, 32(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), DI
 	NEGQ       BX
 	VMOVUPS    64(DI)(BX*4), Y8
@@ -50757,9 +52761,193 @@ partial:
 	ADDQ       DX, CX
 	JMP        stored
 
+half:
+halftile:
+	MOVQ       a+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       120(AX), SI
+	MOVQ       128(AX), DI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	MOVQ       136(AX), SI
+	VMOVUPS    (CX), Y0
+	VMOVAPS    Y0, Y1
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y3
+	ADDQ       $+64, CX
+	MOVQ       24(AX), DI
+	SHLQ       $0x02, DI
+	ADDQ       (AX), DI
+
+halftap:
+	MOVL (DX), AX
+	ADDQ DI, AX
+	MOVL 4(DX), R8
+	ADDQ DI, R8
+	MOVL 8(DX), R9
+	ADDQ DI, R9
+	MOVL 12(DX), R10
+	ADDQ DI, R10
+	ADDQ $+16, DX
+	MOVQ a+0(FP), R11
+	MOVQ 24(R11), R11
+	NEGQ R11
+	ADDQ $+4, R11
+	JGT  halftail
+
+halfloop:
+	VCVTPH2PS    (CX), Y4
+	VBROADCASTSS -16(AX)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS -16(R8)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS -16(R9)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS -16(R10)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	PREFETCHT1   (SI)
+	VCVTPH2PS    32(CX), Y4
+	VBROADCASTSS -12(AX)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS -12(R8)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS -12(R9)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS -12(R10)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	PREFETCHT1   64(SI)
+	VCVTPH2PS    64(CX), Y4
+	VBROADCASTSS -8(AX)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS -8(R8)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS -8(R9)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS -8(R10)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	PREFETCHT1   128(SI)
+	VCVTPH2PS    96(CX), Y4
+	VBROADCASTSS -4(AX)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS -4(R8)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS -4(R9)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS -4(R10)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	PREFETCHT1   192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+128, CX
+	ADDQ         $+4, R11
+	JLE          halfloop
+
+halftail:
+	SUBQ $+4, R11
+	JEQ  halfnext
+
+halfone:
+	VCVTPH2PS    (CX), Y4
+	VBROADCASTSS (AX)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (R8)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VBROADCASTSS (R9)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VBROADCASTSS (R10)(R11*4), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	ADDQ         $+32, CX
+	INCQ         R11
+	JNE          halfone
+
+halfnext:
+	DECQ   BX
+	JNE    halftap
+	MOVQ   a+0(FP), AX
+	CMPQ   72(AX), $+1
+	JNE    halfstore
+	VXORPS Y4, Y4, Y4
+	VMAXPS Y0, Y4, Y0
+	VMAXPS Y1, Y4, Y1
+	VMAXPS Y2, Y4, Y2
+	VMAXPS Y3, Y4, Y3
+
+halfstore:
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), DX
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+8
+	JNE     halfpartial
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y3, (CX)
+	ADDQ    DX, CX
+
+halfstored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    halfdone
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+4, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    halftile
+	MOVQ   SI, 136(AX)
+	JMP    halftile
+
+halfdone:
+	VZEROUPPER
+	RET
+
+halfpartial:
+	CMPQ    BX, $+4
+	JNE     halfnot1
+	VMOVUPS X0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X3, (CX)
+	ADDQ    DX, CX
+	JMP     halfstored
+
+halfnot1:
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y4
+	VMASKMOVPS Y0, Y4, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y1, Y4, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y4, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y3, Y4, (CX)
+	ADDQ       DX, CX
+	JMP        halfstored
+
 // func convF16x5x16AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·convF16x5x16AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	CMPQ 64(AX), $+8
+	JLE  half
+
 tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
@@ -50976,6 +53164,26 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS X1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS X3, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS X5, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS X7, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS X9, 32(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), DI
 	NEGQ       BX
 	VMOVUPS    64(DI)(BX*4), Y10
@@ -50997,9 +53205,215 @@ partial:
 	ADDQ       DX, CX
 	JMP        stored
 
+half:
+halftile:
+	MOVQ       a+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       120(AX), SI
+	MOVQ       128(AX), DI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	MOVQ       136(AX), SI
+	VMOVUPS    (CX), Y0
+	VMOVAPS    Y0, Y1
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y3
+	VMOVAPS    Y0, Y4
+	ADDQ       $+64, CX
+	MOVQ       24(AX), DI
+	SHLQ       $0x02, DI
+	ADDQ       (AX), DI
+
+halftap:
+	MOVL (DX), AX
+	ADDQ DI, AX
+	MOVL 4(DX), R8
+	ADDQ DI, R8
+	MOVL 8(DX), R9
+	ADDQ DI, R9
+	MOVL 12(DX), R10
+	ADDQ DI, R10
+	MOVL 16(DX), R11
+	ADDQ DI, R11
+	ADDQ $+20, DX
+	MOVQ a+0(FP), R12
+	MOVQ 24(R12), R12
+	NEGQ R12
+	ADDQ $+4, R12
+	JGT  halftail
+
+halfloop:
+	VCVTPH2PS    (CX), Y5
+	VBROADCASTSS -16(AX)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS -16(R8)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS -16(R9)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS -16(R10)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	VBROADCASTSS -16(R11)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	PREFETCHT1   (SI)
+	VCVTPH2PS    32(CX), Y5
+	VBROADCASTSS -12(AX)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS -12(R8)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS -12(R9)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS -12(R10)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	VBROADCASTSS -12(R11)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	PREFETCHT1   64(SI)
+	VCVTPH2PS    64(CX), Y5
+	VBROADCASTSS -8(AX)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS -8(R8)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS -8(R9)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS -8(R10)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	VBROADCASTSS -8(R11)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	PREFETCHT1   128(SI)
+	VCVTPH2PS    96(CX), Y5
+	VBROADCASTSS -4(AX)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS -4(R8)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS -4(R9)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS -4(R10)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	VBROADCASTSS -4(R11)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	PREFETCHT1   192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+128, CX
+	ADDQ         $+4, R12
+	JLE          halfloop
+
+halftail:
+	SUBQ $+4, R12
+	JEQ  halfnext
+
+halfone:
+	VCVTPH2PS    (CX), Y5
+	VBROADCASTSS (AX)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS (R8)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (R9)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VBROADCASTSS (R10)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y3
+	VBROADCASTSS (R11)(R12*4), Y6
+	VFMADD231PS  Y5, Y6, Y4
+	ADDQ         $+32, CX
+	INCQ         R12
+	JNE          halfone
+
+halfnext:
+	DECQ   BX
+	JNE    halftap
+	MOVQ   a+0(FP), AX
+	CMPQ   72(AX), $+1
+	JNE    halfstore
+	VXORPS Y5, Y5, Y5
+	VMAXPS Y0, Y5, Y0
+	VMAXPS Y1, Y5, Y1
+	VMAXPS Y2, Y5, Y2
+	VMAXPS Y3, Y5, Y3
+	VMAXPS Y4, Y5, Y4
+
+halfstore:
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), DX
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+8
+	JNE     halfpartial
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y3, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	ADDQ    DX, CX
+
+halfstored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    halfdone
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+5, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    halftile
+	MOVQ   SI, 136(AX)
+	JMP    halftile
+
+halfdone:
+	VZEROUPPER
+	RET
+
+halfpartial:
+	CMPQ    BX, $+4
+	JNE     halfnot1
+	VMOVUPS X0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X3, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X4, (CX)
+	ADDQ    DX, CX
+	JMP     halfstored
+
+halfnot1:
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y5
+	VMASKMOVPS Y0, Y5, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y1, Y5, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y5, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y3, Y5, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y4, Y5, (CX)
+	ADDQ       DX, CX
+	JMP        halfstored
+
 // func convF16x6x16AVX2(a *convArgs)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·convF16x6x16AVX2(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), AX
+	CMPQ 64(AX), $+8
+	JLE  half
+
 tile:
 	MOVQ       a+0(FP), AX
 	MOVQ       32(AX), CX
@@ -51242,6 +53656,29 @@ done:
 	RET
 
 partial:
+	CMPQ    BX, $+12
+	JNE     not3
+	VMOVUPS Y0, (CX)
+	VMOVUPS X1, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	VMOVUPS X3, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	VMOVUPS X5, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y6, (CX)
+	VMOVUPS X7, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y8, (CX)
+	VMOVUPS X9, 32(CX)
+	ADDQ    DX, CX
+	VMOVUPS Y10, (CX)
+	VMOVUPS X11, 32(CX)
+	ADDQ    DX, CX
+	JMP     stored
+
+not3:
 	LEAQ       channelMask<>+0(SB), DI
 	NEGQ       BX
 	VMOVUPS    64(DI)(BX*4), Y12
@@ -51265,6 +53702,230 @@ partial:
 	VMASKMOVPS Y11, Y13, 32(CX)
 	ADDQ       DX, CX
 	JMP        stored
+
+half:
+halftile:
+	MOVQ       a+0(FP), AX
+	MOVQ       32(AX), CX
+	MOVQ       40(AX), DX
+	MOVQ       8(AX), DX
+	MOVQ       16(AX), BX
+	MOVQ       120(AX), SI
+	MOVQ       128(AX), DI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	MOVQ       136(AX), SI
+	VMOVUPS    (CX), Y0
+	VMOVAPS    Y0, Y1
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y3
+	VMOVAPS    Y0, Y4
+	VMOVAPS    Y0, Y5
+	ADDQ       $+64, CX
+	MOVQ       24(AX), DI
+	SHLQ       $0x02, DI
+	ADDQ       (AX), DI
+
+halftap:
+	MOVL (DX), AX
+	ADDQ DI, AX
+	MOVL 4(DX), R8
+	ADDQ DI, R8
+	MOVL 8(DX), R9
+	ADDQ DI, R9
+	MOVL 12(DX), R10
+	ADDQ DI, R10
+	MOVL 16(DX), R11
+	ADDQ DI, R11
+	MOVL 20(DX), R12
+	ADDQ DI, R12
+	ADDQ $+24, DX
+	MOVQ a+0(FP), R13
+	MOVQ 24(R13), R13
+	NEGQ R13
+	ADDQ $+4, R13
+	JGT  halftail
+
+halfloop:
+	VCVTPH2PS    (CX), Y6
+	VBROADCASTSS -16(AX)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS -16(R8)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS -16(R9)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS -16(R10)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS -16(R11)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS -16(R12)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y5
+	PREFETCHT1   (SI)
+	VCVTPH2PS    32(CX), Y6
+	VBROADCASTSS -12(AX)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS -12(R8)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS -12(R9)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS -12(R10)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS -12(R11)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS -12(R12)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y5
+	PREFETCHT1   64(SI)
+	VCVTPH2PS    64(CX), Y6
+	VBROADCASTSS -8(AX)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS -8(R8)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS -8(R9)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS -8(R10)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS -8(R11)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS -8(R12)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y5
+	PREFETCHT1   128(SI)
+	VCVTPH2PS    96(CX), Y6
+	VBROADCASTSS -4(AX)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS -4(R8)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS -4(R9)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS -4(R10)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS -4(R11)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS -4(R12)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y5
+	PREFETCHT1   192(SI)
+	ADDQ         $+256, SI
+	ADDQ         $+128, CX
+	ADDQ         $+4, R13
+	JLE          halfloop
+
+halftail:
+	SUBQ $+4, R13
+	JEQ  halfnext
+
+halfone:
+	VCVTPH2PS    (CX), Y6
+	VBROADCASTSS (AX)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (R8)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y1
+	VBROADCASTSS (R9)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VBROADCASTSS (R10)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y3
+	VBROADCASTSS (R11)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y4
+	VBROADCASTSS (R12)(R13*4), Y7
+	VFMADD231PS  Y6, Y7, Y5
+	ADDQ         $+32, CX
+	INCQ         R13
+	JNE          halfone
+
+halfnext:
+	DECQ   BX
+	JNE    halftap
+	MOVQ   a+0(FP), AX
+	CMPQ   72(AX), $+1
+	JNE    halfstore
+	VXORPS Y6, Y6, Y6
+	VMAXPS Y0, Y6, Y0
+	VMAXPS Y1, Y6, Y1
+	VMAXPS Y2, Y6, Y2
+	VMAXPS Y3, Y6, Y3
+	VMAXPS Y4, Y6, Y4
+	VMAXPS Y5, Y6, Y5
+
+halfstore:
+	MOVQ    48(AX), CX
+	MOVQ    56(AX), DX
+	MOVQ    64(AX), BX
+	CMPQ    BX, $+8
+	JNE     halfpartial
+	VMOVUPS Y0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y3, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y4, (CX)
+	ADDQ    DX, CX
+	VMOVUPS Y5, (CX)
+	ADDQ    DX, CX
+
+halfstored:
+	MOVQ   88(AX), DX
+	DECQ   DX
+	JLE    halfdone
+	MOVQ   DX, 88(AX)
+	MOVQ   CX, 48(AX)
+	MOVQ   96(AX), CX
+	ADDQ   CX, (AX)
+	IMUL3Q $+6, 128(AX), CX
+	ADDQ   CX, 120(AX)
+	MOVQ   136(AX), CX
+	CMPQ   CX, 32(AX)
+	JEQ    halftile
+	MOVQ   SI, 136(AX)
+	JMP    halftile
+
+halfdone:
+	VZEROUPPER
+	RET
+
+halfpartial:
+	CMPQ    BX, $+4
+	JNE     halfnot1
+	VMOVUPS X0, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X1, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X2, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X3, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X4, (CX)
+	ADDQ    DX, CX
+	VMOVUPS X5, (CX)
+	ADDQ    DX, CX
+	JMP     halfstored
+
+halfnot1:
+	LEAQ       channelMask<>+0(SB), DI
+	NEGQ       BX
+	VMOVUPS    64(DI)(BX*4), Y6
+	VMASKMOVPS Y0, Y6, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y1, Y6, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y2, Y6, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y3, Y6, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y4, Y6, (CX)
+	ADDQ       DX, CX
+	VMASKMOVPS Y5, Y6, (CX)
+	ADDQ       DX, CX
+	JMP        halfstored
 
 // func depthwiseF16x1x16AVX2(a *depthwiseArgs)
 // Requires: AVX, F16C, FMA3

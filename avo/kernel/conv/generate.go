@@ -117,9 +117,9 @@ func (n Need) tiles(i ISA, half bool) []Tile {
 	return ts
 }
 
-// narrow tells whether NEON tiles of so many pixels may end in a panel whose
-// channels fill so many registers of four.
-func (n Need) narrow(pixels, quads int, half bool) bool {
+// narrow tells whether an ISA's tiles of so many pixels may end in a panel whose
+// channels fill so many quads.
+func (n Need) narrow(i ISA, pixels, quads int, half bool) bool {
 	if n.All {
 		return true
 	}
@@ -127,7 +127,7 @@ func (n Need) narrow(pixels, quads int, half bool) bool {
 		if c.Half != half || (c.Last+3)/4 != quads || c.Pixels < 1 {
 			continue
 		}
-		tiles := (c.Pixels + NEON.Pixels() - 1) / NEON.Pixels()
+		tiles := (c.Pixels + i.Pixels() - 1) / i.Pixels()
 		if pixels == c.Pixels/tiles || pixels == (c.Pixels+tiles-1)/tiles {
 			return true
 		}
@@ -159,7 +159,7 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 		}
 		for _, half := range forms {
 			for _, t := range need.tiles(i, half) {
-				convX86(v, t)
+				convX86(v, t, func(quads int) bool { return need.narrow(i, t.Pixels, quads, half) })
 			}
 			if need.depthwise(half) {
 				for _, m := range depthwisePixels {
@@ -200,7 +200,7 @@ func Generate(pkg string, need Need) (map[string][]byte, error) {
 		a.Struct(s)
 	}
 	for _, half := range forms {
-		convNEON(a, need.tiles(NEON, half), func(pixels, quads int) bool { return need.narrow(pixels, quads, half) })
+		convNEON(a, need.tiles(NEON, half), func(pixels, quads int) bool { return need.narrow(NEON, pixels, quads, half) })
 		for _, r := range need.runs(half) {
 			depthwiseRunNEON(a, r)
 		}

@@ -145,13 +145,32 @@ const prefetchAhead = 1024
 // weights with each term of their sums: that their tiles are large enough to hide it.
 func (i ISA) fetchesTwo() bool { return i == AVX512 }
 
-// convX86 generates the kernel of a tile.
-func convX86(v *vector, t Tile) {
+// convX86 generates the kernel of a tile. narrow tells which numbers of channels, in
+// quads, the last panel may have: AVX2, whose masked stores are slow, has stores for
+// these, and for one panel of up to 8 channels sums of 8.
+func convX86(v *vector, t Tile, narrow func(quads int) bool) {
 	v.Function(t.Name(), "func(a *convArgs)",
 		fmt.Sprintf("%s computes %d pixels of %d panels; see convArgs.", t.Name(), t.Pixels, t.Panels))
+	half := !v.avx512 && t.Panels == 1 && (narrow(1) || narrow(2))
+	if half {
+		v.I(x86.CMPQ(mem(v.Load("a"), convLast), operand.I8(PanelWidth/2)))
+		v.I(x86.JLE(operand.LabelRef("half")))
+	}
+	v.convTile(t, "", t.Panels*v.perPanel(), narrow)
+	if half {
+		v.Label("half")
+		v.convTile(t, "half", 1, narrow)
+	}
+}
+
+// convTile emits the tile's code for so many registers of channels, the last of which
+// may have fewer. prefix is that of its labels.
+func (v *vector) convTile(t Tile, prefix string, regs int, narrow func(quads int) bool) {
+	label := func(name string) { v.Label(prefix + name) }
+	to := func(name string) operand.LabelRef { return operand.LabelRef(prefix + name) }
 	const unroll = 4
 	per, row := v.perPanel(), weightRow(t.Half)
-	v.Label("tile")
+	label("tile")
 	args := v.Load("a")
 	w, wstep, ind, taps := v.GP64(), v.GP64(), v.GP64(), v.GP64()
 	v.I(x86.MOVQ(mem(args, convW), w))
@@ -179,7 +198,7 @@ func convX86(v *vector, t Tile) {
 	// acc[m][p*per+i]: biases to begin with.
 	acc := make([][]reg.VecVirtual, t.Pixels)
 	for m := range acc {
-		for n := range t.Panels * per {
+		for n := range regs {
 			r := v.reg()
 			if m == 0 {
 				v.I(x86.VMOVUPS(panel(n/per, 64/per*(n%per)), r))
@@ -197,7 +216,7 @@ func convX86(v *vector, t Tile) {
 	v.I(x86.MOVQ(mem(args, convK), end))
 	v.I(x86.SHLQ(operand.U8(2), end))
 	v.I(x86.ADDQ(mem(args, convBase), end))
-	v.Label("tap")
+	label("tap")
 	a := make([]reg.GPVirtual, t.Pixels)
 	for m := range a {
 		a[m] = v.GP64()
@@ -242,7 +261,7 @@ func convX86(v *vector, t Tile) {
 			}
 			return
 		}
-		if t.Pixels < t.Panels*per {
+		if t.Pixels < regs {
 			var x []reg.VecVirtual
 			for m := range a {
 				x = append(x, cell(m))
@@ -269,8 +288,8 @@ func convX86(v *vector, t Tile) {
 		}
 	}
 	v.I(x86.ADDQ(operand.I8(unroll), k))
-	v.I(x86.JGT(operand.LabelRef("tail")))
-	v.Label("loop")
+	v.I(x86.JGT(to("tail")))
+	label("loop")
 	for s := range unroll {
 		step(s, 4*(s-unroll))
 		v.I(x86.PREFETCHT1(mem(fetch, 64*s)))
@@ -278,53 +297,65 @@ func convX86(v *vector, t Tile) {
 	v.I(x86.ADDQ(operand.I32(64*unroll), fetch))
 	if t.Panels > 1 && t.ISA.fetchesTwo() {
 		v.I(x86.TESTB(operand.U8(1), fetch.As8()))
-		v.I(x86.JEQ(operand.LabelRef("fetched")))
+		v.I(x86.JEQ(to("fetched")))
 		for s := range unroll {
 			v.I(x86.PREFETCHT1(mem(fetch, 64*s)))
 		}
 		v.I(x86.ADDQ(operand.I32(64*unroll), fetch))
-		v.Label("fetched")
+		label("fetched")
 	}
 	v.I(x86.ADDQ(operand.I32(row*unroll), w))
 	v.I(x86.ADDQ(operand.I8(unroll), k))
-	v.I(x86.JLE(operand.LabelRef("loop")))
-	v.Label("tail")
+	v.I(x86.JLE(to("loop")))
+	label("tail")
 	v.I(x86.SUBQ(operand.I8(unroll), k))
-	v.I(x86.JEQ(operand.LabelRef("next")))
-	v.Label("one")
+	v.I(x86.JEQ(to("next")))
+	label("one")
 	step(0, 0)
 	v.I(x86.ADDQ(operand.I32(row), w))
 	v.I(x86.INCQ(k))
-	v.I(x86.JNE(operand.LabelRef("one")))
-	v.Label("next")
+	v.I(x86.JNE(to("one")))
+	label("next")
 	v.I(x86.DECQ(taps))
-	v.I(x86.JNE(operand.LabelRef("tap")))
+	v.I(x86.JNE(to("tap")))
 
 	args = v.Load("a")
 	var all []reg.VecVirtual
 	for m := range acc {
 		all = append(all, acc[m]...)
 	}
-	v.relu(mem(args, convAct), all, "store")
+	v.relu(mem(args, convAct), all, prefix+"store")
 	out, outStep, last := v.GP64(), v.GP64(), v.GP64()
 	v.I(x86.MOVQ(mem(args, convOut), out))
 	v.I(x86.MOVQ(mem(args, convOutStep), outStep))
 	v.I(x86.MOVQ(mem(args, convLast), last))
-	whole := (t.Panels - 1) * per
-	v.I(x86.CMPQ(last, operand.I8(PanelWidth)))
-	v.I(x86.JNE(operand.LabelRef("partial")))
-	for m := range acc {
-		for n, r := range acc[m] {
-			v.I(x86.VMOVUPS(r, mem(out, 64/per*n)))
+	// store stores all registers, the last of them with so many channels.
+	store := func(last int, masked func(r reg.VecVirtual, i int, m operand.Mem)) {
+		for m := range acc {
+			for n, r := range acc[m] {
+				at, left := mem(out, 64/per*n), last-v.floats()*(n-(t.Panels-1)*per)
+				switch {
+				case n < (t.Panels-1)*per || left >= v.floats():
+					v.I(x86.VMOVUPS(r, at))
+				case masked != nil:
+					masked(r, n-(t.Panels-1)*per, at)
+				case left > 0:
+					v.I(x86.VMOVUPS(r.AsX(), at))
+				}
+			}
+			v.I(x86.ADDQ(outStep, out))
 		}
-		v.I(x86.ADDQ(outStep, out))
 	}
-	v.Label("stored")
+	full := regs*v.floats() - PanelWidth*(t.Panels-1) // channels of the last panel, where it is whole
+	v.I(x86.CMPQ(last, operand.I8(int8(full))))
+	v.I(x86.JNE(to("partial")))
+	store(full, nil)
+	label("stored")
 	// Where there are more tiles their arguments take the place of this one's.
 	tiles, on := v.GP64(), v.GP64()
 	v.I(x86.MOVQ(mem(args, convTiles), tiles))
 	v.I(x86.DECQ(tiles))
-	v.I(x86.JLE(operand.LabelRef("done")))
+	v.I(x86.JLE(to("done")))
 	v.I(x86.MOVQ(tiles, mem(args, convTiles)))
 	v.I(x86.MOVQ(out, mem(args, convOut)))
 	v.I(x86.MOVQ(mem(args, convTileIn), on))
@@ -334,24 +365,25 @@ func convX86(v *vector, t Tile) {
 	// What later tiles need is asked for on and on, and these weights again each time.
 	v.I(x86.MOVQ(mem(args, convFetch), on))
 	v.I(x86.CMPQ(on, mem(args, convW)))
-	v.I(x86.JEQ(operand.LabelRef("tile")))
+	v.I(x86.JEQ(to("tile")))
 	v.I(x86.MOVQ(fetch, mem(args, convFetch)))
-	v.I(x86.JMP(operand.LabelRef("tile")))
-	v.Label("done")
+	v.I(x86.JMP(to("tile")))
+	label("done")
 	v.end()
-	v.Label("partial")
-	ms := v.masksFor(last, per)
-	for m := range acc {
-		for n, r := range acc[m] {
-			if n < whole {
-				v.I(x86.VMOVUPS(r, mem(out, 64/per*n)))
-			} else {
-				v.storeMasked(r, ms, n-whole, mem(out, 64/per*n))
-			}
+	label("partial")
+	for q := 1; 4*q < full && !v.avx512; q++ {
+		if !narrow(q) || regs > 1 && q <= 2 && t.Panels == 1 {
+			continue
 		}
-		v.I(x86.ADDQ(outStep, out))
+		v.I(x86.CMPQ(last, operand.I8(int8(4*q))))
+		v.I(x86.JNE(to(fmt.Sprintf("not%d", q))))
+		store(4*q, nil)
+		v.I(x86.JMP(to("stored")))
+		label(fmt.Sprintf("not%d", q))
 	}
-	v.I(x86.JMP(operand.LabelRef("stored")))
+	ms := v.masksFor(last, (full+v.floats()-1)/v.floats())
+	store(0, func(r reg.VecVirtual, i int, m operand.Mem) { v.storeMasked(r, ms, i, m) })
+	v.I(x86.JMP(to("stored")))
 }
 
 // panelAddresses returns the address of a byte of panel p at w: w itself moves
