@@ -146,7 +146,7 @@ func rowOrders(g *op.Graph, base plan.Bytes, o Options) (need plan.Bytes, ok boo
 		rows      int
 		bytes     plan.Bytes
 		from, end [][]int // per op and row: first row of the op that writes it, rows after which the op does not read it
-		under     []bool  // per op: its windows read the image, and no result lies over them
+		under     []bool  // per op: it reads windows, or parts, of the image, and no result lies over them
 	}
 	images := map[*op.Tensor]*image{}
 	var list []*image
@@ -215,7 +215,8 @@ func rowOrders(g *op.Graph, base plan.Bytes, o Options) (need plan.Bytes, ok boo
 							im.end[i] = make([]int, im.rows)
 						}
 						im.end[i][row] = max(im.end[i][row], y+1)
-						im.under[i] = im.under[i] || k < len(p.In) && p.Kind != op.Map
+						whole := p.Kind == op.Map && x.Offset == 0 && x.Root().Len() == p.Out[0].Len()
+						im.under[i] = im.under[i] || k < len(p.In) && !whole
 					})
 				}
 			}
@@ -352,6 +353,9 @@ func readRows(p *op.Op, k int, x *op.Tensor, y, height int) (rows []int) {
 	case p.Conv != nil:
 		for d := range p.Conv.KH {
 			add(y*p.Conv.SH - p.Conv.PadT + d*p.Conv.DH)
+		}
+		if len(rows) == 0 { // a window beside the image counts as one at its edge
+			add(max(0, min(x.Dims[0]-1, y*p.Conv.SH-p.Conv.PadT)))
 		}
 		return rows
 	case p.Pool != nil && p.Pool.Adaptive:

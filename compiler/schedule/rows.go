@@ -171,8 +171,11 @@ func inputRows(o *op.Op, i int, x, like *op.Tensor) (rows func(y int) (lo, hi in
 	slide := func(stride, pad, span, of int) func(int) (int, int) {
 		return func(y int) (int, int) {
 			lo, hi := max(0, y*stride-pad), min(of, y*stride-pad+span)
+			// A window above the image, or below it: the next one, or the last, may be in the same step.
 			if lo < of {
-				hi = max(hi, lo+1) // a window above the image: the next one may be in the same step
+				hi = max(hi, lo+1)
+			} else {
+				lo = of - 1
 			}
 			return lo, hi
 		}

@@ -265,7 +265,11 @@ func drawCase(seed int64, dir string, layers int) error {
 		d.shape[name] = ir.Shape3(7, 6, c)
 	}
 	for tries := 0; len(d.lines) < layers && tries < 50*layers; tries++ {
-		d.step()
+		if seed%2 == 0 && d.r.Intn(3) > 0 {
+			d.motif()
+		} else {
+			d.step()
+		}
 	}
 	if d.graph == nil {
 		return fmt.Errorf("seed %d draws nothing", seed)
@@ -368,8 +372,8 @@ func reference(g *ir.Graph, inputs map[string]layer.Tensor) (answers map[string]
 	return interp.Run(g, inputs, interp.Options{})
 }
 
-// TestRandomNetworks compiles, builds and runs random networks at the smallest and
-// the largest budget. RANDOM_NETWORKS is how many; RANDOM_SEED the first seed.
+// TestRandomNetworks compiles, builds and runs random networks at the smallest, a
+// middle and the largest budget: layers at random, and motifs (every other one). RANDOM_NETWORKS is how many; RANDOM_SEED the first seed.
 func TestRandomNetworks(t *testing.T) {
 	count, first := 0, 1
 	fmt.Sscan(os.Getenv("RANDOM_NETWORKS"), &count)
@@ -381,7 +385,7 @@ func TestRandomNetworks(t *testing.T) {
 		count = 8
 	}
 	o := Options{
-		Budgets: []Budget{{Name: "min", Kind: Min}, {Name: "max", Kind: Max}}, Arches: Arches()[:1], Threads: []int{2},
+		Budgets: []Budget{{Name: "min", Kind: Min}, {Name: "half", Kind: Half}, {Name: "max", Kind: Max}}, Arches: Arches()[:1], Threads: []int{2},
 		Version: "test", Parallel: 2, Work: t.TempDir(),
 	}
 	keep := os.Getenv("RANDOM_KEEP")

@@ -289,7 +289,7 @@ func Random(pick func(k int) int) *op.Graph {
 	}
 	same := x // an earlier tensor, for residual adds
 	for range 1 + pick(9) {
-		switch pick(18) {
+		switch pick(19) {
 		case 0, 1:
 			k, s := []int{1, 3}[pick(2)], 1+pick(2)
 			if s > 1 && x.Dims[0]+2 < k {
@@ -330,6 +330,8 @@ func Random(pick func(k int) int) *op.Graph {
 			if x.Dims[0] > 2 {
 				x = n.Below(x, 1+pick(x.Dims[0]-1))
 			}
+		case 18: // the first windows, and perhaps the last, lie beside the image
+			x = n.Conv(x, 1+pick(40), 1, 2, 1+pick(2), nil)
 		case 17:
 			if dense := x.Strides[0] == x.Dims[1]*x.Strides[1]; dense && x.Dims[2]%2 == 0 {
 				x = n.Pixels(x)
