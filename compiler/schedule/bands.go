@@ -99,9 +99,12 @@ func (b *braider) need(node, rows int) {
 
 // braid interleaves nodes [lo,hi) in about so many bands: no turn makes more than
 // that part of its node's rows. ok is false where more than most turns would be
-// needed.
-func (n *network) braid(lo, hi, bands, most int, inPlace bool) (*braid, bool) {
-	b := braider{n: n, lo: lo, hi: hi, most: most}
+// needed. Its lists take the memory of those of spare, which may be nil.
+func (n *network) braid(lo, hi, bands, most int, inPlace bool, spare *braid) (*braid, bool) {
+	if spare == nil {
+		spare = &braid{}
+	}
+	b := braider{n: n, lo: lo, hi: hi, most: most, turns: spare.turns[:0]}
 	for i := lo; i < hi; i++ {
 		b.limit = append(b.limit, (n.nodes[i].height+bands-1)/bands)
 	}
@@ -117,11 +120,11 @@ func (n *network) braid(lo, hi, bands, most int, inPlace bool) (*braid, bool) {
 	for i := lo; i < hi; i++ {
 		b.need(i, n.nodes[i].height)
 	}
-	if len(b.turns) > most {
+	if spare.turns = b.turns; len(b.turns) > most {
 		return nil, false
 	}
 	r := &braid{lo: lo, hi: hi, turns: b.turns}
-	r.follow(n)
+	r.follow(n, spare.uses)
 	r.place(n, inPlace)
 	return r, true
 }
@@ -141,8 +144,8 @@ func (n *network) drains(lo, hi int) (nodes []int) {
 	return nodes
 }
 
-// follow fills uses.
-func (r *braid) follow(n *network) {
+// follow fills uses, in the memory of spare ones.
+func (r *braid) follow(n *network, spare []use) {
 	at := map[int]int{}
 	of := func(root int) *use {
 		k, ok := at[root]
@@ -150,7 +153,11 @@ func (r *braid) follow(n *network) {
 			k = len(r.uses)
 			at[root] = k
 			rows := n.roots[root].rows
-			u := use{root: root, first: make([]int, rows), last: make([]int, rows)}
+			u := use{root: root}
+			if k < len(spare) {
+				u.first, u.last = spare[k].first[:0], spare[k].last[:0]
+			}
+			u.first, u.last = slices.Grow(u.first, rows)[:rows], slices.Grow(u.last, rows)[:rows]
 			for y := range rows {
 				u.first[y], u.last[y] = len(r.turns), -1
 				if n.roots[root].first < r.lo {
@@ -308,7 +315,7 @@ func (r *braid) joinRows(n *network, node int, uses map[int]*use, taken map[int]
 			continue
 		} else {
 			// Other outputs must keep clear of the place from then on.
-			uses[out].first = born
+			uses[out].first = append(uses[out].first[:0], born...)
 		}
 		for _, k := range chain {
 			if r.rings[k] > 0 {

@@ -119,7 +119,7 @@ func looseTimeline(n *network, cut cutting, o Options, slack []plan.Bytes) *time
 		u := unit{lo: s.lo, hi: s.hi, scratch: -1}
 		var b *braid
 		if s.bands > 0 {
-			b, _ = n.braid(s.lo, s.hi, s.bands, maxTurns, !o.NoInPlace)
+			b, _ = n.braid(s.lo, s.hi, s.bands, maxTurns, !o.NoInPlace, nil)
 			u.braid, u.turns = true, b.turns
 			u.flows = n.flowOrder(s.lo, s.hi, b.counted())[:s.flows]
 			for _, turn := range b.turns {

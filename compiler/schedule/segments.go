@@ -40,6 +40,7 @@ type cutter struct {
 	sparing          bool         // of reads
 	steady           bool         // outputs of braids lie beside inputs that they would follow at a distance
 	shapes, steadies map[segment]outline
+	spare            *braid // the one before, which is looked at no more
 }
 
 // outline is what the choice of segments needs to know of one.
@@ -144,11 +145,12 @@ func (c *cutter) outline(s segment) outline {
 	o := outline{peak: impossible}
 	if s.width > 0 {
 		o = c.chainOutline(s)
-	} else if r, ok := c.n.braid(s.lo, s.hi, s.bands, maxTurns, !c.o.NoInPlace); ok {
+	} else if r, ok := c.n.braid(s.lo, s.hi, s.bands, maxTurns, !c.o.NoInPlace, c.spare); ok {
 		if c.steady {
 			r.loosen(c.n, math.MaxInt64)
 		}
 		o = outline{peak: c.n.peak(r), turns: len(r.turns), counts: r.counted()}
+		c.spare = r
 	}
 	shapes[s] = o
 	return o
