@@ -184,6 +184,8 @@ func (u *unit) steps() (table []jen.Code, err error) {
 		if u.shares(s) {
 			vals = append(vals, jen.Id("part").Op(":").Id("part").Values(
 				field("panel", s.Panels.Lo), field("panels", s.Panels.Len()), field("weights", int(u.p.Buffers[s.Weights].Offset))))
+		} else if s.Op.Kind == op.Conv && s.Weights >= 0 {
+			vals = append(vals, jen.Id("part").Op(":").Id("part").Values(field("weights", int(u.p.Buffers[s.Weights].Offset))))
 		}
 		if s.Wait > 0 {
 			vals = append(vals, jen.Id("wait").Op(":").Lit(s.Wait))

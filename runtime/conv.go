@@ -109,8 +109,13 @@ var kernels = &portableKernels
 
 // part is the slice of a convolution that a step computes, where steps share
 // arguments that are of all its channels: some panels, whose weights are at an
-// arena offset. Where panels is 0 the arguments are those of the step alone.
+// arena offset. Where panels is 0 the arguments are those of the step alone, and
+// weights only tells where its weights are, 0 if it has none.
 type part struct{ panel, panels, weights uint32 }
+
+// convFollowing is the bytes of the next step's weights that a step asks for: about
+// what its first tiles need.
+const convFollowing = 128 << 10
 
 // cut makes the arguments of all of an operation, whose output has elements of
 // size bytes, those of a part.
@@ -280,10 +285,16 @@ func runConv(t *thread, s *convStep) {
 				a.base, a.out, a.ahead, a.tiles = base, from, out, tiles
 				a.w = t.at(s.weights + first*a.wstep)
 				a.fetch = a.w
-				if m := n + next; m < g.groups && mr > 1 {
-					// The next chunk comes while this one is worked off, a part of it with each of the
-					// last tiles. A single pixel reads its weights as fast as they come.
-					at, to := panels*m/g.groups*a.wstep, panels*(m+1)/g.groups*a.wstep
+				at, to := 0, 0
+				if m := n + next; m < g.groups {
+					at, to = panels*m/g.groups*a.wstep, panels*(m+1)/g.groups*a.wstep
+				} else if t.following != 0 {
+					at = t.following - s.weights
+					to = at + convFollowing
+				}
+				if at < to && mr > 1 {
+					// The next chunk, or the first of the next step, comes while this one is worked off, a part
+					// of it with each of the last tiles. A single pixel reads its weights as fast as they come.
 					part, two := 64*k, 0 // what a tile asks for
 					if g.tiles < 3 && end-first > 1 && tab.fetchesTwo {
 						part, two = 2*part, 1

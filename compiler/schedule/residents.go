@@ -114,6 +114,9 @@ func (t *timeline) residents(room plan.Bytes, how residentOrder, s Speed, expand
 		for n > 0 && up(plan.Bytes(k[i]+n)*each)-up(plan.Bytes(k[i])*each) > left {
 			n--
 		}
+		if rest := (k[i] + n) % vectorPanels; k[i]+n < total && n > rest {
+			n -= rest // tiles of whole vectors, for what stays and for what does not
+		}
 		if n <= 0 {
 			return
 		}

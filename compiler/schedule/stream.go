@@ -196,13 +196,15 @@ type feed struct {
 	// state before the unit, for undo
 	beforeNow        int
 	streamed, firstS int
+	residents        int
+	whole            piece      // a resident that is in parts since
 	roomAt, room     plan.Bytes // the widest gap
 }
 
 // begin notes the state before the unit.
 func (f *feed) begin() {
 	f.g.saved, f.beforeNow = append(f.g.saved[:0], f.g.segs...), f.now
-	f.streamed, f.firstS = len(f.d.streamed), len(f.d.steps)
+	f.streamed, f.firstS, f.residents = len(f.d.streamed), len(f.d.steps), len(f.d.resident)
 	f.roomAt, f.room = f.g.widest()
 }
 
@@ -292,17 +294,70 @@ func (f *feed) slices(node int, rows plan.Range, room plan.Bytes) {
 		f.add(node, rows, plan.Range{}, none)
 		return
 	}
-	kept := f.d.kept[d.panels]
-	if kept > 0 {
-		if f.t.atomic[d.panels] {
-			kept = d.op.Panels.Count()
-		}
-		f.add(node, rows, plan.Range{Lo: 0, Hi: kept}, f.kept(d.panels))
-	}
 	n, each := d.op.Panels.Count(), plan.Bytes(d.op.Panels.PanelBytes())
-	for _, r := range slice(kept, n, each, room) {
-		f.add(node, rows, r, none)
+	kept := f.d.kept[d.panels]
+	if kept > 0 && f.t.atomic[d.panels] {
+		kept = n
 	}
+	rest := slice(kept, n, each, room)
+	parts := 0
+	if kept > 0 {
+		parts = f.part(d, kept, min(len(rest), f.worthParting(d, kept)))
+	}
+	if parts == 1 {
+		f.add(node, rows, plan.Range{Lo: 0, Hi: kept}, f.kept(d.panels))
+		parts = 0
+	}
+	// What is there already comes between what must come: the loader goes on meanwhile.
+	for i, r := range rest {
+		f.add(node, rows, r, none)
+		for k := i * parts / len(rest); k < (i+1)*parts/len(rest); k++ {
+			w := f.kept(d.panels)
+			if k > 0 {
+				w.index = f.residents + k - 1
+			}
+			f.add(node, rows, f.d.resident[w.index].panels, w)
+		}
+	}
+}
+
+// partWork is how much of what stays of a node's weights there is to compute, in
+// steps more, for them to be worth their time.
+const partWork = 16
+
+// worthParting is the number of steps that what stays of a node's panels may be
+// computed in.
+func (f *feed) worthParting(d *node, kept int) int {
+	item := d.panels
+	if f.t.units[f.unit].turns != nil || f.t.atomic[item] || f.t.n.uses[item] != 1 || d.op.Panels.PanelBytes()%plan.Align != 0 {
+		return 1
+	}
+	if f.d.expanded != nil && f.d.expanded[item] {
+		return 1
+	}
+	work := f.speed.step(d, kept, d.op.Panels.Count(), 0, d.ample, false)
+	return int(min(int64(kept), work/(partWork*(f.speed.Step+d.cost.Again()))))
+}
+
+// part makes about n pieces of what stays of a node's panels, and returns how many.
+func (f *feed) part(d *node, kept, n int) int {
+	if n < 2 {
+		return 1
+	}
+	at := f.resident[d.panels]
+	f.whole = f.d.resident[at]
+	each := plan.Bytes(d.op.Panels.PanelBytes())
+	rs := slice(0, kept, each, (plan.Bytes(kept)*each+plan.Bytes(n)-1)/plan.Bytes(n))
+	for i, r := range rs {
+		p := f.whole
+		p.panels, p.size, p.at = r, plan.Bytes(r.Len())*each, p.at+plan.Bytes(r.Lo)*each
+		if i == 0 {
+			f.d.resident[at] = p
+		} else {
+			f.d.resident = append(f.d.resident, p)
+		}
+	}
+	return len(rs)
 }
 
 const (
@@ -336,6 +391,10 @@ func (f *feed) place() bool {
 // undo takes the unit's steps back and what place did.
 func (f *feed) undo() {
 	f.g.segs, f.g.saved, f.now = f.g.saved, f.g.segs, f.beforeNow
+	if len(f.d.resident) > f.residents {
+		f.d.resident[f.resident[f.whole.item]] = f.whole
+		f.d.resident = f.d.resident[:f.residents]
+	}
 	f.d.streamed = f.d.streamed[:f.streamed]
 	f.d.steps = f.d.steps[:f.firstS]
 	f.d.loadedAt, f.d.doneAt = f.d.loadedAt[:f.streamed], f.d.doneAt[:f.firstS+1]

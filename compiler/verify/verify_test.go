@@ -135,10 +135,10 @@ var corruptions = []corruption{
 		s[2].Index, s[3].Index = 2, 3
 		return true
 	}},
-	{"slices swapped", "out of order", func(p *plan.Plan) bool {
+	{"slices swapped", "its buffer holds", func(p *plan.Plan) bool {
 		for i := 1; i < len(p.Steps); i++ {
 			a, b := &p.Steps[i-1], &p.Steps[i]
-			if a.Op == b.Op && a.Panels != b.Panels {
+			if a.Op == b.Op && a.Panels != b.Panels && a.Weights >= 0 {
 				a.Panels, b.Panels = b.Panels, a.Panels
 				return true
 			}

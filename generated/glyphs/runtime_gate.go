@@ -2,7 +2,10 @@
 
 package glyphs
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // gate is a counter that one goroutine advances and one other waits for. Waiting
 // spins briefly, then parks; advancing past nobody costs two atomic operations.
@@ -10,6 +13,9 @@ type gate struct {
 	value  atomic.Int64
 	wanted atomic.Int64 // what the parked goroutine waits for, 0 = nobody
 	wake   chan struct{}
+	// patience is how long waiting spins: waking who has parked takes the one that
+	// advances a system call, and the other as long again until it runs.
+	patience time.Duration
 }
 
 func (g *gate) init() { g.wake = make(chan struct{}, 1) }
@@ -31,6 +37,14 @@ func (g *gate) await(v int64) {
 		if spin%64 == 63 {
 			yield()
 		}
+	}
+	for until := time.Now().Add(g.patience); g.patience > 0 && time.Now().Before(until); {
+		for range 64 {
+			if g.value.Load() >= v {
+				return
+			}
+		}
+		yield()
 	}
 	for g.value.Load() < v {
 		g.wanted.Store(v)

@@ -49,6 +49,11 @@ type Options struct {
 // ErrClosed is returned by Run after Close, and by a Run that Close ended.
 var ErrClosed = errors.New("net is closed")
 
+// patience is how long the loader and the compute threads wait for each other within
+// a run before they give up their processors, where each has one: to be woken takes
+// some 50 µs, and the one that wakes 20.
+const patience = 300 * time.Microsecond
+
 // step is one entry of the emitted run table. Large networks within small budgets
 // have thousands, which a run touches one and all: so entries are small.
 type step struct {
@@ -168,6 +173,9 @@ func (e *engine) open(net *network, o *Options, embedded string) error {
 		return err
 	}
 	warm(n)
+	if runtime.GOMAXPROCS(0) > n {
+		e.steps.patience, e.loaded.patience, e.kept.patience = patience, patience, patience
+	}
 	e.team.place = &e.place
 	e.team.start(n)
 	for i := range e.team.threads {
@@ -282,6 +290,7 @@ func (e *engine) compute() error {
 		if e.observe != nil {
 			e.observe(i, false)
 		}
+		e.team.threads[0].following = e.following(i)
 		e.team.step(s.run, s.part, [2]int{int(s.rows[0]), int(s.rows[1])})
 		if e.observe != nil {
 			e.observe(i, true)
@@ -294,6 +303,22 @@ func (e *engine) compute() error {
 		e.steps.advance(int64(i + 1))
 	}
 	return nil
+}
+
+// following is where the weights of the next step that has some are, if that is near
+// and they are there.
+func (e *engine) following(i int) int {
+	steps := e.prog.steps
+	for j := i + 1; j < min(i+4, len(steps)); j++ {
+		s := &steps[j]
+		if at := s.part.weights; at != 0 {
+			if int64(s.wait) > e.loaded.value.Load() || int64(s.kept) > e.kept.value.Load() {
+				return 0
+			}
+			return int(at)
+		}
+	}
+	return 0
 }
 
 // awaitLoads waits until n loads of a kind are complete, and reports whether they

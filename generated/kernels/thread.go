@@ -53,9 +53,12 @@ type thread struct {
 	ports   [][]float32    // the user's arrays of this run, inputs first
 	part    part           // the running step's slice
 	rows    [2]int         // its range of rows; {0, 0} = all
-	weights *weights       // for steps that read from it themselves
-	err     error          // of such a step
-	slices  [][]float32    // room for those that a function of the user's is given; thread 0 only
+	// following is the arena offset of weights that a step after this one begins with and
+	// that are there already, 0 where none are known. Thread 0 only: it takes the first tile.
+	following int
+	weights   *weights    // for steps that read from it themselves
+	err       error       // of such a step
+	slices    [][]float32 // room for those that a function of the user's is given; thread 0 only
 
 	// Arguments of kernels, here so that calls through function values do not
 	// allocate.
