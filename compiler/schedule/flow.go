@@ -87,7 +87,7 @@ func (c *cutter) flow(s segment, o outline, limit plan.Bytes) (best flow, ok boo
 
 // mostAgain bounds the bytes that a braid may read more than once: 8 MiB, those of the
 // file, or what a slow disk reads in four times the time in which a slow core does the
-// braid's work. Where memory is not all that counts it is a quarter of that.
+// braid's work; of that a part where not only memory counts.
 func (c *cutter) mostAgain(s segment) plan.Bytes {
 	work := 0
 	for i := s.lo; i < s.hi; i++ {
@@ -95,12 +95,39 @@ func (c *cutter) mostAgain(s segment) plan.Bytes {
 			work += o.Conv.OutH * o.Conv.OutW * o.Panels.N * o.Panels.K()
 		}
 	}
-	most := max(8<<20, c.n.file.Bytes, plan.Bytes(work/macsPerByte*4))
-	if c.sparing {
-		most /= 4
-	}
-	return most
+	return max(8<<20, c.n.file.Bytes, plan.Bytes(work/macsPerByte*4)) >> c.thrift
 }
+
+// again is the bytes that a cutting reads more than once.
+func (c *cutter) again(cut cutting) (bytes plan.Bytes) {
+	for _, s := range cut {
+		counts := c.outline(s).counts
+		for _, i := range c.n.flowOrder(s.lo, s.hi, counts)[:s.flows] {
+			bytes += c.need[c.n.nodes[i].panels] * plan.Bytes(counts[i-s.lo]-1)
+		}
+	}
+	return bytes
+}
+
+// leastPeak is the cutting of the least peak that reads for no more than some times
+// what a run takes at least. It sets thrift by that.
+func (c *cutter) leastPeak() (least cutting) {
+	time := c.o.Speed.Read * int64(c.n.file.Bytes)
+	for i := range c.n.nodes {
+		d := &c.n.nodes[i]
+		time += c.o.Speed.step(d, 1, 1, 0, d.ample, false)
+	}
+	const times = 3
+	for c.thrift = 0; ; c.thrift++ {
+		least = c.choose(0)
+		if c.thrift == spared || c.o.Speed.Read*int64(c.again(least)) <= times*time {
+			return least
+		}
+	}
+}
+
+// spared is the thrift of cuttings that are tried besides.
+const spared = 2
 
 // macsPerByte is the multiply-adds of a core in the time that a byte takes to read,
 // about: 15 thousand million to 400 million a second.

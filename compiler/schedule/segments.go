@@ -37,7 +37,7 @@ type cutter struct {
 	plain            []plan.Bytes // per node, the least arena while it runs alone
 	parts            []plan.Bytes // per node, how much of that is one panel and consts
 	few              []int        // per root, see network.fewestRows
-	sparing          bool         // of reads
+	thrift           uint         // halvings of mostAgain
 	steady           bool         // outputs of braids lie beside inputs that they would follow at a distance
 	shapes, steadies map[segment]outline
 	spare            *braid // the one before, which is looked at no more
@@ -423,7 +423,7 @@ func (c *cutter) offerCuttings(take func(cutting) plan.Bytes) {
 		take(plain)
 		return
 	}
-	least := c.choose(0)
+	least := c.leastPeak()
 	low, high := c.height(least), c.height(plain)
 	if low >= high {
 		take(plain)
@@ -450,11 +450,13 @@ func (c *cutter) offerCuttings(take func(cutting) plan.Bytes) {
 		}
 	}
 	both := func(limit plan.Bytes) {
+		thrift := c.thrift
 		offer(limit, c.choose(limit))
-		c.sparing = true
+		c.thrift = spared
 		offer(limit, c.choose(limit))
-		c.sparing = false
+		c.thrift = thrift
 	}
+	offer(0, least)
 	both(0)
 	offer(low, c.choose(low))
 	step := low / 32
