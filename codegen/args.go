@@ -441,7 +441,10 @@ func callFunc(name string) string { return "call" + names{}.exported(name) }
 
 // callTensor renders an operand of a portable kernel.
 func (u *unit) callTensor(s *plan.Step, t *op.Tensor) *jen.Statement {
-	p := u.mustPlace(s, t)
+	return callTensorAt(t, u.mustPlace(s, t))
+}
+
+func callTensorAt(t *op.Tensor, p place) *jen.Statement {
 	dims, strides := []int{1, 1, 1, 1}, []int{0, 0, 0, 0}
 	copy(dims[4-len(t.Dims):], t.Dims)
 	copy(strides[4-len(t.Dims):], p.strides)
@@ -489,13 +492,17 @@ func (u *unit) callArgs(s *plan.Step) *jen.Statement {
 		})
 	}
 	c := s.Op.Call
-	var l literal
-	l.code("kernel", jen.Id(callFunc(c.Func)))
-	l.code("in", tensors(s.Op.In))
-	l.code("out", tensors(s.Op.Out))
 	numbers := c.Ints
 	if c.LeanInts != nil && u.p.Buffers[s.Scratch].Size < plan.Bytes(s.Op.StepScratch(u.p.Threads)) {
 		numbers = c.LeanInts
+	}
+	var l literal
+	l.code("kernel", jen.Id(callFunc(c.Func)))
+	if s.Panels != (plan.Range{}) {
+		numbers = u.headArgs(&l, s, numbers)
+	} else {
+		l.code("in", tensors(s.Op.In))
+		l.code("out", tensors(s.Op.Out))
 	}
 	if len(numbers) > 0 {
 		l.code("ints", jen.Index().Int().ValuesFunc(func(g *jen.Group) {

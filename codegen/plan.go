@@ -451,7 +451,11 @@ func (u *unit) stepComment(s *plan.Step) []string {
 	}
 	lines = append(lines, b.String())
 	if o.Panels == nil && s.Panels != (plan.Range{}) {
-		lines = append(lines, fmt.Sprintf("channels %d to %d of %d", s.Panels.Lo*op.PanelWidth, min(s.Panels.Hi*op.PanelWidth, o.Pool.C), o.Pool.C))
+		all := o.Out[0].Dims[len(o.Out[0].Dims)-1]
+		if o.Call != nil {
+			all = o.Out[0].Len() / o.Out[0].Dims[0]
+		}
+		lines = append(lines, fmt.Sprintf("channels %d to %d of %d", s.Panels.Lo*op.PanelWidth, min(s.Panels.Hi*op.PanelWidth, all), all))
 	}
 	if o.Panels != nil {
 		lo, hi := s.Panels.Lo*op.PanelWidth, min(s.Panels.Hi*op.PanelWidth, o.Panels.N)

@@ -91,8 +91,9 @@ func (a attention) op(name string, in []*op.Tensor, y *op.Tensor, passes []op.Pa
 	return o
 }
 
-// RangeOfAttention says of what a step of an attention can make a range, by how q and y
-// lie: of their rows or of heads, where those are the outermost axis.
+// RangeOfAttention says of what a step of an attention can make a range, by how its
+// operands lie: of rows or of heads, where those are the outermost axis of q and y, and
+// of heads that lie side by side.
 func RangeOfAttention(o *op.Op) {
 	q, y, n := o.In[0], o.Out[0], o.Call.Ints
 	outermost := func(axis, length int) bool { // of n[6:8], n[12:14]: 0 heads, 1 rows
@@ -115,6 +116,16 @@ func RangeOfAttention(o *op.Op) {
 		o.Call.Rows, byHeads = eachRow(n[0]), 1
 	}
 	n[20], o.Call.LeanInts[20] = byHeads, byHeads
+	o.Call.HeadWidth = n[4]
+	for i, x := range []*op.Tensor{o.In[0], o.In[1], o.In[2], y} {
+		rows, s := n[2], n[6+2*i:8+2*i]
+		if i == 1 || i == 2 {
+			rows = n[3]
+		}
+		if n[1] != 1 || n[5] != n[4] || s[0] != n[4] || s[1] != n[0]*n[4] || len(x.Dims) < 2 || x.Dims[0] != rows || x.Len() != rows*n[0]*n[4] {
+			o.Call.HeadWidth = 0
+		}
+	}
 }
 
 // eachRow says that row y of an output is made of row y.

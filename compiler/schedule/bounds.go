@@ -125,13 +125,8 @@ func (b *bounds) window(i int, add func(bytes plan.Bytes, format string, args ..
 	note := func(root int, rows int) {
 		r := &n.roots[root]
 		bytes := plan.Bytes(rows) * r.row
-		if between, ok := n.chained(i); ok && between == root {
-			bytes = min(bytes, n.sliceBytes(root, 1))
-		}
-		if i > 0 {
-			if between, ok := n.chained(i - 1); ok && between == root {
-				bytes = min(bytes, n.sliceBytes(root, 1))
-			}
+		if slice, ok := n.leastSlice(root, i); ok {
+			bytes = min(bytes, slice)
 		}
 		sum += bytes
 		add(bytes, "%d rows of %s (activation)", rows, r.tensor.Name)

@@ -3,6 +3,7 @@ package schedule
 import (
 	"slices"
 
+	"github.com/flexnnc/flexnnc/ir/op"
 	"github.com/flexnnc/flexnnc/ir/plan"
 )
 
@@ -54,12 +55,10 @@ func (c *cutter) least() (bytes plan.Bytes, by segment) {
 		if c.o.NoBands {
 			continue
 		}
-		if hi > 1 && !c.o.NoSlices {
-			if _, ok := n.chained(hi - 2); ok {
-				s := segment{lo: hi - 2, hi: hi, width: 1}
-				if o := c.chainOutline(s); o.peak != impossible {
-					offer(hi-2, s, o.peak)
-				}
+		for lo := hi - 2; lo >= max(0, hi-4) && !c.o.NoSlices; lo-- {
+			if ch, ok := n.chained(lo); ok && ch.hi == hi {
+				s := segment{lo: lo, hi: hi, width: ch.unit}
+				offer(lo, s, c.chainOutline(s).peak)
 			}
 		}
 		for lo := hi - 1; lo >= 0 && n.bandable(lo, hi); lo-- {
@@ -283,13 +282,13 @@ func (n *network) leastBound(o Options) plan.MemoryBound {
 	if by.bands > 0 {
 		c.braidNeeds(by.lo, by.hi, add)
 	} else {
-		between, _ := n.chained(by.lo)
+		ch, _ := n.chained(by.lo)
 		for i := range n.roots {
 			r := &n.roots[i]
 			switch {
 			case r.first >= by.hi || r.last < by.lo:
-			case by.width > 0 && i == between:
-				add(n.sliceBytes(i, by.width), "16 channels of %s (activation)", r.tensor.Name)
+			case by.width > 0 && slices.Contains(ch.between, i):
+				add(n.sliceBytes(i, by.width), "%d channels of %s (activation)", by.width*op.PanelWidth, r.tensor.Name)
 			case by.width == 0 && i == n.nodes[by.lo].writes && n.saved(by.lo, o) > 0: // lies over an input
 			default:
 				add(r.size, "%s (activation)", r.tensor.Name)
@@ -297,7 +296,7 @@ func (n *network) leastBound(o Options) plan.MemoryBound {
 		}
 		add(n.scratch(by.lo, by.hi), "scratch")
 		if by.width > 0 {
-			add(n.chainWeights(by.lo, by.width), "weights of 16 channels, consts")
+			add(n.chainWeights(by.lo, by.width), "weights of %d channels, consts", by.width*op.PanelWidth)
 		} else {
 			add(n.leastWeights(by.lo, o.NoSlices), "weights of 16 channels, consts")
 		}

@@ -140,7 +140,11 @@ func looseTimeline(n *network, cut cutting, o Options, slack []plan.Bytes) *time
 			}
 			if s.width > 0 {
 				u.width, u.turns = s.width, n.chainTurns(s.lo, s.width)
-				t.atomic[n.nodes[s.lo].panels] = true
+				for i := s.lo; i < s.hi; i++ {
+					if p := n.nodes[i].panels; p >= 0 {
+						t.atomic[p] = true
+					}
+				}
 			}
 		}
 		for _, i := range u.items {
@@ -199,9 +203,11 @@ func (t *timeline) live(braids []*braid, inPlace bool) {
 		if b == nil {
 			i := t.units[k].lo
 			if w := t.units[k].width; w > 0 {
-				between, _ := n.chained(i)
-				x := &t.blocks[of[between]]
-				x.panels, x.size = w, n.sliceBytes(between, w)
+				ch, _ := n.chained(i)
+				for _, r := range ch.between {
+					x := &t.blocks[of[r]]
+					x.panels, x.size = w, n.sliceBytes(r, w)
+				}
 				continue
 			}
 			if in := n.overwritten(i); in >= 0 && inPlace {

@@ -144,6 +144,13 @@ func newNetwork(g *op.Graph, options Options) (*network, error) {
 			}
 		}
 	}
+	for i := range n.nodes {
+		if c, ok := n.chained(i); ok { // what is read whole need not be there whole
+			for _, r := range c.between {
+				n.roots[r].whole = -1
+			}
+		}
+	}
 	n.threads = perThread * plan.Bytes(options.Threads)
 	n.base = n.zeros + n.threads
 	n.expansions = n.worthExpanding(options.Speed)

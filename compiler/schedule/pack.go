@@ -231,8 +231,14 @@ func (t *timeline) blocking() (at string, what []string) {
 		sizes := t.rooms(worst, 0)
 		add(sizes[len(sizes)-1], "16 channels at a time", "weights")
 	}
+	if u.width > 0 {
+		add(t.n.chainWeights(u.lo, u.width), fmt.Sprintf("%d channels, consts", u.width*op.PanelWidth), "weights")
+	}
 	for _, k := range u.items {
 		it := &t.n.file.Items[k]
+		if u.width > 0 {
+			break
+		}
 		if k != d.panels || u.braid {
 			add(up(it.Bytes), it.Name, "weights")
 			continue
@@ -241,8 +247,6 @@ func (t *timeline) blocking() (at string, what []string) {
 		n, bytes := min(op.PanelWidth, p.N), p.PanelBytes()
 		if t.whole {
 			n, bytes = p.N, int(it.Bytes)
-		} else if u.width > 0 {
-			n, bytes = u.width*op.PanelWidth, u.width*bytes
 		}
 		add(up(plan.Bytes(bytes)), p.Name, fmt.Sprintf("weights of %d channels", n))
 	}

@@ -112,9 +112,9 @@ func divisions(n *network, o Options) (least plan.Bytes, ok bool) {
 		if o.NoBands {
 			return
 		}
-		if _, ok := n.chained(lo); ok {
+		if ch, ok := n.chained(lo); ok {
 			for _, w := range n.chainWidths(lo) {
-				divide(lo+2, append(cut, segment{lo: lo, hi: lo + 2, width: w}))
+				divide(ch.hi, append(cut, segment{lo: lo, hi: ch.hi, width: w}))
 			}
 		}
 		for hi := lo + 1; hi <= len(n.nodes) && n.bandable(lo, hi); hi++ {
@@ -162,6 +162,9 @@ func rowOrders(g *op.Graph, base plan.Bytes, o Options) (need plan.Bytes, ok boo
 			return 0, false
 		}
 		if p.Kind == op.Pool && p.In[0].Producer != nil && p.In[0].Producer.Kind == op.Conv {
+			return 0, false
+		}
+		if p.Call != nil && p.Call.HeadWidth > 0 {
 			return 0, false
 		}
 		for _, x := range slices.Concat(p.Out, p.In, p.EpilogueIn) {
@@ -348,6 +351,11 @@ func readRows(p *op.Op, k int, x *op.Tensor, y, height int) (rows []int) {
 	case p.Kind == op.Call && k == 0:
 		for r := p.Call.Rows[y][0]; r < p.Call.Rows[y][1]; r++ {
 			add(r)
+		}
+		return rows
+	case p.Conv != nil && len(x.Dims) == 2:
+		for d := range p.Conv.KW {
+			add(y*p.Conv.SW - p.Conv.PadL + d*p.Conv.DW)
 		}
 		return rows
 	case p.Conv != nil:

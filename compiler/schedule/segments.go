@@ -229,9 +229,9 @@ func (c *cutter) choose(limit plan.Bytes) cutting {
 	for hi := 1; hi <= len(n.nodes); hi++ {
 		best[hi] = state{peak: impossible, cost: math.MaxInt64}
 		b := &best[hi]
-		if hi > 1 && !c.o.NoSlices {
-			if _, ok := n.chained(hi - 2); ok {
-				c.offerChain(b, &best[hi-2], hi-2, limit)
+		for lo := hi - 2; lo >= max(0, hi-4) && !c.o.NoSlices; lo-- {
+			if ch, ok := n.chained(lo); ok && ch.hi == hi {
+				c.offerChain(b, &best[lo], ch, limit)
 			}
 		}
 		weights := plan.Bytes(0)
@@ -347,12 +347,12 @@ func (c *cutter) offerBraid(b, before *state, lo, hi int, ceiling, limit plan.By
 	return laid
 }
 
-// offerChain offers the chain of lo and lo+1 at the widest slices within limit,
+// offerChain offers a chain at the widest slices within limit,
 // or at the narrowest.
-func (c *cutter) offerChain(b, before *state, lo int, limit plan.Bytes) {
+func (c *cutter) offerChain(b, before *state, ch chain, limit plan.Bytes) {
 	var best segment
-	for _, w := range c.n.chainWidths(lo) {
-		best = segment{lo: lo, hi: lo + 2, width: w}
+	for _, w := range c.n.chainWidths(ch.lo) {
+		best = segment{lo: ch.lo, hi: ch.hi, width: w}
 		if limit > 0 && c.outline(best).peak <= limit {
 			break
 		}
@@ -406,7 +406,7 @@ func (c *cutter) cost(s segment, o outline, limit plan.Bytes) int64 {
 	d := &c.n.nodes[s.lo]
 	slices := int64(1)
 	if s.width > 0 {
-		return int64(o.turns)*speed.Step + int64(o.turns/2-1)*(d.cost.Again()+speed.Load)
+		return int64(o.turns)*speed.Step + int64(o.turns/(s.hi-s.lo)-1)*c.chainAgain(s)
 	}
 	if d.panels >= 0 && limit > 0 {
 		room := limit - o.peak + c.parts[s.lo]

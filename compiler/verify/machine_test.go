@@ -70,6 +70,13 @@ func cells(o *op.Op, x *op.Tensor, y int) (rows []int) {
 		y = 0 // a vector is made from the only row that there is
 	}
 	switch {
+	case o.Conv != nil && len(x.Dims) == 2:
+		for k := range o.Conv.KW {
+			if r := y*o.Conv.SW + k*o.Conv.DW - o.Conv.PadL; r >= 0 && r < in {
+				rows = append(rows, r)
+			}
+		}
+		return rows
 	case o.Conv != nil && len(x.Dims) == 3:
 		for k := range o.Conv.KH {
 			if r := y*o.Conv.SH + k*o.Conv.DH - o.Conv.PadT; r >= 0 && r < in {
@@ -139,6 +146,24 @@ func (m *machine) step(s *plan.Step) {
 		}
 		return h
 	}
+	// head hashes what head h of row y of an attention depends on.
+	head := func(y, h int) uint64 {
+		sum, width := uint64(1), o.Call.HeadWidth
+		for k, x := range o.In {
+			r := -1
+			if k == 0 {
+				r = y
+			}
+			n := x.Len() / x.Dims[0]
+			for i, e := range elements(x, r) {
+				if i%n/width == h {
+					sum = mix(sum, *m.value(x.Root(), e))
+				}
+			}
+		}
+		return sum
+	}
+	byHeads := o.Call != nil && o.Call.HeadWidth > 0
 	perChannel := o.Kind == op.Pool || o.Kind == op.Depthwise && o.Conv.Mult == 1
 	if o.Kind == op.Output {
 		for y := first; y < last; y++ {
@@ -174,7 +199,7 @@ func (m *machine) step(s *plan.Step) {
 	for half := range 2 {
 		for y := first; y < last; y++ {
 			all := uint64(0)
-			if !perChannel {
+			if !perChannel && !byHeads {
 				all = need(y, -1)
 			}
 			at := elements(out, y)
@@ -185,6 +210,9 @@ func (m *machine) step(s *plan.Step) {
 				}
 				if perChannel {
 					all = need(y, i%inner)
+				}
+				if byHeads && (i%o.Call.HeadWidth == 0 || i == half*len(at)/2 || all == 0) {
+					all = head(y, i%inner/o.Call.HeadWidth)
 				}
 				h := mix(uint64(o.Index), uint64(y), uint64(i), all, konst, m.inputs[o])
 				if o.Panels != nil {

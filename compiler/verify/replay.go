@@ -283,6 +283,11 @@ func (c *checker) accesses(s *plan.Step, contents []*content) (reads, writes []a
 			c.fault("%s uses channels %d to %d of %s, of which %d exist at a time", stepName(s), a.lo, a.hi, a.x.Name, a.k.width)
 		}
 	}
+	byHeads := heads(o) > 0 && s.Panels != plan.Range{}
+	if byHeads && (s.Rows != plan.Range{} || s.Panels.Lo*op.PanelWidth%o.Call.HeadWidth != 0 ||
+		s.Panels.Hi*op.PanelWidth%o.Call.HeadWidth != 0 && s.Panels.Hi*op.PanelWidth < heads(o)*o.Call.HeadWidth) {
+		c.fault("%s makes panels %v of rows %v, and heads of %d channels", stepName(s), s.Panels, s.Rows, o.Call.HeadWidth)
+	}
 	all := s.Rows == plan.Range{}
 	rows := s.Rows
 	if all {
@@ -291,6 +296,9 @@ func (c *checker) accesses(s *plan.Step, contents []*content) (reads, writes []a
 	for n, x := range append(o.In[:len(o.In):len(o.In)], o.EpilogueIn...) {
 		if x.Root().Const != nil {
 			continue
+		}
+		if byHeads && n < 3 {
+			x = c.sideBySide(s, x)
 		}
 		a, ok := find(x)
 		if !ok {
@@ -303,7 +311,7 @@ func (c *checker) accesses(s *plan.Step, contents []*content) (reads, writes []a
 			a.rows = inputRows(o, x, epilogue, rows)
 		}
 		switch {
-		case epilogue && o.Panels != nil && a.hi == o.Panels.N, n == 0 && o.Kind == op.Pool, n == 0 && o.Kind == op.Depthwise && o.Conv.Mult <= 1:
+		case byHeads && n < 3, epilogue && o.Panels != nil && a.hi == o.Panels.N, n == 0 && o.Kind == op.Pool, n == 0 && o.Kind == op.Depthwise && o.Conv.Mult <= 1:
 			if channels(&a); epilogue && a.k.owner != nil {
 				c.fault("%s reads %s, a ring of channels, in its epilogue", stepName(s), x.Name)
 			}
@@ -313,6 +321,9 @@ func (c *checker) accesses(s *plan.Step, contents []*content) (reads, writes []a
 		reads = append(reads, a)
 	}
 	for _, x := range o.Out {
+		if byHeads {
+			x = c.sideBySide(s, x)
+		}
 		a, ok := find(x)
 		if !ok {
 			continue

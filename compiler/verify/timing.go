@@ -132,6 +132,8 @@ func (c *checker) cover() {
 			panels = o.Panels.Count()
 		case o.Kind == op.Pool: // channel by channel, so in any slices of them
 			panels = (o.Pool.C + op.PanelWidth - 1) / op.PanelWidth
+		case heads(o) > 0:
+			panels = (heads(o)*o.Call.HeadWidth + op.PanelWidth - 1) / op.PanelWidth
 		}
 		done := make([]bool, rows*panels)
 		left := len(done)
@@ -142,7 +144,7 @@ func (c *checker) cover() {
 			}
 			if o.Panels == nil && n == (plan.Range{}) {
 				n = plan.Range{Lo: 0, Hi: panels}
-			} else if o.Panels == nil && o.Kind != op.Pool {
+			} else if o.Panels == nil && o.Kind != op.Pool && heads(o) == 0 {
 				c.fault("%s has panels %v", stepName(s), n)
 				continue
 			}

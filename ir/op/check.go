@@ -254,6 +254,9 @@ func (c *checker) kind(o *Op) {
 		} else if o.Call.Rows != nil {
 			c.callRows(o)
 		}
+		if o.Call != nil && o.Call.HeadWidth != 0 {
+			c.callHeads(o)
+		}
 	default:
 		c.bugf("has an unknown kind")
 	}
@@ -269,6 +272,20 @@ func (c *checker) callRows(o *Op) {
 		if r[0] < 0 || r[0] > r[1] || r[1] > o.In[0].Dims[0] {
 			c.bugf("reads rows %v of %v for row %d", r, o.In[0], y)
 			return
+		}
+	}
+}
+
+// callHeads checks that the operands of an attention hold whole heads side by side.
+func (c *checker) callHeads(o *Op) {
+	if len(o.In) < 3 || len(o.Out) != 1 {
+		c.bugf("makes heads of %d tensors", len(o.In))
+		return
+	}
+	row := o.Out[0].Len() / o.Out[0].Dims[0]
+	for _, t := range []*Tensor{o.In[0], o.In[1], o.In[2], o.Out[0]} {
+		if len(t.Dims) < 2 || t.Len()/t.Dims[0] != row || row%o.Call.HeadWidth != 0 {
+			c.bugf("makes heads of %d channels of %v and %v", o.Call.HeadWidth, t, o.Out[0])
 		}
 	}
 }

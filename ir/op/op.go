@@ -287,6 +287,10 @@ type CallAttr struct {
 	// BlockRows is, of a kernel that makes a range of rows of Out[0] by products of as
 	// many rows, the most that it makes at a time; 0: Products says how many.
 	BlockRows int
+	// HeadWidth is, of an attention whose In[0] to In[2] and Out[0] each hold in every row
+	// heads of so many channels side by side, and nothing else, that number: head h of
+	// Out[0] is made of head h of each, and a step can make a range of heads. 0 elsewhere.
+	HeadWidth int
 	// Rows says, of a kernel that can make a range of rows of Out[0], which rows of
 	// In[0] it reads for each, [first, end) along the outermost axes; first = end where
 	// it reads none. All of the other inputs are read for any row. nil: one step makes

@@ -289,7 +289,7 @@ func Random(pick func(k int) int) *op.Graph {
 	}
 	same := x // an earlier tensor, for residual adds
 	for range 1 + pick(9) {
-		switch pick(19) {
+		switch pick(21) {
 		case 0, 1:
 			k, s := []int{1, 3}[pick(2)], 1+pick(2)
 			if s > 1 && x.Dims[0]+2 < k {
@@ -335,6 +335,16 @@ func Random(pick func(k int) int) *op.Graph {
 		case 17:
 			if dense := x.Strides[0] == x.Dims[1]*x.Strides[1]; dense && x.Dims[2]%2 == 0 {
 				x = n.Pixels(x)
+			}
+		case 19, 20:
+			dense := x.Strides[0] == x.Dims[1]*x.Strides[1] && x.Strides[1] == x.Dims[2]
+			if tokens := x.Dims[0] * x.Dims[1]; dense && tokens > 1 && tokens <= 40 {
+				if pick(3) == 0 {
+					y := n.Linear(n.Tokens(x), 1+pick(60), 1+2*pick(2), nil)
+					x = n.Window(y, 0, x.Dims[0], x.Dims[1], y.Dims[1])
+				} else {
+					x = n.Transformer(x, 1+pick(4), []int{4, 8, 16, 24, 32}[pick(5)], 64*pick(9), 1+pick(80))
+				}
 			}
 		case 12:
 			x = n.GlobalPool(n.Conv(x, 17+pick(80), 1, 1, 0, nil))
