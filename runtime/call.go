@@ -9,7 +9,7 @@ import (
 // first, those that are missing in front of length one; strides in bytes. Where
 // ring is not 0 only that many indices of an axis exist at a time, index y at
 // (first+y) mod ring; only kernels that make ranges of rows meet such tensors, and
-// only row, ringStart and follow heed it.
+// only row, ringStart and until heed it.
 type callTensor struct {
 	off     int
 	dims    [4]int
@@ -79,13 +79,13 @@ func (c *callTensor) ringStart(t *thread, n int) unsafe.Pointer {
 	return unsafe.Add(c.row(t, n/c.dims[1], n%c.dims[1], k), l*c.strides[3])
 }
 
-// follow is how many indices of the axis that lies in a ring follow each other from
-// y on.
-func (c *callTensor) follow(y int) int {
+// until is the index, beyond y, of the axis that lies in a ring up to which others follow
+// each other from y on, but no more than end.
+func (c *callTensor) until(y, end int) int {
 	if c.ring == 0 {
-		return c.dims[c.axis]
+		return end
 	}
-	return c.ring - (c.first+y)%c.ring
+	return min(end, y+c.ring-(c.first+y)%c.ring)
 }
 
 // slice is the n elements from element first on, which must lie in one row.

@@ -105,3 +105,18 @@ func attentionPasses(scale float32, masked bool) []rowPass {
 	}
 	return passes
 }
+
+func TestUntil(t *testing.T) {
+	whole, ring := callTensor{dims: [4]int{1, 1, 9, 5}}, callTensor{dims: [4]int{1, 1, 9, 5}, ring: 4, first: 3, axis: 2}
+	if got := whole.until(2, 9); got != 9 {
+		t.Errorf("rows that are all there are cut at %d", got)
+	}
+	for y, want := range []int{1, 5, 5, 5, 5, 9, 9} { // row 1 is at the start of the ring
+		if got := ring.until(y, 9); got != want {
+			t.Errorf("from row %d to %d, not %d", y, got, want)
+		}
+	}
+	if got := ring.until(2, 4); got != 4 {
+		t.Errorf("to %d, beyond the end", got)
+	}
+}

@@ -47,7 +47,7 @@ func callAttention(t *thread, s *callStep) {
 		for lo < end {
 			hi := end
 			if !byHeads { // to where a ring begins anew
-				hi = min(hi, lo+q.follow(lo), lo+y.follow(lo))
+				hi = q.until(lo, y.until(lo, hi))
 			}
 			pr := product{rows: hi - lo, panels: panels}
 
