@@ -73,6 +73,7 @@ type Op struct {
 	height, panels int
 	raw, expanded  int64 // picoseconds of a panel's way from memory
 	expandedBytes  int64 // of all panels
+	lean           int64 // what the least scratch adds, but for winograd
 }
 
 // Op prepares an op.
@@ -86,6 +87,11 @@ func (m *Model) Op(o *op.Op) *Op {
 		each := int64(o.Conv.ExpandedPanelBytes())
 		p.raw, p.expanded = m.weights(int64(o.Panels.PanelBytes())), m.weights(each)
 		p.expandedBytes = int64(p.panels) * each
+	}
+	if c := o.Call; c != nil && c.LeanInts != nil {
+		packs := m.Units(Transpose, packed(c.Ints)/2)
+		p.arithmetic += packs
+		p.lean = m.Units(Transpose, packed(c.LeanInts)/2) - packs
 	}
 	return p
 }
@@ -112,6 +118,9 @@ func (o *Op) work(p Part) int64 {
 	g := o.winograd
 	if g == nil {
 		work := o.arithmetic
+		if p.Lean {
+			work += o.lean
+		}
 		if p.Rows > 0 {
 			work = share(work, p.Rows, p.Height)
 		}

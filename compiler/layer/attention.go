@@ -178,8 +178,8 @@ type attentionTiles struct {
 const (
 	attentionScores = 128 << 10
 	attentionPanels = 64 << 10
-	leanScores      = 16 << 10
-	leanPanels      = 8 << 10
+	leanScores      = 32 << 10
+	leanPanels      = 16 << 10
 	attentionUnits  = 8 // blocks over all heads, at least, for as many threads
 )
 

@@ -111,9 +111,16 @@ func (n *network) braid(lo, hi, bands, most int, inPlace bool, spare *braid) (*b
 	b.done = make([]int, hi-lo)
 	// Ops whose output nobody here reads set the pace, all to the same part.
 	drains := n.drains(lo, hi)
+	// A turn's rows of a matrix should not lie at both ends of a ring, which makes as many
+	// small products of one: turns of equal numbers of rows, but for the last, fill it.
+	matrices := n.matrices(lo, hi)
 	for k := 1; k <= bands; k++ {
 		for _, i := range drains {
-			b.need(i, (n.nodes[i].height*k+bands-1)/bands)
+			rows := (n.nodes[i].height*k + bands - 1) / bands
+			if matrices {
+				rows = min(n.nodes[i].height, b.limit[i-lo]*k)
+			}
+			b.need(i, rows)
 		}
 	}
 	// Rows that nobody asked for, at the end of an image.
@@ -127,6 +134,16 @@ func (n *network) braid(lo, hi, bands, most int, inPlace bool, spare *braid) (*b
 	r.follow(n, spare.uses)
 	r.place(n, inPlace)
 	return r, true
+}
+
+// matrices says whether nodes [lo,hi) all make as many rows of matrices.
+func (n *network) matrices(lo, hi int) bool {
+	for i := lo; i < hi; i++ {
+		if d := &n.nodes[i]; d.height != n.nodes[lo].height || len(d.op.Out) != 1 || len(d.op.Out[0].Dims) != 2 {
+			return false
+		}
+	}
+	return true
 }
 
 // drains are the nodes of [lo,hi) that make what no later one of them reads.

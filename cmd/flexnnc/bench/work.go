@@ -66,6 +66,10 @@ func MACs(s *plan.Step) float64 {
 	case o.Call != nil:
 		n = float64(cost.CallMultiplyAdds(o.Call))
 	}
+	if s.Panels != (plan.Range{}) && o.Call != nil { // some heads
+		all := o.Out[0].Len() / o.Out[0].Dims[0]
+		n *= float64(min(s.Panels.Hi*op.PanelWidth, all)-s.Panels.Lo*op.PanelWidth) / float64(all)
+	}
 	return n * share(s)
 }
 
