@@ -101,6 +101,9 @@ func (c *cutter) mostAgain(s segment) plan.Bytes {
 // again is the bytes that a cutting reads more than once.
 func (c *cutter) again(cut cutting) (bytes plan.Bytes) {
 	for _, s := range cut {
+		if s.flows == 0 {
+			continue
+		}
 		counts := c.outline(s).counts
 		for _, i := range c.n.flowOrder(s.lo, s.hi, counts)[:s.flows] {
 			bytes += c.need[c.n.nodes[i].panels] * plan.Bytes(counts[i-s.lo]-1)
