@@ -29,18 +29,14 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x3dc00081 // ldr q1, [x4]
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x3dc004a1 // ldr q1, [x5, #16]
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x3dc008a2 // ldr q2, [x5, #32]
-	WORD $0x3dc00883 // ldr q3, [x4, #32]
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x3dc00ca3 // ldr q3, [x5, #48]
-	WORD $0x3dc00c84 // ldr q4, [x4, #48]
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	WORD $0x6ea0e7e4 // fcmgt v4.4s, v31.4s, v0.4s
 	WORD $0x6e601fe4 // bsl v4.16b, v31.16b, v0.16b
 	WORD $0x6ea1e7e0 // fcmgt v0.4s, v31.4s, v1.4s
@@ -49,13 +45,8 @@ group:
 	WORD $0x6e621fe1 // bsl v1.16b, v31.16b, v2.16b
 	WORD $0x6ea3e7e2 // fcmgt v2.4s, v31.4s, v3.4s
 	WORD $0x6e631fe2 // bsl v2.16b, v31.16b, v3.16b
-	WORD $0x3d8000c4 // str q4, [x6]
-	WORD $0x3d8004c0 // str q0, [x6, #16]
-	WORD $0x3d8008c1 // str q1, [x6, #32]
-	WORD $0x3d800cc2 // str q2, [x6, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xac8100c4 // stp q4, q0, [x6], #32
+	WORD $0xac8108c1 // stp q1, q2, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -108,18 +99,14 @@ in1done:
 	WORD $0x9103c005 // add x5, x0, #240
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x3dc00081 // ldr q1, [x4]
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x3dc004a1 // ldr q1, [x5, #16]
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x3dc008a2 // ldr q2, [x5, #32]
-	WORD $0x3dc00883 // ldr q3, [x4, #32]
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x3dc00ca3 // ldr q3, [x5, #48]
-	WORD $0x3dc00c84 // ldr q4, [x4, #48]
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	WORD $0x6ea0e7e4 // fcmgt v4.4s, v31.4s, v0.4s
 	WORD $0x6e601fe4 // bsl v4.16b, v31.16b, v0.16b
 	WORD $0x6ea1e7e0 // fcmgt v0.4s, v31.4s, v1.4s
@@ -128,10 +115,8 @@ in1done:
 	WORD $0x6e621fe1 // bsl v1.16b, v31.16b, v2.16b
 	WORD $0x6ea3e7e2 // fcmgt v2.4s, v31.4s, v3.4s
 	WORD $0x6e631fe2 // bsl v2.16b, v31.16b, v3.16b
-	WORD $0x3d8000c4 // str q4, [x6]
-	WORD $0x3d8004c0 // str q0, [x6, #16]
-	WORD $0x3d8008c1 // str q1, [x6, #32]
-	WORD $0x3d800cc2 // str q2, [x6, #48]
+	WORD $0xac8100c4 // stp q4, q0, [x6], #32
+	WORD $0xac8108c1 // stp q1, q2, [x6], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010e5 // subs x5, x7, #4
 	BLT  outwords
@@ -205,13 +190,11 @@ TEXT ·reduceSumExpOfDifferenceSumNEON(SB), NOSPLIT, $0-8
 	BLT  rest
 
 group:
-	WORD $0x3dc00060 // ldr q0, [x3]
+	WORD $0xacc10460 // ldp q0, q1, [x3], #32
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x3dc00461 // ldr q1, [x3, #16]
 	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
-	WORD $0x3dc00862 // ldr q2, [x3, #32]
+	WORD $0xacc10c62 // ldp q2, q3, [x3], #32
 	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
-	WORD $0x3dc00c63 // ldr q3, [x3, #48]
 	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
 	WORD $0x6ea0e6e4 // fcmgt v4.4s, v23.4s, v0.4s
 	WORD $0x6e601ee4 // bsl v4.16b, v23.16b, v0.16b
@@ -330,15 +313,13 @@ group:
 	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
 	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
 	WORD $0x4e3fd45f // fadd v31.4s, v2.4s, v31.4s
-	WORD $0x3d800082 // str q2, [x4]
+	WORD $0x3c810482 // str q2, [x4], #16
 	WORD $0x4e3ed47e // fadd v30.4s, v3.4s, v30.4s
-	WORD $0x3d800483 // str q3, [x4, #16]
+	WORD $0x3c810483 // str q3, [x4], #16
 	WORD $0x4e3dd41d // fadd v29.4s, v0.4s, v29.4s
-	WORD $0x3d800880 // str q0, [x4, #32]
+	WORD $0x3c810480 // str q0, [x4], #16
 	WORD $0x4e3cd43c // fadd v28.4s, v1.4s, v28.4s
-	WORD $0x3d800c81 // str q1, [x4, #48]
-	WORD $0x91010063 // add x3, x3, #64
-	WORD $0x91010084 // add x4, x4, #64
+	WORD $0x3c810481 // str q1, [x4], #16
 	WORD $0xf1004021 // subs x1, x1, #16
 	BGE  group
 
@@ -369,13 +350,11 @@ in0done:
 	WORD $0x9102c003 // add x3, x0, #176
 	WORD $0xaa0403e5 // mov x5, x4
 	WORD $0x910ac004 // add x4, x0, #688
-	WORD $0x3dc00060 // ldr q0, [x3]
+	WORD $0xacc10460 // ldp q0, q1, [x3], #32
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x3dc00461 // ldr q1, [x3, #16]
 	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
-	WORD $0x3dc00862 // ldr q2, [x3, #32]
+	WORD $0xacc10c62 // ldp q2, q3, [x3], #32
 	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
-	WORD $0x3dc00c63 // ldr q3, [x3, #48]
 	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
 	WORD $0x6ea0e6e4 // fcmgt v4.4s, v23.4s, v0.4s
 	WORD $0x6e601ee4 // bsl v4.16b, v23.16b, v0.16b
@@ -493,10 +472,8 @@ in0done:
 	WORD $0x6e25dc83 // fmul v3.4s, v4.4s, v5.4s
 	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
 	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	WORD $0x3d800082 // str q2, [x4]
-	WORD $0x3d800483 // str q3, [x4, #16]
-	WORD $0x3d800880 // str q0, [x4, #32]
-	WORD $0x3d800c81 // str q1, [x4, #48]
+	WORD $0xac810c82 // stp q2, q3, [x4], #32
+	WORD $0xac810480 // stp q0, q1, [x4], #32
 	WORD $0x910ac002 // add x2, x0, #688
 	WORD $0xf1001023 // subs x3, x1, #4
 	BLT  outwords
@@ -578,19 +555,16 @@ TEXT ·reduceMaxMaxNEON(SB), NOSPLIT, $0-8
 	BLT  rest
 
 group:
-	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
 	WORD $0x6ebfe41b // fcmgt v27.4s, v0.4s, v31.4s
 	WORD $0x6ebb1c1f // bit v31.16b, v0.16b, v27.16b
-	WORD $0x3dc00440 // ldr q0, [x2, #16]
-	WORD $0x6ebee41b // fcmgt v27.4s, v0.4s, v30.4s
-	WORD $0x6ebb1c1e // bit v30.16b, v0.16b, v27.16b
-	WORD $0x3dc00840 // ldr q0, [x2, #32]
+	WORD $0x6ebee43b // fcmgt v27.4s, v1.4s, v30.4s
+	WORD $0x6ebb1c3e // bit v30.16b, v1.16b, v27.16b
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
 	WORD $0x6ebde41b // fcmgt v27.4s, v0.4s, v29.4s
 	WORD $0x6ebb1c1d // bit v29.16b, v0.16b, v27.16b
-	WORD $0x3dc00c40 // ldr q0, [x2, #48]
-	WORD $0x6ebce41b // fcmgt v27.4s, v0.4s, v28.4s
-	WORD $0x6ebb1c1c // bit v28.16b, v0.16b, v27.16b
-	WORD $0x91010042 // add x2, x2, #64
+	WORD $0x6ebce43b // fcmgt v27.4s, v1.4s, v28.4s
+	WORD $0x6ebb1c3c // bit v28.16b, v1.16b, v27.16b
 	WORD $0xf1004021 // subs x1, x1, #16
 	BGE  group
 
@@ -620,14 +594,10 @@ in0word:
 in0done:
 	WORD $0x9102c002 // add x2, x0, #176
 	WORD $0x910ac003 // add x3, x0, #688
-	WORD $0x3dc00040 // ldr q0, [x2]
-	WORD $0x3d800060 // str q0, [x3]
-	WORD $0x3dc00440 // ldr q0, [x2, #16]
-	WORD $0x3d800460 // str q0, [x3, #16]
-	WORD $0x3dc00840 // ldr q0, [x2, #32]
-	WORD $0x3d800860 // str q0, [x3, #32]
-	WORD $0x3dc00c40 // ldr q0, [x2, #48]
-	WORD $0x3d800c60 // str q0, [x3, #48]
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
+	WORD $0xac810460 // stp q0, q1, [x3], #32
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
+	WORD $0xac810460 // stp q0, q1, [x3], #32
 	WORD $0x910ac002 // add x2, x0, #688
 	WORD $0xd37ef423 // lsl x3, x1, #2
 	WORD $0x8b030042 // add x2, x2, x3
@@ -693,20 +663,14 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x6e3ffc21 // fdiv v1.4s, v1.4s, v31.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x6e3ffc42 // fdiv v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x6e3ffc63 // fdiv v3.4s, v3.4s, v31.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -737,18 +701,14 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x6e3ffc21 // fdiv v1.4s, v1.4s, v31.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x6e3ffc42 // fdiv v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x6e3ffc63 // fdiv v3.4s, v3.4s, v31.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords

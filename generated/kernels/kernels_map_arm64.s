@@ -25,20 +25,14 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4ea0f800 // fabs v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4ea0f863 // fabs v3.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -69,18 +63,14 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4ea0f800 // fabs v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4ea0f863 // fabs v3.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -161,29 +151,27 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x6ebfe428 // fcmgt v8.4s, v1.4s, v31.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x6ebfe448 // fcmgt v8.4s, v2.4s, v31.4s
 	WORD $0x6ebfe469 // fcmgt v9.4s, v3.4s, v31.4s
-	WORD $0x6ebfe4aa // fcmgt v10.4s, v5.4s, v31.4s
+	WORD $0x6ebfe4ca // fcmgt v10.4s, v6.4s, v31.4s
 	WORD $0x6ebfe4eb // fcmgt v11.4s, v7.4s, v31.4s
 	WORD $0x4ebf1fec // mov v12.16b, v31.16b
-	WORD $0x4ebfcc2c // fmls v12.4s, v1.4s, v31.4s
+	WORD $0x4ebfcc4c // fmls v12.4s, v2.4s, v31.4s
 	WORD $0x4ebf1fed // mov v13.16b, v31.16b
 	WORD $0x4ebfcc6d // fmls v13.4s, v3.4s, v31.4s
 	WORD $0x4ebf1fee // mov v14.16b, v31.16b
-	WORD $0x4ebfccae // fmls v14.4s, v5.4s, v31.4s
+	WORD $0x4ebfccce // fmls v14.4s, v6.4s, v31.4s
 	WORD $0x4ebf1fef // mov v15.16b, v31.16b
 	WORD $0x4ebfccef // fmls v15.4s, v7.4s, v31.4s
-	WORD $0x6e21dc30 // fmul v16.4s, v1.4s, v1.4s
+	WORD $0x6e22dc50 // fmul v16.4s, v2.4s, v2.4s
 	WORD $0x6e23dc71 // fmul v17.4s, v3.4s, v3.4s
-	WORD $0x6e25dcb2 // fmul v18.4s, v5.4s, v5.4s
+	WORD $0x6e26dcd2 // fmul v18.4s, v6.4s, v6.4s
 	WORD $0x6e27dcf3 // fmul v19.4s, v7.4s, v7.4s
 	WORD $0x6ee81e0c // bif v12.16b, v16.16b, v8.16b
 	WORD $0x6ee91e2d // bif v13.16b, v17.16b, v9.16b
@@ -193,65 +181,65 @@ group:
 	WORD $0x6ea1f9b1 // fsqrt v17.4s, v13.4s
 	WORD $0x6ea1f9d2 // fsqrt v18.4s, v14.4s
 	WORD $0x6ea1f9f3 // fsqrt v19.4s, v15.4s
-	WORD $0x6ee81c30 // bif v16.16b, v1.16b, v8.16b
+	WORD $0x6ee81c50 // bif v16.16b, v2.16b, v8.16b
 	WORD $0x6ee91c71 // bif v17.16b, v3.16b, v9.16b
-	WORD $0x6eea1cb2 // bif v18.16b, v5.16b, v10.16b
+	WORD $0x6eea1cd2 // bif v18.16b, v6.16b, v10.16b
 	WORD $0x6eeb1cf3 // bif v19.16b, v7.16b, v11.16b
-	WORD $0x4ebd1fa1 // mov v1.16b, v29.16b
-	WORD $0x4e2ccfc1 // fmla v1.4s, v30.4s, v12.4s
+	WORD $0x4ebd1fa2 // mov v2.16b, v29.16b
+	WORD $0x4e2ccfc2 // fmla v2.4s, v30.4s, v12.4s
 	WORD $0x4ebd1fa3 // mov v3.16b, v29.16b
 	WORD $0x4e2dcfc3 // fmla v3.4s, v30.4s, v13.4s
-	WORD $0x4ebd1fa5 // mov v5.16b, v29.16b
-	WORD $0x4e2ecfc5 // fmla v5.4s, v30.4s, v14.4s
+	WORD $0x4ebd1fa6 // mov v6.16b, v29.16b
+	WORD $0x4e2ecfc6 // fmla v6.4s, v30.4s, v14.4s
 	WORD $0x4ebd1fa7 // mov v7.16b, v29.16b
 	WORD $0x4e2fcfc7 // fmla v7.4s, v30.4s, v15.4s
 	WORD $0x4ebc1f94 // mov v20.16b, v28.16b
-	WORD $0x4e2ccc34 // fmla v20.4s, v1.4s, v12.4s
-	WORD $0x4ebc1f81 // mov v1.16b, v28.16b
-	WORD $0x4e2dcc61 // fmla v1.4s, v3.4s, v13.4s
+	WORD $0x4e2ccc54 // fmla v20.4s, v2.4s, v12.4s
+	WORD $0x4ebc1f82 // mov v2.16b, v28.16b
+	WORD $0x4e2dcc62 // fmla v2.4s, v3.4s, v13.4s
 	WORD $0x4ebc1f83 // mov v3.16b, v28.16b
-	WORD $0x4e2ecca3 // fmla v3.4s, v5.4s, v14.4s
-	WORD $0x4ebc1f85 // mov v5.16b, v28.16b
-	WORD $0x4e2fcce5 // fmla v5.4s, v7.4s, v15.4s
+	WORD $0x4e2eccc3 // fmla v3.4s, v6.4s, v14.4s
+	WORD $0x4ebc1f86 // mov v6.16b, v28.16b
+	WORD $0x4e2fcce6 // fmla v6.4s, v7.4s, v15.4s
 	WORD $0x4ebb1f67 // mov v7.16b, v27.16b
 	WORD $0x4e2cce87 // fmla v7.4s, v20.4s, v12.4s
 	WORD $0x4ebb1f74 // mov v20.16b, v27.16b
-	WORD $0x4e2dcc34 // fmla v20.4s, v1.4s, v13.4s
-	WORD $0x4ebb1f61 // mov v1.16b, v27.16b
-	WORD $0x4e2ecc61 // fmla v1.4s, v3.4s, v14.4s
+	WORD $0x4e2dcc54 // fmla v20.4s, v2.4s, v13.4s
+	WORD $0x4ebb1f62 // mov v2.16b, v27.16b
+	WORD $0x4e2ecc62 // fmla v2.4s, v3.4s, v14.4s
 	WORD $0x4ebb1f63 // mov v3.16b, v27.16b
-	WORD $0x4e2fcca3 // fmla v3.4s, v5.4s, v15.4s
-	WORD $0x4eba1f45 // mov v5.16b, v26.16b
-	WORD $0x4e2ccce5 // fmla v5.4s, v7.4s, v12.4s
+	WORD $0x4e2fccc3 // fmla v3.4s, v6.4s, v15.4s
+	WORD $0x4eba1f46 // mov v6.16b, v26.16b
+	WORD $0x4e2ccce6 // fmla v6.4s, v7.4s, v12.4s
 	WORD $0x4eba1f47 // mov v7.16b, v26.16b
 	WORD $0x4e2dce87 // fmla v7.4s, v20.4s, v13.4s
 	WORD $0x4eba1f54 // mov v20.16b, v26.16b
-	WORD $0x4e2ecc34 // fmla v20.4s, v1.4s, v14.4s
-	WORD $0x4eba1f41 // mov v1.16b, v26.16b
-	WORD $0x4e2fcc61 // fmla v1.4s, v3.4s, v15.4s
+	WORD $0x4e2ecc54 // fmla v20.4s, v2.4s, v14.4s
+	WORD $0x4eba1f42 // mov v2.16b, v26.16b
+	WORD $0x4e2fcc62 // fmla v2.4s, v3.4s, v15.4s
 	WORD $0x6e2cde03 // fmul v3.4s, v16.4s, v12.4s
 	WORD $0x6e2dde2c // fmul v12.4s, v17.4s, v13.4s
 	WORD $0x6e2ede4d // fmul v13.4s, v18.4s, v14.4s
 	WORD $0x6e2fde6e // fmul v14.4s, v19.4s, v15.4s
-	WORD $0x4e25cc70 // fmla v16.4s, v3.4s, v5.4s
+	WORD $0x4e26cc70 // fmla v16.4s, v3.4s, v6.4s
 	WORD $0x4e27cd91 // fmla v17.4s, v12.4s, v7.4s
 	WORD $0x4e34cdb2 // fmla v18.4s, v13.4s, v20.4s
-	WORD $0x4e21cdd3 // fmla v19.4s, v14.4s, v1.4s
-	WORD $0x4e391c01 // and v1.16b, v0.16b, v25.16b
-	WORD $0x4e391c43 // and v3.16b, v2.16b, v25.16b
-	WORD $0x4e391c85 // and v5.16b, v4.16b, v25.16b
-	WORD $0x4e391cc7 // and v7.16b, v6.16b, v25.16b
-	WORD $0x4ea11e01 // orr v1.16b, v16.16b, v1.16b
+	WORD $0x4e22cdd3 // fmla v19.4s, v14.4s, v2.4s
+	WORD $0x4e391c02 // and v2.16b, v0.16b, v25.16b
+	WORD $0x4e391c23 // and v3.16b, v1.16b, v25.16b
+	WORD $0x4e391c86 // and v6.16b, v4.16b, v25.16b
+	WORD $0x4e391ca7 // and v7.16b, v5.16b, v25.16b
+	WORD $0x4ea21e02 // orr v2.16b, v16.16b, v2.16b
 	WORD $0x4ea31e23 // orr v3.16b, v17.16b, v3.16b
-	WORD $0x4ea51e45 // orr v5.16b, v18.16b, v5.16b
+	WORD $0x4ea61e46 // orr v6.16b, v18.16b, v6.16b
 	WORD $0x4ea71e67 // orr v7.16b, v19.16b, v7.16b
-	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
+	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
 	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
-	WORD $0x4eb8d4a5 // fsub v5.4s, v5.4s, v24.4s
+	WORD $0x4eb8d4c6 // fsub v6.4s, v6.4s, v24.4s
 	WORD $0x4eb8d4e7 // fsub v7.4s, v7.4s, v24.4s
-	WORD $0x4ea1d6e1 // fsub v1.4s, v23.4s, v1.4s
+	WORD $0x4ea2d6e2 // fsub v2.4s, v23.4s, v2.4s
 	WORD $0x4ea3d6e3 // fsub v3.4s, v23.4s, v3.4s
-	WORD $0x4ea5d6e5 // fsub v5.4s, v23.4s, v5.4s
+	WORD $0x4ea6d6e6 // fsub v6.4s, v23.4s, v6.4s
 	WORD $0x4ea7d6e7 // fsub v7.4s, v23.4s, v7.4s
 	WORD $0x4e30d60c // fadd v12.4s, v16.4s, v16.4s
 	WORD $0x4e31d62d // fadd v13.4s, v17.4s, v17.4s
@@ -267,23 +255,19 @@ group:
 	WORD $0x4eb3d6b3 // fsub v19.4s, v21.4s, v19.4s
 	WORD $0x3dc00034 // ldr q20, [x1]
 	WORD $0x6ea0e680 // fcmgt v0.4s, v20.4s, v0.4s
-	WORD $0x6ea2e682 // fcmgt v2.4s, v20.4s, v2.4s
+	WORD $0x6ea1e681 // fcmgt v1.4s, v20.4s, v1.4s
 	WORD $0x6ea4e684 // fcmgt v4.4s, v20.4s, v4.4s
-	WORD $0x6ea6e686 // fcmgt v6.4s, v20.4s, v6.4s
+	WORD $0x6ea5e685 // fcmgt v5.4s, v20.4s, v5.4s
 	WORD $0x6e6c1e00 // bsl v0.16b, v16.16b, v12.16b
-	WORD $0x6e6d1e22 // bsl v2.16b, v17.16b, v13.16b
+	WORD $0x6e6d1e21 // bsl v1.16b, v17.16b, v13.16b
 	WORD $0x6e6e1e44 // bsl v4.16b, v18.16b, v14.16b
-	WORD $0x6e6f1e66 // bsl v6.16b, v19.16b, v15.16b
-	WORD $0x6e611c08 // bsl v8.16b, v0.16b, v1.16b
-	WORD $0x6e631c49 // bsl v9.16b, v2.16b, v3.16b
-	WORD $0x6e651c8a // bsl v10.16b, v4.16b, v5.16b
-	WORD $0x6e671ccb // bsl v11.16b, v6.16b, v7.16b
-	WORD $0x3d8000c8 // str q8, [x6]
-	WORD $0x3d8004c9 // str q9, [x6, #16]
-	WORD $0x3d8008ca // str q10, [x6, #32]
-	WORD $0x3d800ccb // str q11, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x6e6f1e65 // bsl v5.16b, v19.16b, v15.16b
+	WORD $0x6e621c08 // bsl v8.16b, v0.16b, v2.16b
+	WORD $0x6e631c29 // bsl v9.16b, v1.16b, v3.16b
+	WORD $0x6e661c8a // bsl v10.16b, v4.16b, v6.16b
+	WORD $0x6e671cab // bsl v11.16b, v5.16b, v7.16b
+	WORD $0xac8124c8 // stp q8, q9, [x6], #32
+	WORD $0xac812cca // stp q10, q11, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -314,29 +298,27 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x6ebfe428 // fcmgt v8.4s, v1.4s, v31.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x6ebfe448 // fcmgt v8.4s, v2.4s, v31.4s
 	WORD $0x6ebfe469 // fcmgt v9.4s, v3.4s, v31.4s
-	WORD $0x6ebfe4aa // fcmgt v10.4s, v5.4s, v31.4s
+	WORD $0x6ebfe4ca // fcmgt v10.4s, v6.4s, v31.4s
 	WORD $0x6ebfe4eb // fcmgt v11.4s, v7.4s, v31.4s
 	WORD $0x4ebf1fec // mov v12.16b, v31.16b
-	WORD $0x4ebfcc2c // fmls v12.4s, v1.4s, v31.4s
+	WORD $0x4ebfcc4c // fmls v12.4s, v2.4s, v31.4s
 	WORD $0x4ebf1fed // mov v13.16b, v31.16b
 	WORD $0x4ebfcc6d // fmls v13.4s, v3.4s, v31.4s
 	WORD $0x4ebf1fee // mov v14.16b, v31.16b
-	WORD $0x4ebfccae // fmls v14.4s, v5.4s, v31.4s
+	WORD $0x4ebfccce // fmls v14.4s, v6.4s, v31.4s
 	WORD $0x4ebf1fef // mov v15.16b, v31.16b
 	WORD $0x4ebfccef // fmls v15.4s, v7.4s, v31.4s
-	WORD $0x6e21dc30 // fmul v16.4s, v1.4s, v1.4s
+	WORD $0x6e22dc50 // fmul v16.4s, v2.4s, v2.4s
 	WORD $0x6e23dc71 // fmul v17.4s, v3.4s, v3.4s
-	WORD $0x6e25dcb2 // fmul v18.4s, v5.4s, v5.4s
+	WORD $0x6e26dcd2 // fmul v18.4s, v6.4s, v6.4s
 	WORD $0x6e27dcf3 // fmul v19.4s, v7.4s, v7.4s
 	WORD $0x6ee81e0c // bif v12.16b, v16.16b, v8.16b
 	WORD $0x6ee91e2d // bif v13.16b, v17.16b, v9.16b
@@ -346,65 +328,65 @@ in0done:
 	WORD $0x6ea1f9b1 // fsqrt v17.4s, v13.4s
 	WORD $0x6ea1f9d2 // fsqrt v18.4s, v14.4s
 	WORD $0x6ea1f9f3 // fsqrt v19.4s, v15.4s
-	WORD $0x6ee81c30 // bif v16.16b, v1.16b, v8.16b
+	WORD $0x6ee81c50 // bif v16.16b, v2.16b, v8.16b
 	WORD $0x6ee91c71 // bif v17.16b, v3.16b, v9.16b
-	WORD $0x6eea1cb2 // bif v18.16b, v5.16b, v10.16b
+	WORD $0x6eea1cd2 // bif v18.16b, v6.16b, v10.16b
 	WORD $0x6eeb1cf3 // bif v19.16b, v7.16b, v11.16b
-	WORD $0x4ebd1fa1 // mov v1.16b, v29.16b
-	WORD $0x4e2ccfc1 // fmla v1.4s, v30.4s, v12.4s
+	WORD $0x4ebd1fa2 // mov v2.16b, v29.16b
+	WORD $0x4e2ccfc2 // fmla v2.4s, v30.4s, v12.4s
 	WORD $0x4ebd1fa3 // mov v3.16b, v29.16b
 	WORD $0x4e2dcfc3 // fmla v3.4s, v30.4s, v13.4s
-	WORD $0x4ebd1fa5 // mov v5.16b, v29.16b
-	WORD $0x4e2ecfc5 // fmla v5.4s, v30.4s, v14.4s
+	WORD $0x4ebd1fa6 // mov v6.16b, v29.16b
+	WORD $0x4e2ecfc6 // fmla v6.4s, v30.4s, v14.4s
 	WORD $0x4ebd1fa7 // mov v7.16b, v29.16b
 	WORD $0x4e2fcfc7 // fmla v7.4s, v30.4s, v15.4s
 	WORD $0x4ebc1f94 // mov v20.16b, v28.16b
-	WORD $0x4e2ccc34 // fmla v20.4s, v1.4s, v12.4s
-	WORD $0x4ebc1f81 // mov v1.16b, v28.16b
-	WORD $0x4e2dcc61 // fmla v1.4s, v3.4s, v13.4s
+	WORD $0x4e2ccc54 // fmla v20.4s, v2.4s, v12.4s
+	WORD $0x4ebc1f82 // mov v2.16b, v28.16b
+	WORD $0x4e2dcc62 // fmla v2.4s, v3.4s, v13.4s
 	WORD $0x4ebc1f83 // mov v3.16b, v28.16b
-	WORD $0x4e2ecca3 // fmla v3.4s, v5.4s, v14.4s
-	WORD $0x4ebc1f85 // mov v5.16b, v28.16b
-	WORD $0x4e2fcce5 // fmla v5.4s, v7.4s, v15.4s
+	WORD $0x4e2eccc3 // fmla v3.4s, v6.4s, v14.4s
+	WORD $0x4ebc1f86 // mov v6.16b, v28.16b
+	WORD $0x4e2fcce6 // fmla v6.4s, v7.4s, v15.4s
 	WORD $0x4ebb1f67 // mov v7.16b, v27.16b
 	WORD $0x4e2cce87 // fmla v7.4s, v20.4s, v12.4s
 	WORD $0x4ebb1f74 // mov v20.16b, v27.16b
-	WORD $0x4e2dcc34 // fmla v20.4s, v1.4s, v13.4s
-	WORD $0x4ebb1f61 // mov v1.16b, v27.16b
-	WORD $0x4e2ecc61 // fmla v1.4s, v3.4s, v14.4s
+	WORD $0x4e2dcc54 // fmla v20.4s, v2.4s, v13.4s
+	WORD $0x4ebb1f62 // mov v2.16b, v27.16b
+	WORD $0x4e2ecc62 // fmla v2.4s, v3.4s, v14.4s
 	WORD $0x4ebb1f63 // mov v3.16b, v27.16b
-	WORD $0x4e2fcca3 // fmla v3.4s, v5.4s, v15.4s
-	WORD $0x4eba1f45 // mov v5.16b, v26.16b
-	WORD $0x4e2ccce5 // fmla v5.4s, v7.4s, v12.4s
+	WORD $0x4e2fccc3 // fmla v3.4s, v6.4s, v15.4s
+	WORD $0x4eba1f46 // mov v6.16b, v26.16b
+	WORD $0x4e2ccce6 // fmla v6.4s, v7.4s, v12.4s
 	WORD $0x4eba1f47 // mov v7.16b, v26.16b
 	WORD $0x4e2dce87 // fmla v7.4s, v20.4s, v13.4s
 	WORD $0x4eba1f54 // mov v20.16b, v26.16b
-	WORD $0x4e2ecc34 // fmla v20.4s, v1.4s, v14.4s
-	WORD $0x4eba1f41 // mov v1.16b, v26.16b
-	WORD $0x4e2fcc61 // fmla v1.4s, v3.4s, v15.4s
+	WORD $0x4e2ecc54 // fmla v20.4s, v2.4s, v14.4s
+	WORD $0x4eba1f42 // mov v2.16b, v26.16b
+	WORD $0x4e2fcc62 // fmla v2.4s, v3.4s, v15.4s
 	WORD $0x6e2cde03 // fmul v3.4s, v16.4s, v12.4s
 	WORD $0x6e2dde2c // fmul v12.4s, v17.4s, v13.4s
 	WORD $0x6e2ede4d // fmul v13.4s, v18.4s, v14.4s
 	WORD $0x6e2fde6e // fmul v14.4s, v19.4s, v15.4s
-	WORD $0x4e25cc70 // fmla v16.4s, v3.4s, v5.4s
+	WORD $0x4e26cc70 // fmla v16.4s, v3.4s, v6.4s
 	WORD $0x4e27cd91 // fmla v17.4s, v12.4s, v7.4s
 	WORD $0x4e34cdb2 // fmla v18.4s, v13.4s, v20.4s
-	WORD $0x4e21cdd3 // fmla v19.4s, v14.4s, v1.4s
-	WORD $0x4e391c01 // and v1.16b, v0.16b, v25.16b
-	WORD $0x4e391c43 // and v3.16b, v2.16b, v25.16b
-	WORD $0x4e391c85 // and v5.16b, v4.16b, v25.16b
-	WORD $0x4e391cc7 // and v7.16b, v6.16b, v25.16b
-	WORD $0x4ea11e01 // orr v1.16b, v16.16b, v1.16b
+	WORD $0x4e22cdd3 // fmla v19.4s, v14.4s, v2.4s
+	WORD $0x4e391c02 // and v2.16b, v0.16b, v25.16b
+	WORD $0x4e391c23 // and v3.16b, v1.16b, v25.16b
+	WORD $0x4e391c86 // and v6.16b, v4.16b, v25.16b
+	WORD $0x4e391ca7 // and v7.16b, v5.16b, v25.16b
+	WORD $0x4ea21e02 // orr v2.16b, v16.16b, v2.16b
 	WORD $0x4ea31e23 // orr v3.16b, v17.16b, v3.16b
-	WORD $0x4ea51e45 // orr v5.16b, v18.16b, v5.16b
+	WORD $0x4ea61e46 // orr v6.16b, v18.16b, v6.16b
 	WORD $0x4ea71e67 // orr v7.16b, v19.16b, v7.16b
-	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
+	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
 	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
-	WORD $0x4eb8d4a5 // fsub v5.4s, v5.4s, v24.4s
+	WORD $0x4eb8d4c6 // fsub v6.4s, v6.4s, v24.4s
 	WORD $0x4eb8d4e7 // fsub v7.4s, v7.4s, v24.4s
-	WORD $0x4ea1d6e1 // fsub v1.4s, v23.4s, v1.4s
+	WORD $0x4ea2d6e2 // fsub v2.4s, v23.4s, v2.4s
 	WORD $0x4ea3d6e3 // fsub v3.4s, v23.4s, v3.4s
-	WORD $0x4ea5d6e5 // fsub v5.4s, v23.4s, v5.4s
+	WORD $0x4ea6d6e6 // fsub v6.4s, v23.4s, v6.4s
 	WORD $0x4ea7d6e7 // fsub v7.4s, v23.4s, v7.4s
 	WORD $0x4e30d60c // fadd v12.4s, v16.4s, v16.4s
 	WORD $0x4e31d62d // fadd v13.4s, v17.4s, v17.4s
@@ -420,21 +402,19 @@ in0done:
 	WORD $0x4eb3d6b3 // fsub v19.4s, v21.4s, v19.4s
 	WORD $0x3dc00034 // ldr q20, [x1]
 	WORD $0x6ea0e680 // fcmgt v0.4s, v20.4s, v0.4s
-	WORD $0x6ea2e682 // fcmgt v2.4s, v20.4s, v2.4s
+	WORD $0x6ea1e681 // fcmgt v1.4s, v20.4s, v1.4s
 	WORD $0x6ea4e684 // fcmgt v4.4s, v20.4s, v4.4s
-	WORD $0x6ea6e686 // fcmgt v6.4s, v20.4s, v6.4s
+	WORD $0x6ea5e685 // fcmgt v5.4s, v20.4s, v5.4s
 	WORD $0x6e6c1e00 // bsl v0.16b, v16.16b, v12.16b
-	WORD $0x6e6d1e22 // bsl v2.16b, v17.16b, v13.16b
+	WORD $0x6e6d1e21 // bsl v1.16b, v17.16b, v13.16b
 	WORD $0x6e6e1e44 // bsl v4.16b, v18.16b, v14.16b
-	WORD $0x6e6f1e66 // bsl v6.16b, v19.16b, v15.16b
-	WORD $0x6e611c08 // bsl v8.16b, v0.16b, v1.16b
-	WORD $0x6e631c49 // bsl v9.16b, v2.16b, v3.16b
-	WORD $0x6e651c8a // bsl v10.16b, v4.16b, v5.16b
-	WORD $0x6e671ccb // bsl v11.16b, v6.16b, v7.16b
-	WORD $0x3d8000c8 // str q8, [x6]
-	WORD $0x3d8004c9 // str q9, [x6, #16]
-	WORD $0x3d8008ca // str q10, [x6, #32]
-	WORD $0x3d800ccb // str q11, [x6, #48]
+	WORD $0x6e6f1e65 // bsl v5.16b, v19.16b, v15.16b
+	WORD $0x6e621c08 // bsl v8.16b, v0.16b, v2.16b
+	WORD $0x6e631c29 // bsl v9.16b, v1.16b, v3.16b
+	WORD $0x6e661c8a // bsl v10.16b, v4.16b, v6.16b
+	WORD $0x6e671cab // bsl v11.16b, v5.16b, v7.16b
+	WORD $0xac8124c8 // stp q8, q9, [x6], #32
+	WORD $0xac812cca // stp q10, q11, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -522,28 +502,27 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x6ebde401 // fcmgt v1.4s, v0.4s, v29.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6ebde443 // fcmgt v3.4s, v2.4s, v29.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x6ebde402 // fcmgt v2.4s, v0.4s, v29.4s
+	WORD $0x6ebde423 // fcmgt v3.4s, v1.4s, v29.4s
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
+	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
 	WORD $0x4e20d404 // fadd v4.4s, v0.4s, v0.4s
-	WORD $0x4e22d445 // fadd v5.4s, v2.4s, v2.4s
+	WORD $0x4e21d425 // fadd v5.4s, v1.4s, v1.4s
 	WORD $0x4e20cc04 // fmla v4.4s, v0.4s, v0.4s
-	WORD $0x4e22cc45 // fmla v5.4s, v2.4s, v2.4s
+	WORD $0x4e21cc25 // fmla v5.4s, v1.4s, v1.4s
 	WORD $0x6ea1f884 // fsqrt v4.4s, v4.4s
 	WORD $0x6ea1f8a5 // fsqrt v5.4s, v5.4s
 	WORD $0x4e24d404 // fadd v4.4s, v0.4s, v4.4s
-	WORD $0x4e25d445 // fadd v5.4s, v2.4s, v5.4s
-	WORD $0x6ee11c80 // bif v0.16b, v4.16b, v1.16b
-	WORD $0x6ee31ca2 // bif v2.16b, v5.16b, v3.16b
+	WORD $0x4e25d425 // fadd v5.4s, v1.4s, v5.4s
+	WORD $0x6ee21c80 // bif v0.16b, v4.16b, v2.16b
+	WORD $0x6ee31ca1 // bif v1.16b, v5.16b, v3.16b
 	WORD $0x4e3fd404 // fadd v4.4s, v0.4s, v31.4s
-	WORD $0x4e3fd445 // fadd v5.4s, v2.4s, v31.4s
+	WORD $0x4e3fd425 // fadd v5.4s, v1.4s, v31.4s
 	WORD $0x4ebfd486 // fsub v6.4s, v4.4s, v31.4s
 	WORD $0x4ebfd4a7 // fsub v7.4s, v5.4s, v31.4s
 	WORD $0x4ea6d406 // fsub v6.4s, v0.4s, v6.4s
-	WORD $0x4ea7d447 // fsub v7.4s, v2.4s, v7.4s
+	WORD $0x4ea7d427 // fsub v7.4s, v1.4s, v7.4s
 	WORD $0x6e24fcc6 // fdiv v6.4s, v6.4s, v4.4s
 	WORD $0x6e25fce7 // fdiv v7.4s, v7.4s, v5.4s
 	WORD $0x6ea4e788 // fcmgt v8.4s, v28.4s, v4.4s
@@ -630,36 +609,34 @@ group:
 	WORD $0x4e3fe484 // fcmeq v4.4s, v4.4s, v31.4s
 	WORD $0x4e3fe4a5 // fcmeq v5.4s, v5.4s, v31.4s
 	WORD $0x6e6a1c04 // bsl v4.16b, v0.16b, v10.16b
-	WORD $0x6e6b1c45 // bsl v5.16b, v2.16b, v11.16b
+	WORD $0x6e6b1c25 // bsl v5.16b, v1.16b, v11.16b
 	WORD $0x3dc01c20 // ldr q0, [x1, #112]
-	WORD $0x4e201c21 // and v1.16b, v1.16b, v0.16b
+	WORD $0x4e201c41 // and v1.16b, v2.16b, v0.16b
 	WORD $0x4e201c60 // and v0.16b, v3.16b, v0.16b
 	WORD $0x4e21d481 // fadd v1.4s, v4.4s, v1.4s
 	WORD $0x4e20d4a0 // fadd v0.4s, v5.4s, v0.4s
-	WORD $0x3d8000c1 // str q1, [x6]
-	WORD $0x3d8004c0 // str q0, [x6, #16]
-	WORD $0x3dc008a0 // ldr q0, [x5, #32]
-	WORD $0x6ebde401 // fcmgt v1.4s, v0.4s, v29.4s
-	WORD $0x3dc00ca2 // ldr q2, [x5, #48]
-	WORD $0x6ebde443 // fcmgt v3.4s, v2.4s, v29.4s
+	WORD $0xac8100c1 // stp q1, q0, [x6], #32
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x6ebde402 // fcmgt v2.4s, v0.4s, v29.4s
+	WORD $0x6ebde423 // fcmgt v3.4s, v1.4s, v29.4s
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
+	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
 	WORD $0x4e20d404 // fadd v4.4s, v0.4s, v0.4s
-	WORD $0x4e22d445 // fadd v5.4s, v2.4s, v2.4s
+	WORD $0x4e21d425 // fadd v5.4s, v1.4s, v1.4s
 	WORD $0x4e20cc04 // fmla v4.4s, v0.4s, v0.4s
-	WORD $0x4e22cc45 // fmla v5.4s, v2.4s, v2.4s
+	WORD $0x4e21cc25 // fmla v5.4s, v1.4s, v1.4s
 	WORD $0x6ea1f884 // fsqrt v4.4s, v4.4s
 	WORD $0x6ea1f8a5 // fsqrt v5.4s, v5.4s
 	WORD $0x4e24d404 // fadd v4.4s, v0.4s, v4.4s
-	WORD $0x4e25d445 // fadd v5.4s, v2.4s, v5.4s
-	WORD $0x6ee11c80 // bif v0.16b, v4.16b, v1.16b
-	WORD $0x6ee31ca2 // bif v2.16b, v5.16b, v3.16b
+	WORD $0x4e25d425 // fadd v5.4s, v1.4s, v5.4s
+	WORD $0x6ee21c80 // bif v0.16b, v4.16b, v2.16b
+	WORD $0x6ee31ca1 // bif v1.16b, v5.16b, v3.16b
 	WORD $0x4e3fd404 // fadd v4.4s, v0.4s, v31.4s
-	WORD $0x4e3fd445 // fadd v5.4s, v2.4s, v31.4s
+	WORD $0x4e3fd425 // fadd v5.4s, v1.4s, v31.4s
 	WORD $0x4ebfd486 // fsub v6.4s, v4.4s, v31.4s
 	WORD $0x4ebfd4a7 // fsub v7.4s, v5.4s, v31.4s
 	WORD $0x4ea6d406 // fsub v6.4s, v0.4s, v6.4s
-	WORD $0x4ea7d447 // fsub v7.4s, v2.4s, v7.4s
+	WORD $0x4ea7d427 // fsub v7.4s, v1.4s, v7.4s
 	WORD $0x6e24fcc6 // fdiv v6.4s, v6.4s, v4.4s
 	WORD $0x6e25fce7 // fdiv v7.4s, v7.4s, v5.4s
 	WORD $0x6ea4e788 // fcmgt v8.4s, v28.4s, v4.4s
@@ -746,16 +723,13 @@ group:
 	WORD $0x4e3fe484 // fcmeq v4.4s, v4.4s, v31.4s
 	WORD $0x4e3fe4a5 // fcmeq v5.4s, v5.4s, v31.4s
 	WORD $0x6e6a1c04 // bsl v4.16b, v0.16b, v10.16b
-	WORD $0x6e6b1c45 // bsl v5.16b, v2.16b, v11.16b
+	WORD $0x6e6b1c25 // bsl v5.16b, v1.16b, v11.16b
 	WORD $0x3dc01c20 // ldr q0, [x1, #112]
-	WORD $0x4e201c21 // and v1.16b, v1.16b, v0.16b
+	WORD $0x4e201c41 // and v1.16b, v2.16b, v0.16b
 	WORD $0x4e201c60 // and v0.16b, v3.16b, v0.16b
 	WORD $0x4e21d481 // fadd v1.4s, v4.4s, v1.4s
 	WORD $0x4e20d4a0 // fadd v0.4s, v5.4s, v0.4s
-	WORD $0x3d8008c1 // str q1, [x6, #32]
-	WORD $0x3d800cc0 // str q0, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xac8100c1 // stp q1, q0, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -786,28 +760,27 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x6ebde401 // fcmgt v1.4s, v0.4s, v29.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6ebde443 // fcmgt v3.4s, v2.4s, v29.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x6ebde402 // fcmgt v2.4s, v0.4s, v29.4s
+	WORD $0x6ebde423 // fcmgt v3.4s, v1.4s, v29.4s
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
+	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
 	WORD $0x4e20d404 // fadd v4.4s, v0.4s, v0.4s
-	WORD $0x4e22d445 // fadd v5.4s, v2.4s, v2.4s
+	WORD $0x4e21d425 // fadd v5.4s, v1.4s, v1.4s
 	WORD $0x4e20cc04 // fmla v4.4s, v0.4s, v0.4s
-	WORD $0x4e22cc45 // fmla v5.4s, v2.4s, v2.4s
+	WORD $0x4e21cc25 // fmla v5.4s, v1.4s, v1.4s
 	WORD $0x6ea1f884 // fsqrt v4.4s, v4.4s
 	WORD $0x6ea1f8a5 // fsqrt v5.4s, v5.4s
 	WORD $0x4e24d404 // fadd v4.4s, v0.4s, v4.4s
-	WORD $0x4e25d445 // fadd v5.4s, v2.4s, v5.4s
-	WORD $0x6ee11c80 // bif v0.16b, v4.16b, v1.16b
-	WORD $0x6ee31ca2 // bif v2.16b, v5.16b, v3.16b
+	WORD $0x4e25d425 // fadd v5.4s, v1.4s, v5.4s
+	WORD $0x6ee21c80 // bif v0.16b, v4.16b, v2.16b
+	WORD $0x6ee31ca1 // bif v1.16b, v5.16b, v3.16b
 	WORD $0x4e3fd404 // fadd v4.4s, v0.4s, v31.4s
-	WORD $0x4e3fd445 // fadd v5.4s, v2.4s, v31.4s
+	WORD $0x4e3fd425 // fadd v5.4s, v1.4s, v31.4s
 	WORD $0x4ebfd486 // fsub v6.4s, v4.4s, v31.4s
 	WORD $0x4ebfd4a7 // fsub v7.4s, v5.4s, v31.4s
 	WORD $0x4ea6d406 // fsub v6.4s, v0.4s, v6.4s
-	WORD $0x4ea7d447 // fsub v7.4s, v2.4s, v7.4s
+	WORD $0x4ea7d427 // fsub v7.4s, v1.4s, v7.4s
 	WORD $0x6e24fcc6 // fdiv v6.4s, v6.4s, v4.4s
 	WORD $0x6e25fce7 // fdiv v7.4s, v7.4s, v5.4s
 	WORD $0x6ea4e788 // fcmgt v8.4s, v28.4s, v4.4s
@@ -894,36 +867,34 @@ in0done:
 	WORD $0x4e3fe484 // fcmeq v4.4s, v4.4s, v31.4s
 	WORD $0x4e3fe4a5 // fcmeq v5.4s, v5.4s, v31.4s
 	WORD $0x6e6a1c04 // bsl v4.16b, v0.16b, v10.16b
-	WORD $0x6e6b1c45 // bsl v5.16b, v2.16b, v11.16b
+	WORD $0x6e6b1c25 // bsl v5.16b, v1.16b, v11.16b
 	WORD $0x3dc01c20 // ldr q0, [x1, #112]
-	WORD $0x4e201c21 // and v1.16b, v1.16b, v0.16b
+	WORD $0x4e201c41 // and v1.16b, v2.16b, v0.16b
 	WORD $0x4e201c60 // and v0.16b, v3.16b, v0.16b
 	WORD $0x4e21d481 // fadd v1.4s, v4.4s, v1.4s
 	WORD $0x4e20d4a0 // fadd v0.4s, v5.4s, v0.4s
-	WORD $0x3d8000c1 // str q1, [x6]
-	WORD $0x3d8004c0 // str q0, [x6, #16]
-	WORD $0x3dc008a0 // ldr q0, [x5, #32]
-	WORD $0x6ebde401 // fcmgt v1.4s, v0.4s, v29.4s
-	WORD $0x3dc00ca2 // ldr q2, [x5, #48]
-	WORD $0x6ebde443 // fcmgt v3.4s, v2.4s, v29.4s
+	WORD $0xac8100c1 // stp q1, q0, [x6], #32
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x6ebde402 // fcmgt v2.4s, v0.4s, v29.4s
+	WORD $0x6ebde423 // fcmgt v3.4s, v1.4s, v29.4s
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
+	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
 	WORD $0x4e20d404 // fadd v4.4s, v0.4s, v0.4s
-	WORD $0x4e22d445 // fadd v5.4s, v2.4s, v2.4s
+	WORD $0x4e21d425 // fadd v5.4s, v1.4s, v1.4s
 	WORD $0x4e20cc04 // fmla v4.4s, v0.4s, v0.4s
-	WORD $0x4e22cc45 // fmla v5.4s, v2.4s, v2.4s
+	WORD $0x4e21cc25 // fmla v5.4s, v1.4s, v1.4s
 	WORD $0x6ea1f884 // fsqrt v4.4s, v4.4s
 	WORD $0x6ea1f8a5 // fsqrt v5.4s, v5.4s
 	WORD $0x4e24d404 // fadd v4.4s, v0.4s, v4.4s
-	WORD $0x4e25d445 // fadd v5.4s, v2.4s, v5.4s
-	WORD $0x6ee11c80 // bif v0.16b, v4.16b, v1.16b
-	WORD $0x6ee31ca2 // bif v2.16b, v5.16b, v3.16b
+	WORD $0x4e25d425 // fadd v5.4s, v1.4s, v5.4s
+	WORD $0x6ee21c80 // bif v0.16b, v4.16b, v2.16b
+	WORD $0x6ee31ca1 // bif v1.16b, v5.16b, v3.16b
 	WORD $0x4e3fd404 // fadd v4.4s, v0.4s, v31.4s
-	WORD $0x4e3fd445 // fadd v5.4s, v2.4s, v31.4s
+	WORD $0x4e3fd425 // fadd v5.4s, v1.4s, v31.4s
 	WORD $0x4ebfd486 // fsub v6.4s, v4.4s, v31.4s
 	WORD $0x4ebfd4a7 // fsub v7.4s, v5.4s, v31.4s
 	WORD $0x4ea6d406 // fsub v6.4s, v0.4s, v6.4s
-	WORD $0x4ea7d447 // fsub v7.4s, v2.4s, v7.4s
+	WORD $0x4ea7d427 // fsub v7.4s, v1.4s, v7.4s
 	WORD $0x6e24fcc6 // fdiv v6.4s, v6.4s, v4.4s
 	WORD $0x6e25fce7 // fdiv v7.4s, v7.4s, v5.4s
 	WORD $0x6ea4e788 // fcmgt v8.4s, v28.4s, v4.4s
@@ -1010,14 +981,13 @@ in0done:
 	WORD $0x4e3fe484 // fcmeq v4.4s, v4.4s, v31.4s
 	WORD $0x4e3fe4a5 // fcmeq v5.4s, v5.4s, v31.4s
 	WORD $0x6e6a1c04 // bsl v4.16b, v0.16b, v10.16b
-	WORD $0x6e6b1c45 // bsl v5.16b, v2.16b, v11.16b
+	WORD $0x6e6b1c25 // bsl v5.16b, v1.16b, v11.16b
 	WORD $0x3dc01c20 // ldr q0, [x1, #112]
-	WORD $0x4e201c21 // and v1.16b, v1.16b, v0.16b
+	WORD $0x4e201c41 // and v1.16b, v2.16b, v0.16b
 	WORD $0x4e201c60 // and v0.16b, v3.16b, v0.16b
 	WORD $0x4e21d481 // fadd v1.4s, v4.4s, v1.4s
 	WORD $0x4e20d4a0 // fadd v0.4s, v5.4s, v0.4s
-	WORD $0x3d8008c1 // str q1, [x6, #32]
-	WORD $0x3d800cc0 // str q0, [x6, #48]
+	WORD $0xac8100c1 // stp q1, q0, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -1105,25 +1075,16 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
-	WORD $0x3dc008a3 // ldr q3, [x5, #32]
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
-	WORD $0x3dc00ca4 // ldr q4, [x5, #48]
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -1176,22 +1137,16 @@ in1done:
 	WORD $0x9103c005 // add x5, x0, #240
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
-	WORD $0x3dc008a3 // ldr q3, [x5, #32]
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
-	WORD $0x3dc00ca4 // ldr q4, [x5, #48]
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010e5 // subs x5, x7, #4
 	BLT  outwords
@@ -1266,29 +1221,27 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x6ebfe428 // fcmgt v8.4s, v1.4s, v31.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x6ebfe448 // fcmgt v8.4s, v2.4s, v31.4s
 	WORD $0x6ebfe469 // fcmgt v9.4s, v3.4s, v31.4s
-	WORD $0x6ebfe4aa // fcmgt v10.4s, v5.4s, v31.4s
+	WORD $0x6ebfe4ca // fcmgt v10.4s, v6.4s, v31.4s
 	WORD $0x6ebfe4eb // fcmgt v11.4s, v7.4s, v31.4s
 	WORD $0x4ebf1fec // mov v12.16b, v31.16b
-	WORD $0x4ebfcc2c // fmls v12.4s, v1.4s, v31.4s
+	WORD $0x4ebfcc4c // fmls v12.4s, v2.4s, v31.4s
 	WORD $0x4ebf1fed // mov v13.16b, v31.16b
 	WORD $0x4ebfcc6d // fmls v13.4s, v3.4s, v31.4s
 	WORD $0x4ebf1fee // mov v14.16b, v31.16b
-	WORD $0x4ebfccae // fmls v14.4s, v5.4s, v31.4s
+	WORD $0x4ebfccce // fmls v14.4s, v6.4s, v31.4s
 	WORD $0x4ebf1fef // mov v15.16b, v31.16b
 	WORD $0x4ebfccef // fmls v15.4s, v7.4s, v31.4s
-	WORD $0x6e21dc30 // fmul v16.4s, v1.4s, v1.4s
+	WORD $0x6e22dc50 // fmul v16.4s, v2.4s, v2.4s
 	WORD $0x6e23dc71 // fmul v17.4s, v3.4s, v3.4s
-	WORD $0x6e25dcb2 // fmul v18.4s, v5.4s, v5.4s
+	WORD $0x6e26dcd2 // fmul v18.4s, v6.4s, v6.4s
 	WORD $0x6e27dcf3 // fmul v19.4s, v7.4s, v7.4s
 	WORD $0x6ee81e0c // bif v12.16b, v16.16b, v8.16b
 	WORD $0x6ee91e2d // bif v13.16b, v17.16b, v9.16b
@@ -1298,80 +1251,76 @@ group:
 	WORD $0x6ea1f9b1 // fsqrt v17.4s, v13.4s
 	WORD $0x6ea1f9d2 // fsqrt v18.4s, v14.4s
 	WORD $0x6ea1f9f3 // fsqrt v19.4s, v15.4s
-	WORD $0x6ee81c30 // bif v16.16b, v1.16b, v8.16b
+	WORD $0x6ee81c50 // bif v16.16b, v2.16b, v8.16b
 	WORD $0x6ee91c71 // bif v17.16b, v3.16b, v9.16b
-	WORD $0x6eea1cb2 // bif v18.16b, v5.16b, v10.16b
+	WORD $0x6eea1cd2 // bif v18.16b, v6.16b, v10.16b
 	WORD $0x6eeb1cf3 // bif v19.16b, v7.16b, v11.16b
-	WORD $0x4ebd1fa1 // mov v1.16b, v29.16b
-	WORD $0x4e2ccfc1 // fmla v1.4s, v30.4s, v12.4s
+	WORD $0x4ebd1fa2 // mov v2.16b, v29.16b
+	WORD $0x4e2ccfc2 // fmla v2.4s, v30.4s, v12.4s
 	WORD $0x4ebd1fa3 // mov v3.16b, v29.16b
 	WORD $0x4e2dcfc3 // fmla v3.4s, v30.4s, v13.4s
-	WORD $0x4ebd1fa5 // mov v5.16b, v29.16b
-	WORD $0x4e2ecfc5 // fmla v5.4s, v30.4s, v14.4s
+	WORD $0x4ebd1fa6 // mov v6.16b, v29.16b
+	WORD $0x4e2ecfc6 // fmla v6.4s, v30.4s, v14.4s
 	WORD $0x4ebd1fa7 // mov v7.16b, v29.16b
 	WORD $0x4e2fcfc7 // fmla v7.4s, v30.4s, v15.4s
 	WORD $0x4ebc1f94 // mov v20.16b, v28.16b
-	WORD $0x4e2ccc34 // fmla v20.4s, v1.4s, v12.4s
-	WORD $0x4ebc1f81 // mov v1.16b, v28.16b
-	WORD $0x4e2dcc61 // fmla v1.4s, v3.4s, v13.4s
+	WORD $0x4e2ccc54 // fmla v20.4s, v2.4s, v12.4s
+	WORD $0x4ebc1f82 // mov v2.16b, v28.16b
+	WORD $0x4e2dcc62 // fmla v2.4s, v3.4s, v13.4s
 	WORD $0x4ebc1f83 // mov v3.16b, v28.16b
-	WORD $0x4e2ecca3 // fmla v3.4s, v5.4s, v14.4s
-	WORD $0x4ebc1f85 // mov v5.16b, v28.16b
-	WORD $0x4e2fcce5 // fmla v5.4s, v7.4s, v15.4s
+	WORD $0x4e2eccc3 // fmla v3.4s, v6.4s, v14.4s
+	WORD $0x4ebc1f86 // mov v6.16b, v28.16b
+	WORD $0x4e2fcce6 // fmla v6.4s, v7.4s, v15.4s
 	WORD $0x4ebb1f67 // mov v7.16b, v27.16b
 	WORD $0x4e2cce87 // fmla v7.4s, v20.4s, v12.4s
 	WORD $0x4ebb1f74 // mov v20.16b, v27.16b
-	WORD $0x4e2dcc34 // fmla v20.4s, v1.4s, v13.4s
-	WORD $0x4ebb1f61 // mov v1.16b, v27.16b
-	WORD $0x4e2ecc61 // fmla v1.4s, v3.4s, v14.4s
+	WORD $0x4e2dcc54 // fmla v20.4s, v2.4s, v13.4s
+	WORD $0x4ebb1f62 // mov v2.16b, v27.16b
+	WORD $0x4e2ecc62 // fmla v2.4s, v3.4s, v14.4s
 	WORD $0x4ebb1f63 // mov v3.16b, v27.16b
-	WORD $0x4e2fcca3 // fmla v3.4s, v5.4s, v15.4s
-	WORD $0x4eba1f45 // mov v5.16b, v26.16b
-	WORD $0x4e2ccce5 // fmla v5.4s, v7.4s, v12.4s
+	WORD $0x4e2fccc3 // fmla v3.4s, v6.4s, v15.4s
+	WORD $0x4eba1f46 // mov v6.16b, v26.16b
+	WORD $0x4e2ccce6 // fmla v6.4s, v7.4s, v12.4s
 	WORD $0x4eba1f47 // mov v7.16b, v26.16b
 	WORD $0x4e2dce87 // fmla v7.4s, v20.4s, v13.4s
 	WORD $0x4eba1f54 // mov v20.16b, v26.16b
-	WORD $0x4e2ecc34 // fmla v20.4s, v1.4s, v14.4s
-	WORD $0x4eba1f41 // mov v1.16b, v26.16b
-	WORD $0x4e2fcc61 // fmla v1.4s, v3.4s, v15.4s
+	WORD $0x4e2ecc54 // fmla v20.4s, v2.4s, v14.4s
+	WORD $0x4eba1f42 // mov v2.16b, v26.16b
+	WORD $0x4e2fcc62 // fmla v2.4s, v3.4s, v15.4s
 	WORD $0x6e2cde03 // fmul v3.4s, v16.4s, v12.4s
 	WORD $0x6e2dde2c // fmul v12.4s, v17.4s, v13.4s
 	WORD $0x6e2ede4d // fmul v13.4s, v18.4s, v14.4s
 	WORD $0x6e2fde6e // fmul v14.4s, v19.4s, v15.4s
-	WORD $0x4e25cc70 // fmla v16.4s, v3.4s, v5.4s
+	WORD $0x4e26cc70 // fmla v16.4s, v3.4s, v6.4s
 	WORD $0x4e27cd91 // fmla v17.4s, v12.4s, v7.4s
 	WORD $0x4e34cdb2 // fmla v18.4s, v13.4s, v20.4s
-	WORD $0x4e21cdd3 // fmla v19.4s, v14.4s, v1.4s
-	WORD $0x4eb81f01 // mov v1.16b, v24.16b
-	WORD $0x4eb9ce01 // fmls v1.4s, v16.4s, v25.4s
+	WORD $0x4e22cdd3 // fmla v19.4s, v14.4s, v2.4s
+	WORD $0x4eb81f02 // mov v2.16b, v24.16b
+	WORD $0x4eb9ce02 // fmls v2.4s, v16.4s, v25.4s
 	WORD $0x4eb81f03 // mov v3.16b, v24.16b
 	WORD $0x4eb9ce23 // fmls v3.4s, v17.4s, v25.4s
-	WORD $0x4eb81f05 // mov v5.16b, v24.16b
-	WORD $0x4eb9ce45 // fmls v5.4s, v18.4s, v25.4s
+	WORD $0x4eb81f06 // mov v6.16b, v24.16b
+	WORD $0x4eb9ce46 // fmls v6.4s, v18.4s, v25.4s
 	WORD $0x4eb81f07 // mov v7.16b, v24.16b
 	WORD $0x4eb9ce67 // fmls v7.4s, v19.4s, v25.4s
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
 	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
-	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
+	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
 	WORD $0x4e37d4e7 // fadd v7.4s, v7.4s, v23.4s
-	WORD $0x6e701c28 // bsl v8.16b, v1.16b, v16.16b
+	WORD $0x6e701c48 // bsl v8.16b, v2.16b, v16.16b
 	WORD $0x6e711c69 // bsl v9.16b, v3.16b, v17.16b
-	WORD $0x6e721caa // bsl v10.16b, v5.16b, v18.16b
+	WORD $0x6e721cca // bsl v10.16b, v6.16b, v18.16b
 	WORD $0x6e731ceb // bsl v11.16b, v7.16b, v19.16b
 	WORD $0x4e361c00 // and v0.16b, v0.16b, v22.16b
-	WORD $0x4e361c41 // and v1.16b, v2.16b, v22.16b
+	WORD $0x4e361c21 // and v1.16b, v1.16b, v22.16b
 	WORD $0x4e361c82 // and v2.16b, v4.16b, v22.16b
-	WORD $0x4e361cc3 // and v3.16b, v6.16b, v22.16b
+	WORD $0x4e361ca3 // and v3.16b, v5.16b, v22.16b
 	WORD $0x4ea01d00 // orr v0.16b, v8.16b, v0.16b
 	WORD $0x4ea11d21 // orr v1.16b, v9.16b, v1.16b
 	WORD $0x4ea21d42 // orr v2.16b, v10.16b, v2.16b
 	WORD $0x4ea31d63 // orr v3.16b, v11.16b, v3.16b
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -1402,29 +1351,27 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x6ebfe428 // fcmgt v8.4s, v1.4s, v31.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x6ebfe448 // fcmgt v8.4s, v2.4s, v31.4s
 	WORD $0x6ebfe469 // fcmgt v9.4s, v3.4s, v31.4s
-	WORD $0x6ebfe4aa // fcmgt v10.4s, v5.4s, v31.4s
+	WORD $0x6ebfe4ca // fcmgt v10.4s, v6.4s, v31.4s
 	WORD $0x6ebfe4eb // fcmgt v11.4s, v7.4s, v31.4s
 	WORD $0x4ebf1fec // mov v12.16b, v31.16b
-	WORD $0x4ebfcc2c // fmls v12.4s, v1.4s, v31.4s
+	WORD $0x4ebfcc4c // fmls v12.4s, v2.4s, v31.4s
 	WORD $0x4ebf1fed // mov v13.16b, v31.16b
 	WORD $0x4ebfcc6d // fmls v13.4s, v3.4s, v31.4s
 	WORD $0x4ebf1fee // mov v14.16b, v31.16b
-	WORD $0x4ebfccae // fmls v14.4s, v5.4s, v31.4s
+	WORD $0x4ebfccce // fmls v14.4s, v6.4s, v31.4s
 	WORD $0x4ebf1fef // mov v15.16b, v31.16b
 	WORD $0x4ebfccef // fmls v15.4s, v7.4s, v31.4s
-	WORD $0x6e21dc30 // fmul v16.4s, v1.4s, v1.4s
+	WORD $0x6e22dc50 // fmul v16.4s, v2.4s, v2.4s
 	WORD $0x6e23dc71 // fmul v17.4s, v3.4s, v3.4s
-	WORD $0x6e25dcb2 // fmul v18.4s, v5.4s, v5.4s
+	WORD $0x6e26dcd2 // fmul v18.4s, v6.4s, v6.4s
 	WORD $0x6e27dcf3 // fmul v19.4s, v7.4s, v7.4s
 	WORD $0x6ee81e0c // bif v12.16b, v16.16b, v8.16b
 	WORD $0x6ee91e2d // bif v13.16b, v17.16b, v9.16b
@@ -1434,78 +1381,76 @@ in0done:
 	WORD $0x6ea1f9b1 // fsqrt v17.4s, v13.4s
 	WORD $0x6ea1f9d2 // fsqrt v18.4s, v14.4s
 	WORD $0x6ea1f9f3 // fsqrt v19.4s, v15.4s
-	WORD $0x6ee81c30 // bif v16.16b, v1.16b, v8.16b
+	WORD $0x6ee81c50 // bif v16.16b, v2.16b, v8.16b
 	WORD $0x6ee91c71 // bif v17.16b, v3.16b, v9.16b
-	WORD $0x6eea1cb2 // bif v18.16b, v5.16b, v10.16b
+	WORD $0x6eea1cd2 // bif v18.16b, v6.16b, v10.16b
 	WORD $0x6eeb1cf3 // bif v19.16b, v7.16b, v11.16b
-	WORD $0x4ebd1fa1 // mov v1.16b, v29.16b
-	WORD $0x4e2ccfc1 // fmla v1.4s, v30.4s, v12.4s
+	WORD $0x4ebd1fa2 // mov v2.16b, v29.16b
+	WORD $0x4e2ccfc2 // fmla v2.4s, v30.4s, v12.4s
 	WORD $0x4ebd1fa3 // mov v3.16b, v29.16b
 	WORD $0x4e2dcfc3 // fmla v3.4s, v30.4s, v13.4s
-	WORD $0x4ebd1fa5 // mov v5.16b, v29.16b
-	WORD $0x4e2ecfc5 // fmla v5.4s, v30.4s, v14.4s
+	WORD $0x4ebd1fa6 // mov v6.16b, v29.16b
+	WORD $0x4e2ecfc6 // fmla v6.4s, v30.4s, v14.4s
 	WORD $0x4ebd1fa7 // mov v7.16b, v29.16b
 	WORD $0x4e2fcfc7 // fmla v7.4s, v30.4s, v15.4s
 	WORD $0x4ebc1f94 // mov v20.16b, v28.16b
-	WORD $0x4e2ccc34 // fmla v20.4s, v1.4s, v12.4s
-	WORD $0x4ebc1f81 // mov v1.16b, v28.16b
-	WORD $0x4e2dcc61 // fmla v1.4s, v3.4s, v13.4s
+	WORD $0x4e2ccc54 // fmla v20.4s, v2.4s, v12.4s
+	WORD $0x4ebc1f82 // mov v2.16b, v28.16b
+	WORD $0x4e2dcc62 // fmla v2.4s, v3.4s, v13.4s
 	WORD $0x4ebc1f83 // mov v3.16b, v28.16b
-	WORD $0x4e2ecca3 // fmla v3.4s, v5.4s, v14.4s
-	WORD $0x4ebc1f85 // mov v5.16b, v28.16b
-	WORD $0x4e2fcce5 // fmla v5.4s, v7.4s, v15.4s
+	WORD $0x4e2eccc3 // fmla v3.4s, v6.4s, v14.4s
+	WORD $0x4ebc1f86 // mov v6.16b, v28.16b
+	WORD $0x4e2fcce6 // fmla v6.4s, v7.4s, v15.4s
 	WORD $0x4ebb1f67 // mov v7.16b, v27.16b
 	WORD $0x4e2cce87 // fmla v7.4s, v20.4s, v12.4s
 	WORD $0x4ebb1f74 // mov v20.16b, v27.16b
-	WORD $0x4e2dcc34 // fmla v20.4s, v1.4s, v13.4s
-	WORD $0x4ebb1f61 // mov v1.16b, v27.16b
-	WORD $0x4e2ecc61 // fmla v1.4s, v3.4s, v14.4s
+	WORD $0x4e2dcc54 // fmla v20.4s, v2.4s, v13.4s
+	WORD $0x4ebb1f62 // mov v2.16b, v27.16b
+	WORD $0x4e2ecc62 // fmla v2.4s, v3.4s, v14.4s
 	WORD $0x4ebb1f63 // mov v3.16b, v27.16b
-	WORD $0x4e2fcca3 // fmla v3.4s, v5.4s, v15.4s
-	WORD $0x4eba1f45 // mov v5.16b, v26.16b
-	WORD $0x4e2ccce5 // fmla v5.4s, v7.4s, v12.4s
+	WORD $0x4e2fccc3 // fmla v3.4s, v6.4s, v15.4s
+	WORD $0x4eba1f46 // mov v6.16b, v26.16b
+	WORD $0x4e2ccce6 // fmla v6.4s, v7.4s, v12.4s
 	WORD $0x4eba1f47 // mov v7.16b, v26.16b
 	WORD $0x4e2dce87 // fmla v7.4s, v20.4s, v13.4s
 	WORD $0x4eba1f54 // mov v20.16b, v26.16b
-	WORD $0x4e2ecc34 // fmla v20.4s, v1.4s, v14.4s
-	WORD $0x4eba1f41 // mov v1.16b, v26.16b
-	WORD $0x4e2fcc61 // fmla v1.4s, v3.4s, v15.4s
+	WORD $0x4e2ecc54 // fmla v20.4s, v2.4s, v14.4s
+	WORD $0x4eba1f42 // mov v2.16b, v26.16b
+	WORD $0x4e2fcc62 // fmla v2.4s, v3.4s, v15.4s
 	WORD $0x6e2cde03 // fmul v3.4s, v16.4s, v12.4s
 	WORD $0x6e2dde2c // fmul v12.4s, v17.4s, v13.4s
 	WORD $0x6e2ede4d // fmul v13.4s, v18.4s, v14.4s
 	WORD $0x6e2fde6e // fmul v14.4s, v19.4s, v15.4s
-	WORD $0x4e25cc70 // fmla v16.4s, v3.4s, v5.4s
+	WORD $0x4e26cc70 // fmla v16.4s, v3.4s, v6.4s
 	WORD $0x4e27cd91 // fmla v17.4s, v12.4s, v7.4s
 	WORD $0x4e34cdb2 // fmla v18.4s, v13.4s, v20.4s
-	WORD $0x4e21cdd3 // fmla v19.4s, v14.4s, v1.4s
-	WORD $0x4eb81f01 // mov v1.16b, v24.16b
-	WORD $0x4eb9ce01 // fmls v1.4s, v16.4s, v25.4s
+	WORD $0x4e22cdd3 // fmla v19.4s, v14.4s, v2.4s
+	WORD $0x4eb81f02 // mov v2.16b, v24.16b
+	WORD $0x4eb9ce02 // fmls v2.4s, v16.4s, v25.4s
 	WORD $0x4eb81f03 // mov v3.16b, v24.16b
 	WORD $0x4eb9ce23 // fmls v3.4s, v17.4s, v25.4s
-	WORD $0x4eb81f05 // mov v5.16b, v24.16b
-	WORD $0x4eb9ce45 // fmls v5.4s, v18.4s, v25.4s
+	WORD $0x4eb81f06 // mov v6.16b, v24.16b
+	WORD $0x4eb9ce46 // fmls v6.4s, v18.4s, v25.4s
 	WORD $0x4eb81f07 // mov v7.16b, v24.16b
 	WORD $0x4eb9ce67 // fmls v7.4s, v19.4s, v25.4s
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
 	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
-	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
+	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
 	WORD $0x4e37d4e7 // fadd v7.4s, v7.4s, v23.4s
-	WORD $0x6e701c28 // bsl v8.16b, v1.16b, v16.16b
+	WORD $0x6e701c48 // bsl v8.16b, v2.16b, v16.16b
 	WORD $0x6e711c69 // bsl v9.16b, v3.16b, v17.16b
-	WORD $0x6e721caa // bsl v10.16b, v5.16b, v18.16b
+	WORD $0x6e721cca // bsl v10.16b, v6.16b, v18.16b
 	WORD $0x6e731ceb // bsl v11.16b, v7.16b, v19.16b
 	WORD $0x4e361c00 // and v0.16b, v0.16b, v22.16b
-	WORD $0x4e361c41 // and v1.16b, v2.16b, v22.16b
+	WORD $0x4e361c21 // and v1.16b, v1.16b, v22.16b
 	WORD $0x4e361c82 // and v2.16b, v4.16b, v22.16b
-	WORD $0x4e361cc3 // and v3.16b, v6.16b, v22.16b
+	WORD $0x4e361ca3 // and v3.16b, v5.16b, v22.16b
 	WORD $0x4ea01d00 // orr v0.16b, v8.16b, v0.16b
 	WORD $0x4ea11d21 // orr v1.16b, v9.16b, v1.16b
 	WORD $0x4ea21d42 // orr v2.16b, v10.16b, v2.16b
 	WORD $0x4ea31d63 // orr v3.16b, v11.16b, v3.16b
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -1581,13 +1526,12 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x6ebde424 // fcmgt v4.4s, v1.4s, v29.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0x6ebde444 // fcmgt v4.4s, v2.4s, v29.4s
 	WORD $0x6ebde465 // fcmgt v5.4s, v3.4s, v29.4s
-	WORD $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
+	WORD $0x6e22dc46 // fmul v6.4s, v2.4s, v2.4s
 	WORD $0x6e23dc67 // fmul v7.4s, v3.4s, v3.4s
 	WORD $0x4e3fd4c8 // fadd v8.4s, v6.4s, v31.4s
 	WORD $0x4e3fd4e9 // fadd v9.4s, v7.4s, v31.4s
@@ -1597,17 +1541,17 @@ group:
 	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
 	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
 	WORD $0x6e29fce7 // fdiv v7.4s, v7.4s, v9.4s
-	WORD $0x4e26d426 // fadd v6.4s, v1.4s, v6.4s
+	WORD $0x4e26d446 // fadd v6.4s, v2.4s, v6.4s
 	WORD $0x4e27d467 // fadd v7.4s, v3.4s, v7.4s
-	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
-	WORD $0x6ee41cc1 // bif v1.16b, v6.16b, v4.16b
+	WORD $0x6ee41cc2 // bif v2.16b, v6.16b, v4.16b
 	WORD $0x6ee51ce3 // bif v3.16b, v7.16b, v5.16b
-	WORD $0x4e3fd426 // fadd v6.4s, v1.4s, v31.4s
+	WORD $0x4e3fd446 // fadd v6.4s, v2.4s, v31.4s
 	WORD $0x4e3fd467 // fadd v7.4s, v3.4s, v31.4s
 	WORD $0x4ebfd4c8 // fsub v8.4s, v6.4s, v31.4s
 	WORD $0x4ebfd4e9 // fsub v9.4s, v7.4s, v31.4s
-	WORD $0x4ea8d428 // fsub v8.4s, v1.4s, v8.4s
+	WORD $0x4ea8d448 // fsub v8.4s, v2.4s, v8.4s
 	WORD $0x4ea9d469 // fsub v9.4s, v3.4s, v9.4s
 	WORD $0x6e26fd08 // fdiv v8.4s, v8.4s, v6.4s
 	WORD $0x6e27fd29 // fdiv v9.4s, v9.4s, v7.4s
@@ -1694,27 +1638,25 @@ group:
 	WORD $0x6e6b1dcd // bsl v13.16b, v14.16b, v11.16b
 	WORD $0x4e3fe4c6 // fcmeq v6.4s, v6.4s, v31.4s
 	WORD $0x4e3fe4e7 // fcmeq v7.4s, v7.4s, v31.4s
-	WORD $0x6e6c1c26 // bsl v6.16b, v1.16b, v12.16b
+	WORD $0x6e6c1c46 // bsl v6.16b, v2.16b, v12.16b
 	WORD $0x6e6d1c67 // bsl v7.16b, v3.16b, v13.16b
-	WORD $0x3dc02421 // ldr q1, [x1, #144]
-	WORD $0x4e211c83 // and v3.16b, v4.16b, v1.16b
-	WORD $0x4e211ca1 // and v1.16b, v5.16b, v1.16b
+	WORD $0x3dc02422 // ldr q2, [x1, #144]
+	WORD $0x4e221c83 // and v3.16b, v4.16b, v2.16b
+	WORD $0x4e221ca2 // and v2.16b, v5.16b, v2.16b
 	WORD $0x4e23d4c3 // fadd v3.4s, v6.4s, v3.4s
-	WORD $0x4e21d4e1 // fadd v1.4s, v7.4s, v1.4s
+	WORD $0x4e22d4e2 // fadd v2.4s, v7.4s, v2.4s
 	WORD $0x3dc02824 // ldr q4, [x1, #160]
 	WORD $0x4e241c00 // and v0.16b, v0.16b, v4.16b
-	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
 	WORD $0x4ea01c60 // orr v0.16b, v3.16b, v0.16b
-	WORD $0x4ea21c21 // orr v1.16b, v1.16b, v2.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3dc008a0 // ldr q0, [x5, #32]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc00ca2 // ldr q2, [x5, #48]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x6ebde424 // fcmgt v4.4s, v1.4s, v29.4s
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0x6ebde444 // fcmgt v4.4s, v2.4s, v29.4s
 	WORD $0x6ebde465 // fcmgt v5.4s, v3.4s, v29.4s
-	WORD $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
+	WORD $0x6e22dc46 // fmul v6.4s, v2.4s, v2.4s
 	WORD $0x6e23dc67 // fmul v7.4s, v3.4s, v3.4s
 	WORD $0x4e3fd4c8 // fadd v8.4s, v6.4s, v31.4s
 	WORD $0x4e3fd4e9 // fadd v9.4s, v7.4s, v31.4s
@@ -1724,17 +1666,17 @@ group:
 	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
 	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
 	WORD $0x6e29fce7 // fdiv v7.4s, v7.4s, v9.4s
-	WORD $0x4e26d426 // fadd v6.4s, v1.4s, v6.4s
+	WORD $0x4e26d446 // fadd v6.4s, v2.4s, v6.4s
 	WORD $0x4e27d467 // fadd v7.4s, v3.4s, v7.4s
-	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
-	WORD $0x6ee41cc1 // bif v1.16b, v6.16b, v4.16b
+	WORD $0x6ee41cc2 // bif v2.16b, v6.16b, v4.16b
 	WORD $0x6ee51ce3 // bif v3.16b, v7.16b, v5.16b
-	WORD $0x4e3fd426 // fadd v6.4s, v1.4s, v31.4s
+	WORD $0x4e3fd446 // fadd v6.4s, v2.4s, v31.4s
 	WORD $0x4e3fd467 // fadd v7.4s, v3.4s, v31.4s
 	WORD $0x4ebfd4c8 // fsub v8.4s, v6.4s, v31.4s
 	WORD $0x4ebfd4e9 // fsub v9.4s, v7.4s, v31.4s
-	WORD $0x4ea8d428 // fsub v8.4s, v1.4s, v8.4s
+	WORD $0x4ea8d448 // fsub v8.4s, v2.4s, v8.4s
 	WORD $0x4ea9d469 // fsub v9.4s, v3.4s, v9.4s
 	WORD $0x6e26fd08 // fdiv v8.4s, v8.4s, v6.4s
 	WORD $0x6e27fd29 // fdiv v9.4s, v9.4s, v7.4s
@@ -1821,22 +1763,19 @@ group:
 	WORD $0x6e6b1dcd // bsl v13.16b, v14.16b, v11.16b
 	WORD $0x4e3fe4c6 // fcmeq v6.4s, v6.4s, v31.4s
 	WORD $0x4e3fe4e7 // fcmeq v7.4s, v7.4s, v31.4s
-	WORD $0x6e6c1c26 // bsl v6.16b, v1.16b, v12.16b
+	WORD $0x6e6c1c46 // bsl v6.16b, v2.16b, v12.16b
 	WORD $0x6e6d1c67 // bsl v7.16b, v3.16b, v13.16b
-	WORD $0x3dc02421 // ldr q1, [x1, #144]
-	WORD $0x4e211c83 // and v3.16b, v4.16b, v1.16b
-	WORD $0x4e211ca1 // and v1.16b, v5.16b, v1.16b
+	WORD $0x3dc02422 // ldr q2, [x1, #144]
+	WORD $0x4e221c83 // and v3.16b, v4.16b, v2.16b
+	WORD $0x4e221ca2 // and v2.16b, v5.16b, v2.16b
 	WORD $0x4e23d4c3 // fadd v3.4s, v6.4s, v3.4s
-	WORD $0x4e21d4e1 // fadd v1.4s, v7.4s, v1.4s
+	WORD $0x4e22d4e2 // fadd v2.4s, v7.4s, v2.4s
 	WORD $0x3dc02824 // ldr q4, [x1, #160]
 	WORD $0x4e241c00 // and v0.16b, v0.16b, v4.16b
-	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
 	WORD $0x4ea01c60 // orr v0.16b, v3.16b, v0.16b
-	WORD $0x4ea21c21 // orr v1.16b, v1.16b, v2.16b
-	WORD $0x3d8008c0 // str q0, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -1867,13 +1806,12 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x6ebde424 // fcmgt v4.4s, v1.4s, v29.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0x6ebde444 // fcmgt v4.4s, v2.4s, v29.4s
 	WORD $0x6ebde465 // fcmgt v5.4s, v3.4s, v29.4s
-	WORD $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
+	WORD $0x6e22dc46 // fmul v6.4s, v2.4s, v2.4s
 	WORD $0x6e23dc67 // fmul v7.4s, v3.4s, v3.4s
 	WORD $0x4e3fd4c8 // fadd v8.4s, v6.4s, v31.4s
 	WORD $0x4e3fd4e9 // fadd v9.4s, v7.4s, v31.4s
@@ -1883,17 +1821,17 @@ in0done:
 	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
 	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
 	WORD $0x6e29fce7 // fdiv v7.4s, v7.4s, v9.4s
-	WORD $0x4e26d426 // fadd v6.4s, v1.4s, v6.4s
+	WORD $0x4e26d446 // fadd v6.4s, v2.4s, v6.4s
 	WORD $0x4e27d467 // fadd v7.4s, v3.4s, v7.4s
-	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
-	WORD $0x6ee41cc1 // bif v1.16b, v6.16b, v4.16b
+	WORD $0x6ee41cc2 // bif v2.16b, v6.16b, v4.16b
 	WORD $0x6ee51ce3 // bif v3.16b, v7.16b, v5.16b
-	WORD $0x4e3fd426 // fadd v6.4s, v1.4s, v31.4s
+	WORD $0x4e3fd446 // fadd v6.4s, v2.4s, v31.4s
 	WORD $0x4e3fd467 // fadd v7.4s, v3.4s, v31.4s
 	WORD $0x4ebfd4c8 // fsub v8.4s, v6.4s, v31.4s
 	WORD $0x4ebfd4e9 // fsub v9.4s, v7.4s, v31.4s
-	WORD $0x4ea8d428 // fsub v8.4s, v1.4s, v8.4s
+	WORD $0x4ea8d448 // fsub v8.4s, v2.4s, v8.4s
 	WORD $0x4ea9d469 // fsub v9.4s, v3.4s, v9.4s
 	WORD $0x6e26fd08 // fdiv v8.4s, v8.4s, v6.4s
 	WORD $0x6e27fd29 // fdiv v9.4s, v9.4s, v7.4s
@@ -1980,27 +1918,25 @@ in0done:
 	WORD $0x6e6b1dcd // bsl v13.16b, v14.16b, v11.16b
 	WORD $0x4e3fe4c6 // fcmeq v6.4s, v6.4s, v31.4s
 	WORD $0x4e3fe4e7 // fcmeq v7.4s, v7.4s, v31.4s
-	WORD $0x6e6c1c26 // bsl v6.16b, v1.16b, v12.16b
+	WORD $0x6e6c1c46 // bsl v6.16b, v2.16b, v12.16b
 	WORD $0x6e6d1c67 // bsl v7.16b, v3.16b, v13.16b
-	WORD $0x3dc02421 // ldr q1, [x1, #144]
-	WORD $0x4e211c83 // and v3.16b, v4.16b, v1.16b
-	WORD $0x4e211ca1 // and v1.16b, v5.16b, v1.16b
+	WORD $0x3dc02422 // ldr q2, [x1, #144]
+	WORD $0x4e221c83 // and v3.16b, v4.16b, v2.16b
+	WORD $0x4e221ca2 // and v2.16b, v5.16b, v2.16b
 	WORD $0x4e23d4c3 // fadd v3.4s, v6.4s, v3.4s
-	WORD $0x4e21d4e1 // fadd v1.4s, v7.4s, v1.4s
+	WORD $0x4e22d4e2 // fadd v2.4s, v7.4s, v2.4s
 	WORD $0x3dc02824 // ldr q4, [x1, #160]
 	WORD $0x4e241c00 // and v0.16b, v0.16b, v4.16b
-	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
 	WORD $0x4ea01c60 // orr v0.16b, v3.16b, v0.16b
-	WORD $0x4ea21c21 // orr v1.16b, v1.16b, v2.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3dc008a0 // ldr q0, [x5, #32]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc00ca2 // ldr q2, [x5, #48]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x6ebde424 // fcmgt v4.4s, v1.4s, v29.4s
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0x6ebde444 // fcmgt v4.4s, v2.4s, v29.4s
 	WORD $0x6ebde465 // fcmgt v5.4s, v3.4s, v29.4s
-	WORD $0x6e21dc26 // fmul v6.4s, v1.4s, v1.4s
+	WORD $0x6e22dc46 // fmul v6.4s, v2.4s, v2.4s
 	WORD $0x6e23dc67 // fmul v7.4s, v3.4s, v3.4s
 	WORD $0x4e3fd4c8 // fadd v8.4s, v6.4s, v31.4s
 	WORD $0x4e3fd4e9 // fadd v9.4s, v7.4s, v31.4s
@@ -2010,17 +1946,17 @@ in0done:
 	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
 	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
 	WORD $0x6e29fce7 // fdiv v7.4s, v7.4s, v9.4s
-	WORD $0x4e26d426 // fadd v6.4s, v1.4s, v6.4s
+	WORD $0x4e26d446 // fadd v6.4s, v2.4s, v6.4s
 	WORD $0x4e27d467 // fadd v7.4s, v3.4s, v7.4s
-	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
-	WORD $0x6ee41cc1 // bif v1.16b, v6.16b, v4.16b
+	WORD $0x6ee41cc2 // bif v2.16b, v6.16b, v4.16b
 	WORD $0x6ee51ce3 // bif v3.16b, v7.16b, v5.16b
-	WORD $0x4e3fd426 // fadd v6.4s, v1.4s, v31.4s
+	WORD $0x4e3fd446 // fadd v6.4s, v2.4s, v31.4s
 	WORD $0x4e3fd467 // fadd v7.4s, v3.4s, v31.4s
 	WORD $0x4ebfd4c8 // fsub v8.4s, v6.4s, v31.4s
 	WORD $0x4ebfd4e9 // fsub v9.4s, v7.4s, v31.4s
-	WORD $0x4ea8d428 // fsub v8.4s, v1.4s, v8.4s
+	WORD $0x4ea8d448 // fsub v8.4s, v2.4s, v8.4s
 	WORD $0x4ea9d469 // fsub v9.4s, v3.4s, v9.4s
 	WORD $0x6e26fd08 // fdiv v8.4s, v8.4s, v6.4s
 	WORD $0x6e27fd29 // fdiv v9.4s, v9.4s, v7.4s
@@ -2107,20 +2043,19 @@ in0done:
 	WORD $0x6e6b1dcd // bsl v13.16b, v14.16b, v11.16b
 	WORD $0x4e3fe4c6 // fcmeq v6.4s, v6.4s, v31.4s
 	WORD $0x4e3fe4e7 // fcmeq v7.4s, v7.4s, v31.4s
-	WORD $0x6e6c1c26 // bsl v6.16b, v1.16b, v12.16b
+	WORD $0x6e6c1c46 // bsl v6.16b, v2.16b, v12.16b
 	WORD $0x6e6d1c67 // bsl v7.16b, v3.16b, v13.16b
-	WORD $0x3dc02421 // ldr q1, [x1, #144]
-	WORD $0x4e211c83 // and v3.16b, v4.16b, v1.16b
-	WORD $0x4e211ca1 // and v1.16b, v5.16b, v1.16b
+	WORD $0x3dc02422 // ldr q2, [x1, #144]
+	WORD $0x4e221c83 // and v3.16b, v4.16b, v2.16b
+	WORD $0x4e221ca2 // and v2.16b, v5.16b, v2.16b
 	WORD $0x4e23d4c3 // fadd v3.4s, v6.4s, v3.4s
-	WORD $0x4e21d4e1 // fadd v1.4s, v7.4s, v1.4s
+	WORD $0x4e22d4e2 // fadd v2.4s, v7.4s, v2.4s
 	WORD $0x3dc02824 // ldr q4, [x1, #160]
 	WORD $0x4e241c00 // and v0.16b, v0.16b, v4.16b
-	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
 	WORD $0x4ea01c60 // orr v0.16b, v3.16b, v0.16b
-	WORD $0x4ea21c21 // orr v1.16b, v1.16b, v2.16b
-	WORD $0x3d8008c0 // str q0, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -2247,122 +2182,116 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x6ebfe428 // fcmgt v8.4s, v1.4s, v31.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x6ebfe448 // fcmgt v8.4s, v2.4s, v31.4s
 	WORD $0x6ebfe469 // fcmgt v9.4s, v3.4s, v31.4s
-	WORD $0x6ebfe4aa // fcmgt v10.4s, v5.4s, v31.4s
+	WORD $0x6ebfe4ca // fcmgt v10.4s, v6.4s, v31.4s
 	WORD $0x6ebfe4eb // fcmgt v11.4s, v7.4s, v31.4s
-	WORD $0x6e21ffcc // fdiv v12.4s, v30.4s, v1.4s
+	WORD $0x6e22ffcc // fdiv v12.4s, v30.4s, v2.4s
 	WORD $0x6e23ffcd // fdiv v13.4s, v30.4s, v3.4s
-	WORD $0x6e25ffce // fdiv v14.4s, v30.4s, v5.4s
+	WORD $0x6e26ffce // fdiv v14.4s, v30.4s, v6.4s
 	WORD $0x6e27ffcf // fdiv v15.4s, v30.4s, v7.4s
-	WORD $0x6ee81c2c // bif v12.16b, v1.16b, v8.16b
+	WORD $0x6ee81c4c // bif v12.16b, v2.16b, v8.16b
 	WORD $0x6ee91c6d // bif v13.16b, v3.16b, v9.16b
-	WORD $0x6eea1cae // bif v14.16b, v5.16b, v10.16b
+	WORD $0x6eea1cce // bif v14.16b, v6.16b, v10.16b
 	WORD $0x6eeb1cef // bif v15.16b, v7.16b, v11.16b
-	WORD $0x6e2cdd81 // fmul v1.4s, v12.4s, v12.4s
+	WORD $0x6e2cdd82 // fmul v2.4s, v12.4s, v12.4s
 	WORD $0x6e2ddda3 // fmul v3.4s, v13.4s, v13.4s
-	WORD $0x6e2eddc5 // fmul v5.4s, v14.4s, v14.4s
+	WORD $0x6e2eddc6 // fmul v6.4s, v14.4s, v14.4s
 	WORD $0x6e2fdde7 // fmul v7.4s, v15.4s, v15.4s
 	WORD $0x4ebc1f90 // mov v16.16b, v28.16b
-	WORD $0x4e21cfb0 // fmla v16.4s, v29.4s, v1.4s
+	WORD $0x4e22cfb0 // fmla v16.4s, v29.4s, v2.4s
 	WORD $0x4ebc1f91 // mov v17.16b, v28.16b
 	WORD $0x4e23cfb1 // fmla v17.4s, v29.4s, v3.4s
 	WORD $0x4ebc1f92 // mov v18.16b, v28.16b
-	WORD $0x4e25cfb2 // fmla v18.4s, v29.4s, v5.4s
+	WORD $0x4e26cfb2 // fmla v18.4s, v29.4s, v6.4s
 	WORD $0x4ebc1f93 // mov v19.16b, v28.16b
 	WORD $0x4e27cfb3 // fmla v19.4s, v29.4s, v7.4s
 	WORD $0x4ebb1f74 // mov v20.16b, v27.16b
-	WORD $0x4e21ce14 // fmla v20.4s, v16.4s, v1.4s
+	WORD $0x4e22ce14 // fmla v20.4s, v16.4s, v2.4s
 	WORD $0x4ebb1f70 // mov v16.16b, v27.16b
 	WORD $0x4e23ce30 // fmla v16.4s, v17.4s, v3.4s
 	WORD $0x4ebb1f71 // mov v17.16b, v27.16b
-	WORD $0x4e25ce51 // fmla v17.4s, v18.4s, v5.4s
+	WORD $0x4e26ce51 // fmla v17.4s, v18.4s, v6.4s
 	WORD $0x4ebb1f72 // mov v18.16b, v27.16b
 	WORD $0x4e27ce72 // fmla v18.4s, v19.4s, v7.4s
 	WORD $0x4eba1f53 // mov v19.16b, v26.16b
-	WORD $0x4e21ce93 // fmla v19.4s, v20.4s, v1.4s
+	WORD $0x4e22ce93 // fmla v19.4s, v20.4s, v2.4s
 	WORD $0x4eba1f54 // mov v20.16b, v26.16b
 	WORD $0x4e23ce14 // fmla v20.4s, v16.4s, v3.4s
 	WORD $0x4eba1f50 // mov v16.16b, v26.16b
-	WORD $0x4e25ce30 // fmla v16.4s, v17.4s, v5.4s
+	WORD $0x4e26ce30 // fmla v16.4s, v17.4s, v6.4s
 	WORD $0x4eba1f51 // mov v17.16b, v26.16b
 	WORD $0x4e27ce51 // fmla v17.4s, v18.4s, v7.4s
 	WORD $0x4eb91f32 // mov v18.16b, v25.16b
-	WORD $0x4e21ce72 // fmla v18.4s, v19.4s, v1.4s
+	WORD $0x4e22ce72 // fmla v18.4s, v19.4s, v2.4s
 	WORD $0x4eb91f33 // mov v19.16b, v25.16b
 	WORD $0x4e23ce93 // fmla v19.4s, v20.4s, v3.4s
 	WORD $0x4eb91f34 // mov v20.16b, v25.16b
-	WORD $0x4e25ce14 // fmla v20.4s, v16.4s, v5.4s
+	WORD $0x4e26ce14 // fmla v20.4s, v16.4s, v6.4s
 	WORD $0x4eb91f30 // mov v16.16b, v25.16b
 	WORD $0x4e27ce30 // fmla v16.4s, v17.4s, v7.4s
 	WORD $0x4eb81f11 // mov v17.16b, v24.16b
-	WORD $0x4e21ce51 // fmla v17.4s, v18.4s, v1.4s
+	WORD $0x4e22ce51 // fmla v17.4s, v18.4s, v2.4s
 	WORD $0x4eb81f12 // mov v18.16b, v24.16b
 	WORD $0x4e23ce72 // fmla v18.4s, v19.4s, v3.4s
 	WORD $0x4eb81f13 // mov v19.16b, v24.16b
-	WORD $0x4e25ce93 // fmla v19.4s, v20.4s, v5.4s
+	WORD $0x4e26ce93 // fmla v19.4s, v20.4s, v6.4s
 	WORD $0x4eb81f14 // mov v20.16b, v24.16b
 	WORD $0x4e27ce14 // fmla v20.4s, v16.4s, v7.4s
 	WORD $0x4eb71ef0 // mov v16.16b, v23.16b
-	WORD $0x4e21ce30 // fmla v16.4s, v17.4s, v1.4s
+	WORD $0x4e22ce30 // fmla v16.4s, v17.4s, v2.4s
 	WORD $0x4eb71ef1 // mov v17.16b, v23.16b
 	WORD $0x4e23ce51 // fmla v17.4s, v18.4s, v3.4s
 	WORD $0x4eb71ef2 // mov v18.16b, v23.16b
-	WORD $0x4e25ce72 // fmla v18.4s, v19.4s, v5.4s
+	WORD $0x4e26ce72 // fmla v18.4s, v19.4s, v6.4s
 	WORD $0x4eb71ef3 // mov v19.16b, v23.16b
 	WORD $0x4e27ce93 // fmla v19.4s, v20.4s, v7.4s
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
-	WORD $0x4e21ce14 // fmla v20.4s, v16.4s, v1.4s
+	WORD $0x4e22ce14 // fmla v20.4s, v16.4s, v2.4s
 	WORD $0x4eb61ed0 // mov v16.16b, v22.16b
 	WORD $0x4e23ce30 // fmla v16.4s, v17.4s, v3.4s
 	WORD $0x4eb61ed1 // mov v17.16b, v22.16b
-	WORD $0x4e25ce51 // fmla v17.4s, v18.4s, v5.4s
+	WORD $0x4e26ce51 // fmla v17.4s, v18.4s, v6.4s
 	WORD $0x4eb61ed2 // mov v18.16b, v22.16b
 	WORD $0x4e27ce72 // fmla v18.4s, v19.4s, v7.4s
-	WORD $0x6e21dd81 // fmul v1.4s, v12.4s, v1.4s
+	WORD $0x6e22dd82 // fmul v2.4s, v12.4s, v2.4s
 	WORD $0x6e23dda3 // fmul v3.4s, v13.4s, v3.4s
-	WORD $0x6e25ddc5 // fmul v5.4s, v14.4s, v5.4s
+	WORD $0x6e26ddc6 // fmul v6.4s, v14.4s, v6.4s
 	WORD $0x6e27dde7 // fmul v7.4s, v15.4s, v7.4s
-	WORD $0x4e34cc2c // fmla v12.4s, v1.4s, v20.4s
+	WORD $0x4e34cc4c // fmla v12.4s, v2.4s, v20.4s
 	WORD $0x4e30cc6d // fmla v13.4s, v3.4s, v16.4s
-	WORD $0x4e31ccae // fmla v14.4s, v5.4s, v17.4s
+	WORD $0x4e31ccce // fmla v14.4s, v6.4s, v17.4s
 	WORD $0x4e32ccef // fmla v15.4s, v7.4s, v18.4s
-	WORD $0x4e35d581 // fadd v1.4s, v12.4s, v21.4s
+	WORD $0x4e35d582 // fadd v2.4s, v12.4s, v21.4s
 	WORD $0x4e35d5a3 // fadd v3.4s, v13.4s, v21.4s
-	WORD $0x4e35d5c5 // fadd v5.4s, v14.4s, v21.4s
+	WORD $0x4e35d5c6 // fadd v6.4s, v14.4s, v21.4s
 	WORD $0x4e35d5e7 // fadd v7.4s, v15.4s, v21.4s
 	WORD $0x3dc00030 // ldr q16, [x1]
-	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
-	WORD $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
 	WORD $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
-	WORD $0x6e6c1c28 // bsl v8.16b, v1.16b, v12.16b
+	WORD $0x6e6c1c48 // bsl v8.16b, v2.16b, v12.16b
 	WORD $0x6e6d1c69 // bsl v9.16b, v3.16b, v13.16b
-	WORD $0x6e6e1caa // bsl v10.16b, v5.16b, v14.16b
+	WORD $0x6e6e1cca // bsl v10.16b, v6.16b, v14.16b
 	WORD $0x6e6f1ceb // bsl v11.16b, v7.16b, v15.16b
-	WORD $0x3dc00421 // ldr q1, [x1, #16]
-	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
-	WORD $0x4e211c42 // and v2.16b, v2.16b, v1.16b
-	WORD $0x4e211c83 // and v3.16b, v4.16b, v1.16b
-	WORD $0x4e211cc1 // and v1.16b, v6.16b, v1.16b
+	WORD $0x3dc00422 // ldr q2, [x1, #16]
+	WORD $0x4e221c00 // and v0.16b, v0.16b, v2.16b
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
+	WORD $0x4e221c83 // and v3.16b, v4.16b, v2.16b
+	WORD $0x4e221ca2 // and v2.16b, v5.16b, v2.16b
 	WORD $0x4ea01d00 // orr v0.16b, v8.16b, v0.16b
-	WORD $0x4ea21d22 // orr v2.16b, v9.16b, v2.16b
+	WORD $0x4ea11d21 // orr v1.16b, v9.16b, v1.16b
 	WORD $0x4ea31d43 // orr v3.16b, v10.16b, v3.16b
-	WORD $0x4ea11d61 // orr v1.16b, v11.16b, v1.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c2 // str q2, [x6, #16]
-	WORD $0x3d8008c3 // str q3, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x4ea21d62 // orr v2.16b, v11.16b, v2.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac8108c3 // stp q3, q2, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -2393,120 +2322,116 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x6ebfe428 // fcmgt v8.4s, v1.4s, v31.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x6ebfe448 // fcmgt v8.4s, v2.4s, v31.4s
 	WORD $0x6ebfe469 // fcmgt v9.4s, v3.4s, v31.4s
-	WORD $0x6ebfe4aa // fcmgt v10.4s, v5.4s, v31.4s
+	WORD $0x6ebfe4ca // fcmgt v10.4s, v6.4s, v31.4s
 	WORD $0x6ebfe4eb // fcmgt v11.4s, v7.4s, v31.4s
-	WORD $0x6e21ffcc // fdiv v12.4s, v30.4s, v1.4s
+	WORD $0x6e22ffcc // fdiv v12.4s, v30.4s, v2.4s
 	WORD $0x6e23ffcd // fdiv v13.4s, v30.4s, v3.4s
-	WORD $0x6e25ffce // fdiv v14.4s, v30.4s, v5.4s
+	WORD $0x6e26ffce // fdiv v14.4s, v30.4s, v6.4s
 	WORD $0x6e27ffcf // fdiv v15.4s, v30.4s, v7.4s
-	WORD $0x6ee81c2c // bif v12.16b, v1.16b, v8.16b
+	WORD $0x6ee81c4c // bif v12.16b, v2.16b, v8.16b
 	WORD $0x6ee91c6d // bif v13.16b, v3.16b, v9.16b
-	WORD $0x6eea1cae // bif v14.16b, v5.16b, v10.16b
+	WORD $0x6eea1cce // bif v14.16b, v6.16b, v10.16b
 	WORD $0x6eeb1cef // bif v15.16b, v7.16b, v11.16b
-	WORD $0x6e2cdd81 // fmul v1.4s, v12.4s, v12.4s
+	WORD $0x6e2cdd82 // fmul v2.4s, v12.4s, v12.4s
 	WORD $0x6e2ddda3 // fmul v3.4s, v13.4s, v13.4s
-	WORD $0x6e2eddc5 // fmul v5.4s, v14.4s, v14.4s
+	WORD $0x6e2eddc6 // fmul v6.4s, v14.4s, v14.4s
 	WORD $0x6e2fdde7 // fmul v7.4s, v15.4s, v15.4s
 	WORD $0x4ebc1f90 // mov v16.16b, v28.16b
-	WORD $0x4e21cfb0 // fmla v16.4s, v29.4s, v1.4s
+	WORD $0x4e22cfb0 // fmla v16.4s, v29.4s, v2.4s
 	WORD $0x4ebc1f91 // mov v17.16b, v28.16b
 	WORD $0x4e23cfb1 // fmla v17.4s, v29.4s, v3.4s
 	WORD $0x4ebc1f92 // mov v18.16b, v28.16b
-	WORD $0x4e25cfb2 // fmla v18.4s, v29.4s, v5.4s
+	WORD $0x4e26cfb2 // fmla v18.4s, v29.4s, v6.4s
 	WORD $0x4ebc1f93 // mov v19.16b, v28.16b
 	WORD $0x4e27cfb3 // fmla v19.4s, v29.4s, v7.4s
 	WORD $0x4ebb1f74 // mov v20.16b, v27.16b
-	WORD $0x4e21ce14 // fmla v20.4s, v16.4s, v1.4s
+	WORD $0x4e22ce14 // fmla v20.4s, v16.4s, v2.4s
 	WORD $0x4ebb1f70 // mov v16.16b, v27.16b
 	WORD $0x4e23ce30 // fmla v16.4s, v17.4s, v3.4s
 	WORD $0x4ebb1f71 // mov v17.16b, v27.16b
-	WORD $0x4e25ce51 // fmla v17.4s, v18.4s, v5.4s
+	WORD $0x4e26ce51 // fmla v17.4s, v18.4s, v6.4s
 	WORD $0x4ebb1f72 // mov v18.16b, v27.16b
 	WORD $0x4e27ce72 // fmla v18.4s, v19.4s, v7.4s
 	WORD $0x4eba1f53 // mov v19.16b, v26.16b
-	WORD $0x4e21ce93 // fmla v19.4s, v20.4s, v1.4s
+	WORD $0x4e22ce93 // fmla v19.4s, v20.4s, v2.4s
 	WORD $0x4eba1f54 // mov v20.16b, v26.16b
 	WORD $0x4e23ce14 // fmla v20.4s, v16.4s, v3.4s
 	WORD $0x4eba1f50 // mov v16.16b, v26.16b
-	WORD $0x4e25ce30 // fmla v16.4s, v17.4s, v5.4s
+	WORD $0x4e26ce30 // fmla v16.4s, v17.4s, v6.4s
 	WORD $0x4eba1f51 // mov v17.16b, v26.16b
 	WORD $0x4e27ce51 // fmla v17.4s, v18.4s, v7.4s
 	WORD $0x4eb91f32 // mov v18.16b, v25.16b
-	WORD $0x4e21ce72 // fmla v18.4s, v19.4s, v1.4s
+	WORD $0x4e22ce72 // fmla v18.4s, v19.4s, v2.4s
 	WORD $0x4eb91f33 // mov v19.16b, v25.16b
 	WORD $0x4e23ce93 // fmla v19.4s, v20.4s, v3.4s
 	WORD $0x4eb91f34 // mov v20.16b, v25.16b
-	WORD $0x4e25ce14 // fmla v20.4s, v16.4s, v5.4s
+	WORD $0x4e26ce14 // fmla v20.4s, v16.4s, v6.4s
 	WORD $0x4eb91f30 // mov v16.16b, v25.16b
 	WORD $0x4e27ce30 // fmla v16.4s, v17.4s, v7.4s
 	WORD $0x4eb81f11 // mov v17.16b, v24.16b
-	WORD $0x4e21ce51 // fmla v17.4s, v18.4s, v1.4s
+	WORD $0x4e22ce51 // fmla v17.4s, v18.4s, v2.4s
 	WORD $0x4eb81f12 // mov v18.16b, v24.16b
 	WORD $0x4e23ce72 // fmla v18.4s, v19.4s, v3.4s
 	WORD $0x4eb81f13 // mov v19.16b, v24.16b
-	WORD $0x4e25ce93 // fmla v19.4s, v20.4s, v5.4s
+	WORD $0x4e26ce93 // fmla v19.4s, v20.4s, v6.4s
 	WORD $0x4eb81f14 // mov v20.16b, v24.16b
 	WORD $0x4e27ce14 // fmla v20.4s, v16.4s, v7.4s
 	WORD $0x4eb71ef0 // mov v16.16b, v23.16b
-	WORD $0x4e21ce30 // fmla v16.4s, v17.4s, v1.4s
+	WORD $0x4e22ce30 // fmla v16.4s, v17.4s, v2.4s
 	WORD $0x4eb71ef1 // mov v17.16b, v23.16b
 	WORD $0x4e23ce51 // fmla v17.4s, v18.4s, v3.4s
 	WORD $0x4eb71ef2 // mov v18.16b, v23.16b
-	WORD $0x4e25ce72 // fmla v18.4s, v19.4s, v5.4s
+	WORD $0x4e26ce72 // fmla v18.4s, v19.4s, v6.4s
 	WORD $0x4eb71ef3 // mov v19.16b, v23.16b
 	WORD $0x4e27ce93 // fmla v19.4s, v20.4s, v7.4s
 	WORD $0x4eb61ed4 // mov v20.16b, v22.16b
-	WORD $0x4e21ce14 // fmla v20.4s, v16.4s, v1.4s
+	WORD $0x4e22ce14 // fmla v20.4s, v16.4s, v2.4s
 	WORD $0x4eb61ed0 // mov v16.16b, v22.16b
 	WORD $0x4e23ce30 // fmla v16.4s, v17.4s, v3.4s
 	WORD $0x4eb61ed1 // mov v17.16b, v22.16b
-	WORD $0x4e25ce51 // fmla v17.4s, v18.4s, v5.4s
+	WORD $0x4e26ce51 // fmla v17.4s, v18.4s, v6.4s
 	WORD $0x4eb61ed2 // mov v18.16b, v22.16b
 	WORD $0x4e27ce72 // fmla v18.4s, v19.4s, v7.4s
-	WORD $0x6e21dd81 // fmul v1.4s, v12.4s, v1.4s
+	WORD $0x6e22dd82 // fmul v2.4s, v12.4s, v2.4s
 	WORD $0x6e23dda3 // fmul v3.4s, v13.4s, v3.4s
-	WORD $0x6e25ddc5 // fmul v5.4s, v14.4s, v5.4s
+	WORD $0x6e26ddc6 // fmul v6.4s, v14.4s, v6.4s
 	WORD $0x6e27dde7 // fmul v7.4s, v15.4s, v7.4s
-	WORD $0x4e34cc2c // fmla v12.4s, v1.4s, v20.4s
+	WORD $0x4e34cc4c // fmla v12.4s, v2.4s, v20.4s
 	WORD $0x4e30cc6d // fmla v13.4s, v3.4s, v16.4s
-	WORD $0x4e31ccae // fmla v14.4s, v5.4s, v17.4s
+	WORD $0x4e31ccce // fmla v14.4s, v6.4s, v17.4s
 	WORD $0x4e32ccef // fmla v15.4s, v7.4s, v18.4s
-	WORD $0x4e35d581 // fadd v1.4s, v12.4s, v21.4s
+	WORD $0x4e35d582 // fadd v2.4s, v12.4s, v21.4s
 	WORD $0x4e35d5a3 // fadd v3.4s, v13.4s, v21.4s
-	WORD $0x4e35d5c5 // fadd v5.4s, v14.4s, v21.4s
+	WORD $0x4e35d5c6 // fadd v6.4s, v14.4s, v21.4s
 	WORD $0x4e35d5e7 // fadd v7.4s, v15.4s, v21.4s
 	WORD $0x3dc00030 // ldr q16, [x1]
-	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
 	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
-	WORD $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
 	WORD $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
-	WORD $0x6e6c1c28 // bsl v8.16b, v1.16b, v12.16b
+	WORD $0x6e6c1c48 // bsl v8.16b, v2.16b, v12.16b
 	WORD $0x6e6d1c69 // bsl v9.16b, v3.16b, v13.16b
-	WORD $0x6e6e1caa // bsl v10.16b, v5.16b, v14.16b
+	WORD $0x6e6e1cca // bsl v10.16b, v6.16b, v14.16b
 	WORD $0x6e6f1ceb // bsl v11.16b, v7.16b, v15.16b
-	WORD $0x3dc00421 // ldr q1, [x1, #16]
-	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
-	WORD $0x4e211c42 // and v2.16b, v2.16b, v1.16b
-	WORD $0x4e211c83 // and v3.16b, v4.16b, v1.16b
-	WORD $0x4e211cc1 // and v1.16b, v6.16b, v1.16b
+	WORD $0x3dc00422 // ldr q2, [x1, #16]
+	WORD $0x4e221c00 // and v0.16b, v0.16b, v2.16b
+	WORD $0x4e221c21 // and v1.16b, v1.16b, v2.16b
+	WORD $0x4e221c83 // and v3.16b, v4.16b, v2.16b
+	WORD $0x4e221ca2 // and v2.16b, v5.16b, v2.16b
 	WORD $0x4ea01d00 // orr v0.16b, v8.16b, v0.16b
-	WORD $0x4ea21d22 // orr v2.16b, v9.16b, v2.16b
+	WORD $0x4ea11d21 // orr v1.16b, v9.16b, v1.16b
 	WORD $0x4ea31d43 // orr v3.16b, v10.16b, v3.16b
-	WORD $0x4ea11d61 // orr v1.16b, v11.16b, v1.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c2 // str q2, [x6, #16]
-	WORD $0x3d8008c3 // str q3, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
+	WORD $0x4ea21d62 // orr v2.16b, v11.16b, v2.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac8108c3 // stp q3, q2, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -2571,50 +2496,46 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000c0 // ldr q0, [x6]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004c2 // ldr q2, [x6, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008c4 // ldr q4, [x6, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00cc6 // ldr q6, [x6, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x3dc000a8 // ldr q8, [x5]
-	WORD $0x4ea0f909 // fabs v9.4s, v8.4s
-	WORD $0x3dc004aa // ldr q10, [x5, #16]
-	WORD $0x4ea0f94b // fabs v11.4s, v10.4s
-	WORD $0x3dc008ac // ldr q12, [x5, #32]
-	WORD $0x4ea0f98d // fabs v13.4s, v12.4s
-	WORD $0x3dc00cae // ldr q14, [x5, #48]
-	WORD $0x4ea0f9cf // fabs v15.4s, v14.4s
-	WORD $0x4e29e430 // fcmeq v16.4s, v1.4s, v9.4s
+	WORD $0xacc104c0 // ldp q0, q1, [x6], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114c4 // ldp q4, q5, [x6], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0xacc124a8 // ldp q8, q9, [x5], #32
+	WORD $0x4ea0f90a // fabs v10.4s, v8.4s
+	WORD $0x4ea0f92b // fabs v11.4s, v9.4s
+	WORD $0xacc134ac // ldp q12, q13, [x5], #32
+	WORD $0x4ea0f98e // fabs v14.4s, v12.4s
+	WORD $0x4ea0f9af // fabs v15.4s, v13.4s
+	WORD $0x4e2ae450 // fcmeq v16.4s, v2.4s, v10.4s
 	WORD $0x4e2be471 // fcmeq v17.4s, v3.4s, v11.4s
-	WORD $0x4e2de4b2 // fcmeq v18.4s, v5.4s, v13.4s
+	WORD $0x4e2ee4d2 // fcmeq v18.4s, v6.4s, v14.4s
 	WORD $0x4e2fe4f3 // fcmeq v19.4s, v7.4s, v15.4s
 	WORD $0x3dc00034 // ldr q20, [x1]
-	WORD $0x6eb4e435 // fcmgt v21.4s, v1.4s, v20.4s
+	WORD $0x6eb4e455 // fcmgt v21.4s, v2.4s, v20.4s
 	WORD $0x6eb4e476 // fcmgt v22.4s, v3.4s, v20.4s
-	WORD $0x6eb4e4b7 // fcmgt v23.4s, v5.4s, v20.4s
+	WORD $0x6eb4e4d7 // fcmgt v23.4s, v6.4s, v20.4s
 	WORD $0x6eb4e4f4 // fcmgt v20.4s, v7.4s, v20.4s
 	WORD $0x3dc00438 // ldr q24, [x1, #16]
 	WORD $0x4e381eb5 // and v21.16b, v21.16b, v24.16b
 	WORD $0x4e381ed6 // and v22.16b, v22.16b, v24.16b
 	WORD $0x4e381ef7 // and v23.16b, v23.16b, v24.16b
 	WORD $0x4e381e94 // and v20.16b, v20.16b, v24.16b
-	WORD $0x6ea1e538 // fcmgt v24.4s, v9.4s, v1.4s
-	WORD $0x6e691c38 // bsl v24.16b, v1.16b, v9.16b
+	WORD $0x6ea2e558 // fcmgt v24.4s, v10.4s, v2.4s
+	WORD $0x6e6a1c58 // bsl v24.16b, v2.16b, v10.16b
 	WORD $0x6ea3e579 // fcmgt v25.4s, v11.4s, v3.4s
 	WORD $0x6e6b1c79 // bsl v25.16b, v3.16b, v11.16b
-	WORD $0x6ea5e5ba // fcmgt v26.4s, v13.4s, v5.4s
-	WORD $0x6e6d1cba // bsl v26.16b, v5.16b, v13.16b
+	WORD $0x6ea6e5da // fcmgt v26.4s, v14.4s, v6.4s
+	WORD $0x6e6e1cda // bsl v26.16b, v6.16b, v14.16b
 	WORD $0x6ea7e5fb // fcmgt v27.4s, v15.4s, v7.4s
 	WORD $0x6e6f1cfb // bsl v27.16b, v7.16b, v15.16b
-	WORD $0x6ea9e43c // fcmgt v28.4s, v1.4s, v9.4s
-	WORD $0x6e691c3c // bsl v28.16b, v1.16b, v9.16b
+	WORD $0x6eaae45c // fcmgt v28.4s, v2.4s, v10.4s
+	WORD $0x6e6a1c5c // bsl v28.16b, v2.16b, v10.16b
 	WORD $0x6eabe47d // fcmgt v29.4s, v3.4s, v11.4s
 	WORD $0x6e6b1c7d // bsl v29.16b, v3.16b, v11.16b
-	WORD $0x6eade4be // fcmgt v30.4s, v5.4s, v13.4s
-	WORD $0x6e6d1cbe // bsl v30.16b, v5.16b, v13.16b
+	WORD $0x6eaee4de // fcmgt v30.4s, v6.4s, v14.4s
+	WORD $0x6e6e1cde // bsl v30.16b, v6.16b, v14.16b
 	WORD $0x6eafe4ff // fcmgt v31.4s, v7.4s, v15.4s
 	WORD $0x6e6f1cff // bsl v31.16b, v7.16b, v15.16b
 	WORD $0x6e3cff18 // fdiv v24.4s, v24.4s, v28.4s
@@ -2694,75 +2615,70 @@ group:
 	WORD $0x4e39ceb1 // fmla v17.4s, v21.4s, v25.4s
 	WORD $0x4e3aced2 // fmla v18.4s, v22.4s, v26.4s
 	WORD $0x4e3bcef3 // fmla v19.4s, v23.4s, v27.4s
-	WORD $0x6ea1e521 // fcmgt v1.4s, v9.4s, v1.4s
+	WORD $0x6ea2e542 // fcmgt v2.4s, v10.4s, v2.4s
 	WORD $0x6ea3e563 // fcmgt v3.4s, v11.4s, v3.4s
-	WORD $0x6ea5e5a5 // fcmgt v5.4s, v13.4s, v5.4s
+	WORD $0x6ea6e5c6 // fcmgt v6.4s, v14.4s, v6.4s
 	WORD $0x6ea7e5e7 // fcmgt v7.4s, v15.4s, v7.4s
-	WORD $0x3dc02829 // ldr q9, [x1, #160]
-	WORD $0x4ea9d60b // fsub v11.4s, v16.4s, v9.4s
-	WORD $0x4ea9d62d // fsub v13.4s, v17.4s, v9.4s
-	WORD $0x4ea9d64f // fsub v15.4s, v18.4s, v9.4s
-	WORD $0x4ea9d669 // fsub v9.4s, v19.4s, v9.4s
+	WORD $0x3dc0282a // ldr q10, [x1, #160]
+	WORD $0x4eaad60b // fsub v11.4s, v16.4s, v10.4s
+	WORD $0x4eaad62e // fsub v14.4s, v17.4s, v10.4s
+	WORD $0x4eaad64f // fsub v15.4s, v18.4s, v10.4s
+	WORD $0x4eaad66a // fsub v10.4s, v19.4s, v10.4s
 	WORD $0x3dc02c34 // ldr q20, [x1, #176]
 	WORD $0x4eabd68b // fsub v11.4s, v20.4s, v11.4s
-	WORD $0x4eadd68d // fsub v13.4s, v20.4s, v13.4s
+	WORD $0x4eaed68e // fsub v14.4s, v20.4s, v14.4s
 	WORD $0x4eafd68f // fsub v15.4s, v20.4s, v15.4s
-	WORD $0x4ea9d689 // fsub v9.4s, v20.4s, v9.4s
-	WORD $0x6e701d61 // bsl v1.16b, v11.16b, v16.16b
-	WORD $0x6e711da3 // bsl v3.16b, v13.16b, v17.16b
-	WORD $0x6e721de5 // bsl v5.16b, v15.16b, v18.16b
-	WORD $0x6e731d27 // bsl v7.16b, v9.16b, v19.16b
-	WORD $0x4f210409 // sshr v9.4s, v0.4s, #31
-	WORD $0x4f21044b // sshr v11.4s, v2.4s, #31
-	WORD $0x4f21048d // sshr v13.4s, v4.4s, #31
-	WORD $0x4f2104cf // sshr v15.4s, v6.4s, #31
+	WORD $0x4eaad68a // fsub v10.4s, v20.4s, v10.4s
+	WORD $0x6e701d62 // bsl v2.16b, v11.16b, v16.16b
+	WORD $0x6e711dc3 // bsl v3.16b, v14.16b, v17.16b
+	WORD $0x6e721de6 // bsl v6.16b, v15.16b, v18.16b
+	WORD $0x6e731d47 // bsl v7.16b, v10.16b, v19.16b
+	WORD $0x4f21040a // sshr v10.4s, v0.4s, #31
+	WORD $0x4f21042b // sshr v11.4s, v1.4s, #31
+	WORD $0x4f21048e // sshr v14.4s, v4.4s, #31
+	WORD $0x4f2104af // sshr v15.4s, v5.4s, #31
 	WORD $0x3dc03030 // ldr q16, [x1, #192]
-	WORD $0x4eb0d431 // fsub v17.4s, v1.4s, v16.4s
+	WORD $0x4eb0d451 // fsub v17.4s, v2.4s, v16.4s
 	WORD $0x4eb0d472 // fsub v18.4s, v3.4s, v16.4s
-	WORD $0x4eb0d4b3 // fsub v19.4s, v5.4s, v16.4s
+	WORD $0x4eb0d4d3 // fsub v19.4s, v6.4s, v16.4s
 	WORD $0x4eb0d4f0 // fsub v16.4s, v7.4s, v16.4s
 	WORD $0x3dc03434 // ldr q20, [x1, #208]
 	WORD $0x4eb1d691 // fsub v17.4s, v20.4s, v17.4s
 	WORD $0x4eb2d692 // fsub v18.4s, v20.4s, v18.4s
 	WORD $0x4eb3d693 // fsub v19.4s, v20.4s, v19.4s
 	WORD $0x4eb0d690 // fsub v16.4s, v20.4s, v16.4s
-	WORD $0x6e611e29 // bsl v9.16b, v17.16b, v1.16b
+	WORD $0x6e621e2a // bsl v10.16b, v17.16b, v2.16b
 	WORD $0x6e631e4b // bsl v11.16b, v18.16b, v3.16b
-	WORD $0x6e651e6d // bsl v13.16b, v19.16b, v5.16b
+	WORD $0x6e661e6e // bsl v14.16b, v19.16b, v6.16b
 	WORD $0x6e671e0f // bsl v15.16b, v16.16b, v7.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a3 // fcmeq v3.4s, v5.4s, v5.4s
 	WORD $0x4e28e504 // fcmeq v4.4s, v8.4s, v8.4s
-	WORD $0x4e2ae545 // fcmeq v5.4s, v10.4s, v10.4s
+	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
 	WORD $0x4e2ce586 // fcmeq v6.4s, v12.4s, v12.4s
-	WORD $0x4e2ee5c7 // fcmeq v7.4s, v14.4s, v14.4s
+	WORD $0x4e2de5a7 // fcmeq v7.4s, v13.4s, v13.4s
 	WORD $0x4e241c00 // and v0.16b, v0.16b, v4.16b
 	WORD $0x4e251c21 // and v1.16b, v1.16b, v5.16b
 	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
 	WORD $0x4e271c63 // and v3.16b, v3.16b, v7.16b
 	WORD $0x3dc03824 // ldr q4, [x1, #224]
 	WORD $0x4e241d05 // and v5.16b, v8.16b, v4.16b
-	WORD $0x4e241d46 // and v6.16b, v10.16b, v4.16b
+	WORD $0x4e241d26 // and v6.16b, v9.16b, v4.16b
 	WORD $0x4e241d87 // and v7.16b, v12.16b, v4.16b
-	WORD $0x4e241dc4 // and v4.16b, v14.16b, v4.16b
-	WORD $0x4ea51d25 // orr v5.16b, v9.16b, v5.16b
+	WORD $0x4e241da4 // and v4.16b, v13.16b, v4.16b
+	WORD $0x4ea51d45 // orr v5.16b, v10.16b, v5.16b
 	WORD $0x4ea61d66 // orr v6.16b, v11.16b, v6.16b
-	WORD $0x4ea71da7 // orr v7.16b, v13.16b, v7.16b
+	WORD $0x4ea71dc7 // orr v7.16b, v14.16b, v7.16b
 	WORD $0x4ea41de4 // orr v4.16b, v15.16b, v4.16b
 	WORD $0x3dc03c28 // ldr q8, [x1, #240]
 	WORD $0x6e681ca0 // bsl v0.16b, v5.16b, v8.16b
 	WORD $0x6e681cc1 // bsl v1.16b, v6.16b, v8.16b
 	WORD $0x6e681ce2 // bsl v2.16b, v7.16b, v8.16b
 	WORD $0x6e681c83 // bsl v3.16b, v4.16b, v8.16b
-	WORD $0x3d8000e0 // str q0, [x7]
-	WORD $0x3d8004e1 // str q1, [x7, #16]
-	WORD $0x3d8008e2 // str q2, [x7, #32]
-	WORD $0x3d800ce3 // str q3, [x7, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x910100e7 // add x7, x7, #64
+	WORD $0xac8104e0 // stp q0, q1, [x7], #32
+	WORD $0xac810ce2 // stp q2, q3, [x7], #32
 	WORD $0xf1004108 // subs x8, x8, #16
 	BGE  group
 
@@ -2815,50 +2731,46 @@ in1done:
 	WORD $0x9103c006 // add x6, x0, #240
 	WORD $0xaa0703e9 // mov x9, x7
 	WORD $0x910ac007 // add x7, x0, #688
-	WORD $0x3dc000c0 // ldr q0, [x6]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004c2 // ldr q2, [x6, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008c4 // ldr q4, [x6, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00cc6 // ldr q6, [x6, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x3dc000a8 // ldr q8, [x5]
-	WORD $0x4ea0f909 // fabs v9.4s, v8.4s
-	WORD $0x3dc004aa // ldr q10, [x5, #16]
-	WORD $0x4ea0f94b // fabs v11.4s, v10.4s
-	WORD $0x3dc008ac // ldr q12, [x5, #32]
-	WORD $0x4ea0f98d // fabs v13.4s, v12.4s
-	WORD $0x3dc00cae // ldr q14, [x5, #48]
-	WORD $0x4ea0f9cf // fabs v15.4s, v14.4s
-	WORD $0x4e29e430 // fcmeq v16.4s, v1.4s, v9.4s
+	WORD $0xacc104c0 // ldp q0, q1, [x6], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114c4 // ldp q4, q5, [x6], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0xacc124a8 // ldp q8, q9, [x5], #32
+	WORD $0x4ea0f90a // fabs v10.4s, v8.4s
+	WORD $0x4ea0f92b // fabs v11.4s, v9.4s
+	WORD $0xacc134ac // ldp q12, q13, [x5], #32
+	WORD $0x4ea0f98e // fabs v14.4s, v12.4s
+	WORD $0x4ea0f9af // fabs v15.4s, v13.4s
+	WORD $0x4e2ae450 // fcmeq v16.4s, v2.4s, v10.4s
 	WORD $0x4e2be471 // fcmeq v17.4s, v3.4s, v11.4s
-	WORD $0x4e2de4b2 // fcmeq v18.4s, v5.4s, v13.4s
+	WORD $0x4e2ee4d2 // fcmeq v18.4s, v6.4s, v14.4s
 	WORD $0x4e2fe4f3 // fcmeq v19.4s, v7.4s, v15.4s
 	WORD $0x3dc00034 // ldr q20, [x1]
-	WORD $0x6eb4e435 // fcmgt v21.4s, v1.4s, v20.4s
+	WORD $0x6eb4e455 // fcmgt v21.4s, v2.4s, v20.4s
 	WORD $0x6eb4e476 // fcmgt v22.4s, v3.4s, v20.4s
-	WORD $0x6eb4e4b7 // fcmgt v23.4s, v5.4s, v20.4s
+	WORD $0x6eb4e4d7 // fcmgt v23.4s, v6.4s, v20.4s
 	WORD $0x6eb4e4f4 // fcmgt v20.4s, v7.4s, v20.4s
 	WORD $0x3dc00438 // ldr q24, [x1, #16]
 	WORD $0x4e381eb5 // and v21.16b, v21.16b, v24.16b
 	WORD $0x4e381ed6 // and v22.16b, v22.16b, v24.16b
 	WORD $0x4e381ef7 // and v23.16b, v23.16b, v24.16b
 	WORD $0x4e381e94 // and v20.16b, v20.16b, v24.16b
-	WORD $0x6ea1e538 // fcmgt v24.4s, v9.4s, v1.4s
-	WORD $0x6e691c38 // bsl v24.16b, v1.16b, v9.16b
+	WORD $0x6ea2e558 // fcmgt v24.4s, v10.4s, v2.4s
+	WORD $0x6e6a1c58 // bsl v24.16b, v2.16b, v10.16b
 	WORD $0x6ea3e579 // fcmgt v25.4s, v11.4s, v3.4s
 	WORD $0x6e6b1c79 // bsl v25.16b, v3.16b, v11.16b
-	WORD $0x6ea5e5ba // fcmgt v26.4s, v13.4s, v5.4s
-	WORD $0x6e6d1cba // bsl v26.16b, v5.16b, v13.16b
+	WORD $0x6ea6e5da // fcmgt v26.4s, v14.4s, v6.4s
+	WORD $0x6e6e1cda // bsl v26.16b, v6.16b, v14.16b
 	WORD $0x6ea7e5fb // fcmgt v27.4s, v15.4s, v7.4s
 	WORD $0x6e6f1cfb // bsl v27.16b, v7.16b, v15.16b
-	WORD $0x6ea9e43c // fcmgt v28.4s, v1.4s, v9.4s
-	WORD $0x6e691c3c // bsl v28.16b, v1.16b, v9.16b
+	WORD $0x6eaae45c // fcmgt v28.4s, v2.4s, v10.4s
+	WORD $0x6e6a1c5c // bsl v28.16b, v2.16b, v10.16b
 	WORD $0x6eabe47d // fcmgt v29.4s, v3.4s, v11.4s
 	WORD $0x6e6b1c7d // bsl v29.16b, v3.16b, v11.16b
-	WORD $0x6eade4be // fcmgt v30.4s, v5.4s, v13.4s
-	WORD $0x6e6d1cbe // bsl v30.16b, v5.16b, v13.16b
+	WORD $0x6eaee4de // fcmgt v30.4s, v6.4s, v14.4s
+	WORD $0x6e6e1cde // bsl v30.16b, v6.16b, v14.16b
 	WORD $0x6eafe4ff // fcmgt v31.4s, v7.4s, v15.4s
 	WORD $0x6e6f1cff // bsl v31.16b, v7.16b, v15.16b
 	WORD $0x6e3cff18 // fdiv v24.4s, v24.4s, v28.4s
@@ -2938,72 +2850,70 @@ in1done:
 	WORD $0x4e39ceb1 // fmla v17.4s, v21.4s, v25.4s
 	WORD $0x4e3aced2 // fmla v18.4s, v22.4s, v26.4s
 	WORD $0x4e3bcef3 // fmla v19.4s, v23.4s, v27.4s
-	WORD $0x6ea1e521 // fcmgt v1.4s, v9.4s, v1.4s
+	WORD $0x6ea2e542 // fcmgt v2.4s, v10.4s, v2.4s
 	WORD $0x6ea3e563 // fcmgt v3.4s, v11.4s, v3.4s
-	WORD $0x6ea5e5a5 // fcmgt v5.4s, v13.4s, v5.4s
+	WORD $0x6ea6e5c6 // fcmgt v6.4s, v14.4s, v6.4s
 	WORD $0x6ea7e5e7 // fcmgt v7.4s, v15.4s, v7.4s
-	WORD $0x3dc02829 // ldr q9, [x1, #160]
-	WORD $0x4ea9d60b // fsub v11.4s, v16.4s, v9.4s
-	WORD $0x4ea9d62d // fsub v13.4s, v17.4s, v9.4s
-	WORD $0x4ea9d64f // fsub v15.4s, v18.4s, v9.4s
-	WORD $0x4ea9d669 // fsub v9.4s, v19.4s, v9.4s
+	WORD $0x3dc0282a // ldr q10, [x1, #160]
+	WORD $0x4eaad60b // fsub v11.4s, v16.4s, v10.4s
+	WORD $0x4eaad62e // fsub v14.4s, v17.4s, v10.4s
+	WORD $0x4eaad64f // fsub v15.4s, v18.4s, v10.4s
+	WORD $0x4eaad66a // fsub v10.4s, v19.4s, v10.4s
 	WORD $0x3dc02c34 // ldr q20, [x1, #176]
 	WORD $0x4eabd68b // fsub v11.4s, v20.4s, v11.4s
-	WORD $0x4eadd68d // fsub v13.4s, v20.4s, v13.4s
+	WORD $0x4eaed68e // fsub v14.4s, v20.4s, v14.4s
 	WORD $0x4eafd68f // fsub v15.4s, v20.4s, v15.4s
-	WORD $0x4ea9d689 // fsub v9.4s, v20.4s, v9.4s
-	WORD $0x6e701d61 // bsl v1.16b, v11.16b, v16.16b
-	WORD $0x6e711da3 // bsl v3.16b, v13.16b, v17.16b
-	WORD $0x6e721de5 // bsl v5.16b, v15.16b, v18.16b
-	WORD $0x6e731d27 // bsl v7.16b, v9.16b, v19.16b
-	WORD $0x4f210409 // sshr v9.4s, v0.4s, #31
-	WORD $0x4f21044b // sshr v11.4s, v2.4s, #31
-	WORD $0x4f21048d // sshr v13.4s, v4.4s, #31
-	WORD $0x4f2104cf // sshr v15.4s, v6.4s, #31
+	WORD $0x4eaad68a // fsub v10.4s, v20.4s, v10.4s
+	WORD $0x6e701d62 // bsl v2.16b, v11.16b, v16.16b
+	WORD $0x6e711dc3 // bsl v3.16b, v14.16b, v17.16b
+	WORD $0x6e721de6 // bsl v6.16b, v15.16b, v18.16b
+	WORD $0x6e731d47 // bsl v7.16b, v10.16b, v19.16b
+	WORD $0x4f21040a // sshr v10.4s, v0.4s, #31
+	WORD $0x4f21042b // sshr v11.4s, v1.4s, #31
+	WORD $0x4f21048e // sshr v14.4s, v4.4s, #31
+	WORD $0x4f2104af // sshr v15.4s, v5.4s, #31
 	WORD $0x3dc03030 // ldr q16, [x1, #192]
-	WORD $0x4eb0d431 // fsub v17.4s, v1.4s, v16.4s
+	WORD $0x4eb0d451 // fsub v17.4s, v2.4s, v16.4s
 	WORD $0x4eb0d472 // fsub v18.4s, v3.4s, v16.4s
-	WORD $0x4eb0d4b3 // fsub v19.4s, v5.4s, v16.4s
+	WORD $0x4eb0d4d3 // fsub v19.4s, v6.4s, v16.4s
 	WORD $0x4eb0d4f0 // fsub v16.4s, v7.4s, v16.4s
 	WORD $0x3dc03434 // ldr q20, [x1, #208]
 	WORD $0x4eb1d691 // fsub v17.4s, v20.4s, v17.4s
 	WORD $0x4eb2d692 // fsub v18.4s, v20.4s, v18.4s
 	WORD $0x4eb3d693 // fsub v19.4s, v20.4s, v19.4s
 	WORD $0x4eb0d690 // fsub v16.4s, v20.4s, v16.4s
-	WORD $0x6e611e29 // bsl v9.16b, v17.16b, v1.16b
+	WORD $0x6e621e2a // bsl v10.16b, v17.16b, v2.16b
 	WORD $0x6e631e4b // bsl v11.16b, v18.16b, v3.16b
-	WORD $0x6e651e6d // bsl v13.16b, v19.16b, v5.16b
+	WORD $0x6e661e6e // bsl v14.16b, v19.16b, v6.16b
 	WORD $0x6e671e0f // bsl v15.16b, v16.16b, v7.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	WORD $0x4e25e4a3 // fcmeq v3.4s, v5.4s, v5.4s
 	WORD $0x4e28e504 // fcmeq v4.4s, v8.4s, v8.4s
-	WORD $0x4e2ae545 // fcmeq v5.4s, v10.4s, v10.4s
+	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
 	WORD $0x4e2ce586 // fcmeq v6.4s, v12.4s, v12.4s
-	WORD $0x4e2ee5c7 // fcmeq v7.4s, v14.4s, v14.4s
+	WORD $0x4e2de5a7 // fcmeq v7.4s, v13.4s, v13.4s
 	WORD $0x4e241c00 // and v0.16b, v0.16b, v4.16b
 	WORD $0x4e251c21 // and v1.16b, v1.16b, v5.16b
 	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
 	WORD $0x4e271c63 // and v3.16b, v3.16b, v7.16b
 	WORD $0x3dc03824 // ldr q4, [x1, #224]
 	WORD $0x4e241d05 // and v5.16b, v8.16b, v4.16b
-	WORD $0x4e241d46 // and v6.16b, v10.16b, v4.16b
+	WORD $0x4e241d26 // and v6.16b, v9.16b, v4.16b
 	WORD $0x4e241d87 // and v7.16b, v12.16b, v4.16b
-	WORD $0x4e241dc4 // and v4.16b, v14.16b, v4.16b
-	WORD $0x4ea51d25 // orr v5.16b, v9.16b, v5.16b
+	WORD $0x4e241da4 // and v4.16b, v13.16b, v4.16b
+	WORD $0x4ea51d45 // orr v5.16b, v10.16b, v5.16b
 	WORD $0x4ea61d66 // orr v6.16b, v11.16b, v6.16b
-	WORD $0x4ea71da7 // orr v7.16b, v13.16b, v7.16b
+	WORD $0x4ea71dc7 // orr v7.16b, v14.16b, v7.16b
 	WORD $0x4ea41de4 // orr v4.16b, v15.16b, v4.16b
 	WORD $0x3dc03c28 // ldr q8, [x1, #240]
 	WORD $0x6e681ca0 // bsl v0.16b, v5.16b, v8.16b
 	WORD $0x6e681cc1 // bsl v1.16b, v6.16b, v8.16b
 	WORD $0x6e681ce2 // bsl v2.16b, v7.16b, v8.16b
 	WORD $0x6e681c83 // bsl v3.16b, v4.16b, v8.16b
-	WORD $0x3d8000e0 // str q0, [x7]
-	WORD $0x3d8004e1 // str q1, [x7, #16]
-	WORD $0x3d8008e2 // str q2, [x7, #32]
-	WORD $0x3d800ce3 // str q3, [x7, #48]
+	WORD $0xac8104e0 // stp q0, q1, [x7], #32
+	WORD $0xac810ce2 // stp q2, q3, [x7], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf1001106 // subs x6, x8, #4
 	BLT  outwords
@@ -3151,21 +3061,20 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x4e21d424 // fadd v4.4s, v1.4s, v1.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0x4e22d444 // fadd v4.4s, v2.4s, v2.4s
 	WORD $0x4e23d465 // fadd v5.4s, v3.4s, v3.4s
-	WORD $0x4ea1d7e1 // fsub v1.4s, v31.4s, v1.4s
+	WORD $0x4ea2d7e2 // fsub v2.4s, v31.4s, v2.4s
 	WORD $0x4ea3d7e3 // fsub v3.4s, v31.4s, v3.4s
-	WORD $0x6e21fc81 // fdiv v1.4s, v4.4s, v1.4s
+	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
 	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
-	WORD $0x4e3fd424 // fadd v4.4s, v1.4s, v31.4s
+	WORD $0x4e3fd444 // fadd v4.4s, v2.4s, v31.4s
 	WORD $0x4e3fd465 // fadd v5.4s, v3.4s, v31.4s
 	WORD $0x4ebfd486 // fsub v6.4s, v4.4s, v31.4s
 	WORD $0x4ebfd4a7 // fsub v7.4s, v5.4s, v31.4s
-	WORD $0x4ea6d426 // fsub v6.4s, v1.4s, v6.4s
+	WORD $0x4ea6d446 // fsub v6.4s, v2.4s, v6.4s
 	WORD $0x4ea7d467 // fsub v7.4s, v3.4s, v7.4s
 	WORD $0x6e24fcc6 // fdiv v6.4s, v6.4s, v4.4s
 	WORD $0x6e25fce7 // fdiv v7.4s, v7.4s, v5.4s
@@ -3251,32 +3160,30 @@ group:
 	WORD $0x6e691d8b // bsl v11.16b, v12.16b, v9.16b
 	WORD $0x4e3fe484 // fcmeq v4.4s, v4.4s, v31.4s
 	WORD $0x4e3fe4a5 // fcmeq v5.4s, v5.4s, v31.4s
-	WORD $0x6e6a1c24 // bsl v4.16b, v1.16b, v10.16b
+	WORD $0x6e6a1c44 // bsl v4.16b, v2.16b, v10.16b
 	WORD $0x6e6b1c65 // bsl v5.16b, v3.16b, v11.16b
-	WORD $0x6e3edc81 // fmul v1.4s, v4.4s, v30.4s
+	WORD $0x6e3edc82 // fmul v2.4s, v4.4s, v30.4s
 	WORD $0x6e3edca3 // fmul v3.4s, v5.4s, v30.4s
 	WORD $0x3dc01824 // ldr q4, [x1, #96]
 	WORD $0x4e241c00 // and v0.16b, v0.16b, v4.16b
-	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
-	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
-	WORD $0x4ea21c61 // orr v1.16b, v3.16b, v2.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3dc008a0 // ldr q0, [x5, #32]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc00ca2 // ldr q2, [x5, #48]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x4e21d424 // fadd v4.4s, v1.4s, v1.4s
+	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0x4e22d444 // fadd v4.4s, v2.4s, v2.4s
 	WORD $0x4e23d465 // fadd v5.4s, v3.4s, v3.4s
-	WORD $0x4ea1d7e1 // fsub v1.4s, v31.4s, v1.4s
+	WORD $0x4ea2d7e2 // fsub v2.4s, v31.4s, v2.4s
 	WORD $0x4ea3d7e3 // fsub v3.4s, v31.4s, v3.4s
-	WORD $0x6e21fc81 // fdiv v1.4s, v4.4s, v1.4s
+	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
 	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
-	WORD $0x4e3fd424 // fadd v4.4s, v1.4s, v31.4s
+	WORD $0x4e3fd444 // fadd v4.4s, v2.4s, v31.4s
 	WORD $0x4e3fd465 // fadd v5.4s, v3.4s, v31.4s
 	WORD $0x4ebfd486 // fsub v6.4s, v4.4s, v31.4s
 	WORD $0x4ebfd4a7 // fsub v7.4s, v5.4s, v31.4s
-	WORD $0x4ea6d426 // fsub v6.4s, v1.4s, v6.4s
+	WORD $0x4ea6d446 // fsub v6.4s, v2.4s, v6.4s
 	WORD $0x4ea7d467 // fsub v7.4s, v3.4s, v7.4s
 	WORD $0x6e24fcc6 // fdiv v6.4s, v6.4s, v4.4s
 	WORD $0x6e25fce7 // fdiv v7.4s, v7.4s, v5.4s
@@ -3362,19 +3269,16 @@ group:
 	WORD $0x6e691d8b // bsl v11.16b, v12.16b, v9.16b
 	WORD $0x4e3fe484 // fcmeq v4.4s, v4.4s, v31.4s
 	WORD $0x4e3fe4a5 // fcmeq v5.4s, v5.4s, v31.4s
-	WORD $0x6e6a1c24 // bsl v4.16b, v1.16b, v10.16b
+	WORD $0x6e6a1c44 // bsl v4.16b, v2.16b, v10.16b
 	WORD $0x6e6b1c65 // bsl v5.16b, v3.16b, v11.16b
-	WORD $0x6e3edc81 // fmul v1.4s, v4.4s, v30.4s
+	WORD $0x6e3edc82 // fmul v2.4s, v4.4s, v30.4s
 	WORD $0x6e3edca3 // fmul v3.4s, v5.4s, v30.4s
 	WORD $0x3dc01824 // ldr q4, [x1, #96]
 	WORD $0x4e241c00 // and v0.16b, v0.16b, v4.16b
-	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
-	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
-	WORD $0x4ea21c61 // orr v1.16b, v3.16b, v2.16b
-	WORD $0x3d8008c0 // str q0, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -3405,21 +3309,20 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x4e21d424 // fadd v4.4s, v1.4s, v1.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0x4e22d444 // fadd v4.4s, v2.4s, v2.4s
 	WORD $0x4e23d465 // fadd v5.4s, v3.4s, v3.4s
-	WORD $0x4ea1d7e1 // fsub v1.4s, v31.4s, v1.4s
+	WORD $0x4ea2d7e2 // fsub v2.4s, v31.4s, v2.4s
 	WORD $0x4ea3d7e3 // fsub v3.4s, v31.4s, v3.4s
-	WORD $0x6e21fc81 // fdiv v1.4s, v4.4s, v1.4s
+	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
 	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
-	WORD $0x4e3fd424 // fadd v4.4s, v1.4s, v31.4s
+	WORD $0x4e3fd444 // fadd v4.4s, v2.4s, v31.4s
 	WORD $0x4e3fd465 // fadd v5.4s, v3.4s, v31.4s
 	WORD $0x4ebfd486 // fsub v6.4s, v4.4s, v31.4s
 	WORD $0x4ebfd4a7 // fsub v7.4s, v5.4s, v31.4s
-	WORD $0x4ea6d426 // fsub v6.4s, v1.4s, v6.4s
+	WORD $0x4ea6d446 // fsub v6.4s, v2.4s, v6.4s
 	WORD $0x4ea7d467 // fsub v7.4s, v3.4s, v7.4s
 	WORD $0x6e24fcc6 // fdiv v6.4s, v6.4s, v4.4s
 	WORD $0x6e25fce7 // fdiv v7.4s, v7.4s, v5.4s
@@ -3505,32 +3408,30 @@ in0done:
 	WORD $0x6e691d8b // bsl v11.16b, v12.16b, v9.16b
 	WORD $0x4e3fe484 // fcmeq v4.4s, v4.4s, v31.4s
 	WORD $0x4e3fe4a5 // fcmeq v5.4s, v5.4s, v31.4s
-	WORD $0x6e6a1c24 // bsl v4.16b, v1.16b, v10.16b
+	WORD $0x6e6a1c44 // bsl v4.16b, v2.16b, v10.16b
 	WORD $0x6e6b1c65 // bsl v5.16b, v3.16b, v11.16b
-	WORD $0x6e3edc81 // fmul v1.4s, v4.4s, v30.4s
+	WORD $0x6e3edc82 // fmul v2.4s, v4.4s, v30.4s
 	WORD $0x6e3edca3 // fmul v3.4s, v5.4s, v30.4s
 	WORD $0x3dc01824 // ldr q4, [x1, #96]
 	WORD $0x4e241c00 // and v0.16b, v0.16b, v4.16b
-	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
-	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
-	WORD $0x4ea21c61 // orr v1.16b, v3.16b, v2.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3dc008a0 // ldr q0, [x5, #32]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc00ca2 // ldr q2, [x5, #48]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x4e21d424 // fadd v4.4s, v1.4s, v1.4s
+	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0x4e22d444 // fadd v4.4s, v2.4s, v2.4s
 	WORD $0x4e23d465 // fadd v5.4s, v3.4s, v3.4s
-	WORD $0x4ea1d7e1 // fsub v1.4s, v31.4s, v1.4s
+	WORD $0x4ea2d7e2 // fsub v2.4s, v31.4s, v2.4s
 	WORD $0x4ea3d7e3 // fsub v3.4s, v31.4s, v3.4s
-	WORD $0x6e21fc81 // fdiv v1.4s, v4.4s, v1.4s
+	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
 	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
-	WORD $0x4e3fd424 // fadd v4.4s, v1.4s, v31.4s
+	WORD $0x4e3fd444 // fadd v4.4s, v2.4s, v31.4s
 	WORD $0x4e3fd465 // fadd v5.4s, v3.4s, v31.4s
 	WORD $0x4ebfd486 // fsub v6.4s, v4.4s, v31.4s
 	WORD $0x4ebfd4a7 // fsub v7.4s, v5.4s, v31.4s
-	WORD $0x4ea6d426 // fsub v6.4s, v1.4s, v6.4s
+	WORD $0x4ea6d446 // fsub v6.4s, v2.4s, v6.4s
 	WORD $0x4ea7d467 // fsub v7.4s, v3.4s, v7.4s
 	WORD $0x6e24fcc6 // fdiv v6.4s, v6.4s, v4.4s
 	WORD $0x6e25fce7 // fdiv v7.4s, v7.4s, v5.4s
@@ -3616,17 +3517,16 @@ in0done:
 	WORD $0x6e691d8b // bsl v11.16b, v12.16b, v9.16b
 	WORD $0x4e3fe484 // fcmeq v4.4s, v4.4s, v31.4s
 	WORD $0x4e3fe4a5 // fcmeq v5.4s, v5.4s, v31.4s
-	WORD $0x6e6a1c24 // bsl v4.16b, v1.16b, v10.16b
+	WORD $0x6e6a1c44 // bsl v4.16b, v2.16b, v10.16b
 	WORD $0x6e6b1c65 // bsl v5.16b, v3.16b, v11.16b
-	WORD $0x6e3edc81 // fmul v1.4s, v4.4s, v30.4s
+	WORD $0x6e3edc82 // fmul v2.4s, v4.4s, v30.4s
 	WORD $0x6e3edca3 // fmul v3.4s, v5.4s, v30.4s
 	WORD $0x3dc01824 // ldr q4, [x1, #96]
 	WORD $0x4e241c00 // and v0.16b, v0.16b, v4.16b
-	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
-	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
-	WORD $0x4ea21c61 // orr v1.16b, v3.16b, v2.16b
-	WORD $0x3d8008c0 // str q0, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
+	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -3713,37 +3613,28 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x4e211c02 // and v2.16b, v0.16b, v1.16b
-	WORD $0x3dc00483 // ldr q3, [x4, #16]
-	WORD $0x3dc004a4 // ldr q4, [x5, #16]
-	WORD $0x4e241c65 // and v5.16b, v3.16b, v4.16b
-	WORD $0x3dc00886 // ldr q6, [x4, #32]
-	WORD $0x3dc008a7 // ldr q7, [x5, #32]
-	WORD $0x4e271cc8 // and v8.16b, v6.16b, v7.16b
-	WORD $0x3dc00c89 // ldr q9, [x4, #48]
-	WORD $0x3dc00caa // ldr q10, [x5, #48]
-	WORD $0x4e2a1d2b // and v11.16b, v9.16b, v10.16b
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x4e221c04 // and v4.16b, v0.16b, v2.16b
+	WORD $0x4e231c25 // and v5.16b, v1.16b, v3.16b
+	WORD $0xacc11c86 // ldp q6, q7, [x4], #32
+	WORD $0xacc124a8 // ldp q8, q9, [x5], #32
+	WORD $0x4e281cca // and v10.16b, v6.16b, v8.16b
+	WORD $0x4e291ceb // and v11.16b, v7.16b, v9.16b
 	WORD $0x4ebf1c00 // orr v0.16b, v0.16b, v31.16b
-	WORD $0x4ebf1c63 // orr v3.16b, v3.16b, v31.16b
+	WORD $0x4ebf1c21 // orr v1.16b, v1.16b, v31.16b
 	WORD $0x4ebf1cc6 // orr v6.16b, v6.16b, v31.16b
-	WORD $0x4ebf1d29 // orr v9.16b, v9.16b, v31.16b
-	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
-	WORD $0x4e641c61 // bic v1.16b, v3.16b, v4.16b
-	WORD $0x4e671cc3 // bic v3.16b, v6.16b, v7.16b
-	WORD $0x4e6a1d24 // bic v4.16b, v9.16b, v10.16b
-	WORD $0x6e201c40 // eor v0.16b, v2.16b, v0.16b
+	WORD $0x4ebf1ce7 // orr v7.16b, v7.16b, v31.16b
+	WORD $0x4e621c00 // bic v0.16b, v0.16b, v2.16b
+	WORD $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
+	WORD $0x4e681cc2 // bic v2.16b, v6.16b, v8.16b
+	WORD $0x4e691ce3 // bic v3.16b, v7.16b, v9.16b
+	WORD $0x6e201c80 // eor v0.16b, v4.16b, v0.16b
 	WORD $0x6e211ca1 // eor v1.16b, v5.16b, v1.16b
-	WORD $0x6e231d02 // eor v2.16b, v8.16b, v3.16b
-	WORD $0x6e241d63 // eor v3.16b, v11.16b, v4.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x6e221d42 // eor v2.16b, v10.16b, v2.16b
+	WORD $0x6e231d63 // eor v3.16b, v11.16b, v3.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -3796,34 +3687,28 @@ in1done:
 	WORD $0x9103c005 // add x5, x0, #240
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x4e211c02 // and v2.16b, v0.16b, v1.16b
-	WORD $0x3dc00483 // ldr q3, [x4, #16]
-	WORD $0x3dc004a4 // ldr q4, [x5, #16]
-	WORD $0x4e241c65 // and v5.16b, v3.16b, v4.16b
-	WORD $0x3dc00886 // ldr q6, [x4, #32]
-	WORD $0x3dc008a7 // ldr q7, [x5, #32]
-	WORD $0x4e271cc8 // and v8.16b, v6.16b, v7.16b
-	WORD $0x3dc00c89 // ldr q9, [x4, #48]
-	WORD $0x3dc00caa // ldr q10, [x5, #48]
-	WORD $0x4e2a1d2b // and v11.16b, v9.16b, v10.16b
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x4e221c04 // and v4.16b, v0.16b, v2.16b
+	WORD $0x4e231c25 // and v5.16b, v1.16b, v3.16b
+	WORD $0xacc11c86 // ldp q6, q7, [x4], #32
+	WORD $0xacc124a8 // ldp q8, q9, [x5], #32
+	WORD $0x4e281cca // and v10.16b, v6.16b, v8.16b
+	WORD $0x4e291ceb // and v11.16b, v7.16b, v9.16b
 	WORD $0x4ebf1c00 // orr v0.16b, v0.16b, v31.16b
-	WORD $0x4ebf1c63 // orr v3.16b, v3.16b, v31.16b
+	WORD $0x4ebf1c21 // orr v1.16b, v1.16b, v31.16b
 	WORD $0x4ebf1cc6 // orr v6.16b, v6.16b, v31.16b
-	WORD $0x4ebf1d29 // orr v9.16b, v9.16b, v31.16b
-	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
-	WORD $0x4e641c61 // bic v1.16b, v3.16b, v4.16b
-	WORD $0x4e671cc3 // bic v3.16b, v6.16b, v7.16b
-	WORD $0x4e6a1d24 // bic v4.16b, v9.16b, v10.16b
-	WORD $0x6e201c40 // eor v0.16b, v2.16b, v0.16b
+	WORD $0x4ebf1ce7 // orr v7.16b, v7.16b, v31.16b
+	WORD $0x4e621c00 // bic v0.16b, v0.16b, v2.16b
+	WORD $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
+	WORD $0x4e681cc2 // bic v2.16b, v6.16b, v8.16b
+	WORD $0x4e691ce3 // bic v3.16b, v7.16b, v9.16b
+	WORD $0x6e201c80 // eor v0.16b, v4.16b, v0.16b
 	WORD $0x6e211ca1 // eor v1.16b, v5.16b, v1.16b
-	WORD $0x6e231d02 // eor v2.16b, v8.16b, v3.16b
-	WORD $0x6e241d63 // eor v3.16b, v11.16b, v4.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
+	WORD $0x6e221d42 // eor v2.16b, v10.16b, v2.16b
+	WORD $0x6e231d63 // eor v3.16b, v11.16b, v3.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010e5 // subs x5, x7, #4
 	BLT  outwords
@@ -3874,20 +3759,14 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4ea18800 // frintp v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4ea18821 // frintp v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4ea18842 // frintp v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4ea18863 // frintp v3.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -3918,18 +3797,14 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4ea18800 // frintp v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4ea18821 // frintp v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4ea18842 // frintp v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4ea18863 // frintp v3.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -3986,53 +3861,44 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x3dc00483 // ldr q3, [x4, #16]
-	WORD $0x3dc004a4 // ldr q4, [x5, #16]
-	WORD $0x6ea3e485 // fcmgt v5.4s, v4.4s, v3.4s
-	WORD $0x3dc00886 // ldr q6, [x4, #32]
-	WORD $0x3dc008a7 // ldr q7, [x5, #32]
-	WORD $0x6ea6e4e8 // fcmgt v8.4s, v7.4s, v6.4s
-	WORD $0x3dc00c89 // ldr q9, [x4, #48]
-	WORD $0x3dc00caa // ldr q10, [x5, #48]
-	WORD $0x6ea9e54b // fcmgt v11.4s, v10.4s, v9.4s
-	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x6ea0e444 // fcmgt v4.4s, v2.4s, v0.4s
+	WORD $0x6ea1e465 // fcmgt v5.4s, v3.4s, v1.4s
+	WORD $0xacc11c86 // ldp q6, q7, [x4], #32
+	WORD $0xacc124a8 // ldp q8, q9, [x5], #32
+	WORD $0x6ea6e50a // fcmgt v10.4s, v8.4s, v6.4s
+	WORD $0x6ea7e52b // fcmgt v11.4s, v9.4s, v7.4s
+	WORD $0x4e3f1c84 // and v4.16b, v4.16b, v31.16b
 	WORD $0x4e3f1ca5 // and v5.16b, v5.16b, v31.16b
-	WORD $0x4e3f1d08 // and v8.16b, v8.16b, v31.16b
+	WORD $0x4e3f1d4a // and v10.16b, v10.16b, v31.16b
 	WORD $0x4e3f1d6b // and v11.16b, v11.16b, v31.16b
-	WORD $0x6e20e42c // fcmge v12.4s, v1.4s, v0.4s
-	WORD $0x6e23e48d // fcmge v13.4s, v4.4s, v3.4s
-	WORD $0x6e26e4ee // fcmge v14.4s, v7.4s, v6.4s
-	WORD $0x6e29e54f // fcmge v15.4s, v10.4s, v9.4s
+	WORD $0x6e20e44c // fcmge v12.4s, v2.4s, v0.4s
+	WORD $0x6e21e46d // fcmge v13.4s, v3.4s, v1.4s
+	WORD $0x6e26e50e // fcmge v14.4s, v8.4s, v6.4s
+	WORD $0x6e27e52f // fcmge v15.4s, v9.4s, v7.4s
 	WORD $0x4e3e1d8c // and v12.16b, v12.16b, v30.16b
 	WORD $0x4e3e1dad // and v13.16b, v13.16b, v30.16b
 	WORD $0x4e3e1dce // and v14.16b, v14.16b, v30.16b
 	WORD $0x4e3e1def // and v15.16b, v15.16b, v30.16b
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x4e24e461 // fcmeq v1.4s, v3.4s, v4.4s
-	WORD $0x4e27e4c3 // fcmeq v3.4s, v6.4s, v7.4s
-	WORD $0x4e2ae524 // fcmeq v4.4s, v9.4s, v10.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
+	WORD $0x4e28e4c2 // fcmeq v2.4s, v6.4s, v8.4s
+	WORD $0x4e29e4e3 // fcmeq v3.4s, v7.4s, v9.4s
 	WORD $0x4e3d1c00 // and v0.16b, v0.16b, v29.16b
 	WORD $0x4e3d1c21 // and v1.16b, v1.16b, v29.16b
+	WORD $0x4e3d1c42 // and v2.16b, v2.16b, v29.16b
 	WORD $0x4e3d1c63 // and v3.16b, v3.16b, v29.16b
-	WORD $0x4e3d1c84 // and v4.16b, v4.16b, v29.16b
 	WORD $0x4ea01d80 // orr v0.16b, v12.16b, v0.16b
 	WORD $0x4ea11da1 // orr v1.16b, v13.16b, v1.16b
-	WORD $0x4ea31dc3 // orr v3.16b, v14.16b, v3.16b
-	WORD $0x4ea41de4 // orr v4.16b, v15.16b, v4.16b
-	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x4ea21dc2 // orr v2.16b, v14.16b, v2.16b
+	WORD $0x4ea31de3 // orr v3.16b, v15.16b, v3.16b
+	WORD $0x4ea01c80 // orr v0.16b, v4.16b, v0.16b
 	WORD $0x4ea11ca1 // orr v1.16b, v5.16b, v1.16b
-	WORD $0x4ea31d02 // orr v2.16b, v8.16b, v3.16b
-	WORD $0x4ea41d63 // orr v3.16b, v11.16b, v4.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x4ea21d42 // orr v2.16b, v10.16b, v2.16b
+	WORD $0x4ea31d63 // orr v3.16b, v11.16b, v3.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -4085,50 +3951,44 @@ in1done:
 	WORD $0x9103c005 // add x5, x0, #240
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x3dc00483 // ldr q3, [x4, #16]
-	WORD $0x3dc004a4 // ldr q4, [x5, #16]
-	WORD $0x6ea3e485 // fcmgt v5.4s, v4.4s, v3.4s
-	WORD $0x3dc00886 // ldr q6, [x4, #32]
-	WORD $0x3dc008a7 // ldr q7, [x5, #32]
-	WORD $0x6ea6e4e8 // fcmgt v8.4s, v7.4s, v6.4s
-	WORD $0x3dc00c89 // ldr q9, [x4, #48]
-	WORD $0x3dc00caa // ldr q10, [x5, #48]
-	WORD $0x6ea9e54b // fcmgt v11.4s, v10.4s, v9.4s
-	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x6ea0e444 // fcmgt v4.4s, v2.4s, v0.4s
+	WORD $0x6ea1e465 // fcmgt v5.4s, v3.4s, v1.4s
+	WORD $0xacc11c86 // ldp q6, q7, [x4], #32
+	WORD $0xacc124a8 // ldp q8, q9, [x5], #32
+	WORD $0x6ea6e50a // fcmgt v10.4s, v8.4s, v6.4s
+	WORD $0x6ea7e52b // fcmgt v11.4s, v9.4s, v7.4s
+	WORD $0x4e3f1c84 // and v4.16b, v4.16b, v31.16b
 	WORD $0x4e3f1ca5 // and v5.16b, v5.16b, v31.16b
-	WORD $0x4e3f1d08 // and v8.16b, v8.16b, v31.16b
+	WORD $0x4e3f1d4a // and v10.16b, v10.16b, v31.16b
 	WORD $0x4e3f1d6b // and v11.16b, v11.16b, v31.16b
-	WORD $0x6e20e42c // fcmge v12.4s, v1.4s, v0.4s
-	WORD $0x6e23e48d // fcmge v13.4s, v4.4s, v3.4s
-	WORD $0x6e26e4ee // fcmge v14.4s, v7.4s, v6.4s
-	WORD $0x6e29e54f // fcmge v15.4s, v10.4s, v9.4s
+	WORD $0x6e20e44c // fcmge v12.4s, v2.4s, v0.4s
+	WORD $0x6e21e46d // fcmge v13.4s, v3.4s, v1.4s
+	WORD $0x6e26e50e // fcmge v14.4s, v8.4s, v6.4s
+	WORD $0x6e27e52f // fcmge v15.4s, v9.4s, v7.4s
 	WORD $0x4e3e1d8c // and v12.16b, v12.16b, v30.16b
 	WORD $0x4e3e1dad // and v13.16b, v13.16b, v30.16b
 	WORD $0x4e3e1dce // and v14.16b, v14.16b, v30.16b
 	WORD $0x4e3e1def // and v15.16b, v15.16b, v30.16b
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x4e24e461 // fcmeq v1.4s, v3.4s, v4.4s
-	WORD $0x4e27e4c3 // fcmeq v3.4s, v6.4s, v7.4s
-	WORD $0x4e2ae524 // fcmeq v4.4s, v9.4s, v10.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
+	WORD $0x4e28e4c2 // fcmeq v2.4s, v6.4s, v8.4s
+	WORD $0x4e29e4e3 // fcmeq v3.4s, v7.4s, v9.4s
 	WORD $0x4e3d1c00 // and v0.16b, v0.16b, v29.16b
 	WORD $0x4e3d1c21 // and v1.16b, v1.16b, v29.16b
+	WORD $0x4e3d1c42 // and v2.16b, v2.16b, v29.16b
 	WORD $0x4e3d1c63 // and v3.16b, v3.16b, v29.16b
-	WORD $0x4e3d1c84 // and v4.16b, v4.16b, v29.16b
 	WORD $0x4ea01d80 // orr v0.16b, v12.16b, v0.16b
 	WORD $0x4ea11da1 // orr v1.16b, v13.16b, v1.16b
-	WORD $0x4ea31dc3 // orr v3.16b, v14.16b, v3.16b
-	WORD $0x4ea41de4 // orr v4.16b, v15.16b, v4.16b
-	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x4ea21dc2 // orr v2.16b, v14.16b, v2.16b
+	WORD $0x4ea31de3 // orr v3.16b, v15.16b, v3.16b
+	WORD $0x4ea01c80 // orr v0.16b, v4.16b, v0.16b
 	WORD $0x4ea11ca1 // orr v1.16b, v5.16b, v1.16b
-	WORD $0x4ea31d02 // orr v2.16b, v8.16b, v3.16b
-	WORD $0x4ea41d63 // orr v3.16b, v11.16b, v4.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
+	WORD $0x4ea21d42 // orr v2.16b, v10.16b, v2.16b
+	WORD $0x4ea31d63 // orr v3.16b, v11.16b, v3.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010e5 // subs x5, x7, #4
 	BLT  outwords
@@ -4177,11 +4037,8 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3d8000bf // str q31, [x5]
-	WORD $0x3d8004bf // str q31, [x5, #16]
-	WORD $0x3d8008bf // str q31, [x5, #32]
-	WORD $0x3d800cbf // str q31, [x5, #48]
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac817cbf // stp q31, q31, [x5], #32
+	WORD $0xac817cbf // stp q31, q31, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -4190,10 +4047,8 @@ rest:
 	CBZ  R6, end
 	WORD $0xaa0503e4 // mov x4, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3d8000bf // str q31, [x5]
-	WORD $0x3d8004bf // str q31, [x5, #16]
-	WORD $0x3d8008bf // str q31, [x5, #32]
-	WORD $0x3d800cbf // str q31, [x5, #48]
+	WORD $0xac817cbf // stp q31, q31, [x5], #32
+	WORD $0xac817cbf // stp q31, q31, [x5], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010c6 // subs x6, x6, #4
 	BLT  outwords
@@ -4244,16 +4099,10 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3dc00480 // ldr q0, [x4, #16]
-	WORD $0x3d8004a0 // str q0, [x5, #16]
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x3d8008a0 // str q0, [x5, #32]
-	WORD $0x3dc00c80 // ldr q0, [x4, #48]
-	WORD $0x3d800ca0 // str q0, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -4284,14 +4133,10 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3dc00480 // ldr q0, [x4, #16]
-	WORD $0x3d8004a0 // str q0, [x5, #16]
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x3d8008a0 // str q0, [x5, #32]
-	WORD $0x3dc00c80 // ldr q0, [x4, #48]
-	WORD $0x3d800ca0 // str q0, [x5, #48]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -4359,59 +4204,57 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x6ea1e7c1 // fcmgt v1.4s, v30.4s, v1.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x6ea2e7c2 // fcmgt v2.4s, v30.4s, v2.4s
 	WORD $0x6ea3e7c3 // fcmgt v3.4s, v30.4s, v3.4s
-	WORD $0x6ea5e7c5 // fcmgt v5.4s, v30.4s, v5.4s
+	WORD $0x6ea6e7c6 // fcmgt v6.4s, v30.4s, v6.4s
 	WORD $0x6ea7e7c7 // fcmgt v7.4s, v30.4s, v7.4s
-	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
-	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
-	WORD $0x4e251c84 // and v4.16b, v4.16b, v5.16b
-	WORD $0x4e271cc6 // and v6.16b, v6.16b, v7.16b
+	WORD $0x4e221c00 // and v0.16b, v0.16b, v2.16b
+	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
+	WORD $0x4e261c84 // and v4.16b, v4.16b, v6.16b
+	WORD $0x4e271ca5 // and v5.16b, v5.16b, v7.16b
 	WORD $0x4ebf1fe8 // mov v8.16b, v31.16b
 	WORD $0x4e3dcc08 // fmla v8.4s, v0.4s, v29.4s
 	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
-	WORD $0x4e3dcc49 // fmla v9.4s, v2.4s, v29.4s
+	WORD $0x4e3dcc29 // fmla v9.4s, v1.4s, v29.4s
 	WORD $0x4ebf1fea // mov v10.16b, v31.16b
 	WORD $0x4e3dcc8a // fmla v10.4s, v4.4s, v29.4s
 	WORD $0x4ebf1feb // mov v11.16b, v31.16b
-	WORD $0x4e3dcccb // fmla v11.4s, v6.4s, v29.4s
+	WORD $0x4e3dccab // fmla v11.4s, v5.4s, v29.4s
 	WORD $0x4ebfd50c // fsub v12.4s, v8.4s, v31.4s
 	WORD $0x4ebfd52d // fsub v13.4s, v9.4s, v31.4s
 	WORD $0x4ebfd54e // fsub v14.4s, v10.4s, v31.4s
 	WORD $0x4ebfd56f // fsub v15.4s, v11.4s, v31.4s
 	WORD $0x4ebccd80 // fmls v0.4s, v12.4s, v28.4s
-	WORD $0x4ebccda2 // fmls v2.4s, v13.4s, v28.4s
+	WORD $0x4ebccda1 // fmls v1.4s, v13.4s, v28.4s
 	WORD $0x4ebccdc4 // fmls v4.4s, v14.4s, v28.4s
-	WORD $0x4ebccde6 // fmls v6.4s, v15.4s, v28.4s
+	WORD $0x4ebccde5 // fmls v5.4s, v15.4s, v28.4s
 	WORD $0x4ebbcd80 // fmls v0.4s, v12.4s, v27.4s
-	WORD $0x4ebbcda2 // fmls v2.4s, v13.4s, v27.4s
+	WORD $0x4ebbcda1 // fmls v1.4s, v13.4s, v27.4s
 	WORD $0x4ebbcdc4 // fmls v4.4s, v14.4s, v27.4s
-	WORD $0x4ebbcde6 // fmls v6.4s, v15.4s, v27.4s
+	WORD $0x4ebbcde5 // fmls v5.4s, v15.4s, v27.4s
 	WORD $0x4ebacd80 // fmls v0.4s, v12.4s, v26.4s
-	WORD $0x4ebacda2 // fmls v2.4s, v13.4s, v26.4s
+	WORD $0x4ebacda1 // fmls v1.4s, v13.4s, v26.4s
 	WORD $0x4ebacdc4 // fmls v4.4s, v14.4s, v26.4s
-	WORD $0x4ebacde6 // fmls v6.4s, v15.4s, v26.4s
+	WORD $0x4ebacde5 // fmls v5.4s, v15.4s, v26.4s
 	WORD $0x3dc0002c // ldr q12, [x1]
 	WORD $0x4eac8508 // add v8.4s, v8.4s, v12.4s
 	WORD $0x4eac8529 // add v9.4s, v9.4s, v12.4s
 	WORD $0x4eac854a // add v10.4s, v10.4s, v12.4s
 	WORD $0x4eac856b // add v11.4s, v11.4s, v12.4s
 	WORD $0x6e20dc0c // fmul v12.4s, v0.4s, v0.4s
-	WORD $0x6e22dc4d // fmul v13.4s, v2.4s, v2.4s
+	WORD $0x6e21dc2d // fmul v13.4s, v1.4s, v1.4s
 	WORD $0x6e24dc8e // fmul v14.4s, v4.4s, v4.4s
-	WORD $0x6e26dccf // fmul v15.4s, v6.4s, v6.4s
+	WORD $0x6e25dcaf // fmul v15.4s, v5.4s, v5.4s
 	WORD $0x6e2cdc10 // fmul v16.4s, v0.4s, v12.4s
-	WORD $0x6e2ddc51 // fmul v17.4s, v2.4s, v13.4s
+	WORD $0x6e2ddc31 // fmul v17.4s, v1.4s, v13.4s
 	WORD $0x6e2edc92 // fmul v18.4s, v4.4s, v14.4s
-	WORD $0x6e2fdcd3 // fmul v19.4s, v6.4s, v15.4s
+	WORD $0x6e2fdcb3 // fmul v19.4s, v5.4s, v15.4s
 	WORD $0x3dc00434 // ldr q20, [x1, #16]
 	WORD $0x3dc00835 // ldr q21, [x1, #32]
 	WORD $0x4e2cce95 // fmla v21.4s, v20.4s, v12.4s
@@ -4430,9 +4273,9 @@ group:
 	WORD $0x3dc00c37 // ldr q23, [x1, #48]
 	WORD $0x4e2fcf17 // fmla v23.4s, v24.4s, v15.4s
 	WORD $0x4e34ce00 // fmla v0.4s, v16.4s, v20.4s
-	WORD $0x4e35ce22 // fmla v2.4s, v17.4s, v21.4s
+	WORD $0x4e35ce21 // fmla v1.4s, v17.4s, v21.4s
 	WORD $0x4e36ce44 // fmla v4.4s, v18.4s, v22.4s
-	WORD $0x4e37ce66 // fmla v6.4s, v19.4s, v23.4s
+	WORD $0x4e37ce65 // fmla v5.4s, v19.4s, v23.4s
 	WORD $0x3dc01030 // ldr q16, [x1, #64]
 	WORD $0x3dc01431 // ldr q17, [x1, #80]
 	WORD $0x4e2cce11 // fmla v17.4s, v16.4s, v12.4s
@@ -4476,33 +4319,29 @@ group:
 	WORD $0x4f210631 // sshr v17.4s, v17.4s, #31
 	WORD $0x4f210652 // sshr v18.4s, v18.4s, #31
 	WORD $0x6e601f2f // bsl v15.16b, v25.16b, v0.16b
-	WORD $0x6e621d90 // bsl v16.16b, v12.16b, v2.16b
+	WORD $0x6e611d90 // bsl v16.16b, v12.16b, v1.16b
 	WORD $0x6e641db1 // bsl v17.16b, v13.16b, v4.16b
-	WORD $0x6e661dd2 // bsl v18.16b, v14.16b, v6.16b
+	WORD $0x6e651dd2 // bsl v18.16b, v14.16b, v5.16b
 	WORD $0x4f3e5500 // shl v0.4s, v8.4s, #30
-	WORD $0x4f3e5522 // shl v2.4s, v9.4s, #30
+	WORD $0x4f3e5521 // shl v1.4s, v9.4s, #30
 	WORD $0x4f3e5544 // shl v4.4s, v10.4s, #30
-	WORD $0x4f3e5566 // shl v6.4s, v11.4s, #30
+	WORD $0x4f3e5565 // shl v5.4s, v11.4s, #30
 	WORD $0x3dc02428 // ldr q8, [x1, #144]
 	WORD $0x4e281c00 // and v0.16b, v0.16b, v8.16b
-	WORD $0x4e281c42 // and v2.16b, v2.16b, v8.16b
+	WORD $0x4e281c21 // and v1.16b, v1.16b, v8.16b
 	WORD $0x4e281c84 // and v4.16b, v4.16b, v8.16b
-	WORD $0x4e281cc6 // and v6.16b, v6.16b, v8.16b
+	WORD $0x4e281ca5 // and v5.16b, v5.16b, v8.16b
 	WORD $0x6e201de0 // eor v0.16b, v15.16b, v0.16b
-	WORD $0x6e221e02 // eor v2.16b, v16.16b, v2.16b
+	WORD $0x6e211e01 // eor v1.16b, v16.16b, v1.16b
 	WORD $0x6e241e24 // eor v4.16b, v17.16b, v4.16b
-	WORD $0x6e261e46 // eor v6.16b, v18.16b, v6.16b
+	WORD $0x6e251e45 // eor v5.16b, v18.16b, v5.16b
 	WORD $0x3dc02828 // ldr q8, [x1, #160]
-	WORD $0x6e681c01 // bsl v1.16b, v0.16b, v8.16b
-	WORD $0x6e681c43 // bsl v3.16b, v2.16b, v8.16b
-	WORD $0x6e681c85 // bsl v5.16b, v4.16b, v8.16b
-	WORD $0x6e681cc7 // bsl v7.16b, v6.16b, v8.16b
-	WORD $0x3d8000c1 // str q1, [x6]
-	WORD $0x3d8004c3 // str q3, [x6, #16]
-	WORD $0x3d8008c5 // str q5, [x6, #32]
-	WORD $0x3d800cc7 // str q7, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x6e681c02 // bsl v2.16b, v0.16b, v8.16b
+	WORD $0x6e681c23 // bsl v3.16b, v1.16b, v8.16b
+	WORD $0x6e681c86 // bsl v6.16b, v4.16b, v8.16b
+	WORD $0x6e681ca7 // bsl v7.16b, v5.16b, v8.16b
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
+	WORD $0xac811cc6 // stp q6, q7, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -4533,59 +4372,57 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x6ea1e7c1 // fcmgt v1.4s, v30.4s, v1.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x6ea2e7c2 // fcmgt v2.4s, v30.4s, v2.4s
 	WORD $0x6ea3e7c3 // fcmgt v3.4s, v30.4s, v3.4s
-	WORD $0x6ea5e7c5 // fcmgt v5.4s, v30.4s, v5.4s
+	WORD $0x6ea6e7c6 // fcmgt v6.4s, v30.4s, v6.4s
 	WORD $0x6ea7e7c7 // fcmgt v7.4s, v30.4s, v7.4s
-	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
-	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
-	WORD $0x4e251c84 // and v4.16b, v4.16b, v5.16b
-	WORD $0x4e271cc6 // and v6.16b, v6.16b, v7.16b
+	WORD $0x4e221c00 // and v0.16b, v0.16b, v2.16b
+	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
+	WORD $0x4e261c84 // and v4.16b, v4.16b, v6.16b
+	WORD $0x4e271ca5 // and v5.16b, v5.16b, v7.16b
 	WORD $0x4ebf1fe8 // mov v8.16b, v31.16b
 	WORD $0x4e3dcc08 // fmla v8.4s, v0.4s, v29.4s
 	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
-	WORD $0x4e3dcc49 // fmla v9.4s, v2.4s, v29.4s
+	WORD $0x4e3dcc29 // fmla v9.4s, v1.4s, v29.4s
 	WORD $0x4ebf1fea // mov v10.16b, v31.16b
 	WORD $0x4e3dcc8a // fmla v10.4s, v4.4s, v29.4s
 	WORD $0x4ebf1feb // mov v11.16b, v31.16b
-	WORD $0x4e3dcccb // fmla v11.4s, v6.4s, v29.4s
+	WORD $0x4e3dccab // fmla v11.4s, v5.4s, v29.4s
 	WORD $0x4ebfd50c // fsub v12.4s, v8.4s, v31.4s
 	WORD $0x4ebfd52d // fsub v13.4s, v9.4s, v31.4s
 	WORD $0x4ebfd54e // fsub v14.4s, v10.4s, v31.4s
 	WORD $0x4ebfd56f // fsub v15.4s, v11.4s, v31.4s
 	WORD $0x4ebccd80 // fmls v0.4s, v12.4s, v28.4s
-	WORD $0x4ebccda2 // fmls v2.4s, v13.4s, v28.4s
+	WORD $0x4ebccda1 // fmls v1.4s, v13.4s, v28.4s
 	WORD $0x4ebccdc4 // fmls v4.4s, v14.4s, v28.4s
-	WORD $0x4ebccde6 // fmls v6.4s, v15.4s, v28.4s
+	WORD $0x4ebccde5 // fmls v5.4s, v15.4s, v28.4s
 	WORD $0x4ebbcd80 // fmls v0.4s, v12.4s, v27.4s
-	WORD $0x4ebbcda2 // fmls v2.4s, v13.4s, v27.4s
+	WORD $0x4ebbcda1 // fmls v1.4s, v13.4s, v27.4s
 	WORD $0x4ebbcdc4 // fmls v4.4s, v14.4s, v27.4s
-	WORD $0x4ebbcde6 // fmls v6.4s, v15.4s, v27.4s
+	WORD $0x4ebbcde5 // fmls v5.4s, v15.4s, v27.4s
 	WORD $0x4ebacd80 // fmls v0.4s, v12.4s, v26.4s
-	WORD $0x4ebacda2 // fmls v2.4s, v13.4s, v26.4s
+	WORD $0x4ebacda1 // fmls v1.4s, v13.4s, v26.4s
 	WORD $0x4ebacdc4 // fmls v4.4s, v14.4s, v26.4s
-	WORD $0x4ebacde6 // fmls v6.4s, v15.4s, v26.4s
+	WORD $0x4ebacde5 // fmls v5.4s, v15.4s, v26.4s
 	WORD $0x3dc0002c // ldr q12, [x1]
 	WORD $0x4eac8508 // add v8.4s, v8.4s, v12.4s
 	WORD $0x4eac8529 // add v9.4s, v9.4s, v12.4s
 	WORD $0x4eac854a // add v10.4s, v10.4s, v12.4s
 	WORD $0x4eac856b // add v11.4s, v11.4s, v12.4s
 	WORD $0x6e20dc0c // fmul v12.4s, v0.4s, v0.4s
-	WORD $0x6e22dc4d // fmul v13.4s, v2.4s, v2.4s
+	WORD $0x6e21dc2d // fmul v13.4s, v1.4s, v1.4s
 	WORD $0x6e24dc8e // fmul v14.4s, v4.4s, v4.4s
-	WORD $0x6e26dccf // fmul v15.4s, v6.4s, v6.4s
+	WORD $0x6e25dcaf // fmul v15.4s, v5.4s, v5.4s
 	WORD $0x6e2cdc10 // fmul v16.4s, v0.4s, v12.4s
-	WORD $0x6e2ddc51 // fmul v17.4s, v2.4s, v13.4s
+	WORD $0x6e2ddc31 // fmul v17.4s, v1.4s, v13.4s
 	WORD $0x6e2edc92 // fmul v18.4s, v4.4s, v14.4s
-	WORD $0x6e2fdcd3 // fmul v19.4s, v6.4s, v15.4s
+	WORD $0x6e2fdcb3 // fmul v19.4s, v5.4s, v15.4s
 	WORD $0x3dc00434 // ldr q20, [x1, #16]
 	WORD $0x3dc00835 // ldr q21, [x1, #32]
 	WORD $0x4e2cce95 // fmla v21.4s, v20.4s, v12.4s
@@ -4604,9 +4441,9 @@ in0done:
 	WORD $0x3dc00c37 // ldr q23, [x1, #48]
 	WORD $0x4e2fcf17 // fmla v23.4s, v24.4s, v15.4s
 	WORD $0x4e34ce00 // fmla v0.4s, v16.4s, v20.4s
-	WORD $0x4e35ce22 // fmla v2.4s, v17.4s, v21.4s
+	WORD $0x4e35ce21 // fmla v1.4s, v17.4s, v21.4s
 	WORD $0x4e36ce44 // fmla v4.4s, v18.4s, v22.4s
-	WORD $0x4e37ce66 // fmla v6.4s, v19.4s, v23.4s
+	WORD $0x4e37ce65 // fmla v5.4s, v19.4s, v23.4s
 	WORD $0x3dc01030 // ldr q16, [x1, #64]
 	WORD $0x3dc01431 // ldr q17, [x1, #80]
 	WORD $0x4e2cce11 // fmla v17.4s, v16.4s, v12.4s
@@ -4650,31 +4487,29 @@ in0done:
 	WORD $0x4f210631 // sshr v17.4s, v17.4s, #31
 	WORD $0x4f210652 // sshr v18.4s, v18.4s, #31
 	WORD $0x6e601f2f // bsl v15.16b, v25.16b, v0.16b
-	WORD $0x6e621d90 // bsl v16.16b, v12.16b, v2.16b
+	WORD $0x6e611d90 // bsl v16.16b, v12.16b, v1.16b
 	WORD $0x6e641db1 // bsl v17.16b, v13.16b, v4.16b
-	WORD $0x6e661dd2 // bsl v18.16b, v14.16b, v6.16b
+	WORD $0x6e651dd2 // bsl v18.16b, v14.16b, v5.16b
 	WORD $0x4f3e5500 // shl v0.4s, v8.4s, #30
-	WORD $0x4f3e5522 // shl v2.4s, v9.4s, #30
+	WORD $0x4f3e5521 // shl v1.4s, v9.4s, #30
 	WORD $0x4f3e5544 // shl v4.4s, v10.4s, #30
-	WORD $0x4f3e5566 // shl v6.4s, v11.4s, #30
+	WORD $0x4f3e5565 // shl v5.4s, v11.4s, #30
 	WORD $0x3dc02428 // ldr q8, [x1, #144]
 	WORD $0x4e281c00 // and v0.16b, v0.16b, v8.16b
-	WORD $0x4e281c42 // and v2.16b, v2.16b, v8.16b
+	WORD $0x4e281c21 // and v1.16b, v1.16b, v8.16b
 	WORD $0x4e281c84 // and v4.16b, v4.16b, v8.16b
-	WORD $0x4e281cc6 // and v6.16b, v6.16b, v8.16b
+	WORD $0x4e281ca5 // and v5.16b, v5.16b, v8.16b
 	WORD $0x6e201de0 // eor v0.16b, v15.16b, v0.16b
-	WORD $0x6e221e02 // eor v2.16b, v16.16b, v2.16b
+	WORD $0x6e211e01 // eor v1.16b, v16.16b, v1.16b
 	WORD $0x6e241e24 // eor v4.16b, v17.16b, v4.16b
-	WORD $0x6e261e46 // eor v6.16b, v18.16b, v6.16b
+	WORD $0x6e251e45 // eor v5.16b, v18.16b, v5.16b
 	WORD $0x3dc02828 // ldr q8, [x1, #160]
-	WORD $0x6e681c01 // bsl v1.16b, v0.16b, v8.16b
-	WORD $0x6e681c43 // bsl v3.16b, v2.16b, v8.16b
-	WORD $0x6e681c85 // bsl v5.16b, v4.16b, v8.16b
-	WORD $0x6e681cc7 // bsl v7.16b, v6.16b, v8.16b
-	WORD $0x3d8000c1 // str q1, [x6]
-	WORD $0x3d8004c3 // str q3, [x6, #16]
-	WORD $0x3d8008c5 // str q5, [x6, #32]
-	WORD $0x3d800cc7 // str q7, [x6, #48]
+	WORD $0x6e681c02 // bsl v2.16b, v0.16b, v8.16b
+	WORD $0x6e681c23 // bsl v3.16b, v1.16b, v8.16b
+	WORD $0x6e681c86 // bsl v6.16b, v4.16b, v8.16b
+	WORD $0x6e681ca7 // bsl v7.16b, v5.16b, v8.16b
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
+	WORD $0xac811cc6 // stp q6, q7, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -4800,13 +4635,11 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4ea0f800 // fabs v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4ea0f863 // fabs v3.4s, v3.4s
 	WORD $0x6ebce404 // fcmgt v4.4s, v0.4s, v28.4s
 	WORD $0x6e601f84 // bsl v4.16b, v28.16b, v0.16b
@@ -4928,12 +4761,8 @@ group:
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	WORD $0x3d8000a2 // str q2, [x5]
-	WORD $0x3d8004a3 // str q3, [x5, #16]
-	WORD $0x3d8008a0 // str q0, [x5, #32]
-	WORD $0x3d800ca1 // str q1, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -4964,13 +4793,11 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4ea0f800 // fabs v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4ea0f863 // fabs v3.4s, v3.4s
 	WORD $0x6ebce404 // fcmgt v4.4s, v0.4s, v28.4s
 	WORD $0x6e601f84 // bsl v4.16b, v28.16b, v0.16b
@@ -5092,10 +4919,8 @@ in0done:
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	WORD $0x3d8000a2 // str q2, [x5]
-	WORD $0x3d8004a3 // str q3, [x5, #16]
-	WORD $0x3d8008a0 // str q0, [x5, #32]
-	WORD $0x3d800ca1 // str q1, [x5, #48]
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -5147,7 +4972,7 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
+	WORD $0x3cc104a0 // ldr q0, [x5], #16
 	WORD $0x3dc00021 // ldr q1, [x1]
 	WORD $0x3dc00422 // ldr q2, [x1, #16]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
@@ -5330,8 +5155,8 @@ group:
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
 	WORD $0x3dc0bc01 // ldr q1, [x0, #752]
 	WORD $0x4e23cc01 // fmla v1.4s, v0.4s, v3.4s
-	WORD $0x3d8000c1 // str q1, [x6]
-	WORD $0x3dc004a0 // ldr q0, [x5, #16]
+	WORD $0x3c8104c1 // str q1, [x6], #16
+	WORD $0x3cc104a0 // ldr q0, [x5], #16
 	WORD $0x3dc00021 // ldr q1, [x1]
 	WORD $0x3dc00422 // ldr q2, [x1, #16]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
@@ -5514,8 +5339,8 @@ group:
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
 	WORD $0x3dc0bc01 // ldr q1, [x0, #752]
 	WORD $0x4e23cc01 // fmla v1.4s, v0.4s, v3.4s
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3dc008a0 // ldr q0, [x5, #32]
+	WORD $0x3c8104c1 // str q1, [x6], #16
+	WORD $0x3cc104a0 // ldr q0, [x5], #16
 	WORD $0x3dc00021 // ldr q1, [x1]
 	WORD $0x3dc00422 // ldr q2, [x1, #16]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
@@ -5698,8 +5523,8 @@ group:
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
 	WORD $0x3dc0bc01 // ldr q1, [x0, #752]
 	WORD $0x4e23cc01 // fmla v1.4s, v0.4s, v3.4s
-	WORD $0x3d8008c1 // str q1, [x6, #32]
-	WORD $0x3dc00ca0 // ldr q0, [x5, #48]
+	WORD $0x3c8104c1 // str q1, [x6], #16
+	WORD $0x3cc104a0 // ldr q0, [x5], #16
 	WORD $0x3dc00021 // ldr q1, [x1]
 	WORD $0x3dc00422 // ldr q2, [x1, #16]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
@@ -5882,9 +5707,7 @@ group:
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
 	WORD $0x3dc0bc01 // ldr q1, [x0, #752]
 	WORD $0x4e23cc01 // fmla v1.4s, v0.4s, v3.4s
-	WORD $0x3d800cc1 // str q1, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x3c8104c1 // str q1, [x6], #16
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -5915,7 +5738,7 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
+	WORD $0x3cc104a0 // ldr q0, [x5], #16
 	WORD $0x3dc00021 // ldr q1, [x1]
 	WORD $0x3dc00422 // ldr q2, [x1, #16]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
@@ -6098,8 +5921,8 @@ in0done:
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
 	WORD $0x3dc0bc01 // ldr q1, [x0, #752]
 	WORD $0x4e23cc01 // fmla v1.4s, v0.4s, v3.4s
-	WORD $0x3d8000c1 // str q1, [x6]
-	WORD $0x3dc004a0 // ldr q0, [x5, #16]
+	WORD $0x3c8104c1 // str q1, [x6], #16
+	WORD $0x3cc104a0 // ldr q0, [x5], #16
 	WORD $0x3dc00021 // ldr q1, [x1]
 	WORD $0x3dc00422 // ldr q2, [x1, #16]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
@@ -6282,8 +6105,8 @@ in0done:
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
 	WORD $0x3dc0bc01 // ldr q1, [x0, #752]
 	WORD $0x4e23cc01 // fmla v1.4s, v0.4s, v3.4s
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3dc008a0 // ldr q0, [x5, #32]
+	WORD $0x3c8104c1 // str q1, [x6], #16
+	WORD $0x3cc104a0 // ldr q0, [x5], #16
 	WORD $0x3dc00021 // ldr q1, [x1]
 	WORD $0x3dc00422 // ldr q2, [x1, #16]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
@@ -6466,8 +6289,8 @@ in0done:
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
 	WORD $0x3dc0bc01 // ldr q1, [x0, #752]
 	WORD $0x4e23cc01 // fmla v1.4s, v0.4s, v3.4s
-	WORD $0x3d8008c1 // str q1, [x6, #32]
-	WORD $0x3dc00ca0 // ldr q0, [x5, #48]
+	WORD $0x3c8104c1 // str q1, [x6], #16
+	WORD $0x3cc104a0 // ldr q0, [x5], #16
 	WORD $0x3dc00021 // ldr q1, [x1]
 	WORD $0x3dc00422 // ldr q2, [x1, #16]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
@@ -6650,7 +6473,7 @@ in0done:
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
 	WORD $0x3dc0bc01 // ldr q1, [x0, #752]
 	WORD $0x4e23cc01 // fmla v1.4s, v0.4s, v3.4s
-	WORD $0x3d800cc1 // str q1, [x6, #48]
+	WORD $0x3c8104c1 // str q1, [x6], #16
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -7026,25 +6849,16 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
-	WORD $0x3dc008a3 // ldr q3, [x5, #32]
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
-	WORD $0x3dc00ca4 // ldr q4, [x5, #48]
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
+	WORD $0x6e25fc63 // fdiv v3.4s, v3.4s, v5.4s
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -7097,22 +6911,16 @@ in1done:
 	WORD $0x9103c005 // add x5, x0, #240
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
-	WORD $0x3dc008a3 // ldr q3, [x5, #32]
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
-	WORD $0x3dc00ca4 // ldr q4, [x5, #48]
-	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
+	WORD $0x6e25fc63 // fdiv v3.4s, v3.4s, v5.4s
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010e5 // subs x5, x7, #4
 	BLT  outwords
@@ -7167,20 +6975,14 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6e20ffe0 // fdiv v0.4s, v31.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x6e21ffe1 // fdiv v1.4s, v31.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x6e22ffe2 // fdiv v2.4s, v31.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x6e23ffe3 // fdiv v3.4s, v31.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -7211,18 +7013,14 @@ in1done:
 	WORD $0x9103c004 // add x4, x0, #240
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6e20ffe0 // fdiv v0.4s, v31.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x6e21ffe1 // fdiv v1.4s, v31.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x6e22ffe2 // fdiv v2.4s, v31.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x6e23ffe3 // fdiv v3.4s, v31.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -7277,20 +7075,14 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x6e3ffc21 // fdiv v1.4s, v1.4s, v31.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x6e3ffc42 // fdiv v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x6e3ffc63 // fdiv v3.4s, v3.4s, v31.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -7321,18 +7113,14 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x6e3ffc21 // fdiv v1.4s, v1.4s, v31.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x6e3ffc42 // fdiv v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x6e3ffc63 // fdiv v3.4s, v3.4s, v31.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -7391,26 +7179,24 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x6ebde428 // fcmgt v8.4s, v1.4s, v29.4s
-	WORD $0x6e611fa8 // bsl v8.16b, v29.16b, v1.16b
-	WORD $0x6ebde461 // fcmgt v1.4s, v3.4s, v29.4s
-	WORD $0x6e631fa1 // bsl v1.16b, v29.16b, v3.16b
-	WORD $0x6ebde4a3 // fcmgt v3.4s, v5.4s, v29.4s
-	WORD $0x6e651fa3 // bsl v3.16b, v29.16b, v5.16b
-	WORD $0x6ebde4e5 // fcmgt v5.4s, v7.4s, v29.4s
-	WORD $0x6e671fa5 // bsl v5.16b, v29.16b, v7.16b
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x6ebde448 // fcmgt v8.4s, v2.4s, v29.4s
+	WORD $0x6e621fa8 // bsl v8.16b, v29.16b, v2.16b
+	WORD $0x6ebde462 // fcmgt v2.4s, v3.4s, v29.4s
+	WORD $0x6e631fa2 // bsl v2.16b, v29.16b, v3.16b
+	WORD $0x6ebde4c3 // fcmgt v3.4s, v6.4s, v29.4s
+	WORD $0x6e661fa3 // bsl v3.16b, v29.16b, v6.16b
+	WORD $0x6ebde4e6 // fcmgt v6.4s, v7.4s, v29.4s
+	WORD $0x6e671fa6 // bsl v6.16b, v29.16b, v7.16b
 	WORD $0x6e28dd07 // fmul v7.4s, v8.4s, v8.4s
-	WORD $0x6e21dc29 // fmul v9.4s, v1.4s, v1.4s
+	WORD $0x6e22dc49 // fmul v9.4s, v2.4s, v2.4s
 	WORD $0x6e23dc6a // fmul v10.4s, v3.4s, v3.4s
-	WORD $0x6e25dcab // fmul v11.4s, v5.4s, v5.4s
+	WORD $0x6e26dccb // fmul v11.4s, v6.4s, v6.4s
 	WORD $0x3dc0002c // ldr q12, [x1]
 	WORD $0x4e27cf8c // fmla v12.4s, v28.4s, v7.4s
 	WORD $0x3dc0002d // ldr q13, [x1]
@@ -7461,61 +7247,61 @@ group:
 	WORD $0x4e2bce0a // fmla v10.4s, v16.4s, v11.4s
 	WORD $0x4ea81d0b // mov v11.16b, v8.16b
 	WORD $0x4e2ccd0b // fmla v11.4s, v8.4s, v12.4s
-	WORD $0x4ea11c2c // mov v12.16b, v1.16b
-	WORD $0x4e27cc2c // fmla v12.4s, v1.4s, v7.4s
+	WORD $0x4ea21c4c // mov v12.16b, v2.16b
+	WORD $0x4e27cc4c // fmla v12.4s, v2.4s, v7.4s
 	WORD $0x4ea31c67 // mov v7.16b, v3.16b
 	WORD $0x4e29cc67 // fmla v7.4s, v3.4s, v9.4s
-	WORD $0x4ea51ca9 // mov v9.16b, v5.16b
-	WORD $0x4e2acca9 // fmla v9.4s, v5.4s, v10.4s
+	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
+	WORD $0x4e2accc9 // fmla v9.4s, v6.4s, v10.4s
 	WORD $0x3dc0182a // ldr q10, [x1, #96]
 	WORD $0x3dc01c2d // ldr q13, [x1, #112]
 	WORD $0x4e28cd4d // fmla v13.4s, v10.4s, v8.4s
 	WORD $0x3dc01c2e // ldr q14, [x1, #112]
-	WORD $0x4e21cd4e // fmla v14.4s, v10.4s, v1.4s
+	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
 	WORD $0x3dc01c2f // ldr q15, [x1, #112]
 	WORD $0x4e23cd4f // fmla v15.4s, v10.4s, v3.4s
 	WORD $0x3dc01c30 // ldr q16, [x1, #112]
-	WORD $0x4e25cd50 // fmla v16.4s, v10.4s, v5.4s
+	WORD $0x4e26cd50 // fmla v16.4s, v10.4s, v6.4s
 	WORD $0x3dc0202a // ldr q10, [x1, #128]
 	WORD $0x4e28cdaa // fmla v10.4s, v13.4s, v8.4s
 	WORD $0x3dc0202d // ldr q13, [x1, #128]
-	WORD $0x4e21cdcd // fmla v13.4s, v14.4s, v1.4s
+	WORD $0x4e22cdcd // fmla v13.4s, v14.4s, v2.4s
 	WORD $0x3dc0202e // ldr q14, [x1, #128]
 	WORD $0x4e23cdee // fmla v14.4s, v15.4s, v3.4s
 	WORD $0x3dc0202f // ldr q15, [x1, #128]
-	WORD $0x4e25ce0f // fmla v15.4s, v16.4s, v5.4s
+	WORD $0x4e26ce0f // fmla v15.4s, v16.4s, v6.4s
 	WORD $0x3dc02430 // ldr q16, [x1, #144]
 	WORD $0x4e28cd50 // fmla v16.4s, v10.4s, v8.4s
 	WORD $0x3dc0242a // ldr q10, [x1, #144]
-	WORD $0x4e21cdaa // fmla v10.4s, v13.4s, v1.4s
+	WORD $0x4e22cdaa // fmla v10.4s, v13.4s, v2.4s
 	WORD $0x3dc0242d // ldr q13, [x1, #144]
 	WORD $0x4e23cdcd // fmla v13.4s, v14.4s, v3.4s
 	WORD $0x3dc0242e // ldr q14, [x1, #144]
-	WORD $0x4e25cdee // fmla v14.4s, v15.4s, v5.4s
+	WORD $0x4e26cdee // fmla v14.4s, v15.4s, v6.4s
 	WORD $0x3dc0282f // ldr q15, [x1, #160]
 	WORD $0x4e28ce0f // fmla v15.4s, v16.4s, v8.4s
 	WORD $0x3dc02830 // ldr q16, [x1, #160]
-	WORD $0x4e21cd50 // fmla v16.4s, v10.4s, v1.4s
+	WORD $0x4e22cd50 // fmla v16.4s, v10.4s, v2.4s
 	WORD $0x3dc0282a // ldr q10, [x1, #160]
 	WORD $0x4e23cdaa // fmla v10.4s, v13.4s, v3.4s
 	WORD $0x3dc0282d // ldr q13, [x1, #160]
-	WORD $0x4e25cdcd // fmla v13.4s, v14.4s, v5.4s
+	WORD $0x4e26cdcd // fmla v13.4s, v14.4s, v6.4s
 	WORD $0x3dc02c2e // ldr q14, [x1, #176]
 	WORD $0x4e28cdee // fmla v14.4s, v15.4s, v8.4s
 	WORD $0x3dc02c2f // ldr q15, [x1, #176]
-	WORD $0x4e21ce0f // fmla v15.4s, v16.4s, v1.4s
+	WORD $0x4e22ce0f // fmla v15.4s, v16.4s, v2.4s
 	WORD $0x3dc02c30 // ldr q16, [x1, #176]
 	WORD $0x4e23cd50 // fmla v16.4s, v10.4s, v3.4s
 	WORD $0x3dc02c2a // ldr q10, [x1, #176]
-	WORD $0x4e25cdaa // fmla v10.4s, v13.4s, v5.4s
+	WORD $0x4e26cdaa // fmla v10.4s, v13.4s, v6.4s
 	WORD $0x3dc0302d // ldr q13, [x1, #192]
 	WORD $0x4e28cdcd // fmla v13.4s, v14.4s, v8.4s
 	WORD $0x3dc0302e // ldr q14, [x1, #192]
-	WORD $0x4e21cdee // fmla v14.4s, v15.4s, v1.4s
+	WORD $0x4e22cdee // fmla v14.4s, v15.4s, v2.4s
 	WORD $0x3dc0302f // ldr q15, [x1, #192]
 	WORD $0x4e23ce0f // fmla v15.4s, v16.4s, v3.4s
 	WORD $0x3dc03030 // ldr q16, [x1, #192]
-	WORD $0x4e25cd50 // fmla v16.4s, v10.4s, v5.4s
+	WORD $0x4e26cd50 // fmla v16.4s, v10.4s, v6.4s
 	WORD $0x3dc0342a // ldr q10, [x1, #208]
 	WORD $0x4ebe1fd1 // mov v17.16b, v30.16b
 	WORD $0x4e2acdb1 // fmla v17.4s, v13.4s, v10.4s
@@ -7602,28 +7388,24 @@ group:
 	WORD $0x4eb3cdee // fmls v14.4s, v15.4s, v19.4s
 	WORD $0x3dc0542f // ldr q15, [x1, #336]
 	WORD $0x6ea8e5e8 // fcmgt v8.4s, v15.4s, v8.4s
-	WORD $0x6ea1e5e1 // fcmgt v1.4s, v15.4s, v1.4s
+	WORD $0x6ea2e5e2 // fcmgt v2.4s, v15.4s, v2.4s
 	WORD $0x6ea3e5e3 // fcmgt v3.4s, v15.4s, v3.4s
-	WORD $0x6ea5e5e5 // fcmgt v5.4s, v15.4s, v5.4s
+	WORD $0x6ea6e5e6 // fcmgt v6.4s, v15.4s, v6.4s
 	WORD $0x6e741d68 // bsl v8.16b, v11.16b, v20.16b
-	WORD $0x6e6a1d81 // bsl v1.16b, v12.16b, v10.16b
+	WORD $0x6e6a1d82 // bsl v2.16b, v12.16b, v10.16b
 	WORD $0x6e6d1ce3 // bsl v3.16b, v7.16b, v13.16b
-	WORD $0x6e6e1d25 // bsl v5.16b, v9.16b, v14.16b
+	WORD $0x6e6e1d26 // bsl v6.16b, v9.16b, v14.16b
 	WORD $0x3dc05827 // ldr q7, [x1, #352]
 	WORD $0x4e271c00 // and v0.16b, v0.16b, v7.16b
-	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
+	WORD $0x4e271c21 // and v1.16b, v1.16b, v7.16b
 	WORD $0x4e271c84 // and v4.16b, v4.16b, v7.16b
-	WORD $0x4e271cc6 // and v6.16b, v6.16b, v7.16b
+	WORD $0x4e271ca5 // and v5.16b, v5.16b, v7.16b
 	WORD $0x4ea01d00 // orr v0.16b, v8.16b, v0.16b
-	WORD $0x4ea21c21 // orr v1.16b, v1.16b, v2.16b
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
 	WORD $0x4ea41c62 // orr v2.16b, v3.16b, v4.16b
-	WORD $0x4ea61ca3 // orr v3.16b, v5.16b, v6.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x4ea51cc3 // orr v3.16b, v6.16b, v5.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -7654,26 +7436,24 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x6ebde428 // fcmgt v8.4s, v1.4s, v29.4s
-	WORD $0x6e611fa8 // bsl v8.16b, v29.16b, v1.16b
-	WORD $0x6ebde461 // fcmgt v1.4s, v3.4s, v29.4s
-	WORD $0x6e631fa1 // bsl v1.16b, v29.16b, v3.16b
-	WORD $0x6ebde4a3 // fcmgt v3.4s, v5.4s, v29.4s
-	WORD $0x6e651fa3 // bsl v3.16b, v29.16b, v5.16b
-	WORD $0x6ebde4e5 // fcmgt v5.4s, v7.4s, v29.4s
-	WORD $0x6e671fa5 // bsl v5.16b, v29.16b, v7.16b
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x6ebde448 // fcmgt v8.4s, v2.4s, v29.4s
+	WORD $0x6e621fa8 // bsl v8.16b, v29.16b, v2.16b
+	WORD $0x6ebde462 // fcmgt v2.4s, v3.4s, v29.4s
+	WORD $0x6e631fa2 // bsl v2.16b, v29.16b, v3.16b
+	WORD $0x6ebde4c3 // fcmgt v3.4s, v6.4s, v29.4s
+	WORD $0x6e661fa3 // bsl v3.16b, v29.16b, v6.16b
+	WORD $0x6ebde4e6 // fcmgt v6.4s, v7.4s, v29.4s
+	WORD $0x6e671fa6 // bsl v6.16b, v29.16b, v7.16b
 	WORD $0x6e28dd07 // fmul v7.4s, v8.4s, v8.4s
-	WORD $0x6e21dc29 // fmul v9.4s, v1.4s, v1.4s
+	WORD $0x6e22dc49 // fmul v9.4s, v2.4s, v2.4s
 	WORD $0x6e23dc6a // fmul v10.4s, v3.4s, v3.4s
-	WORD $0x6e25dcab // fmul v11.4s, v5.4s, v5.4s
+	WORD $0x6e26dccb // fmul v11.4s, v6.4s, v6.4s
 	WORD $0x3dc0002c // ldr q12, [x1]
 	WORD $0x4e27cf8c // fmla v12.4s, v28.4s, v7.4s
 	WORD $0x3dc0002d // ldr q13, [x1]
@@ -7724,61 +7504,61 @@ in0done:
 	WORD $0x4e2bce0a // fmla v10.4s, v16.4s, v11.4s
 	WORD $0x4ea81d0b // mov v11.16b, v8.16b
 	WORD $0x4e2ccd0b // fmla v11.4s, v8.4s, v12.4s
-	WORD $0x4ea11c2c // mov v12.16b, v1.16b
-	WORD $0x4e27cc2c // fmla v12.4s, v1.4s, v7.4s
+	WORD $0x4ea21c4c // mov v12.16b, v2.16b
+	WORD $0x4e27cc4c // fmla v12.4s, v2.4s, v7.4s
 	WORD $0x4ea31c67 // mov v7.16b, v3.16b
 	WORD $0x4e29cc67 // fmla v7.4s, v3.4s, v9.4s
-	WORD $0x4ea51ca9 // mov v9.16b, v5.16b
-	WORD $0x4e2acca9 // fmla v9.4s, v5.4s, v10.4s
+	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
+	WORD $0x4e2accc9 // fmla v9.4s, v6.4s, v10.4s
 	WORD $0x3dc0182a // ldr q10, [x1, #96]
 	WORD $0x3dc01c2d // ldr q13, [x1, #112]
 	WORD $0x4e28cd4d // fmla v13.4s, v10.4s, v8.4s
 	WORD $0x3dc01c2e // ldr q14, [x1, #112]
-	WORD $0x4e21cd4e // fmla v14.4s, v10.4s, v1.4s
+	WORD $0x4e22cd4e // fmla v14.4s, v10.4s, v2.4s
 	WORD $0x3dc01c2f // ldr q15, [x1, #112]
 	WORD $0x4e23cd4f // fmla v15.4s, v10.4s, v3.4s
 	WORD $0x3dc01c30 // ldr q16, [x1, #112]
-	WORD $0x4e25cd50 // fmla v16.4s, v10.4s, v5.4s
+	WORD $0x4e26cd50 // fmla v16.4s, v10.4s, v6.4s
 	WORD $0x3dc0202a // ldr q10, [x1, #128]
 	WORD $0x4e28cdaa // fmla v10.4s, v13.4s, v8.4s
 	WORD $0x3dc0202d // ldr q13, [x1, #128]
-	WORD $0x4e21cdcd // fmla v13.4s, v14.4s, v1.4s
+	WORD $0x4e22cdcd // fmla v13.4s, v14.4s, v2.4s
 	WORD $0x3dc0202e // ldr q14, [x1, #128]
 	WORD $0x4e23cdee // fmla v14.4s, v15.4s, v3.4s
 	WORD $0x3dc0202f // ldr q15, [x1, #128]
-	WORD $0x4e25ce0f // fmla v15.4s, v16.4s, v5.4s
+	WORD $0x4e26ce0f // fmla v15.4s, v16.4s, v6.4s
 	WORD $0x3dc02430 // ldr q16, [x1, #144]
 	WORD $0x4e28cd50 // fmla v16.4s, v10.4s, v8.4s
 	WORD $0x3dc0242a // ldr q10, [x1, #144]
-	WORD $0x4e21cdaa // fmla v10.4s, v13.4s, v1.4s
+	WORD $0x4e22cdaa // fmla v10.4s, v13.4s, v2.4s
 	WORD $0x3dc0242d // ldr q13, [x1, #144]
 	WORD $0x4e23cdcd // fmla v13.4s, v14.4s, v3.4s
 	WORD $0x3dc0242e // ldr q14, [x1, #144]
-	WORD $0x4e25cdee // fmla v14.4s, v15.4s, v5.4s
+	WORD $0x4e26cdee // fmla v14.4s, v15.4s, v6.4s
 	WORD $0x3dc0282f // ldr q15, [x1, #160]
 	WORD $0x4e28ce0f // fmla v15.4s, v16.4s, v8.4s
 	WORD $0x3dc02830 // ldr q16, [x1, #160]
-	WORD $0x4e21cd50 // fmla v16.4s, v10.4s, v1.4s
+	WORD $0x4e22cd50 // fmla v16.4s, v10.4s, v2.4s
 	WORD $0x3dc0282a // ldr q10, [x1, #160]
 	WORD $0x4e23cdaa // fmla v10.4s, v13.4s, v3.4s
 	WORD $0x3dc0282d // ldr q13, [x1, #160]
-	WORD $0x4e25cdcd // fmla v13.4s, v14.4s, v5.4s
+	WORD $0x4e26cdcd // fmla v13.4s, v14.4s, v6.4s
 	WORD $0x3dc02c2e // ldr q14, [x1, #176]
 	WORD $0x4e28cdee // fmla v14.4s, v15.4s, v8.4s
 	WORD $0x3dc02c2f // ldr q15, [x1, #176]
-	WORD $0x4e21ce0f // fmla v15.4s, v16.4s, v1.4s
+	WORD $0x4e22ce0f // fmla v15.4s, v16.4s, v2.4s
 	WORD $0x3dc02c30 // ldr q16, [x1, #176]
 	WORD $0x4e23cd50 // fmla v16.4s, v10.4s, v3.4s
 	WORD $0x3dc02c2a // ldr q10, [x1, #176]
-	WORD $0x4e25cdaa // fmla v10.4s, v13.4s, v5.4s
+	WORD $0x4e26cdaa // fmla v10.4s, v13.4s, v6.4s
 	WORD $0x3dc0302d // ldr q13, [x1, #192]
 	WORD $0x4e28cdcd // fmla v13.4s, v14.4s, v8.4s
 	WORD $0x3dc0302e // ldr q14, [x1, #192]
-	WORD $0x4e21cdee // fmla v14.4s, v15.4s, v1.4s
+	WORD $0x4e22cdee // fmla v14.4s, v15.4s, v2.4s
 	WORD $0x3dc0302f // ldr q15, [x1, #192]
 	WORD $0x4e23ce0f // fmla v15.4s, v16.4s, v3.4s
 	WORD $0x3dc03030 // ldr q16, [x1, #192]
-	WORD $0x4e25cd50 // fmla v16.4s, v10.4s, v5.4s
+	WORD $0x4e26cd50 // fmla v16.4s, v10.4s, v6.4s
 	WORD $0x3dc0342a // ldr q10, [x1, #208]
 	WORD $0x4ebe1fd1 // mov v17.16b, v30.16b
 	WORD $0x4e2acdb1 // fmla v17.4s, v13.4s, v10.4s
@@ -7865,26 +7645,24 @@ in0done:
 	WORD $0x4eb3cdee // fmls v14.4s, v15.4s, v19.4s
 	WORD $0x3dc0542f // ldr q15, [x1, #336]
 	WORD $0x6ea8e5e8 // fcmgt v8.4s, v15.4s, v8.4s
-	WORD $0x6ea1e5e1 // fcmgt v1.4s, v15.4s, v1.4s
+	WORD $0x6ea2e5e2 // fcmgt v2.4s, v15.4s, v2.4s
 	WORD $0x6ea3e5e3 // fcmgt v3.4s, v15.4s, v3.4s
-	WORD $0x6ea5e5e5 // fcmgt v5.4s, v15.4s, v5.4s
+	WORD $0x6ea6e5e6 // fcmgt v6.4s, v15.4s, v6.4s
 	WORD $0x6e741d68 // bsl v8.16b, v11.16b, v20.16b
-	WORD $0x6e6a1d81 // bsl v1.16b, v12.16b, v10.16b
+	WORD $0x6e6a1d82 // bsl v2.16b, v12.16b, v10.16b
 	WORD $0x6e6d1ce3 // bsl v3.16b, v7.16b, v13.16b
-	WORD $0x6e6e1d25 // bsl v5.16b, v9.16b, v14.16b
+	WORD $0x6e6e1d26 // bsl v6.16b, v9.16b, v14.16b
 	WORD $0x3dc05827 // ldr q7, [x1, #352]
 	WORD $0x4e271c00 // and v0.16b, v0.16b, v7.16b
-	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
+	WORD $0x4e271c21 // and v1.16b, v1.16b, v7.16b
 	WORD $0x4e271c84 // and v4.16b, v4.16b, v7.16b
-	WORD $0x4e271cc6 // and v6.16b, v6.16b, v7.16b
+	WORD $0x4e271ca5 // and v5.16b, v5.16b, v7.16b
 	WORD $0x4ea01d00 // orr v0.16b, v8.16b, v0.16b
-	WORD $0x4ea21c21 // orr v1.16b, v1.16b, v2.16b
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
 	WORD $0x4ea41c62 // orr v2.16b, v3.16b, v4.16b
-	WORD $0x4ea61ca3 // orr v3.16b, v5.16b, v6.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
+	WORD $0x4ea51cc3 // orr v3.16b, v6.16b, v5.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -8030,28 +7808,26 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
 	WORD $0x3dc01028 // ldr q8, [x1, #64]
-	WORD $0x6ea8e429 // fcmgt v9.4s, v1.4s, v8.4s
-	WORD $0x6e611d09 // bsl v9.16b, v8.16b, v1.16b
-	WORD $0x6ea8e461 // fcmgt v1.4s, v3.4s, v8.4s
-	WORD $0x6e631d01 // bsl v1.16b, v8.16b, v3.16b
-	WORD $0x6ea8e4a3 // fcmgt v3.4s, v5.4s, v8.4s
-	WORD $0x6e651d03 // bsl v3.16b, v8.16b, v5.16b
-	WORD $0x6ea8e4e5 // fcmgt v5.4s, v7.4s, v8.4s
-	WORD $0x6e671d05 // bsl v5.16b, v8.16b, v7.16b
+	WORD $0x6ea8e449 // fcmgt v9.4s, v2.4s, v8.4s
+	WORD $0x6e621d09 // bsl v9.16b, v8.16b, v2.16b
+	WORD $0x6ea8e462 // fcmgt v2.4s, v3.4s, v8.4s
+	WORD $0x6e631d02 // bsl v2.16b, v8.16b, v3.16b
+	WORD $0x6ea8e4c3 // fcmgt v3.4s, v6.4s, v8.4s
+	WORD $0x6e661d03 // bsl v3.16b, v8.16b, v6.16b
+	WORD $0x6ea8e4e6 // fcmgt v6.4s, v7.4s, v8.4s
+	WORD $0x6e671d06 // bsl v6.16b, v8.16b, v7.16b
 	WORD $0x3dc00827 // ldr q7, [x1, #32]
 	WORD $0x4e27d528 // fadd v8.4s, v9.4s, v7.4s
-	WORD $0x4e27d42a // fadd v10.4s, v1.4s, v7.4s
+	WORD $0x4e27d44a // fadd v10.4s, v2.4s, v7.4s
 	WORD $0x4e27d46b // fadd v11.4s, v3.4s, v7.4s
-	WORD $0x4e27d4ac // fadd v12.4s, v5.4s, v7.4s
+	WORD $0x4e27d4cc // fadd v12.4s, v6.4s, v7.4s
 	WORD $0x3dc0002d // ldr q13, [x1]
 	WORD $0x6e28fda8 // fdiv v8.4s, v13.4s, v8.4s
 	WORD $0x6e2afdaa // fdiv v10.4s, v13.4s, v10.4s
@@ -8140,13 +7916,13 @@ group:
 	WORD $0x3dc03c30 // ldr q16, [x1, #240]
 	WORD $0x4e32ce90 // fmla v16.4s, v20.4s, v18.4s
 	WORD $0x6e29dd31 // fmul v17.4s, v9.4s, v9.4s
-	WORD $0x6e21dc32 // fmul v18.4s, v1.4s, v1.4s
+	WORD $0x6e22dc52 // fmul v18.4s, v2.4s, v2.4s
 	WORD $0x6e23dc73 // fmul v19.4s, v3.4s, v3.4s
-	WORD $0x6e25dcb4 // fmul v20.4s, v5.4s, v5.4s
+	WORD $0x6e26dcd4 // fmul v20.4s, v6.4s, v6.4s
 	WORD $0x4e29d536 // fadd v22.4s, v9.4s, v9.4s
-	WORD $0x4e21d437 // fadd v23.4s, v1.4s, v1.4s
+	WORD $0x4e22d457 // fadd v23.4s, v2.4s, v2.4s
 	WORD $0x4e23d478 // fadd v24.4s, v3.4s, v3.4s
-	WORD $0x4e25d4b9 // fadd v25.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d9 // fadd v25.4s, v6.4s, v6.4s
 	WORD $0x6ea0fa31 // fneg v17.4s, v17.4s
 	WORD $0x6ea0fa52 // fneg v18.4s, v18.4s
 	WORD $0x6ea0fa73 // fneg v19.4s, v19.4s
@@ -8154,16 +7930,16 @@ group:
 	WORD $0x4eb11e3a // mov v26.16b, v17.16b
 	WORD $0x4e29cd3a // fmla v26.4s, v9.4s, v9.4s
 	WORD $0x4eb21e49 // mov v9.16b, v18.16b
-	WORD $0x4e21cc29 // fmla v9.4s, v1.4s, v1.4s
-	WORD $0x4eb31e61 // mov v1.16b, v19.16b
-	WORD $0x4e23cc61 // fmla v1.4s, v3.4s, v3.4s
+	WORD $0x4e22cc49 // fmla v9.4s, v2.4s, v2.4s
+	WORD $0x4eb31e62 // mov v2.16b, v19.16b
+	WORD $0x4e23cc62 // fmla v2.4s, v3.4s, v3.4s
 	WORD $0x4eb41e83 // mov v3.16b, v20.16b
-	WORD $0x4e25cca3 // fmla v3.4s, v5.4s, v5.4s
-	WORD $0x3dc00c25 // ldr q5, [x1, #48]
-	WORD $0x4e25ceda // fmla v26.4s, v22.4s, v5.4s
-	WORD $0x4e25cee9 // fmla v9.4s, v23.4s, v5.4s
-	WORD $0x4e25cf01 // fmla v1.4s, v24.4s, v5.4s
-	WORD $0x4e25cf23 // fmla v3.4s, v25.4s, v5.4s
+	WORD $0x4e26ccc3 // fmla v3.4s, v6.4s, v6.4s
+	WORD $0x3dc00c26 // ldr q6, [x1, #48]
+	WORD $0x4e26ceda // fmla v26.4s, v22.4s, v6.4s
+	WORD $0x4e26cee9 // fmla v9.4s, v23.4s, v6.4s
+	WORD $0x4e26cf02 // fmla v2.4s, v24.4s, v6.4s
+	WORD $0x4e26cf23 // fmla v3.4s, v25.4s, v6.4s
 	WORD $0x3dc04036 // ldr q22, [x1, #256]
 	WORD $0x3dc00437 // ldr q23, [x1, #16]
 	WORD $0x4e36ce37 // fmla v23.4s, v17.4s, v22.4s
@@ -8222,27 +7998,27 @@ group:
 	WORD $0x3dc05c3c // ldr q28, [x1, #368]
 	WORD $0x4e34cfbc // fmla v28.4s, v29.4s, v20.4s
 	WORD $0x6e31de3d // fmul v29.4s, v17.4s, v17.4s
-	WORD $0x6e32de45 // fmul v5.4s, v18.4s, v18.4s
+	WORD $0x6e32de46 // fmul v6.4s, v18.4s, v18.4s
 	WORD $0x6e33de76 // fmul v22.4s, v19.4s, v19.4s
 	WORD $0x6e34de8d // fmul v13.4s, v20.4s, v20.4s
 	WORD $0x4e3ecfb1 // fmla v17.4s, v29.4s, v30.4s
-	WORD $0x4e3fccb2 // fmla v18.4s, v5.4s, v31.4s
+	WORD $0x4e3fccd2 // fmla v18.4s, v6.4s, v31.4s
 	WORD $0x4e27ced3 // fmla v19.4s, v22.4s, v7.4s
 	WORD $0x4e3ccdb4 // fmla v20.4s, v13.4s, v28.4s
-	WORD $0x3dc00025 // ldr q5, [x1]
-	WORD $0x4e25d627 // fadd v7.4s, v17.4s, v5.4s
-	WORD $0x4e25d64d // fadd v13.4s, v18.4s, v5.4s
-	WORD $0x4e25d671 // fadd v17.4s, v19.4s, v5.4s
-	WORD $0x4e25d692 // fadd v18.4s, v20.4s, v5.4s
+	WORD $0x3dc00026 // ldr q6, [x1]
+	WORD $0x4e26d627 // fadd v7.4s, v17.4s, v6.4s
+	WORD $0x4e26d64d // fadd v13.4s, v18.4s, v6.4s
+	WORD $0x4e26d671 // fadd v17.4s, v19.4s, v6.4s
+	WORD $0x4e26d692 // fadd v18.4s, v20.4s, v6.4s
 	WORD $0x4ebacce7 // fmls v7.4s, v7.4s, v26.4s
 	WORD $0x4ea9cdad // fmls v13.4s, v13.4s, v9.4s
-	WORD $0x4ea1ce31 // fmls v17.4s, v17.4s, v1.4s
+	WORD $0x4ea2ce31 // fmls v17.4s, v17.4s, v2.4s
 	WORD $0x4ea3ce52 // fmls v18.4s, v18.4s, v3.4s
-	WORD $0x6e35dd01 // fmul v1.4s, v8.4s, v21.4s
+	WORD $0x6e35dd02 // fmul v2.4s, v8.4s, v21.4s
 	WORD $0x6e2fdd43 // fmul v3.4s, v10.4s, v15.4s
 	WORD $0x6e2edd68 // fmul v8.4s, v11.4s, v14.4s
 	WORD $0x6e30dd89 // fmul v9.4s, v12.4s, v16.4s
-	WORD $0x6e21dce1 // fmul v1.4s, v7.4s, v1.4s
+	WORD $0x6e22dce2 // fmul v2.4s, v7.4s, v2.4s
 	WORD $0x6e23dda3 // fmul v3.4s, v13.4s, v3.4s
 	WORD $0x6e28de27 // fmul v7.4s, v17.4s, v8.4s
 	WORD $0x6e29de48 // fmul v8.4s, v18.4s, v9.4s
@@ -8259,11 +8035,11 @@ group:
 	WORD $0x4f3755d2 // shl v18.4s, v14.4s, #23
 	WORD $0x4f3755f3 // shl v19.4s, v15.4s, #23
 	WORD $0x4f375614 // shl v20.4s, v16.4s, #23
-	WORD $0x4ea58631 // add v17.4s, v17.4s, v5.4s
-	WORD $0x4ea58652 // add v18.4s, v18.4s, v5.4s
-	WORD $0x4ea58673 // add v19.4s, v19.4s, v5.4s
-	WORD $0x4ea58694 // add v20.4s, v20.4s, v5.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x4ea68631 // add v17.4s, v17.4s, v6.4s
+	WORD $0x4ea68652 // add v18.4s, v18.4s, v6.4s
+	WORD $0x4ea68673 // add v19.4s, v19.4s, v6.4s
+	WORD $0x4ea68694 // add v20.4s, v20.4s, v6.4s
+	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
 	WORD $0x6e32dc63 // fmul v3.4s, v3.4s, v18.4s
 	WORD $0x6e33dce7 // fmul v7.4s, v7.4s, v19.4s
 	WORD $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
@@ -8275,34 +8051,30 @@ group:
 	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
 	WORD $0x4f37558c // shl v12.4s, v12.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
-	WORD $0x4ea5854a // add v10.4s, v10.4s, v5.4s
-	WORD $0x4ea5856b // add v11.4s, v11.4s, v5.4s
-	WORD $0x4ea5858c // add v12.4s, v12.4s, v5.4s
-	WORD $0x4ea58525 // add v5.4s, v9.4s, v5.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4ea6854a // add v10.4s, v10.4s, v6.4s
+	WORD $0x4ea6856b // add v11.4s, v11.4s, v6.4s
+	WORD $0x4ea6858c // add v12.4s, v12.4s, v6.4s
+	WORD $0x4ea68526 // add v6.4s, v9.4s, v6.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x6e2cdce7 // fmul v7.4s, v7.4s, v12.4s
-	WORD $0x6e25dd05 // fmul v5.4s, v8.4s, v5.4s
+	WORD $0x6e26dd06 // fmul v6.4s, v8.4s, v6.4s
 	WORD $0x3dc00c28 // ldr q8, [x1, #48]
 	WORD $0x6ea0e500 // fcmgt v0.4s, v8.4s, v0.4s
-	WORD $0x6ea2e502 // fcmgt v2.4s, v8.4s, v2.4s
+	WORD $0x6ea1e501 // fcmgt v1.4s, v8.4s, v1.4s
 	WORD $0x6ea4e504 // fcmgt v4.4s, v8.4s, v4.4s
-	WORD $0x6ea6e506 // fcmgt v6.4s, v8.4s, v6.4s
+	WORD $0x6ea5e505 // fcmgt v5.4s, v8.4s, v5.4s
 	WORD $0x3dc00828 // ldr q8, [x1, #32]
-	WORD $0x4ea1d509 // fsub v9.4s, v8.4s, v1.4s
+	WORD $0x4ea2d509 // fsub v9.4s, v8.4s, v2.4s
 	WORD $0x4ea3d50a // fsub v10.4s, v8.4s, v3.4s
 	WORD $0x4ea7d50b // fsub v11.4s, v8.4s, v7.4s
-	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
-	WORD $0x6e611d20 // bsl v0.16b, v9.16b, v1.16b
-	WORD $0x6e631d42 // bsl v2.16b, v10.16b, v3.16b
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	WORD $0x6e621d20 // bsl v0.16b, v9.16b, v2.16b
+	WORD $0x6e631d41 // bsl v1.16b, v10.16b, v3.16b
 	WORD $0x6e671d64 // bsl v4.16b, v11.16b, v7.16b
-	WORD $0x6e651d06 // bsl v6.16b, v8.16b, v5.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c2 // str q2, [x6, #16]
-	WORD $0x3d8008c4 // str q4, [x6, #32]
-	WORD $0x3d800cc6 // str q6, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x6e661d05 // bsl v5.16b, v8.16b, v6.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac8114c4 // stp q4, q5, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -8333,28 +8105,26 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
 	WORD $0x3dc01028 // ldr q8, [x1, #64]
-	WORD $0x6ea8e429 // fcmgt v9.4s, v1.4s, v8.4s
-	WORD $0x6e611d09 // bsl v9.16b, v8.16b, v1.16b
-	WORD $0x6ea8e461 // fcmgt v1.4s, v3.4s, v8.4s
-	WORD $0x6e631d01 // bsl v1.16b, v8.16b, v3.16b
-	WORD $0x6ea8e4a3 // fcmgt v3.4s, v5.4s, v8.4s
-	WORD $0x6e651d03 // bsl v3.16b, v8.16b, v5.16b
-	WORD $0x6ea8e4e5 // fcmgt v5.4s, v7.4s, v8.4s
-	WORD $0x6e671d05 // bsl v5.16b, v8.16b, v7.16b
+	WORD $0x6ea8e449 // fcmgt v9.4s, v2.4s, v8.4s
+	WORD $0x6e621d09 // bsl v9.16b, v8.16b, v2.16b
+	WORD $0x6ea8e462 // fcmgt v2.4s, v3.4s, v8.4s
+	WORD $0x6e631d02 // bsl v2.16b, v8.16b, v3.16b
+	WORD $0x6ea8e4c3 // fcmgt v3.4s, v6.4s, v8.4s
+	WORD $0x6e661d03 // bsl v3.16b, v8.16b, v6.16b
+	WORD $0x6ea8e4e6 // fcmgt v6.4s, v7.4s, v8.4s
+	WORD $0x6e671d06 // bsl v6.16b, v8.16b, v7.16b
 	WORD $0x3dc00827 // ldr q7, [x1, #32]
 	WORD $0x4e27d528 // fadd v8.4s, v9.4s, v7.4s
-	WORD $0x4e27d42a // fadd v10.4s, v1.4s, v7.4s
+	WORD $0x4e27d44a // fadd v10.4s, v2.4s, v7.4s
 	WORD $0x4e27d46b // fadd v11.4s, v3.4s, v7.4s
-	WORD $0x4e27d4ac // fadd v12.4s, v5.4s, v7.4s
+	WORD $0x4e27d4cc // fadd v12.4s, v6.4s, v7.4s
 	WORD $0x3dc0002d // ldr q13, [x1]
 	WORD $0x6e28fda8 // fdiv v8.4s, v13.4s, v8.4s
 	WORD $0x6e2afdaa // fdiv v10.4s, v13.4s, v10.4s
@@ -8443,13 +8213,13 @@ in0done:
 	WORD $0x3dc03c30 // ldr q16, [x1, #240]
 	WORD $0x4e32ce90 // fmla v16.4s, v20.4s, v18.4s
 	WORD $0x6e29dd31 // fmul v17.4s, v9.4s, v9.4s
-	WORD $0x6e21dc32 // fmul v18.4s, v1.4s, v1.4s
+	WORD $0x6e22dc52 // fmul v18.4s, v2.4s, v2.4s
 	WORD $0x6e23dc73 // fmul v19.4s, v3.4s, v3.4s
-	WORD $0x6e25dcb4 // fmul v20.4s, v5.4s, v5.4s
+	WORD $0x6e26dcd4 // fmul v20.4s, v6.4s, v6.4s
 	WORD $0x4e29d536 // fadd v22.4s, v9.4s, v9.4s
-	WORD $0x4e21d437 // fadd v23.4s, v1.4s, v1.4s
+	WORD $0x4e22d457 // fadd v23.4s, v2.4s, v2.4s
 	WORD $0x4e23d478 // fadd v24.4s, v3.4s, v3.4s
-	WORD $0x4e25d4b9 // fadd v25.4s, v5.4s, v5.4s
+	WORD $0x4e26d4d9 // fadd v25.4s, v6.4s, v6.4s
 	WORD $0x6ea0fa31 // fneg v17.4s, v17.4s
 	WORD $0x6ea0fa52 // fneg v18.4s, v18.4s
 	WORD $0x6ea0fa73 // fneg v19.4s, v19.4s
@@ -8457,16 +8227,16 @@ in0done:
 	WORD $0x4eb11e3a // mov v26.16b, v17.16b
 	WORD $0x4e29cd3a // fmla v26.4s, v9.4s, v9.4s
 	WORD $0x4eb21e49 // mov v9.16b, v18.16b
-	WORD $0x4e21cc29 // fmla v9.4s, v1.4s, v1.4s
-	WORD $0x4eb31e61 // mov v1.16b, v19.16b
-	WORD $0x4e23cc61 // fmla v1.4s, v3.4s, v3.4s
+	WORD $0x4e22cc49 // fmla v9.4s, v2.4s, v2.4s
+	WORD $0x4eb31e62 // mov v2.16b, v19.16b
+	WORD $0x4e23cc62 // fmla v2.4s, v3.4s, v3.4s
 	WORD $0x4eb41e83 // mov v3.16b, v20.16b
-	WORD $0x4e25cca3 // fmla v3.4s, v5.4s, v5.4s
-	WORD $0x3dc00c25 // ldr q5, [x1, #48]
-	WORD $0x4e25ceda // fmla v26.4s, v22.4s, v5.4s
-	WORD $0x4e25cee9 // fmla v9.4s, v23.4s, v5.4s
-	WORD $0x4e25cf01 // fmla v1.4s, v24.4s, v5.4s
-	WORD $0x4e25cf23 // fmla v3.4s, v25.4s, v5.4s
+	WORD $0x4e26ccc3 // fmla v3.4s, v6.4s, v6.4s
+	WORD $0x3dc00c26 // ldr q6, [x1, #48]
+	WORD $0x4e26ceda // fmla v26.4s, v22.4s, v6.4s
+	WORD $0x4e26cee9 // fmla v9.4s, v23.4s, v6.4s
+	WORD $0x4e26cf02 // fmla v2.4s, v24.4s, v6.4s
+	WORD $0x4e26cf23 // fmla v3.4s, v25.4s, v6.4s
 	WORD $0x3dc04036 // ldr q22, [x1, #256]
 	WORD $0x3dc00437 // ldr q23, [x1, #16]
 	WORD $0x4e36ce37 // fmla v23.4s, v17.4s, v22.4s
@@ -8525,27 +8295,27 @@ in0done:
 	WORD $0x3dc05c3c // ldr q28, [x1, #368]
 	WORD $0x4e34cfbc // fmla v28.4s, v29.4s, v20.4s
 	WORD $0x6e31de3d // fmul v29.4s, v17.4s, v17.4s
-	WORD $0x6e32de45 // fmul v5.4s, v18.4s, v18.4s
+	WORD $0x6e32de46 // fmul v6.4s, v18.4s, v18.4s
 	WORD $0x6e33de76 // fmul v22.4s, v19.4s, v19.4s
 	WORD $0x6e34de8d // fmul v13.4s, v20.4s, v20.4s
 	WORD $0x4e3ecfb1 // fmla v17.4s, v29.4s, v30.4s
-	WORD $0x4e3fccb2 // fmla v18.4s, v5.4s, v31.4s
+	WORD $0x4e3fccd2 // fmla v18.4s, v6.4s, v31.4s
 	WORD $0x4e27ced3 // fmla v19.4s, v22.4s, v7.4s
 	WORD $0x4e3ccdb4 // fmla v20.4s, v13.4s, v28.4s
-	WORD $0x3dc00025 // ldr q5, [x1]
-	WORD $0x4e25d627 // fadd v7.4s, v17.4s, v5.4s
-	WORD $0x4e25d64d // fadd v13.4s, v18.4s, v5.4s
-	WORD $0x4e25d671 // fadd v17.4s, v19.4s, v5.4s
-	WORD $0x4e25d692 // fadd v18.4s, v20.4s, v5.4s
+	WORD $0x3dc00026 // ldr q6, [x1]
+	WORD $0x4e26d627 // fadd v7.4s, v17.4s, v6.4s
+	WORD $0x4e26d64d // fadd v13.4s, v18.4s, v6.4s
+	WORD $0x4e26d671 // fadd v17.4s, v19.4s, v6.4s
+	WORD $0x4e26d692 // fadd v18.4s, v20.4s, v6.4s
 	WORD $0x4ebacce7 // fmls v7.4s, v7.4s, v26.4s
 	WORD $0x4ea9cdad // fmls v13.4s, v13.4s, v9.4s
-	WORD $0x4ea1ce31 // fmls v17.4s, v17.4s, v1.4s
+	WORD $0x4ea2ce31 // fmls v17.4s, v17.4s, v2.4s
 	WORD $0x4ea3ce52 // fmls v18.4s, v18.4s, v3.4s
-	WORD $0x6e35dd01 // fmul v1.4s, v8.4s, v21.4s
+	WORD $0x6e35dd02 // fmul v2.4s, v8.4s, v21.4s
 	WORD $0x6e2fdd43 // fmul v3.4s, v10.4s, v15.4s
 	WORD $0x6e2edd68 // fmul v8.4s, v11.4s, v14.4s
 	WORD $0x6e30dd89 // fmul v9.4s, v12.4s, v16.4s
-	WORD $0x6e21dce1 // fmul v1.4s, v7.4s, v1.4s
+	WORD $0x6e22dce2 // fmul v2.4s, v7.4s, v2.4s
 	WORD $0x6e23dda3 // fmul v3.4s, v13.4s, v3.4s
 	WORD $0x6e28de27 // fmul v7.4s, v17.4s, v8.4s
 	WORD $0x6e29de48 // fmul v8.4s, v18.4s, v9.4s
@@ -8562,11 +8332,11 @@ in0done:
 	WORD $0x4f3755d2 // shl v18.4s, v14.4s, #23
 	WORD $0x4f3755f3 // shl v19.4s, v15.4s, #23
 	WORD $0x4f375614 // shl v20.4s, v16.4s, #23
-	WORD $0x4ea58631 // add v17.4s, v17.4s, v5.4s
-	WORD $0x4ea58652 // add v18.4s, v18.4s, v5.4s
-	WORD $0x4ea58673 // add v19.4s, v19.4s, v5.4s
-	WORD $0x4ea58694 // add v20.4s, v20.4s, v5.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x4ea68631 // add v17.4s, v17.4s, v6.4s
+	WORD $0x4ea68652 // add v18.4s, v18.4s, v6.4s
+	WORD $0x4ea68673 // add v19.4s, v19.4s, v6.4s
+	WORD $0x4ea68694 // add v20.4s, v20.4s, v6.4s
+	WORD $0x6e31dc42 // fmul v2.4s, v2.4s, v17.4s
 	WORD $0x6e32dc63 // fmul v3.4s, v3.4s, v18.4s
 	WORD $0x6e33dce7 // fmul v7.4s, v7.4s, v19.4s
 	WORD $0x6e34dd08 // fmul v8.4s, v8.4s, v20.4s
@@ -8578,32 +8348,30 @@ in0done:
 	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
 	WORD $0x4f37558c // shl v12.4s, v12.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
-	WORD $0x4ea5854a // add v10.4s, v10.4s, v5.4s
-	WORD $0x4ea5856b // add v11.4s, v11.4s, v5.4s
-	WORD $0x4ea5858c // add v12.4s, v12.4s, v5.4s
-	WORD $0x4ea58525 // add v5.4s, v9.4s, v5.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4ea6854a // add v10.4s, v10.4s, v6.4s
+	WORD $0x4ea6856b // add v11.4s, v11.4s, v6.4s
+	WORD $0x4ea6858c // add v12.4s, v12.4s, v6.4s
+	WORD $0x4ea68526 // add v6.4s, v9.4s, v6.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x6e2cdce7 // fmul v7.4s, v7.4s, v12.4s
-	WORD $0x6e25dd05 // fmul v5.4s, v8.4s, v5.4s
+	WORD $0x6e26dd06 // fmul v6.4s, v8.4s, v6.4s
 	WORD $0x3dc00c28 // ldr q8, [x1, #48]
 	WORD $0x6ea0e500 // fcmgt v0.4s, v8.4s, v0.4s
-	WORD $0x6ea2e502 // fcmgt v2.4s, v8.4s, v2.4s
+	WORD $0x6ea1e501 // fcmgt v1.4s, v8.4s, v1.4s
 	WORD $0x6ea4e504 // fcmgt v4.4s, v8.4s, v4.4s
-	WORD $0x6ea6e506 // fcmgt v6.4s, v8.4s, v6.4s
+	WORD $0x6ea5e505 // fcmgt v5.4s, v8.4s, v5.4s
 	WORD $0x3dc00828 // ldr q8, [x1, #32]
-	WORD $0x4ea1d509 // fsub v9.4s, v8.4s, v1.4s
+	WORD $0x4ea2d509 // fsub v9.4s, v8.4s, v2.4s
 	WORD $0x4ea3d50a // fsub v10.4s, v8.4s, v3.4s
 	WORD $0x4ea7d50b // fsub v11.4s, v8.4s, v7.4s
-	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
-	WORD $0x6e611d20 // bsl v0.16b, v9.16b, v1.16b
-	WORD $0x6e631d42 // bsl v2.16b, v10.16b, v3.16b
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	WORD $0x6e621d20 // bsl v0.16b, v9.16b, v2.16b
+	WORD $0x6e631d41 // bsl v1.16b, v10.16b, v3.16b
 	WORD $0x6e671d64 // bsl v4.16b, v11.16b, v7.16b
-	WORD $0x6e651d06 // bsl v6.16b, v8.16b, v5.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c2 // str q2, [x6, #16]
-	WORD $0x3d8008c4 // str q4, [x6, #32]
-	WORD $0x3d800cc6 // str q6, [x6, #48]
+	WORD $0x6e661d05 // bsl v5.16b, v8.16b, v6.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac8114c4 // stp q4, q5, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -8781,95 +8549,93 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ea0e7a1 // fcmgt v1.4s, v29.4s, v0.4s
-	WORD $0x6e601fa1 // bsl v1.16b, v29.16b, v0.16b
-	WORD $0x3dc00480 // ldr q0, [x4, #16]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6ea0e7a2 // fcmgt v2.4s, v29.4s, v0.4s
 	WORD $0x6e601fa2 // bsl v2.16b, v29.16b, v0.16b
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x6ea0e7a3 // fcmgt v3.4s, v29.4s, v0.4s
-	WORD $0x6e601fa3 // bsl v3.16b, v29.16b, v0.16b
-	WORD $0x3dc00c80 // ldr q0, [x4, #48]
-	WORD $0x6ea0e7a4 // fcmgt v4.4s, v29.4s, v0.4s
-	WORD $0x6e601fa4 // bsl v4.16b, v29.16b, v0.16b
-	WORD $0x6ebce420 // fcmgt v0.4s, v1.4s, v28.4s
-	WORD $0x6e611f80 // bsl v0.16b, v28.16b, v1.16b
-	WORD $0x6ebce441 // fcmgt v1.4s, v2.4s, v28.4s
-	WORD $0x6e621f81 // bsl v1.16b, v28.16b, v2.16b
-	WORD $0x6ebce462 // fcmgt v2.4s, v3.4s, v28.4s
-	WORD $0x6e631f82 // bsl v2.16b, v28.16b, v3.16b
-	WORD $0x6ebce483 // fcmgt v3.4s, v4.4s, v28.4s
-	WORD $0x6e641f83 // bsl v3.16b, v28.16b, v4.16b
-	WORD $0x4ebf1fe4 // mov v4.16b, v31.16b
-	WORD $0x4e3bcc04 // fmla v4.4s, v0.4s, v27.4s
+	WORD $0x6ea1e7a0 // fcmgt v0.4s, v29.4s, v1.4s
+	WORD $0x6e611fa0 // bsl v0.16b, v29.16b, v1.16b
+	WORD $0xacc10c81 // ldp q1, q3, [x4], #32
+	WORD $0x6ea1e7a4 // fcmgt v4.4s, v29.4s, v1.4s
+	WORD $0x6e611fa4 // bsl v4.16b, v29.16b, v1.16b
+	WORD $0x6ea3e7a1 // fcmgt v1.4s, v29.4s, v3.4s
+	WORD $0x6e631fa1 // bsl v1.16b, v29.16b, v3.16b
+	WORD $0x6ebce443 // fcmgt v3.4s, v2.4s, v28.4s
+	WORD $0x6e621f83 // bsl v3.16b, v28.16b, v2.16b
+	WORD $0x6ebce402 // fcmgt v2.4s, v0.4s, v28.4s
+	WORD $0x6e601f82 // bsl v2.16b, v28.16b, v0.16b
+	WORD $0x6ebce480 // fcmgt v0.4s, v4.4s, v28.4s
+	WORD $0x6e641f80 // bsl v0.16b, v28.16b, v4.16b
+	WORD $0x6ebce424 // fcmgt v4.4s, v1.4s, v28.4s
+	WORD $0x6e611f84 // bsl v4.16b, v28.16b, v1.16b
+	WORD $0x4ebf1fe1 // mov v1.16b, v31.16b
+	WORD $0x4e3bcc61 // fmla v1.4s, v3.4s, v27.4s
 	WORD $0x4ebf1fe5 // mov v5.16b, v31.16b
-	WORD $0x4e3bcc25 // fmla v5.4s, v1.4s, v27.4s
+	WORD $0x4e3bcc45 // fmla v5.4s, v2.4s, v27.4s
 	WORD $0x4ebf1fe6 // mov v6.16b, v31.16b
-	WORD $0x4e3bcc46 // fmla v6.4s, v2.4s, v27.4s
+	WORD $0x4e3bcc06 // fmla v6.4s, v0.4s, v27.4s
 	WORD $0x4ebf1fe7 // mov v7.16b, v31.16b
-	WORD $0x4e3bcc67 // fmla v7.4s, v3.4s, v27.4s
-	WORD $0x4ebfd488 // fsub v8.4s, v4.4s, v31.4s
+	WORD $0x4e3bcc87 // fmla v7.4s, v4.4s, v27.4s
+	WORD $0x4ebfd428 // fsub v8.4s, v1.4s, v31.4s
 	WORD $0x4ebfd4a9 // fsub v9.4s, v5.4s, v31.4s
 	WORD $0x4ebfd4ca // fsub v10.4s, v6.4s, v31.4s
 	WORD $0x4ebfd4eb // fsub v11.4s, v7.4s, v31.4s
-	WORD $0x4ebacd00 // fmls v0.4s, v8.4s, v26.4s
-	WORD $0x4ebacd21 // fmls v1.4s, v9.4s, v26.4s
-	WORD $0x4ebacd42 // fmls v2.4s, v10.4s, v26.4s
-	WORD $0x4ebacd63 // fmls v3.4s, v11.4s, v26.4s
-	WORD $0x4eb9cd00 // fmls v0.4s, v8.4s, v25.4s
-	WORD $0x4eb9cd21 // fmls v1.4s, v9.4s, v25.4s
-	WORD $0x4eb9cd42 // fmls v2.4s, v10.4s, v25.4s
-	WORD $0x4eb9cd63 // fmls v3.4s, v11.4s, v25.4s
+	WORD $0x4ebacd03 // fmls v3.4s, v8.4s, v26.4s
+	WORD $0x4ebacd22 // fmls v2.4s, v9.4s, v26.4s
+	WORD $0x4ebacd40 // fmls v0.4s, v10.4s, v26.4s
+	WORD $0x4ebacd64 // fmls v4.4s, v11.4s, v26.4s
+	WORD $0x4eb9cd03 // fmls v3.4s, v8.4s, v25.4s
+	WORD $0x4eb9cd22 // fmls v2.4s, v9.4s, v25.4s
+	WORD $0x4eb9cd40 // fmls v0.4s, v10.4s, v25.4s
+	WORD $0x4eb9cd64 // fmls v4.4s, v11.4s, v25.4s
 	WORD $0x4eb71ee8 // mov v8.16b, v23.16b
-	WORD $0x4e20cf08 // fmla v8.4s, v24.4s, v0.4s
+	WORD $0x4e23cf08 // fmla v8.4s, v24.4s, v3.4s
 	WORD $0x4eb71ee9 // mov v9.16b, v23.16b
-	WORD $0x4e21cf09 // fmla v9.4s, v24.4s, v1.4s
+	WORD $0x4e22cf09 // fmla v9.4s, v24.4s, v2.4s
 	WORD $0x4eb71eea // mov v10.16b, v23.16b
-	WORD $0x4e22cf0a // fmla v10.4s, v24.4s, v2.4s
+	WORD $0x4e20cf0a // fmla v10.4s, v24.4s, v0.4s
 	WORD $0x4eb71eeb // mov v11.16b, v23.16b
-	WORD $0x4e23cf0b // fmla v11.4s, v24.4s, v3.4s
+	WORD $0x4e24cf0b // fmla v11.4s, v24.4s, v4.4s
 	WORD $0x4eb61ecc // mov v12.16b, v22.16b
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
+	WORD $0x4e23cd0c // fmla v12.4s, v8.4s, v3.4s
 	WORD $0x4eb61ec8 // mov v8.16b, v22.16b
-	WORD $0x4e21cd28 // fmla v8.4s, v9.4s, v1.4s
-	WORD $0x4eb61ec9 // mov v9.16b, v22.16b
-	WORD $0x4e22cd49 // fmla v9.4s, v10.4s, v2.4s
-	WORD $0x4eb61eca // mov v10.16b, v22.16b
-	WORD $0x4e23cd6a // fmla v10.4s, v11.4s, v3.4s
-	WORD $0x4eb51eab // mov v11.16b, v21.16b
-	WORD $0x4e20cd8b // fmla v11.4s, v12.4s, v0.4s
-	WORD $0x4eb51eac // mov v12.16b, v21.16b
-	WORD $0x4e21cd0c // fmla v12.4s, v8.4s, v1.4s
-	WORD $0x4eb51ea8 // mov v8.16b, v21.16b
 	WORD $0x4e22cd28 // fmla v8.4s, v9.4s, v2.4s
-	WORD $0x4eb51ea9 // mov v9.16b, v21.16b
-	WORD $0x4e23cd49 // fmla v9.4s, v10.4s, v3.4s
-	WORD $0x4eb41e8a // mov v10.16b, v20.16b
-	WORD $0x4e20cd6a // fmla v10.4s, v11.4s, v0.4s
-	WORD $0x4eb41e8b // mov v11.16b, v20.16b
-	WORD $0x4e21cd8b // fmla v11.4s, v12.4s, v1.4s
-	WORD $0x4eb41e8c // mov v12.16b, v20.16b
+	WORD $0x4eb61ec9 // mov v9.16b, v22.16b
+	WORD $0x4e20cd49 // fmla v9.4s, v10.4s, v0.4s
+	WORD $0x4eb61eca // mov v10.16b, v22.16b
+	WORD $0x4e24cd6a // fmla v10.4s, v11.4s, v4.4s
+	WORD $0x4eb51eab // mov v11.16b, v21.16b
+	WORD $0x4e23cd8b // fmla v11.4s, v12.4s, v3.4s
+	WORD $0x4eb51eac // mov v12.16b, v21.16b
 	WORD $0x4e22cd0c // fmla v12.4s, v8.4s, v2.4s
+	WORD $0x4eb51ea8 // mov v8.16b, v21.16b
+	WORD $0x4e20cd28 // fmla v8.4s, v9.4s, v0.4s
+	WORD $0x4eb51ea9 // mov v9.16b, v21.16b
+	WORD $0x4e24cd49 // fmla v9.4s, v10.4s, v4.4s
+	WORD $0x4eb41e8a // mov v10.16b, v20.16b
+	WORD $0x4e23cd6a // fmla v10.4s, v11.4s, v3.4s
+	WORD $0x4eb41e8b // mov v11.16b, v20.16b
+	WORD $0x4e22cd8b // fmla v11.4s, v12.4s, v2.4s
+	WORD $0x4eb41e8c // mov v12.16b, v20.16b
+	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
 	WORD $0x4eb41e88 // mov v8.16b, v20.16b
-	WORD $0x4e23cd28 // fmla v8.4s, v9.4s, v3.4s
-	WORD $0x6e20dc09 // fmul v9.4s, v0.4s, v0.4s
-	WORD $0x6e21dc2d // fmul v13.4s, v1.4s, v1.4s
-	WORD $0x6e22dc4e // fmul v14.4s, v2.4s, v2.4s
-	WORD $0x6e23dc6f // fmul v15.4s, v3.4s, v3.4s
-	WORD $0x4e2acd20 // fmla v0.4s, v9.4s, v10.4s
-	WORD $0x4e2bcda1 // fmla v1.4s, v13.4s, v11.4s
-	WORD $0x4e2ccdc2 // fmla v2.4s, v14.4s, v12.4s
-	WORD $0x4e28cde3 // fmla v3.4s, v15.4s, v8.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x4e24cd28 // fmla v8.4s, v9.4s, v4.4s
+	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
+	WORD $0x6e22dc4d // fmul v13.4s, v2.4s, v2.4s
+	WORD $0x6e20dc0e // fmul v14.4s, v0.4s, v0.4s
+	WORD $0x6e24dc8f // fmul v15.4s, v4.4s, v4.4s
+	WORD $0x4e2acd23 // fmla v3.4s, v9.4s, v10.4s
+	WORD $0x4e2bcda2 // fmla v2.4s, v13.4s, v11.4s
+	WORD $0x4e2ccdc0 // fmla v0.4s, v14.4s, v12.4s
+	WORD $0x4e28cde4 // fmla v4.4s, v15.4s, v8.4s
 	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6ebf8484 // sub v4.4s, v4.4s, v31.4s
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6ebf8421 // sub v1.4s, v1.4s, v31.4s
 	WORD $0x6ebf84a5 // sub v5.4s, v5.4s, v31.4s
 	WORD $0x6ebf84c6 // sub v6.4s, v6.4s, v31.4s
 	WORD $0x6ebf84e7 // sub v7.4s, v7.4s, v31.4s
-	WORD $0x4f3f0488 // sshr v8.4s, v4.4s, #1
+	WORD $0x4f3f0428 // sshr v8.4s, v1.4s, #1
 	WORD $0x4f3f04a9 // sshr v9.4s, v5.4s, #1
 	WORD $0x4f3f04ca // sshr v10.4s, v6.4s, #1
 	WORD $0x4f3f04eb // sshr v11.4s, v7.4s, #1
@@ -8881,32 +8647,28 @@ group:
 	WORD $0x4ebe85ad // add v13.4s, v13.4s, v30.4s
 	WORD $0x4ebe85ce // add v14.4s, v14.4s, v30.4s
 	WORD $0x4ebe85ef // add v15.4s, v15.4s, v30.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
-	WORD $0x6ea88484 // sub v4.4s, v4.4s, v8.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
+	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
+	WORD $0x6ea88421 // sub v1.4s, v1.4s, v8.4s
 	WORD $0x6ea984a5 // sub v5.4s, v5.4s, v9.4s
 	WORD $0x6eaa84c6 // sub v6.4s, v6.4s, v10.4s
 	WORD $0x6eab84e7 // sub v7.4s, v7.4s, v11.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
-	WORD $0x4ebe8484 // add v4.4s, v4.4s, v30.4s
+	WORD $0x4ebe8421 // add v1.4s, v1.4s, v30.4s
 	WORD $0x4ebe84a5 // add v5.4s, v5.4s, v30.4s
 	WORD $0x4ebe84c6 // add v6.4s, v6.4s, v30.4s
 	WORD $0x4ebe84e7 // add v7.4s, v7.4s, v30.4s
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
-	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0x6e21dc61 // fmul v1.4s, v3.4s, v1.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
+	WORD $0x6e27dc83 // fmul v3.4s, v4.4s, v7.4s
+	WORD $0xac8108a1 // stp q1, q2, [x5], #32
+	WORD $0xac810ca0 // stp q0, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -8937,95 +8699,93 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ea0e7a1 // fcmgt v1.4s, v29.4s, v0.4s
-	WORD $0x6e601fa1 // bsl v1.16b, v29.16b, v0.16b
-	WORD $0x3dc00480 // ldr q0, [x4, #16]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6ea0e7a2 // fcmgt v2.4s, v29.4s, v0.4s
 	WORD $0x6e601fa2 // bsl v2.16b, v29.16b, v0.16b
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x6ea0e7a3 // fcmgt v3.4s, v29.4s, v0.4s
-	WORD $0x6e601fa3 // bsl v3.16b, v29.16b, v0.16b
-	WORD $0x3dc00c80 // ldr q0, [x4, #48]
-	WORD $0x6ea0e7a4 // fcmgt v4.4s, v29.4s, v0.4s
-	WORD $0x6e601fa4 // bsl v4.16b, v29.16b, v0.16b
-	WORD $0x6ebce420 // fcmgt v0.4s, v1.4s, v28.4s
-	WORD $0x6e611f80 // bsl v0.16b, v28.16b, v1.16b
-	WORD $0x6ebce441 // fcmgt v1.4s, v2.4s, v28.4s
-	WORD $0x6e621f81 // bsl v1.16b, v28.16b, v2.16b
-	WORD $0x6ebce462 // fcmgt v2.4s, v3.4s, v28.4s
-	WORD $0x6e631f82 // bsl v2.16b, v28.16b, v3.16b
-	WORD $0x6ebce483 // fcmgt v3.4s, v4.4s, v28.4s
-	WORD $0x6e641f83 // bsl v3.16b, v28.16b, v4.16b
-	WORD $0x4ebf1fe4 // mov v4.16b, v31.16b
-	WORD $0x4e3bcc04 // fmla v4.4s, v0.4s, v27.4s
+	WORD $0x6ea1e7a0 // fcmgt v0.4s, v29.4s, v1.4s
+	WORD $0x6e611fa0 // bsl v0.16b, v29.16b, v1.16b
+	WORD $0xacc10c81 // ldp q1, q3, [x4], #32
+	WORD $0x6ea1e7a4 // fcmgt v4.4s, v29.4s, v1.4s
+	WORD $0x6e611fa4 // bsl v4.16b, v29.16b, v1.16b
+	WORD $0x6ea3e7a1 // fcmgt v1.4s, v29.4s, v3.4s
+	WORD $0x6e631fa1 // bsl v1.16b, v29.16b, v3.16b
+	WORD $0x6ebce443 // fcmgt v3.4s, v2.4s, v28.4s
+	WORD $0x6e621f83 // bsl v3.16b, v28.16b, v2.16b
+	WORD $0x6ebce402 // fcmgt v2.4s, v0.4s, v28.4s
+	WORD $0x6e601f82 // bsl v2.16b, v28.16b, v0.16b
+	WORD $0x6ebce480 // fcmgt v0.4s, v4.4s, v28.4s
+	WORD $0x6e641f80 // bsl v0.16b, v28.16b, v4.16b
+	WORD $0x6ebce424 // fcmgt v4.4s, v1.4s, v28.4s
+	WORD $0x6e611f84 // bsl v4.16b, v28.16b, v1.16b
+	WORD $0x4ebf1fe1 // mov v1.16b, v31.16b
+	WORD $0x4e3bcc61 // fmla v1.4s, v3.4s, v27.4s
 	WORD $0x4ebf1fe5 // mov v5.16b, v31.16b
-	WORD $0x4e3bcc25 // fmla v5.4s, v1.4s, v27.4s
+	WORD $0x4e3bcc45 // fmla v5.4s, v2.4s, v27.4s
 	WORD $0x4ebf1fe6 // mov v6.16b, v31.16b
-	WORD $0x4e3bcc46 // fmla v6.4s, v2.4s, v27.4s
+	WORD $0x4e3bcc06 // fmla v6.4s, v0.4s, v27.4s
 	WORD $0x4ebf1fe7 // mov v7.16b, v31.16b
-	WORD $0x4e3bcc67 // fmla v7.4s, v3.4s, v27.4s
-	WORD $0x4ebfd488 // fsub v8.4s, v4.4s, v31.4s
+	WORD $0x4e3bcc87 // fmla v7.4s, v4.4s, v27.4s
+	WORD $0x4ebfd428 // fsub v8.4s, v1.4s, v31.4s
 	WORD $0x4ebfd4a9 // fsub v9.4s, v5.4s, v31.4s
 	WORD $0x4ebfd4ca // fsub v10.4s, v6.4s, v31.4s
 	WORD $0x4ebfd4eb // fsub v11.4s, v7.4s, v31.4s
-	WORD $0x4ebacd00 // fmls v0.4s, v8.4s, v26.4s
-	WORD $0x4ebacd21 // fmls v1.4s, v9.4s, v26.4s
-	WORD $0x4ebacd42 // fmls v2.4s, v10.4s, v26.4s
-	WORD $0x4ebacd63 // fmls v3.4s, v11.4s, v26.4s
-	WORD $0x4eb9cd00 // fmls v0.4s, v8.4s, v25.4s
-	WORD $0x4eb9cd21 // fmls v1.4s, v9.4s, v25.4s
-	WORD $0x4eb9cd42 // fmls v2.4s, v10.4s, v25.4s
-	WORD $0x4eb9cd63 // fmls v3.4s, v11.4s, v25.4s
+	WORD $0x4ebacd03 // fmls v3.4s, v8.4s, v26.4s
+	WORD $0x4ebacd22 // fmls v2.4s, v9.4s, v26.4s
+	WORD $0x4ebacd40 // fmls v0.4s, v10.4s, v26.4s
+	WORD $0x4ebacd64 // fmls v4.4s, v11.4s, v26.4s
+	WORD $0x4eb9cd03 // fmls v3.4s, v8.4s, v25.4s
+	WORD $0x4eb9cd22 // fmls v2.4s, v9.4s, v25.4s
+	WORD $0x4eb9cd40 // fmls v0.4s, v10.4s, v25.4s
+	WORD $0x4eb9cd64 // fmls v4.4s, v11.4s, v25.4s
 	WORD $0x4eb71ee8 // mov v8.16b, v23.16b
-	WORD $0x4e20cf08 // fmla v8.4s, v24.4s, v0.4s
+	WORD $0x4e23cf08 // fmla v8.4s, v24.4s, v3.4s
 	WORD $0x4eb71ee9 // mov v9.16b, v23.16b
-	WORD $0x4e21cf09 // fmla v9.4s, v24.4s, v1.4s
+	WORD $0x4e22cf09 // fmla v9.4s, v24.4s, v2.4s
 	WORD $0x4eb71eea // mov v10.16b, v23.16b
-	WORD $0x4e22cf0a // fmla v10.4s, v24.4s, v2.4s
+	WORD $0x4e20cf0a // fmla v10.4s, v24.4s, v0.4s
 	WORD $0x4eb71eeb // mov v11.16b, v23.16b
-	WORD $0x4e23cf0b // fmla v11.4s, v24.4s, v3.4s
+	WORD $0x4e24cf0b // fmla v11.4s, v24.4s, v4.4s
 	WORD $0x4eb61ecc // mov v12.16b, v22.16b
-	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
+	WORD $0x4e23cd0c // fmla v12.4s, v8.4s, v3.4s
 	WORD $0x4eb61ec8 // mov v8.16b, v22.16b
-	WORD $0x4e21cd28 // fmla v8.4s, v9.4s, v1.4s
-	WORD $0x4eb61ec9 // mov v9.16b, v22.16b
-	WORD $0x4e22cd49 // fmla v9.4s, v10.4s, v2.4s
-	WORD $0x4eb61eca // mov v10.16b, v22.16b
-	WORD $0x4e23cd6a // fmla v10.4s, v11.4s, v3.4s
-	WORD $0x4eb51eab // mov v11.16b, v21.16b
-	WORD $0x4e20cd8b // fmla v11.4s, v12.4s, v0.4s
-	WORD $0x4eb51eac // mov v12.16b, v21.16b
-	WORD $0x4e21cd0c // fmla v12.4s, v8.4s, v1.4s
-	WORD $0x4eb51ea8 // mov v8.16b, v21.16b
 	WORD $0x4e22cd28 // fmla v8.4s, v9.4s, v2.4s
-	WORD $0x4eb51ea9 // mov v9.16b, v21.16b
-	WORD $0x4e23cd49 // fmla v9.4s, v10.4s, v3.4s
-	WORD $0x4eb41e8a // mov v10.16b, v20.16b
-	WORD $0x4e20cd6a // fmla v10.4s, v11.4s, v0.4s
-	WORD $0x4eb41e8b // mov v11.16b, v20.16b
-	WORD $0x4e21cd8b // fmla v11.4s, v12.4s, v1.4s
-	WORD $0x4eb41e8c // mov v12.16b, v20.16b
+	WORD $0x4eb61ec9 // mov v9.16b, v22.16b
+	WORD $0x4e20cd49 // fmla v9.4s, v10.4s, v0.4s
+	WORD $0x4eb61eca // mov v10.16b, v22.16b
+	WORD $0x4e24cd6a // fmla v10.4s, v11.4s, v4.4s
+	WORD $0x4eb51eab // mov v11.16b, v21.16b
+	WORD $0x4e23cd8b // fmla v11.4s, v12.4s, v3.4s
+	WORD $0x4eb51eac // mov v12.16b, v21.16b
 	WORD $0x4e22cd0c // fmla v12.4s, v8.4s, v2.4s
+	WORD $0x4eb51ea8 // mov v8.16b, v21.16b
+	WORD $0x4e20cd28 // fmla v8.4s, v9.4s, v0.4s
+	WORD $0x4eb51ea9 // mov v9.16b, v21.16b
+	WORD $0x4e24cd49 // fmla v9.4s, v10.4s, v4.4s
+	WORD $0x4eb41e8a // mov v10.16b, v20.16b
+	WORD $0x4e23cd6a // fmla v10.4s, v11.4s, v3.4s
+	WORD $0x4eb41e8b // mov v11.16b, v20.16b
+	WORD $0x4e22cd8b // fmla v11.4s, v12.4s, v2.4s
+	WORD $0x4eb41e8c // mov v12.16b, v20.16b
+	WORD $0x4e20cd0c // fmla v12.4s, v8.4s, v0.4s
 	WORD $0x4eb41e88 // mov v8.16b, v20.16b
-	WORD $0x4e23cd28 // fmla v8.4s, v9.4s, v3.4s
-	WORD $0x6e20dc09 // fmul v9.4s, v0.4s, v0.4s
-	WORD $0x6e21dc2d // fmul v13.4s, v1.4s, v1.4s
-	WORD $0x6e22dc4e // fmul v14.4s, v2.4s, v2.4s
-	WORD $0x6e23dc6f // fmul v15.4s, v3.4s, v3.4s
-	WORD $0x4e2acd20 // fmla v0.4s, v9.4s, v10.4s
-	WORD $0x4e2bcda1 // fmla v1.4s, v13.4s, v11.4s
-	WORD $0x4e2ccdc2 // fmla v2.4s, v14.4s, v12.4s
-	WORD $0x4e28cde3 // fmla v3.4s, v15.4s, v8.4s
-	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
-	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x4e24cd28 // fmla v8.4s, v9.4s, v4.4s
+	WORD $0x6e23dc69 // fmul v9.4s, v3.4s, v3.4s
+	WORD $0x6e22dc4d // fmul v13.4s, v2.4s, v2.4s
+	WORD $0x6e20dc0e // fmul v14.4s, v0.4s, v0.4s
+	WORD $0x6e24dc8f // fmul v15.4s, v4.4s, v4.4s
+	WORD $0x4e2acd23 // fmla v3.4s, v9.4s, v10.4s
+	WORD $0x4e2bcda2 // fmla v2.4s, v13.4s, v11.4s
+	WORD $0x4e2ccdc0 // fmla v0.4s, v14.4s, v12.4s
+	WORD $0x4e28cde4 // fmla v4.4s, v15.4s, v8.4s
 	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6ebf8484 // sub v4.4s, v4.4s, v31.4s
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
+	WORD $0x4e3ed400 // fadd v0.4s, v0.4s, v30.4s
+	WORD $0x4e3ed484 // fadd v4.4s, v4.4s, v30.4s
+	WORD $0x6ebf8421 // sub v1.4s, v1.4s, v31.4s
 	WORD $0x6ebf84a5 // sub v5.4s, v5.4s, v31.4s
 	WORD $0x6ebf84c6 // sub v6.4s, v6.4s, v31.4s
 	WORD $0x6ebf84e7 // sub v7.4s, v7.4s, v31.4s
-	WORD $0x4f3f0488 // sshr v8.4s, v4.4s, #1
+	WORD $0x4f3f0428 // sshr v8.4s, v1.4s, #1
 	WORD $0x4f3f04a9 // sshr v9.4s, v5.4s, #1
 	WORD $0x4f3f04ca // sshr v10.4s, v6.4s, #1
 	WORD $0x4f3f04eb // sshr v11.4s, v7.4s, #1
@@ -9037,30 +8797,28 @@ in0done:
 	WORD $0x4ebe85ad // add v13.4s, v13.4s, v30.4s
 	WORD $0x4ebe85ce // add v14.4s, v14.4s, v30.4s
 	WORD $0x4ebe85ef // add v15.4s, v15.4s, v30.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
-	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
-	WORD $0x6ea88484 // sub v4.4s, v4.4s, v8.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
+	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
+	WORD $0x6ea88421 // sub v1.4s, v1.4s, v8.4s
 	WORD $0x6ea984a5 // sub v5.4s, v5.4s, v9.4s
 	WORD $0x6eaa84c6 // sub v6.4s, v6.4s, v10.4s
 	WORD $0x6eab84e7 // sub v7.4s, v7.4s, v11.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
-	WORD $0x4ebe8484 // add v4.4s, v4.4s, v30.4s
+	WORD $0x4ebe8421 // add v1.4s, v1.4s, v30.4s
 	WORD $0x4ebe84a5 // add v5.4s, v5.4s, v30.4s
 	WORD $0x4ebe84c6 // add v6.4s, v6.4s, v30.4s
 	WORD $0x4ebe84e7 // add v7.4s, v7.4s, v30.4s
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
-	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0x6e21dc61 // fmul v1.4s, v3.4s, v1.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
+	WORD $0x6e27dc83 // fmul v3.4s, v4.4s, v7.4s
+	WORD $0xac8108a1 // stp q1, q2, [x5], #32
+	WORD $0xac810ca0 // stp q0, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -9134,13 +8892,11 @@ TEXT ·reduceSumExpShiftedNEON(SB), NOSPLIT, $0-8
 	BLT  rest
 
 group:
-	WORD $0x3dc00060 // ldr q0, [x3]
+	WORD $0xacc10460 // ldp q0, q1, [x3], #32
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x3dc00461 // ldr q1, [x3, #16]
 	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
-	WORD $0x3dc00862 // ldr q2, [x3, #32]
+	WORD $0xacc10c62 // ldp q2, q3, [x3], #32
 	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
-	WORD $0x3dc00c63 // ldr q3, [x3, #48]
 	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
 	WORD $0x6ea0e6e4 // fcmgt v4.4s, v23.4s, v0.4s
 	WORD $0x6e601ee4 // bsl v4.16b, v23.16b, v0.16b
@@ -9259,15 +9015,13 @@ group:
 	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
 	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
 	WORD $0x4e3fd45f // fadd v31.4s, v2.4s, v31.4s
-	WORD $0x3d800082 // str q2, [x4]
+	WORD $0x3c810482 // str q2, [x4], #16
 	WORD $0x4e3ed47e // fadd v30.4s, v3.4s, v30.4s
-	WORD $0x3d800483 // str q3, [x4, #16]
+	WORD $0x3c810483 // str q3, [x4], #16
 	WORD $0x4e3dd41d // fadd v29.4s, v0.4s, v29.4s
-	WORD $0x3d800880 // str q0, [x4, #32]
+	WORD $0x3c810480 // str q0, [x4], #16
 	WORD $0x4e3cd43c // fadd v28.4s, v1.4s, v28.4s
-	WORD $0x3d800c81 // str q1, [x4, #48]
-	WORD $0x91010063 // add x3, x3, #64
-	WORD $0x91010084 // add x4, x4, #64
+	WORD $0x3c810481 // str q1, [x4], #16
 	WORD $0xf1004021 // subs x1, x1, #16
 	BGE  group
 
@@ -9298,13 +9052,11 @@ in0done:
 	WORD $0x9102c003 // add x3, x0, #176
 	WORD $0xaa0403e5 // mov x5, x4
 	WORD $0x910ac004 // add x4, x0, #688
-	WORD $0x3dc00060 // ldr q0, [x3]
+	WORD $0xacc10460 // ldp q0, q1, [x3], #32
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x3dc00461 // ldr q1, [x3, #16]
 	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
-	WORD $0x3dc00862 // ldr q2, [x3, #32]
+	WORD $0xacc10c62 // ldp q2, q3, [x3], #32
 	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
-	WORD $0x3dc00c63 // ldr q3, [x3, #48]
 	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
 	WORD $0x6ea0e6e4 // fcmgt v4.4s, v23.4s, v0.4s
 	WORD $0x6e601ee4 // bsl v4.16b, v23.16b, v0.16b
@@ -9422,10 +9174,8 @@ in0done:
 	WORD $0x6e25dc83 // fmul v3.4s, v4.4s, v5.4s
 	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
 	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	WORD $0x3d800082 // str q2, [x4]
-	WORD $0x3d800483 // str q3, [x4, #16]
-	WORD $0x3d800880 // str q0, [x4, #32]
-	WORD $0x3d800c81 // str q1, [x4, #48]
+	WORD $0xac810c82 // stp q2, q3, [x4], #32
+	WORD $0xac810480 // stp q0, q1, [x4], #32
 	WORD $0x910ac002 // add x2, x0, #688
 	WORD $0xf1001023 // subs x3, x1, #4
 	BLT  outwords
@@ -9538,86 +9288,84 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x6ea0e7a1 // fcmgt v1.4s, v29.4s, v0.4s
-	WORD $0x6e601fa1 // bsl v1.16b, v29.16b, v0.16b
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6ea2e7a3 // fcmgt v3.4s, v29.4s, v2.4s
-	WORD $0x6e621fa3 // bsl v3.16b, v29.16b, v2.16b
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x6ea4e7a5 // fcmgt v5.4s, v29.4s, v4.4s
-	WORD $0x6e641fa5 // bsl v5.16b, v29.16b, v4.16b
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x6ea6e7a7 // fcmgt v7.4s, v29.4s, v6.4s
-	WORD $0x6e661fa7 // bsl v7.16b, v29.16b, v6.16b
-	WORD $0x6ebce428 // fcmgt v8.4s, v1.4s, v28.4s
-	WORD $0x6e611f88 // bsl v8.16b, v28.16b, v1.16b
-	WORD $0x6ebce461 // fcmgt v1.4s, v3.4s, v28.4s
-	WORD $0x6e631f81 // bsl v1.16b, v28.16b, v3.16b
-	WORD $0x6ebce4a3 // fcmgt v3.4s, v5.4s, v28.4s
-	WORD $0x6e651f83 // bsl v3.16b, v28.16b, v5.16b
-	WORD $0x6ebce4e5 // fcmgt v5.4s, v7.4s, v28.4s
-	WORD $0x6e671f85 // bsl v5.16b, v28.16b, v7.16b
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x6ea0e7a2 // fcmgt v2.4s, v29.4s, v0.4s
+	WORD $0x6e601fa2 // bsl v2.16b, v29.16b, v0.16b
+	WORD $0x6ea1e7a3 // fcmgt v3.4s, v29.4s, v1.4s
+	WORD $0x6e611fa3 // bsl v3.16b, v29.16b, v1.16b
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x6ea4e7a6 // fcmgt v6.4s, v29.4s, v4.4s
+	WORD $0x6e641fa6 // bsl v6.16b, v29.16b, v4.16b
+	WORD $0x6ea5e7a7 // fcmgt v7.4s, v29.4s, v5.4s
+	WORD $0x6e651fa7 // bsl v7.16b, v29.16b, v5.16b
+	WORD $0x6ebce448 // fcmgt v8.4s, v2.4s, v28.4s
+	WORD $0x6e621f88 // bsl v8.16b, v28.16b, v2.16b
+	WORD $0x6ebce462 // fcmgt v2.4s, v3.4s, v28.4s
+	WORD $0x6e631f82 // bsl v2.16b, v28.16b, v3.16b
+	WORD $0x6ebce4c3 // fcmgt v3.4s, v6.4s, v28.4s
+	WORD $0x6e661f83 // bsl v3.16b, v28.16b, v6.16b
+	WORD $0x6ebce4e6 // fcmgt v6.4s, v7.4s, v28.4s
+	WORD $0x6e671f86 // bsl v6.16b, v28.16b, v7.16b
 	WORD $0x4ebf1fe7 // mov v7.16b, v31.16b
 	WORD $0x4e3bcd07 // fmla v7.4s, v8.4s, v27.4s
 	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
-	WORD $0x4e3bcc29 // fmla v9.4s, v1.4s, v27.4s
+	WORD $0x4e3bcc49 // fmla v9.4s, v2.4s, v27.4s
 	WORD $0x4ebf1fea // mov v10.16b, v31.16b
 	WORD $0x4e3bcc6a // fmla v10.4s, v3.4s, v27.4s
 	WORD $0x4ebf1feb // mov v11.16b, v31.16b
-	WORD $0x4e3bccab // fmla v11.4s, v5.4s, v27.4s
+	WORD $0x4e3bcccb // fmla v11.4s, v6.4s, v27.4s
 	WORD $0x4ebfd4ec // fsub v12.4s, v7.4s, v31.4s
 	WORD $0x4ebfd52d // fsub v13.4s, v9.4s, v31.4s
 	WORD $0x4ebfd54e // fsub v14.4s, v10.4s, v31.4s
 	WORD $0x4ebfd56f // fsub v15.4s, v11.4s, v31.4s
 	WORD $0x4ebacd88 // fmls v8.4s, v12.4s, v26.4s
-	WORD $0x4ebacda1 // fmls v1.4s, v13.4s, v26.4s
+	WORD $0x4ebacda2 // fmls v2.4s, v13.4s, v26.4s
 	WORD $0x4ebacdc3 // fmls v3.4s, v14.4s, v26.4s
-	WORD $0x4ebacde5 // fmls v5.4s, v15.4s, v26.4s
+	WORD $0x4ebacde6 // fmls v6.4s, v15.4s, v26.4s
 	WORD $0x4eb9cd88 // fmls v8.4s, v12.4s, v25.4s
-	WORD $0x4eb9cda1 // fmls v1.4s, v13.4s, v25.4s
+	WORD $0x4eb9cda2 // fmls v2.4s, v13.4s, v25.4s
 	WORD $0x4eb9cdc3 // fmls v3.4s, v14.4s, v25.4s
-	WORD $0x4eb9cde5 // fmls v5.4s, v15.4s, v25.4s
+	WORD $0x4eb9cde6 // fmls v6.4s, v15.4s, v25.4s
 	WORD $0x4eb71eec // mov v12.16b, v23.16b
 	WORD $0x4e28cf0c // fmla v12.4s, v24.4s, v8.4s
 	WORD $0x4eb71eed // mov v13.16b, v23.16b
-	WORD $0x4e21cf0d // fmla v13.4s, v24.4s, v1.4s
+	WORD $0x4e22cf0d // fmla v13.4s, v24.4s, v2.4s
 	WORD $0x4eb71eee // mov v14.16b, v23.16b
 	WORD $0x4e23cf0e // fmla v14.4s, v24.4s, v3.4s
 	WORD $0x4eb71eef // mov v15.16b, v23.16b
-	WORD $0x4e25cf0f // fmla v15.4s, v24.4s, v5.4s
+	WORD $0x4e26cf0f // fmla v15.4s, v24.4s, v6.4s
 	WORD $0x4eb61ed0 // mov v16.16b, v22.16b
 	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
 	WORD $0x4eb61ecc // mov v12.16b, v22.16b
-	WORD $0x4e21cdac // fmla v12.4s, v13.4s, v1.4s
+	WORD $0x4e22cdac // fmla v12.4s, v13.4s, v2.4s
 	WORD $0x4eb61ecd // mov v13.16b, v22.16b
 	WORD $0x4e23cdcd // fmla v13.4s, v14.4s, v3.4s
 	WORD $0x4eb61ece // mov v14.16b, v22.16b
-	WORD $0x4e25cdee // fmla v14.4s, v15.4s, v5.4s
+	WORD $0x4e26cdee // fmla v14.4s, v15.4s, v6.4s
 	WORD $0x4eb51eaf // mov v15.16b, v21.16b
 	WORD $0x4e28ce0f // fmla v15.4s, v16.4s, v8.4s
 	WORD $0x4eb51eb0 // mov v16.16b, v21.16b
-	WORD $0x4e21cd90 // fmla v16.4s, v12.4s, v1.4s
+	WORD $0x4e22cd90 // fmla v16.4s, v12.4s, v2.4s
 	WORD $0x4eb51eac // mov v12.16b, v21.16b
 	WORD $0x4e23cdac // fmla v12.4s, v13.4s, v3.4s
 	WORD $0x4eb51ead // mov v13.16b, v21.16b
-	WORD $0x4e25cdcd // fmla v13.4s, v14.4s, v5.4s
+	WORD $0x4e26cdcd // fmla v13.4s, v14.4s, v6.4s
 	WORD $0x4eb41e8e // mov v14.16b, v20.16b
 	WORD $0x4e28cdee // fmla v14.4s, v15.4s, v8.4s
 	WORD $0x4eb41e8f // mov v15.16b, v20.16b
-	WORD $0x4e21ce0f // fmla v15.4s, v16.4s, v1.4s
+	WORD $0x4e22ce0f // fmla v15.4s, v16.4s, v2.4s
 	WORD $0x4eb41e90 // mov v16.16b, v20.16b
 	WORD $0x4e23cd90 // fmla v16.4s, v12.4s, v3.4s
 	WORD $0x4eb41e8c // mov v12.16b, v20.16b
-	WORD $0x4e25cdac // fmla v12.4s, v13.4s, v5.4s
+	WORD $0x4e26cdac // fmla v12.4s, v13.4s, v6.4s
 	WORD $0x6e28dd0d // fmul v13.4s, v8.4s, v8.4s
-	WORD $0x6e21dc31 // fmul v17.4s, v1.4s, v1.4s
+	WORD $0x6e22dc51 // fmul v17.4s, v2.4s, v2.4s
 	WORD $0x6e23dc72 // fmul v18.4s, v3.4s, v3.4s
-	WORD $0x6e25dcb3 // fmul v19.4s, v5.4s, v5.4s
+	WORD $0x6e26dcd3 // fmul v19.4s, v6.4s, v6.4s
 	WORD $0x4e2ecda8 // fmla v8.4s, v13.4s, v14.4s
-	WORD $0x4e2fce21 // fmla v1.4s, v17.4s, v15.4s
+	WORD $0x4e2fce22 // fmla v2.4s, v17.4s, v15.4s
 	WORD $0x4e30ce43 // fmla v3.4s, v18.4s, v16.4s
-	WORD $0x4e2cce65 // fmla v5.4s, v19.4s, v12.4s
+	WORD $0x4e2cce66 // fmla v6.4s, v19.4s, v12.4s
 	WORD $0x6ebf84e7 // sub v7.4s, v7.4s, v31.4s
 	WORD $0x6ebf8529 // sub v9.4s, v9.4s, v31.4s
 	WORD $0x6ebf854a // sub v10.4s, v10.4s, v31.4s
@@ -9664,28 +9412,24 @@ group:
 	WORD $0x4eb3d553 // fsub v19.4s, v10.4s, v19.4s
 	WORD $0x4eb0d570 // fsub v16.4s, v11.4s, v16.4s
 	WORD $0x4e28ccf1 // fmla v17.4s, v7.4s, v8.4s
-	WORD $0x4e21cd32 // fmla v18.4s, v9.4s, v1.4s
+	WORD $0x4e22cd32 // fmla v18.4s, v9.4s, v2.4s
 	WORD $0x4e23cd53 // fmla v19.4s, v10.4s, v3.4s
-	WORD $0x4e25cd70 // fmla v16.4s, v11.4s, v5.4s
-	WORD $0x6e31dd81 // fmul v1.4s, v12.4s, v17.4s
+	WORD $0x4e26cd70 // fmla v16.4s, v11.4s, v6.4s
+	WORD $0x6e31dd82 // fmul v2.4s, v12.4s, v17.4s
 	WORD $0x6e32dda3 // fmul v3.4s, v13.4s, v18.4s
-	WORD $0x6e33ddc5 // fmul v5.4s, v14.4s, v19.4s
+	WORD $0x6e33ddc6 // fmul v6.4s, v14.4s, v19.4s
 	WORD $0x6e30dde7 // fmul v7.4s, v15.4s, v16.4s
 	WORD $0x3dc00428 // ldr q8, [x1, #16]
 	WORD $0x4e281c00 // and v0.16b, v0.16b, v8.16b
-	WORD $0x4e281c42 // and v2.16b, v2.16b, v8.16b
+	WORD $0x4e281c21 // and v1.16b, v1.16b, v8.16b
 	WORD $0x4e281c84 // and v4.16b, v4.16b, v8.16b
-	WORD $0x4e281cc6 // and v6.16b, v6.16b, v8.16b
-	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
-	WORD $0x4ea21c61 // orr v1.16b, v3.16b, v2.16b
-	WORD $0x4ea41ca2 // orr v2.16b, v5.16b, v4.16b
-	WORD $0x4ea61ce3 // orr v3.16b, v7.16b, v6.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x4e281ca5 // and v5.16b, v5.16b, v8.16b
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0x4ea41cc2 // orr v2.16b, v6.16b, v4.16b
+	WORD $0x4ea51ce3 // orr v3.16b, v7.16b, v5.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -9716,86 +9460,84 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x6ea0e7a1 // fcmgt v1.4s, v29.4s, v0.4s
-	WORD $0x6e601fa1 // bsl v1.16b, v29.16b, v0.16b
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6ea2e7a3 // fcmgt v3.4s, v29.4s, v2.4s
-	WORD $0x6e621fa3 // bsl v3.16b, v29.16b, v2.16b
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x6ea4e7a5 // fcmgt v5.4s, v29.4s, v4.4s
-	WORD $0x6e641fa5 // bsl v5.16b, v29.16b, v4.16b
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x6ea6e7a7 // fcmgt v7.4s, v29.4s, v6.4s
-	WORD $0x6e661fa7 // bsl v7.16b, v29.16b, v6.16b
-	WORD $0x6ebce428 // fcmgt v8.4s, v1.4s, v28.4s
-	WORD $0x6e611f88 // bsl v8.16b, v28.16b, v1.16b
-	WORD $0x6ebce461 // fcmgt v1.4s, v3.4s, v28.4s
-	WORD $0x6e631f81 // bsl v1.16b, v28.16b, v3.16b
-	WORD $0x6ebce4a3 // fcmgt v3.4s, v5.4s, v28.4s
-	WORD $0x6e651f83 // bsl v3.16b, v28.16b, v5.16b
-	WORD $0x6ebce4e5 // fcmgt v5.4s, v7.4s, v28.4s
-	WORD $0x6e671f85 // bsl v5.16b, v28.16b, v7.16b
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x6ea0e7a2 // fcmgt v2.4s, v29.4s, v0.4s
+	WORD $0x6e601fa2 // bsl v2.16b, v29.16b, v0.16b
+	WORD $0x6ea1e7a3 // fcmgt v3.4s, v29.4s, v1.4s
+	WORD $0x6e611fa3 // bsl v3.16b, v29.16b, v1.16b
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x6ea4e7a6 // fcmgt v6.4s, v29.4s, v4.4s
+	WORD $0x6e641fa6 // bsl v6.16b, v29.16b, v4.16b
+	WORD $0x6ea5e7a7 // fcmgt v7.4s, v29.4s, v5.4s
+	WORD $0x6e651fa7 // bsl v7.16b, v29.16b, v5.16b
+	WORD $0x6ebce448 // fcmgt v8.4s, v2.4s, v28.4s
+	WORD $0x6e621f88 // bsl v8.16b, v28.16b, v2.16b
+	WORD $0x6ebce462 // fcmgt v2.4s, v3.4s, v28.4s
+	WORD $0x6e631f82 // bsl v2.16b, v28.16b, v3.16b
+	WORD $0x6ebce4c3 // fcmgt v3.4s, v6.4s, v28.4s
+	WORD $0x6e661f83 // bsl v3.16b, v28.16b, v6.16b
+	WORD $0x6ebce4e6 // fcmgt v6.4s, v7.4s, v28.4s
+	WORD $0x6e671f86 // bsl v6.16b, v28.16b, v7.16b
 	WORD $0x4ebf1fe7 // mov v7.16b, v31.16b
 	WORD $0x4e3bcd07 // fmla v7.4s, v8.4s, v27.4s
 	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
-	WORD $0x4e3bcc29 // fmla v9.4s, v1.4s, v27.4s
+	WORD $0x4e3bcc49 // fmla v9.4s, v2.4s, v27.4s
 	WORD $0x4ebf1fea // mov v10.16b, v31.16b
 	WORD $0x4e3bcc6a // fmla v10.4s, v3.4s, v27.4s
 	WORD $0x4ebf1feb // mov v11.16b, v31.16b
-	WORD $0x4e3bccab // fmla v11.4s, v5.4s, v27.4s
+	WORD $0x4e3bcccb // fmla v11.4s, v6.4s, v27.4s
 	WORD $0x4ebfd4ec // fsub v12.4s, v7.4s, v31.4s
 	WORD $0x4ebfd52d // fsub v13.4s, v9.4s, v31.4s
 	WORD $0x4ebfd54e // fsub v14.4s, v10.4s, v31.4s
 	WORD $0x4ebfd56f // fsub v15.4s, v11.4s, v31.4s
 	WORD $0x4ebacd88 // fmls v8.4s, v12.4s, v26.4s
-	WORD $0x4ebacda1 // fmls v1.4s, v13.4s, v26.4s
+	WORD $0x4ebacda2 // fmls v2.4s, v13.4s, v26.4s
 	WORD $0x4ebacdc3 // fmls v3.4s, v14.4s, v26.4s
-	WORD $0x4ebacde5 // fmls v5.4s, v15.4s, v26.4s
+	WORD $0x4ebacde6 // fmls v6.4s, v15.4s, v26.4s
 	WORD $0x4eb9cd88 // fmls v8.4s, v12.4s, v25.4s
-	WORD $0x4eb9cda1 // fmls v1.4s, v13.4s, v25.4s
+	WORD $0x4eb9cda2 // fmls v2.4s, v13.4s, v25.4s
 	WORD $0x4eb9cdc3 // fmls v3.4s, v14.4s, v25.4s
-	WORD $0x4eb9cde5 // fmls v5.4s, v15.4s, v25.4s
+	WORD $0x4eb9cde6 // fmls v6.4s, v15.4s, v25.4s
 	WORD $0x4eb71eec // mov v12.16b, v23.16b
 	WORD $0x4e28cf0c // fmla v12.4s, v24.4s, v8.4s
 	WORD $0x4eb71eed // mov v13.16b, v23.16b
-	WORD $0x4e21cf0d // fmla v13.4s, v24.4s, v1.4s
+	WORD $0x4e22cf0d // fmla v13.4s, v24.4s, v2.4s
 	WORD $0x4eb71eee // mov v14.16b, v23.16b
 	WORD $0x4e23cf0e // fmla v14.4s, v24.4s, v3.4s
 	WORD $0x4eb71eef // mov v15.16b, v23.16b
-	WORD $0x4e25cf0f // fmla v15.4s, v24.4s, v5.4s
+	WORD $0x4e26cf0f // fmla v15.4s, v24.4s, v6.4s
 	WORD $0x4eb61ed0 // mov v16.16b, v22.16b
 	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
 	WORD $0x4eb61ecc // mov v12.16b, v22.16b
-	WORD $0x4e21cdac // fmla v12.4s, v13.4s, v1.4s
+	WORD $0x4e22cdac // fmla v12.4s, v13.4s, v2.4s
 	WORD $0x4eb61ecd // mov v13.16b, v22.16b
 	WORD $0x4e23cdcd // fmla v13.4s, v14.4s, v3.4s
 	WORD $0x4eb61ece // mov v14.16b, v22.16b
-	WORD $0x4e25cdee // fmla v14.4s, v15.4s, v5.4s
+	WORD $0x4e26cdee // fmla v14.4s, v15.4s, v6.4s
 	WORD $0x4eb51eaf // mov v15.16b, v21.16b
 	WORD $0x4e28ce0f // fmla v15.4s, v16.4s, v8.4s
 	WORD $0x4eb51eb0 // mov v16.16b, v21.16b
-	WORD $0x4e21cd90 // fmla v16.4s, v12.4s, v1.4s
+	WORD $0x4e22cd90 // fmla v16.4s, v12.4s, v2.4s
 	WORD $0x4eb51eac // mov v12.16b, v21.16b
 	WORD $0x4e23cdac // fmla v12.4s, v13.4s, v3.4s
 	WORD $0x4eb51ead // mov v13.16b, v21.16b
-	WORD $0x4e25cdcd // fmla v13.4s, v14.4s, v5.4s
+	WORD $0x4e26cdcd // fmla v13.4s, v14.4s, v6.4s
 	WORD $0x4eb41e8e // mov v14.16b, v20.16b
 	WORD $0x4e28cdee // fmla v14.4s, v15.4s, v8.4s
 	WORD $0x4eb41e8f // mov v15.16b, v20.16b
-	WORD $0x4e21ce0f // fmla v15.4s, v16.4s, v1.4s
+	WORD $0x4e22ce0f // fmla v15.4s, v16.4s, v2.4s
 	WORD $0x4eb41e90 // mov v16.16b, v20.16b
 	WORD $0x4e23cd90 // fmla v16.4s, v12.4s, v3.4s
 	WORD $0x4eb41e8c // mov v12.16b, v20.16b
-	WORD $0x4e25cdac // fmla v12.4s, v13.4s, v5.4s
+	WORD $0x4e26cdac // fmla v12.4s, v13.4s, v6.4s
 	WORD $0x6e28dd0d // fmul v13.4s, v8.4s, v8.4s
-	WORD $0x6e21dc31 // fmul v17.4s, v1.4s, v1.4s
+	WORD $0x6e22dc51 // fmul v17.4s, v2.4s, v2.4s
 	WORD $0x6e23dc72 // fmul v18.4s, v3.4s, v3.4s
-	WORD $0x6e25dcb3 // fmul v19.4s, v5.4s, v5.4s
+	WORD $0x6e26dcd3 // fmul v19.4s, v6.4s, v6.4s
 	WORD $0x4e2ecda8 // fmla v8.4s, v13.4s, v14.4s
-	WORD $0x4e2fce21 // fmla v1.4s, v17.4s, v15.4s
+	WORD $0x4e2fce22 // fmla v2.4s, v17.4s, v15.4s
 	WORD $0x4e30ce43 // fmla v3.4s, v18.4s, v16.4s
-	WORD $0x4e2cce65 // fmla v5.4s, v19.4s, v12.4s
+	WORD $0x4e2cce66 // fmla v6.4s, v19.4s, v12.4s
 	WORD $0x6ebf84e7 // sub v7.4s, v7.4s, v31.4s
 	WORD $0x6ebf8529 // sub v9.4s, v9.4s, v31.4s
 	WORD $0x6ebf854a // sub v10.4s, v10.4s, v31.4s
@@ -9842,26 +9584,24 @@ in0done:
 	WORD $0x4eb3d553 // fsub v19.4s, v10.4s, v19.4s
 	WORD $0x4eb0d570 // fsub v16.4s, v11.4s, v16.4s
 	WORD $0x4e28ccf1 // fmla v17.4s, v7.4s, v8.4s
-	WORD $0x4e21cd32 // fmla v18.4s, v9.4s, v1.4s
+	WORD $0x4e22cd32 // fmla v18.4s, v9.4s, v2.4s
 	WORD $0x4e23cd53 // fmla v19.4s, v10.4s, v3.4s
-	WORD $0x4e25cd70 // fmla v16.4s, v11.4s, v5.4s
-	WORD $0x6e31dd81 // fmul v1.4s, v12.4s, v17.4s
+	WORD $0x4e26cd70 // fmla v16.4s, v11.4s, v6.4s
+	WORD $0x6e31dd82 // fmul v2.4s, v12.4s, v17.4s
 	WORD $0x6e32dda3 // fmul v3.4s, v13.4s, v18.4s
-	WORD $0x6e33ddc5 // fmul v5.4s, v14.4s, v19.4s
+	WORD $0x6e33ddc6 // fmul v6.4s, v14.4s, v19.4s
 	WORD $0x6e30dde7 // fmul v7.4s, v15.4s, v16.4s
 	WORD $0x3dc00428 // ldr q8, [x1, #16]
 	WORD $0x4e281c00 // and v0.16b, v0.16b, v8.16b
-	WORD $0x4e281c42 // and v2.16b, v2.16b, v8.16b
+	WORD $0x4e281c21 // and v1.16b, v1.16b, v8.16b
 	WORD $0x4e281c84 // and v4.16b, v4.16b, v8.16b
-	WORD $0x4e281cc6 // and v6.16b, v6.16b, v8.16b
-	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
-	WORD $0x4ea21c61 // orr v1.16b, v3.16b, v2.16b
-	WORD $0x4ea41ca2 // orr v2.16b, v5.16b, v4.16b
-	WORD $0x4ea61ce3 // orr v3.16b, v7.16b, v6.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
+	WORD $0x4e281ca5 // and v5.16b, v5.16b, v8.16b
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0x4ea41cc2 // orr v2.16b, v6.16b, v4.16b
+	WORD $0x4ea51ce3 // orr v3.16b, v7.16b, v5.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -9922,20 +9662,14 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4e219800 // frintm v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4e219821 // frintm v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4e219842 // frintm v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4e219863 // frintm v3.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -9966,18 +9700,14 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4e219800 // frintm v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4e219821 // frintm v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4e219842 // frintm v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4e219863 // frintm v3.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -10037,98 +9767,94 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x6e21fc02 // fdiv v2.4s, v0.4s, v1.4s
-	WORD $0x3dc00483 // ldr q3, [x4, #16]
-	WORD $0x3dc004a4 // ldr q4, [x5, #16]
-	WORD $0x6e24fc65 // fdiv v5.4s, v3.4s, v4.4s
-	WORD $0x3dc00886 // ldr q6, [x4, #32]
-	WORD $0x3dc008a7 // ldr q7, [x5, #32]
-	WORD $0x6e27fcc8 // fdiv v8.4s, v6.4s, v7.4s
-	WORD $0x3dc00c89 // ldr q9, [x4, #48]
-	WORD $0x3dc00caa // ldr q10, [x5, #48]
-	WORD $0x6e2afd2b // fdiv v11.4s, v9.4s, v10.4s
-	WORD $0x4ea19842 // frintz v2.4s, v2.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x6e22fc04 // fdiv v4.4s, v0.4s, v2.4s
+	WORD $0x6e23fc25 // fdiv v5.4s, v1.4s, v3.4s
+	WORD $0xacc11c86 // ldp q6, q7, [x4], #32
+	WORD $0xacc124a8 // ldp q8, q9, [x5], #32
+	WORD $0x6e28fcca // fdiv v10.4s, v6.4s, v8.4s
+	WORD $0x6e29fceb // fdiv v11.4s, v7.4s, v9.4s
+	WORD $0x4ea19884 // frintz v4.4s, v4.4s
 	WORD $0x4ea198a5 // frintz v5.4s, v5.4s
-	WORD $0x4ea19908 // frintz v8.4s, v8.4s
+	WORD $0x4ea1994a // frintz v10.4s, v10.4s
 	WORD $0x4ea1996b // frintz v11.4s, v11.4s
 	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea1cc4c // fmls v12.4s, v2.4s, v1.4s
-	WORD $0x4ea31c62 // mov v2.16b, v3.16b
-	WORD $0x4ea4cca2 // fmls v2.4s, v5.4s, v4.4s
+	WORD $0x4ea2cc8c // fmls v12.4s, v4.4s, v2.4s
+	WORD $0x4ea11c24 // mov v4.16b, v1.16b
+	WORD $0x4ea3cca4 // fmls v4.4s, v5.4s, v3.4s
 	WORD $0x4ea61cc5 // mov v5.16b, v6.16b
-	WORD $0x4ea7cd05 // fmls v5.4s, v8.4s, v7.4s
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
-	WORD $0x4eaacd68 // fmls v8.4s, v11.4s, v10.4s
-	WORD $0x6e21fd8b // fdiv v11.4s, v12.4s, v1.4s
-	WORD $0x6e24fc4d // fdiv v13.4s, v2.4s, v4.4s
-	WORD $0x6e27fcae // fdiv v14.4s, v5.4s, v7.4s
-	WORD $0x6e2afd0f // fdiv v15.4s, v8.4s, v10.4s
+	WORD $0x4ea8cd45 // fmls v5.4s, v10.4s, v8.4s
+	WORD $0x4ea71cea // mov v10.16b, v7.16b
+	WORD $0x4ea9cd6a // fmls v10.4s, v11.4s, v9.4s
+	WORD $0x6e22fd8b // fdiv v11.4s, v12.4s, v2.4s
+	WORD $0x6e23fc8d // fdiv v13.4s, v4.4s, v3.4s
+	WORD $0x6e28fcae // fdiv v14.4s, v5.4s, v8.4s
+	WORD $0x6e29fd4f // fdiv v15.4s, v10.4s, v9.4s
 	WORD $0x4ea1996b // frintz v11.4s, v11.4s
 	WORD $0x4ea199ad // frintz v13.4s, v13.4s
 	WORD $0x4ea199ce // frintz v14.4s, v14.4s
 	WORD $0x4ea199ef // frintz v15.4s, v15.4s
-	WORD $0x4ea1cd6c // fmls v12.4s, v11.4s, v1.4s
-	WORD $0x4ea4cda2 // fmls v2.4s, v13.4s, v4.4s
-	WORD $0x4ea7cdc5 // fmls v5.4s, v14.4s, v7.4s
-	WORD $0x4eaacde8 // fmls v8.4s, v15.4s, v10.4s
-	WORD $0x6e21fd8b // fdiv v11.4s, v12.4s, v1.4s
-	WORD $0x6e24fc4d // fdiv v13.4s, v2.4s, v4.4s
-	WORD $0x6e27fcae // fdiv v14.4s, v5.4s, v7.4s
-	WORD $0x6e2afd0f // fdiv v15.4s, v8.4s, v10.4s
+	WORD $0x4ea2cd6c // fmls v12.4s, v11.4s, v2.4s
+	WORD $0x4ea3cda4 // fmls v4.4s, v13.4s, v3.4s
+	WORD $0x4ea8cdc5 // fmls v5.4s, v14.4s, v8.4s
+	WORD $0x4ea9cdea // fmls v10.4s, v15.4s, v9.4s
+	WORD $0x6e22fd8b // fdiv v11.4s, v12.4s, v2.4s
+	WORD $0x6e23fc8d // fdiv v13.4s, v4.4s, v3.4s
+	WORD $0x6e28fcae // fdiv v14.4s, v5.4s, v8.4s
+	WORD $0x6e29fd4f // fdiv v15.4s, v10.4s, v9.4s
 	WORD $0x4ea1996b // frintz v11.4s, v11.4s
 	WORD $0x4ea199ad // frintz v13.4s, v13.4s
 	WORD $0x4ea199ce // frintz v14.4s, v14.4s
 	WORD $0x4ea199ef // frintz v15.4s, v15.4s
-	WORD $0x4ea1cd6c // fmls v12.4s, v11.4s, v1.4s
-	WORD $0x4ea4cda2 // fmls v2.4s, v13.4s, v4.4s
-	WORD $0x4ea7cdc5 // fmls v5.4s, v14.4s, v7.4s
-	WORD $0x4eaacde8 // fmls v8.4s, v15.4s, v10.4s
+	WORD $0x4ea2cd6c // fmls v12.4s, v11.4s, v2.4s
+	WORD $0x4ea3cda4 // fmls v4.4s, v13.4s, v3.4s
+	WORD $0x4ea8cdc5 // fmls v5.4s, v14.4s, v8.4s
+	WORD $0x4ea9cdea // fmls v10.4s, v15.4s, v9.4s
 	WORD $0x6e201d8b // eor v11.16b, v12.16b, v0.16b
-	WORD $0x6e231c4d // eor v13.16b, v2.16b, v3.16b
+	WORD $0x6e211c8d // eor v13.16b, v4.16b, v1.16b
 	WORD $0x6e261cae // eor v14.16b, v5.16b, v6.16b
-	WORD $0x6e291d0f // eor v15.16b, v8.16b, v9.16b
+	WORD $0x6e271d4f // eor v15.16b, v10.16b, v7.16b
 	WORD $0x4f21056b // sshr v11.4s, v11.4s, #31
 	WORD $0x4f2105ad // sshr v13.4s, v13.4s, #31
 	WORD $0x4f2105ce // sshr v14.4s, v14.4s, #31
 	WORD $0x4f2105ef // sshr v15.4s, v15.4s, #31
 	WORD $0x4e3fe590 // fcmeq v16.4s, v12.4s, v31.4s
-	WORD $0x4e3fe451 // fcmeq v17.4s, v2.4s, v31.4s
+	WORD $0x4e3fe491 // fcmeq v17.4s, v4.4s, v31.4s
 	WORD $0x4e3fe4b2 // fcmeq v18.4s, v5.4s, v31.4s
-	WORD $0x4e3fe513 // fcmeq v19.4s, v8.4s, v31.4s
+	WORD $0x4e3fe553 // fcmeq v19.4s, v10.4s, v31.4s
 	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
 	WORD $0x4e711dad // bic v13.16b, v13.16b, v17.16b
 	WORD $0x4e721dce // bic v14.16b, v14.16b, v18.16b
 	WORD $0x4e731def // bic v15.16b, v15.16b, v19.16b
-	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
-	WORD $0x4ea0f884 // fabs v4.4s, v4.4s
-	WORD $0x4ea0f8e7 // fabs v7.4s, v7.4s
-	WORD $0x4ea0f94a // fabs v10.4s, v10.4s
+	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD $0x4ea0f863 // fabs v3.4s, v3.4s
+	WORD $0x4ea0f908 // fabs v8.4s, v8.4s
+	WORD $0x4ea0f929 // fabs v9.4s, v9.4s
 	WORD $0x4e3d1c10 // and v16.16b, v0.16b, v29.16b
-	WORD $0x4e3d1c71 // and v17.16b, v3.16b, v29.16b
+	WORD $0x4e3d1c31 // and v17.16b, v1.16b, v29.16b
 	WORD $0x4e3d1cd2 // and v18.16b, v6.16b, v29.16b
-	WORD $0x4e3d1d33 // and v19.16b, v9.16b, v29.16b
-	WORD $0x4eb01c34 // orr v20.16b, v1.16b, v16.16b
-	WORD $0x4eb11c95 // orr v21.16b, v4.16b, v17.16b
-	WORD $0x4eb21cf6 // orr v22.16b, v7.16b, v18.16b
-	WORD $0x4eb31d57 // orr v23.16b, v10.16b, v19.16b
+	WORD $0x4e3d1cf3 // and v19.16b, v7.16b, v29.16b
+	WORD $0x4eb01c54 // orr v20.16b, v2.16b, v16.16b
+	WORD $0x4eb11c75 // orr v21.16b, v3.16b, v17.16b
+	WORD $0x4eb21d16 // orr v22.16b, v8.16b, v18.16b
+	WORD $0x4eb31d37 // orr v23.16b, v9.16b, v19.16b
 	WORD $0x4e341d6b // and v11.16b, v11.16b, v20.16b
 	WORD $0x4e351dad // and v13.16b, v13.16b, v21.16b
 	WORD $0x4e361dce // and v14.16b, v14.16b, v22.16b
 	WORD $0x4e371def // and v15.16b, v15.16b, v23.16b
 	WORD $0x4e2bd58b // fadd v11.4s, v12.4s, v11.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
-	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
-	WORD $0x4e3ee42c // fcmeq v12.4s, v1.4s, v30.4s
-	WORD $0x4e3ee48d // fcmeq v13.4s, v4.4s, v30.4s
-	WORD $0x4e3ee4ee // fcmeq v14.4s, v7.4s, v30.4s
-	WORD $0x4e3ee54f // fcmeq v15.4s, v10.4s, v30.4s
+	WORD $0x4e2fd54a // fadd v10.4s, v10.4s, v15.4s
+	WORD $0x4e3ee44c // fcmeq v12.4s, v2.4s, v30.4s
+	WORD $0x4e3ee46d // fcmeq v13.4s, v3.4s, v30.4s
+	WORD $0x4e3ee50e // fcmeq v14.4s, v8.4s, v30.4s
+	WORD $0x4e3ee52f // fcmeq v15.4s, v9.4s, v30.4s
 	WORD $0x4ea0f814 // fabs v20.4s, v0.4s
-	WORD $0x4ea0f875 // fabs v21.4s, v3.4s
+	WORD $0x4ea0f835 // fabs v21.4s, v1.4s
 	WORD $0x4ea0f8d6 // fabs v22.4s, v6.4s
-	WORD $0x4ea0f937 // fabs v23.4s, v9.4s
+	WORD $0x4ea0f8f7 // fabs v23.4s, v7.4s
 	WORD $0x6eb4e7d4 // fcmgt v20.4s, v30.4s, v20.4s
 	WORD $0x6eb5e7d5 // fcmgt v21.4s, v30.4s, v21.4s
 	WORD $0x6eb6e7d6 // fcmgt v22.4s, v30.4s, v22.4s
@@ -10138,36 +9864,31 @@ group:
 	WORD $0x4e361dce // and v14.16b, v14.16b, v22.16b
 	WORD $0x4e371def // and v15.16b, v15.16b, v23.16b
 	WORD $0x4ea0f974 // fabs v20.4s, v11.4s
-	WORD $0x4ea0f855 // fabs v21.4s, v2.4s
+	WORD $0x4ea0f895 // fabs v21.4s, v4.4s
 	WORD $0x4ea0f8b6 // fabs v22.4s, v5.4s
-	WORD $0x4ea0f917 // fabs v23.4s, v8.4s
-	WORD $0x6eb4e421 // fcmgt v1.4s, v1.4s, v20.4s
-	WORD $0x6eb5e484 // fcmgt v4.4s, v4.4s, v21.4s
-	WORD $0x6eb6e4e7 // fcmgt v7.4s, v7.4s, v22.4s
-	WORD $0x6eb7e54a // fcmgt v10.4s, v10.4s, v23.4s
-	WORD $0x6e7c1d61 // bsl v1.16b, v11.16b, v28.16b
-	WORD $0x6e7c1c44 // bsl v4.16b, v2.16b, v28.16b
-	WORD $0x6e7c1ca7 // bsl v7.16b, v5.16b, v28.16b
-	WORD $0x6e7c1d0a // bsl v10.16b, v8.16b, v28.16b
-	WORD $0x4e3fe422 // fcmeq v2.4s, v1.4s, v31.4s
-	WORD $0x4e3fe485 // fcmeq v5.4s, v4.4s, v31.4s
-	WORD $0x4e3fe4e8 // fcmeq v8.4s, v7.4s, v31.4s
-	WORD $0x4e3fe54b // fcmeq v11.4s, v10.4s, v31.4s
-	WORD $0x6e611e02 // bsl v2.16b, v16.16b, v1.16b
-	WORD $0x6e641e25 // bsl v5.16b, v17.16b, v4.16b
-	WORD $0x6e671e48 // bsl v8.16b, v18.16b, v7.16b
-	WORD $0x6e6a1e6b // bsl v11.16b, v19.16b, v10.16b
-	WORD $0x6e621c0c // bsl v12.16b, v0.16b, v2.16b
-	WORD $0x6e651c6d // bsl v13.16b, v3.16b, v5.16b
-	WORD $0x6e681cce // bsl v14.16b, v6.16b, v8.16b
-	WORD $0x6e6b1d2f // bsl v15.16b, v9.16b, v11.16b
-	WORD $0x3d8000cc // str q12, [x6]
-	WORD $0x3d8004cd // str q13, [x6, #16]
-	WORD $0x3d8008ce // str q14, [x6, #32]
-	WORD $0x3d800ccf // str q15, [x6, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x4ea0f957 // fabs v23.4s, v10.4s
+	WORD $0x6eb4e442 // fcmgt v2.4s, v2.4s, v20.4s
+	WORD $0x6eb5e463 // fcmgt v3.4s, v3.4s, v21.4s
+	WORD $0x6eb6e508 // fcmgt v8.4s, v8.4s, v22.4s
+	WORD $0x6eb7e529 // fcmgt v9.4s, v9.4s, v23.4s
+	WORD $0x6e7c1d62 // bsl v2.16b, v11.16b, v28.16b
+	WORD $0x6e7c1c83 // bsl v3.16b, v4.16b, v28.16b
+	WORD $0x6e7c1ca8 // bsl v8.16b, v5.16b, v28.16b
+	WORD $0x6e7c1d49 // bsl v9.16b, v10.16b, v28.16b
+	WORD $0x4e3fe444 // fcmeq v4.4s, v2.4s, v31.4s
+	WORD $0x4e3fe465 // fcmeq v5.4s, v3.4s, v31.4s
+	WORD $0x4e3fe50a // fcmeq v10.4s, v8.4s, v31.4s
+	WORD $0x4e3fe52b // fcmeq v11.4s, v9.4s, v31.4s
+	WORD $0x6e621e04 // bsl v4.16b, v16.16b, v2.16b
+	WORD $0x6e631e25 // bsl v5.16b, v17.16b, v3.16b
+	WORD $0x6e681e4a // bsl v10.16b, v18.16b, v8.16b
+	WORD $0x6e691e6b // bsl v11.16b, v19.16b, v9.16b
+	WORD $0x6e641c0c // bsl v12.16b, v0.16b, v4.16b
+	WORD $0x6e651c2d // bsl v13.16b, v1.16b, v5.16b
+	WORD $0x6e6a1cce // bsl v14.16b, v6.16b, v10.16b
+	WORD $0x6e6b1cef // bsl v15.16b, v7.16b, v11.16b
+	WORD $0xac8134cc // stp q12, q13, [x6], #32
+	WORD $0xac813cce // stp q14, q15, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -10220,98 +9941,94 @@ in1done:
 	WORD $0x9103c005 // add x5, x0, #240
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x6e21fc02 // fdiv v2.4s, v0.4s, v1.4s
-	WORD $0x3dc00483 // ldr q3, [x4, #16]
-	WORD $0x3dc004a4 // ldr q4, [x5, #16]
-	WORD $0x6e24fc65 // fdiv v5.4s, v3.4s, v4.4s
-	WORD $0x3dc00886 // ldr q6, [x4, #32]
-	WORD $0x3dc008a7 // ldr q7, [x5, #32]
-	WORD $0x6e27fcc8 // fdiv v8.4s, v6.4s, v7.4s
-	WORD $0x3dc00c89 // ldr q9, [x4, #48]
-	WORD $0x3dc00caa // ldr q10, [x5, #48]
-	WORD $0x6e2afd2b // fdiv v11.4s, v9.4s, v10.4s
-	WORD $0x4ea19842 // frintz v2.4s, v2.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x6e22fc04 // fdiv v4.4s, v0.4s, v2.4s
+	WORD $0x6e23fc25 // fdiv v5.4s, v1.4s, v3.4s
+	WORD $0xacc11c86 // ldp q6, q7, [x4], #32
+	WORD $0xacc124a8 // ldp q8, q9, [x5], #32
+	WORD $0x6e28fcca // fdiv v10.4s, v6.4s, v8.4s
+	WORD $0x6e29fceb // fdiv v11.4s, v7.4s, v9.4s
+	WORD $0x4ea19884 // frintz v4.4s, v4.4s
 	WORD $0x4ea198a5 // frintz v5.4s, v5.4s
-	WORD $0x4ea19908 // frintz v8.4s, v8.4s
+	WORD $0x4ea1994a // frintz v10.4s, v10.4s
 	WORD $0x4ea1996b // frintz v11.4s, v11.4s
 	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea1cc4c // fmls v12.4s, v2.4s, v1.4s
-	WORD $0x4ea31c62 // mov v2.16b, v3.16b
-	WORD $0x4ea4cca2 // fmls v2.4s, v5.4s, v4.4s
+	WORD $0x4ea2cc8c // fmls v12.4s, v4.4s, v2.4s
+	WORD $0x4ea11c24 // mov v4.16b, v1.16b
+	WORD $0x4ea3cca4 // fmls v4.4s, v5.4s, v3.4s
 	WORD $0x4ea61cc5 // mov v5.16b, v6.16b
-	WORD $0x4ea7cd05 // fmls v5.4s, v8.4s, v7.4s
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
-	WORD $0x4eaacd68 // fmls v8.4s, v11.4s, v10.4s
-	WORD $0x6e21fd8b // fdiv v11.4s, v12.4s, v1.4s
-	WORD $0x6e24fc4d // fdiv v13.4s, v2.4s, v4.4s
-	WORD $0x6e27fcae // fdiv v14.4s, v5.4s, v7.4s
-	WORD $0x6e2afd0f // fdiv v15.4s, v8.4s, v10.4s
+	WORD $0x4ea8cd45 // fmls v5.4s, v10.4s, v8.4s
+	WORD $0x4ea71cea // mov v10.16b, v7.16b
+	WORD $0x4ea9cd6a // fmls v10.4s, v11.4s, v9.4s
+	WORD $0x6e22fd8b // fdiv v11.4s, v12.4s, v2.4s
+	WORD $0x6e23fc8d // fdiv v13.4s, v4.4s, v3.4s
+	WORD $0x6e28fcae // fdiv v14.4s, v5.4s, v8.4s
+	WORD $0x6e29fd4f // fdiv v15.4s, v10.4s, v9.4s
 	WORD $0x4ea1996b // frintz v11.4s, v11.4s
 	WORD $0x4ea199ad // frintz v13.4s, v13.4s
 	WORD $0x4ea199ce // frintz v14.4s, v14.4s
 	WORD $0x4ea199ef // frintz v15.4s, v15.4s
-	WORD $0x4ea1cd6c // fmls v12.4s, v11.4s, v1.4s
-	WORD $0x4ea4cda2 // fmls v2.4s, v13.4s, v4.4s
-	WORD $0x4ea7cdc5 // fmls v5.4s, v14.4s, v7.4s
-	WORD $0x4eaacde8 // fmls v8.4s, v15.4s, v10.4s
-	WORD $0x6e21fd8b // fdiv v11.4s, v12.4s, v1.4s
-	WORD $0x6e24fc4d // fdiv v13.4s, v2.4s, v4.4s
-	WORD $0x6e27fcae // fdiv v14.4s, v5.4s, v7.4s
-	WORD $0x6e2afd0f // fdiv v15.4s, v8.4s, v10.4s
+	WORD $0x4ea2cd6c // fmls v12.4s, v11.4s, v2.4s
+	WORD $0x4ea3cda4 // fmls v4.4s, v13.4s, v3.4s
+	WORD $0x4ea8cdc5 // fmls v5.4s, v14.4s, v8.4s
+	WORD $0x4ea9cdea // fmls v10.4s, v15.4s, v9.4s
+	WORD $0x6e22fd8b // fdiv v11.4s, v12.4s, v2.4s
+	WORD $0x6e23fc8d // fdiv v13.4s, v4.4s, v3.4s
+	WORD $0x6e28fcae // fdiv v14.4s, v5.4s, v8.4s
+	WORD $0x6e29fd4f // fdiv v15.4s, v10.4s, v9.4s
 	WORD $0x4ea1996b // frintz v11.4s, v11.4s
 	WORD $0x4ea199ad // frintz v13.4s, v13.4s
 	WORD $0x4ea199ce // frintz v14.4s, v14.4s
 	WORD $0x4ea199ef // frintz v15.4s, v15.4s
-	WORD $0x4ea1cd6c // fmls v12.4s, v11.4s, v1.4s
-	WORD $0x4ea4cda2 // fmls v2.4s, v13.4s, v4.4s
-	WORD $0x4ea7cdc5 // fmls v5.4s, v14.4s, v7.4s
-	WORD $0x4eaacde8 // fmls v8.4s, v15.4s, v10.4s
+	WORD $0x4ea2cd6c // fmls v12.4s, v11.4s, v2.4s
+	WORD $0x4ea3cda4 // fmls v4.4s, v13.4s, v3.4s
+	WORD $0x4ea8cdc5 // fmls v5.4s, v14.4s, v8.4s
+	WORD $0x4ea9cdea // fmls v10.4s, v15.4s, v9.4s
 	WORD $0x6e201d8b // eor v11.16b, v12.16b, v0.16b
-	WORD $0x6e231c4d // eor v13.16b, v2.16b, v3.16b
+	WORD $0x6e211c8d // eor v13.16b, v4.16b, v1.16b
 	WORD $0x6e261cae // eor v14.16b, v5.16b, v6.16b
-	WORD $0x6e291d0f // eor v15.16b, v8.16b, v9.16b
+	WORD $0x6e271d4f // eor v15.16b, v10.16b, v7.16b
 	WORD $0x4f21056b // sshr v11.4s, v11.4s, #31
 	WORD $0x4f2105ad // sshr v13.4s, v13.4s, #31
 	WORD $0x4f2105ce // sshr v14.4s, v14.4s, #31
 	WORD $0x4f2105ef // sshr v15.4s, v15.4s, #31
 	WORD $0x4e3fe590 // fcmeq v16.4s, v12.4s, v31.4s
-	WORD $0x4e3fe451 // fcmeq v17.4s, v2.4s, v31.4s
+	WORD $0x4e3fe491 // fcmeq v17.4s, v4.4s, v31.4s
 	WORD $0x4e3fe4b2 // fcmeq v18.4s, v5.4s, v31.4s
-	WORD $0x4e3fe513 // fcmeq v19.4s, v8.4s, v31.4s
+	WORD $0x4e3fe553 // fcmeq v19.4s, v10.4s, v31.4s
 	WORD $0x4e701d6b // bic v11.16b, v11.16b, v16.16b
 	WORD $0x4e711dad // bic v13.16b, v13.16b, v17.16b
 	WORD $0x4e721dce // bic v14.16b, v14.16b, v18.16b
 	WORD $0x4e731def // bic v15.16b, v15.16b, v19.16b
-	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
-	WORD $0x4ea0f884 // fabs v4.4s, v4.4s
-	WORD $0x4ea0f8e7 // fabs v7.4s, v7.4s
-	WORD $0x4ea0f94a // fabs v10.4s, v10.4s
+	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD $0x4ea0f863 // fabs v3.4s, v3.4s
+	WORD $0x4ea0f908 // fabs v8.4s, v8.4s
+	WORD $0x4ea0f929 // fabs v9.4s, v9.4s
 	WORD $0x4e3d1c10 // and v16.16b, v0.16b, v29.16b
-	WORD $0x4e3d1c71 // and v17.16b, v3.16b, v29.16b
+	WORD $0x4e3d1c31 // and v17.16b, v1.16b, v29.16b
 	WORD $0x4e3d1cd2 // and v18.16b, v6.16b, v29.16b
-	WORD $0x4e3d1d33 // and v19.16b, v9.16b, v29.16b
-	WORD $0x4eb01c34 // orr v20.16b, v1.16b, v16.16b
-	WORD $0x4eb11c95 // orr v21.16b, v4.16b, v17.16b
-	WORD $0x4eb21cf6 // orr v22.16b, v7.16b, v18.16b
-	WORD $0x4eb31d57 // orr v23.16b, v10.16b, v19.16b
+	WORD $0x4e3d1cf3 // and v19.16b, v7.16b, v29.16b
+	WORD $0x4eb01c54 // orr v20.16b, v2.16b, v16.16b
+	WORD $0x4eb11c75 // orr v21.16b, v3.16b, v17.16b
+	WORD $0x4eb21d16 // orr v22.16b, v8.16b, v18.16b
+	WORD $0x4eb31d37 // orr v23.16b, v9.16b, v19.16b
 	WORD $0x4e341d6b // and v11.16b, v11.16b, v20.16b
 	WORD $0x4e351dad // and v13.16b, v13.16b, v21.16b
 	WORD $0x4e361dce // and v14.16b, v14.16b, v22.16b
 	WORD $0x4e371def // and v15.16b, v15.16b, v23.16b
 	WORD $0x4e2bd58b // fadd v11.4s, v12.4s, v11.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e2ed4a5 // fadd v5.4s, v5.4s, v14.4s
-	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
-	WORD $0x4e3ee42c // fcmeq v12.4s, v1.4s, v30.4s
-	WORD $0x4e3ee48d // fcmeq v13.4s, v4.4s, v30.4s
-	WORD $0x4e3ee4ee // fcmeq v14.4s, v7.4s, v30.4s
-	WORD $0x4e3ee54f // fcmeq v15.4s, v10.4s, v30.4s
+	WORD $0x4e2fd54a // fadd v10.4s, v10.4s, v15.4s
+	WORD $0x4e3ee44c // fcmeq v12.4s, v2.4s, v30.4s
+	WORD $0x4e3ee46d // fcmeq v13.4s, v3.4s, v30.4s
+	WORD $0x4e3ee50e // fcmeq v14.4s, v8.4s, v30.4s
+	WORD $0x4e3ee52f // fcmeq v15.4s, v9.4s, v30.4s
 	WORD $0x4ea0f814 // fabs v20.4s, v0.4s
-	WORD $0x4ea0f875 // fabs v21.4s, v3.4s
+	WORD $0x4ea0f835 // fabs v21.4s, v1.4s
 	WORD $0x4ea0f8d6 // fabs v22.4s, v6.4s
-	WORD $0x4ea0f937 // fabs v23.4s, v9.4s
+	WORD $0x4ea0f8f7 // fabs v23.4s, v7.4s
 	WORD $0x6eb4e7d4 // fcmgt v20.4s, v30.4s, v20.4s
 	WORD $0x6eb5e7d5 // fcmgt v21.4s, v30.4s, v21.4s
 	WORD $0x6eb6e7d6 // fcmgt v22.4s, v30.4s, v22.4s
@@ -10321,33 +10038,31 @@ in1done:
 	WORD $0x4e361dce // and v14.16b, v14.16b, v22.16b
 	WORD $0x4e371def // and v15.16b, v15.16b, v23.16b
 	WORD $0x4ea0f974 // fabs v20.4s, v11.4s
-	WORD $0x4ea0f855 // fabs v21.4s, v2.4s
+	WORD $0x4ea0f895 // fabs v21.4s, v4.4s
 	WORD $0x4ea0f8b6 // fabs v22.4s, v5.4s
-	WORD $0x4ea0f917 // fabs v23.4s, v8.4s
-	WORD $0x6eb4e421 // fcmgt v1.4s, v1.4s, v20.4s
-	WORD $0x6eb5e484 // fcmgt v4.4s, v4.4s, v21.4s
-	WORD $0x6eb6e4e7 // fcmgt v7.4s, v7.4s, v22.4s
-	WORD $0x6eb7e54a // fcmgt v10.4s, v10.4s, v23.4s
-	WORD $0x6e7c1d61 // bsl v1.16b, v11.16b, v28.16b
-	WORD $0x6e7c1c44 // bsl v4.16b, v2.16b, v28.16b
-	WORD $0x6e7c1ca7 // bsl v7.16b, v5.16b, v28.16b
-	WORD $0x6e7c1d0a // bsl v10.16b, v8.16b, v28.16b
-	WORD $0x4e3fe422 // fcmeq v2.4s, v1.4s, v31.4s
-	WORD $0x4e3fe485 // fcmeq v5.4s, v4.4s, v31.4s
-	WORD $0x4e3fe4e8 // fcmeq v8.4s, v7.4s, v31.4s
-	WORD $0x4e3fe54b // fcmeq v11.4s, v10.4s, v31.4s
-	WORD $0x6e611e02 // bsl v2.16b, v16.16b, v1.16b
-	WORD $0x6e641e25 // bsl v5.16b, v17.16b, v4.16b
-	WORD $0x6e671e48 // bsl v8.16b, v18.16b, v7.16b
-	WORD $0x6e6a1e6b // bsl v11.16b, v19.16b, v10.16b
-	WORD $0x6e621c0c // bsl v12.16b, v0.16b, v2.16b
-	WORD $0x6e651c6d // bsl v13.16b, v3.16b, v5.16b
-	WORD $0x6e681cce // bsl v14.16b, v6.16b, v8.16b
-	WORD $0x6e6b1d2f // bsl v15.16b, v9.16b, v11.16b
-	WORD $0x3d8000cc // str q12, [x6]
-	WORD $0x3d8004cd // str q13, [x6, #16]
-	WORD $0x3d8008ce // str q14, [x6, #32]
-	WORD $0x3d800ccf // str q15, [x6, #48]
+	WORD $0x4ea0f957 // fabs v23.4s, v10.4s
+	WORD $0x6eb4e442 // fcmgt v2.4s, v2.4s, v20.4s
+	WORD $0x6eb5e463 // fcmgt v3.4s, v3.4s, v21.4s
+	WORD $0x6eb6e508 // fcmgt v8.4s, v8.4s, v22.4s
+	WORD $0x6eb7e529 // fcmgt v9.4s, v9.4s, v23.4s
+	WORD $0x6e7c1d62 // bsl v2.16b, v11.16b, v28.16b
+	WORD $0x6e7c1c83 // bsl v3.16b, v4.16b, v28.16b
+	WORD $0x6e7c1ca8 // bsl v8.16b, v5.16b, v28.16b
+	WORD $0x6e7c1d49 // bsl v9.16b, v10.16b, v28.16b
+	WORD $0x4e3fe444 // fcmeq v4.4s, v2.4s, v31.4s
+	WORD $0x4e3fe465 // fcmeq v5.4s, v3.4s, v31.4s
+	WORD $0x4e3fe50a // fcmeq v10.4s, v8.4s, v31.4s
+	WORD $0x4e3fe52b // fcmeq v11.4s, v9.4s, v31.4s
+	WORD $0x6e621e04 // bsl v4.16b, v16.16b, v2.16b
+	WORD $0x6e631e25 // bsl v5.16b, v17.16b, v3.16b
+	WORD $0x6e681e4a // bsl v10.16b, v18.16b, v8.16b
+	WORD $0x6e691e6b // bsl v11.16b, v19.16b, v9.16b
+	WORD $0x6e641c0c // bsl v12.16b, v0.16b, v4.16b
+	WORD $0x6e651c2d // bsl v13.16b, v1.16b, v5.16b
+	WORD $0x6e6a1cce // bsl v14.16b, v6.16b, v10.16b
+	WORD $0x6e6b1cef // bsl v15.16b, v7.16b, v11.16b
+	WORD $0xac8134cc // stp q12, q13, [x6], #32
+	WORD $0xac813cce // stp q14, q15, [x6], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010e5 // subs x5, x7, #4
 	BLT  outwords
@@ -10408,90 +10123,88 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6e20ffe1 // fdiv v1.4s, v31.4s, v0.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x6e22ffe3 // fdiv v3.4s, v31.4s, v2.4s
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x6e24ffe5 // fdiv v5.4s, v31.4s, v4.4s
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x6e26ffe7 // fdiv v7.4s, v31.4s, v6.4s
-	WORD $0x4ea19821 // frintz v1.4s, v1.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6e20ffe2 // fdiv v2.4s, v31.4s, v0.4s
+	WORD $0x6e21ffe3 // fdiv v3.4s, v31.4s, v1.4s
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x6e24ffe6 // fdiv v6.4s, v31.4s, v4.4s
+	WORD $0x6e25ffe7 // fdiv v7.4s, v31.4s, v5.4s
+	WORD $0x4ea19842 // frintz v2.4s, v2.4s
 	WORD $0x4ea19863 // frintz v3.4s, v3.4s
-	WORD $0x4ea198a5 // frintz v5.4s, v5.4s
+	WORD $0x4ea198c6 // frintz v6.4s, v6.4s
 	WORD $0x4ea198e7 // frintz v7.4s, v7.4s
 	WORD $0x4ebf1fe8 // mov v8.16b, v31.16b
-	WORD $0x4ea0cc28 // fmls v8.4s, v1.4s, v0.4s
-	WORD $0x4ebf1fe1 // mov v1.16b, v31.16b
-	WORD $0x4ea2cc61 // fmls v1.4s, v3.4s, v2.4s
+	WORD $0x4ea0cc48 // fmls v8.4s, v2.4s, v0.4s
+	WORD $0x4ebf1fe2 // mov v2.16b, v31.16b
+	WORD $0x4ea1cc62 // fmls v2.4s, v3.4s, v1.4s
 	WORD $0x4ebf1fe3 // mov v3.16b, v31.16b
-	WORD $0x4ea4cca3 // fmls v3.4s, v5.4s, v4.4s
-	WORD $0x4ebf1fe5 // mov v5.16b, v31.16b
-	WORD $0x4ea6cce5 // fmls v5.4s, v7.4s, v6.4s
+	WORD $0x4ea4ccc3 // fmls v3.4s, v6.4s, v4.4s
+	WORD $0x4ebf1fe6 // mov v6.16b, v31.16b
+	WORD $0x4ea5cce6 // fmls v6.4s, v7.4s, v5.4s
 	WORD $0x6e20fd07 // fdiv v7.4s, v8.4s, v0.4s
-	WORD $0x6e22fc29 // fdiv v9.4s, v1.4s, v2.4s
+	WORD $0x6e21fc49 // fdiv v9.4s, v2.4s, v1.4s
 	WORD $0x6e24fc6a // fdiv v10.4s, v3.4s, v4.4s
-	WORD $0x6e26fcab // fdiv v11.4s, v5.4s, v6.4s
+	WORD $0x6e25fccb // fdiv v11.4s, v6.4s, v5.4s
 	WORD $0x4ea198e7 // frintz v7.4s, v7.4s
 	WORD $0x4ea19929 // frintz v9.4s, v9.4s
 	WORD $0x4ea1994a // frintz v10.4s, v10.4s
 	WORD $0x4ea1996b // frintz v11.4s, v11.4s
 	WORD $0x4ea0cce8 // fmls v8.4s, v7.4s, v0.4s
-	WORD $0x4ea2cd21 // fmls v1.4s, v9.4s, v2.4s
+	WORD $0x4ea1cd22 // fmls v2.4s, v9.4s, v1.4s
 	WORD $0x4ea4cd43 // fmls v3.4s, v10.4s, v4.4s
-	WORD $0x4ea6cd65 // fmls v5.4s, v11.4s, v6.4s
+	WORD $0x4ea5cd66 // fmls v6.4s, v11.4s, v5.4s
 	WORD $0x6e20fd07 // fdiv v7.4s, v8.4s, v0.4s
-	WORD $0x6e22fc29 // fdiv v9.4s, v1.4s, v2.4s
+	WORD $0x6e21fc49 // fdiv v9.4s, v2.4s, v1.4s
 	WORD $0x6e24fc6a // fdiv v10.4s, v3.4s, v4.4s
-	WORD $0x6e26fcab // fdiv v11.4s, v5.4s, v6.4s
+	WORD $0x6e25fccb // fdiv v11.4s, v6.4s, v5.4s
 	WORD $0x4ea198e7 // frintz v7.4s, v7.4s
 	WORD $0x4ea19929 // frintz v9.4s, v9.4s
 	WORD $0x4ea1994a // frintz v10.4s, v10.4s
 	WORD $0x4ea1996b // frintz v11.4s, v11.4s
 	WORD $0x4ea0cce8 // fmls v8.4s, v7.4s, v0.4s
-	WORD $0x4ea2cd21 // fmls v1.4s, v9.4s, v2.4s
+	WORD $0x4ea1cd22 // fmls v2.4s, v9.4s, v1.4s
 	WORD $0x4ea4cd43 // fmls v3.4s, v10.4s, v4.4s
-	WORD $0x4ea6cd65 // fmls v5.4s, v11.4s, v6.4s
+	WORD $0x4ea5cd66 // fmls v6.4s, v11.4s, v5.4s
 	WORD $0x6e3f1d07 // eor v7.16b, v8.16b, v31.16b
-	WORD $0x6e3f1c29 // eor v9.16b, v1.16b, v31.16b
+	WORD $0x6e3f1c49 // eor v9.16b, v2.16b, v31.16b
 	WORD $0x6e3f1c6a // eor v10.16b, v3.16b, v31.16b
-	WORD $0x6e3f1cab // eor v11.16b, v5.16b, v31.16b
+	WORD $0x6e3f1ccb // eor v11.16b, v6.16b, v31.16b
 	WORD $0x4f2104e7 // sshr v7.4s, v7.4s, #31
 	WORD $0x4f210529 // sshr v9.4s, v9.4s, #31
 	WORD $0x4f21054a // sshr v10.4s, v10.4s, #31
 	WORD $0x4f21056b // sshr v11.4s, v11.4s, #31
 	WORD $0x4e3ee50c // fcmeq v12.4s, v8.4s, v30.4s
-	WORD $0x4e3ee42d // fcmeq v13.4s, v1.4s, v30.4s
+	WORD $0x4e3ee44d // fcmeq v13.4s, v2.4s, v30.4s
 	WORD $0x4e3ee46e // fcmeq v14.4s, v3.4s, v30.4s
-	WORD $0x4e3ee4af // fcmeq v15.4s, v5.4s, v30.4s
+	WORD $0x4e3ee4cf // fcmeq v15.4s, v6.4s, v30.4s
 	WORD $0x4e6c1ce7 // bic v7.16b, v7.16b, v12.16b
 	WORD $0x4e6d1d29 // bic v9.16b, v9.16b, v13.16b
 	WORD $0x4e6e1d4a // bic v10.16b, v10.16b, v14.16b
 	WORD $0x4e6f1d6b // bic v11.16b, v11.16b, v15.16b
 	WORD $0x4ea0f800 // fabs v0.4s, v0.4s
-	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
 	WORD $0x4ea0f884 // fabs v4.4s, v4.4s
-	WORD $0x4ea0f8c6 // fabs v6.4s, v6.4s
+	WORD $0x4ea0f8a5 // fabs v5.4s, v5.4s
 	WORD $0x4e3c1fec // and v12.16b, v31.16b, v28.16b
 	WORD $0x4e3c1fed // and v13.16b, v31.16b, v28.16b
 	WORD $0x4e3c1fee // and v14.16b, v31.16b, v28.16b
 	WORD $0x4e3c1fef // and v15.16b, v31.16b, v28.16b
 	WORD $0x4eac1c10 // orr v16.16b, v0.16b, v12.16b
-	WORD $0x4ead1c51 // orr v17.16b, v2.16b, v13.16b
+	WORD $0x4ead1c31 // orr v17.16b, v1.16b, v13.16b
 	WORD $0x4eae1c92 // orr v18.16b, v4.16b, v14.16b
-	WORD $0x4eaf1cd3 // orr v19.16b, v6.16b, v15.16b
+	WORD $0x4eaf1cb3 // orr v19.16b, v5.16b, v15.16b
 	WORD $0x4e301ce7 // and v7.16b, v7.16b, v16.16b
 	WORD $0x4e311d29 // and v9.16b, v9.16b, v17.16b
 	WORD $0x4e321d4a // and v10.16b, v10.16b, v18.16b
 	WORD $0x4e331d6b // and v11.16b, v11.16b, v19.16b
 	WORD $0x4e27d507 // fadd v7.4s, v8.4s, v7.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
 	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
+	WORD $0x4e2bd4c6 // fadd v6.4s, v6.4s, v11.4s
 	WORD $0x4e3de408 // fcmeq v8.4s, v0.4s, v29.4s
-	WORD $0x4e3de449 // fcmeq v9.4s, v2.4s, v29.4s
+	WORD $0x4e3de429 // fcmeq v9.4s, v1.4s, v29.4s
 	WORD $0x4e3de48a // fcmeq v10.4s, v4.4s, v29.4s
-	WORD $0x4e3de4cb // fcmeq v11.4s, v6.4s, v29.4s
+	WORD $0x4e3de4ab // fcmeq v11.4s, v5.4s, v29.4s
 	WORD $0x4ea0fbf0 // fabs v16.4s, v31.4s
 	WORD $0x4ea0fbf1 // fabs v17.4s, v31.4s
 	WORD $0x4ea0fbf2 // fabs v18.4s, v31.4s
@@ -10505,35 +10218,31 @@ group:
 	WORD $0x4e321d4a // and v10.16b, v10.16b, v18.16b
 	WORD $0x4e331d6b // and v11.16b, v11.16b, v19.16b
 	WORD $0x4ea0f8f0 // fabs v16.4s, v7.4s
-	WORD $0x4ea0f831 // fabs v17.4s, v1.4s
+	WORD $0x4ea0f851 // fabs v17.4s, v2.4s
 	WORD $0x4ea0f872 // fabs v18.4s, v3.4s
-	WORD $0x4ea0f8b3 // fabs v19.4s, v5.4s
+	WORD $0x4ea0f8d3 // fabs v19.4s, v6.4s
 	WORD $0x6eb0e400 // fcmgt v0.4s, v0.4s, v16.4s
-	WORD $0x6eb1e442 // fcmgt v2.4s, v2.4s, v17.4s
+	WORD $0x6eb1e421 // fcmgt v1.4s, v1.4s, v17.4s
 	WORD $0x6eb2e484 // fcmgt v4.4s, v4.4s, v18.4s
-	WORD $0x6eb3e4c6 // fcmgt v6.4s, v6.4s, v19.4s
+	WORD $0x6eb3e4a5 // fcmgt v5.4s, v5.4s, v19.4s
 	WORD $0x6e7b1ce0 // bsl v0.16b, v7.16b, v27.16b
-	WORD $0x6e7b1c22 // bsl v2.16b, v1.16b, v27.16b
+	WORD $0x6e7b1c41 // bsl v1.16b, v2.16b, v27.16b
 	WORD $0x6e7b1c64 // bsl v4.16b, v3.16b, v27.16b
-	WORD $0x6e7b1ca6 // bsl v6.16b, v5.16b, v27.16b
-	WORD $0x4e3ee401 // fcmeq v1.4s, v0.4s, v30.4s
-	WORD $0x4e3ee443 // fcmeq v3.4s, v2.4s, v30.4s
-	WORD $0x4e3ee485 // fcmeq v5.4s, v4.4s, v30.4s
-	WORD $0x4e3ee4c7 // fcmeq v7.4s, v6.4s, v30.4s
-	WORD $0x6e601d81 // bsl v1.16b, v12.16b, v0.16b
-	WORD $0x6e621da3 // bsl v3.16b, v13.16b, v2.16b
-	WORD $0x6e641dc5 // bsl v5.16b, v14.16b, v4.16b
-	WORD $0x6e661de7 // bsl v7.16b, v15.16b, v6.16b
-	WORD $0x6e611fe8 // bsl v8.16b, v31.16b, v1.16b
+	WORD $0x6e7b1cc5 // bsl v5.16b, v6.16b, v27.16b
+	WORD $0x4e3ee402 // fcmeq v2.4s, v0.4s, v30.4s
+	WORD $0x4e3ee423 // fcmeq v3.4s, v1.4s, v30.4s
+	WORD $0x4e3ee486 // fcmeq v6.4s, v4.4s, v30.4s
+	WORD $0x4e3ee4a7 // fcmeq v7.4s, v5.4s, v30.4s
+	WORD $0x6e601d82 // bsl v2.16b, v12.16b, v0.16b
+	WORD $0x6e611da3 // bsl v3.16b, v13.16b, v1.16b
+	WORD $0x6e641dc6 // bsl v6.16b, v14.16b, v4.16b
+	WORD $0x6e651de7 // bsl v7.16b, v15.16b, v5.16b
+	WORD $0x6e621fe8 // bsl v8.16b, v31.16b, v2.16b
 	WORD $0x6e631fe9 // bsl v9.16b, v31.16b, v3.16b
-	WORD $0x6e651fea // bsl v10.16b, v31.16b, v5.16b
+	WORD $0x6e661fea // bsl v10.16b, v31.16b, v6.16b
 	WORD $0x6e671feb // bsl v11.16b, v31.16b, v7.16b
-	WORD $0x3d8000a8 // str q8, [x5]
-	WORD $0x3d8004a9 // str q9, [x5, #16]
-	WORD $0x3d8008aa // str q10, [x5, #32]
-	WORD $0x3d800cab // str q11, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac8124a8 // stp q8, q9, [x5], #32
+	WORD $0xac812caa // stp q10, q11, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -10564,90 +10273,88 @@ in1done:
 	WORD $0x9103c004 // add x4, x0, #240
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6e20ffe1 // fdiv v1.4s, v31.4s, v0.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x6e22ffe3 // fdiv v3.4s, v31.4s, v2.4s
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x6e24ffe5 // fdiv v5.4s, v31.4s, v4.4s
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x6e26ffe7 // fdiv v7.4s, v31.4s, v6.4s
-	WORD $0x4ea19821 // frintz v1.4s, v1.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6e20ffe2 // fdiv v2.4s, v31.4s, v0.4s
+	WORD $0x6e21ffe3 // fdiv v3.4s, v31.4s, v1.4s
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x6e24ffe6 // fdiv v6.4s, v31.4s, v4.4s
+	WORD $0x6e25ffe7 // fdiv v7.4s, v31.4s, v5.4s
+	WORD $0x4ea19842 // frintz v2.4s, v2.4s
 	WORD $0x4ea19863 // frintz v3.4s, v3.4s
-	WORD $0x4ea198a5 // frintz v5.4s, v5.4s
+	WORD $0x4ea198c6 // frintz v6.4s, v6.4s
 	WORD $0x4ea198e7 // frintz v7.4s, v7.4s
 	WORD $0x4ebf1fe8 // mov v8.16b, v31.16b
-	WORD $0x4ea0cc28 // fmls v8.4s, v1.4s, v0.4s
-	WORD $0x4ebf1fe1 // mov v1.16b, v31.16b
-	WORD $0x4ea2cc61 // fmls v1.4s, v3.4s, v2.4s
+	WORD $0x4ea0cc48 // fmls v8.4s, v2.4s, v0.4s
+	WORD $0x4ebf1fe2 // mov v2.16b, v31.16b
+	WORD $0x4ea1cc62 // fmls v2.4s, v3.4s, v1.4s
 	WORD $0x4ebf1fe3 // mov v3.16b, v31.16b
-	WORD $0x4ea4cca3 // fmls v3.4s, v5.4s, v4.4s
-	WORD $0x4ebf1fe5 // mov v5.16b, v31.16b
-	WORD $0x4ea6cce5 // fmls v5.4s, v7.4s, v6.4s
+	WORD $0x4ea4ccc3 // fmls v3.4s, v6.4s, v4.4s
+	WORD $0x4ebf1fe6 // mov v6.16b, v31.16b
+	WORD $0x4ea5cce6 // fmls v6.4s, v7.4s, v5.4s
 	WORD $0x6e20fd07 // fdiv v7.4s, v8.4s, v0.4s
-	WORD $0x6e22fc29 // fdiv v9.4s, v1.4s, v2.4s
+	WORD $0x6e21fc49 // fdiv v9.4s, v2.4s, v1.4s
 	WORD $0x6e24fc6a // fdiv v10.4s, v3.4s, v4.4s
-	WORD $0x6e26fcab // fdiv v11.4s, v5.4s, v6.4s
+	WORD $0x6e25fccb // fdiv v11.4s, v6.4s, v5.4s
 	WORD $0x4ea198e7 // frintz v7.4s, v7.4s
 	WORD $0x4ea19929 // frintz v9.4s, v9.4s
 	WORD $0x4ea1994a // frintz v10.4s, v10.4s
 	WORD $0x4ea1996b // frintz v11.4s, v11.4s
 	WORD $0x4ea0cce8 // fmls v8.4s, v7.4s, v0.4s
-	WORD $0x4ea2cd21 // fmls v1.4s, v9.4s, v2.4s
+	WORD $0x4ea1cd22 // fmls v2.4s, v9.4s, v1.4s
 	WORD $0x4ea4cd43 // fmls v3.4s, v10.4s, v4.4s
-	WORD $0x4ea6cd65 // fmls v5.4s, v11.4s, v6.4s
+	WORD $0x4ea5cd66 // fmls v6.4s, v11.4s, v5.4s
 	WORD $0x6e20fd07 // fdiv v7.4s, v8.4s, v0.4s
-	WORD $0x6e22fc29 // fdiv v9.4s, v1.4s, v2.4s
+	WORD $0x6e21fc49 // fdiv v9.4s, v2.4s, v1.4s
 	WORD $0x6e24fc6a // fdiv v10.4s, v3.4s, v4.4s
-	WORD $0x6e26fcab // fdiv v11.4s, v5.4s, v6.4s
+	WORD $0x6e25fccb // fdiv v11.4s, v6.4s, v5.4s
 	WORD $0x4ea198e7 // frintz v7.4s, v7.4s
 	WORD $0x4ea19929 // frintz v9.4s, v9.4s
 	WORD $0x4ea1994a // frintz v10.4s, v10.4s
 	WORD $0x4ea1996b // frintz v11.4s, v11.4s
 	WORD $0x4ea0cce8 // fmls v8.4s, v7.4s, v0.4s
-	WORD $0x4ea2cd21 // fmls v1.4s, v9.4s, v2.4s
+	WORD $0x4ea1cd22 // fmls v2.4s, v9.4s, v1.4s
 	WORD $0x4ea4cd43 // fmls v3.4s, v10.4s, v4.4s
-	WORD $0x4ea6cd65 // fmls v5.4s, v11.4s, v6.4s
+	WORD $0x4ea5cd66 // fmls v6.4s, v11.4s, v5.4s
 	WORD $0x6e3f1d07 // eor v7.16b, v8.16b, v31.16b
-	WORD $0x6e3f1c29 // eor v9.16b, v1.16b, v31.16b
+	WORD $0x6e3f1c49 // eor v9.16b, v2.16b, v31.16b
 	WORD $0x6e3f1c6a // eor v10.16b, v3.16b, v31.16b
-	WORD $0x6e3f1cab // eor v11.16b, v5.16b, v31.16b
+	WORD $0x6e3f1ccb // eor v11.16b, v6.16b, v31.16b
 	WORD $0x4f2104e7 // sshr v7.4s, v7.4s, #31
 	WORD $0x4f210529 // sshr v9.4s, v9.4s, #31
 	WORD $0x4f21054a // sshr v10.4s, v10.4s, #31
 	WORD $0x4f21056b // sshr v11.4s, v11.4s, #31
 	WORD $0x4e3ee50c // fcmeq v12.4s, v8.4s, v30.4s
-	WORD $0x4e3ee42d // fcmeq v13.4s, v1.4s, v30.4s
+	WORD $0x4e3ee44d // fcmeq v13.4s, v2.4s, v30.4s
 	WORD $0x4e3ee46e // fcmeq v14.4s, v3.4s, v30.4s
-	WORD $0x4e3ee4af // fcmeq v15.4s, v5.4s, v30.4s
+	WORD $0x4e3ee4cf // fcmeq v15.4s, v6.4s, v30.4s
 	WORD $0x4e6c1ce7 // bic v7.16b, v7.16b, v12.16b
 	WORD $0x4e6d1d29 // bic v9.16b, v9.16b, v13.16b
 	WORD $0x4e6e1d4a // bic v10.16b, v10.16b, v14.16b
 	WORD $0x4e6f1d6b // bic v11.16b, v11.16b, v15.16b
 	WORD $0x4ea0f800 // fabs v0.4s, v0.4s
-	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
 	WORD $0x4ea0f884 // fabs v4.4s, v4.4s
-	WORD $0x4ea0f8c6 // fabs v6.4s, v6.4s
+	WORD $0x4ea0f8a5 // fabs v5.4s, v5.4s
 	WORD $0x4e3c1fec // and v12.16b, v31.16b, v28.16b
 	WORD $0x4e3c1fed // and v13.16b, v31.16b, v28.16b
 	WORD $0x4e3c1fee // and v14.16b, v31.16b, v28.16b
 	WORD $0x4e3c1fef // and v15.16b, v31.16b, v28.16b
 	WORD $0x4eac1c10 // orr v16.16b, v0.16b, v12.16b
-	WORD $0x4ead1c51 // orr v17.16b, v2.16b, v13.16b
+	WORD $0x4ead1c31 // orr v17.16b, v1.16b, v13.16b
 	WORD $0x4eae1c92 // orr v18.16b, v4.16b, v14.16b
-	WORD $0x4eaf1cd3 // orr v19.16b, v6.16b, v15.16b
+	WORD $0x4eaf1cb3 // orr v19.16b, v5.16b, v15.16b
 	WORD $0x4e301ce7 // and v7.16b, v7.16b, v16.16b
 	WORD $0x4e311d29 // and v9.16b, v9.16b, v17.16b
 	WORD $0x4e321d4a // and v10.16b, v10.16b, v18.16b
 	WORD $0x4e331d6b // and v11.16b, v11.16b, v19.16b
 	WORD $0x4e27d507 // fadd v7.4s, v8.4s, v7.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
 	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
+	WORD $0x4e2bd4c6 // fadd v6.4s, v6.4s, v11.4s
 	WORD $0x4e3de408 // fcmeq v8.4s, v0.4s, v29.4s
-	WORD $0x4e3de449 // fcmeq v9.4s, v2.4s, v29.4s
+	WORD $0x4e3de429 // fcmeq v9.4s, v1.4s, v29.4s
 	WORD $0x4e3de48a // fcmeq v10.4s, v4.4s, v29.4s
-	WORD $0x4e3de4cb // fcmeq v11.4s, v6.4s, v29.4s
+	WORD $0x4e3de4ab // fcmeq v11.4s, v5.4s, v29.4s
 	WORD $0x4ea0fbf0 // fabs v16.4s, v31.4s
 	WORD $0x4ea0fbf1 // fabs v17.4s, v31.4s
 	WORD $0x4ea0fbf2 // fabs v18.4s, v31.4s
@@ -10661,33 +10368,31 @@ in1done:
 	WORD $0x4e321d4a // and v10.16b, v10.16b, v18.16b
 	WORD $0x4e331d6b // and v11.16b, v11.16b, v19.16b
 	WORD $0x4ea0f8f0 // fabs v16.4s, v7.4s
-	WORD $0x4ea0f831 // fabs v17.4s, v1.4s
+	WORD $0x4ea0f851 // fabs v17.4s, v2.4s
 	WORD $0x4ea0f872 // fabs v18.4s, v3.4s
-	WORD $0x4ea0f8b3 // fabs v19.4s, v5.4s
+	WORD $0x4ea0f8d3 // fabs v19.4s, v6.4s
 	WORD $0x6eb0e400 // fcmgt v0.4s, v0.4s, v16.4s
-	WORD $0x6eb1e442 // fcmgt v2.4s, v2.4s, v17.4s
+	WORD $0x6eb1e421 // fcmgt v1.4s, v1.4s, v17.4s
 	WORD $0x6eb2e484 // fcmgt v4.4s, v4.4s, v18.4s
-	WORD $0x6eb3e4c6 // fcmgt v6.4s, v6.4s, v19.4s
+	WORD $0x6eb3e4a5 // fcmgt v5.4s, v5.4s, v19.4s
 	WORD $0x6e7b1ce0 // bsl v0.16b, v7.16b, v27.16b
-	WORD $0x6e7b1c22 // bsl v2.16b, v1.16b, v27.16b
+	WORD $0x6e7b1c41 // bsl v1.16b, v2.16b, v27.16b
 	WORD $0x6e7b1c64 // bsl v4.16b, v3.16b, v27.16b
-	WORD $0x6e7b1ca6 // bsl v6.16b, v5.16b, v27.16b
-	WORD $0x4e3ee401 // fcmeq v1.4s, v0.4s, v30.4s
-	WORD $0x4e3ee443 // fcmeq v3.4s, v2.4s, v30.4s
-	WORD $0x4e3ee485 // fcmeq v5.4s, v4.4s, v30.4s
-	WORD $0x4e3ee4c7 // fcmeq v7.4s, v6.4s, v30.4s
-	WORD $0x6e601d81 // bsl v1.16b, v12.16b, v0.16b
-	WORD $0x6e621da3 // bsl v3.16b, v13.16b, v2.16b
-	WORD $0x6e641dc5 // bsl v5.16b, v14.16b, v4.16b
-	WORD $0x6e661de7 // bsl v7.16b, v15.16b, v6.16b
-	WORD $0x6e611fe8 // bsl v8.16b, v31.16b, v1.16b
+	WORD $0x6e7b1cc5 // bsl v5.16b, v6.16b, v27.16b
+	WORD $0x4e3ee402 // fcmeq v2.4s, v0.4s, v30.4s
+	WORD $0x4e3ee423 // fcmeq v3.4s, v1.4s, v30.4s
+	WORD $0x4e3ee486 // fcmeq v6.4s, v4.4s, v30.4s
+	WORD $0x4e3ee4a7 // fcmeq v7.4s, v5.4s, v30.4s
+	WORD $0x6e601d82 // bsl v2.16b, v12.16b, v0.16b
+	WORD $0x6e611da3 // bsl v3.16b, v13.16b, v1.16b
+	WORD $0x6e641dc6 // bsl v6.16b, v14.16b, v4.16b
+	WORD $0x6e651de7 // bsl v7.16b, v15.16b, v5.16b
+	WORD $0x6e621fe8 // bsl v8.16b, v31.16b, v2.16b
 	WORD $0x6e631fe9 // bsl v9.16b, v31.16b, v3.16b
-	WORD $0x6e651fea // bsl v10.16b, v31.16b, v5.16b
+	WORD $0x6e661fea // bsl v10.16b, v31.16b, v6.16b
 	WORD $0x6e671feb // bsl v11.16b, v31.16b, v7.16b
-	WORD $0x3d8000a8 // str q8, [x5]
-	WORD $0x3d8004a9 // str q9, [x5, #16]
-	WORD $0x3d8008aa // str q10, [x5, #32]
-	WORD $0x3d800cab // str q11, [x5, #48]
+	WORD $0xac8124a8 // stp q8, q9, [x5], #32
+	WORD $0xac812caa // stp q10, q11, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -10748,62 +10453,60 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6e3ffc01 // fdiv v1.4s, v0.4s, v31.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x6e3ffc43 // fdiv v3.4s, v2.4s, v31.4s
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x6e3ffc85 // fdiv v5.4s, v4.4s, v31.4s
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x6e3ffcc7 // fdiv v7.4s, v6.4s, v31.4s
-	WORD $0x4ea19821 // frintz v1.4s, v1.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6e3ffc02 // fdiv v2.4s, v0.4s, v31.4s
+	WORD $0x6e3ffc23 // fdiv v3.4s, v1.4s, v31.4s
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x6e3ffc86 // fdiv v6.4s, v4.4s, v31.4s
+	WORD $0x6e3ffca7 // fdiv v7.4s, v5.4s, v31.4s
+	WORD $0x4ea19842 // frintz v2.4s, v2.4s
 	WORD $0x4ea19863 // frintz v3.4s, v3.4s
-	WORD $0x4ea198a5 // frintz v5.4s, v5.4s
+	WORD $0x4ea198c6 // frintz v6.4s, v6.4s
 	WORD $0x4ea198e7 // frintz v7.4s, v7.4s
 	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ebfcc28 // fmls v8.4s, v1.4s, v31.4s
-	WORD $0x4ea21c41 // mov v1.16b, v2.16b
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc48 // fmls v8.4s, v2.4s, v31.4s
+	WORD $0x4ea11c22 // mov v2.16b, v1.16b
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
-	WORD $0x4ea61cc5 // mov v5.16b, v6.16b
-	WORD $0x4ebfcce5 // fmls v5.4s, v7.4s, v31.4s
+	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
+	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
+	WORD $0x4ebfcce6 // fmls v6.4s, v7.4s, v31.4s
 	WORD $0x6e3ffd07 // fdiv v7.4s, v8.4s, v31.4s
-	WORD $0x6e3ffc29 // fdiv v9.4s, v1.4s, v31.4s
+	WORD $0x6e3ffc49 // fdiv v9.4s, v2.4s, v31.4s
 	WORD $0x6e3ffc6a // fdiv v10.4s, v3.4s, v31.4s
-	WORD $0x6e3ffcab // fdiv v11.4s, v5.4s, v31.4s
+	WORD $0x6e3ffccb // fdiv v11.4s, v6.4s, v31.4s
 	WORD $0x4ea198e7 // frintz v7.4s, v7.4s
 	WORD $0x4ea19929 // frintz v9.4s, v9.4s
 	WORD $0x4ea1994a // frintz v10.4s, v10.4s
 	WORD $0x4ea1996b // frintz v11.4s, v11.4s
 	WORD $0x4ebfcce8 // fmls v8.4s, v7.4s, v31.4s
-	WORD $0x4ebfcd21 // fmls v1.4s, v9.4s, v31.4s
+	WORD $0x4ebfcd22 // fmls v2.4s, v9.4s, v31.4s
 	WORD $0x4ebfcd43 // fmls v3.4s, v10.4s, v31.4s
-	WORD $0x4ebfcd65 // fmls v5.4s, v11.4s, v31.4s
+	WORD $0x4ebfcd66 // fmls v6.4s, v11.4s, v31.4s
 	WORD $0x6e3ffd07 // fdiv v7.4s, v8.4s, v31.4s
-	WORD $0x6e3ffc29 // fdiv v9.4s, v1.4s, v31.4s
+	WORD $0x6e3ffc49 // fdiv v9.4s, v2.4s, v31.4s
 	WORD $0x6e3ffc6a // fdiv v10.4s, v3.4s, v31.4s
-	WORD $0x6e3ffcab // fdiv v11.4s, v5.4s, v31.4s
+	WORD $0x6e3ffccb // fdiv v11.4s, v6.4s, v31.4s
 	WORD $0x4ea198e7 // frintz v7.4s, v7.4s
 	WORD $0x4ea19929 // frintz v9.4s, v9.4s
 	WORD $0x4ea1994a // frintz v10.4s, v10.4s
 	WORD $0x4ea1996b // frintz v11.4s, v11.4s
 	WORD $0x4ebfcce8 // fmls v8.4s, v7.4s, v31.4s
-	WORD $0x4ebfcd21 // fmls v1.4s, v9.4s, v31.4s
+	WORD $0x4ebfcd22 // fmls v2.4s, v9.4s, v31.4s
 	WORD $0x4ebfcd43 // fmls v3.4s, v10.4s, v31.4s
-	WORD $0x4ebfcd65 // fmls v5.4s, v11.4s, v31.4s
+	WORD $0x4ebfcd66 // fmls v6.4s, v11.4s, v31.4s
 	WORD $0x6e201d07 // eor v7.16b, v8.16b, v0.16b
-	WORD $0x6e221c29 // eor v9.16b, v1.16b, v2.16b
+	WORD $0x6e211c49 // eor v9.16b, v2.16b, v1.16b
 	WORD $0x6e241c6a // eor v10.16b, v3.16b, v4.16b
-	WORD $0x6e261cab // eor v11.16b, v5.16b, v6.16b
+	WORD $0x6e251ccb // eor v11.16b, v6.16b, v5.16b
 	WORD $0x4f2104e7 // sshr v7.4s, v7.4s, #31
 	WORD $0x4f210529 // sshr v9.4s, v9.4s, #31
 	WORD $0x4f21054a // sshr v10.4s, v10.4s, #31
 	WORD $0x4f21056b // sshr v11.4s, v11.4s, #31
 	WORD $0x4e3ee50c // fcmeq v12.4s, v8.4s, v30.4s
-	WORD $0x4e3ee42d // fcmeq v13.4s, v1.4s, v30.4s
+	WORD $0x4e3ee44d // fcmeq v13.4s, v2.4s, v30.4s
 	WORD $0x4e3ee46e // fcmeq v14.4s, v3.4s, v30.4s
-	WORD $0x4e3ee4af // fcmeq v15.4s, v5.4s, v30.4s
+	WORD $0x4e3ee4cf // fcmeq v15.4s, v6.4s, v30.4s
 	WORD $0x4e6c1ce7 // bic v7.16b, v7.16b, v12.16b
 	WORD $0x4e6d1d29 // bic v9.16b, v9.16b, v13.16b
 	WORD $0x4e6e1d4a // bic v10.16b, v10.16b, v14.16b
@@ -10813,9 +10516,9 @@ group:
 	WORD $0x4ea0fbee // fabs v14.4s, v31.4s
 	WORD $0x4ea0fbef // fabs v15.4s, v31.4s
 	WORD $0x4e3c1c10 // and v16.16b, v0.16b, v28.16b
-	WORD $0x4e3c1c51 // and v17.16b, v2.16b, v28.16b
+	WORD $0x4e3c1c31 // and v17.16b, v1.16b, v28.16b
 	WORD $0x4e3c1c92 // and v18.16b, v4.16b, v28.16b
-	WORD $0x4e3c1cd3 // and v19.16b, v6.16b, v28.16b
+	WORD $0x4e3c1cb3 // and v19.16b, v5.16b, v28.16b
 	WORD $0x4eb01d94 // orr v20.16b, v12.16b, v16.16b
 	WORD $0x4eb11db5 // orr v21.16b, v13.16b, v17.16b
 	WORD $0x4eb21dd6 // orr v22.16b, v14.16b, v18.16b
@@ -10825,17 +10528,17 @@ group:
 	WORD $0x4e361d4a // and v10.16b, v10.16b, v22.16b
 	WORD $0x4e371d6b // and v11.16b, v11.16b, v23.16b
 	WORD $0x4e27d507 // fadd v7.4s, v8.4s, v7.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
 	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
+	WORD $0x4e2bd4c6 // fadd v6.4s, v6.4s, v11.4s
 	WORD $0x4e3de588 // fcmeq v8.4s, v12.4s, v29.4s
 	WORD $0x4e3de5a9 // fcmeq v9.4s, v13.4s, v29.4s
 	WORD $0x4e3de5ca // fcmeq v10.4s, v14.4s, v29.4s
 	WORD $0x4e3de5eb // fcmeq v11.4s, v15.4s, v29.4s
 	WORD $0x4ea0f814 // fabs v20.4s, v0.4s
-	WORD $0x4ea0f855 // fabs v21.4s, v2.4s
+	WORD $0x4ea0f835 // fabs v21.4s, v1.4s
 	WORD $0x4ea0f896 // fabs v22.4s, v4.4s
-	WORD $0x4ea0f8d7 // fabs v23.4s, v6.4s
+	WORD $0x4ea0f8b7 // fabs v23.4s, v5.4s
 	WORD $0x6eb4e7b4 // fcmgt v20.4s, v29.4s, v20.4s
 	WORD $0x6eb5e7b5 // fcmgt v21.4s, v29.4s, v21.4s
 	WORD $0x6eb6e7b6 // fcmgt v22.4s, v29.4s, v22.4s
@@ -10845,35 +10548,31 @@ group:
 	WORD $0x4e361d4a // and v10.16b, v10.16b, v22.16b
 	WORD $0x4e371d6b // and v11.16b, v11.16b, v23.16b
 	WORD $0x4ea0f8f4 // fabs v20.4s, v7.4s
-	WORD $0x4ea0f835 // fabs v21.4s, v1.4s
+	WORD $0x4ea0f855 // fabs v21.4s, v2.4s
 	WORD $0x4ea0f876 // fabs v22.4s, v3.4s
-	WORD $0x4ea0f8b7 // fabs v23.4s, v5.4s
+	WORD $0x4ea0f8d7 // fabs v23.4s, v6.4s
 	WORD $0x6eb4e58c // fcmgt v12.4s, v12.4s, v20.4s
 	WORD $0x6eb5e5ad // fcmgt v13.4s, v13.4s, v21.4s
 	WORD $0x6eb6e5ce // fcmgt v14.4s, v14.4s, v22.4s
 	WORD $0x6eb7e5ef // fcmgt v15.4s, v15.4s, v23.4s
 	WORD $0x6e7b1cec // bsl v12.16b, v7.16b, v27.16b
-	WORD $0x6e7b1c2d // bsl v13.16b, v1.16b, v27.16b
+	WORD $0x6e7b1c4d // bsl v13.16b, v2.16b, v27.16b
 	WORD $0x6e7b1c6e // bsl v14.16b, v3.16b, v27.16b
-	WORD $0x6e7b1caf // bsl v15.16b, v5.16b, v27.16b
-	WORD $0x4e3ee581 // fcmeq v1.4s, v12.4s, v30.4s
+	WORD $0x6e7b1ccf // bsl v15.16b, v6.16b, v27.16b
+	WORD $0x4e3ee582 // fcmeq v2.4s, v12.4s, v30.4s
 	WORD $0x4e3ee5a3 // fcmeq v3.4s, v13.4s, v30.4s
-	WORD $0x4e3ee5c5 // fcmeq v5.4s, v14.4s, v30.4s
+	WORD $0x4e3ee5c6 // fcmeq v6.4s, v14.4s, v30.4s
 	WORD $0x4e3ee5e7 // fcmeq v7.4s, v15.4s, v30.4s
-	WORD $0x6e6c1e01 // bsl v1.16b, v16.16b, v12.16b
+	WORD $0x6e6c1e02 // bsl v2.16b, v16.16b, v12.16b
 	WORD $0x6e6d1e23 // bsl v3.16b, v17.16b, v13.16b
-	WORD $0x6e6e1e45 // bsl v5.16b, v18.16b, v14.16b
+	WORD $0x6e6e1e46 // bsl v6.16b, v18.16b, v14.16b
 	WORD $0x6e6f1e67 // bsl v7.16b, v19.16b, v15.16b
-	WORD $0x6e611c08 // bsl v8.16b, v0.16b, v1.16b
-	WORD $0x6e631c49 // bsl v9.16b, v2.16b, v3.16b
-	WORD $0x6e651c8a // bsl v10.16b, v4.16b, v5.16b
-	WORD $0x6e671ccb // bsl v11.16b, v6.16b, v7.16b
-	WORD $0x3d8000a8 // str q8, [x5]
-	WORD $0x3d8004a9 // str q9, [x5, #16]
-	WORD $0x3d8008aa // str q10, [x5, #32]
-	WORD $0x3d800cab // str q11, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0x6e621c08 // bsl v8.16b, v0.16b, v2.16b
+	WORD $0x6e631c29 // bsl v9.16b, v1.16b, v3.16b
+	WORD $0x6e661c8a // bsl v10.16b, v4.16b, v6.16b
+	WORD $0x6e671cab // bsl v11.16b, v5.16b, v7.16b
+	WORD $0xac8124a8 // stp q8, q9, [x5], #32
+	WORD $0xac812caa // stp q10, q11, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -10904,62 +10603,60 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6e3ffc01 // fdiv v1.4s, v0.4s, v31.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x6e3ffc43 // fdiv v3.4s, v2.4s, v31.4s
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x6e3ffc85 // fdiv v5.4s, v4.4s, v31.4s
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x6e3ffcc7 // fdiv v7.4s, v6.4s, v31.4s
-	WORD $0x4ea19821 // frintz v1.4s, v1.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6e3ffc02 // fdiv v2.4s, v0.4s, v31.4s
+	WORD $0x6e3ffc23 // fdiv v3.4s, v1.4s, v31.4s
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x6e3ffc86 // fdiv v6.4s, v4.4s, v31.4s
+	WORD $0x6e3ffca7 // fdiv v7.4s, v5.4s, v31.4s
+	WORD $0x4ea19842 // frintz v2.4s, v2.4s
 	WORD $0x4ea19863 // frintz v3.4s, v3.4s
-	WORD $0x4ea198a5 // frintz v5.4s, v5.4s
+	WORD $0x4ea198c6 // frintz v6.4s, v6.4s
 	WORD $0x4ea198e7 // frintz v7.4s, v7.4s
 	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ebfcc28 // fmls v8.4s, v1.4s, v31.4s
-	WORD $0x4ea21c41 // mov v1.16b, v2.16b
-	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x4ebfcc48 // fmls v8.4s, v2.4s, v31.4s
+	WORD $0x4ea11c22 // mov v2.16b, v1.16b
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x4ea41c83 // mov v3.16b, v4.16b
-	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
-	WORD $0x4ea61cc5 // mov v5.16b, v6.16b
-	WORD $0x4ebfcce5 // fmls v5.4s, v7.4s, v31.4s
+	WORD $0x4ebfccc3 // fmls v3.4s, v6.4s, v31.4s
+	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
+	WORD $0x4ebfcce6 // fmls v6.4s, v7.4s, v31.4s
 	WORD $0x6e3ffd07 // fdiv v7.4s, v8.4s, v31.4s
-	WORD $0x6e3ffc29 // fdiv v9.4s, v1.4s, v31.4s
+	WORD $0x6e3ffc49 // fdiv v9.4s, v2.4s, v31.4s
 	WORD $0x6e3ffc6a // fdiv v10.4s, v3.4s, v31.4s
-	WORD $0x6e3ffcab // fdiv v11.4s, v5.4s, v31.4s
+	WORD $0x6e3ffccb // fdiv v11.4s, v6.4s, v31.4s
 	WORD $0x4ea198e7 // frintz v7.4s, v7.4s
 	WORD $0x4ea19929 // frintz v9.4s, v9.4s
 	WORD $0x4ea1994a // frintz v10.4s, v10.4s
 	WORD $0x4ea1996b // frintz v11.4s, v11.4s
 	WORD $0x4ebfcce8 // fmls v8.4s, v7.4s, v31.4s
-	WORD $0x4ebfcd21 // fmls v1.4s, v9.4s, v31.4s
+	WORD $0x4ebfcd22 // fmls v2.4s, v9.4s, v31.4s
 	WORD $0x4ebfcd43 // fmls v3.4s, v10.4s, v31.4s
-	WORD $0x4ebfcd65 // fmls v5.4s, v11.4s, v31.4s
+	WORD $0x4ebfcd66 // fmls v6.4s, v11.4s, v31.4s
 	WORD $0x6e3ffd07 // fdiv v7.4s, v8.4s, v31.4s
-	WORD $0x6e3ffc29 // fdiv v9.4s, v1.4s, v31.4s
+	WORD $0x6e3ffc49 // fdiv v9.4s, v2.4s, v31.4s
 	WORD $0x6e3ffc6a // fdiv v10.4s, v3.4s, v31.4s
-	WORD $0x6e3ffcab // fdiv v11.4s, v5.4s, v31.4s
+	WORD $0x6e3ffccb // fdiv v11.4s, v6.4s, v31.4s
 	WORD $0x4ea198e7 // frintz v7.4s, v7.4s
 	WORD $0x4ea19929 // frintz v9.4s, v9.4s
 	WORD $0x4ea1994a // frintz v10.4s, v10.4s
 	WORD $0x4ea1996b // frintz v11.4s, v11.4s
 	WORD $0x4ebfcce8 // fmls v8.4s, v7.4s, v31.4s
-	WORD $0x4ebfcd21 // fmls v1.4s, v9.4s, v31.4s
+	WORD $0x4ebfcd22 // fmls v2.4s, v9.4s, v31.4s
 	WORD $0x4ebfcd43 // fmls v3.4s, v10.4s, v31.4s
-	WORD $0x4ebfcd65 // fmls v5.4s, v11.4s, v31.4s
+	WORD $0x4ebfcd66 // fmls v6.4s, v11.4s, v31.4s
 	WORD $0x6e201d07 // eor v7.16b, v8.16b, v0.16b
-	WORD $0x6e221c29 // eor v9.16b, v1.16b, v2.16b
+	WORD $0x6e211c49 // eor v9.16b, v2.16b, v1.16b
 	WORD $0x6e241c6a // eor v10.16b, v3.16b, v4.16b
-	WORD $0x6e261cab // eor v11.16b, v5.16b, v6.16b
+	WORD $0x6e251ccb // eor v11.16b, v6.16b, v5.16b
 	WORD $0x4f2104e7 // sshr v7.4s, v7.4s, #31
 	WORD $0x4f210529 // sshr v9.4s, v9.4s, #31
 	WORD $0x4f21054a // sshr v10.4s, v10.4s, #31
 	WORD $0x4f21056b // sshr v11.4s, v11.4s, #31
 	WORD $0x4e3ee50c // fcmeq v12.4s, v8.4s, v30.4s
-	WORD $0x4e3ee42d // fcmeq v13.4s, v1.4s, v30.4s
+	WORD $0x4e3ee44d // fcmeq v13.4s, v2.4s, v30.4s
 	WORD $0x4e3ee46e // fcmeq v14.4s, v3.4s, v30.4s
-	WORD $0x4e3ee4af // fcmeq v15.4s, v5.4s, v30.4s
+	WORD $0x4e3ee4cf // fcmeq v15.4s, v6.4s, v30.4s
 	WORD $0x4e6c1ce7 // bic v7.16b, v7.16b, v12.16b
 	WORD $0x4e6d1d29 // bic v9.16b, v9.16b, v13.16b
 	WORD $0x4e6e1d4a // bic v10.16b, v10.16b, v14.16b
@@ -10969,9 +10666,9 @@ in0done:
 	WORD $0x4ea0fbee // fabs v14.4s, v31.4s
 	WORD $0x4ea0fbef // fabs v15.4s, v31.4s
 	WORD $0x4e3c1c10 // and v16.16b, v0.16b, v28.16b
-	WORD $0x4e3c1c51 // and v17.16b, v2.16b, v28.16b
+	WORD $0x4e3c1c31 // and v17.16b, v1.16b, v28.16b
 	WORD $0x4e3c1c92 // and v18.16b, v4.16b, v28.16b
-	WORD $0x4e3c1cd3 // and v19.16b, v6.16b, v28.16b
+	WORD $0x4e3c1cb3 // and v19.16b, v5.16b, v28.16b
 	WORD $0x4eb01d94 // orr v20.16b, v12.16b, v16.16b
 	WORD $0x4eb11db5 // orr v21.16b, v13.16b, v17.16b
 	WORD $0x4eb21dd6 // orr v22.16b, v14.16b, v18.16b
@@ -10981,17 +10678,17 @@ in0done:
 	WORD $0x4e361d4a // and v10.16b, v10.16b, v22.16b
 	WORD $0x4e371d6b // and v11.16b, v11.16b, v23.16b
 	WORD $0x4e27d507 // fadd v7.4s, v8.4s, v7.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
 	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
+	WORD $0x4e2bd4c6 // fadd v6.4s, v6.4s, v11.4s
 	WORD $0x4e3de588 // fcmeq v8.4s, v12.4s, v29.4s
 	WORD $0x4e3de5a9 // fcmeq v9.4s, v13.4s, v29.4s
 	WORD $0x4e3de5ca // fcmeq v10.4s, v14.4s, v29.4s
 	WORD $0x4e3de5eb // fcmeq v11.4s, v15.4s, v29.4s
 	WORD $0x4ea0f814 // fabs v20.4s, v0.4s
-	WORD $0x4ea0f855 // fabs v21.4s, v2.4s
+	WORD $0x4ea0f835 // fabs v21.4s, v1.4s
 	WORD $0x4ea0f896 // fabs v22.4s, v4.4s
-	WORD $0x4ea0f8d7 // fabs v23.4s, v6.4s
+	WORD $0x4ea0f8b7 // fabs v23.4s, v5.4s
 	WORD $0x6eb4e7b4 // fcmgt v20.4s, v29.4s, v20.4s
 	WORD $0x6eb5e7b5 // fcmgt v21.4s, v29.4s, v21.4s
 	WORD $0x6eb6e7b6 // fcmgt v22.4s, v29.4s, v22.4s
@@ -11001,33 +10698,31 @@ in0done:
 	WORD $0x4e361d4a // and v10.16b, v10.16b, v22.16b
 	WORD $0x4e371d6b // and v11.16b, v11.16b, v23.16b
 	WORD $0x4ea0f8f4 // fabs v20.4s, v7.4s
-	WORD $0x4ea0f835 // fabs v21.4s, v1.4s
+	WORD $0x4ea0f855 // fabs v21.4s, v2.4s
 	WORD $0x4ea0f876 // fabs v22.4s, v3.4s
-	WORD $0x4ea0f8b7 // fabs v23.4s, v5.4s
+	WORD $0x4ea0f8d7 // fabs v23.4s, v6.4s
 	WORD $0x6eb4e58c // fcmgt v12.4s, v12.4s, v20.4s
 	WORD $0x6eb5e5ad // fcmgt v13.4s, v13.4s, v21.4s
 	WORD $0x6eb6e5ce // fcmgt v14.4s, v14.4s, v22.4s
 	WORD $0x6eb7e5ef // fcmgt v15.4s, v15.4s, v23.4s
 	WORD $0x6e7b1cec // bsl v12.16b, v7.16b, v27.16b
-	WORD $0x6e7b1c2d // bsl v13.16b, v1.16b, v27.16b
+	WORD $0x6e7b1c4d // bsl v13.16b, v2.16b, v27.16b
 	WORD $0x6e7b1c6e // bsl v14.16b, v3.16b, v27.16b
-	WORD $0x6e7b1caf // bsl v15.16b, v5.16b, v27.16b
-	WORD $0x4e3ee581 // fcmeq v1.4s, v12.4s, v30.4s
+	WORD $0x6e7b1ccf // bsl v15.16b, v6.16b, v27.16b
+	WORD $0x4e3ee582 // fcmeq v2.4s, v12.4s, v30.4s
 	WORD $0x4e3ee5a3 // fcmeq v3.4s, v13.4s, v30.4s
-	WORD $0x4e3ee5c5 // fcmeq v5.4s, v14.4s, v30.4s
+	WORD $0x4e3ee5c6 // fcmeq v6.4s, v14.4s, v30.4s
 	WORD $0x4e3ee5e7 // fcmeq v7.4s, v15.4s, v30.4s
-	WORD $0x6e6c1e01 // bsl v1.16b, v16.16b, v12.16b
+	WORD $0x6e6c1e02 // bsl v2.16b, v16.16b, v12.16b
 	WORD $0x6e6d1e23 // bsl v3.16b, v17.16b, v13.16b
-	WORD $0x6e6e1e45 // bsl v5.16b, v18.16b, v14.16b
+	WORD $0x6e6e1e46 // bsl v6.16b, v18.16b, v14.16b
 	WORD $0x6e6f1e67 // bsl v7.16b, v19.16b, v15.16b
-	WORD $0x6e611c08 // bsl v8.16b, v0.16b, v1.16b
-	WORD $0x6e631c49 // bsl v9.16b, v2.16b, v3.16b
-	WORD $0x6e651c8a // bsl v10.16b, v4.16b, v5.16b
-	WORD $0x6e671ccb // bsl v11.16b, v6.16b, v7.16b
-	WORD $0x3d8000a8 // str q8, [x5]
-	WORD $0x3d8004a9 // str q9, [x5, #16]
-	WORD $0x3d8008aa // str q10, [x5, #32]
-	WORD $0x3d800cab // str q11, [x5, #48]
+	WORD $0x6e621c08 // bsl v8.16b, v0.16b, v2.16b
+	WORD $0x6e631c29 // bsl v9.16b, v1.16b, v3.16b
+	WORD $0x6e661c8a // bsl v10.16b, v4.16b, v6.16b
+	WORD $0x6e671cab // bsl v11.16b, v5.16b, v7.16b
+	WORD $0xac8124a8 // stp q8, q9, [x5], #32
+	WORD $0xac812caa // stp q10, q11, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -11085,30 +10780,26 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x4ebf1fe2 // mov v2.16b, v31.16b
-	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0x3dc00483 // ldr q3, [x4, #16]
-	WORD $0x3dc004a4 // ldr q4, [x5, #16]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x4ebf1fe4 // mov v4.16b, v31.16b
+	WORD $0x4e22cc04 // fmla v4.4s, v0.4s, v2.4s
 	WORD $0x4ebf1fe5 // mov v5.16b, v31.16b
-	WORD $0x4e24cc65 // fmla v5.4s, v3.4s, v4.4s
-	WORD $0x3dc00886 // ldr q6, [x4, #32]
-	WORD $0x3dc008a7 // ldr q7, [x5, #32]
-	WORD $0x4ebf1fe8 // mov v8.16b, v31.16b
-	WORD $0x4e27ccc8 // fmla v8.4s, v6.4s, v7.4s
-	WORD $0x3dc00c89 // ldr q9, [x4, #48]
-	WORD $0x3dc00caa // ldr q10, [x5, #48]
+	WORD $0x4e23cc25 // fmla v5.4s, v1.4s, v3.4s
+	WORD $0xacc11c86 // ldp q6, q7, [x4], #32
+	WORD $0xacc124a8 // ldp q8, q9, [x5], #32
+	WORD $0x4ebf1fea // mov v10.16b, v31.16b
+	WORD $0x4e28ccca // fmla v10.4s, v6.4s, v8.4s
 	WORD $0x4ebf1feb // mov v11.16b, v31.16b
-	WORD $0x4e2acd2b // fmla v11.4s, v9.4s, v10.4s
-	WORD $0x4ea11c2c // mov v12.16b, v1.16b
-	WORD $0x4ea0cc4c // fmls v12.4s, v2.4s, v0.4s
-	WORD $0x4ea41c8d // mov v13.16b, v4.16b
-	WORD $0x4ea3ccad // fmls v13.4s, v5.4s, v3.4s
-	WORD $0x4ea71cee // mov v14.16b, v7.16b
-	WORD $0x4ea6cd0e // fmls v14.4s, v8.4s, v6.4s
-	WORD $0x4eaa1d4f // mov v15.16b, v10.16b
-	WORD $0x4ea9cd6f // fmls v15.4s, v11.4s, v9.4s
+	WORD $0x4e29cceb // fmla v11.4s, v7.4s, v9.4s
+	WORD $0x4ea21c4c // mov v12.16b, v2.16b
+	WORD $0x4ea0cc8c // fmls v12.4s, v4.4s, v0.4s
+	WORD $0x4ea31c6d // mov v13.16b, v3.16b
+	WORD $0x4ea1ccad // fmls v13.4s, v5.4s, v1.4s
+	WORD $0x4ea81d0e // mov v14.16b, v8.16b
+	WORD $0x4ea6cd4e // fmls v14.4s, v10.4s, v6.4s
+	WORD $0x4ea91d2f // mov v15.16b, v9.16b
+	WORD $0x4ea7cd6f // fmls v15.4s, v11.4s, v7.4s
 	WORD $0x4eac1d90 // mov v16.16b, v12.16b
 	WORD $0x4e2ccd90 // fmla v16.4s, v12.4s, v12.4s
 	WORD $0x4ead1db1 // mov v17.16b, v13.16b
@@ -11117,37 +10808,32 @@ group:
 	WORD $0x4e2ecdd2 // fmla v18.4s, v14.4s, v14.4s
 	WORD $0x4eaf1df3 // mov v19.16b, v15.16b
 	WORD $0x4e2fcdf3 // fmla v19.4s, v15.4s, v15.4s
-	WORD $0x4ea2cfd0 // fmls v16.4s, v30.4s, v2.4s
+	WORD $0x4ea4cfd0 // fmls v16.4s, v30.4s, v4.4s
 	WORD $0x4ea5cfd1 // fmls v17.4s, v30.4s, v5.4s
-	WORD $0x4ea8cfd2 // fmls v18.4s, v30.4s, v8.4s
+	WORD $0x4eaacfd2 // fmls v18.4s, v30.4s, v10.4s
 	WORD $0x4eabcfd3 // fmls v19.4s, v30.4s, v11.4s
 	WORD $0x4e3dce10 // fmla v16.4s, v16.4s, v29.4s
 	WORD $0x4e3dce31 // fmla v17.4s, v17.4s, v29.4s
 	WORD $0x4e3dce52 // fmla v18.4s, v18.4s, v29.4s
 	WORD $0x4e3dce73 // fmla v19.4s, v19.4s, v29.4s
 	WORD $0x6e20dd8c // fmul v12.4s, v12.4s, v0.4s
-	WORD $0x6e23ddad // fmul v13.4s, v13.4s, v3.4s
+	WORD $0x6e21ddad // fmul v13.4s, v13.4s, v1.4s
 	WORD $0x6e26ddce // fmul v14.4s, v14.4s, v6.4s
-	WORD $0x6e29ddef // fmul v15.4s, v15.4s, v9.4s
-	WORD $0x4e3ccc4c // fmla v12.4s, v2.4s, v28.4s
+	WORD $0x6e27ddef // fmul v15.4s, v15.4s, v7.4s
+	WORD $0x4e3ccc8c // fmla v12.4s, v4.4s, v28.4s
 	WORD $0x4e3cccad // fmla v13.4s, v5.4s, v28.4s
-	WORD $0x4e3ccd0e // fmla v14.4s, v8.4s, v28.4s
+	WORD $0x4e3ccd4e // fmla v14.4s, v10.4s, v28.4s
 	WORD $0x4e3ccd6f // fmla v15.4s, v11.4s, v28.4s
-	WORD $0x4e30cc2c // fmla v12.4s, v1.4s, v16.4s
-	WORD $0x4e31cc8d // fmla v13.4s, v4.4s, v17.4s
-	WORD $0x4e32ccee // fmla v14.4s, v7.4s, v18.4s
-	WORD $0x4e33cd4f // fmla v15.4s, v10.4s, v19.4s
+	WORD $0x4e30cc4c // fmla v12.4s, v2.4s, v16.4s
+	WORD $0x4e31cc6d // fmla v13.4s, v3.4s, v17.4s
+	WORD $0x4e32cd0e // fmla v14.4s, v8.4s, v18.4s
+	WORD $0x4e33cd2f // fmla v15.4s, v9.4s, v19.4s
 	WORD $0x4ea0cc0c // fmls v12.4s, v0.4s, v0.4s
-	WORD $0x4ea3cc6d // fmls v13.4s, v3.4s, v3.4s
+	WORD $0x4ea1cc2d // fmls v13.4s, v1.4s, v1.4s
 	WORD $0x4ea6ccce // fmls v14.4s, v6.4s, v6.4s
-	WORD $0x4ea9cd2f // fmls v15.4s, v9.4s, v9.4s
-	WORD $0x3d8000cc // str q12, [x6]
-	WORD $0x3d8004cd // str q13, [x6, #16]
-	WORD $0x3d8008ce // str q14, [x6, #32]
-	WORD $0x3d800ccf // str q15, [x6, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x4ea7ccef // fmls v15.4s, v7.4s, v7.4s
+	WORD $0xac8134cc // stp q12, q13, [x6], #32
+	WORD $0xac813cce // stp q14, q15, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -11200,30 +10886,26 @@ in1done:
 	WORD $0x9103c005 // add x5, x0, #240
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x4ebf1fe2 // mov v2.16b, v31.16b
-	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0x3dc00483 // ldr q3, [x4, #16]
-	WORD $0x3dc004a4 // ldr q4, [x5, #16]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x4ebf1fe4 // mov v4.16b, v31.16b
+	WORD $0x4e22cc04 // fmla v4.4s, v0.4s, v2.4s
 	WORD $0x4ebf1fe5 // mov v5.16b, v31.16b
-	WORD $0x4e24cc65 // fmla v5.4s, v3.4s, v4.4s
-	WORD $0x3dc00886 // ldr q6, [x4, #32]
-	WORD $0x3dc008a7 // ldr q7, [x5, #32]
-	WORD $0x4ebf1fe8 // mov v8.16b, v31.16b
-	WORD $0x4e27ccc8 // fmla v8.4s, v6.4s, v7.4s
-	WORD $0x3dc00c89 // ldr q9, [x4, #48]
-	WORD $0x3dc00caa // ldr q10, [x5, #48]
+	WORD $0x4e23cc25 // fmla v5.4s, v1.4s, v3.4s
+	WORD $0xacc11c86 // ldp q6, q7, [x4], #32
+	WORD $0xacc124a8 // ldp q8, q9, [x5], #32
+	WORD $0x4ebf1fea // mov v10.16b, v31.16b
+	WORD $0x4e28ccca // fmla v10.4s, v6.4s, v8.4s
 	WORD $0x4ebf1feb // mov v11.16b, v31.16b
-	WORD $0x4e2acd2b // fmla v11.4s, v9.4s, v10.4s
-	WORD $0x4ea11c2c // mov v12.16b, v1.16b
-	WORD $0x4ea0cc4c // fmls v12.4s, v2.4s, v0.4s
-	WORD $0x4ea41c8d // mov v13.16b, v4.16b
-	WORD $0x4ea3ccad // fmls v13.4s, v5.4s, v3.4s
-	WORD $0x4ea71cee // mov v14.16b, v7.16b
-	WORD $0x4ea6cd0e // fmls v14.4s, v8.4s, v6.4s
-	WORD $0x4eaa1d4f // mov v15.16b, v10.16b
-	WORD $0x4ea9cd6f // fmls v15.4s, v11.4s, v9.4s
+	WORD $0x4e29cceb // fmla v11.4s, v7.4s, v9.4s
+	WORD $0x4ea21c4c // mov v12.16b, v2.16b
+	WORD $0x4ea0cc8c // fmls v12.4s, v4.4s, v0.4s
+	WORD $0x4ea31c6d // mov v13.16b, v3.16b
+	WORD $0x4ea1ccad // fmls v13.4s, v5.4s, v1.4s
+	WORD $0x4ea81d0e // mov v14.16b, v8.16b
+	WORD $0x4ea6cd4e // fmls v14.4s, v10.4s, v6.4s
+	WORD $0x4ea91d2f // mov v15.16b, v9.16b
+	WORD $0x4ea7cd6f // fmls v15.4s, v11.4s, v7.4s
 	WORD $0x4eac1d90 // mov v16.16b, v12.16b
 	WORD $0x4e2ccd90 // fmla v16.4s, v12.4s, v12.4s
 	WORD $0x4ead1db1 // mov v17.16b, v13.16b
@@ -11232,34 +10914,32 @@ in1done:
 	WORD $0x4e2ecdd2 // fmla v18.4s, v14.4s, v14.4s
 	WORD $0x4eaf1df3 // mov v19.16b, v15.16b
 	WORD $0x4e2fcdf3 // fmla v19.4s, v15.4s, v15.4s
-	WORD $0x4ea2cfd0 // fmls v16.4s, v30.4s, v2.4s
+	WORD $0x4ea4cfd0 // fmls v16.4s, v30.4s, v4.4s
 	WORD $0x4ea5cfd1 // fmls v17.4s, v30.4s, v5.4s
-	WORD $0x4ea8cfd2 // fmls v18.4s, v30.4s, v8.4s
+	WORD $0x4eaacfd2 // fmls v18.4s, v30.4s, v10.4s
 	WORD $0x4eabcfd3 // fmls v19.4s, v30.4s, v11.4s
 	WORD $0x4e3dce10 // fmla v16.4s, v16.4s, v29.4s
 	WORD $0x4e3dce31 // fmla v17.4s, v17.4s, v29.4s
 	WORD $0x4e3dce52 // fmla v18.4s, v18.4s, v29.4s
 	WORD $0x4e3dce73 // fmla v19.4s, v19.4s, v29.4s
 	WORD $0x6e20dd8c // fmul v12.4s, v12.4s, v0.4s
-	WORD $0x6e23ddad // fmul v13.4s, v13.4s, v3.4s
+	WORD $0x6e21ddad // fmul v13.4s, v13.4s, v1.4s
 	WORD $0x6e26ddce // fmul v14.4s, v14.4s, v6.4s
-	WORD $0x6e29ddef // fmul v15.4s, v15.4s, v9.4s
-	WORD $0x4e3ccc4c // fmla v12.4s, v2.4s, v28.4s
+	WORD $0x6e27ddef // fmul v15.4s, v15.4s, v7.4s
+	WORD $0x4e3ccc8c // fmla v12.4s, v4.4s, v28.4s
 	WORD $0x4e3cccad // fmla v13.4s, v5.4s, v28.4s
-	WORD $0x4e3ccd0e // fmla v14.4s, v8.4s, v28.4s
+	WORD $0x4e3ccd4e // fmla v14.4s, v10.4s, v28.4s
 	WORD $0x4e3ccd6f // fmla v15.4s, v11.4s, v28.4s
-	WORD $0x4e30cc2c // fmla v12.4s, v1.4s, v16.4s
-	WORD $0x4e31cc8d // fmla v13.4s, v4.4s, v17.4s
-	WORD $0x4e32ccee // fmla v14.4s, v7.4s, v18.4s
-	WORD $0x4e33cd4f // fmla v15.4s, v10.4s, v19.4s
+	WORD $0x4e30cc4c // fmla v12.4s, v2.4s, v16.4s
+	WORD $0x4e31cc6d // fmla v13.4s, v3.4s, v17.4s
+	WORD $0x4e32cd0e // fmla v14.4s, v8.4s, v18.4s
+	WORD $0x4e33cd2f // fmla v15.4s, v9.4s, v19.4s
 	WORD $0x4ea0cc0c // fmls v12.4s, v0.4s, v0.4s
-	WORD $0x4ea3cc6d // fmls v13.4s, v3.4s, v3.4s
+	WORD $0x4ea1cc2d // fmls v13.4s, v1.4s, v1.4s
 	WORD $0x4ea6ccce // fmls v14.4s, v6.4s, v6.4s
-	WORD $0x4ea9cd2f // fmls v15.4s, v9.4s, v9.4s
-	WORD $0x3d8000cc // str q12, [x6]
-	WORD $0x3d8004cd // str q13, [x6, #16]
-	WORD $0x3d8008ce // str q14, [x6, #32]
-	WORD $0x3d800ccf // str q15, [x6, #48]
+	WORD $0x4ea7ccef // fmls v15.4s, v7.4s, v7.4s
+	WORD $0xac8134cc // stp q12, q13, [x6], #32
+	WORD $0xac813cce // stp q14, q15, [x6], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010e5 // subs x5, x7, #4
 	BLT  outwords
@@ -11340,32 +11020,31 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x6ebbe424 // fcmgt v4.4s, v1.4s, v27.4s
-	WORD $0x6e611f64 // bsl v4.16b, v27.16b, v1.16b
-	WORD $0x6ebbe461 // fcmgt v1.4s, v3.4s, v27.4s
-	WORD $0x6e631f61 // bsl v1.16b, v27.16b, v3.16b
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0x6ebbe444 // fcmgt v4.4s, v2.4s, v27.4s
+	WORD $0x6e621f64 // bsl v4.16b, v27.16b, v2.16b
+	WORD $0x6ebbe462 // fcmgt v2.4s, v3.4s, v27.4s
+	WORD $0x6e631f62 // bsl v2.16b, v27.16b, v3.16b
 	WORD $0x6e3ddc83 // fmul v3.4s, v4.4s, v29.4s
-	WORD $0x6e3ddc25 // fmul v5.4s, v1.4s, v29.4s
+	WORD $0x6e3ddc45 // fmul v5.4s, v2.4s, v29.4s
 	WORD $0x6ea0f866 // fneg v6.4s, v3.4s
 	WORD $0x6ea0f8a7 // fneg v7.4s, v5.4s
 	WORD $0x4e3dcc86 // fmla v6.4s, v4.4s, v29.4s
-	WORD $0x4e3dcc27 // fmla v7.4s, v1.4s, v29.4s
+	WORD $0x4e3dcc47 // fmla v7.4s, v2.4s, v29.4s
 	WORD $0x4e3acc86 // fmla v6.4s, v4.4s, v26.4s
-	WORD $0x4e3acc27 // fmla v7.4s, v1.4s, v26.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	WORD $0x6e39dc44 // fmul v4.4s, v2.4s, v25.4s
+	WORD $0x4e3acc47 // fmla v7.4s, v2.4s, v26.4s
+	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
+	WORD $0x6e39dc24 // fmul v4.4s, v1.4s, v25.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	WORD $0x4e381c00 // and v0.16b, v0.16b, v24.16b
-	WORD $0x4e381c42 // and v2.16b, v2.16b, v24.16b
+	WORD $0x4e381c21 // and v1.16b, v1.16b, v24.16b
 	WORD $0x6e201c60 // eor v0.16b, v3.16b, v0.16b
-	WORD $0x6e221ca2 // eor v2.16b, v5.16b, v2.16b
+	WORD $0x6e211ca1 // eor v1.16b, v5.16b, v1.16b
 	WORD $0x4ea0f803 // fabs v3.4s, v0.4s
-	WORD $0x4ea0f845 // fabs v5.4s, v2.4s
+	WORD $0x4ea0f825 // fabs v5.4s, v1.4s
 	WORD $0x6eb7e468 // fcmgt v8.4s, v3.4s, v23.4s
 	WORD $0x6e631ee8 // bsl v8.16b, v23.16b, v3.16b
 	WORD $0x6eb7e4a3 // fcmgt v3.4s, v5.4s, v23.4s
@@ -11488,41 +11167,39 @@ group:
 	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
 	WORD $0x3dc03826 // ldr q6, [x1, #224]
 	WORD $0x6ea0e4c0 // fcmgt v0.4s, v6.4s, v0.4s
-	WORD $0x6ea2e4c2 // fcmgt v2.4s, v6.4s, v2.4s
+	WORD $0x6ea1e4c1 // fcmgt v1.4s, v6.4s, v1.4s
 	WORD $0x4ea3d786 // fsub v6.4s, v28.4s, v3.4s
 	WORD $0x4ea5d787 // fsub v7.4s, v28.4s, v5.4s
 	WORD $0x6e631cc0 // bsl v0.16b, v6.16b, v3.16b
-	WORD $0x6e651ce2 // bsl v2.16b, v7.16b, v5.16b
-	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3dc008a0 // ldr q0, [x5, #32]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc00ca2 // ldr q2, [x5, #48]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x6ebbe424 // fcmgt v4.4s, v1.4s, v27.4s
-	WORD $0x6e611f64 // bsl v4.16b, v27.16b, v1.16b
-	WORD $0x6ebbe461 // fcmgt v1.4s, v3.4s, v27.4s
-	WORD $0x6e631f61 // bsl v1.16b, v27.16b, v3.16b
+	WORD $0x6e651ce1 // bsl v1.16b, v7.16b, v5.16b
+	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
+	WORD $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0x6ebbe444 // fcmgt v4.4s, v2.4s, v27.4s
+	WORD $0x6e621f64 // bsl v4.16b, v27.16b, v2.16b
+	WORD $0x6ebbe462 // fcmgt v2.4s, v3.4s, v27.4s
+	WORD $0x6e631f62 // bsl v2.16b, v27.16b, v3.16b
 	WORD $0x6e3ddc83 // fmul v3.4s, v4.4s, v29.4s
-	WORD $0x6e3ddc25 // fmul v5.4s, v1.4s, v29.4s
+	WORD $0x6e3ddc45 // fmul v5.4s, v2.4s, v29.4s
 	WORD $0x6ea0f866 // fneg v6.4s, v3.4s
 	WORD $0x6ea0f8a7 // fneg v7.4s, v5.4s
 	WORD $0x4e3dcc86 // fmla v6.4s, v4.4s, v29.4s
-	WORD $0x4e3dcc27 // fmla v7.4s, v1.4s, v29.4s
+	WORD $0x4e3dcc47 // fmla v7.4s, v2.4s, v29.4s
 	WORD $0x4e3acc86 // fmla v6.4s, v4.4s, v26.4s
-	WORD $0x4e3acc27 // fmla v7.4s, v1.4s, v26.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	WORD $0x6e39dc44 // fmul v4.4s, v2.4s, v25.4s
+	WORD $0x4e3acc47 // fmla v7.4s, v2.4s, v26.4s
+	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
+	WORD $0x6e39dc24 // fmul v4.4s, v1.4s, v25.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	WORD $0x4e381c00 // and v0.16b, v0.16b, v24.16b
-	WORD $0x4e381c42 // and v2.16b, v2.16b, v24.16b
+	WORD $0x4e381c21 // and v1.16b, v1.16b, v24.16b
 	WORD $0x6e201c60 // eor v0.16b, v3.16b, v0.16b
-	WORD $0x6e221ca2 // eor v2.16b, v5.16b, v2.16b
+	WORD $0x6e211ca1 // eor v1.16b, v5.16b, v1.16b
 	WORD $0x4ea0f803 // fabs v3.4s, v0.4s
-	WORD $0x4ea0f845 // fabs v5.4s, v2.4s
+	WORD $0x4ea0f825 // fabs v5.4s, v1.4s
 	WORD $0x6eb7e468 // fcmgt v8.4s, v3.4s, v23.4s
 	WORD $0x6e631ee8 // bsl v8.16b, v23.16b, v3.16b
 	WORD $0x6eb7e4a3 // fcmgt v3.4s, v5.4s, v23.4s
@@ -11645,17 +11322,14 @@ group:
 	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
 	WORD $0x3dc03826 // ldr q6, [x1, #224]
 	WORD $0x6ea0e4c0 // fcmgt v0.4s, v6.4s, v0.4s
-	WORD $0x6ea2e4c2 // fcmgt v2.4s, v6.4s, v2.4s
+	WORD $0x6ea1e4c1 // fcmgt v1.4s, v6.4s, v1.4s
 	WORD $0x4ea3d786 // fsub v6.4s, v28.4s, v3.4s
 	WORD $0x4ea5d787 // fsub v7.4s, v28.4s, v5.4s
 	WORD $0x6e631cc0 // bsl v0.16b, v6.16b, v3.16b
-	WORD $0x6e651ce2 // bsl v2.16b, v7.16b, v5.16b
-	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
-	WORD $0x3d8008c0 // str q0, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x6e651ce1 // bsl v1.16b, v7.16b, v5.16b
+	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
+	WORD $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -11686,32 +11360,31 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x6ebbe424 // fcmgt v4.4s, v1.4s, v27.4s
-	WORD $0x6e611f64 // bsl v4.16b, v27.16b, v1.16b
-	WORD $0x6ebbe461 // fcmgt v1.4s, v3.4s, v27.4s
-	WORD $0x6e631f61 // bsl v1.16b, v27.16b, v3.16b
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0x6ebbe444 // fcmgt v4.4s, v2.4s, v27.4s
+	WORD $0x6e621f64 // bsl v4.16b, v27.16b, v2.16b
+	WORD $0x6ebbe462 // fcmgt v2.4s, v3.4s, v27.4s
+	WORD $0x6e631f62 // bsl v2.16b, v27.16b, v3.16b
 	WORD $0x6e3ddc83 // fmul v3.4s, v4.4s, v29.4s
-	WORD $0x6e3ddc25 // fmul v5.4s, v1.4s, v29.4s
+	WORD $0x6e3ddc45 // fmul v5.4s, v2.4s, v29.4s
 	WORD $0x6ea0f866 // fneg v6.4s, v3.4s
 	WORD $0x6ea0f8a7 // fneg v7.4s, v5.4s
 	WORD $0x4e3dcc86 // fmla v6.4s, v4.4s, v29.4s
-	WORD $0x4e3dcc27 // fmla v7.4s, v1.4s, v29.4s
+	WORD $0x4e3dcc47 // fmla v7.4s, v2.4s, v29.4s
 	WORD $0x4e3acc86 // fmla v6.4s, v4.4s, v26.4s
-	WORD $0x4e3acc27 // fmla v7.4s, v1.4s, v26.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	WORD $0x6e39dc44 // fmul v4.4s, v2.4s, v25.4s
+	WORD $0x4e3acc47 // fmla v7.4s, v2.4s, v26.4s
+	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
+	WORD $0x6e39dc24 // fmul v4.4s, v1.4s, v25.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	WORD $0x4e381c00 // and v0.16b, v0.16b, v24.16b
-	WORD $0x4e381c42 // and v2.16b, v2.16b, v24.16b
+	WORD $0x4e381c21 // and v1.16b, v1.16b, v24.16b
 	WORD $0x6e201c60 // eor v0.16b, v3.16b, v0.16b
-	WORD $0x6e221ca2 // eor v2.16b, v5.16b, v2.16b
+	WORD $0x6e211ca1 // eor v1.16b, v5.16b, v1.16b
 	WORD $0x4ea0f803 // fabs v3.4s, v0.4s
-	WORD $0x4ea0f845 // fabs v5.4s, v2.4s
+	WORD $0x4ea0f825 // fabs v5.4s, v1.4s
 	WORD $0x6eb7e468 // fcmgt v8.4s, v3.4s, v23.4s
 	WORD $0x6e631ee8 // bsl v8.16b, v23.16b, v3.16b
 	WORD $0x6eb7e4a3 // fcmgt v3.4s, v5.4s, v23.4s
@@ -11834,41 +11507,39 @@ in0done:
 	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
 	WORD $0x3dc03826 // ldr q6, [x1, #224]
 	WORD $0x6ea0e4c0 // fcmgt v0.4s, v6.4s, v0.4s
-	WORD $0x6ea2e4c2 // fcmgt v2.4s, v6.4s, v2.4s
+	WORD $0x6ea1e4c1 // fcmgt v1.4s, v6.4s, v1.4s
 	WORD $0x4ea3d786 // fsub v6.4s, v28.4s, v3.4s
 	WORD $0x4ea5d787 // fsub v7.4s, v28.4s, v5.4s
 	WORD $0x6e631cc0 // bsl v0.16b, v6.16b, v3.16b
-	WORD $0x6e651ce2 // bsl v2.16b, v7.16b, v5.16b
-	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3dc008a0 // ldr q0, [x5, #32]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc00ca2 // ldr q2, [x5, #48]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x6ebbe424 // fcmgt v4.4s, v1.4s, v27.4s
-	WORD $0x6e611f64 // bsl v4.16b, v27.16b, v1.16b
-	WORD $0x6ebbe461 // fcmgt v1.4s, v3.4s, v27.4s
-	WORD $0x6e631f61 // bsl v1.16b, v27.16b, v3.16b
+	WORD $0x6e651ce1 // bsl v1.16b, v7.16b, v5.16b
+	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
+	WORD $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0x6ebbe444 // fcmgt v4.4s, v2.4s, v27.4s
+	WORD $0x6e621f64 // bsl v4.16b, v27.16b, v2.16b
+	WORD $0x6ebbe462 // fcmgt v2.4s, v3.4s, v27.4s
+	WORD $0x6e631f62 // bsl v2.16b, v27.16b, v3.16b
 	WORD $0x6e3ddc83 // fmul v3.4s, v4.4s, v29.4s
-	WORD $0x6e3ddc25 // fmul v5.4s, v1.4s, v29.4s
+	WORD $0x6e3ddc45 // fmul v5.4s, v2.4s, v29.4s
 	WORD $0x6ea0f866 // fneg v6.4s, v3.4s
 	WORD $0x6ea0f8a7 // fneg v7.4s, v5.4s
 	WORD $0x4e3dcc86 // fmla v6.4s, v4.4s, v29.4s
-	WORD $0x4e3dcc27 // fmla v7.4s, v1.4s, v29.4s
+	WORD $0x4e3dcc47 // fmla v7.4s, v2.4s, v29.4s
 	WORD $0x4e3acc86 // fmla v6.4s, v4.4s, v26.4s
-	WORD $0x4e3acc27 // fmla v7.4s, v1.4s, v26.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	WORD $0x6e39dc44 // fmul v4.4s, v2.4s, v25.4s
+	WORD $0x4e3acc47 // fmla v7.4s, v2.4s, v26.4s
+	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
+	WORD $0x6e39dc24 // fmul v4.4s, v1.4s, v25.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
 	WORD $0x4e381c00 // and v0.16b, v0.16b, v24.16b
-	WORD $0x4e381c42 // and v2.16b, v2.16b, v24.16b
+	WORD $0x4e381c21 // and v1.16b, v1.16b, v24.16b
 	WORD $0x6e201c60 // eor v0.16b, v3.16b, v0.16b
-	WORD $0x6e221ca2 // eor v2.16b, v5.16b, v2.16b
+	WORD $0x6e211ca1 // eor v1.16b, v5.16b, v1.16b
 	WORD $0x4ea0f803 // fabs v3.4s, v0.4s
-	WORD $0x4ea0f845 // fabs v5.4s, v2.4s
+	WORD $0x4ea0f825 // fabs v5.4s, v1.4s
 	WORD $0x6eb7e468 // fcmgt v8.4s, v3.4s, v23.4s
 	WORD $0x6e631ee8 // bsl v8.16b, v23.16b, v3.16b
 	WORD $0x6eb7e4a3 // fcmgt v3.4s, v5.4s, v23.4s
@@ -11991,15 +11662,14 @@ in0done:
 	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
 	WORD $0x3dc03826 // ldr q6, [x1, #224]
 	WORD $0x6ea0e4c0 // fcmgt v0.4s, v6.4s, v0.4s
-	WORD $0x6ea2e4c2 // fcmgt v2.4s, v6.4s, v2.4s
+	WORD $0x6ea1e4c1 // fcmgt v1.4s, v6.4s, v1.4s
 	WORD $0x4ea3d786 // fsub v6.4s, v28.4s, v3.4s
 	WORD $0x4ea5d787 // fsub v7.4s, v28.4s, v5.4s
 	WORD $0x6e631cc0 // bsl v0.16b, v6.16b, v3.16b
-	WORD $0x6e651ce2 // bsl v2.16b, v7.16b, v5.16b
-	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
-	WORD $0x3d8008c0 // str q0, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
+	WORD $0x6e651ce1 // bsl v1.16b, v7.16b, v5.16b
+	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
+	WORD $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -12145,110 +11815,108 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6e22dc43 // fmul v3.4s, v2.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x6e24dc85 // fmul v5.4s, v4.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x6e26dcc7 // fmul v7.4s, v6.4s, v6.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x6e24dc86 // fmul v6.4s, v4.4s, v4.4s
+	WORD $0x6e25dca7 // fmul v7.4s, v5.4s, v5.4s
 	WORD $0x4ebc1f88 // mov v8.16b, v28.16b
-	WORD $0x4e3dcc28 // fmla v8.4s, v1.4s, v29.4s
-	WORD $0x4ebc1f81 // mov v1.16b, v28.16b
-	WORD $0x4e3dcc61 // fmla v1.4s, v3.4s, v29.4s
+	WORD $0x4e3dcc48 // fmla v8.4s, v2.4s, v29.4s
+	WORD $0x4ebc1f82 // mov v2.16b, v28.16b
+	WORD $0x4e3dcc62 // fmla v2.4s, v3.4s, v29.4s
 	WORD $0x4ebc1f83 // mov v3.16b, v28.16b
-	WORD $0x4e3dcca3 // fmla v3.4s, v5.4s, v29.4s
-	WORD $0x4ebc1f85 // mov v5.16b, v28.16b
-	WORD $0x4e3dcce5 // fmla v5.4s, v7.4s, v29.4s
+	WORD $0x4e3dccc3 // fmla v3.4s, v6.4s, v29.4s
+	WORD $0x4ebc1f86 // mov v6.16b, v28.16b
+	WORD $0x4e3dcce6 // fmla v6.4s, v7.4s, v29.4s
 	WORD $0x6e28dc07 // fmul v7.4s, v0.4s, v8.4s
-	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
+	WORD $0x6e22dc22 // fmul v2.4s, v1.4s, v2.4s
 	WORD $0x6e23dc83 // fmul v3.4s, v4.4s, v3.4s
-	WORD $0x6e25dcc5 // fmul v5.4s, v6.4s, v5.4s
+	WORD $0x6e26dca6 // fmul v6.4s, v5.4s, v6.4s
 	WORD $0x6ea0f8e7 // fneg v7.4s, v7.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
+	WORD $0x6ea0f8c6 // fneg v6.4s, v6.4s
 	WORD $0x6ea7e768 // fcmgt v8.4s, v27.4s, v7.4s
 	WORD $0x6e671f68 // bsl v8.16b, v27.16b, v7.16b
-	WORD $0x6ea1e767 // fcmgt v7.4s, v27.4s, v1.4s
-	WORD $0x6e611f67 // bsl v7.16b, v27.16b, v1.16b
-	WORD $0x6ea3e761 // fcmgt v1.4s, v27.4s, v3.4s
-	WORD $0x6e631f61 // bsl v1.16b, v27.16b, v3.16b
-	WORD $0x6ea5e763 // fcmgt v3.4s, v27.4s, v5.4s
-	WORD $0x6e651f63 // bsl v3.16b, v27.16b, v5.16b
-	WORD $0x6ebae505 // fcmgt v5.4s, v8.4s, v26.4s
-	WORD $0x6e681f45 // bsl v5.16b, v26.16b, v8.16b
+	WORD $0x6ea2e767 // fcmgt v7.4s, v27.4s, v2.4s
+	WORD $0x6e621f67 // bsl v7.16b, v27.16b, v2.16b
+	WORD $0x6ea3e762 // fcmgt v2.4s, v27.4s, v3.4s
+	WORD $0x6e631f62 // bsl v2.16b, v27.16b, v3.16b
+	WORD $0x6ea6e763 // fcmgt v3.4s, v27.4s, v6.4s
+	WORD $0x6e661f63 // bsl v3.16b, v27.16b, v6.16b
+	WORD $0x6ebae506 // fcmgt v6.4s, v8.4s, v26.4s
+	WORD $0x6e681f46 // bsl v6.16b, v26.16b, v8.16b
 	WORD $0x6ebae4e8 // fcmgt v8.4s, v7.4s, v26.4s
 	WORD $0x6e671f48 // bsl v8.16b, v26.16b, v7.16b
-	WORD $0x6ebae427 // fcmgt v7.4s, v1.4s, v26.4s
-	WORD $0x6e611f47 // bsl v7.16b, v26.16b, v1.16b
-	WORD $0x6ebae461 // fcmgt v1.4s, v3.4s, v26.4s
-	WORD $0x6e631f41 // bsl v1.16b, v26.16b, v3.16b
+	WORD $0x6ebae447 // fcmgt v7.4s, v2.4s, v26.4s
+	WORD $0x6e621f47 // bsl v7.16b, v26.16b, v2.16b
+	WORD $0x6ebae462 // fcmgt v2.4s, v3.4s, v26.4s
+	WORD $0x6e631f42 // bsl v2.16b, v26.16b, v3.16b
 	WORD $0x4ebe1fc3 // mov v3.16b, v30.16b
-	WORD $0x4e39cca3 // fmla v3.4s, v5.4s, v25.4s
+	WORD $0x4e39ccc3 // fmla v3.4s, v6.4s, v25.4s
 	WORD $0x4ebe1fc9 // mov v9.16b, v30.16b
 	WORD $0x4e39cd09 // fmla v9.4s, v8.4s, v25.4s
 	WORD $0x4ebe1fca // mov v10.16b, v30.16b
 	WORD $0x4e39ccea // fmla v10.4s, v7.4s, v25.4s
 	WORD $0x4ebe1fcb // mov v11.16b, v30.16b
-	WORD $0x4e39cc2b // fmla v11.4s, v1.4s, v25.4s
+	WORD $0x4e39cc4b // fmla v11.4s, v2.4s, v25.4s
 	WORD $0x4ebed46c // fsub v12.4s, v3.4s, v30.4s
 	WORD $0x4ebed52d // fsub v13.4s, v9.4s, v30.4s
 	WORD $0x4ebed54e // fsub v14.4s, v10.4s, v30.4s
 	WORD $0x4ebed56f // fsub v15.4s, v11.4s, v30.4s
-	WORD $0x4eb8cd85 // fmls v5.4s, v12.4s, v24.4s
+	WORD $0x4eb8cd86 // fmls v6.4s, v12.4s, v24.4s
 	WORD $0x4eb8cda8 // fmls v8.4s, v13.4s, v24.4s
 	WORD $0x4eb8cdc7 // fmls v7.4s, v14.4s, v24.4s
-	WORD $0x4eb8cde1 // fmls v1.4s, v15.4s, v24.4s
-	WORD $0x4eb7cd85 // fmls v5.4s, v12.4s, v23.4s
+	WORD $0x4eb8cde2 // fmls v2.4s, v15.4s, v24.4s
+	WORD $0x4eb7cd86 // fmls v6.4s, v12.4s, v23.4s
 	WORD $0x4eb7cda8 // fmls v8.4s, v13.4s, v23.4s
 	WORD $0x4eb7cdc7 // fmls v7.4s, v14.4s, v23.4s
-	WORD $0x4eb7cde1 // fmls v1.4s, v15.4s, v23.4s
+	WORD $0x4eb7cde2 // fmls v2.4s, v15.4s, v23.4s
 	WORD $0x4eb51eac // mov v12.16b, v21.16b
-	WORD $0x4e25cecc // fmla v12.4s, v22.4s, v5.4s
+	WORD $0x4e26cecc // fmla v12.4s, v22.4s, v6.4s
 	WORD $0x4eb51ead // mov v13.16b, v21.16b
 	WORD $0x4e28cecd // fmla v13.4s, v22.4s, v8.4s
 	WORD $0x4eb51eae // mov v14.16b, v21.16b
 	WORD $0x4e27cece // fmla v14.4s, v22.4s, v7.4s
 	WORD $0x4eb51eaf // mov v15.16b, v21.16b
-	WORD $0x4e21cecf // fmla v15.4s, v22.4s, v1.4s
+	WORD $0x4e22cecf // fmla v15.4s, v22.4s, v2.4s
 	WORD $0x4eb41e90 // mov v16.16b, v20.16b
-	WORD $0x4e25cd90 // fmla v16.4s, v12.4s, v5.4s
+	WORD $0x4e26cd90 // fmla v16.4s, v12.4s, v6.4s
 	WORD $0x4eb41e8c // mov v12.16b, v20.16b
 	WORD $0x4e28cdac // fmla v12.4s, v13.4s, v8.4s
 	WORD $0x4eb41e8d // mov v13.16b, v20.16b
 	WORD $0x4e27cdcd // fmla v13.4s, v14.4s, v7.4s
 	WORD $0x4eb41e8e // mov v14.16b, v20.16b
-	WORD $0x4e21cdee // fmla v14.4s, v15.4s, v1.4s
+	WORD $0x4e22cdee // fmla v14.4s, v15.4s, v2.4s
 	WORD $0x3dc0002f // ldr q15, [x1]
-	WORD $0x4e25ce0f // fmla v15.4s, v16.4s, v5.4s
+	WORD $0x4e26ce0f // fmla v15.4s, v16.4s, v6.4s
 	WORD $0x3dc00030 // ldr q16, [x1]
 	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
 	WORD $0x3dc0002c // ldr q12, [x1]
 	WORD $0x4e27cdac // fmla v12.4s, v13.4s, v7.4s
 	WORD $0x3dc0002d // ldr q13, [x1]
-	WORD $0x4e21cdcd // fmla v13.4s, v14.4s, v1.4s
+	WORD $0x4e22cdcd // fmla v13.4s, v14.4s, v2.4s
 	WORD $0x3dc0042e // ldr q14, [x1, #16]
-	WORD $0x4e25cdee // fmla v14.4s, v15.4s, v5.4s
+	WORD $0x4e26cdee // fmla v14.4s, v15.4s, v6.4s
 	WORD $0x3dc0042f // ldr q15, [x1, #16]
 	WORD $0x4e28ce0f // fmla v15.4s, v16.4s, v8.4s
 	WORD $0x3dc00430 // ldr q16, [x1, #16]
 	WORD $0x4e27cd90 // fmla v16.4s, v12.4s, v7.4s
 	WORD $0x3dc0042c // ldr q12, [x1, #16]
-	WORD $0x4e21cdac // fmla v12.4s, v13.4s, v1.4s
-	WORD $0x6e25dcad // fmul v13.4s, v5.4s, v5.4s
+	WORD $0x4e22cdac // fmla v12.4s, v13.4s, v2.4s
+	WORD $0x6e26dccd // fmul v13.4s, v6.4s, v6.4s
 	WORD $0x6e28dd11 // fmul v17.4s, v8.4s, v8.4s
 	WORD $0x6e27dcf2 // fmul v18.4s, v7.4s, v7.4s
-	WORD $0x6e21dc33 // fmul v19.4s, v1.4s, v1.4s
-	WORD $0x4e2ecda5 // fmla v5.4s, v13.4s, v14.4s
+	WORD $0x6e22dc53 // fmul v19.4s, v2.4s, v2.4s
+	WORD $0x4e2ecda6 // fmla v6.4s, v13.4s, v14.4s
 	WORD $0x4e2fce28 // fmla v8.4s, v17.4s, v15.4s
 	WORD $0x4e30ce47 // fmla v7.4s, v18.4s, v16.4s
-	WORD $0x4e2cce61 // fmla v1.4s, v19.4s, v12.4s
-	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
+	WORD $0x4e2cce62 // fmla v2.4s, v19.4s, v12.4s
+	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
 	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
 	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
@@ -12257,28 +11925,24 @@ group:
 	WORD $0x4ebf8529 // add v9.4s, v9.4s, v31.4s
 	WORD $0x4ebf854a // add v10.4s, v10.4s, v31.4s
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x6e23dca3 // fmul v3.4s, v5.4s, v3.4s
-	WORD $0x6e29dd05 // fmul v5.4s, v8.4s, v9.4s
+	WORD $0x6e23dcc3 // fmul v3.4s, v6.4s, v3.4s
+	WORD $0x6e29dd06 // fmul v6.4s, v8.4s, v9.4s
 	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
-	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
+	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e23ffe3 // fdiv v3.4s, v31.4s, v3.4s
-	WORD $0x6e25ffe5 // fdiv v5.4s, v31.4s, v5.4s
+	WORD $0x6e26ffe6 // fdiv v6.4s, v31.4s, v6.4s
 	WORD $0x6e27ffe7 // fdiv v7.4s, v31.4s, v7.4s
-	WORD $0x6e21ffe1 // fdiv v1.4s, v31.4s, v1.4s
+	WORD $0x6e22ffe2 // fdiv v2.4s, v31.4s, v2.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
 	WORD $0x6e27dc83 // fmul v3.4s, v4.4s, v7.4s
-	WORD $0x6e21dcc1 // fmul v1.4s, v6.4s, v1.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c2 // str q2, [x6, #16]
-	WORD $0x3d8008c3 // str q3, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x6e22dca2 // fmul v2.4s, v5.4s, v2.4s
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac8108c3 // stp q3, q2, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -12309,110 +11973,108 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6e22dc43 // fmul v3.4s, v2.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x6e24dc85 // fmul v5.4s, v4.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x6e26dcc7 // fmul v7.4s, v6.4s, v6.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x6e24dc86 // fmul v6.4s, v4.4s, v4.4s
+	WORD $0x6e25dca7 // fmul v7.4s, v5.4s, v5.4s
 	WORD $0x4ebc1f88 // mov v8.16b, v28.16b
-	WORD $0x4e3dcc28 // fmla v8.4s, v1.4s, v29.4s
-	WORD $0x4ebc1f81 // mov v1.16b, v28.16b
-	WORD $0x4e3dcc61 // fmla v1.4s, v3.4s, v29.4s
+	WORD $0x4e3dcc48 // fmla v8.4s, v2.4s, v29.4s
+	WORD $0x4ebc1f82 // mov v2.16b, v28.16b
+	WORD $0x4e3dcc62 // fmla v2.4s, v3.4s, v29.4s
 	WORD $0x4ebc1f83 // mov v3.16b, v28.16b
-	WORD $0x4e3dcca3 // fmla v3.4s, v5.4s, v29.4s
-	WORD $0x4ebc1f85 // mov v5.16b, v28.16b
-	WORD $0x4e3dcce5 // fmla v5.4s, v7.4s, v29.4s
+	WORD $0x4e3dccc3 // fmla v3.4s, v6.4s, v29.4s
+	WORD $0x4ebc1f86 // mov v6.16b, v28.16b
+	WORD $0x4e3dcce6 // fmla v6.4s, v7.4s, v29.4s
 	WORD $0x6e28dc07 // fmul v7.4s, v0.4s, v8.4s
-	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
+	WORD $0x6e22dc22 // fmul v2.4s, v1.4s, v2.4s
 	WORD $0x6e23dc83 // fmul v3.4s, v4.4s, v3.4s
-	WORD $0x6e25dcc5 // fmul v5.4s, v6.4s, v5.4s
+	WORD $0x6e26dca6 // fmul v6.4s, v5.4s, v6.4s
 	WORD $0x6ea0f8e7 // fneg v7.4s, v7.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
+	WORD $0x6ea0f8c6 // fneg v6.4s, v6.4s
 	WORD $0x6ea7e768 // fcmgt v8.4s, v27.4s, v7.4s
 	WORD $0x6e671f68 // bsl v8.16b, v27.16b, v7.16b
-	WORD $0x6ea1e767 // fcmgt v7.4s, v27.4s, v1.4s
-	WORD $0x6e611f67 // bsl v7.16b, v27.16b, v1.16b
-	WORD $0x6ea3e761 // fcmgt v1.4s, v27.4s, v3.4s
-	WORD $0x6e631f61 // bsl v1.16b, v27.16b, v3.16b
-	WORD $0x6ea5e763 // fcmgt v3.4s, v27.4s, v5.4s
-	WORD $0x6e651f63 // bsl v3.16b, v27.16b, v5.16b
-	WORD $0x6ebae505 // fcmgt v5.4s, v8.4s, v26.4s
-	WORD $0x6e681f45 // bsl v5.16b, v26.16b, v8.16b
+	WORD $0x6ea2e767 // fcmgt v7.4s, v27.4s, v2.4s
+	WORD $0x6e621f67 // bsl v7.16b, v27.16b, v2.16b
+	WORD $0x6ea3e762 // fcmgt v2.4s, v27.4s, v3.4s
+	WORD $0x6e631f62 // bsl v2.16b, v27.16b, v3.16b
+	WORD $0x6ea6e763 // fcmgt v3.4s, v27.4s, v6.4s
+	WORD $0x6e661f63 // bsl v3.16b, v27.16b, v6.16b
+	WORD $0x6ebae506 // fcmgt v6.4s, v8.4s, v26.4s
+	WORD $0x6e681f46 // bsl v6.16b, v26.16b, v8.16b
 	WORD $0x6ebae4e8 // fcmgt v8.4s, v7.4s, v26.4s
 	WORD $0x6e671f48 // bsl v8.16b, v26.16b, v7.16b
-	WORD $0x6ebae427 // fcmgt v7.4s, v1.4s, v26.4s
-	WORD $0x6e611f47 // bsl v7.16b, v26.16b, v1.16b
-	WORD $0x6ebae461 // fcmgt v1.4s, v3.4s, v26.4s
-	WORD $0x6e631f41 // bsl v1.16b, v26.16b, v3.16b
+	WORD $0x6ebae447 // fcmgt v7.4s, v2.4s, v26.4s
+	WORD $0x6e621f47 // bsl v7.16b, v26.16b, v2.16b
+	WORD $0x6ebae462 // fcmgt v2.4s, v3.4s, v26.4s
+	WORD $0x6e631f42 // bsl v2.16b, v26.16b, v3.16b
 	WORD $0x4ebe1fc3 // mov v3.16b, v30.16b
-	WORD $0x4e39cca3 // fmla v3.4s, v5.4s, v25.4s
+	WORD $0x4e39ccc3 // fmla v3.4s, v6.4s, v25.4s
 	WORD $0x4ebe1fc9 // mov v9.16b, v30.16b
 	WORD $0x4e39cd09 // fmla v9.4s, v8.4s, v25.4s
 	WORD $0x4ebe1fca // mov v10.16b, v30.16b
 	WORD $0x4e39ccea // fmla v10.4s, v7.4s, v25.4s
 	WORD $0x4ebe1fcb // mov v11.16b, v30.16b
-	WORD $0x4e39cc2b // fmla v11.4s, v1.4s, v25.4s
+	WORD $0x4e39cc4b // fmla v11.4s, v2.4s, v25.4s
 	WORD $0x4ebed46c // fsub v12.4s, v3.4s, v30.4s
 	WORD $0x4ebed52d // fsub v13.4s, v9.4s, v30.4s
 	WORD $0x4ebed54e // fsub v14.4s, v10.4s, v30.4s
 	WORD $0x4ebed56f // fsub v15.4s, v11.4s, v30.4s
-	WORD $0x4eb8cd85 // fmls v5.4s, v12.4s, v24.4s
+	WORD $0x4eb8cd86 // fmls v6.4s, v12.4s, v24.4s
 	WORD $0x4eb8cda8 // fmls v8.4s, v13.4s, v24.4s
 	WORD $0x4eb8cdc7 // fmls v7.4s, v14.4s, v24.4s
-	WORD $0x4eb8cde1 // fmls v1.4s, v15.4s, v24.4s
-	WORD $0x4eb7cd85 // fmls v5.4s, v12.4s, v23.4s
+	WORD $0x4eb8cde2 // fmls v2.4s, v15.4s, v24.4s
+	WORD $0x4eb7cd86 // fmls v6.4s, v12.4s, v23.4s
 	WORD $0x4eb7cda8 // fmls v8.4s, v13.4s, v23.4s
 	WORD $0x4eb7cdc7 // fmls v7.4s, v14.4s, v23.4s
-	WORD $0x4eb7cde1 // fmls v1.4s, v15.4s, v23.4s
+	WORD $0x4eb7cde2 // fmls v2.4s, v15.4s, v23.4s
 	WORD $0x4eb51eac // mov v12.16b, v21.16b
-	WORD $0x4e25cecc // fmla v12.4s, v22.4s, v5.4s
+	WORD $0x4e26cecc // fmla v12.4s, v22.4s, v6.4s
 	WORD $0x4eb51ead // mov v13.16b, v21.16b
 	WORD $0x4e28cecd // fmla v13.4s, v22.4s, v8.4s
 	WORD $0x4eb51eae // mov v14.16b, v21.16b
 	WORD $0x4e27cece // fmla v14.4s, v22.4s, v7.4s
 	WORD $0x4eb51eaf // mov v15.16b, v21.16b
-	WORD $0x4e21cecf // fmla v15.4s, v22.4s, v1.4s
+	WORD $0x4e22cecf // fmla v15.4s, v22.4s, v2.4s
 	WORD $0x4eb41e90 // mov v16.16b, v20.16b
-	WORD $0x4e25cd90 // fmla v16.4s, v12.4s, v5.4s
+	WORD $0x4e26cd90 // fmla v16.4s, v12.4s, v6.4s
 	WORD $0x4eb41e8c // mov v12.16b, v20.16b
 	WORD $0x4e28cdac // fmla v12.4s, v13.4s, v8.4s
 	WORD $0x4eb41e8d // mov v13.16b, v20.16b
 	WORD $0x4e27cdcd // fmla v13.4s, v14.4s, v7.4s
 	WORD $0x4eb41e8e // mov v14.16b, v20.16b
-	WORD $0x4e21cdee // fmla v14.4s, v15.4s, v1.4s
+	WORD $0x4e22cdee // fmla v14.4s, v15.4s, v2.4s
 	WORD $0x3dc0002f // ldr q15, [x1]
-	WORD $0x4e25ce0f // fmla v15.4s, v16.4s, v5.4s
+	WORD $0x4e26ce0f // fmla v15.4s, v16.4s, v6.4s
 	WORD $0x3dc00030 // ldr q16, [x1]
 	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
 	WORD $0x3dc0002c // ldr q12, [x1]
 	WORD $0x4e27cdac // fmla v12.4s, v13.4s, v7.4s
 	WORD $0x3dc0002d // ldr q13, [x1]
-	WORD $0x4e21cdcd // fmla v13.4s, v14.4s, v1.4s
+	WORD $0x4e22cdcd // fmla v13.4s, v14.4s, v2.4s
 	WORD $0x3dc0042e // ldr q14, [x1, #16]
-	WORD $0x4e25cdee // fmla v14.4s, v15.4s, v5.4s
+	WORD $0x4e26cdee // fmla v14.4s, v15.4s, v6.4s
 	WORD $0x3dc0042f // ldr q15, [x1, #16]
 	WORD $0x4e28ce0f // fmla v15.4s, v16.4s, v8.4s
 	WORD $0x3dc00430 // ldr q16, [x1, #16]
 	WORD $0x4e27cd90 // fmla v16.4s, v12.4s, v7.4s
 	WORD $0x3dc0042c // ldr q12, [x1, #16]
-	WORD $0x4e21cdac // fmla v12.4s, v13.4s, v1.4s
-	WORD $0x6e25dcad // fmul v13.4s, v5.4s, v5.4s
+	WORD $0x4e22cdac // fmla v12.4s, v13.4s, v2.4s
+	WORD $0x6e26dccd // fmul v13.4s, v6.4s, v6.4s
 	WORD $0x6e28dd11 // fmul v17.4s, v8.4s, v8.4s
 	WORD $0x6e27dcf2 // fmul v18.4s, v7.4s, v7.4s
-	WORD $0x6e21dc33 // fmul v19.4s, v1.4s, v1.4s
-	WORD $0x4e2ecda5 // fmla v5.4s, v13.4s, v14.4s
+	WORD $0x6e22dc53 // fmul v19.4s, v2.4s, v2.4s
+	WORD $0x4e2ecda6 // fmla v6.4s, v13.4s, v14.4s
 	WORD $0x4e2fce28 // fmla v8.4s, v17.4s, v15.4s
 	WORD $0x4e30ce47 // fmla v7.4s, v18.4s, v16.4s
-	WORD $0x4e2cce61 // fmla v1.4s, v19.4s, v12.4s
-	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
+	WORD $0x4e2cce62 // fmla v2.4s, v19.4s, v12.4s
+	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
 	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
 	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
@@ -12421,26 +12083,24 @@ in0done:
 	WORD $0x4ebf8529 // add v9.4s, v9.4s, v31.4s
 	WORD $0x4ebf854a // add v10.4s, v10.4s, v31.4s
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x6e23dca3 // fmul v3.4s, v5.4s, v3.4s
-	WORD $0x6e29dd05 // fmul v5.4s, v8.4s, v9.4s
+	WORD $0x6e23dcc3 // fmul v3.4s, v6.4s, v3.4s
+	WORD $0x6e29dd06 // fmul v6.4s, v8.4s, v9.4s
 	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
-	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
+	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e23ffe3 // fdiv v3.4s, v31.4s, v3.4s
-	WORD $0x6e25ffe5 // fdiv v5.4s, v31.4s, v5.4s
+	WORD $0x6e26ffe6 // fdiv v6.4s, v31.4s, v6.4s
 	WORD $0x6e27ffe7 // fdiv v7.4s, v31.4s, v7.4s
-	WORD $0x6e21ffe1 // fdiv v1.4s, v31.4s, v1.4s
+	WORD $0x6e22ffe2 // fdiv v2.4s, v31.4s, v2.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
 	WORD $0x6e27dc83 // fmul v3.4s, v4.4s, v7.4s
-	WORD $0x6e21dcc1 // fmul v1.4s, v6.4s, v1.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c2 // str q2, [x6, #16]
-	WORD $0x3d8008c3 // str q3, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
+	WORD $0x6e22dca2 // fmul v2.4s, v5.4s, v2.4s
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac8108c3 // stp q3, q2, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -12505,22 +12165,20 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x6ea1e7e1 // fcmgt v1.4s, v31.4s, v1.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x6ea2e7e2 // fcmgt v2.4s, v31.4s, v2.4s
 	WORD $0x6ea3e7e3 // fcmgt v3.4s, v31.4s, v3.4s
-	WORD $0x6ea5e7e5 // fcmgt v5.4s, v31.4s, v5.4s
+	WORD $0x6ea6e7e6 // fcmgt v6.4s, v31.4s, v6.4s
 	WORD $0x6ea7e7e7 // fcmgt v7.4s, v31.4s, v7.4s
-	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
-	WORD $0x4e231c41 // and v1.16b, v2.16b, v3.16b
-	WORD $0x4e251c82 // and v2.16b, v4.16b, v5.16b
-	WORD $0x4e271cc3 // and v3.16b, v6.16b, v7.16b
+	WORD $0x4e221c00 // and v0.16b, v0.16b, v2.16b
+	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
+	WORD $0x4e261c82 // and v2.16b, v4.16b, v6.16b
+	WORD $0x4e271ca3 // and v3.16b, v5.16b, v7.16b
 	WORD $0x4ea1b800 // fcvtzs v0.4s, v0.4s
 	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
 	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
@@ -12541,12 +12199,8 @@ group:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -12577,22 +12231,20 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x6ea1e7e1 // fcmgt v1.4s, v31.4s, v1.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x6ea2e7e2 // fcmgt v2.4s, v31.4s, v2.4s
 	WORD $0x6ea3e7e3 // fcmgt v3.4s, v31.4s, v3.4s
-	WORD $0x6ea5e7e5 // fcmgt v5.4s, v31.4s, v5.4s
+	WORD $0x6ea6e7e6 // fcmgt v6.4s, v31.4s, v6.4s
 	WORD $0x6ea7e7e7 // fcmgt v7.4s, v31.4s, v7.4s
-	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
-	WORD $0x4e231c41 // and v1.16b, v2.16b, v3.16b
-	WORD $0x4e251c82 // and v2.16b, v4.16b, v5.16b
-	WORD $0x4e271cc3 // and v3.16b, v6.16b, v7.16b
+	WORD $0x4e221c00 // and v0.16b, v0.16b, v2.16b
+	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
+	WORD $0x4e261c82 // and v2.16b, v4.16b, v6.16b
+	WORD $0x4e271ca3 // and v3.16b, v5.16b, v7.16b
 	WORD $0x4ea1b800 // fcvtzs v0.4s, v0.4s
 	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
 	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
@@ -12613,10 +12265,8 @@ in0done:
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -12674,22 +12324,20 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x6ea0e7c1 // fcmgt v1.4s, v30.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6ea2e7c3 // fcmgt v3.4s, v30.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x6ea4e7c5 // fcmgt v5.4s, v30.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x6ea6e7c7 // fcmgt v7.4s, v30.4s, v6.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x6ea0e7c2 // fcmgt v2.4s, v30.4s, v0.4s
+	WORD $0x6ea1e7c3 // fcmgt v3.4s, v30.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x6ea4e7c6 // fcmgt v6.4s, v30.4s, v4.4s
+	WORD $0x6ea5e7c7 // fcmgt v7.4s, v30.4s, v5.4s
 	WORD $0x6e3ddc08 // fmul v8.4s, v0.4s, v29.4s
-	WORD $0x6e3ddc49 // fmul v9.4s, v2.4s, v29.4s
+	WORD $0x6e3ddc29 // fmul v9.4s, v1.4s, v29.4s
 	WORD $0x6e3ddc8a // fmul v10.4s, v4.4s, v29.4s
-	WORD $0x6e3ddccb // fmul v11.4s, v6.4s, v29.4s
-	WORD $0x6ee11c08 // bif v8.16b, v0.16b, v1.16b
-	WORD $0x6ee31c49 // bif v9.16b, v2.16b, v3.16b
-	WORD $0x6ee51c8a // bif v10.16b, v4.16b, v5.16b
-	WORD $0x6ee71ccb // bif v11.16b, v6.16b, v7.16b
+	WORD $0x6e3ddcab // fmul v11.4s, v5.4s, v29.4s
+	WORD $0x6ee21c08 // bif v8.16b, v0.16b, v2.16b
+	WORD $0x6ee31c29 // bif v9.16b, v1.16b, v3.16b
+	WORD $0x6ee61c8a // bif v10.16b, v4.16b, v6.16b
+	WORD $0x6ee71cab // bif v11.16b, v5.16b, v7.16b
 	WORD $0x6ebc850c // sub v12.4s, v8.4s, v28.4s
 	WORD $0x6ebc852d // sub v13.4s, v9.4s, v28.4s
 	WORD $0x6ebc854e // sub v14.4s, v10.4s, v28.4s
@@ -12716,21 +12364,21 @@ group:
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
 	WORD $0x3dc00430 // ldr q16, [x1, #16]
-	WORD $0x4e301c21 // and v1.16b, v1.16b, v16.16b
+	WORD $0x4e301c42 // and v2.16b, v2.16b, v16.16b
 	WORD $0x4e301c63 // and v3.16b, v3.16b, v16.16b
-	WORD $0x4e301ca5 // and v5.16b, v5.16b, v16.16b
+	WORD $0x4e301cc6 // and v6.16b, v6.16b, v16.16b
 	WORD $0x4e301ce7 // and v7.16b, v7.16b, v16.16b
-	WORD $0x4ea1d581 // fsub v1.4s, v12.4s, v1.4s
+	WORD $0x4ea2d582 // fsub v2.4s, v12.4s, v2.4s
 	WORD $0x4ea3d5a3 // fsub v3.4s, v13.4s, v3.4s
-	WORD $0x4ea5d5c5 // fsub v5.4s, v14.4s, v5.4s
+	WORD $0x4ea6d5c6 // fsub v6.4s, v14.4s, v6.4s
 	WORD $0x4ea7d5e7 // fsub v7.4s, v15.4s, v7.4s
 	WORD $0x3dc0082c // ldr q12, [x1, #32]
 	WORD $0x4ebf1fed // mov v13.16b, v31.16b
-	WORD $0x4e2ccc2d // fmla v13.4s, v1.4s, v12.4s
+	WORD $0x4e2ccc4d // fmla v13.4s, v2.4s, v12.4s
 	WORD $0x4ebf1fee // mov v14.16b, v31.16b
 	WORD $0x4e2ccc6e // fmla v14.4s, v3.4s, v12.4s
 	WORD $0x4ebf1fef // mov v15.16b, v31.16b
-	WORD $0x4e2cccaf // fmla v15.4s, v5.4s, v12.4s
+	WORD $0x4e2ccccf // fmla v15.4s, v6.4s, v12.4s
 	WORD $0x4ebf1ff0 // mov v16.16b, v31.16b
 	WORD $0x4e2cccf0 // fmla v16.4s, v7.4s, v12.4s
 	WORD $0x3dc00c2c // ldr q12, [x1, #48]
@@ -12812,43 +12460,39 @@ group:
 	WORD $0x4e2fd54a // fadd v10.4s, v10.4s, v15.4s
 	WORD $0x4e30d56b // fadd v11.4s, v11.4s, v16.4s
 	WORD $0x3dc0302c // ldr q12, [x1, #192]
-	WORD $0x4e2ccc28 // fmla v8.4s, v1.4s, v12.4s
+	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
 	WORD $0x4e2ccc69 // fmla v9.4s, v3.4s, v12.4s
-	WORD $0x4e2cccaa // fmla v10.4s, v5.4s, v12.4s
+	WORD $0x4e2cccca // fmla v10.4s, v6.4s, v12.4s
 	WORD $0x4e2ccceb // fmla v11.4s, v7.4s, v12.4s
-	WORD $0x4e3fe401 // fcmeq v1.4s, v0.4s, v31.4s
-	WORD $0x4e3fe443 // fcmeq v3.4s, v2.4s, v31.4s
-	WORD $0x4e3fe485 // fcmeq v5.4s, v4.4s, v31.4s
-	WORD $0x4e3fe4c7 // fcmeq v7.4s, v6.4s, v31.4s
+	WORD $0x4e3fe402 // fcmeq v2.4s, v0.4s, v31.4s
+	WORD $0x4e3fe423 // fcmeq v3.4s, v1.4s, v31.4s
+	WORD $0x4e3fe486 // fcmeq v6.4s, v4.4s, v31.4s
+	WORD $0x4e3fe4a7 // fcmeq v7.4s, v5.4s, v31.4s
 	WORD $0x3dc0342c // ldr q12, [x1, #208]
 	WORD $0x3dc0382d // ldr q13, [x1, #224]
-	WORD $0x6e6d1d81 // bsl v1.16b, v12.16b, v13.16b
+	WORD $0x6e6d1d82 // bsl v2.16b, v12.16b, v13.16b
 	WORD $0x6e6d1d83 // bsl v3.16b, v12.16b, v13.16b
-	WORD $0x6e6d1d85 // bsl v5.16b, v12.16b, v13.16b
+	WORD $0x6e6d1d86 // bsl v6.16b, v12.16b, v13.16b
 	WORD $0x6e6d1d87 // bsl v7.16b, v12.16b, v13.16b
 	WORD $0x6ebfe40c // fcmgt v12.4s, v0.4s, v31.4s
-	WORD $0x6ebfe44d // fcmgt v13.4s, v2.4s, v31.4s
+	WORD $0x6ebfe42d // fcmgt v13.4s, v1.4s, v31.4s
 	WORD $0x6ebfe48e // fcmgt v14.4s, v4.4s, v31.4s
-	WORD $0x6ebfe4cf // fcmgt v15.4s, v6.4s, v31.4s
+	WORD $0x6ebfe4af // fcmgt v15.4s, v5.4s, v31.4s
 	WORD $0x3dc03c30 // ldr q16, [x1, #240]
 	WORD $0x6ea0e611 // fcmgt v17.4s, v16.4s, v0.4s
-	WORD $0x6ea2e612 // fcmgt v18.4s, v16.4s, v2.4s
+	WORD $0x6ea1e612 // fcmgt v18.4s, v16.4s, v1.4s
 	WORD $0x6ea4e613 // fcmgt v19.4s, v16.4s, v4.4s
-	WORD $0x6ea6e610 // fcmgt v16.4s, v16.4s, v6.4s
+	WORD $0x6ea5e610 // fcmgt v16.4s, v16.4s, v5.4s
 	WORD $0x6e601d11 // bsl v17.16b, v8.16b, v0.16b
-	WORD $0x6e621d32 // bsl v18.16b, v9.16b, v2.16b
+	WORD $0x6e611d32 // bsl v18.16b, v9.16b, v1.16b
 	WORD $0x6e641d53 // bsl v19.16b, v10.16b, v4.16b
-	WORD $0x6e661d70 // bsl v16.16b, v11.16b, v6.16b
-	WORD $0x6e611e2c // bsl v12.16b, v17.16b, v1.16b
+	WORD $0x6e651d70 // bsl v16.16b, v11.16b, v5.16b
+	WORD $0x6e621e2c // bsl v12.16b, v17.16b, v2.16b
 	WORD $0x6e631e4d // bsl v13.16b, v18.16b, v3.16b
-	WORD $0x6e651e6e // bsl v14.16b, v19.16b, v5.16b
+	WORD $0x6e661e6e // bsl v14.16b, v19.16b, v6.16b
 	WORD $0x6e671e0f // bsl v15.16b, v16.16b, v7.16b
-	WORD $0x3d8000cc // str q12, [x6]
-	WORD $0x3d8004cd // str q13, [x6, #16]
-	WORD $0x3d8008ce // str q14, [x6, #32]
-	WORD $0x3d800ccf // str q15, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xac8134cc // stp q12, q13, [x6], #32
+	WORD $0xac813cce // stp q14, q15, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -12879,22 +12523,20 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x6ea0e7c1 // fcmgt v1.4s, v30.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6ea2e7c3 // fcmgt v3.4s, v30.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x6ea4e7c5 // fcmgt v5.4s, v30.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x6ea6e7c7 // fcmgt v7.4s, v30.4s, v6.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x6ea0e7c2 // fcmgt v2.4s, v30.4s, v0.4s
+	WORD $0x6ea1e7c3 // fcmgt v3.4s, v30.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x6ea4e7c6 // fcmgt v6.4s, v30.4s, v4.4s
+	WORD $0x6ea5e7c7 // fcmgt v7.4s, v30.4s, v5.4s
 	WORD $0x6e3ddc08 // fmul v8.4s, v0.4s, v29.4s
-	WORD $0x6e3ddc49 // fmul v9.4s, v2.4s, v29.4s
+	WORD $0x6e3ddc29 // fmul v9.4s, v1.4s, v29.4s
 	WORD $0x6e3ddc8a // fmul v10.4s, v4.4s, v29.4s
-	WORD $0x6e3ddccb // fmul v11.4s, v6.4s, v29.4s
-	WORD $0x6ee11c08 // bif v8.16b, v0.16b, v1.16b
-	WORD $0x6ee31c49 // bif v9.16b, v2.16b, v3.16b
-	WORD $0x6ee51c8a // bif v10.16b, v4.16b, v5.16b
-	WORD $0x6ee71ccb // bif v11.16b, v6.16b, v7.16b
+	WORD $0x6e3ddcab // fmul v11.4s, v5.4s, v29.4s
+	WORD $0x6ee21c08 // bif v8.16b, v0.16b, v2.16b
+	WORD $0x6ee31c29 // bif v9.16b, v1.16b, v3.16b
+	WORD $0x6ee61c8a // bif v10.16b, v4.16b, v6.16b
+	WORD $0x6ee71cab // bif v11.16b, v5.16b, v7.16b
 	WORD $0x6ebc850c // sub v12.4s, v8.4s, v28.4s
 	WORD $0x6ebc852d // sub v13.4s, v9.4s, v28.4s
 	WORD $0x6ebc854e // sub v14.4s, v10.4s, v28.4s
@@ -12921,21 +12563,21 @@ in0done:
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
 	WORD $0x3dc00430 // ldr q16, [x1, #16]
-	WORD $0x4e301c21 // and v1.16b, v1.16b, v16.16b
+	WORD $0x4e301c42 // and v2.16b, v2.16b, v16.16b
 	WORD $0x4e301c63 // and v3.16b, v3.16b, v16.16b
-	WORD $0x4e301ca5 // and v5.16b, v5.16b, v16.16b
+	WORD $0x4e301cc6 // and v6.16b, v6.16b, v16.16b
 	WORD $0x4e301ce7 // and v7.16b, v7.16b, v16.16b
-	WORD $0x4ea1d581 // fsub v1.4s, v12.4s, v1.4s
+	WORD $0x4ea2d582 // fsub v2.4s, v12.4s, v2.4s
 	WORD $0x4ea3d5a3 // fsub v3.4s, v13.4s, v3.4s
-	WORD $0x4ea5d5c5 // fsub v5.4s, v14.4s, v5.4s
+	WORD $0x4ea6d5c6 // fsub v6.4s, v14.4s, v6.4s
 	WORD $0x4ea7d5e7 // fsub v7.4s, v15.4s, v7.4s
 	WORD $0x3dc0082c // ldr q12, [x1, #32]
 	WORD $0x4ebf1fed // mov v13.16b, v31.16b
-	WORD $0x4e2ccc2d // fmla v13.4s, v1.4s, v12.4s
+	WORD $0x4e2ccc4d // fmla v13.4s, v2.4s, v12.4s
 	WORD $0x4ebf1fee // mov v14.16b, v31.16b
 	WORD $0x4e2ccc6e // fmla v14.4s, v3.4s, v12.4s
 	WORD $0x4ebf1fef // mov v15.16b, v31.16b
-	WORD $0x4e2cccaf // fmla v15.4s, v5.4s, v12.4s
+	WORD $0x4e2ccccf // fmla v15.4s, v6.4s, v12.4s
 	WORD $0x4ebf1ff0 // mov v16.16b, v31.16b
 	WORD $0x4e2cccf0 // fmla v16.4s, v7.4s, v12.4s
 	WORD $0x3dc00c2c // ldr q12, [x1, #48]
@@ -13017,41 +12659,39 @@ in0done:
 	WORD $0x4e2fd54a // fadd v10.4s, v10.4s, v15.4s
 	WORD $0x4e30d56b // fadd v11.4s, v11.4s, v16.4s
 	WORD $0x3dc0302c // ldr q12, [x1, #192]
-	WORD $0x4e2ccc28 // fmla v8.4s, v1.4s, v12.4s
+	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
 	WORD $0x4e2ccc69 // fmla v9.4s, v3.4s, v12.4s
-	WORD $0x4e2cccaa // fmla v10.4s, v5.4s, v12.4s
+	WORD $0x4e2cccca // fmla v10.4s, v6.4s, v12.4s
 	WORD $0x4e2ccceb // fmla v11.4s, v7.4s, v12.4s
-	WORD $0x4e3fe401 // fcmeq v1.4s, v0.4s, v31.4s
-	WORD $0x4e3fe443 // fcmeq v3.4s, v2.4s, v31.4s
-	WORD $0x4e3fe485 // fcmeq v5.4s, v4.4s, v31.4s
-	WORD $0x4e3fe4c7 // fcmeq v7.4s, v6.4s, v31.4s
+	WORD $0x4e3fe402 // fcmeq v2.4s, v0.4s, v31.4s
+	WORD $0x4e3fe423 // fcmeq v3.4s, v1.4s, v31.4s
+	WORD $0x4e3fe486 // fcmeq v6.4s, v4.4s, v31.4s
+	WORD $0x4e3fe4a7 // fcmeq v7.4s, v5.4s, v31.4s
 	WORD $0x3dc0342c // ldr q12, [x1, #208]
 	WORD $0x3dc0382d // ldr q13, [x1, #224]
-	WORD $0x6e6d1d81 // bsl v1.16b, v12.16b, v13.16b
+	WORD $0x6e6d1d82 // bsl v2.16b, v12.16b, v13.16b
 	WORD $0x6e6d1d83 // bsl v3.16b, v12.16b, v13.16b
-	WORD $0x6e6d1d85 // bsl v5.16b, v12.16b, v13.16b
+	WORD $0x6e6d1d86 // bsl v6.16b, v12.16b, v13.16b
 	WORD $0x6e6d1d87 // bsl v7.16b, v12.16b, v13.16b
 	WORD $0x6ebfe40c // fcmgt v12.4s, v0.4s, v31.4s
-	WORD $0x6ebfe44d // fcmgt v13.4s, v2.4s, v31.4s
+	WORD $0x6ebfe42d // fcmgt v13.4s, v1.4s, v31.4s
 	WORD $0x6ebfe48e // fcmgt v14.4s, v4.4s, v31.4s
-	WORD $0x6ebfe4cf // fcmgt v15.4s, v6.4s, v31.4s
+	WORD $0x6ebfe4af // fcmgt v15.4s, v5.4s, v31.4s
 	WORD $0x3dc03c30 // ldr q16, [x1, #240]
 	WORD $0x6ea0e611 // fcmgt v17.4s, v16.4s, v0.4s
-	WORD $0x6ea2e612 // fcmgt v18.4s, v16.4s, v2.4s
+	WORD $0x6ea1e612 // fcmgt v18.4s, v16.4s, v1.4s
 	WORD $0x6ea4e613 // fcmgt v19.4s, v16.4s, v4.4s
-	WORD $0x6ea6e610 // fcmgt v16.4s, v16.4s, v6.4s
+	WORD $0x6ea5e610 // fcmgt v16.4s, v16.4s, v5.4s
 	WORD $0x6e601d11 // bsl v17.16b, v8.16b, v0.16b
-	WORD $0x6e621d32 // bsl v18.16b, v9.16b, v2.16b
+	WORD $0x6e611d32 // bsl v18.16b, v9.16b, v1.16b
 	WORD $0x6e641d53 // bsl v19.16b, v10.16b, v4.16b
-	WORD $0x6e661d70 // bsl v16.16b, v11.16b, v6.16b
-	WORD $0x6e611e2c // bsl v12.16b, v17.16b, v1.16b
+	WORD $0x6e651d70 // bsl v16.16b, v11.16b, v5.16b
+	WORD $0x6e621e2c // bsl v12.16b, v17.16b, v2.16b
 	WORD $0x6e631e4d // bsl v13.16b, v18.16b, v3.16b
-	WORD $0x6e651e6e // bsl v14.16b, v19.16b, v5.16b
+	WORD $0x6e661e6e // bsl v14.16b, v19.16b, v6.16b
 	WORD $0x6e671e0f // bsl v15.16b, v16.16b, v7.16b
-	WORD $0x3d8000cc // str q12, [x6]
-	WORD $0x3d8004cd // str q13, [x6, #16]
-	WORD $0x3d8008ce // str q14, [x6, #32]
-	WORD $0x3d800ccf // str q15, [x6, #48]
+	WORD $0xac8134cc // stp q12, q13, [x6], #32
+	WORD $0xac813cce // stp q14, q15, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -13175,22 +12815,20 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x6ea0e7c1 // fcmgt v1.4s, v30.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6ea2e7c3 // fcmgt v3.4s, v30.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x6ea4e7c5 // fcmgt v5.4s, v30.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x6ea6e7c7 // fcmgt v7.4s, v30.4s, v6.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x6ea0e7c2 // fcmgt v2.4s, v30.4s, v0.4s
+	WORD $0x6ea1e7c3 // fcmgt v3.4s, v30.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x6ea4e7c6 // fcmgt v6.4s, v30.4s, v4.4s
+	WORD $0x6ea5e7c7 // fcmgt v7.4s, v30.4s, v5.4s
 	WORD $0x6e3ddc08 // fmul v8.4s, v0.4s, v29.4s
-	WORD $0x6e3ddc49 // fmul v9.4s, v2.4s, v29.4s
+	WORD $0x6e3ddc29 // fmul v9.4s, v1.4s, v29.4s
 	WORD $0x6e3ddc8a // fmul v10.4s, v4.4s, v29.4s
-	WORD $0x6e3ddccb // fmul v11.4s, v6.4s, v29.4s
-	WORD $0x6ee11c08 // bif v8.16b, v0.16b, v1.16b
-	WORD $0x6ee31c49 // bif v9.16b, v2.16b, v3.16b
-	WORD $0x6ee51c8a // bif v10.16b, v4.16b, v5.16b
-	WORD $0x6ee71ccb // bif v11.16b, v6.16b, v7.16b
+	WORD $0x6e3ddcab // fmul v11.4s, v5.4s, v29.4s
+	WORD $0x6ee21c08 // bif v8.16b, v0.16b, v2.16b
+	WORD $0x6ee31c29 // bif v9.16b, v1.16b, v3.16b
+	WORD $0x6ee61c8a // bif v10.16b, v4.16b, v6.16b
+	WORD $0x6ee71cab // bif v11.16b, v5.16b, v7.16b
 	WORD $0x6ebc850c // sub v12.4s, v8.4s, v28.4s
 	WORD $0x6ebc852d // sub v13.4s, v9.4s, v28.4s
 	WORD $0x6ebc854e // sub v14.4s, v10.4s, v28.4s
@@ -13217,21 +12855,21 @@ group:
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
 	WORD $0x3dc00430 // ldr q16, [x1, #16]
-	WORD $0x4e301c21 // and v1.16b, v1.16b, v16.16b
+	WORD $0x4e301c42 // and v2.16b, v2.16b, v16.16b
 	WORD $0x4e301c63 // and v3.16b, v3.16b, v16.16b
-	WORD $0x4e301ca5 // and v5.16b, v5.16b, v16.16b
+	WORD $0x4e301cc6 // and v6.16b, v6.16b, v16.16b
 	WORD $0x4e301ce7 // and v7.16b, v7.16b, v16.16b
-	WORD $0x4ea1d581 // fsub v1.4s, v12.4s, v1.4s
+	WORD $0x4ea2d582 // fsub v2.4s, v12.4s, v2.4s
 	WORD $0x4ea3d5a3 // fsub v3.4s, v13.4s, v3.4s
-	WORD $0x4ea5d5c5 // fsub v5.4s, v14.4s, v5.4s
+	WORD $0x4ea6d5c6 // fsub v6.4s, v14.4s, v6.4s
 	WORD $0x4ea7d5e7 // fsub v7.4s, v15.4s, v7.4s
 	WORD $0x3dc0082c // ldr q12, [x1, #32]
 	WORD $0x4ebf1fed // mov v13.16b, v31.16b
-	WORD $0x4e2ccc2d // fmla v13.4s, v1.4s, v12.4s
+	WORD $0x4e2ccc4d // fmla v13.4s, v2.4s, v12.4s
 	WORD $0x4ebf1fee // mov v14.16b, v31.16b
 	WORD $0x4e2ccc6e // fmla v14.4s, v3.4s, v12.4s
 	WORD $0x4ebf1fef // mov v15.16b, v31.16b
-	WORD $0x4e2cccaf // fmla v15.4s, v5.4s, v12.4s
+	WORD $0x4e2ccccf // fmla v15.4s, v6.4s, v12.4s
 	WORD $0x4ebf1ff0 // mov v16.16b, v31.16b
 	WORD $0x4e2cccf0 // fmla v16.4s, v7.4s, v12.4s
 	WORD $0x3dc00c2c // ldr q12, [x1, #48]
@@ -13313,19 +12951,19 @@ group:
 	WORD $0x4e2fd54a // fadd v10.4s, v10.4s, v15.4s
 	WORD $0x4e30d56b // fadd v11.4s, v11.4s, v16.4s
 	WORD $0x3dc0302c // ldr q12, [x1, #192]
-	WORD $0x4e2ccc28 // fmla v8.4s, v1.4s, v12.4s
+	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
 	WORD $0x4e2ccc69 // fmla v9.4s, v3.4s, v12.4s
-	WORD $0x4e2cccaa // fmla v10.4s, v5.4s, v12.4s
+	WORD $0x4e2cccca // fmla v10.4s, v6.4s, v12.4s
 	WORD $0x4e2ccceb // fmla v11.4s, v7.4s, v12.4s
-	WORD $0x3dc03421 // ldr q1, [x1, #208]
-	WORD $0x6e21dd03 // fmul v3.4s, v8.4s, v1.4s
-	WORD $0x6e21dd25 // fmul v5.4s, v9.4s, v1.4s
-	WORD $0x6e21dd47 // fmul v7.4s, v10.4s, v1.4s
-	WORD $0x6e21dd61 // fmul v1.4s, v11.4s, v1.4s
+	WORD $0x3dc03422 // ldr q2, [x1, #208]
+	WORD $0x6e22dd03 // fmul v3.4s, v8.4s, v2.4s
+	WORD $0x6e22dd26 // fmul v6.4s, v9.4s, v2.4s
+	WORD $0x6e22dd47 // fmul v7.4s, v10.4s, v2.4s
+	WORD $0x6e22dd62 // fmul v2.4s, v11.4s, v2.4s
 	WORD $0x4e3fe408 // fcmeq v8.4s, v0.4s, v31.4s
-	WORD $0x4e3fe449 // fcmeq v9.4s, v2.4s, v31.4s
+	WORD $0x4e3fe429 // fcmeq v9.4s, v1.4s, v31.4s
 	WORD $0x4e3fe48a // fcmeq v10.4s, v4.4s, v31.4s
-	WORD $0x4e3fe4cb // fcmeq v11.4s, v6.4s, v31.4s
+	WORD $0x4e3fe4ab // fcmeq v11.4s, v5.4s, v31.4s
 	WORD $0x3dc0382c // ldr q12, [x1, #224]
 	WORD $0x3dc03c2d // ldr q13, [x1, #240]
 	WORD $0x6e6d1d88 // bsl v8.16b, v12.16b, v13.16b
@@ -13333,28 +12971,24 @@ group:
 	WORD $0x6e6d1d8a // bsl v10.16b, v12.16b, v13.16b
 	WORD $0x6e6d1d8b // bsl v11.16b, v12.16b, v13.16b
 	WORD $0x6ebfe40c // fcmgt v12.4s, v0.4s, v31.4s
-	WORD $0x6ebfe44d // fcmgt v13.4s, v2.4s, v31.4s
+	WORD $0x6ebfe42d // fcmgt v13.4s, v1.4s, v31.4s
 	WORD $0x6ebfe48e // fcmgt v14.4s, v4.4s, v31.4s
-	WORD $0x6ebfe4cf // fcmgt v15.4s, v6.4s, v31.4s
+	WORD $0x6ebfe4af // fcmgt v15.4s, v5.4s, v31.4s
 	WORD $0x3dc04030 // ldr q16, [x1, #256]
 	WORD $0x6ea0e611 // fcmgt v17.4s, v16.4s, v0.4s
-	WORD $0x6ea2e612 // fcmgt v18.4s, v16.4s, v2.4s
+	WORD $0x6ea1e612 // fcmgt v18.4s, v16.4s, v1.4s
 	WORD $0x6ea4e613 // fcmgt v19.4s, v16.4s, v4.4s
-	WORD $0x6ea6e610 // fcmgt v16.4s, v16.4s, v6.4s
+	WORD $0x6ea5e610 // fcmgt v16.4s, v16.4s, v5.4s
 	WORD $0x6e601c71 // bsl v17.16b, v3.16b, v0.16b
-	WORD $0x6e621cb2 // bsl v18.16b, v5.16b, v2.16b
+	WORD $0x6e611cd2 // bsl v18.16b, v6.16b, v1.16b
 	WORD $0x6e641cf3 // bsl v19.16b, v7.16b, v4.16b
-	WORD $0x6e661c30 // bsl v16.16b, v1.16b, v6.16b
+	WORD $0x6e651c50 // bsl v16.16b, v2.16b, v5.16b
 	WORD $0x6e681e2c // bsl v12.16b, v17.16b, v8.16b
 	WORD $0x6e691e4d // bsl v13.16b, v18.16b, v9.16b
 	WORD $0x6e6a1e6e // bsl v14.16b, v19.16b, v10.16b
 	WORD $0x6e6b1e0f // bsl v15.16b, v16.16b, v11.16b
-	WORD $0x3d8000cc // str q12, [x6]
-	WORD $0x3d8004cd // str q13, [x6, #16]
-	WORD $0x3d8008ce // str q14, [x6, #32]
-	WORD $0x3d800ccf // str q15, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xac8134cc // stp q12, q13, [x6], #32
+	WORD $0xac813cce // stp q14, q15, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -13385,22 +13019,20 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x6ea0e7c1 // fcmgt v1.4s, v30.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6ea2e7c3 // fcmgt v3.4s, v30.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x6ea4e7c5 // fcmgt v5.4s, v30.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x6ea6e7c7 // fcmgt v7.4s, v30.4s, v6.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x6ea0e7c2 // fcmgt v2.4s, v30.4s, v0.4s
+	WORD $0x6ea1e7c3 // fcmgt v3.4s, v30.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x6ea4e7c6 // fcmgt v6.4s, v30.4s, v4.4s
+	WORD $0x6ea5e7c7 // fcmgt v7.4s, v30.4s, v5.4s
 	WORD $0x6e3ddc08 // fmul v8.4s, v0.4s, v29.4s
-	WORD $0x6e3ddc49 // fmul v9.4s, v2.4s, v29.4s
+	WORD $0x6e3ddc29 // fmul v9.4s, v1.4s, v29.4s
 	WORD $0x6e3ddc8a // fmul v10.4s, v4.4s, v29.4s
-	WORD $0x6e3ddccb // fmul v11.4s, v6.4s, v29.4s
-	WORD $0x6ee11c08 // bif v8.16b, v0.16b, v1.16b
-	WORD $0x6ee31c49 // bif v9.16b, v2.16b, v3.16b
-	WORD $0x6ee51c8a // bif v10.16b, v4.16b, v5.16b
-	WORD $0x6ee71ccb // bif v11.16b, v6.16b, v7.16b
+	WORD $0x6e3ddcab // fmul v11.4s, v5.4s, v29.4s
+	WORD $0x6ee21c08 // bif v8.16b, v0.16b, v2.16b
+	WORD $0x6ee31c29 // bif v9.16b, v1.16b, v3.16b
+	WORD $0x6ee61c8a // bif v10.16b, v4.16b, v6.16b
+	WORD $0x6ee71cab // bif v11.16b, v5.16b, v7.16b
 	WORD $0x6ebc850c // sub v12.4s, v8.4s, v28.4s
 	WORD $0x6ebc852d // sub v13.4s, v9.4s, v28.4s
 	WORD $0x6ebc854e // sub v14.4s, v10.4s, v28.4s
@@ -13427,21 +13059,21 @@ in0done:
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
 	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
 	WORD $0x3dc00430 // ldr q16, [x1, #16]
-	WORD $0x4e301c21 // and v1.16b, v1.16b, v16.16b
+	WORD $0x4e301c42 // and v2.16b, v2.16b, v16.16b
 	WORD $0x4e301c63 // and v3.16b, v3.16b, v16.16b
-	WORD $0x4e301ca5 // and v5.16b, v5.16b, v16.16b
+	WORD $0x4e301cc6 // and v6.16b, v6.16b, v16.16b
 	WORD $0x4e301ce7 // and v7.16b, v7.16b, v16.16b
-	WORD $0x4ea1d581 // fsub v1.4s, v12.4s, v1.4s
+	WORD $0x4ea2d582 // fsub v2.4s, v12.4s, v2.4s
 	WORD $0x4ea3d5a3 // fsub v3.4s, v13.4s, v3.4s
-	WORD $0x4ea5d5c5 // fsub v5.4s, v14.4s, v5.4s
+	WORD $0x4ea6d5c6 // fsub v6.4s, v14.4s, v6.4s
 	WORD $0x4ea7d5e7 // fsub v7.4s, v15.4s, v7.4s
 	WORD $0x3dc0082c // ldr q12, [x1, #32]
 	WORD $0x4ebf1fed // mov v13.16b, v31.16b
-	WORD $0x4e2ccc2d // fmla v13.4s, v1.4s, v12.4s
+	WORD $0x4e2ccc4d // fmla v13.4s, v2.4s, v12.4s
 	WORD $0x4ebf1fee // mov v14.16b, v31.16b
 	WORD $0x4e2ccc6e // fmla v14.4s, v3.4s, v12.4s
 	WORD $0x4ebf1fef // mov v15.16b, v31.16b
-	WORD $0x4e2cccaf // fmla v15.4s, v5.4s, v12.4s
+	WORD $0x4e2ccccf // fmla v15.4s, v6.4s, v12.4s
 	WORD $0x4ebf1ff0 // mov v16.16b, v31.16b
 	WORD $0x4e2cccf0 // fmla v16.4s, v7.4s, v12.4s
 	WORD $0x3dc00c2c // ldr q12, [x1, #48]
@@ -13523,19 +13155,19 @@ in0done:
 	WORD $0x4e2fd54a // fadd v10.4s, v10.4s, v15.4s
 	WORD $0x4e30d56b // fadd v11.4s, v11.4s, v16.4s
 	WORD $0x3dc0302c // ldr q12, [x1, #192]
-	WORD $0x4e2ccc28 // fmla v8.4s, v1.4s, v12.4s
+	WORD $0x4e2ccc48 // fmla v8.4s, v2.4s, v12.4s
 	WORD $0x4e2ccc69 // fmla v9.4s, v3.4s, v12.4s
-	WORD $0x4e2cccaa // fmla v10.4s, v5.4s, v12.4s
+	WORD $0x4e2cccca // fmla v10.4s, v6.4s, v12.4s
 	WORD $0x4e2ccceb // fmla v11.4s, v7.4s, v12.4s
-	WORD $0x3dc03421 // ldr q1, [x1, #208]
-	WORD $0x6e21dd03 // fmul v3.4s, v8.4s, v1.4s
-	WORD $0x6e21dd25 // fmul v5.4s, v9.4s, v1.4s
-	WORD $0x6e21dd47 // fmul v7.4s, v10.4s, v1.4s
-	WORD $0x6e21dd61 // fmul v1.4s, v11.4s, v1.4s
+	WORD $0x3dc03422 // ldr q2, [x1, #208]
+	WORD $0x6e22dd03 // fmul v3.4s, v8.4s, v2.4s
+	WORD $0x6e22dd26 // fmul v6.4s, v9.4s, v2.4s
+	WORD $0x6e22dd47 // fmul v7.4s, v10.4s, v2.4s
+	WORD $0x6e22dd62 // fmul v2.4s, v11.4s, v2.4s
 	WORD $0x4e3fe408 // fcmeq v8.4s, v0.4s, v31.4s
-	WORD $0x4e3fe449 // fcmeq v9.4s, v2.4s, v31.4s
+	WORD $0x4e3fe429 // fcmeq v9.4s, v1.4s, v31.4s
 	WORD $0x4e3fe48a // fcmeq v10.4s, v4.4s, v31.4s
-	WORD $0x4e3fe4cb // fcmeq v11.4s, v6.4s, v31.4s
+	WORD $0x4e3fe4ab // fcmeq v11.4s, v5.4s, v31.4s
 	WORD $0x3dc0382c // ldr q12, [x1, #224]
 	WORD $0x3dc03c2d // ldr q13, [x1, #240]
 	WORD $0x6e6d1d88 // bsl v8.16b, v12.16b, v13.16b
@@ -13543,26 +13175,24 @@ in0done:
 	WORD $0x6e6d1d8a // bsl v10.16b, v12.16b, v13.16b
 	WORD $0x6e6d1d8b // bsl v11.16b, v12.16b, v13.16b
 	WORD $0x6ebfe40c // fcmgt v12.4s, v0.4s, v31.4s
-	WORD $0x6ebfe44d // fcmgt v13.4s, v2.4s, v31.4s
+	WORD $0x6ebfe42d // fcmgt v13.4s, v1.4s, v31.4s
 	WORD $0x6ebfe48e // fcmgt v14.4s, v4.4s, v31.4s
-	WORD $0x6ebfe4cf // fcmgt v15.4s, v6.4s, v31.4s
+	WORD $0x6ebfe4af // fcmgt v15.4s, v5.4s, v31.4s
 	WORD $0x3dc04030 // ldr q16, [x1, #256]
 	WORD $0x6ea0e611 // fcmgt v17.4s, v16.4s, v0.4s
-	WORD $0x6ea2e612 // fcmgt v18.4s, v16.4s, v2.4s
+	WORD $0x6ea1e612 // fcmgt v18.4s, v16.4s, v1.4s
 	WORD $0x6ea4e613 // fcmgt v19.4s, v16.4s, v4.4s
-	WORD $0x6ea6e610 // fcmgt v16.4s, v16.4s, v6.4s
+	WORD $0x6ea5e610 // fcmgt v16.4s, v16.4s, v5.4s
 	WORD $0x6e601c71 // bsl v17.16b, v3.16b, v0.16b
-	WORD $0x6e621cb2 // bsl v18.16b, v5.16b, v2.16b
+	WORD $0x6e611cd2 // bsl v18.16b, v6.16b, v1.16b
 	WORD $0x6e641cf3 // bsl v19.16b, v7.16b, v4.16b
-	WORD $0x6e661c30 // bsl v16.16b, v1.16b, v6.16b
+	WORD $0x6e651c50 // bsl v16.16b, v2.16b, v5.16b
 	WORD $0x6e681e2c // bsl v12.16b, v17.16b, v8.16b
 	WORD $0x6e691e4d // bsl v13.16b, v18.16b, v9.16b
 	WORD $0x6e6a1e6e // bsl v14.16b, v19.16b, v10.16b
 	WORD $0x6e6b1e0f // bsl v15.16b, v16.16b, v11.16b
-	WORD $0x3d8000cc // str q12, [x6]
-	WORD $0x3d8004cd // str q13, [x6, #16]
-	WORD $0x3d8008ce // str q14, [x6, #32]
-	WORD $0x3d800ccf // str q15, [x6, #48]
+	WORD $0xac8134cc // stp q12, q13, [x6], #32
+	WORD $0xac813cce // stp q14, q15, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -13684,40 +13314,38 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x3dc00021 // ldr q1, [x1]
-	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
-	WORD $0x3dc004a3 // ldr q3, [x5, #16]
-	WORD $0x4e21d464 // fadd v4.4s, v3.4s, v1.4s
-	WORD $0x3dc008a5 // ldr q5, [x5, #32]
-	WORD $0x4e21d4a6 // fadd v6.4s, v5.4s, v1.4s
-	WORD $0x3dc00ca7 // ldr q7, [x5, #48]
-	WORD $0x4e21d4e8 // fadd v8.4s, v7.4s, v1.4s
-	WORD $0x4ea1d449 // fsub v9.4s, v2.4s, v1.4s
-	WORD $0x4ea1d48a // fsub v10.4s, v4.4s, v1.4s
-	WORD $0x4ea1d4cb // fsub v11.4s, v6.4s, v1.4s
-	WORD $0x4ea1d50c // fsub v12.4s, v8.4s, v1.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x3dc00022 // ldr q2, [x1]
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0xacc118a5 // ldp q5, q6, [x5], #32
+	WORD $0x4e22d4a7 // fadd v7.4s, v5.4s, v2.4s
+	WORD $0x4e22d4c8 // fadd v8.4s, v6.4s, v2.4s
+	WORD $0x4ea2d469 // fsub v9.4s, v3.4s, v2.4s
+	WORD $0x4ea2d48a // fsub v10.4s, v4.4s, v2.4s
+	WORD $0x4ea2d4eb // fsub v11.4s, v7.4s, v2.4s
+	WORD $0x4ea2d50c // fsub v12.4s, v8.4s, v2.4s
 	WORD $0x4ea9d409 // fsub v9.4s, v0.4s, v9.4s
-	WORD $0x4eaad46a // fsub v10.4s, v3.4s, v10.4s
+	WORD $0x4eaad42a // fsub v10.4s, v1.4s, v10.4s
 	WORD $0x4eabd4ab // fsub v11.4s, v5.4s, v11.4s
-	WORD $0x4eacd4ec // fsub v12.4s, v7.4s, v12.4s
-	WORD $0x6e22fd29 // fdiv v9.4s, v9.4s, v2.4s
+	WORD $0x4eacd4cc // fsub v12.4s, v6.4s, v12.4s
+	WORD $0x6e23fd29 // fdiv v9.4s, v9.4s, v3.4s
 	WORD $0x6e24fd4a // fdiv v10.4s, v10.4s, v4.4s
-	WORD $0x6e26fd6b // fdiv v11.4s, v11.4s, v6.4s
+	WORD $0x6e27fd6b // fdiv v11.4s, v11.4s, v7.4s
 	WORD $0x6e28fd8c // fdiv v12.4s, v12.4s, v8.4s
 	WORD $0x3dc0082d // ldr q13, [x1, #32]
-	WORD $0x6ea2e5ae // fcmgt v14.4s, v13.4s, v2.4s
+	WORD $0x6ea3e5ae // fcmgt v14.4s, v13.4s, v3.4s
 	WORD $0x6ea4e5af // fcmgt v15.4s, v13.4s, v4.4s
-	WORD $0x6ea6e5b0 // fcmgt v16.4s, v13.4s, v6.4s
+	WORD $0x6ea7e5b0 // fcmgt v16.4s, v13.4s, v7.4s
 	WORD $0x6ea8e5ad // fcmgt v13.4s, v13.4s, v8.4s
 	WORD $0x3dc00c31 // ldr q17, [x1, #48]
-	WORD $0x6e31dc52 // fmul v18.4s, v2.4s, v17.4s
+	WORD $0x6e31dc72 // fmul v18.4s, v3.4s, v17.4s
 	WORD $0x6e31dc93 // fmul v19.4s, v4.4s, v17.4s
-	WORD $0x6e31dcd4 // fmul v20.4s, v6.4s, v17.4s
+	WORD $0x6e31dcf4 // fmul v20.4s, v7.4s, v17.4s
 	WORD $0x6e31dd11 // fmul v17.4s, v8.4s, v17.4s
-	WORD $0x6eee1c52 // bif v18.16b, v2.16b, v14.16b
+	WORD $0x6eee1c72 // bif v18.16b, v3.16b, v14.16b
 	WORD $0x6eef1c93 // bif v19.16b, v4.16b, v15.16b
-	WORD $0x6ef01cd4 // bif v20.16b, v6.16b, v16.16b
+	WORD $0x6ef01cf4 // bif v20.16b, v7.16b, v16.16b
 	WORD $0x6eed1d11 // bif v17.16b, v8.16b, v13.16b
 	WORD $0x3dc01035 // ldr q21, [x1, #64]
 	WORD $0x6eb58656 // sub v22.4s, v18.4s, v21.4s
@@ -13736,10 +13364,10 @@ group:
 	WORD $0x6eba8673 // sub v19.4s, v19.4s, v26.4s
 	WORD $0x6ebb8694 // sub v20.4s, v20.4s, v27.4s
 	WORD $0x6ebc8631 // sub v17.4s, v17.4s, v28.4s
-	WORD $0x4ea1d652 // fsub v18.4s, v18.4s, v1.4s
-	WORD $0x4ea1d673 // fsub v19.4s, v19.4s, v1.4s
-	WORD $0x4ea1d694 // fsub v20.4s, v20.4s, v1.4s
-	WORD $0x4ea1d631 // fsub v17.4s, v17.4s, v1.4s
+	WORD $0x4ea2d652 // fsub v18.4s, v18.4s, v2.4s
+	WORD $0x4ea2d673 // fsub v19.4s, v19.4s, v2.4s
+	WORD $0x4ea2d694 // fsub v20.4s, v20.4s, v2.4s
+	WORD $0x4ea2d631 // fsub v17.4s, v17.4s, v2.4s
 	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
@@ -13822,29 +13450,29 @@ group:
 	WORD $0x6e32df3d // fmul v29.4s, v25.4s, v18.4s
 	WORD $0x6e33df5e // fmul v30.4s, v26.4s, v19.4s
 	WORD $0x6e34df7f // fmul v31.4s, v27.4s, v20.4s
-	WORD $0x6e31df81 // fmul v1.4s, v28.4s, v17.4s
+	WORD $0x6e31df82 // fmul v2.4s, v28.4s, v17.4s
 	WORD $0x4e35cfa9 // fmla v9.4s, v29.4s, v21.4s
 	WORD $0x4e36cfca // fmla v10.4s, v30.4s, v22.4s
 	WORD $0x4e37cfeb // fmla v11.4s, v31.4s, v23.4s
-	WORD $0x4e38cc2c // fmla v12.4s, v1.4s, v24.4s
-	WORD $0x3dc03c21 // ldr q1, [x1, #240]
-	WORD $0x4ea1cf29 // fmls v9.4s, v25.4s, v1.4s
-	WORD $0x4ea1cf4a // fmls v10.4s, v26.4s, v1.4s
-	WORD $0x4ea1cf6b // fmls v11.4s, v27.4s, v1.4s
-	WORD $0x4ea1cf8c // fmls v12.4s, v28.4s, v1.4s
-	WORD $0x4e29d641 // fadd v1.4s, v18.4s, v9.4s
+	WORD $0x4e38cc4c // fmla v12.4s, v2.4s, v24.4s
+	WORD $0x3dc03c22 // ldr q2, [x1, #240]
+	WORD $0x4ea2cf29 // fmls v9.4s, v25.4s, v2.4s
+	WORD $0x4ea2cf4a // fmls v10.4s, v26.4s, v2.4s
+	WORD $0x4ea2cf6b // fmls v11.4s, v27.4s, v2.4s
+	WORD $0x4ea2cf8c // fmls v12.4s, v28.4s, v2.4s
+	WORD $0x4e29d642 // fadd v2.4s, v18.4s, v9.4s
 	WORD $0x4e2ad669 // fadd v9.4s, v19.4s, v10.4s
 	WORD $0x4e2bd68a // fadd v10.4s, v20.4s, v11.4s
 	WORD $0x4e2cd62b // fadd v11.4s, v17.4s, v12.4s
 	WORD $0x3dc0402c // ldr q12, [x1, #256]
-	WORD $0x4e2ccdc1 // fmla v1.4s, v14.4s, v12.4s
+	WORD $0x4e2ccdc2 // fmla v2.4s, v14.4s, v12.4s
 	WORD $0x4e2ccde9 // fmla v9.4s, v15.4s, v12.4s
 	WORD $0x4e2cce0a // fmla v10.4s, v16.4s, v12.4s
 	WORD $0x4e2ccdab // fmla v11.4s, v13.4s, v12.4s
 	WORD $0x3dc0042c // ldr q12, [x1, #16]
-	WORD $0x4e2ce44d // fcmeq v13.4s, v2.4s, v12.4s
+	WORD $0x4e2ce46d // fcmeq v13.4s, v3.4s, v12.4s
 	WORD $0x4e2ce48e // fcmeq v14.4s, v4.4s, v12.4s
-	WORD $0x4e2ce4cf // fcmeq v15.4s, v6.4s, v12.4s
+	WORD $0x4e2ce4ef // fcmeq v15.4s, v7.4s, v12.4s
 	WORD $0x4e2ce510 // fcmeq v16.4s, v8.4s, v12.4s
 	WORD $0x3dc04431 // ldr q17, [x1, #272]
 	WORD $0x3dc04832 // ldr q18, [x1, #288]
@@ -13852,38 +13480,34 @@ group:
 	WORD $0x6e721e2e // bsl v14.16b, v17.16b, v18.16b
 	WORD $0x6e721e2f // bsl v15.16b, v17.16b, v18.16b
 	WORD $0x6e721e30 // bsl v16.16b, v17.16b, v18.16b
-	WORD $0x6eace451 // fcmgt v17.4s, v2.4s, v12.4s
+	WORD $0x6eace471 // fcmgt v17.4s, v3.4s, v12.4s
 	WORD $0x6eace492 // fcmgt v18.4s, v4.4s, v12.4s
-	WORD $0x6eace4d3 // fcmgt v19.4s, v6.4s, v12.4s
+	WORD $0x6eace4f3 // fcmgt v19.4s, v7.4s, v12.4s
 	WORD $0x6eace50c // fcmgt v12.4s, v8.4s, v12.4s
 	WORD $0x3dc04c34 // ldr q20, [x1, #304]
-	WORD $0x6ea2e695 // fcmgt v21.4s, v20.4s, v2.4s
+	WORD $0x6ea3e695 // fcmgt v21.4s, v20.4s, v3.4s
 	WORD $0x6ea4e696 // fcmgt v22.4s, v20.4s, v4.4s
-	WORD $0x6ea6e697 // fcmgt v23.4s, v20.4s, v6.4s
+	WORD $0x6ea7e697 // fcmgt v23.4s, v20.4s, v7.4s
 	WORD $0x6ea8e694 // fcmgt v20.4s, v20.4s, v8.4s
-	WORD $0x6e621c35 // bsl v21.16b, v1.16b, v2.16b
+	WORD $0x6e631c55 // bsl v21.16b, v2.16b, v3.16b
 	WORD $0x6e641d36 // bsl v22.16b, v9.16b, v4.16b
-	WORD $0x6e661d57 // bsl v23.16b, v10.16b, v6.16b
+	WORD $0x6e671d57 // bsl v23.16b, v10.16b, v7.16b
 	WORD $0x6e681d74 // bsl v20.16b, v11.16b, v8.16b
 	WORD $0x6e6d1eb1 // bsl v17.16b, v21.16b, v13.16b
 	WORD $0x6e6e1ed2 // bsl v18.16b, v22.16b, v14.16b
 	WORD $0x6e6f1ef3 // bsl v19.16b, v23.16b, v15.16b
 	WORD $0x6e701e8c // bsl v12.16b, v20.16b, v16.16b
-	WORD $0x3dc00021 // ldr q1, [x1]
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	WORD $0x4e21e501 // fcmeq v1.4s, v8.4s, v1.4s
-	WORD $0x6e711c02 // bsl v2.16b, v0.16b, v17.16b
-	WORD $0x6e721c64 // bsl v4.16b, v3.16b, v18.16b
-	WORD $0x6e731ca6 // bsl v6.16b, v5.16b, v19.16b
-	WORD $0x6e6c1ce1 // bsl v1.16b, v7.16b, v12.16b
-	WORD $0x3d8000c2 // str q2, [x6]
-	WORD $0x3d8004c4 // str q4, [x6, #16]
-	WORD $0x3d8008c6 // str q6, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x3dc00022 // ldr q2, [x1]
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
+	WORD $0x4e22e502 // fcmeq v2.4s, v8.4s, v2.4s
+	WORD $0x6e711c03 // bsl v3.16b, v0.16b, v17.16b
+	WORD $0x6e721c24 // bsl v4.16b, v1.16b, v18.16b
+	WORD $0x6e731ca7 // bsl v7.16b, v5.16b, v19.16b
+	WORD $0x6e6c1cc2 // bsl v2.16b, v6.16b, v12.16b
+	WORD $0xac8110c3 // stp q3, q4, [x6], #32
+	WORD $0xac8108c7 // stp q7, q2, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -13914,40 +13538,38 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x3dc00021 // ldr q1, [x1]
-	WORD $0x4e21d402 // fadd v2.4s, v0.4s, v1.4s
-	WORD $0x3dc004a3 // ldr q3, [x5, #16]
-	WORD $0x4e21d464 // fadd v4.4s, v3.4s, v1.4s
-	WORD $0x3dc008a5 // ldr q5, [x5, #32]
-	WORD $0x4e21d4a6 // fadd v6.4s, v5.4s, v1.4s
-	WORD $0x3dc00ca7 // ldr q7, [x5, #48]
-	WORD $0x4e21d4e8 // fadd v8.4s, v7.4s, v1.4s
-	WORD $0x4ea1d449 // fsub v9.4s, v2.4s, v1.4s
-	WORD $0x4ea1d48a // fsub v10.4s, v4.4s, v1.4s
-	WORD $0x4ea1d4cb // fsub v11.4s, v6.4s, v1.4s
-	WORD $0x4ea1d50c // fsub v12.4s, v8.4s, v1.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x3dc00022 // ldr q2, [x1]
+	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
+	WORD $0x4e22d424 // fadd v4.4s, v1.4s, v2.4s
+	WORD $0xacc118a5 // ldp q5, q6, [x5], #32
+	WORD $0x4e22d4a7 // fadd v7.4s, v5.4s, v2.4s
+	WORD $0x4e22d4c8 // fadd v8.4s, v6.4s, v2.4s
+	WORD $0x4ea2d469 // fsub v9.4s, v3.4s, v2.4s
+	WORD $0x4ea2d48a // fsub v10.4s, v4.4s, v2.4s
+	WORD $0x4ea2d4eb // fsub v11.4s, v7.4s, v2.4s
+	WORD $0x4ea2d50c // fsub v12.4s, v8.4s, v2.4s
 	WORD $0x4ea9d409 // fsub v9.4s, v0.4s, v9.4s
-	WORD $0x4eaad46a // fsub v10.4s, v3.4s, v10.4s
+	WORD $0x4eaad42a // fsub v10.4s, v1.4s, v10.4s
 	WORD $0x4eabd4ab // fsub v11.4s, v5.4s, v11.4s
-	WORD $0x4eacd4ec // fsub v12.4s, v7.4s, v12.4s
-	WORD $0x6e22fd29 // fdiv v9.4s, v9.4s, v2.4s
+	WORD $0x4eacd4cc // fsub v12.4s, v6.4s, v12.4s
+	WORD $0x6e23fd29 // fdiv v9.4s, v9.4s, v3.4s
 	WORD $0x6e24fd4a // fdiv v10.4s, v10.4s, v4.4s
-	WORD $0x6e26fd6b // fdiv v11.4s, v11.4s, v6.4s
+	WORD $0x6e27fd6b // fdiv v11.4s, v11.4s, v7.4s
 	WORD $0x6e28fd8c // fdiv v12.4s, v12.4s, v8.4s
 	WORD $0x3dc0082d // ldr q13, [x1, #32]
-	WORD $0x6ea2e5ae // fcmgt v14.4s, v13.4s, v2.4s
+	WORD $0x6ea3e5ae // fcmgt v14.4s, v13.4s, v3.4s
 	WORD $0x6ea4e5af // fcmgt v15.4s, v13.4s, v4.4s
-	WORD $0x6ea6e5b0 // fcmgt v16.4s, v13.4s, v6.4s
+	WORD $0x6ea7e5b0 // fcmgt v16.4s, v13.4s, v7.4s
 	WORD $0x6ea8e5ad // fcmgt v13.4s, v13.4s, v8.4s
 	WORD $0x3dc00c31 // ldr q17, [x1, #48]
-	WORD $0x6e31dc52 // fmul v18.4s, v2.4s, v17.4s
+	WORD $0x6e31dc72 // fmul v18.4s, v3.4s, v17.4s
 	WORD $0x6e31dc93 // fmul v19.4s, v4.4s, v17.4s
-	WORD $0x6e31dcd4 // fmul v20.4s, v6.4s, v17.4s
+	WORD $0x6e31dcf4 // fmul v20.4s, v7.4s, v17.4s
 	WORD $0x6e31dd11 // fmul v17.4s, v8.4s, v17.4s
-	WORD $0x6eee1c52 // bif v18.16b, v2.16b, v14.16b
+	WORD $0x6eee1c72 // bif v18.16b, v3.16b, v14.16b
 	WORD $0x6eef1c93 // bif v19.16b, v4.16b, v15.16b
-	WORD $0x6ef01cd4 // bif v20.16b, v6.16b, v16.16b
+	WORD $0x6ef01cf4 // bif v20.16b, v7.16b, v16.16b
 	WORD $0x6eed1d11 // bif v17.16b, v8.16b, v13.16b
 	WORD $0x3dc01035 // ldr q21, [x1, #64]
 	WORD $0x6eb58656 // sub v22.4s, v18.4s, v21.4s
@@ -13966,10 +13588,10 @@ in0done:
 	WORD $0x6eba8673 // sub v19.4s, v19.4s, v26.4s
 	WORD $0x6ebb8694 // sub v20.4s, v20.4s, v27.4s
 	WORD $0x6ebc8631 // sub v17.4s, v17.4s, v28.4s
-	WORD $0x4ea1d652 // fsub v18.4s, v18.4s, v1.4s
-	WORD $0x4ea1d673 // fsub v19.4s, v19.4s, v1.4s
-	WORD $0x4ea1d694 // fsub v20.4s, v20.4s, v1.4s
-	WORD $0x4ea1d631 // fsub v17.4s, v17.4s, v1.4s
+	WORD $0x4ea2d652 // fsub v18.4s, v18.4s, v2.4s
+	WORD $0x4ea2d673 // fsub v19.4s, v19.4s, v2.4s
+	WORD $0x4ea2d694 // fsub v20.4s, v20.4s, v2.4s
+	WORD $0x4ea2d631 // fsub v17.4s, v17.4s, v2.4s
 	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
 	WORD $0x4e21daf7 // scvtf v23.4s, v23.4s
 	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
@@ -14052,29 +13674,29 @@ in0done:
 	WORD $0x6e32df3d // fmul v29.4s, v25.4s, v18.4s
 	WORD $0x6e33df5e // fmul v30.4s, v26.4s, v19.4s
 	WORD $0x6e34df7f // fmul v31.4s, v27.4s, v20.4s
-	WORD $0x6e31df81 // fmul v1.4s, v28.4s, v17.4s
+	WORD $0x6e31df82 // fmul v2.4s, v28.4s, v17.4s
 	WORD $0x4e35cfa9 // fmla v9.4s, v29.4s, v21.4s
 	WORD $0x4e36cfca // fmla v10.4s, v30.4s, v22.4s
 	WORD $0x4e37cfeb // fmla v11.4s, v31.4s, v23.4s
-	WORD $0x4e38cc2c // fmla v12.4s, v1.4s, v24.4s
-	WORD $0x3dc03c21 // ldr q1, [x1, #240]
-	WORD $0x4ea1cf29 // fmls v9.4s, v25.4s, v1.4s
-	WORD $0x4ea1cf4a // fmls v10.4s, v26.4s, v1.4s
-	WORD $0x4ea1cf6b // fmls v11.4s, v27.4s, v1.4s
-	WORD $0x4ea1cf8c // fmls v12.4s, v28.4s, v1.4s
-	WORD $0x4e29d641 // fadd v1.4s, v18.4s, v9.4s
+	WORD $0x4e38cc4c // fmla v12.4s, v2.4s, v24.4s
+	WORD $0x3dc03c22 // ldr q2, [x1, #240]
+	WORD $0x4ea2cf29 // fmls v9.4s, v25.4s, v2.4s
+	WORD $0x4ea2cf4a // fmls v10.4s, v26.4s, v2.4s
+	WORD $0x4ea2cf6b // fmls v11.4s, v27.4s, v2.4s
+	WORD $0x4ea2cf8c // fmls v12.4s, v28.4s, v2.4s
+	WORD $0x4e29d642 // fadd v2.4s, v18.4s, v9.4s
 	WORD $0x4e2ad669 // fadd v9.4s, v19.4s, v10.4s
 	WORD $0x4e2bd68a // fadd v10.4s, v20.4s, v11.4s
 	WORD $0x4e2cd62b // fadd v11.4s, v17.4s, v12.4s
 	WORD $0x3dc0402c // ldr q12, [x1, #256]
-	WORD $0x4e2ccdc1 // fmla v1.4s, v14.4s, v12.4s
+	WORD $0x4e2ccdc2 // fmla v2.4s, v14.4s, v12.4s
 	WORD $0x4e2ccde9 // fmla v9.4s, v15.4s, v12.4s
 	WORD $0x4e2cce0a // fmla v10.4s, v16.4s, v12.4s
 	WORD $0x4e2ccdab // fmla v11.4s, v13.4s, v12.4s
 	WORD $0x3dc0042c // ldr q12, [x1, #16]
-	WORD $0x4e2ce44d // fcmeq v13.4s, v2.4s, v12.4s
+	WORD $0x4e2ce46d // fcmeq v13.4s, v3.4s, v12.4s
 	WORD $0x4e2ce48e // fcmeq v14.4s, v4.4s, v12.4s
-	WORD $0x4e2ce4cf // fcmeq v15.4s, v6.4s, v12.4s
+	WORD $0x4e2ce4ef // fcmeq v15.4s, v7.4s, v12.4s
 	WORD $0x4e2ce510 // fcmeq v16.4s, v8.4s, v12.4s
 	WORD $0x3dc04431 // ldr q17, [x1, #272]
 	WORD $0x3dc04832 // ldr q18, [x1, #288]
@@ -14082,36 +13704,34 @@ in0done:
 	WORD $0x6e721e2e // bsl v14.16b, v17.16b, v18.16b
 	WORD $0x6e721e2f // bsl v15.16b, v17.16b, v18.16b
 	WORD $0x6e721e30 // bsl v16.16b, v17.16b, v18.16b
-	WORD $0x6eace451 // fcmgt v17.4s, v2.4s, v12.4s
+	WORD $0x6eace471 // fcmgt v17.4s, v3.4s, v12.4s
 	WORD $0x6eace492 // fcmgt v18.4s, v4.4s, v12.4s
-	WORD $0x6eace4d3 // fcmgt v19.4s, v6.4s, v12.4s
+	WORD $0x6eace4f3 // fcmgt v19.4s, v7.4s, v12.4s
 	WORD $0x6eace50c // fcmgt v12.4s, v8.4s, v12.4s
 	WORD $0x3dc04c34 // ldr q20, [x1, #304]
-	WORD $0x6ea2e695 // fcmgt v21.4s, v20.4s, v2.4s
+	WORD $0x6ea3e695 // fcmgt v21.4s, v20.4s, v3.4s
 	WORD $0x6ea4e696 // fcmgt v22.4s, v20.4s, v4.4s
-	WORD $0x6ea6e697 // fcmgt v23.4s, v20.4s, v6.4s
+	WORD $0x6ea7e697 // fcmgt v23.4s, v20.4s, v7.4s
 	WORD $0x6ea8e694 // fcmgt v20.4s, v20.4s, v8.4s
-	WORD $0x6e621c35 // bsl v21.16b, v1.16b, v2.16b
+	WORD $0x6e631c55 // bsl v21.16b, v2.16b, v3.16b
 	WORD $0x6e641d36 // bsl v22.16b, v9.16b, v4.16b
-	WORD $0x6e661d57 // bsl v23.16b, v10.16b, v6.16b
+	WORD $0x6e671d57 // bsl v23.16b, v10.16b, v7.16b
 	WORD $0x6e681d74 // bsl v20.16b, v11.16b, v8.16b
 	WORD $0x6e6d1eb1 // bsl v17.16b, v21.16b, v13.16b
 	WORD $0x6e6e1ed2 // bsl v18.16b, v22.16b, v14.16b
 	WORD $0x6e6f1ef3 // bsl v19.16b, v23.16b, v15.16b
 	WORD $0x6e701e8c // bsl v12.16b, v20.16b, v16.16b
-	WORD $0x3dc00021 // ldr q1, [x1]
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	WORD $0x4e21e501 // fcmeq v1.4s, v8.4s, v1.4s
-	WORD $0x6e711c02 // bsl v2.16b, v0.16b, v17.16b
-	WORD $0x6e721c64 // bsl v4.16b, v3.16b, v18.16b
-	WORD $0x6e731ca6 // bsl v6.16b, v5.16b, v19.16b
-	WORD $0x6e6c1ce1 // bsl v1.16b, v7.16b, v12.16b
-	WORD $0x3d8000c2 // str q2, [x6]
-	WORD $0x3d8004c4 // str q4, [x6, #16]
-	WORD $0x3d8008c6 // str q6, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
+	WORD $0x3dc00022 // ldr q2, [x1]
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
+	WORD $0x4e22e502 // fcmeq v2.4s, v8.4s, v2.4s
+	WORD $0x6e711c03 // bsl v3.16b, v0.16b, v17.16b
+	WORD $0x6e721c24 // bsl v4.16b, v1.16b, v18.16b
+	WORD $0x6e731ca7 // bsl v7.16b, v5.16b, v19.16b
+	WORD $0x6e6c1cc2 // bsl v2.16b, v6.16b, v12.16b
+	WORD $0xac8110c3 // stp q3, q4, [x6], #32
+	WORD $0xac8108c7 // stp q7, q2, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -14266,79 +13886,52 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
-	WORD $0x3dc00480 // ldr q0, [x4, #16]
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
 	WORD $0x4e3fcc02 // fmla v2.4s, v0.4s, v31.4s
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x3dc008a3 // ldr q3, [x5, #32]
-	WORD $0x4e3fcc03 // fmla v3.4s, v0.4s, v31.4s
-	WORD $0x3dc00c80 // ldr q0, [x4, #48]
-	WORD $0x3dc00ca4 // ldr q4, [x5, #48]
+	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
 	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	WORD $0x3dc000c0 // ldr q0, [x6]
-	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
-	WORD $0x3dc004c1 // ldr q1, [x6, #16]
-	WORD $0x4e3fcc41 // fmla v1.4s, v2.4s, v31.4s
-	WORD $0x3dc008c2 // ldr q2, [x6, #32]
-	WORD $0x4e3fcc62 // fmla v2.4s, v3.4s, v31.4s
-	WORD $0x3dc00cc3 // ldr q3, [x6, #48]
-	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
-	WORD $0x3dc000e4 // ldr q4, [x7]
+	WORD $0x4e3fcc25 // fmla v5.4s, v1.4s, v31.4s
+	WORD $0xacc104c0 // ldp q0, q1, [x6], #32
+	WORD $0x4e3fcc40 // fmla v0.4s, v2.4s, v31.4s
+	WORD $0x4e3fcc61 // fmla v1.4s, v3.4s, v31.4s
+	WORD $0xacc10cc2 // ldp q2, q3, [x6], #32
+	WORD $0x4e3fcc82 // fmla v2.4s, v4.4s, v31.4s
+	WORD $0x4e3fcca3 // fmla v3.4s, v5.4s, v31.4s
+	WORD $0xacc114e4 // ldp q4, q5, [x7], #32
 	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	WORD $0x3dc004e0 // ldr q0, [x7, #16]
-	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
-	WORD $0x3dc008e1 // ldr q1, [x7, #32]
-	WORD $0x4e3fcc41 // fmla v1.4s, v2.4s, v31.4s
-	WORD $0x3dc00ce2 // ldr q2, [x7, #48]
-	WORD $0x4e3fcc62 // fmla v2.4s, v3.4s, v31.4s
-	WORD $0x3dc00103 // ldr q3, [x8]
-	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
-	WORD $0x3dc00504 // ldr q4, [x8, #16]
+	WORD $0x4e3fcc25 // fmla v5.4s, v1.4s, v31.4s
+	WORD $0xacc104e0 // ldp q0, q1, [x7], #32
+	WORD $0x4e3fcc40 // fmla v0.4s, v2.4s, v31.4s
+	WORD $0x4e3fcc61 // fmla v1.4s, v3.4s, v31.4s
+	WORD $0xacc10d02 // ldp q2, q3, [x8], #32
+	WORD $0x4e3fcc82 // fmla v2.4s, v4.4s, v31.4s
+	WORD $0x4e3fcca3 // fmla v3.4s, v5.4s, v31.4s
+	WORD $0xacc11504 // ldp q4, q5, [x8], #32
 	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	WORD $0x3dc00900 // ldr q0, [x8, #32]
-	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
-	WORD $0x3dc00d01 // ldr q1, [x8, #48]
-	WORD $0x4e3fcc41 // fmla v1.4s, v2.4s, v31.4s
-	WORD $0x3dc00122 // ldr q2, [x9]
-	WORD $0x4e3fcc62 // fmla v2.4s, v3.4s, v31.4s
-	WORD $0x3dc00523 // ldr q3, [x9, #16]
-	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
-	WORD $0x3dc00924 // ldr q4, [x9, #32]
+	WORD $0x4e3fcc25 // fmla v5.4s, v1.4s, v31.4s
+	WORD $0xacc10520 // ldp q0, q1, [x9], #32
+	WORD $0x4e3fcc40 // fmla v0.4s, v2.4s, v31.4s
+	WORD $0x4e3fcc61 // fmla v1.4s, v3.4s, v31.4s
+	WORD $0xacc10d22 // ldp q2, q3, [x9], #32
+	WORD $0x4e3fcc82 // fmla v2.4s, v4.4s, v31.4s
+	WORD $0x4e3fcca3 // fmla v3.4s, v5.4s, v31.4s
+	WORD $0xacc11544 // ldp q4, q5, [x10], #32
 	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	WORD $0x3dc00d20 // ldr q0, [x9, #48]
-	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
-	WORD $0x3dc00141 // ldr q1, [x10]
-	WORD $0x4e3fcc41 // fmla v1.4s, v2.4s, v31.4s
-	WORD $0x3dc00542 // ldr q2, [x10, #16]
-	WORD $0x4e3fcc62 // fmla v2.4s, v3.4s, v31.4s
-	WORD $0x3dc00943 // ldr q3, [x10, #32]
-	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
-	WORD $0x3dc00d44 // ldr q4, [x10, #48]
+	WORD $0x4e3fcc25 // fmla v5.4s, v1.4s, v31.4s
+	WORD $0xacc10540 // ldp q0, q1, [x10], #32
+	WORD $0x4e3fcc40 // fmla v0.4s, v2.4s, v31.4s
+	WORD $0x4e3fcc61 // fmla v1.4s, v3.4s, v31.4s
+	WORD $0xacc10d62 // ldp q2, q3, [x11], #32
+	WORD $0x4e3fcc82 // fmla v2.4s, v4.4s, v31.4s
+	WORD $0x4e3fcca3 // fmla v3.4s, v5.4s, v31.4s
+	WORD $0xacc11564 // ldp q4, q5, [x11], #32
 	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	WORD $0x3dc00160 // ldr q0, [x11]
-	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
-	WORD $0x3dc00561 // ldr q1, [x11, #16]
-	WORD $0x4e3fcc41 // fmla v1.4s, v2.4s, v31.4s
-	WORD $0x3dc00962 // ldr q2, [x11, #32]
-	WORD $0x4e3fcc62 // fmla v2.4s, v3.4s, v31.4s
-	WORD $0x3dc00d63 // ldr q3, [x11, #48]
-	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
-	WORD $0x3d800180 // str q0, [x12]
-	WORD $0x3d800581 // str q1, [x12, #16]
-	WORD $0x3d800982 // str q2, [x12, #32]
-	WORD $0x3d800d83 // str q3, [x12, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x910100e7 // add x7, x7, #64
-	WORD $0x91010108 // add x8, x8, #64
-	WORD $0x91010129 // add x9, x9, #64
-	WORD $0x9101014a // add x10, x10, #64
-	WORD $0x9101016b // add x11, x11, #64
-	WORD $0x9101018c // add x12, x12, #64
+	WORD $0x4e3fcc25 // fmla v5.4s, v1.4s, v31.4s
+	WORD $0xac810d82 // stp q2, q3, [x12], #32
+	WORD $0xac811584 // stp q4, q5, [x12], #32
 	WORD $0xf10041ad // subs x13, x13, #16
 	BGE  group
 
@@ -14523,70 +14116,52 @@ in7done:
 	WORD $0x9109c00b // add x11, x0, #624
 	WORD $0xaa0c03ee // mov x14, x12
 	WORD $0x910ac00c // add x12, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
-	WORD $0x3dc00480 // ldr q0, [x4, #16]
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
 	WORD $0x4e3fcc02 // fmla v2.4s, v0.4s, v31.4s
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x3dc008a3 // ldr q3, [x5, #32]
-	WORD $0x4e3fcc03 // fmla v3.4s, v0.4s, v31.4s
-	WORD $0x3dc00c80 // ldr q0, [x4, #48]
-	WORD $0x3dc00ca4 // ldr q4, [x5, #48]
+	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
 	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	WORD $0x3dc000c0 // ldr q0, [x6]
-	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
-	WORD $0x3dc004c1 // ldr q1, [x6, #16]
-	WORD $0x4e3fcc41 // fmla v1.4s, v2.4s, v31.4s
-	WORD $0x3dc008c2 // ldr q2, [x6, #32]
-	WORD $0x4e3fcc62 // fmla v2.4s, v3.4s, v31.4s
-	WORD $0x3dc00cc3 // ldr q3, [x6, #48]
-	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
-	WORD $0x3dc000e4 // ldr q4, [x7]
+	WORD $0x4e3fcc25 // fmla v5.4s, v1.4s, v31.4s
+	WORD $0xacc104c0 // ldp q0, q1, [x6], #32
+	WORD $0x4e3fcc40 // fmla v0.4s, v2.4s, v31.4s
+	WORD $0x4e3fcc61 // fmla v1.4s, v3.4s, v31.4s
+	WORD $0xacc10cc2 // ldp q2, q3, [x6], #32
+	WORD $0x4e3fcc82 // fmla v2.4s, v4.4s, v31.4s
+	WORD $0x4e3fcca3 // fmla v3.4s, v5.4s, v31.4s
+	WORD $0xacc114e4 // ldp q4, q5, [x7], #32
 	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	WORD $0x3dc004e0 // ldr q0, [x7, #16]
-	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
-	WORD $0x3dc008e1 // ldr q1, [x7, #32]
-	WORD $0x4e3fcc41 // fmla v1.4s, v2.4s, v31.4s
-	WORD $0x3dc00ce2 // ldr q2, [x7, #48]
-	WORD $0x4e3fcc62 // fmla v2.4s, v3.4s, v31.4s
-	WORD $0x3dc00103 // ldr q3, [x8]
-	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
-	WORD $0x3dc00504 // ldr q4, [x8, #16]
+	WORD $0x4e3fcc25 // fmla v5.4s, v1.4s, v31.4s
+	WORD $0xacc104e0 // ldp q0, q1, [x7], #32
+	WORD $0x4e3fcc40 // fmla v0.4s, v2.4s, v31.4s
+	WORD $0x4e3fcc61 // fmla v1.4s, v3.4s, v31.4s
+	WORD $0xacc10d02 // ldp q2, q3, [x8], #32
+	WORD $0x4e3fcc82 // fmla v2.4s, v4.4s, v31.4s
+	WORD $0x4e3fcca3 // fmla v3.4s, v5.4s, v31.4s
+	WORD $0xacc11504 // ldp q4, q5, [x8], #32
 	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	WORD $0x3dc00900 // ldr q0, [x8, #32]
-	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
-	WORD $0x3dc00d01 // ldr q1, [x8, #48]
-	WORD $0x4e3fcc41 // fmla v1.4s, v2.4s, v31.4s
-	WORD $0x3dc00122 // ldr q2, [x9]
-	WORD $0x4e3fcc62 // fmla v2.4s, v3.4s, v31.4s
-	WORD $0x3dc00523 // ldr q3, [x9, #16]
-	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
-	WORD $0x3dc00924 // ldr q4, [x9, #32]
+	WORD $0x4e3fcc25 // fmla v5.4s, v1.4s, v31.4s
+	WORD $0xacc10520 // ldp q0, q1, [x9], #32
+	WORD $0x4e3fcc40 // fmla v0.4s, v2.4s, v31.4s
+	WORD $0x4e3fcc61 // fmla v1.4s, v3.4s, v31.4s
+	WORD $0xacc10d22 // ldp q2, q3, [x9], #32
+	WORD $0x4e3fcc82 // fmla v2.4s, v4.4s, v31.4s
+	WORD $0x4e3fcca3 // fmla v3.4s, v5.4s, v31.4s
+	WORD $0xacc11544 // ldp q4, q5, [x10], #32
 	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	WORD $0x3dc00d20 // ldr q0, [x9, #48]
-	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
-	WORD $0x3dc00141 // ldr q1, [x10]
-	WORD $0x4e3fcc41 // fmla v1.4s, v2.4s, v31.4s
-	WORD $0x3dc00542 // ldr q2, [x10, #16]
-	WORD $0x4e3fcc62 // fmla v2.4s, v3.4s, v31.4s
-	WORD $0x3dc00943 // ldr q3, [x10, #32]
-	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
-	WORD $0x3dc00d44 // ldr q4, [x10, #48]
+	WORD $0x4e3fcc25 // fmla v5.4s, v1.4s, v31.4s
+	WORD $0xacc10540 // ldp q0, q1, [x10], #32
+	WORD $0x4e3fcc40 // fmla v0.4s, v2.4s, v31.4s
+	WORD $0x4e3fcc61 // fmla v1.4s, v3.4s, v31.4s
+	WORD $0xacc10d62 // ldp q2, q3, [x11], #32
+	WORD $0x4e3fcc82 // fmla v2.4s, v4.4s, v31.4s
+	WORD $0x4e3fcca3 // fmla v3.4s, v5.4s, v31.4s
+	WORD $0xacc11564 // ldp q4, q5, [x11], #32
 	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	WORD $0x3dc00160 // ldr q0, [x11]
-	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
-	WORD $0x3dc00561 // ldr q1, [x11, #16]
-	WORD $0x4e3fcc41 // fmla v1.4s, v2.4s, v31.4s
-	WORD $0x3dc00962 // ldr q2, [x11, #32]
-	WORD $0x4e3fcc62 // fmla v2.4s, v3.4s, v31.4s
-	WORD $0x3dc00d63 // ldr q3, [x11, #48]
-	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
-	WORD $0x3d800180 // str q0, [x12]
-	WORD $0x3d800581 // str q1, [x12, #16]
-	WORD $0x3d800982 // str q2, [x12, #32]
-	WORD $0x3d800d83 // str q3, [x12, #48]
+	WORD $0x4e3fcc25 // fmla v5.4s, v1.4s, v31.4s
+	WORD $0xac810d82 // stp q2, q3, [x12], #32
+	WORD $0xac811584 // stp q4, q5, [x12], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10011a5 // subs x5, x13, #4
 	BLT  outwords
@@ -14642,281 +14217,272 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x3dc00021 // ldr q1, [x1]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x3dc004a3 // ldr q3, [x5, #16]
-	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x3dc00022 // ldr q2, [x1]
+	WORD $0x6ea0e443 // fcmgt v3.4s, v2.4s, v0.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
 	WORD $0x3dc00424 // ldr q4, [x1, #16]
 	WORD $0x6ea0e485 // fcmgt v5.4s, v4.4s, v0.4s
-	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
+	WORD $0x6ea1e484 // fcmgt v4.4s, v4.4s, v1.4s
 	WORD $0x3dc00826 // ldr q6, [x1, #32]
 	WORD $0x6ea0e4c7 // fcmgt v7.4s, v6.4s, v0.4s
-	WORD $0x6ea3e4c6 // fcmgt v6.4s, v6.4s, v3.4s
+	WORD $0x6ea1e4c6 // fcmgt v6.4s, v6.4s, v1.4s
 	WORD $0x3dc00c28 // ldr q8, [x1, #48]
 	WORD $0x6ea0e509 // fcmgt v9.4s, v8.4s, v0.4s
-	WORD $0x6ea3e508 // fcmgt v8.4s, v8.4s, v3.4s
+	WORD $0x6ea1e508 // fcmgt v8.4s, v8.4s, v1.4s
 	WORD $0x3dc0102a // ldr q10, [x1, #64]
 	WORD $0x6ea0e54b // fcmgt v11.4s, v10.4s, v0.4s
-	WORD $0x6ea3e54a // fcmgt v10.4s, v10.4s, v3.4s
+	WORD $0x6ea1e54a // fcmgt v10.4s, v10.4s, v1.4s
 	WORD $0x3dc0142c // ldr q12, [x1, #80]
 	WORD $0x6ea0e58d // fcmgt v13.4s, v12.4s, v0.4s
-	WORD $0x6ea3e58c // fcmgt v12.4s, v12.4s, v3.4s
+	WORD $0x6ea1e58c // fcmgt v12.4s, v12.4s, v1.4s
 	WORD $0x3dc0182e // ldr q14, [x1, #96]
 	WORD $0x6ea0e5cf // fcmgt v15.4s, v14.4s, v0.4s
-	WORD $0x6ea3e5ce // fcmgt v14.4s, v14.4s, v3.4s
+	WORD $0x6ea1e5ce // fcmgt v14.4s, v14.4s, v1.4s
 	WORD $0x3dc01c30 // ldr q16, [x1, #112]
 	WORD $0x6ea0e611 // fcmgt v17.4s, v16.4s, v0.4s
-	WORD $0x6ea3e610 // fcmgt v16.4s, v16.4s, v3.4s
+	WORD $0x6ea1e610 // fcmgt v16.4s, v16.4s, v1.4s
 	WORD $0x3dc02032 // ldr q18, [x1, #128]
 	WORD $0x6ea0e653 // fcmgt v19.4s, v18.4s, v0.4s
-	WORD $0x6ea3e652 // fcmgt v18.4s, v18.4s, v3.4s
+	WORD $0x6ea1e652 // fcmgt v18.4s, v18.4s, v1.4s
 	WORD $0x3dc02434 // ldr q20, [x1, #144]
 	WORD $0x6ea0e695 // fcmgt v21.4s, v20.4s, v0.4s
-	WORD $0x6ea3e694 // fcmgt v20.4s, v20.4s, v3.4s
+	WORD $0x6ea1e694 // fcmgt v20.4s, v20.4s, v1.4s
 	WORD $0x3dc02836 // ldr q22, [x1, #160]
 	WORD $0x6ea0e6d7 // fcmgt v23.4s, v22.4s, v0.4s
-	WORD $0x6ea3e6d6 // fcmgt v22.4s, v22.4s, v3.4s
+	WORD $0x6ea1e6d6 // fcmgt v22.4s, v22.4s, v1.4s
 	WORD $0x3dc02c38 // ldr q24, [x1, #176]
 	WORD $0x6ea0e719 // fcmgt v25.4s, v24.4s, v0.4s
-	WORD $0x6ea3e718 // fcmgt v24.4s, v24.4s, v3.4s
-	WORD $0x3dc000da // ldr q26, [x6]
-	WORD $0x4ea0d75b // fsub v27.4s, v26.4s, v0.4s
-	WORD $0x3dc004dc // ldr q28, [x6, #16]
-	WORD $0x4ea3d79d // fsub v29.4s, v28.4s, v3.4s
+	WORD $0x6ea1e718 // fcmgt v24.4s, v24.4s, v1.4s
+	WORD $0xacc16cda // ldp q26, q27, [x6], #32
+	WORD $0x4ea0d75c // fsub v28.4s, v26.4s, v0.4s
+	WORD $0x4ea1d77d // fsub v29.4s, v27.4s, v1.4s
 	WORD $0x4ea01c1e // mov v30.16b, v0.16b
 	WORD $0x4e3fcf5e // fmla v30.4s, v26.4s, v31.4s
-	WORD $0x4ea31c7a // mov v26.16b, v3.16b
-	WORD $0x4e3fcf9a // fmla v26.4s, v28.4s, v31.4s
-	WORD $0x6e7e1f62 // bsl v2.16b, v27.16b, v30.16b
-	WORD $0x6e7a1fa1 // bsl v1.16b, v29.16b, v26.16b
-	WORD $0x4ea0d45a // fsub v26.4s, v2.4s, v0.4s
-	WORD $0x4ea3d43b // fsub v27.4s, v1.4s, v3.4s
+	WORD $0x4ea11c3a // mov v26.16b, v1.16b
+	WORD $0x4e3fcf7a // fmla v26.4s, v27.4s, v31.4s
+	WORD $0x6e7e1f83 // bsl v3.16b, v28.16b, v30.16b
+	WORD $0x6e7a1fa2 // bsl v2.16b, v29.16b, v26.16b
+	WORD $0x4ea0d47a // fsub v26.4s, v3.4s, v0.4s
+	WORD $0x4ea1d45b // fsub v27.4s, v2.4s, v1.4s
 	WORD $0x4ea01c1c // mov v28.16b, v0.16b
-	WORD $0x4e3fcc5c // fmla v28.4s, v2.4s, v31.4s
-	WORD $0x4ea31c62 // mov v2.16b, v3.16b
-	WORD $0x4e3fcc22 // fmla v2.4s, v1.4s, v31.4s
+	WORD $0x4e3fcc7c // fmla v28.4s, v3.4s, v31.4s
+	WORD $0x4ea11c23 // mov v3.16b, v1.16b
+	WORD $0x4e3fcc43 // fmla v3.4s, v2.4s, v31.4s
 	WORD $0x6e7c1f45 // bsl v5.16b, v26.16b, v28.16b
-	WORD $0x6e621f64 // bsl v4.16b, v27.16b, v2.16b
-	WORD $0x4ea0d4a1 // fsub v1.4s, v5.4s, v0.4s
-	WORD $0x4ea3d482 // fsub v2.4s, v4.4s, v3.4s
+	WORD $0x6e631f64 // bsl v4.16b, v27.16b, v3.16b
+	WORD $0x4ea0d4a2 // fsub v2.4s, v5.4s, v0.4s
+	WORD $0x4ea1d483 // fsub v3.4s, v4.4s, v1.4s
 	WORD $0x4ea01c1a // mov v26.16b, v0.16b
 	WORD $0x4e3fccba // fmla v26.4s, v5.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcc85 // fmla v5.4s, v4.4s, v31.4s
-	WORD $0x6e7a1c27 // bsl v7.16b, v1.16b, v26.16b
-	WORD $0x6e651c46 // bsl v6.16b, v2.16b, v5.16b
-	WORD $0x4ea0d4e1 // fsub v1.4s, v7.4s, v0.4s
-	WORD $0x4ea3d4c2 // fsub v2.4s, v6.4s, v3.4s
+	WORD $0x6e7a1c47 // bsl v7.16b, v2.16b, v26.16b
+	WORD $0x6e651c66 // bsl v6.16b, v3.16b, v5.16b
+	WORD $0x4ea0d4e2 // fsub v2.4s, v7.4s, v0.4s
+	WORD $0x4ea1d4c3 // fsub v3.4s, v6.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcce4 // fmla v4.4s, v7.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fccc5 // fmla v5.4s, v6.4s, v31.4s
-	WORD $0x6e641c29 // bsl v9.16b, v1.16b, v4.16b
-	WORD $0x6e651c48 // bsl v8.16b, v2.16b, v5.16b
-	WORD $0x4ea0d521 // fsub v1.4s, v9.4s, v0.4s
-	WORD $0x4ea3d502 // fsub v2.4s, v8.4s, v3.4s
+	WORD $0x6e641c49 // bsl v9.16b, v2.16b, v4.16b
+	WORD $0x6e651c68 // bsl v8.16b, v3.16b, v5.16b
+	WORD $0x4ea0d522 // fsub v2.4s, v9.4s, v0.4s
+	WORD $0x4ea1d503 // fsub v3.4s, v8.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcd24 // fmla v4.4s, v9.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcd05 // fmla v5.4s, v8.4s, v31.4s
-	WORD $0x6e641c2b // bsl v11.16b, v1.16b, v4.16b
-	WORD $0x6e651c4a // bsl v10.16b, v2.16b, v5.16b
-	WORD $0x4ea0d561 // fsub v1.4s, v11.4s, v0.4s
-	WORD $0x4ea3d542 // fsub v2.4s, v10.4s, v3.4s
+	WORD $0x6e641c4b // bsl v11.16b, v2.16b, v4.16b
+	WORD $0x6e651c6a // bsl v10.16b, v3.16b, v5.16b
+	WORD $0x4ea0d562 // fsub v2.4s, v11.4s, v0.4s
+	WORD $0x4ea1d543 // fsub v3.4s, v10.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcd64 // fmla v4.4s, v11.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcd45 // fmla v5.4s, v10.4s, v31.4s
-	WORD $0x6e641c2d // bsl v13.16b, v1.16b, v4.16b
-	WORD $0x6e651c4c // bsl v12.16b, v2.16b, v5.16b
-	WORD $0x4ea0d5a1 // fsub v1.4s, v13.4s, v0.4s
-	WORD $0x4ea3d582 // fsub v2.4s, v12.4s, v3.4s
+	WORD $0x6e641c4d // bsl v13.16b, v2.16b, v4.16b
+	WORD $0x6e651c6c // bsl v12.16b, v3.16b, v5.16b
+	WORD $0x4ea0d5a2 // fsub v2.4s, v13.4s, v0.4s
+	WORD $0x4ea1d583 // fsub v3.4s, v12.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcda4 // fmla v4.4s, v13.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcd85 // fmla v5.4s, v12.4s, v31.4s
-	WORD $0x6e641c2f // bsl v15.16b, v1.16b, v4.16b
-	WORD $0x6e651c4e // bsl v14.16b, v2.16b, v5.16b
-	WORD $0x4ea0d5e1 // fsub v1.4s, v15.4s, v0.4s
-	WORD $0x4ea3d5c2 // fsub v2.4s, v14.4s, v3.4s
+	WORD $0x6e641c4f // bsl v15.16b, v2.16b, v4.16b
+	WORD $0x6e651c6e // bsl v14.16b, v3.16b, v5.16b
+	WORD $0x4ea0d5e2 // fsub v2.4s, v15.4s, v0.4s
+	WORD $0x4ea1d5c3 // fsub v3.4s, v14.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcde4 // fmla v4.4s, v15.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcdc5 // fmla v5.4s, v14.4s, v31.4s
-	WORD $0x6e641c31 // bsl v17.16b, v1.16b, v4.16b
-	WORD $0x6e651c50 // bsl v16.16b, v2.16b, v5.16b
-	WORD $0x4ea0d621 // fsub v1.4s, v17.4s, v0.4s
-	WORD $0x4ea3d602 // fsub v2.4s, v16.4s, v3.4s
+	WORD $0x6e641c51 // bsl v17.16b, v2.16b, v4.16b
+	WORD $0x6e651c70 // bsl v16.16b, v3.16b, v5.16b
+	WORD $0x4ea0d622 // fsub v2.4s, v17.4s, v0.4s
+	WORD $0x4ea1d603 // fsub v3.4s, v16.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fce24 // fmla v4.4s, v17.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fce05 // fmla v5.4s, v16.4s, v31.4s
-	WORD $0x6e641c33 // bsl v19.16b, v1.16b, v4.16b
-	WORD $0x6e651c52 // bsl v18.16b, v2.16b, v5.16b
-	WORD $0x4ea0d661 // fsub v1.4s, v19.4s, v0.4s
-	WORD $0x4ea3d642 // fsub v2.4s, v18.4s, v3.4s
+	WORD $0x6e641c53 // bsl v19.16b, v2.16b, v4.16b
+	WORD $0x6e651c72 // bsl v18.16b, v3.16b, v5.16b
+	WORD $0x4ea0d662 // fsub v2.4s, v19.4s, v0.4s
+	WORD $0x4ea1d643 // fsub v3.4s, v18.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fce64 // fmla v4.4s, v19.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fce45 // fmla v5.4s, v18.4s, v31.4s
-	WORD $0x6e641c35 // bsl v21.16b, v1.16b, v4.16b
-	WORD $0x6e651c54 // bsl v20.16b, v2.16b, v5.16b
-	WORD $0x4ea0d6a1 // fsub v1.4s, v21.4s, v0.4s
-	WORD $0x4ea3d682 // fsub v2.4s, v20.4s, v3.4s
+	WORD $0x6e641c55 // bsl v21.16b, v2.16b, v4.16b
+	WORD $0x6e651c74 // bsl v20.16b, v3.16b, v5.16b
+	WORD $0x4ea0d6a2 // fsub v2.4s, v21.4s, v0.4s
+	WORD $0x4ea1d683 // fsub v3.4s, v20.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcea4 // fmla v4.4s, v21.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fce85 // fmla v5.4s, v20.4s, v31.4s
-	WORD $0x6e641c37 // bsl v23.16b, v1.16b, v4.16b
-	WORD $0x6e651c56 // bsl v22.16b, v2.16b, v5.16b
-	WORD $0x4ea0d6e1 // fsub v1.4s, v23.4s, v0.4s
-	WORD $0x4ea3d6c2 // fsub v2.4s, v22.4s, v3.4s
+	WORD $0x6e641c57 // bsl v23.16b, v2.16b, v4.16b
+	WORD $0x6e651c76 // bsl v22.16b, v3.16b, v5.16b
+	WORD $0x4ea0d6e2 // fsub v2.4s, v23.4s, v0.4s
+	WORD $0x4ea1d6c3 // fsub v3.4s, v22.4s, v1.4s
 	WORD $0x4e3fcee0 // fmla v0.4s, v23.4s, v31.4s
-	WORD $0x4e3fcec3 // fmla v3.4s, v22.4s, v31.4s
-	WORD $0x6e601c39 // bsl v25.16b, v1.16b, v0.16b
-	WORD $0x6e631c58 // bsl v24.16b, v2.16b, v3.16b
-	WORD $0x3d8000f9 // str q25, [x7]
-	WORD $0x3d8004f8 // str q24, [x7, #16]
-	WORD $0x3dc008a0 // ldr q0, [x5, #32]
-	WORD $0x3dc00021 // ldr q1, [x1]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x3dc00ca3 // ldr q3, [x5, #48]
-	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
+	WORD $0x4e3fcec1 // fmla v1.4s, v22.4s, v31.4s
+	WORD $0x6e601c59 // bsl v25.16b, v2.16b, v0.16b
+	WORD $0x6e611c78 // bsl v24.16b, v3.16b, v1.16b
+	WORD $0xac8160f9 // stp q25, q24, [x7], #32
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x3dc00022 // ldr q2, [x1]
+	WORD $0x6ea0e443 // fcmgt v3.4s, v2.4s, v0.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
 	WORD $0x3dc00424 // ldr q4, [x1, #16]
 	WORD $0x6ea0e485 // fcmgt v5.4s, v4.4s, v0.4s
-	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
+	WORD $0x6ea1e484 // fcmgt v4.4s, v4.4s, v1.4s
 	WORD $0x3dc00826 // ldr q6, [x1, #32]
 	WORD $0x6ea0e4c7 // fcmgt v7.4s, v6.4s, v0.4s
-	WORD $0x6ea3e4c6 // fcmgt v6.4s, v6.4s, v3.4s
+	WORD $0x6ea1e4c6 // fcmgt v6.4s, v6.4s, v1.4s
 	WORD $0x3dc00c28 // ldr q8, [x1, #48]
 	WORD $0x6ea0e509 // fcmgt v9.4s, v8.4s, v0.4s
-	WORD $0x6ea3e508 // fcmgt v8.4s, v8.4s, v3.4s
+	WORD $0x6ea1e508 // fcmgt v8.4s, v8.4s, v1.4s
 	WORD $0x3dc0102a // ldr q10, [x1, #64]
 	WORD $0x6ea0e54b // fcmgt v11.4s, v10.4s, v0.4s
-	WORD $0x6ea3e54a // fcmgt v10.4s, v10.4s, v3.4s
+	WORD $0x6ea1e54a // fcmgt v10.4s, v10.4s, v1.4s
 	WORD $0x3dc0142c // ldr q12, [x1, #80]
 	WORD $0x6ea0e58d // fcmgt v13.4s, v12.4s, v0.4s
-	WORD $0x6ea3e58c // fcmgt v12.4s, v12.4s, v3.4s
+	WORD $0x6ea1e58c // fcmgt v12.4s, v12.4s, v1.4s
 	WORD $0x3dc0182e // ldr q14, [x1, #96]
 	WORD $0x6ea0e5cf // fcmgt v15.4s, v14.4s, v0.4s
-	WORD $0x6ea3e5ce // fcmgt v14.4s, v14.4s, v3.4s
+	WORD $0x6ea1e5ce // fcmgt v14.4s, v14.4s, v1.4s
 	WORD $0x3dc01c30 // ldr q16, [x1, #112]
 	WORD $0x6ea0e611 // fcmgt v17.4s, v16.4s, v0.4s
-	WORD $0x6ea3e610 // fcmgt v16.4s, v16.4s, v3.4s
+	WORD $0x6ea1e610 // fcmgt v16.4s, v16.4s, v1.4s
 	WORD $0x3dc02032 // ldr q18, [x1, #128]
 	WORD $0x6ea0e653 // fcmgt v19.4s, v18.4s, v0.4s
-	WORD $0x6ea3e652 // fcmgt v18.4s, v18.4s, v3.4s
+	WORD $0x6ea1e652 // fcmgt v18.4s, v18.4s, v1.4s
 	WORD $0x3dc02434 // ldr q20, [x1, #144]
 	WORD $0x6ea0e695 // fcmgt v21.4s, v20.4s, v0.4s
-	WORD $0x6ea3e694 // fcmgt v20.4s, v20.4s, v3.4s
+	WORD $0x6ea1e694 // fcmgt v20.4s, v20.4s, v1.4s
 	WORD $0x3dc02836 // ldr q22, [x1, #160]
 	WORD $0x6ea0e6d7 // fcmgt v23.4s, v22.4s, v0.4s
-	WORD $0x6ea3e6d6 // fcmgt v22.4s, v22.4s, v3.4s
+	WORD $0x6ea1e6d6 // fcmgt v22.4s, v22.4s, v1.4s
 	WORD $0x3dc02c38 // ldr q24, [x1, #176]
 	WORD $0x6ea0e719 // fcmgt v25.4s, v24.4s, v0.4s
-	WORD $0x6ea3e718 // fcmgt v24.4s, v24.4s, v3.4s
-	WORD $0x3dc008da // ldr q26, [x6, #32]
-	WORD $0x4ea0d75b // fsub v27.4s, v26.4s, v0.4s
-	WORD $0x3dc00cdc // ldr q28, [x6, #48]
-	WORD $0x4ea3d79d // fsub v29.4s, v28.4s, v3.4s
+	WORD $0x6ea1e718 // fcmgt v24.4s, v24.4s, v1.4s
+	WORD $0xacc16cda // ldp q26, q27, [x6], #32
+	WORD $0x4ea0d75c // fsub v28.4s, v26.4s, v0.4s
+	WORD $0x4ea1d77d // fsub v29.4s, v27.4s, v1.4s
 	WORD $0x4ea01c1e // mov v30.16b, v0.16b
 	WORD $0x4e3fcf5e // fmla v30.4s, v26.4s, v31.4s
-	WORD $0x4ea31c7a // mov v26.16b, v3.16b
-	WORD $0x4e3fcf9a // fmla v26.4s, v28.4s, v31.4s
-	WORD $0x6e7e1f62 // bsl v2.16b, v27.16b, v30.16b
-	WORD $0x6e7a1fa1 // bsl v1.16b, v29.16b, v26.16b
-	WORD $0x4ea0d45a // fsub v26.4s, v2.4s, v0.4s
-	WORD $0x4ea3d43b // fsub v27.4s, v1.4s, v3.4s
+	WORD $0x4ea11c3a // mov v26.16b, v1.16b
+	WORD $0x4e3fcf7a // fmla v26.4s, v27.4s, v31.4s
+	WORD $0x6e7e1f83 // bsl v3.16b, v28.16b, v30.16b
+	WORD $0x6e7a1fa2 // bsl v2.16b, v29.16b, v26.16b
+	WORD $0x4ea0d47a // fsub v26.4s, v3.4s, v0.4s
+	WORD $0x4ea1d45b // fsub v27.4s, v2.4s, v1.4s
 	WORD $0x4ea01c1c // mov v28.16b, v0.16b
-	WORD $0x4e3fcc5c // fmla v28.4s, v2.4s, v31.4s
-	WORD $0x4ea31c62 // mov v2.16b, v3.16b
-	WORD $0x4e3fcc22 // fmla v2.4s, v1.4s, v31.4s
+	WORD $0x4e3fcc7c // fmla v28.4s, v3.4s, v31.4s
+	WORD $0x4ea11c23 // mov v3.16b, v1.16b
+	WORD $0x4e3fcc43 // fmla v3.4s, v2.4s, v31.4s
 	WORD $0x6e7c1f45 // bsl v5.16b, v26.16b, v28.16b
-	WORD $0x6e621f64 // bsl v4.16b, v27.16b, v2.16b
-	WORD $0x4ea0d4a1 // fsub v1.4s, v5.4s, v0.4s
-	WORD $0x4ea3d482 // fsub v2.4s, v4.4s, v3.4s
+	WORD $0x6e631f64 // bsl v4.16b, v27.16b, v3.16b
+	WORD $0x4ea0d4a2 // fsub v2.4s, v5.4s, v0.4s
+	WORD $0x4ea1d483 // fsub v3.4s, v4.4s, v1.4s
 	WORD $0x4ea01c1a // mov v26.16b, v0.16b
 	WORD $0x4e3fccba // fmla v26.4s, v5.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcc85 // fmla v5.4s, v4.4s, v31.4s
-	WORD $0x6e7a1c27 // bsl v7.16b, v1.16b, v26.16b
-	WORD $0x6e651c46 // bsl v6.16b, v2.16b, v5.16b
-	WORD $0x4ea0d4e1 // fsub v1.4s, v7.4s, v0.4s
-	WORD $0x4ea3d4c2 // fsub v2.4s, v6.4s, v3.4s
+	WORD $0x6e7a1c47 // bsl v7.16b, v2.16b, v26.16b
+	WORD $0x6e651c66 // bsl v6.16b, v3.16b, v5.16b
+	WORD $0x4ea0d4e2 // fsub v2.4s, v7.4s, v0.4s
+	WORD $0x4ea1d4c3 // fsub v3.4s, v6.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcce4 // fmla v4.4s, v7.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fccc5 // fmla v5.4s, v6.4s, v31.4s
-	WORD $0x6e641c29 // bsl v9.16b, v1.16b, v4.16b
-	WORD $0x6e651c48 // bsl v8.16b, v2.16b, v5.16b
-	WORD $0x4ea0d521 // fsub v1.4s, v9.4s, v0.4s
-	WORD $0x4ea3d502 // fsub v2.4s, v8.4s, v3.4s
+	WORD $0x6e641c49 // bsl v9.16b, v2.16b, v4.16b
+	WORD $0x6e651c68 // bsl v8.16b, v3.16b, v5.16b
+	WORD $0x4ea0d522 // fsub v2.4s, v9.4s, v0.4s
+	WORD $0x4ea1d503 // fsub v3.4s, v8.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcd24 // fmla v4.4s, v9.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcd05 // fmla v5.4s, v8.4s, v31.4s
-	WORD $0x6e641c2b // bsl v11.16b, v1.16b, v4.16b
-	WORD $0x6e651c4a // bsl v10.16b, v2.16b, v5.16b
-	WORD $0x4ea0d561 // fsub v1.4s, v11.4s, v0.4s
-	WORD $0x4ea3d542 // fsub v2.4s, v10.4s, v3.4s
+	WORD $0x6e641c4b // bsl v11.16b, v2.16b, v4.16b
+	WORD $0x6e651c6a // bsl v10.16b, v3.16b, v5.16b
+	WORD $0x4ea0d562 // fsub v2.4s, v11.4s, v0.4s
+	WORD $0x4ea1d543 // fsub v3.4s, v10.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcd64 // fmla v4.4s, v11.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcd45 // fmla v5.4s, v10.4s, v31.4s
-	WORD $0x6e641c2d // bsl v13.16b, v1.16b, v4.16b
-	WORD $0x6e651c4c // bsl v12.16b, v2.16b, v5.16b
-	WORD $0x4ea0d5a1 // fsub v1.4s, v13.4s, v0.4s
-	WORD $0x4ea3d582 // fsub v2.4s, v12.4s, v3.4s
+	WORD $0x6e641c4d // bsl v13.16b, v2.16b, v4.16b
+	WORD $0x6e651c6c // bsl v12.16b, v3.16b, v5.16b
+	WORD $0x4ea0d5a2 // fsub v2.4s, v13.4s, v0.4s
+	WORD $0x4ea1d583 // fsub v3.4s, v12.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcda4 // fmla v4.4s, v13.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcd85 // fmla v5.4s, v12.4s, v31.4s
-	WORD $0x6e641c2f // bsl v15.16b, v1.16b, v4.16b
-	WORD $0x6e651c4e // bsl v14.16b, v2.16b, v5.16b
-	WORD $0x4ea0d5e1 // fsub v1.4s, v15.4s, v0.4s
-	WORD $0x4ea3d5c2 // fsub v2.4s, v14.4s, v3.4s
+	WORD $0x6e641c4f // bsl v15.16b, v2.16b, v4.16b
+	WORD $0x6e651c6e // bsl v14.16b, v3.16b, v5.16b
+	WORD $0x4ea0d5e2 // fsub v2.4s, v15.4s, v0.4s
+	WORD $0x4ea1d5c3 // fsub v3.4s, v14.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcde4 // fmla v4.4s, v15.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcdc5 // fmla v5.4s, v14.4s, v31.4s
-	WORD $0x6e641c31 // bsl v17.16b, v1.16b, v4.16b
-	WORD $0x6e651c50 // bsl v16.16b, v2.16b, v5.16b
-	WORD $0x4ea0d621 // fsub v1.4s, v17.4s, v0.4s
-	WORD $0x4ea3d602 // fsub v2.4s, v16.4s, v3.4s
+	WORD $0x6e641c51 // bsl v17.16b, v2.16b, v4.16b
+	WORD $0x6e651c70 // bsl v16.16b, v3.16b, v5.16b
+	WORD $0x4ea0d622 // fsub v2.4s, v17.4s, v0.4s
+	WORD $0x4ea1d603 // fsub v3.4s, v16.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fce24 // fmla v4.4s, v17.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fce05 // fmla v5.4s, v16.4s, v31.4s
-	WORD $0x6e641c33 // bsl v19.16b, v1.16b, v4.16b
-	WORD $0x6e651c52 // bsl v18.16b, v2.16b, v5.16b
-	WORD $0x4ea0d661 // fsub v1.4s, v19.4s, v0.4s
-	WORD $0x4ea3d642 // fsub v2.4s, v18.4s, v3.4s
+	WORD $0x6e641c53 // bsl v19.16b, v2.16b, v4.16b
+	WORD $0x6e651c72 // bsl v18.16b, v3.16b, v5.16b
+	WORD $0x4ea0d662 // fsub v2.4s, v19.4s, v0.4s
+	WORD $0x4ea1d643 // fsub v3.4s, v18.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fce64 // fmla v4.4s, v19.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fce45 // fmla v5.4s, v18.4s, v31.4s
-	WORD $0x6e641c35 // bsl v21.16b, v1.16b, v4.16b
-	WORD $0x6e651c54 // bsl v20.16b, v2.16b, v5.16b
-	WORD $0x4ea0d6a1 // fsub v1.4s, v21.4s, v0.4s
-	WORD $0x4ea3d682 // fsub v2.4s, v20.4s, v3.4s
+	WORD $0x6e641c55 // bsl v21.16b, v2.16b, v4.16b
+	WORD $0x6e651c74 // bsl v20.16b, v3.16b, v5.16b
+	WORD $0x4ea0d6a2 // fsub v2.4s, v21.4s, v0.4s
+	WORD $0x4ea1d683 // fsub v3.4s, v20.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcea4 // fmla v4.4s, v21.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fce85 // fmla v5.4s, v20.4s, v31.4s
-	WORD $0x6e641c37 // bsl v23.16b, v1.16b, v4.16b
-	WORD $0x6e651c56 // bsl v22.16b, v2.16b, v5.16b
-	WORD $0x4ea0d6e1 // fsub v1.4s, v23.4s, v0.4s
-	WORD $0x4ea3d6c2 // fsub v2.4s, v22.4s, v3.4s
+	WORD $0x6e641c57 // bsl v23.16b, v2.16b, v4.16b
+	WORD $0x6e651c76 // bsl v22.16b, v3.16b, v5.16b
+	WORD $0x4ea0d6e2 // fsub v2.4s, v23.4s, v0.4s
+	WORD $0x4ea1d6c3 // fsub v3.4s, v22.4s, v1.4s
 	WORD $0x4e3fcee0 // fmla v0.4s, v23.4s, v31.4s
-	WORD $0x4e3fcec3 // fmla v3.4s, v22.4s, v31.4s
-	WORD $0x6e601c39 // bsl v25.16b, v1.16b, v0.16b
-	WORD $0x6e631c58 // bsl v24.16b, v2.16b, v3.16b
-	WORD $0x3d8008f9 // str q25, [x7, #32]
-	WORD $0x3d800cf8 // str q24, [x7, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x910100e7 // add x7, x7, #64
+	WORD $0x4e3fcec1 // fmla v1.4s, v22.4s, v31.4s
+	WORD $0x6e601c59 // bsl v25.16b, v2.16b, v0.16b
+	WORD $0x6e611c78 // bsl v24.16b, v3.16b, v1.16b
+	WORD $0xac8160f9 // stp q25, q24, [x7], #32
 	WORD $0xf1004108 // subs x8, x8, #16
 	BGE  group
 
@@ -14969,278 +14535,272 @@ in1done:
 	WORD $0x9103c006 // add x6, x0, #240
 	WORD $0xaa0703e9 // mov x9, x7
 	WORD $0x910ac007 // add x7, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x3dc00021 // ldr q1, [x1]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x3dc004a3 // ldr q3, [x5, #16]
-	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x3dc00022 // ldr q2, [x1]
+	WORD $0x6ea0e443 // fcmgt v3.4s, v2.4s, v0.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
 	WORD $0x3dc00424 // ldr q4, [x1, #16]
 	WORD $0x6ea0e485 // fcmgt v5.4s, v4.4s, v0.4s
-	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
+	WORD $0x6ea1e484 // fcmgt v4.4s, v4.4s, v1.4s
 	WORD $0x3dc00826 // ldr q6, [x1, #32]
 	WORD $0x6ea0e4c7 // fcmgt v7.4s, v6.4s, v0.4s
-	WORD $0x6ea3e4c6 // fcmgt v6.4s, v6.4s, v3.4s
+	WORD $0x6ea1e4c6 // fcmgt v6.4s, v6.4s, v1.4s
 	WORD $0x3dc00c28 // ldr q8, [x1, #48]
 	WORD $0x6ea0e509 // fcmgt v9.4s, v8.4s, v0.4s
-	WORD $0x6ea3e508 // fcmgt v8.4s, v8.4s, v3.4s
+	WORD $0x6ea1e508 // fcmgt v8.4s, v8.4s, v1.4s
 	WORD $0x3dc0102a // ldr q10, [x1, #64]
 	WORD $0x6ea0e54b // fcmgt v11.4s, v10.4s, v0.4s
-	WORD $0x6ea3e54a // fcmgt v10.4s, v10.4s, v3.4s
+	WORD $0x6ea1e54a // fcmgt v10.4s, v10.4s, v1.4s
 	WORD $0x3dc0142c // ldr q12, [x1, #80]
 	WORD $0x6ea0e58d // fcmgt v13.4s, v12.4s, v0.4s
-	WORD $0x6ea3e58c // fcmgt v12.4s, v12.4s, v3.4s
+	WORD $0x6ea1e58c // fcmgt v12.4s, v12.4s, v1.4s
 	WORD $0x3dc0182e // ldr q14, [x1, #96]
 	WORD $0x6ea0e5cf // fcmgt v15.4s, v14.4s, v0.4s
-	WORD $0x6ea3e5ce // fcmgt v14.4s, v14.4s, v3.4s
+	WORD $0x6ea1e5ce // fcmgt v14.4s, v14.4s, v1.4s
 	WORD $0x3dc01c30 // ldr q16, [x1, #112]
 	WORD $0x6ea0e611 // fcmgt v17.4s, v16.4s, v0.4s
-	WORD $0x6ea3e610 // fcmgt v16.4s, v16.4s, v3.4s
+	WORD $0x6ea1e610 // fcmgt v16.4s, v16.4s, v1.4s
 	WORD $0x3dc02032 // ldr q18, [x1, #128]
 	WORD $0x6ea0e653 // fcmgt v19.4s, v18.4s, v0.4s
-	WORD $0x6ea3e652 // fcmgt v18.4s, v18.4s, v3.4s
+	WORD $0x6ea1e652 // fcmgt v18.4s, v18.4s, v1.4s
 	WORD $0x3dc02434 // ldr q20, [x1, #144]
 	WORD $0x6ea0e695 // fcmgt v21.4s, v20.4s, v0.4s
-	WORD $0x6ea3e694 // fcmgt v20.4s, v20.4s, v3.4s
+	WORD $0x6ea1e694 // fcmgt v20.4s, v20.4s, v1.4s
 	WORD $0x3dc02836 // ldr q22, [x1, #160]
 	WORD $0x6ea0e6d7 // fcmgt v23.4s, v22.4s, v0.4s
-	WORD $0x6ea3e6d6 // fcmgt v22.4s, v22.4s, v3.4s
+	WORD $0x6ea1e6d6 // fcmgt v22.4s, v22.4s, v1.4s
 	WORD $0x3dc02c38 // ldr q24, [x1, #176]
 	WORD $0x6ea0e719 // fcmgt v25.4s, v24.4s, v0.4s
-	WORD $0x6ea3e718 // fcmgt v24.4s, v24.4s, v3.4s
-	WORD $0x3dc000da // ldr q26, [x6]
-	WORD $0x4ea0d75b // fsub v27.4s, v26.4s, v0.4s
-	WORD $0x3dc004dc // ldr q28, [x6, #16]
-	WORD $0x4ea3d79d // fsub v29.4s, v28.4s, v3.4s
+	WORD $0x6ea1e718 // fcmgt v24.4s, v24.4s, v1.4s
+	WORD $0xacc16cda // ldp q26, q27, [x6], #32
+	WORD $0x4ea0d75c // fsub v28.4s, v26.4s, v0.4s
+	WORD $0x4ea1d77d // fsub v29.4s, v27.4s, v1.4s
 	WORD $0x4ea01c1e // mov v30.16b, v0.16b
 	WORD $0x4e3fcf5e // fmla v30.4s, v26.4s, v31.4s
-	WORD $0x4ea31c7a // mov v26.16b, v3.16b
-	WORD $0x4e3fcf9a // fmla v26.4s, v28.4s, v31.4s
-	WORD $0x6e7e1f62 // bsl v2.16b, v27.16b, v30.16b
-	WORD $0x6e7a1fa1 // bsl v1.16b, v29.16b, v26.16b
-	WORD $0x4ea0d45a // fsub v26.4s, v2.4s, v0.4s
-	WORD $0x4ea3d43b // fsub v27.4s, v1.4s, v3.4s
+	WORD $0x4ea11c3a // mov v26.16b, v1.16b
+	WORD $0x4e3fcf7a // fmla v26.4s, v27.4s, v31.4s
+	WORD $0x6e7e1f83 // bsl v3.16b, v28.16b, v30.16b
+	WORD $0x6e7a1fa2 // bsl v2.16b, v29.16b, v26.16b
+	WORD $0x4ea0d47a // fsub v26.4s, v3.4s, v0.4s
+	WORD $0x4ea1d45b // fsub v27.4s, v2.4s, v1.4s
 	WORD $0x4ea01c1c // mov v28.16b, v0.16b
-	WORD $0x4e3fcc5c // fmla v28.4s, v2.4s, v31.4s
-	WORD $0x4ea31c62 // mov v2.16b, v3.16b
-	WORD $0x4e3fcc22 // fmla v2.4s, v1.4s, v31.4s
+	WORD $0x4e3fcc7c // fmla v28.4s, v3.4s, v31.4s
+	WORD $0x4ea11c23 // mov v3.16b, v1.16b
+	WORD $0x4e3fcc43 // fmla v3.4s, v2.4s, v31.4s
 	WORD $0x6e7c1f45 // bsl v5.16b, v26.16b, v28.16b
-	WORD $0x6e621f64 // bsl v4.16b, v27.16b, v2.16b
-	WORD $0x4ea0d4a1 // fsub v1.4s, v5.4s, v0.4s
-	WORD $0x4ea3d482 // fsub v2.4s, v4.4s, v3.4s
+	WORD $0x6e631f64 // bsl v4.16b, v27.16b, v3.16b
+	WORD $0x4ea0d4a2 // fsub v2.4s, v5.4s, v0.4s
+	WORD $0x4ea1d483 // fsub v3.4s, v4.4s, v1.4s
 	WORD $0x4ea01c1a // mov v26.16b, v0.16b
 	WORD $0x4e3fccba // fmla v26.4s, v5.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcc85 // fmla v5.4s, v4.4s, v31.4s
-	WORD $0x6e7a1c27 // bsl v7.16b, v1.16b, v26.16b
-	WORD $0x6e651c46 // bsl v6.16b, v2.16b, v5.16b
-	WORD $0x4ea0d4e1 // fsub v1.4s, v7.4s, v0.4s
-	WORD $0x4ea3d4c2 // fsub v2.4s, v6.4s, v3.4s
+	WORD $0x6e7a1c47 // bsl v7.16b, v2.16b, v26.16b
+	WORD $0x6e651c66 // bsl v6.16b, v3.16b, v5.16b
+	WORD $0x4ea0d4e2 // fsub v2.4s, v7.4s, v0.4s
+	WORD $0x4ea1d4c3 // fsub v3.4s, v6.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcce4 // fmla v4.4s, v7.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fccc5 // fmla v5.4s, v6.4s, v31.4s
-	WORD $0x6e641c29 // bsl v9.16b, v1.16b, v4.16b
-	WORD $0x6e651c48 // bsl v8.16b, v2.16b, v5.16b
-	WORD $0x4ea0d521 // fsub v1.4s, v9.4s, v0.4s
-	WORD $0x4ea3d502 // fsub v2.4s, v8.4s, v3.4s
+	WORD $0x6e641c49 // bsl v9.16b, v2.16b, v4.16b
+	WORD $0x6e651c68 // bsl v8.16b, v3.16b, v5.16b
+	WORD $0x4ea0d522 // fsub v2.4s, v9.4s, v0.4s
+	WORD $0x4ea1d503 // fsub v3.4s, v8.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcd24 // fmla v4.4s, v9.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcd05 // fmla v5.4s, v8.4s, v31.4s
-	WORD $0x6e641c2b // bsl v11.16b, v1.16b, v4.16b
-	WORD $0x6e651c4a // bsl v10.16b, v2.16b, v5.16b
-	WORD $0x4ea0d561 // fsub v1.4s, v11.4s, v0.4s
-	WORD $0x4ea3d542 // fsub v2.4s, v10.4s, v3.4s
+	WORD $0x6e641c4b // bsl v11.16b, v2.16b, v4.16b
+	WORD $0x6e651c6a // bsl v10.16b, v3.16b, v5.16b
+	WORD $0x4ea0d562 // fsub v2.4s, v11.4s, v0.4s
+	WORD $0x4ea1d543 // fsub v3.4s, v10.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcd64 // fmla v4.4s, v11.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcd45 // fmla v5.4s, v10.4s, v31.4s
-	WORD $0x6e641c2d // bsl v13.16b, v1.16b, v4.16b
-	WORD $0x6e651c4c // bsl v12.16b, v2.16b, v5.16b
-	WORD $0x4ea0d5a1 // fsub v1.4s, v13.4s, v0.4s
-	WORD $0x4ea3d582 // fsub v2.4s, v12.4s, v3.4s
+	WORD $0x6e641c4d // bsl v13.16b, v2.16b, v4.16b
+	WORD $0x6e651c6c // bsl v12.16b, v3.16b, v5.16b
+	WORD $0x4ea0d5a2 // fsub v2.4s, v13.4s, v0.4s
+	WORD $0x4ea1d583 // fsub v3.4s, v12.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcda4 // fmla v4.4s, v13.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcd85 // fmla v5.4s, v12.4s, v31.4s
-	WORD $0x6e641c2f // bsl v15.16b, v1.16b, v4.16b
-	WORD $0x6e651c4e // bsl v14.16b, v2.16b, v5.16b
-	WORD $0x4ea0d5e1 // fsub v1.4s, v15.4s, v0.4s
-	WORD $0x4ea3d5c2 // fsub v2.4s, v14.4s, v3.4s
+	WORD $0x6e641c4f // bsl v15.16b, v2.16b, v4.16b
+	WORD $0x6e651c6e // bsl v14.16b, v3.16b, v5.16b
+	WORD $0x4ea0d5e2 // fsub v2.4s, v15.4s, v0.4s
+	WORD $0x4ea1d5c3 // fsub v3.4s, v14.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcde4 // fmla v4.4s, v15.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcdc5 // fmla v5.4s, v14.4s, v31.4s
-	WORD $0x6e641c31 // bsl v17.16b, v1.16b, v4.16b
-	WORD $0x6e651c50 // bsl v16.16b, v2.16b, v5.16b
-	WORD $0x4ea0d621 // fsub v1.4s, v17.4s, v0.4s
-	WORD $0x4ea3d602 // fsub v2.4s, v16.4s, v3.4s
+	WORD $0x6e641c51 // bsl v17.16b, v2.16b, v4.16b
+	WORD $0x6e651c70 // bsl v16.16b, v3.16b, v5.16b
+	WORD $0x4ea0d622 // fsub v2.4s, v17.4s, v0.4s
+	WORD $0x4ea1d603 // fsub v3.4s, v16.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fce24 // fmla v4.4s, v17.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fce05 // fmla v5.4s, v16.4s, v31.4s
-	WORD $0x6e641c33 // bsl v19.16b, v1.16b, v4.16b
-	WORD $0x6e651c52 // bsl v18.16b, v2.16b, v5.16b
-	WORD $0x4ea0d661 // fsub v1.4s, v19.4s, v0.4s
-	WORD $0x4ea3d642 // fsub v2.4s, v18.4s, v3.4s
+	WORD $0x6e641c53 // bsl v19.16b, v2.16b, v4.16b
+	WORD $0x6e651c72 // bsl v18.16b, v3.16b, v5.16b
+	WORD $0x4ea0d662 // fsub v2.4s, v19.4s, v0.4s
+	WORD $0x4ea1d643 // fsub v3.4s, v18.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fce64 // fmla v4.4s, v19.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fce45 // fmla v5.4s, v18.4s, v31.4s
-	WORD $0x6e641c35 // bsl v21.16b, v1.16b, v4.16b
-	WORD $0x6e651c54 // bsl v20.16b, v2.16b, v5.16b
-	WORD $0x4ea0d6a1 // fsub v1.4s, v21.4s, v0.4s
-	WORD $0x4ea3d682 // fsub v2.4s, v20.4s, v3.4s
+	WORD $0x6e641c55 // bsl v21.16b, v2.16b, v4.16b
+	WORD $0x6e651c74 // bsl v20.16b, v3.16b, v5.16b
+	WORD $0x4ea0d6a2 // fsub v2.4s, v21.4s, v0.4s
+	WORD $0x4ea1d683 // fsub v3.4s, v20.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcea4 // fmla v4.4s, v21.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fce85 // fmla v5.4s, v20.4s, v31.4s
-	WORD $0x6e641c37 // bsl v23.16b, v1.16b, v4.16b
-	WORD $0x6e651c56 // bsl v22.16b, v2.16b, v5.16b
-	WORD $0x4ea0d6e1 // fsub v1.4s, v23.4s, v0.4s
-	WORD $0x4ea3d6c2 // fsub v2.4s, v22.4s, v3.4s
+	WORD $0x6e641c57 // bsl v23.16b, v2.16b, v4.16b
+	WORD $0x6e651c76 // bsl v22.16b, v3.16b, v5.16b
+	WORD $0x4ea0d6e2 // fsub v2.4s, v23.4s, v0.4s
+	WORD $0x4ea1d6c3 // fsub v3.4s, v22.4s, v1.4s
 	WORD $0x4e3fcee0 // fmla v0.4s, v23.4s, v31.4s
-	WORD $0x4e3fcec3 // fmla v3.4s, v22.4s, v31.4s
-	WORD $0x6e601c39 // bsl v25.16b, v1.16b, v0.16b
-	WORD $0x6e631c58 // bsl v24.16b, v2.16b, v3.16b
-	WORD $0x3d8000f9 // str q25, [x7]
-	WORD $0x3d8004f8 // str q24, [x7, #16]
-	WORD $0x3dc008a0 // ldr q0, [x5, #32]
-	WORD $0x3dc00021 // ldr q1, [x1]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x3dc00ca3 // ldr q3, [x5, #48]
-	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
+	WORD $0x4e3fcec1 // fmla v1.4s, v22.4s, v31.4s
+	WORD $0x6e601c59 // bsl v25.16b, v2.16b, v0.16b
+	WORD $0x6e611c78 // bsl v24.16b, v3.16b, v1.16b
+	WORD $0xac8160f9 // stp q25, q24, [x7], #32
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x3dc00022 // ldr q2, [x1]
+	WORD $0x6ea0e443 // fcmgt v3.4s, v2.4s, v0.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
 	WORD $0x3dc00424 // ldr q4, [x1, #16]
 	WORD $0x6ea0e485 // fcmgt v5.4s, v4.4s, v0.4s
-	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
+	WORD $0x6ea1e484 // fcmgt v4.4s, v4.4s, v1.4s
 	WORD $0x3dc00826 // ldr q6, [x1, #32]
 	WORD $0x6ea0e4c7 // fcmgt v7.4s, v6.4s, v0.4s
-	WORD $0x6ea3e4c6 // fcmgt v6.4s, v6.4s, v3.4s
+	WORD $0x6ea1e4c6 // fcmgt v6.4s, v6.4s, v1.4s
 	WORD $0x3dc00c28 // ldr q8, [x1, #48]
 	WORD $0x6ea0e509 // fcmgt v9.4s, v8.4s, v0.4s
-	WORD $0x6ea3e508 // fcmgt v8.4s, v8.4s, v3.4s
+	WORD $0x6ea1e508 // fcmgt v8.4s, v8.4s, v1.4s
 	WORD $0x3dc0102a // ldr q10, [x1, #64]
 	WORD $0x6ea0e54b // fcmgt v11.4s, v10.4s, v0.4s
-	WORD $0x6ea3e54a // fcmgt v10.4s, v10.4s, v3.4s
+	WORD $0x6ea1e54a // fcmgt v10.4s, v10.4s, v1.4s
 	WORD $0x3dc0142c // ldr q12, [x1, #80]
 	WORD $0x6ea0e58d // fcmgt v13.4s, v12.4s, v0.4s
-	WORD $0x6ea3e58c // fcmgt v12.4s, v12.4s, v3.4s
+	WORD $0x6ea1e58c // fcmgt v12.4s, v12.4s, v1.4s
 	WORD $0x3dc0182e // ldr q14, [x1, #96]
 	WORD $0x6ea0e5cf // fcmgt v15.4s, v14.4s, v0.4s
-	WORD $0x6ea3e5ce // fcmgt v14.4s, v14.4s, v3.4s
+	WORD $0x6ea1e5ce // fcmgt v14.4s, v14.4s, v1.4s
 	WORD $0x3dc01c30 // ldr q16, [x1, #112]
 	WORD $0x6ea0e611 // fcmgt v17.4s, v16.4s, v0.4s
-	WORD $0x6ea3e610 // fcmgt v16.4s, v16.4s, v3.4s
+	WORD $0x6ea1e610 // fcmgt v16.4s, v16.4s, v1.4s
 	WORD $0x3dc02032 // ldr q18, [x1, #128]
 	WORD $0x6ea0e653 // fcmgt v19.4s, v18.4s, v0.4s
-	WORD $0x6ea3e652 // fcmgt v18.4s, v18.4s, v3.4s
+	WORD $0x6ea1e652 // fcmgt v18.4s, v18.4s, v1.4s
 	WORD $0x3dc02434 // ldr q20, [x1, #144]
 	WORD $0x6ea0e695 // fcmgt v21.4s, v20.4s, v0.4s
-	WORD $0x6ea3e694 // fcmgt v20.4s, v20.4s, v3.4s
+	WORD $0x6ea1e694 // fcmgt v20.4s, v20.4s, v1.4s
 	WORD $0x3dc02836 // ldr q22, [x1, #160]
 	WORD $0x6ea0e6d7 // fcmgt v23.4s, v22.4s, v0.4s
-	WORD $0x6ea3e6d6 // fcmgt v22.4s, v22.4s, v3.4s
+	WORD $0x6ea1e6d6 // fcmgt v22.4s, v22.4s, v1.4s
 	WORD $0x3dc02c38 // ldr q24, [x1, #176]
 	WORD $0x6ea0e719 // fcmgt v25.4s, v24.4s, v0.4s
-	WORD $0x6ea3e718 // fcmgt v24.4s, v24.4s, v3.4s
-	WORD $0x3dc008da // ldr q26, [x6, #32]
-	WORD $0x4ea0d75b // fsub v27.4s, v26.4s, v0.4s
-	WORD $0x3dc00cdc // ldr q28, [x6, #48]
-	WORD $0x4ea3d79d // fsub v29.4s, v28.4s, v3.4s
+	WORD $0x6ea1e718 // fcmgt v24.4s, v24.4s, v1.4s
+	WORD $0xacc16cda // ldp q26, q27, [x6], #32
+	WORD $0x4ea0d75c // fsub v28.4s, v26.4s, v0.4s
+	WORD $0x4ea1d77d // fsub v29.4s, v27.4s, v1.4s
 	WORD $0x4ea01c1e // mov v30.16b, v0.16b
 	WORD $0x4e3fcf5e // fmla v30.4s, v26.4s, v31.4s
-	WORD $0x4ea31c7a // mov v26.16b, v3.16b
-	WORD $0x4e3fcf9a // fmla v26.4s, v28.4s, v31.4s
-	WORD $0x6e7e1f62 // bsl v2.16b, v27.16b, v30.16b
-	WORD $0x6e7a1fa1 // bsl v1.16b, v29.16b, v26.16b
-	WORD $0x4ea0d45a // fsub v26.4s, v2.4s, v0.4s
-	WORD $0x4ea3d43b // fsub v27.4s, v1.4s, v3.4s
+	WORD $0x4ea11c3a // mov v26.16b, v1.16b
+	WORD $0x4e3fcf7a // fmla v26.4s, v27.4s, v31.4s
+	WORD $0x6e7e1f83 // bsl v3.16b, v28.16b, v30.16b
+	WORD $0x6e7a1fa2 // bsl v2.16b, v29.16b, v26.16b
+	WORD $0x4ea0d47a // fsub v26.4s, v3.4s, v0.4s
+	WORD $0x4ea1d45b // fsub v27.4s, v2.4s, v1.4s
 	WORD $0x4ea01c1c // mov v28.16b, v0.16b
-	WORD $0x4e3fcc5c // fmla v28.4s, v2.4s, v31.4s
-	WORD $0x4ea31c62 // mov v2.16b, v3.16b
-	WORD $0x4e3fcc22 // fmla v2.4s, v1.4s, v31.4s
+	WORD $0x4e3fcc7c // fmla v28.4s, v3.4s, v31.4s
+	WORD $0x4ea11c23 // mov v3.16b, v1.16b
+	WORD $0x4e3fcc43 // fmla v3.4s, v2.4s, v31.4s
 	WORD $0x6e7c1f45 // bsl v5.16b, v26.16b, v28.16b
-	WORD $0x6e621f64 // bsl v4.16b, v27.16b, v2.16b
-	WORD $0x4ea0d4a1 // fsub v1.4s, v5.4s, v0.4s
-	WORD $0x4ea3d482 // fsub v2.4s, v4.4s, v3.4s
+	WORD $0x6e631f64 // bsl v4.16b, v27.16b, v3.16b
+	WORD $0x4ea0d4a2 // fsub v2.4s, v5.4s, v0.4s
+	WORD $0x4ea1d483 // fsub v3.4s, v4.4s, v1.4s
 	WORD $0x4ea01c1a // mov v26.16b, v0.16b
 	WORD $0x4e3fccba // fmla v26.4s, v5.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcc85 // fmla v5.4s, v4.4s, v31.4s
-	WORD $0x6e7a1c27 // bsl v7.16b, v1.16b, v26.16b
-	WORD $0x6e651c46 // bsl v6.16b, v2.16b, v5.16b
-	WORD $0x4ea0d4e1 // fsub v1.4s, v7.4s, v0.4s
-	WORD $0x4ea3d4c2 // fsub v2.4s, v6.4s, v3.4s
+	WORD $0x6e7a1c47 // bsl v7.16b, v2.16b, v26.16b
+	WORD $0x6e651c66 // bsl v6.16b, v3.16b, v5.16b
+	WORD $0x4ea0d4e2 // fsub v2.4s, v7.4s, v0.4s
+	WORD $0x4ea1d4c3 // fsub v3.4s, v6.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcce4 // fmla v4.4s, v7.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fccc5 // fmla v5.4s, v6.4s, v31.4s
-	WORD $0x6e641c29 // bsl v9.16b, v1.16b, v4.16b
-	WORD $0x6e651c48 // bsl v8.16b, v2.16b, v5.16b
-	WORD $0x4ea0d521 // fsub v1.4s, v9.4s, v0.4s
-	WORD $0x4ea3d502 // fsub v2.4s, v8.4s, v3.4s
+	WORD $0x6e641c49 // bsl v9.16b, v2.16b, v4.16b
+	WORD $0x6e651c68 // bsl v8.16b, v3.16b, v5.16b
+	WORD $0x4ea0d522 // fsub v2.4s, v9.4s, v0.4s
+	WORD $0x4ea1d503 // fsub v3.4s, v8.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcd24 // fmla v4.4s, v9.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcd05 // fmla v5.4s, v8.4s, v31.4s
-	WORD $0x6e641c2b // bsl v11.16b, v1.16b, v4.16b
-	WORD $0x6e651c4a // bsl v10.16b, v2.16b, v5.16b
-	WORD $0x4ea0d561 // fsub v1.4s, v11.4s, v0.4s
-	WORD $0x4ea3d542 // fsub v2.4s, v10.4s, v3.4s
+	WORD $0x6e641c4b // bsl v11.16b, v2.16b, v4.16b
+	WORD $0x6e651c6a // bsl v10.16b, v3.16b, v5.16b
+	WORD $0x4ea0d562 // fsub v2.4s, v11.4s, v0.4s
+	WORD $0x4ea1d543 // fsub v3.4s, v10.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcd64 // fmla v4.4s, v11.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcd45 // fmla v5.4s, v10.4s, v31.4s
-	WORD $0x6e641c2d // bsl v13.16b, v1.16b, v4.16b
-	WORD $0x6e651c4c // bsl v12.16b, v2.16b, v5.16b
-	WORD $0x4ea0d5a1 // fsub v1.4s, v13.4s, v0.4s
-	WORD $0x4ea3d582 // fsub v2.4s, v12.4s, v3.4s
+	WORD $0x6e641c4d // bsl v13.16b, v2.16b, v4.16b
+	WORD $0x6e651c6c // bsl v12.16b, v3.16b, v5.16b
+	WORD $0x4ea0d5a2 // fsub v2.4s, v13.4s, v0.4s
+	WORD $0x4ea1d583 // fsub v3.4s, v12.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcda4 // fmla v4.4s, v13.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcd85 // fmla v5.4s, v12.4s, v31.4s
-	WORD $0x6e641c2f // bsl v15.16b, v1.16b, v4.16b
-	WORD $0x6e651c4e // bsl v14.16b, v2.16b, v5.16b
-	WORD $0x4ea0d5e1 // fsub v1.4s, v15.4s, v0.4s
-	WORD $0x4ea3d5c2 // fsub v2.4s, v14.4s, v3.4s
+	WORD $0x6e641c4f // bsl v15.16b, v2.16b, v4.16b
+	WORD $0x6e651c6e // bsl v14.16b, v3.16b, v5.16b
+	WORD $0x4ea0d5e2 // fsub v2.4s, v15.4s, v0.4s
+	WORD $0x4ea1d5c3 // fsub v3.4s, v14.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcde4 // fmla v4.4s, v15.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fcdc5 // fmla v5.4s, v14.4s, v31.4s
-	WORD $0x6e641c31 // bsl v17.16b, v1.16b, v4.16b
-	WORD $0x6e651c50 // bsl v16.16b, v2.16b, v5.16b
-	WORD $0x4ea0d621 // fsub v1.4s, v17.4s, v0.4s
-	WORD $0x4ea3d602 // fsub v2.4s, v16.4s, v3.4s
+	WORD $0x6e641c51 // bsl v17.16b, v2.16b, v4.16b
+	WORD $0x6e651c70 // bsl v16.16b, v3.16b, v5.16b
+	WORD $0x4ea0d622 // fsub v2.4s, v17.4s, v0.4s
+	WORD $0x4ea1d603 // fsub v3.4s, v16.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fce24 // fmla v4.4s, v17.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fce05 // fmla v5.4s, v16.4s, v31.4s
-	WORD $0x6e641c33 // bsl v19.16b, v1.16b, v4.16b
-	WORD $0x6e651c52 // bsl v18.16b, v2.16b, v5.16b
-	WORD $0x4ea0d661 // fsub v1.4s, v19.4s, v0.4s
-	WORD $0x4ea3d642 // fsub v2.4s, v18.4s, v3.4s
+	WORD $0x6e641c53 // bsl v19.16b, v2.16b, v4.16b
+	WORD $0x6e651c72 // bsl v18.16b, v3.16b, v5.16b
+	WORD $0x4ea0d662 // fsub v2.4s, v19.4s, v0.4s
+	WORD $0x4ea1d643 // fsub v3.4s, v18.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fce64 // fmla v4.4s, v19.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fce45 // fmla v5.4s, v18.4s, v31.4s
-	WORD $0x6e641c35 // bsl v21.16b, v1.16b, v4.16b
-	WORD $0x6e651c54 // bsl v20.16b, v2.16b, v5.16b
-	WORD $0x4ea0d6a1 // fsub v1.4s, v21.4s, v0.4s
-	WORD $0x4ea3d682 // fsub v2.4s, v20.4s, v3.4s
+	WORD $0x6e641c55 // bsl v21.16b, v2.16b, v4.16b
+	WORD $0x6e651c74 // bsl v20.16b, v3.16b, v5.16b
+	WORD $0x4ea0d6a2 // fsub v2.4s, v21.4s, v0.4s
+	WORD $0x4ea1d683 // fsub v3.4s, v20.4s, v1.4s
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e3fcea4 // fmla v4.4s, v21.4s, v31.4s
-	WORD $0x4ea31c65 // mov v5.16b, v3.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e3fce85 // fmla v5.4s, v20.4s, v31.4s
-	WORD $0x6e641c37 // bsl v23.16b, v1.16b, v4.16b
-	WORD $0x6e651c56 // bsl v22.16b, v2.16b, v5.16b
-	WORD $0x4ea0d6e1 // fsub v1.4s, v23.4s, v0.4s
-	WORD $0x4ea3d6c2 // fsub v2.4s, v22.4s, v3.4s
+	WORD $0x6e641c57 // bsl v23.16b, v2.16b, v4.16b
+	WORD $0x6e651c76 // bsl v22.16b, v3.16b, v5.16b
+	WORD $0x4ea0d6e2 // fsub v2.4s, v23.4s, v0.4s
+	WORD $0x4ea1d6c3 // fsub v3.4s, v22.4s, v1.4s
 	WORD $0x4e3fcee0 // fmla v0.4s, v23.4s, v31.4s
-	WORD $0x4e3fcec3 // fmla v3.4s, v22.4s, v31.4s
-	WORD $0x6e601c39 // bsl v25.16b, v1.16b, v0.16b
-	WORD $0x6e631c58 // bsl v24.16b, v2.16b, v3.16b
-	WORD $0x3d8008f9 // str q25, [x7, #32]
-	WORD $0x3d800cf8 // str q24, [x7, #48]
+	WORD $0x4e3fcec1 // fmla v1.4s, v22.4s, v31.4s
+	WORD $0x6e601c59 // bsl v25.16b, v2.16b, v0.16b
+	WORD $0x6e611c78 // bsl v24.16b, v3.16b, v1.16b
+	WORD $0xac8160f9 // stp q25, q24, [x7], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf1001106 // subs x6, x8, #4
 	BLT  outwords
@@ -15348,34 +14908,30 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x3dc00483 // ldr q3, [x4, #16]
-	WORD $0x3dc004a4 // ldr q4, [x5, #16]
-	WORD $0x6ea3e485 // fcmgt v5.4s, v4.4s, v3.4s
-	WORD $0x3dc00886 // ldr q6, [x4, #32]
-	WORD $0x3dc008a7 // ldr q7, [x5, #32]
-	WORD $0x6ea6e4e8 // fcmgt v8.4s, v7.4s, v6.4s
-	WORD $0x3dc00c89 // ldr q9, [x4, #48]
-	WORD $0x3dc00caa // ldr q10, [x5, #48]
-	WORD $0x6ea9e54b // fcmgt v11.4s, v10.4s, v9.4s
-	WORD $0x6e20e42c // fcmge v12.4s, v1.4s, v0.4s
-	WORD $0x6e23e48d // fcmge v13.4s, v4.4s, v3.4s
-	WORD $0x6e26e4ee // fcmge v14.4s, v7.4s, v6.4s
-	WORD $0x6e29e54f // fcmge v15.4s, v10.4s, v9.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x6ea0e444 // fcmgt v4.4s, v2.4s, v0.4s
+	WORD $0x6ea1e465 // fcmgt v5.4s, v3.4s, v1.4s
+	WORD $0xacc11c86 // ldp q6, q7, [x4], #32
+	WORD $0xacc124a8 // ldp q8, q9, [x5], #32
+	WORD $0x6ea6e50a // fcmgt v10.4s, v8.4s, v6.4s
+	WORD $0x6ea7e52b // fcmgt v11.4s, v9.4s, v7.4s
+	WORD $0x6e20e44c // fcmge v12.4s, v2.4s, v0.4s
+	WORD $0x6e21e46d // fcmge v13.4s, v3.4s, v1.4s
+	WORD $0x6e26e50e // fcmge v14.4s, v8.4s, v6.4s
+	WORD $0x6e27e52f // fcmge v15.4s, v9.4s, v7.4s
 	WORD $0x4e3fe410 // fcmeq v16.4s, v0.4s, v31.4s
-	WORD $0x4e3fe471 // fcmeq v17.4s, v3.4s, v31.4s
+	WORD $0x4e3fe431 // fcmeq v17.4s, v1.4s, v31.4s
 	WORD $0x4e3fe4d2 // fcmeq v18.4s, v6.4s, v31.4s
-	WORD $0x4e3fe533 // fcmeq v19.4s, v9.4s, v31.4s
-	WORD $0x4eb01c54 // orr v20.16b, v2.16b, v16.16b
+	WORD $0x4e3fe4f3 // fcmeq v19.4s, v7.4s, v31.4s
+	WORD $0x4eb01c94 // orr v20.16b, v4.16b, v16.16b
 	WORD $0x4eb11cb5 // orr v21.16b, v5.16b, v17.16b
-	WORD $0x4eb21d16 // orr v22.16b, v8.16b, v18.16b
+	WORD $0x4eb21d56 // orr v22.16b, v10.16b, v18.16b
 	WORD $0x4eb31d77 // orr v23.16b, v11.16b, v19.16b
 	WORD $0x6ebee418 // fcmgt v24.4s, v0.4s, v30.4s
-	WORD $0x6ebee479 // fcmgt v25.4s, v3.4s, v30.4s
+	WORD $0x6ebee439 // fcmgt v25.4s, v1.4s, v30.4s
 	WORD $0x6ebee4da // fcmgt v26.4s, v6.4s, v30.4s
-	WORD $0x6ebee53b // fcmgt v27.4s, v9.4s, v30.4s
+	WORD $0x6ebee4fb // fcmgt v27.4s, v7.4s, v30.4s
 	WORD $0x6e381d98 // eor v24.16b, v12.16b, v24.16b
 	WORD $0x6e391db9 // eor v25.16b, v13.16b, v25.16b
 	WORD $0x6e3a1dda // eor v26.16b, v14.16b, v26.16b
@@ -15384,10 +14940,10 @@ group:
 	WORD $0x4e791eb5 // bic v21.16b, v21.16b, v25.16b
 	WORD $0x4e7a1ed6 // bic v22.16b, v22.16b, v26.16b
 	WORD $0x4e7b1ef7 // bic v23.16b, v23.16b, v27.16b
-	WORD $0x6e611c14 // bsl v20.16b, v0.16b, v1.16b
-	WORD $0x6e641c75 // bsl v21.16b, v3.16b, v4.16b
-	WORD $0x6e671cd6 // bsl v22.16b, v6.16b, v7.16b
-	WORD $0x6e6a1d37 // bsl v23.16b, v9.16b, v10.16b
+	WORD $0x6e621c14 // bsl v20.16b, v0.16b, v2.16b
+	WORD $0x6e631c35 // bsl v21.16b, v1.16b, v3.16b
+	WORD $0x6e681cd6 // bsl v22.16b, v6.16b, v8.16b
+	WORD $0x6e691cf7 // bsl v23.16b, v7.16b, v9.16b
 	WORD $0x4e3d1d98 // and v24.16b, v12.16b, v29.16b
 	WORD $0x4e3d1db9 // and v25.16b, v13.16b, v29.16b
 	WORD $0x4e3d1dda // and v26.16b, v14.16b, v29.16b
@@ -15396,73 +14952,68 @@ group:
 	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
 	WORD $0x4e3ad6d6 // fadd v22.4s, v22.4s, v26.4s
 	WORD $0x4e3bd6f7 // fadd v23.4s, v23.4s, v27.4s
-	WORD $0x4e701c38 // bic v24.16b, v1.16b, v16.16b
-	WORD $0x4e711c99 // bic v25.16b, v4.16b, v17.16b
-	WORD $0x4e721cfa // bic v26.16b, v7.16b, v18.16b
-	WORD $0x4e731d5b // bic v27.16b, v10.16b, v19.16b
+	WORD $0x4e701c58 // bic v24.16b, v2.16b, v16.16b
+	WORD $0x4e711c79 // bic v25.16b, v3.16b, v17.16b
+	WORD $0x4e721d1a // bic v26.16b, v8.16b, v18.16b
+	WORD $0x4e731d3b // bic v27.16b, v9.16b, v19.16b
 	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
 	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
 	WORD $0x4e3ad6d6 // fadd v22.4s, v22.4s, v26.4s
 	WORD $0x4e3bd6f7 // fadd v23.4s, v23.4s, v27.4s
 	WORD $0x4ea0f818 // fabs v24.4s, v0.4s
-	WORD $0x4ea0f879 // fabs v25.4s, v3.4s
+	WORD $0x4ea0f839 // fabs v25.4s, v1.4s
 	WORD $0x4ea0f8da // fabs v26.4s, v6.4s
-	WORD $0x4ea0f93b // fabs v27.4s, v9.4s
+	WORD $0x4ea0f8fb // fabs v27.4s, v7.4s
 	WORD $0x6ea1fb18 // fsqrt v24.4s, v24.4s
 	WORD $0x6ea1fb39 // fsqrt v25.4s, v25.4s
 	WORD $0x6ea1fb5a // fsqrt v26.4s, v26.4s
 	WORD $0x6ea1fb7b // fsqrt v27.4s, v27.4s
-	WORD $0x4e2c1c42 // and v2.16b, v2.16b, v12.16b
+	WORD $0x4e2c1c84 // and v4.16b, v4.16b, v12.16b
 	WORD $0x4e2d1ca5 // and v5.16b, v5.16b, v13.16b
-	WORD $0x4e2e1d08 // and v8.16b, v8.16b, v14.16b
+	WORD $0x4e2e1d4a // and v10.16b, v10.16b, v14.16b
 	WORD $0x4e2f1d6b // and v11.16b, v11.16b, v15.16b
-	WORD $0x4e221f02 // and v2.16b, v24.16b, v2.16b
+	WORD $0x4e241f04 // and v4.16b, v24.16b, v4.16b
 	WORD $0x4e251f25 // and v5.16b, v25.16b, v5.16b
-	WORD $0x4e281f48 // and v8.16b, v26.16b, v8.16b
+	WORD $0x4e2a1f4a // and v10.16b, v26.16b, v10.16b
 	WORD $0x4e2b1f6b // and v11.16b, v27.16b, v11.16b
-	WORD $0x4e22d682 // fadd v2.4s, v20.4s, v2.4s
+	WORD $0x4e24d684 // fadd v4.4s, v20.4s, v4.4s
 	WORD $0x4e25d6a5 // fadd v5.4s, v21.4s, v5.4s
-	WORD $0x4e28d6c8 // fadd v8.4s, v22.4s, v8.4s
+	WORD $0x4e2ad6ca // fadd v10.4s, v22.4s, v10.4s
 	WORD $0x4e2bd6eb // fadd v11.4s, v23.4s, v11.4s
 	WORD $0x4f21040c // sshr v12.4s, v0.4s, #31
-	WORD $0x4f21046d // sshr v13.4s, v3.4s, #31
+	WORD $0x4f21042d // sshr v13.4s, v1.4s, #31
 	WORD $0x4f2104ce // sshr v14.4s, v6.4s, #31
-	WORD $0x4f21052f // sshr v15.4s, v9.4s, #31
-	WORD $0x6ea1e781 // fcmgt v1.4s, v28.4s, v1.4s
-	WORD $0x6ea4e784 // fcmgt v4.4s, v28.4s, v4.4s
-	WORD $0x6ea7e787 // fcmgt v7.4s, v28.4s, v7.4s
-	WORD $0x6eaae78a // fcmgt v10.4s, v28.4s, v10.4s
-	WORD $0x4e211e01 // and v1.16b, v16.16b, v1.16b
-	WORD $0x4e241e24 // and v4.16b, v17.16b, v4.16b
-	WORD $0x4e271e47 // and v7.16b, v18.16b, v7.16b
-	WORD $0x4e2a1e6a // and v10.16b, v19.16b, v10.16b
-	WORD $0x6ea0f850 // fneg v16.4s, v2.4s
+	WORD $0x4f2104ef // sshr v15.4s, v7.4s, #31
+	WORD $0x6ea2e782 // fcmgt v2.4s, v28.4s, v2.4s
+	WORD $0x6ea3e783 // fcmgt v3.4s, v28.4s, v3.4s
+	WORD $0x6ea8e788 // fcmgt v8.4s, v28.4s, v8.4s
+	WORD $0x6ea9e789 // fcmgt v9.4s, v28.4s, v9.4s
+	WORD $0x4e221e02 // and v2.16b, v16.16b, v2.16b
+	WORD $0x4e231e23 // and v3.16b, v17.16b, v3.16b
+	WORD $0x4e281e48 // and v8.16b, v18.16b, v8.16b
+	WORD $0x4e291e69 // and v9.16b, v19.16b, v9.16b
+	WORD $0x6ea0f890 // fneg v16.4s, v4.4s
 	WORD $0x6ea0f8b1 // fneg v17.4s, v5.4s
-	WORD $0x6ea0f912 // fneg v18.4s, v8.4s
+	WORD $0x6ea0f952 // fneg v18.4s, v10.4s
 	WORD $0x6ea0f973 // fneg v19.4s, v11.4s
-	WORD $0x6ea2e414 // fcmgt v20.4s, v0.4s, v2.4s
-	WORD $0x6e601c54 // bsl v20.16b, v2.16b, v0.16b
-	WORD $0x6ea5e460 // fcmgt v0.4s, v3.4s, v5.4s
-	WORD $0x6e631ca0 // bsl v0.16b, v5.16b, v3.16b
-	WORD $0x6ea8e4c3 // fcmgt v3.4s, v6.4s, v8.4s
-	WORD $0x6e661d03 // bsl v3.16b, v8.16b, v6.16b
-	WORD $0x6eabe526 // fcmgt v6.4s, v9.4s, v11.4s
-	WORD $0x6e691d66 // bsl v6.16b, v11.16b, v9.16b
-	WORD $0x6e741e01 // bsl v1.16b, v16.16b, v20.16b
-	WORD $0x6e601e24 // bsl v4.16b, v17.16b, v0.16b
-	WORD $0x6e631e47 // bsl v7.16b, v18.16b, v3.16b
-	WORD $0x6e661e6a // bsl v10.16b, v19.16b, v6.16b
-	WORD $0x6e611c4c // bsl v12.16b, v2.16b, v1.16b
-	WORD $0x6e641cad // bsl v13.16b, v5.16b, v4.16b
-	WORD $0x6e671d0e // bsl v14.16b, v8.16b, v7.16b
-	WORD $0x6e6a1d6f // bsl v15.16b, v11.16b, v10.16b
-	WORD $0x3d8000cc // str q12, [x6]
-	WORD $0x3d8004cd // str q13, [x6, #16]
-	WORD $0x3d8008ce // str q14, [x6, #32]
-	WORD $0x3d800ccf // str q15, [x6, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x6ea4e414 // fcmgt v20.4s, v0.4s, v4.4s
+	WORD $0x6e601c94 // bsl v20.16b, v4.16b, v0.16b
+	WORD $0x6ea5e420 // fcmgt v0.4s, v1.4s, v5.4s
+	WORD $0x6e611ca0 // bsl v0.16b, v5.16b, v1.16b
+	WORD $0x6eaae4c1 // fcmgt v1.4s, v6.4s, v10.4s
+	WORD $0x6e661d41 // bsl v1.16b, v10.16b, v6.16b
+	WORD $0x6eabe4e6 // fcmgt v6.4s, v7.4s, v11.4s
+	WORD $0x6e671d66 // bsl v6.16b, v11.16b, v7.16b
+	WORD $0x6e741e02 // bsl v2.16b, v16.16b, v20.16b
+	WORD $0x6e601e23 // bsl v3.16b, v17.16b, v0.16b
+	WORD $0x6e611e48 // bsl v8.16b, v18.16b, v1.16b
+	WORD $0x6e661e69 // bsl v9.16b, v19.16b, v6.16b
+	WORD $0x6e621c8c // bsl v12.16b, v4.16b, v2.16b
+	WORD $0x6e631cad // bsl v13.16b, v5.16b, v3.16b
+	WORD $0x6e681d4e // bsl v14.16b, v10.16b, v8.16b
+	WORD $0x6e691d6f // bsl v15.16b, v11.16b, v9.16b
+	WORD $0xac8134cc // stp q12, q13, [x6], #32
+	WORD $0xac813cce // stp q14, q15, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -15515,34 +15066,30 @@ in1done:
 	WORD $0x9103c005 // add x5, x0, #240
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x3dc00483 // ldr q3, [x4, #16]
-	WORD $0x3dc004a4 // ldr q4, [x5, #16]
-	WORD $0x6ea3e485 // fcmgt v5.4s, v4.4s, v3.4s
-	WORD $0x3dc00886 // ldr q6, [x4, #32]
-	WORD $0x3dc008a7 // ldr q7, [x5, #32]
-	WORD $0x6ea6e4e8 // fcmgt v8.4s, v7.4s, v6.4s
-	WORD $0x3dc00c89 // ldr q9, [x4, #48]
-	WORD $0x3dc00caa // ldr q10, [x5, #48]
-	WORD $0x6ea9e54b // fcmgt v11.4s, v10.4s, v9.4s
-	WORD $0x6e20e42c // fcmge v12.4s, v1.4s, v0.4s
-	WORD $0x6e23e48d // fcmge v13.4s, v4.4s, v3.4s
-	WORD $0x6e26e4ee // fcmge v14.4s, v7.4s, v6.4s
-	WORD $0x6e29e54f // fcmge v15.4s, v10.4s, v9.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x6ea0e444 // fcmgt v4.4s, v2.4s, v0.4s
+	WORD $0x6ea1e465 // fcmgt v5.4s, v3.4s, v1.4s
+	WORD $0xacc11c86 // ldp q6, q7, [x4], #32
+	WORD $0xacc124a8 // ldp q8, q9, [x5], #32
+	WORD $0x6ea6e50a // fcmgt v10.4s, v8.4s, v6.4s
+	WORD $0x6ea7e52b // fcmgt v11.4s, v9.4s, v7.4s
+	WORD $0x6e20e44c // fcmge v12.4s, v2.4s, v0.4s
+	WORD $0x6e21e46d // fcmge v13.4s, v3.4s, v1.4s
+	WORD $0x6e26e50e // fcmge v14.4s, v8.4s, v6.4s
+	WORD $0x6e27e52f // fcmge v15.4s, v9.4s, v7.4s
 	WORD $0x4e3fe410 // fcmeq v16.4s, v0.4s, v31.4s
-	WORD $0x4e3fe471 // fcmeq v17.4s, v3.4s, v31.4s
+	WORD $0x4e3fe431 // fcmeq v17.4s, v1.4s, v31.4s
 	WORD $0x4e3fe4d2 // fcmeq v18.4s, v6.4s, v31.4s
-	WORD $0x4e3fe533 // fcmeq v19.4s, v9.4s, v31.4s
-	WORD $0x4eb01c54 // orr v20.16b, v2.16b, v16.16b
+	WORD $0x4e3fe4f3 // fcmeq v19.4s, v7.4s, v31.4s
+	WORD $0x4eb01c94 // orr v20.16b, v4.16b, v16.16b
 	WORD $0x4eb11cb5 // orr v21.16b, v5.16b, v17.16b
-	WORD $0x4eb21d16 // orr v22.16b, v8.16b, v18.16b
+	WORD $0x4eb21d56 // orr v22.16b, v10.16b, v18.16b
 	WORD $0x4eb31d77 // orr v23.16b, v11.16b, v19.16b
 	WORD $0x6ebee418 // fcmgt v24.4s, v0.4s, v30.4s
-	WORD $0x6ebee479 // fcmgt v25.4s, v3.4s, v30.4s
+	WORD $0x6ebee439 // fcmgt v25.4s, v1.4s, v30.4s
 	WORD $0x6ebee4da // fcmgt v26.4s, v6.4s, v30.4s
-	WORD $0x6ebee53b // fcmgt v27.4s, v9.4s, v30.4s
+	WORD $0x6ebee4fb // fcmgt v27.4s, v7.4s, v30.4s
 	WORD $0x6e381d98 // eor v24.16b, v12.16b, v24.16b
 	WORD $0x6e391db9 // eor v25.16b, v13.16b, v25.16b
 	WORD $0x6e3a1dda // eor v26.16b, v14.16b, v26.16b
@@ -15551,10 +15098,10 @@ in1done:
 	WORD $0x4e791eb5 // bic v21.16b, v21.16b, v25.16b
 	WORD $0x4e7a1ed6 // bic v22.16b, v22.16b, v26.16b
 	WORD $0x4e7b1ef7 // bic v23.16b, v23.16b, v27.16b
-	WORD $0x6e611c14 // bsl v20.16b, v0.16b, v1.16b
-	WORD $0x6e641c75 // bsl v21.16b, v3.16b, v4.16b
-	WORD $0x6e671cd6 // bsl v22.16b, v6.16b, v7.16b
-	WORD $0x6e6a1d37 // bsl v23.16b, v9.16b, v10.16b
+	WORD $0x6e621c14 // bsl v20.16b, v0.16b, v2.16b
+	WORD $0x6e631c35 // bsl v21.16b, v1.16b, v3.16b
+	WORD $0x6e681cd6 // bsl v22.16b, v6.16b, v8.16b
+	WORD $0x6e691cf7 // bsl v23.16b, v7.16b, v9.16b
 	WORD $0x4e3d1d98 // and v24.16b, v12.16b, v29.16b
 	WORD $0x4e3d1db9 // and v25.16b, v13.16b, v29.16b
 	WORD $0x4e3d1dda // and v26.16b, v14.16b, v29.16b
@@ -15563,70 +15110,68 @@ in1done:
 	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
 	WORD $0x4e3ad6d6 // fadd v22.4s, v22.4s, v26.4s
 	WORD $0x4e3bd6f7 // fadd v23.4s, v23.4s, v27.4s
-	WORD $0x4e701c38 // bic v24.16b, v1.16b, v16.16b
-	WORD $0x4e711c99 // bic v25.16b, v4.16b, v17.16b
-	WORD $0x4e721cfa // bic v26.16b, v7.16b, v18.16b
-	WORD $0x4e731d5b // bic v27.16b, v10.16b, v19.16b
+	WORD $0x4e701c58 // bic v24.16b, v2.16b, v16.16b
+	WORD $0x4e711c79 // bic v25.16b, v3.16b, v17.16b
+	WORD $0x4e721d1a // bic v26.16b, v8.16b, v18.16b
+	WORD $0x4e731d3b // bic v27.16b, v9.16b, v19.16b
 	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
 	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
 	WORD $0x4e3ad6d6 // fadd v22.4s, v22.4s, v26.4s
 	WORD $0x4e3bd6f7 // fadd v23.4s, v23.4s, v27.4s
 	WORD $0x4ea0f818 // fabs v24.4s, v0.4s
-	WORD $0x4ea0f879 // fabs v25.4s, v3.4s
+	WORD $0x4ea0f839 // fabs v25.4s, v1.4s
 	WORD $0x4ea0f8da // fabs v26.4s, v6.4s
-	WORD $0x4ea0f93b // fabs v27.4s, v9.4s
+	WORD $0x4ea0f8fb // fabs v27.4s, v7.4s
 	WORD $0x6ea1fb18 // fsqrt v24.4s, v24.4s
 	WORD $0x6ea1fb39 // fsqrt v25.4s, v25.4s
 	WORD $0x6ea1fb5a // fsqrt v26.4s, v26.4s
 	WORD $0x6ea1fb7b // fsqrt v27.4s, v27.4s
-	WORD $0x4e2c1c42 // and v2.16b, v2.16b, v12.16b
+	WORD $0x4e2c1c84 // and v4.16b, v4.16b, v12.16b
 	WORD $0x4e2d1ca5 // and v5.16b, v5.16b, v13.16b
-	WORD $0x4e2e1d08 // and v8.16b, v8.16b, v14.16b
+	WORD $0x4e2e1d4a // and v10.16b, v10.16b, v14.16b
 	WORD $0x4e2f1d6b // and v11.16b, v11.16b, v15.16b
-	WORD $0x4e221f02 // and v2.16b, v24.16b, v2.16b
+	WORD $0x4e241f04 // and v4.16b, v24.16b, v4.16b
 	WORD $0x4e251f25 // and v5.16b, v25.16b, v5.16b
-	WORD $0x4e281f48 // and v8.16b, v26.16b, v8.16b
+	WORD $0x4e2a1f4a // and v10.16b, v26.16b, v10.16b
 	WORD $0x4e2b1f6b // and v11.16b, v27.16b, v11.16b
-	WORD $0x4e22d682 // fadd v2.4s, v20.4s, v2.4s
+	WORD $0x4e24d684 // fadd v4.4s, v20.4s, v4.4s
 	WORD $0x4e25d6a5 // fadd v5.4s, v21.4s, v5.4s
-	WORD $0x4e28d6c8 // fadd v8.4s, v22.4s, v8.4s
+	WORD $0x4e2ad6ca // fadd v10.4s, v22.4s, v10.4s
 	WORD $0x4e2bd6eb // fadd v11.4s, v23.4s, v11.4s
 	WORD $0x4f21040c // sshr v12.4s, v0.4s, #31
-	WORD $0x4f21046d // sshr v13.4s, v3.4s, #31
+	WORD $0x4f21042d // sshr v13.4s, v1.4s, #31
 	WORD $0x4f2104ce // sshr v14.4s, v6.4s, #31
-	WORD $0x4f21052f // sshr v15.4s, v9.4s, #31
-	WORD $0x6ea1e781 // fcmgt v1.4s, v28.4s, v1.4s
-	WORD $0x6ea4e784 // fcmgt v4.4s, v28.4s, v4.4s
-	WORD $0x6ea7e787 // fcmgt v7.4s, v28.4s, v7.4s
-	WORD $0x6eaae78a // fcmgt v10.4s, v28.4s, v10.4s
-	WORD $0x4e211e01 // and v1.16b, v16.16b, v1.16b
-	WORD $0x4e241e24 // and v4.16b, v17.16b, v4.16b
-	WORD $0x4e271e47 // and v7.16b, v18.16b, v7.16b
-	WORD $0x4e2a1e6a // and v10.16b, v19.16b, v10.16b
-	WORD $0x6ea0f850 // fneg v16.4s, v2.4s
+	WORD $0x4f2104ef // sshr v15.4s, v7.4s, #31
+	WORD $0x6ea2e782 // fcmgt v2.4s, v28.4s, v2.4s
+	WORD $0x6ea3e783 // fcmgt v3.4s, v28.4s, v3.4s
+	WORD $0x6ea8e788 // fcmgt v8.4s, v28.4s, v8.4s
+	WORD $0x6ea9e789 // fcmgt v9.4s, v28.4s, v9.4s
+	WORD $0x4e221e02 // and v2.16b, v16.16b, v2.16b
+	WORD $0x4e231e23 // and v3.16b, v17.16b, v3.16b
+	WORD $0x4e281e48 // and v8.16b, v18.16b, v8.16b
+	WORD $0x4e291e69 // and v9.16b, v19.16b, v9.16b
+	WORD $0x6ea0f890 // fneg v16.4s, v4.4s
 	WORD $0x6ea0f8b1 // fneg v17.4s, v5.4s
-	WORD $0x6ea0f912 // fneg v18.4s, v8.4s
+	WORD $0x6ea0f952 // fneg v18.4s, v10.4s
 	WORD $0x6ea0f973 // fneg v19.4s, v11.4s
-	WORD $0x6ea2e414 // fcmgt v20.4s, v0.4s, v2.4s
-	WORD $0x6e601c54 // bsl v20.16b, v2.16b, v0.16b
-	WORD $0x6ea5e460 // fcmgt v0.4s, v3.4s, v5.4s
-	WORD $0x6e631ca0 // bsl v0.16b, v5.16b, v3.16b
-	WORD $0x6ea8e4c3 // fcmgt v3.4s, v6.4s, v8.4s
-	WORD $0x6e661d03 // bsl v3.16b, v8.16b, v6.16b
-	WORD $0x6eabe526 // fcmgt v6.4s, v9.4s, v11.4s
-	WORD $0x6e691d66 // bsl v6.16b, v11.16b, v9.16b
-	WORD $0x6e741e01 // bsl v1.16b, v16.16b, v20.16b
-	WORD $0x6e601e24 // bsl v4.16b, v17.16b, v0.16b
-	WORD $0x6e631e47 // bsl v7.16b, v18.16b, v3.16b
-	WORD $0x6e661e6a // bsl v10.16b, v19.16b, v6.16b
-	WORD $0x6e611c4c // bsl v12.16b, v2.16b, v1.16b
-	WORD $0x6e641cad // bsl v13.16b, v5.16b, v4.16b
-	WORD $0x6e671d0e // bsl v14.16b, v8.16b, v7.16b
-	WORD $0x6e6a1d6f // bsl v15.16b, v11.16b, v10.16b
-	WORD $0x3d8000cc // str q12, [x6]
-	WORD $0x3d8004cd // str q13, [x6, #16]
-	WORD $0x3d8008ce // str q14, [x6, #32]
-	WORD $0x3d800ccf // str q15, [x6, #48]
+	WORD $0x6ea4e414 // fcmgt v20.4s, v0.4s, v4.4s
+	WORD $0x6e601c94 // bsl v20.16b, v4.16b, v0.16b
+	WORD $0x6ea5e420 // fcmgt v0.4s, v1.4s, v5.4s
+	WORD $0x6e611ca0 // bsl v0.16b, v5.16b, v1.16b
+	WORD $0x6eaae4c1 // fcmgt v1.4s, v6.4s, v10.4s
+	WORD $0x6e661d41 // bsl v1.16b, v10.16b, v6.16b
+	WORD $0x6eabe4e6 // fcmgt v6.4s, v7.4s, v11.4s
+	WORD $0x6e671d66 // bsl v6.16b, v11.16b, v7.16b
+	WORD $0x6e741e02 // bsl v2.16b, v16.16b, v20.16b
+	WORD $0x6e601e23 // bsl v3.16b, v17.16b, v0.16b
+	WORD $0x6e611e48 // bsl v8.16b, v18.16b, v1.16b
+	WORD $0x6e661e69 // bsl v9.16b, v19.16b, v6.16b
+	WORD $0x6e621c8c // bsl v12.16b, v4.16b, v2.16b
+	WORD $0x6e631cad // bsl v13.16b, v5.16b, v3.16b
+	WORD $0x6e681d4e // bsl v14.16b, v10.16b, v8.16b
+	WORD $0x6e691d6f // bsl v15.16b, v11.16b, v9.16b
+	WORD $0xac8134cc // stp q12, q13, [x6], #32
+	WORD $0xac813cce // stp q14, q15, [x6], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010e5 // subs x5, x7, #4
 	BLT  outwords
@@ -15685,25 +15230,23 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ebfe401 // fcmgt v1.4s, v0.4s, v31.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x6ebfe443 // fcmgt v3.4s, v2.4s, v31.4s
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x6ebfe485 // fcmgt v5.4s, v4.4s, v31.4s
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x6ebfe4c7 // fcmgt v7.4s, v6.4s, v31.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6ebfe402 // fcmgt v2.4s, v0.4s, v31.4s
+	WORD $0x6ebfe423 // fcmgt v3.4s, v1.4s, v31.4s
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x6ebfe486 // fcmgt v6.4s, v4.4s, v31.4s
+	WORD $0x6ebfe4a7 // fcmgt v7.4s, v5.4s, v31.4s
 	WORD $0x6e3fe408 // fcmge v8.4s, v0.4s, v31.4s
-	WORD $0x6e3fe449 // fcmge v9.4s, v2.4s, v31.4s
+	WORD $0x6e3fe429 // fcmge v9.4s, v1.4s, v31.4s
 	WORD $0x6e3fe48a // fcmge v10.4s, v4.4s, v31.4s
-	WORD $0x6e3fe4cb // fcmge v11.4s, v6.4s, v31.4s
+	WORD $0x6e3fe4ab // fcmge v11.4s, v5.4s, v31.4s
 	WORD $0x4e3ee7ec // fcmeq v12.4s, v31.4s, v30.4s
 	WORD $0x4e3ee7ed // fcmeq v13.4s, v31.4s, v30.4s
 	WORD $0x4e3ee7ee // fcmeq v14.4s, v31.4s, v30.4s
 	WORD $0x4e3ee7ef // fcmeq v15.4s, v31.4s, v30.4s
-	WORD $0x4eac1c30 // orr v16.16b, v1.16b, v12.16b
+	WORD $0x4eac1c50 // orr v16.16b, v2.16b, v12.16b
 	WORD $0x4ead1c71 // orr v17.16b, v3.16b, v13.16b
-	WORD $0x4eae1cb2 // orr v18.16b, v5.16b, v14.16b
+	WORD $0x4eae1cd2 // orr v18.16b, v6.16b, v14.16b
 	WORD $0x4eaf1cf3 // orr v19.16b, v7.16b, v15.16b
 	WORD $0x6ebde7f4 // fcmgt v20.4s, v31.4s, v29.4s
 	WORD $0x6ebde7f5 // fcmgt v21.4s, v31.4s, v29.4s
@@ -15718,9 +15261,9 @@ group:
 	WORD $0x4e761e52 // bic v18.16b, v18.16b, v22.16b
 	WORD $0x4e771e73 // bic v19.16b, v19.16b, v23.16b
 	WORD $0x6e601ff0 // bsl v16.16b, v31.16b, v0.16b
-	WORD $0x6e621ff1 // bsl v17.16b, v31.16b, v2.16b
+	WORD $0x6e611ff1 // bsl v17.16b, v31.16b, v1.16b
 	WORD $0x6e641ff2 // bsl v18.16b, v31.16b, v4.16b
-	WORD $0x6e661ff3 // bsl v19.16b, v31.16b, v6.16b
+	WORD $0x6e651ff3 // bsl v19.16b, v31.16b, v5.16b
 	WORD $0x4e3c1d14 // and v20.16b, v8.16b, v28.16b
 	WORD $0x4e3c1d35 // and v21.16b, v9.16b, v28.16b
 	WORD $0x4e3c1d56 // and v22.16b, v10.16b, v28.16b
@@ -15730,9 +15273,9 @@ group:
 	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
 	WORD $0x4e6c1c14 // bic v20.16b, v0.16b, v12.16b
-	WORD $0x4e6d1c55 // bic v21.16b, v2.16b, v13.16b
+	WORD $0x4e6d1c35 // bic v21.16b, v1.16b, v13.16b
 	WORD $0x4e6e1c96 // bic v22.16b, v4.16b, v14.16b
-	WORD $0x4e6f1cd7 // bic v23.16b, v6.16b, v15.16b
+	WORD $0x4e6f1cb7 // bic v23.16b, v5.16b, v15.16b
 	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
 	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
 	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
@@ -15745,56 +15288,52 @@ group:
 	WORD $0x6ea1fab5 // fsqrt v21.4s, v21.4s
 	WORD $0x6ea1fad6 // fsqrt v22.4s, v22.4s
 	WORD $0x6ea1faf7 // fsqrt v23.4s, v23.4s
-	WORD $0x4e281c21 // and v1.16b, v1.16b, v8.16b
+	WORD $0x4e281c42 // and v2.16b, v2.16b, v8.16b
 	WORD $0x4e291c63 // and v3.16b, v3.16b, v9.16b
-	WORD $0x4e2a1ca5 // and v5.16b, v5.16b, v10.16b
+	WORD $0x4e2a1cc6 // and v6.16b, v6.16b, v10.16b
 	WORD $0x4e2b1ce7 // and v7.16b, v7.16b, v11.16b
-	WORD $0x4e211e81 // and v1.16b, v20.16b, v1.16b
+	WORD $0x4e221e82 // and v2.16b, v20.16b, v2.16b
 	WORD $0x4e231ea3 // and v3.16b, v21.16b, v3.16b
-	WORD $0x4e251ec5 // and v5.16b, v22.16b, v5.16b
+	WORD $0x4e261ec6 // and v6.16b, v22.16b, v6.16b
 	WORD $0x4e271ee7 // and v7.16b, v23.16b, v7.16b
-	WORD $0x4e21d601 // fadd v1.4s, v16.4s, v1.4s
+	WORD $0x4e22d602 // fadd v2.4s, v16.4s, v2.4s
 	WORD $0x4e23d623 // fadd v3.4s, v17.4s, v3.4s
-	WORD $0x4e25d645 // fadd v5.4s, v18.4s, v5.4s
+	WORD $0x4e26d646 // fadd v6.4s, v18.4s, v6.4s
 	WORD $0x4e27d667 // fadd v7.4s, v19.4s, v7.4s
 	WORD $0x4f2107e8 // sshr v8.4s, v31.4s, #31
 	WORD $0x4f2107e9 // sshr v9.4s, v31.4s, #31
 	WORD $0x4f2107ea // sshr v10.4s, v31.4s, #31
 	WORD $0x4f2107eb // sshr v11.4s, v31.4s, #31
 	WORD $0x6ea0e760 // fcmgt v0.4s, v27.4s, v0.4s
-	WORD $0x6ea2e762 // fcmgt v2.4s, v27.4s, v2.4s
+	WORD $0x6ea1e761 // fcmgt v1.4s, v27.4s, v1.4s
 	WORD $0x6ea4e764 // fcmgt v4.4s, v27.4s, v4.4s
-	WORD $0x6ea6e766 // fcmgt v6.4s, v27.4s, v6.4s
+	WORD $0x6ea5e765 // fcmgt v5.4s, v27.4s, v5.4s
 	WORD $0x4e201d80 // and v0.16b, v12.16b, v0.16b
-	WORD $0x4e221da2 // and v2.16b, v13.16b, v2.16b
+	WORD $0x4e211da1 // and v1.16b, v13.16b, v1.16b
 	WORD $0x4e241dc4 // and v4.16b, v14.16b, v4.16b
-	WORD $0x4e261de6 // and v6.16b, v15.16b, v6.16b
-	WORD $0x6ea0f82c // fneg v12.4s, v1.4s
+	WORD $0x4e251de5 // and v5.16b, v15.16b, v5.16b
+	WORD $0x6ea0f84c // fneg v12.4s, v2.4s
 	WORD $0x6ea0f86d // fneg v13.4s, v3.4s
-	WORD $0x6ea0f8ae // fneg v14.4s, v5.4s
+	WORD $0x6ea0f8ce // fneg v14.4s, v6.4s
 	WORD $0x6ea0f8ef // fneg v15.4s, v7.4s
-	WORD $0x6ea1e7f0 // fcmgt v16.4s, v31.4s, v1.4s
-	WORD $0x6e7f1c30 // bsl v16.16b, v1.16b, v31.16b
+	WORD $0x6ea2e7f0 // fcmgt v16.4s, v31.4s, v2.4s
+	WORD $0x6e7f1c50 // bsl v16.16b, v2.16b, v31.16b
 	WORD $0x6ea3e7f1 // fcmgt v17.4s, v31.4s, v3.4s
 	WORD $0x6e7f1c71 // bsl v17.16b, v3.16b, v31.16b
-	WORD $0x6ea5e7f2 // fcmgt v18.4s, v31.4s, v5.4s
-	WORD $0x6e7f1cb2 // bsl v18.16b, v5.16b, v31.16b
+	WORD $0x6ea6e7f2 // fcmgt v18.4s, v31.4s, v6.4s
+	WORD $0x6e7f1cd2 // bsl v18.16b, v6.16b, v31.16b
 	WORD $0x6ea7e7f3 // fcmgt v19.4s, v31.4s, v7.4s
 	WORD $0x6e7f1cf3 // bsl v19.16b, v7.16b, v31.16b
 	WORD $0x6e701d80 // bsl v0.16b, v12.16b, v16.16b
-	WORD $0x6e711da2 // bsl v2.16b, v13.16b, v17.16b
+	WORD $0x6e711da1 // bsl v1.16b, v13.16b, v17.16b
 	WORD $0x6e721dc4 // bsl v4.16b, v14.16b, v18.16b
-	WORD $0x6e731de6 // bsl v6.16b, v15.16b, v19.16b
-	WORD $0x6e601c28 // bsl v8.16b, v1.16b, v0.16b
-	WORD $0x6e621c69 // bsl v9.16b, v3.16b, v2.16b
-	WORD $0x6e641caa // bsl v10.16b, v5.16b, v4.16b
-	WORD $0x6e661ceb // bsl v11.16b, v7.16b, v6.16b
-	WORD $0x3d8000a8 // str q8, [x5]
-	WORD $0x3d8004a9 // str q9, [x5, #16]
-	WORD $0x3d8008aa // str q10, [x5, #32]
-	WORD $0x3d800cab // str q11, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0x6e731de5 // bsl v5.16b, v15.16b, v19.16b
+	WORD $0x6e601c48 // bsl v8.16b, v2.16b, v0.16b
+	WORD $0x6e611c69 // bsl v9.16b, v3.16b, v1.16b
+	WORD $0x6e641cca // bsl v10.16b, v6.16b, v4.16b
+	WORD $0x6e651ceb // bsl v11.16b, v7.16b, v5.16b
+	WORD $0xac8124a8 // stp q8, q9, [x5], #32
+	WORD $0xac812caa // stp q10, q11, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -15825,25 +15364,23 @@ in1done:
 	WORD $0x9103c004 // add x4, x0, #240
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ebfe401 // fcmgt v1.4s, v0.4s, v31.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x6ebfe443 // fcmgt v3.4s, v2.4s, v31.4s
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x6ebfe485 // fcmgt v5.4s, v4.4s, v31.4s
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x6ebfe4c7 // fcmgt v7.4s, v6.4s, v31.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6ebfe402 // fcmgt v2.4s, v0.4s, v31.4s
+	WORD $0x6ebfe423 // fcmgt v3.4s, v1.4s, v31.4s
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x6ebfe486 // fcmgt v6.4s, v4.4s, v31.4s
+	WORD $0x6ebfe4a7 // fcmgt v7.4s, v5.4s, v31.4s
 	WORD $0x6e3fe408 // fcmge v8.4s, v0.4s, v31.4s
-	WORD $0x6e3fe449 // fcmge v9.4s, v2.4s, v31.4s
+	WORD $0x6e3fe429 // fcmge v9.4s, v1.4s, v31.4s
 	WORD $0x6e3fe48a // fcmge v10.4s, v4.4s, v31.4s
-	WORD $0x6e3fe4cb // fcmge v11.4s, v6.4s, v31.4s
+	WORD $0x6e3fe4ab // fcmge v11.4s, v5.4s, v31.4s
 	WORD $0x4e3ee7ec // fcmeq v12.4s, v31.4s, v30.4s
 	WORD $0x4e3ee7ed // fcmeq v13.4s, v31.4s, v30.4s
 	WORD $0x4e3ee7ee // fcmeq v14.4s, v31.4s, v30.4s
 	WORD $0x4e3ee7ef // fcmeq v15.4s, v31.4s, v30.4s
-	WORD $0x4eac1c30 // orr v16.16b, v1.16b, v12.16b
+	WORD $0x4eac1c50 // orr v16.16b, v2.16b, v12.16b
 	WORD $0x4ead1c71 // orr v17.16b, v3.16b, v13.16b
-	WORD $0x4eae1cb2 // orr v18.16b, v5.16b, v14.16b
+	WORD $0x4eae1cd2 // orr v18.16b, v6.16b, v14.16b
 	WORD $0x4eaf1cf3 // orr v19.16b, v7.16b, v15.16b
 	WORD $0x6ebde7f4 // fcmgt v20.4s, v31.4s, v29.4s
 	WORD $0x6ebde7f5 // fcmgt v21.4s, v31.4s, v29.4s
@@ -15858,9 +15395,9 @@ in1done:
 	WORD $0x4e761e52 // bic v18.16b, v18.16b, v22.16b
 	WORD $0x4e771e73 // bic v19.16b, v19.16b, v23.16b
 	WORD $0x6e601ff0 // bsl v16.16b, v31.16b, v0.16b
-	WORD $0x6e621ff1 // bsl v17.16b, v31.16b, v2.16b
+	WORD $0x6e611ff1 // bsl v17.16b, v31.16b, v1.16b
 	WORD $0x6e641ff2 // bsl v18.16b, v31.16b, v4.16b
-	WORD $0x6e661ff3 // bsl v19.16b, v31.16b, v6.16b
+	WORD $0x6e651ff3 // bsl v19.16b, v31.16b, v5.16b
 	WORD $0x4e3c1d14 // and v20.16b, v8.16b, v28.16b
 	WORD $0x4e3c1d35 // and v21.16b, v9.16b, v28.16b
 	WORD $0x4e3c1d56 // and v22.16b, v10.16b, v28.16b
@@ -15870,9 +15407,9 @@ in1done:
 	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
 	WORD $0x4e6c1c14 // bic v20.16b, v0.16b, v12.16b
-	WORD $0x4e6d1c55 // bic v21.16b, v2.16b, v13.16b
+	WORD $0x4e6d1c35 // bic v21.16b, v1.16b, v13.16b
 	WORD $0x4e6e1c96 // bic v22.16b, v4.16b, v14.16b
-	WORD $0x4e6f1cd7 // bic v23.16b, v6.16b, v15.16b
+	WORD $0x4e6f1cb7 // bic v23.16b, v5.16b, v15.16b
 	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
 	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
 	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
@@ -15885,54 +15422,52 @@ in1done:
 	WORD $0x6ea1fab5 // fsqrt v21.4s, v21.4s
 	WORD $0x6ea1fad6 // fsqrt v22.4s, v22.4s
 	WORD $0x6ea1faf7 // fsqrt v23.4s, v23.4s
-	WORD $0x4e281c21 // and v1.16b, v1.16b, v8.16b
+	WORD $0x4e281c42 // and v2.16b, v2.16b, v8.16b
 	WORD $0x4e291c63 // and v3.16b, v3.16b, v9.16b
-	WORD $0x4e2a1ca5 // and v5.16b, v5.16b, v10.16b
+	WORD $0x4e2a1cc6 // and v6.16b, v6.16b, v10.16b
 	WORD $0x4e2b1ce7 // and v7.16b, v7.16b, v11.16b
-	WORD $0x4e211e81 // and v1.16b, v20.16b, v1.16b
+	WORD $0x4e221e82 // and v2.16b, v20.16b, v2.16b
 	WORD $0x4e231ea3 // and v3.16b, v21.16b, v3.16b
-	WORD $0x4e251ec5 // and v5.16b, v22.16b, v5.16b
+	WORD $0x4e261ec6 // and v6.16b, v22.16b, v6.16b
 	WORD $0x4e271ee7 // and v7.16b, v23.16b, v7.16b
-	WORD $0x4e21d601 // fadd v1.4s, v16.4s, v1.4s
+	WORD $0x4e22d602 // fadd v2.4s, v16.4s, v2.4s
 	WORD $0x4e23d623 // fadd v3.4s, v17.4s, v3.4s
-	WORD $0x4e25d645 // fadd v5.4s, v18.4s, v5.4s
+	WORD $0x4e26d646 // fadd v6.4s, v18.4s, v6.4s
 	WORD $0x4e27d667 // fadd v7.4s, v19.4s, v7.4s
 	WORD $0x4f2107e8 // sshr v8.4s, v31.4s, #31
 	WORD $0x4f2107e9 // sshr v9.4s, v31.4s, #31
 	WORD $0x4f2107ea // sshr v10.4s, v31.4s, #31
 	WORD $0x4f2107eb // sshr v11.4s, v31.4s, #31
 	WORD $0x6ea0e760 // fcmgt v0.4s, v27.4s, v0.4s
-	WORD $0x6ea2e762 // fcmgt v2.4s, v27.4s, v2.4s
+	WORD $0x6ea1e761 // fcmgt v1.4s, v27.4s, v1.4s
 	WORD $0x6ea4e764 // fcmgt v4.4s, v27.4s, v4.4s
-	WORD $0x6ea6e766 // fcmgt v6.4s, v27.4s, v6.4s
+	WORD $0x6ea5e765 // fcmgt v5.4s, v27.4s, v5.4s
 	WORD $0x4e201d80 // and v0.16b, v12.16b, v0.16b
-	WORD $0x4e221da2 // and v2.16b, v13.16b, v2.16b
+	WORD $0x4e211da1 // and v1.16b, v13.16b, v1.16b
 	WORD $0x4e241dc4 // and v4.16b, v14.16b, v4.16b
-	WORD $0x4e261de6 // and v6.16b, v15.16b, v6.16b
-	WORD $0x6ea0f82c // fneg v12.4s, v1.4s
+	WORD $0x4e251de5 // and v5.16b, v15.16b, v5.16b
+	WORD $0x6ea0f84c // fneg v12.4s, v2.4s
 	WORD $0x6ea0f86d // fneg v13.4s, v3.4s
-	WORD $0x6ea0f8ae // fneg v14.4s, v5.4s
+	WORD $0x6ea0f8ce // fneg v14.4s, v6.4s
 	WORD $0x6ea0f8ef // fneg v15.4s, v7.4s
-	WORD $0x6ea1e7f0 // fcmgt v16.4s, v31.4s, v1.4s
-	WORD $0x6e7f1c30 // bsl v16.16b, v1.16b, v31.16b
+	WORD $0x6ea2e7f0 // fcmgt v16.4s, v31.4s, v2.4s
+	WORD $0x6e7f1c50 // bsl v16.16b, v2.16b, v31.16b
 	WORD $0x6ea3e7f1 // fcmgt v17.4s, v31.4s, v3.4s
 	WORD $0x6e7f1c71 // bsl v17.16b, v3.16b, v31.16b
-	WORD $0x6ea5e7f2 // fcmgt v18.4s, v31.4s, v5.4s
-	WORD $0x6e7f1cb2 // bsl v18.16b, v5.16b, v31.16b
+	WORD $0x6ea6e7f2 // fcmgt v18.4s, v31.4s, v6.4s
+	WORD $0x6e7f1cd2 // bsl v18.16b, v6.16b, v31.16b
 	WORD $0x6ea7e7f3 // fcmgt v19.4s, v31.4s, v7.4s
 	WORD $0x6e7f1cf3 // bsl v19.16b, v7.16b, v31.16b
 	WORD $0x6e701d80 // bsl v0.16b, v12.16b, v16.16b
-	WORD $0x6e711da2 // bsl v2.16b, v13.16b, v17.16b
+	WORD $0x6e711da1 // bsl v1.16b, v13.16b, v17.16b
 	WORD $0x6e721dc4 // bsl v4.16b, v14.16b, v18.16b
-	WORD $0x6e731de6 // bsl v6.16b, v15.16b, v19.16b
-	WORD $0x6e601c28 // bsl v8.16b, v1.16b, v0.16b
-	WORD $0x6e621c69 // bsl v9.16b, v3.16b, v2.16b
-	WORD $0x6e641caa // bsl v10.16b, v5.16b, v4.16b
-	WORD $0x6e661ceb // bsl v11.16b, v7.16b, v6.16b
-	WORD $0x3d8000a8 // str q8, [x5]
-	WORD $0x3d8004a9 // str q9, [x5, #16]
-	WORD $0x3d8008aa // str q10, [x5, #32]
-	WORD $0x3d800cab // str q11, [x5, #48]
+	WORD $0x6e731de5 // bsl v5.16b, v15.16b, v19.16b
+	WORD $0x6e601c48 // bsl v8.16b, v2.16b, v0.16b
+	WORD $0x6e611c69 // bsl v9.16b, v3.16b, v1.16b
+	WORD $0x6e641cca // bsl v10.16b, v6.16b, v4.16b
+	WORD $0x6e651ceb // bsl v11.16b, v7.16b, v5.16b
+	WORD $0xac8124a8 // stp q8, q9, [x5], #32
+	WORD $0xac812caa // stp q10, q11, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -15991,30 +15526,28 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ea0e7e1 // fcmgt v1.4s, v31.4s, v0.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x6ea2e7e3 // fcmgt v3.4s, v31.4s, v2.4s
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x6ea4e7e5 // fcmgt v5.4s, v31.4s, v4.4s
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x6ea6e7e7 // fcmgt v7.4s, v31.4s, v6.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
+	WORD $0x6ea1e7e3 // fcmgt v3.4s, v31.4s, v1.4s
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x6ea4e7e6 // fcmgt v6.4s, v31.4s, v4.4s
+	WORD $0x6ea5e7e7 // fcmgt v7.4s, v31.4s, v5.4s
 	WORD $0x6e20e7e8 // fcmge v8.4s, v31.4s, v0.4s
-	WORD $0x6e22e7e9 // fcmge v9.4s, v31.4s, v2.4s
+	WORD $0x6e21e7e9 // fcmge v9.4s, v31.4s, v1.4s
 	WORD $0x6e24e7ea // fcmge v10.4s, v31.4s, v4.4s
-	WORD $0x6e26e7eb // fcmge v11.4s, v31.4s, v6.4s
+	WORD $0x6e25e7eb // fcmge v11.4s, v31.4s, v5.4s
 	WORD $0x4e3ee40c // fcmeq v12.4s, v0.4s, v30.4s
-	WORD $0x4e3ee44d // fcmeq v13.4s, v2.4s, v30.4s
+	WORD $0x4e3ee42d // fcmeq v13.4s, v1.4s, v30.4s
 	WORD $0x4e3ee48e // fcmeq v14.4s, v4.4s, v30.4s
-	WORD $0x4e3ee4cf // fcmeq v15.4s, v6.4s, v30.4s
-	WORD $0x4eac1c30 // orr v16.16b, v1.16b, v12.16b
+	WORD $0x4e3ee4af // fcmeq v15.4s, v5.4s, v30.4s
+	WORD $0x4eac1c50 // orr v16.16b, v2.16b, v12.16b
 	WORD $0x4ead1c71 // orr v17.16b, v3.16b, v13.16b
-	WORD $0x4eae1cb2 // orr v18.16b, v5.16b, v14.16b
+	WORD $0x4eae1cd2 // orr v18.16b, v6.16b, v14.16b
 	WORD $0x4eaf1cf3 // orr v19.16b, v7.16b, v15.16b
 	WORD $0x6ebde414 // fcmgt v20.4s, v0.4s, v29.4s
-	WORD $0x6ebde455 // fcmgt v21.4s, v2.4s, v29.4s
+	WORD $0x6ebde435 // fcmgt v21.4s, v1.4s, v29.4s
 	WORD $0x6ebde496 // fcmgt v22.4s, v4.4s, v29.4s
-	WORD $0x6ebde4d7 // fcmgt v23.4s, v6.4s, v29.4s
+	WORD $0x6ebde4b7 // fcmgt v23.4s, v5.4s, v29.4s
 	WORD $0x6e341d14 // eor v20.16b, v8.16b, v20.16b
 	WORD $0x6e351d35 // eor v21.16b, v9.16b, v21.16b
 	WORD $0x6e361d56 // eor v22.16b, v10.16b, v22.16b
@@ -16024,9 +15557,9 @@ group:
 	WORD $0x4e761e52 // bic v18.16b, v18.16b, v22.16b
 	WORD $0x4e771e73 // bic v19.16b, v19.16b, v23.16b
 	WORD $0x6e7f1c10 // bsl v16.16b, v0.16b, v31.16b
-	WORD $0x6e7f1c51 // bsl v17.16b, v2.16b, v31.16b
+	WORD $0x6e7f1c31 // bsl v17.16b, v1.16b, v31.16b
 	WORD $0x6e7f1c92 // bsl v18.16b, v4.16b, v31.16b
-	WORD $0x6e7f1cd3 // bsl v19.16b, v6.16b, v31.16b
+	WORD $0x6e7f1cb3 // bsl v19.16b, v5.16b, v31.16b
 	WORD $0x4e3c1d14 // and v20.16b, v8.16b, v28.16b
 	WORD $0x4e3c1d35 // and v21.16b, v9.16b, v28.16b
 	WORD $0x4e3c1d56 // and v22.16b, v10.16b, v28.16b
@@ -16044,29 +15577,29 @@ group:
 	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
 	WORD $0x4ea0f814 // fabs v20.4s, v0.4s
-	WORD $0x4ea0f855 // fabs v21.4s, v2.4s
+	WORD $0x4ea0f835 // fabs v21.4s, v1.4s
 	WORD $0x4ea0f896 // fabs v22.4s, v4.4s
-	WORD $0x4ea0f8d7 // fabs v23.4s, v6.4s
+	WORD $0x4ea0f8b7 // fabs v23.4s, v5.4s
 	WORD $0x6ea1fa94 // fsqrt v20.4s, v20.4s
 	WORD $0x6ea1fab5 // fsqrt v21.4s, v21.4s
 	WORD $0x6ea1fad6 // fsqrt v22.4s, v22.4s
 	WORD $0x6ea1faf7 // fsqrt v23.4s, v23.4s
-	WORD $0x4e281c21 // and v1.16b, v1.16b, v8.16b
+	WORD $0x4e281c42 // and v2.16b, v2.16b, v8.16b
 	WORD $0x4e291c63 // and v3.16b, v3.16b, v9.16b
-	WORD $0x4e2a1ca5 // and v5.16b, v5.16b, v10.16b
+	WORD $0x4e2a1cc6 // and v6.16b, v6.16b, v10.16b
 	WORD $0x4e2b1ce7 // and v7.16b, v7.16b, v11.16b
-	WORD $0x4e211e81 // and v1.16b, v20.16b, v1.16b
+	WORD $0x4e221e82 // and v2.16b, v20.16b, v2.16b
 	WORD $0x4e231ea3 // and v3.16b, v21.16b, v3.16b
-	WORD $0x4e251ec5 // and v5.16b, v22.16b, v5.16b
+	WORD $0x4e261ec6 // and v6.16b, v22.16b, v6.16b
 	WORD $0x4e271ee7 // and v7.16b, v23.16b, v7.16b
-	WORD $0x4e21d601 // fadd v1.4s, v16.4s, v1.4s
+	WORD $0x4e22d602 // fadd v2.4s, v16.4s, v2.4s
 	WORD $0x4e23d623 // fadd v3.4s, v17.4s, v3.4s
-	WORD $0x4e25d645 // fadd v5.4s, v18.4s, v5.4s
+	WORD $0x4e26d646 // fadd v6.4s, v18.4s, v6.4s
 	WORD $0x4e27d667 // fadd v7.4s, v19.4s, v7.4s
 	WORD $0x4f210408 // sshr v8.4s, v0.4s, #31
-	WORD $0x4f210449 // sshr v9.4s, v2.4s, #31
+	WORD $0x4f210429 // sshr v9.4s, v1.4s, #31
 	WORD $0x4f21048a // sshr v10.4s, v4.4s, #31
-	WORD $0x4f2104cb // sshr v11.4s, v6.4s, #31
+	WORD $0x4f2104ab // sshr v11.4s, v5.4s, #31
 	WORD $0x6ebfe770 // fcmgt v16.4s, v27.4s, v31.4s
 	WORD $0x6ebfe771 // fcmgt v17.4s, v27.4s, v31.4s
 	WORD $0x6ebfe772 // fcmgt v18.4s, v27.4s, v31.4s
@@ -16075,32 +15608,28 @@ group:
 	WORD $0x4e311dad // and v13.16b, v13.16b, v17.16b
 	WORD $0x4e321dce // and v14.16b, v14.16b, v18.16b
 	WORD $0x4e331def // and v15.16b, v15.16b, v19.16b
-	WORD $0x6ea0f830 // fneg v16.4s, v1.4s
+	WORD $0x6ea0f850 // fneg v16.4s, v2.4s
 	WORD $0x6ea0f871 // fneg v17.4s, v3.4s
-	WORD $0x6ea0f8b2 // fneg v18.4s, v5.4s
+	WORD $0x6ea0f8d2 // fneg v18.4s, v6.4s
 	WORD $0x6ea0f8f3 // fneg v19.4s, v7.4s
-	WORD $0x6ea1e414 // fcmgt v20.4s, v0.4s, v1.4s
-	WORD $0x6e601c34 // bsl v20.16b, v1.16b, v0.16b
-	WORD $0x6ea3e440 // fcmgt v0.4s, v2.4s, v3.4s
-	WORD $0x6e621c60 // bsl v0.16b, v3.16b, v2.16b
-	WORD $0x6ea5e482 // fcmgt v2.4s, v4.4s, v5.4s
-	WORD $0x6e641ca2 // bsl v2.16b, v5.16b, v4.16b
-	WORD $0x6ea7e4c4 // fcmgt v4.4s, v6.4s, v7.4s
-	WORD $0x6e661ce4 // bsl v4.16b, v7.16b, v6.16b
+	WORD $0x6ea2e414 // fcmgt v20.4s, v0.4s, v2.4s
+	WORD $0x6e601c54 // bsl v20.16b, v2.16b, v0.16b
+	WORD $0x6ea3e420 // fcmgt v0.4s, v1.4s, v3.4s
+	WORD $0x6e611c60 // bsl v0.16b, v3.16b, v1.16b
+	WORD $0x6ea6e481 // fcmgt v1.4s, v4.4s, v6.4s
+	WORD $0x6e641cc1 // bsl v1.16b, v6.16b, v4.16b
+	WORD $0x6ea7e4a4 // fcmgt v4.4s, v5.4s, v7.4s
+	WORD $0x6e651ce4 // bsl v4.16b, v7.16b, v5.16b
 	WORD $0x6e741e0c // bsl v12.16b, v16.16b, v20.16b
 	WORD $0x6e601e2d // bsl v13.16b, v17.16b, v0.16b
-	WORD $0x6e621e4e // bsl v14.16b, v18.16b, v2.16b
+	WORD $0x6e611e4e // bsl v14.16b, v18.16b, v1.16b
 	WORD $0x6e641e6f // bsl v15.16b, v19.16b, v4.16b
-	WORD $0x6e6c1c28 // bsl v8.16b, v1.16b, v12.16b
+	WORD $0x6e6c1c48 // bsl v8.16b, v2.16b, v12.16b
 	WORD $0x6e6d1c69 // bsl v9.16b, v3.16b, v13.16b
-	WORD $0x6e6e1caa // bsl v10.16b, v5.16b, v14.16b
+	WORD $0x6e6e1cca // bsl v10.16b, v6.16b, v14.16b
 	WORD $0x6e6f1ceb // bsl v11.16b, v7.16b, v15.16b
-	WORD $0x3d8000a8 // str q8, [x5]
-	WORD $0x3d8004a9 // str q9, [x5, #16]
-	WORD $0x3d8008aa // str q10, [x5, #32]
-	WORD $0x3d800cab // str q11, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac8124a8 // stp q8, q9, [x5], #32
+	WORD $0xac812caa // stp q10, q11, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -16131,30 +15660,28 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ea0e7e1 // fcmgt v1.4s, v31.4s, v0.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x6ea2e7e3 // fcmgt v3.4s, v31.4s, v2.4s
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x6ea4e7e5 // fcmgt v5.4s, v31.4s, v4.4s
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x6ea6e7e7 // fcmgt v7.4s, v31.4s, v6.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
+	WORD $0x6ea1e7e3 // fcmgt v3.4s, v31.4s, v1.4s
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x6ea4e7e6 // fcmgt v6.4s, v31.4s, v4.4s
+	WORD $0x6ea5e7e7 // fcmgt v7.4s, v31.4s, v5.4s
 	WORD $0x6e20e7e8 // fcmge v8.4s, v31.4s, v0.4s
-	WORD $0x6e22e7e9 // fcmge v9.4s, v31.4s, v2.4s
+	WORD $0x6e21e7e9 // fcmge v9.4s, v31.4s, v1.4s
 	WORD $0x6e24e7ea // fcmge v10.4s, v31.4s, v4.4s
-	WORD $0x6e26e7eb // fcmge v11.4s, v31.4s, v6.4s
+	WORD $0x6e25e7eb // fcmge v11.4s, v31.4s, v5.4s
 	WORD $0x4e3ee40c // fcmeq v12.4s, v0.4s, v30.4s
-	WORD $0x4e3ee44d // fcmeq v13.4s, v2.4s, v30.4s
+	WORD $0x4e3ee42d // fcmeq v13.4s, v1.4s, v30.4s
 	WORD $0x4e3ee48e // fcmeq v14.4s, v4.4s, v30.4s
-	WORD $0x4e3ee4cf // fcmeq v15.4s, v6.4s, v30.4s
-	WORD $0x4eac1c30 // orr v16.16b, v1.16b, v12.16b
+	WORD $0x4e3ee4af // fcmeq v15.4s, v5.4s, v30.4s
+	WORD $0x4eac1c50 // orr v16.16b, v2.16b, v12.16b
 	WORD $0x4ead1c71 // orr v17.16b, v3.16b, v13.16b
-	WORD $0x4eae1cb2 // orr v18.16b, v5.16b, v14.16b
+	WORD $0x4eae1cd2 // orr v18.16b, v6.16b, v14.16b
 	WORD $0x4eaf1cf3 // orr v19.16b, v7.16b, v15.16b
 	WORD $0x6ebde414 // fcmgt v20.4s, v0.4s, v29.4s
-	WORD $0x6ebde455 // fcmgt v21.4s, v2.4s, v29.4s
+	WORD $0x6ebde435 // fcmgt v21.4s, v1.4s, v29.4s
 	WORD $0x6ebde496 // fcmgt v22.4s, v4.4s, v29.4s
-	WORD $0x6ebde4d7 // fcmgt v23.4s, v6.4s, v29.4s
+	WORD $0x6ebde4b7 // fcmgt v23.4s, v5.4s, v29.4s
 	WORD $0x6e341d14 // eor v20.16b, v8.16b, v20.16b
 	WORD $0x6e351d35 // eor v21.16b, v9.16b, v21.16b
 	WORD $0x6e361d56 // eor v22.16b, v10.16b, v22.16b
@@ -16164,9 +15691,9 @@ in0done:
 	WORD $0x4e761e52 // bic v18.16b, v18.16b, v22.16b
 	WORD $0x4e771e73 // bic v19.16b, v19.16b, v23.16b
 	WORD $0x6e7f1c10 // bsl v16.16b, v0.16b, v31.16b
-	WORD $0x6e7f1c51 // bsl v17.16b, v2.16b, v31.16b
+	WORD $0x6e7f1c31 // bsl v17.16b, v1.16b, v31.16b
 	WORD $0x6e7f1c92 // bsl v18.16b, v4.16b, v31.16b
-	WORD $0x6e7f1cd3 // bsl v19.16b, v6.16b, v31.16b
+	WORD $0x6e7f1cb3 // bsl v19.16b, v5.16b, v31.16b
 	WORD $0x4e3c1d14 // and v20.16b, v8.16b, v28.16b
 	WORD $0x4e3c1d35 // and v21.16b, v9.16b, v28.16b
 	WORD $0x4e3c1d56 // and v22.16b, v10.16b, v28.16b
@@ -16184,29 +15711,29 @@ in0done:
 	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
 	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
 	WORD $0x4ea0f814 // fabs v20.4s, v0.4s
-	WORD $0x4ea0f855 // fabs v21.4s, v2.4s
+	WORD $0x4ea0f835 // fabs v21.4s, v1.4s
 	WORD $0x4ea0f896 // fabs v22.4s, v4.4s
-	WORD $0x4ea0f8d7 // fabs v23.4s, v6.4s
+	WORD $0x4ea0f8b7 // fabs v23.4s, v5.4s
 	WORD $0x6ea1fa94 // fsqrt v20.4s, v20.4s
 	WORD $0x6ea1fab5 // fsqrt v21.4s, v21.4s
 	WORD $0x6ea1fad6 // fsqrt v22.4s, v22.4s
 	WORD $0x6ea1faf7 // fsqrt v23.4s, v23.4s
-	WORD $0x4e281c21 // and v1.16b, v1.16b, v8.16b
+	WORD $0x4e281c42 // and v2.16b, v2.16b, v8.16b
 	WORD $0x4e291c63 // and v3.16b, v3.16b, v9.16b
-	WORD $0x4e2a1ca5 // and v5.16b, v5.16b, v10.16b
+	WORD $0x4e2a1cc6 // and v6.16b, v6.16b, v10.16b
 	WORD $0x4e2b1ce7 // and v7.16b, v7.16b, v11.16b
-	WORD $0x4e211e81 // and v1.16b, v20.16b, v1.16b
+	WORD $0x4e221e82 // and v2.16b, v20.16b, v2.16b
 	WORD $0x4e231ea3 // and v3.16b, v21.16b, v3.16b
-	WORD $0x4e251ec5 // and v5.16b, v22.16b, v5.16b
+	WORD $0x4e261ec6 // and v6.16b, v22.16b, v6.16b
 	WORD $0x4e271ee7 // and v7.16b, v23.16b, v7.16b
-	WORD $0x4e21d601 // fadd v1.4s, v16.4s, v1.4s
+	WORD $0x4e22d602 // fadd v2.4s, v16.4s, v2.4s
 	WORD $0x4e23d623 // fadd v3.4s, v17.4s, v3.4s
-	WORD $0x4e25d645 // fadd v5.4s, v18.4s, v5.4s
+	WORD $0x4e26d646 // fadd v6.4s, v18.4s, v6.4s
 	WORD $0x4e27d667 // fadd v7.4s, v19.4s, v7.4s
 	WORD $0x4f210408 // sshr v8.4s, v0.4s, #31
-	WORD $0x4f210449 // sshr v9.4s, v2.4s, #31
+	WORD $0x4f210429 // sshr v9.4s, v1.4s, #31
 	WORD $0x4f21048a // sshr v10.4s, v4.4s, #31
-	WORD $0x4f2104cb // sshr v11.4s, v6.4s, #31
+	WORD $0x4f2104ab // sshr v11.4s, v5.4s, #31
 	WORD $0x6ebfe770 // fcmgt v16.4s, v27.4s, v31.4s
 	WORD $0x6ebfe771 // fcmgt v17.4s, v27.4s, v31.4s
 	WORD $0x6ebfe772 // fcmgt v18.4s, v27.4s, v31.4s
@@ -16215,30 +15742,28 @@ in0done:
 	WORD $0x4e311dad // and v13.16b, v13.16b, v17.16b
 	WORD $0x4e321dce // and v14.16b, v14.16b, v18.16b
 	WORD $0x4e331def // and v15.16b, v15.16b, v19.16b
-	WORD $0x6ea0f830 // fneg v16.4s, v1.4s
+	WORD $0x6ea0f850 // fneg v16.4s, v2.4s
 	WORD $0x6ea0f871 // fneg v17.4s, v3.4s
-	WORD $0x6ea0f8b2 // fneg v18.4s, v5.4s
+	WORD $0x6ea0f8d2 // fneg v18.4s, v6.4s
 	WORD $0x6ea0f8f3 // fneg v19.4s, v7.4s
-	WORD $0x6ea1e414 // fcmgt v20.4s, v0.4s, v1.4s
-	WORD $0x6e601c34 // bsl v20.16b, v1.16b, v0.16b
-	WORD $0x6ea3e440 // fcmgt v0.4s, v2.4s, v3.4s
-	WORD $0x6e621c60 // bsl v0.16b, v3.16b, v2.16b
-	WORD $0x6ea5e482 // fcmgt v2.4s, v4.4s, v5.4s
-	WORD $0x6e641ca2 // bsl v2.16b, v5.16b, v4.16b
-	WORD $0x6ea7e4c4 // fcmgt v4.4s, v6.4s, v7.4s
-	WORD $0x6e661ce4 // bsl v4.16b, v7.16b, v6.16b
+	WORD $0x6ea2e414 // fcmgt v20.4s, v0.4s, v2.4s
+	WORD $0x6e601c54 // bsl v20.16b, v2.16b, v0.16b
+	WORD $0x6ea3e420 // fcmgt v0.4s, v1.4s, v3.4s
+	WORD $0x6e611c60 // bsl v0.16b, v3.16b, v1.16b
+	WORD $0x6ea6e481 // fcmgt v1.4s, v4.4s, v6.4s
+	WORD $0x6e641cc1 // bsl v1.16b, v6.16b, v4.16b
+	WORD $0x6ea7e4a4 // fcmgt v4.4s, v5.4s, v7.4s
+	WORD $0x6e651ce4 // bsl v4.16b, v7.16b, v5.16b
 	WORD $0x6e741e0c // bsl v12.16b, v16.16b, v20.16b
 	WORD $0x6e601e2d // bsl v13.16b, v17.16b, v0.16b
-	WORD $0x6e621e4e // bsl v14.16b, v18.16b, v2.16b
+	WORD $0x6e611e4e // bsl v14.16b, v18.16b, v1.16b
 	WORD $0x6e641e6f // bsl v15.16b, v19.16b, v4.16b
-	WORD $0x6e6c1c28 // bsl v8.16b, v1.16b, v12.16b
+	WORD $0x6e6c1c48 // bsl v8.16b, v2.16b, v12.16b
 	WORD $0x6e6d1c69 // bsl v9.16b, v3.16b, v13.16b
-	WORD $0x6e6e1caa // bsl v10.16b, v5.16b, v14.16b
+	WORD $0x6e6e1cca // bsl v10.16b, v6.16b, v14.16b
 	WORD $0x6e6f1ceb // bsl v11.16b, v7.16b, v15.16b
-	WORD $0x3d8000a8 // str q8, [x5]
-	WORD $0x3d8004a9 // str q9, [x5, #16]
-	WORD $0x3d8008aa // str q10, [x5, #32]
-	WORD $0x3d800cab // str q11, [x5, #48]
+	WORD $0xac8124a8 // stp q8, q9, [x5], #32
+	WORD $0xac812caa // stp q10, q11, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -16292,29 +15817,20 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x6ea1e402 // fcmgt v2.4s, v0.4s, v1.4s
-	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
-	WORD $0x3dc00480 // ldr q0, [x4, #16]
-	WORD $0x3dc004a1 // ldr q1, [x5, #16]
-	WORD $0x6ea1e403 // fcmgt v3.4s, v0.4s, v1.4s
-	WORD $0x6e611c03 // bsl v3.16b, v0.16b, v1.16b
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x3dc008a1 // ldr q1, [x5, #32]
-	WORD $0x6ea1e404 // fcmgt v4.4s, v0.4s, v1.4s
-	WORD $0x6e611c04 // bsl v4.16b, v0.16b, v1.16b
-	WORD $0x3dc00c80 // ldr q0, [x4, #48]
-	WORD $0x3dc00ca1 // ldr q1, [x5, #48]
-	WORD $0x6ea1e405 // fcmgt v5.4s, v0.4s, v1.4s
-	WORD $0x6e611c05 // bsl v5.16b, v0.16b, v1.16b
-	WORD $0x3d8000c2 // str q2, [x6]
-	WORD $0x3d8004c3 // str q3, [x6, #16]
-	WORD $0x3d8008c4 // str q4, [x6, #32]
-	WORD $0x3d800cc5 // str q5, [x6, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x6ea2e404 // fcmgt v4.4s, v0.4s, v2.4s
+	WORD $0x6e621c04 // bsl v4.16b, v0.16b, v2.16b
+	WORD $0x6ea3e420 // fcmgt v0.4s, v1.4s, v3.4s
+	WORD $0x6e631c20 // bsl v0.16b, v1.16b, v3.16b
+	WORD $0xacc10881 // ldp q1, q2, [x4], #32
+	WORD $0xacc114a3 // ldp q3, q5, [x5], #32
+	WORD $0x6ea3e426 // fcmgt v6.4s, v1.4s, v3.4s
+	WORD $0x6e631c26 // bsl v6.16b, v1.16b, v3.16b
+	WORD $0x6ea5e441 // fcmgt v1.4s, v2.4s, v5.4s
+	WORD $0x6e651c41 // bsl v1.16b, v2.16b, v5.16b
+	WORD $0xac8100c4 // stp q4, q0, [x6], #32
+	WORD $0xac8104c6 // stp q6, q1, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -16367,26 +15883,20 @@ in1done:
 	WORD $0x9103c005 // add x5, x0, #240
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x6ea1e402 // fcmgt v2.4s, v0.4s, v1.4s
-	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
-	WORD $0x3dc00480 // ldr q0, [x4, #16]
-	WORD $0x3dc004a1 // ldr q1, [x5, #16]
-	WORD $0x6ea1e403 // fcmgt v3.4s, v0.4s, v1.4s
-	WORD $0x6e611c03 // bsl v3.16b, v0.16b, v1.16b
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x3dc008a1 // ldr q1, [x5, #32]
-	WORD $0x6ea1e404 // fcmgt v4.4s, v0.4s, v1.4s
-	WORD $0x6e611c04 // bsl v4.16b, v0.16b, v1.16b
-	WORD $0x3dc00c80 // ldr q0, [x4, #48]
-	WORD $0x3dc00ca1 // ldr q1, [x5, #48]
-	WORD $0x6ea1e405 // fcmgt v5.4s, v0.4s, v1.4s
-	WORD $0x6e611c05 // bsl v5.16b, v0.16b, v1.16b
-	WORD $0x3d8000c2 // str q2, [x6]
-	WORD $0x3d8004c3 // str q3, [x6, #16]
-	WORD $0x3d8008c4 // str q4, [x6, #32]
-	WORD $0x3d800cc5 // str q5, [x6, #48]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x6ea2e404 // fcmgt v4.4s, v0.4s, v2.4s
+	WORD $0x6e621c04 // bsl v4.16b, v0.16b, v2.16b
+	WORD $0x6ea3e420 // fcmgt v0.4s, v1.4s, v3.4s
+	WORD $0x6e631c20 // bsl v0.16b, v1.16b, v3.16b
+	WORD $0xacc10881 // ldp q1, q2, [x4], #32
+	WORD $0xacc114a3 // ldp q3, q5, [x5], #32
+	WORD $0x6ea3e426 // fcmgt v6.4s, v1.4s, v3.4s
+	WORD $0x6e631c26 // bsl v6.16b, v1.16b, v3.16b
+	WORD $0x6ea5e441 // fcmgt v1.4s, v2.4s, v5.4s
+	WORD $0x6e651c41 // bsl v1.16b, v2.16b, v5.16b
+	WORD $0xac8100c4 // stp q4, q0, [x6], #32
+	WORD $0xac8104c6 // stp q6, q1, [x6], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010e5 // subs x5, x7, #4
 	BLT  outwords
@@ -16441,24 +15951,18 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ea0e7e1 // fcmgt v1.4s, v31.4s, v0.4s
-	WORD $0x6e601fe1 // bsl v1.16b, v31.16b, v0.16b
-	WORD $0x3dc00480 // ldr q0, [x4, #16]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
 	WORD $0x6e601fe2 // bsl v2.16b, v31.16b, v0.16b
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
-	WORD $0x6e601fe3 // bsl v3.16b, v31.16b, v0.16b
-	WORD $0x3dc00c80 // ldr q0, [x4, #48]
-	WORD $0x6ea0e7e4 // fcmgt v4.4s, v31.4s, v0.4s
-	WORD $0x6e601fe4 // bsl v4.16b, v31.16b, v0.16b
-	WORD $0x3d8000a1 // str q1, [x5]
-	WORD $0x3d8004a2 // str q2, [x5, #16]
-	WORD $0x3d8008a3 // str q3, [x5, #32]
-	WORD $0x3d800ca4 // str q4, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0x6ea1e7e0 // fcmgt v0.4s, v31.4s, v1.4s
+	WORD $0x6e611fe0 // bsl v0.16b, v31.16b, v1.16b
+	WORD $0xacc10c81 // ldp q1, q3, [x4], #32
+	WORD $0x6ea1e7e4 // fcmgt v4.4s, v31.4s, v1.4s
+	WORD $0x6e611fe4 // bsl v4.16b, v31.16b, v1.16b
+	WORD $0x6ea3e7e1 // fcmgt v1.4s, v31.4s, v3.4s
+	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
+	WORD $0xac8100a2 // stp q2, q0, [x5], #32
+	WORD $0xac8104a4 // stp q4, q1, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -16489,22 +15993,18 @@ in1done:
 	WORD $0x9103c004 // add x4, x0, #240
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ea0e7e1 // fcmgt v1.4s, v31.4s, v0.4s
-	WORD $0x6e601fe1 // bsl v1.16b, v31.16b, v0.16b
-	WORD $0x3dc00480 // ldr q0, [x4, #16]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
 	WORD $0x6e601fe2 // bsl v2.16b, v31.16b, v0.16b
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
-	WORD $0x6e601fe3 // bsl v3.16b, v31.16b, v0.16b
-	WORD $0x3dc00c80 // ldr q0, [x4, #48]
-	WORD $0x6ea0e7e4 // fcmgt v4.4s, v31.4s, v0.4s
-	WORD $0x6e601fe4 // bsl v4.16b, v31.16b, v0.16b
-	WORD $0x3d8000a1 // str q1, [x5]
-	WORD $0x3d8004a2 // str q2, [x5, #16]
-	WORD $0x3d8008a3 // str q3, [x5, #32]
-	WORD $0x3d800ca4 // str q4, [x5, #48]
+	WORD $0x6ea1e7e0 // fcmgt v0.4s, v31.4s, v1.4s
+	WORD $0x6e611fe0 // bsl v0.16b, v31.16b, v1.16b
+	WORD $0xacc10c81 // ldp q1, q3, [x4], #32
+	WORD $0x6ea1e7e4 // fcmgt v4.4s, v31.4s, v1.4s
+	WORD $0x6e611fe4 // bsl v4.16b, v31.16b, v1.16b
+	WORD $0x6ea3e7e1 // fcmgt v1.4s, v31.4s, v3.4s
+	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
+	WORD $0xac8100a2 // stp q2, q0, [x5], #32
+	WORD $0xac8104a4 // stp q4, q1, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -16559,24 +16059,18 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ebfe401 // fcmgt v1.4s, v0.4s, v31.4s
-	WORD $0x6e7f1c01 // bsl v1.16b, v0.16b, v31.16b
-	WORD $0x3dc00480 // ldr q0, [x4, #16]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6ebfe402 // fcmgt v2.4s, v0.4s, v31.4s
 	WORD $0x6e7f1c02 // bsl v2.16b, v0.16b, v31.16b
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x6ebfe403 // fcmgt v3.4s, v0.4s, v31.4s
-	WORD $0x6e7f1c03 // bsl v3.16b, v0.16b, v31.16b
-	WORD $0x3dc00c80 // ldr q0, [x4, #48]
-	WORD $0x6ebfe404 // fcmgt v4.4s, v0.4s, v31.4s
-	WORD $0x6e7f1c04 // bsl v4.16b, v0.16b, v31.16b
-	WORD $0x3d8000a1 // str q1, [x5]
-	WORD $0x3d8004a2 // str q2, [x5, #16]
-	WORD $0x3d8008a3 // str q3, [x5, #32]
-	WORD $0x3d800ca4 // str q4, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0x6ebfe420 // fcmgt v0.4s, v1.4s, v31.4s
+	WORD $0x6e7f1c20 // bsl v0.16b, v1.16b, v31.16b
+	WORD $0xacc10c81 // ldp q1, q3, [x4], #32
+	WORD $0x6ebfe424 // fcmgt v4.4s, v1.4s, v31.4s
+	WORD $0x6e7f1c24 // bsl v4.16b, v1.16b, v31.16b
+	WORD $0x6ebfe461 // fcmgt v1.4s, v3.4s, v31.4s
+	WORD $0x6e7f1c61 // bsl v1.16b, v3.16b, v31.16b
+	WORD $0xac8100a2 // stp q2, q0, [x5], #32
+	WORD $0xac8104a4 // stp q4, q1, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -16607,22 +16101,18 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ebfe401 // fcmgt v1.4s, v0.4s, v31.4s
-	WORD $0x6e7f1c01 // bsl v1.16b, v0.16b, v31.16b
-	WORD $0x3dc00480 // ldr q0, [x4, #16]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6ebfe402 // fcmgt v2.4s, v0.4s, v31.4s
 	WORD $0x6e7f1c02 // bsl v2.16b, v0.16b, v31.16b
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x6ebfe403 // fcmgt v3.4s, v0.4s, v31.4s
-	WORD $0x6e7f1c03 // bsl v3.16b, v0.16b, v31.16b
-	WORD $0x3dc00c80 // ldr q0, [x4, #48]
-	WORD $0x6ebfe404 // fcmgt v4.4s, v0.4s, v31.4s
-	WORD $0x6e7f1c04 // bsl v4.16b, v0.16b, v31.16b
-	WORD $0x3d8000a1 // str q1, [x5]
-	WORD $0x3d8004a2 // str q2, [x5, #16]
-	WORD $0x3d8008a3 // str q3, [x5, #32]
-	WORD $0x3d800ca4 // str q4, [x5, #48]
+	WORD $0x6ebfe420 // fcmgt v0.4s, v1.4s, v31.4s
+	WORD $0x6e7f1c20 // bsl v0.16b, v1.16b, v31.16b
+	WORD $0xacc10c81 // ldp q1, q3, [x4], #32
+	WORD $0x6ebfe424 // fcmgt v4.4s, v1.4s, v31.4s
+	WORD $0x6e7f1c24 // bsl v4.16b, v1.16b, v31.16b
+	WORD $0x6ebfe461 // fcmgt v1.4s, v3.4s, v31.4s
+	WORD $0x6e7f1c61 // bsl v1.16b, v3.16b, v31.16b
+	WORD $0xac8100a2 // stp q2, q0, [x5], #32
+	WORD $0xac8104a4 // stp q4, q1, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -16676,29 +16166,20 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
-	WORD $0x3dc00480 // ldr q0, [x4, #16]
-	WORD $0x3dc004a1 // ldr q1, [x5, #16]
-	WORD $0x6ea0e423 // fcmgt v3.4s, v1.4s, v0.4s
-	WORD $0x6e611c03 // bsl v3.16b, v0.16b, v1.16b
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x3dc008a1 // ldr q1, [x5, #32]
-	WORD $0x6ea0e424 // fcmgt v4.4s, v1.4s, v0.4s
-	WORD $0x6e611c04 // bsl v4.16b, v0.16b, v1.16b
-	WORD $0x3dc00c80 // ldr q0, [x4, #48]
-	WORD $0x3dc00ca1 // ldr q1, [x5, #48]
-	WORD $0x6ea0e425 // fcmgt v5.4s, v1.4s, v0.4s
-	WORD $0x6e611c05 // bsl v5.16b, v0.16b, v1.16b
-	WORD $0x3d8000c2 // str q2, [x6]
-	WORD $0x3d8004c3 // str q3, [x6, #16]
-	WORD $0x3d8008c4 // str q4, [x6, #32]
-	WORD $0x3d800cc5 // str q5, [x6, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x6ea0e444 // fcmgt v4.4s, v2.4s, v0.4s
+	WORD $0x6e621c04 // bsl v4.16b, v0.16b, v2.16b
+	WORD $0x6ea1e460 // fcmgt v0.4s, v3.4s, v1.4s
+	WORD $0x6e631c20 // bsl v0.16b, v1.16b, v3.16b
+	WORD $0xacc10881 // ldp q1, q2, [x4], #32
+	WORD $0xacc114a3 // ldp q3, q5, [x5], #32
+	WORD $0x6ea1e466 // fcmgt v6.4s, v3.4s, v1.4s
+	WORD $0x6e631c26 // bsl v6.16b, v1.16b, v3.16b
+	WORD $0x6ea2e4a1 // fcmgt v1.4s, v5.4s, v2.4s
+	WORD $0x6e651c41 // bsl v1.16b, v2.16b, v5.16b
+	WORD $0xac8100c4 // stp q4, q0, [x6], #32
+	WORD $0xac8104c6 // stp q6, q1, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -16751,26 +16232,20 @@ in1done:
 	WORD $0x9103c005 // add x5, x0, #240
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x6e611c02 // bsl v2.16b, v0.16b, v1.16b
-	WORD $0x3dc00480 // ldr q0, [x4, #16]
-	WORD $0x3dc004a1 // ldr q1, [x5, #16]
-	WORD $0x6ea0e423 // fcmgt v3.4s, v1.4s, v0.4s
-	WORD $0x6e611c03 // bsl v3.16b, v0.16b, v1.16b
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x3dc008a1 // ldr q1, [x5, #32]
-	WORD $0x6ea0e424 // fcmgt v4.4s, v1.4s, v0.4s
-	WORD $0x6e611c04 // bsl v4.16b, v0.16b, v1.16b
-	WORD $0x3dc00c80 // ldr q0, [x4, #48]
-	WORD $0x3dc00ca1 // ldr q1, [x5, #48]
-	WORD $0x6ea0e425 // fcmgt v5.4s, v1.4s, v0.4s
-	WORD $0x6e611c05 // bsl v5.16b, v0.16b, v1.16b
-	WORD $0x3d8000c2 // str q2, [x6]
-	WORD $0x3d8004c3 // str q3, [x6, #16]
-	WORD $0x3d8008c4 // str q4, [x6, #32]
-	WORD $0x3d800cc5 // str q5, [x6, #48]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x6ea0e444 // fcmgt v4.4s, v2.4s, v0.4s
+	WORD $0x6e621c04 // bsl v4.16b, v0.16b, v2.16b
+	WORD $0x6ea1e460 // fcmgt v0.4s, v3.4s, v1.4s
+	WORD $0x6e631c20 // bsl v0.16b, v1.16b, v3.16b
+	WORD $0xacc10881 // ldp q1, q2, [x4], #32
+	WORD $0xacc114a3 // ldp q3, q5, [x5], #32
+	WORD $0x6ea1e466 // fcmgt v6.4s, v3.4s, v1.4s
+	WORD $0x6e631c26 // bsl v6.16b, v1.16b, v3.16b
+	WORD $0x6ea2e4a1 // fcmgt v1.4s, v5.4s, v2.4s
+	WORD $0x6e651c41 // bsl v1.16b, v2.16b, v5.16b
+	WORD $0xac8100c4 // stp q4, q0, [x6], #32
+	WORD $0xac8104c6 // stp q6, q1, [x6], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010e5 // subs x5, x7, #4
 	BLT  outwords
@@ -16849,60 +16324,58 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x6ebce401 // fcmgt v1.4s, v0.4s, v28.4s
-	WORD $0x6e601f81 // bsl v1.16b, v28.16b, v0.16b
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6ebce443 // fcmgt v3.4s, v2.4s, v28.4s
-	WORD $0x6e621f83 // bsl v3.16b, v28.16b, v2.16b
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x6ebce485 // fcmgt v5.4s, v4.4s, v28.4s
-	WORD $0x6e641f85 // bsl v5.16b, v28.16b, v4.16b
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x6ebce4c7 // fcmgt v7.4s, v6.4s, v28.4s
-	WORD $0x6e661f87 // bsl v7.16b, v28.16b, v6.16b
-	WORD $0x6ea1e768 // fcmgt v8.4s, v27.4s, v1.4s
-	WORD $0x6e611f68 // bsl v8.16b, v27.16b, v1.16b
-	WORD $0x6ea3e761 // fcmgt v1.4s, v27.4s, v3.4s
-	WORD $0x6e631f61 // bsl v1.16b, v27.16b, v3.16b
-	WORD $0x6ea5e763 // fcmgt v3.4s, v27.4s, v5.4s
-	WORD $0x6e651f63 // bsl v3.16b, v27.16b, v5.16b
-	WORD $0x6ea7e765 // fcmgt v5.4s, v27.4s, v7.4s
-	WORD $0x6e671f65 // bsl v5.16b, v27.16b, v7.16b
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x6ebce402 // fcmgt v2.4s, v0.4s, v28.4s
+	WORD $0x6e601f82 // bsl v2.16b, v28.16b, v0.16b
+	WORD $0x6ebce423 // fcmgt v3.4s, v1.4s, v28.4s
+	WORD $0x6e611f83 // bsl v3.16b, v28.16b, v1.16b
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x6ebce486 // fcmgt v6.4s, v4.4s, v28.4s
+	WORD $0x6e641f86 // bsl v6.16b, v28.16b, v4.16b
+	WORD $0x6ebce4a7 // fcmgt v7.4s, v5.4s, v28.4s
+	WORD $0x6e651f87 // bsl v7.16b, v28.16b, v5.16b
+	WORD $0x6ea2e768 // fcmgt v8.4s, v27.4s, v2.4s
+	WORD $0x6e621f68 // bsl v8.16b, v27.16b, v2.16b
+	WORD $0x6ea3e762 // fcmgt v2.4s, v27.4s, v3.4s
+	WORD $0x6e631f62 // bsl v2.16b, v27.16b, v3.16b
+	WORD $0x6ea6e763 // fcmgt v3.4s, v27.4s, v6.4s
+	WORD $0x6e661f63 // bsl v3.16b, v27.16b, v6.16b
+	WORD $0x6ea7e766 // fcmgt v6.4s, v27.4s, v7.4s
+	WORD $0x6e671f66 // bsl v6.16b, v27.16b, v7.16b
 	WORD $0x6ebae507 // fcmgt v7.4s, v8.4s, v26.4s
 	WORD $0x6e681f47 // bsl v7.16b, v26.16b, v8.16b
-	WORD $0x6ebae428 // fcmgt v8.4s, v1.4s, v26.4s
-	WORD $0x6e611f48 // bsl v8.16b, v26.16b, v1.16b
-	WORD $0x6ebae461 // fcmgt v1.4s, v3.4s, v26.4s
-	WORD $0x6e631f41 // bsl v1.16b, v26.16b, v3.16b
-	WORD $0x6ebae4a3 // fcmgt v3.4s, v5.4s, v26.4s
-	WORD $0x6e651f43 // bsl v3.16b, v26.16b, v5.16b
-	WORD $0x4ebf1fe5 // mov v5.16b, v31.16b
-	WORD $0x4e39cce5 // fmla v5.4s, v7.4s, v25.4s
+	WORD $0x6ebae448 // fcmgt v8.4s, v2.4s, v26.4s
+	WORD $0x6e621f48 // bsl v8.16b, v26.16b, v2.16b
+	WORD $0x6ebae462 // fcmgt v2.4s, v3.4s, v26.4s
+	WORD $0x6e631f42 // bsl v2.16b, v26.16b, v3.16b
+	WORD $0x6ebae4c3 // fcmgt v3.4s, v6.4s, v26.4s
+	WORD $0x6e661f43 // bsl v3.16b, v26.16b, v6.16b
+	WORD $0x4ebf1fe6 // mov v6.16b, v31.16b
+	WORD $0x4e39cce6 // fmla v6.4s, v7.4s, v25.4s
 	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
 	WORD $0x4e39cd09 // fmla v9.4s, v8.4s, v25.4s
 	WORD $0x4ebf1fea // mov v10.16b, v31.16b
-	WORD $0x4e39cc2a // fmla v10.4s, v1.4s, v25.4s
+	WORD $0x4e39cc4a // fmla v10.4s, v2.4s, v25.4s
 	WORD $0x4ebf1feb // mov v11.16b, v31.16b
 	WORD $0x4e39cc6b // fmla v11.4s, v3.4s, v25.4s
-	WORD $0x4ebfd4ac // fsub v12.4s, v5.4s, v31.4s
+	WORD $0x4ebfd4cc // fsub v12.4s, v6.4s, v31.4s
 	WORD $0x4ebfd52d // fsub v13.4s, v9.4s, v31.4s
 	WORD $0x4ebfd54e // fsub v14.4s, v10.4s, v31.4s
 	WORD $0x4ebfd56f // fsub v15.4s, v11.4s, v31.4s
 	WORD $0x4eb8cd87 // fmls v7.4s, v12.4s, v24.4s
 	WORD $0x4eb8cda8 // fmls v8.4s, v13.4s, v24.4s
-	WORD $0x4eb8cdc1 // fmls v1.4s, v14.4s, v24.4s
+	WORD $0x4eb8cdc2 // fmls v2.4s, v14.4s, v24.4s
 	WORD $0x4eb8cde3 // fmls v3.4s, v15.4s, v24.4s
 	WORD $0x4eb7cd87 // fmls v7.4s, v12.4s, v23.4s
 	WORD $0x4eb7cda8 // fmls v8.4s, v13.4s, v23.4s
-	WORD $0x4eb7cdc1 // fmls v1.4s, v14.4s, v23.4s
+	WORD $0x4eb7cdc2 // fmls v2.4s, v14.4s, v23.4s
 	WORD $0x4eb7cde3 // fmls v3.4s, v15.4s, v23.4s
 	WORD $0x4eb51eac // mov v12.16b, v21.16b
 	WORD $0x4e27cecc // fmla v12.4s, v22.4s, v7.4s
 	WORD $0x4eb51ead // mov v13.16b, v21.16b
 	WORD $0x4e28cecd // fmla v13.4s, v22.4s, v8.4s
 	WORD $0x4eb51eae // mov v14.16b, v21.16b
-	WORD $0x4e21cece // fmla v14.4s, v22.4s, v1.4s
+	WORD $0x4e22cece // fmla v14.4s, v22.4s, v2.4s
 	WORD $0x4eb51eaf // mov v15.16b, v21.16b
 	WORD $0x4e23cecf // fmla v15.4s, v22.4s, v3.4s
 	WORD $0x4eb41e90 // mov v16.16b, v20.16b
@@ -16910,7 +16383,7 @@ group:
 	WORD $0x4eb41e8c // mov v12.16b, v20.16b
 	WORD $0x4e28cdac // fmla v12.4s, v13.4s, v8.4s
 	WORD $0x4eb41e8d // mov v13.16b, v20.16b
-	WORD $0x4e21cdcd // fmla v13.4s, v14.4s, v1.4s
+	WORD $0x4e22cdcd // fmla v13.4s, v14.4s, v2.4s
 	WORD $0x4eb41e8e // mov v14.16b, v20.16b
 	WORD $0x4e23cdee // fmla v14.4s, v15.4s, v3.4s
 	WORD $0x3dc0002f // ldr q15, [x1]
@@ -16918,7 +16391,7 @@ group:
 	WORD $0x3dc00030 // ldr q16, [x1]
 	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
 	WORD $0x3dc0002c // ldr q12, [x1]
-	WORD $0x4e21cdac // fmla v12.4s, v13.4s, v1.4s
+	WORD $0x4e22cdac // fmla v12.4s, v13.4s, v2.4s
 	WORD $0x3dc0002d // ldr q13, [x1]
 	WORD $0x4e23cdcd // fmla v13.4s, v14.4s, v3.4s
 	WORD $0x3dc0042e // ldr q14, [x1, #16]
@@ -16926,26 +16399,26 @@ group:
 	WORD $0x3dc0042f // ldr q15, [x1, #16]
 	WORD $0x4e28ce0f // fmla v15.4s, v16.4s, v8.4s
 	WORD $0x3dc00430 // ldr q16, [x1, #16]
-	WORD $0x4e21cd90 // fmla v16.4s, v12.4s, v1.4s
+	WORD $0x4e22cd90 // fmla v16.4s, v12.4s, v2.4s
 	WORD $0x3dc0042c // ldr q12, [x1, #16]
 	WORD $0x4e23cdac // fmla v12.4s, v13.4s, v3.4s
 	WORD $0x6e27dced // fmul v13.4s, v7.4s, v7.4s
 	WORD $0x6e28dd11 // fmul v17.4s, v8.4s, v8.4s
-	WORD $0x6e21dc32 // fmul v18.4s, v1.4s, v1.4s
+	WORD $0x6e22dc52 // fmul v18.4s, v2.4s, v2.4s
 	WORD $0x6e23dc73 // fmul v19.4s, v3.4s, v3.4s
 	WORD $0x4e2ecda7 // fmla v7.4s, v13.4s, v14.4s
 	WORD $0x4e2fce28 // fmla v8.4s, v17.4s, v15.4s
-	WORD $0x4e30ce41 // fmla v1.4s, v18.4s, v16.4s
+	WORD $0x4e30ce42 // fmla v2.4s, v18.4s, v16.4s
 	WORD $0x4e2cce63 // fmla v3.4s, v19.4s, v12.4s
 	WORD $0x4e3ed4e7 // fadd v7.4s, v7.4s, v30.4s
 	WORD $0x4e3ed508 // fadd v8.4s, v8.4s, v30.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
 	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6ebf84a5 // sub v5.4s, v5.4s, v31.4s
+	WORD $0x6ebf84c6 // sub v6.4s, v6.4s, v31.4s
 	WORD $0x6ebf8529 // sub v9.4s, v9.4s, v31.4s
 	WORD $0x6ebf854a // sub v10.4s, v10.4s, v31.4s
 	WORD $0x6ebf856b // sub v11.4s, v11.4s, v31.4s
-	WORD $0x4f3f04ac // sshr v12.4s, v5.4s, #1
+	WORD $0x4f3f04cc // sshr v12.4s, v6.4s, #1
 	WORD $0x4f3f052d // sshr v13.4s, v9.4s, #1
 	WORD $0x4f3f054e // sshr v14.4s, v10.4s, #1
 	WORD $0x4f3f056f // sshr v15.4s, v11.4s, #1
@@ -16959,50 +16432,46 @@ group:
 	WORD $0x4ebe8673 // add v19.4s, v19.4s, v30.4s
 	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
 	WORD $0x6e31dd08 // fmul v8.4s, v8.4s, v17.4s
-	WORD $0x6e32dc21 // fmul v1.4s, v1.4s, v18.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
 	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
-	WORD $0x6eac84a5 // sub v5.4s, v5.4s, v12.4s
+	WORD $0x6eac84c6 // sub v6.4s, v6.4s, v12.4s
 	WORD $0x6ead8529 // sub v9.4s, v9.4s, v13.4s
 	WORD $0x6eae854a // sub v10.4s, v10.4s, v14.4s
 	WORD $0x6eaf856b // sub v11.4s, v11.4s, v15.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
 	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
 	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
-	WORD $0x4ebe84a5 // add v5.4s, v5.4s, v30.4s
+	WORD $0x4ebe84c6 // add v6.4s, v6.4s, v30.4s
 	WORD $0x4ebe8529 // add v9.4s, v9.4s, v30.4s
 	WORD $0x4ebe854a // add v10.4s, v10.4s, v30.4s
 	WORD $0x4ebe856b // add v11.4s, v11.4s, v30.4s
-	WORD $0x6e25dce5 // fmul v5.4s, v7.4s, v5.4s
+	WORD $0x6e26dce6 // fmul v6.4s, v7.4s, v6.4s
 	WORD $0x6e29dd07 // fmul v7.4s, v8.4s, v9.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e3dd4a8 // fadd v8.4s, v5.4s, v29.4s
+	WORD $0x4e3dd4c8 // fadd v8.4s, v6.4s, v29.4s
 	WORD $0x4e3dd4e9 // fadd v9.4s, v7.4s, v29.4s
-	WORD $0x4e3dd42a // fadd v10.4s, v1.4s, v29.4s
+	WORD $0x4e3dd44a // fadd v10.4s, v2.4s, v29.4s
 	WORD $0x4e3dd46b // fadd v11.4s, v3.4s, v29.4s
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e3dd4a8 // fadd v8.4s, v5.4s, v29.4s
+	WORD $0x4e3dd4c8 // fadd v8.4s, v6.4s, v29.4s
 	WORD $0x4e3dd4e9 // fadd v9.4s, v7.4s, v29.4s
-	WORD $0x4e3dd42a // fadd v10.4s, v1.4s, v29.4s
+	WORD $0x4e3dd44a // fadd v10.4s, v2.4s, v29.4s
 	WORD $0x4e3dd46b // fadd v11.4s, v3.4s, v29.4s
-	WORD $0x6e28fca5 // fdiv v5.4s, v5.4s, v8.4s
+	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
 	WORD $0x6e29fce7 // fdiv v7.4s, v7.4s, v9.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
 	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dcc3 // fmul v3.4s, v6.4s, v3.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c2 // str q2, [x6, #16]
-	WORD $0x3d8008c1 // str q1, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x6e22dc82 // fmul v2.4s, v4.4s, v2.4s
+	WORD $0x6e23dca3 // fmul v3.4s, v5.4s, v3.4s
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -17033,60 +16502,58 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x6ebce401 // fcmgt v1.4s, v0.4s, v28.4s
-	WORD $0x6e601f81 // bsl v1.16b, v28.16b, v0.16b
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6ebce443 // fcmgt v3.4s, v2.4s, v28.4s
-	WORD $0x6e621f83 // bsl v3.16b, v28.16b, v2.16b
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x6ebce485 // fcmgt v5.4s, v4.4s, v28.4s
-	WORD $0x6e641f85 // bsl v5.16b, v28.16b, v4.16b
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x6ebce4c7 // fcmgt v7.4s, v6.4s, v28.4s
-	WORD $0x6e661f87 // bsl v7.16b, v28.16b, v6.16b
-	WORD $0x6ea1e768 // fcmgt v8.4s, v27.4s, v1.4s
-	WORD $0x6e611f68 // bsl v8.16b, v27.16b, v1.16b
-	WORD $0x6ea3e761 // fcmgt v1.4s, v27.4s, v3.4s
-	WORD $0x6e631f61 // bsl v1.16b, v27.16b, v3.16b
-	WORD $0x6ea5e763 // fcmgt v3.4s, v27.4s, v5.4s
-	WORD $0x6e651f63 // bsl v3.16b, v27.16b, v5.16b
-	WORD $0x6ea7e765 // fcmgt v5.4s, v27.4s, v7.4s
-	WORD $0x6e671f65 // bsl v5.16b, v27.16b, v7.16b
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x6ebce402 // fcmgt v2.4s, v0.4s, v28.4s
+	WORD $0x6e601f82 // bsl v2.16b, v28.16b, v0.16b
+	WORD $0x6ebce423 // fcmgt v3.4s, v1.4s, v28.4s
+	WORD $0x6e611f83 // bsl v3.16b, v28.16b, v1.16b
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x6ebce486 // fcmgt v6.4s, v4.4s, v28.4s
+	WORD $0x6e641f86 // bsl v6.16b, v28.16b, v4.16b
+	WORD $0x6ebce4a7 // fcmgt v7.4s, v5.4s, v28.4s
+	WORD $0x6e651f87 // bsl v7.16b, v28.16b, v5.16b
+	WORD $0x6ea2e768 // fcmgt v8.4s, v27.4s, v2.4s
+	WORD $0x6e621f68 // bsl v8.16b, v27.16b, v2.16b
+	WORD $0x6ea3e762 // fcmgt v2.4s, v27.4s, v3.4s
+	WORD $0x6e631f62 // bsl v2.16b, v27.16b, v3.16b
+	WORD $0x6ea6e763 // fcmgt v3.4s, v27.4s, v6.4s
+	WORD $0x6e661f63 // bsl v3.16b, v27.16b, v6.16b
+	WORD $0x6ea7e766 // fcmgt v6.4s, v27.4s, v7.4s
+	WORD $0x6e671f66 // bsl v6.16b, v27.16b, v7.16b
 	WORD $0x6ebae507 // fcmgt v7.4s, v8.4s, v26.4s
 	WORD $0x6e681f47 // bsl v7.16b, v26.16b, v8.16b
-	WORD $0x6ebae428 // fcmgt v8.4s, v1.4s, v26.4s
-	WORD $0x6e611f48 // bsl v8.16b, v26.16b, v1.16b
-	WORD $0x6ebae461 // fcmgt v1.4s, v3.4s, v26.4s
-	WORD $0x6e631f41 // bsl v1.16b, v26.16b, v3.16b
-	WORD $0x6ebae4a3 // fcmgt v3.4s, v5.4s, v26.4s
-	WORD $0x6e651f43 // bsl v3.16b, v26.16b, v5.16b
-	WORD $0x4ebf1fe5 // mov v5.16b, v31.16b
-	WORD $0x4e39cce5 // fmla v5.4s, v7.4s, v25.4s
+	WORD $0x6ebae448 // fcmgt v8.4s, v2.4s, v26.4s
+	WORD $0x6e621f48 // bsl v8.16b, v26.16b, v2.16b
+	WORD $0x6ebae462 // fcmgt v2.4s, v3.4s, v26.4s
+	WORD $0x6e631f42 // bsl v2.16b, v26.16b, v3.16b
+	WORD $0x6ebae4c3 // fcmgt v3.4s, v6.4s, v26.4s
+	WORD $0x6e661f43 // bsl v3.16b, v26.16b, v6.16b
+	WORD $0x4ebf1fe6 // mov v6.16b, v31.16b
+	WORD $0x4e39cce6 // fmla v6.4s, v7.4s, v25.4s
 	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
 	WORD $0x4e39cd09 // fmla v9.4s, v8.4s, v25.4s
 	WORD $0x4ebf1fea // mov v10.16b, v31.16b
-	WORD $0x4e39cc2a // fmla v10.4s, v1.4s, v25.4s
+	WORD $0x4e39cc4a // fmla v10.4s, v2.4s, v25.4s
 	WORD $0x4ebf1feb // mov v11.16b, v31.16b
 	WORD $0x4e39cc6b // fmla v11.4s, v3.4s, v25.4s
-	WORD $0x4ebfd4ac // fsub v12.4s, v5.4s, v31.4s
+	WORD $0x4ebfd4cc // fsub v12.4s, v6.4s, v31.4s
 	WORD $0x4ebfd52d // fsub v13.4s, v9.4s, v31.4s
 	WORD $0x4ebfd54e // fsub v14.4s, v10.4s, v31.4s
 	WORD $0x4ebfd56f // fsub v15.4s, v11.4s, v31.4s
 	WORD $0x4eb8cd87 // fmls v7.4s, v12.4s, v24.4s
 	WORD $0x4eb8cda8 // fmls v8.4s, v13.4s, v24.4s
-	WORD $0x4eb8cdc1 // fmls v1.4s, v14.4s, v24.4s
+	WORD $0x4eb8cdc2 // fmls v2.4s, v14.4s, v24.4s
 	WORD $0x4eb8cde3 // fmls v3.4s, v15.4s, v24.4s
 	WORD $0x4eb7cd87 // fmls v7.4s, v12.4s, v23.4s
 	WORD $0x4eb7cda8 // fmls v8.4s, v13.4s, v23.4s
-	WORD $0x4eb7cdc1 // fmls v1.4s, v14.4s, v23.4s
+	WORD $0x4eb7cdc2 // fmls v2.4s, v14.4s, v23.4s
 	WORD $0x4eb7cde3 // fmls v3.4s, v15.4s, v23.4s
 	WORD $0x4eb51eac // mov v12.16b, v21.16b
 	WORD $0x4e27cecc // fmla v12.4s, v22.4s, v7.4s
 	WORD $0x4eb51ead // mov v13.16b, v21.16b
 	WORD $0x4e28cecd // fmla v13.4s, v22.4s, v8.4s
 	WORD $0x4eb51eae // mov v14.16b, v21.16b
-	WORD $0x4e21cece // fmla v14.4s, v22.4s, v1.4s
+	WORD $0x4e22cece // fmla v14.4s, v22.4s, v2.4s
 	WORD $0x4eb51eaf // mov v15.16b, v21.16b
 	WORD $0x4e23cecf // fmla v15.4s, v22.4s, v3.4s
 	WORD $0x4eb41e90 // mov v16.16b, v20.16b
@@ -17094,7 +16561,7 @@ in0done:
 	WORD $0x4eb41e8c // mov v12.16b, v20.16b
 	WORD $0x4e28cdac // fmla v12.4s, v13.4s, v8.4s
 	WORD $0x4eb41e8d // mov v13.16b, v20.16b
-	WORD $0x4e21cdcd // fmla v13.4s, v14.4s, v1.4s
+	WORD $0x4e22cdcd // fmla v13.4s, v14.4s, v2.4s
 	WORD $0x4eb41e8e // mov v14.16b, v20.16b
 	WORD $0x4e23cdee // fmla v14.4s, v15.4s, v3.4s
 	WORD $0x3dc0002f // ldr q15, [x1]
@@ -17102,7 +16569,7 @@ in0done:
 	WORD $0x3dc00030 // ldr q16, [x1]
 	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
 	WORD $0x3dc0002c // ldr q12, [x1]
-	WORD $0x4e21cdac // fmla v12.4s, v13.4s, v1.4s
+	WORD $0x4e22cdac // fmla v12.4s, v13.4s, v2.4s
 	WORD $0x3dc0002d // ldr q13, [x1]
 	WORD $0x4e23cdcd // fmla v13.4s, v14.4s, v3.4s
 	WORD $0x3dc0042e // ldr q14, [x1, #16]
@@ -17110,26 +16577,26 @@ in0done:
 	WORD $0x3dc0042f // ldr q15, [x1, #16]
 	WORD $0x4e28ce0f // fmla v15.4s, v16.4s, v8.4s
 	WORD $0x3dc00430 // ldr q16, [x1, #16]
-	WORD $0x4e21cd90 // fmla v16.4s, v12.4s, v1.4s
+	WORD $0x4e22cd90 // fmla v16.4s, v12.4s, v2.4s
 	WORD $0x3dc0042c // ldr q12, [x1, #16]
 	WORD $0x4e23cdac // fmla v12.4s, v13.4s, v3.4s
 	WORD $0x6e27dced // fmul v13.4s, v7.4s, v7.4s
 	WORD $0x6e28dd11 // fmul v17.4s, v8.4s, v8.4s
-	WORD $0x6e21dc32 // fmul v18.4s, v1.4s, v1.4s
+	WORD $0x6e22dc52 // fmul v18.4s, v2.4s, v2.4s
 	WORD $0x6e23dc73 // fmul v19.4s, v3.4s, v3.4s
 	WORD $0x4e2ecda7 // fmla v7.4s, v13.4s, v14.4s
 	WORD $0x4e2fce28 // fmla v8.4s, v17.4s, v15.4s
-	WORD $0x4e30ce41 // fmla v1.4s, v18.4s, v16.4s
+	WORD $0x4e30ce42 // fmla v2.4s, v18.4s, v16.4s
 	WORD $0x4e2cce63 // fmla v3.4s, v19.4s, v12.4s
 	WORD $0x4e3ed4e7 // fadd v7.4s, v7.4s, v30.4s
 	WORD $0x4e3ed508 // fadd v8.4s, v8.4s, v30.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
 	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6ebf84a5 // sub v5.4s, v5.4s, v31.4s
+	WORD $0x6ebf84c6 // sub v6.4s, v6.4s, v31.4s
 	WORD $0x6ebf8529 // sub v9.4s, v9.4s, v31.4s
 	WORD $0x6ebf854a // sub v10.4s, v10.4s, v31.4s
 	WORD $0x6ebf856b // sub v11.4s, v11.4s, v31.4s
-	WORD $0x4f3f04ac // sshr v12.4s, v5.4s, #1
+	WORD $0x4f3f04cc // sshr v12.4s, v6.4s, #1
 	WORD $0x4f3f052d // sshr v13.4s, v9.4s, #1
 	WORD $0x4f3f054e // sshr v14.4s, v10.4s, #1
 	WORD $0x4f3f056f // sshr v15.4s, v11.4s, #1
@@ -17143,48 +16610,46 @@ in0done:
 	WORD $0x4ebe8673 // add v19.4s, v19.4s, v30.4s
 	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
 	WORD $0x6e31dd08 // fmul v8.4s, v8.4s, v17.4s
-	WORD $0x6e32dc21 // fmul v1.4s, v1.4s, v18.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
 	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
-	WORD $0x6eac84a5 // sub v5.4s, v5.4s, v12.4s
+	WORD $0x6eac84c6 // sub v6.4s, v6.4s, v12.4s
 	WORD $0x6ead8529 // sub v9.4s, v9.4s, v13.4s
 	WORD $0x6eae854a // sub v10.4s, v10.4s, v14.4s
 	WORD $0x6eaf856b // sub v11.4s, v11.4s, v15.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
 	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
 	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
-	WORD $0x4ebe84a5 // add v5.4s, v5.4s, v30.4s
+	WORD $0x4ebe84c6 // add v6.4s, v6.4s, v30.4s
 	WORD $0x4ebe8529 // add v9.4s, v9.4s, v30.4s
 	WORD $0x4ebe854a // add v10.4s, v10.4s, v30.4s
 	WORD $0x4ebe856b // add v11.4s, v11.4s, v30.4s
-	WORD $0x6e25dce5 // fmul v5.4s, v7.4s, v5.4s
+	WORD $0x6e26dce6 // fmul v6.4s, v7.4s, v6.4s
 	WORD $0x6e29dd07 // fmul v7.4s, v8.4s, v9.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e3dd4a8 // fadd v8.4s, v5.4s, v29.4s
+	WORD $0x4e3dd4c8 // fadd v8.4s, v6.4s, v29.4s
 	WORD $0x4e3dd4e9 // fadd v9.4s, v7.4s, v29.4s
-	WORD $0x4e3dd42a // fadd v10.4s, v1.4s, v29.4s
+	WORD $0x4e3dd44a // fadd v10.4s, v2.4s, v29.4s
 	WORD $0x4e3dd46b // fadd v11.4s, v3.4s, v29.4s
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e3dd4a8 // fadd v8.4s, v5.4s, v29.4s
+	WORD $0x4e3dd4c8 // fadd v8.4s, v6.4s, v29.4s
 	WORD $0x4e3dd4e9 // fadd v9.4s, v7.4s, v29.4s
-	WORD $0x4e3dd42a // fadd v10.4s, v1.4s, v29.4s
+	WORD $0x4e3dd44a // fadd v10.4s, v2.4s, v29.4s
 	WORD $0x4e3dd46b // fadd v11.4s, v3.4s, v29.4s
-	WORD $0x6e28fca5 // fdiv v5.4s, v5.4s, v8.4s
+	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
 	WORD $0x6e29fce7 // fdiv v7.4s, v7.4s, v9.4s
-	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
 	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x6e21dc81 // fmul v1.4s, v4.4s, v1.4s
-	WORD $0x6e23dcc3 // fmul v3.4s, v6.4s, v3.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c2 // str q2, [x6, #16]
-	WORD $0x3d8008c1 // str q1, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
+	WORD $0x6e26dc00 // fmul v0.4s, v0.4s, v6.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x6e22dc82 // fmul v2.4s, v4.4s, v2.4s
+	WORD $0x6e23dca3 // fmul v3.4s, v5.4s, v3.4s
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -17248,25 +16713,16 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
-	WORD $0x3dc008a3 // ldr q3, [x5, #32]
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
-	WORD $0x3dc00ca4 // ldr q4, [x5, #48]
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -17319,22 +16775,16 @@ in1done:
 	WORD $0x9103c005 // add x5, x0, #240
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
-	WORD $0x3dc008a3 // ldr q3, [x5, #32]
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
-	WORD $0x3dc00ca4 // ldr q4, [x5, #48]
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010e5 // subs x5, x7, #4
 	BLT  outwords
@@ -17385,20 +16835,14 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -17429,18 +16873,14 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -17505,38 +16945,26 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
 	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
 	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
-	WORD $0x3dc000a4 // ldr q4, [x5]
-	WORD $0x3dc000c5 // ldr q5, [x6]
-	WORD $0x4e24cc05 // fmla v5.4s, v0.4s, v4.4s
-	WORD $0x3dc004a0 // ldr q0, [x5, #16]
-	WORD $0x3dc004c4 // ldr q4, [x6, #16]
-	WORD $0x4e20cc24 // fmla v4.4s, v1.4s, v0.4s
-	WORD $0x3dc008a0 // ldr q0, [x5, #32]
-	WORD $0x3dc008c1 // ldr q1, [x6, #32]
-	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	WORD $0x3dc00ca0 // ldr q0, [x5, #48]
-	WORD $0x3dc00cc2 // ldr q2, [x6, #48]
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3d8000e5 // str q5, [x7]
-	WORD $0x3d8004e4 // str q4, [x7, #16]
-	WORD $0x3d8008e1 // str q1, [x7, #32]
-	WORD $0x3d800ce2 // str q2, [x7, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x910100e7 // add x7, x7, #64
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0xacc11cc6 // ldp q6, q7, [x6], #32
+	WORD $0x4e24cc06 // fmla v6.4s, v0.4s, v4.4s
+	WORD $0x4e25cc27 // fmla v7.4s, v1.4s, v5.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0xacc114c4 // ldp q4, q5, [x6], #32
+	WORD $0x4e20cc44 // fmla v4.4s, v2.4s, v0.4s
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0xac811ce6 // stp q6, q7, [x7], #32
+	WORD $0xac8114e4 // stp q4, q5, [x7], #32
 	WORD $0xf1004108 // subs x8, x8, #16
 	BGE  group
 
@@ -17611,34 +17039,26 @@ in4done:
 	WORD $0x9106c006 // add x6, x0, #432
 	WORD $0xaa0703e9 // mov x9, x7
 	WORD $0x910ac007 // add x7, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
 	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
 	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
-	WORD $0x3dc000a4 // ldr q4, [x5]
-	WORD $0x3dc000c5 // ldr q5, [x6]
-	WORD $0x4e24cc05 // fmla v5.4s, v0.4s, v4.4s
-	WORD $0x3dc004a0 // ldr q0, [x5, #16]
-	WORD $0x3dc004c4 // ldr q4, [x6, #16]
-	WORD $0x4e20cc24 // fmla v4.4s, v1.4s, v0.4s
-	WORD $0x3dc008a0 // ldr q0, [x5, #32]
-	WORD $0x3dc008c1 // ldr q1, [x6, #32]
-	WORD $0x4e20cc41 // fmla v1.4s, v2.4s, v0.4s
-	WORD $0x3dc00ca0 // ldr q0, [x5, #48]
-	WORD $0x3dc00cc2 // ldr q2, [x6, #48]
-	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3d8000e5 // str q5, [x7]
-	WORD $0x3d8004e4 // str q4, [x7, #16]
-	WORD $0x3d8008e1 // str q1, [x7, #32]
-	WORD $0x3d800ce2 // str q2, [x7, #48]
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0xacc11cc6 // ldp q6, q7, [x6], #32
+	WORD $0x4e24cc06 // fmla v6.4s, v0.4s, v4.4s
+	WORD $0x4e25cc27 // fmla v7.4s, v1.4s, v5.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0xacc114c4 // ldp q4, q5, [x6], #32
+	WORD $0x4e20cc44 // fmla v4.4s, v2.4s, v0.4s
+	WORD $0x4e21cc65 // fmla v5.4s, v3.4s, v1.4s
+	WORD $0xac811ce6 // stp q6, q7, [x7], #32
+	WORD $0xac8114e4 // stp q4, q5, [x7], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf1001105 // subs x5, x8, #4
 	BLT  outwords
@@ -17710,15 +17130,14 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x6ea1e6e4 // fcmgt v4.4s, v23.4s, v1.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0x6ea2e6e4 // fcmgt v4.4s, v23.4s, v2.4s
 	WORD $0x6ea3e6e5 // fcmgt v5.4s, v23.4s, v3.4s
-	WORD $0x6e36dc26 // fmul v6.4s, v1.4s, v22.4s
+	WORD $0x6e36dc46 // fmul v6.4s, v2.4s, v22.4s
 	WORD $0x6e36dc67 // fmul v7.4s, v3.4s, v22.4s
-	WORD $0x6ee41c26 // bif v6.16b, v1.16b, v4.16b
+	WORD $0x6ee41c46 // bif v6.16b, v2.16b, v4.16b
 	WORD $0x6ee51c67 // bif v7.16b, v3.16b, v5.16b
 	WORD $0x3dc00028 // ldr q8, [x1]
 	WORD $0x6ea884c9 // sub v9.4s, v6.4s, v8.4s
@@ -17815,30 +17234,29 @@ group:
 	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
 	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
 	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6ebee426 // fcmgt v6.4s, v1.4s, v30.4s
+	WORD $0x6ebee446 // fcmgt v6.4s, v2.4s, v30.4s
 	WORD $0x6ebee467 // fcmgt v7.4s, v3.4s, v30.4s
-	WORD $0x6ea1e72a // fcmgt v10.4s, v25.4s, v1.4s
+	WORD $0x6ea2e72a // fcmgt v10.4s, v25.4s, v2.4s
 	WORD $0x6ea3e72b // fcmgt v11.4s, v25.4s, v3.4s
 	WORD $0x4e2a1cc6 // and v6.16b, v6.16b, v10.16b
 	WORD $0x4e2b1ce7 // and v7.16b, v7.16b, v11.16b
-	WORD $0x4e3ee42c // fcmeq v12.4s, v1.4s, v30.4s
+	WORD $0x4e3ee44c // fcmeq v12.4s, v2.4s, v30.4s
 	WORD $0x4e3ee46d // fcmeq v13.4s, v3.4s, v30.4s
 	WORD $0x3dc01c2e // ldr q14, [x1, #112]
-	WORD $0x6e611dcc // bsl v12.16b, v14.16b, v1.16b
+	WORD $0x6e621dcc // bsl v12.16b, v14.16b, v2.16b
 	WORD $0x6e631dcd // bsl v13.16b, v14.16b, v3.16b
 	WORD $0x6e6c1d06 // bsl v6.16b, v8.16b, v12.16b
 	WORD $0x6e6d1d27 // bsl v7.16b, v9.16b, v13.16b
-	WORD $0x3dc000c8 // ldr q8, [x6]
-	WORD $0x6e26dd09 // fmul v9.4s, v8.4s, v6.4s
-	WORD $0x3dc004cc // ldr q12, [x6, #16]
-	WORD $0x6e27dd8d // fmul v13.4s, v12.4s, v7.4s
-	WORD $0x6ea0f92e // fneg v14.4s, v9.4s
+	WORD $0xacc124c8 // ldp q8, q9, [x6], #32
+	WORD $0x6e26dd0c // fmul v12.4s, v8.4s, v6.4s
+	WORD $0x6e27dd2d // fmul v13.4s, v9.4s, v7.4s
+	WORD $0x6ea0f98e // fneg v14.4s, v12.4s
 	WORD $0x6ea0f9af // fneg v15.4s, v13.4s
 	WORD $0x4e26cd0e // fmla v14.4s, v8.4s, v6.4s
-	WORD $0x4e27cd8f // fmla v15.4s, v12.4s, v7.4s
+	WORD $0x4e27cd2f // fmla v15.4s, v9.4s, v7.4s
 	WORD $0x4e24cd0e // fmla v14.4s, v8.4s, v4.4s
-	WORD $0x4e25cd8f // fmla v15.4s, v12.4s, v5.4s
-	WORD $0x4ea0f924 // fabs v4.4s, v9.4s
+	WORD $0x4e25cd2f // fmla v15.4s, v9.4s, v5.4s
+	WORD $0x4ea0f984 // fabs v4.4s, v12.4s
 	WORD $0x4ea0f9a5 // fabs v5.4s, v13.4s
 	WORD $0x3dc02026 // ldr q6, [x1, #128]
 	WORD $0x6ea4e4c4 // fcmgt v4.4s, v6.4s, v4.4s
@@ -17846,19 +17264,19 @@ group:
 	WORD $0x4e241dc4 // and v4.16b, v14.16b, v4.16b
 	WORD $0x4e251de5 // and v5.16b, v15.16b, v5.16b
 	WORD $0x3dc02426 // ldr q6, [x1, #144]
-	WORD $0x6ea9e4c7 // fcmgt v7.4s, v6.4s, v9.4s
-	WORD $0x6e691cc7 // bsl v7.16b, v6.16b, v9.16b
-	WORD $0x6eade4c9 // fcmgt v9.4s, v6.4s, v13.4s
-	WORD $0x6e6d1cc9 // bsl v9.16b, v6.16b, v13.16b
+	WORD $0x6eace4c7 // fcmgt v7.4s, v6.4s, v12.4s
+	WORD $0x6e6c1cc7 // bsl v7.16b, v6.16b, v12.16b
+	WORD $0x6eade4cc // fcmgt v12.4s, v6.4s, v13.4s
+	WORD $0x6e6d1ccc // bsl v12.16b, v6.16b, v13.16b
 	WORD $0x3dc02826 // ldr q6, [x1, #160]
 	WORD $0x6ea6e4ed // fcmgt v13.4s, v7.4s, v6.4s
 	WORD $0x6e671ccd // bsl v13.16b, v6.16b, v7.16b
-	WORD $0x6ea6e527 // fcmgt v7.4s, v9.4s, v6.4s
-	WORD $0x6e691cc7 // bsl v7.16b, v6.16b, v9.16b
+	WORD $0x6ea6e587 // fcmgt v7.4s, v12.4s, v6.4s
+	WORD $0x6e6c1cc7 // bsl v7.16b, v6.16b, v12.16b
 	WORD $0x4e3cd5a6 // fadd v6.4s, v13.4s, v28.4s
-	WORD $0x4e3cd4e9 // fadd v9.4s, v7.4s, v28.4s
+	WORD $0x4e3cd4ec // fadd v12.4s, v7.4s, v28.4s
 	WORD $0x4ebcd4ce // fsub v14.4s, v6.4s, v28.4s
-	WORD $0x4ebcd52f // fsub v15.4s, v9.4s, v28.4s
+	WORD $0x4ebcd58f // fsub v15.4s, v12.4s, v28.4s
 	WORD $0x4eaed5ad // fsub v13.4s, v13.4s, v14.4s
 	WORD $0x4eafd4e7 // fsub v7.4s, v7.4s, v15.4s
 	WORD $0x4e24d5a4 // fadd v4.4s, v13.4s, v4.4s
@@ -17889,90 +17307,88 @@ group:
 	WORD $0x4ebf1fe4 // mov v4.16b, v31.16b
 	WORD $0x4e25cda4 // fmla v4.4s, v13.4s, v5.4s
 	WORD $0x6ebc84c5 // sub v5.4s, v6.4s, v28.4s
-	WORD $0x6ebc8526 // sub v6.4s, v9.4s, v28.4s
+	WORD $0x6ebc8586 // sub v6.4s, v12.4s, v28.4s
 	WORD $0x4f3f04a7 // sshr v7.4s, v5.4s, #1
-	WORD $0x4f3f04c9 // sshr v9.4s, v6.4s, #1
+	WORD $0x4f3f04cc // sshr v12.4s, v6.4s, #1
 	WORD $0x4f3754ed // shl v13.4s, v7.4s, #23
-	WORD $0x4f37552f // shl v15.4s, v9.4s, #23
+	WORD $0x4f37558f // shl v15.4s, v12.4s, #23
 	WORD $0x4ebf85ad // add v13.4s, v13.4s, v31.4s
 	WORD $0x4ebf85ef // add v15.4s, v15.4s, v31.4s
 	WORD $0x6e2dddcd // fmul v13.4s, v14.4s, v13.4s
 	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
 	WORD $0x6ea784a5 // sub v5.4s, v5.4s, v7.4s
-	WORD $0x6ea984c6 // sub v6.4s, v6.4s, v9.4s
+	WORD $0x6eac84c6 // sub v6.4s, v6.4s, v12.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4ebf84a5 // add v5.4s, v5.4s, v31.4s
 	WORD $0x4ebf84c6 // add v6.4s, v6.4s, v31.4s
 	WORD $0x6e25dda5 // fmul v5.4s, v13.4s, v5.4s
 	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
-	WORD $0x4e3fe421 // fcmeq v1.4s, v1.4s, v31.4s
+	WORD $0x4e3fe442 // fcmeq v2.4s, v2.4s, v31.4s
 	WORD $0x4e3fe463 // fcmeq v3.4s, v3.4s, v31.4s
 	WORD $0x4e3ee506 // fcmeq v6.4s, v8.4s, v30.4s
-	WORD $0x4e3ee587 // fcmeq v7.4s, v12.4s, v30.4s
-	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4e3ee527 // fcmeq v7.4s, v9.4s, v30.4s
+	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
 	WORD $0x4ea71c63 // orr v3.16b, v3.16b, v7.16b
-	WORD $0x6e651fe1 // bsl v1.16b, v31.16b, v5.16b
+	WORD $0x6e651fe2 // bsl v2.16b, v31.16b, v5.16b
 	WORD $0x6e641fe3 // bsl v3.16b, v31.16b, v4.16b
 	WORD $0x4e219904 // frintm v4.4s, v8.4s
-	WORD $0x4e219985 // frintm v5.4s, v12.4s
+	WORD $0x4e219925 // frintm v5.4s, v9.4s
 	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
-	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
-	WORD $0x3dc04429 // ldr q9, [x1, #272]
-	WORD $0x6e29dd0d // fmul v13.4s, v8.4s, v9.4s
-	WORD $0x6e29dd89 // fmul v9.4s, v12.4s, v9.4s
+	WORD $0x4e29e4a5 // fcmeq v5.4s, v5.4s, v9.4s
+	WORD $0x3dc0442c // ldr q12, [x1, #272]
+	WORD $0x6e2cdd0d // fmul v13.4s, v8.4s, v12.4s
+	WORD $0x6e2cdd2c // fmul v12.4s, v9.4s, v12.4s
 	WORD $0x4e2199ae // frintm v14.4s, v13.4s
-	WORD $0x4e21992f // frintm v15.4s, v9.4s
+	WORD $0x4e21998f // frintm v15.4s, v12.4s
 	WORD $0x4e2de5cd // fcmeq v13.4s, v14.4s, v13.4s
-	WORD $0x4e29e5e9 // fcmeq v9.4s, v15.4s, v9.4s
+	WORD $0x4e2ce5ec // fcmeq v12.4s, v15.4s, v12.4s
 	WORD $0x4e6d1c8d // bic v13.16b, v4.16b, v13.16b
-	WORD $0x4e691ca9 // bic v9.16b, v5.16b, v9.16b
+	WORD $0x4e6c1cac // bic v12.16b, v5.16b, v12.16b
 	WORD $0x3dc0482e // ldr q14, [x1, #288]
 	WORD $0x4e2e1c0f // and v15.16b, v0.16b, v14.16b
-	WORD $0x4e2e1c4e // and v14.16b, v2.16b, v14.16b
+	WORD $0x4e2e1c2e // and v14.16b, v1.16b, v14.16b
 	WORD $0x4e2d1ded // and v13.16b, v15.16b, v13.16b
-	WORD $0x4e291dc9 // and v9.16b, v14.16b, v9.16b
-	WORD $0x6e2d1c21 // eor v1.16b, v1.16b, v13.16b
-	WORD $0x6e291c63 // eor v3.16b, v3.16b, v9.16b
-	WORD $0x6ea0e7c9 // fcmgt v9.4s, v30.4s, v0.4s
-	WORD $0x6ea2e7cd // fcmgt v13.4s, v30.4s, v2.4s
+	WORD $0x4e2c1dcc // and v12.16b, v14.16b, v12.16b
+	WORD $0x6e2d1c42 // eor v2.16b, v2.16b, v13.16b
+	WORD $0x6e2c1c63 // eor v3.16b, v3.16b, v12.16b
+	WORD $0x6ea0e7cc // fcmgt v12.4s, v30.4s, v0.4s
+	WORD $0x6ea1e7cd // fcmgt v13.4s, v30.4s, v1.4s
 	WORD $0x4ea0f90e // fabs v14.4s, v8.4s
-	WORD $0x4ea0f98f // fabs v15.4s, v12.4s
+	WORD $0x4ea0f92f // fabs v15.4s, v9.4s
 	WORD $0x6eaee72e // fcmgt v14.4s, v25.4s, v14.4s
 	WORD $0x6eafe72f // fcmgt v15.4s, v25.4s, v15.4s
 	WORD $0x4e641dc4 // bic v4.16b, v14.16b, v4.16b
 	WORD $0x4e651de5 // bic v5.16b, v15.16b, v5.16b
-	WORD $0x4e241d24 // and v4.16b, v9.16b, v4.16b
+	WORD $0x4e241d84 // and v4.16b, v12.16b, v4.16b
 	WORD $0x4e251da5 // and v5.16b, v13.16b, v5.16b
 	WORD $0x4e2a1c84 // and v4.16b, v4.16b, v10.16b
 	WORD $0x4e2b1ca5 // and v5.16b, v5.16b, v11.16b
-	WORD $0x6e611f04 // bsl v4.16b, v24.16b, v1.16b
+	WORD $0x6e621f04 // bsl v4.16b, v24.16b, v2.16b
 	WORD $0x6e631f05 // bsl v5.16b, v24.16b, v3.16b
-	WORD $0x4e3fe401 // fcmeq v1.4s, v0.4s, v31.4s
-	WORD $0x4e3fe443 // fcmeq v3.4s, v2.4s, v31.4s
-	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4e3fe402 // fcmeq v2.4s, v0.4s, v31.4s
+	WORD $0x4e3fe423 // fcmeq v3.4s, v1.4s, v31.4s
+	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
 	WORD $0x4ea71c63 // orr v3.16b, v3.16b, v7.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e28e506 // fcmeq v6.4s, v8.4s, v8.4s
-	WORD $0x4e2ce587 // fcmeq v7.4s, v12.4s, v12.4s
+	WORD $0x4e29e527 // fcmeq v7.4s, v9.4s, v9.4s
 	WORD $0x4e261c00 // and v0.16b, v0.16b, v6.16b
-	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
-	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
-	WORD $0x4ea31c41 // orr v1.16b, v2.16b, v3.16b
+	WORD $0x4e271c21 // and v1.16b, v1.16b, v7.16b
+	WORD $0x4ea21c00 // orr v0.16b, v0.16b, v2.16b
+	WORD $0x4ea31c21 // orr v1.16b, v1.16b, v3.16b
 	WORD $0x6e781c80 // bsl v0.16b, v4.16b, v24.16b
 	WORD $0x6e781ca1 // bsl v1.16b, v5.16b, v24.16b
-	WORD $0x3d8000e0 // str q0, [x7]
-	WORD $0x3d8004e1 // str q1, [x7, #16]
-	WORD $0x3dc008a0 // ldr q0, [x5, #32]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc00ca2 // ldr q2, [x5, #48]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x6ea1e6e4 // fcmgt v4.4s, v23.4s, v1.4s
+	WORD $0xac8104e0 // stp q0, q1, [x7], #32
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0x6ea2e6e4 // fcmgt v4.4s, v23.4s, v2.4s
 	WORD $0x6ea3e6e5 // fcmgt v5.4s, v23.4s, v3.4s
-	WORD $0x6e36dc26 // fmul v6.4s, v1.4s, v22.4s
+	WORD $0x6e36dc46 // fmul v6.4s, v2.4s, v22.4s
 	WORD $0x6e36dc67 // fmul v7.4s, v3.4s, v22.4s
-	WORD $0x6ee41c26 // bif v6.16b, v1.16b, v4.16b
+	WORD $0x6ee41c46 // bif v6.16b, v2.16b, v4.16b
 	WORD $0x6ee51c67 // bif v7.16b, v3.16b, v5.16b
 	WORD $0x3dc00028 // ldr q8, [x1]
 	WORD $0x6ea884c9 // sub v9.4s, v6.4s, v8.4s
@@ -18069,30 +17485,29 @@ group:
 	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
 	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
 	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6ebee426 // fcmgt v6.4s, v1.4s, v30.4s
+	WORD $0x6ebee446 // fcmgt v6.4s, v2.4s, v30.4s
 	WORD $0x6ebee467 // fcmgt v7.4s, v3.4s, v30.4s
-	WORD $0x6ea1e72a // fcmgt v10.4s, v25.4s, v1.4s
+	WORD $0x6ea2e72a // fcmgt v10.4s, v25.4s, v2.4s
 	WORD $0x6ea3e72b // fcmgt v11.4s, v25.4s, v3.4s
 	WORD $0x4e2a1cc6 // and v6.16b, v6.16b, v10.16b
 	WORD $0x4e2b1ce7 // and v7.16b, v7.16b, v11.16b
-	WORD $0x4e3ee42c // fcmeq v12.4s, v1.4s, v30.4s
+	WORD $0x4e3ee44c // fcmeq v12.4s, v2.4s, v30.4s
 	WORD $0x4e3ee46d // fcmeq v13.4s, v3.4s, v30.4s
 	WORD $0x3dc01c2e // ldr q14, [x1, #112]
-	WORD $0x6e611dcc // bsl v12.16b, v14.16b, v1.16b
+	WORD $0x6e621dcc // bsl v12.16b, v14.16b, v2.16b
 	WORD $0x6e631dcd // bsl v13.16b, v14.16b, v3.16b
 	WORD $0x6e6c1d06 // bsl v6.16b, v8.16b, v12.16b
 	WORD $0x6e6d1d27 // bsl v7.16b, v9.16b, v13.16b
-	WORD $0x3dc008c8 // ldr q8, [x6, #32]
-	WORD $0x6e26dd09 // fmul v9.4s, v8.4s, v6.4s
-	WORD $0x3dc00ccc // ldr q12, [x6, #48]
-	WORD $0x6e27dd8d // fmul v13.4s, v12.4s, v7.4s
-	WORD $0x6ea0f92e // fneg v14.4s, v9.4s
+	WORD $0xacc124c8 // ldp q8, q9, [x6], #32
+	WORD $0x6e26dd0c // fmul v12.4s, v8.4s, v6.4s
+	WORD $0x6e27dd2d // fmul v13.4s, v9.4s, v7.4s
+	WORD $0x6ea0f98e // fneg v14.4s, v12.4s
 	WORD $0x6ea0f9af // fneg v15.4s, v13.4s
 	WORD $0x4e26cd0e // fmla v14.4s, v8.4s, v6.4s
-	WORD $0x4e27cd8f // fmla v15.4s, v12.4s, v7.4s
+	WORD $0x4e27cd2f // fmla v15.4s, v9.4s, v7.4s
 	WORD $0x4e24cd0e // fmla v14.4s, v8.4s, v4.4s
-	WORD $0x4e25cd8f // fmla v15.4s, v12.4s, v5.4s
-	WORD $0x4ea0f924 // fabs v4.4s, v9.4s
+	WORD $0x4e25cd2f // fmla v15.4s, v9.4s, v5.4s
+	WORD $0x4ea0f984 // fabs v4.4s, v12.4s
 	WORD $0x4ea0f9a5 // fabs v5.4s, v13.4s
 	WORD $0x3dc02026 // ldr q6, [x1, #128]
 	WORD $0x6ea4e4c4 // fcmgt v4.4s, v6.4s, v4.4s
@@ -18100,19 +17515,19 @@ group:
 	WORD $0x4e241dc4 // and v4.16b, v14.16b, v4.16b
 	WORD $0x4e251de5 // and v5.16b, v15.16b, v5.16b
 	WORD $0x3dc02426 // ldr q6, [x1, #144]
-	WORD $0x6ea9e4c7 // fcmgt v7.4s, v6.4s, v9.4s
-	WORD $0x6e691cc7 // bsl v7.16b, v6.16b, v9.16b
-	WORD $0x6eade4c9 // fcmgt v9.4s, v6.4s, v13.4s
-	WORD $0x6e6d1cc9 // bsl v9.16b, v6.16b, v13.16b
+	WORD $0x6eace4c7 // fcmgt v7.4s, v6.4s, v12.4s
+	WORD $0x6e6c1cc7 // bsl v7.16b, v6.16b, v12.16b
+	WORD $0x6eade4cc // fcmgt v12.4s, v6.4s, v13.4s
+	WORD $0x6e6d1ccc // bsl v12.16b, v6.16b, v13.16b
 	WORD $0x3dc02826 // ldr q6, [x1, #160]
 	WORD $0x6ea6e4ed // fcmgt v13.4s, v7.4s, v6.4s
 	WORD $0x6e671ccd // bsl v13.16b, v6.16b, v7.16b
-	WORD $0x6ea6e527 // fcmgt v7.4s, v9.4s, v6.4s
-	WORD $0x6e691cc7 // bsl v7.16b, v6.16b, v9.16b
+	WORD $0x6ea6e587 // fcmgt v7.4s, v12.4s, v6.4s
+	WORD $0x6e6c1cc7 // bsl v7.16b, v6.16b, v12.16b
 	WORD $0x4e3cd5a6 // fadd v6.4s, v13.4s, v28.4s
-	WORD $0x4e3cd4e9 // fadd v9.4s, v7.4s, v28.4s
+	WORD $0x4e3cd4ec // fadd v12.4s, v7.4s, v28.4s
 	WORD $0x4ebcd4ce // fsub v14.4s, v6.4s, v28.4s
-	WORD $0x4ebcd52f // fsub v15.4s, v9.4s, v28.4s
+	WORD $0x4ebcd58f // fsub v15.4s, v12.4s, v28.4s
 	WORD $0x4eaed5ad // fsub v13.4s, v13.4s, v14.4s
 	WORD $0x4eafd4e7 // fsub v7.4s, v7.4s, v15.4s
 	WORD $0x4e24d5a4 // fadd v4.4s, v13.4s, v4.4s
@@ -18143,84 +17558,80 @@ group:
 	WORD $0x4ebf1fe4 // mov v4.16b, v31.16b
 	WORD $0x4e25cda4 // fmla v4.4s, v13.4s, v5.4s
 	WORD $0x6ebc84c5 // sub v5.4s, v6.4s, v28.4s
-	WORD $0x6ebc8526 // sub v6.4s, v9.4s, v28.4s
+	WORD $0x6ebc8586 // sub v6.4s, v12.4s, v28.4s
 	WORD $0x4f3f04a7 // sshr v7.4s, v5.4s, #1
-	WORD $0x4f3f04c9 // sshr v9.4s, v6.4s, #1
+	WORD $0x4f3f04cc // sshr v12.4s, v6.4s, #1
 	WORD $0x4f3754ed // shl v13.4s, v7.4s, #23
-	WORD $0x4f37552f // shl v15.4s, v9.4s, #23
+	WORD $0x4f37558f // shl v15.4s, v12.4s, #23
 	WORD $0x4ebf85ad // add v13.4s, v13.4s, v31.4s
 	WORD $0x4ebf85ef // add v15.4s, v15.4s, v31.4s
 	WORD $0x6e2dddcd // fmul v13.4s, v14.4s, v13.4s
 	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
 	WORD $0x6ea784a5 // sub v5.4s, v5.4s, v7.4s
-	WORD $0x6ea984c6 // sub v6.4s, v6.4s, v9.4s
+	WORD $0x6eac84c6 // sub v6.4s, v6.4s, v12.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4ebf84a5 // add v5.4s, v5.4s, v31.4s
 	WORD $0x4ebf84c6 // add v6.4s, v6.4s, v31.4s
 	WORD $0x6e25dda5 // fmul v5.4s, v13.4s, v5.4s
 	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
-	WORD $0x4e3fe421 // fcmeq v1.4s, v1.4s, v31.4s
+	WORD $0x4e3fe442 // fcmeq v2.4s, v2.4s, v31.4s
 	WORD $0x4e3fe463 // fcmeq v3.4s, v3.4s, v31.4s
 	WORD $0x4e3ee506 // fcmeq v6.4s, v8.4s, v30.4s
-	WORD $0x4e3ee587 // fcmeq v7.4s, v12.4s, v30.4s
-	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4e3ee527 // fcmeq v7.4s, v9.4s, v30.4s
+	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
 	WORD $0x4ea71c63 // orr v3.16b, v3.16b, v7.16b
-	WORD $0x6e651fe1 // bsl v1.16b, v31.16b, v5.16b
+	WORD $0x6e651fe2 // bsl v2.16b, v31.16b, v5.16b
 	WORD $0x6e641fe3 // bsl v3.16b, v31.16b, v4.16b
 	WORD $0x4e219904 // frintm v4.4s, v8.4s
-	WORD $0x4e219985 // frintm v5.4s, v12.4s
+	WORD $0x4e219925 // frintm v5.4s, v9.4s
 	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
-	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
-	WORD $0x3dc04429 // ldr q9, [x1, #272]
-	WORD $0x6e29dd0d // fmul v13.4s, v8.4s, v9.4s
-	WORD $0x6e29dd89 // fmul v9.4s, v12.4s, v9.4s
+	WORD $0x4e29e4a5 // fcmeq v5.4s, v5.4s, v9.4s
+	WORD $0x3dc0442c // ldr q12, [x1, #272]
+	WORD $0x6e2cdd0d // fmul v13.4s, v8.4s, v12.4s
+	WORD $0x6e2cdd2c // fmul v12.4s, v9.4s, v12.4s
 	WORD $0x4e2199ae // frintm v14.4s, v13.4s
-	WORD $0x4e21992f // frintm v15.4s, v9.4s
+	WORD $0x4e21998f // frintm v15.4s, v12.4s
 	WORD $0x4e2de5cd // fcmeq v13.4s, v14.4s, v13.4s
-	WORD $0x4e29e5e9 // fcmeq v9.4s, v15.4s, v9.4s
+	WORD $0x4e2ce5ec // fcmeq v12.4s, v15.4s, v12.4s
 	WORD $0x4e6d1c8d // bic v13.16b, v4.16b, v13.16b
-	WORD $0x4e691ca9 // bic v9.16b, v5.16b, v9.16b
+	WORD $0x4e6c1cac // bic v12.16b, v5.16b, v12.16b
 	WORD $0x3dc0482e // ldr q14, [x1, #288]
 	WORD $0x4e2e1c0f // and v15.16b, v0.16b, v14.16b
-	WORD $0x4e2e1c4e // and v14.16b, v2.16b, v14.16b
+	WORD $0x4e2e1c2e // and v14.16b, v1.16b, v14.16b
 	WORD $0x4e2d1ded // and v13.16b, v15.16b, v13.16b
-	WORD $0x4e291dc9 // and v9.16b, v14.16b, v9.16b
-	WORD $0x6e2d1c21 // eor v1.16b, v1.16b, v13.16b
-	WORD $0x6e291c63 // eor v3.16b, v3.16b, v9.16b
-	WORD $0x6ea0e7c9 // fcmgt v9.4s, v30.4s, v0.4s
-	WORD $0x6ea2e7cd // fcmgt v13.4s, v30.4s, v2.4s
+	WORD $0x4e2c1dcc // and v12.16b, v14.16b, v12.16b
+	WORD $0x6e2d1c42 // eor v2.16b, v2.16b, v13.16b
+	WORD $0x6e2c1c63 // eor v3.16b, v3.16b, v12.16b
+	WORD $0x6ea0e7cc // fcmgt v12.4s, v30.4s, v0.4s
+	WORD $0x6ea1e7cd // fcmgt v13.4s, v30.4s, v1.4s
 	WORD $0x4ea0f90e // fabs v14.4s, v8.4s
-	WORD $0x4ea0f98f // fabs v15.4s, v12.4s
+	WORD $0x4ea0f92f // fabs v15.4s, v9.4s
 	WORD $0x6eaee72e // fcmgt v14.4s, v25.4s, v14.4s
 	WORD $0x6eafe72f // fcmgt v15.4s, v25.4s, v15.4s
 	WORD $0x4e641dc4 // bic v4.16b, v14.16b, v4.16b
 	WORD $0x4e651de5 // bic v5.16b, v15.16b, v5.16b
-	WORD $0x4e241d24 // and v4.16b, v9.16b, v4.16b
+	WORD $0x4e241d84 // and v4.16b, v12.16b, v4.16b
 	WORD $0x4e251da5 // and v5.16b, v13.16b, v5.16b
 	WORD $0x4e2a1c84 // and v4.16b, v4.16b, v10.16b
 	WORD $0x4e2b1ca5 // and v5.16b, v5.16b, v11.16b
-	WORD $0x6e611f04 // bsl v4.16b, v24.16b, v1.16b
+	WORD $0x6e621f04 // bsl v4.16b, v24.16b, v2.16b
 	WORD $0x6e631f05 // bsl v5.16b, v24.16b, v3.16b
-	WORD $0x4e3fe401 // fcmeq v1.4s, v0.4s, v31.4s
-	WORD $0x4e3fe443 // fcmeq v3.4s, v2.4s, v31.4s
-	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4e3fe402 // fcmeq v2.4s, v0.4s, v31.4s
+	WORD $0x4e3fe423 // fcmeq v3.4s, v1.4s, v31.4s
+	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
 	WORD $0x4ea71c63 // orr v3.16b, v3.16b, v7.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e28e506 // fcmeq v6.4s, v8.4s, v8.4s
-	WORD $0x4e2ce587 // fcmeq v7.4s, v12.4s, v12.4s
+	WORD $0x4e29e527 // fcmeq v7.4s, v9.4s, v9.4s
 	WORD $0x4e261c00 // and v0.16b, v0.16b, v6.16b
-	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
-	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
-	WORD $0x4ea31c41 // orr v1.16b, v2.16b, v3.16b
+	WORD $0x4e271c21 // and v1.16b, v1.16b, v7.16b
+	WORD $0x4ea21c00 // orr v0.16b, v0.16b, v2.16b
+	WORD $0x4ea31c21 // orr v1.16b, v1.16b, v3.16b
 	WORD $0x6e781c80 // bsl v0.16b, v4.16b, v24.16b
 	WORD $0x6e781ca1 // bsl v1.16b, v5.16b, v24.16b
-	WORD $0x3d8008e0 // str q0, [x7, #32]
-	WORD $0x3d800ce1 // str q1, [x7, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
-	WORD $0x910100e7 // add x7, x7, #64
+	WORD $0xac8104e0 // stp q0, q1, [x7], #32
 	WORD $0xf1004108 // subs x8, x8, #16
 	BGE  group
 
@@ -18273,15 +17684,14 @@ in1done:
 	WORD $0x9103c006 // add x6, x0, #240
 	WORD $0xaa0703e9 // mov x9, x7
 	WORD $0x910ac007 // add x7, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x6ea1e6e4 // fcmgt v4.4s, v23.4s, v1.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0x6ea2e6e4 // fcmgt v4.4s, v23.4s, v2.4s
 	WORD $0x6ea3e6e5 // fcmgt v5.4s, v23.4s, v3.4s
-	WORD $0x6e36dc26 // fmul v6.4s, v1.4s, v22.4s
+	WORD $0x6e36dc46 // fmul v6.4s, v2.4s, v22.4s
 	WORD $0x6e36dc67 // fmul v7.4s, v3.4s, v22.4s
-	WORD $0x6ee41c26 // bif v6.16b, v1.16b, v4.16b
+	WORD $0x6ee41c46 // bif v6.16b, v2.16b, v4.16b
 	WORD $0x6ee51c67 // bif v7.16b, v3.16b, v5.16b
 	WORD $0x3dc00028 // ldr q8, [x1]
 	WORD $0x6ea884c9 // sub v9.4s, v6.4s, v8.4s
@@ -18378,30 +17788,29 @@ in1done:
 	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
 	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
 	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6ebee426 // fcmgt v6.4s, v1.4s, v30.4s
+	WORD $0x6ebee446 // fcmgt v6.4s, v2.4s, v30.4s
 	WORD $0x6ebee467 // fcmgt v7.4s, v3.4s, v30.4s
-	WORD $0x6ea1e72a // fcmgt v10.4s, v25.4s, v1.4s
+	WORD $0x6ea2e72a // fcmgt v10.4s, v25.4s, v2.4s
 	WORD $0x6ea3e72b // fcmgt v11.4s, v25.4s, v3.4s
 	WORD $0x4e2a1cc6 // and v6.16b, v6.16b, v10.16b
 	WORD $0x4e2b1ce7 // and v7.16b, v7.16b, v11.16b
-	WORD $0x4e3ee42c // fcmeq v12.4s, v1.4s, v30.4s
+	WORD $0x4e3ee44c // fcmeq v12.4s, v2.4s, v30.4s
 	WORD $0x4e3ee46d // fcmeq v13.4s, v3.4s, v30.4s
 	WORD $0x3dc01c2e // ldr q14, [x1, #112]
-	WORD $0x6e611dcc // bsl v12.16b, v14.16b, v1.16b
+	WORD $0x6e621dcc // bsl v12.16b, v14.16b, v2.16b
 	WORD $0x6e631dcd // bsl v13.16b, v14.16b, v3.16b
 	WORD $0x6e6c1d06 // bsl v6.16b, v8.16b, v12.16b
 	WORD $0x6e6d1d27 // bsl v7.16b, v9.16b, v13.16b
-	WORD $0x3dc000c8 // ldr q8, [x6]
-	WORD $0x6e26dd09 // fmul v9.4s, v8.4s, v6.4s
-	WORD $0x3dc004cc // ldr q12, [x6, #16]
-	WORD $0x6e27dd8d // fmul v13.4s, v12.4s, v7.4s
-	WORD $0x6ea0f92e // fneg v14.4s, v9.4s
+	WORD $0xacc124c8 // ldp q8, q9, [x6], #32
+	WORD $0x6e26dd0c // fmul v12.4s, v8.4s, v6.4s
+	WORD $0x6e27dd2d // fmul v13.4s, v9.4s, v7.4s
+	WORD $0x6ea0f98e // fneg v14.4s, v12.4s
 	WORD $0x6ea0f9af // fneg v15.4s, v13.4s
 	WORD $0x4e26cd0e // fmla v14.4s, v8.4s, v6.4s
-	WORD $0x4e27cd8f // fmla v15.4s, v12.4s, v7.4s
+	WORD $0x4e27cd2f // fmla v15.4s, v9.4s, v7.4s
 	WORD $0x4e24cd0e // fmla v14.4s, v8.4s, v4.4s
-	WORD $0x4e25cd8f // fmla v15.4s, v12.4s, v5.4s
-	WORD $0x4ea0f924 // fabs v4.4s, v9.4s
+	WORD $0x4e25cd2f // fmla v15.4s, v9.4s, v5.4s
+	WORD $0x4ea0f984 // fabs v4.4s, v12.4s
 	WORD $0x4ea0f9a5 // fabs v5.4s, v13.4s
 	WORD $0x3dc02026 // ldr q6, [x1, #128]
 	WORD $0x6ea4e4c4 // fcmgt v4.4s, v6.4s, v4.4s
@@ -18409,19 +17818,19 @@ in1done:
 	WORD $0x4e241dc4 // and v4.16b, v14.16b, v4.16b
 	WORD $0x4e251de5 // and v5.16b, v15.16b, v5.16b
 	WORD $0x3dc02426 // ldr q6, [x1, #144]
-	WORD $0x6ea9e4c7 // fcmgt v7.4s, v6.4s, v9.4s
-	WORD $0x6e691cc7 // bsl v7.16b, v6.16b, v9.16b
-	WORD $0x6eade4c9 // fcmgt v9.4s, v6.4s, v13.4s
-	WORD $0x6e6d1cc9 // bsl v9.16b, v6.16b, v13.16b
+	WORD $0x6eace4c7 // fcmgt v7.4s, v6.4s, v12.4s
+	WORD $0x6e6c1cc7 // bsl v7.16b, v6.16b, v12.16b
+	WORD $0x6eade4cc // fcmgt v12.4s, v6.4s, v13.4s
+	WORD $0x6e6d1ccc // bsl v12.16b, v6.16b, v13.16b
 	WORD $0x3dc02826 // ldr q6, [x1, #160]
 	WORD $0x6ea6e4ed // fcmgt v13.4s, v7.4s, v6.4s
 	WORD $0x6e671ccd // bsl v13.16b, v6.16b, v7.16b
-	WORD $0x6ea6e527 // fcmgt v7.4s, v9.4s, v6.4s
-	WORD $0x6e691cc7 // bsl v7.16b, v6.16b, v9.16b
+	WORD $0x6ea6e587 // fcmgt v7.4s, v12.4s, v6.4s
+	WORD $0x6e6c1cc7 // bsl v7.16b, v6.16b, v12.16b
 	WORD $0x4e3cd5a6 // fadd v6.4s, v13.4s, v28.4s
-	WORD $0x4e3cd4e9 // fadd v9.4s, v7.4s, v28.4s
+	WORD $0x4e3cd4ec // fadd v12.4s, v7.4s, v28.4s
 	WORD $0x4ebcd4ce // fsub v14.4s, v6.4s, v28.4s
-	WORD $0x4ebcd52f // fsub v15.4s, v9.4s, v28.4s
+	WORD $0x4ebcd58f // fsub v15.4s, v12.4s, v28.4s
 	WORD $0x4eaed5ad // fsub v13.4s, v13.4s, v14.4s
 	WORD $0x4eafd4e7 // fsub v7.4s, v7.4s, v15.4s
 	WORD $0x4e24d5a4 // fadd v4.4s, v13.4s, v4.4s
@@ -18452,90 +17861,88 @@ in1done:
 	WORD $0x4ebf1fe4 // mov v4.16b, v31.16b
 	WORD $0x4e25cda4 // fmla v4.4s, v13.4s, v5.4s
 	WORD $0x6ebc84c5 // sub v5.4s, v6.4s, v28.4s
-	WORD $0x6ebc8526 // sub v6.4s, v9.4s, v28.4s
+	WORD $0x6ebc8586 // sub v6.4s, v12.4s, v28.4s
 	WORD $0x4f3f04a7 // sshr v7.4s, v5.4s, #1
-	WORD $0x4f3f04c9 // sshr v9.4s, v6.4s, #1
+	WORD $0x4f3f04cc // sshr v12.4s, v6.4s, #1
 	WORD $0x4f3754ed // shl v13.4s, v7.4s, #23
-	WORD $0x4f37552f // shl v15.4s, v9.4s, #23
+	WORD $0x4f37558f // shl v15.4s, v12.4s, #23
 	WORD $0x4ebf85ad // add v13.4s, v13.4s, v31.4s
 	WORD $0x4ebf85ef // add v15.4s, v15.4s, v31.4s
 	WORD $0x6e2dddcd // fmul v13.4s, v14.4s, v13.4s
 	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
 	WORD $0x6ea784a5 // sub v5.4s, v5.4s, v7.4s
-	WORD $0x6ea984c6 // sub v6.4s, v6.4s, v9.4s
+	WORD $0x6eac84c6 // sub v6.4s, v6.4s, v12.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4ebf84a5 // add v5.4s, v5.4s, v31.4s
 	WORD $0x4ebf84c6 // add v6.4s, v6.4s, v31.4s
 	WORD $0x6e25dda5 // fmul v5.4s, v13.4s, v5.4s
 	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
-	WORD $0x4e3fe421 // fcmeq v1.4s, v1.4s, v31.4s
+	WORD $0x4e3fe442 // fcmeq v2.4s, v2.4s, v31.4s
 	WORD $0x4e3fe463 // fcmeq v3.4s, v3.4s, v31.4s
 	WORD $0x4e3ee506 // fcmeq v6.4s, v8.4s, v30.4s
-	WORD $0x4e3ee587 // fcmeq v7.4s, v12.4s, v30.4s
-	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4e3ee527 // fcmeq v7.4s, v9.4s, v30.4s
+	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
 	WORD $0x4ea71c63 // orr v3.16b, v3.16b, v7.16b
-	WORD $0x6e651fe1 // bsl v1.16b, v31.16b, v5.16b
+	WORD $0x6e651fe2 // bsl v2.16b, v31.16b, v5.16b
 	WORD $0x6e641fe3 // bsl v3.16b, v31.16b, v4.16b
 	WORD $0x4e219904 // frintm v4.4s, v8.4s
-	WORD $0x4e219985 // frintm v5.4s, v12.4s
+	WORD $0x4e219925 // frintm v5.4s, v9.4s
 	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
-	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
-	WORD $0x3dc04429 // ldr q9, [x1, #272]
-	WORD $0x6e29dd0d // fmul v13.4s, v8.4s, v9.4s
-	WORD $0x6e29dd89 // fmul v9.4s, v12.4s, v9.4s
+	WORD $0x4e29e4a5 // fcmeq v5.4s, v5.4s, v9.4s
+	WORD $0x3dc0442c // ldr q12, [x1, #272]
+	WORD $0x6e2cdd0d // fmul v13.4s, v8.4s, v12.4s
+	WORD $0x6e2cdd2c // fmul v12.4s, v9.4s, v12.4s
 	WORD $0x4e2199ae // frintm v14.4s, v13.4s
-	WORD $0x4e21992f // frintm v15.4s, v9.4s
+	WORD $0x4e21998f // frintm v15.4s, v12.4s
 	WORD $0x4e2de5cd // fcmeq v13.4s, v14.4s, v13.4s
-	WORD $0x4e29e5e9 // fcmeq v9.4s, v15.4s, v9.4s
+	WORD $0x4e2ce5ec // fcmeq v12.4s, v15.4s, v12.4s
 	WORD $0x4e6d1c8d // bic v13.16b, v4.16b, v13.16b
-	WORD $0x4e691ca9 // bic v9.16b, v5.16b, v9.16b
+	WORD $0x4e6c1cac // bic v12.16b, v5.16b, v12.16b
 	WORD $0x3dc0482e // ldr q14, [x1, #288]
 	WORD $0x4e2e1c0f // and v15.16b, v0.16b, v14.16b
-	WORD $0x4e2e1c4e // and v14.16b, v2.16b, v14.16b
+	WORD $0x4e2e1c2e // and v14.16b, v1.16b, v14.16b
 	WORD $0x4e2d1ded // and v13.16b, v15.16b, v13.16b
-	WORD $0x4e291dc9 // and v9.16b, v14.16b, v9.16b
-	WORD $0x6e2d1c21 // eor v1.16b, v1.16b, v13.16b
-	WORD $0x6e291c63 // eor v3.16b, v3.16b, v9.16b
-	WORD $0x6ea0e7c9 // fcmgt v9.4s, v30.4s, v0.4s
-	WORD $0x6ea2e7cd // fcmgt v13.4s, v30.4s, v2.4s
+	WORD $0x4e2c1dcc // and v12.16b, v14.16b, v12.16b
+	WORD $0x6e2d1c42 // eor v2.16b, v2.16b, v13.16b
+	WORD $0x6e2c1c63 // eor v3.16b, v3.16b, v12.16b
+	WORD $0x6ea0e7cc // fcmgt v12.4s, v30.4s, v0.4s
+	WORD $0x6ea1e7cd // fcmgt v13.4s, v30.4s, v1.4s
 	WORD $0x4ea0f90e // fabs v14.4s, v8.4s
-	WORD $0x4ea0f98f // fabs v15.4s, v12.4s
+	WORD $0x4ea0f92f // fabs v15.4s, v9.4s
 	WORD $0x6eaee72e // fcmgt v14.4s, v25.4s, v14.4s
 	WORD $0x6eafe72f // fcmgt v15.4s, v25.4s, v15.4s
 	WORD $0x4e641dc4 // bic v4.16b, v14.16b, v4.16b
 	WORD $0x4e651de5 // bic v5.16b, v15.16b, v5.16b
-	WORD $0x4e241d24 // and v4.16b, v9.16b, v4.16b
+	WORD $0x4e241d84 // and v4.16b, v12.16b, v4.16b
 	WORD $0x4e251da5 // and v5.16b, v13.16b, v5.16b
 	WORD $0x4e2a1c84 // and v4.16b, v4.16b, v10.16b
 	WORD $0x4e2b1ca5 // and v5.16b, v5.16b, v11.16b
-	WORD $0x6e611f04 // bsl v4.16b, v24.16b, v1.16b
+	WORD $0x6e621f04 // bsl v4.16b, v24.16b, v2.16b
 	WORD $0x6e631f05 // bsl v5.16b, v24.16b, v3.16b
-	WORD $0x4e3fe401 // fcmeq v1.4s, v0.4s, v31.4s
-	WORD $0x4e3fe443 // fcmeq v3.4s, v2.4s, v31.4s
-	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4e3fe402 // fcmeq v2.4s, v0.4s, v31.4s
+	WORD $0x4e3fe423 // fcmeq v3.4s, v1.4s, v31.4s
+	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
 	WORD $0x4ea71c63 // orr v3.16b, v3.16b, v7.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e28e506 // fcmeq v6.4s, v8.4s, v8.4s
-	WORD $0x4e2ce587 // fcmeq v7.4s, v12.4s, v12.4s
+	WORD $0x4e29e527 // fcmeq v7.4s, v9.4s, v9.4s
 	WORD $0x4e261c00 // and v0.16b, v0.16b, v6.16b
-	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
-	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
-	WORD $0x4ea31c41 // orr v1.16b, v2.16b, v3.16b
+	WORD $0x4e271c21 // and v1.16b, v1.16b, v7.16b
+	WORD $0x4ea21c00 // orr v0.16b, v0.16b, v2.16b
+	WORD $0x4ea31c21 // orr v1.16b, v1.16b, v3.16b
 	WORD $0x6e781c80 // bsl v0.16b, v4.16b, v24.16b
 	WORD $0x6e781ca1 // bsl v1.16b, v5.16b, v24.16b
-	WORD $0x3d8000e0 // str q0, [x7]
-	WORD $0x3d8004e1 // str q1, [x7, #16]
-	WORD $0x3dc008a0 // ldr q0, [x5, #32]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc00ca2 // ldr q2, [x5, #48]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x6ea1e6e4 // fcmgt v4.4s, v23.4s, v1.4s
+	WORD $0xac8104e0 // stp q0, q1, [x7], #32
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0x6ea2e6e4 // fcmgt v4.4s, v23.4s, v2.4s
 	WORD $0x6ea3e6e5 // fcmgt v5.4s, v23.4s, v3.4s
-	WORD $0x6e36dc26 // fmul v6.4s, v1.4s, v22.4s
+	WORD $0x6e36dc46 // fmul v6.4s, v2.4s, v22.4s
 	WORD $0x6e36dc67 // fmul v7.4s, v3.4s, v22.4s
-	WORD $0x6ee41c26 // bif v6.16b, v1.16b, v4.16b
+	WORD $0x6ee41c46 // bif v6.16b, v2.16b, v4.16b
 	WORD $0x6ee51c67 // bif v7.16b, v3.16b, v5.16b
 	WORD $0x3dc00028 // ldr q8, [x1]
 	WORD $0x6ea884c9 // sub v9.4s, v6.4s, v8.4s
@@ -18632,30 +18039,29 @@ in1done:
 	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
 	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
 	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6ebee426 // fcmgt v6.4s, v1.4s, v30.4s
+	WORD $0x6ebee446 // fcmgt v6.4s, v2.4s, v30.4s
 	WORD $0x6ebee467 // fcmgt v7.4s, v3.4s, v30.4s
-	WORD $0x6ea1e72a // fcmgt v10.4s, v25.4s, v1.4s
+	WORD $0x6ea2e72a // fcmgt v10.4s, v25.4s, v2.4s
 	WORD $0x6ea3e72b // fcmgt v11.4s, v25.4s, v3.4s
 	WORD $0x4e2a1cc6 // and v6.16b, v6.16b, v10.16b
 	WORD $0x4e2b1ce7 // and v7.16b, v7.16b, v11.16b
-	WORD $0x4e3ee42c // fcmeq v12.4s, v1.4s, v30.4s
+	WORD $0x4e3ee44c // fcmeq v12.4s, v2.4s, v30.4s
 	WORD $0x4e3ee46d // fcmeq v13.4s, v3.4s, v30.4s
 	WORD $0x3dc01c2e // ldr q14, [x1, #112]
-	WORD $0x6e611dcc // bsl v12.16b, v14.16b, v1.16b
+	WORD $0x6e621dcc // bsl v12.16b, v14.16b, v2.16b
 	WORD $0x6e631dcd // bsl v13.16b, v14.16b, v3.16b
 	WORD $0x6e6c1d06 // bsl v6.16b, v8.16b, v12.16b
 	WORD $0x6e6d1d27 // bsl v7.16b, v9.16b, v13.16b
-	WORD $0x3dc008c8 // ldr q8, [x6, #32]
-	WORD $0x6e26dd09 // fmul v9.4s, v8.4s, v6.4s
-	WORD $0x3dc00ccc // ldr q12, [x6, #48]
-	WORD $0x6e27dd8d // fmul v13.4s, v12.4s, v7.4s
-	WORD $0x6ea0f92e // fneg v14.4s, v9.4s
+	WORD $0xacc124c8 // ldp q8, q9, [x6], #32
+	WORD $0x6e26dd0c // fmul v12.4s, v8.4s, v6.4s
+	WORD $0x6e27dd2d // fmul v13.4s, v9.4s, v7.4s
+	WORD $0x6ea0f98e // fneg v14.4s, v12.4s
 	WORD $0x6ea0f9af // fneg v15.4s, v13.4s
 	WORD $0x4e26cd0e // fmla v14.4s, v8.4s, v6.4s
-	WORD $0x4e27cd8f // fmla v15.4s, v12.4s, v7.4s
+	WORD $0x4e27cd2f // fmla v15.4s, v9.4s, v7.4s
 	WORD $0x4e24cd0e // fmla v14.4s, v8.4s, v4.4s
-	WORD $0x4e25cd8f // fmla v15.4s, v12.4s, v5.4s
-	WORD $0x4ea0f924 // fabs v4.4s, v9.4s
+	WORD $0x4e25cd2f // fmla v15.4s, v9.4s, v5.4s
+	WORD $0x4ea0f984 // fabs v4.4s, v12.4s
 	WORD $0x4ea0f9a5 // fabs v5.4s, v13.4s
 	WORD $0x3dc02026 // ldr q6, [x1, #128]
 	WORD $0x6ea4e4c4 // fcmgt v4.4s, v6.4s, v4.4s
@@ -18663,19 +18069,19 @@ in1done:
 	WORD $0x4e241dc4 // and v4.16b, v14.16b, v4.16b
 	WORD $0x4e251de5 // and v5.16b, v15.16b, v5.16b
 	WORD $0x3dc02426 // ldr q6, [x1, #144]
-	WORD $0x6ea9e4c7 // fcmgt v7.4s, v6.4s, v9.4s
-	WORD $0x6e691cc7 // bsl v7.16b, v6.16b, v9.16b
-	WORD $0x6eade4c9 // fcmgt v9.4s, v6.4s, v13.4s
-	WORD $0x6e6d1cc9 // bsl v9.16b, v6.16b, v13.16b
+	WORD $0x6eace4c7 // fcmgt v7.4s, v6.4s, v12.4s
+	WORD $0x6e6c1cc7 // bsl v7.16b, v6.16b, v12.16b
+	WORD $0x6eade4cc // fcmgt v12.4s, v6.4s, v13.4s
+	WORD $0x6e6d1ccc // bsl v12.16b, v6.16b, v13.16b
 	WORD $0x3dc02826 // ldr q6, [x1, #160]
 	WORD $0x6ea6e4ed // fcmgt v13.4s, v7.4s, v6.4s
 	WORD $0x6e671ccd // bsl v13.16b, v6.16b, v7.16b
-	WORD $0x6ea6e527 // fcmgt v7.4s, v9.4s, v6.4s
-	WORD $0x6e691cc7 // bsl v7.16b, v6.16b, v9.16b
+	WORD $0x6ea6e587 // fcmgt v7.4s, v12.4s, v6.4s
+	WORD $0x6e6c1cc7 // bsl v7.16b, v6.16b, v12.16b
 	WORD $0x4e3cd5a6 // fadd v6.4s, v13.4s, v28.4s
-	WORD $0x4e3cd4e9 // fadd v9.4s, v7.4s, v28.4s
+	WORD $0x4e3cd4ec // fadd v12.4s, v7.4s, v28.4s
 	WORD $0x4ebcd4ce // fsub v14.4s, v6.4s, v28.4s
-	WORD $0x4ebcd52f // fsub v15.4s, v9.4s, v28.4s
+	WORD $0x4ebcd58f // fsub v15.4s, v12.4s, v28.4s
 	WORD $0x4eaed5ad // fsub v13.4s, v13.4s, v14.4s
 	WORD $0x4eafd4e7 // fsub v7.4s, v7.4s, v15.4s
 	WORD $0x4e24d5a4 // fadd v4.4s, v13.4s, v4.4s
@@ -18706,81 +18112,80 @@ in1done:
 	WORD $0x4ebf1fe4 // mov v4.16b, v31.16b
 	WORD $0x4e25cda4 // fmla v4.4s, v13.4s, v5.4s
 	WORD $0x6ebc84c5 // sub v5.4s, v6.4s, v28.4s
-	WORD $0x6ebc8526 // sub v6.4s, v9.4s, v28.4s
+	WORD $0x6ebc8586 // sub v6.4s, v12.4s, v28.4s
 	WORD $0x4f3f04a7 // sshr v7.4s, v5.4s, #1
-	WORD $0x4f3f04c9 // sshr v9.4s, v6.4s, #1
+	WORD $0x4f3f04cc // sshr v12.4s, v6.4s, #1
 	WORD $0x4f3754ed // shl v13.4s, v7.4s, #23
-	WORD $0x4f37552f // shl v15.4s, v9.4s, #23
+	WORD $0x4f37558f // shl v15.4s, v12.4s, #23
 	WORD $0x4ebf85ad // add v13.4s, v13.4s, v31.4s
 	WORD $0x4ebf85ef // add v15.4s, v15.4s, v31.4s
 	WORD $0x6e2dddcd // fmul v13.4s, v14.4s, v13.4s
 	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
 	WORD $0x6ea784a5 // sub v5.4s, v5.4s, v7.4s
-	WORD $0x6ea984c6 // sub v6.4s, v6.4s, v9.4s
+	WORD $0x6eac84c6 // sub v6.4s, v6.4s, v12.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4ebf84a5 // add v5.4s, v5.4s, v31.4s
 	WORD $0x4ebf84c6 // add v6.4s, v6.4s, v31.4s
 	WORD $0x6e25dda5 // fmul v5.4s, v13.4s, v5.4s
 	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
-	WORD $0x4e3fe421 // fcmeq v1.4s, v1.4s, v31.4s
+	WORD $0x4e3fe442 // fcmeq v2.4s, v2.4s, v31.4s
 	WORD $0x4e3fe463 // fcmeq v3.4s, v3.4s, v31.4s
 	WORD $0x4e3ee506 // fcmeq v6.4s, v8.4s, v30.4s
-	WORD $0x4e3ee587 // fcmeq v7.4s, v12.4s, v30.4s
-	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4e3ee527 // fcmeq v7.4s, v9.4s, v30.4s
+	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
 	WORD $0x4ea71c63 // orr v3.16b, v3.16b, v7.16b
-	WORD $0x6e651fe1 // bsl v1.16b, v31.16b, v5.16b
+	WORD $0x6e651fe2 // bsl v2.16b, v31.16b, v5.16b
 	WORD $0x6e641fe3 // bsl v3.16b, v31.16b, v4.16b
 	WORD $0x4e219904 // frintm v4.4s, v8.4s
-	WORD $0x4e219985 // frintm v5.4s, v12.4s
+	WORD $0x4e219925 // frintm v5.4s, v9.4s
 	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
-	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
-	WORD $0x3dc04429 // ldr q9, [x1, #272]
-	WORD $0x6e29dd0d // fmul v13.4s, v8.4s, v9.4s
-	WORD $0x6e29dd89 // fmul v9.4s, v12.4s, v9.4s
+	WORD $0x4e29e4a5 // fcmeq v5.4s, v5.4s, v9.4s
+	WORD $0x3dc0442c // ldr q12, [x1, #272]
+	WORD $0x6e2cdd0d // fmul v13.4s, v8.4s, v12.4s
+	WORD $0x6e2cdd2c // fmul v12.4s, v9.4s, v12.4s
 	WORD $0x4e2199ae // frintm v14.4s, v13.4s
-	WORD $0x4e21992f // frintm v15.4s, v9.4s
+	WORD $0x4e21998f // frintm v15.4s, v12.4s
 	WORD $0x4e2de5cd // fcmeq v13.4s, v14.4s, v13.4s
-	WORD $0x4e29e5e9 // fcmeq v9.4s, v15.4s, v9.4s
+	WORD $0x4e2ce5ec // fcmeq v12.4s, v15.4s, v12.4s
 	WORD $0x4e6d1c8d // bic v13.16b, v4.16b, v13.16b
-	WORD $0x4e691ca9 // bic v9.16b, v5.16b, v9.16b
+	WORD $0x4e6c1cac // bic v12.16b, v5.16b, v12.16b
 	WORD $0x3dc0482e // ldr q14, [x1, #288]
 	WORD $0x4e2e1c0f // and v15.16b, v0.16b, v14.16b
-	WORD $0x4e2e1c4e // and v14.16b, v2.16b, v14.16b
+	WORD $0x4e2e1c2e // and v14.16b, v1.16b, v14.16b
 	WORD $0x4e2d1ded // and v13.16b, v15.16b, v13.16b
-	WORD $0x4e291dc9 // and v9.16b, v14.16b, v9.16b
-	WORD $0x6e2d1c21 // eor v1.16b, v1.16b, v13.16b
-	WORD $0x6e291c63 // eor v3.16b, v3.16b, v9.16b
-	WORD $0x6ea0e7c9 // fcmgt v9.4s, v30.4s, v0.4s
-	WORD $0x6ea2e7cd // fcmgt v13.4s, v30.4s, v2.4s
+	WORD $0x4e2c1dcc // and v12.16b, v14.16b, v12.16b
+	WORD $0x6e2d1c42 // eor v2.16b, v2.16b, v13.16b
+	WORD $0x6e2c1c63 // eor v3.16b, v3.16b, v12.16b
+	WORD $0x6ea0e7cc // fcmgt v12.4s, v30.4s, v0.4s
+	WORD $0x6ea1e7cd // fcmgt v13.4s, v30.4s, v1.4s
 	WORD $0x4ea0f90e // fabs v14.4s, v8.4s
-	WORD $0x4ea0f98f // fabs v15.4s, v12.4s
+	WORD $0x4ea0f92f // fabs v15.4s, v9.4s
 	WORD $0x6eaee72e // fcmgt v14.4s, v25.4s, v14.4s
 	WORD $0x6eafe72f // fcmgt v15.4s, v25.4s, v15.4s
 	WORD $0x4e641dc4 // bic v4.16b, v14.16b, v4.16b
 	WORD $0x4e651de5 // bic v5.16b, v15.16b, v5.16b
-	WORD $0x4e241d24 // and v4.16b, v9.16b, v4.16b
+	WORD $0x4e241d84 // and v4.16b, v12.16b, v4.16b
 	WORD $0x4e251da5 // and v5.16b, v13.16b, v5.16b
 	WORD $0x4e2a1c84 // and v4.16b, v4.16b, v10.16b
 	WORD $0x4e2b1ca5 // and v5.16b, v5.16b, v11.16b
-	WORD $0x6e611f04 // bsl v4.16b, v24.16b, v1.16b
+	WORD $0x6e621f04 // bsl v4.16b, v24.16b, v2.16b
 	WORD $0x6e631f05 // bsl v5.16b, v24.16b, v3.16b
-	WORD $0x4e3fe401 // fcmeq v1.4s, v0.4s, v31.4s
-	WORD $0x4e3fe443 // fcmeq v3.4s, v2.4s, v31.4s
-	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4e3fe402 // fcmeq v2.4s, v0.4s, v31.4s
+	WORD $0x4e3fe423 // fcmeq v3.4s, v1.4s, v31.4s
+	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
 	WORD $0x4ea71c63 // orr v3.16b, v3.16b, v7.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e28e506 // fcmeq v6.4s, v8.4s, v8.4s
-	WORD $0x4e2ce587 // fcmeq v7.4s, v12.4s, v12.4s
+	WORD $0x4e29e527 // fcmeq v7.4s, v9.4s, v9.4s
 	WORD $0x4e261c00 // and v0.16b, v0.16b, v6.16b
-	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
-	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
-	WORD $0x4ea31c41 // orr v1.16b, v2.16b, v3.16b
+	WORD $0x4e271c21 // and v1.16b, v1.16b, v7.16b
+	WORD $0x4ea21c00 // orr v0.16b, v0.16b, v2.16b
+	WORD $0x4ea31c21 // orr v1.16b, v1.16b, v3.16b
 	WORD $0x6e781c80 // bsl v0.16b, v4.16b, v24.16b
 	WORD $0x6e781ca1 // bsl v1.16b, v5.16b, v24.16b
-	WORD $0x3d8008e0 // str q0, [x7, #32]
-	WORD $0x3d800ce1 // str q1, [x7, #48]
+	WORD $0xac8104e0 // stp q0, q1, [x7], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf1001106 // subs x6, x8, #4
 	BLT  outwords
@@ -18918,17 +18323,16 @@ TEXT ·reduceMinPowMinNEON(SB), NOSPLIT, $0-8
 	BLT  rest
 
 group:
-	WORD $0x3dc00060 // ldr q0, [x3]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc00462 // ldr q2, [x3, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
+	WORD $0xacc10460 // ldp q0, q1, [x3], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
 	WORD $0x3dc01024 // ldr q4, [x1, #64]
-	WORD $0x6ea1e485 // fcmgt v5.4s, v4.4s, v1.4s
+	WORD $0x6ea2e485 // fcmgt v5.4s, v4.4s, v2.4s
 	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
 	WORD $0x3dc01426 // ldr q6, [x1, #80]
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
 	WORD $0x6e26dc66 // fmul v6.4s, v3.4s, v6.4s
-	WORD $0x6ee51c27 // bif v7.16b, v1.16b, v5.16b
+	WORD $0x6ee51c47 // bif v7.16b, v2.16b, v5.16b
 	WORD $0x6ee41c66 // bif v6.16b, v3.16b, v4.16b
 	WORD $0x3dc01828 // ldr q8, [x1, #96]
 	WORD $0x6ea884e9 // sub v9.4s, v7.4s, v8.4s
@@ -19027,17 +18431,17 @@ group:
 	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
 	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
 	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x6eb8e426 // fcmgt v6.4s, v1.4s, v24.4s
+	WORD $0x6eb8e446 // fcmgt v6.4s, v2.4s, v24.4s
 	WORD $0x6eb8e467 // fcmgt v7.4s, v3.4s, v24.4s
 	WORD $0x3dc0082a // ldr q10, [x1, #32]
-	WORD $0x6ea1e54b // fcmgt v11.4s, v10.4s, v1.4s
+	WORD $0x6ea2e54b // fcmgt v11.4s, v10.4s, v2.4s
 	WORD $0x6ea3e54c // fcmgt v12.4s, v10.4s, v3.4s
 	WORD $0x4e2b1cc6 // and v6.16b, v6.16b, v11.16b
 	WORD $0x4e2c1ce7 // and v7.16b, v7.16b, v12.16b
-	WORD $0x4e38e42d // fcmeq v13.4s, v1.4s, v24.4s
+	WORD $0x4e38e44d // fcmeq v13.4s, v2.4s, v24.4s
 	WORD $0x4e38e46e // fcmeq v14.4s, v3.4s, v24.4s
 	WORD $0x3dc0342f // ldr q15, [x1, #208]
-	WORD $0x6e611ded // bsl v13.16b, v15.16b, v1.16b
+	WORD $0x6e621ded // bsl v13.16b, v15.16b, v2.16b
 	WORD $0x6e631dee // bsl v14.16b, v15.16b, v3.16b
 	WORD $0x6e6d1d06 // bsl v6.16b, v8.16b, v13.16b
 	WORD $0x6e6e1d27 // bsl v7.16b, v9.16b, v14.16b
@@ -19117,13 +18521,13 @@ group:
 	WORD $0x4eb984c6 // add v6.4s, v6.4s, v25.4s
 	WORD $0x6e25dd25 // fmul v5.4s, v9.4s, v5.4s
 	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
-	WORD $0x4e39e421 // fcmeq v1.4s, v1.4s, v25.4s
+	WORD $0x4e39e442 // fcmeq v2.4s, v2.4s, v25.4s
 	WORD $0x4e39e463 // fcmeq v3.4s, v3.4s, v25.4s
 	WORD $0x4e38e746 // fcmeq v6.4s, v26.4s, v24.4s
 	WORD $0x4e38e747 // fcmeq v7.4s, v26.4s, v24.4s
-	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
 	WORD $0x4ea71c63 // orr v3.16b, v3.16b, v7.16b
-	WORD $0x6e651f21 // bsl v1.16b, v25.16b, v5.16b
+	WORD $0x6e651f22 // bsl v2.16b, v25.16b, v5.16b
 	WORD $0x6e641f23 // bsl v3.16b, v25.16b, v4.16b
 	WORD $0x4e219b44 // frintm v4.4s, v26.4s
 	WORD $0x4e219b45 // frintm v5.4s, v26.4s
@@ -19140,13 +18544,13 @@ group:
 	WORD $0x4e681ca8 // bic v8.16b, v5.16b, v8.16b
 	WORD $0x3dc0602d // ldr q13, [x1, #384]
 	WORD $0x4e2d1c0e // and v14.16b, v0.16b, v13.16b
-	WORD $0x4e2d1c4d // and v13.16b, v2.16b, v13.16b
+	WORD $0x4e2d1c2d // and v13.16b, v1.16b, v13.16b
 	WORD $0x4e291dc9 // and v9.16b, v14.16b, v9.16b
 	WORD $0x4e281da8 // and v8.16b, v13.16b, v8.16b
-	WORD $0x6e291c21 // eor v1.16b, v1.16b, v9.16b
+	WORD $0x6e291c42 // eor v2.16b, v2.16b, v9.16b
 	WORD $0x6e281c63 // eor v3.16b, v3.16b, v8.16b
 	WORD $0x6ea0e708 // fcmgt v8.4s, v24.4s, v0.4s
-	WORD $0x6ea2e709 // fcmgt v9.4s, v24.4s, v2.4s
+	WORD $0x6ea1e709 // fcmgt v9.4s, v24.4s, v1.4s
 	WORD $0x4ea0fb4d // fabs v13.4s, v26.4s
 	WORD $0x4ea0fb4e // fabs v14.4s, v26.4s
 	WORD $0x6eade54d // fcmgt v13.4s, v10.4s, v13.4s
@@ -19158,39 +18562,38 @@ group:
 	WORD $0x4e2b1c84 // and v4.16b, v4.16b, v11.16b
 	WORD $0x4e2c1ca5 // and v5.16b, v5.16b, v12.16b
 	WORD $0x3dc00c28 // ldr q8, [x1, #48]
-	WORD $0x6e611d04 // bsl v4.16b, v8.16b, v1.16b
+	WORD $0x6e621d04 // bsl v4.16b, v8.16b, v2.16b
 	WORD $0x6e631d05 // bsl v5.16b, v8.16b, v3.16b
-	WORD $0x4e39e401 // fcmeq v1.4s, v0.4s, v25.4s
-	WORD $0x4e39e443 // fcmeq v3.4s, v2.4s, v25.4s
-	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4e39e402 // fcmeq v2.4s, v0.4s, v25.4s
+	WORD $0x4e39e423 // fcmeq v3.4s, v1.4s, v25.4s
+	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
 	WORD $0x4ea71c63 // orr v3.16b, v3.16b, v7.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e3ae746 // fcmeq v6.4s, v26.4s, v26.4s
 	WORD $0x4e3ae747 // fcmeq v7.4s, v26.4s, v26.4s
 	WORD $0x4e261c00 // and v0.16b, v0.16b, v6.16b
-	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
-	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
-	WORD $0x4ea31c41 // orr v1.16b, v2.16b, v3.16b
+	WORD $0x4e271c21 // and v1.16b, v1.16b, v7.16b
+	WORD $0x4ea21c00 // orr v0.16b, v0.16b, v2.16b
+	WORD $0x4ea31c21 // orr v1.16b, v1.16b, v3.16b
 	WORD $0x6e681c80 // bsl v0.16b, v4.16b, v8.16b
 	WORD $0x6e681ca1 // bsl v1.16b, v5.16b, v8.16b
 	WORD $0x6ea0e7fb // fcmgt v27.4s, v31.4s, v0.4s
 	WORD $0x6ebb1c1f // bit v31.16b, v0.16b, v27.16b
-	WORD $0x3d800080 // str q0, [x4]
+	WORD $0x3c810480 // str q0, [x4], #16
 	WORD $0x6ea1e7db // fcmgt v27.4s, v30.4s, v1.4s
 	WORD $0x6ebb1c3e // bit v30.16b, v1.16b, v27.16b
-	WORD $0x3d800481 // str q1, [x4, #16]
-	WORD $0x3dc00860 // ldr q0, [x3, #32]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc00c62 // ldr q2, [x3, #48]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
+	WORD $0x3c810481 // str q1, [x4], #16
+	WORD $0xacc10460 // ldp q0, q1, [x3], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
 	WORD $0x3dc01024 // ldr q4, [x1, #64]
-	WORD $0x6ea1e485 // fcmgt v5.4s, v4.4s, v1.4s
+	WORD $0x6ea2e485 // fcmgt v5.4s, v4.4s, v2.4s
 	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
 	WORD $0x3dc01426 // ldr q6, [x1, #80]
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
 	WORD $0x6e26dc66 // fmul v6.4s, v3.4s, v6.4s
-	WORD $0x6ee51c27 // bif v7.16b, v1.16b, v5.16b
+	WORD $0x6ee51c47 // bif v7.16b, v2.16b, v5.16b
 	WORD $0x6ee41c66 // bif v6.16b, v3.16b, v4.16b
 	WORD $0x3dc01828 // ldr q8, [x1, #96]
 	WORD $0x6ea884e9 // sub v9.4s, v7.4s, v8.4s
@@ -19289,17 +18692,17 @@ group:
 	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
 	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
 	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x6eb8e426 // fcmgt v6.4s, v1.4s, v24.4s
+	WORD $0x6eb8e446 // fcmgt v6.4s, v2.4s, v24.4s
 	WORD $0x6eb8e467 // fcmgt v7.4s, v3.4s, v24.4s
 	WORD $0x3dc0082a // ldr q10, [x1, #32]
-	WORD $0x6ea1e54b // fcmgt v11.4s, v10.4s, v1.4s
+	WORD $0x6ea2e54b // fcmgt v11.4s, v10.4s, v2.4s
 	WORD $0x6ea3e54c // fcmgt v12.4s, v10.4s, v3.4s
 	WORD $0x4e2b1cc6 // and v6.16b, v6.16b, v11.16b
 	WORD $0x4e2c1ce7 // and v7.16b, v7.16b, v12.16b
-	WORD $0x4e38e42d // fcmeq v13.4s, v1.4s, v24.4s
+	WORD $0x4e38e44d // fcmeq v13.4s, v2.4s, v24.4s
 	WORD $0x4e38e46e // fcmeq v14.4s, v3.4s, v24.4s
 	WORD $0x3dc0342f // ldr q15, [x1, #208]
-	WORD $0x6e611ded // bsl v13.16b, v15.16b, v1.16b
+	WORD $0x6e621ded // bsl v13.16b, v15.16b, v2.16b
 	WORD $0x6e631dee // bsl v14.16b, v15.16b, v3.16b
 	WORD $0x6e6d1d06 // bsl v6.16b, v8.16b, v13.16b
 	WORD $0x6e6e1d27 // bsl v7.16b, v9.16b, v14.16b
@@ -19379,13 +18782,13 @@ group:
 	WORD $0x4eb984c6 // add v6.4s, v6.4s, v25.4s
 	WORD $0x6e25dd25 // fmul v5.4s, v9.4s, v5.4s
 	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
-	WORD $0x4e39e421 // fcmeq v1.4s, v1.4s, v25.4s
+	WORD $0x4e39e442 // fcmeq v2.4s, v2.4s, v25.4s
 	WORD $0x4e39e463 // fcmeq v3.4s, v3.4s, v25.4s
 	WORD $0x4e38e746 // fcmeq v6.4s, v26.4s, v24.4s
 	WORD $0x4e38e747 // fcmeq v7.4s, v26.4s, v24.4s
-	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
 	WORD $0x4ea71c63 // orr v3.16b, v3.16b, v7.16b
-	WORD $0x6e651f21 // bsl v1.16b, v25.16b, v5.16b
+	WORD $0x6e651f22 // bsl v2.16b, v25.16b, v5.16b
 	WORD $0x6e641f23 // bsl v3.16b, v25.16b, v4.16b
 	WORD $0x4e219b44 // frintm v4.4s, v26.4s
 	WORD $0x4e219b45 // frintm v5.4s, v26.4s
@@ -19402,13 +18805,13 @@ group:
 	WORD $0x4e681ca8 // bic v8.16b, v5.16b, v8.16b
 	WORD $0x3dc0602d // ldr q13, [x1, #384]
 	WORD $0x4e2d1c0e // and v14.16b, v0.16b, v13.16b
-	WORD $0x4e2d1c4d // and v13.16b, v2.16b, v13.16b
+	WORD $0x4e2d1c2d // and v13.16b, v1.16b, v13.16b
 	WORD $0x4e291dc9 // and v9.16b, v14.16b, v9.16b
 	WORD $0x4e281da8 // and v8.16b, v13.16b, v8.16b
-	WORD $0x6e291c21 // eor v1.16b, v1.16b, v9.16b
+	WORD $0x6e291c42 // eor v2.16b, v2.16b, v9.16b
 	WORD $0x6e281c63 // eor v3.16b, v3.16b, v8.16b
 	WORD $0x6ea0e708 // fcmgt v8.4s, v24.4s, v0.4s
-	WORD $0x6ea2e709 // fcmgt v9.4s, v24.4s, v2.4s
+	WORD $0x6ea1e709 // fcmgt v9.4s, v24.4s, v1.4s
 	WORD $0x4ea0fb4d // fabs v13.4s, v26.4s
 	WORD $0x4ea0fb4e // fabs v14.4s, v26.4s
 	WORD $0x6eade54d // fcmgt v13.4s, v10.4s, v13.4s
@@ -19420,30 +18823,28 @@ group:
 	WORD $0x4e2b1c84 // and v4.16b, v4.16b, v11.16b
 	WORD $0x4e2c1ca5 // and v5.16b, v5.16b, v12.16b
 	WORD $0x3dc00c28 // ldr q8, [x1, #48]
-	WORD $0x6e611d04 // bsl v4.16b, v8.16b, v1.16b
+	WORD $0x6e621d04 // bsl v4.16b, v8.16b, v2.16b
 	WORD $0x6e631d05 // bsl v5.16b, v8.16b, v3.16b
-	WORD $0x4e39e401 // fcmeq v1.4s, v0.4s, v25.4s
-	WORD $0x4e39e443 // fcmeq v3.4s, v2.4s, v25.4s
-	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4e39e402 // fcmeq v2.4s, v0.4s, v25.4s
+	WORD $0x4e39e423 // fcmeq v3.4s, v1.4s, v25.4s
+	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
 	WORD $0x4ea71c63 // orr v3.16b, v3.16b, v7.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e3ae746 // fcmeq v6.4s, v26.4s, v26.4s
 	WORD $0x4e3ae747 // fcmeq v7.4s, v26.4s, v26.4s
 	WORD $0x4e261c00 // and v0.16b, v0.16b, v6.16b
-	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
-	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
-	WORD $0x4ea31c41 // orr v1.16b, v2.16b, v3.16b
+	WORD $0x4e271c21 // and v1.16b, v1.16b, v7.16b
+	WORD $0x4ea21c00 // orr v0.16b, v0.16b, v2.16b
+	WORD $0x4ea31c21 // orr v1.16b, v1.16b, v3.16b
 	WORD $0x6e681c80 // bsl v0.16b, v4.16b, v8.16b
 	WORD $0x6e681ca1 // bsl v1.16b, v5.16b, v8.16b
 	WORD $0x6ea0e7bb // fcmgt v27.4s, v29.4s, v0.4s
 	WORD $0x6ebb1c1d // bit v29.16b, v0.16b, v27.16b
-	WORD $0x3d800880 // str q0, [x4, #32]
+	WORD $0x3c810480 // str q0, [x4], #16
 	WORD $0x6ea1e79b // fcmgt v27.4s, v28.4s, v1.4s
 	WORD $0x6ebb1c3c // bit v28.16b, v1.16b, v27.16b
-	WORD $0x3d800c81 // str q1, [x4, #48]
-	WORD $0x91010063 // add x3, x3, #64
-	WORD $0x91010084 // add x4, x4, #64
+	WORD $0x3c810481 // str q1, [x4], #16
 	WORD $0xf1004042 // subs x2, x2, #16
 	BGE  group
 
@@ -19474,17 +18875,16 @@ in0done:
 	WORD $0x9102c003 // add x3, x0, #176
 	WORD $0xaa0403e5 // mov x5, x4
 	WORD $0x910ac004 // add x4, x0, #688
-	WORD $0x3dc00060 // ldr q0, [x3]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc00462 // ldr q2, [x3, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
+	WORD $0xacc10460 // ldp q0, q1, [x3], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
 	WORD $0x3dc01024 // ldr q4, [x1, #64]
-	WORD $0x6ea1e485 // fcmgt v5.4s, v4.4s, v1.4s
+	WORD $0x6ea2e485 // fcmgt v5.4s, v4.4s, v2.4s
 	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
 	WORD $0x3dc01426 // ldr q6, [x1, #80]
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
 	WORD $0x6e26dc66 // fmul v6.4s, v3.4s, v6.4s
-	WORD $0x6ee51c27 // bif v7.16b, v1.16b, v5.16b
+	WORD $0x6ee51c47 // bif v7.16b, v2.16b, v5.16b
 	WORD $0x6ee41c66 // bif v6.16b, v3.16b, v4.16b
 	WORD $0x3dc01828 // ldr q8, [x1, #96]
 	WORD $0x6ea884e9 // sub v9.4s, v7.4s, v8.4s
@@ -19583,17 +18983,17 @@ in0done:
 	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
 	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
 	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x6eb8e426 // fcmgt v6.4s, v1.4s, v24.4s
+	WORD $0x6eb8e446 // fcmgt v6.4s, v2.4s, v24.4s
 	WORD $0x6eb8e467 // fcmgt v7.4s, v3.4s, v24.4s
 	WORD $0x3dc0082a // ldr q10, [x1, #32]
-	WORD $0x6ea1e54b // fcmgt v11.4s, v10.4s, v1.4s
+	WORD $0x6ea2e54b // fcmgt v11.4s, v10.4s, v2.4s
 	WORD $0x6ea3e54c // fcmgt v12.4s, v10.4s, v3.4s
 	WORD $0x4e2b1cc6 // and v6.16b, v6.16b, v11.16b
 	WORD $0x4e2c1ce7 // and v7.16b, v7.16b, v12.16b
-	WORD $0x4e38e42d // fcmeq v13.4s, v1.4s, v24.4s
+	WORD $0x4e38e44d // fcmeq v13.4s, v2.4s, v24.4s
 	WORD $0x4e38e46e // fcmeq v14.4s, v3.4s, v24.4s
 	WORD $0x3dc0342f // ldr q15, [x1, #208]
-	WORD $0x6e611ded // bsl v13.16b, v15.16b, v1.16b
+	WORD $0x6e621ded // bsl v13.16b, v15.16b, v2.16b
 	WORD $0x6e631dee // bsl v14.16b, v15.16b, v3.16b
 	WORD $0x6e6d1d06 // bsl v6.16b, v8.16b, v13.16b
 	WORD $0x6e6e1d27 // bsl v7.16b, v9.16b, v14.16b
@@ -19673,13 +19073,13 @@ in0done:
 	WORD $0x4eb984c6 // add v6.4s, v6.4s, v25.4s
 	WORD $0x6e25dd25 // fmul v5.4s, v9.4s, v5.4s
 	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
-	WORD $0x4e39e421 // fcmeq v1.4s, v1.4s, v25.4s
+	WORD $0x4e39e442 // fcmeq v2.4s, v2.4s, v25.4s
 	WORD $0x4e39e463 // fcmeq v3.4s, v3.4s, v25.4s
 	WORD $0x4e38e746 // fcmeq v6.4s, v26.4s, v24.4s
 	WORD $0x4e38e747 // fcmeq v7.4s, v26.4s, v24.4s
-	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
 	WORD $0x4ea71c63 // orr v3.16b, v3.16b, v7.16b
-	WORD $0x6e651f21 // bsl v1.16b, v25.16b, v5.16b
+	WORD $0x6e651f22 // bsl v2.16b, v25.16b, v5.16b
 	WORD $0x6e641f23 // bsl v3.16b, v25.16b, v4.16b
 	WORD $0x4e219b44 // frintm v4.4s, v26.4s
 	WORD $0x4e219b45 // frintm v5.4s, v26.4s
@@ -19696,13 +19096,13 @@ in0done:
 	WORD $0x4e681ca8 // bic v8.16b, v5.16b, v8.16b
 	WORD $0x3dc0602d // ldr q13, [x1, #384]
 	WORD $0x4e2d1c0e // and v14.16b, v0.16b, v13.16b
-	WORD $0x4e2d1c4d // and v13.16b, v2.16b, v13.16b
+	WORD $0x4e2d1c2d // and v13.16b, v1.16b, v13.16b
 	WORD $0x4e291dc9 // and v9.16b, v14.16b, v9.16b
 	WORD $0x4e281da8 // and v8.16b, v13.16b, v8.16b
-	WORD $0x6e291c21 // eor v1.16b, v1.16b, v9.16b
+	WORD $0x6e291c42 // eor v2.16b, v2.16b, v9.16b
 	WORD $0x6e281c63 // eor v3.16b, v3.16b, v8.16b
 	WORD $0x6ea0e708 // fcmgt v8.4s, v24.4s, v0.4s
-	WORD $0x6ea2e709 // fcmgt v9.4s, v24.4s, v2.4s
+	WORD $0x6ea1e709 // fcmgt v9.4s, v24.4s, v1.4s
 	WORD $0x4ea0fb4d // fabs v13.4s, v26.4s
 	WORD $0x4ea0fb4e // fabs v14.4s, v26.4s
 	WORD $0x6eade54d // fcmgt v13.4s, v10.4s, v13.4s
@@ -19714,35 +19114,33 @@ in0done:
 	WORD $0x4e2b1c84 // and v4.16b, v4.16b, v11.16b
 	WORD $0x4e2c1ca5 // and v5.16b, v5.16b, v12.16b
 	WORD $0x3dc00c28 // ldr q8, [x1, #48]
-	WORD $0x6e611d04 // bsl v4.16b, v8.16b, v1.16b
+	WORD $0x6e621d04 // bsl v4.16b, v8.16b, v2.16b
 	WORD $0x6e631d05 // bsl v5.16b, v8.16b, v3.16b
-	WORD $0x4e39e401 // fcmeq v1.4s, v0.4s, v25.4s
-	WORD $0x4e39e443 // fcmeq v3.4s, v2.4s, v25.4s
-	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4e39e402 // fcmeq v2.4s, v0.4s, v25.4s
+	WORD $0x4e39e423 // fcmeq v3.4s, v1.4s, v25.4s
+	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
 	WORD $0x4ea71c63 // orr v3.16b, v3.16b, v7.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e3ae746 // fcmeq v6.4s, v26.4s, v26.4s
 	WORD $0x4e3ae747 // fcmeq v7.4s, v26.4s, v26.4s
 	WORD $0x4e261c00 // and v0.16b, v0.16b, v6.16b
-	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
-	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
-	WORD $0x4ea31c41 // orr v1.16b, v2.16b, v3.16b
+	WORD $0x4e271c21 // and v1.16b, v1.16b, v7.16b
+	WORD $0x4ea21c00 // orr v0.16b, v0.16b, v2.16b
+	WORD $0x4ea31c21 // orr v1.16b, v1.16b, v3.16b
 	WORD $0x6e681c80 // bsl v0.16b, v4.16b, v8.16b
 	WORD $0x6e681ca1 // bsl v1.16b, v5.16b, v8.16b
-	WORD $0x3d800080 // str q0, [x4]
-	WORD $0x3d800481 // str q1, [x4, #16]
-	WORD $0x3dc00860 // ldr q0, [x3, #32]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc00c62 // ldr q2, [x3, #48]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
+	WORD $0xac810480 // stp q0, q1, [x4], #32
+	WORD $0xacc10460 // ldp q0, q1, [x3], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
 	WORD $0x3dc01024 // ldr q4, [x1, #64]
-	WORD $0x6ea1e485 // fcmgt v5.4s, v4.4s, v1.4s
+	WORD $0x6ea2e485 // fcmgt v5.4s, v4.4s, v2.4s
 	WORD $0x6ea3e484 // fcmgt v4.4s, v4.4s, v3.4s
 	WORD $0x3dc01426 // ldr q6, [x1, #80]
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
 	WORD $0x6e26dc66 // fmul v6.4s, v3.4s, v6.4s
-	WORD $0x6ee51c27 // bif v7.16b, v1.16b, v5.16b
+	WORD $0x6ee51c47 // bif v7.16b, v2.16b, v5.16b
 	WORD $0x6ee41c66 // bif v6.16b, v3.16b, v4.16b
 	WORD $0x3dc01828 // ldr q8, [x1, #96]
 	WORD $0x6ea884e9 // sub v9.4s, v7.4s, v8.4s
@@ -19841,17 +19239,17 @@ in0done:
 	WORD $0x4ea7d527 // fsub v7.4s, v9.4s, v7.4s
 	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
 	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x6eb8e426 // fcmgt v6.4s, v1.4s, v24.4s
+	WORD $0x6eb8e446 // fcmgt v6.4s, v2.4s, v24.4s
 	WORD $0x6eb8e467 // fcmgt v7.4s, v3.4s, v24.4s
 	WORD $0x3dc0082a // ldr q10, [x1, #32]
-	WORD $0x6ea1e54b // fcmgt v11.4s, v10.4s, v1.4s
+	WORD $0x6ea2e54b // fcmgt v11.4s, v10.4s, v2.4s
 	WORD $0x6ea3e54c // fcmgt v12.4s, v10.4s, v3.4s
 	WORD $0x4e2b1cc6 // and v6.16b, v6.16b, v11.16b
 	WORD $0x4e2c1ce7 // and v7.16b, v7.16b, v12.16b
-	WORD $0x4e38e42d // fcmeq v13.4s, v1.4s, v24.4s
+	WORD $0x4e38e44d // fcmeq v13.4s, v2.4s, v24.4s
 	WORD $0x4e38e46e // fcmeq v14.4s, v3.4s, v24.4s
 	WORD $0x3dc0342f // ldr q15, [x1, #208]
-	WORD $0x6e611ded // bsl v13.16b, v15.16b, v1.16b
+	WORD $0x6e621ded // bsl v13.16b, v15.16b, v2.16b
 	WORD $0x6e631dee // bsl v14.16b, v15.16b, v3.16b
 	WORD $0x6e6d1d06 // bsl v6.16b, v8.16b, v13.16b
 	WORD $0x6e6e1d27 // bsl v7.16b, v9.16b, v14.16b
@@ -19931,13 +19329,13 @@ in0done:
 	WORD $0x4eb984c6 // add v6.4s, v6.4s, v25.4s
 	WORD $0x6e25dd25 // fmul v5.4s, v9.4s, v5.4s
 	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
-	WORD $0x4e39e421 // fcmeq v1.4s, v1.4s, v25.4s
+	WORD $0x4e39e442 // fcmeq v2.4s, v2.4s, v25.4s
 	WORD $0x4e39e463 // fcmeq v3.4s, v3.4s, v25.4s
 	WORD $0x4e38e746 // fcmeq v6.4s, v26.4s, v24.4s
 	WORD $0x4e38e747 // fcmeq v7.4s, v26.4s, v24.4s
-	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
 	WORD $0x4ea71c63 // orr v3.16b, v3.16b, v7.16b
-	WORD $0x6e651f21 // bsl v1.16b, v25.16b, v5.16b
+	WORD $0x6e651f22 // bsl v2.16b, v25.16b, v5.16b
 	WORD $0x6e641f23 // bsl v3.16b, v25.16b, v4.16b
 	WORD $0x4e219b44 // frintm v4.4s, v26.4s
 	WORD $0x4e219b45 // frintm v5.4s, v26.4s
@@ -19954,13 +19352,13 @@ in0done:
 	WORD $0x4e681ca8 // bic v8.16b, v5.16b, v8.16b
 	WORD $0x3dc0602d // ldr q13, [x1, #384]
 	WORD $0x4e2d1c0e // and v14.16b, v0.16b, v13.16b
-	WORD $0x4e2d1c4d // and v13.16b, v2.16b, v13.16b
+	WORD $0x4e2d1c2d // and v13.16b, v1.16b, v13.16b
 	WORD $0x4e291dc9 // and v9.16b, v14.16b, v9.16b
 	WORD $0x4e281da8 // and v8.16b, v13.16b, v8.16b
-	WORD $0x6e291c21 // eor v1.16b, v1.16b, v9.16b
+	WORD $0x6e291c42 // eor v2.16b, v2.16b, v9.16b
 	WORD $0x6e281c63 // eor v3.16b, v3.16b, v8.16b
 	WORD $0x6ea0e708 // fcmgt v8.4s, v24.4s, v0.4s
-	WORD $0x6ea2e709 // fcmgt v9.4s, v24.4s, v2.4s
+	WORD $0x6ea1e709 // fcmgt v9.4s, v24.4s, v1.4s
 	WORD $0x4ea0fb4d // fabs v13.4s, v26.4s
 	WORD $0x4ea0fb4e // fabs v14.4s, v26.4s
 	WORD $0x6eade54d // fcmgt v13.4s, v10.4s, v13.4s
@@ -19972,24 +19370,23 @@ in0done:
 	WORD $0x4e2b1c84 // and v4.16b, v4.16b, v11.16b
 	WORD $0x4e2c1ca5 // and v5.16b, v5.16b, v12.16b
 	WORD $0x3dc00c28 // ldr q8, [x1, #48]
-	WORD $0x6e611d04 // bsl v4.16b, v8.16b, v1.16b
+	WORD $0x6e621d04 // bsl v4.16b, v8.16b, v2.16b
 	WORD $0x6e631d05 // bsl v5.16b, v8.16b, v3.16b
-	WORD $0x4e39e401 // fcmeq v1.4s, v0.4s, v25.4s
-	WORD $0x4e39e443 // fcmeq v3.4s, v2.4s, v25.4s
-	WORD $0x4ea61c21 // orr v1.16b, v1.16b, v6.16b
+	WORD $0x4e39e402 // fcmeq v2.4s, v0.4s, v25.4s
+	WORD $0x4e39e423 // fcmeq v3.4s, v1.4s, v25.4s
+	WORD $0x4ea61c42 // orr v2.16b, v2.16b, v6.16b
 	WORD $0x4ea71c63 // orr v3.16b, v3.16b, v7.16b
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e3ae746 // fcmeq v6.4s, v26.4s, v26.4s
 	WORD $0x4e3ae747 // fcmeq v7.4s, v26.4s, v26.4s
 	WORD $0x4e261c00 // and v0.16b, v0.16b, v6.16b
-	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
-	WORD $0x4ea11c00 // orr v0.16b, v0.16b, v1.16b
-	WORD $0x4ea31c41 // orr v1.16b, v2.16b, v3.16b
+	WORD $0x4e271c21 // and v1.16b, v1.16b, v7.16b
+	WORD $0x4ea21c00 // orr v0.16b, v0.16b, v2.16b
+	WORD $0x4ea31c21 // orr v1.16b, v1.16b, v3.16b
 	WORD $0x6e681c80 // bsl v0.16b, v4.16b, v8.16b
 	WORD $0x6e681ca1 // bsl v1.16b, v5.16b, v8.16b
-	WORD $0x3d800880 // str q0, [x4, #32]
-	WORD $0x3d800c81 // str q1, [x4, #48]
+	WORD $0xac810480 // stp q0, q1, [x4], #32
 	WORD $0x910ac001 // add x1, x0, #688
 	WORD $0xf1001043 // subs x3, x2, #4
 	BLT  outwords
@@ -20184,9 +19581,8 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6ea0e780 // fcmgt v0.4s, v28.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x6ea1e781 // fcmgt v1.4s, v28.4s, v1.4s
 	WORD $0x4ea0fbc2 // fabs v2.4s, v30.4s
 	WORD $0x4ea0fbc3 // fabs v3.4s, v30.4s
@@ -20198,9 +19594,8 @@ group:
 	WORD $0x4e211c27 // and v7.16b, v1.16b, v1.16b
 	WORD $0x4e601fc8 // bic v8.16b, v30.16b, v0.16b
 	WORD $0x4e611fc9 // bic v9.16b, v30.16b, v1.16b
-	WORD $0x3dc000aa // ldr q10, [x5]
+	WORD $0xacc12caa // ldp q10, q11, [x5], #32
 	WORD $0x4e2acd42 // fmla v2.4s, v10.4s, v10.4s
-	WORD $0x3dc004ab // ldr q11, [x5, #16]
 	WORD $0x4e2bcd63 // fmla v3.4s, v11.4s, v11.4s
 	WORD $0x4e3ed7ac // fadd v12.4s, v29.4s, v30.4s
 	WORD $0x4e3ed7ad // fadd v13.4s, v29.4s, v30.4s
@@ -20358,11 +19753,9 @@ group:
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6ea0e780 // fcmgt v0.4s, v28.4s, v0.4s
-	WORD $0x3dc00c81 // ldr q1, [x4, #48]
 	WORD $0x6ea1e781 // fcmgt v1.4s, v28.4s, v1.4s
 	WORD $0x4ea0fbc2 // fabs v2.4s, v30.4s
 	WORD $0x4ea0fbc3 // fabs v3.4s, v30.4s
@@ -20374,9 +19767,8 @@ group:
 	WORD $0x4e211c27 // and v7.16b, v1.16b, v1.16b
 	WORD $0x4e601fc8 // bic v8.16b, v30.16b, v0.16b
 	WORD $0x4e611fc9 // bic v9.16b, v30.16b, v1.16b
-	WORD $0x3dc008aa // ldr q10, [x5, #32]
+	WORD $0xacc12caa // ldp q10, q11, [x5], #32
 	WORD $0x4e2acd42 // fmla v2.4s, v10.4s, v10.4s
-	WORD $0x3dc00cab // ldr q11, [x5, #48]
 	WORD $0x4e2bcd63 // fmla v3.4s, v11.4s, v11.4s
 	WORD $0x4e3ed7ac // fadd v12.4s, v29.4s, v30.4s
 	WORD $0x4e3ed7ad // fadd v13.4s, v29.4s, v30.4s
@@ -20534,11 +19926,7 @@ group:
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	WORD $0x3d8008c0 // str q0, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -20591,9 +19979,8 @@ in2done:
 	WORD $0x9104c005 // add x5, x0, #304
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6ea0e780 // fcmgt v0.4s, v28.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x6ea1e781 // fcmgt v1.4s, v28.4s, v1.4s
 	WORD $0x4ea0fbc2 // fabs v2.4s, v30.4s
 	WORD $0x4ea0fbc3 // fabs v3.4s, v30.4s
@@ -20605,9 +19992,8 @@ in2done:
 	WORD $0x4e211c27 // and v7.16b, v1.16b, v1.16b
 	WORD $0x4e601fc8 // bic v8.16b, v30.16b, v0.16b
 	WORD $0x4e611fc9 // bic v9.16b, v30.16b, v1.16b
-	WORD $0x3dc000aa // ldr q10, [x5]
+	WORD $0xacc12caa // ldp q10, q11, [x5], #32
 	WORD $0x4e2acd42 // fmla v2.4s, v10.4s, v10.4s
-	WORD $0x3dc004ab // ldr q11, [x5, #16]
 	WORD $0x4e2bcd63 // fmla v3.4s, v11.4s, v11.4s
 	WORD $0x4e3ed7ac // fadd v12.4s, v29.4s, v30.4s
 	WORD $0x4e3ed7ad // fadd v13.4s, v29.4s, v30.4s
@@ -20765,11 +20151,9 @@ in2done:
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6ea0e780 // fcmgt v0.4s, v28.4s, v0.4s
-	WORD $0x3dc00c81 // ldr q1, [x4, #48]
 	WORD $0x6ea1e781 // fcmgt v1.4s, v28.4s, v1.4s
 	WORD $0x4ea0fbc2 // fabs v2.4s, v30.4s
 	WORD $0x4ea0fbc3 // fabs v3.4s, v30.4s
@@ -20781,9 +20165,8 @@ in2done:
 	WORD $0x4e211c27 // and v7.16b, v1.16b, v1.16b
 	WORD $0x4e601fc8 // bic v8.16b, v30.16b, v0.16b
 	WORD $0x4e611fc9 // bic v9.16b, v30.16b, v1.16b
-	WORD $0x3dc008aa // ldr q10, [x5, #32]
+	WORD $0xacc12caa // ldp q10, q11, [x5], #32
 	WORD $0x4e2acd42 // fmla v2.4s, v10.4s, v10.4s
-	WORD $0x3dc00cab // ldr q11, [x5, #48]
 	WORD $0x4e2bcd63 // fmla v3.4s, v11.4s, v11.4s
 	WORD $0x4e3ed7ac // fadd v12.4s, v29.4s, v30.4s
 	WORD $0x4e3ed7ad // fadd v13.4s, v29.4s, v30.4s
@@ -20941,8 +20324,7 @@ in2done:
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	WORD $0x3d8008c0 // str q0, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010e5 // subs x5, x7, #4
 	BLT  outwords
@@ -20995,9 +20377,9 @@ TEXT ·reduceSumRandom_1NEON(SB), NOSPLIT, $0-8
 	BLT  rest
 
 group:
-	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0x3cc10440 // ldr q0, [x2], #16
 	WORD $0x6ea0e721 // fcmgt v1.4s, v25.4s, v0.4s
-	WORD $0x3dc00062 // ldr q2, [x3]
+	WORD $0x3cc10462 // ldr q2, [x3], #16
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea0cc43 // fmls v3.4s, v2.4s, v0.4s
 	WORD $0x4eb91f24 // mov v4.16b, v25.16b
@@ -21086,10 +20468,10 @@ group:
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
 	WORD $0x4e3fd41f // fadd v31.4s, v0.4s, v31.4s
-	WORD $0x3d800080 // str q0, [x4]
-	WORD $0x3dc00440 // ldr q0, [x2, #16]
+	WORD $0x3c810480 // str q0, [x4], #16
+	WORD $0x3cc10440 // ldr q0, [x2], #16
 	WORD $0x6ea0e721 // fcmgt v1.4s, v25.4s, v0.4s
-	WORD $0x3dc00462 // ldr q2, [x3, #16]
+	WORD $0x3cc10462 // ldr q2, [x3], #16
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea0cc43 // fmls v3.4s, v2.4s, v0.4s
 	WORD $0x4eb91f24 // mov v4.16b, v25.16b
@@ -21178,10 +20560,10 @@ group:
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
 	WORD $0x4e3ed41e // fadd v30.4s, v0.4s, v30.4s
-	WORD $0x3d800480 // str q0, [x4, #16]
-	WORD $0x3dc00840 // ldr q0, [x2, #32]
+	WORD $0x3c810480 // str q0, [x4], #16
+	WORD $0x3cc10440 // ldr q0, [x2], #16
 	WORD $0x6ea0e721 // fcmgt v1.4s, v25.4s, v0.4s
-	WORD $0x3dc00862 // ldr q2, [x3, #32]
+	WORD $0x3cc10462 // ldr q2, [x3], #16
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea0cc43 // fmls v3.4s, v2.4s, v0.4s
 	WORD $0x4eb91f24 // mov v4.16b, v25.16b
@@ -21270,10 +20652,10 @@ group:
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
 	WORD $0x4e3dd41d // fadd v29.4s, v0.4s, v29.4s
-	WORD $0x3d800880 // str q0, [x4, #32]
-	WORD $0x3dc00c40 // ldr q0, [x2, #48]
+	WORD $0x3c810480 // str q0, [x4], #16
+	WORD $0x3cc10440 // ldr q0, [x2], #16
 	WORD $0x6ea0e721 // fcmgt v1.4s, v25.4s, v0.4s
-	WORD $0x3dc00c62 // ldr q2, [x3, #48]
+	WORD $0x3cc10462 // ldr q2, [x3], #16
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea0cc43 // fmls v3.4s, v2.4s, v0.4s
 	WORD $0x4eb91f24 // mov v4.16b, v25.16b
@@ -21362,10 +20744,7 @@ group:
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
 	WORD $0x4e3cd41c // fadd v28.4s, v0.4s, v28.4s
-	WORD $0x3d800c80 // str q0, [x4, #48]
-	WORD $0x91010042 // add x2, x2, #64
-	WORD $0x91010063 // add x3, x3, #64
-	WORD $0x91010084 // add x4, x4, #64
+	WORD $0x3c810480 // str q0, [x4], #16
 	WORD $0xf1004021 // subs x1, x1, #16
 	BGE  group
 
@@ -21418,9 +20797,9 @@ in2done:
 	WORD $0x9104c003 // add x3, x0, #304
 	WORD $0xaa0403e5 // mov x5, x4
 	WORD $0x910ac004 // add x4, x0, #688
-	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0x3cc10440 // ldr q0, [x2], #16
 	WORD $0x6ea0e721 // fcmgt v1.4s, v25.4s, v0.4s
-	WORD $0x3dc00062 // ldr q2, [x3]
+	WORD $0x3cc10462 // ldr q2, [x3], #16
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea0cc43 // fmls v3.4s, v2.4s, v0.4s
 	WORD $0x4eb91f24 // mov v4.16b, v25.16b
@@ -21508,10 +20887,10 @@ in2done:
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
-	WORD $0x3d800080 // str q0, [x4]
-	WORD $0x3dc00440 // ldr q0, [x2, #16]
+	WORD $0x3c810480 // str q0, [x4], #16
+	WORD $0x3cc10440 // ldr q0, [x2], #16
 	WORD $0x6ea0e721 // fcmgt v1.4s, v25.4s, v0.4s
-	WORD $0x3dc00462 // ldr q2, [x3, #16]
+	WORD $0x3cc10462 // ldr q2, [x3], #16
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea0cc43 // fmls v3.4s, v2.4s, v0.4s
 	WORD $0x4eb91f24 // mov v4.16b, v25.16b
@@ -21599,10 +20978,10 @@ in2done:
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
-	WORD $0x3d800480 // str q0, [x4, #16]
-	WORD $0x3dc00840 // ldr q0, [x2, #32]
+	WORD $0x3c810480 // str q0, [x4], #16
+	WORD $0x3cc10440 // ldr q0, [x2], #16
 	WORD $0x6ea0e721 // fcmgt v1.4s, v25.4s, v0.4s
-	WORD $0x3dc00862 // ldr q2, [x3, #32]
+	WORD $0x3cc10462 // ldr q2, [x3], #16
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea0cc43 // fmls v3.4s, v2.4s, v0.4s
 	WORD $0x4eb91f24 // mov v4.16b, v25.16b
@@ -21690,10 +21069,10 @@ in2done:
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
-	WORD $0x3d800880 // str q0, [x4, #32]
-	WORD $0x3dc00c40 // ldr q0, [x2, #48]
+	WORD $0x3c810480 // str q0, [x4], #16
+	WORD $0x3cc10440 // ldr q0, [x2], #16
 	WORD $0x6ea0e721 // fcmgt v1.4s, v25.4s, v0.4s
-	WORD $0x3dc00c62 // ldr q2, [x3, #48]
+	WORD $0x3cc10462 // ldr q2, [x3], #16
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4ea0cc43 // fmls v3.4s, v2.4s, v0.4s
 	WORD $0x4eb91f24 // mov v4.16b, v25.16b
@@ -21781,7 +21160,7 @@ in2done:
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
-	WORD $0x3d800c80 // str q0, [x4, #48]
+	WORD $0x3c810480 // str q0, [x4], #16
 	WORD $0x910ac002 // add x2, x0, #688
 	WORD $0xf1001023 // subs x3, x1, #4
 	BLT  outwords
@@ -21866,23 +21245,21 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ea0e7a1 // fcmgt v1.4s, v29.4s, v0.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x6ea2e7a3 // fcmgt v3.4s, v29.4s, v2.4s
-	WORD $0x4e211fc4 // and v4.16b, v30.16b, v1.16b
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6ea0e7a2 // fcmgt v2.4s, v29.4s, v0.4s
+	WORD $0x6ea1e7a3 // fcmgt v3.4s, v29.4s, v1.4s
+	WORD $0x4e221fc4 // and v4.16b, v30.16b, v2.16b
 	WORD $0x4e231fc5 // and v5.16b, v30.16b, v3.16b
 	WORD $0x6ea0e486 // fcmgt v6.4s, v4.4s, v0.4s
 	WORD $0x6e641c06 // bsl v6.16b, v0.16b, v4.16b
-	WORD $0x6ea2e4a0 // fcmgt v0.4s, v5.4s, v2.4s
-	WORD $0x6e651c40 // bsl v0.16b, v2.16b, v5.16b
-	WORD $0x3dc000a2 // ldr q2, [x5]
-	WORD $0x6ea2e487 // fcmgt v7.4s, v4.4s, v2.4s
-	WORD $0x6e641c47 // bsl v7.16b, v2.16b, v4.16b
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6ea2e4a8 // fcmgt v8.4s, v5.4s, v2.4s
-	WORD $0x6e651c48 // bsl v8.16b, v2.16b, v5.16b
-	WORD $0x6e3cdf62 // fmul v2.4s, v27.4s, v28.4s
+	WORD $0x6ea1e4a0 // fcmgt v0.4s, v5.4s, v1.4s
+	WORD $0x6e651c20 // bsl v0.16b, v1.16b, v5.16b
+	WORD $0xacc11ca1 // ldp q1, q7, [x5], #32
+	WORD $0x6ea1e488 // fcmgt v8.4s, v4.4s, v1.4s
+	WORD $0x6e641c28 // bsl v8.16b, v1.16b, v4.16b
+	WORD $0x6ea7e4a1 // fcmgt v1.4s, v5.4s, v7.4s
+	WORD $0x6e651ce1 // bsl v1.16b, v7.16b, v5.16b
+	WORD $0x6e3cdf67 // fmul v7.4s, v27.4s, v28.4s
 	WORD $0x6e3cdf69 // fmul v9.4s, v27.4s, v28.4s
 	WORD $0x4ebe1fca // mov v10.16b, v30.16b
 	WORD $0x4e3dcfca // fmla v10.4s, v30.4s, v29.4s
@@ -21891,7 +21268,7 @@ group:
 	WORD $0x4ea6d78c // fsub v12.4s, v28.4s, v6.4s
 	WORD $0x4ea0d78d // fsub v13.4s, v28.4s, v0.4s
 	WORD $0x4ea41c8e // mov v14.16b, v4.16b
-	WORD $0x4e22cfce // fmla v14.4s, v30.4s, v2.4s
+	WORD $0x4e27cfce // fmla v14.4s, v30.4s, v7.4s
 	WORD $0x4ea51caf // mov v15.16b, v5.16b
 	WORD $0x4e29cfcf // fmla v15.4s, v30.4s, v9.4s
 	WORD $0x6ea0f890 // fneg v16.4s, v4.4s
@@ -21904,82 +21281,82 @@ group:
 	WORD $0x4e25d635 // fadd v21.4s, v17.4s, v5.4s
 	WORD $0x6e2cdc8c // fmul v12.4s, v4.4s, v12.4s
 	WORD $0x6e2ddcad // fmul v13.4s, v5.4s, v13.4s
-	WORD $0x4e26cce2 // fmla v2.4s, v7.4s, v6.4s
-	WORD $0x4e20cd09 // fmla v9.4s, v8.4s, v0.4s
+	WORD $0x4e26cd07 // fmla v7.4s, v8.4s, v6.4s
+	WORD $0x4e20cc29 // fmla v9.4s, v1.4s, v0.4s
 	WORD $0x4ea4cd52 // fmls v18.4s, v10.4s, v4.4s
 	WORD $0x4ea5cd73 // fmls v19.4s, v11.4s, v5.4s
-	WORD $0x4e211c40 // and v0.16b, v2.16b, v1.16b
-	WORD $0x4e231d22 // and v2.16b, v9.16b, v3.16b
+	WORD $0x4e221ce0 // and v0.16b, v7.16b, v2.16b
+	WORD $0x4e231d21 // and v1.16b, v9.16b, v3.16b
 	WORD $0x4eb2ce0a // fmls v10.4s, v16.4s, v18.4s
 	WORD $0x4eb3ce2b // fmls v11.4s, v17.4s, v19.4s
-	WORD $0x4e211dc4 // and v4.16b, v14.16b, v1.16b
+	WORD $0x4e221dc4 // and v4.16b, v14.16b, v2.16b
 	WORD $0x4e231de5 // and v5.16b, v15.16b, v3.16b
 	WORD $0x6eaee406 // fcmgt v6.4s, v0.4s, v14.4s
-	WORD $0x6eafe447 // fcmgt v7.4s, v2.4s, v15.4s
-	WORD $0x6e211cc6 // eor v6.16b, v6.16b, v1.16b
+	WORD $0x6eafe427 // fcmgt v7.4s, v1.4s, v15.4s
+	WORD $0x6e221cc6 // eor v6.16b, v6.16b, v2.16b
 	WORD $0x6e231ce7 // eor v7.16b, v7.16b, v3.16b
-	WORD $0x4ea11cc8 // orr v8.16b, v6.16b, v1.16b
+	WORD $0x4ea21cc8 // orr v8.16b, v6.16b, v2.16b
 	WORD $0x4ea31ce9 // orr v9.16b, v7.16b, v3.16b
-	WORD $0x4e611e4e // bic v14.16b, v18.16b, v1.16b
+	WORD $0x4e621e4e // bic v14.16b, v18.16b, v2.16b
 	WORD $0x4e631e6f // bic v15.16b, v19.16b, v3.16b
 	WORD $0x6ee81dd2 // bif v18.16b, v14.16b, v8.16b
 	WORD $0x6ee91df3 // bif v19.16b, v15.16b, v9.16b
-	WORD $0x6e721e81 // bsl v1.16b, v20.16b, v18.16b
+	WORD $0x6e721e82 // bsl v2.16b, v20.16b, v18.16b
 	WORD $0x6e731ea3 // bsl v3.16b, v21.16b, v19.16b
 	WORD $0x4e281d48 // and v8.16b, v10.16b, v8.16b
 	WORD $0x4e291d69 // and v9.16b, v11.16b, v9.16b
 	WORD $0x6e6c1c86 // bsl v6.16b, v4.16b, v12.16b
 	WORD $0x6e6d1ca7 // bsl v7.16b, v5.16b, v13.16b
 	WORD $0x4ea81d04 // mov v4.16b, v8.16b
-	WORD $0x4ea1cdc4 // fmls v4.4s, v14.4s, v1.4s
+	WORD $0x4ea2cdc4 // fmls v4.4s, v14.4s, v2.4s
 	WORD $0x4ea91d25 // mov v5.16b, v9.16b
 	WORD $0x4ea3cde5 // fmls v5.4s, v15.4s, v3.4s
 	WORD $0x6ea0e484 // fcmgt v4.4s, v4.4s, v0.4s
-	WORD $0x6ea2e4a5 // fcmgt v5.4s, v5.4s, v2.4s
+	WORD $0x6ea1e4a5 // fcmgt v5.4s, v5.4s, v1.4s
 	WORD $0x4e26e54a // fcmeq v10.4s, v10.4s, v6.4s
 	WORD $0x4e27e56b // fcmeq v11.4s, v11.4s, v7.4s
-	WORD $0x6e21e42c // fcmge v12.4s, v1.4s, v1.4s
+	WORD $0x6e22e44c // fcmge v12.4s, v2.4s, v2.4s
 	WORD $0x6e23e46d // fcmge v13.4s, v3.4s, v3.4s
 	WORD $0x4e21990e // frintm v14.4s, v8.4s
 	WORD $0x4e21992f // frintm v15.4s, v9.4s
 	WORD $0x4ea41c90 // mov v16.16b, v4.16b
 	WORD $0x6e721c10 // bsl v16.16b, v0.16b, v18.16b
 	WORD $0x4ea51cb1 // mov v17.16b, v5.16b
-	WORD $0x6e731c51 // bsl v17.16b, v2.16b, v19.16b
-	WORD $0x4e2c1c2c // and v12.16b, v1.16b, v12.16b
+	WORD $0x6e731c31 // bsl v17.16b, v1.16b, v19.16b
+	WORD $0x4e2c1c4c // and v12.16b, v2.16b, v12.16b
 	WORD $0x4e2d1c6d // and v13.16b, v3.16b, v13.16b
 	WORD $0x4e32ccce // fmla v14.4s, v6.4s, v18.4s
 	WORD $0x4e33ccef // fmla v15.4s, v7.4s, v19.4s
 	WORD $0x4eaecc12 // fmls v18.4s, v0.4s, v14.4s
-	WORD $0x4eafcc53 // fmls v19.4s, v2.4s, v15.4s
+	WORD $0x4eafcc33 // fmls v19.4s, v1.4s, v15.4s
 	WORD $0x4e6a1d00 // bic v0.16b, v8.16b, v10.16b
-	WORD $0x4e6b1d22 // bic v2.16b, v9.16b, v11.16b
+	WORD $0x4e6b1d21 // bic v1.16b, v9.16b, v11.16b
 	WORD $0x4ea41c86 // mov v6.16b, v4.16b
-	WORD $0x6e611d86 // bsl v6.16b, v12.16b, v1.16b
+	WORD $0x6e621d86 // bsl v6.16b, v12.16b, v2.16b
 	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
 	WORD $0x6e631da7 // bsl v7.16b, v13.16b, v3.16b
-	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
 	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e2ece04 // fmla v4.4s, v16.4s, v14.4s
-	WORD $0x4ea21c45 // mov v5.16b, v2.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e2fce25 // fmla v5.4s, v17.4s, v15.4s
 	WORD $0x4e2198c8 // frintm v8.4s, v6.4s
 	WORD $0x4e2198e9 // frintm v9.4s, v7.4s
 	WORD $0x4ea01c0a // mov v10.16b, v0.16b
 	WORD $0x4e2cccca // fmla v10.4s, v6.4s, v12.4s
-	WORD $0x4ea21c4b // mov v11.16b, v2.16b
+	WORD $0x4ea11c2b // mov v11.16b, v1.16b
 	WORD $0x4e2dcceb // fmla v11.4s, v7.4s, v13.4s
 	WORD $0x6eace50e // fcmgt v14.4s, v8.4s, v12.4s
 	WORD $0x6e681d8e // bsl v14.16b, v12.16b, v8.16b
 	WORD $0x6eade52c // fcmgt v12.4s, v9.4s, v13.4s
 	WORD $0x6e691dac // bsl v12.16b, v13.16b, v9.16b
 	WORD $0x4e2ecc12 // fmla v18.4s, v0.4s, v14.4s
-	WORD $0x4e2ccc53 // fmla v19.4s, v2.4s, v12.4s
+	WORD $0x4e2ccc33 // fmla v19.4s, v1.4s, v12.4s
 	WORD $0x4ea0f800 // fabs v0.4s, v0.4s
-	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
 	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
-	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
 	WORD $0x6e3fdc8d // fmul v13.4s, v4.4s, v31.4s
 	WORD $0x6e3fdcaf // fmul v15.4s, v5.4s, v31.4s
 	WORD $0x4e26d5ad // fadd v13.4s, v13.4s, v6.4s
@@ -21995,23 +21372,23 @@ group:
 	WORD $0x6e3fdd4a // fmul v10.4s, v10.4s, v31.4s
 	WORD $0x6e3fdd6b // fmul v11.4s, v11.4s, v31.4s
 	WORD $0x4e20d540 // fadd v0.4s, v10.4s, v0.4s
-	WORD $0x4e22d562 // fadd v2.4s, v11.4s, v2.4s
+	WORD $0x4e21d561 // fadd v1.4s, v11.4s, v1.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d441 // fadd v1.4s, v2.4s, v3.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
@@ -22028,25 +21405,22 @@ group:
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x6ea0e7a1 // fcmgt v1.4s, v29.4s, v0.4s
-	WORD $0x3dc00c82 // ldr q2, [x4, #48]
-	WORD $0x6ea2e7a3 // fcmgt v3.4s, v29.4s, v2.4s
-	WORD $0x4e211fc4 // and v4.16b, v30.16b, v1.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6ea0e7a2 // fcmgt v2.4s, v29.4s, v0.4s
+	WORD $0x6ea1e7a3 // fcmgt v3.4s, v29.4s, v1.4s
+	WORD $0x4e221fc4 // and v4.16b, v30.16b, v2.16b
 	WORD $0x4e231fc5 // and v5.16b, v30.16b, v3.16b
 	WORD $0x6ea0e486 // fcmgt v6.4s, v4.4s, v0.4s
 	WORD $0x6e641c06 // bsl v6.16b, v0.16b, v4.16b
-	WORD $0x6ea2e4a0 // fcmgt v0.4s, v5.4s, v2.4s
-	WORD $0x6e651c40 // bsl v0.16b, v2.16b, v5.16b
-	WORD $0x3dc008a2 // ldr q2, [x5, #32]
-	WORD $0x6ea2e487 // fcmgt v7.4s, v4.4s, v2.4s
-	WORD $0x6e641c47 // bsl v7.16b, v2.16b, v4.16b
-	WORD $0x3dc00ca2 // ldr q2, [x5, #48]
-	WORD $0x6ea2e4a8 // fcmgt v8.4s, v5.4s, v2.4s
-	WORD $0x6e651c48 // bsl v8.16b, v2.16b, v5.16b
-	WORD $0x6e3cdf62 // fmul v2.4s, v27.4s, v28.4s
+	WORD $0x6ea1e4a0 // fcmgt v0.4s, v5.4s, v1.4s
+	WORD $0x6e651c20 // bsl v0.16b, v1.16b, v5.16b
+	WORD $0xacc11ca1 // ldp q1, q7, [x5], #32
+	WORD $0x6ea1e488 // fcmgt v8.4s, v4.4s, v1.4s
+	WORD $0x6e641c28 // bsl v8.16b, v1.16b, v4.16b
+	WORD $0x6ea7e4a1 // fcmgt v1.4s, v5.4s, v7.4s
+	WORD $0x6e651ce1 // bsl v1.16b, v7.16b, v5.16b
+	WORD $0x6e3cdf67 // fmul v7.4s, v27.4s, v28.4s
 	WORD $0x6e3cdf69 // fmul v9.4s, v27.4s, v28.4s
 	WORD $0x4ebe1fca // mov v10.16b, v30.16b
 	WORD $0x4e3dcfca // fmla v10.4s, v30.4s, v29.4s
@@ -22055,7 +21429,7 @@ group:
 	WORD $0x4ea6d78c // fsub v12.4s, v28.4s, v6.4s
 	WORD $0x4ea0d78d // fsub v13.4s, v28.4s, v0.4s
 	WORD $0x4ea41c8e // mov v14.16b, v4.16b
-	WORD $0x4e22cfce // fmla v14.4s, v30.4s, v2.4s
+	WORD $0x4e27cfce // fmla v14.4s, v30.4s, v7.4s
 	WORD $0x4ea51caf // mov v15.16b, v5.16b
 	WORD $0x4e29cfcf // fmla v15.4s, v30.4s, v9.4s
 	WORD $0x6ea0f890 // fneg v16.4s, v4.4s
@@ -22068,82 +21442,82 @@ group:
 	WORD $0x4e25d635 // fadd v21.4s, v17.4s, v5.4s
 	WORD $0x6e2cdc8c // fmul v12.4s, v4.4s, v12.4s
 	WORD $0x6e2ddcad // fmul v13.4s, v5.4s, v13.4s
-	WORD $0x4e26cce2 // fmla v2.4s, v7.4s, v6.4s
-	WORD $0x4e20cd09 // fmla v9.4s, v8.4s, v0.4s
+	WORD $0x4e26cd07 // fmla v7.4s, v8.4s, v6.4s
+	WORD $0x4e20cc29 // fmla v9.4s, v1.4s, v0.4s
 	WORD $0x4ea4cd52 // fmls v18.4s, v10.4s, v4.4s
 	WORD $0x4ea5cd73 // fmls v19.4s, v11.4s, v5.4s
-	WORD $0x4e211c40 // and v0.16b, v2.16b, v1.16b
-	WORD $0x4e231d22 // and v2.16b, v9.16b, v3.16b
+	WORD $0x4e221ce0 // and v0.16b, v7.16b, v2.16b
+	WORD $0x4e231d21 // and v1.16b, v9.16b, v3.16b
 	WORD $0x4eb2ce0a // fmls v10.4s, v16.4s, v18.4s
 	WORD $0x4eb3ce2b // fmls v11.4s, v17.4s, v19.4s
-	WORD $0x4e211dc4 // and v4.16b, v14.16b, v1.16b
+	WORD $0x4e221dc4 // and v4.16b, v14.16b, v2.16b
 	WORD $0x4e231de5 // and v5.16b, v15.16b, v3.16b
 	WORD $0x6eaee406 // fcmgt v6.4s, v0.4s, v14.4s
-	WORD $0x6eafe447 // fcmgt v7.4s, v2.4s, v15.4s
-	WORD $0x6e211cc6 // eor v6.16b, v6.16b, v1.16b
+	WORD $0x6eafe427 // fcmgt v7.4s, v1.4s, v15.4s
+	WORD $0x6e221cc6 // eor v6.16b, v6.16b, v2.16b
 	WORD $0x6e231ce7 // eor v7.16b, v7.16b, v3.16b
-	WORD $0x4ea11cc8 // orr v8.16b, v6.16b, v1.16b
+	WORD $0x4ea21cc8 // orr v8.16b, v6.16b, v2.16b
 	WORD $0x4ea31ce9 // orr v9.16b, v7.16b, v3.16b
-	WORD $0x4e611e4e // bic v14.16b, v18.16b, v1.16b
+	WORD $0x4e621e4e // bic v14.16b, v18.16b, v2.16b
 	WORD $0x4e631e6f // bic v15.16b, v19.16b, v3.16b
 	WORD $0x6ee81dd2 // bif v18.16b, v14.16b, v8.16b
 	WORD $0x6ee91df3 // bif v19.16b, v15.16b, v9.16b
-	WORD $0x6e721e81 // bsl v1.16b, v20.16b, v18.16b
+	WORD $0x6e721e82 // bsl v2.16b, v20.16b, v18.16b
 	WORD $0x6e731ea3 // bsl v3.16b, v21.16b, v19.16b
 	WORD $0x4e281d48 // and v8.16b, v10.16b, v8.16b
 	WORD $0x4e291d69 // and v9.16b, v11.16b, v9.16b
 	WORD $0x6e6c1c86 // bsl v6.16b, v4.16b, v12.16b
 	WORD $0x6e6d1ca7 // bsl v7.16b, v5.16b, v13.16b
 	WORD $0x4ea81d04 // mov v4.16b, v8.16b
-	WORD $0x4ea1cdc4 // fmls v4.4s, v14.4s, v1.4s
+	WORD $0x4ea2cdc4 // fmls v4.4s, v14.4s, v2.4s
 	WORD $0x4ea91d25 // mov v5.16b, v9.16b
 	WORD $0x4ea3cde5 // fmls v5.4s, v15.4s, v3.4s
 	WORD $0x6ea0e484 // fcmgt v4.4s, v4.4s, v0.4s
-	WORD $0x6ea2e4a5 // fcmgt v5.4s, v5.4s, v2.4s
+	WORD $0x6ea1e4a5 // fcmgt v5.4s, v5.4s, v1.4s
 	WORD $0x4e26e54a // fcmeq v10.4s, v10.4s, v6.4s
 	WORD $0x4e27e56b // fcmeq v11.4s, v11.4s, v7.4s
-	WORD $0x6e21e42c // fcmge v12.4s, v1.4s, v1.4s
+	WORD $0x6e22e44c // fcmge v12.4s, v2.4s, v2.4s
 	WORD $0x6e23e46d // fcmge v13.4s, v3.4s, v3.4s
 	WORD $0x4e21990e // frintm v14.4s, v8.4s
 	WORD $0x4e21992f // frintm v15.4s, v9.4s
 	WORD $0x4ea41c90 // mov v16.16b, v4.16b
 	WORD $0x6e721c10 // bsl v16.16b, v0.16b, v18.16b
 	WORD $0x4ea51cb1 // mov v17.16b, v5.16b
-	WORD $0x6e731c51 // bsl v17.16b, v2.16b, v19.16b
-	WORD $0x4e2c1c2c // and v12.16b, v1.16b, v12.16b
+	WORD $0x6e731c31 // bsl v17.16b, v1.16b, v19.16b
+	WORD $0x4e2c1c4c // and v12.16b, v2.16b, v12.16b
 	WORD $0x4e2d1c6d // and v13.16b, v3.16b, v13.16b
 	WORD $0x4e32ccce // fmla v14.4s, v6.4s, v18.4s
 	WORD $0x4e33ccef // fmla v15.4s, v7.4s, v19.4s
 	WORD $0x4eaecc12 // fmls v18.4s, v0.4s, v14.4s
-	WORD $0x4eafcc53 // fmls v19.4s, v2.4s, v15.4s
+	WORD $0x4eafcc33 // fmls v19.4s, v1.4s, v15.4s
 	WORD $0x4e6a1d00 // bic v0.16b, v8.16b, v10.16b
-	WORD $0x4e6b1d22 // bic v2.16b, v9.16b, v11.16b
+	WORD $0x4e6b1d21 // bic v1.16b, v9.16b, v11.16b
 	WORD $0x4ea41c86 // mov v6.16b, v4.16b
-	WORD $0x6e611d86 // bsl v6.16b, v12.16b, v1.16b
+	WORD $0x6e621d86 // bsl v6.16b, v12.16b, v2.16b
 	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
 	WORD $0x6e631da7 // bsl v7.16b, v13.16b, v3.16b
-	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
 	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e2ece04 // fmla v4.4s, v16.4s, v14.4s
-	WORD $0x4ea21c45 // mov v5.16b, v2.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e2fce25 // fmla v5.4s, v17.4s, v15.4s
 	WORD $0x4e2198c8 // frintm v8.4s, v6.4s
 	WORD $0x4e2198e9 // frintm v9.4s, v7.4s
 	WORD $0x4ea01c0a // mov v10.16b, v0.16b
 	WORD $0x4e2cccca // fmla v10.4s, v6.4s, v12.4s
-	WORD $0x4ea21c4b // mov v11.16b, v2.16b
+	WORD $0x4ea11c2b // mov v11.16b, v1.16b
 	WORD $0x4e2dcceb // fmla v11.4s, v7.4s, v13.4s
 	WORD $0x6eace50e // fcmgt v14.4s, v8.4s, v12.4s
 	WORD $0x6e681d8e // bsl v14.16b, v12.16b, v8.16b
 	WORD $0x6eade52c // fcmgt v12.4s, v9.4s, v13.4s
 	WORD $0x6e691dac // bsl v12.16b, v13.16b, v9.16b
 	WORD $0x4e2ecc12 // fmla v18.4s, v0.4s, v14.4s
-	WORD $0x4e2ccc53 // fmla v19.4s, v2.4s, v12.4s
+	WORD $0x4e2ccc33 // fmla v19.4s, v1.4s, v12.4s
 	WORD $0x4ea0f800 // fabs v0.4s, v0.4s
-	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
 	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
-	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
 	WORD $0x6e3fdc8d // fmul v13.4s, v4.4s, v31.4s
 	WORD $0x6e3fdcaf // fmul v15.4s, v5.4s, v31.4s
 	WORD $0x4e26d5ad // fadd v13.4s, v13.4s, v6.4s
@@ -22159,23 +21533,23 @@ group:
 	WORD $0x6e3fdd4a // fmul v10.4s, v10.4s, v31.4s
 	WORD $0x6e3fdd6b // fmul v11.4s, v11.4s, v31.4s
 	WORD $0x4e20d540 // fadd v0.4s, v10.4s, v0.4s
-	WORD $0x4e22d562 // fadd v2.4s, v11.4s, v2.4s
+	WORD $0x4e21d561 // fadd v1.4s, v11.4s, v1.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d441 // fadd v1.4s, v2.4s, v3.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
@@ -22192,11 +21566,7 @@ group:
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	WORD $0x3d8008c0 // str q0, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -22249,23 +21619,21 @@ in2done:
 	WORD $0x9104c005 // add x5, x0, #304
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ea0e7a1 // fcmgt v1.4s, v29.4s, v0.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x6ea2e7a3 // fcmgt v3.4s, v29.4s, v2.4s
-	WORD $0x4e211fc4 // and v4.16b, v30.16b, v1.16b
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6ea0e7a2 // fcmgt v2.4s, v29.4s, v0.4s
+	WORD $0x6ea1e7a3 // fcmgt v3.4s, v29.4s, v1.4s
+	WORD $0x4e221fc4 // and v4.16b, v30.16b, v2.16b
 	WORD $0x4e231fc5 // and v5.16b, v30.16b, v3.16b
 	WORD $0x6ea0e486 // fcmgt v6.4s, v4.4s, v0.4s
 	WORD $0x6e641c06 // bsl v6.16b, v0.16b, v4.16b
-	WORD $0x6ea2e4a0 // fcmgt v0.4s, v5.4s, v2.4s
-	WORD $0x6e651c40 // bsl v0.16b, v2.16b, v5.16b
-	WORD $0x3dc000a2 // ldr q2, [x5]
-	WORD $0x6ea2e487 // fcmgt v7.4s, v4.4s, v2.4s
-	WORD $0x6e641c47 // bsl v7.16b, v2.16b, v4.16b
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x6ea2e4a8 // fcmgt v8.4s, v5.4s, v2.4s
-	WORD $0x6e651c48 // bsl v8.16b, v2.16b, v5.16b
-	WORD $0x6e3cdf62 // fmul v2.4s, v27.4s, v28.4s
+	WORD $0x6ea1e4a0 // fcmgt v0.4s, v5.4s, v1.4s
+	WORD $0x6e651c20 // bsl v0.16b, v1.16b, v5.16b
+	WORD $0xacc11ca1 // ldp q1, q7, [x5], #32
+	WORD $0x6ea1e488 // fcmgt v8.4s, v4.4s, v1.4s
+	WORD $0x6e641c28 // bsl v8.16b, v1.16b, v4.16b
+	WORD $0x6ea7e4a1 // fcmgt v1.4s, v5.4s, v7.4s
+	WORD $0x6e651ce1 // bsl v1.16b, v7.16b, v5.16b
+	WORD $0x6e3cdf67 // fmul v7.4s, v27.4s, v28.4s
 	WORD $0x6e3cdf69 // fmul v9.4s, v27.4s, v28.4s
 	WORD $0x4ebe1fca // mov v10.16b, v30.16b
 	WORD $0x4e3dcfca // fmla v10.4s, v30.4s, v29.4s
@@ -22274,7 +21642,7 @@ in2done:
 	WORD $0x4ea6d78c // fsub v12.4s, v28.4s, v6.4s
 	WORD $0x4ea0d78d // fsub v13.4s, v28.4s, v0.4s
 	WORD $0x4ea41c8e // mov v14.16b, v4.16b
-	WORD $0x4e22cfce // fmla v14.4s, v30.4s, v2.4s
+	WORD $0x4e27cfce // fmla v14.4s, v30.4s, v7.4s
 	WORD $0x4ea51caf // mov v15.16b, v5.16b
 	WORD $0x4e29cfcf // fmla v15.4s, v30.4s, v9.4s
 	WORD $0x6ea0f890 // fneg v16.4s, v4.4s
@@ -22287,82 +21655,82 @@ in2done:
 	WORD $0x4e25d635 // fadd v21.4s, v17.4s, v5.4s
 	WORD $0x6e2cdc8c // fmul v12.4s, v4.4s, v12.4s
 	WORD $0x6e2ddcad // fmul v13.4s, v5.4s, v13.4s
-	WORD $0x4e26cce2 // fmla v2.4s, v7.4s, v6.4s
-	WORD $0x4e20cd09 // fmla v9.4s, v8.4s, v0.4s
+	WORD $0x4e26cd07 // fmla v7.4s, v8.4s, v6.4s
+	WORD $0x4e20cc29 // fmla v9.4s, v1.4s, v0.4s
 	WORD $0x4ea4cd52 // fmls v18.4s, v10.4s, v4.4s
 	WORD $0x4ea5cd73 // fmls v19.4s, v11.4s, v5.4s
-	WORD $0x4e211c40 // and v0.16b, v2.16b, v1.16b
-	WORD $0x4e231d22 // and v2.16b, v9.16b, v3.16b
+	WORD $0x4e221ce0 // and v0.16b, v7.16b, v2.16b
+	WORD $0x4e231d21 // and v1.16b, v9.16b, v3.16b
 	WORD $0x4eb2ce0a // fmls v10.4s, v16.4s, v18.4s
 	WORD $0x4eb3ce2b // fmls v11.4s, v17.4s, v19.4s
-	WORD $0x4e211dc4 // and v4.16b, v14.16b, v1.16b
+	WORD $0x4e221dc4 // and v4.16b, v14.16b, v2.16b
 	WORD $0x4e231de5 // and v5.16b, v15.16b, v3.16b
 	WORD $0x6eaee406 // fcmgt v6.4s, v0.4s, v14.4s
-	WORD $0x6eafe447 // fcmgt v7.4s, v2.4s, v15.4s
-	WORD $0x6e211cc6 // eor v6.16b, v6.16b, v1.16b
+	WORD $0x6eafe427 // fcmgt v7.4s, v1.4s, v15.4s
+	WORD $0x6e221cc6 // eor v6.16b, v6.16b, v2.16b
 	WORD $0x6e231ce7 // eor v7.16b, v7.16b, v3.16b
-	WORD $0x4ea11cc8 // orr v8.16b, v6.16b, v1.16b
+	WORD $0x4ea21cc8 // orr v8.16b, v6.16b, v2.16b
 	WORD $0x4ea31ce9 // orr v9.16b, v7.16b, v3.16b
-	WORD $0x4e611e4e // bic v14.16b, v18.16b, v1.16b
+	WORD $0x4e621e4e // bic v14.16b, v18.16b, v2.16b
 	WORD $0x4e631e6f // bic v15.16b, v19.16b, v3.16b
 	WORD $0x6ee81dd2 // bif v18.16b, v14.16b, v8.16b
 	WORD $0x6ee91df3 // bif v19.16b, v15.16b, v9.16b
-	WORD $0x6e721e81 // bsl v1.16b, v20.16b, v18.16b
+	WORD $0x6e721e82 // bsl v2.16b, v20.16b, v18.16b
 	WORD $0x6e731ea3 // bsl v3.16b, v21.16b, v19.16b
 	WORD $0x4e281d48 // and v8.16b, v10.16b, v8.16b
 	WORD $0x4e291d69 // and v9.16b, v11.16b, v9.16b
 	WORD $0x6e6c1c86 // bsl v6.16b, v4.16b, v12.16b
 	WORD $0x6e6d1ca7 // bsl v7.16b, v5.16b, v13.16b
 	WORD $0x4ea81d04 // mov v4.16b, v8.16b
-	WORD $0x4ea1cdc4 // fmls v4.4s, v14.4s, v1.4s
+	WORD $0x4ea2cdc4 // fmls v4.4s, v14.4s, v2.4s
 	WORD $0x4ea91d25 // mov v5.16b, v9.16b
 	WORD $0x4ea3cde5 // fmls v5.4s, v15.4s, v3.4s
 	WORD $0x6ea0e484 // fcmgt v4.4s, v4.4s, v0.4s
-	WORD $0x6ea2e4a5 // fcmgt v5.4s, v5.4s, v2.4s
+	WORD $0x6ea1e4a5 // fcmgt v5.4s, v5.4s, v1.4s
 	WORD $0x4e26e54a // fcmeq v10.4s, v10.4s, v6.4s
 	WORD $0x4e27e56b // fcmeq v11.4s, v11.4s, v7.4s
-	WORD $0x6e21e42c // fcmge v12.4s, v1.4s, v1.4s
+	WORD $0x6e22e44c // fcmge v12.4s, v2.4s, v2.4s
 	WORD $0x6e23e46d // fcmge v13.4s, v3.4s, v3.4s
 	WORD $0x4e21990e // frintm v14.4s, v8.4s
 	WORD $0x4e21992f // frintm v15.4s, v9.4s
 	WORD $0x4ea41c90 // mov v16.16b, v4.16b
 	WORD $0x6e721c10 // bsl v16.16b, v0.16b, v18.16b
 	WORD $0x4ea51cb1 // mov v17.16b, v5.16b
-	WORD $0x6e731c51 // bsl v17.16b, v2.16b, v19.16b
-	WORD $0x4e2c1c2c // and v12.16b, v1.16b, v12.16b
+	WORD $0x6e731c31 // bsl v17.16b, v1.16b, v19.16b
+	WORD $0x4e2c1c4c // and v12.16b, v2.16b, v12.16b
 	WORD $0x4e2d1c6d // and v13.16b, v3.16b, v13.16b
 	WORD $0x4e32ccce // fmla v14.4s, v6.4s, v18.4s
 	WORD $0x4e33ccef // fmla v15.4s, v7.4s, v19.4s
 	WORD $0x4eaecc12 // fmls v18.4s, v0.4s, v14.4s
-	WORD $0x4eafcc53 // fmls v19.4s, v2.4s, v15.4s
+	WORD $0x4eafcc33 // fmls v19.4s, v1.4s, v15.4s
 	WORD $0x4e6a1d00 // bic v0.16b, v8.16b, v10.16b
-	WORD $0x4e6b1d22 // bic v2.16b, v9.16b, v11.16b
+	WORD $0x4e6b1d21 // bic v1.16b, v9.16b, v11.16b
 	WORD $0x4ea41c86 // mov v6.16b, v4.16b
-	WORD $0x6e611d86 // bsl v6.16b, v12.16b, v1.16b
+	WORD $0x6e621d86 // bsl v6.16b, v12.16b, v2.16b
 	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
 	WORD $0x6e631da7 // bsl v7.16b, v13.16b, v3.16b
-	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
 	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e2ece04 // fmla v4.4s, v16.4s, v14.4s
-	WORD $0x4ea21c45 // mov v5.16b, v2.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e2fce25 // fmla v5.4s, v17.4s, v15.4s
 	WORD $0x4e2198c8 // frintm v8.4s, v6.4s
 	WORD $0x4e2198e9 // frintm v9.4s, v7.4s
 	WORD $0x4ea01c0a // mov v10.16b, v0.16b
 	WORD $0x4e2cccca // fmla v10.4s, v6.4s, v12.4s
-	WORD $0x4ea21c4b // mov v11.16b, v2.16b
+	WORD $0x4ea11c2b // mov v11.16b, v1.16b
 	WORD $0x4e2dcceb // fmla v11.4s, v7.4s, v13.4s
 	WORD $0x6eace50e // fcmgt v14.4s, v8.4s, v12.4s
 	WORD $0x6e681d8e // bsl v14.16b, v12.16b, v8.16b
 	WORD $0x6eade52c // fcmgt v12.4s, v9.4s, v13.4s
 	WORD $0x6e691dac // bsl v12.16b, v13.16b, v9.16b
 	WORD $0x4e2ecc12 // fmla v18.4s, v0.4s, v14.4s
-	WORD $0x4e2ccc53 // fmla v19.4s, v2.4s, v12.4s
+	WORD $0x4e2ccc33 // fmla v19.4s, v1.4s, v12.4s
 	WORD $0x4ea0f800 // fabs v0.4s, v0.4s
-	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
 	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
-	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
 	WORD $0x6e3fdc8d // fmul v13.4s, v4.4s, v31.4s
 	WORD $0x6e3fdcaf // fmul v15.4s, v5.4s, v31.4s
 	WORD $0x4e26d5ad // fadd v13.4s, v13.4s, v6.4s
@@ -22378,23 +21746,23 @@ in2done:
 	WORD $0x6e3fdd4a // fmul v10.4s, v10.4s, v31.4s
 	WORD $0x6e3fdd6b // fmul v11.4s, v11.4s, v31.4s
 	WORD $0x4e20d540 // fadd v0.4s, v10.4s, v0.4s
-	WORD $0x4e22d562 // fadd v2.4s, v11.4s, v2.4s
+	WORD $0x4e21d561 // fadd v1.4s, v11.4s, v1.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d441 // fadd v1.4s, v2.4s, v3.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
@@ -22411,25 +21779,22 @@ in2done:
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x6ea0e7a1 // fcmgt v1.4s, v29.4s, v0.4s
-	WORD $0x3dc00c82 // ldr q2, [x4, #48]
-	WORD $0x6ea2e7a3 // fcmgt v3.4s, v29.4s, v2.4s
-	WORD $0x4e211fc4 // and v4.16b, v30.16b, v1.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6ea0e7a2 // fcmgt v2.4s, v29.4s, v0.4s
+	WORD $0x6ea1e7a3 // fcmgt v3.4s, v29.4s, v1.4s
+	WORD $0x4e221fc4 // and v4.16b, v30.16b, v2.16b
 	WORD $0x4e231fc5 // and v5.16b, v30.16b, v3.16b
 	WORD $0x6ea0e486 // fcmgt v6.4s, v4.4s, v0.4s
 	WORD $0x6e641c06 // bsl v6.16b, v0.16b, v4.16b
-	WORD $0x6ea2e4a0 // fcmgt v0.4s, v5.4s, v2.4s
-	WORD $0x6e651c40 // bsl v0.16b, v2.16b, v5.16b
-	WORD $0x3dc008a2 // ldr q2, [x5, #32]
-	WORD $0x6ea2e487 // fcmgt v7.4s, v4.4s, v2.4s
-	WORD $0x6e641c47 // bsl v7.16b, v2.16b, v4.16b
-	WORD $0x3dc00ca2 // ldr q2, [x5, #48]
-	WORD $0x6ea2e4a8 // fcmgt v8.4s, v5.4s, v2.4s
-	WORD $0x6e651c48 // bsl v8.16b, v2.16b, v5.16b
-	WORD $0x6e3cdf62 // fmul v2.4s, v27.4s, v28.4s
+	WORD $0x6ea1e4a0 // fcmgt v0.4s, v5.4s, v1.4s
+	WORD $0x6e651c20 // bsl v0.16b, v1.16b, v5.16b
+	WORD $0xacc11ca1 // ldp q1, q7, [x5], #32
+	WORD $0x6ea1e488 // fcmgt v8.4s, v4.4s, v1.4s
+	WORD $0x6e641c28 // bsl v8.16b, v1.16b, v4.16b
+	WORD $0x6ea7e4a1 // fcmgt v1.4s, v5.4s, v7.4s
+	WORD $0x6e651ce1 // bsl v1.16b, v7.16b, v5.16b
+	WORD $0x6e3cdf67 // fmul v7.4s, v27.4s, v28.4s
 	WORD $0x6e3cdf69 // fmul v9.4s, v27.4s, v28.4s
 	WORD $0x4ebe1fca // mov v10.16b, v30.16b
 	WORD $0x4e3dcfca // fmla v10.4s, v30.4s, v29.4s
@@ -22438,7 +21803,7 @@ in2done:
 	WORD $0x4ea6d78c // fsub v12.4s, v28.4s, v6.4s
 	WORD $0x4ea0d78d // fsub v13.4s, v28.4s, v0.4s
 	WORD $0x4ea41c8e // mov v14.16b, v4.16b
-	WORD $0x4e22cfce // fmla v14.4s, v30.4s, v2.4s
+	WORD $0x4e27cfce // fmla v14.4s, v30.4s, v7.4s
 	WORD $0x4ea51caf // mov v15.16b, v5.16b
 	WORD $0x4e29cfcf // fmla v15.4s, v30.4s, v9.4s
 	WORD $0x6ea0f890 // fneg v16.4s, v4.4s
@@ -22451,82 +21816,82 @@ in2done:
 	WORD $0x4e25d635 // fadd v21.4s, v17.4s, v5.4s
 	WORD $0x6e2cdc8c // fmul v12.4s, v4.4s, v12.4s
 	WORD $0x6e2ddcad // fmul v13.4s, v5.4s, v13.4s
-	WORD $0x4e26cce2 // fmla v2.4s, v7.4s, v6.4s
-	WORD $0x4e20cd09 // fmla v9.4s, v8.4s, v0.4s
+	WORD $0x4e26cd07 // fmla v7.4s, v8.4s, v6.4s
+	WORD $0x4e20cc29 // fmla v9.4s, v1.4s, v0.4s
 	WORD $0x4ea4cd52 // fmls v18.4s, v10.4s, v4.4s
 	WORD $0x4ea5cd73 // fmls v19.4s, v11.4s, v5.4s
-	WORD $0x4e211c40 // and v0.16b, v2.16b, v1.16b
-	WORD $0x4e231d22 // and v2.16b, v9.16b, v3.16b
+	WORD $0x4e221ce0 // and v0.16b, v7.16b, v2.16b
+	WORD $0x4e231d21 // and v1.16b, v9.16b, v3.16b
 	WORD $0x4eb2ce0a // fmls v10.4s, v16.4s, v18.4s
 	WORD $0x4eb3ce2b // fmls v11.4s, v17.4s, v19.4s
-	WORD $0x4e211dc4 // and v4.16b, v14.16b, v1.16b
+	WORD $0x4e221dc4 // and v4.16b, v14.16b, v2.16b
 	WORD $0x4e231de5 // and v5.16b, v15.16b, v3.16b
 	WORD $0x6eaee406 // fcmgt v6.4s, v0.4s, v14.4s
-	WORD $0x6eafe447 // fcmgt v7.4s, v2.4s, v15.4s
-	WORD $0x6e211cc6 // eor v6.16b, v6.16b, v1.16b
+	WORD $0x6eafe427 // fcmgt v7.4s, v1.4s, v15.4s
+	WORD $0x6e221cc6 // eor v6.16b, v6.16b, v2.16b
 	WORD $0x6e231ce7 // eor v7.16b, v7.16b, v3.16b
-	WORD $0x4ea11cc8 // orr v8.16b, v6.16b, v1.16b
+	WORD $0x4ea21cc8 // orr v8.16b, v6.16b, v2.16b
 	WORD $0x4ea31ce9 // orr v9.16b, v7.16b, v3.16b
-	WORD $0x4e611e4e // bic v14.16b, v18.16b, v1.16b
+	WORD $0x4e621e4e // bic v14.16b, v18.16b, v2.16b
 	WORD $0x4e631e6f // bic v15.16b, v19.16b, v3.16b
 	WORD $0x6ee81dd2 // bif v18.16b, v14.16b, v8.16b
 	WORD $0x6ee91df3 // bif v19.16b, v15.16b, v9.16b
-	WORD $0x6e721e81 // bsl v1.16b, v20.16b, v18.16b
+	WORD $0x6e721e82 // bsl v2.16b, v20.16b, v18.16b
 	WORD $0x6e731ea3 // bsl v3.16b, v21.16b, v19.16b
 	WORD $0x4e281d48 // and v8.16b, v10.16b, v8.16b
 	WORD $0x4e291d69 // and v9.16b, v11.16b, v9.16b
 	WORD $0x6e6c1c86 // bsl v6.16b, v4.16b, v12.16b
 	WORD $0x6e6d1ca7 // bsl v7.16b, v5.16b, v13.16b
 	WORD $0x4ea81d04 // mov v4.16b, v8.16b
-	WORD $0x4ea1cdc4 // fmls v4.4s, v14.4s, v1.4s
+	WORD $0x4ea2cdc4 // fmls v4.4s, v14.4s, v2.4s
 	WORD $0x4ea91d25 // mov v5.16b, v9.16b
 	WORD $0x4ea3cde5 // fmls v5.4s, v15.4s, v3.4s
 	WORD $0x6ea0e484 // fcmgt v4.4s, v4.4s, v0.4s
-	WORD $0x6ea2e4a5 // fcmgt v5.4s, v5.4s, v2.4s
+	WORD $0x6ea1e4a5 // fcmgt v5.4s, v5.4s, v1.4s
 	WORD $0x4e26e54a // fcmeq v10.4s, v10.4s, v6.4s
 	WORD $0x4e27e56b // fcmeq v11.4s, v11.4s, v7.4s
-	WORD $0x6e21e42c // fcmge v12.4s, v1.4s, v1.4s
+	WORD $0x6e22e44c // fcmge v12.4s, v2.4s, v2.4s
 	WORD $0x6e23e46d // fcmge v13.4s, v3.4s, v3.4s
 	WORD $0x4e21990e // frintm v14.4s, v8.4s
 	WORD $0x4e21992f // frintm v15.4s, v9.4s
 	WORD $0x4ea41c90 // mov v16.16b, v4.16b
 	WORD $0x6e721c10 // bsl v16.16b, v0.16b, v18.16b
 	WORD $0x4ea51cb1 // mov v17.16b, v5.16b
-	WORD $0x6e731c51 // bsl v17.16b, v2.16b, v19.16b
-	WORD $0x4e2c1c2c // and v12.16b, v1.16b, v12.16b
+	WORD $0x6e731c31 // bsl v17.16b, v1.16b, v19.16b
+	WORD $0x4e2c1c4c // and v12.16b, v2.16b, v12.16b
 	WORD $0x4e2d1c6d // and v13.16b, v3.16b, v13.16b
 	WORD $0x4e32ccce // fmla v14.4s, v6.4s, v18.4s
 	WORD $0x4e33ccef // fmla v15.4s, v7.4s, v19.4s
 	WORD $0x4eaecc12 // fmls v18.4s, v0.4s, v14.4s
-	WORD $0x4eafcc53 // fmls v19.4s, v2.4s, v15.4s
+	WORD $0x4eafcc33 // fmls v19.4s, v1.4s, v15.4s
 	WORD $0x4e6a1d00 // bic v0.16b, v8.16b, v10.16b
-	WORD $0x4e6b1d22 // bic v2.16b, v9.16b, v11.16b
+	WORD $0x4e6b1d21 // bic v1.16b, v9.16b, v11.16b
 	WORD $0x4ea41c86 // mov v6.16b, v4.16b
-	WORD $0x6e611d86 // bsl v6.16b, v12.16b, v1.16b
+	WORD $0x6e621d86 // bsl v6.16b, v12.16b, v2.16b
 	WORD $0x4ea51ca7 // mov v7.16b, v5.16b
 	WORD $0x6e631da7 // bsl v7.16b, v13.16b, v3.16b
-	WORD $0x4e241c21 // and v1.16b, v1.16b, v4.16b
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
 	WORD $0x4e251c63 // and v3.16b, v3.16b, v5.16b
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x4e2ece04 // fmla v4.4s, v16.4s, v14.4s
-	WORD $0x4ea21c45 // mov v5.16b, v2.16b
+	WORD $0x4ea11c25 // mov v5.16b, v1.16b
 	WORD $0x4e2fce25 // fmla v5.4s, v17.4s, v15.4s
 	WORD $0x4e2198c8 // frintm v8.4s, v6.4s
 	WORD $0x4e2198e9 // frintm v9.4s, v7.4s
 	WORD $0x4ea01c0a // mov v10.16b, v0.16b
 	WORD $0x4e2cccca // fmla v10.4s, v6.4s, v12.4s
-	WORD $0x4ea21c4b // mov v11.16b, v2.16b
+	WORD $0x4ea11c2b // mov v11.16b, v1.16b
 	WORD $0x4e2dcceb // fmla v11.4s, v7.4s, v13.4s
 	WORD $0x6eace50e // fcmgt v14.4s, v8.4s, v12.4s
 	WORD $0x6e681d8e // bsl v14.16b, v12.16b, v8.16b
 	WORD $0x6eade52c // fcmgt v12.4s, v9.4s, v13.4s
 	WORD $0x6e691dac // bsl v12.16b, v13.16b, v9.16b
 	WORD $0x4e2ecc12 // fmla v18.4s, v0.4s, v14.4s
-	WORD $0x4e2ccc53 // fmla v19.4s, v2.4s, v12.4s
+	WORD $0x4e2ccc33 // fmla v19.4s, v1.4s, v12.4s
 	WORD $0x4ea0f800 // fabs v0.4s, v0.4s
-	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
 	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
-	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
 	WORD $0x6e3fdc8d // fmul v13.4s, v4.4s, v31.4s
 	WORD $0x6e3fdcaf // fmul v15.4s, v5.4s, v31.4s
 	WORD $0x4e26d5ad // fadd v13.4s, v13.4s, v6.4s
@@ -22542,23 +21907,23 @@ in2done:
 	WORD $0x6e3fdd4a // fmul v10.4s, v10.4s, v31.4s
 	WORD $0x6e3fdd6b // fmul v11.4s, v11.4s, v31.4s
 	WORD $0x4e20d540 // fadd v0.4s, v10.4s, v0.4s
-	WORD $0x4e22d562 // fadd v2.4s, v11.4s, v2.4s
+	WORD $0x4e21d561 // fadd v1.4s, v11.4s, v1.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d441 // fadd v1.4s, v2.4s, v3.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
@@ -22575,8 +21940,7 @@ in2done:
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	WORD $0x3d8008c0 // str q0, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010e5 // subs x5, x7, #4
 	BLT  outwords
@@ -22627,37 +21991,35 @@ TEXT ·reduceSumRandom_3NEON(SB), NOSPLIT, $0-8
 	BLT  rest
 
 group:
-	WORD $0x3dc00060 // ldr q0, [x3]
-	WORD $0x4d40c881 // ld1r {v1.4s}, [x4]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x3dc00463 // ldr q3, [x3, #16]
-	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
+	WORD $0xacc10460 // ldp q0, q1, [x3], #32
+	WORD $0x4d40c882 // ld1r {v2.4s}, [x4]
+	WORD $0x6ea0e443 // fcmgt v3.4s, v2.4s, v0.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
 	WORD $0x4eb91f24 // mov v4.16b, v25.16b
 	WORD $0x4e39cc04 // fmla v4.4s, v0.4s, v25.4s
 	WORD $0x4eb91f25 // mov v5.16b, v25.16b
-	WORD $0x4e39cc65 // fmla v5.4s, v3.4s, v25.4s
+	WORD $0x4e39cc25 // fmla v5.4s, v1.4s, v25.4s
 	WORD $0x3dc00046 // ldr q6, [x2]
 	WORD $0x4eb9cc06 // fmls v6.4s, v0.4s, v25.4s
 	WORD $0x3dc00040 // ldr q0, [x2]
-	WORD $0x4eb9cc60 // fmls v0.4s, v3.4s, v25.4s
-	WORD $0x4e219b23 // frintm v3.4s, v25.4s
+	WORD $0x4eb9cc20 // fmls v0.4s, v1.4s, v25.4s
+	WORD $0x4e219b21 // frintm v1.4s, v25.4s
 	WORD $0x4e219b27 // frintm v7.4s, v25.4s
 	WORD $0x4eb91f28 // mov v8.16b, v25.16b
 	WORD $0x4e26cc88 // fmla v8.4s, v4.4s, v6.4s
 	WORD $0x4eb91f24 // mov v4.16b, v25.16b
 	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
-	WORD $0x6e221c45 // eor v5.16b, v2.16b, v2.16b
-	WORD $0x6e211c29 // eor v9.16b, v1.16b, v1.16b
+	WORD $0x6e231c65 // eor v5.16b, v3.16b, v3.16b
+	WORD $0x6e221c49 // eor v9.16b, v2.16b, v2.16b
 	WORD $0x6ea6e50a // fcmgt v10.4s, v8.4s, v6.4s
 	WORD $0x6e681cca // bsl v10.16b, v6.16b, v8.16b
 	WORD $0x6ea0e48b // fcmgt v11.4s, v4.4s, v0.4s
 	WORD $0x6e641c0b // bsl v11.16b, v0.16b, v4.16b
-	WORD $0x4e221cac // and v12.16b, v5.16b, v2.16b
-	WORD $0x4e211d2d // and v13.16b, v9.16b, v1.16b
-	WORD $0x3dc000ae // ldr q14, [x5]
-	WORD $0x4e621dce // bic v14.16b, v14.16b, v2.16b
-	WORD $0x3dc004af // ldr q15, [x5, #16]
-	WORD $0x4e611def // bic v15.16b, v15.16b, v1.16b
+	WORD $0x4e231cac // and v12.16b, v5.16b, v3.16b
+	WORD $0x4e221d2d // and v13.16b, v9.16b, v2.16b
+	WORD $0xacc13cae // ldp q14, q15, [x5], #32
+	WORD $0x4e631dce // bic v14.16b, v14.16b, v3.16b
+	WORD $0x4e621def // bic v15.16b, v15.16b, v2.16b
 	WORD $0x3dc00050 // ldr q16, [x2]
 	WORD $0x4eaecd50 // fmls v16.4s, v10.4s, v14.4s
 	WORD $0x3dc00051 // ldr q17, [x2]
@@ -22666,38 +22028,38 @@ group:
 	WORD $0x6eac1f32 // bit v18.16b, v25.16b, v12.16b
 	WORD $0x3dc00053 // ldr q19, [x2]
 	WORD $0x6ead1f33 // bit v19.16b, v25.16b, v13.16b
-	WORD $0x4e2c1c63 // and v3.16b, v3.16b, v12.16b
+	WORD $0x4e2c1c21 // and v1.16b, v1.16b, v12.16b
 	WORD $0x4e2d1ce7 // and v7.16b, v7.16b, v13.16b
-	WORD $0x4ea3ce06 // fmls v6.4s, v16.4s, v3.4s
+	WORD $0x4ea1ce06 // fmls v6.4s, v16.4s, v1.4s
 	WORD $0x4ea7ce20 // fmls v0.4s, v17.4s, v7.4s
-	WORD $0x4e221d54 // and v20.16b, v10.16b, v2.16b
-	WORD $0x4e211d75 // and v21.16b, v11.16b, v1.16b
+	WORD $0x4e231d54 // and v20.16b, v10.16b, v3.16b
+	WORD $0x4e221d75 // and v21.16b, v11.16b, v2.16b
 	WORD $0x4e34ce48 // fmla v8.4s, v18.4s, v20.4s
 	WORD $0x4e35ce64 // fmla v4.4s, v19.4s, v21.4s
 	WORD $0x4ea0f908 // fabs v8.4s, v8.4s
 	WORD $0x4ea0f884 // fabs v4.4s, v4.4s
 	WORD $0x4eb2ce8a // fmls v10.4s, v20.4s, v18.4s
 	WORD $0x4eb3ceab // fmls v11.4s, v21.4s, v19.4s
-	WORD $0x6ea3e614 // fcmgt v20.4s, v16.4s, v3.4s
-	WORD $0x6e701c74 // bsl v20.16b, v3.16b, v16.16b
+	WORD $0x6ea1e614 // fcmgt v20.4s, v16.4s, v1.4s
+	WORD $0x6e701c34 // bsl v20.16b, v1.16b, v16.16b
 	WORD $0x6ea7e630 // fcmgt v16.4s, v17.4s, v7.4s
 	WORD $0x6e711cf0 // bsl v16.16b, v7.16b, v17.16b
 	WORD $0x6ea51d0e // bit v14.16b, v8.16b, v5.16b
 	WORD $0x6ea91c8f // bit v15.16b, v4.16b, v9.16b
-	WORD $0x4e2c1c63 // and v3.16b, v3.16b, v12.16b
+	WORD $0x4e2c1c21 // and v1.16b, v1.16b, v12.16b
 	WORD $0x4e2d1ce7 // and v7.16b, v7.16b, v13.16b
 	WORD $0x6eaae4c6 // fcmgt v6.4s, v6.4s, v10.4s
 	WORD $0x6eabe400 // fcmgt v0.4s, v0.4s, v11.4s
+	WORD $0x4ea31c63 // orr v3.16b, v3.16b, v3.16b
 	WORD $0x4ea21c42 // orr v2.16b, v2.16b, v2.16b
-	WORD $0x4ea11c21 // orr v1.16b, v1.16b, v1.16b
 	WORD $0x4e6c1e4a // bic v10.16b, v18.16b, v12.16b
 	WORD $0x4e6d1e6b // bic v11.16b, v19.16b, v13.16b
 	WORD $0x4ea81d0c // mov v12.16b, v8.16b
 	WORD $0x4eb4cdcc // fmls v12.4s, v14.4s, v20.4s
 	WORD $0x4ea41c8d // mov v13.16b, v4.16b
 	WORD $0x4eb0cded // fmls v13.4s, v15.4s, v16.4s
-	WORD $0x6ea3e510 // fcmgt v16.4s, v8.4s, v3.4s
-	WORD $0x6e681c70 // bsl v16.16b, v3.16b, v8.16b
+	WORD $0x6ea1e510 // fcmgt v16.4s, v8.4s, v1.4s
+	WORD $0x6e681c30 // bsl v16.16b, v1.16b, v8.16b
 	WORD $0x6ea7e488 // fcmgt v8.4s, v4.4s, v7.4s
 	WORD $0x6e641ce8 // bsl v8.16b, v7.16b, v4.16b
 	WORD $0x6eaee604 // fcmgt v4.4s, v16.4s, v14.4s
@@ -22708,30 +22070,30 @@ group:
 	WORD $0x6e291d29 // eor v9.16b, v9.16b, v9.16b
 	WORD $0x4e661c92 // bic v18.16b, v4.16b, v6.16b
 	WORD $0x4e601e33 // bic v19.16b, v17.16b, v0.16b
-	WORD $0x4ea21c54 // mov v20.16b, v2.16b
+	WORD $0x4ea31c74 // mov v20.16b, v3.16b
 	WORD $0x6e641e54 // bsl v20.16b, v18.16b, v4.16b
-	WORD $0x4ea11c35 // mov v21.16b, v1.16b
+	WORD $0x4ea21c55 // mov v21.16b, v2.16b
 	WORD $0x6e711e75 // bsl v21.16b, v19.16b, v17.16b
-	WORD $0x4e251c76 // and v22.16b, v3.16b, v5.16b
+	WORD $0x4e251c36 // and v22.16b, v1.16b, v5.16b
 	WORD $0x4e291cf7 // and v23.16b, v7.16b, v9.16b
-	WORD $0x6ea3e5d8 // fcmgt v24.4s, v14.4s, v3.4s
-	WORD $0x6e631dd8 // bsl v24.16b, v14.16b, v3.16b
-	WORD $0x6ea7e5e3 // fcmgt v3.4s, v15.4s, v7.4s
-	WORD $0x6e671de3 // bsl v3.16b, v15.16b, v7.16b
-	WORD $0x4e651c42 // bic v2.16b, v2.16b, v5.16b
-	WORD $0x4e691c21 // bic v1.16b, v1.16b, v9.16b
+	WORD $0x6ea1e5d8 // fcmgt v24.4s, v14.4s, v1.4s
+	WORD $0x6e611dd8 // bsl v24.16b, v14.16b, v1.16b
+	WORD $0x6ea7e5e1 // fcmgt v1.4s, v15.4s, v7.4s
+	WORD $0x6e671de1 // bsl v1.16b, v15.16b, v7.16b
+	WORD $0x4e651c63 // bic v3.16b, v3.16b, v5.16b
+	WORD $0x4e691c42 // bic v2.16b, v2.16b, v9.16b
 	WORD $0x4e651f05 // bic v5.16b, v24.16b, v5.16b
-	WORD $0x4e691c63 // bic v3.16b, v3.16b, v9.16b
+	WORD $0x4e691c21 // bic v1.16b, v1.16b, v9.16b
 	WORD $0x6ee61ed4 // bif v20.16b, v22.16b, v6.16b
 	WORD $0x6ee01ef5 // bif v21.16b, v23.16b, v0.16b
-	WORD $0x4e221c82 // and v2.16b, v4.16b, v2.16b
-	WORD $0x4e211e21 // and v1.16b, v17.16b, v1.16b
-	WORD $0x4ea2cc4a // fmls v10.4s, v2.4s, v2.4s
-	WORD $0x4ea1cc2b // fmls v11.4s, v1.4s, v1.4s
+	WORD $0x4e231c83 // and v3.16b, v4.16b, v3.16b
+	WORD $0x4e221e22 // and v2.16b, v17.16b, v2.16b
+	WORD $0x4ea3cc6a // fmls v10.4s, v3.4s, v3.4s
+	WORD $0x4ea2cc4b // fmls v11.4s, v2.4s, v2.4s
 	WORD $0x6e2cde07 // fmul v7.4s, v16.4s, v12.4s
 	WORD $0x6e2ddd08 // fmul v8.4s, v8.4s, v13.4s
 	WORD $0x4e661ca6 // bic v6.16b, v5.16b, v6.16b
-	WORD $0x4e601c60 // bic v0.16b, v3.16b, v0.16b
+	WORD $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	WORD $0x6eb4e6c9 // fcmgt v9.4s, v22.4s, v20.4s
 	WORD $0x6e761e89 // bsl v9.16b, v20.16b, v22.16b
 	WORD $0x6eb5e6ec // fcmgt v12.4s, v23.4s, v21.4s
@@ -22741,13 +22103,13 @@ group:
 	WORD $0x4eb21e4f // mov v15.16b, v18.16b
 	WORD $0x4ea5cd2f // fmls v15.4s, v9.4s, v5.4s
 	WORD $0x4eb31e70 // mov v16.16b, v19.16b
-	WORD $0x4ea3cd90 // fmls v16.4s, v12.4s, v3.4s
+	WORD $0x4ea1cd90 // fmls v16.4s, v12.4s, v1.4s
 	WORD $0x4ea71cf6 // mov v22.16b, v7.16b
 	WORD $0x4e24ccf6 // fmla v22.4s, v7.4s, v4.4s
 	WORD $0x4ea81d04 // mov v4.16b, v8.16b
 	WORD $0x4e31cd04 // fmla v4.4s, v8.4s, v17.4s
-	WORD $0x4eb2cd22 // fmls v2.4s, v9.4s, v18.4s
-	WORD $0x4eb3cd81 // fmls v1.4s, v12.4s, v19.4s
+	WORD $0x4eb2cd23 // fmls v3.4s, v9.4s, v18.4s
+	WORD $0x4eb3cd82 // fmls v2.4s, v12.4s, v19.4s
 	WORD $0x6ea6e5f1 // fcmgt v17.4s, v15.4s, v6.4s
 	WORD $0x6e6f1cd1 // bsl v17.16b, v6.16b, v15.16b
 	WORD $0x6ea0e612 // fcmgt v18.4s, v16.4s, v0.4s
@@ -22758,11 +22120,11 @@ group:
 	WORD $0x4e35cdd4 // fmla v20.4s, v14.4s, v21.4s
 	WORD $0x6ea5e6d5 // fcmgt v21.4s, v22.4s, v5.4s
 	WORD $0x6e651ed5 // bsl v21.16b, v22.16b, v5.16b
-	WORD $0x6ea3e485 // fcmgt v5.4s, v4.4s, v3.4s
-	WORD $0x6e631c85 // bsl v5.16b, v4.16b, v3.16b
-	WORD $0x6ea0f943 // fneg v3.4s, v10.4s
+	WORD $0x6ea1e485 // fcmgt v5.4s, v4.4s, v1.4s
+	WORD $0x6e611c85 // bsl v5.16b, v4.16b, v1.16b
+	WORD $0x6ea0f941 // fneg v1.4s, v10.4s
 	WORD $0x6ea0f96a // fneg v10.4s, v11.4s
-	WORD $0x6e35dc6b // fmul v11.4s, v3.4s, v21.4s
+	WORD $0x6e35dc2b // fmul v11.4s, v1.4s, v21.4s
 	WORD $0x6e25dd57 // fmul v23.4s, v10.4s, v5.4s
 	WORD $0x6e3addad // fmul v13.4s, v13.4s, v26.4s
 	WORD $0x6e3addce // fmul v14.4s, v14.4s, v26.4s
@@ -22774,25 +22136,25 @@ group:
 	WORD $0x4e20d5c0 // fadd v0.4s, v14.4s, v0.4s
 	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e23d4c3 // fadd v3.4s, v6.4s, v3.4s
+	WORD $0x4e21d4c1 // fadd v1.4s, v6.4s, v1.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
+	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e22d462 // fadd v2.4s, v3.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x6e3adc41 // fmul v1.4s, v2.4s, v26.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e33d421 // fadd v1.4s, v1.4s, v19.4s
 	WORD $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
@@ -22813,40 +22175,38 @@ group:
 	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
 	WORD $0x4e3fd43f // fadd v31.4s, v1.4s, v31.4s
-	WORD $0x3d8000c1 // str q1, [x6]
+	WORD $0x3c8104c1 // str q1, [x6], #16
 	WORD $0x4e3ed41e // fadd v30.4s, v0.4s, v30.4s
-	WORD $0x3d8004c0 // str q0, [x6, #16]
-	WORD $0x3dc00860 // ldr q0, [x3, #32]
-	WORD $0x4d40c881 // ld1r {v1.4s}, [x4]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x3dc00c63 // ldr q3, [x3, #48]
-	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
+	WORD $0x3c8104c0 // str q0, [x6], #16
+	WORD $0xacc10460 // ldp q0, q1, [x3], #32
+	WORD $0x4d40c882 // ld1r {v2.4s}, [x4]
+	WORD $0x6ea0e443 // fcmgt v3.4s, v2.4s, v0.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
 	WORD $0x4eb91f24 // mov v4.16b, v25.16b
 	WORD $0x4e39cc04 // fmla v4.4s, v0.4s, v25.4s
 	WORD $0x4eb91f25 // mov v5.16b, v25.16b
-	WORD $0x4e39cc65 // fmla v5.4s, v3.4s, v25.4s
+	WORD $0x4e39cc25 // fmla v5.4s, v1.4s, v25.4s
 	WORD $0x3dc00046 // ldr q6, [x2]
 	WORD $0x4eb9cc06 // fmls v6.4s, v0.4s, v25.4s
 	WORD $0x3dc00040 // ldr q0, [x2]
-	WORD $0x4eb9cc60 // fmls v0.4s, v3.4s, v25.4s
-	WORD $0x4e219b23 // frintm v3.4s, v25.4s
+	WORD $0x4eb9cc20 // fmls v0.4s, v1.4s, v25.4s
+	WORD $0x4e219b21 // frintm v1.4s, v25.4s
 	WORD $0x4e219b27 // frintm v7.4s, v25.4s
 	WORD $0x4eb91f28 // mov v8.16b, v25.16b
 	WORD $0x4e26cc88 // fmla v8.4s, v4.4s, v6.4s
 	WORD $0x4eb91f24 // mov v4.16b, v25.16b
 	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
-	WORD $0x6e221c45 // eor v5.16b, v2.16b, v2.16b
-	WORD $0x6e211c29 // eor v9.16b, v1.16b, v1.16b
+	WORD $0x6e231c65 // eor v5.16b, v3.16b, v3.16b
+	WORD $0x6e221c49 // eor v9.16b, v2.16b, v2.16b
 	WORD $0x6ea6e50a // fcmgt v10.4s, v8.4s, v6.4s
 	WORD $0x6e681cca // bsl v10.16b, v6.16b, v8.16b
 	WORD $0x6ea0e48b // fcmgt v11.4s, v4.4s, v0.4s
 	WORD $0x6e641c0b // bsl v11.16b, v0.16b, v4.16b
-	WORD $0x4e221cac // and v12.16b, v5.16b, v2.16b
-	WORD $0x4e211d2d // and v13.16b, v9.16b, v1.16b
-	WORD $0x3dc008ae // ldr q14, [x5, #32]
-	WORD $0x4e621dce // bic v14.16b, v14.16b, v2.16b
-	WORD $0x3dc00caf // ldr q15, [x5, #48]
-	WORD $0x4e611def // bic v15.16b, v15.16b, v1.16b
+	WORD $0x4e231cac // and v12.16b, v5.16b, v3.16b
+	WORD $0x4e221d2d // and v13.16b, v9.16b, v2.16b
+	WORD $0xacc13cae // ldp q14, q15, [x5], #32
+	WORD $0x4e631dce // bic v14.16b, v14.16b, v3.16b
+	WORD $0x4e621def // bic v15.16b, v15.16b, v2.16b
 	WORD $0x3dc00050 // ldr q16, [x2]
 	WORD $0x4eaecd50 // fmls v16.4s, v10.4s, v14.4s
 	WORD $0x3dc00051 // ldr q17, [x2]
@@ -22855,38 +22215,38 @@ group:
 	WORD $0x6eac1f32 // bit v18.16b, v25.16b, v12.16b
 	WORD $0x3dc00053 // ldr q19, [x2]
 	WORD $0x6ead1f33 // bit v19.16b, v25.16b, v13.16b
-	WORD $0x4e2c1c63 // and v3.16b, v3.16b, v12.16b
+	WORD $0x4e2c1c21 // and v1.16b, v1.16b, v12.16b
 	WORD $0x4e2d1ce7 // and v7.16b, v7.16b, v13.16b
-	WORD $0x4ea3ce06 // fmls v6.4s, v16.4s, v3.4s
+	WORD $0x4ea1ce06 // fmls v6.4s, v16.4s, v1.4s
 	WORD $0x4ea7ce20 // fmls v0.4s, v17.4s, v7.4s
-	WORD $0x4e221d54 // and v20.16b, v10.16b, v2.16b
-	WORD $0x4e211d75 // and v21.16b, v11.16b, v1.16b
+	WORD $0x4e231d54 // and v20.16b, v10.16b, v3.16b
+	WORD $0x4e221d75 // and v21.16b, v11.16b, v2.16b
 	WORD $0x4e34ce48 // fmla v8.4s, v18.4s, v20.4s
 	WORD $0x4e35ce64 // fmla v4.4s, v19.4s, v21.4s
 	WORD $0x4ea0f908 // fabs v8.4s, v8.4s
 	WORD $0x4ea0f884 // fabs v4.4s, v4.4s
 	WORD $0x4eb2ce8a // fmls v10.4s, v20.4s, v18.4s
 	WORD $0x4eb3ceab // fmls v11.4s, v21.4s, v19.4s
-	WORD $0x6ea3e614 // fcmgt v20.4s, v16.4s, v3.4s
-	WORD $0x6e701c74 // bsl v20.16b, v3.16b, v16.16b
+	WORD $0x6ea1e614 // fcmgt v20.4s, v16.4s, v1.4s
+	WORD $0x6e701c34 // bsl v20.16b, v1.16b, v16.16b
 	WORD $0x6ea7e630 // fcmgt v16.4s, v17.4s, v7.4s
 	WORD $0x6e711cf0 // bsl v16.16b, v7.16b, v17.16b
 	WORD $0x6ea51d0e // bit v14.16b, v8.16b, v5.16b
 	WORD $0x6ea91c8f // bit v15.16b, v4.16b, v9.16b
-	WORD $0x4e2c1c63 // and v3.16b, v3.16b, v12.16b
+	WORD $0x4e2c1c21 // and v1.16b, v1.16b, v12.16b
 	WORD $0x4e2d1ce7 // and v7.16b, v7.16b, v13.16b
 	WORD $0x6eaae4c6 // fcmgt v6.4s, v6.4s, v10.4s
 	WORD $0x6eabe400 // fcmgt v0.4s, v0.4s, v11.4s
+	WORD $0x4ea31c63 // orr v3.16b, v3.16b, v3.16b
 	WORD $0x4ea21c42 // orr v2.16b, v2.16b, v2.16b
-	WORD $0x4ea11c21 // orr v1.16b, v1.16b, v1.16b
 	WORD $0x4e6c1e4a // bic v10.16b, v18.16b, v12.16b
 	WORD $0x4e6d1e6b // bic v11.16b, v19.16b, v13.16b
 	WORD $0x4ea81d0c // mov v12.16b, v8.16b
 	WORD $0x4eb4cdcc // fmls v12.4s, v14.4s, v20.4s
 	WORD $0x4ea41c8d // mov v13.16b, v4.16b
 	WORD $0x4eb0cded // fmls v13.4s, v15.4s, v16.4s
-	WORD $0x6ea3e510 // fcmgt v16.4s, v8.4s, v3.4s
-	WORD $0x6e681c70 // bsl v16.16b, v3.16b, v8.16b
+	WORD $0x6ea1e510 // fcmgt v16.4s, v8.4s, v1.4s
+	WORD $0x6e681c30 // bsl v16.16b, v1.16b, v8.16b
 	WORD $0x6ea7e488 // fcmgt v8.4s, v4.4s, v7.4s
 	WORD $0x6e641ce8 // bsl v8.16b, v7.16b, v4.16b
 	WORD $0x6eaee604 // fcmgt v4.4s, v16.4s, v14.4s
@@ -22897,30 +22257,30 @@ group:
 	WORD $0x6e291d29 // eor v9.16b, v9.16b, v9.16b
 	WORD $0x4e661c92 // bic v18.16b, v4.16b, v6.16b
 	WORD $0x4e601e33 // bic v19.16b, v17.16b, v0.16b
-	WORD $0x4ea21c54 // mov v20.16b, v2.16b
+	WORD $0x4ea31c74 // mov v20.16b, v3.16b
 	WORD $0x6e641e54 // bsl v20.16b, v18.16b, v4.16b
-	WORD $0x4ea11c35 // mov v21.16b, v1.16b
+	WORD $0x4ea21c55 // mov v21.16b, v2.16b
 	WORD $0x6e711e75 // bsl v21.16b, v19.16b, v17.16b
-	WORD $0x4e251c76 // and v22.16b, v3.16b, v5.16b
+	WORD $0x4e251c36 // and v22.16b, v1.16b, v5.16b
 	WORD $0x4e291cf7 // and v23.16b, v7.16b, v9.16b
-	WORD $0x6ea3e5d8 // fcmgt v24.4s, v14.4s, v3.4s
-	WORD $0x6e631dd8 // bsl v24.16b, v14.16b, v3.16b
-	WORD $0x6ea7e5e3 // fcmgt v3.4s, v15.4s, v7.4s
-	WORD $0x6e671de3 // bsl v3.16b, v15.16b, v7.16b
-	WORD $0x4e651c42 // bic v2.16b, v2.16b, v5.16b
-	WORD $0x4e691c21 // bic v1.16b, v1.16b, v9.16b
+	WORD $0x6ea1e5d8 // fcmgt v24.4s, v14.4s, v1.4s
+	WORD $0x6e611dd8 // bsl v24.16b, v14.16b, v1.16b
+	WORD $0x6ea7e5e1 // fcmgt v1.4s, v15.4s, v7.4s
+	WORD $0x6e671de1 // bsl v1.16b, v15.16b, v7.16b
+	WORD $0x4e651c63 // bic v3.16b, v3.16b, v5.16b
+	WORD $0x4e691c42 // bic v2.16b, v2.16b, v9.16b
 	WORD $0x4e651f05 // bic v5.16b, v24.16b, v5.16b
-	WORD $0x4e691c63 // bic v3.16b, v3.16b, v9.16b
+	WORD $0x4e691c21 // bic v1.16b, v1.16b, v9.16b
 	WORD $0x6ee61ed4 // bif v20.16b, v22.16b, v6.16b
 	WORD $0x6ee01ef5 // bif v21.16b, v23.16b, v0.16b
-	WORD $0x4e221c82 // and v2.16b, v4.16b, v2.16b
-	WORD $0x4e211e21 // and v1.16b, v17.16b, v1.16b
-	WORD $0x4ea2cc4a // fmls v10.4s, v2.4s, v2.4s
-	WORD $0x4ea1cc2b // fmls v11.4s, v1.4s, v1.4s
+	WORD $0x4e231c83 // and v3.16b, v4.16b, v3.16b
+	WORD $0x4e221e22 // and v2.16b, v17.16b, v2.16b
+	WORD $0x4ea3cc6a // fmls v10.4s, v3.4s, v3.4s
+	WORD $0x4ea2cc4b // fmls v11.4s, v2.4s, v2.4s
 	WORD $0x6e2cde07 // fmul v7.4s, v16.4s, v12.4s
 	WORD $0x6e2ddd08 // fmul v8.4s, v8.4s, v13.4s
 	WORD $0x4e661ca6 // bic v6.16b, v5.16b, v6.16b
-	WORD $0x4e601c60 // bic v0.16b, v3.16b, v0.16b
+	WORD $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	WORD $0x6eb4e6c9 // fcmgt v9.4s, v22.4s, v20.4s
 	WORD $0x6e761e89 // bsl v9.16b, v20.16b, v22.16b
 	WORD $0x6eb5e6ec // fcmgt v12.4s, v23.4s, v21.4s
@@ -22930,13 +22290,13 @@ group:
 	WORD $0x4eb21e4f // mov v15.16b, v18.16b
 	WORD $0x4ea5cd2f // fmls v15.4s, v9.4s, v5.4s
 	WORD $0x4eb31e70 // mov v16.16b, v19.16b
-	WORD $0x4ea3cd90 // fmls v16.4s, v12.4s, v3.4s
+	WORD $0x4ea1cd90 // fmls v16.4s, v12.4s, v1.4s
 	WORD $0x4ea71cf6 // mov v22.16b, v7.16b
 	WORD $0x4e24ccf6 // fmla v22.4s, v7.4s, v4.4s
 	WORD $0x4ea81d04 // mov v4.16b, v8.16b
 	WORD $0x4e31cd04 // fmla v4.4s, v8.4s, v17.4s
-	WORD $0x4eb2cd22 // fmls v2.4s, v9.4s, v18.4s
-	WORD $0x4eb3cd81 // fmls v1.4s, v12.4s, v19.4s
+	WORD $0x4eb2cd23 // fmls v3.4s, v9.4s, v18.4s
+	WORD $0x4eb3cd82 // fmls v2.4s, v12.4s, v19.4s
 	WORD $0x6ea6e5f1 // fcmgt v17.4s, v15.4s, v6.4s
 	WORD $0x6e6f1cd1 // bsl v17.16b, v6.16b, v15.16b
 	WORD $0x6ea0e612 // fcmgt v18.4s, v16.4s, v0.4s
@@ -22947,11 +22307,11 @@ group:
 	WORD $0x4e35cdd4 // fmla v20.4s, v14.4s, v21.4s
 	WORD $0x6ea5e6d5 // fcmgt v21.4s, v22.4s, v5.4s
 	WORD $0x6e651ed5 // bsl v21.16b, v22.16b, v5.16b
-	WORD $0x6ea3e485 // fcmgt v5.4s, v4.4s, v3.4s
-	WORD $0x6e631c85 // bsl v5.16b, v4.16b, v3.16b
-	WORD $0x6ea0f943 // fneg v3.4s, v10.4s
+	WORD $0x6ea1e485 // fcmgt v5.4s, v4.4s, v1.4s
+	WORD $0x6e611c85 // bsl v5.16b, v4.16b, v1.16b
+	WORD $0x6ea0f941 // fneg v1.4s, v10.4s
 	WORD $0x6ea0f96a // fneg v10.4s, v11.4s
-	WORD $0x6e35dc6b // fmul v11.4s, v3.4s, v21.4s
+	WORD $0x6e35dc2b // fmul v11.4s, v1.4s, v21.4s
 	WORD $0x6e25dd57 // fmul v23.4s, v10.4s, v5.4s
 	WORD $0x6e3addad // fmul v13.4s, v13.4s, v26.4s
 	WORD $0x6e3addce // fmul v14.4s, v14.4s, v26.4s
@@ -22963,25 +22323,25 @@ group:
 	WORD $0x4e20d5c0 // fadd v0.4s, v14.4s, v0.4s
 	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e23d4c3 // fadd v3.4s, v6.4s, v3.4s
+	WORD $0x4e21d4c1 // fadd v1.4s, v6.4s, v1.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
+	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e22d462 // fadd v2.4s, v3.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x6e3adc41 // fmul v1.4s, v2.4s, v26.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e33d421 // fadd v1.4s, v1.4s, v19.4s
 	WORD $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
@@ -23002,12 +22362,9 @@ group:
 	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
 	WORD $0x4e3dd43d // fadd v29.4s, v1.4s, v29.4s
-	WORD $0x3d8008c1 // str q1, [x6, #32]
+	WORD $0x3c8104c1 // str q1, [x6], #16
 	WORD $0x4e3cd41c // fadd v28.4s, v0.4s, v28.4s
-	WORD $0x3d800cc0 // str q0, [x6, #48]
-	WORD $0x91010063 // add x3, x3, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x3c8104c0 // str q0, [x6], #16
 	WORD $0xf1004021 // subs x1, x1, #16
 	BGE  group
 
@@ -23060,37 +22417,35 @@ in2done:
 	WORD $0x9104c005 // add x5, x0, #304
 	WORD $0xaa0603e7 // mov x7, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc00060 // ldr q0, [x3]
-	WORD $0x4d40c881 // ld1r {v1.4s}, [x4]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x3dc00463 // ldr q3, [x3, #16]
-	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
+	WORD $0xacc10460 // ldp q0, q1, [x3], #32
+	WORD $0x4d40c882 // ld1r {v2.4s}, [x4]
+	WORD $0x6ea0e443 // fcmgt v3.4s, v2.4s, v0.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
 	WORD $0x4eb91f24 // mov v4.16b, v25.16b
 	WORD $0x4e39cc04 // fmla v4.4s, v0.4s, v25.4s
 	WORD $0x4eb91f25 // mov v5.16b, v25.16b
-	WORD $0x4e39cc65 // fmla v5.4s, v3.4s, v25.4s
+	WORD $0x4e39cc25 // fmla v5.4s, v1.4s, v25.4s
 	WORD $0x3dc00046 // ldr q6, [x2]
 	WORD $0x4eb9cc06 // fmls v6.4s, v0.4s, v25.4s
 	WORD $0x3dc00040 // ldr q0, [x2]
-	WORD $0x4eb9cc60 // fmls v0.4s, v3.4s, v25.4s
-	WORD $0x4e219b23 // frintm v3.4s, v25.4s
+	WORD $0x4eb9cc20 // fmls v0.4s, v1.4s, v25.4s
+	WORD $0x4e219b21 // frintm v1.4s, v25.4s
 	WORD $0x4e219b27 // frintm v7.4s, v25.4s
 	WORD $0x4eb91f28 // mov v8.16b, v25.16b
 	WORD $0x4e26cc88 // fmla v8.4s, v4.4s, v6.4s
 	WORD $0x4eb91f24 // mov v4.16b, v25.16b
 	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
-	WORD $0x6e221c45 // eor v5.16b, v2.16b, v2.16b
-	WORD $0x6e211c29 // eor v9.16b, v1.16b, v1.16b
+	WORD $0x6e231c65 // eor v5.16b, v3.16b, v3.16b
+	WORD $0x6e221c49 // eor v9.16b, v2.16b, v2.16b
 	WORD $0x6ea6e50a // fcmgt v10.4s, v8.4s, v6.4s
 	WORD $0x6e681cca // bsl v10.16b, v6.16b, v8.16b
 	WORD $0x6ea0e48b // fcmgt v11.4s, v4.4s, v0.4s
 	WORD $0x6e641c0b // bsl v11.16b, v0.16b, v4.16b
-	WORD $0x4e221cac // and v12.16b, v5.16b, v2.16b
-	WORD $0x4e211d2d // and v13.16b, v9.16b, v1.16b
-	WORD $0x3dc000ae // ldr q14, [x5]
-	WORD $0x4e621dce // bic v14.16b, v14.16b, v2.16b
-	WORD $0x3dc004af // ldr q15, [x5, #16]
-	WORD $0x4e611def // bic v15.16b, v15.16b, v1.16b
+	WORD $0x4e231cac // and v12.16b, v5.16b, v3.16b
+	WORD $0x4e221d2d // and v13.16b, v9.16b, v2.16b
+	WORD $0xacc13cae // ldp q14, q15, [x5], #32
+	WORD $0x4e631dce // bic v14.16b, v14.16b, v3.16b
+	WORD $0x4e621def // bic v15.16b, v15.16b, v2.16b
 	WORD $0x3dc00050 // ldr q16, [x2]
 	WORD $0x4eaecd50 // fmls v16.4s, v10.4s, v14.4s
 	WORD $0x3dc00051 // ldr q17, [x2]
@@ -23099,38 +22454,38 @@ in2done:
 	WORD $0x6eac1f32 // bit v18.16b, v25.16b, v12.16b
 	WORD $0x3dc00053 // ldr q19, [x2]
 	WORD $0x6ead1f33 // bit v19.16b, v25.16b, v13.16b
-	WORD $0x4e2c1c63 // and v3.16b, v3.16b, v12.16b
+	WORD $0x4e2c1c21 // and v1.16b, v1.16b, v12.16b
 	WORD $0x4e2d1ce7 // and v7.16b, v7.16b, v13.16b
-	WORD $0x4ea3ce06 // fmls v6.4s, v16.4s, v3.4s
+	WORD $0x4ea1ce06 // fmls v6.4s, v16.4s, v1.4s
 	WORD $0x4ea7ce20 // fmls v0.4s, v17.4s, v7.4s
-	WORD $0x4e221d54 // and v20.16b, v10.16b, v2.16b
-	WORD $0x4e211d75 // and v21.16b, v11.16b, v1.16b
+	WORD $0x4e231d54 // and v20.16b, v10.16b, v3.16b
+	WORD $0x4e221d75 // and v21.16b, v11.16b, v2.16b
 	WORD $0x4e34ce48 // fmla v8.4s, v18.4s, v20.4s
 	WORD $0x4e35ce64 // fmla v4.4s, v19.4s, v21.4s
 	WORD $0x4ea0f908 // fabs v8.4s, v8.4s
 	WORD $0x4ea0f884 // fabs v4.4s, v4.4s
 	WORD $0x4eb2ce8a // fmls v10.4s, v20.4s, v18.4s
 	WORD $0x4eb3ceab // fmls v11.4s, v21.4s, v19.4s
-	WORD $0x6ea3e614 // fcmgt v20.4s, v16.4s, v3.4s
-	WORD $0x6e701c74 // bsl v20.16b, v3.16b, v16.16b
+	WORD $0x6ea1e614 // fcmgt v20.4s, v16.4s, v1.4s
+	WORD $0x6e701c34 // bsl v20.16b, v1.16b, v16.16b
 	WORD $0x6ea7e630 // fcmgt v16.4s, v17.4s, v7.4s
 	WORD $0x6e711cf0 // bsl v16.16b, v7.16b, v17.16b
 	WORD $0x6ea51d0e // bit v14.16b, v8.16b, v5.16b
 	WORD $0x6ea91c8f // bit v15.16b, v4.16b, v9.16b
-	WORD $0x4e2c1c63 // and v3.16b, v3.16b, v12.16b
+	WORD $0x4e2c1c21 // and v1.16b, v1.16b, v12.16b
 	WORD $0x4e2d1ce7 // and v7.16b, v7.16b, v13.16b
 	WORD $0x6eaae4c6 // fcmgt v6.4s, v6.4s, v10.4s
 	WORD $0x6eabe400 // fcmgt v0.4s, v0.4s, v11.4s
+	WORD $0x4ea31c63 // orr v3.16b, v3.16b, v3.16b
 	WORD $0x4ea21c42 // orr v2.16b, v2.16b, v2.16b
-	WORD $0x4ea11c21 // orr v1.16b, v1.16b, v1.16b
 	WORD $0x4e6c1e4a // bic v10.16b, v18.16b, v12.16b
 	WORD $0x4e6d1e6b // bic v11.16b, v19.16b, v13.16b
 	WORD $0x4ea81d0c // mov v12.16b, v8.16b
 	WORD $0x4eb4cdcc // fmls v12.4s, v14.4s, v20.4s
 	WORD $0x4ea41c8d // mov v13.16b, v4.16b
 	WORD $0x4eb0cded // fmls v13.4s, v15.4s, v16.4s
-	WORD $0x6ea3e510 // fcmgt v16.4s, v8.4s, v3.4s
-	WORD $0x6e681c70 // bsl v16.16b, v3.16b, v8.16b
+	WORD $0x6ea1e510 // fcmgt v16.4s, v8.4s, v1.4s
+	WORD $0x6e681c30 // bsl v16.16b, v1.16b, v8.16b
 	WORD $0x6ea7e488 // fcmgt v8.4s, v4.4s, v7.4s
 	WORD $0x6e641ce8 // bsl v8.16b, v7.16b, v4.16b
 	WORD $0x6eaee604 // fcmgt v4.4s, v16.4s, v14.4s
@@ -23141,30 +22496,30 @@ in2done:
 	WORD $0x6e291d29 // eor v9.16b, v9.16b, v9.16b
 	WORD $0x4e661c92 // bic v18.16b, v4.16b, v6.16b
 	WORD $0x4e601e33 // bic v19.16b, v17.16b, v0.16b
-	WORD $0x4ea21c54 // mov v20.16b, v2.16b
+	WORD $0x4ea31c74 // mov v20.16b, v3.16b
 	WORD $0x6e641e54 // bsl v20.16b, v18.16b, v4.16b
-	WORD $0x4ea11c35 // mov v21.16b, v1.16b
+	WORD $0x4ea21c55 // mov v21.16b, v2.16b
 	WORD $0x6e711e75 // bsl v21.16b, v19.16b, v17.16b
-	WORD $0x4e251c76 // and v22.16b, v3.16b, v5.16b
+	WORD $0x4e251c36 // and v22.16b, v1.16b, v5.16b
 	WORD $0x4e291cf7 // and v23.16b, v7.16b, v9.16b
-	WORD $0x6ea3e5d8 // fcmgt v24.4s, v14.4s, v3.4s
-	WORD $0x6e631dd8 // bsl v24.16b, v14.16b, v3.16b
-	WORD $0x6ea7e5e3 // fcmgt v3.4s, v15.4s, v7.4s
-	WORD $0x6e671de3 // bsl v3.16b, v15.16b, v7.16b
-	WORD $0x4e651c42 // bic v2.16b, v2.16b, v5.16b
-	WORD $0x4e691c21 // bic v1.16b, v1.16b, v9.16b
+	WORD $0x6ea1e5d8 // fcmgt v24.4s, v14.4s, v1.4s
+	WORD $0x6e611dd8 // bsl v24.16b, v14.16b, v1.16b
+	WORD $0x6ea7e5e1 // fcmgt v1.4s, v15.4s, v7.4s
+	WORD $0x6e671de1 // bsl v1.16b, v15.16b, v7.16b
+	WORD $0x4e651c63 // bic v3.16b, v3.16b, v5.16b
+	WORD $0x4e691c42 // bic v2.16b, v2.16b, v9.16b
 	WORD $0x4e651f05 // bic v5.16b, v24.16b, v5.16b
-	WORD $0x4e691c63 // bic v3.16b, v3.16b, v9.16b
+	WORD $0x4e691c21 // bic v1.16b, v1.16b, v9.16b
 	WORD $0x6ee61ed4 // bif v20.16b, v22.16b, v6.16b
 	WORD $0x6ee01ef5 // bif v21.16b, v23.16b, v0.16b
-	WORD $0x4e221c82 // and v2.16b, v4.16b, v2.16b
-	WORD $0x4e211e21 // and v1.16b, v17.16b, v1.16b
-	WORD $0x4ea2cc4a // fmls v10.4s, v2.4s, v2.4s
-	WORD $0x4ea1cc2b // fmls v11.4s, v1.4s, v1.4s
+	WORD $0x4e231c83 // and v3.16b, v4.16b, v3.16b
+	WORD $0x4e221e22 // and v2.16b, v17.16b, v2.16b
+	WORD $0x4ea3cc6a // fmls v10.4s, v3.4s, v3.4s
+	WORD $0x4ea2cc4b // fmls v11.4s, v2.4s, v2.4s
 	WORD $0x6e2cde07 // fmul v7.4s, v16.4s, v12.4s
 	WORD $0x6e2ddd08 // fmul v8.4s, v8.4s, v13.4s
 	WORD $0x4e661ca6 // bic v6.16b, v5.16b, v6.16b
-	WORD $0x4e601c60 // bic v0.16b, v3.16b, v0.16b
+	WORD $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	WORD $0x6eb4e6c9 // fcmgt v9.4s, v22.4s, v20.4s
 	WORD $0x6e761e89 // bsl v9.16b, v20.16b, v22.16b
 	WORD $0x6eb5e6ec // fcmgt v12.4s, v23.4s, v21.4s
@@ -23174,13 +22529,13 @@ in2done:
 	WORD $0x4eb21e4f // mov v15.16b, v18.16b
 	WORD $0x4ea5cd2f // fmls v15.4s, v9.4s, v5.4s
 	WORD $0x4eb31e70 // mov v16.16b, v19.16b
-	WORD $0x4ea3cd90 // fmls v16.4s, v12.4s, v3.4s
+	WORD $0x4ea1cd90 // fmls v16.4s, v12.4s, v1.4s
 	WORD $0x4ea71cf6 // mov v22.16b, v7.16b
 	WORD $0x4e24ccf6 // fmla v22.4s, v7.4s, v4.4s
 	WORD $0x4ea81d04 // mov v4.16b, v8.16b
 	WORD $0x4e31cd04 // fmla v4.4s, v8.4s, v17.4s
-	WORD $0x4eb2cd22 // fmls v2.4s, v9.4s, v18.4s
-	WORD $0x4eb3cd81 // fmls v1.4s, v12.4s, v19.4s
+	WORD $0x4eb2cd23 // fmls v3.4s, v9.4s, v18.4s
+	WORD $0x4eb3cd82 // fmls v2.4s, v12.4s, v19.4s
 	WORD $0x6ea6e5f1 // fcmgt v17.4s, v15.4s, v6.4s
 	WORD $0x6e6f1cd1 // bsl v17.16b, v6.16b, v15.16b
 	WORD $0x6ea0e612 // fcmgt v18.4s, v16.4s, v0.4s
@@ -23191,11 +22546,11 @@ in2done:
 	WORD $0x4e35cdd4 // fmla v20.4s, v14.4s, v21.4s
 	WORD $0x6ea5e6d5 // fcmgt v21.4s, v22.4s, v5.4s
 	WORD $0x6e651ed5 // bsl v21.16b, v22.16b, v5.16b
-	WORD $0x6ea3e485 // fcmgt v5.4s, v4.4s, v3.4s
-	WORD $0x6e631c85 // bsl v5.16b, v4.16b, v3.16b
-	WORD $0x6ea0f943 // fneg v3.4s, v10.4s
+	WORD $0x6ea1e485 // fcmgt v5.4s, v4.4s, v1.4s
+	WORD $0x6e611c85 // bsl v5.16b, v4.16b, v1.16b
+	WORD $0x6ea0f941 // fneg v1.4s, v10.4s
 	WORD $0x6ea0f96a // fneg v10.4s, v11.4s
-	WORD $0x6e35dc6b // fmul v11.4s, v3.4s, v21.4s
+	WORD $0x6e35dc2b // fmul v11.4s, v1.4s, v21.4s
 	WORD $0x6e25dd57 // fmul v23.4s, v10.4s, v5.4s
 	WORD $0x6e3addad // fmul v13.4s, v13.4s, v26.4s
 	WORD $0x6e3addce // fmul v14.4s, v14.4s, v26.4s
@@ -23207,25 +22562,25 @@ in2done:
 	WORD $0x4e20d5c0 // fadd v0.4s, v14.4s, v0.4s
 	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e23d4c3 // fadd v3.4s, v6.4s, v3.4s
+	WORD $0x4e21d4c1 // fadd v1.4s, v6.4s, v1.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
+	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e22d462 // fadd v2.4s, v3.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x6e3adc41 // fmul v1.4s, v2.4s, v26.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e33d421 // fadd v1.4s, v1.4s, v19.4s
 	WORD $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
@@ -23245,39 +22600,36 @@ in2done:
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
-	WORD $0x3d8000c1 // str q1, [x6]
-	WORD $0x3d8004c0 // str q0, [x6, #16]
-	WORD $0x3dc00860 // ldr q0, [x3, #32]
-	WORD $0x4d40c881 // ld1r {v1.4s}, [x4]
-	WORD $0x6ea0e422 // fcmgt v2.4s, v1.4s, v0.4s
-	WORD $0x3dc00c63 // ldr q3, [x3, #48]
-	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
+	WORD $0xac8100c1 // stp q1, q0, [x6], #32
+	WORD $0xacc10460 // ldp q0, q1, [x3], #32
+	WORD $0x4d40c882 // ld1r {v2.4s}, [x4]
+	WORD $0x6ea0e443 // fcmgt v3.4s, v2.4s, v0.4s
+	WORD $0x6ea1e442 // fcmgt v2.4s, v2.4s, v1.4s
 	WORD $0x4eb91f24 // mov v4.16b, v25.16b
 	WORD $0x4e39cc04 // fmla v4.4s, v0.4s, v25.4s
 	WORD $0x4eb91f25 // mov v5.16b, v25.16b
-	WORD $0x4e39cc65 // fmla v5.4s, v3.4s, v25.4s
+	WORD $0x4e39cc25 // fmla v5.4s, v1.4s, v25.4s
 	WORD $0x3dc00046 // ldr q6, [x2]
 	WORD $0x4eb9cc06 // fmls v6.4s, v0.4s, v25.4s
 	WORD $0x3dc00040 // ldr q0, [x2]
-	WORD $0x4eb9cc60 // fmls v0.4s, v3.4s, v25.4s
-	WORD $0x4e219b23 // frintm v3.4s, v25.4s
+	WORD $0x4eb9cc20 // fmls v0.4s, v1.4s, v25.4s
+	WORD $0x4e219b21 // frintm v1.4s, v25.4s
 	WORD $0x4e219b27 // frintm v7.4s, v25.4s
 	WORD $0x4eb91f28 // mov v8.16b, v25.16b
 	WORD $0x4e26cc88 // fmla v8.4s, v4.4s, v6.4s
 	WORD $0x4eb91f24 // mov v4.16b, v25.16b
 	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
-	WORD $0x6e221c45 // eor v5.16b, v2.16b, v2.16b
-	WORD $0x6e211c29 // eor v9.16b, v1.16b, v1.16b
+	WORD $0x6e231c65 // eor v5.16b, v3.16b, v3.16b
+	WORD $0x6e221c49 // eor v9.16b, v2.16b, v2.16b
 	WORD $0x6ea6e50a // fcmgt v10.4s, v8.4s, v6.4s
 	WORD $0x6e681cca // bsl v10.16b, v6.16b, v8.16b
 	WORD $0x6ea0e48b // fcmgt v11.4s, v4.4s, v0.4s
 	WORD $0x6e641c0b // bsl v11.16b, v0.16b, v4.16b
-	WORD $0x4e221cac // and v12.16b, v5.16b, v2.16b
-	WORD $0x4e211d2d // and v13.16b, v9.16b, v1.16b
-	WORD $0x3dc008ae // ldr q14, [x5, #32]
-	WORD $0x4e621dce // bic v14.16b, v14.16b, v2.16b
-	WORD $0x3dc00caf // ldr q15, [x5, #48]
-	WORD $0x4e611def // bic v15.16b, v15.16b, v1.16b
+	WORD $0x4e231cac // and v12.16b, v5.16b, v3.16b
+	WORD $0x4e221d2d // and v13.16b, v9.16b, v2.16b
+	WORD $0xacc13cae // ldp q14, q15, [x5], #32
+	WORD $0x4e631dce // bic v14.16b, v14.16b, v3.16b
+	WORD $0x4e621def // bic v15.16b, v15.16b, v2.16b
 	WORD $0x3dc00050 // ldr q16, [x2]
 	WORD $0x4eaecd50 // fmls v16.4s, v10.4s, v14.4s
 	WORD $0x3dc00051 // ldr q17, [x2]
@@ -23286,38 +22638,38 @@ in2done:
 	WORD $0x6eac1f32 // bit v18.16b, v25.16b, v12.16b
 	WORD $0x3dc00053 // ldr q19, [x2]
 	WORD $0x6ead1f33 // bit v19.16b, v25.16b, v13.16b
-	WORD $0x4e2c1c63 // and v3.16b, v3.16b, v12.16b
+	WORD $0x4e2c1c21 // and v1.16b, v1.16b, v12.16b
 	WORD $0x4e2d1ce7 // and v7.16b, v7.16b, v13.16b
-	WORD $0x4ea3ce06 // fmls v6.4s, v16.4s, v3.4s
+	WORD $0x4ea1ce06 // fmls v6.4s, v16.4s, v1.4s
 	WORD $0x4ea7ce20 // fmls v0.4s, v17.4s, v7.4s
-	WORD $0x4e221d54 // and v20.16b, v10.16b, v2.16b
-	WORD $0x4e211d75 // and v21.16b, v11.16b, v1.16b
+	WORD $0x4e231d54 // and v20.16b, v10.16b, v3.16b
+	WORD $0x4e221d75 // and v21.16b, v11.16b, v2.16b
 	WORD $0x4e34ce48 // fmla v8.4s, v18.4s, v20.4s
 	WORD $0x4e35ce64 // fmla v4.4s, v19.4s, v21.4s
 	WORD $0x4ea0f908 // fabs v8.4s, v8.4s
 	WORD $0x4ea0f884 // fabs v4.4s, v4.4s
 	WORD $0x4eb2ce8a // fmls v10.4s, v20.4s, v18.4s
 	WORD $0x4eb3ceab // fmls v11.4s, v21.4s, v19.4s
-	WORD $0x6ea3e614 // fcmgt v20.4s, v16.4s, v3.4s
-	WORD $0x6e701c74 // bsl v20.16b, v3.16b, v16.16b
+	WORD $0x6ea1e614 // fcmgt v20.4s, v16.4s, v1.4s
+	WORD $0x6e701c34 // bsl v20.16b, v1.16b, v16.16b
 	WORD $0x6ea7e630 // fcmgt v16.4s, v17.4s, v7.4s
 	WORD $0x6e711cf0 // bsl v16.16b, v7.16b, v17.16b
 	WORD $0x6ea51d0e // bit v14.16b, v8.16b, v5.16b
 	WORD $0x6ea91c8f // bit v15.16b, v4.16b, v9.16b
-	WORD $0x4e2c1c63 // and v3.16b, v3.16b, v12.16b
+	WORD $0x4e2c1c21 // and v1.16b, v1.16b, v12.16b
 	WORD $0x4e2d1ce7 // and v7.16b, v7.16b, v13.16b
 	WORD $0x6eaae4c6 // fcmgt v6.4s, v6.4s, v10.4s
 	WORD $0x6eabe400 // fcmgt v0.4s, v0.4s, v11.4s
+	WORD $0x4ea31c63 // orr v3.16b, v3.16b, v3.16b
 	WORD $0x4ea21c42 // orr v2.16b, v2.16b, v2.16b
-	WORD $0x4ea11c21 // orr v1.16b, v1.16b, v1.16b
 	WORD $0x4e6c1e4a // bic v10.16b, v18.16b, v12.16b
 	WORD $0x4e6d1e6b // bic v11.16b, v19.16b, v13.16b
 	WORD $0x4ea81d0c // mov v12.16b, v8.16b
 	WORD $0x4eb4cdcc // fmls v12.4s, v14.4s, v20.4s
 	WORD $0x4ea41c8d // mov v13.16b, v4.16b
 	WORD $0x4eb0cded // fmls v13.4s, v15.4s, v16.4s
-	WORD $0x6ea3e510 // fcmgt v16.4s, v8.4s, v3.4s
-	WORD $0x6e681c70 // bsl v16.16b, v3.16b, v8.16b
+	WORD $0x6ea1e510 // fcmgt v16.4s, v8.4s, v1.4s
+	WORD $0x6e681c30 // bsl v16.16b, v1.16b, v8.16b
 	WORD $0x6ea7e488 // fcmgt v8.4s, v4.4s, v7.4s
 	WORD $0x6e641ce8 // bsl v8.16b, v7.16b, v4.16b
 	WORD $0x6eaee604 // fcmgt v4.4s, v16.4s, v14.4s
@@ -23328,30 +22680,30 @@ in2done:
 	WORD $0x6e291d29 // eor v9.16b, v9.16b, v9.16b
 	WORD $0x4e661c92 // bic v18.16b, v4.16b, v6.16b
 	WORD $0x4e601e33 // bic v19.16b, v17.16b, v0.16b
-	WORD $0x4ea21c54 // mov v20.16b, v2.16b
+	WORD $0x4ea31c74 // mov v20.16b, v3.16b
 	WORD $0x6e641e54 // bsl v20.16b, v18.16b, v4.16b
-	WORD $0x4ea11c35 // mov v21.16b, v1.16b
+	WORD $0x4ea21c55 // mov v21.16b, v2.16b
 	WORD $0x6e711e75 // bsl v21.16b, v19.16b, v17.16b
-	WORD $0x4e251c76 // and v22.16b, v3.16b, v5.16b
+	WORD $0x4e251c36 // and v22.16b, v1.16b, v5.16b
 	WORD $0x4e291cf7 // and v23.16b, v7.16b, v9.16b
-	WORD $0x6ea3e5d8 // fcmgt v24.4s, v14.4s, v3.4s
-	WORD $0x6e631dd8 // bsl v24.16b, v14.16b, v3.16b
-	WORD $0x6ea7e5e3 // fcmgt v3.4s, v15.4s, v7.4s
-	WORD $0x6e671de3 // bsl v3.16b, v15.16b, v7.16b
-	WORD $0x4e651c42 // bic v2.16b, v2.16b, v5.16b
-	WORD $0x4e691c21 // bic v1.16b, v1.16b, v9.16b
+	WORD $0x6ea1e5d8 // fcmgt v24.4s, v14.4s, v1.4s
+	WORD $0x6e611dd8 // bsl v24.16b, v14.16b, v1.16b
+	WORD $0x6ea7e5e1 // fcmgt v1.4s, v15.4s, v7.4s
+	WORD $0x6e671de1 // bsl v1.16b, v15.16b, v7.16b
+	WORD $0x4e651c63 // bic v3.16b, v3.16b, v5.16b
+	WORD $0x4e691c42 // bic v2.16b, v2.16b, v9.16b
 	WORD $0x4e651f05 // bic v5.16b, v24.16b, v5.16b
-	WORD $0x4e691c63 // bic v3.16b, v3.16b, v9.16b
+	WORD $0x4e691c21 // bic v1.16b, v1.16b, v9.16b
 	WORD $0x6ee61ed4 // bif v20.16b, v22.16b, v6.16b
 	WORD $0x6ee01ef5 // bif v21.16b, v23.16b, v0.16b
-	WORD $0x4e221c82 // and v2.16b, v4.16b, v2.16b
-	WORD $0x4e211e21 // and v1.16b, v17.16b, v1.16b
-	WORD $0x4ea2cc4a // fmls v10.4s, v2.4s, v2.4s
-	WORD $0x4ea1cc2b // fmls v11.4s, v1.4s, v1.4s
+	WORD $0x4e231c83 // and v3.16b, v4.16b, v3.16b
+	WORD $0x4e221e22 // and v2.16b, v17.16b, v2.16b
+	WORD $0x4ea3cc6a // fmls v10.4s, v3.4s, v3.4s
+	WORD $0x4ea2cc4b // fmls v11.4s, v2.4s, v2.4s
 	WORD $0x6e2cde07 // fmul v7.4s, v16.4s, v12.4s
 	WORD $0x6e2ddd08 // fmul v8.4s, v8.4s, v13.4s
 	WORD $0x4e661ca6 // bic v6.16b, v5.16b, v6.16b
-	WORD $0x4e601c60 // bic v0.16b, v3.16b, v0.16b
+	WORD $0x4e601c20 // bic v0.16b, v1.16b, v0.16b
 	WORD $0x6eb4e6c9 // fcmgt v9.4s, v22.4s, v20.4s
 	WORD $0x6e761e89 // bsl v9.16b, v20.16b, v22.16b
 	WORD $0x6eb5e6ec // fcmgt v12.4s, v23.4s, v21.4s
@@ -23361,13 +22713,13 @@ in2done:
 	WORD $0x4eb21e4f // mov v15.16b, v18.16b
 	WORD $0x4ea5cd2f // fmls v15.4s, v9.4s, v5.4s
 	WORD $0x4eb31e70 // mov v16.16b, v19.16b
-	WORD $0x4ea3cd90 // fmls v16.4s, v12.4s, v3.4s
+	WORD $0x4ea1cd90 // fmls v16.4s, v12.4s, v1.4s
 	WORD $0x4ea71cf6 // mov v22.16b, v7.16b
 	WORD $0x4e24ccf6 // fmla v22.4s, v7.4s, v4.4s
 	WORD $0x4ea81d04 // mov v4.16b, v8.16b
 	WORD $0x4e31cd04 // fmla v4.4s, v8.4s, v17.4s
-	WORD $0x4eb2cd22 // fmls v2.4s, v9.4s, v18.4s
-	WORD $0x4eb3cd81 // fmls v1.4s, v12.4s, v19.4s
+	WORD $0x4eb2cd23 // fmls v3.4s, v9.4s, v18.4s
+	WORD $0x4eb3cd82 // fmls v2.4s, v12.4s, v19.4s
 	WORD $0x6ea6e5f1 // fcmgt v17.4s, v15.4s, v6.4s
 	WORD $0x6e6f1cd1 // bsl v17.16b, v6.16b, v15.16b
 	WORD $0x6ea0e612 // fcmgt v18.4s, v16.4s, v0.4s
@@ -23378,11 +22730,11 @@ in2done:
 	WORD $0x4e35cdd4 // fmla v20.4s, v14.4s, v21.4s
 	WORD $0x6ea5e6d5 // fcmgt v21.4s, v22.4s, v5.4s
 	WORD $0x6e651ed5 // bsl v21.16b, v22.16b, v5.16b
-	WORD $0x6ea3e485 // fcmgt v5.4s, v4.4s, v3.4s
-	WORD $0x6e631c85 // bsl v5.16b, v4.16b, v3.16b
-	WORD $0x6ea0f943 // fneg v3.4s, v10.4s
+	WORD $0x6ea1e485 // fcmgt v5.4s, v4.4s, v1.4s
+	WORD $0x6e611c85 // bsl v5.16b, v4.16b, v1.16b
+	WORD $0x6ea0f941 // fneg v1.4s, v10.4s
 	WORD $0x6ea0f96a // fneg v10.4s, v11.4s
-	WORD $0x6e35dc6b // fmul v11.4s, v3.4s, v21.4s
+	WORD $0x6e35dc2b // fmul v11.4s, v1.4s, v21.4s
 	WORD $0x6e25dd57 // fmul v23.4s, v10.4s, v5.4s
 	WORD $0x6e3addad // fmul v13.4s, v13.4s, v26.4s
 	WORD $0x6e3addce // fmul v14.4s, v14.4s, v26.4s
@@ -23394,25 +22746,25 @@ in2done:
 	WORD $0x4e20d5c0 // fadd v0.4s, v14.4s, v0.4s
 	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e23d4c3 // fadd v3.4s, v6.4s, v3.4s
+	WORD $0x4e21d4c1 // fadd v1.4s, v6.4s, v1.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
+	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e22d462 // fadd v2.4s, v3.4s, v2.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x6e3adc41 // fmul v1.4s, v2.4s, v26.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e33d421 // fadd v1.4s, v1.4s, v19.4s
 	WORD $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
@@ -23432,8 +22784,7 @@ in2done:
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
 	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
-	WORD $0x3d8008c1 // str q1, [x6, #32]
-	WORD $0x3d800cc0 // str q0, [x6, #48]
+	WORD $0xac8100c1 // stp q1, q0, [x6], #32
 	WORD $0x910ac002 // add x2, x0, #688
 	WORD $0xf1001023 // subs x3, x1, #4
 	BLT  outwords
@@ -23523,83 +22874,81 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ea0e7a1 // fcmgt v1.4s, v29.4s, v0.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x6ea2e7a3 // fcmgt v3.4s, v29.4s, v2.4s
-	WORD $0x4ea11c24 // mov v4.16b, v1.16b
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6ea0e7a2 // fcmgt v2.4s, v29.4s, v0.4s
+	WORD $0x6ea1e7a3 // fcmgt v3.4s, v29.4s, v1.4s
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
 	WORD $0x6e601fc4 // bsl v4.16b, v30.16b, v0.16b
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
-	WORD $0x6e621fc5 // bsl v5.16b, v30.16b, v2.16b
-	WORD $0x3dc000a6 // ldr q6, [x5]
-	WORD $0x4e211cc7 // and v7.16b, v6.16b, v1.16b
-	WORD $0x3dc004a8 // ldr q8, [x5, #16]
-	WORD $0x4e231d09 // and v9.16b, v8.16b, v3.16b
-	WORD $0x4e20ccc7 // fmla v7.4s, v6.4s, v0.4s
-	WORD $0x4e22cd09 // fmla v9.4s, v8.4s, v2.4s
+	WORD $0x6e611fc5 // bsl v5.16b, v30.16b, v1.16b
+	WORD $0xacc11ca6 // ldp q6, q7, [x5], #32
+	WORD $0x4e221cc8 // and v8.16b, v6.16b, v2.16b
+	WORD $0x4e231ce9 // and v9.16b, v7.16b, v3.16b
+	WORD $0x4e20ccc8 // fmla v8.4s, v6.4s, v0.4s
+	WORD $0x4e21cce9 // fmla v9.4s, v7.4s, v1.4s
 	WORD $0x4ea4d4c4 // fsub v4.4s, v6.4s, v4.4s
-	WORD $0x4ea5d505 // fsub v5.4s, v8.4s, v5.4s
+	WORD $0x4ea5d4e5 // fsub v5.4s, v7.4s, v5.4s
 	WORD $0x6e20e78a // fcmge v10.4s, v28.4s, v0.4s
-	WORD $0x6e22e78b // fcmge v11.4s, v28.4s, v2.4s
+	WORD $0x6e21e78b // fcmge v11.4s, v28.4s, v1.4s
 	WORD $0x6ea0e7cc // fcmgt v12.4s, v30.4s, v0.4s
 	WORD $0x6e601fcc // bsl v12.16b, v30.16b, v0.16b
-	WORD $0x6ea2e7c0 // fcmgt v0.4s, v30.4s, v2.4s
-	WORD $0x6e621fc0 // bsl v0.16b, v30.16b, v2.16b
-	WORD $0x6eaa1cec // bit v12.16b, v7.16b, v10.16b
+	WORD $0x6ea1e7c0 // fcmgt v0.4s, v30.4s, v1.4s
+	WORD $0x6e611fc0 // bsl v0.16b, v30.16b, v1.16b
+	WORD $0x6eaa1d0c // bit v12.16b, v8.16b, v10.16b
 	WORD $0x6eab1d20 // bit v0.16b, v9.16b, v11.16b
-	WORD $0x4e2a1c82 // and v2.16b, v4.16b, v10.16b
+	WORD $0x4e2a1c81 // and v1.16b, v4.16b, v10.16b
 	WORD $0x4e2b1cad // and v13.16b, v5.16b, v11.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4e22cd8e // fmla v14.4s, v12.4s, v2.4s
+	WORD $0x4ea11c2e // mov v14.16b, v1.16b
+	WORD $0x4e21cd8e // fmla v14.4s, v12.4s, v1.4s
 	WORD $0x4ead1daf // mov v15.16b, v13.16b
 	WORD $0x4e2dcc0f // fmla v15.4s, v0.4s, v13.4s
-	WORD $0x4e211c30 // and v16.16b, v1.16b, v1.16b
+	WORD $0x4e221c50 // and v16.16b, v2.16b, v2.16b
 	WORD $0x4e231c71 // and v17.16b, v3.16b, v3.16b
 	WORD $0x4e701fd2 // bic v18.16b, v30.16b, v16.16b
 	WORD $0x4e711fd3 // bic v19.16b, v30.16b, v17.16b
-	WORD $0x6e661e41 // bsl v1.16b, v18.16b, v6.16b
-	WORD $0x6e681e63 // bsl v3.16b, v19.16b, v8.16b
+	WORD $0x6e661e42 // bsl v2.16b, v18.16b, v6.16b
+	WORD $0x6e671e63 // bsl v3.16b, v19.16b, v7.16b
 	WORD $0x4e2a1d86 // and v6.16b, v12.16b, v10.16b
-	WORD $0x4e2b1c08 // and v8.16b, v0.16b, v11.16b
+	WORD $0x4e2b1c07 // and v7.16b, v0.16b, v11.16b
 	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
 	WORD $0x4e711c00 // bic v0.16b, v0.16b, v17.16b
 	WORD $0x4e2ee484 // fcmeq v4.4s, v4.4s, v14.4s
 	WORD $0x4e2fe4a5 // fcmeq v5.4s, v5.4s, v15.4s
 	WORD $0x4eaa1d52 // mov v18.16b, v10.16b
-	WORD $0x6e611d92 // bsl v18.16b, v12.16b, v1.16b
+	WORD $0x6e621d92 // bsl v18.16b, v12.16b, v2.16b
 	WORD $0x4eab1d73 // mov v19.16b, v11.16b
 	WORD $0x6e631c13 // bsl v19.16b, v0.16b, v3.16b
-	WORD $0x4e2a1ce7 // and v7.16b, v7.16b, v10.16b
+	WORD $0x4e2a1d08 // and v8.16b, v8.16b, v10.16b
 	WORD $0x4e2b1d29 // and v9.16b, v9.16b, v11.16b
 	WORD $0x4eae1dca // mov v10.16b, v14.16b
-	WORD $0x4e32cc2a // fmla v10.4s, v1.4s, v18.4s
+	WORD $0x4e32cc4a // fmla v10.4s, v2.4s, v18.4s
 	WORD $0x4eaf1deb // mov v11.16b, v15.16b
 	WORD $0x4e33cc6b // fmla v11.4s, v3.4s, v19.4s
-	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
+	WORD $0x6eaee44e // fcmgt v14.4s, v2.4s, v14.4s
 	WORD $0x6eafe46f // fcmgt v15.4s, v3.4s, v15.4s
 	WORD $0x4eaa1d54 // mov v20.16b, v10.16b
-	WORD $0x4e22ccd4 // fmla v20.4s, v6.4s, v2.4s
+	WORD $0x4e21ccd4 // fmla v20.4s, v6.4s, v1.4s
 	WORD $0x4eab1d75 // mov v21.16b, v11.16b
-	WORD $0x4e2dcd15 // fmla v21.4s, v8.4s, v13.4s
-	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD $0x4e2dccf5 // fmla v21.4s, v7.4s, v13.4s
+	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
 	WORD $0x4ea0f9ad // fabs v13.4s, v13.4s
-	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
 	WORD $0x6ea1f9ad // fsqrt v13.4s, v13.4s
 	WORD $0x4eae1e10 // orr v16.16b, v16.16b, v14.16b
 	WORD $0x4eaf1e31 // orr v17.16b, v17.16b, v15.16b
 	WORD $0x4e701d56 // bic v22.16b, v10.16b, v16.16b
 	WORD $0x4e711d77 // bic v23.16b, v11.16b, v17.16b
-	WORD $0x4ea11c38 // mov v24.16b, v1.16b
+	WORD $0x4ea21c58 // mov v24.16b, v2.16b
 	WORD $0x4e32cd98 // fmla v24.4s, v12.4s, v18.4s
 	WORD $0x4ea31c6c // mov v12.16b, v3.16b
 	WORD $0x4e33cc0c // fmla v12.4s, v0.4s, v19.4s
-	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
-	WORD $0x4e23cd09 // fmla v9.4s, v8.4s, v3.4s
-	WORD $0x6ea7e4c0 // fcmgt v0.4s, v6.4s, v7.4s
-	WORD $0x6e671cc0 // bsl v0.16b, v6.16b, v7.16b
-	WORD $0x6ea9e501 // fcmgt v1.4s, v8.4s, v9.4s
-	WORD $0x6e691d01 // bsl v1.16b, v8.16b, v9.16b
-	WORD $0x6e621e84 // bsl v4.16b, v20.16b, v2.16b
+	WORD $0x4e22ccc8 // fmla v8.4s, v6.4s, v2.4s
+	WORD $0x4e23cce9 // fmla v9.4s, v7.4s, v3.4s
+	WORD $0x6ea8e4c0 // fcmgt v0.4s, v6.4s, v8.4s
+	WORD $0x6e681cc0 // bsl v0.16b, v6.16b, v8.16b
+	WORD $0x6ea9e4e2 // fcmgt v2.4s, v7.4s, v9.4s
+	WORD $0x6e691ce2 // bsl v2.16b, v7.16b, v9.16b
+	WORD $0x6e611e84 // bsl v4.16b, v20.16b, v1.16b
 	WORD $0x6e6d1ea5 // bsl v5.16b, v21.16b, v13.16b
 	WORD $0x4eb4d483 // fsub v3.4s, v4.4s, v20.4s
 	WORD $0x4eb5d4a6 // fsub v6.4s, v5.4s, v21.4s
@@ -23616,16 +22965,16 @@ group:
 	WORD $0x4e691e93 // bic v19.16b, v20.16b, v9.16b
 	WORD $0x4e6a1eb4 // bic v20.16b, v21.16b, v10.16b
 	WORD $0x4e38d415 // fadd v21.4s, v0.4s, v24.4s
-	WORD $0x4e2cd42c // fadd v12.4s, v1.4s, v12.4s
+	WORD $0x4e2cd44c // fadd v12.4s, v2.4s, v12.4s
 	WORD $0x6ee91cf6 // bif v22.16b, v7.16b, v9.16b
 	WORD $0x6eea1d17 // bif v23.16b, v8.16b, v10.16b
-	WORD $0x4e2e1c42 // and v2.16b, v2.16b, v14.16b
+	WORD $0x4e2e1c21 // and v1.16b, v1.16b, v14.16b
 	WORD $0x4e2f1dad // and v13.16b, v13.16b, v15.16b
 	WORD $0x4eb31e6e // mov v14.16b, v19.16b
 	WORD $0x4e20cece // fmla v14.4s, v22.4s, v0.4s
 	WORD $0x4eb41e80 // mov v0.16b, v20.16b
-	WORD $0x4e21cee0 // fmla v0.4s, v23.4s, v1.4s
-	WORD $0x4e22e481 // fcmeq v1.4s, v4.4s, v2.4s
+	WORD $0x4e22cee0 // fmla v0.4s, v23.4s, v2.4s
+	WORD $0x4e21e482 // fcmeq v2.4s, v4.4s, v1.4s
 	WORD $0x4e2de4a4 // fcmeq v4.4s, v5.4s, v13.4s
 	WORD $0x6eb6e5c5 // fcmgt v5.4s, v14.4s, v22.4s
 	WORD $0x6e6e1ec5 // bsl v5.16b, v22.16b, v14.16b
@@ -23635,27 +22984,27 @@ group:
 	WORD $0x6e731ce0 // bsl v0.16b, v7.16b, v19.16b
 	WORD $0x6eb4e507 // fcmgt v7.4s, v8.4s, v20.4s
 	WORD $0x6e741d07 // bsl v7.16b, v8.16b, v20.16b
-	WORD $0x4e23cc43 // fmla v3.4s, v2.4s, v3.4s
+	WORD $0x4e23cc23 // fmla v3.4s, v1.4s, v3.4s
 	WORD $0x4e26cda6 // fmla v6.4s, v13.4s, v6.4s
-	WORD $0x6eb5e562 // fcmgt v2.4s, v11.4s, v21.4s
-	WORD $0x6e6b1ea2 // bsl v2.16b, v21.16b, v11.16b
+	WORD $0x6eb5e561 // fcmgt v1.4s, v11.4s, v21.4s
+	WORD $0x6e6b1ea1 // bsl v1.16b, v21.16b, v11.16b
 	WORD $0x6eace648 // fcmgt v8.4s, v18.4s, v12.4s
 	WORD $0x6e721d88 // bsl v8.16b, v12.16b, v18.16b
-	WORD $0x4ea21c4b // mov v11.16b, v2.16b
-	WORD $0x4e22cecb // fmla v11.4s, v22.4s, v2.4s
+	WORD $0x4ea11c2b // mov v11.16b, v1.16b
+	WORD $0x4e21cecb // fmla v11.4s, v22.4s, v1.4s
 	WORD $0x4ea81d0d // mov v13.16b, v8.16b
 	WORD $0x4e28ceed // fmla v13.4s, v23.4s, v8.4s
-	WORD $0x6e601ec1 // bsl v1.16b, v22.16b, v0.16b
+	WORD $0x6e601ec2 // bsl v2.16b, v22.16b, v0.16b
 	WORD $0x6e671ee4 // bsl v4.16b, v23.16b, v7.16b
 	WORD $0x4e301eaf // and v15.16b, v21.16b, v16.16b
 	WORD $0x4e311d8c // and v12.16b, v12.16b, v17.16b
 	WORD $0x4eb3cde5 // fmls v5.4s, v15.4s, v19.4s
 	WORD $0x4eb4cd8e // fmls v14.4s, v12.4s, v20.4s
-	WORD $0x6e22dc30 // fmul v16.4s, v1.4s, v2.4s
+	WORD $0x6e21dc50 // fmul v16.4s, v2.4s, v1.4s
 	WORD $0x6e28dc91 // fmul v17.4s, v4.4s, v8.4s
-	WORD $0x4e691c29 // bic v9.16b, v1.16b, v9.16b
+	WORD $0x4e691c49 // bic v9.16b, v2.16b, v9.16b
 	WORD $0x4e6a1c8a // bic v10.16b, v4.16b, v10.16b
-	WORD $0x6e3fdc32 // fmul v18.4s, v1.4s, v31.4s
+	WORD $0x6e3fdc52 // fmul v18.4s, v2.4s, v31.4s
 	WORD $0x6e3fdc93 // fmul v19.4s, v4.4s, v31.4s
 	WORD $0x4e2bd652 // fadd v18.4s, v18.4s, v11.4s
 	WORD $0x4e2dd673 // fadd v19.4s, v19.4s, v13.4s
@@ -23673,24 +23022,24 @@ group:
 	WORD $0x4e2cd62c // fadd v12.4s, v17.4s, v12.4s
 	WORD $0x6e3fddef // fmul v15.4s, v15.4s, v31.4s
 	WORD $0x6e3fdd8c // fmul v12.4s, v12.4s, v31.4s
-	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	WORD $0x4e22d5ef // fadd v15.4s, v15.4s, v2.4s
 	WORD $0x4e24d58c // fadd v12.4s, v12.4s, v4.4s
 	WORD $0x6e3fddef // fmul v15.4s, v15.4s, v31.4s
 	WORD $0x6e3fdd8c // fmul v12.4s, v12.4s, v31.4s
-	WORD $0x4e22d5e2 // fadd v2.4s, v15.4s, v2.4s
+	WORD $0x4e21d5e1 // fadd v1.4s, v15.4s, v1.4s
 	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x6e3fdd08 // fmul v8.4s, v8.4s, v31.4s
-	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x6e3fdd08 // fmul v8.4s, v8.4s, v31.4s
-	WORD $0x4e20d440 // fadd v0.4s, v2.4s, v0.4s
-	WORD $0x4e27d502 // fadd v2.4s, v8.4s, v7.4s
+	WORD $0x4e20d420 // fadd v0.4s, v1.4s, v0.4s
+	WORD $0x4e27d501 // fadd v1.4s, v8.4s, v7.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d441 // fadd v1.4s, v2.4s, v4.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
@@ -23703,85 +23052,82 @@ group:
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
 	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x6ea0e7a1 // fcmgt v1.4s, v29.4s, v0.4s
-	WORD $0x3dc00c82 // ldr q2, [x4, #48]
-	WORD $0x6ea2e7a3 // fcmgt v3.4s, v29.4s, v2.4s
-	WORD $0x4ea11c24 // mov v4.16b, v1.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6ea0e7a2 // fcmgt v2.4s, v29.4s, v0.4s
+	WORD $0x6ea1e7a3 // fcmgt v3.4s, v29.4s, v1.4s
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
 	WORD $0x6e601fc4 // bsl v4.16b, v30.16b, v0.16b
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
-	WORD $0x6e621fc5 // bsl v5.16b, v30.16b, v2.16b
-	WORD $0x3dc008a6 // ldr q6, [x5, #32]
-	WORD $0x4e211cc7 // and v7.16b, v6.16b, v1.16b
-	WORD $0x3dc00ca8 // ldr q8, [x5, #48]
-	WORD $0x4e231d09 // and v9.16b, v8.16b, v3.16b
-	WORD $0x4e20ccc7 // fmla v7.4s, v6.4s, v0.4s
-	WORD $0x4e22cd09 // fmla v9.4s, v8.4s, v2.4s
+	WORD $0x6e611fc5 // bsl v5.16b, v30.16b, v1.16b
+	WORD $0xacc11ca6 // ldp q6, q7, [x5], #32
+	WORD $0x4e221cc8 // and v8.16b, v6.16b, v2.16b
+	WORD $0x4e231ce9 // and v9.16b, v7.16b, v3.16b
+	WORD $0x4e20ccc8 // fmla v8.4s, v6.4s, v0.4s
+	WORD $0x4e21cce9 // fmla v9.4s, v7.4s, v1.4s
 	WORD $0x4ea4d4c4 // fsub v4.4s, v6.4s, v4.4s
-	WORD $0x4ea5d505 // fsub v5.4s, v8.4s, v5.4s
+	WORD $0x4ea5d4e5 // fsub v5.4s, v7.4s, v5.4s
 	WORD $0x6e20e78a // fcmge v10.4s, v28.4s, v0.4s
-	WORD $0x6e22e78b // fcmge v11.4s, v28.4s, v2.4s
+	WORD $0x6e21e78b // fcmge v11.4s, v28.4s, v1.4s
 	WORD $0x6ea0e7cc // fcmgt v12.4s, v30.4s, v0.4s
 	WORD $0x6e601fcc // bsl v12.16b, v30.16b, v0.16b
-	WORD $0x6ea2e7c0 // fcmgt v0.4s, v30.4s, v2.4s
-	WORD $0x6e621fc0 // bsl v0.16b, v30.16b, v2.16b
-	WORD $0x6eaa1cec // bit v12.16b, v7.16b, v10.16b
+	WORD $0x6ea1e7c0 // fcmgt v0.4s, v30.4s, v1.4s
+	WORD $0x6e611fc0 // bsl v0.16b, v30.16b, v1.16b
+	WORD $0x6eaa1d0c // bit v12.16b, v8.16b, v10.16b
 	WORD $0x6eab1d20 // bit v0.16b, v9.16b, v11.16b
-	WORD $0x4e2a1c82 // and v2.16b, v4.16b, v10.16b
+	WORD $0x4e2a1c81 // and v1.16b, v4.16b, v10.16b
 	WORD $0x4e2b1cad // and v13.16b, v5.16b, v11.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4e22cd8e // fmla v14.4s, v12.4s, v2.4s
+	WORD $0x4ea11c2e // mov v14.16b, v1.16b
+	WORD $0x4e21cd8e // fmla v14.4s, v12.4s, v1.4s
 	WORD $0x4ead1daf // mov v15.16b, v13.16b
 	WORD $0x4e2dcc0f // fmla v15.4s, v0.4s, v13.4s
-	WORD $0x4e211c30 // and v16.16b, v1.16b, v1.16b
+	WORD $0x4e221c50 // and v16.16b, v2.16b, v2.16b
 	WORD $0x4e231c71 // and v17.16b, v3.16b, v3.16b
 	WORD $0x4e701fd2 // bic v18.16b, v30.16b, v16.16b
 	WORD $0x4e711fd3 // bic v19.16b, v30.16b, v17.16b
-	WORD $0x6e661e41 // bsl v1.16b, v18.16b, v6.16b
-	WORD $0x6e681e63 // bsl v3.16b, v19.16b, v8.16b
+	WORD $0x6e661e42 // bsl v2.16b, v18.16b, v6.16b
+	WORD $0x6e671e63 // bsl v3.16b, v19.16b, v7.16b
 	WORD $0x4e2a1d86 // and v6.16b, v12.16b, v10.16b
-	WORD $0x4e2b1c08 // and v8.16b, v0.16b, v11.16b
+	WORD $0x4e2b1c07 // and v7.16b, v0.16b, v11.16b
 	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
 	WORD $0x4e711c00 // bic v0.16b, v0.16b, v17.16b
 	WORD $0x4e2ee484 // fcmeq v4.4s, v4.4s, v14.4s
 	WORD $0x4e2fe4a5 // fcmeq v5.4s, v5.4s, v15.4s
 	WORD $0x4eaa1d52 // mov v18.16b, v10.16b
-	WORD $0x6e611d92 // bsl v18.16b, v12.16b, v1.16b
+	WORD $0x6e621d92 // bsl v18.16b, v12.16b, v2.16b
 	WORD $0x4eab1d73 // mov v19.16b, v11.16b
 	WORD $0x6e631c13 // bsl v19.16b, v0.16b, v3.16b
-	WORD $0x4e2a1ce7 // and v7.16b, v7.16b, v10.16b
+	WORD $0x4e2a1d08 // and v8.16b, v8.16b, v10.16b
 	WORD $0x4e2b1d29 // and v9.16b, v9.16b, v11.16b
 	WORD $0x4eae1dca // mov v10.16b, v14.16b
-	WORD $0x4e32cc2a // fmla v10.4s, v1.4s, v18.4s
+	WORD $0x4e32cc4a // fmla v10.4s, v2.4s, v18.4s
 	WORD $0x4eaf1deb // mov v11.16b, v15.16b
 	WORD $0x4e33cc6b // fmla v11.4s, v3.4s, v19.4s
-	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
+	WORD $0x6eaee44e // fcmgt v14.4s, v2.4s, v14.4s
 	WORD $0x6eafe46f // fcmgt v15.4s, v3.4s, v15.4s
 	WORD $0x4eaa1d54 // mov v20.16b, v10.16b
-	WORD $0x4e22ccd4 // fmla v20.4s, v6.4s, v2.4s
+	WORD $0x4e21ccd4 // fmla v20.4s, v6.4s, v1.4s
 	WORD $0x4eab1d75 // mov v21.16b, v11.16b
-	WORD $0x4e2dcd15 // fmla v21.4s, v8.4s, v13.4s
-	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD $0x4e2dccf5 // fmla v21.4s, v7.4s, v13.4s
+	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
 	WORD $0x4ea0f9ad // fabs v13.4s, v13.4s
-	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
 	WORD $0x6ea1f9ad // fsqrt v13.4s, v13.4s
 	WORD $0x4eae1e10 // orr v16.16b, v16.16b, v14.16b
 	WORD $0x4eaf1e31 // orr v17.16b, v17.16b, v15.16b
 	WORD $0x4e701d56 // bic v22.16b, v10.16b, v16.16b
 	WORD $0x4e711d77 // bic v23.16b, v11.16b, v17.16b
-	WORD $0x4ea11c38 // mov v24.16b, v1.16b
+	WORD $0x4ea21c58 // mov v24.16b, v2.16b
 	WORD $0x4e32cd98 // fmla v24.4s, v12.4s, v18.4s
 	WORD $0x4ea31c6c // mov v12.16b, v3.16b
 	WORD $0x4e33cc0c // fmla v12.4s, v0.4s, v19.4s
-	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
-	WORD $0x4e23cd09 // fmla v9.4s, v8.4s, v3.4s
-	WORD $0x6ea7e4c0 // fcmgt v0.4s, v6.4s, v7.4s
-	WORD $0x6e671cc0 // bsl v0.16b, v6.16b, v7.16b
-	WORD $0x6ea9e501 // fcmgt v1.4s, v8.4s, v9.4s
-	WORD $0x6e691d01 // bsl v1.16b, v8.16b, v9.16b
-	WORD $0x6e621e84 // bsl v4.16b, v20.16b, v2.16b
+	WORD $0x4e22ccc8 // fmla v8.4s, v6.4s, v2.4s
+	WORD $0x4e23cce9 // fmla v9.4s, v7.4s, v3.4s
+	WORD $0x6ea8e4c0 // fcmgt v0.4s, v6.4s, v8.4s
+	WORD $0x6e681cc0 // bsl v0.16b, v6.16b, v8.16b
+	WORD $0x6ea9e4e2 // fcmgt v2.4s, v7.4s, v9.4s
+	WORD $0x6e691ce2 // bsl v2.16b, v7.16b, v9.16b
+	WORD $0x6e611e84 // bsl v4.16b, v20.16b, v1.16b
 	WORD $0x6e6d1ea5 // bsl v5.16b, v21.16b, v13.16b
 	WORD $0x4eb4d483 // fsub v3.4s, v4.4s, v20.4s
 	WORD $0x4eb5d4a6 // fsub v6.4s, v5.4s, v21.4s
@@ -23798,16 +23144,16 @@ group:
 	WORD $0x4e691e93 // bic v19.16b, v20.16b, v9.16b
 	WORD $0x4e6a1eb4 // bic v20.16b, v21.16b, v10.16b
 	WORD $0x4e38d415 // fadd v21.4s, v0.4s, v24.4s
-	WORD $0x4e2cd42c // fadd v12.4s, v1.4s, v12.4s
+	WORD $0x4e2cd44c // fadd v12.4s, v2.4s, v12.4s
 	WORD $0x6ee91cf6 // bif v22.16b, v7.16b, v9.16b
 	WORD $0x6eea1d17 // bif v23.16b, v8.16b, v10.16b
-	WORD $0x4e2e1c42 // and v2.16b, v2.16b, v14.16b
+	WORD $0x4e2e1c21 // and v1.16b, v1.16b, v14.16b
 	WORD $0x4e2f1dad // and v13.16b, v13.16b, v15.16b
 	WORD $0x4eb31e6e // mov v14.16b, v19.16b
 	WORD $0x4e20cece // fmla v14.4s, v22.4s, v0.4s
 	WORD $0x4eb41e80 // mov v0.16b, v20.16b
-	WORD $0x4e21cee0 // fmla v0.4s, v23.4s, v1.4s
-	WORD $0x4e22e481 // fcmeq v1.4s, v4.4s, v2.4s
+	WORD $0x4e22cee0 // fmla v0.4s, v23.4s, v2.4s
+	WORD $0x4e21e482 // fcmeq v2.4s, v4.4s, v1.4s
 	WORD $0x4e2de4a4 // fcmeq v4.4s, v5.4s, v13.4s
 	WORD $0x6eb6e5c5 // fcmgt v5.4s, v14.4s, v22.4s
 	WORD $0x6e6e1ec5 // bsl v5.16b, v22.16b, v14.16b
@@ -23817,27 +23163,27 @@ group:
 	WORD $0x6e731ce0 // bsl v0.16b, v7.16b, v19.16b
 	WORD $0x6eb4e507 // fcmgt v7.4s, v8.4s, v20.4s
 	WORD $0x6e741d07 // bsl v7.16b, v8.16b, v20.16b
-	WORD $0x4e23cc43 // fmla v3.4s, v2.4s, v3.4s
+	WORD $0x4e23cc23 // fmla v3.4s, v1.4s, v3.4s
 	WORD $0x4e26cda6 // fmla v6.4s, v13.4s, v6.4s
-	WORD $0x6eb5e562 // fcmgt v2.4s, v11.4s, v21.4s
-	WORD $0x6e6b1ea2 // bsl v2.16b, v21.16b, v11.16b
+	WORD $0x6eb5e561 // fcmgt v1.4s, v11.4s, v21.4s
+	WORD $0x6e6b1ea1 // bsl v1.16b, v21.16b, v11.16b
 	WORD $0x6eace648 // fcmgt v8.4s, v18.4s, v12.4s
 	WORD $0x6e721d88 // bsl v8.16b, v12.16b, v18.16b
-	WORD $0x4ea21c4b // mov v11.16b, v2.16b
-	WORD $0x4e22cecb // fmla v11.4s, v22.4s, v2.4s
+	WORD $0x4ea11c2b // mov v11.16b, v1.16b
+	WORD $0x4e21cecb // fmla v11.4s, v22.4s, v1.4s
 	WORD $0x4ea81d0d // mov v13.16b, v8.16b
 	WORD $0x4e28ceed // fmla v13.4s, v23.4s, v8.4s
-	WORD $0x6e601ec1 // bsl v1.16b, v22.16b, v0.16b
+	WORD $0x6e601ec2 // bsl v2.16b, v22.16b, v0.16b
 	WORD $0x6e671ee4 // bsl v4.16b, v23.16b, v7.16b
 	WORD $0x4e301eaf // and v15.16b, v21.16b, v16.16b
 	WORD $0x4e311d8c // and v12.16b, v12.16b, v17.16b
 	WORD $0x4eb3cde5 // fmls v5.4s, v15.4s, v19.4s
 	WORD $0x4eb4cd8e // fmls v14.4s, v12.4s, v20.4s
-	WORD $0x6e22dc30 // fmul v16.4s, v1.4s, v2.4s
+	WORD $0x6e21dc50 // fmul v16.4s, v2.4s, v1.4s
 	WORD $0x6e28dc91 // fmul v17.4s, v4.4s, v8.4s
-	WORD $0x4e691c29 // bic v9.16b, v1.16b, v9.16b
+	WORD $0x4e691c49 // bic v9.16b, v2.16b, v9.16b
 	WORD $0x4e6a1c8a // bic v10.16b, v4.16b, v10.16b
-	WORD $0x6e3fdc32 // fmul v18.4s, v1.4s, v31.4s
+	WORD $0x6e3fdc52 // fmul v18.4s, v2.4s, v31.4s
 	WORD $0x6e3fdc93 // fmul v19.4s, v4.4s, v31.4s
 	WORD $0x4e2bd652 // fadd v18.4s, v18.4s, v11.4s
 	WORD $0x4e2dd673 // fadd v19.4s, v19.4s, v13.4s
@@ -23855,24 +23201,24 @@ group:
 	WORD $0x4e2cd62c // fadd v12.4s, v17.4s, v12.4s
 	WORD $0x6e3fddef // fmul v15.4s, v15.4s, v31.4s
 	WORD $0x6e3fdd8c // fmul v12.4s, v12.4s, v31.4s
-	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	WORD $0x4e22d5ef // fadd v15.4s, v15.4s, v2.4s
 	WORD $0x4e24d58c // fadd v12.4s, v12.4s, v4.4s
 	WORD $0x6e3fddef // fmul v15.4s, v15.4s, v31.4s
 	WORD $0x6e3fdd8c // fmul v12.4s, v12.4s, v31.4s
-	WORD $0x4e22d5e2 // fadd v2.4s, v15.4s, v2.4s
+	WORD $0x4e21d5e1 // fadd v1.4s, v15.4s, v1.4s
 	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x6e3fdd08 // fmul v8.4s, v8.4s, v31.4s
-	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x6e3fdd08 // fmul v8.4s, v8.4s, v31.4s
-	WORD $0x4e20d440 // fadd v0.4s, v2.4s, v0.4s
-	WORD $0x4e27d502 // fadd v2.4s, v8.4s, v7.4s
+	WORD $0x4e20d420 // fadd v0.4s, v1.4s, v0.4s
+	WORD $0x4e27d501 // fadd v1.4s, v8.4s, v7.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d441 // fadd v1.4s, v2.4s, v4.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
@@ -23885,11 +23231,7 @@ group:
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
 	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	WORD $0x3d8008c0 // str q0, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -23942,83 +23284,81 @@ in2done:
 	WORD $0x9104c005 // add x5, x0, #304
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ea0e7a1 // fcmgt v1.4s, v29.4s, v0.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x6ea2e7a3 // fcmgt v3.4s, v29.4s, v2.4s
-	WORD $0x4ea11c24 // mov v4.16b, v1.16b
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6ea0e7a2 // fcmgt v2.4s, v29.4s, v0.4s
+	WORD $0x6ea1e7a3 // fcmgt v3.4s, v29.4s, v1.4s
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
 	WORD $0x6e601fc4 // bsl v4.16b, v30.16b, v0.16b
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
-	WORD $0x6e621fc5 // bsl v5.16b, v30.16b, v2.16b
-	WORD $0x3dc000a6 // ldr q6, [x5]
-	WORD $0x4e211cc7 // and v7.16b, v6.16b, v1.16b
-	WORD $0x3dc004a8 // ldr q8, [x5, #16]
-	WORD $0x4e231d09 // and v9.16b, v8.16b, v3.16b
-	WORD $0x4e20ccc7 // fmla v7.4s, v6.4s, v0.4s
-	WORD $0x4e22cd09 // fmla v9.4s, v8.4s, v2.4s
+	WORD $0x6e611fc5 // bsl v5.16b, v30.16b, v1.16b
+	WORD $0xacc11ca6 // ldp q6, q7, [x5], #32
+	WORD $0x4e221cc8 // and v8.16b, v6.16b, v2.16b
+	WORD $0x4e231ce9 // and v9.16b, v7.16b, v3.16b
+	WORD $0x4e20ccc8 // fmla v8.4s, v6.4s, v0.4s
+	WORD $0x4e21cce9 // fmla v9.4s, v7.4s, v1.4s
 	WORD $0x4ea4d4c4 // fsub v4.4s, v6.4s, v4.4s
-	WORD $0x4ea5d505 // fsub v5.4s, v8.4s, v5.4s
+	WORD $0x4ea5d4e5 // fsub v5.4s, v7.4s, v5.4s
 	WORD $0x6e20e78a // fcmge v10.4s, v28.4s, v0.4s
-	WORD $0x6e22e78b // fcmge v11.4s, v28.4s, v2.4s
+	WORD $0x6e21e78b // fcmge v11.4s, v28.4s, v1.4s
 	WORD $0x6ea0e7cc // fcmgt v12.4s, v30.4s, v0.4s
 	WORD $0x6e601fcc // bsl v12.16b, v30.16b, v0.16b
-	WORD $0x6ea2e7c0 // fcmgt v0.4s, v30.4s, v2.4s
-	WORD $0x6e621fc0 // bsl v0.16b, v30.16b, v2.16b
-	WORD $0x6eaa1cec // bit v12.16b, v7.16b, v10.16b
+	WORD $0x6ea1e7c0 // fcmgt v0.4s, v30.4s, v1.4s
+	WORD $0x6e611fc0 // bsl v0.16b, v30.16b, v1.16b
+	WORD $0x6eaa1d0c // bit v12.16b, v8.16b, v10.16b
 	WORD $0x6eab1d20 // bit v0.16b, v9.16b, v11.16b
-	WORD $0x4e2a1c82 // and v2.16b, v4.16b, v10.16b
+	WORD $0x4e2a1c81 // and v1.16b, v4.16b, v10.16b
 	WORD $0x4e2b1cad // and v13.16b, v5.16b, v11.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4e22cd8e // fmla v14.4s, v12.4s, v2.4s
+	WORD $0x4ea11c2e // mov v14.16b, v1.16b
+	WORD $0x4e21cd8e // fmla v14.4s, v12.4s, v1.4s
 	WORD $0x4ead1daf // mov v15.16b, v13.16b
 	WORD $0x4e2dcc0f // fmla v15.4s, v0.4s, v13.4s
-	WORD $0x4e211c30 // and v16.16b, v1.16b, v1.16b
+	WORD $0x4e221c50 // and v16.16b, v2.16b, v2.16b
 	WORD $0x4e231c71 // and v17.16b, v3.16b, v3.16b
 	WORD $0x4e701fd2 // bic v18.16b, v30.16b, v16.16b
 	WORD $0x4e711fd3 // bic v19.16b, v30.16b, v17.16b
-	WORD $0x6e661e41 // bsl v1.16b, v18.16b, v6.16b
-	WORD $0x6e681e63 // bsl v3.16b, v19.16b, v8.16b
+	WORD $0x6e661e42 // bsl v2.16b, v18.16b, v6.16b
+	WORD $0x6e671e63 // bsl v3.16b, v19.16b, v7.16b
 	WORD $0x4e2a1d86 // and v6.16b, v12.16b, v10.16b
-	WORD $0x4e2b1c08 // and v8.16b, v0.16b, v11.16b
+	WORD $0x4e2b1c07 // and v7.16b, v0.16b, v11.16b
 	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
 	WORD $0x4e711c00 // bic v0.16b, v0.16b, v17.16b
 	WORD $0x4e2ee484 // fcmeq v4.4s, v4.4s, v14.4s
 	WORD $0x4e2fe4a5 // fcmeq v5.4s, v5.4s, v15.4s
 	WORD $0x4eaa1d52 // mov v18.16b, v10.16b
-	WORD $0x6e611d92 // bsl v18.16b, v12.16b, v1.16b
+	WORD $0x6e621d92 // bsl v18.16b, v12.16b, v2.16b
 	WORD $0x4eab1d73 // mov v19.16b, v11.16b
 	WORD $0x6e631c13 // bsl v19.16b, v0.16b, v3.16b
-	WORD $0x4e2a1ce7 // and v7.16b, v7.16b, v10.16b
+	WORD $0x4e2a1d08 // and v8.16b, v8.16b, v10.16b
 	WORD $0x4e2b1d29 // and v9.16b, v9.16b, v11.16b
 	WORD $0x4eae1dca // mov v10.16b, v14.16b
-	WORD $0x4e32cc2a // fmla v10.4s, v1.4s, v18.4s
+	WORD $0x4e32cc4a // fmla v10.4s, v2.4s, v18.4s
 	WORD $0x4eaf1deb // mov v11.16b, v15.16b
 	WORD $0x4e33cc6b // fmla v11.4s, v3.4s, v19.4s
-	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
+	WORD $0x6eaee44e // fcmgt v14.4s, v2.4s, v14.4s
 	WORD $0x6eafe46f // fcmgt v15.4s, v3.4s, v15.4s
 	WORD $0x4eaa1d54 // mov v20.16b, v10.16b
-	WORD $0x4e22ccd4 // fmla v20.4s, v6.4s, v2.4s
+	WORD $0x4e21ccd4 // fmla v20.4s, v6.4s, v1.4s
 	WORD $0x4eab1d75 // mov v21.16b, v11.16b
-	WORD $0x4e2dcd15 // fmla v21.4s, v8.4s, v13.4s
-	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD $0x4e2dccf5 // fmla v21.4s, v7.4s, v13.4s
+	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
 	WORD $0x4ea0f9ad // fabs v13.4s, v13.4s
-	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
 	WORD $0x6ea1f9ad // fsqrt v13.4s, v13.4s
 	WORD $0x4eae1e10 // orr v16.16b, v16.16b, v14.16b
 	WORD $0x4eaf1e31 // orr v17.16b, v17.16b, v15.16b
 	WORD $0x4e701d56 // bic v22.16b, v10.16b, v16.16b
 	WORD $0x4e711d77 // bic v23.16b, v11.16b, v17.16b
-	WORD $0x4ea11c38 // mov v24.16b, v1.16b
+	WORD $0x4ea21c58 // mov v24.16b, v2.16b
 	WORD $0x4e32cd98 // fmla v24.4s, v12.4s, v18.4s
 	WORD $0x4ea31c6c // mov v12.16b, v3.16b
 	WORD $0x4e33cc0c // fmla v12.4s, v0.4s, v19.4s
-	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
-	WORD $0x4e23cd09 // fmla v9.4s, v8.4s, v3.4s
-	WORD $0x6ea7e4c0 // fcmgt v0.4s, v6.4s, v7.4s
-	WORD $0x6e671cc0 // bsl v0.16b, v6.16b, v7.16b
-	WORD $0x6ea9e501 // fcmgt v1.4s, v8.4s, v9.4s
-	WORD $0x6e691d01 // bsl v1.16b, v8.16b, v9.16b
-	WORD $0x6e621e84 // bsl v4.16b, v20.16b, v2.16b
+	WORD $0x4e22ccc8 // fmla v8.4s, v6.4s, v2.4s
+	WORD $0x4e23cce9 // fmla v9.4s, v7.4s, v3.4s
+	WORD $0x6ea8e4c0 // fcmgt v0.4s, v6.4s, v8.4s
+	WORD $0x6e681cc0 // bsl v0.16b, v6.16b, v8.16b
+	WORD $0x6ea9e4e2 // fcmgt v2.4s, v7.4s, v9.4s
+	WORD $0x6e691ce2 // bsl v2.16b, v7.16b, v9.16b
+	WORD $0x6e611e84 // bsl v4.16b, v20.16b, v1.16b
 	WORD $0x6e6d1ea5 // bsl v5.16b, v21.16b, v13.16b
 	WORD $0x4eb4d483 // fsub v3.4s, v4.4s, v20.4s
 	WORD $0x4eb5d4a6 // fsub v6.4s, v5.4s, v21.4s
@@ -24035,16 +23375,16 @@ in2done:
 	WORD $0x4e691e93 // bic v19.16b, v20.16b, v9.16b
 	WORD $0x4e6a1eb4 // bic v20.16b, v21.16b, v10.16b
 	WORD $0x4e38d415 // fadd v21.4s, v0.4s, v24.4s
-	WORD $0x4e2cd42c // fadd v12.4s, v1.4s, v12.4s
+	WORD $0x4e2cd44c // fadd v12.4s, v2.4s, v12.4s
 	WORD $0x6ee91cf6 // bif v22.16b, v7.16b, v9.16b
 	WORD $0x6eea1d17 // bif v23.16b, v8.16b, v10.16b
-	WORD $0x4e2e1c42 // and v2.16b, v2.16b, v14.16b
+	WORD $0x4e2e1c21 // and v1.16b, v1.16b, v14.16b
 	WORD $0x4e2f1dad // and v13.16b, v13.16b, v15.16b
 	WORD $0x4eb31e6e // mov v14.16b, v19.16b
 	WORD $0x4e20cece // fmla v14.4s, v22.4s, v0.4s
 	WORD $0x4eb41e80 // mov v0.16b, v20.16b
-	WORD $0x4e21cee0 // fmla v0.4s, v23.4s, v1.4s
-	WORD $0x4e22e481 // fcmeq v1.4s, v4.4s, v2.4s
+	WORD $0x4e22cee0 // fmla v0.4s, v23.4s, v2.4s
+	WORD $0x4e21e482 // fcmeq v2.4s, v4.4s, v1.4s
 	WORD $0x4e2de4a4 // fcmeq v4.4s, v5.4s, v13.4s
 	WORD $0x6eb6e5c5 // fcmgt v5.4s, v14.4s, v22.4s
 	WORD $0x6e6e1ec5 // bsl v5.16b, v22.16b, v14.16b
@@ -24054,27 +23394,27 @@ in2done:
 	WORD $0x6e731ce0 // bsl v0.16b, v7.16b, v19.16b
 	WORD $0x6eb4e507 // fcmgt v7.4s, v8.4s, v20.4s
 	WORD $0x6e741d07 // bsl v7.16b, v8.16b, v20.16b
-	WORD $0x4e23cc43 // fmla v3.4s, v2.4s, v3.4s
+	WORD $0x4e23cc23 // fmla v3.4s, v1.4s, v3.4s
 	WORD $0x4e26cda6 // fmla v6.4s, v13.4s, v6.4s
-	WORD $0x6eb5e562 // fcmgt v2.4s, v11.4s, v21.4s
-	WORD $0x6e6b1ea2 // bsl v2.16b, v21.16b, v11.16b
+	WORD $0x6eb5e561 // fcmgt v1.4s, v11.4s, v21.4s
+	WORD $0x6e6b1ea1 // bsl v1.16b, v21.16b, v11.16b
 	WORD $0x6eace648 // fcmgt v8.4s, v18.4s, v12.4s
 	WORD $0x6e721d88 // bsl v8.16b, v12.16b, v18.16b
-	WORD $0x4ea21c4b // mov v11.16b, v2.16b
-	WORD $0x4e22cecb // fmla v11.4s, v22.4s, v2.4s
+	WORD $0x4ea11c2b // mov v11.16b, v1.16b
+	WORD $0x4e21cecb // fmla v11.4s, v22.4s, v1.4s
 	WORD $0x4ea81d0d // mov v13.16b, v8.16b
 	WORD $0x4e28ceed // fmla v13.4s, v23.4s, v8.4s
-	WORD $0x6e601ec1 // bsl v1.16b, v22.16b, v0.16b
+	WORD $0x6e601ec2 // bsl v2.16b, v22.16b, v0.16b
 	WORD $0x6e671ee4 // bsl v4.16b, v23.16b, v7.16b
 	WORD $0x4e301eaf // and v15.16b, v21.16b, v16.16b
 	WORD $0x4e311d8c // and v12.16b, v12.16b, v17.16b
 	WORD $0x4eb3cde5 // fmls v5.4s, v15.4s, v19.4s
 	WORD $0x4eb4cd8e // fmls v14.4s, v12.4s, v20.4s
-	WORD $0x6e22dc30 // fmul v16.4s, v1.4s, v2.4s
+	WORD $0x6e21dc50 // fmul v16.4s, v2.4s, v1.4s
 	WORD $0x6e28dc91 // fmul v17.4s, v4.4s, v8.4s
-	WORD $0x4e691c29 // bic v9.16b, v1.16b, v9.16b
+	WORD $0x4e691c49 // bic v9.16b, v2.16b, v9.16b
 	WORD $0x4e6a1c8a // bic v10.16b, v4.16b, v10.16b
-	WORD $0x6e3fdc32 // fmul v18.4s, v1.4s, v31.4s
+	WORD $0x6e3fdc52 // fmul v18.4s, v2.4s, v31.4s
 	WORD $0x6e3fdc93 // fmul v19.4s, v4.4s, v31.4s
 	WORD $0x4e2bd652 // fadd v18.4s, v18.4s, v11.4s
 	WORD $0x4e2dd673 // fadd v19.4s, v19.4s, v13.4s
@@ -24092,24 +23432,24 @@ in2done:
 	WORD $0x4e2cd62c // fadd v12.4s, v17.4s, v12.4s
 	WORD $0x6e3fddef // fmul v15.4s, v15.4s, v31.4s
 	WORD $0x6e3fdd8c // fmul v12.4s, v12.4s, v31.4s
-	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	WORD $0x4e22d5ef // fadd v15.4s, v15.4s, v2.4s
 	WORD $0x4e24d58c // fadd v12.4s, v12.4s, v4.4s
 	WORD $0x6e3fddef // fmul v15.4s, v15.4s, v31.4s
 	WORD $0x6e3fdd8c // fmul v12.4s, v12.4s, v31.4s
-	WORD $0x4e22d5e2 // fadd v2.4s, v15.4s, v2.4s
+	WORD $0x4e21d5e1 // fadd v1.4s, v15.4s, v1.4s
 	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x6e3fdd08 // fmul v8.4s, v8.4s, v31.4s
-	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x6e3fdd08 // fmul v8.4s, v8.4s, v31.4s
-	WORD $0x4e20d440 // fadd v0.4s, v2.4s, v0.4s
-	WORD $0x4e27d502 // fadd v2.4s, v8.4s, v7.4s
+	WORD $0x4e20d420 // fadd v0.4s, v1.4s, v0.4s
+	WORD $0x4e27d501 // fadd v1.4s, v8.4s, v7.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d441 // fadd v1.4s, v2.4s, v4.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
@@ -24122,85 +23462,82 @@ in2done:
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
 	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3dc00880 // ldr q0, [x4, #32]
-	WORD $0x6ea0e7a1 // fcmgt v1.4s, v29.4s, v0.4s
-	WORD $0x3dc00c82 // ldr q2, [x4, #48]
-	WORD $0x6ea2e7a3 // fcmgt v3.4s, v29.4s, v2.4s
-	WORD $0x4ea11c24 // mov v4.16b, v1.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6ea0e7a2 // fcmgt v2.4s, v29.4s, v0.4s
+	WORD $0x6ea1e7a3 // fcmgt v3.4s, v29.4s, v1.4s
+	WORD $0x4ea21c44 // mov v4.16b, v2.16b
 	WORD $0x6e601fc4 // bsl v4.16b, v30.16b, v0.16b
 	WORD $0x4ea31c65 // mov v5.16b, v3.16b
-	WORD $0x6e621fc5 // bsl v5.16b, v30.16b, v2.16b
-	WORD $0x3dc008a6 // ldr q6, [x5, #32]
-	WORD $0x4e211cc7 // and v7.16b, v6.16b, v1.16b
-	WORD $0x3dc00ca8 // ldr q8, [x5, #48]
-	WORD $0x4e231d09 // and v9.16b, v8.16b, v3.16b
-	WORD $0x4e20ccc7 // fmla v7.4s, v6.4s, v0.4s
-	WORD $0x4e22cd09 // fmla v9.4s, v8.4s, v2.4s
+	WORD $0x6e611fc5 // bsl v5.16b, v30.16b, v1.16b
+	WORD $0xacc11ca6 // ldp q6, q7, [x5], #32
+	WORD $0x4e221cc8 // and v8.16b, v6.16b, v2.16b
+	WORD $0x4e231ce9 // and v9.16b, v7.16b, v3.16b
+	WORD $0x4e20ccc8 // fmla v8.4s, v6.4s, v0.4s
+	WORD $0x4e21cce9 // fmla v9.4s, v7.4s, v1.4s
 	WORD $0x4ea4d4c4 // fsub v4.4s, v6.4s, v4.4s
-	WORD $0x4ea5d505 // fsub v5.4s, v8.4s, v5.4s
+	WORD $0x4ea5d4e5 // fsub v5.4s, v7.4s, v5.4s
 	WORD $0x6e20e78a // fcmge v10.4s, v28.4s, v0.4s
-	WORD $0x6e22e78b // fcmge v11.4s, v28.4s, v2.4s
+	WORD $0x6e21e78b // fcmge v11.4s, v28.4s, v1.4s
 	WORD $0x6ea0e7cc // fcmgt v12.4s, v30.4s, v0.4s
 	WORD $0x6e601fcc // bsl v12.16b, v30.16b, v0.16b
-	WORD $0x6ea2e7c0 // fcmgt v0.4s, v30.4s, v2.4s
-	WORD $0x6e621fc0 // bsl v0.16b, v30.16b, v2.16b
-	WORD $0x6eaa1cec // bit v12.16b, v7.16b, v10.16b
+	WORD $0x6ea1e7c0 // fcmgt v0.4s, v30.4s, v1.4s
+	WORD $0x6e611fc0 // bsl v0.16b, v30.16b, v1.16b
+	WORD $0x6eaa1d0c // bit v12.16b, v8.16b, v10.16b
 	WORD $0x6eab1d20 // bit v0.16b, v9.16b, v11.16b
-	WORD $0x4e2a1c82 // and v2.16b, v4.16b, v10.16b
+	WORD $0x4e2a1c81 // and v1.16b, v4.16b, v10.16b
 	WORD $0x4e2b1cad // and v13.16b, v5.16b, v11.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4e22cd8e // fmla v14.4s, v12.4s, v2.4s
+	WORD $0x4ea11c2e // mov v14.16b, v1.16b
+	WORD $0x4e21cd8e // fmla v14.4s, v12.4s, v1.4s
 	WORD $0x4ead1daf // mov v15.16b, v13.16b
 	WORD $0x4e2dcc0f // fmla v15.4s, v0.4s, v13.4s
-	WORD $0x4e211c30 // and v16.16b, v1.16b, v1.16b
+	WORD $0x4e221c50 // and v16.16b, v2.16b, v2.16b
 	WORD $0x4e231c71 // and v17.16b, v3.16b, v3.16b
 	WORD $0x4e701fd2 // bic v18.16b, v30.16b, v16.16b
 	WORD $0x4e711fd3 // bic v19.16b, v30.16b, v17.16b
-	WORD $0x6e661e41 // bsl v1.16b, v18.16b, v6.16b
-	WORD $0x6e681e63 // bsl v3.16b, v19.16b, v8.16b
+	WORD $0x6e661e42 // bsl v2.16b, v18.16b, v6.16b
+	WORD $0x6e671e63 // bsl v3.16b, v19.16b, v7.16b
 	WORD $0x4e2a1d86 // and v6.16b, v12.16b, v10.16b
-	WORD $0x4e2b1c08 // and v8.16b, v0.16b, v11.16b
+	WORD $0x4e2b1c07 // and v7.16b, v0.16b, v11.16b
 	WORD $0x4e701d8c // bic v12.16b, v12.16b, v16.16b
 	WORD $0x4e711c00 // bic v0.16b, v0.16b, v17.16b
 	WORD $0x4e2ee484 // fcmeq v4.4s, v4.4s, v14.4s
 	WORD $0x4e2fe4a5 // fcmeq v5.4s, v5.4s, v15.4s
 	WORD $0x4eaa1d52 // mov v18.16b, v10.16b
-	WORD $0x6e611d92 // bsl v18.16b, v12.16b, v1.16b
+	WORD $0x6e621d92 // bsl v18.16b, v12.16b, v2.16b
 	WORD $0x4eab1d73 // mov v19.16b, v11.16b
 	WORD $0x6e631c13 // bsl v19.16b, v0.16b, v3.16b
-	WORD $0x4e2a1ce7 // and v7.16b, v7.16b, v10.16b
+	WORD $0x4e2a1d08 // and v8.16b, v8.16b, v10.16b
 	WORD $0x4e2b1d29 // and v9.16b, v9.16b, v11.16b
 	WORD $0x4eae1dca // mov v10.16b, v14.16b
-	WORD $0x4e32cc2a // fmla v10.4s, v1.4s, v18.4s
+	WORD $0x4e32cc4a // fmla v10.4s, v2.4s, v18.4s
 	WORD $0x4eaf1deb // mov v11.16b, v15.16b
 	WORD $0x4e33cc6b // fmla v11.4s, v3.4s, v19.4s
-	WORD $0x6eaee42e // fcmgt v14.4s, v1.4s, v14.4s
+	WORD $0x6eaee44e // fcmgt v14.4s, v2.4s, v14.4s
 	WORD $0x6eafe46f // fcmgt v15.4s, v3.4s, v15.4s
 	WORD $0x4eaa1d54 // mov v20.16b, v10.16b
-	WORD $0x4e22ccd4 // fmla v20.4s, v6.4s, v2.4s
+	WORD $0x4e21ccd4 // fmla v20.4s, v6.4s, v1.4s
 	WORD $0x4eab1d75 // mov v21.16b, v11.16b
-	WORD $0x4e2dcd15 // fmla v21.4s, v8.4s, v13.4s
-	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD $0x4e2dccf5 // fmla v21.4s, v7.4s, v13.4s
+	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
 	WORD $0x4ea0f9ad // fabs v13.4s, v13.4s
-	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
 	WORD $0x6ea1f9ad // fsqrt v13.4s, v13.4s
 	WORD $0x4eae1e10 // orr v16.16b, v16.16b, v14.16b
 	WORD $0x4eaf1e31 // orr v17.16b, v17.16b, v15.16b
 	WORD $0x4e701d56 // bic v22.16b, v10.16b, v16.16b
 	WORD $0x4e711d77 // bic v23.16b, v11.16b, v17.16b
-	WORD $0x4ea11c38 // mov v24.16b, v1.16b
+	WORD $0x4ea21c58 // mov v24.16b, v2.16b
 	WORD $0x4e32cd98 // fmla v24.4s, v12.4s, v18.4s
 	WORD $0x4ea31c6c // mov v12.16b, v3.16b
 	WORD $0x4e33cc0c // fmla v12.4s, v0.4s, v19.4s
-	WORD $0x4e21ccc7 // fmla v7.4s, v6.4s, v1.4s
-	WORD $0x4e23cd09 // fmla v9.4s, v8.4s, v3.4s
-	WORD $0x6ea7e4c0 // fcmgt v0.4s, v6.4s, v7.4s
-	WORD $0x6e671cc0 // bsl v0.16b, v6.16b, v7.16b
-	WORD $0x6ea9e501 // fcmgt v1.4s, v8.4s, v9.4s
-	WORD $0x6e691d01 // bsl v1.16b, v8.16b, v9.16b
-	WORD $0x6e621e84 // bsl v4.16b, v20.16b, v2.16b
+	WORD $0x4e22ccc8 // fmla v8.4s, v6.4s, v2.4s
+	WORD $0x4e23cce9 // fmla v9.4s, v7.4s, v3.4s
+	WORD $0x6ea8e4c0 // fcmgt v0.4s, v6.4s, v8.4s
+	WORD $0x6e681cc0 // bsl v0.16b, v6.16b, v8.16b
+	WORD $0x6ea9e4e2 // fcmgt v2.4s, v7.4s, v9.4s
+	WORD $0x6e691ce2 // bsl v2.16b, v7.16b, v9.16b
+	WORD $0x6e611e84 // bsl v4.16b, v20.16b, v1.16b
 	WORD $0x6e6d1ea5 // bsl v5.16b, v21.16b, v13.16b
 	WORD $0x4eb4d483 // fsub v3.4s, v4.4s, v20.4s
 	WORD $0x4eb5d4a6 // fsub v6.4s, v5.4s, v21.4s
@@ -24217,16 +23554,16 @@ in2done:
 	WORD $0x4e691e93 // bic v19.16b, v20.16b, v9.16b
 	WORD $0x4e6a1eb4 // bic v20.16b, v21.16b, v10.16b
 	WORD $0x4e38d415 // fadd v21.4s, v0.4s, v24.4s
-	WORD $0x4e2cd42c // fadd v12.4s, v1.4s, v12.4s
+	WORD $0x4e2cd44c // fadd v12.4s, v2.4s, v12.4s
 	WORD $0x6ee91cf6 // bif v22.16b, v7.16b, v9.16b
 	WORD $0x6eea1d17 // bif v23.16b, v8.16b, v10.16b
-	WORD $0x4e2e1c42 // and v2.16b, v2.16b, v14.16b
+	WORD $0x4e2e1c21 // and v1.16b, v1.16b, v14.16b
 	WORD $0x4e2f1dad // and v13.16b, v13.16b, v15.16b
 	WORD $0x4eb31e6e // mov v14.16b, v19.16b
 	WORD $0x4e20cece // fmla v14.4s, v22.4s, v0.4s
 	WORD $0x4eb41e80 // mov v0.16b, v20.16b
-	WORD $0x4e21cee0 // fmla v0.4s, v23.4s, v1.4s
-	WORD $0x4e22e481 // fcmeq v1.4s, v4.4s, v2.4s
+	WORD $0x4e22cee0 // fmla v0.4s, v23.4s, v2.4s
+	WORD $0x4e21e482 // fcmeq v2.4s, v4.4s, v1.4s
 	WORD $0x4e2de4a4 // fcmeq v4.4s, v5.4s, v13.4s
 	WORD $0x6eb6e5c5 // fcmgt v5.4s, v14.4s, v22.4s
 	WORD $0x6e6e1ec5 // bsl v5.16b, v22.16b, v14.16b
@@ -24236,27 +23573,27 @@ in2done:
 	WORD $0x6e731ce0 // bsl v0.16b, v7.16b, v19.16b
 	WORD $0x6eb4e507 // fcmgt v7.4s, v8.4s, v20.4s
 	WORD $0x6e741d07 // bsl v7.16b, v8.16b, v20.16b
-	WORD $0x4e23cc43 // fmla v3.4s, v2.4s, v3.4s
+	WORD $0x4e23cc23 // fmla v3.4s, v1.4s, v3.4s
 	WORD $0x4e26cda6 // fmla v6.4s, v13.4s, v6.4s
-	WORD $0x6eb5e562 // fcmgt v2.4s, v11.4s, v21.4s
-	WORD $0x6e6b1ea2 // bsl v2.16b, v21.16b, v11.16b
+	WORD $0x6eb5e561 // fcmgt v1.4s, v11.4s, v21.4s
+	WORD $0x6e6b1ea1 // bsl v1.16b, v21.16b, v11.16b
 	WORD $0x6eace648 // fcmgt v8.4s, v18.4s, v12.4s
 	WORD $0x6e721d88 // bsl v8.16b, v12.16b, v18.16b
-	WORD $0x4ea21c4b // mov v11.16b, v2.16b
-	WORD $0x4e22cecb // fmla v11.4s, v22.4s, v2.4s
+	WORD $0x4ea11c2b // mov v11.16b, v1.16b
+	WORD $0x4e21cecb // fmla v11.4s, v22.4s, v1.4s
 	WORD $0x4ea81d0d // mov v13.16b, v8.16b
 	WORD $0x4e28ceed // fmla v13.4s, v23.4s, v8.4s
-	WORD $0x6e601ec1 // bsl v1.16b, v22.16b, v0.16b
+	WORD $0x6e601ec2 // bsl v2.16b, v22.16b, v0.16b
 	WORD $0x6e671ee4 // bsl v4.16b, v23.16b, v7.16b
 	WORD $0x4e301eaf // and v15.16b, v21.16b, v16.16b
 	WORD $0x4e311d8c // and v12.16b, v12.16b, v17.16b
 	WORD $0x4eb3cde5 // fmls v5.4s, v15.4s, v19.4s
 	WORD $0x4eb4cd8e // fmls v14.4s, v12.4s, v20.4s
-	WORD $0x6e22dc30 // fmul v16.4s, v1.4s, v2.4s
+	WORD $0x6e21dc50 // fmul v16.4s, v2.4s, v1.4s
 	WORD $0x6e28dc91 // fmul v17.4s, v4.4s, v8.4s
-	WORD $0x4e691c29 // bic v9.16b, v1.16b, v9.16b
+	WORD $0x4e691c49 // bic v9.16b, v2.16b, v9.16b
 	WORD $0x4e6a1c8a // bic v10.16b, v4.16b, v10.16b
-	WORD $0x6e3fdc32 // fmul v18.4s, v1.4s, v31.4s
+	WORD $0x6e3fdc52 // fmul v18.4s, v2.4s, v31.4s
 	WORD $0x6e3fdc93 // fmul v19.4s, v4.4s, v31.4s
 	WORD $0x4e2bd652 // fadd v18.4s, v18.4s, v11.4s
 	WORD $0x4e2dd673 // fadd v19.4s, v19.4s, v13.4s
@@ -24274,24 +23611,24 @@ in2done:
 	WORD $0x4e2cd62c // fadd v12.4s, v17.4s, v12.4s
 	WORD $0x6e3fddef // fmul v15.4s, v15.4s, v31.4s
 	WORD $0x6e3fdd8c // fmul v12.4s, v12.4s, v31.4s
-	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	WORD $0x4e22d5ef // fadd v15.4s, v15.4s, v2.4s
 	WORD $0x4e24d58c // fadd v12.4s, v12.4s, v4.4s
 	WORD $0x6e3fddef // fmul v15.4s, v15.4s, v31.4s
 	WORD $0x6e3fdd8c // fmul v12.4s, v12.4s, v31.4s
-	WORD $0x4e22d5e2 // fadd v2.4s, v15.4s, v2.4s
+	WORD $0x4e21d5e1 // fadd v1.4s, v15.4s, v1.4s
 	WORD $0x4e28d588 // fadd v8.4s, v12.4s, v8.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x6e3fdd08 // fmul v8.4s, v8.4s, v31.4s
-	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x6e3fdd08 // fmul v8.4s, v8.4s, v31.4s
-	WORD $0x4e20d440 // fadd v0.4s, v2.4s, v0.4s
-	WORD $0x4e27d502 // fadd v2.4s, v8.4s, v7.4s
+	WORD $0x4e20d420 // fadd v0.4s, v1.4s, v0.4s
+	WORD $0x4e27d501 // fadd v1.4s, v8.4s, v7.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d441 // fadd v1.4s, v2.4s, v4.4s
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
@@ -24304,8 +23641,7 @@ in2done:
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
 	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	WORD $0x3d8008c0 // str q0, [x6, #32]
-	WORD $0x3d800cc1 // str q1, [x6, #48]
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010e5 // subs x5, x7, #4
 	BLT  outwords
@@ -24357,24 +23693,18 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ea0e7e1 // fcmgt v1.4s, v31.4s, v0.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x6ea2e7e3 // fcmgt v3.4s, v31.4s, v2.4s
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x6ea4e7e5 // fcmgt v5.4s, v31.4s, v4.4s
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x6ea6e7e7 // fcmgt v7.4s, v31.4s, v6.4s
-	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
-	WORD $0x4e631c41 // bic v1.16b, v2.16b, v3.16b
-	WORD $0x4e651c82 // bic v2.16b, v4.16b, v5.16b
-	WORD $0x4e671cc3 // bic v3.16b, v6.16b, v7.16b
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
+	WORD $0x6ea1e7e3 // fcmgt v3.4s, v31.4s, v1.4s
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x6ea4e7e6 // fcmgt v6.4s, v31.4s, v4.4s
+	WORD $0x6ea5e7e7 // fcmgt v7.4s, v31.4s, v5.4s
+	WORD $0x4e621c00 // bic v0.16b, v0.16b, v2.16b
+	WORD $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
+	WORD $0x4e661c82 // bic v2.16b, v4.16b, v6.16b
+	WORD $0x4e671ca3 // bic v3.16b, v5.16b, v7.16b
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -24405,22 +23735,18 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ea0e7e1 // fcmgt v1.4s, v31.4s, v0.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x6ea2e7e3 // fcmgt v3.4s, v31.4s, v2.4s
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x6ea4e7e5 // fcmgt v5.4s, v31.4s, v4.4s
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x6ea6e7e7 // fcmgt v7.4s, v31.4s, v6.4s
-	WORD $0x4e611c00 // bic v0.16b, v0.16b, v1.16b
-	WORD $0x4e631c41 // bic v1.16b, v2.16b, v3.16b
-	WORD $0x4e651c82 // bic v2.16b, v4.16b, v5.16b
-	WORD $0x4e671cc3 // bic v3.16b, v6.16b, v7.16b
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
+	WORD $0x6ea1e7e3 // fcmgt v3.4s, v31.4s, v1.4s
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x6ea4e7e6 // fcmgt v6.4s, v31.4s, v4.4s
+	WORD $0x6ea5e7e7 // fcmgt v7.4s, v31.4s, v5.4s
+	WORD $0x4e621c00 // bic v0.16b, v0.16b, v2.16b
+	WORD $0x4e631c21 // bic v1.16b, v1.16b, v3.16b
+	WORD $0x4e661c82 // bic v2.16b, v4.16b, v6.16b
+	WORD $0x4e671ca3 // bic v3.16b, v5.16b, v7.16b
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -24480,94 +23806,90 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x6e21fc02 // fdiv v2.4s, v0.4s, v1.4s
-	WORD $0x3dc00483 // ldr q3, [x4, #16]
-	WORD $0x3dc004a4 // ldr q4, [x5, #16]
-	WORD $0x6e24fc65 // fdiv v5.4s, v3.4s, v4.4s
-	WORD $0x3dc00886 // ldr q6, [x4, #32]
-	WORD $0x3dc008a7 // ldr q7, [x5, #32]
-	WORD $0x6e27fcc8 // fdiv v8.4s, v6.4s, v7.4s
-	WORD $0x3dc00c89 // ldr q9, [x4, #48]
-	WORD $0x3dc00caa // ldr q10, [x5, #48]
-	WORD $0x6e2afd2b // fdiv v11.4s, v9.4s, v10.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x6e22fc04 // fdiv v4.4s, v0.4s, v2.4s
+	WORD $0x6e23fc25 // fdiv v5.4s, v1.4s, v3.4s
+	WORD $0xacc11c86 // ldp q6, q7, [x4], #32
+	WORD $0xacc124a8 // ldp q8, q9, [x5], #32
+	WORD $0x6e28fcca // fdiv v10.4s, v6.4s, v8.4s
+	WORD $0x6e29fceb // fdiv v11.4s, v7.4s, v9.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
 	WORD $0x4e21896b // frintn v11.4s, v11.4s
 	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea1cc4c // fmls v12.4s, v2.4s, v1.4s
-	WORD $0x4ea31c62 // mov v2.16b, v3.16b
-	WORD $0x4ea4cca2 // fmls v2.4s, v5.4s, v4.4s
+	WORD $0x4ea2cc8c // fmls v12.4s, v4.4s, v2.4s
+	WORD $0x4ea11c24 // mov v4.16b, v1.16b
+	WORD $0x4ea3cca4 // fmls v4.4s, v5.4s, v3.4s
 	WORD $0x4ea61cc5 // mov v5.16b, v6.16b
-	WORD $0x4ea7cd05 // fmls v5.4s, v8.4s, v7.4s
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
-	WORD $0x4eaacd68 // fmls v8.4s, v11.4s, v10.4s
-	WORD $0x6e21fd8b // fdiv v11.4s, v12.4s, v1.4s
-	WORD $0x6e24fc4d // fdiv v13.4s, v2.4s, v4.4s
-	WORD $0x6e27fcae // fdiv v14.4s, v5.4s, v7.4s
-	WORD $0x6e2afd0f // fdiv v15.4s, v8.4s, v10.4s
+	WORD $0x4ea8cd45 // fmls v5.4s, v10.4s, v8.4s
+	WORD $0x4ea71cea // mov v10.16b, v7.16b
+	WORD $0x4ea9cd6a // fmls v10.4s, v11.4s, v9.4s
+	WORD $0x6e22fd8b // fdiv v11.4s, v12.4s, v2.4s
+	WORD $0x6e23fc8d // fdiv v13.4s, v4.4s, v3.4s
+	WORD $0x6e28fcae // fdiv v14.4s, v5.4s, v8.4s
+	WORD $0x6e29fd4f // fdiv v15.4s, v10.4s, v9.4s
 	WORD $0x4e21896b // frintn v11.4s, v11.4s
 	WORD $0x4e2189ad // frintn v13.4s, v13.4s
 	WORD $0x4e2189ce // frintn v14.4s, v14.4s
 	WORD $0x4e2189ef // frintn v15.4s, v15.4s
-	WORD $0x4ea1cd6c // fmls v12.4s, v11.4s, v1.4s
-	WORD $0x4ea4cda2 // fmls v2.4s, v13.4s, v4.4s
-	WORD $0x4ea7cdc5 // fmls v5.4s, v14.4s, v7.4s
-	WORD $0x4eaacde8 // fmls v8.4s, v15.4s, v10.4s
-	WORD $0x6e21fd8b // fdiv v11.4s, v12.4s, v1.4s
-	WORD $0x6e24fc4d // fdiv v13.4s, v2.4s, v4.4s
-	WORD $0x6e27fcae // fdiv v14.4s, v5.4s, v7.4s
-	WORD $0x6e2afd0f // fdiv v15.4s, v8.4s, v10.4s
+	WORD $0x4ea2cd6c // fmls v12.4s, v11.4s, v2.4s
+	WORD $0x4ea3cda4 // fmls v4.4s, v13.4s, v3.4s
+	WORD $0x4ea8cdc5 // fmls v5.4s, v14.4s, v8.4s
+	WORD $0x4ea9cdea // fmls v10.4s, v15.4s, v9.4s
+	WORD $0x6e22fd8b // fdiv v11.4s, v12.4s, v2.4s
+	WORD $0x6e23fc8d // fdiv v13.4s, v4.4s, v3.4s
+	WORD $0x6e28fcae // fdiv v14.4s, v5.4s, v8.4s
+	WORD $0x6e29fd4f // fdiv v15.4s, v10.4s, v9.4s
 	WORD $0x4e21896b // frintn v11.4s, v11.4s
 	WORD $0x4e2189ad // frintn v13.4s, v13.4s
 	WORD $0x4e2189ce // frintn v14.4s, v14.4s
 	WORD $0x4e2189ef // frintn v15.4s, v15.4s
-	WORD $0x4ea1cd6c // fmls v12.4s, v11.4s, v1.4s
-	WORD $0x4ea4cda2 // fmls v2.4s, v13.4s, v4.4s
-	WORD $0x4ea7cdc5 // fmls v5.4s, v14.4s, v7.4s
-	WORD $0x4eaacde8 // fmls v8.4s, v15.4s, v10.4s
+	WORD $0x4ea2cd6c // fmls v12.4s, v11.4s, v2.4s
+	WORD $0x4ea3cda4 // fmls v4.4s, v13.4s, v3.4s
+	WORD $0x4ea8cdc5 // fmls v5.4s, v14.4s, v8.4s
+	WORD $0x4ea9cdea // fmls v10.4s, v15.4s, v9.4s
 	WORD $0x4ea0f98b // fabs v11.4s, v12.4s
-	WORD $0x4ea0f84d // fabs v13.4s, v2.4s
+	WORD $0x4ea0f88d // fabs v13.4s, v4.4s
 	WORD $0x4ea0f8ae // fabs v14.4s, v5.4s
-	WORD $0x4ea0f90f // fabs v15.4s, v8.4s
-	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
-	WORD $0x4ea0f884 // fabs v4.4s, v4.4s
-	WORD $0x4ea0f8e7 // fabs v7.4s, v7.4s
-	WORD $0x4ea0f94a // fabs v10.4s, v10.4s
+	WORD $0x4ea0f94f // fabs v15.4s, v10.4s
+	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD $0x4ea0f863 // fabs v3.4s, v3.4s
+	WORD $0x4ea0f908 // fabs v8.4s, v8.4s
+	WORD $0x4ea0f929 // fabs v9.4s, v9.4s
 	WORD $0x4e2bd56b // fadd v11.4s, v11.4s, v11.4s
 	WORD $0x4e2dd5ad // fadd v13.4s, v13.4s, v13.4s
 	WORD $0x4e2ed5ce // fadd v14.4s, v14.4s, v14.4s
 	WORD $0x4e2fd5ef // fadd v15.4s, v15.4s, v15.4s
-	WORD $0x6ea1e56b // fcmgt v11.4s, v11.4s, v1.4s
-	WORD $0x6ea4e5ad // fcmgt v13.4s, v13.4s, v4.4s
-	WORD $0x6ea7e5ce // fcmgt v14.4s, v14.4s, v7.4s
-	WORD $0x6eaae5ef // fcmgt v15.4s, v15.4s, v10.4s
+	WORD $0x6ea2e56b // fcmgt v11.4s, v11.4s, v2.4s
+	WORD $0x6ea3e5ad // fcmgt v13.4s, v13.4s, v3.4s
+	WORD $0x6ea8e5ce // fcmgt v14.4s, v14.4s, v8.4s
+	WORD $0x6ea9e5ef // fcmgt v15.4s, v15.4s, v9.4s
 	WORD $0x4e3f1d90 // and v16.16b, v12.16b, v31.16b
-	WORD $0x4e3f1c51 // and v17.16b, v2.16b, v31.16b
+	WORD $0x4e3f1c91 // and v17.16b, v4.16b, v31.16b
 	WORD $0x4e3f1cb2 // and v18.16b, v5.16b, v31.16b
-	WORD $0x4e3f1d13 // and v19.16b, v8.16b, v31.16b
-	WORD $0x4eb01c30 // orr v16.16b, v1.16b, v16.16b
-	WORD $0x4eb11c91 // orr v17.16b, v4.16b, v17.16b
-	WORD $0x4eb21cf2 // orr v18.16b, v7.16b, v18.16b
-	WORD $0x4eb31d53 // orr v19.16b, v10.16b, v19.16b
+	WORD $0x4e3f1d53 // and v19.16b, v10.16b, v31.16b
+	WORD $0x4eb01c50 // orr v16.16b, v2.16b, v16.16b
+	WORD $0x4eb11c71 // orr v17.16b, v3.16b, v17.16b
+	WORD $0x4eb21d12 // orr v18.16b, v8.16b, v18.16b
+	WORD $0x4eb31d33 // orr v19.16b, v9.16b, v19.16b
 	WORD $0x4e301d6b // and v11.16b, v11.16b, v16.16b
 	WORD $0x4e311dad // and v13.16b, v13.16b, v17.16b
 	WORD $0x4e321dce // and v14.16b, v14.16b, v18.16b
 	WORD $0x4e331def // and v15.16b, v15.16b, v19.16b
 	WORD $0x4eabd58b // fsub v11.4s, v12.4s, v11.4s
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eadd484 // fsub v4.4s, v4.4s, v13.4s
 	WORD $0x4eaed4a5 // fsub v5.4s, v5.4s, v14.4s
-	WORD $0x4eafd508 // fsub v8.4s, v8.4s, v15.4s
-	WORD $0x4e3ee42c // fcmeq v12.4s, v1.4s, v30.4s
-	WORD $0x4e3ee48d // fcmeq v13.4s, v4.4s, v30.4s
-	WORD $0x4e3ee4ee // fcmeq v14.4s, v7.4s, v30.4s
-	WORD $0x4e3ee54f // fcmeq v15.4s, v10.4s, v30.4s
+	WORD $0x4eafd54a // fsub v10.4s, v10.4s, v15.4s
+	WORD $0x4e3ee44c // fcmeq v12.4s, v2.4s, v30.4s
+	WORD $0x4e3ee46d // fcmeq v13.4s, v3.4s, v30.4s
+	WORD $0x4e3ee50e // fcmeq v14.4s, v8.4s, v30.4s
+	WORD $0x4e3ee52f // fcmeq v15.4s, v9.4s, v30.4s
 	WORD $0x4ea0f810 // fabs v16.4s, v0.4s
-	WORD $0x4ea0f871 // fabs v17.4s, v3.4s
+	WORD $0x4ea0f831 // fabs v17.4s, v1.4s
 	WORD $0x4ea0f8d2 // fabs v18.4s, v6.4s
-	WORD $0x4ea0f933 // fabs v19.4s, v9.4s
+	WORD $0x4ea0f8f3 // fabs v19.4s, v7.4s
 	WORD $0x6eb0e7d0 // fcmgt v16.4s, v30.4s, v16.4s
 	WORD $0x6eb1e7d1 // fcmgt v17.4s, v30.4s, v17.4s
 	WORD $0x6eb2e7d2 // fcmgt v18.4s, v30.4s, v18.4s
@@ -24577,40 +23899,35 @@ group:
 	WORD $0x4e321dce // and v14.16b, v14.16b, v18.16b
 	WORD $0x4e331def // and v15.16b, v15.16b, v19.16b
 	WORD $0x4ea0f970 // fabs v16.4s, v11.4s
-	WORD $0x4ea0f851 // fabs v17.4s, v2.4s
+	WORD $0x4ea0f891 // fabs v17.4s, v4.4s
 	WORD $0x4ea0f8b2 // fabs v18.4s, v5.4s
-	WORD $0x4ea0f913 // fabs v19.4s, v8.4s
-	WORD $0x6eb0e421 // fcmgt v1.4s, v1.4s, v16.4s
-	WORD $0x6eb1e484 // fcmgt v4.4s, v4.4s, v17.4s
-	WORD $0x6eb2e4e7 // fcmgt v7.4s, v7.4s, v18.4s
-	WORD $0x6eb3e54a // fcmgt v10.4s, v10.4s, v19.4s
-	WORD $0x6e7d1d61 // bsl v1.16b, v11.16b, v29.16b
-	WORD $0x6e7d1c44 // bsl v4.16b, v2.16b, v29.16b
-	WORD $0x6e7d1ca7 // bsl v7.16b, v5.16b, v29.16b
-	WORD $0x6e7d1d0a // bsl v10.16b, v8.16b, v29.16b
-	WORD $0x4e3ce422 // fcmeq v2.4s, v1.4s, v28.4s
-	WORD $0x4e3ce485 // fcmeq v5.4s, v4.4s, v28.4s
-	WORD $0x4e3ce4e8 // fcmeq v8.4s, v7.4s, v28.4s
-	WORD $0x4e3ce54b // fcmeq v11.4s, v10.4s, v28.4s
+	WORD $0x4ea0f953 // fabs v19.4s, v10.4s
+	WORD $0x6eb0e442 // fcmgt v2.4s, v2.4s, v16.4s
+	WORD $0x6eb1e463 // fcmgt v3.4s, v3.4s, v17.4s
+	WORD $0x6eb2e508 // fcmgt v8.4s, v8.4s, v18.4s
+	WORD $0x6eb3e529 // fcmgt v9.4s, v9.4s, v19.4s
+	WORD $0x6e7d1d62 // bsl v2.16b, v11.16b, v29.16b
+	WORD $0x6e7d1c83 // bsl v3.16b, v4.16b, v29.16b
+	WORD $0x6e7d1ca8 // bsl v8.16b, v5.16b, v29.16b
+	WORD $0x6e7d1d49 // bsl v9.16b, v10.16b, v29.16b
+	WORD $0x4e3ce444 // fcmeq v4.4s, v2.4s, v28.4s
+	WORD $0x4e3ce465 // fcmeq v5.4s, v3.4s, v28.4s
+	WORD $0x4e3ce50a // fcmeq v10.4s, v8.4s, v28.4s
+	WORD $0x4e3ce52b // fcmeq v11.4s, v9.4s, v28.4s
 	WORD $0x4e3f1c10 // and v16.16b, v0.16b, v31.16b
-	WORD $0x4e3f1c71 // and v17.16b, v3.16b, v31.16b
+	WORD $0x4e3f1c31 // and v17.16b, v1.16b, v31.16b
 	WORD $0x4e3f1cd2 // and v18.16b, v6.16b, v31.16b
-	WORD $0x4e3f1d33 // and v19.16b, v9.16b, v31.16b
-	WORD $0x6e611e02 // bsl v2.16b, v16.16b, v1.16b
-	WORD $0x6e641e25 // bsl v5.16b, v17.16b, v4.16b
-	WORD $0x6e671e48 // bsl v8.16b, v18.16b, v7.16b
-	WORD $0x6e6a1e6b // bsl v11.16b, v19.16b, v10.16b
-	WORD $0x6e621c0c // bsl v12.16b, v0.16b, v2.16b
-	WORD $0x6e651c6d // bsl v13.16b, v3.16b, v5.16b
-	WORD $0x6e681cce // bsl v14.16b, v6.16b, v8.16b
-	WORD $0x6e6b1d2f // bsl v15.16b, v9.16b, v11.16b
-	WORD $0x3d8000cc // str q12, [x6]
-	WORD $0x3d8004cd // str q13, [x6, #16]
-	WORD $0x3d8008ce // str q14, [x6, #32]
-	WORD $0x3d800ccf // str q15, [x6, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x4e3f1cf3 // and v19.16b, v7.16b, v31.16b
+	WORD $0x6e621e04 // bsl v4.16b, v16.16b, v2.16b
+	WORD $0x6e631e25 // bsl v5.16b, v17.16b, v3.16b
+	WORD $0x6e681e4a // bsl v10.16b, v18.16b, v8.16b
+	WORD $0x6e691e6b // bsl v11.16b, v19.16b, v9.16b
+	WORD $0x6e641c0c // bsl v12.16b, v0.16b, v4.16b
+	WORD $0x6e651c2d // bsl v13.16b, v1.16b, v5.16b
+	WORD $0x6e6a1cce // bsl v14.16b, v6.16b, v10.16b
+	WORD $0x6e6b1cef // bsl v15.16b, v7.16b, v11.16b
+	WORD $0xac8134cc // stp q12, q13, [x6], #32
+	WORD $0xac813cce // stp q14, q15, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -24663,94 +23980,90 @@ in1done:
 	WORD $0x9103c005 // add x5, x0, #240
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x6e21fc02 // fdiv v2.4s, v0.4s, v1.4s
-	WORD $0x3dc00483 // ldr q3, [x4, #16]
-	WORD $0x3dc004a4 // ldr q4, [x5, #16]
-	WORD $0x6e24fc65 // fdiv v5.4s, v3.4s, v4.4s
-	WORD $0x3dc00886 // ldr q6, [x4, #32]
-	WORD $0x3dc008a7 // ldr q7, [x5, #32]
-	WORD $0x6e27fcc8 // fdiv v8.4s, v6.4s, v7.4s
-	WORD $0x3dc00c89 // ldr q9, [x4, #48]
-	WORD $0x3dc00caa // ldr q10, [x5, #48]
-	WORD $0x6e2afd2b // fdiv v11.4s, v9.4s, v10.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x6e22fc04 // fdiv v4.4s, v0.4s, v2.4s
+	WORD $0x6e23fc25 // fdiv v5.4s, v1.4s, v3.4s
+	WORD $0xacc11c86 // ldp q6, q7, [x4], #32
+	WORD $0xacc124a8 // ldp q8, q9, [x5], #32
+	WORD $0x6e28fcca // fdiv v10.4s, v6.4s, v8.4s
+	WORD $0x6e29fceb // fdiv v11.4s, v7.4s, v9.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
 	WORD $0x4e21896b // frintn v11.4s, v11.4s
 	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea1cc4c // fmls v12.4s, v2.4s, v1.4s
-	WORD $0x4ea31c62 // mov v2.16b, v3.16b
-	WORD $0x4ea4cca2 // fmls v2.4s, v5.4s, v4.4s
+	WORD $0x4ea2cc8c // fmls v12.4s, v4.4s, v2.4s
+	WORD $0x4ea11c24 // mov v4.16b, v1.16b
+	WORD $0x4ea3cca4 // fmls v4.4s, v5.4s, v3.4s
 	WORD $0x4ea61cc5 // mov v5.16b, v6.16b
-	WORD $0x4ea7cd05 // fmls v5.4s, v8.4s, v7.4s
-	WORD $0x4ea91d28 // mov v8.16b, v9.16b
-	WORD $0x4eaacd68 // fmls v8.4s, v11.4s, v10.4s
-	WORD $0x6e21fd8b // fdiv v11.4s, v12.4s, v1.4s
-	WORD $0x6e24fc4d // fdiv v13.4s, v2.4s, v4.4s
-	WORD $0x6e27fcae // fdiv v14.4s, v5.4s, v7.4s
-	WORD $0x6e2afd0f // fdiv v15.4s, v8.4s, v10.4s
+	WORD $0x4ea8cd45 // fmls v5.4s, v10.4s, v8.4s
+	WORD $0x4ea71cea // mov v10.16b, v7.16b
+	WORD $0x4ea9cd6a // fmls v10.4s, v11.4s, v9.4s
+	WORD $0x6e22fd8b // fdiv v11.4s, v12.4s, v2.4s
+	WORD $0x6e23fc8d // fdiv v13.4s, v4.4s, v3.4s
+	WORD $0x6e28fcae // fdiv v14.4s, v5.4s, v8.4s
+	WORD $0x6e29fd4f // fdiv v15.4s, v10.4s, v9.4s
 	WORD $0x4e21896b // frintn v11.4s, v11.4s
 	WORD $0x4e2189ad // frintn v13.4s, v13.4s
 	WORD $0x4e2189ce // frintn v14.4s, v14.4s
 	WORD $0x4e2189ef // frintn v15.4s, v15.4s
-	WORD $0x4ea1cd6c // fmls v12.4s, v11.4s, v1.4s
-	WORD $0x4ea4cda2 // fmls v2.4s, v13.4s, v4.4s
-	WORD $0x4ea7cdc5 // fmls v5.4s, v14.4s, v7.4s
-	WORD $0x4eaacde8 // fmls v8.4s, v15.4s, v10.4s
-	WORD $0x6e21fd8b // fdiv v11.4s, v12.4s, v1.4s
-	WORD $0x6e24fc4d // fdiv v13.4s, v2.4s, v4.4s
-	WORD $0x6e27fcae // fdiv v14.4s, v5.4s, v7.4s
-	WORD $0x6e2afd0f // fdiv v15.4s, v8.4s, v10.4s
+	WORD $0x4ea2cd6c // fmls v12.4s, v11.4s, v2.4s
+	WORD $0x4ea3cda4 // fmls v4.4s, v13.4s, v3.4s
+	WORD $0x4ea8cdc5 // fmls v5.4s, v14.4s, v8.4s
+	WORD $0x4ea9cdea // fmls v10.4s, v15.4s, v9.4s
+	WORD $0x6e22fd8b // fdiv v11.4s, v12.4s, v2.4s
+	WORD $0x6e23fc8d // fdiv v13.4s, v4.4s, v3.4s
+	WORD $0x6e28fcae // fdiv v14.4s, v5.4s, v8.4s
+	WORD $0x6e29fd4f // fdiv v15.4s, v10.4s, v9.4s
 	WORD $0x4e21896b // frintn v11.4s, v11.4s
 	WORD $0x4e2189ad // frintn v13.4s, v13.4s
 	WORD $0x4e2189ce // frintn v14.4s, v14.4s
 	WORD $0x4e2189ef // frintn v15.4s, v15.4s
-	WORD $0x4ea1cd6c // fmls v12.4s, v11.4s, v1.4s
-	WORD $0x4ea4cda2 // fmls v2.4s, v13.4s, v4.4s
-	WORD $0x4ea7cdc5 // fmls v5.4s, v14.4s, v7.4s
-	WORD $0x4eaacde8 // fmls v8.4s, v15.4s, v10.4s
+	WORD $0x4ea2cd6c // fmls v12.4s, v11.4s, v2.4s
+	WORD $0x4ea3cda4 // fmls v4.4s, v13.4s, v3.4s
+	WORD $0x4ea8cdc5 // fmls v5.4s, v14.4s, v8.4s
+	WORD $0x4ea9cdea // fmls v10.4s, v15.4s, v9.4s
 	WORD $0x4ea0f98b // fabs v11.4s, v12.4s
-	WORD $0x4ea0f84d // fabs v13.4s, v2.4s
+	WORD $0x4ea0f88d // fabs v13.4s, v4.4s
 	WORD $0x4ea0f8ae // fabs v14.4s, v5.4s
-	WORD $0x4ea0f90f // fabs v15.4s, v8.4s
-	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
-	WORD $0x4ea0f884 // fabs v4.4s, v4.4s
-	WORD $0x4ea0f8e7 // fabs v7.4s, v7.4s
-	WORD $0x4ea0f94a // fabs v10.4s, v10.4s
+	WORD $0x4ea0f94f // fabs v15.4s, v10.4s
+	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD $0x4ea0f863 // fabs v3.4s, v3.4s
+	WORD $0x4ea0f908 // fabs v8.4s, v8.4s
+	WORD $0x4ea0f929 // fabs v9.4s, v9.4s
 	WORD $0x4e2bd56b // fadd v11.4s, v11.4s, v11.4s
 	WORD $0x4e2dd5ad // fadd v13.4s, v13.4s, v13.4s
 	WORD $0x4e2ed5ce // fadd v14.4s, v14.4s, v14.4s
 	WORD $0x4e2fd5ef // fadd v15.4s, v15.4s, v15.4s
-	WORD $0x6ea1e56b // fcmgt v11.4s, v11.4s, v1.4s
-	WORD $0x6ea4e5ad // fcmgt v13.4s, v13.4s, v4.4s
-	WORD $0x6ea7e5ce // fcmgt v14.4s, v14.4s, v7.4s
-	WORD $0x6eaae5ef // fcmgt v15.4s, v15.4s, v10.4s
+	WORD $0x6ea2e56b // fcmgt v11.4s, v11.4s, v2.4s
+	WORD $0x6ea3e5ad // fcmgt v13.4s, v13.4s, v3.4s
+	WORD $0x6ea8e5ce // fcmgt v14.4s, v14.4s, v8.4s
+	WORD $0x6ea9e5ef // fcmgt v15.4s, v15.4s, v9.4s
 	WORD $0x4e3f1d90 // and v16.16b, v12.16b, v31.16b
-	WORD $0x4e3f1c51 // and v17.16b, v2.16b, v31.16b
+	WORD $0x4e3f1c91 // and v17.16b, v4.16b, v31.16b
 	WORD $0x4e3f1cb2 // and v18.16b, v5.16b, v31.16b
-	WORD $0x4e3f1d13 // and v19.16b, v8.16b, v31.16b
-	WORD $0x4eb01c30 // orr v16.16b, v1.16b, v16.16b
-	WORD $0x4eb11c91 // orr v17.16b, v4.16b, v17.16b
-	WORD $0x4eb21cf2 // orr v18.16b, v7.16b, v18.16b
-	WORD $0x4eb31d53 // orr v19.16b, v10.16b, v19.16b
+	WORD $0x4e3f1d53 // and v19.16b, v10.16b, v31.16b
+	WORD $0x4eb01c50 // orr v16.16b, v2.16b, v16.16b
+	WORD $0x4eb11c71 // orr v17.16b, v3.16b, v17.16b
+	WORD $0x4eb21d12 // orr v18.16b, v8.16b, v18.16b
+	WORD $0x4eb31d33 // orr v19.16b, v9.16b, v19.16b
 	WORD $0x4e301d6b // and v11.16b, v11.16b, v16.16b
 	WORD $0x4e311dad // and v13.16b, v13.16b, v17.16b
 	WORD $0x4e321dce // and v14.16b, v14.16b, v18.16b
 	WORD $0x4e331def // and v15.16b, v15.16b, v19.16b
 	WORD $0x4eabd58b // fsub v11.4s, v12.4s, v11.4s
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eadd484 // fsub v4.4s, v4.4s, v13.4s
 	WORD $0x4eaed4a5 // fsub v5.4s, v5.4s, v14.4s
-	WORD $0x4eafd508 // fsub v8.4s, v8.4s, v15.4s
-	WORD $0x4e3ee42c // fcmeq v12.4s, v1.4s, v30.4s
-	WORD $0x4e3ee48d // fcmeq v13.4s, v4.4s, v30.4s
-	WORD $0x4e3ee4ee // fcmeq v14.4s, v7.4s, v30.4s
-	WORD $0x4e3ee54f // fcmeq v15.4s, v10.4s, v30.4s
+	WORD $0x4eafd54a // fsub v10.4s, v10.4s, v15.4s
+	WORD $0x4e3ee44c // fcmeq v12.4s, v2.4s, v30.4s
+	WORD $0x4e3ee46d // fcmeq v13.4s, v3.4s, v30.4s
+	WORD $0x4e3ee50e // fcmeq v14.4s, v8.4s, v30.4s
+	WORD $0x4e3ee52f // fcmeq v15.4s, v9.4s, v30.4s
 	WORD $0x4ea0f810 // fabs v16.4s, v0.4s
-	WORD $0x4ea0f871 // fabs v17.4s, v3.4s
+	WORD $0x4ea0f831 // fabs v17.4s, v1.4s
 	WORD $0x4ea0f8d2 // fabs v18.4s, v6.4s
-	WORD $0x4ea0f933 // fabs v19.4s, v9.4s
+	WORD $0x4ea0f8f3 // fabs v19.4s, v7.4s
 	WORD $0x6eb0e7d0 // fcmgt v16.4s, v30.4s, v16.4s
 	WORD $0x6eb1e7d1 // fcmgt v17.4s, v30.4s, v17.4s
 	WORD $0x6eb2e7d2 // fcmgt v18.4s, v30.4s, v18.4s
@@ -24760,37 +24073,35 @@ in1done:
 	WORD $0x4e321dce // and v14.16b, v14.16b, v18.16b
 	WORD $0x4e331def // and v15.16b, v15.16b, v19.16b
 	WORD $0x4ea0f970 // fabs v16.4s, v11.4s
-	WORD $0x4ea0f851 // fabs v17.4s, v2.4s
+	WORD $0x4ea0f891 // fabs v17.4s, v4.4s
 	WORD $0x4ea0f8b2 // fabs v18.4s, v5.4s
-	WORD $0x4ea0f913 // fabs v19.4s, v8.4s
-	WORD $0x6eb0e421 // fcmgt v1.4s, v1.4s, v16.4s
-	WORD $0x6eb1e484 // fcmgt v4.4s, v4.4s, v17.4s
-	WORD $0x6eb2e4e7 // fcmgt v7.4s, v7.4s, v18.4s
-	WORD $0x6eb3e54a // fcmgt v10.4s, v10.4s, v19.4s
-	WORD $0x6e7d1d61 // bsl v1.16b, v11.16b, v29.16b
-	WORD $0x6e7d1c44 // bsl v4.16b, v2.16b, v29.16b
-	WORD $0x6e7d1ca7 // bsl v7.16b, v5.16b, v29.16b
-	WORD $0x6e7d1d0a // bsl v10.16b, v8.16b, v29.16b
-	WORD $0x4e3ce422 // fcmeq v2.4s, v1.4s, v28.4s
-	WORD $0x4e3ce485 // fcmeq v5.4s, v4.4s, v28.4s
-	WORD $0x4e3ce4e8 // fcmeq v8.4s, v7.4s, v28.4s
-	WORD $0x4e3ce54b // fcmeq v11.4s, v10.4s, v28.4s
+	WORD $0x4ea0f953 // fabs v19.4s, v10.4s
+	WORD $0x6eb0e442 // fcmgt v2.4s, v2.4s, v16.4s
+	WORD $0x6eb1e463 // fcmgt v3.4s, v3.4s, v17.4s
+	WORD $0x6eb2e508 // fcmgt v8.4s, v8.4s, v18.4s
+	WORD $0x6eb3e529 // fcmgt v9.4s, v9.4s, v19.4s
+	WORD $0x6e7d1d62 // bsl v2.16b, v11.16b, v29.16b
+	WORD $0x6e7d1c83 // bsl v3.16b, v4.16b, v29.16b
+	WORD $0x6e7d1ca8 // bsl v8.16b, v5.16b, v29.16b
+	WORD $0x6e7d1d49 // bsl v9.16b, v10.16b, v29.16b
+	WORD $0x4e3ce444 // fcmeq v4.4s, v2.4s, v28.4s
+	WORD $0x4e3ce465 // fcmeq v5.4s, v3.4s, v28.4s
+	WORD $0x4e3ce50a // fcmeq v10.4s, v8.4s, v28.4s
+	WORD $0x4e3ce52b // fcmeq v11.4s, v9.4s, v28.4s
 	WORD $0x4e3f1c10 // and v16.16b, v0.16b, v31.16b
-	WORD $0x4e3f1c71 // and v17.16b, v3.16b, v31.16b
+	WORD $0x4e3f1c31 // and v17.16b, v1.16b, v31.16b
 	WORD $0x4e3f1cd2 // and v18.16b, v6.16b, v31.16b
-	WORD $0x4e3f1d33 // and v19.16b, v9.16b, v31.16b
-	WORD $0x6e611e02 // bsl v2.16b, v16.16b, v1.16b
-	WORD $0x6e641e25 // bsl v5.16b, v17.16b, v4.16b
-	WORD $0x6e671e48 // bsl v8.16b, v18.16b, v7.16b
-	WORD $0x6e6a1e6b // bsl v11.16b, v19.16b, v10.16b
-	WORD $0x6e621c0c // bsl v12.16b, v0.16b, v2.16b
-	WORD $0x6e651c6d // bsl v13.16b, v3.16b, v5.16b
-	WORD $0x6e681cce // bsl v14.16b, v6.16b, v8.16b
-	WORD $0x6e6b1d2f // bsl v15.16b, v9.16b, v11.16b
-	WORD $0x3d8000cc // str q12, [x6]
-	WORD $0x3d8004cd // str q13, [x6, #16]
-	WORD $0x3d8008ce // str q14, [x6, #32]
-	WORD $0x3d800ccf // str q15, [x6, #48]
+	WORD $0x4e3f1cf3 // and v19.16b, v7.16b, v31.16b
+	WORD $0x6e621e04 // bsl v4.16b, v16.16b, v2.16b
+	WORD $0x6e631e25 // bsl v5.16b, v17.16b, v3.16b
+	WORD $0x6e681e4a // bsl v10.16b, v18.16b, v8.16b
+	WORD $0x6e691e6b // bsl v11.16b, v19.16b, v9.16b
+	WORD $0x6e641c0c // bsl v12.16b, v0.16b, v4.16b
+	WORD $0x6e651c2d // bsl v13.16b, v1.16b, v5.16b
+	WORD $0x6e6a1cce // bsl v14.16b, v6.16b, v10.16b
+	WORD $0x6e6b1cef // bsl v15.16b, v7.16b, v11.16b
+	WORD $0xac8134cc // stp q12, q13, [x6], #32
+	WORD $0xac813cce // stp q14, q15, [x6], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010e5 // subs x5, x7, #4
 	BLT  outwords
@@ -24841,20 +24152,14 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -24885,18 +24190,14 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -24947,48 +24248,42 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x4f235401 // shl v1.4s, v0.4s, #3
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x4f235443 // shl v3.4s, v2.4s, #3
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x4f235485 // shl v5.4s, v4.4s, #3
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x4f2354c7 // shl v7.4s, v6.4s, #3
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x4f235402 // shl v2.4s, v0.4s, #3
+	WORD $0x4f235423 // shl v3.4s, v1.4s, #3
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x4f235486 // shl v6.4s, v4.4s, #3
+	WORD $0x4f2354a7 // shl v7.4s, v5.4s, #3
 	WORD $0x6f3b0408 // ushr v8.4s, v0.4s, #5
-	WORD $0x6f3b0449 // ushr v9.4s, v2.4s, #5
+	WORD $0x6f3b0429 // ushr v9.4s, v1.4s, #5
 	WORD $0x6f3b048a // ushr v10.4s, v4.4s, #5
-	WORD $0x6f3b04cb // ushr v11.4s, v6.4s, #5
-	WORD $0x6e281c21 // eor v1.16b, v1.16b, v8.16b
+	WORD $0x6f3b04ab // ushr v11.4s, v5.4s, #5
+	WORD $0x6e281c42 // eor v2.16b, v2.16b, v8.16b
 	WORD $0x6e291c63 // eor v3.16b, v3.16b, v9.16b
-	WORD $0x6e2a1ca5 // eor v5.16b, v5.16b, v10.16b
+	WORD $0x6e2a1cc6 // eor v6.16b, v6.16b, v10.16b
 	WORD $0x6e2b1ce7 // eor v7.16b, v7.16b, v11.16b
 	WORD $0x4f210408 // sshr v8.4s, v0.4s, #31
-	WORD $0x4f210449 // sshr v9.4s, v2.4s, #31
+	WORD $0x4f210429 // sshr v9.4s, v1.4s, #31
 	WORD $0x4f21048a // sshr v10.4s, v4.4s, #31
-	WORD $0x4f2104cb // sshr v11.4s, v6.4s, #31
-	WORD $0x6e281c21 // eor v1.16b, v1.16b, v8.16b
+	WORD $0x4f2104ab // sshr v11.4s, v5.4s, #31
+	WORD $0x6e281c42 // eor v2.16b, v2.16b, v8.16b
 	WORD $0x6e291c63 // eor v3.16b, v3.16b, v9.16b
-	WORD $0x6e2a1ca5 // eor v5.16b, v5.16b, v10.16b
+	WORD $0x6e2a1cc6 // eor v6.16b, v6.16b, v10.16b
 	WORD $0x6e2b1ce7 // eor v7.16b, v7.16b, v11.16b
-	WORD $0x6e201c21 // eor v1.16b, v1.16b, v0.16b
-	WORD $0x6e221c63 // eor v3.16b, v3.16b, v2.16b
-	WORD $0x6e241ca5 // eor v5.16b, v5.16b, v4.16b
-	WORD $0x6e261ce7 // eor v7.16b, v7.16b, v6.16b
+	WORD $0x6e201c42 // eor v2.16b, v2.16b, v0.16b
+	WORD $0x6e211c63 // eor v3.16b, v3.16b, v1.16b
+	WORD $0x6e241cc6 // eor v6.16b, v6.16b, v4.16b
+	WORD $0x6e251ce7 // eor v7.16b, v7.16b, v5.16b
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
-	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
 	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
-	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
-	WORD $0x6e201c20 // eor v0.16b, v1.16b, v0.16b
-	WORD $0x6e221c61 // eor v1.16b, v3.16b, v2.16b
-	WORD $0x6e241ca2 // eor v2.16b, v5.16b, v4.16b
-	WORD $0x6e261ce3 // eor v3.16b, v7.16b, v6.16b
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e201c40 // eor v0.16b, v2.16b, v0.16b
+	WORD $0x6e211c61 // eor v1.16b, v3.16b, v1.16b
+	WORD $0x6e241cc2 // eor v2.16b, v6.16b, v4.16b
+	WORD $0x6e251ce3 // eor v3.16b, v7.16b, v5.16b
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -25019,46 +24314,42 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x4f235401 // shl v1.4s, v0.4s, #3
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x4f235443 // shl v3.4s, v2.4s, #3
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x4f235485 // shl v5.4s, v4.4s, #3
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x4f2354c7 // shl v7.4s, v6.4s, #3
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x4f235402 // shl v2.4s, v0.4s, #3
+	WORD $0x4f235423 // shl v3.4s, v1.4s, #3
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x4f235486 // shl v6.4s, v4.4s, #3
+	WORD $0x4f2354a7 // shl v7.4s, v5.4s, #3
 	WORD $0x6f3b0408 // ushr v8.4s, v0.4s, #5
-	WORD $0x6f3b0449 // ushr v9.4s, v2.4s, #5
+	WORD $0x6f3b0429 // ushr v9.4s, v1.4s, #5
 	WORD $0x6f3b048a // ushr v10.4s, v4.4s, #5
-	WORD $0x6f3b04cb // ushr v11.4s, v6.4s, #5
-	WORD $0x6e281c21 // eor v1.16b, v1.16b, v8.16b
+	WORD $0x6f3b04ab // ushr v11.4s, v5.4s, #5
+	WORD $0x6e281c42 // eor v2.16b, v2.16b, v8.16b
 	WORD $0x6e291c63 // eor v3.16b, v3.16b, v9.16b
-	WORD $0x6e2a1ca5 // eor v5.16b, v5.16b, v10.16b
+	WORD $0x6e2a1cc6 // eor v6.16b, v6.16b, v10.16b
 	WORD $0x6e2b1ce7 // eor v7.16b, v7.16b, v11.16b
 	WORD $0x4f210408 // sshr v8.4s, v0.4s, #31
-	WORD $0x4f210449 // sshr v9.4s, v2.4s, #31
+	WORD $0x4f210429 // sshr v9.4s, v1.4s, #31
 	WORD $0x4f21048a // sshr v10.4s, v4.4s, #31
-	WORD $0x4f2104cb // sshr v11.4s, v6.4s, #31
-	WORD $0x6e281c21 // eor v1.16b, v1.16b, v8.16b
+	WORD $0x4f2104ab // sshr v11.4s, v5.4s, #31
+	WORD $0x6e281c42 // eor v2.16b, v2.16b, v8.16b
 	WORD $0x6e291c63 // eor v3.16b, v3.16b, v9.16b
-	WORD $0x6e2a1ca5 // eor v5.16b, v5.16b, v10.16b
+	WORD $0x6e2a1cc6 // eor v6.16b, v6.16b, v10.16b
 	WORD $0x6e2b1ce7 // eor v7.16b, v7.16b, v11.16b
-	WORD $0x6e201c21 // eor v1.16b, v1.16b, v0.16b
-	WORD $0x6e221c63 // eor v3.16b, v3.16b, v2.16b
-	WORD $0x6e241ca5 // eor v5.16b, v5.16b, v4.16b
-	WORD $0x6e261ce7 // eor v7.16b, v7.16b, v6.16b
+	WORD $0x6e201c42 // eor v2.16b, v2.16b, v0.16b
+	WORD $0x6e211c63 // eor v3.16b, v3.16b, v1.16b
+	WORD $0x6e241cc6 // eor v6.16b, v6.16b, v4.16b
+	WORD $0x6e251ce7 // eor v7.16b, v7.16b, v5.16b
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
-	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
 	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
-	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
-	WORD $0x6e201c20 // eor v0.16b, v1.16b, v0.16b
-	WORD $0x6e221c61 // eor v1.16b, v3.16b, v2.16b
-	WORD $0x6e241ca2 // eor v2.16b, v5.16b, v4.16b
-	WORD $0x6e261ce3 // eor v3.16b, v7.16b, v6.16b
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e201c40 // eor v0.16b, v2.16b, v0.16b
+	WORD $0x6e211c61 // eor v1.16b, v3.16b, v1.16b
+	WORD $0x6e241cc2 // eor v2.16b, v6.16b, v4.16b
+	WORD $0x6e251ce3 // eor v3.16b, v7.16b, v5.16b
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -25139,13 +24430,11 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
 	WORD $0x6ea0e7a4 // fcmgt v4.4s, v29.4s, v0.4s
 	WORD $0x6e601fa4 // bsl v4.16b, v29.16b, v0.16b
@@ -25247,12 +24536,8 @@ group:
 	WORD $0x6e23ffe3 // fdiv v3.4s, v31.4s, v3.4s
 	WORD $0x6e20ffe0 // fdiv v0.4s, v31.4s, v0.4s
 	WORD $0x6e21ffe1 // fdiv v1.4s, v31.4s, v1.4s
-	WORD $0x3d8000a2 // str q2, [x5]
-	WORD $0x3d8004a3 // str q3, [x5, #16]
-	WORD $0x3d8008a0 // str q0, [x5, #32]
-	WORD $0x3d800ca1 // str q1, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -25283,13 +24568,11 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
 	WORD $0x6ea0e7a4 // fcmgt v4.4s, v29.4s, v0.4s
 	WORD $0x6e601fa4 // bsl v4.16b, v29.16b, v0.16b
@@ -25391,10 +24674,8 @@ in0done:
 	WORD $0x6e23ffe3 // fdiv v3.4s, v31.4s, v3.4s
 	WORD $0x6e20ffe0 // fdiv v0.4s, v31.4s, v0.4s
 	WORD $0x6e21ffe1 // fdiv v1.4s, v31.4s, v1.4s
-	WORD $0x3d8000a2 // str q2, [x5]
-	WORD $0x3d8004a3 // str q3, [x5, #16]
-	WORD $0x3d8008a0 // str q0, [x5, #32]
-	WORD $0x3d800ca1 // str q1, [x5, #48]
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -25462,54 +24743,52 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x6ea1e7c1 // fcmgt v1.4s, v30.4s, v1.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x6ea2e7c2 // fcmgt v2.4s, v30.4s, v2.4s
 	WORD $0x6ea3e7c3 // fcmgt v3.4s, v30.4s, v3.4s
-	WORD $0x6ea5e7c5 // fcmgt v5.4s, v30.4s, v5.4s
+	WORD $0x6ea6e7c6 // fcmgt v6.4s, v30.4s, v6.4s
 	WORD $0x6ea7e7c7 // fcmgt v7.4s, v30.4s, v7.4s
-	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
-	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
-	WORD $0x4e251c84 // and v4.16b, v4.16b, v5.16b
-	WORD $0x4e271cc6 // and v6.16b, v6.16b, v7.16b
+	WORD $0x4e221c00 // and v0.16b, v0.16b, v2.16b
+	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
+	WORD $0x4e261c84 // and v4.16b, v4.16b, v6.16b
+	WORD $0x4e271ca5 // and v5.16b, v5.16b, v7.16b
 	WORD $0x4ebf1fe8 // mov v8.16b, v31.16b
 	WORD $0x4e3dcc08 // fmla v8.4s, v0.4s, v29.4s
 	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
-	WORD $0x4e3dcc49 // fmla v9.4s, v2.4s, v29.4s
+	WORD $0x4e3dcc29 // fmla v9.4s, v1.4s, v29.4s
 	WORD $0x4ebf1fea // mov v10.16b, v31.16b
 	WORD $0x4e3dcc8a // fmla v10.4s, v4.4s, v29.4s
 	WORD $0x4ebf1feb // mov v11.16b, v31.16b
-	WORD $0x4e3dcccb // fmla v11.4s, v6.4s, v29.4s
+	WORD $0x4e3dccab // fmla v11.4s, v5.4s, v29.4s
 	WORD $0x4ebfd50c // fsub v12.4s, v8.4s, v31.4s
 	WORD $0x4ebfd52d // fsub v13.4s, v9.4s, v31.4s
 	WORD $0x4ebfd54e // fsub v14.4s, v10.4s, v31.4s
 	WORD $0x4ebfd56f // fsub v15.4s, v11.4s, v31.4s
 	WORD $0x4ebccd80 // fmls v0.4s, v12.4s, v28.4s
-	WORD $0x4ebccda2 // fmls v2.4s, v13.4s, v28.4s
+	WORD $0x4ebccda1 // fmls v1.4s, v13.4s, v28.4s
 	WORD $0x4ebccdc4 // fmls v4.4s, v14.4s, v28.4s
-	WORD $0x4ebccde6 // fmls v6.4s, v15.4s, v28.4s
+	WORD $0x4ebccde5 // fmls v5.4s, v15.4s, v28.4s
 	WORD $0x4ebbcd80 // fmls v0.4s, v12.4s, v27.4s
-	WORD $0x4ebbcda2 // fmls v2.4s, v13.4s, v27.4s
+	WORD $0x4ebbcda1 // fmls v1.4s, v13.4s, v27.4s
 	WORD $0x4ebbcdc4 // fmls v4.4s, v14.4s, v27.4s
-	WORD $0x4ebbcde6 // fmls v6.4s, v15.4s, v27.4s
+	WORD $0x4ebbcde5 // fmls v5.4s, v15.4s, v27.4s
 	WORD $0x4ebacd80 // fmls v0.4s, v12.4s, v26.4s
-	WORD $0x4ebacda2 // fmls v2.4s, v13.4s, v26.4s
+	WORD $0x4ebacda1 // fmls v1.4s, v13.4s, v26.4s
 	WORD $0x4ebacdc4 // fmls v4.4s, v14.4s, v26.4s
-	WORD $0x4ebacde6 // fmls v6.4s, v15.4s, v26.4s
+	WORD $0x4ebacde5 // fmls v5.4s, v15.4s, v26.4s
 	WORD $0x6e20dc0c // fmul v12.4s, v0.4s, v0.4s
-	WORD $0x6e22dc4d // fmul v13.4s, v2.4s, v2.4s
+	WORD $0x6e21dc2d // fmul v13.4s, v1.4s, v1.4s
 	WORD $0x6e24dc8e // fmul v14.4s, v4.4s, v4.4s
-	WORD $0x6e26dccf // fmul v15.4s, v6.4s, v6.4s
+	WORD $0x6e25dcaf // fmul v15.4s, v5.4s, v5.4s
 	WORD $0x6e2cdc10 // fmul v16.4s, v0.4s, v12.4s
-	WORD $0x6e2ddc51 // fmul v17.4s, v2.4s, v13.4s
+	WORD $0x6e2ddc31 // fmul v17.4s, v1.4s, v13.4s
 	WORD $0x6e2edc92 // fmul v18.4s, v4.4s, v14.4s
-	WORD $0x6e2fdcd3 // fmul v19.4s, v6.4s, v15.4s
+	WORD $0x6e2fdcb3 // fmul v19.4s, v5.4s, v15.4s
 	WORD $0x3dc00034 // ldr q20, [x1]
 	WORD $0x3dc00435 // ldr q21, [x1, #16]
 	WORD $0x4e2cce95 // fmla v21.4s, v20.4s, v12.4s
@@ -25528,9 +24807,9 @@ group:
 	WORD $0x3dc00837 // ldr q23, [x1, #32]
 	WORD $0x4e2fcf17 // fmla v23.4s, v24.4s, v15.4s
 	WORD $0x4e34ce00 // fmla v0.4s, v16.4s, v20.4s
-	WORD $0x4e35ce22 // fmla v2.4s, v17.4s, v21.4s
+	WORD $0x4e35ce21 // fmla v1.4s, v17.4s, v21.4s
 	WORD $0x4e36ce44 // fmla v4.4s, v18.4s, v22.4s
-	WORD $0x4e37ce66 // fmla v6.4s, v19.4s, v23.4s
+	WORD $0x4e37ce65 // fmla v5.4s, v19.4s, v23.4s
 	WORD $0x3dc00c30 // ldr q16, [x1, #48]
 	WORD $0x3dc01031 // ldr q17, [x1, #64]
 	WORD $0x4e2cce11 // fmla v17.4s, v16.4s, v12.4s
@@ -25574,33 +24853,29 @@ group:
 	WORD $0x4f210631 // sshr v17.4s, v17.4s, #31
 	WORD $0x4f210652 // sshr v18.4s, v18.4s, #31
 	WORD $0x6e601f2f // bsl v15.16b, v25.16b, v0.16b
-	WORD $0x6e621d90 // bsl v16.16b, v12.16b, v2.16b
+	WORD $0x6e611d90 // bsl v16.16b, v12.16b, v1.16b
 	WORD $0x6e641db1 // bsl v17.16b, v13.16b, v4.16b
-	WORD $0x6e661dd2 // bsl v18.16b, v14.16b, v6.16b
+	WORD $0x6e651dd2 // bsl v18.16b, v14.16b, v5.16b
 	WORD $0x4f3e5500 // shl v0.4s, v8.4s, #30
-	WORD $0x4f3e5522 // shl v2.4s, v9.4s, #30
+	WORD $0x4f3e5521 // shl v1.4s, v9.4s, #30
 	WORD $0x4f3e5544 // shl v4.4s, v10.4s, #30
-	WORD $0x4f3e5566 // shl v6.4s, v11.4s, #30
+	WORD $0x4f3e5565 // shl v5.4s, v11.4s, #30
 	WORD $0x3dc02028 // ldr q8, [x1, #128]
 	WORD $0x4e281c00 // and v0.16b, v0.16b, v8.16b
-	WORD $0x4e281c42 // and v2.16b, v2.16b, v8.16b
+	WORD $0x4e281c21 // and v1.16b, v1.16b, v8.16b
 	WORD $0x4e281c84 // and v4.16b, v4.16b, v8.16b
-	WORD $0x4e281cc6 // and v6.16b, v6.16b, v8.16b
+	WORD $0x4e281ca5 // and v5.16b, v5.16b, v8.16b
 	WORD $0x6e201de0 // eor v0.16b, v15.16b, v0.16b
-	WORD $0x6e221e02 // eor v2.16b, v16.16b, v2.16b
+	WORD $0x6e211e01 // eor v1.16b, v16.16b, v1.16b
 	WORD $0x6e241e24 // eor v4.16b, v17.16b, v4.16b
-	WORD $0x6e261e46 // eor v6.16b, v18.16b, v6.16b
+	WORD $0x6e251e45 // eor v5.16b, v18.16b, v5.16b
 	WORD $0x3dc02428 // ldr q8, [x1, #144]
-	WORD $0x6e681c01 // bsl v1.16b, v0.16b, v8.16b
-	WORD $0x6e681c43 // bsl v3.16b, v2.16b, v8.16b
-	WORD $0x6e681c85 // bsl v5.16b, v4.16b, v8.16b
-	WORD $0x6e681cc7 // bsl v7.16b, v6.16b, v8.16b
-	WORD $0x3d8000c1 // str q1, [x6]
-	WORD $0x3d8004c3 // str q3, [x6, #16]
-	WORD $0x3d8008c5 // str q5, [x6, #32]
-	WORD $0x3d800cc7 // str q7, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x6e681c02 // bsl v2.16b, v0.16b, v8.16b
+	WORD $0x6e681c23 // bsl v3.16b, v1.16b, v8.16b
+	WORD $0x6e681c86 // bsl v6.16b, v4.16b, v8.16b
+	WORD $0x6e681ca7 // bsl v7.16b, v5.16b, v8.16b
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
+	WORD $0xac811cc6 // stp q6, q7, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -25631,54 +24906,52 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x6ea1e7c1 // fcmgt v1.4s, v30.4s, v1.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x6ea2e7c2 // fcmgt v2.4s, v30.4s, v2.4s
 	WORD $0x6ea3e7c3 // fcmgt v3.4s, v30.4s, v3.4s
-	WORD $0x6ea5e7c5 // fcmgt v5.4s, v30.4s, v5.4s
+	WORD $0x6ea6e7c6 // fcmgt v6.4s, v30.4s, v6.4s
 	WORD $0x6ea7e7c7 // fcmgt v7.4s, v30.4s, v7.4s
-	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
-	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
-	WORD $0x4e251c84 // and v4.16b, v4.16b, v5.16b
-	WORD $0x4e271cc6 // and v6.16b, v6.16b, v7.16b
+	WORD $0x4e221c00 // and v0.16b, v0.16b, v2.16b
+	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
+	WORD $0x4e261c84 // and v4.16b, v4.16b, v6.16b
+	WORD $0x4e271ca5 // and v5.16b, v5.16b, v7.16b
 	WORD $0x4ebf1fe8 // mov v8.16b, v31.16b
 	WORD $0x4e3dcc08 // fmla v8.4s, v0.4s, v29.4s
 	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
-	WORD $0x4e3dcc49 // fmla v9.4s, v2.4s, v29.4s
+	WORD $0x4e3dcc29 // fmla v9.4s, v1.4s, v29.4s
 	WORD $0x4ebf1fea // mov v10.16b, v31.16b
 	WORD $0x4e3dcc8a // fmla v10.4s, v4.4s, v29.4s
 	WORD $0x4ebf1feb // mov v11.16b, v31.16b
-	WORD $0x4e3dcccb // fmla v11.4s, v6.4s, v29.4s
+	WORD $0x4e3dccab // fmla v11.4s, v5.4s, v29.4s
 	WORD $0x4ebfd50c // fsub v12.4s, v8.4s, v31.4s
 	WORD $0x4ebfd52d // fsub v13.4s, v9.4s, v31.4s
 	WORD $0x4ebfd54e // fsub v14.4s, v10.4s, v31.4s
 	WORD $0x4ebfd56f // fsub v15.4s, v11.4s, v31.4s
 	WORD $0x4ebccd80 // fmls v0.4s, v12.4s, v28.4s
-	WORD $0x4ebccda2 // fmls v2.4s, v13.4s, v28.4s
+	WORD $0x4ebccda1 // fmls v1.4s, v13.4s, v28.4s
 	WORD $0x4ebccdc4 // fmls v4.4s, v14.4s, v28.4s
-	WORD $0x4ebccde6 // fmls v6.4s, v15.4s, v28.4s
+	WORD $0x4ebccde5 // fmls v5.4s, v15.4s, v28.4s
 	WORD $0x4ebbcd80 // fmls v0.4s, v12.4s, v27.4s
-	WORD $0x4ebbcda2 // fmls v2.4s, v13.4s, v27.4s
+	WORD $0x4ebbcda1 // fmls v1.4s, v13.4s, v27.4s
 	WORD $0x4ebbcdc4 // fmls v4.4s, v14.4s, v27.4s
-	WORD $0x4ebbcde6 // fmls v6.4s, v15.4s, v27.4s
+	WORD $0x4ebbcde5 // fmls v5.4s, v15.4s, v27.4s
 	WORD $0x4ebacd80 // fmls v0.4s, v12.4s, v26.4s
-	WORD $0x4ebacda2 // fmls v2.4s, v13.4s, v26.4s
+	WORD $0x4ebacda1 // fmls v1.4s, v13.4s, v26.4s
 	WORD $0x4ebacdc4 // fmls v4.4s, v14.4s, v26.4s
-	WORD $0x4ebacde6 // fmls v6.4s, v15.4s, v26.4s
+	WORD $0x4ebacde5 // fmls v5.4s, v15.4s, v26.4s
 	WORD $0x6e20dc0c // fmul v12.4s, v0.4s, v0.4s
-	WORD $0x6e22dc4d // fmul v13.4s, v2.4s, v2.4s
+	WORD $0x6e21dc2d // fmul v13.4s, v1.4s, v1.4s
 	WORD $0x6e24dc8e // fmul v14.4s, v4.4s, v4.4s
-	WORD $0x6e26dccf // fmul v15.4s, v6.4s, v6.4s
+	WORD $0x6e25dcaf // fmul v15.4s, v5.4s, v5.4s
 	WORD $0x6e2cdc10 // fmul v16.4s, v0.4s, v12.4s
-	WORD $0x6e2ddc51 // fmul v17.4s, v2.4s, v13.4s
+	WORD $0x6e2ddc31 // fmul v17.4s, v1.4s, v13.4s
 	WORD $0x6e2edc92 // fmul v18.4s, v4.4s, v14.4s
-	WORD $0x6e2fdcd3 // fmul v19.4s, v6.4s, v15.4s
+	WORD $0x6e2fdcb3 // fmul v19.4s, v5.4s, v15.4s
 	WORD $0x3dc00034 // ldr q20, [x1]
 	WORD $0x3dc00435 // ldr q21, [x1, #16]
 	WORD $0x4e2cce95 // fmla v21.4s, v20.4s, v12.4s
@@ -25697,9 +24970,9 @@ in0done:
 	WORD $0x3dc00837 // ldr q23, [x1, #32]
 	WORD $0x4e2fcf17 // fmla v23.4s, v24.4s, v15.4s
 	WORD $0x4e34ce00 // fmla v0.4s, v16.4s, v20.4s
-	WORD $0x4e35ce22 // fmla v2.4s, v17.4s, v21.4s
+	WORD $0x4e35ce21 // fmla v1.4s, v17.4s, v21.4s
 	WORD $0x4e36ce44 // fmla v4.4s, v18.4s, v22.4s
-	WORD $0x4e37ce66 // fmla v6.4s, v19.4s, v23.4s
+	WORD $0x4e37ce65 // fmla v5.4s, v19.4s, v23.4s
 	WORD $0x3dc00c30 // ldr q16, [x1, #48]
 	WORD $0x3dc01031 // ldr q17, [x1, #64]
 	WORD $0x4e2cce11 // fmla v17.4s, v16.4s, v12.4s
@@ -25743,31 +25016,29 @@ in0done:
 	WORD $0x4f210631 // sshr v17.4s, v17.4s, #31
 	WORD $0x4f210652 // sshr v18.4s, v18.4s, #31
 	WORD $0x6e601f2f // bsl v15.16b, v25.16b, v0.16b
-	WORD $0x6e621d90 // bsl v16.16b, v12.16b, v2.16b
+	WORD $0x6e611d90 // bsl v16.16b, v12.16b, v1.16b
 	WORD $0x6e641db1 // bsl v17.16b, v13.16b, v4.16b
-	WORD $0x6e661dd2 // bsl v18.16b, v14.16b, v6.16b
+	WORD $0x6e651dd2 // bsl v18.16b, v14.16b, v5.16b
 	WORD $0x4f3e5500 // shl v0.4s, v8.4s, #30
-	WORD $0x4f3e5522 // shl v2.4s, v9.4s, #30
+	WORD $0x4f3e5521 // shl v1.4s, v9.4s, #30
 	WORD $0x4f3e5544 // shl v4.4s, v10.4s, #30
-	WORD $0x4f3e5566 // shl v6.4s, v11.4s, #30
+	WORD $0x4f3e5565 // shl v5.4s, v11.4s, #30
 	WORD $0x3dc02028 // ldr q8, [x1, #128]
 	WORD $0x4e281c00 // and v0.16b, v0.16b, v8.16b
-	WORD $0x4e281c42 // and v2.16b, v2.16b, v8.16b
+	WORD $0x4e281c21 // and v1.16b, v1.16b, v8.16b
 	WORD $0x4e281c84 // and v4.16b, v4.16b, v8.16b
-	WORD $0x4e281cc6 // and v6.16b, v6.16b, v8.16b
+	WORD $0x4e281ca5 // and v5.16b, v5.16b, v8.16b
 	WORD $0x6e201de0 // eor v0.16b, v15.16b, v0.16b
-	WORD $0x6e221e02 // eor v2.16b, v16.16b, v2.16b
+	WORD $0x6e211e01 // eor v1.16b, v16.16b, v1.16b
 	WORD $0x6e241e24 // eor v4.16b, v17.16b, v4.16b
-	WORD $0x6e261e46 // eor v6.16b, v18.16b, v6.16b
+	WORD $0x6e251e45 // eor v5.16b, v18.16b, v5.16b
 	WORD $0x3dc02428 // ldr q8, [x1, #144]
-	WORD $0x6e681c01 // bsl v1.16b, v0.16b, v8.16b
-	WORD $0x6e681c43 // bsl v3.16b, v2.16b, v8.16b
-	WORD $0x6e681c85 // bsl v5.16b, v4.16b, v8.16b
-	WORD $0x6e681cc7 // bsl v7.16b, v6.16b, v8.16b
-	WORD $0x3d8000c1 // str q1, [x6]
-	WORD $0x3d8004c3 // str q3, [x6, #16]
-	WORD $0x3d8008c5 // str q5, [x6, #32]
-	WORD $0x3d800cc7 // str q7, [x6, #48]
+	WORD $0x6e681c02 // bsl v2.16b, v0.16b, v8.16b
+	WORD $0x6e681c23 // bsl v3.16b, v1.16b, v8.16b
+	WORD $0x6e681c86 // bsl v6.16b, v4.16b, v8.16b
+	WORD $0x6e681ca7 // bsl v7.16b, v5.16b, v8.16b
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
+	WORD $0xac811cc6 // stp q6, q7, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -25865,21 +25136,19 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
 	WORD $0x3dc00028 // ldr q8, [x1]
-	WORD $0x6ea8e429 // fcmgt v9.4s, v1.4s, v8.4s
-	WORD $0x6e611d09 // bsl v9.16b, v8.16b, v1.16b
+	WORD $0x6ea8e449 // fcmgt v9.4s, v2.4s, v8.4s
+	WORD $0x6e621d09 // bsl v9.16b, v8.16b, v2.16b
 	WORD $0x6ea8e46a // fcmgt v10.4s, v3.4s, v8.4s
 	WORD $0x6e631d0a // bsl v10.16b, v8.16b, v3.16b
-	WORD $0x6ea8e4ab // fcmgt v11.4s, v5.4s, v8.4s
-	WORD $0x6e651d0b // bsl v11.16b, v8.16b, v5.16b
+	WORD $0x6ea8e4cb // fcmgt v11.4s, v6.4s, v8.4s
+	WORD $0x6e661d0b // bsl v11.16b, v8.16b, v6.16b
 	WORD $0x6ea8e4ec // fcmgt v12.4s, v7.4s, v8.4s
 	WORD $0x6e671d0c // bsl v12.16b, v8.16b, v7.16b
 	WORD $0x3dc00428 // ldr q8, [x1, #16]
@@ -25995,13 +25264,13 @@ group:
 	WORD $0x6e29fd8e // fdiv v14.4s, v12.4s, v9.4s
 	WORD $0x6e2afd8f // fdiv v15.4s, v12.4s, v10.4s
 	WORD $0x6e2bfd8c // fdiv v12.4s, v12.4s, v11.4s
-	WORD $0x6e21dc30 // fmul v16.4s, v1.4s, v1.4s
+	WORD $0x6e22dc50 // fmul v16.4s, v2.4s, v2.4s
 	WORD $0x6e23dc71 // fmul v17.4s, v3.4s, v3.4s
-	WORD $0x6e25dcb2 // fmul v18.4s, v5.4s, v5.4s
+	WORD $0x6e26dcd2 // fmul v18.4s, v6.4s, v6.4s
 	WORD $0x6e27dcf3 // fmul v19.4s, v7.4s, v7.4s
-	WORD $0x6e30dc34 // fmul v20.4s, v1.4s, v16.4s
+	WORD $0x6e30dc54 // fmul v20.4s, v2.4s, v16.4s
 	WORD $0x6e31dc75 // fmul v21.4s, v3.4s, v17.4s
-	WORD $0x6e32dcb6 // fmul v22.4s, v5.4s, v18.4s
+	WORD $0x6e32dcd6 // fmul v22.4s, v6.4s, v18.4s
 	WORD $0x6e33dcf7 // fmul v23.4s, v7.4s, v19.4s
 	WORD $0x3dc02838 // ldr q24, [x1, #160]
 	WORD $0x3dc02c39 // ldr q25, [x1, #176]
@@ -26028,41 +25297,37 @@ group:
 	WORD $0x4e32cf51 // fmla v17.4s, v26.4s, v18.4s
 	WORD $0x3dc03432 // ldr q18, [x1, #208]
 	WORD $0x4e33cf72 // fmla v18.4s, v27.4s, v19.4s
-	WORD $0x4ea11c33 // mov v19.16b, v1.16b
+	WORD $0x4ea21c53 // mov v19.16b, v2.16b
 	WORD $0x4e3cce93 // fmla v19.4s, v20.4s, v28.4s
 	WORD $0x4ea31c74 // mov v20.16b, v3.16b
 	WORD $0x4e30ceb4 // fmla v20.4s, v21.4s, v16.4s
-	WORD $0x4ea51cb0 // mov v16.16b, v5.16b
+	WORD $0x4ea61cd0 // mov v16.16b, v6.16b
 	WORD $0x4e31ced0 // fmla v16.4s, v22.4s, v17.4s
 	WORD $0x4ea71cf1 // mov v17.16b, v7.16b
 	WORD $0x4e32cef1 // fmla v17.4s, v23.4s, v18.4s
-	WORD $0x6ea1e7c1 // fcmgt v1.4s, v30.4s, v1.4s
+	WORD $0x6ea2e7c2 // fcmgt v2.4s, v30.4s, v2.4s
 	WORD $0x6ea3e7c3 // fcmgt v3.4s, v30.4s, v3.4s
-	WORD $0x6ea5e7c5 // fcmgt v5.4s, v30.4s, v5.4s
+	WORD $0x6ea6e7c6 // fcmgt v6.4s, v30.4s, v6.4s
 	WORD $0x6ea7e7c7 // fcmgt v7.4s, v30.4s, v7.4s
 	WORD $0x4eadd508 // fsub v8.4s, v8.4s, v13.4s
 	WORD $0x4eaed529 // fsub v9.4s, v9.4s, v14.4s
 	WORD $0x4eafd54a // fsub v10.4s, v10.4s, v15.4s
 	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x6e681e61 // bsl v1.16b, v19.16b, v8.16b
+	WORD $0x6e681e62 // bsl v2.16b, v19.16b, v8.16b
 	WORD $0x6e691e83 // bsl v3.16b, v20.16b, v9.16b
-	WORD $0x6e6a1e05 // bsl v5.16b, v16.16b, v10.16b
+	WORD $0x6e6a1e06 // bsl v6.16b, v16.16b, v10.16b
 	WORD $0x6e6b1e27 // bsl v7.16b, v17.16b, v11.16b
 	WORD $0x3dc03828 // ldr q8, [x1, #224]
 	WORD $0x4e281c00 // and v0.16b, v0.16b, v8.16b
-	WORD $0x4e281c42 // and v2.16b, v2.16b, v8.16b
+	WORD $0x4e281c21 // and v1.16b, v1.16b, v8.16b
 	WORD $0x4e281c84 // and v4.16b, v4.16b, v8.16b
-	WORD $0x4e281cc6 // and v6.16b, v6.16b, v8.16b
-	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
-	WORD $0x4ea21c61 // orr v1.16b, v3.16b, v2.16b
-	WORD $0x4ea41ca2 // orr v2.16b, v5.16b, v4.16b
-	WORD $0x4ea61ce3 // orr v3.16b, v7.16b, v6.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x4e281ca5 // and v5.16b, v5.16b, v8.16b
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0x4ea41cc2 // orr v2.16b, v6.16b, v4.16b
+	WORD $0x4ea51ce3 // orr v3.16b, v7.16b, v5.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -26093,21 +25358,19 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
 	WORD $0x3dc00028 // ldr q8, [x1]
-	WORD $0x6ea8e429 // fcmgt v9.4s, v1.4s, v8.4s
-	WORD $0x6e611d09 // bsl v9.16b, v8.16b, v1.16b
+	WORD $0x6ea8e449 // fcmgt v9.4s, v2.4s, v8.4s
+	WORD $0x6e621d09 // bsl v9.16b, v8.16b, v2.16b
 	WORD $0x6ea8e46a // fcmgt v10.4s, v3.4s, v8.4s
 	WORD $0x6e631d0a // bsl v10.16b, v8.16b, v3.16b
-	WORD $0x6ea8e4ab // fcmgt v11.4s, v5.4s, v8.4s
-	WORD $0x6e651d0b // bsl v11.16b, v8.16b, v5.16b
+	WORD $0x6ea8e4cb // fcmgt v11.4s, v6.4s, v8.4s
+	WORD $0x6e661d0b // bsl v11.16b, v8.16b, v6.16b
 	WORD $0x6ea8e4ec // fcmgt v12.4s, v7.4s, v8.4s
 	WORD $0x6e671d0c // bsl v12.16b, v8.16b, v7.16b
 	WORD $0x3dc00428 // ldr q8, [x1, #16]
@@ -26223,13 +25486,13 @@ in0done:
 	WORD $0x6e29fd8e // fdiv v14.4s, v12.4s, v9.4s
 	WORD $0x6e2afd8f // fdiv v15.4s, v12.4s, v10.4s
 	WORD $0x6e2bfd8c // fdiv v12.4s, v12.4s, v11.4s
-	WORD $0x6e21dc30 // fmul v16.4s, v1.4s, v1.4s
+	WORD $0x6e22dc50 // fmul v16.4s, v2.4s, v2.4s
 	WORD $0x6e23dc71 // fmul v17.4s, v3.4s, v3.4s
-	WORD $0x6e25dcb2 // fmul v18.4s, v5.4s, v5.4s
+	WORD $0x6e26dcd2 // fmul v18.4s, v6.4s, v6.4s
 	WORD $0x6e27dcf3 // fmul v19.4s, v7.4s, v7.4s
-	WORD $0x6e30dc34 // fmul v20.4s, v1.4s, v16.4s
+	WORD $0x6e30dc54 // fmul v20.4s, v2.4s, v16.4s
 	WORD $0x6e31dc75 // fmul v21.4s, v3.4s, v17.4s
-	WORD $0x6e32dcb6 // fmul v22.4s, v5.4s, v18.4s
+	WORD $0x6e32dcd6 // fmul v22.4s, v6.4s, v18.4s
 	WORD $0x6e33dcf7 // fmul v23.4s, v7.4s, v19.4s
 	WORD $0x3dc02838 // ldr q24, [x1, #160]
 	WORD $0x3dc02c39 // ldr q25, [x1, #176]
@@ -26256,39 +25519,37 @@ in0done:
 	WORD $0x4e32cf51 // fmla v17.4s, v26.4s, v18.4s
 	WORD $0x3dc03432 // ldr q18, [x1, #208]
 	WORD $0x4e33cf72 // fmla v18.4s, v27.4s, v19.4s
-	WORD $0x4ea11c33 // mov v19.16b, v1.16b
+	WORD $0x4ea21c53 // mov v19.16b, v2.16b
 	WORD $0x4e3cce93 // fmla v19.4s, v20.4s, v28.4s
 	WORD $0x4ea31c74 // mov v20.16b, v3.16b
 	WORD $0x4e30ceb4 // fmla v20.4s, v21.4s, v16.4s
-	WORD $0x4ea51cb0 // mov v16.16b, v5.16b
+	WORD $0x4ea61cd0 // mov v16.16b, v6.16b
 	WORD $0x4e31ced0 // fmla v16.4s, v22.4s, v17.4s
 	WORD $0x4ea71cf1 // mov v17.16b, v7.16b
 	WORD $0x4e32cef1 // fmla v17.4s, v23.4s, v18.4s
-	WORD $0x6ea1e7c1 // fcmgt v1.4s, v30.4s, v1.4s
+	WORD $0x6ea2e7c2 // fcmgt v2.4s, v30.4s, v2.4s
 	WORD $0x6ea3e7c3 // fcmgt v3.4s, v30.4s, v3.4s
-	WORD $0x6ea5e7c5 // fcmgt v5.4s, v30.4s, v5.4s
+	WORD $0x6ea6e7c6 // fcmgt v6.4s, v30.4s, v6.4s
 	WORD $0x6ea7e7c7 // fcmgt v7.4s, v30.4s, v7.4s
 	WORD $0x4eadd508 // fsub v8.4s, v8.4s, v13.4s
 	WORD $0x4eaed529 // fsub v9.4s, v9.4s, v14.4s
 	WORD $0x4eafd54a // fsub v10.4s, v10.4s, v15.4s
 	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x6e681e61 // bsl v1.16b, v19.16b, v8.16b
+	WORD $0x6e681e62 // bsl v2.16b, v19.16b, v8.16b
 	WORD $0x6e691e83 // bsl v3.16b, v20.16b, v9.16b
-	WORD $0x6e6a1e05 // bsl v5.16b, v16.16b, v10.16b
+	WORD $0x6e6a1e06 // bsl v6.16b, v16.16b, v10.16b
 	WORD $0x6e6b1e27 // bsl v7.16b, v17.16b, v11.16b
 	WORD $0x3dc03828 // ldr q8, [x1, #224]
 	WORD $0x4e281c00 // and v0.16b, v0.16b, v8.16b
-	WORD $0x4e281c42 // and v2.16b, v2.16b, v8.16b
+	WORD $0x4e281c21 // and v1.16b, v1.16b, v8.16b
 	WORD $0x4e281c84 // and v4.16b, v4.16b, v8.16b
-	WORD $0x4e281cc6 // and v6.16b, v6.16b, v8.16b
-	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
-	WORD $0x4ea21c61 // orr v1.16b, v3.16b, v2.16b
-	WORD $0x4ea41ca2 // orr v2.16b, v5.16b, v4.16b
-	WORD $0x4ea61ce3 // orr v3.16b, v7.16b, v6.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
+	WORD $0x4e281ca5 // and v5.16b, v5.16b, v8.16b
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0x4ea41cc2 // orr v2.16b, v6.16b, v4.16b
+	WORD $0x4ea51ce3 // orr v3.16b, v7.16b, v5.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -26431,56 +25692,54 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ebd1c01 // orr v1.16b, v0.16b, v29.16b
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ebd1c43 // orr v3.16b, v2.16b, v29.16b
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ebd1c85 // orr v5.16b, v4.16b, v29.16b
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ebd1cc7 // orr v7.16b, v6.16b, v29.16b
-	WORD $0x6ea1e788 // fcmgt v8.4s, v28.4s, v1.4s
-	WORD $0x6e611f88 // bsl v8.16b, v28.16b, v1.16b
-	WORD $0x6ea3e781 // fcmgt v1.4s, v28.4s, v3.4s
-	WORD $0x6e631f81 // bsl v1.16b, v28.16b, v3.16b
-	WORD $0x6ea5e783 // fcmgt v3.4s, v28.4s, v5.4s
-	WORD $0x6e651f83 // bsl v3.16b, v28.16b, v5.16b
-	WORD $0x6ea7e785 // fcmgt v5.4s, v28.4s, v7.4s
-	WORD $0x6e671f85 // bsl v5.16b, v28.16b, v7.16b
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ebd1c02 // orr v2.16b, v0.16b, v29.16b
+	WORD $0x4ebd1c23 // orr v3.16b, v1.16b, v29.16b
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ebd1c86 // orr v6.16b, v4.16b, v29.16b
+	WORD $0x4ebd1ca7 // orr v7.16b, v5.16b, v29.16b
+	WORD $0x6ea2e788 // fcmgt v8.4s, v28.4s, v2.4s
+	WORD $0x6e621f88 // bsl v8.16b, v28.16b, v2.16b
+	WORD $0x6ea3e782 // fcmgt v2.4s, v28.4s, v3.4s
+	WORD $0x6e631f82 // bsl v2.16b, v28.16b, v3.16b
+	WORD $0x6ea6e783 // fcmgt v3.4s, v28.4s, v6.4s
+	WORD $0x6e661f83 // bsl v3.16b, v28.16b, v6.16b
+	WORD $0x6ea7e786 // fcmgt v6.4s, v28.4s, v7.4s
+	WORD $0x6e671f86 // bsl v6.16b, v28.16b, v7.16b
 	WORD $0x6ebbe507 // fcmgt v7.4s, v8.4s, v27.4s
 	WORD $0x6e681f67 // bsl v7.16b, v27.16b, v8.16b
-	WORD $0x6ebbe428 // fcmgt v8.4s, v1.4s, v27.4s
-	WORD $0x6e611f68 // bsl v8.16b, v27.16b, v1.16b
-	WORD $0x6ebbe461 // fcmgt v1.4s, v3.4s, v27.4s
-	WORD $0x6e631f61 // bsl v1.16b, v27.16b, v3.16b
-	WORD $0x6ebbe4a3 // fcmgt v3.4s, v5.4s, v27.4s
-	WORD $0x6e651f63 // bsl v3.16b, v27.16b, v5.16b
-	WORD $0x4ebf1fe5 // mov v5.16b, v31.16b
-	WORD $0x4e3acce5 // fmla v5.4s, v7.4s, v26.4s
+	WORD $0x6ebbe448 // fcmgt v8.4s, v2.4s, v27.4s
+	WORD $0x6e621f68 // bsl v8.16b, v27.16b, v2.16b
+	WORD $0x6ebbe462 // fcmgt v2.4s, v3.4s, v27.4s
+	WORD $0x6e631f62 // bsl v2.16b, v27.16b, v3.16b
+	WORD $0x6ebbe4c3 // fcmgt v3.4s, v6.4s, v27.4s
+	WORD $0x6e661f63 // bsl v3.16b, v27.16b, v6.16b
+	WORD $0x4ebf1fe6 // mov v6.16b, v31.16b
+	WORD $0x4e3acce6 // fmla v6.4s, v7.4s, v26.4s
 	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
 	WORD $0x4e3acd09 // fmla v9.4s, v8.4s, v26.4s
 	WORD $0x4ebf1fea // mov v10.16b, v31.16b
-	WORD $0x4e3acc2a // fmla v10.4s, v1.4s, v26.4s
+	WORD $0x4e3acc4a // fmla v10.4s, v2.4s, v26.4s
 	WORD $0x4ebf1feb // mov v11.16b, v31.16b
 	WORD $0x4e3acc6b // fmla v11.4s, v3.4s, v26.4s
-	WORD $0x4ebfd4ac // fsub v12.4s, v5.4s, v31.4s
+	WORD $0x4ebfd4cc // fsub v12.4s, v6.4s, v31.4s
 	WORD $0x4ebfd52d // fsub v13.4s, v9.4s, v31.4s
 	WORD $0x4ebfd54e // fsub v14.4s, v10.4s, v31.4s
 	WORD $0x4ebfd56f // fsub v15.4s, v11.4s, v31.4s
 	WORD $0x4eb9cd87 // fmls v7.4s, v12.4s, v25.4s
 	WORD $0x4eb9cda8 // fmls v8.4s, v13.4s, v25.4s
-	WORD $0x4eb9cdc1 // fmls v1.4s, v14.4s, v25.4s
+	WORD $0x4eb9cdc2 // fmls v2.4s, v14.4s, v25.4s
 	WORD $0x4eb9cde3 // fmls v3.4s, v15.4s, v25.4s
 	WORD $0x4eb8cd87 // fmls v7.4s, v12.4s, v24.4s
 	WORD $0x4eb8cda8 // fmls v8.4s, v13.4s, v24.4s
-	WORD $0x4eb8cdc1 // fmls v1.4s, v14.4s, v24.4s
+	WORD $0x4eb8cdc2 // fmls v2.4s, v14.4s, v24.4s
 	WORD $0x4eb8cde3 // fmls v3.4s, v15.4s, v24.4s
 	WORD $0x4eb61ecc // mov v12.16b, v22.16b
 	WORD $0x4e27ceec // fmla v12.4s, v23.4s, v7.4s
 	WORD $0x4eb61ecd // mov v13.16b, v22.16b
 	WORD $0x4e28ceed // fmla v13.4s, v23.4s, v8.4s
 	WORD $0x4eb61ece // mov v14.16b, v22.16b
-	WORD $0x4e21ceee // fmla v14.4s, v23.4s, v1.4s
+	WORD $0x4e22ceee // fmla v14.4s, v23.4s, v2.4s
 	WORD $0x4eb61ecf // mov v15.16b, v22.16b
 	WORD $0x4e23ceef // fmla v15.4s, v23.4s, v3.4s
 	WORD $0x4eb51eb0 // mov v16.16b, v21.16b
@@ -26488,7 +25747,7 @@ group:
 	WORD $0x4eb51eac // mov v12.16b, v21.16b
 	WORD $0x4e28cdac // fmla v12.4s, v13.4s, v8.4s
 	WORD $0x4eb51ead // mov v13.16b, v21.16b
-	WORD $0x4e21cdcd // fmla v13.4s, v14.4s, v1.4s
+	WORD $0x4e22cdcd // fmla v13.4s, v14.4s, v2.4s
 	WORD $0x4eb51eae // mov v14.16b, v21.16b
 	WORD $0x4e23cdee // fmla v14.4s, v15.4s, v3.4s
 	WORD $0x4eb41e8f // mov v15.16b, v20.16b
@@ -26496,7 +25755,7 @@ group:
 	WORD $0x4eb41e90 // mov v16.16b, v20.16b
 	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
 	WORD $0x4eb41e8c // mov v12.16b, v20.16b
-	WORD $0x4e21cdac // fmla v12.4s, v13.4s, v1.4s
+	WORD $0x4e22cdac // fmla v12.4s, v13.4s, v2.4s
 	WORD $0x4eb41e8d // mov v13.16b, v20.16b
 	WORD $0x4e23cdcd // fmla v13.4s, v14.4s, v3.4s
 	WORD $0x3dc0002e // ldr q14, [x1]
@@ -26504,26 +25763,26 @@ group:
 	WORD $0x3dc0002f // ldr q15, [x1]
 	WORD $0x4e28ce0f // fmla v15.4s, v16.4s, v8.4s
 	WORD $0x3dc00030 // ldr q16, [x1]
-	WORD $0x4e21cd90 // fmla v16.4s, v12.4s, v1.4s
+	WORD $0x4e22cd90 // fmla v16.4s, v12.4s, v2.4s
 	WORD $0x3dc0002c // ldr q12, [x1]
 	WORD $0x4e23cdac // fmla v12.4s, v13.4s, v3.4s
 	WORD $0x6e27dced // fmul v13.4s, v7.4s, v7.4s
 	WORD $0x6e28dd11 // fmul v17.4s, v8.4s, v8.4s
-	WORD $0x6e21dc32 // fmul v18.4s, v1.4s, v1.4s
+	WORD $0x6e22dc52 // fmul v18.4s, v2.4s, v2.4s
 	WORD $0x6e23dc73 // fmul v19.4s, v3.4s, v3.4s
 	WORD $0x4e2ecda7 // fmla v7.4s, v13.4s, v14.4s
 	WORD $0x4e2fce28 // fmla v8.4s, v17.4s, v15.4s
-	WORD $0x4e30ce41 // fmla v1.4s, v18.4s, v16.4s
+	WORD $0x4e30ce42 // fmla v2.4s, v18.4s, v16.4s
 	WORD $0x4e2cce63 // fmla v3.4s, v19.4s, v12.4s
 	WORD $0x4e3ed4e7 // fadd v7.4s, v7.4s, v30.4s
 	WORD $0x4e3ed508 // fadd v8.4s, v8.4s, v30.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
 	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6ebf84a5 // sub v5.4s, v5.4s, v31.4s
+	WORD $0x6ebf84c6 // sub v6.4s, v6.4s, v31.4s
 	WORD $0x6ebf8529 // sub v9.4s, v9.4s, v31.4s
 	WORD $0x6ebf854a // sub v10.4s, v10.4s, v31.4s
 	WORD $0x6ebf856b // sub v11.4s, v11.4s, v31.4s
-	WORD $0x4f3f04ac // sshr v12.4s, v5.4s, #1
+	WORD $0x4f3f04cc // sshr v12.4s, v6.4s, #1
 	WORD $0x4f3f052d // sshr v13.4s, v9.4s, #1
 	WORD $0x4f3f054e // sshr v14.4s, v10.4s, #1
 	WORD $0x4f3f056f // sshr v15.4s, v11.4s, #1
@@ -26537,116 +25796,112 @@ group:
 	WORD $0x4ebe8673 // add v19.4s, v19.4s, v30.4s
 	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
 	WORD $0x6e31dd08 // fmul v8.4s, v8.4s, v17.4s
-	WORD $0x6e32dc21 // fmul v1.4s, v1.4s, v18.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
 	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
-	WORD $0x6eac84a5 // sub v5.4s, v5.4s, v12.4s
+	WORD $0x6eac84c6 // sub v6.4s, v6.4s, v12.4s
 	WORD $0x6ead8529 // sub v9.4s, v9.4s, v13.4s
 	WORD $0x6eae854a // sub v10.4s, v10.4s, v14.4s
 	WORD $0x6eaf856b // sub v11.4s, v11.4s, v15.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
 	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
 	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
-	WORD $0x4ebe84a5 // add v5.4s, v5.4s, v30.4s
+	WORD $0x4ebe84c6 // add v6.4s, v6.4s, v30.4s
 	WORD $0x4ebe8529 // add v9.4s, v9.4s, v30.4s
 	WORD $0x4ebe854a // add v10.4s, v10.4s, v30.4s
 	WORD $0x4ebe856b // add v11.4s, v11.4s, v30.4s
-	WORD $0x6e25dce5 // fmul v5.4s, v7.4s, v5.4s
+	WORD $0x6e26dce6 // fmul v6.4s, v7.4s, v6.4s
 	WORD $0x6e29dd07 // fmul v7.4s, v8.4s, v9.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x3dc00428 // ldr q8, [x1, #16]
 	WORD $0x3dc00829 // ldr q9, [x1, #32]
-	WORD $0x4e25cd09 // fmla v9.4s, v8.4s, v5.4s
+	WORD $0x4e26cd09 // fmla v9.4s, v8.4s, v6.4s
 	WORD $0x3dc0082a // ldr q10, [x1, #32]
 	WORD $0x4e27cd0a // fmla v10.4s, v8.4s, v7.4s
 	WORD $0x3dc0082b // ldr q11, [x1, #32]
-	WORD $0x4e21cd0b // fmla v11.4s, v8.4s, v1.4s
+	WORD $0x4e22cd0b // fmla v11.4s, v8.4s, v2.4s
 	WORD $0x3dc0082c // ldr q12, [x1, #32]
 	WORD $0x4e23cd0c // fmla v12.4s, v8.4s, v3.4s
 	WORD $0x3dc00c28 // ldr q8, [x1, #48]
-	WORD $0x4e25cd28 // fmla v8.4s, v9.4s, v5.4s
+	WORD $0x4e26cd28 // fmla v8.4s, v9.4s, v6.4s
 	WORD $0x3dc00c29 // ldr q9, [x1, #48]
 	WORD $0x4e27cd49 // fmla v9.4s, v10.4s, v7.4s
 	WORD $0x3dc00c2a // ldr q10, [x1, #48]
-	WORD $0x4e21cd6a // fmla v10.4s, v11.4s, v1.4s
+	WORD $0x4e22cd6a // fmla v10.4s, v11.4s, v2.4s
 	WORD $0x3dc00c2b // ldr q11, [x1, #48]
 	WORD $0x4e23cd8b // fmla v11.4s, v12.4s, v3.4s
 	WORD $0x3dc0102c // ldr q12, [x1, #64]
-	WORD $0x4e25cd0c // fmla v12.4s, v8.4s, v5.4s
+	WORD $0x4e26cd0c // fmla v12.4s, v8.4s, v6.4s
 	WORD $0x3dc01028 // ldr q8, [x1, #64]
 	WORD $0x4e27cd28 // fmla v8.4s, v9.4s, v7.4s
 	WORD $0x3dc01029 // ldr q9, [x1, #64]
-	WORD $0x4e21cd49 // fmla v9.4s, v10.4s, v1.4s
+	WORD $0x4e22cd49 // fmla v9.4s, v10.4s, v2.4s
 	WORD $0x3dc0102a // ldr q10, [x1, #64]
 	WORD $0x4e23cd6a // fmla v10.4s, v11.4s, v3.4s
 	WORD $0x3dc0142b // ldr q11, [x1, #80]
-	WORD $0x4e25cd8b // fmla v11.4s, v12.4s, v5.4s
+	WORD $0x4e26cd8b // fmla v11.4s, v12.4s, v6.4s
 	WORD $0x3dc0142c // ldr q12, [x1, #80]
 	WORD $0x4e27cd0c // fmla v12.4s, v8.4s, v7.4s
 	WORD $0x3dc01428 // ldr q8, [x1, #80]
-	WORD $0x4e21cd28 // fmla v8.4s, v9.4s, v1.4s
+	WORD $0x4e22cd28 // fmla v8.4s, v9.4s, v2.4s
 	WORD $0x3dc01429 // ldr q9, [x1, #80]
 	WORD $0x4e23cd49 // fmla v9.4s, v10.4s, v3.4s
 	WORD $0x3dc0182a // ldr q10, [x1, #96]
-	WORD $0x4e25cd6a // fmla v10.4s, v11.4s, v5.4s
+	WORD $0x4e26cd6a // fmla v10.4s, v11.4s, v6.4s
 	WORD $0x3dc0182b // ldr q11, [x1, #96]
 	WORD $0x4e27cd8b // fmla v11.4s, v12.4s, v7.4s
 	WORD $0x3dc0182c // ldr q12, [x1, #96]
-	WORD $0x4e21cd0c // fmla v12.4s, v8.4s, v1.4s
+	WORD $0x4e22cd0c // fmla v12.4s, v8.4s, v2.4s
 	WORD $0x3dc01828 // ldr q8, [x1, #96]
 	WORD $0x4e23cd28 // fmla v8.4s, v9.4s, v3.4s
 	WORD $0x3dc01c29 // ldr q9, [x1, #112]
-	WORD $0x4e25cd49 // fmla v9.4s, v10.4s, v5.4s
+	WORD $0x4e26cd49 // fmla v9.4s, v10.4s, v6.4s
 	WORD $0x3dc01c2a // ldr q10, [x1, #112]
 	WORD $0x4e27cd6a // fmla v10.4s, v11.4s, v7.4s
 	WORD $0x3dc01c2b // ldr q11, [x1, #112]
-	WORD $0x4e21cd8b // fmla v11.4s, v12.4s, v1.4s
+	WORD $0x4e22cd8b // fmla v11.4s, v12.4s, v2.4s
 	WORD $0x3dc01c2c // ldr q12, [x1, #112]
 	WORD $0x4e23cd0c // fmla v12.4s, v8.4s, v3.4s
 	WORD $0x3dc02028 // ldr q8, [x1, #128]
-	WORD $0x4e25cd28 // fmla v8.4s, v9.4s, v5.4s
+	WORD $0x4e26cd28 // fmla v8.4s, v9.4s, v6.4s
 	WORD $0x3dc02029 // ldr q9, [x1, #128]
 	WORD $0x4e27cd49 // fmla v9.4s, v10.4s, v7.4s
 	WORD $0x3dc0202a // ldr q10, [x1, #128]
-	WORD $0x4e21cd6a // fmla v10.4s, v11.4s, v1.4s
+	WORD $0x4e22cd6a // fmla v10.4s, v11.4s, v2.4s
 	WORD $0x3dc0202b // ldr q11, [x1, #128]
 	WORD $0x4e23cd8b // fmla v11.4s, v12.4s, v3.4s
 	WORD $0x3dc0242c // ldr q12, [x1, #144]
-	WORD $0x4e25cd0c // fmla v12.4s, v8.4s, v5.4s
+	WORD $0x4e26cd0c // fmla v12.4s, v8.4s, v6.4s
 	WORD $0x3dc02428 // ldr q8, [x1, #144]
 	WORD $0x4e27cd28 // fmla v8.4s, v9.4s, v7.4s
 	WORD $0x3dc02429 // ldr q9, [x1, #144]
-	WORD $0x4e21cd49 // fmla v9.4s, v10.4s, v1.4s
+	WORD $0x4e22cd49 // fmla v9.4s, v10.4s, v2.4s
 	WORD $0x3dc0242a // ldr q10, [x1, #144]
 	WORD $0x4e23cd6a // fmla v10.4s, v11.4s, v3.4s
 	WORD $0x3dc0282b // ldr q11, [x1, #160]
 	WORD $0x6eabe40d // fcmgt v13.4s, v0.4s, v11.4s
 	WORD $0x6e6b1c0d // bsl v13.16b, v0.16b, v11.16b
-	WORD $0x6eabe440 // fcmgt v0.4s, v2.4s, v11.4s
-	WORD $0x6e6b1c40 // bsl v0.16b, v2.16b, v11.16b
-	WORD $0x6eabe482 // fcmgt v2.4s, v4.4s, v11.4s
-	WORD $0x6e6b1c82 // bsl v2.16b, v4.16b, v11.16b
-	WORD $0x6eabe4c4 // fcmgt v4.4s, v6.4s, v11.4s
-	WORD $0x6e6b1cc4 // bsl v4.16b, v6.16b, v11.16b
-	WORD $0x6e25dca6 // fmul v6.4s, v5.4s, v5.4s
+	WORD $0x6eabe420 // fcmgt v0.4s, v1.4s, v11.4s
+	WORD $0x6e6b1c20 // bsl v0.16b, v1.16b, v11.16b
+	WORD $0x6eabe481 // fcmgt v1.4s, v4.4s, v11.4s
+	WORD $0x6e6b1c81 // bsl v1.16b, v4.16b, v11.16b
+	WORD $0x6eabe4a4 // fcmgt v4.4s, v5.4s, v11.4s
+	WORD $0x6e6b1ca4 // bsl v4.16b, v5.16b, v11.16b
+	WORD $0x6e26dcc5 // fmul v5.4s, v6.4s, v6.4s
 	WORD $0x6e27dceb // fmul v11.4s, v7.4s, v7.4s
-	WORD $0x6e21dc2e // fmul v14.4s, v1.4s, v1.4s
+	WORD $0x6e22dc4e // fmul v14.4s, v2.4s, v2.4s
 	WORD $0x6e23dc6f // fmul v15.4s, v3.4s, v3.4s
-	WORD $0x4e2cccc5 // fmla v5.4s, v6.4s, v12.4s
+	WORD $0x4e2ccca6 // fmla v6.4s, v5.4s, v12.4s
 	WORD $0x4e28cd67 // fmla v7.4s, v11.4s, v8.4s
-	WORD $0x4e29cdc1 // fmla v1.4s, v14.4s, v9.4s
+	WORD $0x4e29cdc2 // fmla v2.4s, v14.4s, v9.4s
 	WORD $0x4e2acde3 // fmla v3.4s, v15.4s, v10.4s
-	WORD $0x4e25d5a5 // fadd v5.4s, v13.4s, v5.4s
+	WORD $0x4e26d5a5 // fadd v5.4s, v13.4s, v6.4s
 	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
-	WORD $0x4e21d441 // fadd v1.4s, v2.4s, v1.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d482 // fadd v2.4s, v4.4s, v3.4s
-	WORD $0x3d8000c5 // str q5, [x6]
-	WORD $0x3d8004c0 // str q0, [x6, #16]
-	WORD $0x3d8008c1 // str q1, [x6, #32]
-	WORD $0x3d800cc2 // str q2, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xac8100c5 // stp q5, q0, [x6], #32
+	WORD $0xac8108c1 // stp q1, q2, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -26677,56 +25932,54 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ebd1c01 // orr v1.16b, v0.16b, v29.16b
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ebd1c43 // orr v3.16b, v2.16b, v29.16b
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ebd1c85 // orr v5.16b, v4.16b, v29.16b
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ebd1cc7 // orr v7.16b, v6.16b, v29.16b
-	WORD $0x6ea1e788 // fcmgt v8.4s, v28.4s, v1.4s
-	WORD $0x6e611f88 // bsl v8.16b, v28.16b, v1.16b
-	WORD $0x6ea3e781 // fcmgt v1.4s, v28.4s, v3.4s
-	WORD $0x6e631f81 // bsl v1.16b, v28.16b, v3.16b
-	WORD $0x6ea5e783 // fcmgt v3.4s, v28.4s, v5.4s
-	WORD $0x6e651f83 // bsl v3.16b, v28.16b, v5.16b
-	WORD $0x6ea7e785 // fcmgt v5.4s, v28.4s, v7.4s
-	WORD $0x6e671f85 // bsl v5.16b, v28.16b, v7.16b
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ebd1c02 // orr v2.16b, v0.16b, v29.16b
+	WORD $0x4ebd1c23 // orr v3.16b, v1.16b, v29.16b
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ebd1c86 // orr v6.16b, v4.16b, v29.16b
+	WORD $0x4ebd1ca7 // orr v7.16b, v5.16b, v29.16b
+	WORD $0x6ea2e788 // fcmgt v8.4s, v28.4s, v2.4s
+	WORD $0x6e621f88 // bsl v8.16b, v28.16b, v2.16b
+	WORD $0x6ea3e782 // fcmgt v2.4s, v28.4s, v3.4s
+	WORD $0x6e631f82 // bsl v2.16b, v28.16b, v3.16b
+	WORD $0x6ea6e783 // fcmgt v3.4s, v28.4s, v6.4s
+	WORD $0x6e661f83 // bsl v3.16b, v28.16b, v6.16b
+	WORD $0x6ea7e786 // fcmgt v6.4s, v28.4s, v7.4s
+	WORD $0x6e671f86 // bsl v6.16b, v28.16b, v7.16b
 	WORD $0x6ebbe507 // fcmgt v7.4s, v8.4s, v27.4s
 	WORD $0x6e681f67 // bsl v7.16b, v27.16b, v8.16b
-	WORD $0x6ebbe428 // fcmgt v8.4s, v1.4s, v27.4s
-	WORD $0x6e611f68 // bsl v8.16b, v27.16b, v1.16b
-	WORD $0x6ebbe461 // fcmgt v1.4s, v3.4s, v27.4s
-	WORD $0x6e631f61 // bsl v1.16b, v27.16b, v3.16b
-	WORD $0x6ebbe4a3 // fcmgt v3.4s, v5.4s, v27.4s
-	WORD $0x6e651f63 // bsl v3.16b, v27.16b, v5.16b
-	WORD $0x4ebf1fe5 // mov v5.16b, v31.16b
-	WORD $0x4e3acce5 // fmla v5.4s, v7.4s, v26.4s
+	WORD $0x6ebbe448 // fcmgt v8.4s, v2.4s, v27.4s
+	WORD $0x6e621f68 // bsl v8.16b, v27.16b, v2.16b
+	WORD $0x6ebbe462 // fcmgt v2.4s, v3.4s, v27.4s
+	WORD $0x6e631f62 // bsl v2.16b, v27.16b, v3.16b
+	WORD $0x6ebbe4c3 // fcmgt v3.4s, v6.4s, v27.4s
+	WORD $0x6e661f63 // bsl v3.16b, v27.16b, v6.16b
+	WORD $0x4ebf1fe6 // mov v6.16b, v31.16b
+	WORD $0x4e3acce6 // fmla v6.4s, v7.4s, v26.4s
 	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
 	WORD $0x4e3acd09 // fmla v9.4s, v8.4s, v26.4s
 	WORD $0x4ebf1fea // mov v10.16b, v31.16b
-	WORD $0x4e3acc2a // fmla v10.4s, v1.4s, v26.4s
+	WORD $0x4e3acc4a // fmla v10.4s, v2.4s, v26.4s
 	WORD $0x4ebf1feb // mov v11.16b, v31.16b
 	WORD $0x4e3acc6b // fmla v11.4s, v3.4s, v26.4s
-	WORD $0x4ebfd4ac // fsub v12.4s, v5.4s, v31.4s
+	WORD $0x4ebfd4cc // fsub v12.4s, v6.4s, v31.4s
 	WORD $0x4ebfd52d // fsub v13.4s, v9.4s, v31.4s
 	WORD $0x4ebfd54e // fsub v14.4s, v10.4s, v31.4s
 	WORD $0x4ebfd56f // fsub v15.4s, v11.4s, v31.4s
 	WORD $0x4eb9cd87 // fmls v7.4s, v12.4s, v25.4s
 	WORD $0x4eb9cda8 // fmls v8.4s, v13.4s, v25.4s
-	WORD $0x4eb9cdc1 // fmls v1.4s, v14.4s, v25.4s
+	WORD $0x4eb9cdc2 // fmls v2.4s, v14.4s, v25.4s
 	WORD $0x4eb9cde3 // fmls v3.4s, v15.4s, v25.4s
 	WORD $0x4eb8cd87 // fmls v7.4s, v12.4s, v24.4s
 	WORD $0x4eb8cda8 // fmls v8.4s, v13.4s, v24.4s
-	WORD $0x4eb8cdc1 // fmls v1.4s, v14.4s, v24.4s
+	WORD $0x4eb8cdc2 // fmls v2.4s, v14.4s, v24.4s
 	WORD $0x4eb8cde3 // fmls v3.4s, v15.4s, v24.4s
 	WORD $0x4eb61ecc // mov v12.16b, v22.16b
 	WORD $0x4e27ceec // fmla v12.4s, v23.4s, v7.4s
 	WORD $0x4eb61ecd // mov v13.16b, v22.16b
 	WORD $0x4e28ceed // fmla v13.4s, v23.4s, v8.4s
 	WORD $0x4eb61ece // mov v14.16b, v22.16b
-	WORD $0x4e21ceee // fmla v14.4s, v23.4s, v1.4s
+	WORD $0x4e22ceee // fmla v14.4s, v23.4s, v2.4s
 	WORD $0x4eb61ecf // mov v15.16b, v22.16b
 	WORD $0x4e23ceef // fmla v15.4s, v23.4s, v3.4s
 	WORD $0x4eb51eb0 // mov v16.16b, v21.16b
@@ -26734,7 +25987,7 @@ in0done:
 	WORD $0x4eb51eac // mov v12.16b, v21.16b
 	WORD $0x4e28cdac // fmla v12.4s, v13.4s, v8.4s
 	WORD $0x4eb51ead // mov v13.16b, v21.16b
-	WORD $0x4e21cdcd // fmla v13.4s, v14.4s, v1.4s
+	WORD $0x4e22cdcd // fmla v13.4s, v14.4s, v2.4s
 	WORD $0x4eb51eae // mov v14.16b, v21.16b
 	WORD $0x4e23cdee // fmla v14.4s, v15.4s, v3.4s
 	WORD $0x4eb41e8f // mov v15.16b, v20.16b
@@ -26742,7 +25995,7 @@ in0done:
 	WORD $0x4eb41e90 // mov v16.16b, v20.16b
 	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
 	WORD $0x4eb41e8c // mov v12.16b, v20.16b
-	WORD $0x4e21cdac // fmla v12.4s, v13.4s, v1.4s
+	WORD $0x4e22cdac // fmla v12.4s, v13.4s, v2.4s
 	WORD $0x4eb41e8d // mov v13.16b, v20.16b
 	WORD $0x4e23cdcd // fmla v13.4s, v14.4s, v3.4s
 	WORD $0x3dc0002e // ldr q14, [x1]
@@ -26750,26 +26003,26 @@ in0done:
 	WORD $0x3dc0002f // ldr q15, [x1]
 	WORD $0x4e28ce0f // fmla v15.4s, v16.4s, v8.4s
 	WORD $0x3dc00030 // ldr q16, [x1]
-	WORD $0x4e21cd90 // fmla v16.4s, v12.4s, v1.4s
+	WORD $0x4e22cd90 // fmla v16.4s, v12.4s, v2.4s
 	WORD $0x3dc0002c // ldr q12, [x1]
 	WORD $0x4e23cdac // fmla v12.4s, v13.4s, v3.4s
 	WORD $0x6e27dced // fmul v13.4s, v7.4s, v7.4s
 	WORD $0x6e28dd11 // fmul v17.4s, v8.4s, v8.4s
-	WORD $0x6e21dc32 // fmul v18.4s, v1.4s, v1.4s
+	WORD $0x6e22dc52 // fmul v18.4s, v2.4s, v2.4s
 	WORD $0x6e23dc73 // fmul v19.4s, v3.4s, v3.4s
 	WORD $0x4e2ecda7 // fmla v7.4s, v13.4s, v14.4s
 	WORD $0x4e2fce28 // fmla v8.4s, v17.4s, v15.4s
-	WORD $0x4e30ce41 // fmla v1.4s, v18.4s, v16.4s
+	WORD $0x4e30ce42 // fmla v2.4s, v18.4s, v16.4s
 	WORD $0x4e2cce63 // fmla v3.4s, v19.4s, v12.4s
 	WORD $0x4e3ed4e7 // fadd v7.4s, v7.4s, v30.4s
 	WORD $0x4e3ed508 // fadd v8.4s, v8.4s, v30.4s
-	WORD $0x4e3ed421 // fadd v1.4s, v1.4s, v30.4s
+	WORD $0x4e3ed442 // fadd v2.4s, v2.4s, v30.4s
 	WORD $0x4e3ed463 // fadd v3.4s, v3.4s, v30.4s
-	WORD $0x6ebf84a5 // sub v5.4s, v5.4s, v31.4s
+	WORD $0x6ebf84c6 // sub v6.4s, v6.4s, v31.4s
 	WORD $0x6ebf8529 // sub v9.4s, v9.4s, v31.4s
 	WORD $0x6ebf854a // sub v10.4s, v10.4s, v31.4s
 	WORD $0x6ebf856b // sub v11.4s, v11.4s, v31.4s
-	WORD $0x4f3f04ac // sshr v12.4s, v5.4s, #1
+	WORD $0x4f3f04cc // sshr v12.4s, v6.4s, #1
 	WORD $0x4f3f052d // sshr v13.4s, v9.4s, #1
 	WORD $0x4f3f054e // sshr v14.4s, v10.4s, #1
 	WORD $0x4f3f056f // sshr v15.4s, v11.4s, #1
@@ -26783,114 +26036,112 @@ in0done:
 	WORD $0x4ebe8673 // add v19.4s, v19.4s, v30.4s
 	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
 	WORD $0x6e31dd08 // fmul v8.4s, v8.4s, v17.4s
-	WORD $0x6e32dc21 // fmul v1.4s, v1.4s, v18.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
 	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
-	WORD $0x6eac84a5 // sub v5.4s, v5.4s, v12.4s
+	WORD $0x6eac84c6 // sub v6.4s, v6.4s, v12.4s
 	WORD $0x6ead8529 // sub v9.4s, v9.4s, v13.4s
 	WORD $0x6eae854a // sub v10.4s, v10.4s, v14.4s
 	WORD $0x6eaf856b // sub v11.4s, v11.4s, v15.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
 	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
 	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
-	WORD $0x4ebe84a5 // add v5.4s, v5.4s, v30.4s
+	WORD $0x4ebe84c6 // add v6.4s, v6.4s, v30.4s
 	WORD $0x4ebe8529 // add v9.4s, v9.4s, v30.4s
 	WORD $0x4ebe854a // add v10.4s, v10.4s, v30.4s
 	WORD $0x4ebe856b // add v11.4s, v11.4s, v30.4s
-	WORD $0x6e25dce5 // fmul v5.4s, v7.4s, v5.4s
+	WORD $0x6e26dce6 // fmul v6.4s, v7.4s, v6.4s
 	WORD $0x6e29dd07 // fmul v7.4s, v8.4s, v9.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x3dc00428 // ldr q8, [x1, #16]
 	WORD $0x3dc00829 // ldr q9, [x1, #32]
-	WORD $0x4e25cd09 // fmla v9.4s, v8.4s, v5.4s
+	WORD $0x4e26cd09 // fmla v9.4s, v8.4s, v6.4s
 	WORD $0x3dc0082a // ldr q10, [x1, #32]
 	WORD $0x4e27cd0a // fmla v10.4s, v8.4s, v7.4s
 	WORD $0x3dc0082b // ldr q11, [x1, #32]
-	WORD $0x4e21cd0b // fmla v11.4s, v8.4s, v1.4s
+	WORD $0x4e22cd0b // fmla v11.4s, v8.4s, v2.4s
 	WORD $0x3dc0082c // ldr q12, [x1, #32]
 	WORD $0x4e23cd0c // fmla v12.4s, v8.4s, v3.4s
 	WORD $0x3dc00c28 // ldr q8, [x1, #48]
-	WORD $0x4e25cd28 // fmla v8.4s, v9.4s, v5.4s
+	WORD $0x4e26cd28 // fmla v8.4s, v9.4s, v6.4s
 	WORD $0x3dc00c29 // ldr q9, [x1, #48]
 	WORD $0x4e27cd49 // fmla v9.4s, v10.4s, v7.4s
 	WORD $0x3dc00c2a // ldr q10, [x1, #48]
-	WORD $0x4e21cd6a // fmla v10.4s, v11.4s, v1.4s
+	WORD $0x4e22cd6a // fmla v10.4s, v11.4s, v2.4s
 	WORD $0x3dc00c2b // ldr q11, [x1, #48]
 	WORD $0x4e23cd8b // fmla v11.4s, v12.4s, v3.4s
 	WORD $0x3dc0102c // ldr q12, [x1, #64]
-	WORD $0x4e25cd0c // fmla v12.4s, v8.4s, v5.4s
+	WORD $0x4e26cd0c // fmla v12.4s, v8.4s, v6.4s
 	WORD $0x3dc01028 // ldr q8, [x1, #64]
 	WORD $0x4e27cd28 // fmla v8.4s, v9.4s, v7.4s
 	WORD $0x3dc01029 // ldr q9, [x1, #64]
-	WORD $0x4e21cd49 // fmla v9.4s, v10.4s, v1.4s
+	WORD $0x4e22cd49 // fmla v9.4s, v10.4s, v2.4s
 	WORD $0x3dc0102a // ldr q10, [x1, #64]
 	WORD $0x4e23cd6a // fmla v10.4s, v11.4s, v3.4s
 	WORD $0x3dc0142b // ldr q11, [x1, #80]
-	WORD $0x4e25cd8b // fmla v11.4s, v12.4s, v5.4s
+	WORD $0x4e26cd8b // fmla v11.4s, v12.4s, v6.4s
 	WORD $0x3dc0142c // ldr q12, [x1, #80]
 	WORD $0x4e27cd0c // fmla v12.4s, v8.4s, v7.4s
 	WORD $0x3dc01428 // ldr q8, [x1, #80]
-	WORD $0x4e21cd28 // fmla v8.4s, v9.4s, v1.4s
+	WORD $0x4e22cd28 // fmla v8.4s, v9.4s, v2.4s
 	WORD $0x3dc01429 // ldr q9, [x1, #80]
 	WORD $0x4e23cd49 // fmla v9.4s, v10.4s, v3.4s
 	WORD $0x3dc0182a // ldr q10, [x1, #96]
-	WORD $0x4e25cd6a // fmla v10.4s, v11.4s, v5.4s
+	WORD $0x4e26cd6a // fmla v10.4s, v11.4s, v6.4s
 	WORD $0x3dc0182b // ldr q11, [x1, #96]
 	WORD $0x4e27cd8b // fmla v11.4s, v12.4s, v7.4s
 	WORD $0x3dc0182c // ldr q12, [x1, #96]
-	WORD $0x4e21cd0c // fmla v12.4s, v8.4s, v1.4s
+	WORD $0x4e22cd0c // fmla v12.4s, v8.4s, v2.4s
 	WORD $0x3dc01828 // ldr q8, [x1, #96]
 	WORD $0x4e23cd28 // fmla v8.4s, v9.4s, v3.4s
 	WORD $0x3dc01c29 // ldr q9, [x1, #112]
-	WORD $0x4e25cd49 // fmla v9.4s, v10.4s, v5.4s
+	WORD $0x4e26cd49 // fmla v9.4s, v10.4s, v6.4s
 	WORD $0x3dc01c2a // ldr q10, [x1, #112]
 	WORD $0x4e27cd6a // fmla v10.4s, v11.4s, v7.4s
 	WORD $0x3dc01c2b // ldr q11, [x1, #112]
-	WORD $0x4e21cd8b // fmla v11.4s, v12.4s, v1.4s
+	WORD $0x4e22cd8b // fmla v11.4s, v12.4s, v2.4s
 	WORD $0x3dc01c2c // ldr q12, [x1, #112]
 	WORD $0x4e23cd0c // fmla v12.4s, v8.4s, v3.4s
 	WORD $0x3dc02028 // ldr q8, [x1, #128]
-	WORD $0x4e25cd28 // fmla v8.4s, v9.4s, v5.4s
+	WORD $0x4e26cd28 // fmla v8.4s, v9.4s, v6.4s
 	WORD $0x3dc02029 // ldr q9, [x1, #128]
 	WORD $0x4e27cd49 // fmla v9.4s, v10.4s, v7.4s
 	WORD $0x3dc0202a // ldr q10, [x1, #128]
-	WORD $0x4e21cd6a // fmla v10.4s, v11.4s, v1.4s
+	WORD $0x4e22cd6a // fmla v10.4s, v11.4s, v2.4s
 	WORD $0x3dc0202b // ldr q11, [x1, #128]
 	WORD $0x4e23cd8b // fmla v11.4s, v12.4s, v3.4s
 	WORD $0x3dc0242c // ldr q12, [x1, #144]
-	WORD $0x4e25cd0c // fmla v12.4s, v8.4s, v5.4s
+	WORD $0x4e26cd0c // fmla v12.4s, v8.4s, v6.4s
 	WORD $0x3dc02428 // ldr q8, [x1, #144]
 	WORD $0x4e27cd28 // fmla v8.4s, v9.4s, v7.4s
 	WORD $0x3dc02429 // ldr q9, [x1, #144]
-	WORD $0x4e21cd49 // fmla v9.4s, v10.4s, v1.4s
+	WORD $0x4e22cd49 // fmla v9.4s, v10.4s, v2.4s
 	WORD $0x3dc0242a // ldr q10, [x1, #144]
 	WORD $0x4e23cd6a // fmla v10.4s, v11.4s, v3.4s
 	WORD $0x3dc0282b // ldr q11, [x1, #160]
 	WORD $0x6eabe40d // fcmgt v13.4s, v0.4s, v11.4s
 	WORD $0x6e6b1c0d // bsl v13.16b, v0.16b, v11.16b
-	WORD $0x6eabe440 // fcmgt v0.4s, v2.4s, v11.4s
-	WORD $0x6e6b1c40 // bsl v0.16b, v2.16b, v11.16b
-	WORD $0x6eabe482 // fcmgt v2.4s, v4.4s, v11.4s
-	WORD $0x6e6b1c82 // bsl v2.16b, v4.16b, v11.16b
-	WORD $0x6eabe4c4 // fcmgt v4.4s, v6.4s, v11.4s
-	WORD $0x6e6b1cc4 // bsl v4.16b, v6.16b, v11.16b
-	WORD $0x6e25dca6 // fmul v6.4s, v5.4s, v5.4s
+	WORD $0x6eabe420 // fcmgt v0.4s, v1.4s, v11.4s
+	WORD $0x6e6b1c20 // bsl v0.16b, v1.16b, v11.16b
+	WORD $0x6eabe481 // fcmgt v1.4s, v4.4s, v11.4s
+	WORD $0x6e6b1c81 // bsl v1.16b, v4.16b, v11.16b
+	WORD $0x6eabe4a4 // fcmgt v4.4s, v5.4s, v11.4s
+	WORD $0x6e6b1ca4 // bsl v4.16b, v5.16b, v11.16b
+	WORD $0x6e26dcc5 // fmul v5.4s, v6.4s, v6.4s
 	WORD $0x6e27dceb // fmul v11.4s, v7.4s, v7.4s
-	WORD $0x6e21dc2e // fmul v14.4s, v1.4s, v1.4s
+	WORD $0x6e22dc4e // fmul v14.4s, v2.4s, v2.4s
 	WORD $0x6e23dc6f // fmul v15.4s, v3.4s, v3.4s
-	WORD $0x4e2cccc5 // fmla v5.4s, v6.4s, v12.4s
+	WORD $0x4e2ccca6 // fmla v6.4s, v5.4s, v12.4s
 	WORD $0x4e28cd67 // fmla v7.4s, v11.4s, v8.4s
-	WORD $0x4e29cdc1 // fmla v1.4s, v14.4s, v9.4s
+	WORD $0x4e29cdc2 // fmla v2.4s, v14.4s, v9.4s
 	WORD $0x4e2acde3 // fmla v3.4s, v15.4s, v10.4s
-	WORD $0x4e25d5a5 // fadd v5.4s, v13.4s, v5.4s
+	WORD $0x4e26d5a5 // fadd v5.4s, v13.4s, v6.4s
 	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
-	WORD $0x4e21d441 // fadd v1.4s, v2.4s, v1.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d482 // fadd v2.4s, v4.4s, v3.4s
-	WORD $0x3d8000c5 // str q5, [x6]
-	WORD $0x3d8004c0 // str q0, [x6, #16]
-	WORD $0x3d8008c1 // str q1, [x6, #32]
-	WORD $0x3d800cc2 // str q2, [x6, #48]
+	WORD $0xac8100c5 // stp q5, q0, [x6], #32
+	WORD $0xac8108c1 // stp q1, q2, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -26987,20 +26238,14 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x6ea1f863 // fsqrt v3.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -27031,18 +26276,14 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x6ea1f863 // fsqrt v3.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -27089,13 +26330,11 @@ TEXT ·reduceSumSquareDeviationNEON(SB), NOSPLIT, $0-8
 	BLT  rest
 
 group:
-	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
-	WORD $0x3dc00441 // ldr q1, [x2, #16]
 	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
-	WORD $0x3dc00842 // ldr q2, [x2, #32]
+	WORD $0xacc10c42 // ldp q2, q3, [x2], #32
 	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
-	WORD $0x3dc00c43 // ldr q3, [x2, #48]
 	WORD $0x4ebad463 // fsub v3.4s, v3.4s, v26.4s
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
@@ -27105,7 +26344,6 @@ group:
 	WORD $0x4e3ed43e // fadd v30.4s, v1.4s, v30.4s
 	WORD $0x4e3dd45d // fadd v29.4s, v2.4s, v29.4s
 	WORD $0x4e3cd47c // fadd v28.4s, v3.4s, v28.4s
-	WORD $0x91010042 // add x2, x2, #64
 	WORD $0xf1004021 // subs x1, x1, #16
 	BGE  group
 
@@ -27135,22 +26373,18 @@ in0word:
 in0done:
 	WORD $0x9102c002 // add x2, x0, #176
 	WORD $0x910ac003 // add x3, x0, #688
-	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
 	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
-	WORD $0x3dc00441 // ldr q1, [x2, #16]
 	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
-	WORD $0x3dc00842 // ldr q2, [x2, #32]
+	WORD $0xacc10c42 // ldp q2, q3, [x2], #32
 	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
-	WORD $0x3dc00c43 // ldr q3, [x2, #48]
 	WORD $0x4ebad463 // fsub v3.4s, v3.4s, v26.4s
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
 	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
-	WORD $0x3d800060 // str q0, [x3]
-	WORD $0x3d800461 // str q1, [x3, #16]
-	WORD $0x3d800862 // str q2, [x3, #32]
-	WORD $0x3d800c63 // str q3, [x3, #48]
+	WORD $0xac810460 // stp q0, q1, [x3], #32
+	WORD $0xac810c62 // stp q2, q3, [x3], #32
 	WORD $0x910ac002 // add x2, x0, #688
 	WORD $0xd37ef423 // lsl x3, x1, #2
 	WORD $0x8b030042 // add x2, x2, x3
@@ -27206,25 +26440,16 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
-	WORD $0x3dc008a3 // ldr q3, [x5, #32]
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
-	WORD $0x3dc00ca4 // ldr q4, [x5, #48]
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -27277,22 +26502,16 @@ in1done:
 	WORD $0x9103c005 // add x5, x0, #240
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x3dc000a1 // ldr q1, [x5]
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
-	WORD $0x3dc008a3 // ldr q3, [x5, #32]
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
-	WORD $0x3dc00ca4 // ldr q4, [x5, #48]
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0xacc10ca2 // ldp q2, q3, [x5], #32
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010e5 // subs x5, x7, #4
 	BLT  outwords
@@ -27347,20 +26566,14 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4ea0d7e0 // fsub v0.4s, v31.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4ea1d7e1 // fsub v1.4s, v31.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4ea2d7e2 // fsub v2.4s, v31.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4ea3d7e3 // fsub v3.4s, v31.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -27391,18 +26604,14 @@ in1done:
 	WORD $0x9103c004 // add x4, x0, #240
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4ea0d7e0 // fsub v0.4s, v31.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4ea1d7e1 // fsub v1.4s, v31.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4ea2d7e2 // fsub v2.4s, v31.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4ea3d7e3 // fsub v3.4s, v31.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -27457,20 +26666,14 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -27501,18 +26704,14 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -27593,56 +26792,54 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ea0f801 // fneg v1.4s, v0.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x6ea0f843 // fneg v3.4s, v2.4s
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x6ea0f885 // fneg v5.4s, v4.4s
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x6ea0f8c7 // fneg v7.4s, v6.4s
-	WORD $0x6ea1e7a8 // fcmgt v8.4s, v29.4s, v1.4s
-	WORD $0x6e611fa8 // bsl v8.16b, v29.16b, v1.16b
-	WORD $0x6ea3e7a1 // fcmgt v1.4s, v29.4s, v3.4s
-	WORD $0x6e631fa1 // bsl v1.16b, v29.16b, v3.16b
-	WORD $0x6ea5e7a3 // fcmgt v3.4s, v29.4s, v5.4s
-	WORD $0x6e651fa3 // bsl v3.16b, v29.16b, v5.16b
-	WORD $0x6ea7e7a5 // fcmgt v5.4s, v29.4s, v7.4s
-	WORD $0x6e671fa5 // bsl v5.16b, v29.16b, v7.16b
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6ea0f802 // fneg v2.4s, v0.4s
+	WORD $0x6ea0f823 // fneg v3.4s, v1.4s
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x6ea0f886 // fneg v6.4s, v4.4s
+	WORD $0x6ea0f8a7 // fneg v7.4s, v5.4s
+	WORD $0x6ea2e7a8 // fcmgt v8.4s, v29.4s, v2.4s
+	WORD $0x6e621fa8 // bsl v8.16b, v29.16b, v2.16b
+	WORD $0x6ea3e7a2 // fcmgt v2.4s, v29.4s, v3.4s
+	WORD $0x6e631fa2 // bsl v2.16b, v29.16b, v3.16b
+	WORD $0x6ea6e7a3 // fcmgt v3.4s, v29.4s, v6.4s
+	WORD $0x6e661fa3 // bsl v3.16b, v29.16b, v6.16b
+	WORD $0x6ea7e7a6 // fcmgt v6.4s, v29.4s, v7.4s
+	WORD $0x6e671fa6 // bsl v6.16b, v29.16b, v7.16b
 	WORD $0x6ebce507 // fcmgt v7.4s, v8.4s, v28.4s
 	WORD $0x6e681f87 // bsl v7.16b, v28.16b, v8.16b
-	WORD $0x6ebce428 // fcmgt v8.4s, v1.4s, v28.4s
-	WORD $0x6e611f88 // bsl v8.16b, v28.16b, v1.16b
-	WORD $0x6ebce461 // fcmgt v1.4s, v3.4s, v28.4s
-	WORD $0x6e631f81 // bsl v1.16b, v28.16b, v3.16b
-	WORD $0x6ebce4a3 // fcmgt v3.4s, v5.4s, v28.4s
-	WORD $0x6e651f83 // bsl v3.16b, v28.16b, v5.16b
-	WORD $0x4ebe1fc5 // mov v5.16b, v30.16b
-	WORD $0x4e3bcce5 // fmla v5.4s, v7.4s, v27.4s
+	WORD $0x6ebce448 // fcmgt v8.4s, v2.4s, v28.4s
+	WORD $0x6e621f88 // bsl v8.16b, v28.16b, v2.16b
+	WORD $0x6ebce462 // fcmgt v2.4s, v3.4s, v28.4s
+	WORD $0x6e631f82 // bsl v2.16b, v28.16b, v3.16b
+	WORD $0x6ebce4c3 // fcmgt v3.4s, v6.4s, v28.4s
+	WORD $0x6e661f83 // bsl v3.16b, v28.16b, v6.16b
+	WORD $0x4ebe1fc6 // mov v6.16b, v30.16b
+	WORD $0x4e3bcce6 // fmla v6.4s, v7.4s, v27.4s
 	WORD $0x4ebe1fc9 // mov v9.16b, v30.16b
 	WORD $0x4e3bcd09 // fmla v9.4s, v8.4s, v27.4s
 	WORD $0x4ebe1fca // mov v10.16b, v30.16b
-	WORD $0x4e3bcc2a // fmla v10.4s, v1.4s, v27.4s
+	WORD $0x4e3bcc4a // fmla v10.4s, v2.4s, v27.4s
 	WORD $0x4ebe1fcb // mov v11.16b, v30.16b
 	WORD $0x4e3bcc6b // fmla v11.4s, v3.4s, v27.4s
-	WORD $0x4ebed4ac // fsub v12.4s, v5.4s, v30.4s
+	WORD $0x4ebed4cc // fsub v12.4s, v6.4s, v30.4s
 	WORD $0x4ebed52d // fsub v13.4s, v9.4s, v30.4s
 	WORD $0x4ebed54e // fsub v14.4s, v10.4s, v30.4s
 	WORD $0x4ebed56f // fsub v15.4s, v11.4s, v30.4s
 	WORD $0x4ebacd87 // fmls v7.4s, v12.4s, v26.4s
 	WORD $0x4ebacda8 // fmls v8.4s, v13.4s, v26.4s
-	WORD $0x4ebacdc1 // fmls v1.4s, v14.4s, v26.4s
+	WORD $0x4ebacdc2 // fmls v2.4s, v14.4s, v26.4s
 	WORD $0x4ebacde3 // fmls v3.4s, v15.4s, v26.4s
 	WORD $0x4eb9cd87 // fmls v7.4s, v12.4s, v25.4s
 	WORD $0x4eb9cda8 // fmls v8.4s, v13.4s, v25.4s
-	WORD $0x4eb9cdc1 // fmls v1.4s, v14.4s, v25.4s
+	WORD $0x4eb9cdc2 // fmls v2.4s, v14.4s, v25.4s
 	WORD $0x4eb9cde3 // fmls v3.4s, v15.4s, v25.4s
 	WORD $0x4eb71eec // mov v12.16b, v23.16b
 	WORD $0x4e27cf0c // fmla v12.4s, v24.4s, v7.4s
 	WORD $0x4eb71eed // mov v13.16b, v23.16b
 	WORD $0x4e28cf0d // fmla v13.4s, v24.4s, v8.4s
 	WORD $0x4eb71eee // mov v14.16b, v23.16b
-	WORD $0x4e21cf0e // fmla v14.4s, v24.4s, v1.4s
+	WORD $0x4e22cf0e // fmla v14.4s, v24.4s, v2.4s
 	WORD $0x4eb71eef // mov v15.16b, v23.16b
 	WORD $0x4e23cf0f // fmla v15.4s, v24.4s, v3.4s
 	WORD $0x4eb61ed0 // mov v16.16b, v22.16b
@@ -27650,7 +26847,7 @@ group:
 	WORD $0x4eb61ecc // mov v12.16b, v22.16b
 	WORD $0x4e28cdac // fmla v12.4s, v13.4s, v8.4s
 	WORD $0x4eb61ecd // mov v13.16b, v22.16b
-	WORD $0x4e21cdcd // fmla v13.4s, v14.4s, v1.4s
+	WORD $0x4e22cdcd // fmla v13.4s, v14.4s, v2.4s
 	WORD $0x4eb61ece // mov v14.16b, v22.16b
 	WORD $0x4e23cdee // fmla v14.4s, v15.4s, v3.4s
 	WORD $0x4eb51eaf // mov v15.16b, v21.16b
@@ -27658,7 +26855,7 @@ group:
 	WORD $0x4eb51eb0 // mov v16.16b, v21.16b
 	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
 	WORD $0x4eb51eac // mov v12.16b, v21.16b
-	WORD $0x4e21cdac // fmla v12.4s, v13.4s, v1.4s
+	WORD $0x4e22cdac // fmla v12.4s, v13.4s, v2.4s
 	WORD $0x4eb51ead // mov v13.16b, v21.16b
 	WORD $0x4e23cdcd // fmla v13.4s, v14.4s, v3.4s
 	WORD $0x4eb41e8e // mov v14.16b, v20.16b
@@ -27666,47 +26863,43 @@ group:
 	WORD $0x4eb41e8f // mov v15.16b, v20.16b
 	WORD $0x4e28ce0f // fmla v15.4s, v16.4s, v8.4s
 	WORD $0x4eb41e90 // mov v16.16b, v20.16b
-	WORD $0x4e21cd90 // fmla v16.4s, v12.4s, v1.4s
+	WORD $0x4e22cd90 // fmla v16.4s, v12.4s, v2.4s
 	WORD $0x4eb41e8c // mov v12.16b, v20.16b
 	WORD $0x4e23cdac // fmla v12.4s, v13.4s, v3.4s
 	WORD $0x6e27dced // fmul v13.4s, v7.4s, v7.4s
 	WORD $0x6e28dd11 // fmul v17.4s, v8.4s, v8.4s
-	WORD $0x6e21dc32 // fmul v18.4s, v1.4s, v1.4s
+	WORD $0x6e22dc52 // fmul v18.4s, v2.4s, v2.4s
 	WORD $0x6e23dc73 // fmul v19.4s, v3.4s, v3.4s
 	WORD $0x4e2ecda7 // fmla v7.4s, v13.4s, v14.4s
 	WORD $0x4e2fce28 // fmla v8.4s, v17.4s, v15.4s
-	WORD $0x4e30ce41 // fmla v1.4s, v18.4s, v16.4s
+	WORD $0x4e30ce42 // fmla v2.4s, v18.4s, v16.4s
 	WORD $0x4e2cce63 // fmla v3.4s, v19.4s, v12.4s
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
 	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
-	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
 	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
 	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
-	WORD $0x4ebf84a5 // add v5.4s, v5.4s, v31.4s
+	WORD $0x4ebf84c6 // add v6.4s, v6.4s, v31.4s
 	WORD $0x4ebf8529 // add v9.4s, v9.4s, v31.4s
 	WORD $0x4ebf854a // add v10.4s, v10.4s, v31.4s
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x6e25dce5 // fmul v5.4s, v7.4s, v5.4s
+	WORD $0x6e26dce6 // fmul v6.4s, v7.4s, v6.4s
 	WORD $0x6e29dd07 // fmul v7.4s, v8.4s, v9.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
+	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x6e25fc00 // fdiv v0.4s, v0.4s, v5.4s
-	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
-	WORD $0x6e21fc81 // fdiv v1.4s, v4.4s, v1.4s
-	WORD $0x6e23fcc3 // fdiv v3.4s, v6.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a2 // str q2, [x5, #16]
-	WORD $0x3d8008a1 // str q1, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
+	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -27737,56 +26930,54 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
-	WORD $0x6ea0f801 // fneg v1.4s, v0.4s
-	WORD $0x3dc00482 // ldr q2, [x4, #16]
-	WORD $0x6ea0f843 // fneg v3.4s, v2.4s
-	WORD $0x3dc00884 // ldr q4, [x4, #32]
-	WORD $0x6ea0f885 // fneg v5.4s, v4.4s
-	WORD $0x3dc00c86 // ldr q6, [x4, #48]
-	WORD $0x6ea0f8c7 // fneg v7.4s, v6.4s
-	WORD $0x6ea1e7a8 // fcmgt v8.4s, v29.4s, v1.4s
-	WORD $0x6e611fa8 // bsl v8.16b, v29.16b, v1.16b
-	WORD $0x6ea3e7a1 // fcmgt v1.4s, v29.4s, v3.4s
-	WORD $0x6e631fa1 // bsl v1.16b, v29.16b, v3.16b
-	WORD $0x6ea5e7a3 // fcmgt v3.4s, v29.4s, v5.4s
-	WORD $0x6e651fa3 // bsl v3.16b, v29.16b, v5.16b
-	WORD $0x6ea7e7a5 // fcmgt v5.4s, v29.4s, v7.4s
-	WORD $0x6e671fa5 // bsl v5.16b, v29.16b, v7.16b
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
+	WORD $0x6ea0f802 // fneg v2.4s, v0.4s
+	WORD $0x6ea0f823 // fneg v3.4s, v1.4s
+	WORD $0xacc11484 // ldp q4, q5, [x4], #32
+	WORD $0x6ea0f886 // fneg v6.4s, v4.4s
+	WORD $0x6ea0f8a7 // fneg v7.4s, v5.4s
+	WORD $0x6ea2e7a8 // fcmgt v8.4s, v29.4s, v2.4s
+	WORD $0x6e621fa8 // bsl v8.16b, v29.16b, v2.16b
+	WORD $0x6ea3e7a2 // fcmgt v2.4s, v29.4s, v3.4s
+	WORD $0x6e631fa2 // bsl v2.16b, v29.16b, v3.16b
+	WORD $0x6ea6e7a3 // fcmgt v3.4s, v29.4s, v6.4s
+	WORD $0x6e661fa3 // bsl v3.16b, v29.16b, v6.16b
+	WORD $0x6ea7e7a6 // fcmgt v6.4s, v29.4s, v7.4s
+	WORD $0x6e671fa6 // bsl v6.16b, v29.16b, v7.16b
 	WORD $0x6ebce507 // fcmgt v7.4s, v8.4s, v28.4s
 	WORD $0x6e681f87 // bsl v7.16b, v28.16b, v8.16b
-	WORD $0x6ebce428 // fcmgt v8.4s, v1.4s, v28.4s
-	WORD $0x6e611f88 // bsl v8.16b, v28.16b, v1.16b
-	WORD $0x6ebce461 // fcmgt v1.4s, v3.4s, v28.4s
-	WORD $0x6e631f81 // bsl v1.16b, v28.16b, v3.16b
-	WORD $0x6ebce4a3 // fcmgt v3.4s, v5.4s, v28.4s
-	WORD $0x6e651f83 // bsl v3.16b, v28.16b, v5.16b
-	WORD $0x4ebe1fc5 // mov v5.16b, v30.16b
-	WORD $0x4e3bcce5 // fmla v5.4s, v7.4s, v27.4s
+	WORD $0x6ebce448 // fcmgt v8.4s, v2.4s, v28.4s
+	WORD $0x6e621f88 // bsl v8.16b, v28.16b, v2.16b
+	WORD $0x6ebce462 // fcmgt v2.4s, v3.4s, v28.4s
+	WORD $0x6e631f82 // bsl v2.16b, v28.16b, v3.16b
+	WORD $0x6ebce4c3 // fcmgt v3.4s, v6.4s, v28.4s
+	WORD $0x6e661f83 // bsl v3.16b, v28.16b, v6.16b
+	WORD $0x4ebe1fc6 // mov v6.16b, v30.16b
+	WORD $0x4e3bcce6 // fmla v6.4s, v7.4s, v27.4s
 	WORD $0x4ebe1fc9 // mov v9.16b, v30.16b
 	WORD $0x4e3bcd09 // fmla v9.4s, v8.4s, v27.4s
 	WORD $0x4ebe1fca // mov v10.16b, v30.16b
-	WORD $0x4e3bcc2a // fmla v10.4s, v1.4s, v27.4s
+	WORD $0x4e3bcc4a // fmla v10.4s, v2.4s, v27.4s
 	WORD $0x4ebe1fcb // mov v11.16b, v30.16b
 	WORD $0x4e3bcc6b // fmla v11.4s, v3.4s, v27.4s
-	WORD $0x4ebed4ac // fsub v12.4s, v5.4s, v30.4s
+	WORD $0x4ebed4cc // fsub v12.4s, v6.4s, v30.4s
 	WORD $0x4ebed52d // fsub v13.4s, v9.4s, v30.4s
 	WORD $0x4ebed54e // fsub v14.4s, v10.4s, v30.4s
 	WORD $0x4ebed56f // fsub v15.4s, v11.4s, v30.4s
 	WORD $0x4ebacd87 // fmls v7.4s, v12.4s, v26.4s
 	WORD $0x4ebacda8 // fmls v8.4s, v13.4s, v26.4s
-	WORD $0x4ebacdc1 // fmls v1.4s, v14.4s, v26.4s
+	WORD $0x4ebacdc2 // fmls v2.4s, v14.4s, v26.4s
 	WORD $0x4ebacde3 // fmls v3.4s, v15.4s, v26.4s
 	WORD $0x4eb9cd87 // fmls v7.4s, v12.4s, v25.4s
 	WORD $0x4eb9cda8 // fmls v8.4s, v13.4s, v25.4s
-	WORD $0x4eb9cdc1 // fmls v1.4s, v14.4s, v25.4s
+	WORD $0x4eb9cdc2 // fmls v2.4s, v14.4s, v25.4s
 	WORD $0x4eb9cde3 // fmls v3.4s, v15.4s, v25.4s
 	WORD $0x4eb71eec // mov v12.16b, v23.16b
 	WORD $0x4e27cf0c // fmla v12.4s, v24.4s, v7.4s
 	WORD $0x4eb71eed // mov v13.16b, v23.16b
 	WORD $0x4e28cf0d // fmla v13.4s, v24.4s, v8.4s
 	WORD $0x4eb71eee // mov v14.16b, v23.16b
-	WORD $0x4e21cf0e // fmla v14.4s, v24.4s, v1.4s
+	WORD $0x4e22cf0e // fmla v14.4s, v24.4s, v2.4s
 	WORD $0x4eb71eef // mov v15.16b, v23.16b
 	WORD $0x4e23cf0f // fmla v15.4s, v24.4s, v3.4s
 	WORD $0x4eb61ed0 // mov v16.16b, v22.16b
@@ -27794,7 +26985,7 @@ in0done:
 	WORD $0x4eb61ecc // mov v12.16b, v22.16b
 	WORD $0x4e28cdac // fmla v12.4s, v13.4s, v8.4s
 	WORD $0x4eb61ecd // mov v13.16b, v22.16b
-	WORD $0x4e21cdcd // fmla v13.4s, v14.4s, v1.4s
+	WORD $0x4e22cdcd // fmla v13.4s, v14.4s, v2.4s
 	WORD $0x4eb61ece // mov v14.16b, v22.16b
 	WORD $0x4e23cdee // fmla v14.4s, v15.4s, v3.4s
 	WORD $0x4eb51eaf // mov v15.16b, v21.16b
@@ -27802,7 +26993,7 @@ in0done:
 	WORD $0x4eb51eb0 // mov v16.16b, v21.16b
 	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
 	WORD $0x4eb51eac // mov v12.16b, v21.16b
-	WORD $0x4e21cdac // fmla v12.4s, v13.4s, v1.4s
+	WORD $0x4e22cdac // fmla v12.4s, v13.4s, v2.4s
 	WORD $0x4eb51ead // mov v13.16b, v21.16b
 	WORD $0x4e23cdcd // fmla v13.4s, v14.4s, v3.4s
 	WORD $0x4eb41e8e // mov v14.16b, v20.16b
@@ -27810,45 +27001,43 @@ in0done:
 	WORD $0x4eb41e8f // mov v15.16b, v20.16b
 	WORD $0x4e28ce0f // fmla v15.4s, v16.4s, v8.4s
 	WORD $0x4eb41e90 // mov v16.16b, v20.16b
-	WORD $0x4e21cd90 // fmla v16.4s, v12.4s, v1.4s
+	WORD $0x4e22cd90 // fmla v16.4s, v12.4s, v2.4s
 	WORD $0x4eb41e8c // mov v12.16b, v20.16b
 	WORD $0x4e23cdac // fmla v12.4s, v13.4s, v3.4s
 	WORD $0x6e27dced // fmul v13.4s, v7.4s, v7.4s
 	WORD $0x6e28dd11 // fmul v17.4s, v8.4s, v8.4s
-	WORD $0x6e21dc32 // fmul v18.4s, v1.4s, v1.4s
+	WORD $0x6e22dc52 // fmul v18.4s, v2.4s, v2.4s
 	WORD $0x6e23dc73 // fmul v19.4s, v3.4s, v3.4s
 	WORD $0x4e2ecda7 // fmla v7.4s, v13.4s, v14.4s
 	WORD $0x4e2fce28 // fmla v8.4s, v17.4s, v15.4s
-	WORD $0x4e30ce41 // fmla v1.4s, v18.4s, v16.4s
+	WORD $0x4e30ce42 // fmla v2.4s, v18.4s, v16.4s
 	WORD $0x4e2cce63 // fmla v3.4s, v19.4s, v12.4s
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
 	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
-	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
 	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
 	WORD $0x4f37556b // shl v11.4s, v11.4s, #23
-	WORD $0x4ebf84a5 // add v5.4s, v5.4s, v31.4s
+	WORD $0x4ebf84c6 // add v6.4s, v6.4s, v31.4s
 	WORD $0x4ebf8529 // add v9.4s, v9.4s, v31.4s
 	WORD $0x4ebf854a // add v10.4s, v10.4s, v31.4s
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x6e25dce5 // fmul v5.4s, v7.4s, v5.4s
+	WORD $0x6e26dce6 // fmul v6.4s, v7.4s, v6.4s
 	WORD $0x6e29dd07 // fmul v7.4s, v8.4s, v9.4s
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
-	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
+	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	WORD $0x6e25fc00 // fdiv v0.4s, v0.4s, v5.4s
-	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
-	WORD $0x6e21fc81 // fdiv v1.4s, v4.4s, v1.4s
-	WORD $0x6e23fcc3 // fdiv v3.4s, v6.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a2 // str q2, [x5, #16]
-	WORD $0x3d8008a1 // str q1, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
+	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -27916,54 +27105,52 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x6ea1e7c1 // fcmgt v1.4s, v30.4s, v1.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x6ea2e7c2 // fcmgt v2.4s, v30.4s, v2.4s
 	WORD $0x6ea3e7c3 // fcmgt v3.4s, v30.4s, v3.4s
-	WORD $0x6ea5e7c5 // fcmgt v5.4s, v30.4s, v5.4s
+	WORD $0x6ea6e7c6 // fcmgt v6.4s, v30.4s, v6.4s
 	WORD $0x6ea7e7c7 // fcmgt v7.4s, v30.4s, v7.4s
-	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
-	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
-	WORD $0x4e251c84 // and v4.16b, v4.16b, v5.16b
-	WORD $0x4e271cc6 // and v6.16b, v6.16b, v7.16b
+	WORD $0x4e221c00 // and v0.16b, v0.16b, v2.16b
+	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
+	WORD $0x4e261c84 // and v4.16b, v4.16b, v6.16b
+	WORD $0x4e271ca5 // and v5.16b, v5.16b, v7.16b
 	WORD $0x4ebf1fe8 // mov v8.16b, v31.16b
 	WORD $0x4e3dcc08 // fmla v8.4s, v0.4s, v29.4s
 	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
-	WORD $0x4e3dcc49 // fmla v9.4s, v2.4s, v29.4s
+	WORD $0x4e3dcc29 // fmla v9.4s, v1.4s, v29.4s
 	WORD $0x4ebf1fea // mov v10.16b, v31.16b
 	WORD $0x4e3dcc8a // fmla v10.4s, v4.4s, v29.4s
 	WORD $0x4ebf1feb // mov v11.16b, v31.16b
-	WORD $0x4e3dcccb // fmla v11.4s, v6.4s, v29.4s
+	WORD $0x4e3dccab // fmla v11.4s, v5.4s, v29.4s
 	WORD $0x4ebfd50c // fsub v12.4s, v8.4s, v31.4s
 	WORD $0x4ebfd52d // fsub v13.4s, v9.4s, v31.4s
 	WORD $0x4ebfd54e // fsub v14.4s, v10.4s, v31.4s
 	WORD $0x4ebfd56f // fsub v15.4s, v11.4s, v31.4s
 	WORD $0x4ebccd80 // fmls v0.4s, v12.4s, v28.4s
-	WORD $0x4ebccda2 // fmls v2.4s, v13.4s, v28.4s
+	WORD $0x4ebccda1 // fmls v1.4s, v13.4s, v28.4s
 	WORD $0x4ebccdc4 // fmls v4.4s, v14.4s, v28.4s
-	WORD $0x4ebccde6 // fmls v6.4s, v15.4s, v28.4s
+	WORD $0x4ebccde5 // fmls v5.4s, v15.4s, v28.4s
 	WORD $0x4ebbcd80 // fmls v0.4s, v12.4s, v27.4s
-	WORD $0x4ebbcda2 // fmls v2.4s, v13.4s, v27.4s
+	WORD $0x4ebbcda1 // fmls v1.4s, v13.4s, v27.4s
 	WORD $0x4ebbcdc4 // fmls v4.4s, v14.4s, v27.4s
-	WORD $0x4ebbcde6 // fmls v6.4s, v15.4s, v27.4s
+	WORD $0x4ebbcde5 // fmls v5.4s, v15.4s, v27.4s
 	WORD $0x4ebacd80 // fmls v0.4s, v12.4s, v26.4s
-	WORD $0x4ebacda2 // fmls v2.4s, v13.4s, v26.4s
+	WORD $0x4ebacda1 // fmls v1.4s, v13.4s, v26.4s
 	WORD $0x4ebacdc4 // fmls v4.4s, v14.4s, v26.4s
-	WORD $0x4ebacde6 // fmls v6.4s, v15.4s, v26.4s
+	WORD $0x4ebacde5 // fmls v5.4s, v15.4s, v26.4s
 	WORD $0x6e20dc0c // fmul v12.4s, v0.4s, v0.4s
-	WORD $0x6e22dc4d // fmul v13.4s, v2.4s, v2.4s
+	WORD $0x6e21dc2d // fmul v13.4s, v1.4s, v1.4s
 	WORD $0x6e24dc8e // fmul v14.4s, v4.4s, v4.4s
-	WORD $0x6e26dccf // fmul v15.4s, v6.4s, v6.4s
+	WORD $0x6e25dcaf // fmul v15.4s, v5.4s, v5.4s
 	WORD $0x6e2cdc10 // fmul v16.4s, v0.4s, v12.4s
-	WORD $0x6e2ddc51 // fmul v17.4s, v2.4s, v13.4s
+	WORD $0x6e2ddc31 // fmul v17.4s, v1.4s, v13.4s
 	WORD $0x6e2edc92 // fmul v18.4s, v4.4s, v14.4s
-	WORD $0x6e2fdcd3 // fmul v19.4s, v6.4s, v15.4s
+	WORD $0x6e2fdcb3 // fmul v19.4s, v5.4s, v15.4s
 	WORD $0x3dc00034 // ldr q20, [x1]
 	WORD $0x3dc00435 // ldr q21, [x1, #16]
 	WORD $0x4e2cce95 // fmla v21.4s, v20.4s, v12.4s
@@ -27982,9 +27169,9 @@ group:
 	WORD $0x3dc00837 // ldr q23, [x1, #32]
 	WORD $0x4e2fcf17 // fmla v23.4s, v24.4s, v15.4s
 	WORD $0x4e34ce00 // fmla v0.4s, v16.4s, v20.4s
-	WORD $0x4e35ce22 // fmla v2.4s, v17.4s, v21.4s
+	WORD $0x4e35ce21 // fmla v1.4s, v17.4s, v21.4s
 	WORD $0x4e36ce44 // fmla v4.4s, v18.4s, v22.4s
-	WORD $0x4e37ce66 // fmla v6.4s, v19.4s, v23.4s
+	WORD $0x4e37ce65 // fmla v5.4s, v19.4s, v23.4s
 	WORD $0x3dc00c30 // ldr q16, [x1, #48]
 	WORD $0x3dc01031 // ldr q17, [x1, #64]
 	WORD $0x4e2cce11 // fmla v17.4s, v16.4s, v12.4s
@@ -28030,39 +27217,35 @@ group:
 	WORD $0x4ea81d0f // mov v15.16b, v8.16b
 	WORD $0x6e601f2f // bsl v15.16b, v25.16b, v0.16b
 	WORD $0x4ea91d30 // mov v16.16b, v9.16b
-	WORD $0x6e621d90 // bsl v16.16b, v12.16b, v2.16b
+	WORD $0x6e611d90 // bsl v16.16b, v12.16b, v1.16b
 	WORD $0x4eaa1d51 // mov v17.16b, v10.16b
 	WORD $0x6e641db1 // bsl v17.16b, v13.16b, v4.16b
 	WORD $0x4eab1d72 // mov v18.16b, v11.16b
-	WORD $0x6e661dd2 // bsl v18.16b, v14.16b, v6.16b
+	WORD $0x6e651dd2 // bsl v18.16b, v14.16b, v5.16b
 	WORD $0x6ee81f20 // bif v0.16b, v25.16b, v8.16b
-	WORD $0x6ee91d82 // bif v2.16b, v12.16b, v9.16b
+	WORD $0x6ee91d81 // bif v1.16b, v12.16b, v9.16b
 	WORD $0x6eea1da4 // bif v4.16b, v13.16b, v10.16b
-	WORD $0x6eeb1dc6 // bif v6.16b, v14.16b, v11.16b
+	WORD $0x6eeb1dc5 // bif v5.16b, v14.16b, v11.16b
 	WORD $0x6e20fde0 // fdiv v0.4s, v15.4s, v0.4s
-	WORD $0x6e22fe02 // fdiv v2.4s, v16.4s, v2.4s
+	WORD $0x6e21fe01 // fdiv v1.4s, v16.4s, v1.4s
 	WORD $0x6e24fe24 // fdiv v4.4s, v17.4s, v4.4s
-	WORD $0x6e26fe46 // fdiv v6.4s, v18.4s, v6.4s
+	WORD $0x6e25fe45 // fdiv v5.4s, v18.4s, v5.4s
 	WORD $0x3dc0202c // ldr q12, [x1, #128]
 	WORD $0x4e2c1d08 // and v8.16b, v8.16b, v12.16b
 	WORD $0x4e2c1d29 // and v9.16b, v9.16b, v12.16b
 	WORD $0x4e2c1d4a // and v10.16b, v10.16b, v12.16b
 	WORD $0x4e2c1d6b // and v11.16b, v11.16b, v12.16b
 	WORD $0x6e281c00 // eor v0.16b, v0.16b, v8.16b
-	WORD $0x6e291c42 // eor v2.16b, v2.16b, v9.16b
+	WORD $0x6e291c21 // eor v1.16b, v1.16b, v9.16b
 	WORD $0x6e2a1c84 // eor v4.16b, v4.16b, v10.16b
-	WORD $0x6e2b1cc6 // eor v6.16b, v6.16b, v11.16b
+	WORD $0x6e2b1ca5 // eor v5.16b, v5.16b, v11.16b
 	WORD $0x3dc02428 // ldr q8, [x1, #144]
-	WORD $0x6e681c01 // bsl v1.16b, v0.16b, v8.16b
-	WORD $0x6e681c43 // bsl v3.16b, v2.16b, v8.16b
-	WORD $0x6e681c85 // bsl v5.16b, v4.16b, v8.16b
-	WORD $0x6e681cc7 // bsl v7.16b, v6.16b, v8.16b
-	WORD $0x3d8000c1 // str q1, [x6]
-	WORD $0x3d8004c3 // str q3, [x6, #16]
-	WORD $0x3d8008c5 // str q5, [x6, #32]
-	WORD $0x3d800cc7 // str q7, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x6e681c02 // bsl v2.16b, v0.16b, v8.16b
+	WORD $0x6e681c23 // bsl v3.16b, v1.16b, v8.16b
+	WORD $0x6e681c86 // bsl v6.16b, v4.16b, v8.16b
+	WORD $0x6e681ca7 // bsl v7.16b, v5.16b, v8.16b
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
+	WORD $0xac811cc6 // stp q6, q7, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -28093,54 +27276,52 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x6ea1e7c1 // fcmgt v1.4s, v30.4s, v1.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x6ea2e7c2 // fcmgt v2.4s, v30.4s, v2.4s
 	WORD $0x6ea3e7c3 // fcmgt v3.4s, v30.4s, v3.4s
-	WORD $0x6ea5e7c5 // fcmgt v5.4s, v30.4s, v5.4s
+	WORD $0x6ea6e7c6 // fcmgt v6.4s, v30.4s, v6.4s
 	WORD $0x6ea7e7c7 // fcmgt v7.4s, v30.4s, v7.4s
-	WORD $0x4e211c00 // and v0.16b, v0.16b, v1.16b
-	WORD $0x4e231c42 // and v2.16b, v2.16b, v3.16b
-	WORD $0x4e251c84 // and v4.16b, v4.16b, v5.16b
-	WORD $0x4e271cc6 // and v6.16b, v6.16b, v7.16b
+	WORD $0x4e221c00 // and v0.16b, v0.16b, v2.16b
+	WORD $0x4e231c21 // and v1.16b, v1.16b, v3.16b
+	WORD $0x4e261c84 // and v4.16b, v4.16b, v6.16b
+	WORD $0x4e271ca5 // and v5.16b, v5.16b, v7.16b
 	WORD $0x4ebf1fe8 // mov v8.16b, v31.16b
 	WORD $0x4e3dcc08 // fmla v8.4s, v0.4s, v29.4s
 	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
-	WORD $0x4e3dcc49 // fmla v9.4s, v2.4s, v29.4s
+	WORD $0x4e3dcc29 // fmla v9.4s, v1.4s, v29.4s
 	WORD $0x4ebf1fea // mov v10.16b, v31.16b
 	WORD $0x4e3dcc8a // fmla v10.4s, v4.4s, v29.4s
 	WORD $0x4ebf1feb // mov v11.16b, v31.16b
-	WORD $0x4e3dcccb // fmla v11.4s, v6.4s, v29.4s
+	WORD $0x4e3dccab // fmla v11.4s, v5.4s, v29.4s
 	WORD $0x4ebfd50c // fsub v12.4s, v8.4s, v31.4s
 	WORD $0x4ebfd52d // fsub v13.4s, v9.4s, v31.4s
 	WORD $0x4ebfd54e // fsub v14.4s, v10.4s, v31.4s
 	WORD $0x4ebfd56f // fsub v15.4s, v11.4s, v31.4s
 	WORD $0x4ebccd80 // fmls v0.4s, v12.4s, v28.4s
-	WORD $0x4ebccda2 // fmls v2.4s, v13.4s, v28.4s
+	WORD $0x4ebccda1 // fmls v1.4s, v13.4s, v28.4s
 	WORD $0x4ebccdc4 // fmls v4.4s, v14.4s, v28.4s
-	WORD $0x4ebccde6 // fmls v6.4s, v15.4s, v28.4s
+	WORD $0x4ebccde5 // fmls v5.4s, v15.4s, v28.4s
 	WORD $0x4ebbcd80 // fmls v0.4s, v12.4s, v27.4s
-	WORD $0x4ebbcda2 // fmls v2.4s, v13.4s, v27.4s
+	WORD $0x4ebbcda1 // fmls v1.4s, v13.4s, v27.4s
 	WORD $0x4ebbcdc4 // fmls v4.4s, v14.4s, v27.4s
-	WORD $0x4ebbcde6 // fmls v6.4s, v15.4s, v27.4s
+	WORD $0x4ebbcde5 // fmls v5.4s, v15.4s, v27.4s
 	WORD $0x4ebacd80 // fmls v0.4s, v12.4s, v26.4s
-	WORD $0x4ebacda2 // fmls v2.4s, v13.4s, v26.4s
+	WORD $0x4ebacda1 // fmls v1.4s, v13.4s, v26.4s
 	WORD $0x4ebacdc4 // fmls v4.4s, v14.4s, v26.4s
-	WORD $0x4ebacde6 // fmls v6.4s, v15.4s, v26.4s
+	WORD $0x4ebacde5 // fmls v5.4s, v15.4s, v26.4s
 	WORD $0x6e20dc0c // fmul v12.4s, v0.4s, v0.4s
-	WORD $0x6e22dc4d // fmul v13.4s, v2.4s, v2.4s
+	WORD $0x6e21dc2d // fmul v13.4s, v1.4s, v1.4s
 	WORD $0x6e24dc8e // fmul v14.4s, v4.4s, v4.4s
-	WORD $0x6e26dccf // fmul v15.4s, v6.4s, v6.4s
+	WORD $0x6e25dcaf // fmul v15.4s, v5.4s, v5.4s
 	WORD $0x6e2cdc10 // fmul v16.4s, v0.4s, v12.4s
-	WORD $0x6e2ddc51 // fmul v17.4s, v2.4s, v13.4s
+	WORD $0x6e2ddc31 // fmul v17.4s, v1.4s, v13.4s
 	WORD $0x6e2edc92 // fmul v18.4s, v4.4s, v14.4s
-	WORD $0x6e2fdcd3 // fmul v19.4s, v6.4s, v15.4s
+	WORD $0x6e2fdcb3 // fmul v19.4s, v5.4s, v15.4s
 	WORD $0x3dc00034 // ldr q20, [x1]
 	WORD $0x3dc00435 // ldr q21, [x1, #16]
 	WORD $0x4e2cce95 // fmla v21.4s, v20.4s, v12.4s
@@ -28159,9 +27340,9 @@ in0done:
 	WORD $0x3dc00837 // ldr q23, [x1, #32]
 	WORD $0x4e2fcf17 // fmla v23.4s, v24.4s, v15.4s
 	WORD $0x4e34ce00 // fmla v0.4s, v16.4s, v20.4s
-	WORD $0x4e35ce22 // fmla v2.4s, v17.4s, v21.4s
+	WORD $0x4e35ce21 // fmla v1.4s, v17.4s, v21.4s
 	WORD $0x4e36ce44 // fmla v4.4s, v18.4s, v22.4s
-	WORD $0x4e37ce66 // fmla v6.4s, v19.4s, v23.4s
+	WORD $0x4e37ce65 // fmla v5.4s, v19.4s, v23.4s
 	WORD $0x3dc00c30 // ldr q16, [x1, #48]
 	WORD $0x3dc01031 // ldr q17, [x1, #64]
 	WORD $0x4e2cce11 // fmla v17.4s, v16.4s, v12.4s
@@ -28207,37 +27388,35 @@ in0done:
 	WORD $0x4ea81d0f // mov v15.16b, v8.16b
 	WORD $0x6e601f2f // bsl v15.16b, v25.16b, v0.16b
 	WORD $0x4ea91d30 // mov v16.16b, v9.16b
-	WORD $0x6e621d90 // bsl v16.16b, v12.16b, v2.16b
+	WORD $0x6e611d90 // bsl v16.16b, v12.16b, v1.16b
 	WORD $0x4eaa1d51 // mov v17.16b, v10.16b
 	WORD $0x6e641db1 // bsl v17.16b, v13.16b, v4.16b
 	WORD $0x4eab1d72 // mov v18.16b, v11.16b
-	WORD $0x6e661dd2 // bsl v18.16b, v14.16b, v6.16b
+	WORD $0x6e651dd2 // bsl v18.16b, v14.16b, v5.16b
 	WORD $0x6ee81f20 // bif v0.16b, v25.16b, v8.16b
-	WORD $0x6ee91d82 // bif v2.16b, v12.16b, v9.16b
+	WORD $0x6ee91d81 // bif v1.16b, v12.16b, v9.16b
 	WORD $0x6eea1da4 // bif v4.16b, v13.16b, v10.16b
-	WORD $0x6eeb1dc6 // bif v6.16b, v14.16b, v11.16b
+	WORD $0x6eeb1dc5 // bif v5.16b, v14.16b, v11.16b
 	WORD $0x6e20fde0 // fdiv v0.4s, v15.4s, v0.4s
-	WORD $0x6e22fe02 // fdiv v2.4s, v16.4s, v2.4s
+	WORD $0x6e21fe01 // fdiv v1.4s, v16.4s, v1.4s
 	WORD $0x6e24fe24 // fdiv v4.4s, v17.4s, v4.4s
-	WORD $0x6e26fe46 // fdiv v6.4s, v18.4s, v6.4s
+	WORD $0x6e25fe45 // fdiv v5.4s, v18.4s, v5.4s
 	WORD $0x3dc0202c // ldr q12, [x1, #128]
 	WORD $0x4e2c1d08 // and v8.16b, v8.16b, v12.16b
 	WORD $0x4e2c1d29 // and v9.16b, v9.16b, v12.16b
 	WORD $0x4e2c1d4a // and v10.16b, v10.16b, v12.16b
 	WORD $0x4e2c1d6b // and v11.16b, v11.16b, v12.16b
 	WORD $0x6e281c00 // eor v0.16b, v0.16b, v8.16b
-	WORD $0x6e291c42 // eor v2.16b, v2.16b, v9.16b
+	WORD $0x6e291c21 // eor v1.16b, v1.16b, v9.16b
 	WORD $0x6e2a1c84 // eor v4.16b, v4.16b, v10.16b
-	WORD $0x6e2b1cc6 // eor v6.16b, v6.16b, v11.16b
+	WORD $0x6e2b1ca5 // eor v5.16b, v5.16b, v11.16b
 	WORD $0x3dc02428 // ldr q8, [x1, #144]
-	WORD $0x6e681c01 // bsl v1.16b, v0.16b, v8.16b
-	WORD $0x6e681c43 // bsl v3.16b, v2.16b, v8.16b
-	WORD $0x6e681c85 // bsl v5.16b, v4.16b, v8.16b
-	WORD $0x6e681cc7 // bsl v7.16b, v6.16b, v8.16b
-	WORD $0x3d8000c1 // str q1, [x6]
-	WORD $0x3d8004c3 // str q3, [x6, #16]
-	WORD $0x3d8008c5 // str q5, [x6, #32]
-	WORD $0x3d800cc7 // str q7, [x6, #48]
+	WORD $0x6e681c02 // bsl v2.16b, v0.16b, v8.16b
+	WORD $0x6e681c23 // bsl v3.16b, v1.16b, v8.16b
+	WORD $0x6e681c86 // bsl v6.16b, v4.16b, v8.16b
+	WORD $0x6e681ca7 // bsl v7.16b, v5.16b, v8.16b
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
+	WORD $0xac811cc6 // stp q6, q7, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -28358,86 +27537,84 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x4e21d421 // fadd v1.4s, v1.4s, v1.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
 	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
-	WORD $0x4e25d4a5 // fadd v5.4s, v5.4s, v5.4s
+	WORD $0x4e26d4c6 // fadd v6.4s, v6.4s, v6.4s
 	WORD $0x4e27d4e7 // fadd v7.4s, v7.4s, v7.4s
-	WORD $0x6ebde428 // fcmgt v8.4s, v1.4s, v29.4s
-	WORD $0x6e611fa8 // bsl v8.16b, v29.16b, v1.16b
-	WORD $0x6ebde461 // fcmgt v1.4s, v3.4s, v29.4s
-	WORD $0x6e631fa1 // bsl v1.16b, v29.16b, v3.16b
-	WORD $0x6ebde4a3 // fcmgt v3.4s, v5.4s, v29.4s
-	WORD $0x6e651fa3 // bsl v3.16b, v29.16b, v5.16b
-	WORD $0x6ebde4e5 // fcmgt v5.4s, v7.4s, v29.4s
-	WORD $0x6e671fa5 // bsl v5.16b, v29.16b, v7.16b
+	WORD $0x6ebde448 // fcmgt v8.4s, v2.4s, v29.4s
+	WORD $0x6e621fa8 // bsl v8.16b, v29.16b, v2.16b
+	WORD $0x6ebde462 // fcmgt v2.4s, v3.4s, v29.4s
+	WORD $0x6e631fa2 // bsl v2.16b, v29.16b, v3.16b
+	WORD $0x6ebde4c3 // fcmgt v3.4s, v6.4s, v29.4s
+	WORD $0x6e661fa3 // bsl v3.16b, v29.16b, v6.16b
+	WORD $0x6ebde4e6 // fcmgt v6.4s, v7.4s, v29.4s
+	WORD $0x6e671fa6 // bsl v6.16b, v29.16b, v7.16b
 	WORD $0x4ebf1fe7 // mov v7.16b, v31.16b
 	WORD $0x4e3ccd07 // fmla v7.4s, v8.4s, v28.4s
 	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
-	WORD $0x4e3ccc29 // fmla v9.4s, v1.4s, v28.4s
+	WORD $0x4e3ccc49 // fmla v9.4s, v2.4s, v28.4s
 	WORD $0x4ebf1fea // mov v10.16b, v31.16b
 	WORD $0x4e3ccc6a // fmla v10.4s, v3.4s, v28.4s
 	WORD $0x4ebf1feb // mov v11.16b, v31.16b
-	WORD $0x4e3cccab // fmla v11.4s, v5.4s, v28.4s
+	WORD $0x4e3ccccb // fmla v11.4s, v6.4s, v28.4s
 	WORD $0x4ebfd4ec // fsub v12.4s, v7.4s, v31.4s
 	WORD $0x4ebfd52d // fsub v13.4s, v9.4s, v31.4s
 	WORD $0x4ebfd54e // fsub v14.4s, v10.4s, v31.4s
 	WORD $0x4ebfd56f // fsub v15.4s, v11.4s, v31.4s
 	WORD $0x4ebbcd88 // fmls v8.4s, v12.4s, v27.4s
-	WORD $0x4ebbcda1 // fmls v1.4s, v13.4s, v27.4s
+	WORD $0x4ebbcda2 // fmls v2.4s, v13.4s, v27.4s
 	WORD $0x4ebbcdc3 // fmls v3.4s, v14.4s, v27.4s
-	WORD $0x4ebbcde5 // fmls v5.4s, v15.4s, v27.4s
+	WORD $0x4ebbcde6 // fmls v6.4s, v15.4s, v27.4s
 	WORD $0x4ebacd88 // fmls v8.4s, v12.4s, v26.4s
-	WORD $0x4ebacda1 // fmls v1.4s, v13.4s, v26.4s
+	WORD $0x4ebacda2 // fmls v2.4s, v13.4s, v26.4s
 	WORD $0x4ebacdc3 // fmls v3.4s, v14.4s, v26.4s
-	WORD $0x4ebacde5 // fmls v5.4s, v15.4s, v26.4s
+	WORD $0x4ebacde6 // fmls v6.4s, v15.4s, v26.4s
 	WORD $0x4eb81f0c // mov v12.16b, v24.16b
 	WORD $0x4e28cf2c // fmla v12.4s, v25.4s, v8.4s
 	WORD $0x4eb81f0d // mov v13.16b, v24.16b
-	WORD $0x4e21cf2d // fmla v13.4s, v25.4s, v1.4s
+	WORD $0x4e22cf2d // fmla v13.4s, v25.4s, v2.4s
 	WORD $0x4eb81f0e // mov v14.16b, v24.16b
 	WORD $0x4e23cf2e // fmla v14.4s, v25.4s, v3.4s
 	WORD $0x4eb81f0f // mov v15.16b, v24.16b
-	WORD $0x4e25cf2f // fmla v15.4s, v25.4s, v5.4s
+	WORD $0x4e26cf2f // fmla v15.4s, v25.4s, v6.4s
 	WORD $0x4eb71ef0 // mov v16.16b, v23.16b
 	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
 	WORD $0x4eb71eec // mov v12.16b, v23.16b
-	WORD $0x4e21cdac // fmla v12.4s, v13.4s, v1.4s
+	WORD $0x4e22cdac // fmla v12.4s, v13.4s, v2.4s
 	WORD $0x4eb71eed // mov v13.16b, v23.16b
 	WORD $0x4e23cdcd // fmla v13.4s, v14.4s, v3.4s
 	WORD $0x4eb71eee // mov v14.16b, v23.16b
-	WORD $0x4e25cdee // fmla v14.4s, v15.4s, v5.4s
+	WORD $0x4e26cdee // fmla v14.4s, v15.4s, v6.4s
 	WORD $0x4eb61ecf // mov v15.16b, v22.16b
 	WORD $0x4e28ce0f // fmla v15.4s, v16.4s, v8.4s
 	WORD $0x4eb61ed0 // mov v16.16b, v22.16b
-	WORD $0x4e21cd90 // fmla v16.4s, v12.4s, v1.4s
+	WORD $0x4e22cd90 // fmla v16.4s, v12.4s, v2.4s
 	WORD $0x4eb61ecc // mov v12.16b, v22.16b
 	WORD $0x4e23cdac // fmla v12.4s, v13.4s, v3.4s
 	WORD $0x4eb61ecd // mov v13.16b, v22.16b
-	WORD $0x4e25cdcd // fmla v13.4s, v14.4s, v5.4s
+	WORD $0x4e26cdcd // fmla v13.4s, v14.4s, v6.4s
 	WORD $0x4eb51eae // mov v14.16b, v21.16b
 	WORD $0x4e28cdee // fmla v14.4s, v15.4s, v8.4s
 	WORD $0x4eb51eaf // mov v15.16b, v21.16b
-	WORD $0x4e21ce0f // fmla v15.4s, v16.4s, v1.4s
+	WORD $0x4e22ce0f // fmla v15.4s, v16.4s, v2.4s
 	WORD $0x4eb51eb0 // mov v16.16b, v21.16b
 	WORD $0x4e23cd90 // fmla v16.4s, v12.4s, v3.4s
 	WORD $0x4eb51eac // mov v12.16b, v21.16b
-	WORD $0x4e25cdac // fmla v12.4s, v13.4s, v5.4s
+	WORD $0x4e26cdac // fmla v12.4s, v13.4s, v6.4s
 	WORD $0x6e28dd0d // fmul v13.4s, v8.4s, v8.4s
-	WORD $0x6e21dc31 // fmul v17.4s, v1.4s, v1.4s
+	WORD $0x6e22dc51 // fmul v17.4s, v2.4s, v2.4s
 	WORD $0x6e23dc72 // fmul v18.4s, v3.4s, v3.4s
-	WORD $0x6e25dcb3 // fmul v19.4s, v5.4s, v5.4s
+	WORD $0x6e26dcd3 // fmul v19.4s, v6.4s, v6.4s
 	WORD $0x4e2ecda8 // fmla v8.4s, v13.4s, v14.4s
-	WORD $0x4e2fce21 // fmla v1.4s, v17.4s, v15.4s
+	WORD $0x4e2fce22 // fmla v2.4s, v17.4s, v15.4s
 	WORD $0x4e30ce43 // fmla v3.4s, v18.4s, v16.4s
-	WORD $0x4e2cce65 // fmla v5.4s, v19.4s, v12.4s
+	WORD $0x4e2cce66 // fmla v6.4s, v19.4s, v12.4s
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
 	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
@@ -28451,32 +27628,28 @@ group:
 	WORD $0x4ebed54e // fsub v14.4s, v10.4s, v30.4s
 	WORD $0x4ebed56f // fsub v15.4s, v11.4s, v30.4s
 	WORD $0x4e28ccec // fmla v12.4s, v7.4s, v8.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
+	WORD $0x4e22cd2d // fmla v13.4s, v9.4s, v2.4s
 	WORD $0x4e23cd4e // fmla v14.4s, v10.4s, v3.4s
-	WORD $0x4e25cd6f // fmla v15.4s, v11.4s, v5.4s
-	WORD $0x4e34d581 // fadd v1.4s, v12.4s, v20.4s
+	WORD $0x4e26cd6f // fmla v15.4s, v11.4s, v6.4s
+	WORD $0x4e34d582 // fadd v2.4s, v12.4s, v20.4s
 	WORD $0x4e34d5a3 // fadd v3.4s, v13.4s, v20.4s
-	WORD $0x4e34d5c5 // fadd v5.4s, v14.4s, v20.4s
+	WORD $0x4e34d5c6 // fadd v6.4s, v14.4s, v20.4s
 	WORD $0x4e34d5e7 // fadd v7.4s, v15.4s, v20.4s
-	WORD $0x6e21fd81 // fdiv v1.4s, v12.4s, v1.4s
+	WORD $0x6e22fd82 // fdiv v2.4s, v12.4s, v2.4s
 	WORD $0x6e23fda3 // fdiv v3.4s, v13.4s, v3.4s
-	WORD $0x6e25fdc5 // fdiv v5.4s, v14.4s, v5.4s
+	WORD $0x6e26fdc6 // fdiv v6.4s, v14.4s, v6.4s
 	WORD $0x6e27fde7 // fdiv v7.4s, v15.4s, v7.4s
 	WORD $0x3dc00028 // ldr q8, [x1]
 	WORD $0x4e281c00 // and v0.16b, v0.16b, v8.16b
-	WORD $0x4e281c42 // and v2.16b, v2.16b, v8.16b
+	WORD $0x4e281c21 // and v1.16b, v1.16b, v8.16b
 	WORD $0x4e281c84 // and v4.16b, v4.16b, v8.16b
-	WORD $0x4e281cc6 // and v6.16b, v6.16b, v8.16b
-	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
-	WORD $0x4ea21c61 // orr v1.16b, v3.16b, v2.16b
-	WORD $0x4ea41ca2 // orr v2.16b, v5.16b, v4.16b
-	WORD $0x4ea61ce3 // orr v3.16b, v7.16b, v6.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
-	WORD $0x910100a5 // add x5, x5, #64
-	WORD $0x910100c6 // add x6, x6, #64
+	WORD $0x4e281ca5 // and v5.16b, v5.16b, v8.16b
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0x4ea41cc2 // orr v2.16b, v6.16b, v4.16b
+	WORD $0x4ea51ce3 // orr v3.16b, v7.16b, v5.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0xf10040e7 // subs x7, x7, #16
 	BGE  group
 
@@ -28507,86 +27680,84 @@ in0done:
 	WORD $0x9102c005 // add x5, x0, #176
 	WORD $0xaa0603e8 // mov x8, x6
 	WORD $0x910ac006 // add x6, x0, #688
-	WORD $0x3dc000a0 // ldr q0, [x5]
-	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
-	WORD $0x3dc004a2 // ldr q2, [x5, #16]
-	WORD $0x4ea0f843 // fabs v3.4s, v2.4s
-	WORD $0x3dc008a4 // ldr q4, [x5, #32]
-	WORD $0x4ea0f885 // fabs v5.4s, v4.4s
-	WORD $0x3dc00ca6 // ldr q6, [x5, #48]
-	WORD $0x4ea0f8c7 // fabs v7.4s, v6.4s
-	WORD $0x4e21d421 // fadd v1.4s, v1.4s, v1.4s
+	WORD $0xacc104a0 // ldp q0, q1, [x5], #32
+	WORD $0x4ea0f802 // fabs v2.4s, v0.4s
+	WORD $0x4ea0f823 // fabs v3.4s, v1.4s
+	WORD $0xacc114a4 // ldp q4, q5, [x5], #32
+	WORD $0x4ea0f886 // fabs v6.4s, v4.4s
+	WORD $0x4ea0f8a7 // fabs v7.4s, v5.4s
+	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
 	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
-	WORD $0x4e25d4a5 // fadd v5.4s, v5.4s, v5.4s
+	WORD $0x4e26d4c6 // fadd v6.4s, v6.4s, v6.4s
 	WORD $0x4e27d4e7 // fadd v7.4s, v7.4s, v7.4s
-	WORD $0x6ebde428 // fcmgt v8.4s, v1.4s, v29.4s
-	WORD $0x6e611fa8 // bsl v8.16b, v29.16b, v1.16b
-	WORD $0x6ebde461 // fcmgt v1.4s, v3.4s, v29.4s
-	WORD $0x6e631fa1 // bsl v1.16b, v29.16b, v3.16b
-	WORD $0x6ebde4a3 // fcmgt v3.4s, v5.4s, v29.4s
-	WORD $0x6e651fa3 // bsl v3.16b, v29.16b, v5.16b
-	WORD $0x6ebde4e5 // fcmgt v5.4s, v7.4s, v29.4s
-	WORD $0x6e671fa5 // bsl v5.16b, v29.16b, v7.16b
+	WORD $0x6ebde448 // fcmgt v8.4s, v2.4s, v29.4s
+	WORD $0x6e621fa8 // bsl v8.16b, v29.16b, v2.16b
+	WORD $0x6ebde462 // fcmgt v2.4s, v3.4s, v29.4s
+	WORD $0x6e631fa2 // bsl v2.16b, v29.16b, v3.16b
+	WORD $0x6ebde4c3 // fcmgt v3.4s, v6.4s, v29.4s
+	WORD $0x6e661fa3 // bsl v3.16b, v29.16b, v6.16b
+	WORD $0x6ebde4e6 // fcmgt v6.4s, v7.4s, v29.4s
+	WORD $0x6e671fa6 // bsl v6.16b, v29.16b, v7.16b
 	WORD $0x4ebf1fe7 // mov v7.16b, v31.16b
 	WORD $0x4e3ccd07 // fmla v7.4s, v8.4s, v28.4s
 	WORD $0x4ebf1fe9 // mov v9.16b, v31.16b
-	WORD $0x4e3ccc29 // fmla v9.4s, v1.4s, v28.4s
+	WORD $0x4e3ccc49 // fmla v9.4s, v2.4s, v28.4s
 	WORD $0x4ebf1fea // mov v10.16b, v31.16b
 	WORD $0x4e3ccc6a // fmla v10.4s, v3.4s, v28.4s
 	WORD $0x4ebf1feb // mov v11.16b, v31.16b
-	WORD $0x4e3cccab // fmla v11.4s, v5.4s, v28.4s
+	WORD $0x4e3ccccb // fmla v11.4s, v6.4s, v28.4s
 	WORD $0x4ebfd4ec // fsub v12.4s, v7.4s, v31.4s
 	WORD $0x4ebfd52d // fsub v13.4s, v9.4s, v31.4s
 	WORD $0x4ebfd54e // fsub v14.4s, v10.4s, v31.4s
 	WORD $0x4ebfd56f // fsub v15.4s, v11.4s, v31.4s
 	WORD $0x4ebbcd88 // fmls v8.4s, v12.4s, v27.4s
-	WORD $0x4ebbcda1 // fmls v1.4s, v13.4s, v27.4s
+	WORD $0x4ebbcda2 // fmls v2.4s, v13.4s, v27.4s
 	WORD $0x4ebbcdc3 // fmls v3.4s, v14.4s, v27.4s
-	WORD $0x4ebbcde5 // fmls v5.4s, v15.4s, v27.4s
+	WORD $0x4ebbcde6 // fmls v6.4s, v15.4s, v27.4s
 	WORD $0x4ebacd88 // fmls v8.4s, v12.4s, v26.4s
-	WORD $0x4ebacda1 // fmls v1.4s, v13.4s, v26.4s
+	WORD $0x4ebacda2 // fmls v2.4s, v13.4s, v26.4s
 	WORD $0x4ebacdc3 // fmls v3.4s, v14.4s, v26.4s
-	WORD $0x4ebacde5 // fmls v5.4s, v15.4s, v26.4s
+	WORD $0x4ebacde6 // fmls v6.4s, v15.4s, v26.4s
 	WORD $0x4eb81f0c // mov v12.16b, v24.16b
 	WORD $0x4e28cf2c // fmla v12.4s, v25.4s, v8.4s
 	WORD $0x4eb81f0d // mov v13.16b, v24.16b
-	WORD $0x4e21cf2d // fmla v13.4s, v25.4s, v1.4s
+	WORD $0x4e22cf2d // fmla v13.4s, v25.4s, v2.4s
 	WORD $0x4eb81f0e // mov v14.16b, v24.16b
 	WORD $0x4e23cf2e // fmla v14.4s, v25.4s, v3.4s
 	WORD $0x4eb81f0f // mov v15.16b, v24.16b
-	WORD $0x4e25cf2f // fmla v15.4s, v25.4s, v5.4s
+	WORD $0x4e26cf2f // fmla v15.4s, v25.4s, v6.4s
 	WORD $0x4eb71ef0 // mov v16.16b, v23.16b
 	WORD $0x4e28cd90 // fmla v16.4s, v12.4s, v8.4s
 	WORD $0x4eb71eec // mov v12.16b, v23.16b
-	WORD $0x4e21cdac // fmla v12.4s, v13.4s, v1.4s
+	WORD $0x4e22cdac // fmla v12.4s, v13.4s, v2.4s
 	WORD $0x4eb71eed // mov v13.16b, v23.16b
 	WORD $0x4e23cdcd // fmla v13.4s, v14.4s, v3.4s
 	WORD $0x4eb71eee // mov v14.16b, v23.16b
-	WORD $0x4e25cdee // fmla v14.4s, v15.4s, v5.4s
+	WORD $0x4e26cdee // fmla v14.4s, v15.4s, v6.4s
 	WORD $0x4eb61ecf // mov v15.16b, v22.16b
 	WORD $0x4e28ce0f // fmla v15.4s, v16.4s, v8.4s
 	WORD $0x4eb61ed0 // mov v16.16b, v22.16b
-	WORD $0x4e21cd90 // fmla v16.4s, v12.4s, v1.4s
+	WORD $0x4e22cd90 // fmla v16.4s, v12.4s, v2.4s
 	WORD $0x4eb61ecc // mov v12.16b, v22.16b
 	WORD $0x4e23cdac // fmla v12.4s, v13.4s, v3.4s
 	WORD $0x4eb61ecd // mov v13.16b, v22.16b
-	WORD $0x4e25cdcd // fmla v13.4s, v14.4s, v5.4s
+	WORD $0x4e26cdcd // fmla v13.4s, v14.4s, v6.4s
 	WORD $0x4eb51eae // mov v14.16b, v21.16b
 	WORD $0x4e28cdee // fmla v14.4s, v15.4s, v8.4s
 	WORD $0x4eb51eaf // mov v15.16b, v21.16b
-	WORD $0x4e21ce0f // fmla v15.4s, v16.4s, v1.4s
+	WORD $0x4e22ce0f // fmla v15.4s, v16.4s, v2.4s
 	WORD $0x4eb51eb0 // mov v16.16b, v21.16b
 	WORD $0x4e23cd90 // fmla v16.4s, v12.4s, v3.4s
 	WORD $0x4eb51eac // mov v12.16b, v21.16b
-	WORD $0x4e25cdac // fmla v12.4s, v13.4s, v5.4s
+	WORD $0x4e26cdac // fmla v12.4s, v13.4s, v6.4s
 	WORD $0x6e28dd0d // fmul v13.4s, v8.4s, v8.4s
-	WORD $0x6e21dc31 // fmul v17.4s, v1.4s, v1.4s
+	WORD $0x6e22dc51 // fmul v17.4s, v2.4s, v2.4s
 	WORD $0x6e23dc72 // fmul v18.4s, v3.4s, v3.4s
-	WORD $0x6e25dcb3 // fmul v19.4s, v5.4s, v5.4s
+	WORD $0x6e26dcd3 // fmul v19.4s, v6.4s, v6.4s
 	WORD $0x4e2ecda8 // fmla v8.4s, v13.4s, v14.4s
-	WORD $0x4e2fce21 // fmla v1.4s, v17.4s, v15.4s
+	WORD $0x4e2fce22 // fmla v2.4s, v17.4s, v15.4s
 	WORD $0x4e30ce43 // fmla v3.4s, v18.4s, v16.4s
-	WORD $0x4e2cce65 // fmla v5.4s, v19.4s, v12.4s
+	WORD $0x4e2cce66 // fmla v6.4s, v19.4s, v12.4s
 	WORD $0x4f3754e7 // shl v7.4s, v7.4s, #23
 	WORD $0x4f375529 // shl v9.4s, v9.4s, #23
 	WORD $0x4f37554a // shl v10.4s, v10.4s, #23
@@ -28600,30 +27771,28 @@ in0done:
 	WORD $0x4ebed54e // fsub v14.4s, v10.4s, v30.4s
 	WORD $0x4ebed56f // fsub v15.4s, v11.4s, v30.4s
 	WORD $0x4e28ccec // fmla v12.4s, v7.4s, v8.4s
-	WORD $0x4e21cd2d // fmla v13.4s, v9.4s, v1.4s
+	WORD $0x4e22cd2d // fmla v13.4s, v9.4s, v2.4s
 	WORD $0x4e23cd4e // fmla v14.4s, v10.4s, v3.4s
-	WORD $0x4e25cd6f // fmla v15.4s, v11.4s, v5.4s
-	WORD $0x4e34d581 // fadd v1.4s, v12.4s, v20.4s
+	WORD $0x4e26cd6f // fmla v15.4s, v11.4s, v6.4s
+	WORD $0x4e34d582 // fadd v2.4s, v12.4s, v20.4s
 	WORD $0x4e34d5a3 // fadd v3.4s, v13.4s, v20.4s
-	WORD $0x4e34d5c5 // fadd v5.4s, v14.4s, v20.4s
+	WORD $0x4e34d5c6 // fadd v6.4s, v14.4s, v20.4s
 	WORD $0x4e34d5e7 // fadd v7.4s, v15.4s, v20.4s
-	WORD $0x6e21fd81 // fdiv v1.4s, v12.4s, v1.4s
+	WORD $0x6e22fd82 // fdiv v2.4s, v12.4s, v2.4s
 	WORD $0x6e23fda3 // fdiv v3.4s, v13.4s, v3.4s
-	WORD $0x6e25fdc5 // fdiv v5.4s, v14.4s, v5.4s
+	WORD $0x6e26fdc6 // fdiv v6.4s, v14.4s, v6.4s
 	WORD $0x6e27fde7 // fdiv v7.4s, v15.4s, v7.4s
 	WORD $0x3dc00028 // ldr q8, [x1]
 	WORD $0x4e281c00 // and v0.16b, v0.16b, v8.16b
-	WORD $0x4e281c42 // and v2.16b, v2.16b, v8.16b
+	WORD $0x4e281c21 // and v1.16b, v1.16b, v8.16b
 	WORD $0x4e281c84 // and v4.16b, v4.16b, v8.16b
-	WORD $0x4e281cc6 // and v6.16b, v6.16b, v8.16b
-	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
-	WORD $0x4ea21c61 // orr v1.16b, v3.16b, v2.16b
-	WORD $0x4ea41ca2 // orr v2.16b, v5.16b, v4.16b
-	WORD $0x4ea61ce3 // orr v3.16b, v7.16b, v6.16b
-	WORD $0x3d8000c0 // str q0, [x6]
-	WORD $0x3d8004c1 // str q1, [x6, #16]
-	WORD $0x3d8008c2 // str q2, [x6, #32]
-	WORD $0x3d800cc3 // str q3, [x6, #48]
+	WORD $0x4e281ca5 // and v5.16b, v5.16b, v8.16b
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0x4ea41cc2 // orr v2.16b, v6.16b, v4.16b
+	WORD $0x4ea51ce3 // orr v3.16b, v7.16b, v5.16b
+	WORD $0xac8104c0 // stp q0, q1, [x6], #32
+	WORD $0xac810cc2 // stp q2, q3, [x6], #32
 	WORD $0x910ac005 // add x5, x0, #688
 	WORD $0xf10010e6 // subs x6, x7, #4
 	BLT  outwords
@@ -28680,20 +27849,14 @@ row:
 	BLT  rest
 
 group:
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4ea19800 // frintz v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4ea19821 // frintz v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4ea19842 // frintz v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4ea19863 // frintz v3.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
-	WORD $0x91010084 // add x4, x4, #64
-	WORD $0x910100a5 // add x5, x5, #64
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0xf10040c6 // subs x6, x6, #16
 	BGE  group
 
@@ -28724,18 +27887,14 @@ in0done:
 	WORD $0x9102c004 // add x4, x0, #176
 	WORD $0xaa0503e7 // mov x7, x5
 	WORD $0x910ac005 // add x5, x0, #688
-	WORD $0x3dc00080 // ldr q0, [x4]
+	WORD $0xacc10480 // ldp q0, q1, [x4], #32
 	WORD $0x4ea19800 // frintz v0.4s, v0.4s
-	WORD $0x3dc00481 // ldr q1, [x4, #16]
 	WORD $0x4ea19821 // frintz v1.4s, v1.4s
-	WORD $0x3dc00882 // ldr q2, [x4, #32]
+	WORD $0xacc10c82 // ldp q2, q3, [x4], #32
 	WORD $0x4ea19842 // frintz v2.4s, v2.4s
-	WORD $0x3dc00c83 // ldr q3, [x4, #48]
 	WORD $0x4ea19863 // frintz v3.4s, v3.4s
-	WORD $0x3d8000a0 // str q0, [x5]
-	WORD $0x3d8004a1 // str q1, [x5, #16]
-	WORD $0x3d8008a2 // str q2, [x5, #32]
-	WORD $0x3d800ca3 // str q3, [x5, #48]
+	WORD $0xac8104a0 // stp q0, q1, [x5], #32
+	WORD $0xac810ca2 // stp q2, q3, [x5], #32
 	WORD $0x910ac004 // add x4, x0, #688
 	WORD $0xf10010c5 // subs x5, x6, #4
 	BLT  outwords
@@ -28784,19 +27943,16 @@ TEXT ·reduceMaxXMaxNEON(SB), NOSPLIT, $0-8
 	BLT  rest
 
 group:
-	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
 	WORD $0x6ebfe41b // fcmgt v27.4s, v0.4s, v31.4s
 	WORD $0x6ebb1c1f // bit v31.16b, v0.16b, v27.16b
-	WORD $0x3dc00440 // ldr q0, [x2, #16]
-	WORD $0x6ebee41b // fcmgt v27.4s, v0.4s, v30.4s
-	WORD $0x6ebb1c1e // bit v30.16b, v0.16b, v27.16b
-	WORD $0x3dc00840 // ldr q0, [x2, #32]
+	WORD $0x6ebee43b // fcmgt v27.4s, v1.4s, v30.4s
+	WORD $0x6ebb1c3e // bit v30.16b, v1.16b, v27.16b
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
 	WORD $0x6ebde41b // fcmgt v27.4s, v0.4s, v29.4s
 	WORD $0x6ebb1c1d // bit v29.16b, v0.16b, v27.16b
-	WORD $0x3dc00c40 // ldr q0, [x2, #48]
-	WORD $0x6ebce41b // fcmgt v27.4s, v0.4s, v28.4s
-	WORD $0x6ebb1c1c // bit v28.16b, v0.16b, v27.16b
-	WORD $0x91010042 // add x2, x2, #64
+	WORD $0x6ebce43b // fcmgt v27.4s, v1.4s, v28.4s
+	WORD $0x6ebb1c3c // bit v28.16b, v1.16b, v27.16b
 	WORD $0xf1004021 // subs x1, x1, #16
 	BGE  group
 
@@ -28826,14 +27982,10 @@ in0word:
 in0done:
 	WORD $0x9102c002 // add x2, x0, #176
 	WORD $0x910ac003 // add x3, x0, #688
-	WORD $0x3dc00040 // ldr q0, [x2]
-	WORD $0x3d800060 // str q0, [x3]
-	WORD $0x3dc00440 // ldr q0, [x2, #16]
-	WORD $0x3d800460 // str q0, [x3, #16]
-	WORD $0x3dc00840 // ldr q0, [x2, #32]
-	WORD $0x3d800860 // str q0, [x3, #32]
-	WORD $0x3dc00c40 // ldr q0, [x2, #48]
-	WORD $0x3d800c60 // str q0, [x3, #48]
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
+	WORD $0xac810460 // stp q0, q1, [x3], #32
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
+	WORD $0xac810460 // stp q0, q1, [x3], #32
 	WORD $0x910ac002 // add x2, x0, #688
 	WORD $0xd37ef423 // lsl x3, x1, #2
 	WORD $0x8b030042 // add x2, x2, x3
@@ -28893,19 +28045,16 @@ TEXT ·reduceMinXMinNEON(SB), NOSPLIT, $0-8
 	BLT  rest
 
 group:
-	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
 	WORD $0x6ea0e7fb // fcmgt v27.4s, v31.4s, v0.4s
 	WORD $0x6ebb1c1f // bit v31.16b, v0.16b, v27.16b
-	WORD $0x3dc00440 // ldr q0, [x2, #16]
-	WORD $0x6ea0e7db // fcmgt v27.4s, v30.4s, v0.4s
-	WORD $0x6ebb1c1e // bit v30.16b, v0.16b, v27.16b
-	WORD $0x3dc00840 // ldr q0, [x2, #32]
+	WORD $0x6ea1e7db // fcmgt v27.4s, v30.4s, v1.4s
+	WORD $0x6ebb1c3e // bit v30.16b, v1.16b, v27.16b
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
 	WORD $0x6ea0e7bb // fcmgt v27.4s, v29.4s, v0.4s
 	WORD $0x6ebb1c1d // bit v29.16b, v0.16b, v27.16b
-	WORD $0x3dc00c40 // ldr q0, [x2, #48]
-	WORD $0x6ea0e79b // fcmgt v27.4s, v28.4s, v0.4s
-	WORD $0x6ebb1c1c // bit v28.16b, v0.16b, v27.16b
-	WORD $0x91010042 // add x2, x2, #64
+	WORD $0x6ea1e79b // fcmgt v27.4s, v28.4s, v1.4s
+	WORD $0x6ebb1c3c // bit v28.16b, v1.16b, v27.16b
 	WORD $0xf1004021 // subs x1, x1, #16
 	BGE  group
 
@@ -28935,14 +28084,10 @@ in0word:
 in0done:
 	WORD $0x9102c002 // add x2, x0, #176
 	WORD $0x910ac003 // add x3, x0, #688
-	WORD $0x3dc00040 // ldr q0, [x2]
-	WORD $0x3d800060 // str q0, [x3]
-	WORD $0x3dc00440 // ldr q0, [x2, #16]
-	WORD $0x3d800460 // str q0, [x3, #16]
-	WORD $0x3dc00840 // ldr q0, [x2, #32]
-	WORD $0x3d800860 // str q0, [x3, #32]
-	WORD $0x3dc00c40 // ldr q0, [x2, #48]
-	WORD $0x3d800c60 // str q0, [x3, #48]
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
+	WORD $0xac810460 // stp q0, q1, [x3], #32
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
+	WORD $0xac810460 // stp q0, q1, [x3], #32
 	WORD $0x910ac002 // add x2, x0, #688
 	WORD $0xd37ef423 // lsl x3, x1, #2
 	WORD $0x8b030042 // add x2, x2, x3
@@ -28998,15 +28143,12 @@ TEXT ·reduceSumXSumNEON(SB), NOSPLIT, $0-8
 	BLT  rest
 
 group:
-	WORD $0x3dc00040 // ldr q0, [x2]
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
 	WORD $0x4e3fd41f // fadd v31.4s, v0.4s, v31.4s
-	WORD $0x3dc00440 // ldr q0, [x2, #16]
-	WORD $0x4e3ed41e // fadd v30.4s, v0.4s, v30.4s
-	WORD $0x3dc00840 // ldr q0, [x2, #32]
+	WORD $0x4e3ed43e // fadd v30.4s, v1.4s, v30.4s
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
 	WORD $0x4e3dd41d // fadd v29.4s, v0.4s, v29.4s
-	WORD $0x3dc00c40 // ldr q0, [x2, #48]
-	WORD $0x4e3cd41c // fadd v28.4s, v0.4s, v28.4s
-	WORD $0x91010042 // add x2, x2, #64
+	WORD $0x4e3cd43c // fadd v28.4s, v1.4s, v28.4s
 	WORD $0xf1004021 // subs x1, x1, #16
 	BGE  group
 
@@ -29036,14 +28178,10 @@ in0word:
 in0done:
 	WORD $0x9102c002 // add x2, x0, #176
 	WORD $0x910ac003 // add x3, x0, #688
-	WORD $0x3dc00040 // ldr q0, [x2]
-	WORD $0x3d800060 // str q0, [x3]
-	WORD $0x3dc00440 // ldr q0, [x2, #16]
-	WORD $0x3d800460 // str q0, [x3, #16]
-	WORD $0x3dc00840 // ldr q0, [x2, #32]
-	WORD $0x3d800860 // str q0, [x3, #32]
-	WORD $0x3dc00c40 // ldr q0, [x2, #48]
-	WORD $0x3d800c60 // str q0, [x3, #48]
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
+	WORD $0xac810460 // stp q0, q1, [x3], #32
+	WORD $0xacc10440 // ldp q0, q1, [x2], #32
+	WORD $0xac810460 // stp q0, q1, [x3], #32
 	WORD $0x910ac002 // add x2, x0, #688
 	WORD $0xd37ef423 // lsl x3, x1, #2
 	WORD $0x8b030042 // add x2, x2, x3

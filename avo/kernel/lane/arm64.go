@@ -23,6 +23,16 @@ type neonKernel struct {
 	out   arm64.GP
 	table arm64.GP // constants that are not pinned
 	where map[int]int
+	once  []bool  // inputs that each group loads once: their pointers walk
+	first halfway // of a pair of loads or stores, the one that waits for the other
+}
+
+// halfway is a load or store that becomes one instruction with the next one, unless
+// the allocator puts something between them.
+type halfway struct {
+	store bool
+	emit  func()
+	reg   int
 }
 
 const neonBytes = 16
@@ -41,6 +51,7 @@ func neonVersion(c *arm64.Context, p *lane.Program) error {
 		g.join = take()
 	}
 	g.k = newKernel(p, neon, g, reserved, nil)
+	g.findOnce()
 	pl, err := g.k.choose()
 	if err != nil {
 		return err
@@ -53,11 +64,25 @@ func neonVersion(c *arm64.Context, p *lane.Program) error {
 func (g *neonKernel) constants(i *lane.Inst) []uint32                     { return nil }
 func (g *neonKernel) maskResult(i *lane.Inst, _ func(lane.Reg) bool) bool { return false }
 func (g *neonKernel) maskOperand(i *lane.Inst, k int) bool                { return false }
-func (g *neonKernel) move(_ class, d, s int)                              { g.c.VMOV(arm64.V(s), arm64.V(d)) }
-func (g *neonKernel) spill(slot, s int)                                   { g.c.STRQ(arm64.V(s), spillAt+slot*slotBytes, g.args) }
-func (g *neonKernel) reload(slot, d int)                                  { g.c.LDRQ(spillAt+slot*slotBytes, g.args, arm64.V(d)) }
+func (g *neonKernel) pairs() bool                                         { return true }
+
+func (g *neonKernel) move(_ class, d, s int) {
+	g.flush()
+	g.c.VMOV(arm64.V(s), arm64.V(d))
+}
+
+func (g *neonKernel) spill(slot, s int) {
+	g.flush()
+	g.c.STRQ(arm64.V(s), spillAt+slot*slotBytes, g.args)
+}
+
+func (g *neonKernel) reload(slot, d int) {
+	g.flush()
+	g.c.LDRQ(spillAt+slot*slotBytes, g.args, arm64.V(d))
+}
 
 func (g *neonKernel) invariant(k, d int) {
+	g.flush()
 	if v := g.k.invariants[k]; v.input >= 0 {
 		g.c.LD1R_4S(g.splat[v.input], arm64.V(d))
 		return
@@ -139,16 +164,75 @@ func (g *neonKernel) sel(s *sequence, m, x, y value) value {
 // r0 is register k, or any where the source has none of its own.
 func r0(r []int, k int) int { return max(r[k], 0) }
 
-func (g *neonKernel) load(s *sequence, input, vector int) value {
-	return s.add(vec, 0, func(d int, _ []int, _ int) { g.c.LDRQ(neonBytes*vector, g.in[input], arm64.V(d)) })
+func (g *neonKernel) load(s *sequence, input, vector int, pair bool) value {
+	return s.add(vec, 0, func(d int, _ []int, _ int) {
+		in, off := g.in[input], neonBytes*vector
+		g.half(false, pair, d, func() {
+			if g.once[input] {
+				g.c.LDRQPost(neonBytes, in, arm64.V(d))
+			} else {
+				g.c.LDRQ(off, in, arm64.V(d))
+			}
+		}, func(first int) {
+			if g.once[input] {
+				g.c.LDPQPost(2*neonBytes, in, arm64.V(first), arm64.V(d))
+			} else {
+				g.c.LDPQ(off-neonBytes, in, arm64.V(first), arm64.V(d))
+			}
+		})
+	})
 }
 
-func (g *neonKernel) store(s *sequence, v value, vector int) {
-	s.effect(func(r []int) { g.c.STRQ(arm64.V(r[0]), neonBytes*vector, g.out) }, v)
+func (g *neonKernel) store(s *sequence, v value, vector int, pair bool) {
+	s.effect(func(r []int) {
+		g.half(true, pair, r[0], func() { g.c.STRQPost(arm64.V(r[0]), neonBytes, g.out) },
+			func(first int) { g.c.STPQPost(arm64.V(first), arm64.V(r[0]), 2*neonBytes, g.out) })
+	}, v)
+}
+
+// half emits a load or store of a register: alone or, where another has been waiting for
+// it, both. With pair it waits itself.
+func (g *neonKernel) half(store, pair bool, reg int, alone func(), both func(first int)) {
+	if f := g.first; f.emit != nil && f.store == store && !pair {
+		g.first = halfway{}
+		both(f.reg)
+		return
+	}
+	g.flush()
+	if pair {
+		g.first = halfway{store, alone, reg}
+		return
+	}
+	alone()
+}
+
+// flush emits what waits.
+func (g *neonKernel) flush() {
+	if f := g.first; f.emit != nil {
+		g.first = halfway{}
+		f.emit()
+	}
+}
+
+// findOnce fills once.
+func (g *neonKernel) findOnce() {
+	g.once = make([]bool, len(g.p.Inputs))
+	loads := make([]int, len(g.p.Inputs))
+	for n := range g.p.Insts {
+		if i := &g.p.Insts[n]; i.Code == lane.In && g.k.live[n] {
+			loads[i.Arg]++
+		}
+	}
+	for k, n := range loads {
+		g.once[k] = n == 1
+	}
 }
 
 func (g *neonKernel) accumulate(s *sequence, v value, vector int) {
-	s.effect(func(r []int) { g.joinTo(g.accs[vector], arm64.V(r[0])) }, v)
+	s.effect(func(r []int) {
+		g.flush()
+		g.joinTo(g.accs[vector], arm64.V(r[0]))
+	}, v)
 }
 
 // joinTo joins v into an accumulator.
@@ -286,10 +370,9 @@ func (g *neonKernel) vectorInputs() []int {
 
 func (g *neonKernel) advance() {
 	for _, k := range g.vectorInputs() {
-		g.c.ADDI(4*lane.Groups, g.in[k], g.in[k])
-	}
-	if stores(g.p) {
-		g.c.ADDI(4*lane.Groups, g.out, g.out)
+		if !g.once[k] {
+			g.c.ADDI(4*lane.Groups, g.in[k], g.in[k])
+		}
 	}
 }
 

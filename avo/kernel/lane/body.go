@@ -21,8 +21,10 @@ type backend interface {
 	// op appends the instructions of i, whose operands are a, with a result in a
 	// mask register if so wanted; want gives the value of a constant.
 	op(s *sequence, i *lane.Inst, a []value, toMask bool, want func(bits uint32) value) value
-	load(s *sequence, input, vector int) value
-	store(s *sequence, v value, vector int)
+	// pair says that what follows is the same for the next vector: asked for where pairs says so.
+	load(s *sequence, input, vector int, pair bool) value
+	store(s *sequence, v value, vector int, pair bool)
+	pairs() bool
 	// accumulate joins v into the accumulator of the vector.
 	accumulate(s *sequence, v value, vector int)
 	// constants lists the constants that op will want for i.
@@ -156,7 +158,11 @@ func (k *kernel) sequence(vectors []int, whole bool) *sequence {
 			return k.known(v)
 		}
 		if at[r][c] == unset { // an input, loaded at its first use
-			at[r][c] = k.back.load(s, k.p.Insts[r].Arg, vectors[c])
+			pair := k.back.pairs() && c+1 < len(vectors) && at[r][c+1] == unset
+			at[r][c] = k.back.load(s, k.p.Insts[r].Arg, vectors[c], pair)
+			if pair {
+				at[r][c+1] = k.back.load(s, k.p.Insts[r].Arg, vectors[c+1], false)
+			}
 		}
 		return at[r][c]
 	}
@@ -179,7 +185,7 @@ func (k *kernel) sequence(vectors []int, whole bool) *sequence {
 			k.back.accumulate(s, v, vector)
 		}
 		if stores(k.p) || !whole {
-			k.back.store(s, v, vector)
+			k.back.store(s, v, vector, k.back.pairs() && c%2 == 0 && c+1 < len(vectors))
 		}
 	}
 	return s

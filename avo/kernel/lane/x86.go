@@ -149,7 +149,7 @@ func (x *x86Kernel) halfMask(vector int) reg.Register {
 	return m
 }
 
-func (x *x86Kernel) load(s *sequence, input, vector int) value {
+func (x *x86Kernel) load(s *sequence, input, vector int, _ bool) value {
 	return s.add(vec, 0, func(d int, _ []int, _ int) {
 		m := x.element(x.in[input], vector)
 		switch {
@@ -163,7 +163,7 @@ func (x *x86Kernel) load(s *sequence, input, vector int) value {
 	})
 }
 
-func (x *x86Kernel) store(s *sequence, v value, vector int) {
+func (x *x86Kernel) store(s *sequence, v value, vector int, _ bool) {
 	s.effect(func(r []int) {
 		m := x.element(x.out, vector)
 		switch {
@@ -176,6 +176,8 @@ func (x *x86Kernel) store(s *sequence, v value, vector int) {
 		}
 	}, v)
 }
+
+func (x *x86Kernel) pairs() bool { return false }
 
 // join is the operation of the reduction.
 func (x *x86Kernel) join() three {
