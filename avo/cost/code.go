@@ -33,9 +33,9 @@ type Instruction struct {
 type Block struct {
 	Symbol *Symbol
 	Code   []Instruction
-	// GEMM says that it lies in an innermost loop with over two multiply-adds by element
-	// in five instructions: the inner loop of a product of matrices. Transforms also use
-	// such instructions, among many others.
+	// GEMM says that it lies in an innermost loop at least half of whose instructions are
+	// multiply-adds by element: the inner loop of a product of matrices. Transforms also use
+	// such instructions, among more of others.
 	GEMM bool
 }
 
@@ -212,7 +212,7 @@ func markGEMM(bs []*Block) {
 			}
 		}
 		for _, b := range body {
-			b.GEMM = b.GEMM || 5*multiplies > 2*all
+			b.GEMM = b.GEMM || 2*multiplies >= all
 		}
 	}
 }

@@ -26,15 +26,15 @@ type inference struct {
 }
 
 // build compiles a network, with weights that are made up, for the budget that
-// keeps everything in memory.
-func build(ctx context.Context, work, param string) (*inference, error) {
+// keeps everything in memory and so many threads.
+func build(ctx context.Context, work, param string, threads int) (*inference, error) {
 	n, err := ncnn.Open(param, "")
 	if err != nil {
 		return nil, err
 	}
 	defer n.Close()
 	random.Weights(n.Graph)
-	p, err := compiler.Compile(n.Graph, compiler.Options{Threads: 1})
+	p, err := compiler.Compile(n.Graph, compiler.Options{Threads: threads})
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/flexnnc/flexnnc/avo/cost"
@@ -28,6 +29,7 @@ const builtIn = "testdata/glyphs/glyphs.param"
 type options struct {
 	models    string
 	networks  string
+	shared    string
 	out       string
 	baseline  string
 	write     bool
@@ -55,6 +57,7 @@ func run(args []string, w io.Writer) error {
 	f := flag.NewFlagSet("arm64cost", flag.ContinueOnError)
 	f.StringVar(&o.models, "models", "../shared/models", "`folder` with the networks as synthetic/NAME/NAME.param")
 	f.StringVar(&o.networks, "networks", "squeezenet,mobilenet,mobilenet_v2,mobilenet_v3,shufflenet_v2,resnet18,resnet50,resnet152,vgg19", "`names` of networks, with commas, beside the built-in one")
+	f.StringVar(&o.shared, "shared", "squeezenet,resnet18,resnet50", "`names` of those whose plan for four threads is measured as well")
 	f.StringVar(&o.out, "out", "", "`file` for the report; by default it is printed")
 	f.StringVar(&o.baseline, "baseline", "testdata/arm64-cost.json", "`file` with the figures to compare with")
 	f.BoolVar(&o.write, "write", false, "write the baseline")
@@ -80,9 +83,16 @@ func run(args []string, w io.Writer) error {
 	model := tools.NewModel()
 	var nets []*result
 	for _, param := range o.params(w) {
-		r, err := measure(ctx, tools, model, filepath.Join(work, fmt.Sprint(len(nets))), param)
+		r, err := measure(ctx, tools, model, filepath.Join(work, fmt.Sprint(len(nets))), param, 1)
 		if err != nil {
 			return fmt.Errorf("%s: %w", param, err)
+		}
+		if slices.Contains(strings.Split(o.shared, ","), r.name) {
+			s, err := measure(ctx, tools, model, filepath.Join(work, fmt.Sprint(len(nets), "shared")), param, planThreads)
+			if err != nil {
+				return fmt.Errorf("%s: %w", param, err)
+			}
+			r.shared = &s.total
 		}
 		if o.functions {
 			r.printFunctions(w)
@@ -115,7 +125,12 @@ type result struct {
 	name   string
 	total  cost.Sum
 	layers []layer
+	shared *cost.Sum // of the plan for planThreads, run by one
 }
+
+// planThreads are those of the default plan. It keeps fewer of Winograd's weights expanded:
+// four threads expand them faster than memory brings them.
+const planThreads = 4
 
 // layer is the cost of an operation's steps.
 type layer struct {
@@ -127,12 +142,13 @@ type layer struct {
 // betweenSteps is the name of what is executed between steps, in tables.
 const betweenSteps = "(between steps)"
 
-func measure(ctx context.Context, tools *cost.Tools, model *cost.Model, work, param string) (*result, error) {
+// measure counts an inference by one thread, of the plan for so many.
+func measure(ctx context.Context, tools *cost.Tools, model *cost.Model, work, param string, threads int) (*result, error) {
 	if err := os.MkdirAll(work, 0o755); err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(work)
-	p, err := build(ctx, work, param)
+	p, err := build(ctx, work, param, threads)
 	if err != nil {
 		return nil, err
 	}

@@ -40,12 +40,12 @@ func percent(part, whole uint64) string {
 }
 
 // against is the ratio to ncnn's instructions.
-func (r *result) against() string {
-	ref, ok := reference[r.name]
+func against(network string, s *cost.Sum) string {
+	ref, ok := reference[network]
 	if !ok {
 		return "–"
 	}
-	return fmt.Sprintf("%.3f", float64(r.total.All())/1e6/ref.all)
+	return fmt.Sprintf("%.3f", float64(s.All())/1e6/ref.all)
 }
 
 // line sums a network up.
@@ -53,9 +53,12 @@ func (r *result) line() string {
 	t := &r.total
 	s := fmt.Sprintf("%-14s %8s M (kernels %s, Go %s, library %s; FMLA %s, %s %% of GEMM loops) of ncnn's %s; M cycles", r.name, millions(t.All()),
 		millions(t.Instructions[cost.Kernel]), millions(t.Instructions[cost.Driver]), millions(t.Instructions[cost.Library]),
-		millions(t.FMLAs), percent(t.GEMMFMLAs, t.GEMM), r.against())
+		millions(t.FMLAs), percent(t.GEMMFMLAs, t.GEMM), against(r.name, t))
 	for _, c := range cost.CPUs() {
 		s += fmt.Sprintf(" %s %.2f (%.0f %%)", c, t.Cycles[c]/1e6, 100*t.PeakShare(c))
+	}
+	if r.shared != nil {
+		s += fmt.Sprintf("; the plan for %d threads %s M, of ncnn's %s", planThreads, millions(r.shared.All()), against(r.name, r.shared))
 	}
 	return s
 }
@@ -108,7 +111,7 @@ func document(tools *cost.Tools, nets []*result) []byte {
 	for _, r := range nets {
 		t := &r.total
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |", r.name, millions(t.All()), millions(t.Instructions[cost.Kernel]),
-			millions(t.Instructions[cost.Driver]), millions(t.Instructions[cost.Library]), r.against(), millions(t.FMLAs), percent(t.GEMMFMLAs, t.GEMM))
+			millions(t.Instructions[cost.Driver]), millions(t.Instructions[cost.Library]), against(r.name, t), millions(t.FMLAs), percent(t.GEMMFMLAs, t.GEMM))
 		for _, c := range cost.CPUs() {
 			fmt.Fprintf(&b, " %.2f |", t.Cycles[c]/1e6)
 		}
@@ -133,6 +136,19 @@ func document(tools *cost.Tools, nets []*result) []byte {
 		fmt.Fprintf(&b, "| %s |", r.name)
 		for i, c := range cost.CPUs() {
 			fmt.Fprintf(&b, " %.3f |", r.total.Cycles[c]/1e6/ref[i])
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\nThe plan for four threads, which is the default, run by one. It leaves more of Winograd's weights to be expanded in each run:\nfour cores do that faster than their memory brings the four times as many bytes.\n\n")
+	head(&b, "| network | instructions, M | of the plan for one thread | of ncnn's |", "|---|---:|---:|---:|")
+	for _, r := range nets {
+		t := r.shared
+		if t == nil {
+			continue
+		}
+		fmt.Fprintf(&b, "| %s | %s | %.3f | %s |", r.name, millions(t.All()), float64(t.All())/float64(r.total.All()), against(r.name, t))
+		for _, c := range cost.CPUs() {
+			fmt.Fprintf(&b, " %.2f |", t.Cycles[c]/1e6)
 		}
 		b.WriteString("\n")
 	}
